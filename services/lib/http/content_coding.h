@@ -1,0 +1,47 @@
+// Compression of bodies: gzip and zstd, streamed and bounded, so that a small body cannot become a
+// large one before anybody has said yes.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::http {
+
+enum class ContentCoding : unsigned char { kIdentity, kGzip, kZstd };
+
+// "" and "identity" are kIdentity. Anything else unknown, or a list of codings: UNIMPLEMENTED
+// (HTTP 415), data.
+Result<ContentCoding> parse_content_coding(std::string_view header);
+std::string_view to_string(ContentCoding coding) noexcept;
+
+struct DecodeLimits {
+  std::size_t decoded_bytes_max = 64 * 1024 * 1024;
+  // Above ratio_floor_bytes of output, output / input must stay below this.
+  std::size_t ratio_max = 100;
+  std::size_t ratio_floor_bytes = 4 * 1024 * 1024;
+};
+
+// Decodes one body, chunk by chunk. External lock. Gzip: concatenated members are decoded, trailing
+// garbage is an error. Zstd: window at most 8 MiB.
+class Decoder {
+ public:
+  // Asked before `out` grows to `total` bytes; false = no memory now (RESOURCE_EXHAUSTED, transient).
+  using Grow = std::function<bool(std::size_t total)>;
+  static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
+  virtual ~Decoder() = default;
+  // Appends to `out`. Errors: RESOURCE_EXHAUSTED data "too large" (HTTP 413), INVALID_ARGUMENT
+  // (corrupt), RESOURCE_EXHAUSTED transient (budget).
+  virtual Status decode(std::string_view chunk, Bytes& out, const Grow& grow) = 0;
+  // The input is over: an unfinished stream is INVALID_ARGUMENT.
+  virtual Status finish() = 0;
+};
+
+// Compresses a whole body.
+Result<Bytes> encode(ContentCoding coding, std::string_view body);
+
+}  // namespace spanway::http

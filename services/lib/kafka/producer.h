@@ -1,0 +1,62 @@
+// An idempotent, acks=all producer: one librdkafka handle and one poll thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/client_config.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kafka {
+
+struct ProducerConfig {
+  Duration linger = std::chrono::milliseconds(5);
+  config::ByteSize queue_bytes_max{64u << 20};  // librdkafka's own queue; reserved in the budget.
+  config::ByteSize record_bytes_max{900u << 10};
+  enum class Compression { kNone, kGzip, kSnappy, kLz4, kZstd } compression = Compression::kNone;
+  Duration message_timeout = std::chrono::seconds(9);
+  Duration partition_refresh = std::chrono::seconds(10);
+};
+void describe(config::Binder& b, ProducerConfig& c);
+
+struct Record {
+  std::string_view topic;  // Copied before produce() returns.
+  std::int32_t partition = 0;
+  std::string key;  // Empty = no key.
+  Bytes payload;    // Kept, not copied, until the report.
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Thread-safe.
+class Producer {
+ public:
+  // Exactly once per accepted record, on the poll thread. transient: unreachable, timed out, queue
+  // full; data: too large; configuration: unknown topic, not authorised.
+  using Report = std::function<void(Status)>;
+
+  static Result<std::unique_ptr<Producer>> create(const ClientConfig& client,
+                                                  const ProducerConfig& config, const Clock& clock,
+                                                  telemetry::Telemetry telemetry);
+  virtual ~Producer() = default;
+  // Always leads to exactly one report, also when the queue is full (then before it returns).
+  virtual void produce(Record record, Report report) noexcept = 0;
+  // The partitions of a topic, refreshed in the background; never blocks. UNAVAILABLE until the
+  // first metadata has come; configuration (NOT_FOUND) when the broker says there is no such topic.
+  virtual Result<std::int32_t> partition_count(std::string_view topic) = 0;
+  // Latches with the first metadata answer.
+  virtual bool connected_once() const noexcept = 0;
+  virtual bool reachable() const noexcept = 0;  // A broker is up now.
+  virtual std::size_t queue_bytes() const noexcept = 0;
+  // Waits for all reports; true when none is left.
+  virtual bool drain(Deadline deadline) = 0;
+};
+
+}  // namespace spanway::kafka

@@ -1,0 +1,42 @@
+// What travels through Spanway: the bytes of one OTLP Export request and what belongs to them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/otlp/signal.h"
+
+namespace spanway::pipeline {
+
+// Request metadata that OTLP has no field for. On the wire: the gRPC metadata or HTTP headers
+// `spanway-tenant`, `spanway-batch`, `traceparent`, `tracestate`.
+struct Metadata {
+  std::string tenant;
+  // Deterministic identity "topic:partition:first-last[:tenant]"; empty where none is needed.
+  std::string batch_id;
+  // W3C trace context of the request itself (not of the spans inside).
+  std::string traceparent;
+  std::string tracestate;
+};
+
+// Move-only. The permit covers the payload and is given back when the batch (or whoever took the
+// permit from it) is done.
+struct Batch {
+  otlp::Signal signal = otlp::Signal::kTraces;
+  // One serialized Export{Trace,Metrics,Logs}ServiceRequest, uncompressed.
+  Bytes payload;
+  // Spans, data points or log records in `payload`; 0 when nobody has counted yet.
+  std::uint64_t item_count = 0;
+  Metadata metadata;
+  // When the answer must be there. Whoever waits longer answers DEADLINE_EXCEEDED itself.
+  Deadline deadline = Deadline::never();
+  Permit permit;
+
+  // A copy of everything; the copy's permit is `copy_permit`, which must cover payload.size().
+  Batch clone(Permit copy_permit) const;
+};
+
+}  // namespace spanway::pipeline

@@ -1,0 +1,45 @@
+// Sends batches as OTLP/gRPC Export calls with grpc++, bytes as they are.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/secret.h"
+#include "services/lib/pipeline/sink.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::rpc {
+
+struct OtlpGrpcSinkOptions {
+  std::string endpoint;         // "host:port"; names are resolved to all addresses, round robin.
+  std::string compression = "none";  // none | gzip
+  bool tls = false;
+  std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
+  std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization.
+  Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
+  // Taken off the batch's deadline before it is passed on.
+  Duration deadline_margin = std::chrono::milliseconds(200);
+  std::size_t in_flight_max = 256;  // Calls; more are refused with UNAVAILABLE and retry_after.
+  std::size_t connections = 0;      // 0 = 2 x cores, at most 8.
+  bool send_metadata = true;        // spanway-tenant, spanway-batch: between our own services.
+};
+
+class OtlpGrpcSink final : public pipeline::Sink {
+ public:
+  static Result<std::unique_ptr<OtlpGrpcSink>> create(OtlpGrpcSinkOptions options, const Clock& clock,
+                                                      telemetry::Telemetry telemetry);
+  ~OtlpGrpcSink() override;
+  void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
+  bool drain(Deadline deadline) override;
+  pipeline::SinkHealth health() const override;
+
+ private:
+  struct Impl;
+  explicit OtlpGrpcSink(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spanway::rpc

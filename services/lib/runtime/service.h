@@ -1,0 +1,97 @@
+// A service as the host sees it, and the main function that all binaries share.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/result.h"
+#include "services/lib/config/load.h"
+#include "services/lib/http/io_pool.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::runtime {
+
+// Given to every service; all outlive it.
+struct ServiceDeps {
+  http::IoPool& io;
+  telemetry::Telemetry telemetry;
+  const Clock& clock;
+};
+
+// Life: create (static, of the implementation) -> start -> stop_accepting -> drain -> destroy.
+// stop_accepting and drain are idempotent and legal without start. Called by one thread.
+class Service {
+ public:
+  virtual ~Service() = default;
+  virtual Status start() = 0;
+  // Sources first: no new work comes in.
+  virtual void stop_accepting() = 0;
+  // True when everything in flight was finished in time.
+  virtual bool drain(Deadline deadline) = 0;
+
+  // For the admin port; thread-safe. Ready latches (design: it falls only on drain or fatal error).
+  struct Readiness {
+    bool ready = false;
+    std::string reason;  // Why not, for people.
+  };
+  virtual Readiness readiness() const = 0;
+  // The JSON object of /statusz.
+  virtual std::string status_json() const = 0;
+  // Set when the process must end with an error (for example a fenced consumer); main exits 1.
+  virtual Status fatal() const { return {}; }
+};
+
+// Sections that every service has.
+struct AdminConfig {
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8080;
+  std::uint16_t metrics_port = 0;  // 0 = metrics on the admin port only.
+};
+void describe(config::Binder& b, AdminConfig& c);
+
+struct LogConfig {
+  telemetry::LogLevel level = telemetry::LogLevel::kInfo;
+  enum class Format { kText, kJson } format = Format::kText;
+};
+void describe(config::Binder& b, LogConfig& c);
+
+struct RuntimeConfig {
+  AdminConfig admin;
+  LogConfig log;
+  std::int64_t io_threads = 0;  // 0 = one per core.
+  Duration drain_timeout = std::chrono::seconds(25);
+  // Between "not ready" and closing the listeners, so that endpoints are taken out first.
+  Duration shutdown_delay = std::chrono::seconds(0);
+};
+// Binds `admin`, `log`, `runtime` at the top level of a service's file.
+void describe(config::Binder& b, RuntimeConfig& c);
+
+// One binary. `describe_config`, `validate` and `create` share state (the config struct) through
+// their captures.
+struct Program {
+  std::string name;     // "spanway-ingress"
+  std::string summary;  // One line for --help.
+  config::Describe describe_config;  // The service's own sections; RuntimeConfig is added.
+  std::function<void(config::Problems&)> validate;
+  std::function<Result<std::unique_ptr<Service>>(const ServiceDeps&)> create;
+  // Further sub-commands: `spanway-kafka-bridge topics apply --config ...`. Arguments after the
+  // words of the command; the configuration is loaded before. Returns the exit code.
+  struct Command {
+    std::string words;  // "topics apply"
+    std::string help;
+    std::function<int(const std::vector<std::string>& arguments)> run;
+  };
+  std::vector<Command> commands;
+};
+
+// --help, --version, --config FILE, --check-config, --print-config, --print-schema,
+// --print-config-doc; then runs until SIGTERM or SIGINT, drains, and returns the exit code:
+// 0 clean, 1 failed at start or drained incompletely, 2 bad usage or configuration.
+// A second signal ends at once with 1.
+int run_program(Program program, int argc, char** argv);
+
+}  // namespace spanway::runtime

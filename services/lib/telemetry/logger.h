@@ -1,0 +1,63 @@
+// Structured logs: one line per event, key=value or JSON, to standard error.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spanway::telemetry {
+
+enum class LogLevel { kDebug, kInfo, kWarn, kError };
+
+// One key and its value, already printable. Never pass a secret or a payload.
+struct LogField {
+  LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
+  LogField(std::string_view k, const char* v) : key(k), value(v) {}
+  LogField(std::string_view k, const std::string& v) : key(k), value(v) {}
+  LogField(std::string_view k, bool v) : key(k), value(v ? "true" : "false"), bare(true) {}
+  LogField(std::string_view k, double v);
+  LogField(std::string_view k, std::int64_t v) : key(k), value(std::to_string(v)), bare(true) {}
+  LogField(std::string_view k, std::uint64_t v) : key(k), value(std::to_string(v)), bare(true) {}
+  LogField(std::string_view k, int v) : key(k), value(std::to_string(v)), bare(true) {}
+  LogField(std::string_view k, unsigned v) : key(k), value(std::to_string(v)), bare(true) {}
+
+  std::string_view key;
+  std::string value;
+  bool bare = false;  // A number or a boolean: printed without quotes.
+};
+using LogFields = std::initializer_list<LogField>;
+
+// Thread-safe. Messages are sentences in sentence case, without a full stop. Copyable handle.
+//   log.info("Listening", {{"address", address}, {"port", port}});
+class Logger {
+ public:
+  struct Options {
+    LogLevel level = LogLevel::kInfo;
+    bool json = false;
+    // Added to every line: the service ("ingress").
+    std::string service;
+  };
+  // Writes to standard error.
+  static Logger create(Options options);
+  // Swallows everything; for tests.
+  static Logger null();
+
+  void debug(std::string_view message, LogFields fields = {}) const { log(LogLevel::kDebug, message, fields); }
+  void info(std::string_view message, LogFields fields = {}) const { log(LogLevel::kInfo, message, fields); }
+  void warn(std::string_view message, LogFields fields = {}) const { log(LogLevel::kWarn, message, fields); }
+  void error(std::string_view message, LogFields fields = {}) const { log(LogLevel::kError, message, fields); }
+  // For the data path: at most one line per `site` (a literal) every 10 s; the next line that is
+  // let through says how many were suppressed.
+  void limited(LogLevel level, const char* site, std::string_view message, LogFields fields = {}) const;
+  void log(LogLevel level, std::string_view message, LogFields fields) const;
+  bool enabled(LogLevel level) const noexcept;
+
+ private:
+  struct Impl;
+  explicit Logger(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace spanway::telemetry

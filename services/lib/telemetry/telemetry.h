@@ -1,0 +1,15 @@
+// What every component is given to report about itself.
+#pragma once
+
+#include "services/lib/telemetry/logger.h"
+#include "services/lib/telemetry/metrics.h"
+
+namespace spanway::telemetry {
+
+// Both outlive every component of the process.
+struct Telemetry {
+  const Logger& log;
+  Metrics& metrics;
+};
+
+}  // namespace spanway::telemetry
