@@ -1,0 +1,67 @@
+# Everything a user or a developer does, one verb each. `make help` lists them.
+SHELL := /bin/bash
+PRESET ?= release
+DEST ?= zipkin
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+
+.PHONY: help up down status logs test test-unit test-e2e sanitize build lint format docs bench fuzz deps clean images
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps:            ## install what is missing (Debian packages, librdkafka)
+	@ci/deps/install.sh
+
+$(BUILD)/build.ninja: CMakePresets.json
+	@cmake --preset $(PRESET) >$(CURDIR)/.configure.log 2>&1 || { mkdir -p build; tail -n 30 .configure.log; exit 1; }
+	@rm -f .configure.log
+
+build: deps      ## build everything (PRESET=release|dev|asan|tsan)
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@cmake --build $(BUILD) -j $(JOBS)
+
+up: deps         ## Kafka, a trace backend and the pipeline on this machine (DEST=zipkin|jaeger|jaeger,zipkin)
+	@ci/local/up.sh "$(DEST)"
+
+down:            ## stop what `make up` started
+	@python3 ci/local/pipeline.py down
+
+status:          ## what runs, whether it is ready, and its lag
+	@python3 ci/local/pipeline.py status
+
+logs:            ## follow the logs of the services
+	@tail -n 20 -F run/log/*.log
+
+test:            ## all tests, on real parts; says what it skipped and why
+	@ci/checks/test.sh
+
+test-unit: build ## unit, contract and integration tests only
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+test-e2e: build  ## the e2e tests only (ARGS="-k zipkin" picks some)
+	@ci/checks/e2e.sh $(ARGS)
+
+sanitize: deps   ## unit, contract and integration tests under ASan+UBSan and under TSan
+	@ci/checks/sanitize.sh
+
+lint: deps       ## format, clang-tidy, layers, generated documents
+	@ci/checks/lint.sh
+
+format: deps     ## rewrite the sources with clang-format
+	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
+
+docs: build      ## write CONFIG.md and METRICS.md from the binaries
+	@ci/checks/docs.sh write
+
+fuzz: deps       ## run each fuzzer for FUZZ_SECONDS (default 60)
+	@ci/checks/fuzz.sh
+
+bench: deps      ## CPU, memory, latency and loss of each path, on real Kafka; see bench/README.md
+	@bench/run.sh
+
+images:          ## container images of all services (needs Docker or another builder)
+	@ci/images/build.sh
+
+clean:           ## remove the build folders
+	@rm -rf build

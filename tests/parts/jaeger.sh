@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Jaeger 2.13 with in-memory storage. jaeger.sh get | start | stop
+# Environment: ROOT (run data), OTLP_GRPC_PORT, OTLP_HTTP_PORT, QUERY_PORT, HEALTH_PORT; CONFIG
+# replaces the generated configuration (the binary is also a Collector with the Kafka components).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/cache.sh"
+module=github.com/jaegertracing/jaeger version=v1.76.0
+ROOT=${ROOT:-/tmp/spanway-parts}
+OTLP_GRPC_PORT=${OTLP_GRPC_PORT:-24317} OTLP_HTTP_PORT=${OTLP_HTTP_PORT:-24318}
+QUERY_PORT=${QUERY_PORT:-16686} HEALTH_PORT=${HEALTH_PORT:-23133}
+data=$ROOT/${NAME:-jaeger}
+binary=$CACHE/bin/jaeger-$version
+
+build() {
+  [ -x "$binary" ] && return
+  mkdir -p "$CACHE/bin"
+  go=$("$here/go.sh")
+  echo "parts: building Jaeger $version, 5 to 8 minutes" >&2
+  folder=$(cd / && GOFLAGS=-mod=mod "$go" mod download -json "$module@$version" 2>"$CACHE/jaeger-build.log" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  source=$(mktemp -d "$CACHE/jaeger-src.XXXXXX")
+  trap 'rm -rf "$source"' EXIT
+  cp -r "$folder/." "$source"
+  chmod -R u+w "$source"
+  (cd "$source" && GOWORK=off nice "$go" build -mod=readonly -buildvcs=false -trimpath \
+    -ldflags '-s -w' -o "$binary.part" ./cmd/jaeger >"$CACHE/jaeger-build.log" 2>&1) || {
+    tail -n 20 "$CACHE/jaeger-build.log" >&2
+    exit 1
+  }
+  mv "$binary.part" "$binary"
+}
+
+write_config() {
+  cat >"$data/config.yaml" <<YAML
+service:
+  extensions: [jaeger_storage, jaeger_query, healthcheckv2]
+  pipelines: {traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+  telemetry: {metrics: {level: none}, logs: {level: warn}}
+extensions:
+  healthcheckv2: {use_v2: true, http: {endpoint: 127.0.0.1:$HEALTH_PORT}}
+  jaeger_storage: {backends: {memory: {memory: {max_traces: 100000}}}}
+  jaeger_query:
+    storage: {traces: memory}
+    http: {endpoint: 127.0.0.1:$QUERY_PORT}
+    grpc: {endpoint: 127.0.0.1:0}
+receivers: {otlp: {protocols: {grpc: {endpoint: 127.0.0.1:$OTLP_GRPC_PORT}, http: {endpoint: 127.0.0.1:$OTLP_HTTP_PORT}}}}
+exporters: {jaeger_storage_exporter: {trace_storage: memory}}
+YAML
+}
+
+case "${1:-}" in
+get) with_lock jaeger build ;;
+cached) [ -x "$binary" ] ;;
+binary) echo "$binary" ;;
+start)
+  with_lock jaeger build
+  mkdir -p "$data"
+  [ -n "${CONFIG:-}" ] && cp "$CONFIG" "$data/config.yaml" || write_config
+  "$binary" --config "$data/config.yaml" >"$data/log" 2>&1 9>&- &
+  echo $! >"$data/pid"
+  wait_until 20 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$HEALTH_PORT/status"
+  ;;
+stop) stop_pid "$data/pid" ;;
+*) sed -n 2,4p "$0"; exit 2 ;;
+esac
