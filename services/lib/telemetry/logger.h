@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "services/lib/base/clock.h"
 
 namespace spanway::telemetry {
 
@@ -31,26 +34,40 @@ using LogFields = std::initializer_list<LogField>;
 
 // Thread-safe. Messages are sentences in sentence case, without a full stop. Copyable handle.
 //   log.info("Listening", {{"address", address}, {"port", port}});
+// Nothing in a message or a value can break out of its line or its quotes: control characters,
+// bidirectional controls and bad UTF-8 are escaped, values above 4 KiB are cut.
 class Logger {
  public:
   struct Options {
     LogLevel level = LogLevel::kInfo;
     bool json = false;
     // Added to every line: the service ("ingress").
-    std::string service;
+    std::string service = {};
+    // For tests: receives each line without its newline, one call at a time.
+    std::function<void(std::string_view line)> write = nullptr;
+    const Clock* clock = &system_clock();
   };
-  // Writes to standard error.
+  // Writes to standard error, one write per line.
   static Logger create(Options options);
   // Swallows everything; for tests.
   static Logger null();
 
-  void debug(std::string_view message, LogFields fields = {}) const { log(LogLevel::kDebug, message, fields); }
-  void info(std::string_view message, LogFields fields = {}) const { log(LogLevel::kInfo, message, fields); }
-  void warn(std::string_view message, LogFields fields = {}) const { log(LogLevel::kWarn, message, fields); }
-  void error(std::string_view message, LogFields fields = {}) const { log(LogLevel::kError, message, fields); }
+  void debug(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::kDebug, message, fields);
+  }
+  void info(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::kInfo, message, fields);
+  }
+  void warn(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::kWarn, message, fields);
+  }
+  void error(std::string_view message, LogFields fields = {}) const {
+    log(LogLevel::kError, message, fields);
+  }
   // For the data path: at most one line per `site` (a literal) every 10 s; the next line that is
-  // let through says how many were suppressed.
-  void limited(LogLevel level, const char* site, std::string_view message, LogFields fields = {}) const;
+  // let through says how many were suppressed. At most 1024 sites are told apart.
+  void limited(LogLevel level, const char* site, std::string_view message,
+               LogFields fields = {}) const;
   void log(LogLevel level, std::string_view message, LogFields fields) const;
   bool enabled(LogLevel level) const noexcept;
 
