@@ -1,0 +1,44 @@
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness.otlp_receiver import OtlpReceiver  # noqa: E402
+from harness.parts import Jaeger, Kafka, Zipkin  # noqa: E402
+
+
+def _part(request, tmp_path_factory, make):
+    folder = tmp_path_factory.mktemp("part")
+    part = make(folder)
+    request.addfinalizer(lambda: (part.stop(), shutil.rmtree(folder, ignore_errors=True)))
+    return part.start()
+
+
+@pytest.fixture(scope="session")
+def kafka(request, tmp_path_factory):
+    return _part(request, tmp_path_factory, Kafka)
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(request, tmp_path_factory):
+    return _part(request, tmp_path_factory, lambda folder: Kafka(folder, secure=True))
+
+
+@pytest.fixture(scope="session")
+def zipkin(request, tmp_path_factory):
+    return _part(request, tmp_path_factory, Zipkin)
+
+
+@pytest.fixture(scope="session")
+def jaeger(request, tmp_path_factory):
+    return _part(request, tmp_path_factory, Jaeger)
+
+
+@pytest.fixture
+def receiver():
+    receiver = OtlpReceiver()
+    yield receiver
+    receiver.stop()

@@ -1,0 +1,115 @@
+"""The real servers, through tests/parts."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+from .processes import ROOT, free_port, http_get, wait_until
+
+PARTS = ROOT / "tests/parts"
+
+
+def run_part(script, *arguments, **environment):
+    env = dict(os.environ, **{key: str(value) for key, value in environment.items()})
+    done = subprocess.run(
+        [PARTS / f"{script}.sh", *arguments], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0, f"{script}.sh {' '.join(arguments)} failed"
+    return done.stdout.strip()
+
+
+def require_built(script):
+    """Waits for a part that is being built in the background; skips, saying so, when time is up."""
+    deadline = int(os.environ.get("SPANWAY_TEST_DEADLINE", time.time() + 1800)) - 900
+    while True:
+        done = subprocess.run([PARTS / f"{script}.sh", "cached"], stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return
+        if time.time() > deadline:
+            pytest.skip(f"{script} was not built in the time there is; tests/parts/{script}.sh builds it into the cache")
+        time.sleep(2)
+
+
+class Kafka:
+    def __init__(self, folder, secure=False):
+        self.folder, self.secure = pathlib.Path(folder), secure
+        self.port = free_port()
+        self.environment = {"ROOT": self.folder, "PORT": self.port, "NAME": "kafka"}
+        self.brokers = f"127.0.0.1:{self.port}"
+        self.tls = self.folder / "kafka/tls"
+
+    def start(self):
+        run_part("kafka", "start-secure" if self.secure else "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("kafka", "stop", **self.environment)
+
+    def pid(self):
+        return int(run_part("kafka", "pid", **self.environment))
+
+    def kill9(self):
+        run_part("kafka", "kill9", **self.environment)
+
+    def signal(self, number):
+        os.kill(self.pid(), number)
+
+    def tool(self, *arguments):
+        return run_part("kafka", "tool", *arguments, **self.environment)
+
+
+class Zipkin:
+    def __init__(self, folder):
+        self.port = free_port()
+        self.environment = {"ROOT": folder, "PORT": self.port}
+        self.endpoint = f"http://127.0.0.1:{self.port}/api/v2/spans"
+
+    def start(self):
+        run_part("zipkin", "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("zipkin", "stop", **self.environment)
+
+    def trace(self, trace_id, spans, seconds=30):
+        def look():
+            found = json.loads(http_get(f"http://127.0.0.1:{self.port}/api/v2/trace/{trace_id}"))
+            return found if len(found) >= spans else None
+
+        return wait_until(look, seconds, f"trace {trace_id} with {spans} spans in Zipkin", 0.2)
+
+
+class Jaeger:
+    def __init__(self, folder):
+        require_built("jaeger")
+        self.otlp_port, self.http_port = free_port(), free_port()
+        self.query_port, self.health_port = free_port(), free_port()
+        self.environment = {
+            "ROOT": folder,
+            "OTLP_GRPC_PORT": self.otlp_port,
+            "OTLP_HTTP_PORT": self.http_port,
+            "QUERY_PORT": self.query_port,
+            "HEALTH_PORT": self.health_port,
+        }
+        self.endpoint = f"127.0.0.1:{self.otlp_port}"
+
+    def start(self):
+        run_part("jaeger", "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("jaeger", "stop", **self.environment)
+
+    def trace(self, trace_id, spans, seconds=30):
+        """The trace as OTLP/JSON resource spans, from the v3 API."""
+
+        def look():
+            text = http_get(f"http://127.0.0.1:{self.query_port}/api/v3/traces/{trace_id}")
+            resource_spans = json.loads(text)["result"]["resourceSpans"]
+            count = sum(len(s["spans"]) for r in resource_spans for s in r["scopeSpans"])
+            return resource_spans if count >= spans else None
+
+        return wait_until(look, seconds, f"trace {trace_id} with {spans} spans in Jaeger", 0.2)

@@ -1,0 +1,111 @@
+"""A whole pipeline on free ports: ingress, producing bridge, and per destination a consuming bridge
+and an exporter. Each test gets topics and groups of its own."""
+import contextlib
+import itertools
+
+from .processes import Service, free_port
+
+_numbers = itertools.count(1)
+
+
+def merge(base, change):
+    """`change` over `base`, dictionaries joined."""
+    if not isinstance(base, dict) or not isinstance(change, dict):
+        return change
+    return {k: merge(base[k], change[k]) if k in base and k in change else change.get(k, base.get(k)) for k in base | change}
+
+
+class Pipeline:
+    def __init__(self, folder, brokers, destinations, kafka=None, ingress=None, bridge=None, consumer=None, signals=("traces",)):
+        """`destinations`: name -> the exporter's `destination` section. The others are changes to
+        the configuration of each service."""
+        number = next(_numbers)
+        self.folder = folder
+        self.topics = {signal: f"otel.{signal}.{number}" for signal in ("traces", "metrics", "logs")}
+        self.kafka_section = merge({"brokers": [brokers], "topics": self.topics}, kafka or {})
+        self.grpc_port, self.http_port, self.bridge_port = free_port(), free_port(), free_port()
+        self.endpoint, self.http_endpoint = f"127.0.0.1:{self.grpc_port}", f"http://127.0.0.1:{self.http_port}"
+        self.exporters, self.consumers = {}, {}
+        self.bridge = Service(
+            "bridge",
+            "spanway-kafka-bridge",
+            merge(
+                {
+                    "mode": "produce",
+                    "kafka": self.kafka_section,
+                    "create_topics": True,
+                    "otlp": {"host": "127.0.0.1", "grpc": {"port": self.bridge_port}},
+                },
+                bridge or {},
+            ),
+            folder,
+        )
+        self.ingress = Service(
+            "ingress",
+            "spanway-ingress",
+            merge(
+                {
+                    "otlp": {"host": "127.0.0.1", "grpc": {"port": self.grpc_port}, "http": {"port": self.http_port}},
+                    "next": {"endpoint": f"127.0.0.1:{self.bridge_port}"},
+                },
+                ingress or {},
+            ),
+            folder,
+        )
+        for name, destination in destinations.items():
+            port = free_port()
+            self.exporters[name] = Service(
+                f"exporter-{name}",
+                "spanway-exporter",
+                {"otlp": {"host": "127.0.0.1", "grpc": {"port": port}}, "destination": destination},
+                folder,
+            )
+            self.consumers[name] = Service(
+                f"consumer-{name}",
+                "spanway-kafka-bridge",
+                merge(
+                    {
+                        "mode": "consume",
+                        "kafka": self.kafka_section,
+                        "create_topics": True,
+                        "consumer": {"destination": name, "signals": list(signals), "start_from": "earliest"},
+                        "destination": {"endpoint": f"127.0.0.1:{port}"},
+                    },
+                    consumer or {},
+                ),
+                folder,
+            )
+
+    def services(self):
+        """Sinks first: the order to start in."""
+        return [*self.exporters.values(), self.bridge, *self.consumers.values(), self.ingress]
+
+    def start(self):
+        for service in self.services():
+            service.start()
+        for service in self.services():
+            service.wait_ready()
+        return self
+
+    def stop(self):
+        """Sources first. Every service must end cleanly."""
+        codes = {service.name: service.stop() for service in reversed(self.services())}
+        assert all(code in (0, None) for code in codes.values()), f"exit codes after SIGTERM: {codes}"
+
+    def kill(self):
+        for service in self.services():
+            if service.alive():
+                service.kill9()
+
+    def bugs(self):
+        return sum(s.metric("spanway_bugs_total") for s in self.services() if s.alive())
+
+
+@contextlib.contextmanager
+def running(pipeline):
+    try:
+        yield pipeline.start()
+        assert pipeline.bugs() == 0, "a service counted a bug of its own"
+        pipeline.stop()
+    finally:
+        pipeline.kill()

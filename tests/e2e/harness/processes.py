@@ -1,0 +1,157 @@
+"""Our binaries as processes on free loopback ports."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
+
+
+def free_port():
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(check, seconds, what, interval=0.05):
+    """Polls `check` until it returns something true, which is returned."""
+    deadline = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < deadline:
+        try:
+            result = check()
+            if result:
+                return result
+        except (OSError, urllib.error.URLError, ValueError, LookupError) as error:
+            last = error
+        time.sleep(interval)
+    raise AssertionError(f"{what}: not within {seconds} s (last: {last!r})")
+
+
+def http_get(url, timeout=5.0):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+class Process:
+    """One program with its log. Leaving the `with` block stops it."""
+
+    def __init__(self, name, command, folder, environment=None):
+        self.name, self.command, self.folder = name, [str(part) for part in command], pathlib.Path(folder)
+        self.environment = dict(os.environ, **(environment or {}))
+        self.log_path = self.folder / f"{name}.log"
+        self.process = None
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment
+            )
+        return self
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill9(self):
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def stop(self, seconds=40):
+        """SIGTERM; returns the exit code. A hang is a failure of the program."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} did not end within {seconds} s of SIGTERM; log:\n{self.log()[-3000:]}")
+
+    def rss_bytes(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+
+class Service(Process):
+    """A Spanway service: a binary, its configuration and its admin port."""
+
+    def __init__(self, name, binary, config, folder, environment=None):
+        self.admin_port = free_port()
+        self.config = dict(config, admin={"host": "127.0.0.1", "port": self.admin_port})
+        self.config_path = pathlib.Path(folder) / f"{name}.yaml"
+        self.config_path.write_text(yaml.safe_dump(self.config))
+        super().__init__(name, [BIN / binary, "--config", self.config_path], folder, environment)
+
+    def admin(self, path, timeout=5.0):
+        return http_get(f"http://127.0.0.1:{self.admin_port}{path}", timeout)
+
+    def ready(self):
+        try:
+            self.admin("/readyz", 2.0)
+            return True
+        except (urllib.error.URLError, OSError):
+            if not self.alive():
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}; log:\n{self.log()[-3000:]}")
+            return False
+
+    def wait_ready(self, seconds=30):
+        try:
+            wait_until(self.ready, seconds, f"{self.name} ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nlog:\n{self.log()[-3000:]}") from None
+        return self
+
+    def wait_listening(self, seconds=20):
+        """The admin port answers, ready or not."""
+
+        def check():
+            if not self.alive():
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}; log:\n{self.log()[-3000:]}")
+            return self.admin("/livez", 2.0)
+
+        wait_until(check, seconds, f"{self.name} listening")
+        return self
+
+    def restart(self):
+        self.start()
+        return self
+
+    def status(self):
+        return json.loads(self.admin("/statusz"))
+
+    def metric(self, name, **labels):
+        """The sum of all series of `name` whose labels include `labels`."""
+        total = 0.0
+        for line in self.admin("/metrics").splitlines():
+            if line.startswith("#") or not (line.startswith(name + "{") or line.startswith(name + " ")):
+                continue
+            series, value = line.rsplit(" ", 1)
+            if all(f'{key}="{wanted}"' in series for key, wanted in labels.items()):
+                total += float(value)
+        return total
