@@ -64,7 +64,8 @@ void Loop::run(const std::stop_token& stop) {
     {
       MutexLock lock(mutex_);
       collect_due(due);
-      if (ready_.empty() && due.empty() && !stop.stop_requested()) {
+      // Not the stop token: that is set without the lock, so its wake-up could be missed here.
+      if (ready_.empty() && due.empty() && !stopped_) {
         if (delayed_.empty()) {
           wake_.wait(mutex_);
         } else {

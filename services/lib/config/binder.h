@@ -8,8 +8,8 @@
 //   }
 //   b.section("grpc", c.grpc, "The OTLP/gRPC listener.");   // calls describe(b, c.grpc)
 //
-// Keys are lower_snake. Defaults are the members' initialisers. Cross-field rules stand in a
-// function `void validate(const XConfig&, config::Problems&)`.
+// Keys are lower_snake without "__". Defaults are the members' initialisers. Cross-field rules
+// stand in a function `void validate(const XConfig&, config::Problems&)`.
 #pragma once
 
 #include <chrono>
@@ -47,9 +47,14 @@ struct KeyInfo {
   // Bounds, inclusive; for durations in milliseconds, for sizes in bytes.
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
+  // Must be given and not empty. Not for keys of sections that may be left out as a whole: those
+  // are checked in validate().
   bool required = false;
   // ECMAScript regular expression that a string (or each item of a list) must match whole.
   const char* pattern = "";
+  // For lists and maps whose values are secrets (request headers): values are printed as ***.
+  // A single secret has the type Secret.
+  bool secret = false;
 };
 
 // The names of an enum's values, in order of their numbers from 0.
@@ -106,7 +111,7 @@ class Binder {
 
 // One mistake in a configuration, with its place.
 struct Problem {
-  std::string path;     // "kafka.topics.traces"
+  std::string path;     // "kafka.topics.traces", "destinations[0].name"
   std::string message;  // What is wrong and what to write instead.
   int line = 0;         // 1-based; 0 when the value did not come from the file.
   int column = 0;

@@ -16,7 +16,8 @@ namespace spanway::config {
 // operator checks configurations with a resolver that reads nothing.
 struct Sources {
   std::map<std::string, std::string> environment;
-  // Nothing when the file cannot be read. Trailing newlines are cut off by the loader.
+  // Nothing when the file cannot be read. Trailing newlines are cut off by the loader. At most
+  // 1 MiB.
   std::function<std::optional<std::string>(const std::string& path)> read_file;
   // Substitutions are checked for form only and keep their text.
   bool resolve_nothing = false;
@@ -26,8 +27,9 @@ struct Sources {
 };
 
 struct LoadReport {
-  Problems problems;                  // Sorted by line. Empty = the configuration is good.
-  std::vector<std::string> warnings;  // For example an ignored GRPC_PORT=tcp://...
+  // Sorted by line, those without a line last. Empty = the configuration is good. At most 1000.
+  Problems problems;
+  std::vector<std::string> warnings;  // For example an ignored GRPC_PORT=tcp://... At most 100.
 };
 
 using Describe = std::function<void(Binder&)>;
@@ -42,7 +44,8 @@ LoadReport load(std::string_view yaml, std::string_view file_name, const Sources
 // "ingress.yaml:14:3: kafka.tpoic: unknown key (did you mean 'topic'?)", one line per problem.
 std::string format(const Problems& problems, std::string_view file_name);
 
-// The effective configuration as YAML; secrets as ***.
+// The effective configuration as YAML that, secrets aside, can be loaded again; secrets as
+// ***.
 std::string print(const Describe& describe);
 // The rows of one service in CONFIG.md: key, type, default, bounds, environment, meaning.
 std::string markdown(const Describe& describe);

@@ -3,31 +3,10 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "services/lib/base/utf8.h"
+
 namespace spanway::telemetry {
 namespace {
-
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::size_t length = 0;  // 0 = not valid UTF-8.
-};
-
-// The code point at the start of `text`, which is not empty.
-CodePoint decode(std::string_view text) noexcept {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return {};
-  std::uint32_t value = first & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    value = (value << 6) | (byte(i) & 0x3fu);
-  }
-  static constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < kSmallest[length] || value > 0x10ffff || surrogate) return {};
-  return {value, length};
-}
 
 // Characters that change how the rest of a line is shown, or end it.
 bool needs_escape(std::uint32_t c) noexcept {
@@ -62,7 +41,7 @@ void append_character(std::string& out, std::string_view bytes, std::uint32_t c)
 void append_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
   std::size_t taken = 0;
   while (!text.empty()) {
-    const CodePoint c = decode(text);
+    const CodePoint c = decode_utf8(text);
     const std::size_t length = c.length == 0 ? 1 : c.length;
     if (taken + length > bytes_max) {
       out += "...";
