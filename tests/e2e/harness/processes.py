@@ -43,15 +43,24 @@ def http_get(url, timeout=5.0):
 
 
 class Process:
-    """One program with its log. Leaving the `with` block stops it."""
+    """One program with its log. Leaving a `with` block kills it."""
 
     def __init__(self, name, command, folder, environment=None):
         self.name, self.command, self.folder = name, [str(part) for part in command], pathlib.Path(folder)
         self.environment = dict(os.environ, **(environment or {}))
         self.log_path = self.folder / f"{name}.log"
-        self.process = None
+        self.process, self.started = None, 0.0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.alive():
+            self.thaw()
+            self.kill9()
 
     def start(self):
+        self.started = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment
