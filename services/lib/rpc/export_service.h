@@ -31,7 +31,7 @@ std::unique_ptr<Gatekeeper> plain_gatekeeper();
 struct ExportServiceOptions {
   std::size_t message_bytes_max = 64u << 20;  // Before and after decompression.
   std::size_t compressed_bytes_max = 16u << 20;
-  Duration deadline_max = std::chrono::seconds(30);  // Effective = min(grpc-timeout, this).
+  Duration deadline_max = std::chrono::seconds(30);         // Effective = min(grpc-timeout, this).
   Duration retry_after_overload = std::chrono::seconds(1);  // RetryInfo when the budget is used up.
 };
 

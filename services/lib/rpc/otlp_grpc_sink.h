@@ -14,11 +14,11 @@
 namespace spanway::rpc {
 
 struct OtlpGrpcSinkOptions {
-  std::string endpoint;         // "host:port"; names are resolved to all addresses, round robin.
+  std::string endpoint;  // "host:port"; names are resolved to all addresses, round robin.
   std::string compression = "none";  // none | gzip
   bool tls = false;
   std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
-  std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization.
+  std::map<std::string, Secret> headers;        // Sent with each call, e.g. authorization.
   Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
   // Taken off the batch's deadline before it is passed on.
   Duration deadline_margin = std::chrono::milliseconds(200);
@@ -29,7 +29,8 @@ struct OtlpGrpcSinkOptions {
 
 class OtlpGrpcSink final : public pipeline::Sink {
  public:
-  static Result<std::unique_ptr<OtlpGrpcSink>> create(OtlpGrpcSinkOptions options, const Clock& clock,
+  static Result<std::unique_ptr<OtlpGrpcSink>> create(OtlpGrpcSinkOptions options,
+                                                      const Clock& clock,
                                                       telemetry::Telemetry telemetry);
   ~OtlpGrpcSink() override;
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
