@@ -60,7 +60,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     Node* node = add(Node::Kind::kScalar, mark);
     node->text = value;
-    node->quoted = tag != "?";
+    node->quoted = tag == "!";
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -173,6 +173,17 @@ bool check_characters(std::string_view yaml, Problems& problems) {
   return true;
 }
 
+// yaml-cpp's message for a tab at the start of a line does not mention it.
+bool is_indented_by_tab(std::string_view yaml, int line) {
+  for (int i = 1; i < line; ++i) {
+    const std::size_t end = yaml.find('\n');
+    if (end == std::string_view::npos) return false;
+    yaml.remove_prefix(end + 1);
+  }
+  const std::size_t text = yaml.find_first_not_of(" \t");
+  return yaml.substr(0, text).find('\t') != std::string_view::npos;
+}
+
 }  // namespace
 
 std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems) {
@@ -191,7 +202,8 @@ std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems) 
     return nullptr;
   } catch (const YAML::Exception& e) {
     const Place place = to_place(e.mark);
-    problems.add(Problem{"", "bad YAML: " + escape(e.msg), place.line, place.column});
+    const char* hint = is_indented_by_tab(yaml, place.line) ? " (indent with spaces, not tabs)" : "";
+    problems.add(Problem{"", "bad YAML: " + escape(e.msg) + hint, place.line, place.column});
     return nullptr;
   }
   return builder.take_root();

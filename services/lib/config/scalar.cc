@@ -207,6 +207,8 @@ std::string json_quote(std::string_view text) {
     } else if (c.value == '"' || c.value == '\\') {
       out += '\\';
       out += text[0];
+    } else if (c.value == '\n') {
+      out += "\\n";
     } else if (control) {
       char buffer[8];
       std::snprintf(buffer, sizeof buffer, "\\u%04x", c.value & 0xffffu);

@@ -23,7 +23,9 @@ constexpr std::string_view kRedacted = "***";
 
 std::string with_bounds(std::string what, const KeyInfo& info, BoundsUnit unit) {
   const std::string bounds = bounds_text(info, unit);
-  return bounds.empty() ? what : what + " " + bounds;
+  if (bounds.empty()) return what;
+  // Behind a list of examples a comma is needed.
+  return what + (unit == BoundsUnit::kNumber ? " " : ", ") + bounds;
 }
 
 std::string join(const std::vector<std::string>& words) {
