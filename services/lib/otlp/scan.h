@@ -3,6 +3,7 @@
 // order, at any depth (Go encoders write them last to first).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,14 +17,17 @@ namespace spanway::otlp {
 
 struct ScanLimits {
   std::size_t request_bytes_max = 64u << 20;
-  // Resource + scope (+ metric) fields that every split part repeats; more rejects their items.
+  // Resource + scope (+ metric, where it must be cut) fields that every split part repeats; more
+  // rejects their items.
   std::size_t prefix_bytes_max = 64u << 10;
-  // One item with its prefix must fit a Kafka record.
+  // One item with its prefix must fit a Kafka record. A larger metric passes when it can be cut
+  // between its data points.
   std::size_t item_bytes_max = 900u << 10;
-  // Nesting of AnyValue: arrays and key-value lists.
+  // Nesting of AnyValue: arrays and key-value lists. A plain value has depth 1. Besides, nothing
+  // may lie deeper than 100 messages, where other parsers give up.
   std::size_t value_depth_max = 32;
-  // Submessages in one request (resources, scopes, items, attributes, ...), so that a small body of
-  // empty messages cannot cost unbounded work behind us.
+  // Submessages in one request (resources, scopes, items, attributes, unknown fields, ...), so that
+  // a small body of empty messages cannot cost unbounded work behind us.
   std::size_t submessages_max = 4'000'000;
 };
 
@@ -38,6 +42,8 @@ enum class RejectReason : unsigned char {
   kPrefixTooLarge,
   kMalformedItem,
 };
+inline constexpr std::size_t kRejectReasonCount = 8;
+// "invalid_utf8" and so on: for messages and metric labels.
 std::string_view to_string(RejectReason reason) noexcept;
 
 // A run of bytes of the scanned buffer.
@@ -49,23 +55,31 @@ struct Slice {
 // One span, metric or log record. `bytes` includes the tag and the length.
 struct Item {
   Slice bytes;
-  std::uint32_t scope = 0;           // Index into Index::scopes.
-  std::uint32_t points = 1;          // What it counts as: data points of a metric, else 1.
+  std::uint32_t scope = 0;  // Index into Index::scopes.
+  // What it counts as: data points of a metric, else 1. A rejected item counts as 1 at least.
+  std::uint32_t points = 1;
   std::uint32_t placement_hash = 0;  // murmur2 & 0x7fffffff; see placement.h.
+  // Where the 16 bytes of its trace id stand; 0 = it has none (metrics, some log records).
+  std::uint32_t trace_id_offset = 0;
   RejectReason reject = RejectReason::kNone;
 };
 
 // A ScopeSpans/ScopeMetrics/ScopeLogs. Its own fields (all but the items) are the slices
-// [prefix_begin, prefix_end) of Index::prefix_slices.
+// [prefix_begin, prefix_end) of Index::prefix_slices; its items are [item_begin, item_end).
 struct Scope {
   std::uint32_t resource = 0;
   std::uint32_t prefix_begin = 0, prefix_end = 0;
   std::uint32_t prefix_bytes = 0;
+  std::uint32_t item_begin = 0, item_end = 0;
+  RejectReason reject = RejectReason::kNone;  // Set when it takes all its items with it.
 };
+// A ResourceSpans/ResourceMetrics/ResourceLogs; its scopes are [scope_begin, scope_end).
 struct Resource {
   std::uint32_t prefix_begin = 0, prefix_end = 0;
   std::uint32_t prefix_bytes = 0;
-  std::uint32_t placement_hash = 0;  // Of the encoded Resource message.
+  // Of the encoded Resource message; 0 when no item is placed by it.
+  std::uint32_t placement_hash = 0;
+  std::uint32_t scope_begin = 0, scope_end = 0;
 };
 
 // What a scan found, into the scanned buffer. Reused from scan to scan, so that the steady state
@@ -76,8 +90,11 @@ struct Index {
   std::vector<Scope> scopes;
   std::vector<Item> items;
   std::vector<Slice> prefix_slices;
+  // Unknown fields of the request itself, at most prefix_bytes_max of them: they belong to no item.
+  std::vector<Slice> request_slices;
   std::uint64_t accepted = 0;  // Spans, data points or log records.
   std::uint64_t rejected = 0;
+  std::array<std::uint64_t, kRejectReasonCount> rejected_by_reason = {};
   // For partial_success: which rule, how often, the first offender's place. Empty without rejects.
   std::string reject_message;
   RejectReason first_reject = RejectReason::kNone;
@@ -88,7 +105,8 @@ class Scanner {
  public:
   explicit Scanner(ScanLimits limits = {}) : limits_(limits) {}
   // Broken framing, or a limit of the whole request passed: INVALID_ARGUMENT or
-  // RESOURCE_EXHAUSTED, both data. Rejected items are not an error here, even when all are.
+  // RESOURCE_EXHAUSTED, both data; the index is empty then. Rejected items are not an error here,
+  // even when all are.
   Status scan(Signal signal, std::string_view payload);
   const Index& index() const noexcept { return index_; }
   const ScanLimits& limits() const noexcept { return limits_; }
@@ -96,6 +114,7 @@ class Scanner {
  private:
   ScanLimits limits_;
   Index index_;
+  std::vector<Slice> resource_slices_;  // Prefix of the resource being read; kept for its memory.
 };
 
 }  // namespace spanway::otlp

@@ -1,0 +1,28 @@
+// The reason words that Spanway puts into google.rpc.ErrorInfo{domain: "spanway"}. A word that
+// comes back from a peer is understood only if it stands here: Error::reason is always a literal of
+// ours, so that labels and headers made of it stay bounded. A new word is added here in the same
+// commit; a test compares the list with the sources.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace spanway::otlp {
+
+inline constexpr const char* kErrorDomain = "spanway";
+
+inline constexpr std::array kReasons = {
+    "bad_export_response", "deadline_exceeded",   "grpc_bad_framing",     "grpc_bad_header",
+    "grpc_encoding",       "grpc_unknown_method", "malformed_request",    "message_corrupt",
+    "message_too_large",   "no_memory",           "request_too_large",    "tenant_duplicate_header",
+    "tenant_invalid",      "tenant_missing",      "too_many_submessages",
+};
+
+// The word of ours that equals `text`, or "".
+constexpr const char* known_reason(std::string_view text) noexcept {
+  for (const char* reason : kReasons)
+    if (text == reason) return reason;
+  return "";
+}
+
+}  // namespace spanway::otlp

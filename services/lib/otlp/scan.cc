@@ -1,0 +1,508 @@
+#include "services/lib/otlp/scan.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "services/lib/otlp/item_walker.h"
+#include "services/lib/otlp/metric_layout.h"
+#include "services/lib/otlp/placement.h"
+#include "services/lib/otlp/wire.h"
+
+namespace spanway::otlp {
+namespace {
+
+using wire::Ptr;
+
+// Field 1 of the request; field 1 of ResourceSpans and ScopeSpans; field 2 of both; schema_url.
+constexpr std::uint32_t kResourceGroupTag = 0x0a;
+constexpr std::uint32_t kOwnerTag = 0x0a;
+constexpr std::uint32_t kChildrenTag = 0x12;
+constexpr std::uint32_t kSchemaUrlTag = 0x1a;
+
+// Depth below the request: ResourceSpans 1, Resource and ScopeSpans 2, scope and items 3.
+constexpr unsigned kResourceDepth = 2;
+constexpr unsigned kItemDepth = 3;
+
+// Not a placement hash: those have 31 bits.
+constexpr std::uint32_t kPlaceByResource = 0xffffffff;
+
+constexpr Message item_message(Signal signal) {
+  switch (signal) {
+    case Signal::kTraces:
+      return Message::kSpan;
+    case Signal::kMetrics:
+      return Message::kMetric;
+    case Signal::kLogs:
+      return Message::kLogRecord;
+  }
+  return Message::kSpan;
+}
+
+// The names of the three levels, for messages.
+struct PathNames {
+  std::string_view resource, scope, item;
+};
+constexpr PathNames path_names(Signal signal) {
+  switch (signal) {
+    case Signal::kTraces:
+      return {"resource_spans", "scope_spans", "spans"};
+    case Signal::kMetrics:
+      return {"resource_metrics", "scope_metrics", "metrics"};
+    case Signal::kLogs:
+      return {"resource_logs", "scope_logs", "log_records"};
+  }
+  return {};
+}
+
+// What the sender has to change.
+constexpr std::string_view rule_of(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kNone:
+      return "";
+    case RejectReason::kInvalidUtf8:
+      return "strings must be UTF-8";
+    case RejectReason::kInvalidTraceId:
+      return "a trace_id is 16 bytes, a span's not all zero";
+    case RejectReason::kInvalidSpanId:
+      return "a span_id is 8 bytes, a span's own not all zero";
+    case RejectReason::kTooDeep:
+      return "attribute values are nested too deeply";
+    case RejectReason::kItemTooLarge:
+      return "larger than one record may be";
+    case RejectReason::kPrefixTooLarge:
+      return "the resource and scope are too large to repeat";
+    case RejectReason::kMalformedItem:
+      return "not a valid protobuf message";
+  }
+  return "";
+}
+
+// Gives back memory that an unusually large request has left behind.
+template <typename T>
+void clear_and_trim(std::vector<T>& entries) {
+  constexpr std::size_t kKeepEntries = 1u << 16;
+  const bool oversized =
+      entries.capacity() > kKeepEntries && entries.size() < entries.capacity() / 4;
+  if (oversized) {
+    std::vector<T>().swap(entries);
+  } else {
+    entries.clear();
+  }
+}
+
+void clear(Index& index, Signal signal) {
+  index.signal = signal;
+  clear_and_trim(index.resources);
+  clear_and_trim(index.scopes);
+  clear_and_trim(index.items);
+  clear_and_trim(index.prefix_slices);
+  clear_and_trim(index.request_slices);
+  index.accepted = index.rejected = 0;
+  index.rejected_by_reason = {};
+  index.reject_message.clear();
+  index.first_reject = RejectReason::kNone;
+}
+
+// One scan.
+class Pass {
+ public:
+  Pass(const ScanLimits& limits, Signal signal, std::string_view payload, Index& index,
+       std::vector<Slice>& resource_slices)
+      : limits_(limits),
+        signal_(signal),
+        payload_(payload),
+        base_(wire::begin_of(payload)),
+        index_(index),
+        resource_slices_(resource_slices),
+        walker_(payload, limits.value_depth_max) {}
+
+  Status request();
+
+ private:
+  bool resource(Ptr p, Ptr end);
+  bool scope(Ptr p, Ptr end);
+  void item(Ptr begin, Ptr body, Ptr end);
+  void keep_request_field(Ptr begin, Ptr end);
+  void add_resource_prefix(Ptr begin, Ptr end);
+  void add_scope_prefix(Ptr begin, Ptr end);
+
+  void place_item(Item& item, Ptr trace_id);
+  void close_resource(std::size_t body_bytes);
+  void place_by_resource(Resource& resource);
+  std::uint32_t resource_hash(const Resource& resource) const;
+  void check_sizes(const Resource& resource, const Scope& scope);
+  bool can_be_cut(const Resource& resource, const Scope& scope, const Item& item);
+  void count_resource(const Resource& resource);
+  void count(Item& item);
+  void describe_rejects();
+
+  bool broken(Ptr at, const char* where);
+  bool within_budget();
+  std::uint64_t submessages() const noexcept { return submessages_ + walker_.submessages(); }
+  Slice slice_of(Ptr begin, Ptr end) const noexcept {
+    return {static_cast<std::uint32_t>(begin - base_), static_cast<std::uint32_t>(end - begin)};
+  }
+
+  const ScanLimits& limits_;
+  const Signal signal_;
+  const std::string_view payload_;
+  const Ptr base_;
+  Index& index_;
+  std::vector<Slice>& resource_slices_;
+  ItemWalker walker_;
+  MetricLayout layout_;  // Of a metric that is larger than a record.
+
+  std::uint64_t submessages_ = 0;
+  std::size_t request_field_bytes_ = 0;
+  // Of the ResourceSpans being read.
+  RejectReason resource_reject_ = RejectReason::kNone;
+  std::uint64_t resource_points_ = 0;
+  bool any_reject_ = false;
+  bool any_pending_place_ = false;
+  // The trace id placed last: neighbours often share it.
+  std::uint64_t placed_id_[2] = {0, 0};
+  std::uint32_t placed_hash_ = 0;
+  std::size_t first_reject_item_ = 0;
+  Error error_;
+};
+
+bool Pass::broken(Ptr at, const char* where) {
+  error_ = invalid_argument("the request is not a serialized Export request of " +
+                            std::string(to_string(signal_)) + ": broken framing in " + where +
+                            " at byte " + std::to_string(at - base_) + " of " +
+                            std::to_string(payload_.size()))
+               .with_reason("malformed_request");
+  return false;
+}
+
+bool Pass::within_budget() {
+  if (submessages() <= limits_.submessages_max) [[likely]]
+    return true;
+  error_ = data_error(Code::kResourceExhausted, "the request holds more than " +
+                                                    std::to_string(limits_.submessages_max) +
+                                                    " submessages; send smaller requests")
+               .with_reason("too_many_submessages");
+  return false;
+}
+
+Status Pass::request() {
+  const Ptr end = wire::end_of(payload_);
+  for (Ptr p = base_; p != end;) {
+    const Ptr begin = p;
+    wire::Field field;
+    p = wire::read_field(p, end, field);
+    if (p == nullptr) {
+      broken(begin, "the request");
+      return std::move(error_);
+    }
+    ++submessages_;
+    if (field.tag != kResourceGroupTag) {
+      keep_request_field(begin, p);
+      if (!within_budget()) return std::move(error_);
+      continue;
+    }
+    if (!resource(field.begin, field.end)) return std::move(error_);
+  }
+  if (index_.rejected > 0) describe_rejects();
+  return ok_status();
+}
+
+void Pass::keep_request_field(Ptr begin, Ptr end) {
+  request_field_bytes_ += wire::left(begin, end);
+  if (request_field_bytes_ <= limits_.prefix_bytes_max)
+    index_.request_slices.push_back(slice_of(begin, end));
+}
+
+void Pass::add_resource_prefix(Ptr begin, Ptr end) {
+  resource_slices_.push_back(slice_of(begin, end));
+  index_.resources.back().prefix_bytes += resource_slices_.back().size;
+}
+
+void Pass::add_scope_prefix(Ptr begin, Ptr end) {
+  index_.prefix_slices.push_back(slice_of(begin, end));
+  index_.scopes.back().prefix_bytes += index_.prefix_slices.back().size;
+}
+
+// A ResourceSpans, ResourceMetrics or ResourceLogs. False = the request is refused.
+bool Pass::resource(Ptr p, Ptr end) {
+  const Ptr body = p;
+  resource_slices_.clear();
+  resource_reject_ = RejectReason::kNone;
+  resource_points_ = 0;
+  any_reject_ = any_pending_place_ = false;
+  index_.resources.emplace_back();
+  index_.resources.back().scope_begin = static_cast<std::uint32_t>(index_.scopes.size());
+  const auto reject = [this](RejectReason reason) {
+    if (resource_reject_ == RejectReason::kNone) resource_reject_ = reason;
+  };
+  while (p != end) {
+    const Ptr begin = p;
+    wire::Field field;
+    p = wire::read_field(p, end, field);
+    if (p == nullptr) return broken(begin, path_names(signal_).resource.data());
+    ++submessages_;
+    if (field.tag == kChildrenTag) {
+      if (!scope(field.begin, field.end)) return false;
+      continue;
+    }
+    add_resource_prefix(begin, p);
+    if (field.tag == kOwnerTag) {
+      reject(walker_.walk(Message::kResource, field.begin, field.end, kResourceDepth));
+    } else if (field.tag == kSchemaUrlTag && !walker_.valid_utf8(field.begin, field.end)) {
+      reject(RejectReason::kInvalidUtf8);
+    }
+    if (!within_budget()) return false;
+  }
+  close_resource(wire::left(body, end));
+  return true;
+}
+
+// A ScopeSpans, ScopeMetrics or ScopeLogs.
+bool Pass::scope(Ptr p, Ptr end) {
+  index_.scopes.emplace_back();
+  index_.scopes.back().resource = static_cast<std::uint32_t>(index_.resources.size() - 1);
+  index_.scopes.back().prefix_begin = static_cast<std::uint32_t>(index_.prefix_slices.size());
+  index_.scopes.back().item_begin = static_cast<std::uint32_t>(index_.items.size());
+  const auto reject = [this](RejectReason reason) {
+    if (index_.scopes.back().reject == RejectReason::kNone) index_.scopes.back().reject = reason;
+  };
+  while (p != end) {
+    const Ptr begin = p;
+    wire::Field field;
+    p = wire::read_field(p, end, field);
+    if (p == nullptr) return broken(begin, path_names(signal_).scope.data());
+    ++submessages_;
+    if (field.tag == kChildrenTag) [[likely]] {
+      item(begin, field.begin, p);
+    } else {
+      add_scope_prefix(begin, p);
+      if (field.tag == kOwnerTag) {
+        reject(walker_.walk(Message::kScope, field.begin, field.end, kItemDepth));
+      } else if (field.tag == kSchemaUrlTag && !walker_.valid_utf8(field.begin, field.end)) {
+        reject(RejectReason::kInvalidUtf8);
+      }
+    }
+    if (!within_budget()) return false;
+  }
+  index_.scopes.back().prefix_end = static_cast<std::uint32_t>(index_.prefix_slices.size());
+  index_.scopes.back().item_end = static_cast<std::uint32_t>(index_.items.size());
+  return true;
+}
+
+void Pass::item(Ptr begin, Ptr body, Ptr end) {
+  Item& item = index_.items.emplace_back();
+  item.bytes = slice_of(begin, end);
+  item.scope = static_cast<std::uint32_t>(index_.scopes.size() - 1);
+  const bool is_metric = signal_ == Signal::kMetrics;
+  if (!is_metric && item.bytes.size > limits_.item_bytes_max) {
+    item.reject = RejectReason::kItemTooLarge;
+  } else {
+    item.reject = walker_.walk(item_message(signal_), body, end, kItemDepth);
+  }
+  if (item.reject != RejectReason::kNone) {
+    any_reject_ = true;
+    if (is_metric) item.points = std::max(1u, count_points(body, end));
+    return;
+  }
+  if (is_metric) item.points = walker_.points();
+  resource_points_ += item.points;
+  place_item(item, walker_.trace_id());
+}
+
+void Pass::place_item(Item& item, Ptr trace_id) {
+  if (trace_id == nullptr) {
+    item.placement_hash = kPlaceByResource;
+    any_pending_place_ = true;
+    return;
+  }
+  item.trace_id_offset = static_cast<std::uint32_t>(trace_id - base_);
+  const std::uint64_t high = wire::load64(trace_id);
+  const std::uint64_t low = wire::load64(trace_id + 8);
+  if (high != placed_id_[0] || low != placed_id_[1]) {
+    placed_id_[0] = high;
+    placed_id_[1] = low;
+    placed_hash_ = trace_placement_hash(wire::view_of(trace_id, trace_id + kTraceIdBytes));
+  }
+  item.placement_hash = placed_hash_;
+}
+
+// What could not be told before the last field of the ResourceSpans had been seen.
+void Pass::close_resource(std::size_t body_bytes) {
+  Resource& resource = index_.resources.back();
+  resource.scope_end = static_cast<std::uint32_t>(index_.scopes.size());
+  resource.prefix_begin = static_cast<std::uint32_t>(index_.prefix_slices.size());
+  index_.prefix_slices.insert(index_.prefix_slices.end(), resource_slices_.begin(),
+                              resource_slices_.end());
+  resource.prefix_end = static_cast<std::uint32_t>(index_.prefix_slices.size());
+
+  for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
+    Scope& scope = index_.scopes[s];
+    if (scope.reject == RejectReason::kNone) scope.reject = resource_reject_;
+    if (scope.reject == RejectReason::kNone &&
+        std::size_t{resource.prefix_bytes} + scope.prefix_bytes > limits_.prefix_bytes_max) {
+      scope.reject = RejectReason::kPrefixTooLarge;
+    }
+    any_reject_ |= scope.reject != RejectReason::kNone;
+    // No item with its prefix is larger than the ResourceSpans that it came in.
+    if (wire::framed_size(body_bytes) > limits_.item_bytes_max) check_sizes(resource, scope);
+  }
+  if (any_pending_place_) place_by_resource(resource);
+  if (any_reject_) {
+    count_resource(resource);
+  } else {
+    index_.accepted += resource_points_;
+  }
+}
+
+void Pass::place_by_resource(Resource& resource) {
+  resource.placement_hash = resource_hash(resource);
+  for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
+    for (std::uint32_t i = index_.scopes[s].item_begin; i != index_.scopes[s].item_end; ++i) {
+      Item& item = index_.items[i];
+      if (item.placement_hash == kPlaceByResource) item.placement_hash = resource.placement_hash;
+    }
+  }
+}
+
+// murmur2 of the encoded Resource; several Resource fields are one message in pieces.
+std::uint32_t Pass::resource_hash(const Resource& resource) const {
+  if (resource.prefix_bytes > limits_.prefix_bytes_max) return 0;  // Its items are rejected.
+  std::string_view first;
+  std::string joined;
+  for (std::uint32_t i = resource.prefix_begin; i != resource.prefix_end; ++i) {
+    const Slice& slice = index_.prefix_slices[i];
+    wire::Field field;
+    wire::read_field(base_ + slice.offset, base_ + slice.offset + slice.size, field);
+    if (field.tag != kOwnerTag) continue;
+    if (first.data() == nullptr) {
+      first = field.bytes();
+    } else {
+      if (joined.empty()) joined = first;
+      joined += field.bytes();
+    }
+  }
+  return murmur2(joined.empty() ? first : joined) & 0x7fffffff;
+}
+
+// Each item with its prefix must fit a record, a metric in pieces if need be.
+void Pass::check_sizes(const Resource& resource, const Scope& scope) {
+  for (std::uint32_t i = scope.item_begin; i != scope.item_end; ++i) {
+    Item& item = index_.items[i];
+    const std::size_t record = wire::framed_size(
+        resource.prefix_bytes + wire::framed_size(scope.prefix_bytes + item.bytes.size));
+    if (record <= limits_.item_bytes_max || item.reject != RejectReason::kNone) continue;
+    if (signal_ == Signal::kMetrics && can_be_cut(resource, scope, item)) continue;
+    item.reject = RejectReason::kItemTooLarge;
+    any_reject_ = true;
+  }
+}
+
+bool Pass::can_be_cut(const Resource& resource, const Scope& scope, const Item& item) {
+  read_metric_layout(payload_, item, layout_);
+  const auto piece_bytes = [&](std::size_t points_bytes) {
+    const std::size_t metric = wire::framed_size(layout_.body_bytes(points_bytes));
+    return wire::framed_size(resource.prefix_bytes +
+                             wire::framed_size(scope.prefix_bytes + metric));
+  };
+  const std::size_t repeated_bytes =
+      std::size_t{resource.prefix_bytes} + scope.prefix_bytes + layout_.body_bytes(0);
+  return repeated_bytes <= limits_.prefix_bytes_max &&
+         piece_bytes(0) <= limits_.item_bytes_max / 2 &&
+         piece_bytes(layout_.point_bytes_max) <= limits_.item_bytes_max;
+}
+
+void Pass::count_resource(const Resource& resource) {
+  for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
+    const Scope& scope = index_.scopes[s];
+    for (std::uint32_t i = scope.item_begin; i != scope.item_end; ++i) {
+      Item& item = index_.items[i];
+      if (item.reject == RejectReason::kNone) item.reject = scope.reject;
+      count(item);
+    }
+  }
+}
+
+void Pass::count(Item& item) {
+  if (item.reject == RejectReason::kNone) {
+    index_.accepted += item.points;
+    return;
+  }
+  if (index_.first_reject == RejectReason::kNone) {
+    index_.first_reject = item.reject;
+    first_reject_item_ = static_cast<std::size_t>(&item - index_.items.data());
+  }
+  item.points = std::max(1u, item.points);
+  index_.rejected += item.points;
+  index_.rejected_by_reason[static_cast<std::size_t>(item.reject)] += item.points;
+}
+
+void Pass::describe_rejects() {
+  const PathNames names = path_names(signal_);
+  const Item& item = index_.items[first_reject_item_];
+  const Scope& scope = index_.scopes[item.scope];
+  const Resource& resource = index_.resources[scope.resource];
+  std::string& text = index_.reject_message;
+  text = std::to_string(index_.rejected) + " of " +
+         std::to_string(index_.rejected + index_.accepted) + " " + std::string(item_name(signal_)) +
+         " rejected:";
+  const char* separator = " ";
+  for (std::size_t i = 1; i < kRejectReasonCount; ++i) {
+    if (index_.rejected_by_reason[i] == 0) continue;
+    text += separator + std::string(to_string(static_cast<RejectReason>(i))) + " " +
+            std::to_string(index_.rejected_by_reason[i]);
+    separator = ", ";
+  }
+  const auto element = [&text](std::string_view name, std::size_t at) {
+    text += std::string(name) + "[" + std::to_string(at) + "]";
+  };
+  text += "; first at ";
+  element(names.resource, scope.resource);
+  text += ".";
+  element(names.scope, item.scope - resource.scope_begin);
+  text += ".";
+  element(names.item, first_reject_item_ - scope.item_begin);
+  text += " (" + std::string(rule_of(index_.first_reject)) + ")";
+}
+
+}  // namespace
+
+std::string_view to_string(RejectReason reason) noexcept {
+  switch (reason) {
+    case RejectReason::kNone:
+      return "none";
+    case RejectReason::kInvalidUtf8:
+      return "invalid_utf8";
+    case RejectReason::kInvalidTraceId:
+      return "invalid_trace_id";
+    case RejectReason::kInvalidSpanId:
+      return "invalid_span_id";
+    case RejectReason::kTooDeep:
+      return "too_deep";
+    case RejectReason::kItemTooLarge:
+      return "item_too_large";
+    case RejectReason::kPrefixTooLarge:
+      return "prefix_too_large";
+    case RejectReason::kMalformedItem:
+      return "malformed_item";
+  }
+  return "none";
+}
+
+Status Scanner::scan(Signal signal, std::string_view payload) {
+  clear(index_, signal);
+  constexpr std::size_t kOffsetMax = std::numeric_limits<std::uint32_t>::max();
+  if (const std::size_t bytes_max = std::min(limits_.request_bytes_max, kOffsetMax);
+      payload.size() > bytes_max) {
+    return data_error(Code::kResourceExhausted, "the request of " + std::to_string(payload.size()) +
+                                                    " bytes is larger than the limit of " +
+                                                    std::to_string(bytes_max) +
+                                                    "; send smaller requests")
+        .with_reason("request_too_large");
+  }
+  Status status = Pass(limits_, signal, payload, index_, resource_slices_).request();
+  if (!status.ok()) clear(index_, signal);
+  return status;
+}
+
+}  // namespace spanway::otlp
