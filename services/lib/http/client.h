@@ -24,8 +24,8 @@ struct Url {
 };
 
 struct ClientOptions {
-  std::size_t connections_max = 8;         // Per client; further requests wait in order.
-  std::size_t waiting_max = 1024;          // Requests that wait for a connection; more = UNAVAILABLE.
+  std::size_t connections_max = 8;  // Per client; further requests wait in order.
+  std::size_t waiting_max = 1024;   // Requests that wait for a connection; more = UNAVAILABLE.
   std::size_t response_bytes_max = 4 * 1024 * 1024;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration idle_timeout = std::chrono::seconds(50);
@@ -46,10 +46,12 @@ class Client {
  public:
   using Callback = std::function<void(Result<Response>)>;
   static Result<std::unique_ptr<Client>> create(Url url, ClientOptions options,
-                                                std::shared_ptr<TlsClientContext> tls, IoPool& pool);
+                                                std::shared_ptr<TlsClientContext> tls,
+                                                IoPool& pool);
   virtual ~Client() = default;
   // The callback runs once, on an io thread, by the deadline at the latest.
-  virtual void send(ClientRequest request, Deadline deadline, bool idempotent, Callback callback) = 0;
+  virtual void send(ClientRequest request, Deadline deadline, bool idempotent,
+                    Callback callback) = 0;
 };
 
 }  // namespace spanway::http

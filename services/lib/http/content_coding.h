@@ -30,7 +30,8 @@ struct DecodeLimits {
 // garbage is an error. Zstd: window at most 8 MiB.
 class Decoder {
  public:
-  // Asked before `out` grows to `total` bytes; false = no memory now (RESOURCE_EXHAUSTED, transient).
+  // Asked before `out` grows to `total` bytes; false = no memory now (RESOURCE_EXHAUSTED,
+  // transient).
   using Grow = std::function<bool(std::size_t total)>;
   static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
   virtual ~Decoder() = default;

@@ -31,7 +31,9 @@ class Headers {
     for (const auto& field : fields_) n += field.first == name ? 1 : 0;
     return n;
   }
-  const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
+  const std::vector<std::pair<std::string, std::string>>& fields() const noexcept {
+    return fields_;
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
@@ -47,7 +49,7 @@ struct RequestHead {
   Headers headers;
   Protocol protocol = Protocol::kHttp11;
   std::optional<std::uint64_t> content_length;
-  std::string peer_address;         // "127.0.0.1"
+  std::string peer_address;  // "127.0.0.1"
   bool tls = false;
   std::string peer_certificate_cn;  // The verified client certificate's CN; empty without mTLS.
 };

@@ -66,11 +66,11 @@ class Handler {
 struct ServerLimits {
   std::size_t header_bytes_max = 8 * 1024;
   std::size_t header_count_max = 64;
-  std::uint32_t streams_max = 100;                 // Concurrent HTTP/2 streams of a connection.
+  std::uint32_t streams_max = 100;  // Concurrent HTTP/2 streams of a connection.
   std::uint32_t stream_window_bytes = 256 * 1024;
   std::uint32_t connection_window_bytes = 1024 * 1024;
   std::size_t connections_max = 10'000;
-  std::size_t connections_per_peer_max = 0;        // 0 = no limit of its own.
+  std::size_t connections_per_peer_max = 0;  // 0 = no limit of its own.
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration header_timeout = std::chrono::seconds(10);
   Duration request_timeout = std::chrono::seconds(30);  // Whole body, from the headers on.

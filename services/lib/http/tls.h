@@ -18,8 +18,8 @@ struct TlsClientFiles {
   std::string ca_file;           // Empty = the system's CAs.
   std::string certificate_file;  // Client certificate for mTLS, with its key.
   std::string key_file;
-  std::string server_name;             // Overrides the name that is verified.
-  bool insecure_skip_verify = false;   // Only for tests and by explicit setting.
+  std::string server_name;            // Overrides the name that is verified.
+  bool insecure_skip_verify = false;  // Only for tests and by explicit setting.
 };
 
 // Thread-safe. New connections use the newest good material; a broken new file keeps the old one

@@ -1,0 +1,363 @@
+#include "services/lib/http/connection.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "services/lib/http/http1_session.h"
+#include "services/lib/http/http2_session.h"
+
+namespace spanway::http {
+namespace {
+
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::size_t kWriteBatchBytes = 64 * 1024;
+// A connection that is over keeps its output buffer up to this size.
+constexpr std::size_t kIdleOutputBytes = 16 * 1024;
+// Reads in a row before other connections get their turn.
+constexpr int kReadsInARow = 4;
+// After the last answer the peer's remaining bytes are read and thrown away, so that the answer is
+// not lost to a TCP reset.
+constexpr std::size_t kLingerBytesMax = 64 * 1024;
+constexpr Duration kLingerTimeout = std::chrono::seconds(2);
+
+}  // namespace
+
+Connection::Connection(ConnectionDeps deps, boost::asio::ip::tcp::socket socket,
+                       std::unique_ptr<Transport> transport, bool tls, std::string peer_address,
+                       Duration age)
+    : deps_(deps),
+      socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      transport_(std::move(transport)),
+      tls_(tls),
+      peer_address_(std::move(peer_address)),
+      mailbox_(std::make_shared<Mailbox>([this] { wake(); })),
+      age_deadline_(now() + age) {}
+
+Connection::~Connection() { mailbox_->close(); }
+
+void Connection::start(std::function<void(const std::shared_ptr<Connection>&)> on_closed) {
+  on_closed_ = std::move(on_closed);
+  deps_.events.connection_opened();
+  if (tls_) {
+    phase_deadline_ = now() + deps_.options.limits.handshake_timeout;
+    continue_handshake();
+  } else {
+    handshake_done();
+  }
+}
+
+// Any thread.
+void Connection::wake() {
+  if (deps_.thread.on_thread() && busy_) return;
+  boost::asio::post(deps_.thread.context(), [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && self->phase_ == Phase::kServe) self->step();
+  });
+}
+
+void Connection::wait_readable() {
+  if (read_waiting_ || read_ended_ || phase_ == Phase::kClosed) return;
+  read_waiting_ = true;
+  socket_.async_wait(boost::asio::socket_base::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       self->read_waiting_ = false;
+                       if (self->phase_ == Phase::kClosed) return;
+                       if (error) return self->cut();
+                       self->on_readable();
+                     });
+}
+
+void Connection::wait_writable() {
+  if (write_waiting_ || phase_ == Phase::kClosed) return;
+  write_waiting_ = true;
+  socket_.async_wait(boost::asio::socket_base::wait_write,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       self->write_waiting_ = false;
+                       if (self->phase_ == Phase::kClosed) return;
+                       if (error) return self->cut();
+                       self->on_writable();
+                     });
+}
+
+void Connection::on_writable() {
+  if (phase_ == Phase::kHandshake) return continue_handshake();
+  if (phase_ == Phase::kServe) step();
+}
+
+void Connection::continue_handshake() {
+  const IoResult result = transport_->handshake();
+  switch (result.state) {
+    case IoState::kOk:
+      return handshake_done();
+    case IoState::kWantRead:
+      wait_readable();
+      break;
+    case IoState::kWantWrite:
+      wait_writable();
+      break;
+    case IoState::kEof:
+    case IoState::kFailed:
+      deps_.events.handshake_failed(peer_address_, transport_->failure());
+      return cut();
+  }
+  arm_timer();
+}
+
+void Connection::handshake_done() {
+  phase_ = Phase::kDetect;
+  phase_deadline_ = now() + deps_.options.limits.header_timeout;
+  if (transport_->alpn() == "h2") {
+    serve(Protocol::kHttp2);
+  } else if (transport_->alpn() == "http/1.1") {
+    serve(Protocol::kHttp11);
+  }
+  on_readable();
+}
+
+bool Connection::detect(std::string_view bytes) {
+  detected_.append(bytes.substr(0, kHttp2Preface.size() - detected_.size()));
+  const std::string_view expected = kHttp2Preface.substr(0, detected_.size());
+  if (detected_ == expected && detected_.size() < kHttp2Preface.size()) return false;
+  const Protocol protocol = detected_ == expected ? Protocol::kHttp2 : Protocol::kHttp11;
+  const bool spoken = protocol == Protocol::kHttp2 ? deps_.options.http2 : deps_.options.http1;
+  if (!spoken) {
+    refuse(RefusedReason::kProtocol);
+    return false;
+  }
+  serve(protocol);
+  return true;
+}
+
+void Connection::serve(Protocol protocol) {
+  phase_ = Phase::kServe;
+  phase_deadline_ = SteadyTime::max();
+  SessionContext context{.options = deps_.options,
+                         .handler = deps_.handler,
+                         .events = deps_.events,
+                         .clock = deps_.thread.clock(),
+                         .peer_address = peer_address_,
+                         .tls = tls_,
+                         .peer_certificate_cn = transport_->peer_cn()};
+  if (protocol == Protocol::kHttp2) {
+    session_ = make_http2_session(std::move(context), *this);
+  } else {
+    session_ = make_http1_session(std::move(context), *this);
+  }
+  if (draining_) session_->drain();
+}
+
+void Connection::on_readable() {
+  if (phase_ == Phase::kHandshake) return continue_handshake();
+  bool more = true;
+  for (int i = 0; more && i < kReadsInARow; ++i) {
+    if (session_ && !session_->wants_read() && phase_ == Phase::kServe) break;
+    more = read_once();
+  }
+  if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kServe) {
+    step();
+  } else {
+    wait_readable();
+    arm_timer();
+  }
+  // Bytes inside TLS do not make the socket readable.
+  if (more && transport_->has_buffered() && phase_ != Phase::kClosed)
+    boost::asio::post(deps_.thread.context(), [self = shared_from_this()] {
+      if (self->phase_ != Phase::kClosed) self->on_readable();
+    });
+}
+
+bool Connection::read_once() {
+  const std::span<char> scratch = deps_.thread.scratch();
+  const IoResult result = transport_->read(scratch);
+  if (result.state != IoState::kOk) {
+    read_ended(result.state);
+    return false;
+  }
+  deps_.events.received(result.bytes);
+  const std::string_view bytes(scratch.data(), result.bytes);
+  if (phase_ == Phase::kLinger) {
+    linger_bytes(bytes.size());
+  } else if (phase_ == Phase::kServe) {
+    serve_bytes(bytes);
+  } else {
+    const std::size_t before = detected_.size();
+    if (detect(bytes)) {
+      // What earlier reads brought, then this one: the session sees the stream from its start.
+      const std::string head = std::exchange(detected_, {});
+      if (before > 0) serve_bytes(std::string_view(head).substr(0, before));
+      serve_bytes(bytes);
+    }
+  }
+  return phase_ != Phase::kClosed && (bytes.size() == scratch.size() || transport_->has_buffered());
+}
+
+void Connection::serve_bytes(std::string_view bytes) {
+  busy_ = true;
+  session_->receive(bytes);
+  busy_ = false;
+  take_answers();
+}
+
+void Connection::linger_bytes(std::size_t bytes) {
+  lingered_bytes_ += bytes;
+  if (lingered_bytes_ > kLingerBytesMax) cut();
+}
+
+void Connection::read_ended(IoState state) {
+  if (state == IoState::kWantRead) return;
+  if (state == IoState::kWantWrite) return wait_writable();
+  read_ended_ = true;
+  if (state == IoState::kFailed || phase_ != Phase::kServe) return cut();
+  busy_ = true;
+  session_->receive_end();
+  busy_ = false;
+}
+
+bool Connection::take_answers() {
+  // An answer may let a session read on in what it has, and that may lead to the next answer.
+  bool taken = false;
+  while (true) {
+    mailbox_->take(answers_);
+    if (answers_.empty()) return taken;
+    taken = true;
+    busy_ = true;
+    for (auto& answer : answers_) session_->answer(answer.id, std::move(answer.response));
+    busy_ = false;
+  }
+}
+
+void Connection::step() {
+  take_answers();
+  flush();
+  if (phase_ != Phase::kServe) return;
+  if (session_->wants_read()) wait_readable();
+  arm_timer();
+}
+
+void Connection::flush() {
+  while (phase_ == Phase::kServe) {
+    if (session_->state() == SessionState::kCut) return cut();
+    if (out_sent_ == out_.size()) {
+      out_.clear();
+      out_sent_ = 0;
+      busy_ = true;
+      session_->produce(out_, kWriteBatchBytes);
+      busy_ = false;
+      if (out_.empty()) {
+        // Producing may have ended streams, and those their readers, and those answered.
+        if (take_answers()) continue;
+        break;
+      }
+    }
+    const IoResult result = transport_->write(out_.view().substr(out_sent_));
+    if (result.state == IoState::kOk) {
+      out_sent_ += result.bytes;
+      write_deadline_ = SteadyTime::max();
+      deps_.events.sent(result.bytes);
+      continue;
+    }
+    if (result.state != IoState::kWantWrite && result.state != IoState::kWantRead) return cut();
+    if (write_deadline_ == SteadyTime::max())
+      write_deadline_ = now() + deps_.options.limits.idle_timeout;
+    if (result.state == IoState::kWantWrite) {
+      wait_writable();
+    } else {
+      wait_readable();
+    }
+    return;
+  }
+  if (phase_ != Phase::kServe) return;
+  if (out_.capacity() > kIdleOutputBytes) out_ = Bytes();
+  if (session_->state() == SessionState::kFinished) return finish();
+  if (session_->state() == SessionState::kDone) {
+    transport_->shutdown();
+    cut();
+  }
+}
+
+void Connection::finish() {
+  if (read_ended_) return cut();
+  // The session and what its readers hold are given back now; the linger needs neither.
+  mailbox_->close();
+  session_.reset();
+  transport_->shutdown();
+  phase_ = Phase::kLinger;
+  phase_deadline_ = now() + kLingerTimeout;
+  write_deadline_ = SteadyTime::max();
+  wait_readable();
+  arm_timer();
+}
+
+void Connection::refuse(RefusedReason reason) {
+  deps_.events.connection_refused(reason);
+  cut();
+}
+
+void Connection::drain(SteadyTime cut_at) {
+  if (phase_ == Phase::kClosed || draining_) return;
+  draining_ = true;
+  age_deadline_ = cut_at;
+  if (phase_ == Phase::kServe) {
+    session_->drain();
+    step();
+  }
+}
+
+void Connection::cut() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  mailbox_->close();
+  session_.reset();
+  timer_.cancel();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  deps_.events.connection_closed();
+  if (on_closed_) std::exchange(on_closed_, nullptr)(shared_from_this());
+}
+
+void Connection::arm_timer() {
+  if (phase_ == Phase::kClosed) return;
+  SteadyTime next = std::min({phase_deadline_, write_deadline_, age_deadline_});
+  if (session_) next = std::min(next, session_->next_deadline());
+  // A timer that fires too early costs one look; so it is only ever moved forward in time.
+  if (next >= armed_for_) return;
+  armed_for_ = next;
+  timer_.expires_after(std::max(next - now(), Duration::zero()));
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto self = weak.lock(); self && self->phase_ != Phase::kClosed) self->on_timer();
+  });
+}
+
+void Connection::on_timer() {
+  armed_for_ = SteadyTime::max();
+  const SteadyTime time = now();
+  if (time >= phase_deadline_) {
+    if (phase_ == Phase::kHandshake)
+      deps_.events.connection_refused(RefusedReason::kHandshakeTimeout);
+    if (phase_ == Phase::kDetect) deps_.events.cut(CutReason::kHeaderTimeout);
+    return cut();
+  }
+  if (time >= write_deadline_) {
+    deps_.events.cut(CutReason::kWriteStall);
+    return cut();
+  }
+  if (time >= age_deadline_) {
+    if (draining_) {
+      deps_.events.cut(CutReason::kDrain);
+      return cut();
+    }
+    drain(time + deps_.options.limits.connection_age_grace);
+  } else if (session_) {
+    busy_ = true;
+    session_->on_time(time);
+    busy_ = false;
+    step();
+  }
+  arm_timer();
+}
+
+}  // namespace spanway::http

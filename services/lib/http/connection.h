@@ -1,0 +1,109 @@
+// One accepted socket: handshake, choice of protocol, reading, writing, timers, the end. The
+// protocol itself is a Session. For this module only.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/http/events.h"
+#include "services/lib/http/io_thread.h"
+#include "services/lib/http/mailbox.h"
+#include "services/lib/http/session.h"
+#include "services/lib/http/transport.h"
+
+namespace spanway::http {
+
+// What all connections of a server share. Outlives them.
+struct ConnectionDeps {
+  const ServerOptions& options;
+  Handler& handler;
+  ServerEvents& events;
+  IoThread& thread;
+};
+
+// Single-thread: lives on `deps.thread` from start() on. Kept alive by the listener until
+// `on_closed` has been called, then by its last handler.
+class Connection final : public std::enable_shared_from_this<Connection>, private ResponderSource {
+ public:
+  // `age` is how long the connection may live before it is drained.
+  Connection(ConnectionDeps deps, boost::asio::ip::tcp::socket socket,
+             std::unique_ptr<Transport> transport, bool tls, std::string peer_address,
+             Duration age);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // `on_closed` is called once, on the thread, when the connection is over.
+  void start(std::function<void(const std::shared_ptr<Connection>&)> on_closed);
+  // Ends in order: no new requests, what is under way goes on until `cut_at`.
+  void drain(SteadyTime cut_at);
+  // Ends now. Also legal from another thread once the io thread has stopped.
+  void cut();
+
+ private:
+  enum class Phase : unsigned char { kHandshake, kDetect, kServe, kLinger, kClosed };
+
+  Responder make_responder(std::uint64_t id) override { return mailbox_->make_responder(id); }
+  std::size_t unanswered() const noexcept override { return mailbox_->unanswered(); }
+
+  void wake();
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  void on_writable();
+  void continue_handshake();
+  void handshake_done();
+  // True when the protocol is known.
+  bool detect(std::string_view bytes);
+  void serve(Protocol protocol);
+  // One read; true when there may be more at once.
+  bool read_once();
+  void serve_bytes(std::string_view bytes);
+  void linger_bytes(std::size_t bytes);
+  void read_ended(IoState state);
+  // Takes answers, writes, sets timers, waits for input: after everything that happens.
+  void step();
+  // False when there was none.
+  bool take_answers();
+  void flush();
+  void finish();
+  void refuse(RefusedReason reason);
+  void arm_timer();
+  void on_timer();
+  SteadyTime now() const noexcept { return deps_.thread.clock().now(); }
+
+  const ConnectionDeps deps_;
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  std::unique_ptr<Transport> transport_;
+  const bool tls_;
+  const std::string peer_address_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  std::function<void(const std::shared_ptr<Connection>&)> on_closed_;
+  std::unique_ptr<Session> session_;
+
+  Phase phase_ = Phase::kHandshake;
+  bool busy_ = false;  // Inside the session: answers given now are taken right after.
+  bool read_waiting_ = false;
+  bool write_waiting_ = false;
+  bool read_ended_ = false;
+  bool draining_ = false;
+  std::string detected_;  // The bytes seen before the protocol is known: < 24.
+  Bytes out_;
+  std::size_t out_sent_ = 0;
+  std::size_t lingered_bytes_ = 0;
+  std::vector<Mailbox::Answer> answers_;
+
+  SteadyTime phase_deadline_ = SteadyTime::max();  // Handshake, detection, linger.
+  SteadyTime write_deadline_ = SteadyTime::max();  // Set while the socket takes nothing.
+  SteadyTime age_deadline_;
+  SteadyTime armed_for_ = SteadyTime::max();
+};
+
+}  // namespace spanway::http

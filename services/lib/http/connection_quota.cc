@@ -1,0 +1,37 @@
+#include "services/lib/http/connection_quota.h"
+
+#include <algorithm>
+
+namespace spanway::http {
+
+ConnectionQuota::Verdict ConnectionQuota::take(const std::string& peer) {
+  MutexLock lock(mutex_);
+  if (open_ >= connections_max_) return Verdict::kTooMany;
+  if (per_peer_max_ > 0) {
+    const auto found = per_peer_.find(peer);
+    if (found != per_peer_.end() && found->second >= per_peer_max_) return Verdict::kTooManyOfPeer;
+    ++per_peer_[peer];
+  }
+  ++open_;
+  return Verdict::kTaken;
+}
+
+void ConnectionQuota::give_back(const std::string& peer) {
+  MutexLock lock(mutex_);
+  --open_;
+  if (const auto found = per_peer_.find(peer); found != per_peer_.end() && --found->second == 0)
+    per_peer_.erase(found);
+  if (open_ == 0) emptied_.notify_all();
+}
+
+bool ConnectionQuota::wait_until_empty(Deadline deadline, const Clock& clock) {
+  MutexLock lock(mutex_);
+  while (open_ > 0) {
+    const Duration left = deadline.remaining(clock.now());
+    if (left <= Duration::zero()) return false;
+    emptied_.wait_for(mutex_, std::min(left, Duration(std::chrono::milliseconds(100))));
+  }
+  return true;
+}
+
+}  // namespace spanway::http

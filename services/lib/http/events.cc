@@ -1,0 +1,87 @@
+#include "services/lib/http/events.h"
+
+#include <algorithm>
+
+namespace spanway::http {
+namespace {
+
+constexpr std::array kSpecs{kConnectionsOpen,     kConnectionsTotal, kConnectionsRefusedTotal,
+                            kConnectionsCutTotal, kStreamsOpen,      kReceivedBytesTotal,
+                            kSentBytesTotal,      kRequestsTotal};
+
+constexpr std::array<const char*, kRefusedReasons> kRefusedNames{
+    "connections_max",  "connections_per_peer", "accept_error",
+    "handshake_failed", "handshake_timeout",    "protocol"};
+constexpr std::array<const char*, kCutReasons> kCutNames{
+    "header_timeout", "request_timeout", "write_stall",  "protocol_error",
+    "flood",          "headers_too_big", "rest_too_big", "drain"};
+constexpr std::array<const char*, 5> kStatusClasses{"1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::array<const char*, 2> kProtocols{"http1", "http2"};
+
+}  // namespace
+
+std::span<const telemetry::MetricSpec> metric_specs() noexcept { return kSpecs; }
+
+ServerEvents::ServerEvents(telemetry::Telemetry telemetry, const std::string& listener)
+    : telemetry_(telemetry), listener_(listener) {
+  auto& metrics = telemetry_.metrics;
+  connections_open_ = metrics.gauge(kConnectionsOpen, {{"listener", listener}});
+  connections_ = metrics.counter(kConnectionsTotal, {{"listener", listener}});
+  for (std::size_t i = 0; i < kRefusedReasons; ++i)
+    refused_[i] = metrics.counter(kConnectionsRefusedTotal,
+                                  {{"listener", listener}, {"reason", kRefusedNames[i]}});
+  for (std::size_t i = 0; i < kCutReasons; ++i)
+    cut_[i] =
+        metrics.counter(kConnectionsCutTotal, {{"listener", listener}, {"reason", kCutNames[i]}});
+  streams_open_ = metrics.gauge(kStreamsOpen, {{"listener", listener}});
+  received_bytes_ = metrics.counter(kReceivedBytesTotal, {{"listener", listener}});
+  sent_bytes_ = metrics.counter(kSentBytesTotal, {{"listener", listener}});
+  for (std::size_t protocol = 0; protocol < kProtocols.size(); ++protocol)
+    for (std::size_t status = 0; status < kStatusClasses.size(); ++status)
+      requests_[protocol][status] =
+          metrics.counter(kRequestsTotal, {{"listener", listener},
+                                           {"protocol", kProtocols[protocol]},
+                                           {"status", kStatusClasses[status]}});
+}
+
+void ServerEvents::listening(const std::string& address, std::uint16_t port, bool tls) const {
+  telemetry_.log.info("Listening", {{"listener", listener_},
+                                    {"address", address},
+                                    {"port", static_cast<unsigned>(port)},
+                                    {"tls", tls}});
+}
+
+void ServerEvents::accept_failed(const std::string& error) const {
+  connection_refused(RefusedReason::kAcceptError);
+  telemetry_.log.limited(telemetry::LogLevel::kError, "http_accept",
+                         "Cannot take connections; trying again in 100 ms",
+                         {{"listener", listener_}, {"error", error}});
+}
+
+void ServerEvents::connection_opened() const noexcept {
+  connections_open_.add(1);
+  connections_.add();
+}
+
+void ServerEvents::connection_closed() const noexcept { connections_open_.add(-1); }
+
+void ServerEvents::connection_refused(RefusedReason reason) const noexcept {
+  refused_[static_cast<std::size_t>(reason)].add();
+}
+
+void ServerEvents::handshake_failed(const std::string& peer, const std::string& error) const {
+  connection_refused(RefusedReason::kHandshakeFailed);
+  telemetry_.log.limited(telemetry::LogLevel::kWarn, "http_handshake", "TLS handshake failed",
+                         {{"listener", listener_}, {"peer", peer}, {"error", error}});
+}
+
+void ServerEvents::cut(CutReason reason) const noexcept {
+  cut_[static_cast<std::size_t>(reason)].add();
+}
+
+void ServerEvents::answered(Protocol protocol, int status) const noexcept {
+  const int status_class = std::clamp(status / 100, 1, 5) - 1;
+  requests_[protocol == Protocol::kHttp2 ? 1 : 0][static_cast<std::size_t>(status_class)].add();
+}
+
+}  // namespace spanway::http

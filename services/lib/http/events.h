@@ -1,0 +1,100 @@
+// What the server counts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "services/lib/http/message.h"
+#include "services/lib/telemetry/metrics.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::http {
+
+inline constexpr telemetry::MetricSpec kConnectionsOpen{
+    "spanway_http_connections_open", telemetry::MetricKind::kGauge,
+    "Connections that are open now.", "listener"};
+inline constexpr telemetry::MetricSpec kConnectionsTotal{
+    "spanway_http_connections_total", telemetry::MetricKind::kCounter,
+    "Connections taken since the start.", "listener"};
+inline constexpr telemetry::MetricSpec kConnectionsRefusedTotal{
+    "spanway_http_connections_refused_total", telemetry::MetricKind::kCounter,
+    "Connections closed before a request was read, or not taken at all.", "listener,reason"};
+inline constexpr telemetry::MetricSpec kConnectionsCutTotal{
+    "spanway_http_connections_cut_total", telemetry::MetricKind::kCounter,
+    "Connections and streams ended by the server because of the peer's behaviour.",
+    "listener,reason"};
+inline constexpr telemetry::MetricSpec kStreamsOpen{
+    "spanway_http_streams_open", telemetry::MetricKind::kGauge,
+    "Requests that are being read, handled or answered now.", "listener"};
+inline constexpr telemetry::MetricSpec kReceivedBytesTotal{
+    "spanway_http_received_bytes_total", telemetry::MetricKind::kCounter,
+    "Bytes read from connections, after TLS.", "listener"};
+inline constexpr telemetry::MetricSpec kSentBytesTotal{
+    "spanway_http_sent_bytes_total", telemetry::MetricKind::kCounter,
+    "Bytes written to connections, before TLS.", "listener"};
+inline constexpr telemetry::MetricSpec kRequestsTotal{
+    "spanway_http_requests_total", telemetry::MetricKind::kCounter,
+    "Requests answered, by protocol and class of the status.", "listener,protocol,status"};
+
+// For METRICS.md.
+std::span<const telemetry::MetricSpec> metric_specs() noexcept;
+
+enum class RefusedReason : unsigned char {
+  kConnectionsMax,
+  kConnectionsPerPeer,
+  kAcceptError,
+  kHandshakeFailed,
+  kHandshakeTimeout,
+  kProtocol,  // Neither protocol that this port speaks.
+};
+inline constexpr std::size_t kRefusedReasons = 6;
+
+enum class CutReason : unsigned char {
+  kHeaderTimeout,
+  kRequestTimeout,
+  kWriteStall,
+  kProtocolError,
+  kFlood,  // Frames or resets out of proportion to the requests.
+  kHeadersTooBig,
+  kRestTooBig,  // The rest of a body that was already answered.
+  kDrain,       // Still open at the end of the grace.
+};
+inline constexpr std::size_t kCutReasons = 8;
+
+// Thread-safe.
+class ServerEvents {
+ public:
+  ServerEvents(telemetry::Telemetry telemetry, const std::string& listener);
+
+  void listening(const std::string& address, std::uint16_t port, bool tls) const;
+  void accept_failed(const std::string& error) const;
+  void connection_opened() const noexcept;
+  void connection_closed() const noexcept;
+  void connection_refused(RefusedReason reason) const noexcept;
+  void handshake_failed(const std::string& peer, const std::string& error) const;
+  void cut(CutReason reason) const noexcept;
+  void stream_opened() const noexcept { streams_open_.add(1); }
+  void stream_closed() const noexcept { streams_open_.add(-1); }
+  void received(std::size_t bytes) const noexcept {
+    received_bytes_.add(static_cast<double>(bytes));
+  }
+  void sent(std::size_t bytes) const noexcept { sent_bytes_.add(static_cast<double>(bytes)); }
+  void answered(Protocol protocol, int status) const noexcept;
+
+ private:
+  const telemetry::Telemetry telemetry_;
+  const std::string listener_;
+  telemetry::Gauge connections_open_;
+  telemetry::Counter connections_;
+  std::array<telemetry::Counter, kRefusedReasons> refused_;
+  std::array<telemetry::Counter, kCutReasons> cut_;
+  telemetry::Gauge streams_open_;
+  telemetry::Counter received_bytes_;
+  telemetry::Counter sent_bytes_;
+  std::array<std::array<telemetry::Counter, 5>, 2> requests_;
+};
+
+}  // namespace spanway::http

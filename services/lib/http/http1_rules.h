@@ -1,0 +1,27 @@
+// What Beast's parser lets through and we do not. For this module only.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "services/lib/http/http1_parser.h"
+
+namespace spanway::http {
+
+// A request that is answered without the handler, with the connection closed afterwards.
+struct Http1Fault {
+  int status = 400;
+  const char* text = "";  // A sentence for the peer.
+};
+
+// The first bytes of a head, whole or not: control characters, lines that end in LF alone or that
+// continue the line before, anything that cannot begin a request.
+std::optional<Http1Fault> check_head_bytes(std::string_view bytes) noexcept;
+
+// A parsed head: Host, Content-Length, Transfer-Encoding, Expect, method, number of fields.
+std::optional<Http1Fault> check_head(const Http1Head& head, std::size_t header_count_max) noexcept;
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace spanway::http

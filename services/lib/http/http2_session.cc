@@ -1,0 +1,624 @@
+#include "services/lib/http/http2_session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "services/lib/http/credit.h"
+#include "services/lib/http/http_date.h"
+#include "services/lib/http/request_target.h"
+
+namespace spanway::http {
+namespace {
+
+// The rest of a body whose answer was sent is read up to this, then the stream is reset.
+constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
+// Larger frames than the protocol's 16 KiB: fewer calls per body.
+constexpr std::uint32_t kFrameBytesMax = 64 * 1024;
+// A field counts as its name and value plus this (RFC 9113, 6.5.2).
+constexpr std::size_t kFieldOverheadBytes = 32;
+// Fields beyond the limit are answered with 431; beyond this many times the limit the connection
+// ends.
+constexpr std::size_t kHeaderExcessMax = 4;
+// Answers that the handler still owes for streams that are gone, in multiples of streams_max.
+constexpr std::size_t kOrphansFactor = 2;
+constexpr Duration kDrainPingTimeout = std::chrono::seconds(1);
+constexpr std::uint8_t kDrainPing[8] = {'s', 'p', 'a', 'n', 'w', 'a', 'y', 0};
+
+std::string_view text_of(nghttp2_rcbuf* buffer) noexcept {
+  const nghttp2_vec vec = nghttp2_rcbuf_get_buf(buffer);
+  return {reinterpret_cast<const char*>(vec.base), vec.len};
+}
+
+nghttp2_nv make_field(std::string_view name, std::string_view value) noexcept {
+  // nghttp2 copies both; it only takes pointers to mutable bytes.
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+          value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+// What arrives in a header block before the handler sees it.
+struct Incoming {
+  std::string method;
+  std::string target;
+  std::string authority;
+  Headers headers;
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  bool too_big = false;
+};
+
+struct Stream {
+  std::int32_t id = 0;
+  std::optional<Incoming> incoming;  // Until the handler was called.
+  std::unique_ptr<BodyReader> reader;
+  bool refused = false;  // Reset by us: whatever still arrives is dropped.
+  bool head_request = false;
+  bool headers_done = false;
+  bool body_done = false;
+  bool answered = false;
+  bool answer_sent = false;
+  std::uint64_t discarded = 0;
+  Response response;
+  std::size_t body_sent = 0;
+  SteadyTime deadline = SteadyTime::max();
+};
+
+class Http2Session final : public Session {
+ public:
+  Http2Session(SessionContext context, ResponderSource& responders);
+  ~Http2Session() override;
+  Http2Session(const Http2Session&) = delete;
+  Http2Session& operator=(const Http2Session&) = delete;
+
+  void receive(std::string_view bytes) override;
+  void receive_end() override { broken_ = true; }
+  void answer(std::uint64_t id, Response response) override;
+  void produce(Bytes& out, std::size_t bytes_max) override;
+  bool wants_read() const override { return !broken_ && !terminated_; }
+  SessionState state() const override;
+  SteadyTime next_deadline() const override { return next_deadline_; }
+  void on_time(SteadyTime now) override;
+  void drain() override;
+
+ private:
+  friend struct Callbacks;
+
+  int on_begin_frame(const nghttp2_frame_hd& frame);
+  int on_begin_headers(const nghttp2_frame& frame);
+  int on_header(const nghttp2_frame& frame, std::string_view name, std::string_view value);
+  int on_frame(const nghttp2_frame& frame);
+  int on_data(std::int32_t id, std::string_view bytes);
+  int on_frame_sent(const nghttp2_frame& frame);
+  int on_stream_close(std::int32_t id);
+  ssize_t read_body(Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
+
+  void submit_settings();
+  Stream* find(std::int32_t id);
+  void headers_done(Stream& stream, bool end_stream);
+  void call_handler(Stream& stream, RequestHead head, bool end_stream);
+  void body_done(Stream& stream);
+  void discard(Stream& stream, std::size_t bytes);
+  void submit_answer(Stream& stream);
+  void answer_self(Stream& stream, int status, std::string_view text);
+  void add_fields(const Headers& headers);
+  void submit_trailers(Stream& stream);
+  void reset(Stream& stream, std::uint32_t error);
+  void terminate(std::uint32_t error, CutReason reason);
+  void cut_late(Stream& stream);
+  void final_goaway();
+  void set_deadline(Stream& stream, SteadyTime at);
+  SteadyTime now() const noexcept { return context_.clock.now(); }
+
+  const SessionContext context_;
+  const ServerLimits& limits_;
+  ResponderSource& responders_;
+  nghttp2_session* session_ = nullptr;
+  std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
+  std::vector<nghttp2_nv> fields_;  // Reused.
+  bool broken_ = false;             // nghttp2 cannot go on.
+  bool terminated_ = false;         // GOAWAY with an error is on its way.
+  bool draining_ = false;
+  bool goaway_final_ = false;
+  bool settings_seen_ = false;
+  SteadyTime settings_deadline_;
+  SteadyTime drain_deadline_ = SteadyTime::max();
+  SteadyTime next_deadline_;
+  // PING, SETTINGS, PRIORITY, unknown and empty DATA frames; earned by requests and data.
+  Credit control_credit_;
+  Credit window_update_credit_;
+  // Streams reset by us because of what the peer did.
+  Credit reset_credit_;
+};
+
+// nghttp2's C callbacks.
+struct Callbacks {
+  static Http2Session& self(void* user) noexcept { return *static_cast<Http2Session*>(user); }
+
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) noexcept {
+    return self(user).on_begin_frame(*frame);
+  }
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+    return self(user).on_begin_headers(*frame);
+  }
+  static int header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
+                    nghttp2_rcbuf* value, std::uint8_t, void* user) noexcept {
+    return self(user).on_header(*frame, text_of(name), text_of(value));
+  }
+  static int invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf*, nghttp2_rcbuf*,
+                            std::uint8_t, void*) noexcept {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // Resets the stream: malformed.
+  }
+  static int frame(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+    return self(user).on_frame(*frame);
+  }
+  static int data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data,
+                  std::size_t size, void* user) noexcept {
+    return self(user).on_data(id, {reinterpret_cast<const char*>(data), size});
+  }
+  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+    return self(user).on_frame_sent(*frame);
+  }
+  static int stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) noexcept {
+    return self(user).on_stream_close(id);
+  }
+  static ssize_t read(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t size,
+                      std::uint32_t* flags, nghttp2_data_source* source, void* user) noexcept {
+    return self(user).read_body(*static_cast<Stream*>(source->ptr), {into, size}, *flags);
+  }
+
+  static nghttp2_session_callbacks* table() noexcept {
+    static nghttp2_session_callbacks* const table = [] {
+      nghttp2_session_callbacks* made = nullptr;
+      SPANWAY_CHECK(nghttp2_session_callbacks_new(&made) == 0);
+      nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
+      nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
+      nghttp2_session_callbacks_set_on_header_callback2(made, header);
+      nghttp2_session_callbacks_set_on_invalid_header_callback2(made, invalid_header);
+      nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame);
+      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data);
+      nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
+      nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
+      return made;
+    }();
+    return table;
+  }
+
+  static nghttp2_option* options() noexcept {
+    static nghttp2_option* const options = [] {
+      nghttp2_option* made = nullptr;
+      SPANWAY_CHECK(nghttp2_option_new(&made) == 0);
+      nghttp2_option_set_no_closed_streams(made, 1);
+      nghttp2_option_set_max_outbound_ack(made, 1000);
+      nghttp2_option_set_max_settings(made, 32);
+      nghttp2_option_set_stream_reset_rate_limit(made, 1000, 33);
+      nghttp2_option_set_max_continuations(made, 8);
+      return made;
+    }();
+    return options;
+  }
+};
+
+Http2Session::Http2Session(SessionContext context, ResponderSource& responders)
+    : context_(std::move(context)),
+      limits_(context_.options.limits),
+      responders_(responders),
+      settings_deadline_(now() + limits_.header_timeout),
+      next_deadline_(settings_deadline_),
+      control_credit_(1000, 100, now()),
+      window_update_credit_(10'000, 5'000, now()),
+      reset_credit_(200, 20, now()) {
+  SPANWAY_CHECK(
+      nghttp2_session_server_new2(&session_, Callbacks::table(), this, Callbacks::options()) == 0);
+  submit_settings();
+}
+
+Http2Session::~Http2Session() {
+  for (std::size_t i = 0; i < streams_.size(); ++i) context_.events.stream_closed();
+  streams_.clear();
+  nghttp2_session_del(session_);
+}
+
+void Http2Session::submit_settings() {
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams_max},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window_bytes},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, kFrameBytesMax},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.header_bytes_max)},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+  };
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(limits_.connection_window_bytes));
+}
+
+void Http2Session::receive(std::string_view bytes) {
+  if (!wants_read()) return;
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (used >= 0) return;
+  context_.events.cut(used == NGHTTP2_ERR_FLOODED ? CutReason::kFlood : CutReason::kProtocolError);
+  broken_ = true;
+}
+
+void Http2Session::produce(Bytes& out, std::size_t bytes_max) {
+  while (!broken_ && out.size() < bytes_max) {
+    const std::uint8_t* data = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session_, &data);
+    if (size == 0) return;
+    if (size < 0) {
+      broken_ = true;
+      return;
+    }
+    out.append({reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)});
+  }
+}
+
+SessionState Http2Session::state() const {
+  if (broken_) return SessionState::kCut;
+  if (nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_))
+    return SessionState::kOpen;
+  return SessionState::kFinished;
+}
+
+Stream* Http2Session::find(std::int32_t id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+void Http2Session::set_deadline(Stream& stream, SteadyTime at) {
+  stream.deadline = at;
+  next_deadline_ = std::min(next_deadline_, at);
+}
+
+// ---- What arrives.
+
+int Http2Session::on_begin_frame(const nghttp2_frame_hd& frame) {
+  bool within = true;
+  switch (frame.type) {
+    case NGHTTP2_DATA:
+      if (frame.length > 0) {
+        control_credit_.earn(1);
+      } else if ((frame.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        within = control_credit_.spend(now());
+      }
+      break;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_CONTINUATION:
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      within = window_update_credit_.spend(now());
+      break;
+    default:
+      within = control_credit_.spend(now());
+  }
+  if (!within) terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kFlood);
+  return 0;
+}
+
+int Http2Session::on_begin_headers(const nghttp2_frame& frame) {
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // Trailers.
+  auto made = std::make_unique<Stream>();
+  Stream& stream = *made;
+  stream.id = frame.hd.stream_id;
+  stream.incoming.emplace();
+  streams_.emplace(stream.id, std::move(made));
+  context_.events.stream_opened();
+  control_credit_.earn(4);
+  set_deadline(stream, now() + limits_.header_timeout);
+  if (terminated_ || responders_.unanswered() > kOrphansFactor * limits_.streams_max)
+    reset(stream, NGHTTP2_REFUSED_STREAM);
+  return 0;
+}
+
+int Http2Session::on_header(const nghttp2_frame& frame, std::string_view name,
+                            std::string_view value) {
+  Stream* const stream = find(frame.hd.stream_id);
+  if (stream == nullptr || stream->refused || !stream->incoming) return 0;
+  Incoming& incoming = *stream->incoming;
+  incoming.bytes += name.size() + value.size() + kFieldOverheadBytes;
+  incoming.count += 1;
+  if (incoming.bytes > kHeaderExcessMax * limits_.header_bytes_max ||
+      incoming.count > kHeaderExcessMax * limits_.header_count_max) {
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kHeadersTooBig);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  // The count is of regular fields; the bytes are of all.
+  const std::size_t pseudo_fields = 4;
+  incoming.too_big = incoming.too_big || incoming.bytes > limits_.header_bytes_max ||
+                     incoming.count > limits_.header_count_max + pseudo_fields;
+  if (incoming.too_big) return 0;
+  if (name == ":method") {
+    incoming.method = value;
+  } else if (name == ":path") {
+    incoming.target = value;
+  } else if (name == ":authority") {
+    incoming.authority = value;
+  } else if (name.front() != ':') {
+    incoming.headers.add(std::string(name), std::string(value));
+  }
+  return 0;
+}
+
+int Http2Session::on_frame(const nghttp2_frame& frame) {
+  const bool end_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (frame.hd.type == NGHTTP2_SETTINGS) settings_seen_ = true;
+  if (frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && draining_ &&
+      std::memcmp(frame.ping.opaque_data, kDrainPing, sizeof(kDrainPing)) == 0)
+    final_goaway();
+  if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
+  Stream* const stream = find(frame.hd.stream_id);
+  if (stream == nullptr || stream->refused || terminated_) return 0;
+  if (frame.hd.type == NGHTTP2_HEADERS && !stream->headers_done) {
+    headers_done(*stream, end_stream);
+  } else if (end_stream) {
+    body_done(*stream);
+  }
+  return 0;
+}
+
+void Http2Session::headers_done(Stream& stream, bool end_stream) {
+  stream.headers_done = true;
+  set_deadline(stream, now() + limits_.request_timeout);
+  Incoming incoming = std::move(*stream.incoming);
+  stream.incoming.reset();
+  stream.head_request = incoming.method == "HEAD";
+  stream.body_done = end_stream;
+  if (incoming.too_big) {
+    context_.events.cut(CutReason::kHeadersTooBig);
+    return answer_self(stream, 431, "the request's headers are too big");
+  }
+  if (incoming.method == "CONNECT") return answer_self(stream, 501, "CONNECT is not supported");
+  auto target = parse_request_target(incoming.target);
+  const auto host = incoming.headers.find("host");
+  const bool one_host = incoming.headers.count("host") <= 1 &&
+                        (!host || incoming.authority.empty() || *host == incoming.authority);
+  if (!target.ok() || !one_host)
+    return answer_self(stream, 400, "the request's path or host is malformed");
+  if (!host && !incoming.authority.empty()) incoming.headers.add("host", incoming.authority);
+
+  RequestHead head{.method = std::move(incoming.method),
+                   .path = std::move(target->path),
+                   .query = std::move(target->query),
+                   .headers = std::move(incoming.headers),
+                   .protocol = Protocol::kHttp2,
+                   .content_length = std::nullopt,
+                   .peer_address = context_.peer_address,
+                   .tls = context_.tls,
+                   .peer_certificate_cn = context_.peer_certificate_cn};
+  call_handler(stream, std::move(head), end_stream);
+}
+
+void Http2Session::call_handler(Stream& stream, RequestHead head, bool end_stream) {
+  // nghttp2 has checked that it is one number and will check it against the body.
+  if (const auto length = head.headers.find("content-length")) {
+    std::uint64_t value = 0;
+    for (const char c : *length) value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    head.content_length = value;
+  } else if (end_stream) {
+    head.content_length = 0;
+  }
+  const bool expects_continue = !end_stream && head.headers.get("expect") == "100-continue";
+  stream.reader = context_.handler.on_request(
+      head, responders_.make_responder(static_cast<std::uint64_t>(stream.id)));
+  if (stream.reader && expects_continue) {
+    const nghttp2_nv interim = make_field(":status", "100");
+    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, &interim, 1, nullptr);
+  }
+  if (end_stream) body_done(stream);
+}
+
+int Http2Session::on_data(std::int32_t id, std::string_view bytes) {
+  Stream* const stream = find(id);
+  if (stream == nullptr || stream->refused) return 0;
+  if (!stream->reader) {
+    discard(*stream, bytes.size());
+  } else if (!stream->reader->on_data(bytes)) {
+    stream->reader.reset();
+  }
+  return 0;
+}
+
+void Http2Session::discard(Stream& stream, std::size_t bytes) {
+  stream.discarded += bytes;
+  if (stream.discarded <= kDiscardBytesMax || !stream.answer_sent) return;
+  context_.events.cut(CutReason::kRestTooBig);
+  reset(stream, NGHTTP2_NO_ERROR);
+}
+
+void Http2Session::body_done(Stream& stream) {
+  stream.body_done = true;
+  if (!stream.answered) stream.deadline = SteadyTime::max();
+  if (const auto reader = std::move(stream.reader)) reader->on_end();
+}
+
+int Http2Session::on_stream_close(std::int32_t id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return 0;
+  // Out of the map first: the reader's end may reach far.
+  const std::unique_ptr<Stream> stream = std::move(found->second);
+  streams_.erase(found);
+  context_.events.stream_closed();
+  return 0;
+}
+
+// ---- What is sent.
+
+void Http2Session::answer(std::uint64_t id, Response response) {
+  Stream* const stream = find(static_cast<std::int32_t>(id));
+  if (stream == nullptr || stream->answered || stream->refused) return;
+  stream->response = std::move(response);
+  submit_answer(*stream);
+}
+
+void Http2Session::answer_self(Stream& stream, int status, std::string_view text) {
+  stream.response.status = status;
+  stream.response.headers.add("content-type", "text/plain; charset=utf-8");
+  stream.response.body = Bytes(text);
+  submit_answer(stream);
+}
+
+void Http2Session::add_fields(const Headers& headers) {
+  for (const auto& [name, value] : headers.fields()) {
+    const bool ours = name == "content-length" || name == "transfer-encoding" ||
+                      name == "connection" || name == "date";
+    if (ours) continue;
+    if (is_sendable_field(name, value)) {
+      fields_.push_back(make_field(name, value));
+    } else {
+      count_bug("http2_unsendable_field");
+    }
+  }
+}
+
+void Http2Session::submit_answer(Stream& stream) {
+  Response& response = stream.response;
+  stream.answered = true;
+  if (response.status < 200 || response.status > 599) response.status = 500;
+  context_.events.answered(Protocol::kHttp2, response.status);
+  const std::string status = std::to_string(response.status);
+  const std::string length = std::to_string(response.body.size());
+  const bool grpc = response.headers.get("content-type").starts_with("application/grpc");
+  const bool bodiless = response.status == 204 || response.status == 304;
+  fields_.clear();
+  fields_.push_back(make_field(":status", status));
+  add_fields(response.headers);
+  // gRPC clients want neither, and they are many.
+  if (!grpc) fields_.push_back(make_field("date", http_date(context_.clock)));
+  if (!grpc && !bodiless) fields_.push_back(make_field("content-length", length));
+  if (bodiless || stream.head_request) response.body = Bytes();
+  if (stream.head_request) response.trailers = Headers();
+
+  // A write that does not move is cut; the connection's own stalls are the connection's business.
+  const SteadyTime stall = now() + limits_.idle_timeout;
+  if (stream.body_done || stall < stream.deadline) set_deadline(stream, stall);
+  const bool has_trailers = !response.trailers.fields().empty();
+  nghttp2_data_provider provider{};
+  provider.source.ptr = &stream;
+  provider.read_callback = Callbacks::read;
+  if (response.body.empty() && has_trailers) {
+    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, fields_.data(),
+                           fields_.size(), nullptr);
+    submit_trailers(stream);
+  } else {
+    nghttp2_submit_response(session_, stream.id, fields_.data(), fields_.size(),
+                            response.body.empty() ? nullptr : &provider);
+  }
+}
+
+void Http2Session::submit_trailers(Stream& stream) {
+  fields_.clear();
+  add_fields(stream.response.trailers);
+  nghttp2_submit_trailer(session_, stream.id, fields_.data(), fields_.size());
+}
+
+ssize_t Http2Session::read_body(Stream& stream, std::span<std::uint8_t> into,
+                                std::uint32_t& flags) {
+  const Bytes& body = stream.response.body;
+  const std::size_t size = std::min(into.size(), body.size() - stream.body_sent);
+  std::memcpy(into.data(), body.data() + stream.body_sent, size);
+  stream.body_sent += size;
+  control_credit_.earn(2);
+  if (stream.body_done) set_deadline(stream, now() + limits_.idle_timeout);
+  if (stream.body_sent == body.size()) {
+    flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!stream.response.trailers.fields().empty()) {
+      flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      submit_trailers(stream);
+    }
+  }
+  return static_cast<ssize_t>(size);
+}
+
+int Http2Session::on_frame_sent(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR &&
+      !reset_credit_.spend(now()))
+    terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kFlood);
+  const bool ends = (frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA) &&
+                    (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (!ends) return 0;
+  Stream* const stream = find(frame.hd.stream_id);
+  if (stream == nullptr) return 0;
+  stream->answer_sent = true;
+  if (!stream->body_done) {
+    stream->reader.reset();
+    discard(*stream, 0);
+  }
+  return 0;
+}
+
+void Http2Session::reset(Stream& stream, std::uint32_t error) {
+  if (stream.refused) return;
+  stream.refused = true;
+  stream.deadline = SteadyTime::max();
+  stream.incoming.reset();
+  stream.reader.reset();
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, error);
+}
+
+// ---- The end.
+
+void Http2Session::terminate(std::uint32_t error, CutReason reason) {
+  if (terminated_) return;
+  terminated_ = true;
+  context_.events.cut(reason);
+  nghttp2_session_terminate_session(session_, error);
+}
+
+void Http2Session::on_time(SteadyTime time) {
+  next_deadline_ = SteadyTime::max();
+  if (!settings_seen_) {
+    if (time >= settings_deadline_)
+      return terminate(NGHTTP2_SETTINGS_TIMEOUT, CutReason::kHeaderTimeout);
+    next_deadline_ = settings_deadline_;
+  }
+  if (time >= drain_deadline_) final_goaway();
+  next_deadline_ = std::min(next_deadline_, drain_deadline_);
+  for (auto& [id, stream] : streams_) {
+    if (time >= stream->deadline) {
+      cut_late(*stream);
+    } else {
+      next_deadline_ = std::min(next_deadline_, stream->deadline);
+    }
+  }
+}
+
+void Http2Session::cut_late(Stream& stream) {
+  // An unfinished header block blocks the whole connection.
+  if (!stream.headers_done) return terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kHeaderTimeout);
+  context_.events.cut(stream.body_done ? CutReason::kWriteStall : CutReason::kRequestTimeout);
+  reset(stream, stream.answer_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+}
+
+void Http2Session::drain() {
+  if (draining_) return;
+  draining_ = true;
+  // First "no new ones soon", then, once that has surely arrived, what was the last one.
+  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing);
+  drain_deadline_ = now() + kDrainPingTimeout;
+  next_deadline_ = std::min(next_deadline_, drain_deadline_);
+}
+
+void Http2Session::final_goaway() {
+  drain_deadline_ = SteadyTime::max();
+  if (goaway_final_ || terminated_) return;
+  goaway_final_ = true;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+}
+
+}  // namespace
+
+std::unique_ptr<Session> make_http2_session(SessionContext context, ResponderSource& responders) {
+  return std::make_unique<Http2Session>(std::move(context), responders);
+}
+
+}  // namespace spanway::http

@@ -1,0 +1,45 @@
+// Answers on their way from any thread to the connection's io thread. For this module only.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/http/server.h"
+
+namespace spanway::http {
+
+// Thread-safe. Holds at most one answer per request handed out, and the session bounds those. After
+// close() answers are dropped, so a responder may outlive its connection, server and pool.
+class Mailbox final : public std::enable_shared_from_this<Mailbox> {
+ public:
+  struct Answer {
+    std::uint64_t id = 0;
+    Response response;
+  };
+
+  // `wake` is called, from any thread, when the first answer lies in an empty box.
+  explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
+
+  Responder make_responder(std::uint64_t id);
+  std::size_t unanswered() const noexcept { return unanswered_.load(std::memory_order_relaxed); }
+  // Moves the answers to `into`, which is emptied first.
+  void take(std::vector<Answer>& into);
+  void close();
+
+ private:
+  class Slot;
+  void put(std::uint64_t id, Response response);
+
+  std::atomic<std::size_t> unanswered_{0};
+  Mutex mutex_;
+  std::function<void()> wake_ SPANWAY_GUARDED_BY(mutex_);
+  std::vector<Answer> answers_ SPANWAY_GUARDED_BY(mutex_);
+  bool closed_ SPANWAY_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace spanway::http

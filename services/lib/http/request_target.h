@@ -1,0 +1,23 @@
+// The path and the query of a request, from what stands in the request line or in :path.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "services/lib/base/result.h"
+
+namespace spanway::http {
+
+struct RequestTarget {
+  std::string path;   // Percent-decoded exactly once.
+  std::string query;  // Raw, without the '?'.
+};
+
+// Takes origin form ("/a?b"), absolute form ("http://host/a") and "*". INVALID_ARGUMENT on anything
+// else, on a broken escape, on NUL and on bytes that may not stand in a target.
+Result<RequestTarget> parse_request_target(std::string_view text);
+
+// True when the field may be sent: a lower-case token as name, no control characters in the value.
+bool is_sendable_field(std::string_view name, std::string_view value) noexcept;
+
+}  // namespace spanway::http

@@ -1,0 +1,66 @@
+// What a protocol (HTTP/1.1, HTTP/2) does on a connection: bytes in, bytes out, answers, time. It
+// never touches a socket, so that tests can feed it by hand. For this module only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/http/events.h"
+#include "services/lib/http/server.h"
+
+namespace spanway::http {
+
+// What a session knows of its surroundings. All references outlive it.
+struct SessionContext {
+  const ServerOptions& options;
+  Handler& handler;
+  ServerEvents& events;
+  const Clock& clock;
+  std::string peer_address;
+  bool tls = false;
+  std::string peer_certificate_cn;
+};
+
+// Makes the way back for the answer to request `id`: Session::answer() is called with it later, on
+// the connection's thread and never from inside another call to the session.
+class ResponderSource {
+ public:
+  virtual ~ResponderSource() = default;
+  virtual Responder make_responder(std::uint64_t id) = 0;
+  // Requests whose responder has not been used or dropped, also those the session has forgotten.
+  virtual std::size_t unanswered() const noexcept = 0;
+};
+
+enum class SessionState : unsigned char {
+  kOpen,
+  kFinished,  // Send what is left, then linger: bytes of the peer may still be under way.
+  kDone,      // Send what is left, then close: the peer has sent nothing that is unanswered.
+  kCut,       // Close now.
+};
+
+// Single-thread: the connection's io thread.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual void receive(std::string_view bytes) = 0;
+  // The peer will send no more.
+  virtual void receive_end() = 0;
+  virtual void answer(std::uint64_t id, Response response) = 0;
+  // Appends at most about `bytes_max` bytes to send; nothing appended = nothing to send now.
+  virtual void produce(Bytes& out, std::size_t bytes_max) = 0;
+  // False while the session has enough to do with what it was given.
+  virtual bool wants_read() const = 0;
+  virtual SessionState state() const = 0;
+  // When on_time() should be called at the latest; may be too early, never too late.
+  virtual SteadyTime next_deadline() const = 0;
+  virtual void on_time(SteadyTime now) = 0;
+  // No new requests; what is under way goes on; then kFinished.
+  virtual void drain() = 0;
+};
+
+}  // namespace spanway::http
