@@ -2,6 +2,7 @@
 // hex, enums are integers, unknown names are ignored.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,18 +13,28 @@
 namespace spanway::otlp {
 
 struct JsonLimits {
-  std::size_t depth_max = 64;  // JSON nesting; AnyValue nesting is limited again by the scan.
-  // Protobuf bytes written; the reader stops there.
+  // JSON nesting. One level of AnyValue takes up to four, so this leaves the scan's own limit (32)
+  // to reject the item that is too deep, and not the whole request. Never above 512.
+  std::size_t depth_max = 256;
+  // Protobuf bytes written; the reader stops there. JSON can grow on the way: "[0,0]" becomes 8
+  // bytes per element.
   std::size_t output_bytes_max = 64u << 20;
 };
 
 // One Export*ServiceRequest. Both 64-bit forms (number, decimal string), hex ids in either case,
 // base64 bytesValue, NaN/Infinity as strings. Enum names are an error, unknown names are ignored.
-// Errors are INVALID_ARGUMENT with the place ("at byte 132: resourceSpans[0]...").
-// Thread-safe; the parser's memory is kept per thread.
+// An id that is not hex becomes one zero byte, a length that no id has, so that the scan rejects
+// that item alone.
+// Errors are data errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT
+// with the reason "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large".
+// Thread-safe. Needs memory for the answer only, and no more than twice of it while it grows.
 Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits = {});
 
-// The reverse, for `file` and `debug`: compact, lowerCamelCase, 64-bit integers as strings.
-Result<std::string> protobuf_to_json(Signal signal, std::string_view payload);
+// The reverse, for `file` and `debug`: compact, lowerCamelCase, 64-bit integers as strings, fields
+// in the order of their numbers. What JSON has no name for (unknown fields) is left out. Broken
+// framing, bad UTF-8 or more than 128 nested messages are INVALID_ARGUMENT ("malformed_request"),
+// more text than `output_bytes_max` is RESOURCE_EXHAUSTED. Thread-safe.
+Result<std::string> protobuf_to_json(Signal signal, std::string_view payload,
+                                     std::size_t output_bytes_max = 1u << 30);
 
 }  // namespace spanway::otlp

@@ -1,0 +1,371 @@
+#include "services/lib/otlp/json.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "services/lib/otlp/json_fields.h"
+#include "services/lib/otlp/json_number.h"
+#include "services/lib/otlp/json_output.h"
+#include "services/lib/otlp/json_reader.h"
+#include "services/lib/otlp/json_text.h"
+#include "services/lib/otlp/utf8.h"
+
+namespace spanway::otlp {
+namespace {
+
+using Next = JsonReader::Next;
+
+// The stack takes a frame per level, whatever the caller asks for.
+constexpr std::size_t kDepthCeiling = 512;
+// Longer names belong to no field.
+constexpr std::size_t kNameBytesMax = 64;
+
+// Where the reader stands; a chain through the stack, turned into text only for an error.
+struct Place {
+  static constexpr std::size_t kNoIndex = std::numeric_limits<std::size_t>::max();
+  const Place* parent = nullptr;
+  std::string_view name;
+  std::size_t index = kNoIndex;
+};
+
+void append_path(const Place& place, std::string& out) {
+  if (place.parent != nullptr) append_path(*place.parent, out);
+  if (place.name.empty()) return;
+  if (!out.empty()) out += '.';
+  out += place.name;
+  if (place.index != Place::kNoIndex) out += '[' + std::to_string(place.index) + ']';
+}
+
+const JsonField* find_field(const JsonMessage& message, std::string_view name,
+                            std::size_t& expected) {
+  const std::size_t count = message.fields.size();
+  // Writers keep an order: most names are the one after the last.
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = expected + i < count ? expected + i : expected + i - count;
+    if (message.fields[at].name == name) {
+      expected = at + 1 == count ? 0 : at + 1;
+      return &message.fields[at];
+    }
+  }
+  return nullptr;
+}
+
+// The lowest and highest value of an integer kind.
+struct Bounds {
+  std::uint64_t negative_max;  // Of the magnitude.
+  std::uint64_t positive_max;
+};
+constexpr Bounds bounds_of(JsonKind kind) noexcept {
+  switch (kind) {
+    case JsonKind::kInt32:
+    case JsonKind::kSint32:
+    case JsonKind::kEnum:
+      return {std::uint64_t{1} << 31, (std::uint64_t{1} << 31) - 1};
+    case JsonKind::kInt64:
+    case JsonKind::kSfixed64:
+      return {std::uint64_t{1} << 63, (std::uint64_t{1} << 63) - 1};
+    case JsonKind::kUint32:
+    case JsonKind::kFixed32:
+      return {0, std::numeric_limits<std::uint32_t>::max()};
+    default:
+      return {0, std::numeric_limits<std::uint64_t>::max()};
+  }
+}
+
+// Reads one request and writes it. Single use.
+class JsonDecoder {
+ public:
+  JsonDecoder(Signal signal, std::string_view json, const JsonLimits& limits)
+      : signal_(signal),
+        text_(json),
+        in_(json, std::min(limits.depth_max, kDepthCeiling)),
+        out_(limits.output_bytes_max, json.size() / 2 + 64) {}
+
+  Result<Bytes> run() {
+    if (in_.peek() != Next::kObject) {
+      fail("the request must be an object", {});
+    } else if (object(json_request(signal_), {}) && !in_.finish()) {
+      fail(in_.problem(), {});
+    }
+    if (out_.full()) {
+      return data_error(Code::kResourceExhausted,
+                        "OTLP/JSON: the request takes more bytes as protobuf than is allowed")
+          .with_reason("request_too_large");
+    }
+    if (!problem_.empty())
+      return invalid_argument(std::move(problem_)).with_reason("malformed_json");
+    return std::move(out_).take();
+  }
+
+ private:
+  // Always false. The first problem stays.
+  bool fail(const char* problem, const Place& place) {
+    return fail_at(in_.offset(), problem, place);
+  }
+  // About a piece of the text that has been read.
+  bool fail(const char* problem, const Place& place, std::string_view piece) {
+    return fail_at(static_cast<std::size_t>(piece.data() - text_.data()), problem, place);
+  }
+  bool fail_at(std::size_t offset, const char* problem, const Place& place) {
+    if (!problem_.empty()) return false;
+    std::string path;
+    append_path(place, path);
+    problem_ = "OTLP/JSON: at byte " + std::to_string(offset);
+    if (!path.empty()) problem_ += " (" + path + ")";
+    problem_ += std::string(": ") + problem;
+    return false;
+  }
+  bool stopped(const Place& place) {
+    if (in_.problem() != nullptr) fail(in_.problem(), place);
+    return in_.problem() != nullptr || out_.full();
+  }
+
+  bool object(const JsonMessage& message, const Place& place) {
+    if (in_.peek() != Next::kObject) return fail("an object is due", place);
+    if (!in_.open_object()) return fail(in_.problem(), place);
+    std::uint32_t seen = 0;
+    std::size_t expected = 0;
+    JsonString key;
+    while (in_.next_member(key)) {
+      const JsonField* field = lookup(message, key, expected);
+      if (field == nullptr) {
+        if (!in_.skip_value()) break;
+        continue;
+      }
+      const std::uint32_t bit = 1u << (field - message.fields.data());
+      const Place here{&place, field->name};
+      if (!value(*field, (seen & bit) != 0, here)) return false;
+      seen |= bit;
+      if (out_.full()) return false;
+    }
+    return !stopped(place);
+  }
+
+  const JsonField* lookup(const JsonMessage& message, const JsonString& key,
+                          std::size_t& expected) {
+    if (!key.escaped) return find_field(message, key.raw, expected);
+    char name[kNameBytesMax * 6];
+    if (key.raw.size() > sizeof(name)) return nullptr;
+    return find_field(message, {name, JsonReader::unescape(key, name)}, expected);
+  }
+
+  // `again`: the name has been there before, so that even a zero must be written to win.
+  bool value(const JsonField& field, bool again, const Place& place) {
+    if (in_.peek() == Next::kNull) return in_.read_literal() || fail(in_.problem(), place);
+    if (field.repeated) {
+      return wire_type_of(field.kind) == 2 ? elements(field, place) : packed(field, place);
+    }
+    if (field.kind == JsonKind::kMessage) return submessage(field, place);
+    if (wire_type_of(field.kind) == 2) return text(field, again || field.presence, place);
+    std::uint64_t bits = 0;
+    if (!number(field.kind, bits, place)) return false;
+    if (bits == 0 && !again && !field.presence) return true;
+    out_.tag(field.number, wire_type_of(field.kind));
+    write(field.kind, bits);
+    return true;
+  }
+
+  bool submessage(const JsonField& field, const Place& place) {
+    out_.tag(field.number, 2);
+    const JsonOutput::Mark mark = out_.begin(field.message->length_bytes);
+    // An element of a list may be null: an empty message, as a null attribute is.
+    const bool read = in_.peek() == Next::kNull ? in_.read_literal() || fail(in_.problem(), place)
+                                                : object(*field.message, place);
+    out_.end(mark, field.message->length_bytes);
+    return read;
+  }
+
+  // Of messages or strings.
+  bool elements(const JsonField& field, const Place& place) {
+    if (in_.peek() != Next::kArray) return fail("an array is due", place);
+    if (!in_.open_array()) return fail(in_.problem(), place);
+    for (Place here{place.parent, place.name, 0}; in_.next_element(); ++here.index) {
+      const bool read =
+          field.kind == JsonKind::kMessage ? submessage(field, here) : text(field, true, here);
+      if (!read || out_.full()) return false;
+    }
+    return !stopped(place);
+  }
+
+  // Of numbers.
+  bool packed(const JsonField& field, const Place& place) {
+    if (in_.peek() != Next::kArray) return fail("an array is due", place);
+    if (!in_.open_array()) return fail(in_.problem(), place);
+    constexpr unsigned kLengthBytes = 1;
+    JsonOutput::Mark mark = 0;
+    Place here{place.parent, place.name, 0};
+    for (; in_.next_element(); ++here.index) {
+      if (here.index == 0) {
+        out_.tag(field.number, 2);
+        mark = out_.begin(kLengthBytes);
+      }
+      std::uint64_t bits = 0;
+      if (!number(field.kind, bits, here)) return false;
+      write(field.kind, bits);
+      if (out_.full()) return false;
+    }
+    if (here.index > 0) out_.end(mark, kLengthBytes);
+    return !stopped(place);
+  }
+
+  // --- Numbers ---
+
+  void write(JsonKind kind, std::uint64_t bits) {
+    const unsigned type = wire_type_of(kind);
+    if (type == 0) {
+      out_.varint(bits);
+    } else {
+      out_.fixed(bits, type == 1 ? 8 : 4);
+    }
+  }
+
+  // What goes onto the wire for the next value.
+  bool number(JsonKind kind, std::uint64_t& bits, const Place& place) {
+    const Next next = in_.peek();
+    if (kind == JsonKind::kBool) {
+      if (next != Next::kTrue && next != Next::kFalse) return fail("true or false is due", place);
+      bits = next == Next::kTrue ? 1 : 0;
+      return in_.read_literal() || fail(in_.problem(), place);
+    }
+    if (kind == JsonKind::kEnum && next == Next::kString) {
+      return fail("an enum must be its number, not its name", place);
+    }
+    std::string_view digits;
+    if (next == Next::kNumber) {
+      if (!in_.read_number(digits)) return fail(in_.problem(), place);
+    } else if (next == Next::kString) {
+      JsonString quoted;
+      if (!in_.read_string(quoted)) return fail(in_.problem(), place);
+      if (kind == JsonKind::kDouble && named_double(quoted.raw, bits)) return true;
+      // No number needs an escape.
+      if (!JsonReader::is_number(quoted.raw)) {
+        return fail("the string holds no number", place, quoted.raw);
+      }
+      digits = quoted.raw;
+    } else {
+      return fail("a number is due", place);
+    }
+    return kind == JsonKind::kDouble ? real(digits, bits, place) : whole(kind, digits, bits, place);
+  }
+
+  static bool named_double(std::string_view name, std::uint64_t& bits) {
+    using Limits = std::numeric_limits<double>;
+    double value = 0;
+    if (name == "NaN") {
+      value = Limits::quiet_NaN();
+    } else if (name == "Infinity") {
+      value = Limits::infinity();
+    } else if (name == "-Infinity") {
+      value = -Limits::infinity();
+    } else {
+      return false;
+    }
+    bits = std::bit_cast<std::uint64_t>(value);
+    return true;
+  }
+
+  bool real(std::string_view digits, std::uint64_t& bits, const Place& place) {
+    double value = 0;
+    if (parse_double(digits, value) != NumberFault::kNone) {
+      return fail("the number is out of range", place, digits);
+    }
+    bits = std::bit_cast<std::uint64_t>(value);
+    return true;
+  }
+
+  bool whole(JsonKind kind, std::string_view digits, std::uint64_t& bits, const Place& place) {
+    WholeNumber parsed;
+    const NumberFault fault = parse_whole(digits, parsed);
+    if (fault == NumberFault::kFraction) return fail("the number must be whole", place, digits);
+    const Bounds bounds = bounds_of(kind);
+    if (fault == NumberFault::kRange ||
+        parsed.magnitude > (parsed.negative ? bounds.negative_max : bounds.positive_max)) {
+      return fail("the number is out of range", place, digits);
+    }
+    bits = parsed.negative ? 0 - parsed.magnitude : parsed.magnitude;
+    if (kind == JsonKind::kSint32) {  // Zigzag.
+      bits = parsed.negative ? 2 * parsed.magnitude - 1 : 2 * parsed.magnitude;
+    }
+    return true;
+  }
+
+  // --- Strings ---
+
+  bool text(const JsonField& field, bool even_empty, const Place& place) {
+    if (in_.peek() != Next::kString) return fail("a string is due", place);
+    JsonString string;
+    if (!in_.read_string(string)) return fail(in_.problem(), place);
+    if (string.raw.empty() && !even_empty) return true;
+    out_.tag(field.number, 2);
+    if (field.kind == JsonKind::kString && !string.escaped) {
+      out_.varint(string.raw.size());
+      out_.raw(string.raw);
+      return true;
+    }
+    const auto length_bytes = static_cast<unsigned>(wire::varint_size(string.raw.size()));
+    const JsonOutput::Mark mark = out_.begin(length_bytes);
+    // No encoding is longer than what stands in the text.
+    char* place_of_bytes = out_.grow(std::max<std::size_t>(string.raw.size(), 1));
+    if (place_of_bytes == nullptr) return false;
+    std::size_t size = JsonReader::unescape(string, place_of_bytes);
+    const std::string_view plain(place_of_bytes, size);
+    bool valid = true;
+    if (field.kind == JsonKind::kId) {
+      size = decode_id(plain, place_of_bytes);
+    } else if (field.kind == JsonKind::kBytes) {
+      valid = decode_base64(plain, place_of_bytes, size);
+    }
+    out_.cut(std::max<std::size_t>(string.raw.size(), 1) - size);
+    out_.end(mark, length_bytes);
+    return valid || fail("the string is not base64", place, string.raw);
+  }
+
+  // In place. What no hex can mean becomes an id of a length that the scan rejects.
+  static std::size_t decode_id(std::string_view text, char* out) {
+    std::size_t size = 0;
+    if (decode_hex(text, out, size)) return size;
+    out[0] = 0;
+    return 1;
+  }
+
+  Signal signal_;
+  std::string_view text_;
+  JsonReader in_;
+  JsonOutput out_;
+  std::string problem_;
+};
+
+// Of text that is known not to be UTF-8.
+std::size_t first_bad_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::string_view rest = text.substr(at);
+    at += wire::left(wire::begin_of(rest), ascii_end(wire::begin_of(rest), wire::end_of(rest)));
+    if (at == text.size()) break;
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (!is_utf8(text.substr(at, size))) break;
+    at += size;
+  }
+  return at;
+}
+
+}  // namespace
+
+Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits) {
+  if (json.starts_with("\xef\xbb\xbf")) {
+    return invalid_argument("OTLP/JSON: at byte 0: the text must not begin with a byte order mark")
+        .with_reason("malformed_json");
+  }
+  if (!is_utf8(json)) {
+    return invalid_argument("OTLP/JSON: at byte " + std::to_string(first_bad_utf8(json)) +
+                            ": the text is not UTF-8")
+        .with_reason("malformed_json");
+  }
+  return JsonDecoder(signal, json, limits).run();
+}
+
+}  // namespace spanway::otlp

@@ -1,0 +1,320 @@
+#include "services/lib/otlp/json_reader.h"
+
+#include <cstdint>
+#include <cstring>
+
+namespace spanway::otlp {
+namespace {
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+int hex_value(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Eight bytes at a time: the high bit of each byte that is zero. Exact up to the lowest such byte,
+// which is all that its callers ask.
+constexpr std::uint64_t kOnes = 0x0101010101010101u;
+constexpr std::uint64_t kHighs = 0x8080808080808080u;
+constexpr std::uint64_t zero_bytes(std::uint64_t word) noexcept {
+  return (word - kOnes) & ~word & kHighs;
+}
+
+// The first byte in [at, end) that a string cannot hold as it is: a quote, a backslash or a control
+// character.
+const char* find_special(const char* at, const char* end) noexcept {
+  while (end - at >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof(word));
+    const std::uint64_t controls = (word - kOnes * 0x20) & ~word & kHighs;
+    if ((zero_bytes(word ^ (kOnes * '"')) | zero_bytes(word ^ (kOnes * '\\')) | controls) != 0)
+      break;
+    at += 8;
+  }
+  while (at < end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+  return at;
+}
+
+// The end of the number that starts at `at`, or nullptr.
+const char* number_end(const char* at, const char* end) noexcept {
+  const auto digits = [&] {
+    const char* start = at;
+    while (at < end && is_digit(*at)) ++at;
+    return at > start;
+  };
+  if (at < end && *at == '-') ++at;
+  if (at < end && *at == '0') {
+    ++at;
+  } else if (!digits()) {
+    return nullptr;
+  }
+  if (at < end && *at == '.') {
+    ++at;
+    if (!digits()) return nullptr;
+  }
+  if (at < end && (*at == 'e' || *at == 'E')) {
+    ++at;
+    if (at < end && (*at == '+' || *at == '-')) ++at;
+    if (!digits()) return nullptr;
+  }
+  return at;
+}
+
+unsigned hex4(const char* at) noexcept {
+  unsigned unit = 0;
+  for (int i = 0; i < 4; ++i) unit = unit * 16 + static_cast<unsigned>(hex_value(at[i]));
+  return unit;
+}
+
+bool is_high_surrogate(unsigned unit) noexcept { return unit >= 0xd800 && unit < 0xdc00; }
+bool is_low_surrogate(unsigned unit) noexcept { return unit >= 0xdc00 && unit < 0xe000; }
+
+char* put_utf8(unsigned point, char* out) noexcept {
+  const auto put = [&](unsigned byte) { *out++ = static_cast<char>(byte); };
+  if (point < 0x80) {
+    put(point);
+  } else if (point < 0x800) {
+    put(0xc0 | (point >> 6));
+    put(0x80 | (point & 0x3f));
+  } else if (point < 0x10000) {
+    put(0xe0 | (point >> 12));
+    put(0x80 | ((point >> 6) & 0x3f));
+    put(0x80 | (point & 0x3f));
+  } else {
+    put(0xf0 | (point >> 18));
+    put(0x80 | ((point >> 12) & 0x3f));
+    put(0x80 | ((point >> 6) & 0x3f));
+    put(0x80 | (point & 0x3f));
+  }
+  return out;
+}
+
+}  // namespace
+
+bool JsonReader::fail(const char* problem) noexcept {
+  if (problem_ == nullptr) problem_ = problem;
+  return false;
+}
+
+void JsonReader::skip_space() noexcept {
+  while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\t' || *at_ == '\r')) ++at_;
+}
+
+JsonReader::Next JsonReader::peek() noexcept {
+  skip_space();
+  if (at_ == end_) return Next::kOther;
+  switch (*at_) {
+    case '{':
+      return Next::kObject;
+    case '[':
+      return Next::kArray;
+    case '"':
+      return Next::kString;
+    case 't':
+      return Next::kTrue;
+    case 'f':
+      return Next::kFalse;
+    case 'n':
+      return Next::kNull;
+    default:
+      return *at_ == '-' || is_digit(*at_) ? Next::kNumber : Next::kOther;
+  }
+}
+
+bool JsonReader::open(char bracket) noexcept {
+  if (problem_ != nullptr) return false;
+  skip_space();
+  if (at_ == end_) return fail("the text ends where a value is due");
+  if (*at_ != bracket) return fail(bracket == '{' ? "an object is due" : "an array is due");
+  if (depth_ == depth_max_) return fail("objects and arrays nest too deep");
+  ++at_;
+  ++depth_;
+  just_opened_ = true;
+  return true;
+}
+
+bool JsonReader::open_object() noexcept { return open('{'); }
+bool JsonReader::open_array() noexcept { return open('['); }
+
+bool JsonReader::next_entry(char closing) noexcept {
+  if (problem_ != nullptr) return false;
+  skip_space();
+  if (at_ == end_) return fail("the text ends inside an object or array");
+  const bool first = just_opened_;
+  just_opened_ = false;
+  if (*at_ == closing) {
+    ++at_;
+    --depth_;
+    return false;
+  }
+  if (first) return true;
+  if (*at_ != ',') return fail(closing == '}' ? "',' or '}' is due" : "',' or ']' is due");
+  ++at_;
+  skip_space();
+  return true;
+}
+
+bool JsonReader::next_member(JsonString& key) noexcept {
+  if (!next_entry('}')) return false;
+  if (at_ == end_ || *at_ != '"') return fail("a name in quotes is due");
+  if (!read_string(key)) return false;
+  skip_space();
+  if (at_ == end_ || *at_ != ':') return fail("':' is due");
+  ++at_;
+  return true;
+}
+
+bool JsonReader::next_element() noexcept { return next_entry(']'); }
+
+bool JsonReader::read_string(JsonString& out) noexcept {
+  if (problem_ != nullptr) return false;
+  skip_space();
+  if (at_ == end_ || *at_ != '"') return fail("a string is due");
+  const char* start = ++at_;
+  out.escaped = false;
+  while (true) {
+    at_ = find_special(at_, end_);
+    if (at_ == end_) return fail("the text ends inside a string");
+    if (*at_ == '"') break;
+    if (*at_ != '\\') return fail("a control character in a string must be escaped");
+    out.escaped = true;
+    if (!read_escape()) return false;
+  }
+  out.raw = {start, static_cast<std::size_t>(at_ - start)};
+  ++at_;
+  return true;
+}
+
+bool JsonReader::read_hex4(unsigned& unit) noexcept {
+  if (end_ - at_ < 4) return fail("the text ends inside a \\u escape");
+  for (int i = 0; i < 4; ++i) {
+    if (hex_value(at_[i]) < 0) return fail("\\u needs four hexadecimal digits");
+  }
+  unit = hex4(at_);
+  at_ += 4;
+  return true;
+}
+
+bool JsonReader::read_escape() noexcept {
+  ++at_;
+  if (at_ == end_) return fail("the text ends inside a string");
+  if (*at_ != 'u') {
+    if (std::string_view("\"\\/bfnrt").find(*at_) == std::string_view::npos) {
+      return fail("no such escape");
+    }
+    ++at_;
+    return true;
+  }
+  ++at_;
+  unsigned unit = 0;
+  if (!read_hex4(unit)) return false;
+  if (is_low_surrogate(unit)) return fail("a low surrogate stands alone");
+  if (!is_high_surrogate(unit)) return true;
+  if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u')
+    return fail("a high surrogate stands alone");
+  at_ += 2;
+  if (!read_hex4(unit)) return false;
+  return is_low_surrogate(unit) || fail("a high surrogate stands alone");
+}
+
+std::size_t JsonReader::unescape(const JsonString& text, char* out) noexcept {
+  const char* begin = out;
+  const char* at = text.raw.data();
+  const char* end = at + text.raw.size();
+  while (at < end) {
+    if (*at != '\\') {
+      *out++ = *at++;
+      continue;
+    }
+    const char kind = at[1];
+    at += 2;
+    if (kind != 'u') {
+      constexpr std::string_view kLetters = "bfnrt";
+      const std::size_t letter = kLetters.find(kind);
+      *out++ = letter == std::string_view::npos ? kind : "\b\f\n\r\t"[letter];
+      continue;
+    }
+    unsigned point = hex4(at);
+    at += 4;
+    if (is_high_surrogate(point)) {
+      point = 0x10000 + ((point - 0xd800) << 10) + (hex4(at + 2) - 0xdc00);
+      at += 6;
+    }
+    out = put_utf8(point, out);
+  }
+  return static_cast<std::size_t>(out - begin);
+}
+
+bool JsonReader::read_number(std::string_view& out) noexcept {
+  if (problem_ != nullptr) return false;
+  skip_space();
+  const char* start = at_;
+  const char* end = number_end(at_, end_);
+  if (end == nullptr) return fail("not a JSON number");
+  at_ = end;
+  out = {start, static_cast<std::size_t>(end - start)};
+  // "01" and "1x" are no numbers, and no other value follows one directly.
+  if (at_ < end_ && (is_digit(*at_) || *at_ == '.' || *at_ == '-' || *at_ == '+')) {
+    return fail("not a JSON number");
+  }
+  return true;
+}
+
+bool JsonReader::is_number(std::string_view text) noexcept {
+  return number_end(text.data(), text.data() + text.size()) == text.data() + text.size() &&
+         !text.empty();
+}
+
+bool JsonReader::read_literal() noexcept {
+  if (problem_ != nullptr) return false;
+  const Next next = peek();
+  const std::string_view word = next == Next::kTrue    ? "true"
+                                : next == Next::kFalse ? "false"
+                                                       : "null";
+  if (!std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(word)) {
+    return fail("not a JSON value");
+  }
+  at_ += word.size();
+  return true;
+}
+
+bool JsonReader::skip_value() noexcept {
+  JsonString text;
+  std::string_view number;
+  switch (peek()) {
+    case Next::kObject:
+      if (!open_object()) return false;
+      while (next_member(text)) {
+        if (!skip_value()) return false;
+      }
+      return problem_ == nullptr;
+    case Next::kArray:
+      if (!open_array()) return false;
+      while (next_element()) {
+        if (!skip_value()) return false;
+      }
+      return problem_ == nullptr;
+    case Next::kString:
+      return read_string(text);
+    case Next::kNumber:
+      return read_number(number);
+    case Next::kTrue:
+    case Next::kFalse:
+    case Next::kNull:
+      return read_literal();
+    case Next::kOther:
+      break;
+  }
+  return fail(at_ == end_ ? "the text ends where a value is due" : "not a JSON value");
+}
+
+bool JsonReader::finish() noexcept {
+  if (problem_ != nullptr) return false;
+  skip_space();
+  return at_ == end_ || fail("something follows the end of the request");
+}
+
+}  // namespace spanway::otlp

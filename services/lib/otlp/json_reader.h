@@ -1,0 +1,81 @@
+// A pull reader for JSON (RFC 8259, to the letter) over text that somebody else owns. It copies
+// nothing, needs no memory besides itself, and checks what is skipped as strictly as what is read.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace spanway::otlp {
+
+// A string of the text, between its quotes. Its escapes are already known to be right.
+struct JsonString {
+  std::string_view raw;
+  bool escaped = false;
+};
+
+// Single-thread. The text must be valid UTF-8 and outlive this object. Every function that reads
+// returns false, and reads nothing more, after the first mistake: then problem() is not null and
+// offset() is where it was found.
+class JsonReader {
+ public:
+  enum class Next : unsigned char {
+    kObject,
+    kArray,
+    kString,
+    kNumber,
+    kTrue,
+    kFalse,
+    kNull,
+    kOther,  // The end, or what no value begins with.
+  };
+
+  // `depth_max` bounds open objects and arrays.
+  JsonReader(std::string_view text, std::size_t depth_max) noexcept
+      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), depth_max_(depth_max) {}
+
+  // What kind of value comes next; consumes only white space.
+  Next peek() noexcept;
+
+  // After open_*: next_* until it returns false, which is at the closing bracket or a mistake.
+  bool open_object() noexcept;
+  bool next_member(JsonString& key) noexcept;
+  bool open_array() noexcept;
+  bool next_element() noexcept;
+
+  bool read_string(JsonString& out) noexcept;
+  // The digits as they stand.
+  bool read_number(std::string_view& out) noexcept;
+  // After peek() said kTrue, kFalse or kNull.
+  bool read_literal() noexcept;
+  // Any value.
+  bool skip_value() noexcept;
+  // Nothing but white space is left.
+  bool finish() noexcept;
+
+  const char* problem() const noexcept { return problem_; }
+  std::size_t offset() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+  // Writes the meaning of `text.raw`, at most text.raw.size() bytes, and returns how many.
+  static std::size_t unescape(const JsonString& text, char* out) noexcept;
+  // Whether all of `text` is one JSON number.
+  static bool is_number(std::string_view text) noexcept;
+
+ private:
+  bool fail(const char* problem) noexcept;
+  void skip_space() noexcept;
+  bool open(char bracket) noexcept;
+  // Moves to the next entry of an object or array; false at `closing` or a mistake.
+  bool next_entry(char closing) noexcept;
+  bool read_escape() noexcept;
+  bool read_hex4(unsigned& unit) noexcept;
+
+  const char* begin_;
+  const char* at_;
+  const char* end_;
+  const char* problem_ = nullptr;
+  std::size_t depth_ = 0;
+  std::size_t depth_max_;
+  bool just_opened_ = false;  // The bracket before: no comma is due.
+};
+
+}  // namespace spanway::otlp

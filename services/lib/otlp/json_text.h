@@ -1,0 +1,24 @@
+// Hex, base64 and quoted strings, as OTLP/JSON writes them. Internal to otlp.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace spanway::otlp {
+
+// The decoders write at most text.size() bytes to `out`, which may be where `text` stands. False:
+// `out` holds nothing of use, and `size` is 0.
+
+// Either case. Not for an odd number of digits.
+bool decode_hex(std::string_view text, char* out, std::size_t& size) noexcept;
+// The standard and the URL-safe alphabet, with padding or without.
+bool decode_base64(std::string_view text, char* out, std::size_t& size) noexcept;
+
+void append_hex(std::string_view bytes, std::string& out);
+// The standard alphabet, padded.
+void append_base64(std::string_view bytes, std::string& out);
+// In quotes; escapes what JSON demands and DEL, and nothing else. `text` should be UTF-8.
+void append_quoted(std::string_view text, std::string& out);
+
+}  // namespace spanway::otlp

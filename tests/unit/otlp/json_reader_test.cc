@@ -1,0 +1,218 @@
+#include "services/lib/otlp/json_reader.h"
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <random>
+#include <string>
+
+namespace spanway::otlp {
+namespace {
+
+// Null when `text` is one JSON value.
+const char* problem_of(std::string_view text, std::size_t depth_max = 64) {
+  JsonReader reader(text, depth_max);
+  if (reader.skip_value()) reader.finish();
+  return reader.problem();
+}
+
+std::string unescaped(std::string_view text) {
+  JsonReader reader(text, 1);
+  JsonString string;
+  EXPECT_TRUE(reader.read_string(string)) << text;
+  std::string out(string.raw.size(), '\0');
+  out.resize(JsonReader::unescape(string, out.data()));
+  return out;
+}
+
+TEST(JsonReader, TakesWhatTheGrammarTakes) {
+  for (const char* text :
+       {"{}",          "[]",
+        "0",           "-0",
+        "-0.0e-0",     "1.25E+10",
+        "\"\"",        "true",
+        "false",       "null",
+        " [ ] ",       "\t\r\n{ \"a\" : [ 1 , 2 , { \"b\" : null } ] , \"a\" : \"\\u0041\" }\n",
+        "[[[[[]]]]]",  "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "{\"\":0}",    "123456789012345678901234567890",
+        "1e400",       "\"\\ud83d\\ude00\"",
+        "\"\\u0000\"", "\"\x7f\""}) {
+    EXPECT_EQ(problem_of(text), nullptr) << text;
+  }
+}
+
+TEST(JsonReader, RefusesWhatTheGrammarRefuses) {
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "}",
+                           "[",
+                           "]",
+                           "[1",
+                           "[1,",
+                           "[1,]",
+                           "[,1]",
+                           "[1 2]",
+                           "[1}",
+                           "{]",
+                           "{,}",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{\"a\":1 \"b\":2}",
+                           "{a:1}",
+                           "{'a':1}",
+                           "{1:1}",
+                           "{null:1}",
+                           "01",
+                           "-01",
+                           "-",
+                           "+1",
+                           ".5",
+                           "1.",
+                           "1.e1",
+                           "1e",
+                           "1e+",
+                           "1..2",
+                           "1-2",
+                           "0x1",
+                           "NaN",
+                           "Infinity",
+                           "-Infinity",
+                           "nul",
+                           "nulll",
+                           "True",
+                           "tru",
+                           "fals",
+                           "undefined",
+                           "\"",
+                           "\"a",
+                           "\"\\\"",
+                           "\"\\x\"",
+                           "\"\\u\"",
+                           "\"\\u12\"",
+                           "\"\\u123g\"",
+                           "\"\\",
+                           "\"\\u",
+                           "\"\t\"",
+                           "\"\n\"",
+                           "\"\\ud800\"",
+                           "\"\\udc00\"",
+                           "\"\\ud800x\"",
+                           "\"\\ud800\\n\"",
+                           "\"\\ud800\\ud800\"",
+                           "\"\\ud800\\u\"",
+                           "{} {}",
+                           "1 1",
+                           "{}x",
+                           "[]]",
+                           "// c\n1",
+                           "/**/1",
+                           "[1] // c",
+                           "'a'",
+                           "`a`",
+                           "\v1",
+                           "\xc2\xa0"
+                           "1"}) {
+    EXPECT_NE(problem_of(text), nullptr) << text;
+  }
+  EXPECT_NE(problem_of(std::string_view("\0", 1)), nullptr);
+  EXPECT_NE(problem_of(std::string_view("\"\0\"", 3)), nullptr);
+  EXPECT_NE(problem_of(std::string_view("1\0", 2)), nullptr);
+}
+
+TEST(JsonReader, BoundsTheDepth) {
+  const std::string open(64, '[');
+  const std::string close(64, ']');
+  EXPECT_EQ(problem_of(open + close), nullptr);
+  EXPECT_STREQ(problem_of('[' + open + close + ']'), "objects and arrays nest too deep");
+  EXPECT_STREQ(problem_of(std::string(100'000, '[')), "objects and arrays nest too deep");
+  std::string objects;
+  for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
+  EXPECT_STREQ(problem_of(objects), "objects and arrays nest too deep");
+  // Depth is what is open, not what has been.
+  std::string flat = "[";
+  for (int i = 0; i < 1000; ++i) flat += "[],";
+  EXPECT_EQ(problem_of(flat + "[]]", 2), nullptr);
+}
+
+TEST(JsonReader, FindsTheEndOfAStringWhereverItStands) {
+  // The reader looks at eight bytes at a time.
+  for (std::size_t length = 0; length < 40; ++length) {
+    for (const char* special : {"\"", "\\\"", "\\u00e9", "\n"}) {
+      const std::string text =
+          '"' + std::string(length, 'x') + special + (special[0] == '"' ? "" : "y\"");
+      JsonReader reader(text, 1);
+      JsonString string;
+      if (special[0] == '\n') {
+        EXPECT_FALSE(reader.read_string(string));
+        EXPECT_EQ(reader.offset(), length + 1);
+        continue;
+      }
+      ASSERT_TRUE(reader.read_string(string)) << text;
+      EXPECT_EQ(string.raw, std::string_view(text).substr(1, text.size() - 2));
+      EXPECT_EQ(string.escaped, special[0] == '\\');
+    }
+  }
+}
+
+TEST(JsonReader, UnescapesEveryEscape) {
+  EXPECT_EQ(unescaped(R"("\"\\\/\b\f\n\r\t")"), "\"\\/\b\f\n\r\t");
+  EXPECT_EQ(unescaped(R"("\u0041\u00e9\u20AC\ud83D\uDe00")"),
+            "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+  EXPECT_EQ(unescaped(R"("a\u0000b")"), std::string("a\0b", 3));
+  EXPECT_EQ(unescaped(R"("\ud800\udc00\udbff\udfff\uffff")"),
+            "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\xef\xbf\xbf");
+}
+
+TEST(JsonReader, ReadsNothingMoreAfterAMistake) {
+  JsonReader reader("[1,x,2]", 4);
+  std::string_view number;
+  ASSERT_TRUE(reader.open_array());
+  ASSERT_TRUE(reader.next_element());
+  ASSERT_TRUE(reader.read_number(number));
+  ASSERT_TRUE(reader.next_element());
+  EXPECT_FALSE(reader.read_number(number));
+  EXPECT_EQ(reader.offset(), 3u);
+  EXPECT_FALSE(reader.next_element());
+  EXPECT_FALSE(reader.finish());
+  EXPECT_EQ(reader.offset(), 3u);
+}
+
+// simdjson is the judge: whatever it calls malformed, and nothing else, is a mistake. It also
+// refuses numbers that no 64-bit type holds, which is none of the grammar's business.
+TEST(JsonReader, AgreesWithSimdjsonOnMutations) {
+  const std::string seed =
+      R"({"a":[1,-2.5e3,true,false,null,"x\u00e9\ud83d\ude00\n"],"b":{"c":{},"d":[]},"":"\\"})";
+  constexpr std::string_view kBytes = "{}[]\",:\\ \n0123456789.eE+-truefalsnudDx\x01\x7f";
+  std::mt19937_64 random(20240817);
+  simdjson::dom::parser judge;
+  int malformed = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text = seed;
+    for (std::uint64_t edits = random() % 3 + 1; edits > 0; --edits) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text[at] = kBytes[random() % kBytes.size()];
+          break;
+        case 1:
+          text.erase(at, random() % 4 + 1);
+          break;
+        default:
+          text.insert(at, 1, kBytes[random() % kBytes.size()]);
+      }
+      if (text.empty()) text = " ";
+    }
+    const simdjson::error_code verdict = judge.parse(text).error();
+    if (verdict == simdjson::NUMBER_ERROR && problem_of(text) == nullptr) continue;
+    ASSERT_EQ(verdict == simdjson::SUCCESS, problem_of(text) == nullptr)
+        << text << ": simdjson says " << simdjson::error_message(verdict);
+    malformed += verdict == simdjson::SUCCESS ? 0 : 1;
+  }
+  EXPECT_GT(malformed, 10'000);
+  EXPECT_LT(malformed, 29'000);
+}
+
+}  // namespace
+}  // namespace spanway::otlp
