@@ -13,19 +13,10 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
 #include "services/lib/kafka/client_config.h"
+#include "services/lib/kafka/producer_config.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::kafka {
-
-struct ProducerConfig {
-  Duration linger = std::chrono::milliseconds(5);
-  config::ByteSize queue_bytes_max{64u << 20};  // librdkafka's own queue; reserved in the budget.
-  config::ByteSize record_bytes_max{900u << 10};
-  enum class Compression { kNone, kGzip, kSnappy, kLz4, kZstd } compression = Compression::kNone;
-  Duration message_timeout = std::chrono::seconds(9);
-  Duration partition_refresh = std::chrono::seconds(10);
-};
-void describe(config::Binder& b, ProducerConfig& c);
 
 struct Record {
   std::string_view topic;  // Copied before produce() returns.
@@ -54,6 +45,8 @@ class Producer {
   // Latches with the first metadata answer.
   virtual bool connected_once() const noexcept = 0;
   virtual bool reachable() const noexcept = 0;  // A broker is up now.
+  // What the client library last complained about; empty once a broker has answered since.
+  virtual std::string last_error() const = 0;
   virtual std::size_t queue_bytes() const noexcept = 0;
   // Waits for all reports; true when none is left.
   virtual bool drain(Deadline deadline) = 0;

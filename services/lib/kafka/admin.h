@@ -1,0 +1,44 @@
+// Making topics what they should be: created, grown, never shrunk or deleted.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/client_config.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kafka {
+
+struct TopicSpec {
+  std::string name;
+  std::int32_t partitions = 1;
+  std::int32_t replication_factor = -1;  // -1 = the broker's default.
+  // Topic settings, for example min.insync.replicas. Given to a new topic; on one that exists they
+  // are compared, not changed.
+  std::map<std::string, std::string> settings;
+};
+
+struct TopicReport {
+  enum class Action { kUnchanged, kCreated, kGrown, kFailed };
+  std::string name;
+  Action action = Action::kUnchanged;
+  std::int32_t partitions = 0;
+  std::int32_t replication_factor = 0;
+  // "min.insync.replicas is 1, wanted 2": what promises less than asked for.
+  std::vector<std::string> weaker;
+  std::string error;  // Of kFailed.
+};
+std::string_view to_string(TopicReport::Action action) noexcept;
+
+// Blocks until done or the deadline has passed; keeps trying while no broker answers. An error only
+// when nothing could be found out; otherwise one report per spec, in their order.
+Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
+                                              const std::vector<TopicSpec>& specs,
+                                              Deadline deadline, const Clock& clock,
+                                              telemetry::Telemetry telemetry);
+
+}  // namespace spanway::kafka

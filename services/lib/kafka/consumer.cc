@@ -1,0 +1,724 @@
+#include "services/lib/kafka/consumer.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "services/lib/base/loop.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/kafka/error_map.h"
+#include "services/lib/kafka/events.h"
+#include "services/lib/kafka/native.h"
+
+namespace spanway::kafka {
+namespace {
+
+constexpr int kRecordsPerTurn = 64;  // Then other partitions have their turn.
+constexpr int kLookupTimeoutMs = 3000;
+constexpr Duration kLookupRetry = std::chrono::milliseconds(500);
+constexpr Duration kTick = std::chrono::seconds(1);
+constexpr int kTicksPerProbe = 5;
+constexpr std::size_t kHeadersMax = 32;  // Of one record; further ones are not looked at.
+
+struct MessageDeleter {
+  void operator()(rd_kafka_message_t* message) const noexcept { rd_kafka_message_destroy(message); }
+};
+using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
+
+class RdConsumer;
+
+// Handed to librdkafka as the opaque of a queue's event; lives as long as the event is enabled.
+struct Wake {
+  RdConsumer* consumer = nullptr;
+  std::uint64_t slot = 0;  // 0 = the group's own queue.
+  std::atomic<bool> scheduled{false};
+};
+
+// One assigned partition.
+struct Slot {
+  TopicPartition partition;
+  Wake wake;
+  native::Queue queue;
+  Message refused;  // The record that found no room.
+  bool blocked = false;
+  bool revoking = false;
+  std::int64_t expected = 0;
+  Watermarks probed{-1, -1};
+
+  ~Slot() {
+    refused.reset();
+    if (queue) rd_kafka_queue_cb_event_enable(queue.get(), nullptr, nullptr);
+  }
+};
+
+std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t* list) {
+  std::vector<TopicPartition> partitions;
+  for (int i = 0; i < list->cnt; ++i) {
+    partitions.push_back({list->elems[i].topic, list->elems[i].partition});
+  }
+  return partitions;
+}
+
+native::PartitionList to_list(const std::vector<TopicPartition>& partitions) {
+  native::PartitionList list = native::make_partition_list(static_cast<int>(partitions.size()));
+  for (const TopicPartition& p : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
+  }
+  return list;
+}
+
+// The error of a call that answers with an rd_kafka_error_t, which it takes over.
+Status take_error(rd_kafka_error_t* error, std::string_view what) {
+  if (error == nullptr) return ok_status();
+  const std::string text = std::string(what) + ": " + rd_kafka_error_string(error);
+  const int code = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  return error_from_code(code, text);
+}
+
+class RdConsumer final : public Consumer, private native::Callbacks {
+ public:
+  RdConsumer(ClientConfig client, ConsumerConfig config, std::vector<std::string> topics,
+             Executor& executor, ConsumerListener& listener, telemetry::Telemetry telemetry)
+      : Callbacks(telemetry.log),
+        client_(std::move(client)),
+        config_(std::move(config)),
+        topic_names_(std::move(topics)),
+        executor_(executor),
+        listener_(listener),
+        events_(telemetry),
+        alive_(std::make_shared<int>(0)),
+        lookup_("kafka-lookup", executor.clock()) {}
+  ~RdConsumer() override { shut(); }
+
+  Status open();
+  Status start() override;
+  void resume_reading(const TopicPartition& partition) override;
+  void pause(const TopicPartition& partition) override { set_paused(partition, true); }
+  void unpause(const TopicPartition& partition) override { set_paused(partition, false); }
+  void commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) override;
+  std::optional<Watermarks> watermarks(const TopicPartition& partition) override;
+  void close() override { shut(); }
+  bool connected_once() const noexcept override { return connected_once_; }
+  bool reachable() const noexcept override { return reachable_; }
+  std::vector<TopicState> topics() const override {
+    MutexLock lock(mutex_);
+    return topics_;
+  }
+  std::string last_error() const override {
+    MutexLock lock(mutex_);
+    return last_error_;
+  }
+
+ private:
+  struct Starts {
+    std::vector<TopicPartition> partitions;
+    std::vector<StartPosition> positions;
+  };
+
+  // Runs on the executor, unless the consumer is gone by then.
+  void post(std::function<void()> function) {
+    executor_.post([alive = std::weak_ptr<int>(alive_), f = std::move(function)] {
+      if (alive.lock()) f();
+    });
+  }
+  static void on_queue_event(rd_kafka_t*, void* opaque) noexcept;
+  static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t error,
+                           rd_kafka_topic_partition_list_t* list, void* opaque) noexcept;
+  static void on_commit(rd_kafka_t*, rd_kafka_resp_err_t error,
+                        rd_kafka_topic_partition_list_t* list, void* opaque) noexcept;
+  void on_error(int code, const std::string& text, bool fatal) noexcept override;
+
+  void wake(std::uint64_t slot_id);
+  void poll_group();
+  void read(Slot& slot);
+  bool offer(Slot& slot, const rd_kafka_message_t& message);
+  void check_gap(Slot& slot, std::int64_t offset);
+  void report(const Error& error);
+
+  void assign(std::vector<TopicPartition> partitions);
+  void revoke(std::vector<TopicPartition> partitions);
+  void start_lookup();
+  Result<Starts> look_up(const std::vector<TopicPartition>& partitions);
+  Status begin_group(const std::vector<TopicPartition>& fresh, Starts& starts);
+  void finish_assign(std::uint64_t generation, Result<Starts> result);
+  void flush_pending_assign();
+  void finish_revoke();
+  void drop_slots(const std::vector<TopicPartition>& partitions);
+
+  void tick();
+  void probe();
+  void probe_brokers();
+  void set_paused(const TopicPartition& partition, bool paused);
+  Slot* find(const TopicPartition& partition) {
+    const auto found = slots_.find(partition);
+    return found == slots_.end() ? nullptr : found->second.get();
+  }
+  void shut();
+
+  const ClientConfig client_;
+  const ConsumerConfig config_;
+  const std::vector<std::string> topic_names_;
+  Executor& executor_;
+  ConsumerListener& listener_;
+  ConsumerEvents events_;
+  std::shared_ptr<int> alive_;
+
+  native::Handle handle_;
+  native::Queue group_queue_;
+  Wake group_wake_;
+  std::map<TopicPartition, std::unique_ptr<Slot>> slots_;
+  std::map<std::uint64_t, Slot*> slots_by_id_;
+  std::uint64_t next_slot_ = 1;
+  std::map<std::uintptr_t, std::function<void(Status)>> commits_;
+  std::uintptr_t next_commit_ = 1;
+  std::vector<TopicPartition> pending_assign_;
+  std::vector<TopicPartition> pending_revoke_;
+  // Counts rebalances: what was looked up for an older one is dropped.
+  std::uint64_t generation_ = 0;
+  bool closing_ = false;
+  int ticks_ = 0;
+  bool probing_ = false;
+
+  std::atomic<bool> connected_once_{false};
+  std::atomic<bool> reachable_{false};
+  mutable Mutex mutex_;
+  std::vector<TopicState> topics_ SPANWAY_GUARDED_BY(mutex_);
+  std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
+
+  // Questions to the brokers that block: offsets, watermarks, metadata. Last member: stops first.
+  Loop lookup_;
+};
+
+Status RdConsumer::open() {
+  const auto milliseconds = [](Duration d) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  };
+  const auto bytes = [](config::ByteSize size) { return static_cast<std::int64_t>(size.bytes); };
+  native::Conf conf;
+  native::apply_client(conf, client_, *this);
+  conf.set("group.id", config_.group);
+  if (!config_.group_instance_id.empty()) conf.set("group.instance.id", config_.group_instance_id);
+  conf.set("partition.assignment.strategy", "cooperative-sticky");
+  conf.set("session.timeout.ms", milliseconds(config_.session_timeout));
+  conf.set("heartbeat.interval.ms", milliseconds(config_.heartbeat_interval));
+  conf.set("enable.auto.commit", "false");
+  conf.set("enable.auto.offset.store", "false");
+  // Partitions are always assigned at an explicit offset, so this decides only about offsets that
+  // have gone: go on with what is left; check_gap() counts what was lost and says it.
+  conf.set("auto.offset.reset", "earliest");
+  conf.set("isolation.level", config_.isolation == ConsumerConfig::Isolation::kReadCommitted
+                                  ? "read_committed"
+                                  : "read_uncommitted");
+  conf.set("check.crcs", "true");
+  conf.set("enable.partition.eof", "false");
+  conf.set("allow.auto.create.topics", "false");
+  conf.set("fetch.queue.backoff.ms", 10);
+  conf.set("queued.max.messages.kbytes", bytes(config_.prefetch_bytes_max) >> 10);
+  conf.set("fetch.max.bytes", bytes(config_.fetch_bytes_max));
+  conf.set("max.partition.fetch.bytes", bytes(config_.partition_fetch_bytes_max));
+  conf.set("receive.message.max.bytes", std::max<std::int64_t>(bytes(config_.fetch_bytes_max) + 512,
+                                                               100'000'000));
+  rd_kafka_conf_set_rebalance_cb(conf.raw(), &RdConsumer::on_rebalance);
+  native::apply_raw(conf, client_, native::Role::kConsumer);
+  SPANWAY_ASSIGN(handle_, native::create_handle(conf, native::Role::kConsumer));
+  rd_kafka_poll_set_consumer(handle_.get());
+  group_queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
+  group_wake_.consumer = this;
+  return ok_status();
+}
+
+Status RdConsumer::start() {
+  rd_kafka_queue_cb_event_enable(group_queue_.get(), &RdConsumer::on_queue_event, &group_wake_);
+  native::PartitionList subscription =
+      native::make_partition_list(static_cast<int>(topic_names_.size()));
+  for (const std::string& topic : topic_names_) {
+    rd_kafka_topic_partition_list_add(subscription.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  const rd_kafka_resp_err_t error = rd_kafka_subscribe(handle_.get(), subscription.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "subscribing to topics");
+  probe();
+  tick();
+  return ok_status();
+}
+
+// --- Reading ---
+
+// On a thread of librdkafka, with the queue's lock held: only passes the news on.
+void RdConsumer::on_queue_event(rd_kafka_t*, void* opaque) noexcept {
+  auto* wake = static_cast<Wake*>(opaque);
+  if (wake->scheduled.exchange(true)) return;
+  RdConsumer* self = wake->consumer;
+  self->post([self, slot = wake->slot] { self->wake(slot); });
+}
+
+void RdConsumer::wake(std::uint64_t slot_id) {
+  if (!handle_) return;
+  if (slot_id == 0) {
+    group_wake_.scheduled = false;
+    poll_group();
+    return;
+  }
+  const auto found = slots_by_id_.find(slot_id);
+  if (found == slots_by_id_.end()) return;
+  found->second->wake.scheduled = false;
+  read(*found->second);
+}
+
+void RdConsumer::poll_group() {
+  while (handle_ && !closing_) {
+    const Message message(rd_kafka_consumer_poll(handle_.get(), 0));
+    if (message) {
+      report(error_from_code(message->err, std::string("consuming: ") +
+                                               rd_kafka_message_errstr(message.get())));
+    } else if (!group_queue_ || rd_kafka_queue_length(group_queue_.get()) == 0) {
+      return;
+    }
+  }
+}
+
+void RdConsumer::read(Slot& slot) {
+  for (int i = 0; i < kRecordsPerTurn; ++i) {
+    if (slot.blocked || slot.revoking) return;
+    if (!slot.refused) slot.refused.reset(rd_kafka_consume_queue(slot.queue.get(), 0));
+    if (!slot.refused) return;
+    if (slot.refused->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      report(error_from_code(slot.refused->err,
+                             "reading " + slot.partition.topic + " partition " +
+                                 std::to_string(slot.partition.partition) + ": " +
+                                 rd_kafka_message_errstr(slot.refused.get())));
+    } else if (!offer(slot, *slot.refused)) {
+      slot.blocked = true;
+      return;
+    }
+    slot.refused.reset();
+  }
+  on_queue_event(handle_.get(), &slot.wake);
+}
+
+bool RdConsumer::offer(Slot& slot, const rd_kafka_message_t& message) {
+  check_gap(slot, message.offset);
+  std::array<HeaderView, kHeadersMax> headers;
+  std::size_t count = 0;
+  rd_kafka_headers_t* native_headers = nullptr;
+  if (rd_kafka_message_headers(&message, &native_headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    while (count < kHeadersMax && rd_kafka_header_get_all(native_headers, count, &name, &value,
+                                                          &size) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      headers[count++] = {name, {static_cast<const char*>(value), value == nullptr ? 0 : size}};
+    }
+  }
+  rd_kafka_timestamp_type_t timestamp_type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  const std::int64_t timestamp = rd_kafka_message_timestamp(&message, &timestamp_type);
+  RecordView record;
+  record.offset = message.offset;
+  record.timestamp_ms = timestamp_type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? 0 : timestamp;
+  record.key = {static_cast<const char*>(message.key), message.key_len};
+  record.value = {static_cast<const char*>(message.payload), message.len};
+  record.headers = {headers.data(), count};
+  slot.expected = message.offset + 1;
+  if (listener_.on_record(slot.partition, record)) return true;
+  slot.expected = message.offset;
+  return false;
+}
+
+// Offsets also jump over transaction markers and compacted records: only what lies below the log's
+// start has been deleted unread.
+void RdConsumer::check_gap(Slot& slot, std::int64_t offset) {
+  if (offset == slot.expected) return;
+  const std::int64_t expected = std::exchange(slot.expected, offset);
+  if (offset < expected) {
+    slot.probed = {-1, -1};
+    listener_.on_gap(slot.partition, expected, offset, 0);
+    return;
+  }
+  const std::optional<Watermarks> marks = watermarks(slot.partition);
+  if (!marks || marks->low <= expected) return;
+  const auto lost = static_cast<std::uint64_t>(std::min(marks->low, offset) - expected);
+  listener_.on_gap(slot.partition, expected, offset, lost);
+}
+
+void RdConsumer::resume_reading(const TopicPartition& partition) {
+  Slot* slot = find(partition);
+  if (slot == nullptr || !slot->blocked) return;
+  slot->blocked = false;
+  on_queue_event(handle_.get(), &slot->wake);
+}
+
+void RdConsumer::report(const Error& error) {
+  events_.client_error(error);
+  {
+    MutexLock lock(mutex_);
+    last_error_ = error.message;
+  }
+  listener_.on_error(error);
+}
+
+void RdConsumer::on_error(int code, const std::string& text, bool fatal) noexcept {
+  Error error = error_from_code(code, text);
+  if (fatal) {
+    listener_.on_fatal(error);
+    return;
+  }
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) reachable_ = false;
+  report(error);
+}
+
+// --- Rebalancing ---
+
+void RdConsumer::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
+                              rd_kafka_topic_partition_list_t* list, void* opaque) noexcept {
+  auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(opaque));
+  ++self->generation_;
+  if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    self->assign(to_partitions(list));
+  } else if (error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+    self->revoke(to_partitions(list));
+  } else {
+    self->report(error_from_code(error, "joining the group"));
+    rd_kafka_assign(handle, nullptr);
+  }
+}
+
+void RdConsumer::assign(std::vector<TopicPartition> partitions) {
+  pending_assign_ = std::move(partitions);
+  if (pending_assign_.empty() || closing_) {
+    flush_pending_assign();
+    return;
+  }
+  start_lookup();
+}
+
+// Answers the group without starting to read.
+void RdConsumer::flush_pending_assign() {
+  const native::PartitionList list = to_list(std::exchange(pending_assign_, {}));
+  const Status status =
+      take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
+  if (!status.ok()) report(status.error());
+}
+
+void RdConsumer::start_lookup() {
+  lookup_.post([this, generation = generation_, partitions = pending_assign_] {
+    // Moved into the executor by a shared pointer: functions must be copyable.
+    auto result = std::make_shared<Result<Starts>>(look_up(partitions));
+    post([this, generation, result] { finish_assign(generation, std::move(*result)); });
+  });
+}
+
+// On the lookup thread. Committed offsets; where there are none, the group begins here and now,
+// and its beginning is committed before the first record is read.
+Result<RdConsumer::Starts> RdConsumer::look_up(const std::vector<TopicPartition>& partitions) {
+  const native::PartitionList list = to_list(partitions);
+  const rd_kafka_resp_err_t error =
+      rd_kafka_committed(handle_.get(), list.get(), kLookupTimeoutMs);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return error_from_code(error, "looking up committed offsets");
+  }
+  Starts starts;
+  std::vector<TopicPartition> fresh;
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& found = list->elems[i];
+    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return error_from_code(found.err, std::string("looking up committed offsets of ") + found.topic);
+    }
+    if (found.offset < 0) {
+      fresh.push_back({found.topic, found.partition});
+      continue;
+    }
+    starts.partitions.push_back({found.topic, found.partition});
+    starts.positions.push_back(
+        {found.offset, std::string(static_cast<const char*>(found.metadata), found.metadata_size)});
+  }
+  if (!fresh.empty()) SPANWAY_TRY(begin_group(fresh, starts));
+  return starts;
+}
+
+Status RdConsumer::begin_group(const std::vector<TopicPartition>& fresh, Starts& starts) {
+  const native::PartitionList list = to_list(fresh);
+  for (int i = 0; i < list->cnt; ++i) {
+    rd_kafka_topic_partition_t& entry = list->elems[i];
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+        handle_.get(), entry.topic, entry.partition, &low, &high, kLookupTimeoutMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return error_from_code(error, std::string("looking up the ends of ") + entry.topic);
+    }
+    entry.offset = config_.start_from == ConsumerConfig::StartFrom::kLatest ? high : low;
+    starts.partitions.push_back({entry.topic, entry.partition});
+    starts.positions.push_back({entry.offset, ""});
+  }
+  // Not the synchronous commit: that one waits for a coordinator without a bound.
+  const native::Queue answer(rd_kafka_queue_new(handle_.get()));
+  rd_kafka_resp_err_t error =
+      rd_kafka_commit_queue(handle_.get(), list.get(), answer.get(), nullptr, nullptr);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_event_t* event = rd_kafka_queue_poll(answer.get(), kLookupTimeoutMs);
+    error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+    if (event != nullptr) rd_kafka_event_destroy(event);
+  }
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return error_from_code(error, "committing where the group begins");
+  }
+  return ok_status();
+}
+
+void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) {
+  if (generation != generation_ || closing_ || !handle_) return;
+  if (!result.ok()) {
+    report(result.error());
+    executor_.post_after(kLookupRetry, [this, alive = std::weak_ptr<int>(alive_), generation] {
+      if (alive.lock() && generation == generation_ && !closing_) start_lookup();
+    });
+    return;
+  }
+  pending_assign_.clear();
+  const Starts& starts = *result;
+  const native::PartitionList list = to_list(starts.partitions);
+  for (std::size_t i = 0; i < starts.partitions.size(); ++i) {
+    const TopicPartition& partition = starts.partitions[i];
+    list->elems[i].offset = starts.positions[i].offset;
+    auto slot = std::make_unique<Slot>();
+    slot->partition = partition;
+    slot->expected = starts.positions[i].offset;
+    slot->wake.consumer = this;
+    slot->wake.slot = next_slot_++;
+    slot->queue.reset(rd_kafka_queue_get_partition(handle_.get(), partition.topic.c_str(),
+                                                   partition.partition));
+    // Before the assignment: its records stay in this queue instead of the group's.
+    rd_kafka_queue_forward(slot->queue.get(), nullptr);
+    rd_kafka_queue_cb_event_enable(slot->queue.get(), &RdConsumer::on_queue_event, &slot->wake);
+    slots_by_id_[slot->wake.slot] = slot.get();
+    slots_[partition] = std::move(slot);
+    listener_.on_assigned(partition, starts.positions[i]);
+  }
+  events_.assigned(starts.partitions.size(), slots_.size());
+  const Status status =
+      take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
+  if (!status.ok()) report(status.error());
+}
+
+void RdConsumer::revoke(std::vector<TopicPartition> partitions) {
+  // A session can be lost while the start of an assignment is still being looked up; librdkafka
+  // takes back only what it has given.
+  if (!pending_assign_.empty()) flush_pending_assign();
+  pending_revoke_ = std::move(partitions);
+  std::vector<TopicPartition> held;
+  for (const TopicPartition& partition : pending_revoke_) {
+    Slot* slot = find(partition);
+    if (slot == nullptr) continue;
+    slot->revoking = true;
+    held.push_back(partition);
+  }
+  const bool lost = rd_kafka_assignment_lost(handle_.get()) != 0;
+  if (lost && !held.empty()) listener_.on_lost(held);
+  if (lost || closing_ || held.empty()) {
+    finish_revoke();
+    events_.revoked(held.size(), slots_.size(), lost);
+    return;
+  }
+  listener_.on_revoked(
+      held, [this, alive = std::weak_ptr<int>(alive_), generation = generation_, n = held.size()] {
+        if (!alive.lock() || generation != generation_ || !handle_ || closing_) return;
+        finish_revoke();
+        events_.revoked(n, slots_.size(), false);
+      });
+}
+
+void RdConsumer::finish_revoke() {
+  const std::vector<TopicPartition> partitions = std::exchange(pending_revoke_, {});
+  drop_slots(partitions);
+  const native::PartitionList list = to_list(partitions);
+  const Status status = take_error(rd_kafka_incremental_unassign(handle_.get(), list.get()),
+                                   "giving partitions back");
+  if (!status.ok()) report(status.error());
+}
+
+void RdConsumer::drop_slots(const std::vector<TopicPartition>& partitions) {
+  for (const TopicPartition& partition : partitions) {
+    const auto found = slots_.find(partition);
+    if (found == slots_.end()) continue;
+    slots_by_id_.erase(found->second->wake.slot);
+    slots_.erase(found);
+  }
+}
+
+// --- Committing ---
+
+void RdConsumer::commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) {
+  if (!handle_ || closing_) {
+    done(unavailable("the consumer is closed"));
+    return;
+  }
+  const native::PartitionList list = native::make_partition_list(static_cast<int>(offsets.size()));
+  for (const OffsetCommit& commit : offsets) {
+    rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(
+        list.get(), commit.partition.topic.c_str(), commit.partition.partition);
+    entry->offset = commit.offset;
+    if (commit.metadata.empty()) continue;
+    entry->metadata_size = commit.metadata.size();
+    entry->metadata = std::malloc(commit.metadata.size());  // Freed with the list, by free().
+    std::copy(commit.metadata.begin(), commit.metadata.end(), static_cast<char*>(entry->metadata));
+  }
+  const std::uintptr_t id = next_commit_++;
+  commits_[id] = std::move(done);
+  const rd_kafka_resp_err_t error =
+      rd_kafka_commit_queue(handle_.get(), list.get(), group_queue_.get(), &RdConsumer::on_commit,
+                            reinterpret_cast<void*>(id));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  auto failed = commits_.extract(id);
+  failed.mapped()(error_from_code(error, "committing offsets"));
+}
+
+// The opaque is a number: a commit whose answer never comes leaves nothing behind but its entry.
+void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
+                           rd_kafka_topic_partition_list_t* list, void* opaque) noexcept {
+  auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(rd_kafka_opaque(handle)));
+  auto done = self->commits_.extract(reinterpret_cast<std::uintptr_t>(opaque));
+  if (done.empty()) return;
+  for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && i < list->cnt; ++i) {
+    error = list->elems[i].err;
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    done.mapped()(ok_status());
+    return;
+  }
+  const Error failure = error_from_code(error, "committing offsets");
+  self->events_.commit_failed(failure);
+  done.mapped()(failure);
+}
+
+// --- Keeping watch ---
+
+void RdConsumer::tick() {
+  if (!handle_ || closing_) return;
+  poll_group();
+  if (++ticks_ % kTicksPerProbe == 0) probe();
+  executor_.post_after(kTick, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock()) tick();
+  });
+}
+
+// Asks the brokers whether they are there, and for the ends of partitions that are not being read
+// (librdkafka learns them with each fetch only).
+void RdConsumer::probe() {
+  if (probing_) return;
+  probing_ = true;
+  std::vector<TopicPartition> unread;
+  for (const auto& [partition, slot] : slots_) {
+    if (slot->blocked || !watermarks(partition)) unread.push_back(partition);
+  }
+  lookup_.post([this, unread = std::move(unread)] {
+    probe_brokers();
+    std::map<TopicPartition, Watermarks> found;
+    for (const TopicPartition& partition : unread) {
+      Watermarks marks;
+      if (rd_kafka_query_watermark_offsets(handle_.get(), partition.topic.c_str(),
+                                           partition.partition, &marks.low, &marks.high,
+                                           kLookupTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        break;
+      }
+      found[partition] = marks;
+    }
+    post([this, found = std::move(found)] {
+      probing_ = false;
+      for (const auto& [partition, marks] : found) {
+        if (Slot* slot = find(partition)) slot->probed = marks;
+      }
+    });
+  });
+}
+
+void RdConsumer::probe_brokers() {
+  std::vector<TopicState> topics;
+  for (const std::string& name : topic_names_) {
+    rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr);
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const rd_kafka_resp_err_t error =
+        topic == nullptr ? rd_kafka_last_error()
+                         : rd_kafka_metadata(handle_.get(), 0, topic, &metadata, kLookupTimeoutMs);
+    if (topic != nullptr) rd_kafka_topic_destroy(topic);
+    TopicState state{name, 0, ""};
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      state.error = rd_kafka_err2str(error);
+      reachable_ = false;
+    } else {
+      reachable_ = true;
+      connected_once_ = true;
+      if (metadata->topic_cnt == 1) {
+        state.partitions = metadata->topics[0].partition_cnt;
+        if (state.partitions == 0) state.error = rd_kafka_err2str(metadata->topics[0].err);
+      }
+      rd_kafka_metadata_destroy(metadata);
+    }
+    topics.push_back(std::move(state));
+  }
+  MutexLock lock(mutex_);
+  topics_ = std::move(topics);
+  if (reachable_) last_error_.clear();
+}
+
+std::optional<Watermarks> RdConsumer::watermarks(const TopicPartition& partition) {
+  const Slot* slot = find(partition);
+  if (slot == nullptr || !handle_) return std::nullopt;
+  Watermarks marks = slot->probed;
+  std::int64_t low = -1;
+  std::int64_t high = -1;
+  if (rd_kafka_get_watermark_offsets(handle_.get(), partition.topic.c_str(), partition.partition,
+                                     &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    marks.low = std::max(marks.low, low);
+    marks.high = std::max(marks.high, high);
+  }
+  if (marks.high < 0) return std::nullopt;
+  return marks;
+}
+
+void RdConsumer::set_paused(const TopicPartition& partition, bool paused) {
+  if (!handle_ || find(partition) == nullptr) return;
+  const native::PartitionList list = to_list({partition});
+  const rd_kafka_resp_err_t error = paused ? rd_kafka_pause_partitions(handle_.get(), list.get())
+                                           : rd_kafka_resume_partitions(handle_.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    report(error_from_code(error, paused ? "pausing a partition" : "resuming a partition"));
+  }
+}
+
+void RdConsumer::shut() {
+  if (!handle_) return;
+  closing_ = true;
+  ++generation_;
+  lookup_.stop();
+  rd_kafka_queue_cb_event_enable(group_queue_.get(), nullptr, nullptr);
+  // Whatever the group waits for is answered first; closing would wait for it.
+  if (!pending_assign_.empty()) flush_pending_assign();
+  if (!pending_revoke_.empty()) finish_revoke();
+  slots_by_id_.clear();
+  slots_.clear();
+  group_queue_.reset();
+  rd_kafka_consumer_close(handle_.get());
+  commits_.clear();
+  handle_.reset();
+  alive_.reset();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Consumer>> Consumer::create(const ClientConfig& client,
+                                                   const ConsumerConfig& config,
+                                                   std::vector<std::string> topics,
+                                                   Executor& executor, ConsumerListener& listener,
+                                                   telemetry::Telemetry telemetry) {
+  auto consumer = std::make_unique<RdConsumer>(client, config, std::move(topics), executor,
+                                               listener, telemetry);
+  SPANWAY_TRY(consumer->open());
+  return std::unique_ptr<Consumer>(std::move(consumer));
+}
+
+}  // namespace spanway::kafka

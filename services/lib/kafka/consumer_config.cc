@@ -1,0 +1,47 @@
+#include "services/lib/kafka/consumer_config.h"
+
+namespace spanway::kafka {
+
+void describe(config::Binder& b, ConsumerConfig& c) {
+  b.key("group", c.group,
+        {.doc = "Consumer group; empty = spanway-<destination>. One group per destination.",
+         .pattern = "[A-Za-z0-9._-]{0,255}"});
+  b.key("group_instance_id", c.group_instance_id,
+        {.doc = "Stable name of this replica in the group: a restart in place then keeps its "
+                "partitions. Must be unique; a second holder ends the first.",
+         .example = "${env:POD_NAME}",
+         .pattern = "[A-Za-z0-9._-]{0,249}"});
+  b.key("start_from", c.start_from, {"latest", "earliest"},
+        {.doc = "Where a group without committed offsets begins; committed at once."});
+  b.key("isolation", c.isolation, {"read_uncommitted", "read_committed"},
+        {.doc = "Whether records of open or aborted transactions are read."});
+  b.key("session_timeout", c.session_timeout,
+        {.doc = "After this silence the group gives the partitions to others.",
+         .min = 6000,
+         .max = 300000});
+  b.key("heartbeat_interval", c.heartbeat_interval,
+        {.doc = "How often the group hears from us.", .min = 500, .max = 60000});
+  b.key("prefetch_bytes_max", c.prefetch_bytes_max,
+        {.doc = "Bytes fetched ahead per partition.", .min = 64 * 1024, .max = 1024.0 * 1024 * 1024});
+  b.key("partition_fetch_bytes_max", c.partition_fetch_bytes_max,
+        {.doc = "Bytes of one partition in one fetch.",
+         .min = 64 * 1024,
+         .max = 1000.0 * 1000 * 1000});
+  b.key("fetch_bytes_max", c.fetch_bytes_max,
+        {.doc = "Bytes of one fetch.", .min = 64 * 1024, .max = 1000.0 * 1000 * 1000});
+  b.key("partitions_max", c.partitions_max,
+        {.doc = "Partitions one process is expected to hold; counts for the memory check.",
+         .min = 1,
+         .max = 10000});
+}
+
+void validate(const ConsumerConfig& c, config::Problems& problems) {
+  if (c.heartbeat_interval * 3 > c.session_timeout) {
+    problems.add("consumer.heartbeat_interval", "must be at most a third of session_timeout");
+  }
+  if (c.fetch_bytes_max < c.partition_fetch_bytes_max) {
+    problems.add("consumer.fetch_bytes_max", "must not be smaller than partition_fetch_bytes_max");
+  }
+}
+
+}  // namespace spanway::kafka

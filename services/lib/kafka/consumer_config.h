@@ -1,0 +1,40 @@
+// Settings of a consumer group's member. Transport-free: the operator checks them without
+// librdkafka.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::kafka {
+
+struct ConsumerConfig {
+  std::string group;
+  // Stable per replica (the pod's name): a restart in place then costs no rebalance. A second
+  // process with the same id is fenced off, which is fatal.
+  std::string group_instance_id;
+  // Where a group that has never committed begins; the choice is committed at once.
+  enum class StartFrom { kLatest, kEarliest } start_from = StartFrom::kLatest;
+  enum class Isolation { kReadUncommitted, kReadCommitted } isolation = Isolation::kReadCommitted;
+  Duration session_timeout = std::chrono::seconds(6);
+  Duration heartbeat_interval = std::chrono::milliseconds(1500);
+  // librdkafka's prefetch. Memory: (prefetch + partition_fetch) per partition + one fetch.
+  config::ByteSize prefetch_bytes_max{1u << 20};
+  config::ByteSize partition_fetch_bytes_max{1u << 20};
+  config::ByteSize fetch_bytes_max{16u << 20};
+  // How many partitions of the group one process is expected to hold at most; for the memory check.
+  std::int64_t partitions_max = 32;
+};
+void describe(config::Binder& b, ConsumerConfig& c);
+void validate(const ConsumerConfig& c, config::Problems& problems);
+
+// What librdkafka may hold for `partitions` partitions.
+constexpr std::uint64_t prefetch_bytes(const ConsumerConfig& c, std::uint64_t partitions) noexcept {
+  return partitions * (c.prefetch_bytes_max.bytes + c.partition_fetch_bytes_max.bytes) +
+         c.fetch_bytes_max.bytes;
+}
+
+}  // namespace spanway::kafka

@@ -1,0 +1,18 @@
+// What a librdkafka error says about the next try. The only place where its codes are judged.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "services/lib/base/result.h"
+
+namespace spanway::kafka {
+
+// `code` is an rd_kafka_resp_err_t. The message reads "<what>: <librdkafka's text>". Transient
+// errors carry retry_after.
+Error error_from_code(int code, std::string_view what);
+
+// All reasons that error_from_code can give, for metrics.
+std::span<const char* const> error_reasons() noexcept;
+
+}  // namespace spanway::kafka

@@ -1,0 +1,75 @@
+// What the parts of this module share about librdkafka handles. Private to services/lib/kafka.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/client_config.h"
+#include "services/lib/telemetry/telemetry.h"
+
+struct rd_kafka_s;
+struct rd_kafka_conf_s;
+struct rd_kafka_queue_s;
+struct rd_kafka_topic_partition_list_s;
+
+namespace spanway::kafka::native {
+
+enum class Role { kProducer, kConsumer, kAdmin };
+
+// The opaque of every handle: where librdkafka's threads report to. Outlives the handle.
+class Callbacks {
+ public:
+  explicit Callbacks(const telemetry::Logger& log) : log_(log) {}
+  virtual ~Callbacks() = default;
+  // On whatever thread polls the handle. `fatal`: the handle is of no more use.
+  virtual void on_error(int code, const std::string& text, bool fatal) noexcept = 0;
+  const telemetry::Logger& log() const noexcept { return log_; }
+
+ private:
+  const telemetry::Logger& log_;
+};
+
+// A configuration under construction; the first setting that is refused is kept for status().
+class Conf {
+ public:
+  Conf();
+  ~Conf();
+  Conf(const Conf&) = delete;
+  Conf& operator=(const Conf&) = delete;
+
+  void set(const char* name, const std::string& value);
+  void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
+  rd_kafka_conf_s* raw() noexcept { return conf_; }
+  const Status& status() const noexcept { return status_; }
+
+ private:
+  friend struct HandleFactory;
+  rd_kafka_conf_s* conf_;
+  Status status_;
+};
+
+// Brokers, TLS, SASL, patience, logging. Raw settings are applied by apply_raw, last of all.
+void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks);
+void apply_raw(Conf& conf, const ClientConfig& client, Role role);
+
+struct HandleDeleter {
+  void operator()(rd_kafka_s* handle) const noexcept;
+};
+using Handle = std::unique_ptr<rd_kafka_s, HandleDeleter>;
+// Takes over what `conf` holds.
+Result<Handle> create_handle(Conf& conf, Role role);
+
+struct QueueDeleter {
+  void operator()(rd_kafka_queue_s* queue) const noexcept;
+};
+using Queue = std::unique_ptr<rd_kafka_queue_s, QueueDeleter>;
+
+struct PartitionListDeleter {
+  void operator()(rd_kafka_topic_partition_list_s* list) const noexcept;
+};
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_s, PartitionListDeleter>;
+PartitionList make_partition_list(int size);
+
+}  // namespace spanway::kafka::native

@@ -1,0 +1,419 @@
+#include "services/lib/kafka/producer.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/base/thread.h"
+#include "services/lib/kafka/error_map.h"
+#include "services/lib/kafka/events.h"
+#include "services/lib/kafka/native.h"
+
+namespace spanway::kafka {
+namespace {
+
+constexpr int kPollWaitMs = 200;        // Reports wake the poll at once; this bounds shutdown only.
+constexpr int kMetadataTimeoutMs = 2000;
+constexpr std::size_t kHeadersMax = 8;  // Of one record.
+constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
+// A broker's restart must not look like an outage.
+constexpr Duration kDownGrace = std::chrono::seconds(2);
+constexpr Duration kMetadataRetry = std::chrono::milliseconds(500);
+constexpr Duration kPurgeWait = std::chrono::seconds(5);
+
+// What is known about one topic's partitions. `error` is an rd_kafka_resp_err_t.
+struct TopicState {
+  std::atomic<std::int32_t> partitions{0};
+  std::atomic<int> error{RD_KAFKA_RESP_ERR_NO_ERROR};
+};
+
+class RdProducer;
+
+// A record between produce() and its report; owned by librdkafka's opaque pointer meanwhile.
+struct Pending {
+  RdProducer* producer;
+  Producer::Report report;
+  Bytes payload;
+  SteadyTime since;
+};
+
+class RdProducer final : public Producer, private native::Callbacks {
+ public:
+  RdProducer(ClientConfig client, ProducerConfig config, const Clock& clock,
+             telemetry::Telemetry telemetry)
+      : Callbacks(telemetry.log),
+        client_(std::move(client)),
+        config_(config),
+        clock_(clock),
+        events_(telemetry) {}
+  ~RdProducer() override { stop(); }
+
+  Status start();
+  void produce(Record record, Report report) noexcept override;
+  Result<std::int32_t> partition_count(std::string_view topic) override;
+  bool connected_once() const noexcept override { return connected_once_; }
+  bool reachable() const noexcept override;
+  std::string last_error() const override {
+    MutexLock lock(mutex_);
+    return last_error_;
+  }
+  std::size_t queue_bytes() const noexcept override { return queue_bytes_; }
+  bool drain(Deadline deadline) override;
+
+ private:
+  using SharedHandle = std::shared_ptr<rd_kafka_s>;
+
+  Result<SharedHandle> create_native();
+  SharedHandle handle() const {
+    MutexLock lock(mutex_);
+    return handle_;
+  }
+  static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) noexcept;
+  void on_error(int code, const std::string& text, bool fatal) noexcept override;
+  void finish(std::unique_ptr<Pending> pending, Status status) noexcept;
+  void mark_up() noexcept;
+  void poll_loop(const std::stop_token& stop);
+  void rebuild(const std::stop_token& stop);
+  void retire(SharedHandle old);
+  void metadata_loop(const std::stop_token& stop);
+  bool refresh_all(const std::stop_token& stop);
+  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state);
+  void stop();
+
+  const ClientConfig client_;
+  const ProducerConfig config_;
+  const Clock& clock_;
+  ProducerEvents events_;
+
+  std::atomic<bool> connected_once_{false};
+  std::atomic<bool> fatal_{false};
+  // When the last broker went away; 0 while one is up.
+  std::atomic<Duration::rep> down_since_{0};
+  std::atomic<std::size_t> queue_bytes_{0};
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  SharedHandle handle_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<TopicState>, std::less<>> topics_
+      SPANWAY_GUARDED_BY(mutex_);
+  std::size_t outstanding_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  bool refresh_wanted_ SPANWAY_GUARDED_BY(mutex_) = false;
+  bool stopping_ SPANWAY_GUARDED_BY(mutex_) = false;
+  std::string fatal_cause_ SPANWAY_GUARDED_BY(mutex_);
+  std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
+  std::atomic<bool> has_error_{false};
+
+  std::jthread metadata_thread_;
+  std::jthread poll_thread_;
+};
+
+Status RdProducer::start() {
+  SPANWAY_ASSIGN(SharedHandle created, create_native());
+  {
+    MutexLock lock(mutex_);
+    handle_ = std::move(created);
+  }
+  events_.reachable(false);
+  poll_thread_ =
+      start_thread("kafka-produce", [this](const std::stop_token& stop) { poll_loop(stop); });
+  metadata_thread_ =
+      start_thread("kafka-metadata", [this](const std::stop_token& stop) { metadata_loop(stop); });
+  return ok_status();
+}
+
+Result<RdProducer::SharedHandle> RdProducer::create_native() {
+  constexpr std::array<const char*, 5> kCodecs = {"none", "gzip", "snappy", "lz4", "zstd"};
+  const auto milliseconds = [](Duration d) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  };
+  native::Conf conf;
+  native::apply_client(conf, client_, *this);
+  conf.set("enable.idempotence", "true");
+  conf.set("acks", "all");
+  conf.set("max.in.flight.requests.per.connection", 5);
+  conf.set("linger.ms", milliseconds(config_.linger));
+  conf.set("message.timeout.ms", milliseconds(config_.message_timeout));
+  conf.set("queue.buffering.max.kbytes",
+           static_cast<std::int64_t>(config_.queue_bytes_max.bytes >> 10));
+  conf.set("queue.buffering.max.messages", 1'000'000);
+  conf.set("message.max.bytes",
+           static_cast<std::int64_t>(config_.record_bytes_max.bytes + kRecordOverheadBytes));
+  conf.set("compression.type", kCodecs[static_cast<std::size_t>(config_.compression)]);
+  conf.set("delivery.report.only.error", "false");
+  rd_kafka_conf_set_dr_msg_cb(conf.raw(), &RdProducer::on_delivery);
+  native::apply_raw(conf, client_, native::Role::kProducer);
+  SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kProducer));
+  return SharedHandle(std::move(created));
+}
+
+void RdProducer::produce(Record record, Report report) noexcept {
+  auto pending = std::make_unique<Pending>(
+      Pending{this, std::move(report), std::move(record.payload), clock_.now()});
+  SharedHandle native;
+  {
+    MutexLock lock(mutex_);
+    ++outstanding_;
+    if (!stopping_) native = handle_;
+  }
+  events_.queued(queue_bytes_ += pending->payload.size());
+  if (!native || record.headers.size() > kHeadersMax) {
+    finish(std::move(pending),
+           native ? invalid_argument("a record carries more than 8 headers")
+                  : unavailable("the producer is not ready")
+                        .with_reason("kafka_producer_rebuilt")
+                        .with_retry_after(std::chrono::seconds(1)));
+    return;
+  }
+  const std::string topic(record.topic);
+  std::array<rd_kafka_vu_t, 5 + kHeadersMax> arguments{};
+  std::size_t count = 0;
+  const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    arguments[count].vtype = type;
+    return arguments[count++];
+  };
+  add(RD_KAFKA_VTYPE_TOPIC).u.cstr = topic.c_str();
+  add(RD_KAFKA_VTYPE_PARTITION).u.i32 = record.partition;
+  // No F_COPY, no F_FREE: the bytes stay ours until the report.
+  add(RD_KAFKA_VTYPE_VALUE).u.mem = {pending->payload.data(), pending->payload.size()};
+  if (!record.key.empty()) {
+    add(RD_KAFKA_VTYPE_KEY).u.mem = {record.key.data(), record.key.size()};
+  }
+  for (const auto& [name, value] : record.headers) {
+    add(RD_KAFKA_VTYPE_HEADER).u.header = {name.c_str(), value.data(),
+                                           static_cast<ssize_t>(value.size())};
+  }
+  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = pending.get();
+  rd_kafka_error_t* error = rd_kafka_produceva(native.get(), arguments.data(), count);
+  if (error == nullptr) {
+    static_cast<void>(pending.release());  // on_delivery adopts it.
+    return;
+  }
+  const int code = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  finish(std::move(pending), error_from_code(code, "writing to topic " + topic));
+}
+
+void RdProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) noexcept {
+  std::unique_ptr<Pending> pending(static_cast<Pending*>(message->_private));
+  RdProducer& self = *pending->producer;
+  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    self.mark_up();
+    self.events_.delivered(pending->payload.size(), self.clock_.now() - pending->since);
+    self.finish(std::move(pending), ok_status());
+    return;
+  }
+  self.finish(std::move(pending),
+              error_from_code(message->err, std::string("writing to topic ") +
+                                                rd_kafka_topic_name(message->rkt)));
+}
+
+void RdProducer::finish(std::unique_ptr<Pending> pending, Status status) noexcept {
+  if (!status.ok()) events_.failed(status.error());
+  events_.queued(queue_bytes_ -= pending->payload.size());
+  pending->report(std::move(status));
+  pending.reset();
+  MutexLock lock(mutex_);
+  if (--outstanding_ == 0) changed_.notify_all();
+}
+
+void RdProducer::on_error(int code, const std::string& text, bool fatal) noexcept {
+  if (fatal) {
+    MutexLock lock(mutex_);
+    fatal_cause_ = text;
+    fatal_ = true;
+    return;
+  }
+  Duration::rep up = 0;
+  const bool down =
+      code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
+      down_since_.compare_exchange_strong(up, clock_.now().time_since_epoch().count());
+  Error error = error_from_code(code, text);
+  events_.client_error(error);
+  if (down) events_.reachable(false);
+  MutexLock lock(mutex_);
+  last_error_ = std::move(error.message);
+  has_error_ = true;
+  if (down) {
+    refresh_wanted_ = true;
+    changed_.notify_all();
+  }
+}
+
+void RdProducer::mark_up() noexcept {
+  if (down_since_.exchange(0) != 0 || !connected_once_) events_.reachable(true);
+  if (!has_error_.exchange(false)) return;
+  MutexLock lock(mutex_);
+  last_error_.clear();
+}
+
+bool RdProducer::reachable() const noexcept {
+  const Duration::rep down = down_since_;
+  if (down == 0) return connected_once_;
+  return connected_once_ && clock_.now().time_since_epoch() - Duration(down) < kDownGrace;
+}
+
+Result<std::int32_t> RdProducer::partition_count(std::string_view topic) {
+  std::shared_ptr<TopicState> state;
+  {
+    MutexLock lock(mutex_);
+    const auto found = topics_.find(topic);
+    if (found != topics_.end()) {
+      state = found->second;
+    } else {
+      state = topics_.emplace(topic, std::make_shared<TopicState>()).first->second;
+      refresh_wanted_ = true;
+      changed_.notify_all();
+    }
+  }
+  const std::int32_t partitions = state->partitions;
+  if (partitions > 0) return partitions;
+  const std::string what = "looking up topic " + std::string(topic);
+  const int error = state->error;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, what);
+  return unavailable(what + ": no broker has answered yet")
+      .with_reason("kafka_unreachable")
+      .with_retry_after(std::chrono::seconds(1));
+}
+
+bool RdProducer::drain(Deadline deadline) {
+  MutexLock lock(mutex_);
+  const auto idle = [this]() SPANWAY_REQUIRES(mutex_) { return outstanding_ == 0; };
+  if (deadline.is_never()) {
+    changed_.wait(mutex_, idle);
+    return true;
+  }
+  return changed_.wait_for(mutex_, deadline.remaining(clock_.now()), idle);
+}
+
+void RdProducer::poll_loop(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const SharedHandle native = handle();
+    if (native) rd_kafka_poll(native.get(), kPollWaitMs);
+    if (fatal_.exchange(false)) rebuild(stop);
+  }
+}
+
+// Idempotence has lost its thread: this handle will never write again. What it has not confirmed
+// is refused as transient; the clients send it again through the new one.
+void RdProducer::rebuild(const std::stop_token& stop) {
+  SharedHandle old;
+  std::string cause;
+  {
+    MutexLock lock(mutex_);
+    old = std::exchange(handle_, nullptr);
+    cause = fatal_cause_;
+  }
+  events_.rebuilt(cause);
+  retire(std::move(old));
+  while (!stop.stop_requested()) {
+    Result<SharedHandle> created = create_native();
+    MutexLock lock(mutex_);
+    if (created.ok()) {
+      handle_ = std::move(created).value();
+      return;
+    }
+    changed_.wait_for(mutex_, kMetadataRetry, [&stop] { return stop.stop_requested(); });
+  }
+}
+
+// Every record of `old` is reported before the handle goes: librdkafka forgets them otherwise.
+void RdProducer::retire(SharedHandle old) {
+  if (!old) return;
+  const Deadline deadline = Deadline::after(clock_, kPurgeWait);
+  while (rd_kafka_outq_len(old.get()) > 0 && !deadline.passed(clock_.now())) {
+    rd_kafka_purge(old.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_poll(old.get(), 10);
+  }
+  if (rd_kafka_outq_len(old.get()) > 0) count_bug("kafka_producer_unreported_records");
+}
+
+void RdProducer::metadata_loop(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const bool complete = refresh_all(stop);
+    MutexLock lock(mutex_);
+    changed_.wait_for(mutex_, complete ? config_.partition_refresh : kMetadataRetry,
+                      [&]() SPANWAY_REQUIRES(mutex_) {
+                        return stop.stop_requested() || std::exchange(refresh_wanted_, false);
+                      });
+  }
+}
+
+bool RdProducer::refresh_all(const std::stop_token& stop) {
+  std::map<std::string, std::shared_ptr<TopicState>, std::less<>> topics;
+  SharedHandle native;
+  {
+    MutexLock lock(mutex_);
+    topics = topics_;
+    native = handle_;
+  }
+  if (!native) return false;
+  bool complete = true;
+  for (const auto& [name, state] : topics) {
+    if (stop.stop_requested()) return false;
+    complete = refresh(native.get(), name, *state) && complete;
+  }
+  return complete;
+}
+
+bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicState& state) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(native, topic.c_str(), nullptr);
+  if (handle == nullptr) return false;
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_metadata(native, 0, handle, &metadata, kMetadataTimeoutMs);
+  rd_kafka_topic_destroy(handle);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // The last known count stays: it is right until somebody grows the topic.
+    if (error != RD_KAFKA_RESP_ERR__TRANSPORT && error != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      state.error = error;
+    }
+    return false;
+  }
+  mark_up();
+  connected_once_ = true;
+  bool known = false;
+  if (metadata->topic_cnt == 1) {
+    const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+    const bool gone = found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                      found.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    known = found.partition_cnt > 0;
+    state.error = found.err;
+    if (known || gone) state.partitions = found.partition_cnt;
+  }
+  rd_kafka_metadata_destroy(metadata);
+  return known;
+}
+
+void RdProducer::stop() {
+  poll_thread_.request_stop();
+  metadata_thread_.request_stop();
+  SharedHandle native;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    native = handle_;
+    changed_.notify_all();
+  }
+  if (metadata_thread_.joinable()) metadata_thread_.join();
+  if (poll_thread_.joinable()) poll_thread_.join();
+  retire(std::move(native));
+  MutexLock lock(mutex_);
+  handle_ = nullptr;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Producer>> Producer::create(const ClientConfig& client,
+                                                   const ProducerConfig& config, const Clock& clock,
+                                                   telemetry::Telemetry telemetry) {
+  auto producer = std::make_unique<RdProducer>(client, config, clock, telemetry);
+  SPANWAY_TRY(producer->start());
+  return std::unique_ptr<Producer>(std::move(producer));
+}
+
+}  // namespace spanway::kafka

@@ -1,0 +1,27 @@
+#include "services/lib/kafka/producer_config.h"
+
+namespace spanway::kafka {
+
+void describe(config::Binder& b, ProducerConfig& c) {
+  b.key("linger", c.linger,
+        {.doc = "How long a record may wait for others of its partition.", .min = 0, .max = 1000});
+  b.key("queue_bytes_max", c.queue_bytes_max,
+        {.doc = "Bytes that may wait for the brokers; more are refused with UNAVAILABLE.",
+         .min = 1024 * 1024,
+         .max = 2147483647.0 * 1024});
+  b.key("record_bytes_max", c.record_bytes_max,
+        {.doc = "Largest record; requests are split at item boundaries below it. With 64 KiB added "
+                "it must fit the topics' max.message.bytes.",
+         .min = 64 * 1024,
+         .max = 64 * 1024 * 1024});
+  b.key("compression", c.compression, {"none", "gzip", "snappy", "lz4", "zstd"},
+        {.doc = "Compression of what is written to Kafka."});
+  b.key("message_timeout", c.message_timeout,
+        {.doc = "When a record that no broker has confirmed is given up (the client retries).",
+         .min = 1000,
+         .max = 29000});
+  b.key("partition_refresh", c.partition_refresh,
+        {.doc = "How often the number of partitions is looked up.", .min = 1000, .max = 600000});
+}
+
+}  // namespace spanway::kafka
