@@ -23,6 +23,7 @@ struct ServiceDeps {
 };
 
 // Life: create (static, of the implementation) -> start -> stop_accepting -> drain -> destroy.
+// Several services of one process are put together by a Host (host.h).
 // stop_accepting and drain are idempotent and legal without start. Called by one thread.
 class Service {
  public:
@@ -69,14 +70,15 @@ struct RuntimeConfig {
 };
 // Binds `admin`, `log`, `runtime` at the top level of a service's file.
 void describe(config::Binder& b, RuntimeConfig& c);
+void validate(const RuntimeConfig& c, config::Problems& problems);
 
 // One binary. `describe_config`, `validate` and `create` share state (the config struct) through
-// their captures.
+// their captures. Optional members may be left out.
 struct Program {
   std::string name;     // "spanway-ingress"
   std::string summary;  // One line for --help.
   config::Describe describe_config;  // The service's own sections; RuntimeConfig is added.
-  std::function<void(config::Problems&)> validate;
+  std::function<void(config::Problems&)> validate = nullptr;
   std::function<Result<std::unique_ptr<Service>>(const ServiceDeps&)> create;
   // Further sub-commands: `spanway-kafka-bridge topics apply --config ...`. Arguments after the
   // words of the command; the configuration is loaded before. Returns the exit code.
@@ -85,13 +87,17 @@ struct Program {
     std::string help;
     std::function<int(const std::vector<std::string>& arguments)> run;
   };
-  std::vector<Command> commands;
+  std::vector<Command> commands = {};
+  // The tables of all components of the service, for --print-metrics. Those of every process are
+  // added.
+  std::vector<telemetry::MetricSpec> metrics = {};
 };
 
 // --help, --version, --config FILE, --check-config, --print-config, --print-schema,
-// --print-config-doc; then runs until SIGTERM or SIGINT, drains, and returns the exit code:
-// 0 clean, 1 failed at start or drained incompletely, 2 bad usage or configuration.
-// A second signal ends at once with 1.
+// --print-config-doc, --print-metrics; then runs until SIGTERM or SIGINT, drains, and returns the
+// exit code: 0 clean, 1 failed at start, at run time or drained incompletely, 2 bad usage or
+// configuration. A second signal ends at once with 1. Called once, by the main thread, before any
+// other thread has started: signals are blocked first.
 int run_program(Program program, int argc, char** argv);
 
 }  // namespace spanway::runtime

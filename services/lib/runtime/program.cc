@@ -1,0 +1,242 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "services/lib/http/events.h"
+#include "services/lib/runtime/admin_server.h"
+#include "services/lib/runtime/arguments.h"
+#include "services/lib/runtime/events.h"
+#include "services/lib/runtime/process.h"
+#include "services/lib/runtime/signal_watcher.h"
+#include "services/lib/runtime/supervisor.h"
+#include "services/lib/runtime/termination.h"
+
+namespace spanway::runtime {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr std::size_t kConfigBytesMax = 1024 * 1024;
+
+void print_out(const std::string& text) { std::fputs(text.c_str(), stdout); }
+void print_error(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
+// "spanway-ingress" -> "ingress", the name in logs.
+std::string short_name(const std::string& name) {
+  constexpr std::string_view kPrefix = "spanway-";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+// Also from a pipe. One byte more than the limit is enough for the loader to refuse the rest.
+std::optional<std::string> read_config_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content(kConfigBytesMax + 1, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (file.bad() || (file.gcount() == 0 && !file.eof())) return std::nullopt;
+  content.resize(static_cast<std::size_t>(file.gcount()));
+  return content;
+}
+
+// One run of a program, from the command line to the exit code.
+class Run {
+ public:
+  explicit Run(Program program) : program_(std::move(program)) {}
+
+  int main(const std::vector<std::string>& words) {
+    auto arguments = parse_arguments(program_, words);
+    if (!arguments.ok()) {
+      print_error(program_.name + ": " + arguments.error().message + "\n");
+      return kExitUsage;
+    }
+    if (const auto done = print_static(arguments->action)) return *done;
+    if (!load_config(arguments->config_file)) return kExitUsage;
+    if (const auto done = print_loaded(*arguments)) return *done;
+    if (arguments->command != nullptr)
+      return arguments->command->run(arguments->command_arguments);
+    return serve();
+  }
+
+ private:
+  config::Describe describe_all() {
+    return [this](config::Binder& b) {
+      if (program_.describe_config) program_.describe_config(b);
+      describe(b, runtime_);
+    };
+  }
+
+  // Actions that need no configuration.
+  std::optional<int> print_static(Arguments::Action action) {
+    switch (action) {
+      case Arguments::Action::kHelp:
+        print_out(help_text(program_));
+        return kExitOk;
+      case Arguments::Action::kVersion:
+        print_out(program_.name + " " + SPANWAY_VERSION + "\n");
+        return kExitOk;
+      case Arguments::Action::kPrintSchema:
+        print_out(config::json_schema(program_.name, describe_all()));
+        return kExitOk;
+      case Arguments::Action::kPrintConfigDoc:
+        print_out("## " + program_.name + "\n\n" + program_.summary + "\n\n" +
+                  config::markdown(describe_all()));
+        return kExitOk;
+      case Arguments::Action::kPrintMetrics:
+        print_out(telemetry::metrics_markdown(all_metrics()));
+        return kExitOk;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  std::vector<telemetry::MetricSpec> all_metrics() const {
+    std::vector<telemetry::MetricSpec> all = program_.metrics;
+    for (const auto specs :
+         {http::metric_specs(), metric_specs(), telemetry::standard_metric_specs()})
+      for (const telemetry::MetricSpec& spec : specs) {
+        bool is_known = false;
+        for (const telemetry::MetricSpec& known : all)
+          is_known = is_known || std::string_view(known.name) == spec.name;
+        if (!is_known) all.push_back(spec);
+      }
+    return all;
+  }
+
+  bool load_config(const std::string& file) {
+    std::string yaml;
+    if (!file.empty()) {
+      auto content = read_config_file(file);
+      if (!content) {
+        fail(file + ": the configuration cannot be read");
+        return false;
+      }
+      yaml = std::move(*content);
+    }
+    file_name_ = file.empty() ? "(no --config)" : file;
+    config::LoadReport report =
+        config::load(yaml, file_name_, config::Sources::of_process(), describe_all(),
+                     [this](config::Problems& problems) {
+                       validate(runtime_, problems);
+                       if (program_.validate) program_.validate(problems);
+                     });
+    warnings_ = std::move(report.warnings);
+    if (report.problems.empty()) return true;
+    for (const std::string& warning : warnings_) print_error("warning: " + warning + "\n");
+    const std::string problems = config::format(report.problems, file_name_);
+    fail(problems.substr(0, problems.size() - 1), problems.substr(0, problems.find('\n')));
+    return false;
+  }
+
+  std::optional<int> print_loaded(const Arguments& arguments) {
+    if (arguments.action == Arguments::Action::kCheckConfig) {
+      for (const std::string& warning : warnings_) print_error("warning: " + warning + "\n");
+      print_out(file_name_ + ": ok\n");
+      return kExitOk;
+    }
+    if (arguments.action == Arguments::Action::kPrintConfig) {
+      print_out(config::print(describe_all()));
+      return kExitOk;
+    }
+    return std::nullopt;
+  }
+
+  // Before there is a logger.
+  void fail(const std::string& text, const std::string& reason) {
+    print_error(text + "\n");
+    write_termination_message(kTerminationLog, reason);
+  }
+  void fail(const std::string& text) { fail(text, text); }
+
+  int serve() {
+    const telemetry::Logger log = telemetry::Logger::create(
+        {.level = runtime_.log.level,
+         .json = runtime_.log.format == LogConfig::Format::kJson,
+         .service = short_name(program_.name)});
+    const Ending ending = serve_logged(log);
+    if (ending.exit_code == kExitOk) {
+      log.info("Stopped");
+    } else {
+      write_termination_message(kTerminationLog, ending.reason);
+      log.error("Failed", {{"reason", redact(ending.reason)}});
+    }
+    return ending.exit_code;
+  }
+
+  Ending serve_logged(const telemetry::Logger& log) {
+    log.info("Starting", {{"version", SPANWAY_VERSION}, {"config", file_name_}});
+    for (const std::string& warning : warnings_)
+      log.warn("Configuration is odd", {{"warning", warning}});
+    telemetry::Metrics metrics;
+    const telemetry::Telemetry telemetry{log, metrics};
+    try {
+      return serve_observed(telemetry);
+    } catch (const std::exception& e) {
+      // A third party's exception that no module caught: a bug, but not a reason to leave silently.
+      count_bug("uncaught_exception");
+      return {kExitFailed, std::string("unexpected error: ") + e.what()};
+    }
+  }
+
+  Ending serve_observed(const telemetry::Telemetry& telemetry) {
+    StopSignal stop;
+    auto signals = SignalWatcher::create(
+        [&stop](const char* name) { stop.request(name); },
+        [](const char*) {
+          constexpr std::string_view kText = "second signal: ending at once\n";
+          [[maybe_unused]] const auto n = write(STDERR_FILENO, kText.data(), kText.size());
+          _exit(kExitFailed);
+        });
+    if (!signals.ok()) return {kExitFailed, signals.error().message};
+
+    const std::size_t threads = runtime_.io_threads == 0
+                                    ? usable_cores()
+                                    : static_cast<std::size_t>(runtime_.io_threads);
+    http::IoPool io("io", threads);
+    http::IoPool admin_io("admin", 1);
+    Host host(telemetry);
+    auto admin = AdminServer::create(
+        runtime_.admin,
+        {.readiness = [&host] { return host.readiness(); },
+         .status_json = [&host] { return host.status_json(); },
+         .config_yaml = [text = config::print(describe_all())] { return text; }},
+        admin_io, telemetry);
+    if (!admin.ok())
+      return {kExitFailed, "the admin port cannot be opened: " + admin.error().message};
+
+    telemetry.log.info("Admin port open", {{"host", runtime_.admin.host},
+                                           {"port", unsigned{(*admin)->port()}},
+                                           {"metrics_port", unsigned{(*admin)->metrics_port()}}});
+
+    auto service = program_.create(ServiceDeps{io, telemetry, system_clock()});
+    if (!service.ok()) return {kExitFailed, "cannot start: " + service.error().message};
+    host.add(short_name(program_.name), std::move(*service));
+    const Ending ending = supervise(
+        host, stop,
+        {.shutdown_delay = runtime_.shutdown_delay, .drain_timeout = runtime_.drain_timeout},
+        telemetry, system_clock(), [](Duration wait) { StopSignal().wait_for(wait); });
+    (*admin)->stop();
+    return ending;
+  }
+
+  Program program_;
+  RuntimeConfig runtime_;
+  std::string file_name_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace
+
+int run_program(Program program, int argc, char** argv) {
+  block_signals();
+  limit_malloc_arenas();
+  const int exit_code =
+      Run(std::move(program)).main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  std::fflush(stdout);
+  return exit_code;
+}
+
+}  // namespace spanway::runtime

@@ -1,0 +1,31 @@
+// Runs a host until somebody asks it to stop or it cannot go on.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "services/lib/runtime/host.h"
+#include "services/lib/runtime/stop_signal.h"
+
+namespace spanway::runtime {
+
+struct SupervisorOptions {
+  Duration shutdown_delay = Duration::zero();
+  Duration drain_timeout = Duration::zero();
+  // How often fatal() is asked.
+  Duration poll_interval = std::chrono::milliseconds(500);
+};
+
+// How a process ends: 0 and no reason, or 1 and why.
+struct Ending {
+  int exit_code = 0;
+  std::string reason;
+};
+
+// Starts the host and returns when it has been stopped: readiness off, `pause` for the shutdown
+// delay (not after a fatal error), stop_accepting, drain. Blocks; one call per host.
+Ending supervise(Host& host, StopSignal& stop, const SupervisorOptions& options,
+                 const telemetry::Telemetry& telemetry, const Clock& clock,
+                 const std::function<void(Duration)>& pause);
+
+}  // namespace spanway::runtime

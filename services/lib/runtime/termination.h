@@ -1,0 +1,19 @@
+// The last words of a process, where Kubernetes looks for them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace spanway::runtime {
+
+inline constexpr const char* kTerminationLog = "/dev/termination-log";
+
+// One line of at most 256 bytes without passwords and tokens, as far as they can be recognised: the
+// user part of URLs and the values behind names such as password, token and authorization.
+std::string redact(std::string_view reason);
+
+// Writes `redact(reason)` to the file when it exists and may be written to; otherwise nothing
+// happens.
+void write_termination_message(const std::string& path, std::string_view reason);
+
+}  // namespace spanway::runtime

@@ -1,0 +1,52 @@
+#include "services/lib/runtime/signal_watcher.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <semaphore>
+
+namespace spanway::runtime {
+namespace {
+
+TEST(SignalWatcher, TellsTheFirstSignalFromFurtherOnes) {
+  block_signals();
+  std::binary_semaphore first{0};
+  std::binary_semaphore further{0};
+  std::string first_name, further_name;
+  auto watcher = SignalWatcher::create(
+      [&](const char* name) {
+        first_name = name;
+        first.release();
+      },
+      [&](const char* name) {
+        further_name = name;
+        further.release();
+      });
+  ASSERT_TRUE(watcher.ok());
+  ASSERT_EQ(kill(getpid(), SIGINT), 0);
+  ASSERT_TRUE(first.try_acquire_for(std::chrono::seconds(20)));
+  EXPECT_EQ(first_name, "SIGINT");
+  ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+  ASSERT_TRUE(further.try_acquire_for(std::chrono::seconds(20)));
+  EXPECT_EQ(further_name, "SIGTERM");
+}
+
+TEST(SignalWatcher, EndsWithoutASignal) {
+  block_signals();
+  auto watcher = SignalWatcher::create([](const char*) { ADD_FAILURE(); },
+                                       [](const char*) { ADD_FAILURE(); });
+  EXPECT_TRUE(watcher.ok());
+}
+
+TEST(BlockSignals, IgnoresBrokenPipes) {
+  block_signals();
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  close(pipe_ends[0]);
+  EXPECT_EQ(write(pipe_ends[1], "x", 1), -1);
+  close(pipe_ends[1]);
+}
+
+}  // namespace
+}  // namespace spanway::runtime
