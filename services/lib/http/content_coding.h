@@ -30,8 +30,8 @@ struct DecodeLimits {
 // garbage is an error. Zstd: window at most 8 MiB.
 class Decoder {
  public:
-  // Asked before `out` grows to `total` bytes; false = no memory now (RESOURCE_EXHAUSTED,
-  // transient).
+  // Asked before `out` and the decoder's own state (48 KiB for gzip, the window for zstd) grow to
+  // `total` bytes together; false = no memory now (RESOURCE_EXHAUSTED, transient). May be empty.
   using Grow = std::function<bool(std::size_t total)>;
   static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
   virtual ~Decoder() = default;
@@ -42,7 +42,7 @@ class Decoder {
   virtual Status finish() = 0;
 };
 
-// Compresses a whole body.
-Result<Bytes> encode(ContentCoding coding, std::string_view body);
+// Compresses a whole body. `level` 0 = the quickest; gzip 1..9, zstd 1..19.
+Result<Bytes> encode(ContentCoding coding, std::string_view body, int level = 0);
 
 }  // namespace spanway::http

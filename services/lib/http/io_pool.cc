@@ -70,7 +70,6 @@ Timer IoThread::post_after(Duration wait, Function function) {
 }
 
 void IoThread::run_and_wait(const std::function<void()>& function) {
-  SPANWAY_CHECK(current_thread == nullptr || on_thread());
   if (on_thread() || stopped()) {
     function();
     return;

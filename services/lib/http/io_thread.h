@@ -28,7 +28,7 @@ class IoThread final : public Executor {
   const Clock& clock() const noexcept override { return clock_; }
 
   // Runs `function` on the thread and waits for it; when the thread has stopped, runs it here (then
-  // nothing else touches the loop). Not from another io thread.
+  // nothing else touches the loop). From another io thread it may deadlock.
   void run_and_wait(const std::function<void()>& function);
   void stop();
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }

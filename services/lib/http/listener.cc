@@ -86,6 +86,10 @@ void Listener::take(tcp::socket socket) {
   socket.non_blocking(true, error);
   socket.set_option(tcp::no_delay(true), error);
   auto transport = make_transport_(socket.native_handle());
+  if (transport == nullptr) {
+    quota_.give_back(peer);
+    return deps_.events.connection_refused(RefusedReason::kHandshakeFailed);
+  }
   const double factor = 1.0 - kAgeJitter + 2 * kAgeJitter * random_.next_unit();
   const auto age = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::nano>(
       static_cast<double>(deps_.options.limits.connection_age_max.count()) * factor));

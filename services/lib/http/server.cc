@@ -9,6 +9,7 @@
 #include "services/lib/http/connection_quota.h"
 #include "services/lib/http/io_thread.h"
 #include "services/lib/http/listener.h"
+#include "services/lib/http/tls_context.h"
 
 namespace spanway::http {
 namespace {
@@ -53,7 +54,8 @@ class ServerImpl final : public Server {
   ServerImpl(ServerOptions options, std::shared_ptr<TlsServerContext> tls, IoPool& pool,
              Handler& handler, telemetry::Telemetry telemetry)
       : options_(std::move(options)),
-        tls_(std::move(tls)),
+        // There is no other implementation.
+        tls_(std::static_pointer_cast<TlsServerContextImpl>(std::move(tls))),
         pool_(pool.impl()),
         handler_(handler),
         events_(telemetry, options_.name),
@@ -71,7 +73,7 @@ class ServerImpl final : public Server {
   std::size_t cut_all();
 
   const ServerOptions options_;
-  const std::shared_ptr<TlsServerContext> tls_;
+  const std::shared_ptr<TlsServerContextImpl> tls_;
   IoPool::Impl& pool_;
   Handler& handler_;
   ServerEvents events_;
@@ -101,8 +103,13 @@ Status ServerImpl::bind() {
 
 void ServerImpl::add_listener(IoThread& thread, tcp::acceptor acceptor) {
   const ConnectionDeps deps{options_, handler_, events_, thread};
+  Listener::TransportFactory factory = make_plain_transport;
+  if (tls_ != nullptr)
+    factory = [tls = tls_, offer = AlpnOffer{options_.http1, options_.http2}](int fd) {
+      return make_tls_server_transport(fd, tls->current(), offer);
+    };
   listeners_.push_back(std::make_shared<Listener>(deps, std::move(acceptor), quota_,
-                                                  make_plain_transport, tls_ != nullptr));
+                                                  std::move(factory), tls_ != nullptr));
 }
 
 void ServerImpl::start() {

@@ -1,0 +1,74 @@
+#include "services/lib/http/content_coding.h"
+
+#include <utility>
+
+#include "services/lib/http/gzip_coding.h"
+#include "services/lib/http/zstd_coding.h"
+
+namespace spanway::http {
+namespace {
+
+class IdentityDecoder final : public Decoder {
+ public:
+  explicit IdentityDecoder(DecodeLimits limits) : output_(limits) {}
+  Status decode(std::string_view chunk, Bytes& out, const Grow& grow) override {
+    output_.add_input(chunk.size());
+    SPANWAY_TRY(output_.added(chunk.size()));
+    SPANWAY_TRY(output_.make_room(out, chunk.size(), 0, grow));
+    out.append(chunk);
+    return ok_status();
+  }
+  Status finish() override { return ok_status(); }
+
+ private:
+  DecodedOutput output_;
+};
+
+}  // namespace
+
+Result<ContentCoding> parse_content_coding(std::string_view header) {
+  if (header.empty() || header == "identity") return ContentCoding::kIdentity;
+  if (header == "gzip") return ContentCoding::kGzip;
+  if (header == "zstd") return ContentCoding::kZstd;
+  return data_error(Code::kUnimplemented,
+                    "this content coding is not supported; use gzip, zstd or identity")
+      .with_reason("content_coding_unsupported");
+}
+
+std::string_view to_string(ContentCoding coding) noexcept {
+  switch (coding) {
+    case ContentCoding::kIdentity:
+      return "identity";
+    case ContentCoding::kGzip:
+      return "gzip";
+    case ContentCoding::kZstd:
+      return "zstd";
+  }
+  return "identity";
+}
+
+std::unique_ptr<Decoder> Decoder::create(ContentCoding coding, DecodeLimits limits) {
+  switch (coding) {
+    case ContentCoding::kIdentity:
+      break;
+    case ContentCoding::kGzip:
+      return make_gzip_decoder(limits);
+    case ContentCoding::kZstd:
+      return make_zstd_decoder(limits);
+  }
+  return std::make_unique<IdentityDecoder>(limits);
+}
+
+Result<Bytes> encode(ContentCoding coding, std::string_view body, int level) {
+  switch (coding) {
+    case ContentCoding::kIdentity:
+      break;
+    case ContentCoding::kGzip:
+      return gzip_encode(body, level);
+    case ContentCoding::kZstd:
+      return zstd_encode(body, level);
+  }
+  return Bytes(body);
+}
+
+}  // namespace spanway::http

@@ -1,0 +1,15 @@
+// gzip on zlib. For this module only.
+#pragma once
+
+#include <memory>
+
+#include "services/lib/http/content_coding.h"
+#include "services/lib/http/decoded_output.h"
+
+namespace spanway::http {
+
+std::unique_ptr<Decoder> make_gzip_decoder(DecodeLimits limits);
+// Level 1 (quick) to 9; 0 = 1.
+Result<Bytes> gzip_encode(std::string_view body, int level);
+
+}  // namespace spanway::http
