@@ -170,7 +170,10 @@ std::unique_ptr<Transport> make_tls_client_transport(int fd, const SslContext& c
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) != 1) {
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) != 1) return nullptr;
-    if (SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1) return nullptr;
+    // What SSL_set_tlsext_host_name() is, without its C cast.
+    if (SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 const_cast<char*>(host.c_str())) != 1)
+      return nullptr;
   }
   ERR_clear_error();
   return std::make_unique<TlsTransport>(fd, std::move(ssl), AlpnOffer{});
