@@ -1,0 +1,218 @@
+#include "services/ingress/authenticator.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <utility>
+
+namespace spanway::ingress {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 64 * 1024;
+
+Error unauthenticated(std::string message, const char* reason) {
+  return configuration_error(Code::kUnauthenticated, std::move(message)).with_reason(reason);
+}
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
+}
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// What follows "<scheme> "; the scheme in any case, one or more spaces.
+std::optional<std::string_view> after_scheme(std::string_view header, std::string_view scheme) {
+  if (header.size() <= scheme.size()) return std::nullopt;
+  for (std::size_t i = 0; i < scheme.size(); ++i)
+    if (lower(header[i]) != scheme[i]) return std::nullopt;
+  if (header[scheme.size()] != ' ') return std::nullopt;
+  const std::size_t begin = header.find_first_not_of(' ', scheme.size());
+  if (begin == std::string_view::npos) return std::nullopt;
+  return header.substr(begin);
+}
+
+int base64_value(char c) noexcept {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
+  std::string decoded;
+  decoded.reserve(text.size() / 4 * 3);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text.substr(0, text.size() - padding)) {
+    const int value = base64_value(c);
+    if (value < 0) return std::nullopt;
+    bits = (bits << 6) | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      decoded.push_back(static_cast<char>((bits >> count) & 0xff));
+    }
+  }
+  // Two spellings of one credential would be two credentials: the unused bits must be zero.
+  if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
+  return decoded;
+}
+
+std::optional<std::string> read_small_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::string text(kFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return std::nullopt;
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kFileBytesMax) return std::nullopt;
+  return text;
+}
+
+Authenticator::Authenticator(AuthConfig config, ReadFile read_file, KeyedHash::Key key)
+    : config_(std::move(config)), read_file_(std::move(read_file)), hash_(key) {}
+
+Result<std::unique_ptr<Authenticator>> Authenticator::create(AuthConfig config, ReadFile read_file,
+                                                             KeyedHash::Key key) {
+  std::unique_ptr<Authenticator> self(
+      new Authenticator(std::move(config), std::move(read_file), key));
+  SPANWAY_ASSIGN(auto table, self->read_table());
+  {
+    MutexLock lock(self->mutex_);
+    self->table_ = std::move(table);
+  }
+  return self;
+}
+
+Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file) const {
+  if (file.empty()) {
+    // Validation refuses this, but an empty secret must never let anybody in.
+    if (value.empty())
+      return configuration_error(Code::kInvalidArgument, "auth: a credential is empty");
+    return value;
+  }
+  const std::optional<std::string> text = read_file_(file);
+  if (!text)
+    return configuration_error(Code::kNotFound, "auth: cannot read " + file +
+                                                    " (64 KiB at most); check the path "
+                                                    "and its permissions");
+  std::string secret = trimmed(*text);
+  if (secret.empty())
+    return configuration_error(Code::kInvalidArgument, "auth: " + file + " holds no credential");
+  return Secret(std::move(secret));
+}
+
+Status Authenticator::add(Table& table, Secret credential, std::string tenant,
+                          const std::string& name) const {
+  const KeyedHash::Digest digest = hash_(credential.reveal());
+  for (const Entry& entry : table)
+    if (entry.digest == digest)
+      return configuration_error(Code::kAlreadyExists,
+                                 "auth: " + name +
+                                     " is the same credential as another entry; "
+                                     "each must stand once");
+  table.push_back({digest, std::move(credential), std::move(tenant)});
+  return ok_status();
+}
+
+Result<std::shared_ptr<const Authenticator::Table>> Authenticator::read_table() const {
+  auto table = std::make_shared<Table>();
+  if (config_.mode == AuthMode::kBearer) {
+    for (std::size_t i = 0; i < config_.tokens.size(); ++i) {
+      const TokenConfig& token = config_.tokens[i];
+      SPANWAY_ASSIGN(Secret secret, read_secret(token.token, token.token_file));
+      SPANWAY_TRY(
+          add(*table, std::move(secret), token.tenant, "tokens[" + std::to_string(i) + "]"));
+    }
+  } else if (config_.mode == AuthMode::kBasic) {
+    for (std::size_t i = 0; i < config_.users.size(); ++i) {
+      const UserConfig& user = config_.users[i];
+      SPANWAY_ASSIGN(const Secret password, read_secret(user.password, user.password_file));
+      SPANWAY_TRY(add(*table, Secret(user.username + ":" + password.reveal()), user.tenant,
+                      "users[" + std::to_string(i) + "]"));
+    }
+  }
+  if (config_.mode != AuthMode::kNone && table->empty())
+    return configuration_error(Code::kInvalidArgument,
+                               "auth: no credential is configured, so nobody could send");
+  return std::shared_ptr<const Table>(std::move(table));
+}
+
+std::optional<Identity> Authenticator::find(std::string_view credential) const {
+  std::shared_ptr<const Table> table;
+  {
+    MutexLock lock(mutex_);
+    table = table_;
+  }
+  const KeyedHash::Digest digest = hash_(credential);
+  // Every entry is looked at, so that the time does not tell which one came close.
+  const Entry* match = nullptr;
+  for (const Entry& entry : *table) {
+    const std::uint64_t difference = (entry.digest[0] ^ digest[0]) | (entry.digest[1] ^ digest[1]);
+    if (difference == 0) match = &entry;
+  }
+  if (match == nullptr || !equal_in_constant_time(match->credential.reveal(), credential))
+    return std::nullopt;
+  return Identity{match->tenant};
+}
+
+Result<Identity> Authenticator::authenticate(const http::RequestHead& head) const {
+  if (config_.mode == AuthMode::kNone) return Identity{};
+  const std::size_t count = head.headers.count("authorization");
+  if (count == 0)
+    return unauthenticated("no authorization header: send the token or user of this ingress",
+                           "auth_missing");
+  if (count > 1)
+    return unauthenticated("more than one authorization header", "auth_duplicate_header");
+  const std::string_view header = head.headers.get("authorization");
+  const bool bearer = config_.mode == AuthMode::kBearer;
+  const auto sent = after_scheme(header, bearer ? "bearer" : "basic");
+  if (!sent)
+    return unauthenticated(std::string("the authorization header does not have the form '") +
+                               (bearer ? "Bearer <token>'" : "Basic <base64 of user:password>'"),
+                           "auth_scheme");
+  std::optional<Identity> identity;
+  if (bearer) {
+    identity = find(*sent);
+  } else if (const auto decoded = decode_base64(*sent)) {
+    identity = find(*decoded);
+  }
+  if (!identity)
+    return unauthenticated("the credentials are not known here", "auth_unknown_credential");
+  return *std::move(identity);
+}
+
+Result<bool> Authenticator::reload() {
+  SPANWAY_ASSIGN(auto fresh, read_table());
+  MutexLock lock(mutex_);
+  const bool same =
+      std::equal(fresh->begin(), fresh->end(), table_->begin(), table_->end(),
+                 [](const Entry& a, const Entry& b) { return a.credential == b.credential; });
+  if (same) return false;
+  table_ = std::move(fresh);
+  return true;
+}
+
+std::string_view Authenticator::challenge() const noexcept {
+  switch (config_.mode) {
+    case AuthMode::kNone:
+      break;
+    case AuthMode::kBearer:
+      return "Bearer realm=\"spanway\"";
+    case AuthMode::kBasic:
+      return "Basic realm=\"spanway\", charset=\"UTF-8\"";
+  }
+  return "";
+}
+
+}  // namespace spanway::ingress

@@ -1,0 +1,413 @@
+#include "services/ingress/config.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace spanway::ingress {
+namespace {
+
+using config::Binder;
+using config::Problems;
+
+constexpr const char* kTenantPattern = "[A-Za-z0-9_-]{1,64}";
+constexpr const char* kTenantOrEmptyPattern = "[A-Za-z0-9_-]{0,64}";
+constexpr const char* kHeaderNamePattern = "[a-z0-9!#$%&'*+.^_`|~-]{1,64}";
+
+constexpr double kMebi = 1024.0 * 1024.0;
+constexpr double kSecond = 1000.0;
+// Below this, a request of one full-sized item could never be admitted.
+constexpr double kMemoryLimitMin = 8 * kMebi;
+
+}  // namespace
+
+bool is_valid_tenant(std::string_view tenant) noexcept {
+  if (tenant.empty() || tenant.size() > 64) return false;
+  return std::all_of(tenant.begin(), tenant.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+static void describe(Binder& b, TlsConfig& c) {
+  b.key("certificate_file", c.certificate_file,
+        {.doc = "PEM file with the certificate chain of both listeners; set it to serve TLS. "
+                "Re-read when it changes."});
+  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
+  b.key("client_ca_file", c.client_ca_file,
+        {.doc = "PEM file with the CA of the clients. Set it to refuse clients without a "
+                "certificate of this CA (mTLS)."});
+}
+
+static void describe(Binder& b, CorsConfig& c) {
+  b.key("allowed_origins", c.allowed_origins,
+        {.doc = "Origins of web pages that may send, each with at most one `*`. Empty turns CORS "
+                "off.",
+         .example = "[\"https://*.example.com\"]"});
+  b.key("allowed_headers", c.allowed_headers,
+        {.doc = "Request headers that such pages may set, besides content-type and "
+                "content-encoding; `authorization` for example.",
+         .pattern = "[A-Za-z0-9_-]{1,64}"});
+  b.key("max_age", c.max_age,
+        {.doc = "How long a browser may remember the answer to a preflight.",
+         .min = 0,
+         .max = 86'400 * kSecond});
+}
+
+static void describe(Binder& b, GrpcListenerConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Serve OTLP/gRPC."});
+  b.key("port", c.port,
+        {.doc = "Port of OTLP/gRPC; 0 takes a free one.",
+         .alias = "GRPC_PORT,OTLP_GRPC_PORT,SERVER_PORT"});
+}
+
+static void describe(Binder& b, HttpListenerConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Serve OTLP/HTTP."});
+  b.key("port", c.port, {.doc = "Port of OTLP/HTTP; 0 takes a free one."});
+  b.section("cors", c.cors, "Sending from web pages.");
+}
+
+static void describe(Binder& b, OtlpConfig& c) {
+  b.key("host", c.host,
+        {.doc = "Address that both listeners bind. The default is reachable from this machine "
+                "only.",
+         .alias = "SERVER_HOST",
+         .example = "0.0.0.0"});
+  b.section("grpc", c.grpc, "The OTLP/gRPC listener.");
+  b.section("http", c.http, "The OTLP/HTTP listener.");
+  b.section("tls", c.tls, "TLS of both listeners.");
+}
+
+static void describe(Binder& b, TokenConfig& c) {
+  b.key("token", c.token, {.doc = "The token. Either this or token_file."});
+  b.key("token_file", c.token_file,
+        {.doc = "File that holds the token; re-read when it changes. White space around the token "
+                "is cut off."});
+  b.key(
+      "tenant", c.tenant,
+      {.doc = "Tenant of this token, with tenant.from = token.", .pattern = kTenantOrEmptyPattern});
+}
+
+static void describe(Binder& b, UserConfig& c) {
+  b.key("username", c.username, {.doc = "Name of the user; no colon.", .required = true});
+  b.key("password", c.password, {.doc = "The password. Either this or password_file."});
+  b.key("password_file", c.password_file,
+        {.doc = "File that holds the password; re-read when it changes."});
+  b.key(
+      "tenant", c.tenant,
+      {.doc = "Tenant of this user, with tenant.from = token.", .pattern = kTenantOrEmptyPattern});
+}
+
+static void describe(Binder& b, AuthConfig& c) {
+  b.key("mode", c.mode, {"none", "bearer", "basic"},
+        {.doc = "How clients prove who they are. With bearer and basic, whoever does not is "
+                "refused."});
+  b.list("tokens", c.tokens, "Accepted tokens, with mode bearer.");
+  b.list("users", c.users, "Accepted users, with mode basic.");
+}
+
+static void describe(Binder& b, TenantConfig& c) {
+  b.key("from", c.from, {"none", "header", "token", "certificate"},
+        {.doc = "Where the tenant of a request is taken from: nowhere, a header the client sends, "
+                "the token or user it proved, or the common name of its certificate."});
+  b.key("header", c.header,
+        {.doc = "Header with the tenant, with from = header; lower case.",
+         .pattern = kHeaderNamePattern});
+  b.key("default", c.default_tenant,
+        {.doc = "Tenant of requests that name none.", .pattern = kTenantOrEmptyPattern});
+  b.key("required", c.required,
+        {.doc = "Refuse requests without a tenant when there is no default."});
+}
+
+static void describe(Binder& b, TenantRateConfig& c) {
+  b.key("tenant", c.tenant,
+        {.doc = "The tenant these limits are for.", .required = true, .pattern = kTenantPattern});
+  b.key("items_per_second", c.items_per_second, {.doc = "As above; 0 = no limit.", .min = 0});
+  b.key("bytes_per_second", c.bytes_per_second, {.doc = "As above; 0 = no limit."});
+  b.key("items_burst", c.items_burst, {.doc = "As above.", .min = 0});
+  b.key("bytes_burst", c.bytes_burst, {.doc = "As above."});
+}
+
+static void describe(Binder& b, RateLimitConfig& c) {
+  b.key("items_per_second", c.items_per_second,
+        {.doc = "Spans, data points and log records a tenant may send per second, together and "
+                "per replica; 0 = no limit.",
+         .min = 0});
+  b.key("bytes_per_second", c.bytes_per_second,
+        {.doc = "Uncompressed bytes a tenant may send per second; 0 = no limit."});
+  b.key(
+      "items_burst", c.items_burst,
+      {.doc = "Items a tenant may send at once after a pause; 0 = one second's worth.", .min = 0});
+  b.key("bytes_burst", c.bytes_burst,
+        {.doc = "Bytes a tenant may send at once after a pause; 0 = one second's worth."});
+  b.key("tenants_max", c.tenants_max,
+        {.doc = "Tenants that are counted apart. Further ones share one allowance until an idle "
+                "one is forgotten.",
+         .min = 1,
+         .max = 1'000'000});
+  b.list("overrides", c.overrides, "Limits of single tenants, in place of the ones above.");
+}
+
+static void describe(Binder& b, MergeConfig& c) {
+  b.key("enabled", c.enabled,
+        {.doc = "Join small requests of one tenant and signal before they are forwarded."});
+  b.key("bytes_max", c.bytes_max,
+        {.doc = "A joined request is sent on when it holds this much.",
+         .min = 1024,
+         .max = 64 * kMebi});
+  b.key("small_request_bytes", c.small_request_bytes,
+        {.doc = "Requests of this size or larger are never joined.", .min = 0, .max = 64 * kMebi});
+  b.key("items_max", c.items_max, {.doc = "The same in items.", .min = 1});
+  b.key("requests_max", c.requests_max, {.doc = "The same in requests.", .min = 1, .max = 100'000});
+  b.key("buckets_max", c.buckets_max,
+        {.doc = "Joined requests being collected at once per io thread; when all are in use, "
+                "further tenants' requests are forwarded as they are.",
+         .min = 1,
+         .max = 100'000});
+  b.key("linger", c.linger,
+        {.doc = "How long a request waits for others; 0 forwards each as it is.",
+         .min = 0,
+         .max = 1 * kSecond});
+}
+
+static void describe_http_limits(Binder& b, LimitsConfig& c) {
+  b.key("header_bytes_max", c.header_bytes_max,
+        {.doc = "Header bytes of a request.", .min = 1024, .max = kMebi});
+  b.key("header_count_max", c.header_count_max,
+        {.doc = "Header fields of a request.", .min = 8, .max = 1000});
+  b.key("streams_max", c.streams_max,
+        {.doc = "Requests at once on an HTTP/2 connection.", .min = 1, .max = 10'000});
+  b.key("stream_window", c.stream_window,
+        {.doc = "HTTP/2 flow-control window of a request.", .min = 16 * 1024, .max = 64 * kMebi});
+  b.key(
+      "connection_window", c.connection_window,
+      {.doc = "HTTP/2 flow-control window of a connection.", .min = 64 * 1024, .max = 256 * kMebi});
+  b.key("connections_max", c.connections_max,
+        {.doc = "Open connections of a listener.", .min = 1, .max = 1'000'000});
+  b.key("connections_per_peer_max", c.connections_per_peer_max,
+        {.doc = "Open connections from one address; 0 = no limit of its own. Set it only where "
+                "clients keep their own addresses.",
+         .min = 0,
+         .max = 1'000'000});
+  b.key("handshake_timeout", c.handshake_timeout,
+        {.doc = "For the TLS handshake.", .min = 100, .max = 300 * kSecond});
+  b.key("header_timeout", c.header_timeout,
+        {.doc = "For the headers of a request.", .min = 100, .max = 300 * kSecond});
+  b.key("request_timeout", c.request_timeout,
+        {.doc = "For the body of a request, and the longest a client is kept waiting for its "
+                "answer.",
+         .min = 1 * kSecond,
+         .max = 300 * kSecond});
+  b.key("idle_timeout", c.idle_timeout,
+        {.doc = "An HTTP/1.1 connection without a request is closed after this.",
+         .min = 1 * kSecond,
+         .max = 3600 * kSecond});
+  b.key("connection_age_max", c.connection_age_max,
+        {.doc = "A connection is drained at this age (+-10 %), so that clients find new replicas.",
+         .min = 1 * kSecond,
+         .max = 86'400 * kSecond});
+  b.key("connection_age_grace", c.connection_age_grace,
+        {.doc = "After that, requests still running are given this long.",
+         .min = 0,
+         .max = 3600 * kSecond});
+}
+
+static void describe(Binder& b, LimitsConfig& c) {
+  b.key("body_bytes_max", c.body_bytes_max,
+        {.doc = "A request, uncompressed.", .min = 64 * 1024, .max = 1024 * kMebi});
+  b.key("compressed_bytes_max", c.compressed_bytes_max,
+        {.doc = "A compressed request on the wire.", .min = 16 * 1024, .max = 1024 * kMebi});
+  b.key("decompression_ratio_max", c.decompression_ratio_max,
+        {.doc = "Uncompressed over compressed size, above decompression_ratio_floor.",
+         .min = 2,
+         .max = 100'000});
+  b.key("decompression_ratio_floor", c.decompression_ratio_floor,
+        {.doc = "The ratio is not looked at below this output."});
+  b.key("item_bytes_max", c.item_bytes_max,
+        {.doc = "One span, metric or log record; a larger one is rejected alone. It has to fit "
+                "into one Kafka record.",
+         .min = 1024,
+         .max = 64 * kMebi});
+  b.key("prefix_bytes_max", c.prefix_bytes_max,
+        {.doc = "Resource and scope of an item, which every part of a split request repeats; items "
+                "under larger ones are rejected.",
+         .min = 1024,
+         .max = 16 * kMebi});
+  b.key("value_depth_max", c.value_depth_max,
+        {.doc = "Nesting of attribute values.", .min = 1, .max = 100});
+  b.key("json_depth_max", c.json_depth_max,
+        {.doc = "Nesting of JSON requests; a level of attribute values takes up to four.",
+         .min = 16,
+         .max = 512});
+  b.key("submessages_max", c.submessages_max,
+        {.doc = "Messages inside one request (resources, spans, attributes, values, ...).",
+         .min = 1000,
+         .max = 100'000'000});
+  describe_http_limits(b, c);
+}
+
+static void describe(Binder& b, NextTlsConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Speak TLS to the next hop."});
+  b.key("ca_file", c.ca_file, {.doc = "PEM file with its CA; empty = the system's CAs."});
+  b.key("certificate_file", c.certificate_file, {.doc = "Client certificate, for mTLS."});
+  b.key("key_file", c.key_file, {.doc = "Its private key."});
+  b.key("server_name", c.server_name,
+        {.doc = "Name in the next hop's certificate, when it is not the endpoint's host."});
+}
+
+static void describe(Binder& b, NextConfig& c) {
+  b.key("endpoint", c.endpoint,
+        {.doc = "host:port that speaks OTLP/gRPC: a Spanway kafka-bridge in mode produce, or any "
+                "OTLP receiver. All addresses of the name are used in turn.",
+         .example = "spanway-bridge:4327"});
+  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Of requests to the next hop."});
+  b.section("tls", c.tls, "TLS to the next hop.");
+  b.key("deadline_margin", c.deadline_margin,
+        {.doc = "Taken off a request's deadline before it is passed on, so that the answer from "
+                "behind still arrives in time.",
+         .min = 0,
+         .max = 10 * kSecond});
+  b.key("in_flight_max", c.in_flight_max,
+        {.doc = "Requests at once to the next hop; more are refused as overload.",
+         .min = 1,
+         .max = 100'000});
+  b.key("connections", c.connections,
+        {.doc = "Connections to the next hop; 0 = twice the cores, at most 8.",
+         .min = 0,
+         .max = 256});
+}
+
+void describe(Binder& b, IngressConfig& c) {
+  b.section("otlp", c.otlp, "What is listened on.");
+  b.section("auth", c.auth, "Who may send.");
+  b.section("tenant", c.tenant, "Whose telemetry it is.");
+  b.section("rate_limit", c.rate_limit, "How much each tenant may send.");
+  b.section("merge", c.merge, "Joining small requests.");
+  b.section("limits", c.limits, "Bounds against hostile and broken clients.");
+  b.key("memory_limit", c.memory_limit,
+        {.doc = "Bytes of requests held at once; beyond it clients are told to come back later.",
+         .min = kMemoryLimitMin,
+         .max = 1024.0 * 1024 * kMebi});
+  b.section("next", c.next, "Where requests are forwarded to.");
+}
+
+namespace {
+
+void validate_tls(const IngressConfig& c, Problems& problems) {
+  const TlsConfig& tls = c.otlp.tls;
+  if (tls.certificate_file.empty() != tls.key_file.empty())
+    problems.add("otlp.tls", "certificate_file and key_file go together: set both or neither");
+  if (!tls.client_ca_file.empty() && !tls.enabled())
+    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
+  const NextTlsConfig& next = c.next.tls;
+  if (next.certificate_file.empty() != next.key_file.empty())
+    problems.add("next.tls", "certificate_file and key_file go together: set both or neither");
+  const bool unused =
+      !next.ca_file.empty() || !next.certificate_file.empty() || !next.server_name.empty();
+  if (!next.enabled && unused)
+    problems.add("next.tls.enabled",
+                 "is false, yet other keys of next.tls are set: set it to true");
+}
+
+void validate_tokens(const AuthConfig& auth, Problems& problems) {
+  for (std::size_t i = 0; i < auth.tokens.size(); ++i) {
+    const TokenConfig& token = auth.tokens[i];
+    const std::string path = "auth.tokens[" + std::to_string(i) + "]";
+    if (token.token.empty() == token.token_file.empty())
+      problems.add(path, "needs exactly one of token and token_file, and a token is never empty");
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < auth.users.size(); ++i) {
+    const UserConfig& user = auth.users[i];
+    const std::string path = "auth.users[" + std::to_string(i) + "]";
+    if (user.username.empty() || user.username.find(':') != std::string::npos)
+      problems.add(path + ".username", "must not be empty and must not hold a colon");
+    if (!names.insert(user.username).second)
+      problems.add(path + ".username", "stands twice in auth.users");
+    if (user.password.empty() == user.password_file.empty())
+      problems.add(path, "needs exactly one of password and password_file");
+  }
+}
+
+void validate_auth(const AuthConfig& auth, Problems& problems) {
+  if (auth.mode == AuthMode::kBearer && auth.tokens.empty())
+    problems.add("auth.tokens", "is empty with auth.mode bearer: nobody could send. List a token");
+  if (auth.mode == AuthMode::kBasic && auth.users.empty())
+    problems.add("auth.users", "is empty with auth.mode basic: nobody could send. List a user");
+  if (auth.mode != AuthMode::kBearer && !auth.tokens.empty())
+    problems.add("auth.mode", "is not bearer, yet auth.tokens is set: nothing would check them");
+  if (auth.mode != AuthMode::kBasic && !auth.users.empty())
+    problems.add("auth.mode", "is not basic, yet auth.users is set: nothing would check them");
+  validate_tokens(auth, problems);
+}
+
+void validate_tenant(const IngressConfig& c, Problems& problems) {
+  const TenantConfig& tenant = c.tenant;
+  if (tenant.from == TenantSource::kToken && c.auth.mode == AuthMode::kNone)
+    problems.add("tenant.from", "is token, which needs auth.mode bearer or basic");
+  if (tenant.from == TenantSource::kCertificate && c.otlp.tls.client_ca_file.empty())
+    problems.add("tenant.from", "is certificate, which needs otlp.tls.client_ca_file");
+  if (tenant.required && tenant.from == TenantSource::kNone && tenant.default_tenant.empty())
+    problems.add("tenant.required", "can never be met: set tenant.from or tenant.default");
+  if (tenant.header.starts_with("spanway-"))
+    problems.add("tenant.header",
+                 "must not start with spanway-: those names are for Spanway's own "
+                 "services");
+  const auto has_tenant = [](const auto& entry) { return !entry.tenant.empty(); };
+  const bool any = std::any_of(c.auth.tokens.begin(), c.auth.tokens.end(), has_tenant) ||
+                   std::any_of(c.auth.users.begin(), c.auth.users.end(), has_tenant);
+  if (any && tenant.from != TenantSource::kToken)
+    problems.add("tenant.from",
+                 "is not token, yet tokens or users in auth have a tenant, which "
+                 "would not bind them: set it to token or drop those tenants");
+}
+
+void validate_limits(const IngressConfig& c, Problems& problems) {
+  const LimitsConfig& limits = c.limits;
+  if (limits.compressed_bytes_max > limits.body_bytes_max)
+    problems.add("limits.compressed_bytes_max", "must not be above limits.body_bytes_max");
+  if (limits.item_bytes_max > limits.body_bytes_max)
+    problems.add("limits.item_bytes_max", "must not be above limits.body_bytes_max");
+  // A JSON request needs room for the text and for what it becomes.
+  if (2 * limits.body_bytes_max.bytes > c.memory_limit.bytes)
+    problems.add("limits.body_bytes_max",
+                 "must be at most half of memory_limit: the largest request could never be "
+                 "admitted. Lower it or raise memory_limit");
+  if (limits.stream_window > limits.connection_window)
+    problems.add("limits.stream_window", "must not be above limits.connection_window");
+}
+
+void validate_merge(const IngressConfig& c, Problems& problems) {
+  if (c.merge.small_request_bytes > c.merge.bytes_max)
+    problems.add("merge.small_request_bytes", "must not be above merge.bytes_max");
+  if (c.merge.bytes_max > c.limits.body_bytes_max)
+    problems.add("merge.bytes_max", "must not be above limits.body_bytes_max");
+}
+
+}  // namespace
+
+void validate(const IngressConfig& c, Problems& problems) {
+  if (!c.otlp.grpc.enabled && !c.otlp.http.enabled)
+    problems.add("otlp", "both listeners are off: set otlp.grpc.enabled or otlp.http.enabled");
+  if (c.otlp.grpc.enabled && c.otlp.http.enabled && c.otlp.grpc.port != 0 &&
+      c.otlp.grpc.port == c.otlp.http.port)
+    problems.add("otlp.http.port", "is the same as otlp.grpc.port");
+  for (const std::string& origin : c.otlp.http.cors.allowed_origins)
+    if (origin.empty() || std::count(origin.begin(), origin.end(), '*') > 1)
+      problems.add("otlp.http.cors.allowed_origins",
+                   "'" + origin +
+                       "': write an origin such as https://example.com, with at most "
+                       "one *");
+  if (c.next.endpoint.empty()) problems.add("next.endpoint", "is empty: write host:port");
+  validate_tls(c, problems);
+  validate_auth(c.auth, problems);
+  validate_tenant(c, problems);
+  validate_limits(c, problems);
+  validate_merge(c, problems);
+  std::set<std::string> tenants;
+  for (const TenantRateConfig& rate : c.rate_limit.overrides)
+    if (!tenants.insert(rate.tenant).second)
+      problems.add("rate_limit.overrides", "tenant '" + rate.tenant + "' stands there twice");
+}
+
+}  // namespace spanway::ingress

@@ -1,0 +1,160 @@
+// The configuration of the ingress: structs, their keys and their rules. No transport, so that the
+// operator can link it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/secret.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::ingress {
+
+struct TlsConfig {
+  std::string certificate_file;
+  std::string key_file;
+  std::string client_ca_file;
+  bool enabled() const noexcept { return !certificate_file.empty(); }
+};
+
+struct CorsConfig {
+  std::vector<std::string> allowed_origins;  // Empty = CORS is off.
+  std::vector<std::string> allowed_headers;
+  Duration max_age = std::chrono::hours(2);
+};
+
+struct GrpcListenerConfig {
+  bool enabled = true;
+  std::uint16_t port = 4317;
+};
+
+struct HttpListenerConfig {
+  bool enabled = true;
+  std::uint16_t port = 4318;
+  CorsConfig cors;
+};
+
+struct OtlpConfig {
+  std::string host = "127.0.0.1";
+  GrpcListenerConfig grpc;
+  HttpListenerConfig http;
+  TlsConfig tls;
+};
+
+enum class AuthMode { kNone, kBearer, kBasic };
+
+struct TokenConfig {
+  Secret token;
+  std::string token_file;
+  std::string tenant;
+};
+struct UserConfig {
+  std::string username;
+  Secret password;
+  std::string password_file;
+  std::string tenant;
+};
+struct AuthConfig {
+  AuthMode mode = AuthMode::kNone;
+  std::vector<TokenConfig> tokens;
+  std::vector<UserConfig> users;
+};
+
+enum class TenantSource { kNone, kHeader, kToken, kCertificate };
+
+struct TenantConfig {
+  TenantSource from = TenantSource::kNone;
+  std::string header = "x-scope-orgid";
+  std::string default_tenant;
+  bool required = false;
+};
+
+struct TenantRateConfig {
+  std::string tenant;
+  std::int64_t items_per_second = 0;
+  config::ByteSize bytes_per_second = {};
+  std::int64_t items_burst = 0;
+  config::ByteSize bytes_burst = {};
+};
+struct RateLimitConfig {
+  std::int64_t items_per_second = 0;       // 0 = no limit.
+  config::ByteSize bytes_per_second = {};  // 0 = no limit.
+  std::int64_t items_burst = 0;            // 0 = one second's worth.
+  config::ByteSize bytes_burst = {};       // 0 = one second's worth.
+  std::int64_t tenants_max = 10'000;
+  std::vector<TenantRateConfig> overrides;
+};
+
+struct MergeConfig {
+  bool enabled = true;
+  config::ByteSize bytes_max{1u << 20};
+  config::ByteSize small_request_bytes{128u << 10};
+  std::int64_t items_max = 20'000;
+  std::int64_t requests_max = 512;
+  std::int64_t buckets_max = 1'000;
+  Duration linger = std::chrono::milliseconds(2);
+};
+
+struct LimitsConfig {
+  config::ByteSize body_bytes_max{64u << 20};
+  config::ByteSize compressed_bytes_max{16u << 20};
+  std::int64_t decompression_ratio_max = 100;
+  config::ByteSize decompression_ratio_floor{4u << 20};
+  config::ByteSize item_bytes_max{900u << 10};
+  config::ByteSize prefix_bytes_max{64u << 10};
+  std::int64_t value_depth_max = 32;
+  std::int64_t json_depth_max = 256;
+  std::int64_t submessages_max = 4'000'000;
+  config::ByteSize header_bytes_max{8u << 10};
+  std::int64_t header_count_max = 64;
+  std::int64_t streams_max = 100;
+  config::ByteSize stream_window{256u << 10};
+  config::ByteSize connection_window{1u << 20};
+  std::int64_t connections_max = 10'000;
+  std::int64_t connections_per_peer_max = 0;
+  Duration handshake_timeout = std::chrono::seconds(10);
+  Duration header_timeout = std::chrono::seconds(10);
+  Duration request_timeout = std::chrono::seconds(30);
+  Duration idle_timeout = std::chrono::seconds(60);
+  Duration connection_age_max = std::chrono::minutes(5);
+  Duration connection_age_grace = std::chrono::seconds(30);
+};
+
+struct NextTlsConfig {
+  bool enabled = false;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+  std::string server_name;
+};
+struct NextConfig {
+  std::string endpoint = "127.0.0.1:4327";
+  enum class Compression { kNone, kGzip } compression = Compression::kNone;
+  NextTlsConfig tls;
+  Duration deadline_margin = std::chrono::milliseconds(200);
+  std::int64_t in_flight_max = 1'024;
+  std::int64_t connections = 0;
+};
+
+struct IngressConfig {
+  OtlpConfig otlp;
+  AuthConfig auth;
+  TenantConfig tenant;
+  RateLimitConfig rate_limit;
+  MergeConfig merge;
+  LimitsConfig limits;
+  config::ByteSize memory_limit{256u << 20};
+  NextConfig next;
+};
+
+// Binds the sections at the top level of the service's file.
+void describe(config::Binder& b, IngressConfig& c);
+// Rules that go across keys.
+void validate(const IngressConfig& c, config::Problems& problems);
+
+// True for what may name a tenant: [A-Za-z0-9_-]{1,64}.
+bool is_valid_tenant(std::string_view tenant) noexcept;
+
+}  // namespace spanway::ingress

@@ -1,0 +1,78 @@
+#include "services/ingress/cors.h"
+
+#include <chrono>
+#include <utility>
+
+namespace spanway::ingress {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  for (char& c : lowered)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lowered;
+}
+
+// `pattern` holds at most one '*', which stands for any text.
+bool matches(std::string_view pattern, std::string_view text) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == text;
+  const std::string_view prefix = pattern.substr(0, star);
+  const std::string_view suffix = pattern.substr(star + 1);
+  return text.size() >= prefix.size() + suffix.size() && text.starts_with(prefix) &&
+         text.ends_with(suffix);
+}
+
+}  // namespace
+
+CorsPolicy::CorsPolicy(const CorsConfig& config)
+    : allowed_headers_("content-type, content-encoding") {
+  for (const std::string& origin : config.allowed_origins) {
+    origins_.push_back(lower(origin));
+    any_origin_ = any_origin_ || origin == "*";
+  }
+  for (const std::string& header : config.allowed_headers) allowed_headers_ += ", " + lower(header);
+  max_age_ =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(config.max_age).count());
+}
+
+bool CorsPolicy::is_preflight(const http::RequestHead& head) noexcept {
+  return head.method == "OPTIONS" && head.headers.find("origin") &&
+         head.headers.find("access-control-request-method");
+}
+
+bool CorsPolicy::allows(std::string_view origin) const {
+  const std::string lowered = lower(origin);
+  for (const std::string& pattern : origins_)
+    if (matches(pattern, lowered)) return true;
+  return false;
+}
+
+void CorsPolicy::add_origin(http::Headers& headers, std::string_view origin) const {
+  headers.add("access-control-allow-origin", any_origin_ ? "*" : std::string(origin));
+  if (!any_origin_) headers.add("vary", "origin");
+}
+
+std::optional<http::Response> CorsPolicy::preflight(const http::RequestHead& head) const {
+  const std::string_view origin = head.headers.get("origin");
+  if (!enabled() || !allows(origin)) return std::nullopt;
+  http::Response response;
+  response.status = 204;
+  add_origin(response.headers, origin);
+  response.headers.add("access-control-allow-methods", "POST");
+  response.headers.add("access-control-allow-headers", allowed_headers_);
+  response.headers.add("access-control-max-age", max_age_);
+  return response;
+}
+
+http::Headers CorsPolicy::response_headers(const http::RequestHead& head) const {
+  http::Headers headers;
+  const auto origin = head.headers.find("origin");
+  if (!enabled() || !origin || !allows(*origin)) return headers;
+  add_origin(headers, *origin);
+  // A page must be told explicitly that it may read when to come back.
+  headers.add("access-control-expose-headers", "retry-after");
+  return headers;
+}
+
+}  // namespace spanway::ingress

@@ -1,0 +1,37 @@
+// Which web pages may send: the Fetch standard's CORS protocol, as far as OTLP/HTTP needs it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/ingress/config.h"
+#include "services/lib/http/message.h"
+
+namespace spanway::ingress {
+
+// Immutable. Off without allowed origins: nothing is added and no preflight is answered.
+class CorsPolicy {
+ public:
+  explicit CorsPolicy(const CorsConfig& config);
+
+  bool enabled() const noexcept { return !origins_.empty(); }
+  // True for OPTIONS with origin and access-control-request-method.
+  static bool is_preflight(const http::RequestHead& head) noexcept;
+  // The answer to a preflight; nothing when the origin is not allowed.
+  std::optional<http::Response> preflight(const http::RequestHead& head) const;
+  // What goes onto the answer of a request that came from an allowed origin.
+  http::Headers response_headers(const http::RequestHead& head) const;
+
+ private:
+  bool allows(std::string_view origin) const;
+  void add_origin(http::Headers& headers, std::string_view origin) const;
+
+  std::vector<std::string> origins_;  // Lower case.
+  bool any_origin_ = false;
+  std::string allowed_headers_;
+  std::string max_age_;
+};
+
+}  // namespace spanway::ingress

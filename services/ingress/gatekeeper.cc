@@ -1,0 +1,63 @@
+#include "services/ingress/gatekeeper.h"
+
+#include <utility>
+
+namespace spanway::ingress {
+
+Result<std::string> TenantResolver::resolve(const http::RequestHead& head,
+                                            const Identity& identity) const {
+  std::string tenant;
+  switch (config_.from) {
+    case TenantSource::kNone:
+      break;
+    case TenantSource::kHeader: {
+      if (head.headers.count(config_.header) > 1)
+        return invalid_argument("more than one header " + config_.header)
+            .with_reason("tenant_duplicate_header");
+      tenant = std::string(head.headers.get(config_.header));
+      if (head.headers.find(config_.header) && !is_valid_tenant(tenant))
+        return invalid_argument("header " + config_.header +
+                                " must be 1 to 64 letters, digits, '_' or '-'")
+            .with_reason("tenant_invalid");
+      break;
+    }
+    case TenantSource::kToken:
+      tenant = identity.tenant;
+      break;
+    case TenantSource::kCertificate:
+      tenant = head.peer_certificate_cn;
+      if (!tenant.empty() && !is_valid_tenant(tenant))
+        return configuration_error(Code::kPermissionDenied,
+                                   "the common name of the client certificate must be 1 to 64 "
+                                   "letters, digits, '_' or '-' to name a tenant")
+            .with_reason("tenant_invalid");
+      break;
+  }
+  if (tenant.empty()) tenant = config_.default_tenant;
+  if (!tenant.empty() || !config_.required) return tenant;
+  if (config_.from == TenantSource::kHeader)
+    return invalid_argument("no tenant: send header " + config_.header)
+        .with_reason("tenant_missing");
+  return configuration_error(Code::kPermissionDenied, "these credentials belong to no tenant")
+      .with_reason("tenant_missing");
+}
+
+Result<pipeline::Metadata> IngressGatekeeper::admit(const http::RequestHead& head,
+                                                    otlp::Signal signal) {
+  static_cast<void>(signal);
+  auto identity = authenticator_.authenticate(head);
+  if (!identity.ok()) {
+    events_.refused(transport_, RefusedBy::kUnauthenticated);
+    return std::move(identity).error();
+  }
+  auto tenant = tenants_.resolve(head, *identity);
+  if (!tenant.ok()) {
+    events_.refused(transport_, RefusedBy::kTenant);
+    return std::move(tenant).error();
+  }
+  pipeline::Metadata metadata;
+  metadata.tenant = std::move(tenant).value();
+  return metadata;
+}
+
+}  // namespace spanway::ingress

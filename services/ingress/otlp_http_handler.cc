@@ -1,0 +1,286 @@
+#include "services/ingress/otlp_http_handler.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace spanway::ingress {
+namespace {
+
+// What is set aside for a body before it arrives; the rest follows its bytes.
+constexpr std::size_t kPermitAtOnceMax = 1u << 20;
+constexpr std::size_t kPermitStep = 64u << 10;
+// The JSON text and what it becomes.
+constexpr std::size_t kJsonFactor = 2;
+// A list of short numbers takes two characters each and becomes eight bytes each.
+constexpr std::size_t kJsonGrowthMax = 4;
+
+std::optional<otlp::Signal> signal_of(std::string_view path) noexcept {
+  for (const otlp::Signal signal : otlp::kSignals)
+    if (otlp::http_path(signal) == path) return signal;
+  return std::nullopt;
+}
+
+Error too_large(const std::string& what, std::size_t bytes_max) {
+  return data_error(
+             Code::kResourceExhausted,
+             what + " is larger than " + std::to_string(bytes_max) + " bytes: send smaller batches")
+      .with_reason("body_too_large");
+}
+
+RefusedBy refused_by_decoding(const Error& error) noexcept {
+  if (error.refusal == Refusal::kTransient) return RefusedBy::kMemory;
+  return error.code == Code::kResourceExhausted ? RefusedBy::kTooLarge : RefusedBy::kMalformed;
+}
+
+}  // namespace
+
+// One request's body. On the connection's io thread.
+class OtlpHttpHandler::Body final : public http::BodyReader {
+ public:
+  struct Head {
+    otlp::Signal signal = otlp::Signal::kTraces;
+    http::ContentCoding coding = http::ContentCoding::kIdentity;
+    pipeline::Metadata metadata;
+    Deadline deadline = Deadline::never();
+    std::optional<std::uint64_t> declared;
+  };
+  Body(const OtlpHttpHandler& handler, Head head, HttpAnswer answer, Permit permit)
+      : handler_(handler),
+        head_(std::move(head)),
+        answer_(std::move(answer)),
+        permit_(std::move(permit)),
+        factor_(is_json() ? kJsonFactor : 1),
+        decoder_(http::Decoder::create(head_.coding, handler.options_.decode)) {
+    // Not memory yet: untouched pages cost nothing.
+    if (head_.coding == http::ContentCoding::kIdentity && head_.declared)
+      body_.reserve(static_cast<std::size_t>(*head_.declared));
+  }
+
+  bool on_data(std::string_view data) override {
+    if (answered_) return false;
+    wire_bytes_ += data.size();
+    if (head_.coding != http::ContentCoding::kIdentity &&
+        wire_bytes_ > handler_.options_.compressed_bytes_max) {
+      return refuse(RefusedBy::kTooLarge,
+                    too_large("the compressed body", handler_.options_.compressed_bytes_max));
+    }
+    Status status =
+        decoder_->decode(data, body_, [this](std::size_t total) { return grow(total); });
+    if (!status.ok()) return refuse_undecoded(std::move(status).error());
+    return true;
+  }
+
+  void on_end() override {
+    if (answered_) return;
+    if (Status status = decoder_->finish(); !status.ok()) {
+      refuse_undecoded(std::move(status).error());
+      return;
+    }
+    if (is_json() && !convert_json()) return;
+    permit_.shrink_to(body_.size());
+    send();
+  }
+
+ private:
+  bool is_json() const noexcept { return answer_.encoding() == otlp::Encoding::kJson; }
+
+  bool grow(std::size_t total) noexcept {
+    const std::size_t wanted = total * factor_;
+    if (wanted <= permit_.bytes()) return true;
+    const std::size_t rounded = (wanted + kPermitStep - 1) / kPermitStep * kPermitStep;
+    return permit_.grow_to(rounded) || permit_.grow_to(wanted);
+  }
+
+  bool refuse(RefusedBy reason, const Error& error) {
+    answered_ = true;
+    handler_.refuse(answer_, reason, error);
+    body_ = Bytes();
+    permit_.release();
+    return false;
+  }
+
+  bool refuse_undecoded(Error error) {
+    // The decoder does not know how long to wait.
+    if (error.refusal == Refusal::kTransient)
+      return refuse(RefusedBy::kMemory, handler_.memory_error());
+    return refuse(refused_by_decoding(error), error);
+  }
+
+  bool convert_json() {
+    otlp::JsonLimits limits;
+    limits.depth_max = handler_.options_.json_depth_max;
+    // The permit covers the text twice.
+    limits.output_bytes_max = std::max<std::size_t>(body_.size(), 64);
+    Result<Bytes> payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits);
+    const bool grew = !payload.ok() && payload.error().code == Code::kResourceExhausted;
+    if (grew) {
+      limits.output_bytes_max =
+          std::min(kJsonGrowthMax * body_.size(), handler_.options_.decode.decoded_bytes_max);
+      if (!permit_.grow_to(body_.size() + limits.output_bytes_max))
+        return refuse(RefusedBy::kMemory, handler_.memory_error());
+      payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits);
+    }
+    if (!payload.ok()) return refuse(refused_by_decoding(payload.error()), payload.error());
+    body_ = std::move(payload).value();
+    return true;
+  }
+
+  void send() {
+    answered_ = true;
+    pipeline::Batch batch;
+    batch.signal = head_.signal;
+    batch.payload = std::move(body_);
+    batch.metadata = std::move(head_.metadata);
+    batch.deadline = head_.deadline;
+    batch.permit = std::move(permit_);
+    // Shared only because a std::function must be copyable; there is one owner.
+    auto answer = std::make_shared<HttpAnswer>(std::move(answer_));
+    handler_.sink_.send(
+        std::move(batch),
+        pipeline::AckToken([answer, signal = head_.signal](Result<pipeline::Outcome> result) {
+          if (result.ok()) {
+            answer->succeed(signal, result->rejected, result->message);
+          } else {
+            answer->fail(result.error());
+          }
+        }));
+  }
+
+  const OtlpHttpHandler& handler_;
+  Head head_;
+  HttpAnswer answer_;
+  Permit permit_;
+  const std::size_t factor_;
+  std::unique_ptr<http::Decoder> decoder_;
+  Bytes body_;
+  std::size_t wire_bytes_ = 0;
+  bool answered_ = false;
+};
+
+OtlpHttpHandler::OtlpHttpHandler(OtlpHttpOptions options, pipeline::Sink& sink,
+                                 rpc::Gatekeeper& gatekeeper, MemoryBudget& budget,
+                                 const Clock& clock, Events events)
+    : options_(std::move(options)),
+      cors_(options_.cors),
+      sink_(sink),
+      gatekeeper_(gatekeeper),
+      budget_(budget),
+      clock_(clock),
+      events_(std::move(events)) {}
+
+void OtlpHttpHandler::refuse(HttpAnswer& answer, RefusedBy reason, const Error& error,
+                             int status) const {
+  events_.refused(Transport::kHttp, reason);
+  answer.fail(error, status);
+}
+
+Error OtlpHttpHandler::memory_error() const {
+  return transient_error(Code::kResourceExhausted, "the memory limit of the ingress is reached")
+      .with_retry_after(
+          std::chrono::duration_cast<std::chrono::milliseconds>(options_.retry_after_overload))
+      .with_reason("memory_limit");
+}
+
+std::variant<otlp::Signal, OtlpHttpHandler::Refused> OtlpHttpHandler::route(
+    const http::RequestHead& head) const {
+  const auto signal = signal_of(head.path);
+  if (!signal) {
+    return Refused{
+        RefusedBy::kUnsupported,
+        configuration_error(Code::kNotFound,
+                            "nothing is served here: use /v1/traces, /v1/metrics or /v1/logs")
+            .with_reason("unknown_path"),
+        404};
+  }
+  if (head.method != "POST") {
+    return Refused{RefusedBy::kUnsupported,
+                   configuration_error(Code::kUnimplemented, "OTLP is sent with POST")
+                       .with_reason("unknown_method"),
+                   405};
+  }
+  return *signal;
+}
+
+std::optional<OtlpHttpHandler::Refused> OtlpHttpHandler::check_body(
+    const http::RequestHead& head, http::ContentCoding& coding) const {
+  if (head.headers.count("content-type") != 1 || !encoding_of(head.headers.get("content-type"))) {
+    return Refused{
+        RefusedBy::kUnsupported,
+        invalid_argument("content-type must be application/x-protobuf or application/json")
+            .with_reason("content_type"),
+        415};
+  }
+  const auto parsed = http::parse_content_coding(head.headers.get("content-encoding"));
+  if (head.headers.count("content-encoding") > 1 || !parsed.ok()) {
+    return Refused{RefusedBy::kUnsupported,
+                   invalid_argument("content-encoding must be identity, gzip or zstd, once")
+                       .with_reason("content_encoding"),
+                   415};
+  }
+  coding = *parsed;
+  const bool compressed = coding != http::ContentCoding::kIdentity;
+  const std::size_t bytes_max =
+      compressed ? options_.compressed_bytes_max : options_.decode.decoded_bytes_max;
+  if (head.content_length.value_or(0) > bytes_max)
+    return Refused{RefusedBy::kTooLarge,
+                   too_large(compressed ? "the compressed body" : "the body", bytes_max)};
+  return std::nullopt;
+}
+
+std::optional<Permit> OtlpHttpHandler::first_permit(const http::RequestHead& head,
+                                                    otlp::Encoding encoding) const {
+  const std::size_t factor = encoding == otlp::Encoding::kJson ? kJsonFactor : 1;
+  const auto declared = static_cast<std::size_t>(head.content_length.value_or(0));
+  const std::size_t used = std::min(budget_.used(), budget_.limit());
+  if (declared * factor > budget_.limit() - used) return std::nullopt;
+  return budget_.try_acquire(std::min(declared, kPermitAtOnceMax) * factor);
+}
+
+std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::RequestHead& head,
+                                                              http::Responder responder) {
+  if (cors_.enabled() && CorsPolicy::is_preflight(head)) {
+    if (auto response = cors_.preflight(head)) {
+      responder.send(*std::move(response));
+      return nullptr;
+    }
+  }
+  // Whoever sends neither protobuf nor JSON is most likely a person: JSON can be read.
+  const auto encoding =
+      encoding_of(head.headers.get("content-type")).value_or(otlp::Encoding::kJson);
+  HttpAnswer answer(std::move(responder), encoding,
+                    accepted_coding(head.headers.get("accept-encoding")),
+                    cors_.response_headers(head));
+  const auto routed = route(head);
+  if (const auto* refused = std::get_if<Refused>(&routed)) {
+    if (refused->status == 405)
+      answer.add_header("allow", cors_.enabled() ? "POST, OPTIONS" : "POST");
+    refuse(answer, refused->reason, refused->error, refused->status);
+    return nullptr;
+  }
+  Body::Head body;
+  body.signal = std::get<otlp::Signal>(routed);
+  body.deadline = Deadline::after(clock_, options_.deadline_max);
+  body.declared = head.content_length;
+  auto metadata = gatekeeper_.admit(head, body.signal);
+  if (!metadata.ok()) {
+    // The gatekeeper has counted it.
+    if (metadata.error().code == Code::kUnauthenticated && !options_.challenge.empty())
+      answer.add_header("www-authenticate", options_.challenge);
+    answer.fail(metadata.error());
+    return nullptr;
+  }
+  body.metadata = std::move(metadata).value();
+  if (const auto refused = check_body(head, body.coding)) {
+    refuse(answer, refused->reason, refused->error, refused->status);
+    return nullptr;
+  }
+  auto permit = first_permit(head, encoding);
+  if (!permit) {
+    refuse(answer, RefusedBy::kMemory, memory_error());
+    return nullptr;
+  }
+  return std::make_unique<Body>(*this, std::move(body), std::move(answer), *std::move(permit));
+}
+
+}  // namespace spanway::ingress

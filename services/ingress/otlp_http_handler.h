@@ -1,0 +1,70 @@
+// OTLP/HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf and JSON.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "services/ingress/cors.h"
+#include "services/ingress/events.h"
+#include "services/ingress/http_answer.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/http/server.h"
+#include "services/lib/otlp/json.h"
+#include "services/lib/pipeline/sink.h"
+#include "services/lib/rpc/export_service.h"
+
+namespace spanway::ingress {
+
+struct OtlpHttpOptions {
+  std::size_t compressed_bytes_max = 16u << 20;  // On the wire, when compressed.
+  http::DecodeLimits decode;                     // decoded_bytes_max is for every body.
+  std::size_t json_depth_max = 256;
+  Duration deadline_max = std::chrono::seconds(30);  // For the whole request.
+  Duration retry_after_overload = std::chrono::seconds(1);
+  CorsConfig cors;
+  std::string challenge;  // www-authenticate of a 401; empty = none.
+};
+
+// Thread-safe. Nothing of a body is taken before its head was admitted (path, method, who is
+// calling, type, coding, declared length) and a permit covers it: the bytes themselves, twice for
+// JSON. Large bodies get their permit as they arrive, so that a declared length alone occupies
+// nothing. Errors are a google.rpc.Status in the request's encoding.
+// `sink`, `gatekeeper`, `budget` and telemetry outlive it and the server.
+class OtlpHttpHandler final : public http::Handler {
+ public:
+  OtlpHttpHandler(OtlpHttpOptions options, pipeline::Sink& sink, rpc::Gatekeeper& gatekeeper,
+                  MemoryBudget& budget, const Clock& clock, Events events);
+
+  std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
+                                               http::Responder responder) override;
+
+ private:
+  class Body;
+  struct Refused {
+    RefusedBy reason;
+    Error error;
+    int status = 0;  // 0 = what the error says.
+  };
+  // Whether there is such a thing as this request; the signal it is for.
+  std::variant<otlp::Signal, Refused> route(const http::RequestHead& head) const;
+  // Whether its body can be read: type, coding, declared length. Fills in the coding.
+  std::optional<Refused> check_body(const http::RequestHead& head,
+                                    http::ContentCoding& coding) const;
+  // Nothing when a body of that length cannot be held now.
+  std::optional<Permit> first_permit(const http::RequestHead& head, otlp::Encoding encoding) const;
+  void refuse(HttpAnswer& answer, RefusedBy reason, const Error& error, int status = 0) const;
+  Error memory_error() const;
+
+  const OtlpHttpOptions options_;
+  const CorsPolicy cors_;
+  pipeline::Sink& sink_;
+  rpc::Gatekeeper& gatekeeper_;
+  MemoryBudget& budget_;
+  const Clock& clock_;
+  const Events events_;
+};
+
+}  // namespace spanway::ingress

@@ -1,0 +1,222 @@
+#include "services/ingress/service.h"
+
+#include <chrono>
+#include <utility>
+
+#include "services/ingress/options.h"
+#include "services/lib/rpc/otlp_grpc_sink.h"
+#include "services/lib/telemetry/escape.h"
+
+namespace spanway::ingress {
+namespace {
+
+constexpr Duration kTick = std::chrono::seconds(1);
+// Certificates and credentials are looked at every so many ticks.
+constexpr std::uint64_t kTicksPerReload = 10;
+constexpr std::size_t kStatusTextMax = 1024;
+
+std::vector<Executor*> executors_of(http::IoPool& io) {
+  std::vector<Executor*> executors;
+  for (std::size_t i = 0; i < io.size(); ++i) executors.push_back(&io.executor(i));
+  return executors;
+}
+
+std::string quoted(std::string_view text) {
+  std::string json = "\"";
+  telemetry::append_escaped(json, text, kStatusTextMax);
+  return json + "\"";
+}
+
+const char* boolean(bool value) { return value ? "true" : "false"; }
+
+}  // namespace
+
+Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
+    : config_(std::move(config)),
+      deps_(deps),
+      events_(deps.telemetry),
+      budget_(static_cast<std::size_t>(config_.memory_limit.bytes)),
+      limiter_(config_.rate_limit, deps.clock),
+      loop_("ingress-files", deps.clock) {}
+
+Result<std::unique_ptr<Service>> Service::create(IngressConfig config,
+                                                 const runtime::ServiceDeps& deps,
+                                                 pipeline::Sink* in_process_next) {
+  std::unique_ptr<Service> self(new Service(std::move(config), deps));
+  SPANWAY_TRY(self->create_auth());
+  SPANWAY_TRY(self->create_next(in_process_next));
+  self->create_chain();
+  return self;
+}
+
+Status Service::create_auth() {
+  Random random = Random::from_entropy();
+  auto authenticator =
+      Authenticator::create(config_.auth, read_small_file, KeyedHash::make_key(random));
+  if (!authenticator.ok()) return std::move(authenticator).error();
+  authenticator_ = std::move(authenticator).value();
+  const TlsConfig& files = config_.otlp.tls;
+  if (!files.enabled()) return ok_status();
+  auto tls = http::TlsServerContext::create(
+      {files.certificate_file, files.key_file, files.client_ca_file});
+  if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
+  tls_ = std::move(tls).value();
+  return ok_status();
+}
+
+Status Service::create_next(pipeline::Sink* in_process_next) {
+  pipeline::Sink* next = in_process_next;
+  if (next == nullptr) {
+    auto sink = rpc::OtlpGrpcSink::create(
+        next_options(config_.next, config_.limits.request_timeout), deps_.clock, deps_.telemetry);
+    if (!sink.ok()) return std::move(sink).error().with_context("next");
+    network_next_ = std::move(sink).value();
+    next = network_next_.get();
+  }
+  next_hop_ = std::make_unique<NextHop>(*next, deps_.clock, events_);
+  return ok_status();
+}
+
+void Service::create_chain() {
+  merger_ = std::make_unique<Merger>(config_.merge, executors_of(deps_.io), *next_hop_, budget_,
+                                     deps_.clock, events_);
+  const otlp::ScanLimits limits = scan_limits(config_.limits);
+  grpc_validator_ = std::make_unique<Validator>(limits, Transport::kGrpc, limiter_, deps_.clock,
+                                                events_, *merger_);
+  http_validator_ = std::make_unique<Validator>(limits, Transport::kHttp, limiter_, deps_.clock,
+                                                events_, *merger_);
+  grpc_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,
+                                                         Transport::kGrpc, events_);
+  http_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,
+                                                         Transport::kHttp, events_);
+  grpc_handler_ = std::make_unique<rpc::ExportService>(grpc_options(config_.limits),
+                                                       *grpc_validator_, *grpc_gatekeeper_, budget_,
+                                                       deps_.clock, deps_.telemetry, "otlp_grpc");
+  http_handler_ = std::make_unique<OtlpHttpHandler>(
+      http_options(config_, authenticator_->challenge()), *http_validator_, *http_gatekeeper_,
+      budget_, deps_.clock, events_);
+}
+
+Service::~Service() {
+  stop_accepting();
+  loop_.stop();
+  drain(Deadline::after(deps_.clock, Duration::zero()));
+}
+
+Status Service::listen(const char* name, std::uint16_t port, bool http1, http::Handler& handler,
+                       std::unique_ptr<http::Server>& server) {
+  http::ServerOptions options;
+  options.name = name;
+  options.host = config_.otlp.host;
+  options.port = port;
+  options.http1 = http1;
+  options.limits = server_limits(config_.limits);
+  auto created = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
+  if (!created.ok()) return std::move(created).error().with_context(name);
+  server = std::move(created).value();
+  return ok_status();
+}
+
+Status Service::start() {
+  if (config_.otlp.grpc.enabled)
+    SPANWAY_TRY(listen("otlp_grpc", config_.otlp.grpc.port, false, *grpc_handler_, grpc_server_));
+  if (config_.otlp.http.enabled)
+    SPANWAY_TRY(listen("otlp_http", config_.otlp.http.port, true, *http_handler_, http_server_));
+  grpc_port_.store(grpc_server_ ? grpc_server_->port() : 0);
+  http_port_.store(http_server_ ? http_server_->port() : 0);
+  if (grpc_server_) grpc_server_->start();
+  if (http_server_) http_server_->start();
+  next_hop_->start_probing(loop_);
+  loop_.post([this] { tick(); });
+  deps_.telemetry.log.info("Listening for OTLP",
+                           {{"host", config_.otlp.host},
+                            {"grpc_port", static_cast<int>(grpc_port())},
+                            {"http_port", static_cast<int>(http_port())},
+                            {"tls", tls_ != nullptr},
+                            {"auth", config_.auth.mode != AuthMode::kNone},
+                            {"next", network_next_ ? config_.next.endpoint : "in process"}});
+  const bool local = config_.otlp.host == "127.0.0.1" || config_.otlp.host == "::1" ||
+                     config_.otlp.host == "localhost";
+  if (!local && config_.auth.mode == AuthMode::kNone && config_.otlp.tls.client_ca_file.empty())
+    deps_.telemetry.log.warn(
+        "Everybody who reaches this address can send: set auth.mode or "
+        "otlp.tls.client_ca_file unless a network policy protects it",
+        {{"host", config_.otlp.host}});
+  return ok_status();
+}
+
+void Service::tick() {
+  events_.memory(budget_.used(), budget_.limit());
+  if (tls_) events_.tls_expiry(tls_->seconds_to_expiry());
+  if (++ticks_ % kTicksPerReload == 0) reload_files();
+  loop_.post_after(kTick, [this] { tick(); });
+}
+
+void Service::reload_files() {
+  if (auto changed = authenticator_->reload(); !changed.ok()) {
+    events_.credentials_reload_failed(changed.error());
+  } else if (*changed) {
+    events_.log().info("Using changed credentials");
+  }
+  if (!tls_) return;
+  if (auto changed = tls_->reload(); !changed.ok()) {
+    events_.tls_reload_failed(changed.error());
+  } else if (*changed) {
+    events_.log().info("Using a changed certificate");
+  }
+}
+
+void Service::stop_accepting() {
+  stopping_.store(true);
+  if (grpc_handler_) grpc_handler_->set_serving(false);
+  if (grpc_server_) grpc_server_->stop_accepting();
+  if (http_server_) http_server_->stop_accepting();
+}
+
+bool Service::drain(Deadline deadline) {
+  // Requests under way are finished while everything behind still works; then the rest.
+  bool clean = true;
+  if (grpc_server_) clean = grpc_server_->drain(deadline) && clean;
+  if (http_server_) clean = http_server_->drain(deadline) && clean;
+  // A service that could not be made has none.
+  if (merger_) clean = merger_->drain(deadline) && clean;
+  return clean;
+}
+
+runtime::Service::Readiness Service::readiness() const {
+  if (stopping_.load()) return {false, "stopping"};
+  if (!next_hop_->has_answered())
+    return {false, "the next hop has not answered yet: " + next_hop_->health().last_error};
+  return {true, ""};
+}
+
+std::string Service::status_json() const {
+  const pipeline::SinkHealth health = next_hop_->health();
+  const Readiness ready = readiness();
+  std::string json = "{\"ready\":" + std::string(boolean(ready.ready));
+  json += ",\"reason\":" + quoted(ready.reason);
+  json += ",\"listeners\":{\"grpc_port\":" + std::to_string(grpc_port()) +
+          ",\"http_port\":" + std::to_string(http_port()) + ",\"tls\":" + boolean(tls_ != nullptr) +
+          "}";
+  json += ",\"next\":{\"endpoint\":" + quoted(network_next_ ? config_.next.endpoint : "in process");
+  json += ",\"answered\":" + std::string(boolean(next_hop_->has_answered()));
+  json += ",\"reachable\":" + std::string(boolean(health.reachable));
+  json += ",\"last_error\":" + quoted(health.last_error);
+  json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
+  json += ",\"memory\":{\"used_bytes\":" + std::to_string(budget_.used()) +
+          ",\"peak_bytes\":" + std::to_string(budget_.peak()) +
+          ",\"limit_bytes\":" + std::to_string(budget_.limit()) + "}";
+  json += ",\"received\":{";
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (signal != otlp::Signal::kTraces) json += ",";
+    json += "\"" + std::string(otlp::item_name(signal)) +
+            "\":" + std::to_string(static_cast<std::uint64_t>(events_.received_items(signal)));
+  }
+  json += "},\"merge_waiting\":" + std::to_string(merger_->waiting());
+  if (tls_)
+    json += ",\"certificate_expires_in_seconds\":" +
+            std::to_string(static_cast<std::int64_t>(tls_->seconds_to_expiry()));
+  return json + "}";
+}
+
+}  // namespace spanway::ingress

@@ -1,0 +1,86 @@
+// The ingress: both listeners and everything between them and the next hop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/ingress/authenticator.h"
+#include "services/ingress/config.h"
+#include "services/ingress/events.h"
+#include "services/ingress/gatekeeper.h"
+#include "services/ingress/merger.h"
+#include "services/ingress/next_hop.h"
+#include "services/ingress/otlp_http_handler.h"
+#include "services/ingress/rate_limiter.h"
+#include "services/ingress/validator.h"
+#include "services/lib/base/loop.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/http/server.h"
+#include "services/lib/http/tls.h"
+#include "services/lib/rpc/export_service.h"
+#include "services/lib/runtime/service.h"
+
+namespace spanway::ingress {
+
+// A request goes: listener (headers -> gatekeeper, body -> permit) -> Validator -> Merger ->
+// NextHop
+// -> the bridge, over the network or in this process. Calls of runtime::Service by one thread;
+// readiness() and status_json() from any.
+class Service final : public runtime::Service {
+ public:
+  // `config` has passed validate(). With `in_process_next` (fused), that sink takes the place of
+  // the network hop: it outlives this service, config.next is not used.
+  static Result<std::unique_ptr<Service>> create(IngressConfig config,
+                                                 const runtime::ServiceDeps& deps,
+                                                 pipeline::Sink* in_process_next);
+  ~Service() override;
+
+  Status start() override;
+  void stop_accepting() override;
+  bool drain(Deadline deadline) override;
+  Readiness readiness() const override;
+  std::string status_json() const override;
+
+  // 0 when that listener is off or not started.
+  std::uint16_t grpc_port() const noexcept { return grpc_port_.load(); }
+  std::uint16_t http_port() const noexcept { return http_port_.load(); }
+  const MemoryBudget& budget() const noexcept { return budget_; }
+
+ private:
+  Service(IngressConfig config, const runtime::ServiceDeps& deps);
+  Status create_next(pipeline::Sink* in_process_next);
+  Status create_auth();
+  void create_chain();
+  Status listen(const char* name, std::uint16_t port, bool http1, http::Handler& handler,
+                std::unique_ptr<http::Server>& server);
+  // Housekeeping, on loop_.
+  void tick();
+  void reload_files();
+
+  const IngressConfig config_;
+  const runtime::ServiceDeps deps_;
+  const Events events_;
+  MemoryBudget budget_;
+  RateLimiter limiter_;
+  std::shared_ptr<http::TlsServerContext> tls_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<IngressGatekeeper> grpc_gatekeeper_, http_gatekeeper_;
+  // Reads files and probes; stopped first, destroyed after everything that posts to it.
+  Loop loop_;
+  // From the last hop to the first, so that they are destroyed from the first to the last.
+  std::unique_ptr<pipeline::Sink> network_next_;
+  std::unique_ptr<NextHop> next_hop_;
+  std::unique_ptr<Merger> merger_;
+  std::unique_ptr<Validator> grpc_validator_, http_validator_;
+  std::unique_ptr<rpc::ExportService> grpc_handler_;
+  std::unique_ptr<OtlpHttpHandler> http_handler_;
+  std::unique_ptr<http::Server> grpc_server_, http_server_;
+  std::uint64_t ticks_ = 0;  // Of loop_.
+  std::atomic<std::uint16_t> grpc_port_{0}, http_port_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace spanway::ingress

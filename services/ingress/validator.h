@@ -1,0 +1,48 @@
+// Looks at every request once: rejects what is broken, counts what is not, applies rate limits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "services/ingress/events.h"
+#include "services/ingress/rate_limiter.h"
+#include "services/lib/otlp/scan.h"
+#include "services/lib/pipeline/sink.h"
+
+namespace spanway::ingress {
+
+// Thread-safe; works on the calling thread, with one scanner per thread. An empty request is
+// answered at once. Items that break a rule are cut out and reported in the outcome, together with
+// what was rejected behind; when none is left the whole request is INVALID_ARGUMENT. `next` and the
+// limiter outlive it; clock and telemetry outlive every answer.
+class Validator final : public pipeline::Sink {
+ public:
+  Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter, const Clock& clock,
+            Events events, pipeline::Sink& next);
+
+  void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
+  bool drain(Deadline deadline) override { return next_.drain(deadline); }
+  pipeline::SinkHealth health() const override { return next_.health(); }
+
+ private:
+  otlp::Scanner& scanner();
+  // Counts why the request is refused, and refuses it.
+  void refuse(pipeline::AckToken token, RefusedBy reason, Error error) const noexcept;
+  Error refusal_of_rejected(const otlp::Index& index) const;
+  void count_rejected(const otlp::Index& index) const noexcept;
+  pipeline::AckToken observe(otlp::Signal signal, pipeline::Outcome own, pipeline::AckToken token);
+
+  // What answers need that may come late: shared with them, so that they never need the validator.
+  struct Observer {
+    Events events;
+    const Clock& clock;
+    Transport transport;
+  };
+  const otlp::ScanLimits limits_;
+  const std::uint64_t id_;
+  const std::shared_ptr<const Observer> observer_;
+  RateLimiter& limiter_;
+  pipeline::Sink& next_;
+};
+
+}  // namespace spanway::ingress

@@ -1,0 +1,113 @@
+#include "services/ingress/gatekeeper.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace spanway::ingress {
+namespace {
+
+http::RequestHead with(std::string name, std::string value) {
+  http::RequestHead head;
+  head.headers.add(std::move(name), std::move(value));
+  return head;
+}
+
+TenantConfig from(TenantSource source) {
+  TenantConfig config;
+  config.from = source;
+  return config;
+}
+
+TEST(TenantResolver, TakesTheHeaderWhenItIsATenantsName) {
+  const TenantResolver resolver(from(TenantSource::kHeader));
+  EXPECT_EQ(resolver.resolve(with("x-scope-orgid", "acme"), {}).value(), "acme");
+  EXPECT_EQ(resolver.resolve({}, {}).value(), "");
+  for (const std::string& bad : {std::string("../etc"), std::string("%252e"), std::string(65, 'a'),
+                                 std::string("a\0b", 3), std::string(), std::string("a|b")}) {
+    const auto refused = resolver.resolve(with("x-scope-orgid", bad), {});
+    ASSERT_FALSE(refused.ok()) << bad;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+  }
+  http::RequestHead twice = with("x-scope-orgid", "acme");
+  twice.headers.add("x-scope-orgid", "other");
+  EXPECT_FALSE(resolver.resolve(twice, {}).ok());
+}
+
+TEST(TenantResolver, IgnoresHeadersUnlessToldOtherwise) {
+  EXPECT_EQ(
+      TenantResolver(from(TenantSource::kNone)).resolve(with("x-scope-orgid", "acme"), {}).value(),
+      "");
+  EXPECT_EQ(TenantResolver(from(TenantSource::kToken))
+                .resolve(with("x-scope-orgid", "acme"), {.tenant = "umbrella"})
+                .value(),
+            "umbrella");
+}
+
+TEST(TenantResolver, TakesTheCommonNameOfTheCertificate) {
+  const TenantResolver resolver(from(TenantSource::kCertificate));
+  http::RequestHead head;
+  head.peer_certificate_cn = "tenant-a";
+  EXPECT_EQ(resolver.resolve(head, {}).value(), "tenant-a");
+  head.peer_certificate_cn = "CN with spaces";
+  const auto refused = resolver.resolve(head, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
+}
+
+TEST(TenantResolver, FallsBackToTheDefaultAndInsistsWhenRequired) {
+  TenantConfig config = from(TenantSource::kHeader);
+  config.required = true;
+  const auto missing = TenantResolver(config).resolve({}, {});
+  ASSERT_FALSE(missing.ok());
+  EXPECT_STREQ(missing.error().reason, "tenant_missing");
+  config.default_tenant = "shared";
+  EXPECT_EQ(TenantResolver(config).resolve({}, {}).value(), "shared");
+  TenantConfig token = from(TenantSource::kToken);
+  token.required = true;
+  EXPECT_EQ(TenantResolver(token).resolve({}, {}).error().code, Code::kPermissionDenied);
+}
+
+TEST(IngressGatekeeper, StripsWhatClientsMayNotSay) {
+  telemetry::Metrics metrics;
+  const telemetry::Logger log = telemetry::Logger::null();
+  const auto authenticator = Authenticator::create({}, read_small_file, {1, 2, 3, 4});
+  ASSERT_TRUE(authenticator.ok());
+  IngressGatekeeper gatekeeper(*authenticator.value(), from(TenantSource::kHeader),
+                               Transport::kGrpc, Events({log, metrics}));
+  http::RequestHead head = with("spanway-tenant", "stolen");
+  head.headers.add("spanway-batch", "t:0:1-2");
+  head.headers.add("traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01");
+  head.headers.add("x-scope-orgid", "acme");
+  const auto metadata = gatekeeper.admit(head, otlp::Signal::kTraces);
+  ASSERT_TRUE(metadata.ok());
+  EXPECT_EQ(metadata->tenant, "acme");
+  EXPECT_EQ(metadata->batch_id, "");
+  EXPECT_EQ(metadata->traceparent, "");
+}
+
+TEST(IngressGatekeeper, CountsWhomItRefuses) {
+  telemetry::Metrics metrics;
+  const telemetry::Logger log = telemetry::Logger::null();
+  AuthConfig auth;
+  auth.mode = AuthMode::kBearer;
+  auth.tokens.push_back({Secret("alpha"), "", ""});
+  const auto authenticator = Authenticator::create(auth, read_small_file, {1, 2, 3, 4});
+  ASSERT_TRUE(authenticator.ok());
+  IngressGatekeeper gatekeeper(*authenticator.value(), from(TenantSource::kHeader),
+                               Transport::kHttp, Events({log, metrics}));
+  EXPECT_FALSE(gatekeeper.admit({}, otlp::Signal::kTraces).ok());
+  http::RequestHead head = with("authorization", "Bearer alpha");
+  head.headers.add("x-scope-orgid", "a/b");
+  EXPECT_FALSE(gatekeeper.admit(head, otlp::Signal::kLogs).ok());
+  const auto refused = [&metrics](const char* reason) {
+    return metrics.value("spanway_ingress_refused_requests_total",
+                         {{"transport", "http"}, {"reason", reason}});
+  };
+  EXPECT_EQ(refused("unauthenticated"), 1);
+  EXPECT_EQ(refused("tenant"), 1);
+  EXPECT_EQ(metrics.value("spanway_ingress_auth_failures_total"), 1);
+}
+
+}  // namespace
+}  // namespace spanway::ingress

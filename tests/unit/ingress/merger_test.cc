@@ -1,0 +1,358 @@
+#include "services/ingress/merger.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_executor.h"
+#include "tests/fakes/sink_recorder.h"
+
+namespace spanway::ingress {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class MergerTest : public ::testing::Test {
+ protected:
+  void make(MergeConfig config = {}) {
+    merger_ = std::make_unique<Merger>(config, std::vector<Executor*>{&executor_}, next_, budget_,
+                                       clock_, Events({log_, metrics_}));
+  }
+  // Sends one request; its answer goes to answers_[index of the request].
+  std::size_t send(std::string payload, std::string tenant = "acme", std::uint64_t items = 1,
+                   otlp::Signal signal = otlp::Signal::kTraces, Duration patience = seconds(10)) {
+    const std::size_t index = answers_.size();
+    answers_.push_back(std::nullopt);
+    pipeline::Batch batch;
+    batch.signal = signal;
+    batch.permit = *budget_.try_acquire(payload.size());
+    batch.payload = Bytes(payload);
+    batch.item_count = items;
+    batch.metadata.tenant = std::move(tenant);
+    batch.deadline = Deadline::after(clock_, patience);
+    merger_->send(std::move(batch), pipeline::AckToken([this, index](Result<pipeline::Outcome> r) {
+                    EXPECT_FALSE(answers_[index].has_value()) << "answered twice";
+                    answers_[index] = std::move(r);
+                  }));
+    return index;
+  }
+  fakes::SinkRecorder::Taken take() {
+    auto taken = next_.take(Duration::zero());
+    EXPECT_TRUE(taken.has_value()) << "nothing was sent on";
+    if (!taken) return {};
+    return *std::move(taken);
+  }
+  bool nothing_sent() { return !next_.take(Duration::zero()).has_value(); }
+  double metric(const char* name) { return metrics_.value(name, {{"signal", "traces"}}); }
+
+  fakes::ManualClock clock_;
+  fakes::ManualExecutor executor_{clock_};
+  const telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  MemoryBudget budget_{1 << 20};
+  fakes::SinkRecorder next_;
+  std::unique_ptr<Merger> merger_;
+  std::vector<std::optional<Result<pipeline::Outcome>>> answers_;
+};
+
+TEST_F(MergerTest, JoinsWhatComesWithinTheLingerInOrder) {
+  make();
+  send("aa", "acme", 2);
+  executor_.advance(milliseconds(1));
+  send("b", "acme", 1);
+  EXPECT_TRUE(nothing_sent());
+  EXPECT_EQ(merger_->waiting(), 2u);
+  executor_.advance(milliseconds(1));
+  auto taken = take();
+  EXPECT_EQ(taken.batch.payload.view(), "aab");
+  EXPECT_EQ(taken.batch.item_count, 3u);
+  EXPECT_EQ(taken.batch.metadata.tenant, "acme");
+  EXPECT_EQ(merger_->waiting(), 0u);
+  EXPECT_FALSE(answers_[0].has_value());
+  taken.token.ack();
+  ASSERT_TRUE(answers_[0] && answers_[1]);
+  EXPECT_TRUE(answers_[0]->ok());
+  EXPECT_TRUE(answers_[1]->ok());
+  EXPECT_EQ(metric("spanway_ingress_merged_requests_total"), 2);
+  EXPECT_EQ(metric("spanway_ingress_merged_batches_total"), 1);
+}
+
+TEST_F(MergerTest, GivesAllMemoryBackAfterTheAnswer) {
+  make();
+  send("aaaa");
+  send("bbbb");
+  executor_.advance(milliseconds(2));
+  auto taken = take();
+  // The parts and what they were joined to.
+  EXPECT_EQ(budget_.used(), 16u);
+  taken.token.ack();
+  taken = {};
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(MergerTest, SendsALoneRequestOnAsItIs) {
+  make();
+  send("alone");
+  executor_.advance(milliseconds(2));
+  auto taken = take();
+  EXPECT_EQ(taken.batch.payload.view(), "alone");
+  EXPECT_EQ(budget_.used(), 5u);
+  taken.token.ack({2, "two are bad"});
+  ASSERT_TRUE(answers_[0] && answers_[0]->ok());
+  // Alone, everything is said to the right client.
+  EXPECT_EQ((*answers_[0])->rejected, 2u);
+  EXPECT_EQ(metric("spanway_ingress_merged_batches_total"), 0);
+}
+
+TEST_F(MergerTest, KeepsTenantsAndSignalsApart) {
+  make();
+  send("a", "acme");
+  send("b", "umbrella");
+  send("c", "acme", 1, otlp::Signal::kLogs);
+  executor_.advance(milliseconds(2));
+  std::vector<std::string> sent;
+  for (int i = 0; i < 3; ++i) {
+    auto taken = take();
+    sent.emplace_back(taken.batch.payload.view());
+    taken.token.ack();
+  }
+  std::sort(sent.begin(), sent.end());
+  EXPECT_EQ(sent, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(MergerTest, FlushesWhenFullWithoutWaiting) {
+  MergeConfig config;
+  config.bytes_max = {10};
+  config.small_request_bytes = {10};
+  make(config);
+  send("1234");
+  send("5678");
+  EXPECT_TRUE(nothing_sent());
+  // Does not fit: what is there goes first, the new one waits for others.
+  send("abcd");
+  auto taken = take();
+  EXPECT_EQ(taken.batch.payload.view(), "12345678");
+  taken.token.ack();
+  send("efghij");
+  taken = take();
+  EXPECT_EQ(taken.batch.payload.view(), "abcdefghij");
+  taken.token.ack();
+  EXPECT_EQ(merger_->waiting(), 0u);
+  executor_.advance(milliseconds(10));
+  EXPECT_TRUE(nothing_sent());
+}
+
+TEST_F(MergerTest, FlushesAtItsItemsAndRequests) {
+  MergeConfig config;
+  config.items_max = 10;
+  config.requests_max = 3;
+  make(config);
+  send("a", "acme", 6);
+  send("b", "acme", 4);
+  auto taken = take();
+  EXPECT_EQ(taken.batch.item_count, 10u);
+  taken.token.ack();
+  send("c");
+  send("d");
+  EXPECT_TRUE(nothing_sent());
+  send("e");
+  taken = take();
+  EXPECT_EQ(taken.batch.payload.view(), "cde");
+  taken.token.ack();
+}
+
+TEST_F(MergerTest, PassesOnAtOnceWhatMustNotBeJoined) {
+  MergeConfig config;
+  config.small_request_bytes = {8};
+  make(config);
+  send("12345678");
+  EXPECT_EQ(take().batch.payload.view(), "12345678");
+  // Its client would not wait for the others.
+  send("hurry", "acme", 1, otlp::Signal::kTraces, milliseconds(500));
+  EXPECT_EQ(take().batch.payload.view(), "hurry");
+  EXPECT_EQ(executor_.pending_timers(), 0u);
+}
+
+TEST_F(MergerTest, IsTransparentWhenOffOrWithoutLinger) {
+  for (const bool enabled : {true, false}) {
+    MergeConfig config;
+    config.enabled = enabled;
+    if (enabled) config.linger = Duration::zero();
+    make(config);
+    const std::size_t index = send("x");
+    auto taken = take();
+    taken.token.ack({1, "m"});
+    ASSERT_TRUE(answers_[index] && answers_[index]->ok());
+    EXPECT_EQ((*answers_[index])->rejected, 1u);
+  }
+}
+
+TEST_F(MergerTest, TakesTheEarliestDeadline) {
+  make();
+  send("a", "acme", 1, otlp::Signal::kTraces, seconds(10));
+  send("b", "acme", 1, otlp::Signal::kTraces, seconds(3));
+  send("c", "acme", 1, otlp::Signal::kTraces, seconds(20));
+  const SteadyTime earliest = clock_.now() + seconds(3);
+  executor_.advance(milliseconds(2));
+  auto taken = take();
+  EXPECT_EQ(taken.batch.deadline.when(), earliest);
+  taken.token.ack();
+}
+
+TEST_F(MergerTest, ResendsThePartsOfARefusedRequestSoThatEachClientGetsItsOwnAnswer) {
+  for (const Refusal refusal : {Refusal::kData, Refusal::kUnknown}) {
+    make();
+    answers_.clear();
+    send("good");
+    send("bad");
+    executor_.advance(milliseconds(2));
+    Error error = invalid_argument("one of them is bad");
+    error.refusal = refusal;
+    take().token.nack(std::move(error));
+    EXPECT_FALSE(answers_[0].has_value());
+    auto first = take();
+    auto second = take();
+    EXPECT_EQ(first.batch.payload.view(), "good");
+    EXPECT_EQ(second.batch.payload.view(), "bad");
+    first.token.ack();
+    second.token.nack(invalid_argument("this one"));
+    ASSERT_TRUE(answers_[0] && answers_[1]);
+    EXPECT_TRUE(answers_[0]->ok());
+    ASSERT_FALSE(answers_[1]->ok());
+    EXPECT_EQ(answers_[1]->error().message, "this one");
+    EXPECT_TRUE(nothing_sent());
+  }
+  EXPECT_EQ(metric("spanway_ingress_merge_resent_requests_total"), 4);
+}
+
+TEST_F(MergerTest, DoesNotResendForClientsThatWaitNoLonger) {
+  make();
+  send("late", "acme", 1, otlp::Signal::kTraces, seconds(3));
+  send("patient", "acme", 1, otlp::Signal::kTraces, seconds(30));
+  executor_.advance(milliseconds(2));
+  auto joined = take();
+  clock_.advance(seconds(4));
+  joined.token.nack(unknown_error(Code::kInternal, "?"));
+  ASSERT_TRUE(answers_[0]);
+  EXPECT_EQ(answers_[0]->error().code, Code::kDeadlineExceeded);
+  auto patient = take();
+  EXPECT_EQ(patient.batch.payload.view(), "patient");
+  patient.token.ack();
+  EXPECT_TRUE(answers_[1]->ok());
+}
+
+TEST_F(MergerTest, TellsEveryClientOfATransientOrConfigurationRefusal) {
+  for (const Refusal refusal : {Refusal::kTransient, Refusal::kConfiguration}) {
+    make();
+    answers_.clear();
+    send("a");
+    send("b");
+    executor_.advance(milliseconds(2));
+    Error error = unavailable("no").with_retry_after(seconds(3)).with_reason("kafka_down");
+    error.refusal = refusal;
+    take().token.nack(std::move(error));
+    for (const auto& answer : answers_) {
+      ASSERT_TRUE(answer && !answer->ok());
+      EXPECT_EQ(answer->error().refusal, refusal);
+      EXPECT_EQ(answer->error().retry_after, seconds(3));
+      EXPECT_STREQ(answer->error().reason, "kafka_down");
+    }
+    EXPECT_TRUE(nothing_sent());
+  }
+}
+
+TEST_F(MergerTest, WarnsEveryClientOfRejectionsItCannotAttribute) {
+  make();
+  send("a", "acme", 4);
+  send("b", "acme", 6);
+  executor_.advance(milliseconds(2));
+  take().token.ack({3, "too old"});
+  for (const auto& answer : answers_) {
+    ASSERT_TRUE(answer && answer->ok());
+    // Exact numbers or none: a guess would be a lie, and partial success is never sent again.
+    EXPECT_EQ((*answer)->rejected, 0u);
+    EXPECT_NE((*answer)->message.find("3 of 10 spans"), std::string::npos);
+    EXPECT_NE((*answer)->message.find("too old"), std::string::npos);
+  }
+  EXPECT_TRUE(nothing_sent());
+  EXPECT_EQ(metric("spanway_ingress_merge_unattributed_rejected_items_total"), 3);
+}
+
+TEST_F(MergerTest, SendsThePartsUnjoinedWithoutMemoryForJoining) {
+  make();
+  send("aaaa");
+  send("bbbb");
+  const Permit rest = *budget_.try_acquire(budget_.limit() - budget_.used() - 7);
+  executor_.advance(milliseconds(2));
+  auto first = take();
+  auto second = take();
+  EXPECT_EQ(first.batch.payload.view(), "aaaa");
+  EXPECT_EQ(second.batch.payload.view(), "bbbb");
+  first.token.ack();
+  second.token.ack();
+  EXPECT_TRUE(answers_[0]->ok() && answers_[1]->ok());
+}
+
+TEST_F(MergerTest, HoldsABoundedNumberOfBuckets) {
+  MergeConfig config;
+  config.buckets_max = 2;
+  make(config);
+  send("a", "one");
+  send("b", "two");
+  send("c", "three");
+  EXPECT_EQ(take().batch.payload.view(), "c");
+  EXPECT_EQ(merger_->waiting(), 2u);
+  send("d", "two");
+  executor_.advance(milliseconds(2));
+  EXPECT_EQ(take().batch.payload.view().size() + take().batch.payload.view().size(), 3u);
+  // The buckets are free again.
+  send("e", "three");
+  EXPECT_EQ(merger_->waiting(), 1u);
+}
+
+TEST_F(MergerTest, DrainSendsOnWhatWaitsAndThenRefuses) {
+  make();
+  next_.answer_with([](const pipeline::Batch&) { return pipeline::Outcome{}; });
+  send("a");
+  EXPECT_TRUE(merger_->drain(Deadline::after(clock_, Duration::zero())));
+  ASSERT_TRUE(answers_[0].has_value());
+  EXPECT_TRUE(answers_[0]->ok());
+  send("b");
+  ASSERT_TRUE(answers_[1].has_value());
+  EXPECT_EQ(answers_[1]->error().code, Code::kUnavailable);
+  EXPECT_TRUE(merger_->drain(Deadline::after(clock_, Duration::zero())));
+}
+
+TEST_F(MergerTest, DrainSaysWhenAnswersAreStillMissing) {
+  make();
+  send("a");
+  send("b");
+  EXPECT_FALSE(merger_->drain(Deadline::after(clock_, Duration::zero())));
+  take().token.ack();
+  EXPECT_TRUE(merger_->drain(Deadline::after(clock_, Duration::zero())));
+}
+
+TEST_F(MergerTest, AnswersMayComeAfterItIsGone) {
+  make();
+  send("a");
+  send("b");
+  executor_.advance(milliseconds(2));
+  auto taken = take();
+  send("c");
+  merger_.reset();
+  // What waited is refused, so that its client sends it elsewhere.
+  ASSERT_TRUE(answers_[2].has_value());
+  EXPECT_EQ(answers_[2]->error().code, Code::kUnavailable);
+  executor_.advance(milliseconds(10));
+  taken.token.nack(invalid_argument("late"));
+  ASSERT_TRUE(answers_[0] && answers_[1]);
+  EXPECT_EQ(answers_[0]->error().message, "late");
+  EXPECT_TRUE(nothing_sent());
+}
+
+}  // namespace
+}  // namespace spanway::ingress

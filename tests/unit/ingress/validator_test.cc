@@ -1,0 +1,181 @@
+#include "services/ingress/validator.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/sink_recorder.h"
+#include "tests/unit/ingress/requests.h"
+
+namespace spanway::ingress {
+namespace {
+
+using testing::trace_request;
+
+class ValidatorTest : public ::testing::Test {
+ protected:
+  Validator make(RateLimiter& limiter, otlp::ScanLimits limits = {}) {
+    return Validator(limits, Transport::kGrpc, limiter, clock_, Events({log_, metrics_}), next_);
+  }
+  pipeline::Batch batch(Bytes payload) {
+    pipeline::Batch made;
+    made.permit = *budget_.try_acquire(payload.size());
+    made.payload = std::move(payload);
+    made.metadata.tenant = "acme";
+    return made;
+  }
+  pipeline::AckToken token() {
+    return pipeline::AckToken([this](Result<pipeline::Outcome> result) {
+      ++answers_;
+      answer_ = std::move(result);
+    });
+  }
+  double refused(const char* reason) {
+    return metrics_.value("spanway_ingress_refused_requests_total",
+                          {{"transport", "grpc"}, {"reason", reason}});
+  }
+
+  fakes::ManualClock clock_;
+  const telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  MemoryBudget budget_{1 << 20};
+  fakes::SinkRecorder next_;
+  RateLimiter unlimited_{{}, clock_};
+  int answers_ = 0;
+  Result<pipeline::Outcome> answer_ = pipeline::Outcome{};
+};
+
+TEST_F(ValidatorTest, PassesAGoodRequestOnUnchangedAndCounted) {
+  Validator validator = make(unlimited_);
+  const Bytes request = trace_request(3);
+  validator.send(batch(request.clone()), token());
+  auto taken = next_.take();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->batch.payload.view(), request.view());
+  EXPECT_EQ(taken->batch.item_count, 3u);
+  EXPECT_EQ(taken->batch.metadata.tenant, "acme");
+  EXPECT_EQ(answers_, 0);
+  taken->token.ack();
+  EXPECT_EQ(answers_, 1);
+  ASSERT_TRUE(answer_.ok());
+  EXPECT_EQ(answer_->rejected, 0u);
+  EXPECT_EQ(metrics_.value("otel_received_spans_total"), 3);
+  EXPECT_EQ(metrics_.value("spanway_ingress_received_items_total",
+                           {{"signal", "traces"}, {"transport", "grpc"}}),
+            3);
+}
+
+TEST_F(ValidatorTest, AnswersAnEmptyRequestItself) {
+  Validator validator = make(unlimited_);
+  validator.send(batch(Bytes()), token());
+  EXPECT_EQ(answers_, 1);
+  EXPECT_TRUE(answer_.ok());
+  validator.send(batch(trace_request(0)), token());
+  EXPECT_EQ(answers_, 2);
+  EXPECT_TRUE(answer_.ok());
+  EXPECT_EQ(next_.sent(), 0u);
+}
+
+TEST_F(ValidatorTest, RefusesBrokenBytesAsInvalid) {
+  Validator validator = make(unlimited_);
+  Bytes broken = trace_request(2);
+  broken.resize(broken.size() - 3);
+  validator.send(batch(std::move(broken)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(answer_.error().refusal, Refusal::kData);
+  EXPECT_EQ(next_.sent(), 0u);
+  EXPECT_EQ(refused("malformed"), 1);
+}
+
+TEST_F(ValidatorTest, CutsOutRejectedItemsAndReportsThemTogetherWithThoseFromBehind) {
+  Validator validator = make(unlimited_);
+  const Bytes request = trace_request(4, 2);
+  validator.send(batch(request.clone()), token());
+  auto taken = next_.take();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->batch.payload.view(), trace_request(4).view());
+  EXPECT_EQ(taken->batch.item_count, 4u);
+  EXPECT_EQ(taken->batch.permit.bytes(), taken->batch.payload.size());
+  taken->token.ack({1, "one was too old"});
+  ASSERT_TRUE(answer_.ok());
+  EXPECT_EQ(answer_->rejected, 3u);
+  EXPECT_NE(answer_->message.find("; one was too old"), std::string::npos);
+  EXPECT_GT(answer_->message.size(), std::string("; one was too old").size());
+  EXPECT_EQ(metrics_.value("spanway_ingress_rejected_items_total",
+                           {{"signal", "traces"}, {"reason", "invalid_span_id"}}),
+            2);
+}
+
+TEST_F(ValidatorTest, RefusesARequestWithoutAnyGoodItem) {
+  Validator validator = make(unlimited_);
+  validator.send(batch(trace_request(0, 3)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kInvalidArgument);
+  EXPECT_NE(answer_.error().message.find("all 3 spans"), std::string::npos);
+  EXPECT_EQ(next_.sent(), 0u);
+  EXPECT_EQ(refused("all_rejected"), 1);
+}
+
+TEST_F(ValidatorTest, RefusesWhatWouldBeHeldTwiceWithoutMemoryForIt) {
+  Validator validator = make(unlimited_);
+  pipeline::Batch request = batch(trace_request(4, 2));
+  const Permit rest = *budget_.try_acquire(budget_.limit() - budget_.used());
+  validator.send(std::move(request), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kResourceExhausted);
+  EXPECT_TRUE(answer_.error().retry_after.has_value());
+  EXPECT_EQ(refused("memory"), 1);
+}
+
+TEST_F(ValidatorTest, RefusesATenantAboveItsRateUntilItHasWaited) {
+  RateLimitConfig config;
+  config.items_per_second = 10;
+  RateLimiter limiter(config, clock_);
+  Validator validator = make(limiter);
+  next_.answer_with([](const pipeline::Batch&) { return pipeline::Outcome{}; });
+  validator.send(batch(trace_request(10)), token());
+  EXPECT_TRUE(answer_.ok());
+  validator.send(batch(trace_request(5)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(answer_.error().refusal, Refusal::kTransient);
+  EXPECT_EQ(answer_.error().retry_after, std::chrono::milliseconds(500));
+  EXPECT_EQ(next_.sent(), 1u);
+  EXPECT_EQ(metrics_.value("spanway_ingress_rate_limited_items_total", {{"signal", "traces"}}), 5);
+  clock_.advance(std::chrono::milliseconds(500));
+  validator.send(batch(trace_request(5)), token());
+  EXPECT_TRUE(answer_.ok());
+}
+
+TEST_F(ValidatorTest, PassesRefusalsFromBehindOnAndCountsThem) {
+  Validator validator = make(unlimited_);
+  next_.answer_with([](const pipeline::Batch&) -> Result<pipeline::Outcome> {
+    return unavailable("Kafka is away").with_retry_after(std::chrono::seconds(3));
+  });
+  validator.send(batch(trace_request(1)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer_.error().retry_after, std::chrono::seconds(3));
+  EXPECT_EQ(refused("next_transient"), 1);
+}
+
+TEST_F(ValidatorTest, UsesItsOwnLimitsOnAThreadThatServesTwo) {
+  otlp::ScanLimits strict;
+  strict.request_bytes_max = 16;
+  Validator lenient = make(unlimited_);
+  Validator narrow = make(unlimited_, strict);
+  next_.answer_with([](const pipeline::Batch&) { return pipeline::Outcome{}; });
+  lenient.send(batch(trace_request(1)), token());
+  EXPECT_TRUE(answer_.ok());
+  narrow.send(batch(trace_request(1)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(refused("too_large"), 1);
+  lenient.send(batch(trace_request(1)), token());
+  EXPECT_TRUE(answer_.ok());
+}
+
+}  // namespace
+}  // namespace spanway::ingress
