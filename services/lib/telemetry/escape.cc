@@ -60,7 +60,8 @@ void append_escaped(std::string& out, std::string_view text, std::size_t bytes_m
 bool is_plain_word(std::string_view text) noexcept {
   if (text.empty()) return false;
   for (const char c : text)
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return false;
+    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f)
+      return false;
   return true;
 }
 
