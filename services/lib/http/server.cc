@@ -124,6 +124,8 @@ void ServerImpl::stop_accepting() {
 }
 
 bool ServerImpl::drain(Deadline deadline) {
+  // stop_accepting() only posts. Before it has run, a connection could still come in and be missed.
+  for (auto& thread : pool_.threads) thread->run_and_wait([] {});
   if (!quota_.wait_until_empty(deadline, pool_.threads.front()->clock())) {
     return cut_all() == 0;
   }
