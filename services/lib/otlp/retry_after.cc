@@ -91,7 +91,8 @@ Date read_asctime(Cursor& in) {
   return date;
 }
 
-std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text) {
+// In seconds: nanoseconds of std::chrono::system_clock end in 2262.
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
   Date date;
   Cursor in{text};
   if (const std::size_t comma = text.find(", "); comma != std::string_view::npos) {
@@ -134,7 +135,7 @@ std::optional<milliseconds> parse_retry_after(std::string_view header,
   }
   const auto date = parse_http_date(header);
   if (!date) return std::nullopt;
-  return clamp(std::chrono::duration_cast<milliseconds>(*date - now));
+  return clamp(*date - std::chrono::time_point_cast<milliseconds>(now));
 }
 
 }  // namespace spanway::otlp

@@ -199,10 +199,10 @@ Status Pass::request() {
     ++submessages_;
     if (field.tag != kResourceGroupTag) {
       keep_request_field(begin, p);
-      if (!within_budget()) return std::move(error_);
-      continue;
+    } else if (!resource(field.begin, field.end)) {
+      return std::move(error_);
     }
-    if (!resource(field.begin, field.end)) return std::move(error_);
+    if (!within_budget()) return std::move(error_);
   }
   if (index_.rejected > 0) describe_rejects();
   return ok_status();
