@@ -60,9 +60,25 @@ bool leading_power(const Decimal& decimal, std::int64_t& power) noexcept {
   return false;
 }
 
+// The usual form: a sign at most, and so few digits that none can overflow.
+bool parse_short(std::string_view text, WholeNumber& out) noexcept {
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (text.size() > 19) return false;
+  std::uint64_t magnitude = 0;
+  for (const char digit : text) {
+    const auto value = static_cast<unsigned>(digit - '0');
+    if (value > 9) return false;
+    magnitude = magnitude * 10 + value;
+  }
+  out = {magnitude, negative && magnitude != 0};
+  return true;
+}
+
 }  // namespace
 
 NumberFault parse_whole(std::string_view text, WholeNumber& out) noexcept {
+  if (parse_short(text, out)) return NumberFault::kNone;
   const Decimal decimal = cut(text);
   out = {};
   // The power of ten of the digit at hand.

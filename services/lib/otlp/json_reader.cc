@@ -1,7 +1,10 @@
 #include "services/lib/otlp/json_reader.h"
 
-#include <cstdint>
-#include <cstring>
+#include <bit>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace spanway::otlp {
 namespace {
@@ -15,26 +18,28 @@ int hex_value(char c) noexcept {
   return -1;
 }
 
-// Eight bytes at a time: the high bit of each byte that is zero. Exact up to the lowest such byte,
-// which is all that its callers ask.
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-constexpr std::uint64_t kHighs = 0x8080808080808080u;
-constexpr std::uint64_t zero_bytes(std::uint64_t word) noexcept {
-  return (word - kOnes) & ~word & kHighs;
+// Can a string hold this byte as it is?
+bool is_plain(char c) noexcept {
+  return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20;
 }
 
-// The first byte in [at, end) that a string cannot hold as it is: a quote, a backslash or a control
-// character.
+// The first byte in [at, end) that is not plain, or `end`.
 const char* find_special(const char* at, const char* end) noexcept {
-  while (end - at >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, sizeof(word));
-    const std::uint64_t controls = (word - kOnes * 0x20) & ~word & kHighs;
-    if ((zero_bytes(word ^ (kOnes * '"')) | zero_bytes(word ^ (kOnes * '\\')) | controls) != 0)
-      break;
-    at += 8;
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    // There is no unsigned "at most": the minimum of a byte and the bound is the byte itself.
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+    const __m128i special = _mm_or_si128(
+        control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+    const auto bits = static_cast<unsigned>(_mm_movemask_epi8(special));
+    if (bits != 0) return at + std::countr_zero(bits);
   }
-  while (at < end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+#endif
+  while (at < end && is_plain(*at)) ++at;
   return at;
 }
 
