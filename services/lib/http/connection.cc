@@ -20,7 +20,7 @@ constexpr int kReadsInARow = 4;
 // After the last answer the peer's remaining bytes are read and thrown away, so that the answer is
 // not lost to a TCP reset.
 constexpr std::size_t kLingerBytesMax = 64 * 1024;
-constexpr Duration kLingerTimeout = std::chrono::seconds(2);
+constexpr Duration kLingerTimeout = std::chrono::seconds(1);
 
 }  // namespace
 

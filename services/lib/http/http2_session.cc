@@ -537,8 +537,10 @@ ssize_t Http2Session::read_body(Stream& stream, std::span<std::uint8_t> into,
 }
 
 int Http2Session::on_frame_sent(const nghttp2_frame& frame) {
-  if (frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR &&
-      !reset_credit_.spend(now()))
+  const bool provoked = frame.hd.type == NGHTTP2_RST_STREAM &&
+                        frame.rst_stream.error_code != NGHTTP2_NO_ERROR &&
+                        frame.rst_stream.error_code != NGHTTP2_REFUSED_STREAM;
+  if (provoked && !reset_credit_.spend(now()))
     terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kFlood);
   const bool ends = (frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA) &&
                     (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -26,6 +27,13 @@ Response grpc_response(bool with_body) {
   } else {
     response.headers.add("grpc-status", "12");
   }
+  return response;
+}
+
+Response trailers_response() {
+  Response response;
+  response.headers.add("content-type", "application/grpc");
+  response.trailers.add("grpc-status", "3");
   return response;
 }
 
@@ -63,6 +71,7 @@ class TestHandler::Reader final : public BodyReader {
     if (head_.path == "/big") return responder_.send(text_response(200, std::string(1 << 20, 'x')));
     if (head_.path == "/grpc") return responder_.send(grpc_response(true));
     if (head_.path == "/grpc-only") return responder_.send(grpc_response(false));
+    if (head_.path == "/trailers") return responder_.send(trailers_response());
     if (head_.path == "/cn") return responder_.send(text_response(200, head_.peer_certificate_cn));
     responder_.send(
         text_response(200, head_.method + " " + head_.path + " ?" + head_.query + " " + body_));
@@ -126,6 +135,8 @@ RawClient::RawClient(std::uint16_t port, int receive_buffer_bytes) {
   fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_buffer_bytes > 0)
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(receive_buffer_bytes));
+  const int on = 1;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   const timeval timeout{.tv_sec = 10, .tv_usec = 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   sockaddr_in address{};

@@ -36,6 +36,7 @@ inline bool eventually(const std::function<bool()>& condition,
 //   /big        answers with 1 MiB
 //   /grpc       answers with a body and trailers
 //   /grpc-only  answers with headers alone
+//   /trailers   answers with headers and trailers
 //   /drop       drops the responder
 //   /cn         answers with the peer certificate's CN
 class TestHandler final : public Handler {
