@@ -1,0 +1,76 @@
+#include "services/lib/sinks/delivery.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/fakes/answers.h"
+
+namespace spanway::sinks {
+namespace {
+
+TEST(Delivery, AnswersOnceAndLeavesItsPlace) {
+  const auto state = std::make_shared<SinkState>(1);
+  fakes::Answers answers;
+  const auto delivery = start_delivery(answers.token(), state);
+  ASSERT_TRUE(delivery);
+  EXPECT_FALSE(state->enter().ok());
+  delivery->finish(pipeline::Outcome{.rejected = 2, .message = "two"});
+  delivery->finish(unavailable("late"));
+  EXPECT_EQ(answers.count(), 1u);
+  EXPECT_EQ(answers.next()->value().rejected, 2u);
+  EXPECT_TRUE(state->enter().ok());
+}
+
+TEST(Delivery, RefusesWhenFullAndTellsWhenToComeBack) {
+  const auto state = std::make_shared<SinkState>(1);
+  fakes::Answers answers;
+  const auto first = start_delivery(answers.token(), state);
+  EXPECT_FALSE(start_delivery(answers.token(), state));
+  const Error error = answers.next()->error();
+  EXPECT_EQ(error.code, Code::kResourceExhausted);
+  EXPECT_EQ(error.refusal, Refusal::kTransient);
+  EXPECT_TRUE(error.retry_after.has_value());
+  EXPECT_STREQ(error.reason, "sink_full");
+  // Our own refusals say nothing about the destination.
+  EXPECT_EQ(state->health().last_error, "");
+}
+
+TEST(Delivery, RefusesWhileDraining) {
+  const auto state = std::make_shared<SinkState>(8);
+  EXPECT_TRUE(state->drain(Deadline::never()));
+  fakes::Answers answers;
+  EXPECT_FALSE(start_delivery(answers.token(), state));
+  const Error error = answers.next()->error();
+  EXPECT_EQ(error.code, Code::kUnavailable);
+  EXPECT_STREQ(error.reason, "draining");
+}
+
+TEST(Delivery, DroppedUnfinishedIsARefusalAndNoBug) {
+  const std::uint64_t bugs = bug_count();
+  const auto state = std::make_shared<SinkState>(8);
+  fakes::Answers answers;
+  start_delivery(answers.token(), state).reset();
+  const Error error = answers.next()->error();
+  EXPECT_EQ(error.refusal, Refusal::kTransient);
+  EXPECT_STREQ(error.reason, "sink_stopped");
+  EXPECT_EQ(bug_count(), bugs);
+  EXPECT_TRUE(state->drain(Deadline::never()));
+}
+
+TEST(SinkState, RemembersTheLastAnswer) {
+  SinkState state(8);
+  EXPECT_FALSE(state.health().reachable);
+  state.record(pipeline::Outcome{});
+  EXPECT_TRUE(state.health().reachable);
+  state.record(unavailable("connection refused").with_reason("connect"));
+  EXPECT_FALSE(state.health().reachable);
+  EXPECT_EQ(state.health().last_error, "connection refused");
+  EXPECT_EQ(state.health().last_error_reason, "connect");
+  state.record(configuration_error(Code::kUnauthenticated, "HTTP 401"));
+  EXPECT_TRUE(state.health().reachable);
+  EXPECT_EQ(state.health().last_error, "HTTP 401");
+  state.record(pipeline::Outcome{});
+  EXPECT_EQ(state.health().last_error, "");
+}
+
+}  // namespace
+}  // namespace spanway::sinks
