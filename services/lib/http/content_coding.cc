@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/lib/http/ascii.h"
 #include "services/lib/http/gzip_coding.h"
 #include "services/lib/http/zstd_coding.h"
 
@@ -27,9 +28,9 @@ class IdentityDecoder final : public Decoder {
 }  // namespace
 
 Result<ContentCoding> parse_content_coding(std::string_view header) {
-  if (header.empty() || header == "identity") return ContentCoding::kIdentity;
-  if (header == "gzip") return ContentCoding::kGzip;
-  if (header == "zstd") return ContentCoding::kZstd;
+  if (header.empty() || equals_ignoring_case(header, "identity")) return ContentCoding::kIdentity;
+  if (equals_ignoring_case(header, "gzip")) return ContentCoding::kGzip;
+  if (equals_ignoring_case(header, "zstd")) return ContentCoding::kZstd;
   return data_error(Code::kUnimplemented,
                     "this content coding is not supported; use gzip, zstd or identity")
       .with_reason("content_coding_unsupported");

@@ -3,18 +3,9 @@
 #include <limits>
 #include <utility>
 
+#include "services/lib/http/ascii.h"
+
 namespace spanway::http {
-namespace {
-
-std::string lower(boost::beast::string_view text) {
-  std::string out(text.data(), text.size());
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-}  // namespace
-
 template <bool kRequest>
 Http1Parser<kRequest>::Http1Parser(Http1BodySink sink) : sink_(std::move(sink)) {
   // The reader of the body bounds it, so that it can answer as its protocol wants. Not boost::none:
@@ -39,7 +30,9 @@ void Http1Parser<kRequest>::on_response_impl(int status, View, int version, Erro
 template <bool kRequest>
 void Http1Parser<kRequest>::on_field_impl(Field, View name, View value, ErrorCode&) {
   // Trailers of a chunked body are read and dropped.
-  if (!head_done_) head_.headers.add(lower(name), std::string(value.data(), value.size()));
+  if (!head_done_)
+    head_.headers.add(to_lower(std::string_view(name.data(), name.size())),
+                      std::string(value.data(), value.size()));
 }
 
 template <bool kRequest>

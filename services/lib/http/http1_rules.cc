@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "services/lib/http/ascii.h"
+
 namespace spanway::http {
 namespace {
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_number(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 19 &&
@@ -28,11 +28,6 @@ std::optional<Http1Fault> check_framing(const Http1Head& head) noexcept {
 }
 
 }  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::optional<Http1Fault> check_head_bytes(std::string_view bytes) noexcept {
   char before = 'x';

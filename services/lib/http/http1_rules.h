@@ -22,6 +22,4 @@ std::optional<Http1Fault> check_head_bytes(std::string_view bytes) noexcept;
 // A parsed head: Host, Content-Length, Transfer-Encoding, Expect, method, number of fields.
 std::optional<Http1Fault> check_head(const Http1Head& head, std::size_t header_count_max) noexcept;
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
-
 }  // namespace spanway::http

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "services/lib/http/ascii.h"
 #include "services/lib/http/client.h"
 
 namespace spanway::http {
@@ -20,13 +21,6 @@ bool is_address_char(char c) noexcept {
   return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 Status parse_port(std::string_view text, std::uint16_t& port) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -44,14 +38,14 @@ Status parse_authority(std::string_view text, Url& url) {
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return url_error("'[' without ']'");
-    url.host = lower(text.substr(1, end - 1));
+    url.host = to_lower(text.substr(1, end - 1));
     if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_address_char))
       return url_error("the address in brackets is not an IPv6 address");
     port = text.substr(end + 1);
     if (!port.empty() && port.front() != ':') return url_error("garbage after ']'");
   } else {
     const std::size_t colon = text.find(':');
-    url.host = lower(text.substr(0, colon));
+    url.host = to_lower(text.substr(0, colon));
     if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_char))
       return url_error("the host is empty or has a character that may not stand there");
     if (colon != std::string_view::npos) port = text.substr(colon);
@@ -68,7 +62,7 @@ Result<Url> Url::parse(std::string_view text) {
   if (!printable) return url_error("a space, a control character or one beyond ASCII");
   Url url;
   const std::size_t mark = text.find("://");
-  const std::string scheme = lower(text.substr(0, mark == std::string_view::npos ? 0 : mark));
+  const std::string scheme = to_lower(text.substr(0, mark == std::string_view::npos ? 0 : mark));
   if (scheme != "http" && scheme != "https")
     return url_error("it must begin with http:// or https://");
   url.https = scheme == "https";

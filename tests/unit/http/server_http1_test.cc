@@ -354,12 +354,15 @@ TEST(ServerHttp1, CutsPeersThatDoNotReadTheirAnswer) {
 
 TEST(ServerHttp1, EndsOldConnectionsAfterTheirRequest) {
   TestServer server(with_limits({.connection_age_max = std::chrono::milliseconds(30)}));
-  RawClient idle(server.server->port());
-  idle.send(get("/echo"));
   RawClient busy(server.server->port());
   busy.send(get("/hold"));
-  EXPECT_THAT(idle.receive_all(), EndsWith("GET /echo ? "));
-  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
+  // Two lives one after the other are longer than one, jitter included.
+  for (int i = 0; i < 2; ++i) {
+    RawClient idle(server.server->port());
+    idle.send(get("/echo"));
+    EXPECT_THAT(idle.receive_all(), EndsWith("GET /echo ? "));
+  }
   server.handler.release();
   EXPECT_THAT(busy.receive_all(), HasSubstr("connection: close\r\n"));
 }
