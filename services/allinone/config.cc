@@ -1,0 +1,70 @@
+#include "services/allinone/config.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace spanway::allinone {
+namespace {
+
+// The rules of one section, with the section's name in front of each path.
+template <typename Config>
+void validate_section(const char* name, const Config& section, config::Problems& problems) {
+  config::Problems inner;
+  validate(section, inner);
+  for (config::Problem& problem : inner.all()) {
+    problem.path.insert(0, std::string(name) + ".");
+    problems.add(std::move(problem));
+  }
+}
+
+}  // namespace
+
+bool AllInOneConfig::runs(std::string_view service) const {
+  return std::ranges::find(run, service) != run.end();
+}
+
+kafka_bridge::BridgeConfig AllInOneConfig::both_ways() {
+  kafka_bridge::BridgeConfig bridge;
+  bridge.mode = kafka_bridge::Mode::kBoth;
+  return bridge;
+}
+
+void describe(config::Binder& b, AllInOneConfig& c) {
+  b.key("run", c.run,
+        {.doc = "The services of this process.",
+         .example = "[ingress, bridge]",
+         .required = false,
+         .pattern = "ingress|bridge|exporter"});
+  b.key("fused", c.fused,
+        {.doc = "Neighbouring services hand batches over in memory; the bridge and the exporter "
+                "then open no OTLP port. false = they talk OTLP/gRPC as configured."});
+  b.section("ingress", c.ingress, "As in spanway-ingress.");
+  b.section("bridge", c.bridge, "As in spanway-kafka-bridge; the mode is `both` by default.");
+  b.section("exporter", c.exporter, "As in spanway-exporter.");
+}
+
+void validate(const AllInOneConfig& c, config::Problems& problems) {
+  if (c.run.empty()) problems.add("run", "is empty; name at least one of ingress, bridge, exporter");
+  for (std::size_t i = 0; i < c.run.size(); ++i) {
+    if (std::ranges::count(c.run, c.run[i]) > 1) {
+      problems.add("run", "names '" + c.run[i] + "' twice; a process runs each service once");
+      break;
+    }
+  }
+  if (c.fused && c.runs("ingress") && c.runs("bridge") && !c.bridge.produces()) {
+    problems.add("bridge.mode",
+                 "is consume, but the ingress of this process hands its data to the bridge; use "
+                 "produce or both, or set fused: false");
+  }
+  if (c.fused && c.runs("bridge") && c.runs("exporter") && !c.bridge.consumes()) {
+    problems.add("bridge.mode",
+                 "is produce, but the exporter of this process gets its data from the bridge; use "
+                 "consume or both, or set fused: false");
+  }
+  if (c.runs("ingress")) validate_section("ingress", c.ingress, problems);
+  if (c.runs("bridge")) validate_section("bridge", c.bridge, problems);
+  if (c.runs("exporter")) validate_section("exporter", c.exporter, problems);
+}
+
+}  // namespace spanway::allinone

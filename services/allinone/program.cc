@@ -1,0 +1,94 @@
+#include "services/allinone/program.h"
+
+#include <utility>
+
+#include "services/exporter/destination.h"
+#include "services/exporter/events.h"
+#include "services/exporter/exporter_service.h"
+#include "services/ingress/service.h"
+#include "services/kafka-bridge/bridge_service.h"
+#include "services/lib/runtime/host.h"
+
+namespace spanway::allinone {
+namespace {
+
+// The exporter's destination without its listener: the bridge of this process calls it directly.
+class DestinationService final : public runtime::Service {
+ public:
+  explicit DestinationService(std::unique_ptr<exporter::Gate> gate) : gate_(std::move(gate)) {}
+
+  Status start() override {
+    gate_->start();
+    return ok_status();
+  }
+  // Nothing comes in from outside; the bridge in front stops first.
+  void stop_accepting() override {}
+  bool drain(Deadline deadline) override { return gate_->drain(deadline); }
+  Readiness readiness() const override { return {.ready = true, .reason = {}}; }
+  std::string status_json() const override {
+    const bool reachable = gate_->health().reachable;
+    return std::string(R"({"fused":true,"destination":{"reachable":)") +
+           (reachable ? "true" : "false") + "}}";
+  }
+  pipeline::Sink& sink() noexcept { return *gate_; }
+
+ private:
+  std::unique_ptr<exporter::Gate> gate_;
+};
+
+// Adds the exporter and returns what the bridge sends to; null = by the network.
+Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime::ServiceDeps& deps,
+                                     runtime::Host& host) {
+  if (config.fused && config.runs("bridge")) {
+    SPANWAY_ASSIGN(auto gate, exporter::create_gate(config.exporter,
+                                                    exporter::builtin_destinations(), deps));
+    auto service = std::make_unique<DestinationService>(std::move(gate));
+    pipeline::Sink* const sink = &service->sink();
+    host.add("exporter", std::move(service));
+    return sink;
+  }
+  SPANWAY_ASSIGN(auto service, exporter::ExporterService::create(
+                                   config.exporter, exporter::builtin_destinations(), deps));
+  host.add("exporter", std::move(service));
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<runtime::Service>> create_services(const AllInOneConfig& config,
+                                                          const runtime::ServiceDeps& deps) {
+  auto host = std::make_unique<runtime::Host>(deps.telemetry);
+  pipeline::Sink* destination = nullptr;
+  pipeline::Sink* kafka = nullptr;
+  if (config.runs("exporter")) {
+    SPANWAY_ASSIGN(destination, add_exporter(config, deps, *host));
+  }
+  if (config.runs("bridge")) {
+    kafka_bridge::BridgeConfig bridge = config.bridge;
+    const bool ingress_is_here = config.fused && config.runs("ingress");
+    if (ingress_is_here) bridge.otlp.grpc.enabled = false;
+    SPANWAY_ASSIGN(auto service, kafka_bridge::BridgeService::create(bridge, deps, destination));
+    if (ingress_is_here) kafka = service->kafka_sink();
+    host->add("bridge", std::move(service));
+  }
+  if (config.runs("ingress")) {
+    SPANWAY_ASSIGN(auto service, ingress::Service::create(config.ingress, deps, kafka));
+    host->add("ingress", std::move(service));
+  }
+  return std::unique_ptr<runtime::Service>(std::move(host));
+}
+
+runtime::Program make_program() {
+  auto config = std::make_shared<AllInOneConfig>();
+  runtime::Program program;
+  program.name = "spanway";
+  program.summary = "Any of ingress, kafka-bridge and exporter in one process, fused or not.";
+  program.describe_config = [config](config::Binder& b) { describe(b, *config); };
+  program.validate = [config](config::Problems& problems) { validate(*config, problems); };
+  program.create = [config](const runtime::ServiceDeps& deps) {
+    return create_services(*config, deps);
+  };
+  return program;
+}
+
+}  // namespace spanway::allinone
