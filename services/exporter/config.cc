@@ -1,0 +1,113 @@
+#include "services/exporter/config.h"
+
+#include <algorithm>
+
+namespace spanway::exporter {
+namespace {
+
+using config::Binder;
+using config::Problems;
+
+constexpr double kSecond = 1000.0;
+constexpr double kKibi = 1024.0;
+constexpr double kMebi = 1024.0 * kKibi;
+constexpr double kGibi = 1024.0 * kMebi;
+
+bool has_signal(const ExporterConfig& c, otlp::Signal signal) {
+  return std::find(c.signals.begin(), c.signals.end(), otlp::to_string(signal)) != c.signals.end();
+}
+
+}  // namespace
+
+// Not in the unnamed namespace: the binder finds them next to their types.
+static void describe(Binder& b, OtlpListenerConfig::Grpc& c) {
+  b.key("port", c.port, {.doc = "Port of OTLP/gRPC; 0 takes a free one."});
+}
+
+static void describe(Binder& b, ServerTlsConfig& c) {
+  b.key("certificate_file", c.certificate_file,
+        {.doc = "PEM file with the certificate chain; set it to serve TLS. Re-read when it "
+                "changes."});
+  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
+  b.key("client_ca_file", c.client_ca_file,
+        {.doc = "PEM file with the CA of the clients. Set it to refuse clients without a "
+                "certificate of this CA (mTLS)."});
+}
+
+static void describe(Binder& b, OtlpListenerConfig& c) {
+  b.key("host", c.host, {.doc = "Address to listen on; 0.0.0.0 for all."});
+  b.section("grpc", c.grpc, "OTLP/gRPC.");
+  b.section("tls", c.tls, "TLS of the listener.");
+  b.key("message_bytes_max", c.message_bytes_max,
+        {.doc = "Largest request, before and after decompression.",
+         .min = 64 * kKibi,
+         .max = kGibi});
+  b.key("compressed_bytes_max", c.compressed_bytes_max,
+        {.doc = "Largest compressed request.", .min = 64 * kKibi, .max = kGibi});
+  b.key("deadline_max", c.deadline_max,
+        {.doc = "Longest wait for the destination; a sender may ask for less.",
+         .min = 100,
+         .max = 300 * kSecond});
+  b.key("connections_max", c.connections_max,
+        {.doc = "Connections at once.", .min = 1, .max = 1'000'000});
+  b.key("connection_age_max", c.connection_age_max,
+        {.doc = "After this (+-10 %) a connection is drained, so that clients spread over new "
+                "replicas.",
+         .min = kSecond,
+         .max = 86'400 * kSecond});
+  b.key("connection_age_grace", c.connection_age_grace,
+        {.doc = "How long calls may then still take.", .min = kSecond, .max = 3'600 * kSecond});
+}
+
+void describe(Binder& b, ExporterConfig& c) {
+  b.section("otlp", c.otlp, "Where batches come in.");
+  b.section("destination", c.destination, "Where they go: one destination per exporter.");
+  b.key("signals", c.signals,
+        {.doc = "Signals to accept: traces, metrics, logs. Empty = all that the destination takes. "
+                "Others are refused as UNIMPLEMENTED, and the sender keeps them.",
+         .example = "[traces]",
+         .pattern = "traces|metrics|logs"});
+  b.key("trust_metadata", c.trust_metadata,
+        {.doc = "Take over tenant and batch identity from the sender. Only behind mTLS or a "
+                "network policy."});
+  b.key("memory_limit", c.memory_limit,
+        {.doc = "Memory for batches. Keep it below the container's limit by 64 MiB or more.",
+         .example = "256MiB",
+         .min = 8 * kMebi,
+         .max = 1024 * kGibi});
+  b.key("probe_interval", c.probe_interval,
+        {.doc = "After this long without traffic an empty batch is sent, so that /statusz knows "
+                "whether the destination is there. 0 = never.",
+         .min = 0,
+         .max = 3'600 * kSecond});
+}
+
+void validate(const ExporterConfig& c, Problems& problems) {
+  validate(c.destination, problems);
+  if (c.otlp.tls.certificate_file.empty() != c.otlp.tls.key_file.empty())
+    problems.add("otlp.tls", "certificate_file and key_file must be set together");
+  if (!c.otlp.tls.client_ca_file.empty() && !c.otlp.tls.enabled())
+    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
+  if (c.otlp.compressed_bytes_max > c.otlp.message_bytes_max)
+    problems.add("otlp.compressed_bytes_max", "must not be above otlp.message_bytes_max");
+  if (c.otlp.message_bytes_max > c.memory_limit)
+    problems.add("memory_limit",
+                 "must not be below otlp.message_bytes_max: such a request could never be taken");
+  const DestinationTraits& traits = traits_of(c.destination.type);
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (has_signal(c, signal) && !traits.signals[otlp::index_of(signal)])
+      problems.add("signals", "a " + std::string(to_string(c.destination.type)) +
+                                  " destination does not take " +
+                                  std::string(otlp::to_string(signal)));
+  }
+}
+
+std::array<bool, 3> accepted_signals(const ExporterConfig& c) noexcept {
+  std::array<bool, 3> accepted = traits_of(c.destination.type).signals;
+  if (c.signals.empty()) return accepted;
+  for (const otlp::Signal signal : otlp::kSignals)
+    accepted[otlp::index_of(signal)] = accepted[otlp::index_of(signal)] && has_signal(c, signal);
+  return accepted;
+}
+
+}  // namespace spanway::exporter

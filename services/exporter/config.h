@@ -1,0 +1,55 @@
+// The configuration of the exporter: structs, their keys and their rules. No transport, so that the
+// operator can link it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/exporter/destination_config.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::exporter {
+
+struct ServerTlsConfig {
+  std::string certificate_file;
+  std::string key_file;
+  std::string client_ca_file;
+  bool enabled() const noexcept { return !certificate_file.empty(); }
+};
+
+struct OtlpListenerConfig {
+  std::string host = "127.0.0.1";
+  struct Grpc {
+    std::uint16_t port = 4337;
+  } grpc;
+  ServerTlsConfig tls;
+  config::ByteSize message_bytes_max{64u << 20};
+  config::ByteSize compressed_bytes_max{16u << 20};
+  Duration deadline_max = std::chrono::seconds(30);
+  std::int64_t connections_max = 10'000;
+  Duration connection_age_max = std::chrono::minutes(5);
+  Duration connection_age_grace = std::chrono::seconds(30);
+};
+
+struct ExporterConfig {
+  OtlpListenerConfig otlp;
+  DestinationConfig destination;
+  // Which signals are accepted; empty = all that the destination takes.
+  std::vector<std::string> signals;
+  bool trust_metadata = false;
+  config::ByteSize memory_limit{256u << 20};
+  Duration probe_interval = std::chrono::seconds(30);
+};
+
+// Binds the sections at the top level of the service's file.
+void describe(config::Binder& b, ExporterConfig& c);
+// Rules that go across keys.
+void validate(const ExporterConfig& c, config::Problems& problems);
+
+// By otlp::index_of: `signals`, or what the destination takes. Of a valid configuration.
+std::array<bool, 3> accepted_signals(const ExporterConfig& c) noexcept;
+
+}  // namespace spanway::exporter

@@ -1,0 +1,59 @@
+// The exporter: OTLP/gRPC in, one destination out. The answer waits for the destination's; there is
+// no queue and no retry here, so a batch that was answered OK is where it should be.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "services/exporter/config.h"
+#include "services/exporter/destination.h"
+#include "services/exporter/gate.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/http/server.h"
+#include "services/lib/rpc/export_service.h"
+#include "services/lib/runtime/service.h"
+
+namespace spanway::exporter {
+
+// The destination of a configuration behind its gate: for the exporter itself, and for processes
+// that send to it without a network hop. Start it to let it probe.
+Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
+                                          const DestinationRegistry& registry,
+                                          const runtime::ServiceDeps& deps);
+
+// See runtime::Service for the thread contract.
+class ExporterService final : public runtime::Service {
+ public:
+  // Binds the port.
+  static Result<std::unique_ptr<ExporterService>> create(const ExporterConfig& config,
+                                                         const DestinationRegistry& registry,
+                                                         const runtime::ServiceDeps& deps);
+  ~ExporterService() override;
+
+  Status start() override;
+  void stop_accepting() override;
+  bool drain(Deadline deadline) override;
+  Readiness readiness() const override;
+  std::string status_json() const override;
+
+  std::uint16_t port() const noexcept;
+
+ private:
+  struct Housekeeping;
+  ExporterService(const ExporterConfig& config, const runtime::ServiceDeps& deps);
+  Status listen();
+
+  const ExporterConfig config_;
+  const runtime::ServiceDeps deps_;
+  // In the order of use: what is below uses what is above.
+  MemoryBudget budget_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
+  std::unique_ptr<rpc::ExportService> export_service_;
+  std::shared_ptr<http::TlsServerContext> tls_;
+  std::unique_ptr<http::Server> server_;
+  std::shared_ptr<Housekeeping> housekeeping_;
+};
+
+}  // namespace spanway::exporter

@@ -1,0 +1,162 @@
+#include "services/exporter/gate.h"
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/otlp/reader.h"
+
+namespace spanway::exporter {
+namespace {
+
+constexpr Duration kProbeTimeout = std::chrono::seconds(10);
+
+const char* default_reason(Refusal refusal) noexcept {
+  switch (refusal) {
+    case Refusal::kTransient:
+      return "destination_transient";
+    case Refusal::kData:
+      return "destination_data";
+    case Refusal::kConfiguration:
+      return "destination_configuration";
+    case Refusal::kUnknown:
+      break;
+  }
+  return "destination_unknown";
+}
+
+}  // namespace
+
+struct Gate::State {
+  State(const GateOptions& options, pipeline::Sink& sink, Executor& executor,
+        telemetry::Telemetry telemetry)
+      : events(telemetry, options.destination),
+        timers(executor),
+        probe_interval(options.probe_interval),
+        destination(&sink),
+        last_answer(executor.clock().now().time_since_epoch().count()) {
+    for (const otlp::Signal signal : otlp::kSignals)
+      if (options.signals[otlp::index_of(signal)]) {
+        probe_signal = signal;
+        break;
+      }
+  }
+
+  void answered() noexcept {
+    last_answer.store(timers.clock().now().time_since_epoch().count(), std::memory_order_relaxed);
+    asked.store(true, std::memory_order_relaxed);
+  }
+
+  const Events events;
+  Executor& timers;
+  const Duration probe_interval;
+  otlp::Signal probe_signal = otlp::Signal::kTraces;
+
+  // Held while a probe is handed over, so that the destination stays until it is; never taken by an
+  // answer.
+  Mutex probe_mutex;
+  pipeline::Sink* destination SPANWAY_GUARDED_BY(probe_mutex);  // Null = no more probes.
+
+  std::atomic<SteadyTime::rep> last_answer;
+  std::atomic<bool> asked{false};  // The destination has answered, or failed to, at least once.
+};
+
+Gate::Gate(GateOptions options, std::unique_ptr<pipeline::Sink> destination, Executor& timers,
+           telemetry::Telemetry telemetry)
+    : options_(std::move(options)),
+      destination_(std::move(destination)),
+      state_(std::make_shared<State>(options_, *destination_, timers, telemetry)) {}
+
+Gate::~Gate() {
+  MutexLock lock(state_->probe_mutex);
+  state_->destination = nullptr;
+}
+
+void Gate::start() {
+  if (options_.probe_interval > Duration::zero()) probe_later(state_, Duration::zero());
+}
+
+void Gate::probe_later(std::weak_ptr<State> weak, Duration wait) {
+  const auto state = weak.lock();
+  if (!state) return;
+  state->timers.post_after(wait, [weak] {
+    if (const auto alive = weak.lock()) probe(alive);
+  });
+}
+
+void Gate::probe(const std::shared_ptr<State>& state) {
+  const SteadyTime now = state->timers.clock().now();
+  const SteadyTime last{Duration(state->last_answer.load(std::memory_order_relaxed))};
+  const bool due =
+      !state->asked.load(std::memory_order_relaxed) || now - last >= state->probe_interval;
+  MutexLock lock(state->probe_mutex);
+  if (state->destination == nullptr) return;
+  if (due) {
+    pipeline::Batch empty;
+    empty.signal = state->probe_signal;
+    empty.deadline = Deadline::at(now + kProbeTimeout);
+    state->destination->send(std::move(empty), pipeline::AckToken([state](const auto&) {
+                               state->answered();
+                             }));
+  }
+  const Duration rest = due ? state->probe_interval : state->probe_interval - (now - last);
+  probe_later(state, rest);
+}
+
+void Gate::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
+  const otlp::Signal signal = batch.signal;
+  if (!options_.signals[otlp::index_of(signal)]) {
+    Error error = configuration_error(
+                      Code::kUnimplemented,
+                      "This exporter (destination " + options_.destination + ") does not take " +
+                          std::string(otlp::to_string(signal)) +
+                          "; send it other signals, or change `signals`")
+                      .with_reason("signal_not_accepted");
+    state_->events.not_accepted(signal, error);
+    return token.nack(std::move(error));
+  }
+  if (batch.item_count == 0 && !batch.payload.empty()) {
+    auto counted = otlp::count_items(signal, batch.payload.view());
+    if (!counted.ok()) {
+      state_->events.not_accepted(signal, counted.error());
+      return token.nack(std::move(counted).error());
+    }
+    batch.item_count = counted.value();
+  }
+  state_->events.received(signal, batch.payload.size());
+  const std::uint64_t items = batch.item_count;
+  const SteadyTime start = state_->timers.clock().now();
+  // std::function copies what it holds, and a token is never copied.
+  auto shared_token = std::make_shared<pipeline::AckToken>(std::move(token));
+  pipeline::AckToken outer([state = state_, shared_token = std::move(shared_token), signal, items,
+                            start](Result<pipeline::Outcome> result) {
+    if (!result.ok() && *result.error().reason == '\0') {
+      const Refusal refusal = result.error().refusal;
+      result = std::move(result).error().with_reason(default_reason(refusal));
+    }
+    state->answered();
+    state->events.answered(signal, items, state->timers.clock().now() - start, result);
+    shared_token->answer(std::move(result));
+  });
+  destination_->send(std::move(batch), std::move(outer));
+}
+
+bool Gate::drain(Deadline deadline) {
+  {
+    MutexLock lock(state_->probe_mutex);
+    state_->destination = nullptr;
+  }
+  return destination_->drain(deadline);
+}
+
+pipeline::SinkHealth Gate::health() const { return destination_->health(); }
+
+std::optional<bool> Gate::reachable() const {
+  if (!state_->asked.load(std::memory_order_relaxed)) return std::nullopt;
+  return destination_->health().reachable;
+}
+
+const Events& Gate::events() const noexcept { return state_->events; }
+
+}  // namespace spanway::exporter

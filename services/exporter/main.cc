@@ -1,0 +1,6 @@
+#include "services/exporter/program.h"
+#include "services/lib/runtime/service.h"
+
+int main(int argc, char** argv) {
+  return spanway::runtime::run_program(spanway::exporter::make_program(), argc, argv);
+}

@@ -1,0 +1,28 @@
+#include "services/exporter/program.h"
+
+#include <memory>
+
+#include "services/exporter/destination.h"
+#include "services/exporter/events.h"
+#include "services/exporter/exporter_service.h"
+
+namespace spanway::exporter {
+
+runtime::Program make_program() {
+  auto config = std::make_shared<ExporterConfig>();
+  return {
+      .name = "spanway-exporter",
+      .summary = "Sends OTLP batches to one destination: OTLP, Zipkin, files or the log.",
+      .describe_config = [config](config::Binder& b) { describe(b, *config); },
+      .validate = [config](config::Problems& problems) { validate(*config, problems); },
+      .create = [config](const runtime::ServiceDeps& deps)
+          -> Result<std::unique_ptr<runtime::Service>> {
+        SPANWAY_ASSIGN(auto service,
+                       ExporterService::create(*config, builtin_destinations(), deps));
+        return std::unique_ptr<runtime::Service>(std::move(service));
+      },
+      .metrics = all_metric_specs(),
+  };
+}
+
+}  // namespace spanway::exporter
