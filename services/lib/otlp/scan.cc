@@ -107,6 +107,12 @@ void clear(Index& index, Signal signal) {
 // One scan.
 class Pass {
  public:
+  // For messages: where something stands; the deeper indices may be absent.
+  struct Place {
+    static constexpr std::uint32_t kNone = 0xffffffff;
+    std::uint32_t resource = kNone, scope = kNone, item = kNone;
+  };
+
   Pass(const ScanLimits& limits, Signal signal, std::string_view payload, Index& index,
        std::vector<Slice>& resource_slices)
       : limits_(limits),
@@ -134,7 +140,7 @@ class Pass {
   void check_sizes(const Resource& resource, const Scope& scope);
   bool can_be_cut(const Resource& resource, const Scope& scope, const Item& item);
   void count_resource(const Resource& resource);
-  void count(Item& item);
+  void count_reject(RejectReason reason, std::uint64_t count, Place place);
   void describe_rejects();
 
   bool broken(Ptr at, const char* where);
@@ -163,7 +169,7 @@ class Pass {
   // The trace id placed last: neighbours often share it.
   std::uint64_t placed_id_[2] = {0, 0};
   std::uint32_t placed_hash_ = 0;
-  std::size_t first_reject_item_ = 0;
+  Place first_reject_;
   Error error_;
 };
 
@@ -348,7 +354,7 @@ void Pass::close_resource(std::size_t body_bytes) {
     if (wire::framed_size(body_bytes) > limits_.item_bytes_max) check_sizes(resource, scope);
   }
   if (any_pending_place_) place_by_resource(resource);
-  if (any_reject_) {
+  if (any_reject_ || resource_reject_ != RejectReason::kNone) {
     count_resource(resource);
   } else {
     index_.accepted += resource_points_;
@@ -413,35 +419,37 @@ bool Pass::can_be_cut(const Resource& resource, const Scope& scope, const Item& 
 }
 
 void Pass::count_resource(const Resource& resource) {
+  const auto r = static_cast<std::uint32_t>(index_.resources.size() - 1);
+  if (resource.scope_begin == resource.scope_end && resource_reject_ != RejectReason::kNone)
+    count_reject(resource_reject_, 1, {.resource = r});
   for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
     const Scope& scope = index_.scopes[s];
+    const Place place{.resource = r, .scope = s - resource.scope_begin};
+    if (scope.item_begin == scope.item_end && scope.reject != RejectReason::kNone)
+      count_reject(scope.reject, 1, place);
     for (std::uint32_t i = scope.item_begin; i != scope.item_end; ++i) {
       Item& item = index_.items[i];
       if (item.reject == RejectReason::kNone) item.reject = scope.reject;
-      count(item);
+      if (item.reject == RejectReason::kNone) {
+        index_.accepted += item.points;
+        continue;
+      }
+      item.points = std::max(1u, item.points);
+      count_reject(item.reject, item.points, {r, place.scope, i - scope.item_begin});
     }
   }
 }
 
-void Pass::count(Item& item) {
-  if (item.reject == RejectReason::kNone) {
-    index_.accepted += item.points;
-    return;
-  }
+void Pass::count_reject(RejectReason reason, std::uint64_t count, Place place) {
   if (index_.first_reject == RejectReason::kNone) {
-    index_.first_reject = item.reject;
-    first_reject_item_ = static_cast<std::size_t>(&item - index_.items.data());
+    index_.first_reject = reason;
+    first_reject_ = place;
   }
-  item.points = std::max(1u, item.points);
-  index_.rejected += item.points;
-  index_.rejected_by_reason[static_cast<std::size_t>(item.reject)] += item.points;
+  index_.rejected += count;
+  index_.rejected_by_reason[static_cast<std::size_t>(reason)] += count;
 }
 
 void Pass::describe_rejects() {
-  const PathNames names = path_names(signal_);
-  const Item& item = index_.items[first_reject_item_];
-  const Scope& scope = index_.scopes[item.scope];
-  const Resource& resource = index_.resources[scope.resource];
   std::string& text = index_.reject_message;
   text = std::to_string(index_.rejected) + " of " +
          std::to_string(index_.rejected + index_.accepted) + " " + std::string(item_name(signal_)) +
@@ -453,15 +461,16 @@ void Pass::describe_rejects() {
             std::to_string(index_.rejected_by_reason[i]);
     separator = ", ";
   }
-  const auto element = [&text](std::string_view name, std::size_t at) {
-    text += std::string(name) + "[" + std::to_string(at) + "]";
+  const PathNames names = path_names(signal_);
+  separator = "; first at ";
+  const auto element = [&](std::string_view name, std::uint32_t at) {
+    if (at == Place::kNone) return;
+    text += separator + std::string(name) + "[" + std::to_string(at) + "]";
+    separator = ".";
   };
-  text += "; first at ";
-  element(names.resource, scope.resource);
-  text += ".";
-  element(names.scope, item.scope - resource.scope_begin);
-  text += ".";
-  element(names.item, first_reject_item_ - scope.item_begin);
+  element(names.resource, first_reject_.resource);
+  element(names.scope, first_reject_.scope);
+  element(names.item, first_reject_.item);
   text += " (" + std::string(rule_of(index_.first_reject)) + ")";
 }
 

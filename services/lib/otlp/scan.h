@@ -93,6 +93,8 @@ struct Index {
   // Unknown fields of the request itself, at most prefix_bytes_max of them: they belong to no item.
   std::vector<Slice> request_slices;
   std::uint64_t accepted = 0;  // Spans, data points or log records.
+  // 0 = the request may go on as it is. A broken resource or scope without items counts as 1, too:
+  // it must not be passed on.
   std::uint64_t rejected = 0;
   std::array<std::uint64_t, kRejectReasonCount> rejected_by_reason = {};
   // For partial_success: which rule, how often, the first offender's place. Empty without rejects.

@@ -381,6 +381,19 @@ TEST(ScanUtf8, ABadResourceOrScopeTakesItsItemsWithIt) {
   }
 }
 
+// It must not be passed on, and whoever sends it must hear of it.
+TEST(ScanUtf8, ABrokenResourceOrScopeWithoutItemsCountsAsOne) {
+  const ProtoMessage good = otlp_resource("a", {otlp_scope("s", {otlp_span(1, 1)})});
+  for (const ProtoMessage& bad :
+       {otlp_resource("\xff", {}), otlp_resource("\xff", {otlp_scope("s", {})}),
+        otlp_resource("b", {otlp_scope("\xff", {})})}) {
+    const Scanned scanned(Signal::kTraces, otlp_request({good, bad}).encode());
+    EXPECT_EQ(scanned.index().accepted, 1u);
+    EXPECT_EQ(scanned.index().rejected, 1u);
+    EXPECT_THAT(scanned.index().reject_message, HasSubstr("first at resource_spans[1]"));
+  }
+}
+
 // --- Depth ---
 
 ProtoMessage nested(std::size_t depth, bool in_lists) {
