@@ -46,10 +46,16 @@ TEST(IngressConfig, DefaultsAreGoodAndReachableFromThisMachineOnly) {
 
 TEST(IngressConfig, ReadsEverySection) {
   const Loaded loaded = load(R"(
-otlp: {host: 0.0.0.0, grpc: {port: 14317}, http: {port: 14318, cors: {allowed_origins: ["https://*.example.com"]}}}
+otlp:
+  host: 0.0.0.0
+  grpc: {port: 14317}
+  http: {port: 14318, cors: {allowed_origins: ["https://*.example.com"]}}
 auth: {mode: bearer, tokens: [{token: secret, tenant: acme}, {token_file: /run/token}]}
 tenant: {from: token, required: true}
-rate_limit: {items_per_second: 1000, bytes_per_second: 1MiB, overrides: [{tenant: acme, items_per_second: 5}]}
+rate_limit:
+  items_per_second: 1000
+  bytes_per_second: 1MiB
+  overrides: [{tenant: acme, items_per_second: 5}]
 merge: {linger: 5ms, bytes_max: 512KiB}
 limits: {connection_age_max: 1m, item_bytes_max: 512KiB}
 memory_limit: 512MiB

@@ -256,8 +256,8 @@ TEST_F(OtlpHttpHandlerTest, SetsLittleAsideForALargeLengthThatIsOnlyDeclared) {
 
 TEST_F(OtlpHttpHandlerTest, AllowsJsonThatGrows) {
   // Each ",0" becomes eight bytes.
-  std::string json =
-      R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","histogram":{"dataPoints":[{"bucketCounts":[0)";
+  std::string json = R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m",)"
+                     R"("histogram":{"dataPoints":[{"bucketCounts":[0)";
   for (int i = 0; i < 1000; ++i) json += ",0";
   json += R"(]}]}}]}]}]})";
   EXPECT_EQ(run(post("/v1/metrics", kJson, json.size()), json).status(), 200);

@@ -36,8 +36,9 @@ inline Bytes trace_request(int spans, int bad = 0, std::string_view name = "GET 
 }
 
 inline std::string json_trace_request() {
-  return R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"30313233343536373839616263646566",)"
-         R"("spanId":"3031323334353637","name":"GET /cart","startTimeUnixNano":"1767225600000000000",)"
+  return R"({"resourceSpans":[{"scopeSpans":[{"spans":[{)"
+         R"("traceId":"30313233343536373839616263646566","spanId":"3031323334353637",)"
+         R"("name":"GET /cart","startTimeUnixNano":"1767225600000000000",)"
          R"("endTimeUnixNano":"1767225600000000500"}]}]}]})";
 }
 

@@ -1,0 +1,37 @@
+// The command line of spanway-test-app.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/base/secret.h"
+
+namespace spanway::testapp {
+
+enum class OtlpProtocol : std::uint8_t { kGrpc, kHttp };
+
+struct Options {
+  bool help = false;
+  OtlpProtocol protocol = OtlpProtocol::kGrpc;
+  // grpc: host:port. http: a URL. Filled in by parse_options() when not given.
+  std::string endpoint;
+  bool tls = false;  // grpc only; of https:// for http.
+  std::string ca_file;
+  std::map<std::string, Secret> headers;  // Names in lower case.
+  Duration interval = std::chrono::seconds(2);
+  std::uint64_t count = 0;
+  std::optional<std::uint64_t> seed;
+  double error_ratio = 0.1;
+};
+
+// `words` without the program's name; --name value and --name=value. Errors say every mistake.
+Result<Options> parse_options(const std::vector<std::string>& words);
+std::string_view help_text() noexcept;
+
+}  // namespace spanway::testapp

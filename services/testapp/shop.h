@@ -1,0 +1,63 @@
+// A small shop: somebody buys something, and six services have something to tell about it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/random.h"
+#include "services/testapp/shop_meters.h"
+#include "services/testapp/trace_recorder.h"
+
+namespace spanway::testapp {
+
+// Everything one purchase has left behind.
+struct Purchase {
+  TraceId trace_id;
+  bool failed = false;
+  std::vector<ServiceTelemetry> services;
+};
+
+// External lock. Deterministic under a seed and a clock. The clock outlives it.
+//
+//   frontend  POST /checkout
+//     cart        GET /cart/{user}      -> Redis
+//     checkout    POST /orders
+//       inventory   Reserve             -> PostgreSQL, per product
+//       payment     Charge
+//       publish to the topic "orders"   (Kafka)
+//   email     process "orders", later   -> SMTP
+class Shop {
+ public:
+  // `error_ratio` in [0, 1]: how many purchases fail.
+  Shop(Random random, double error_ratio, const Clock& clock);
+  // All times lie in the past of the clock.
+  Purchase buy();
+
+ private:
+  enum class Fault : std::uint8_t { kNone, kCardDeclined, kDatabaseTimeout };
+  using Handle = TraceRecorder::Handle;
+  struct Visit;  // One purchase while it happens.
+
+  Fault choose_fault();
+  void visit_frontend(Visit& visit);
+  void read_cart(Visit& visit, Handle parent);
+  bool place_order(Visit& visit, Handle parent);
+  bool reserve(Visit& visit, Handle parent, std::size_t product, bool time_out);
+  bool charge(Visit& visit, Handle parent, bool decline);
+  Handle publish(Visit& visit, Handle parent);
+  void send_email(Visit& visit, Handle published);
+  void measure(Visit& visit);
+  Attributes resource_of(ServiceName service) const;
+
+  Random random_;
+  const double error_ratio_;
+  const Clock& clock_;
+  ShopMeters meters_;
+  std::vector<std::int64_t> stock_;
+  std::string instance_;
+  std::int64_t orders_ = 0;
+};
+
+}  // namespace spanway::testapp
