@@ -1,0 +1,321 @@
+#include "services/kafka-bridge/bridge_service.h"
+
+#include <future>
+#include <utility>
+
+#include "services/kafka-bridge/signal_topics.h"
+#include "services/kafka-bridge/topics.h"
+#include "services/lib/rpc/otlp_grpc_sink.h"
+#include "services/lib/telemetry/escape.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+constexpr Duration kTick = std::chrono::seconds(1);
+constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
+constexpr Duration kTopicsPatience = std::chrono::seconds(30);
+// Committing and leaving the group come after the last batch.
+constexpr Duration kLeaveTime = std::chrono::seconds(4);
+constexpr std::size_t kStatusTextMax = 1024;
+
+std::string quoted(std::string_view text) {
+  std::string json = "\"";
+  telemetry::append_escaped(json, text, kStatusTextMax);
+  return json + "\"";
+}
+
+const char* boolean(bool value) { return value ? "true" : "false"; }
+
+otlp::ScanLimits scan_limits(const LimitsConfig& c) {
+  otlp::ScanLimits limits;
+  limits.request_bytes_max = c.body_bytes_max.bytes;
+  limits.prefix_bytes_max = c.prefix_bytes_max.bytes;
+  limits.item_bytes_max = c.item_bytes_max.bytes;
+  limits.value_depth_max = static_cast<std::size_t>(c.value_depth_max);
+  limits.submessages_max = static_cast<std::size_t>(c.submessages_max);
+  return limits;
+}
+
+rpc::OtlpGrpcSinkOptions sink_options(const DestinationConfig& c) {
+  rpc::OtlpGrpcSinkOptions options;
+  options.endpoint = c.endpoint;
+  options.compression = c.compression == DestinationConfig::Compression::kGzip ? "gzip" : "none";
+  options.tls = c.tls.enabled;
+  options.tls_ca_file = c.tls.ca_file;
+  options.tls_certificate_file = c.tls.certificate_file;
+  options.tls_key_file = c.tls.key_file;
+  options.tls_server_name = c.tls.server_name;
+  for (const HeaderConfig& header : c.headers) options.headers[header.name] = header.value;
+  options.timeout = c.timeout;
+  options.in_flight_max = static_cast<std::size_t>(c.in_flight_max);
+  options.connections = static_cast<std::size_t>(c.connections);
+  return options;
+}
+
+std::string topic_json(std::string_view name, std::int32_t partitions, std::string_view error) {
+  return "{\"name\":" + quoted(name) + ",\"partitions\":" + std::to_string(partitions) +
+         ",\"error\":" + quoted(error) + "}";
+}
+
+std::string partition_json(const PartitionStatus& status) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof(seconds), "%.3f", status.lag_seconds);
+  return "{\"topic\":" + quoted(status.partition.topic) +
+         ",\"partition\":" + std::to_string(status.partition.partition) + ",\"lag_messages\":" +
+         (status.lag_messages ? std::to_string(*status.lag_messages) : std::string("null")) +
+         ",\"lag_seconds\":" + seconds + ",\"in_flight\":" + std::to_string(status.in_flight) +
+         ",\"stalled\":" + boolean(status.stalled) + ",\"reason\":" + quoted(status.reason) + "}";
+}
+
+}  // namespace
+
+BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps)
+    : config_(std::move(config)),
+      deps_(deps),
+      budget_(static_cast<std::size_t>(config_.memory.budget.bytes)),
+      loop_("kafka-bridge", deps.clock) {}
+
+Result<std::unique_ptr<BridgeService>> BridgeService::create(
+    BridgeConfig config, const runtime::ServiceDeps& deps, pipeline::Sink* in_process_destination) {
+  std::unique_ptr<BridgeService> self(new BridgeService(std::move(config), deps));
+  if (self->config_.produces()) SPANWAY_TRY(self->create_producing());
+  if (self->config_.consumes()) SPANWAY_TRY(self->create_consuming(in_process_destination));
+  return self;
+}
+
+Status BridgeService::create_producing() {
+  SPANWAY_ASSIGN(producer_, kafka::Producer::create(config_.kafka, config_.producer.kafka,
+                                                    deps_.clock, deps_.telemetry));
+  KafkaSinkOptions options;
+  options.topics = config_.kafka.topics;
+  options.limits = scan_limits(config_.limits);
+  options.record_bytes_max = config_.producer.kafka.record_bytes_max.bytes;
+  options.key_by_trace = config_.producer.record_key == ProduceConfig::RecordKey::kTraceId;
+  options.message_timeout = config_.producer.kafka.message_timeout;
+  kafka_sink_ = std::make_unique<KafkaSink>(std::move(options), *producer_, deps_.io.executor(0),
+                                            deps_.telemetry);
+  if (!config_.otlp.grpc.enabled) return ok_status();
+  const ServerTlsConfig& files = config_.otlp.tls;
+  if (files.enabled()) {
+    auto tls = http::TlsServerContext::create(
+        {files.certificate_file, files.key_file, files.client_ca_file});
+    if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
+    tls_ = std::move(tls).value();
+  }
+  gatekeeper_ =
+      config_.otlp.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
+  rpc::ExportServiceOptions service;
+  service.message_bytes_max = config_.limits.body_bytes_max.bytes;
+  service.compressed_bytes_max = config_.limits.compressed_bytes_max.bytes;
+  service.deadline_max = config_.limits.request_timeout;
+  handler_ = std::make_unique<rpc::ExportService>(service, *kafka_sink_, *gatekeeper_, budget_,
+                                                  deps_.clock, deps_.telemetry, "otlp_grpc");
+  return ok_status();
+}
+
+Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
+  destination_ = in_process_destination;
+  if (destination_ == nullptr) {
+    auto sink = rpc::OtlpGrpcSink::create(sink_options(config_.destination), deps_.clock,
+                                          deps_.telemetry);
+    if (!sink.ok()) return std::move(sink).error().with_context("destination");
+    network_destination_ = std::move(sink).value();
+    destination_ = network_destination_.get();
+  }
+  kafka::ProducerConfig letters = config_.producer.kafka;
+  letters.queue_bytes_max = {kDeadLetterQueueBytes};
+  letters.record_bytes_max = {kDeadLetterQueueBytes};
+  SPANWAY_ASSIGN(dead_letter_producer_, kafka::Producer::create(config_.kafka, letters, deps_.clock,
+                                                                deps_.telemetry));
+  KafkaDeadLettersOptions options;
+  options.topics = config_.kafka.topics;
+  options.suffix = config_.kafka.dead_letter_suffix;
+  options.destination = config_.consumer.destination;
+  options.group = config_.consumer.group();
+  options.record_bytes_max = config_.producer.kafka.record_bytes_max.bytes;
+  dead_letters_ = std::make_unique<KafkaDeadLetters>(std::move(options), *dead_letter_producer_);
+  kafka::ConsumerConfig consumer = config_.consumer.kafka;
+  consumer.group = config_.consumer.group();
+  const ConsumerGroupDeps deps{loop_,   *destination_,   *dead_letters_,
+                               budget_, deps_.telemetry, Random::from_entropy()};
+  SPANWAY_ASSIGN(group_, ConsumerGroup::create(
+                             config_, deps,
+                             [this, &consumer](std::vector<std::string> topics,
+                                               kafka::ConsumerListener& listener) {
+                               return kafka::Consumer::create(config_.kafka, consumer,
+                                                              std::move(topics), loop_, listener,
+                                                              deps_.telemetry);
+                             }));
+  return ok_status();
+}
+
+BridgeService::~BridgeService() {
+  stop_accepting();
+  drain(Deadline::after(deps_.clock, Duration::zero()));
+  loop_.stop();
+}
+
+Status BridgeService::listen() {
+  http::ServerOptions options;
+  options.name = "otlp_grpc";
+  options.host = config_.otlp.host;
+  options.port = config_.otlp.grpc.port;
+  options.http1 = false;
+  options.limits.request_timeout = config_.limits.request_timeout;
+  auto created =
+      http::Server::create(std::move(options), tls_, deps_.io, *handler_, deps_.telemetry);
+  if (!created.ok()) return std::move(created).error().with_context("otlp.grpc");
+  server_ = std::move(created).value();
+  server_->start();
+  grpc_port_ = server_->port();
+  deps_.telemetry.log.info("Listening for OTLP", {{"host", config_.otlp.host},
+                                                  {"grpc_port", static_cast<int>(grpc_port_)},
+                                                  {"tls", tls_ != nullptr}});
+  return ok_status();
+}
+
+Status BridgeService::start() {
+  if (config_.create_topics) make_topics();
+  if (handler_) SPANWAY_TRY(listen());
+  started_ = true;
+  loop_.post([this] { tick(); });
+  if (!group_) return ok_status();
+  auto answer = std::make_shared<std::promise<Status>>();
+  std::future<Status> started = answer->get_future();
+  loop_.post([this, answer] { answer->set_value(group_->start()); });
+  return started.get();
+}
+
+void BridgeService::make_topics() {
+  std::vector<otlp::Signal> signals(otlp::kSignals.begin(), otlp::kSignals.end());
+  if (!config_.produces()) signals = signals_of(config_.consumer);
+  const auto reports = kafka::apply_topics(config_.kafka, topic_specs(config_, signals),
+                                           Deadline::after(deps_.clock, kTopicsPatience),
+                                           deps_.clock, deps_.telemetry);
+  if (!reports.ok()) {
+    deps_.telemetry.log.error("Topics could not be made", {{"error", reports.error().message}});
+    return;
+  }
+  deps_.telemetry.log.info("Topics applied", {{"result", to_json(*reports)}});
+}
+
+void BridgeService::tick() {
+  if (kafka_sink_) kafka_sink_->events().memory(budget_.used(), budget_.limit());
+  if (++ticks_ % kTicksPerReload == 0 && tls_) {
+    const Result<bool> changed = tls_->reload();
+    if (!changed.ok()) {
+      deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
+                                  "Certificate files are not usable; the old ones stay in use",
+                                  {{"error", changed.error().message}});
+    } else if (*changed) {
+      deps_.telemetry.log.info("Using a changed certificate");
+    }
+  }
+  loop_.post_after(kTick, [this] { tick(); });
+}
+
+void BridgeService::stop_accepting() {
+  stopping_ = true;
+  if (handler_) handler_->set_serving(false);
+  if (server_) server_->stop_accepting();
+}
+
+bool BridgeService::drain(Deadline deadline) {
+  bool clean = true;
+  if (server_) clean = server_->drain(deadline) && clean;
+  if (kafka_sink_) clean = kafka_sink_->drain(deadline) && clean;
+  if (group_) clean = drain_consuming(deadline) && clean;
+  if (network_destination_) clean = network_destination_->drain(deadline) && clean;
+  return clean;
+}
+
+bool BridgeService::drain_consuming(Deadline deadline) {
+  if (std::exchange(consuming_drained_, true)) return true;
+  auto answer = std::make_shared<std::promise<bool>>();
+  std::future<bool> drained = answer->get_future();
+  const Duration left = deadline.remaining(deps_.clock.now());
+  const Duration patience = left > 2 * kLeaveTime ? left - kLeaveTime : left / 2;
+  loop_.post([this, answer, patience] {
+    group_->drain(patience, [answer](bool clean) { answer->set_value(clean); });
+  });
+  const bool clean =
+      drained.wait_for(left + kLeaveTime) == std::future_status::ready && drained.get();
+  // Nothing of the group may run while it is taken down.
+  loop_.stop();
+  return clean;
+}
+
+runtime::Service::Readiness BridgeService::readiness() const {
+  if (stopping_) return {false, "stopping"};
+  if (const Status status = fatal(); !status.ok()) return {false, status.error().message};
+  const bool connected = (!producer_ || producer_->connected_once()) &&
+                         (!group_ || group_->consumer().connected_once());
+  if (connected) return {true, ""};
+  const std::string error = last_error();
+  return {false, "Kafka has not answered yet" + (error.empty() ? "" : ": " + error)};
+}
+
+Status BridgeService::fatal() const { return group_ ? group_->fatal() : ok_status(); }
+
+std::string BridgeService::last_error() const {
+  if (const Status status = fatal(); !status.ok()) return status.error().message;
+  if (kafka_sink_) {
+    if (std::string error = kafka_sink_->health().last_error; !error.empty()) return error;
+  }
+  if (group_) {
+    if (std::string error = group_->consumer().last_error(); !error.empty()) return error;
+    if (std::string error = dead_letter_producer_->last_error(); !error.empty()) return error;
+    return destination_->health().last_error;
+  }
+  return "";
+}
+
+std::string BridgeService::status_json() const {
+  constexpr std::array<const char*, 3> kModes = {"produce", "consume", "both"};
+  const Readiness ready = readiness();
+  const bool reachable = (!producer_ || producer_->reachable()) &&
+                         (!group_ || group_->consumer().reachable());
+  std::string json = "{\"mode\":" + quoted(kModes[static_cast<std::size_t>(config_.mode)]);
+  json += ",\"ready\":" + std::string(boolean(ready.ready)) + ",\"reason\":" + quoted(ready.reason);
+  json += ",\"kafka\":{\"reachable\":" + std::string(boolean(reachable)) + "}";
+  std::string topics;
+  if (producer_) {
+    for (const otlp::Signal signal : otlp::kSignals) {
+      const std::string& name = topic_of(config_.kafka.topics, signal);
+      const Result<std::int32_t> count = producer_->partition_count(name);
+      topics += (topics.empty() ? "" : ",") +
+                topic_json(name, count.ok() ? *count : 0, count.ok() ? "" : count.error().message);
+    }
+  } else {
+    for (const kafka::TopicState& topic : group_->consumer().topics()) {
+      topics +=
+          (topics.empty() ? "" : ",") + topic_json(topic.name, topic.partitions, topic.error);
+    }
+  }
+  json += ",\"topics\":[" + topics + "]";
+  if (producer_) {
+    json += ",\"grpc_port\":" + std::to_string(grpc_port_);
+    json += ",\"queue_bytes\":" + std::to_string(producer_->queue_bytes());
+  }
+  std::string partitions;
+  if (group_) {
+    for (const PartitionStatus& status : group_->partitions()) {
+      partitions += (partitions.empty() ? "" : ",") + partition_json(status);
+    }
+    const pipeline::SinkHealth health = destination_->health();
+    json += ",\"group\":" + quoted(config_.consumer.group());
+    json += ",\"destination\":{\"name\":" + quoted(config_.consumer.destination);
+    json += ",\"endpoint\":" +
+            quoted(network_destination_ ? config_.destination.endpoint : "in process");
+    json += ",\"reachable\":" + std::string(boolean(health.reachable));
+    json += ",\"last_error\":" + quoted(health.last_error);
+    json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
+  }
+  json += ",\"partitions\":[" + partitions + "]";
+  json += ",\"memory\":{\"used\":" + std::to_string(budget_.used()) +
+          ",\"limit\":" + std::to_string(budget_.limit()) +
+          ",\"peak\":" + std::to_string(budget_.peak()) + "}";
+  return json + ",\"last_error\":" + quoted(last_error()) + "}";
+}
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,84 @@
+// The bridge: OTLP/gRPC to Kafka, Kafka to a destination, or both, as one service.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "services/kafka-bridge/config.h"
+#include "services/kafka-bridge/consumer_group.h"
+#include "services/kafka-bridge/dead_letters.h"
+#include "services/kafka-bridge/kafka_sink.h"
+#include "services/lib/base/loop.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/http/server.h"
+#include "services/lib/http/tls.h"
+#include "services/lib/kafka/producer.h"
+#include "services/lib/rpc/export_service.h"
+#include "services/lib/runtime/service.h"
+
+namespace spanway::kafka_bridge {
+
+// Calls of runtime::Service by one thread; readiness(), status_json(), fatal() from any.
+class BridgeService final : public runtime::Service {
+ public:
+  // `config` has passed validate(). With `in_process_destination` (fused), that sink takes the
+  // place of the network: it outlives this service, config.destination.endpoint is not used.
+  static Result<std::unique_ptr<BridgeService>> create(
+      BridgeConfig config, const runtime::ServiceDeps& deps,
+      pipeline::Sink* in_process_destination = nullptr);
+  ~BridgeService() override;
+
+  Status start() override;
+  void stop_accepting() override;
+  bool drain(Deadline deadline) override;
+  Readiness readiness() const override;
+  std::string status_json() const override;
+  Status fatal() const override;
+
+  // What writes to Kafka, for an ingress in the same process; null in mode consume. Usable from
+  // create() on, as long as the service.
+  pipeline::Sink* kafka_sink() noexcept { return kafka_sink_.get(); }
+  // 0 when nothing is listened on.
+  std::uint16_t grpc_port() const noexcept { return grpc_port_; }
+  const MemoryBudget& budget() const noexcept { return budget_; }
+
+ private:
+  BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps);
+  Status create_producing();
+  Status create_consuming(pipeline::Sink* in_process_destination);
+  Status listen();
+  void make_topics();
+  void tick();
+  bool drain_consuming(Deadline deadline);
+  std::string last_error() const;
+
+  const BridgeConfig config_;
+  const runtime::ServiceDeps deps_;
+  MemoryBudget budget_;
+  // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
+  Loop loop_;
+
+  // Each destroyed before what stands above it.
+  std::unique_ptr<pipeline::Sink> network_destination_;
+  pipeline::Sink* destination_ = nullptr;
+  std::unique_ptr<KafkaDeadLetters> dead_letters_;
+  std::unique_ptr<kafka::Producer> dead_letter_producer_;
+  std::unique_ptr<ConsumerGroup> group_;
+
+  std::unique_ptr<KafkaSink> kafka_sink_;
+  std::unique_ptr<kafka::Producer> producer_;
+  std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
+  std::shared_ptr<http::TlsServerContext> tls_;
+  std::unique_ptr<rpc::ExportService> handler_;
+  std::unique_ptr<http::Server> server_;
+
+  std::uint64_t ticks_ = 0;  // Of loop_.
+  bool started_ = false;
+  bool consuming_drained_ = false;
+  std::atomic<std::uint16_t> grpc_port_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,291 @@
+#include "services/kafka-bridge/config.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+namespace spanway::kafka_bridge {
+namespace {
+
+constexpr double kKiB = 1024;
+constexpr double kMiB = 1024 * kKiB;
+
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+void check_destination(const BridgeConfig& c, config::Problems& problems) {
+  const DestinationConfig& d = c.destination;
+  if (d.endpoint.rfind(':') == std::string::npos || d.endpoint.find("://") != std::string::npos) {
+    problems.add("destination.endpoint", "'" + d.endpoint + "' is not of the form host:port");
+  }
+  if (d.tls.certificate_file.empty() != d.tls.key_file.empty()) {
+    problems.add("destination.tls", "certificate_file and key_file belong together");
+  }
+  if (!d.tls.enabled && !(d.tls.ca_file.empty() && d.tls.certificate_file.empty())) {
+    problems.add("destination.tls.enabled", "is false although other TLS settings are given");
+  }
+}
+
+void check_consumer(const BridgeConfig& c, config::Problems& problems) {
+  validate(c.consumer.kafka, problems);
+  if (c.consumer.signals.empty()) problems.add("consumer.signals", "needs at least one signal");
+  std::set<std::string_view> seen;
+  for (const std::string& signal : c.consumer.signals) {
+    if (!seen.insert(signal).second) problems.add("consumer.signals", signal + " stands there twice");
+  }
+  if (c.consumer.retry.initial > c.consumer.retry.max) {
+    problems.add("consumer.retry.initial", "must not be larger than retry.max");
+  }
+  if (c.destination.in_flight_max < c.consumer.max_in_flight_per_partition) {
+    problems.add("destination.in_flight_max",
+                 "must not be smaller than consumer.max_in_flight_per_partition");
+  }
+  if (2 * c.consumer.batch.bytes_max.bytes > c.memory.budget.bytes) {
+    problems.add("memory.budget", "must hold at least two batches (consumer.batch.bytes_max)");
+  }
+}
+
+void check_producer(const BridgeConfig& c, config::Problems& problems) {
+  if (c.limits.item_bytes_max > c.producer.kafka.record_bytes_max) {
+    problems.add("limits.item_bytes_max",
+                 "must not be larger than producer.record_bytes_max: one item must fit a record");
+  }
+  if (c.otlp.tls.certificate_file.empty() != c.otlp.tls.key_file.empty()) {
+    problems.add("otlp.tls", "certificate_file and key_file belong together");
+  }
+  if (!c.otlp.tls.client_ca_file.empty() && !c.otlp.tls.enabled()) {
+    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
+  }
+  if (c.producer.kafka.message_timeout >= c.limits.request_timeout) {
+    problems.add("producer.message_timeout", "must be smaller than limits.request_timeout");
+  }
+}
+
+void check_topics(const TopicsConfig& c, config::Problems& problems) {
+  if (c.replication_factor > 0 && c.min_insync_replicas > c.replication_factor) {
+    problems.add("topics.min_insync_replicas", "must not be larger than replication_factor");
+  }
+}
+
+void check_memory(const BridgeConfig& c, config::Problems& problems) {
+  const std::uint64_t needed = kProcessBytes + kafka_bytes(c) + c.memory.budget.bytes;
+  if (needed <= c.memory.limit.bytes) return;
+  problems.add("memory.limit",
+               "is " + mebibytes(c.memory.limit.bytes) + ", but " + mebibytes(needed) +
+                   " may be needed: " + mebibytes(kProcessBytes) + " for the process, " +
+                   mebibytes(kafka_bytes(c)) + " for the Kafka clients, " +
+                   mebibytes(c.memory.budget.bytes) + " memory.budget; lower one of them" +
+                   (c.consumes() ? " (consumer.partitions_max, consumer.prefetch_bytes_max)" : ""));
+}
+
+}  // namespace
+
+void describe(config::Binder& b, ServerTlsConfig& c) {
+  b.key("certificate_file", c.certificate_file,
+        {.doc = "PEM file with the certificate chain; set = TLS. Re-read when it changes."});
+  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
+  b.key("client_ca_file", c.client_ca_file,
+        {.doc = "PEM file with the CA of clients; set = clients need a certificate (mTLS)."});
+}
+
+void describe(config::Binder& b, GrpcListenerConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Serve OTLP/gRPC (mode produce)."});
+  b.key("port", c.port, {.doc = "Port of OTLP/gRPC; 0 takes a free one."});
+}
+
+void describe(config::Binder& b, OtlpConfig& c) {
+  b.key("host", c.host, {.doc = "Address to listen on; 0.0.0.0 for all."});
+  b.section("grpc", c.grpc, "The OTLP/gRPC listener.");
+  b.section("tls", c.tls, "TLS of the listener.");
+  b.key("trust_metadata", c.trust_metadata,
+        {.doc = "Take spanway-tenant and traceparent as sent. Only together with mTLS, a network "
+                "policy or a loopback address: whoever can connect can name any tenant."});
+}
+
+void describe(config::Binder& b, LimitsConfig& c) {
+  b.key("body_bytes_max", c.body_bytes_max,
+        {.doc = "Largest request, decompressed.", .min = 64 * kKiB, .max = 1024 * kMiB});
+  b.key("compressed_bytes_max", c.compressed_bytes_max,
+        {.doc = "Largest compressed request.", .min = 64 * kKiB, .max = 1024 * kMiB});
+  b.key("item_bytes_max", c.item_bytes_max,
+        {.doc = "Largest span, metric or log record; larger ones are refused one by one.",
+         .min = kKiB,
+         .max = 64 * kMiB});
+  b.key("prefix_bytes_max", c.prefix_bytes_max,
+        {.doc = "Largest resource with scope; every part of a split request repeats it.",
+         .min = kKiB,
+         .max = 16 * kMiB});
+  b.key("value_depth_max", c.value_depth_max,
+        {.doc = "Nesting of attribute values.", .min = 1, .max = 100});
+  b.key("submessages_max", c.submessages_max,
+        {.doc = "Submessages in one request.", .min = 1000, .max = 100e6});
+  b.key("request_timeout", c.request_timeout,
+        {.doc = "Longest time for one request.", .min = 1000, .max = 600e3});
+}
+
+void describe(config::Binder& b, ProduceConfig& c) {
+  describe(b, c.kafka);
+  b.key("record_key", c.record_key, {"none", "trace_id"},
+        {.doc = "none = one record per partition and request, without a key; trace_id = one record "
+                "per trace, with that key. Traces lie in the same partition either way."});
+}
+
+void describe(config::Binder& b, BatchConfig& c) {
+  b.key("bytes_max", c.bytes_max,
+        {.doc = "Size up to which records are joined to one request. OTLP/gRPC receivers refuse "
+                "more than 4 MiB by default; raise it for ClickHouse and S3.",
+         .min = 4 * kKiB,
+         .max = 256 * kMiB});
+  b.key("items_max", c.items_max, {.doc = "The same in items.", .min = 1, .max = 100e6});
+  b.key("linger", c.linger,
+        {.doc = "How long a batch that is not full waits for more.", .min = 0, .max = 60e3});
+}
+
+void describe(config::Binder& b, RetryConfig& c) {
+  b.key("initial", c.initial, {.doc = "First wait before a retry.", .min = 1, .max = 60e3});
+  b.key("max", c.max, {.doc = "Longest wait before a retry.", .min = 1, .max = 3600e3});
+  b.key("retry_after_max", c.retry_after_max,
+        {.doc = "Longest wait that a destination can ask for.", .min = 0, .max = 3600e3});
+  b.key("stalled_max", c.stalled_max,
+        {.doc = "Longest wait between probes of a destination that refuses everything.",
+         .min = 100,
+         .max = 3600e3});
+  b.key("unknown_tries", c.unknown_tries,
+        {.doc = "Tries before a batch is halved whose refusal says neither 'later' nor 'never'.",
+         .min = 1,
+         .max = 100});
+}
+
+void describe(config::Binder& b, DeadLetterConfig& c) {
+  b.key("partial", c.partial, {"copy", "count"},
+        {.doc = "When a destination takes a batch but refuses some of its items: keep a copy of the "
+                "batch as dead letter, or only count them."});
+}
+
+void describe(config::Binder& b, ConsumeConfig& c) {
+  describe(b, c.kafka);
+  b.key("destination", c.destination,
+        {.doc = "Name of the destination: in dead letters, metrics and the group's name.",
+         .pattern = "[A-Za-z0-9._-]{1,100}"});
+  b.key("signals", c.signals,
+        {.doc = "Which topics to read.", .pattern = "traces|metrics|logs"});
+  b.section("batch", c.batch, "Joining records.");
+  b.key("max_in_flight_per_partition", c.max_in_flight_per_partition,
+        {.doc = "Batches of a partition that may be unanswered; 1 = delivery in order.",
+         .min = 1,
+         .max = 64});
+  b.key("batch_identity", c.batch_identity,
+        {.doc = "Plan batches in the commits, so that a restart repeats exactly the same ones, and "
+                "name them in spanway-batch: for destinations that drop duplicates by it."});
+  b.key("commit_interval", c.commit_interval,
+        {.doc = "How often offsets are committed.", .min = 10, .max = 60e3});
+  b.key("revoke_timeout", c.revoke_timeout,
+        {.doc = "How long partitions that move to another replica may take to finish what is in "
+                "flight.",
+         .min = 0,
+         .max = 60e3});
+  b.section("retry", c.retry, "Trying again.");
+  b.section("dead_letters", c.dead_letters, "What is refused for good.");
+}
+
+void describe(config::Binder& b, ClientTlsConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Speak TLS to the destination."});
+  b.key("ca_file", c.ca_file, {.doc = "PEM file with its CA; empty = the system's CAs."});
+  b.key("certificate_file", c.certificate_file, {.doc = "Client certificate, for mTLS."});
+  b.key("key_file", c.key_file, {.doc = "Its private key."});
+  b.key("server_name", c.server_name, {.doc = "Name to verify instead of the endpoint's host."});
+}
+
+void describe(config::Binder& b, HeaderConfig& c) {
+  b.key("name", c.name,
+        {.doc = "Name of the metadata.", .required = true, .pattern = "[a-z0-9_.-]{1,100}"});
+  b.key("value", c.value, {.doc = "Its value.", .example = "${env:TOKEN}"});
+}
+
+void describe(config::Binder& b, DestinationConfig& c) {
+  b.key("endpoint", c.endpoint,
+        {.doc = "host:port that speaks OTLP/gRPC: a Spanway exporter, or any receiver."});
+  b.section("tls", c.tls, "TLS to the destination.");
+  b.list("headers", c.headers, "Metadata sent with each request.");
+  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Of requests."});
+  b.key("timeout", c.timeout,
+        {.doc = "How long an answer may take.", .min = 100, .max = 600e3});
+  b.key("in_flight_max", c.in_flight_max,
+        {.doc = "Requests that may be unanswered, over all partitions.", .min = 1, .max = 10000});
+  b.key("connections", c.connections,
+        {.doc = "Connections; 0 = two per core, at most 8.", .min = 0, .max = 64});
+}
+
+void describe(config::Binder& b, TopicsConfig& c) {
+  b.key("partitions", c.partitions,
+        {.doc = "Of each signal's topic. Topics grow up to it and never shrink.",
+         .min = 1,
+         .max = 10000});
+  b.key("replication_factor", c.replication_factor,
+        {.doc = "Of new topics; 0 = the broker's default. 3 survives the loss of a broker.",
+         .min = 0,
+         .max = 32});
+  b.key("min_insync_replicas", c.min_insync_replicas,
+        {.doc = "Replicas that must have a record before it counts as written; 0 = the broker's "
+                "default.",
+         .min = 0,
+         .max = 32});
+  b.key("retention", c.retention,
+        {.doc = "How long records are kept: the longest outage of a destination that loses "
+                "nothing.",
+         .min = 60e3,
+         .max = 3650.0 * 86400e3});
+  b.key("dead_letter_partitions", c.dead_letter_partitions,
+        {.doc = "Partitions of each dead-letter topic.", .min = 1, .max = 1000});
+  b.key("dead_letter_retention", c.dead_letter_retention,
+        {.doc = "How long dead letters are kept.", .min = 60e3, .max = 3650.0 * 86400e3});
+}
+
+void describe(config::Binder& b, MemoryConfig& c) {
+  b.key("limit", c.limit,
+        {.doc = "What the container may use. Checked against the sum of all shares.",
+         .min = 64 * kMiB,
+         .max = 1024 * 1024 * kMiB});
+  b.key("budget", c.budget,
+        {.doc = "Share for requests and batches being worked on; when it is used up, clients are "
+                "asked to come back later and partitions are not read.",
+         .min = 8 * kMiB,
+         .max = 1024 * 1024 * kMiB});
+}
+
+void describe(config::Binder& b, BridgeConfig& c) {
+  b.key("mode", c.mode, {"produce", "consume", "both"},
+        {.doc = "produce: OTLP/gRPC to Kafka; consume: Kafka to a destination."});
+  b.section("kafka", c.kafka, "The Kafka cluster.");
+  b.key("create_topics", c.create_topics,
+        {.doc = "Create missing topics at the start, as `topics apply` does. For development."});
+  b.section("otlp", c.otlp, "What is listened on (mode produce).");
+  b.section("limits", c.limits, "Bounds of requests (mode produce).");
+  b.section("producer", c.producer, "Writing to Kafka (mode produce).");
+  b.section("consumer", c.consumer, "Reading from Kafka (mode consume).");
+  b.section("destination", c.destination, "Where batches are sent (mode consume).");
+  b.section("topics", c.topics, "What `topics apply` makes of the topics.");
+  b.section("memory", c.memory, "Shares of memory.");
+}
+
+void validate(const BridgeConfig& c, config::Problems& problems) {
+  validate(c.kafka, problems);
+  if (c.produces()) check_producer(c, problems);
+  if (c.consumes()) {
+    check_consumer(c, problems);
+    check_destination(c, problems);
+  }
+  check_topics(c.topics, problems);
+  check_memory(c, problems);
+}
+
+std::uint64_t kafka_bytes(const BridgeConfig& c) noexcept {
+  std::uint64_t bytes = 0;
+  if (c.produces()) bytes += c.producer.kafka.queue_bytes_max.bytes;
+  if (c.consumes()) {
+    const auto partitions = static_cast<std::uint64_t>(c.consumer.kafka.partitions_max);
+    bytes += kafka::prefetch_bytes(c.consumer.kafka, partitions) + kDeadLetterQueueBytes;
+  }
+  return bytes;
+}
+
+}  // namespace spanway::kafka_bridge

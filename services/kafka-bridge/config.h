@@ -1,0 +1,156 @@
+// The configuration of the bridge: structs, their keys and their rules. No transport, so that the
+// operator can link it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/secret.h"
+#include "services/lib/config/binder.h"
+#include "services/lib/kafka/client_config.h"
+#include "services/lib/kafka/consumer_config.h"
+#include "services/lib/kafka/producer_config.h"
+
+namespace spanway::kafka_bridge {
+
+enum class Mode { kProduce, kConsume, kBoth };
+
+struct ServerTlsConfig {
+  std::string certificate_file;
+  std::string key_file;
+  std::string client_ca_file;
+  bool enabled() const noexcept { return !certificate_file.empty(); }
+};
+
+struct GrpcListenerConfig {
+  bool enabled = true;
+  std::uint16_t port = 4327;
+};
+
+struct OtlpConfig {
+  std::string host = "127.0.0.1";
+  GrpcListenerConfig grpc;
+  ServerTlsConfig tls;
+  // Take spanway-tenant and traceparent as sent. Only where nobody but our ingress can connect.
+  bool trust_metadata = false;
+};
+
+struct LimitsConfig {
+  config::ByteSize body_bytes_max{64u << 20};
+  config::ByteSize compressed_bytes_max{16u << 20};
+  config::ByteSize item_bytes_max{900u << 10};
+  config::ByteSize prefix_bytes_max{64u << 10};
+  std::int64_t value_depth_max = 32;
+  std::int64_t submessages_max = 4'000'000;
+  Duration request_timeout = std::chrono::seconds(30);
+};
+
+struct ProduceConfig {
+  kafka::ProducerConfig kafka;
+  enum class RecordKey { kNone, kTraceId } record_key = RecordKey::kNone;
+};
+
+struct BatchConfig {
+  // OTLP/gRPC receivers refuse more than 4 MiB unless they are told otherwise.
+  config::ByteSize bytes_max{3584u << 10};
+  std::int64_t items_max = 50'000;
+  Duration linger = std::chrono::milliseconds(5);
+};
+
+struct RetryConfig {
+  Duration initial = std::chrono::milliseconds(100);
+  Duration max = std::chrono::seconds(30);
+  // The longest wait a destination can ask for.
+  Duration retry_after_max = std::chrono::minutes(1);
+  // Between probes of a stalled partition, at most.
+  Duration stalled_max = std::chrono::seconds(30);
+  // How often a batch is tried whose refusal says neither "later" nor "never".
+  std::int64_t unknown_tries = 5;
+};
+
+struct DeadLetterConfig {
+  // What becomes of a batch of which the destination has refused some items.
+  enum class Partial { kCopy, kCount } partial = Partial::kCopy;
+};
+
+struct ConsumeConfig {
+  kafka::ConsumerConfig kafka;
+  std::string destination = "default";  // For dead letters, metrics and the group's name.
+  std::vector<std::string> signals = {"traces", "metrics", "logs"};
+  BatchConfig batch;
+  // Batches of one partition that are sent and not answered. 1 = delivery in order.
+  std::int64_t max_in_flight_per_partition = 8;
+  bool batch_identity = false;
+  Duration commit_interval = std::chrono::seconds(1);
+  Duration revoke_timeout = std::chrono::seconds(5);
+  RetryConfig retry;
+  DeadLetterConfig dead_letters;
+
+  // `kafka.group`, or the one that follows from the destination.
+  std::string group() const { return kafka.group.empty() ? "spanway-" + destination : kafka.group; }
+};
+
+struct ClientTlsConfig {
+  bool enabled = false;
+  std::string ca_file, certificate_file, key_file, server_name;
+};
+
+struct HeaderConfig {
+  std::string name;
+  Secret value;
+};
+
+struct DestinationConfig {
+  std::string endpoint = "127.0.0.1:4337";
+  ClientTlsConfig tls;
+  std::vector<HeaderConfig> headers;
+  enum class Compression { kNone, kGzip } compression = Compression::kNone;
+  Duration timeout = std::chrono::seconds(30);
+  std::int64_t in_flight_max = 256;
+  std::int64_t connections = 0;
+};
+
+struct TopicsConfig {
+  std::int64_t partitions = 12;
+  std::int64_t replication_factor = 0;   // 0 = the broker's default.
+  std::int64_t min_insync_replicas = 0;  // 0 = the broker's default.
+  Duration retention = std::chrono::hours(24);
+  std::int64_t dead_letter_partitions = 1;
+  Duration dead_letter_retention = std::chrono::hours(24 * 14);
+};
+
+struct MemoryConfig {
+  config::ByteSize limit{512u << 20};   // Of the container.
+  config::ByteSize budget{256u << 20};  // Of it, for requests and batches.
+};
+
+struct BridgeConfig {
+  Mode mode = Mode::kProduce;
+  kafka::ClientConfig kafka;
+  bool create_topics = false;
+  OtlpConfig otlp;
+  LimitsConfig limits;
+  ProduceConfig producer;
+  ConsumeConfig consumer;
+  DestinationConfig destination;
+  TopicsConfig topics;
+  MemoryConfig memory;
+
+  bool produces() const noexcept { return mode != Mode::kConsume; }
+  bool consumes() const noexcept { return mode != Mode::kProduce; }
+};
+
+// The process itself, its stacks and sockets, and what librdkafka holds besides messages.
+inline constexpr std::uint64_t kProcessBytes = 64u << 20;
+// The queue of the producer that writes dead letters.
+inline constexpr std::uint64_t kDeadLetterQueueBytes = 16u << 20;
+
+// What librdkafka may hold in this mode.
+std::uint64_t kafka_bytes(const BridgeConfig& c) noexcept;
+
+void describe(config::Binder& b, BridgeConfig& c);
+void validate(const BridgeConfig& c, config::Problems& problems);
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,156 @@
+// All partitions of this process in the group of one destination: gives each a lane, commits for
+// them, hands them back when the group wants them, and tells how far behind they are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/kafka-bridge/config.h"
+#include "services/kafka-bridge/dead_letters.h"
+#include "services/kafka-bridge/events.h"
+#include "services/kafka-bridge/partition_lane.h"
+#include "services/kafka-bridge/passes.h"
+#include "services/lib/base/executor.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/base/random.h"
+#include "services/lib/kafka/consumer.h"
+#include "services/lib/pipeline/sink.h"
+
+namespace spanway::kafka_bridge {
+
+// All outlive the group.
+struct ConsumerGroupDeps {
+  Executor& executor;
+  pipeline::Sink& sink;
+  DeadLetterWriter& dead_letters;
+  MemoryBudget& budget;
+  telemetry::Telemetry telemetry;
+  Random random;
+};
+
+// For /statusz.
+struct PartitionStatus {
+  kafka::TopicPartition partition;
+  std::optional<std::int64_t> lag_messages;  // Nothing before a broker has told.
+  double lag_seconds = 0;
+  std::size_t in_flight = 0;
+  bool stalled = false;
+  std::string reason;
+};
+
+// Everything on the executor, except create, the last three and the destructor (which needs the
+// executor to be this thread, or stopped).
+class ConsumerGroup final : private kafka::ConsumerListener {
+ public:
+  using ConsumerFactory = std::function<Result<std::unique_ptr<kafka::Consumer>>(
+      std::vector<std::string> topics, kafka::ConsumerListener& listener)>;
+
+  static Result<std::unique_ptr<ConsumerGroup>> create(const BridgeConfig& config,
+                                                       const ConsumerGroupDeps& deps,
+                                                       const ConsumerFactory& factory);
+  ~ConsumerGroup() override;
+
+  Status start();
+  // Reads nothing more, waits for what is in flight for at most `patience`, commits and leaves the
+  // group; then `done`, with whether everything in flight was finished.
+  void drain(Duration patience, std::function<void(bool clean)> done);
+
+  const kafka::Consumer& consumer() const noexcept { return *consumer_; }
+  // At most a second old.
+  std::vector<PartitionStatus> partitions() const;
+  Status fatal() const;
+
+ private:
+  // One assigned partition.
+  struct Member final : LaneHost {
+    Member(ConsumerGroup& owner, kafka::TopicPartition of) : group(owner), partition(std::move(of)) {}
+    void on_room() override;
+    void on_plan() override { group.on_plan(); }
+    void on_drained() override { group.on_drained(*this); }
+    ConsumerGroup& group;
+    const kafka::TopicPartition partition;
+    Permit prefetch;  // Of partitions beyond partitions_max.
+    std::unique_ptr<PartitionLane> lane;
+    bool paused = false;
+    bool drained = false;
+  };
+  // Partitions on their way out.
+  struct Leaving {
+    std::vector<kafka::TopicPartition> partitions;
+    std::function<void(bool clean)> done;
+    Timer timer;
+    bool committing = false;
+    bool clean = false;
+  };
+
+  ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps);
+
+  // kafka::ConsumerListener:
+  void on_assigned(const kafka::TopicPartition& partition,
+                   const kafka::StartPosition& start) override;
+  bool on_record(const kafka::TopicPartition& partition, const kafka::RecordView& record) override;
+  void on_revoked(const std::vector<kafka::TopicPartition>& partitions,
+                  std::function<void()> done) override;
+  void on_lost(const std::vector<kafka::TopicPartition>& partitions) override;
+  void on_gap(const kafka::TopicPartition& partition, std::int64_t expected,
+              std::int64_t continued_at, std::uint64_t lost) override;
+  void on_error(const Error& error) override;
+  void on_fatal(const Error& error) override;
+
+  LaneOptions lane_options(const kafka::TopicPartition& partition) const;
+  Member* find(const kafka::TopicPartition& partition);
+  void remove(const std::vector<kafka::TopicPartition>& partitions);
+  void on_plan();
+  void on_drained(Member& member);
+  void leave(std::vector<kafka::TopicPartition> partitions, Duration patience,
+             std::function<void(bool clean)> done);
+  void check_leaving();
+  void finish_leaving(bool clean);
+  void end_leaving();
+
+  void commit_tick();
+  using Commits = std::map<kafka::TopicPartition, PartitionLane::Commit>;
+  Commits gather(const std::vector<kafka::TopicPartition>* only);
+  void commit(Commits commits, std::function<void(Status)> then);
+  void commit_now();
+  bool plan_pending() const;
+  void watch_tick();
+  void watch(Member& member, PartitionStatus& status);
+  void retry_memory();
+  template <typename F>
+  void later(Duration wait, F function) {
+    deps_.executor.post_after(wait, [this, alive = std::weak_ptr<int>(alive_), function] {
+      if (alive.lock()) function();
+    });
+  }
+
+  const ConsumeConfig config_;
+  const kafka::TopicNames topics_;
+  const Duration send_timeout_;
+  ConsumerGroupDeps deps_;
+  ConsumeEvents events_;
+  Passes passes_;
+  const LaneDeps lane_deps_;
+  std::unique_ptr<kafka::Consumer> consumer_;
+  std::map<kafka::TopicPartition, std::unique_ptr<Member>> members_;
+  std::optional<Leaving> leaving_;
+  std::uint64_t commit_sequence_ = 0;
+  // When the commit that is not answered was sent.
+  std::optional<SteadyTime> committing_since_;
+  bool memory_timer_ = false;
+  bool closed_ = false;
+
+  mutable Mutex mutex_;
+  std::vector<PartitionStatus> status_ SPANWAY_GUARDED_BY(mutex_);
+  Status fatal_ SPANWAY_GUARDED_BY(mutex_);
+
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,103 @@
+// What the bridge reports about itself: one table of metrics, and one function per thing that can
+// happen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/otlp/scan.h"
+#include "services/lib/otlp/signal.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kafka_bridge {
+
+std::span<const telemetry::MetricSpec> metric_specs();
+
+inline constexpr std::size_t kSignalCount = 3;
+
+// Mode produce. Thread-safe.
+class ProduceEvents {
+ public:
+  explicit ProduceEvents(telemetry::Telemetry telemetry);
+
+  void received(otlp::Signal signal, std::uint64_t bytes) const noexcept;
+  void rejected(const otlp::Index& index) const noexcept;
+  void written(otlp::Signal signal, std::uint64_t items, std::size_t records,
+               Duration took) const noexcept;
+  // The whole request, before or after it was handed to Kafka.
+  void refused(const Error& error) const;
+  // Written although the client was told otherwise: it will send these again.
+  void possible_duplicates(otlp::Signal signal, std::uint64_t items) const noexcept;
+  void memory(std::size_t used, std::size_t limit) const noexcept;
+  const telemetry::Logger& log() const noexcept { return log_; }
+
+ private:
+  using PerSignal = std::array<telemetry::Counter, kSignalCount>;
+  const telemetry::Logger& log_;
+  PerSignal bytes_, items_, records_, duplicates_;
+  std::array<std::array<telemetry::Counter, otlp::kRejectReasonCount>, kSignalCount> rejected_;
+  std::array<telemetry::Histogram, kSignalCount> latency_;
+  std::map<std::string_view, telemetry::Counter> refused_;
+  telemetry::Counter refused_otherwise_;
+  telemetry::Gauge memory_used_, memory_limit_;
+};
+
+// Why a dead letter was written; the label `cause`.
+enum class DeadLetterCause : unsigned char {
+  kRefused = 0,  // The destination says these bytes will never pass.
+  kUnknown,      // Fails alone, again and again, while its neighbours pass.
+  kUndecodable,  // No OTLP: the framing is broken.
+  kInvalidItems, // Some items of a record break OTLP's rules (a foreign producer wrote it).
+  kPartial,      // A copy of a batch of which some items were refused.
+};
+inline constexpr std::size_t kDeadLetterCauseCount = 5;
+std::string_view to_string(DeadLetterCause cause) noexcept;
+
+// Mode consume. Used on the consumer's executor only, except where said.
+class ConsumeEvents {
+ public:
+  ConsumeEvents(telemetry::Telemetry telemetry, std::string destination);
+
+  void consumed(otlp::Signal signal, std::size_t bytes) noexcept;
+  void delivered(otlp::Signal signal, std::uint64_t items, std::size_t bytes, Duration took,
+                 double seconds_since_produced) noexcept;
+  void refused(otlp::Signal signal, const Error& error);
+  void rejected(otlp::Signal signal, std::uint64_t items, const std::string& message);
+  void retried(Refusal kind) noexcept;
+  void halved() noexcept { halved_.add(); }
+  void dead_lettered(otlp::Signal signal, DeadLetterCause cause, std::string_view origin,
+                     const std::string& error);
+  void dead_letter_failed(const Error& error);
+  void stalled(std::string_view topic, std::int32_t partition, const Error& error);
+  void resumed(std::string_view topic, std::int32_t partition, Duration after);
+  void stalled_partitions(std::size_t count) noexcept;
+  void lost(std::string_view topic, std::int32_t partition, std::int64_t expected,
+            std::int64_t continued_at, std::uint64_t records);
+  void no_memory() noexcept { no_memory_.add(); }
+  void committed() noexcept { commits_.add(); }
+  void lag(const std::string& topic, std::int32_t partition, std::int64_t messages, double seconds);
+  void forget_lag(const std::string& topic, std::int32_t partition);
+  void in_flight(std::size_t batches, std::size_t bytes) noexcept;
+  const telemetry::Logger& log() const noexcept { return log_; }
+
+ private:
+  using PerSignal = std::array<telemetry::Counter, kSignalCount>;
+  const telemetry::Logger& log_;
+  telemetry::Metrics& metrics_;
+  const std::string destination_;
+  PerSignal records_, bytes_, items_, delivered_bytes_, rejected_;
+  std::array<telemetry::Histogram, kSignalCount> latency_, since_produced_;
+  std::array<std::array<telemetry::Counter, 4>, kSignalCount> refused_;
+  std::array<std::array<telemetry::Counter, kDeadLetterCauseCount>, kSignalCount> dead_letters_;
+  std::array<telemetry::Counter, 4> retries_;
+  telemetry::Counter halved_, dead_letter_failures_, lost_, resets_, no_memory_, commits_;
+  telemetry::Gauge stalled_, in_flight_batches_, in_flight_bytes_;
+};
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,66 @@
+#include "services/kafka-bridge/record_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/lib/otlp/split.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+constexpr std::size_t kTenantBytesMax = 256;
+// Above this many items a scanner is replaced: it keeps the memory of the largest it has seen.
+constexpr std::size_t kScannerItemsKept = 64 * 1024;
+
+// What is in Kafka has been accepted: only what no receiver can read is turned away here, not what
+// is larger than our own ingress would let in.
+otlp::ScanLimits reading_limits() {
+  otlp::ScanLimits limits;
+  limits.request_bytes_max = 1u << 30;
+  limits.prefix_bytes_max = 1u << 30;
+  limits.item_bytes_max = 1u << 30;
+  limits.value_depth_max = 100;
+  limits.submessages_max = 100'000'000;
+  return limits;
+}
+
+// It becomes gRPC metadata, which carries printable ASCII only.
+bool is_tenant(std::string_view text) {
+  return text.size() <= kTenantBytesMax &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+RecordReader::RecordReader() : scanner_(reading_limits()) {}
+
+Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordView& record) {
+  ReadRecord read;
+  read.payload = record.value;
+  for (const kafka::HeaderView& header : record.headers) {
+    if (header.name == "spanway-tenant") read.tenant = header.value;
+  }
+  if (!is_tenant(read.tenant)) {
+    return invalid_argument("the header spanway-tenant is not printable ASCII of at most 256 bytes")
+        .with_reason("tenant_invalid");
+  }
+  if (scanner_.index().items.capacity() > kScannerItemsKept) {
+    scanner_ = otlp::Scanner(reading_limits());
+  }
+  SPANWAY_TRY(scanner_.scan(signal, record.value));
+  const otlp::Index& index = scanner_.index();
+  if (index.items.empty() && !record.value.empty() && index.resources.empty()) {
+    // Well-formed protobuf, but nothing in it is ours: sending it on would lose it silently.
+    return invalid_argument("holds no " + std::string(otlp::to_string(signal)))
+        .with_reason("malformed_request");
+  }
+  read.item_count = index.accepted;
+  if (index.rejected == 0) return read;
+  read.rejected = index.rejected;
+  read.reject_message = index.reject_message;
+  read.cleaned = otlp::without_rejected(index, record.value);
+  read.payload = read.cleaned.view();
+  return read;
+}
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,109 @@
+#include "services/kafka-bridge/topics.h"
+
+#include <cstdio>
+
+#include "services/kafka-bridge/signal_topics.h"
+#include "services/lib/telemetry/escape.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+// A Job is started anew when this is over.
+constexpr Duration kPatience = std::chrono::seconds(60);
+// Dead letters may come from other producers and be larger than what we write ourselves.
+constexpr std::uint64_t kDeadLetterBytesMax = 16u << 20;
+// What brokers allow without being asked.
+constexpr std::uint64_t kBrokerDefaultBytes = 1'000'000;
+
+std::string milliseconds(Duration d) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+std::string quoted(std::string_view text) {
+  std::string json = "\"";
+  telemetry::append_escaped(json, text, 1024);
+  return json + "\"";
+}
+
+kafka::TopicSpec spec_of(const BridgeConfig& config, const std::string& name,
+                         std::int64_t partitions, Duration retention) {
+  kafka::TopicSpec spec;
+  spec.name = name;
+  spec.partitions = static_cast<std::int32_t>(partitions);
+  if (config.topics.replication_factor > 0) {
+    spec.replication_factor = static_cast<std::int32_t>(config.topics.replication_factor);
+  }
+  spec.settings["retention.ms"] = milliseconds(retention);
+  spec.settings["unclean.leader.election.enable"] = "false";
+  if (config.topics.min_insync_replicas > 0) {
+    spec.settings["min.insync.replicas"] = std::to_string(config.topics.min_insync_replicas);
+  }
+  return spec;
+}
+
+}  // namespace
+
+std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
+                                          const std::vector<otlp::Signal>& signals) {
+  std::vector<kafka::TopicSpec> specs;
+  const std::uint64_t record_bytes = config.producer.kafka.record_bytes_max.bytes + (64u << 10);
+  for (const otlp::Signal signal : signals) {
+    const std::string& name = topic_of(config.kafka.topics, signal);
+    specs.push_back(spec_of(config, name, config.topics.partitions, config.topics.retention));
+    if (record_bytes > kBrokerDefaultBytes) {
+      specs.back().settings["max.message.bytes"] = std::to_string(record_bytes);
+    }
+    specs.push_back(spec_of(config, name + config.kafka.dead_letter_suffix,
+                            config.topics.dead_letter_partitions,
+                            config.topics.dead_letter_retention));
+    specs.back().settings["max.message.bytes"] = std::to_string(kDeadLetterBytesMax);
+  }
+  return specs;
+}
+
+std::string to_json(const std::vector<kafka::TopicReport>& reports) {
+  std::string json = "{\"topics\":[";
+  bool ok = true;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const kafka::TopicReport& report = reports[i];
+    json += i == 0 ? "{" : ",{";
+    json += "\"name\":" + quoted(report.name);
+    json += ",\"action\":" + quoted(to_string(report.action));
+    json += ",\"partitions\":" + std::to_string(report.partitions);
+    json += ",\"replication_factor\":" + std::to_string(report.replication_factor);
+    json += ",\"weaker\":[";
+    for (std::size_t k = 0; k < report.weaker.size(); ++k) {
+      json += (k == 0 ? "" : ",") + quoted(report.weaker[k]);
+    }
+    json += "],\"error\":" + quoted(report.error) + "}";
+    ok = ok && report.action != kafka::TopicReport::Action::kFailed && report.weaker.empty();
+  }
+  return json + "],\"ok\":" + (ok ? "true}" : "false}");
+}
+
+int apply_topics_command(const BridgeConfig& config, const std::vector<std::string>& arguments) {
+  if (!arguments.empty()) {
+    std::fprintf(stderr, "topics apply takes no arguments besides --config\n");
+    return 2;
+  }
+  const telemetry::Logger log = telemetry::Logger::create({.service = "kafka-bridge"});
+  telemetry::Metrics metrics;
+  const std::vector<otlp::Signal> all(otlp::kSignals.begin(), otlp::kSignals.end());
+  const auto reports =
+      kafka::apply_topics(config.kafka, topic_specs(config, all),
+                          Deadline::after(system_clock(), kPatience), system_clock(), {log, metrics});
+  if (!reports.ok()) {
+    std::printf("{\"topics\":[],\"ok\":false,\"error\":%s}\n",
+                quoted(reports.error().message).c_str());
+    return 1;
+  }
+  std::printf("%s\n", to_json(*reports).c_str());
+  int code = 0;
+  for (const kafka::TopicReport& report : *reports) {
+    if (report.action == kafka::TopicReport::Action::kFailed) return 1;
+    if (!report.weaker.empty()) code = 3;
+  }
+  return code;
+}
+
+}  // namespace spanway::kafka_bridge

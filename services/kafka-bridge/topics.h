@@ -1,0 +1,26 @@
+// The topics that the bridge needs, and `spanway-kafka-bridge topics apply`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "services/kafka-bridge/config.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/kafka/admin.h"
+#include "services/lib/otlp/signal.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kafka_bridge {
+
+// Of `signals`: their topics, each followed by its dead-letter topic.
+std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
+                                          const std::vector<otlp::Signal>& signals);
+
+// {"topics":[{"name":...,"action":"created","partitions":12,...}],"ok":true}
+std::string to_json(const std::vector<kafka::TopicReport>& reports);
+
+// Prints one JSON object to standard output. 0 when all topics exist as wanted or stronger, 1 when
+// one could not be made, 3 when one promises less than wanted.
+int apply_topics_command(const BridgeConfig& config, const std::vector<std::string>& arguments);
+
+}  // namespace spanway::kafka_bridge
