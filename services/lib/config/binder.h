@@ -90,7 +90,7 @@ class Binder {
   virtual void key(std::string_view name, std::uint16_t& value, const KeyInfo& info) = 0;
 
   template <typename E>
-    requires std::is_enum_v<E>
+  requires std::is_enum_v<E>
   void key(std::string_view name, E& value, const EnumNames& names, const KeyInfo& info) {
     int number = static_cast<int>(value);
     enum_key(name, number, names, info);

@@ -15,10 +15,6 @@
 namespace spanway::config {
 namespace {
 
-// Thrown through yaml-cpp, and caught in this file, when reading on makes no sense. The problem has
-// been added already.
-struct Stop {};
-
 // Problems of the syntax kind that one file may add.
 constexpr std::size_t kSyntaxProblemsMax = 1000;
 
@@ -32,7 +28,10 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(Problems& problems) : problems_(problems) {}
 
-  std::unique_ptr<Node> take_root() { return std::move(root_); }
+  // Reading on makes no sense; the problem has been added. The parser cannot be interrupted, so
+  // from then on its events are ignored.
+  bool stopped() const noexcept { return stopped_; }
+  std::unique_ptr<Node> take_root() { return stopped_ ? nullptr : std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (std::exchange(started_, true))
@@ -47,7 +46,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     report(to_place(mark), "aliases (*name) are not supported; write the value out");
-    if (is_key_position()) throw Stop{};
+    if (is_key_position()) stopped_ = true;
     add(Node::Kind::kNull, mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -56,22 +55,21 @@ class TreeBuilder final : public YAML::EventHandler {
     refuse_tag(mark, tag);
     if (is_key_position()) {
       open_.back().key = Key{value, to_place(mark)};
-      return;
+    } else if (Node* node = add(Node::Kind::kScalar, mark)) {
+      node->text = value;
+      node->quoted = tag == "!";
     }
-    Node* node = add(Node::Kind::kScalar, mark);
-    node->text = value;
-    node->quoted = tag == "!";
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
     begin(Node::Kind::kList, mark, tag, anchor);
   }
-  void OnSequenceEnd() override { open_.pop_back(); }
+  void OnSequenceEnd() override { end(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     begin(Node::Kind::kMap, mark, tag, anchor);
   }
-  void OnMapEnd() override { open_.pop_back(); }
+  void OnMapEnd() override { end(); }
 
  private:
   struct Key {
@@ -84,15 +82,17 @@ class TreeBuilder final : public YAML::EventHandler {
   };
 
   void report(Place place, std::string message) {
-    if (problems_.all().size() >= kSyntaxProblemsMax) throw Stop{};
+    if (stopped_) return;
     problems_.add(Problem{"", std::move(message), place.line, place.column});
+    stopped_ = problems_.all().size() >= kSyntaxProblemsMax;
   }
-  [[noreturn]] void stop(Place place, std::string message) {
+  void stop(Place place, std::string message) {
     report(place, std::move(message));
-    throw Stop{};
+    stopped_ = true;
   }
   bool is_key_position() const {
-    return !open_.empty() && open_.back().node->kind == Node::Kind::kMap && !open_.back().key;
+    return !stopped_ && !open_.empty() && open_.back().node->kind == Node::Kind::kMap &&
+           !open_.back().key;
   }
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor)
@@ -109,13 +109,17 @@ class TreeBuilder final : public YAML::EventHandler {
     if (is_key_position()) stop(to_place(mark), "a key must be one word, not a list or a mapping");
     if (open_.size() >= kDepthMax)
       stop(to_place(mark), "nested more than " + std::to_string(kDepthMax) + " deep");
-    open_.push_back(Open{add(kind, mark)});
+    if (Node* node = add(kind, mark)) open_.push_back(Open{node});
+  }
+  void end() {
+    if (!stopped_) open_.pop_back();
   }
 
-  // Puts a new node where the parser stands.
+  // Puts a new node where the parser stands; null once stopped.
   Node* add(Node::Kind kind, const YAML::Mark& mark) {
     if (++nodes_ > kNodesMax)
       stop(to_place(mark), "more than " + std::to_string(kNodesMax) + " values in one file");
+    if (stopped_) return nullptr;
     auto node = std::make_unique<Node>();
     node->kind = kind;
     node->place = node->key_place = to_place(mark);
@@ -153,6 +157,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<std::unique_ptr<Node>> duplicates_;
   std::size_t nodes_ = 0;
   bool started_ = false;
+  bool stopped_ = false;
 };
 
 // Control characters and broken UTF-8 are found before yaml-cpp, which passes them on.
@@ -160,8 +165,9 @@ bool check_characters(std::string_view yaml, Problems& problems) {
   Place place{1, 1};
   while (!yaml.empty()) {
     const CodePoint c = decode_utf8(yaml);
-    const bool control = (c.value < 0x20 && c.value != '\t' && c.value != '\n' && c.value != '\r') ||
-                         c.value == 0x7f;
+    const bool control =
+        (c.value < 0x20 && c.value != '\t' && c.value != '\n' && c.value != '\r') ||
+        c.value == 0x7f;
     if (c.length == 0 || control) {
       problems.add(Problem{"", c.length == 0 ? "not valid UTF-8" : "control character", place.line,
                            place.column});
@@ -196,13 +202,13 @@ std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems) 
   try {
     std::istringstream stream{std::string(yaml)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    while (!builder.stopped() && parser.HandleNextDocument(builder)) {
     }
-  } catch (const Stop&) {
-    return nullptr;
   } catch (const YAML::Exception& e) {
+    if (builder.stopped()) return nullptr;
     const Place place = to_place(e.mark);
-    const char* hint = is_indented_by_tab(yaml, place.line) ? " (indent with spaces, not tabs)" : "";
+    const char* hint =
+        is_indented_by_tab(yaml, place.line) ? " (indent with spaces, not tabs)" : "";
     problems.add(Problem{"", "bad YAML: " + escape(e.msg) + hint, place.line, place.column});
     return nullptr;
   }

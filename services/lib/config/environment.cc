@@ -78,8 +78,8 @@ void Environment::warn_unknown(std::vector<std::string>& warnings) const {
     const auto& [name, value] = *entry;
     if (known_.count(name) > 0 || describes_a_service(name, value)) continue;
     if (warnings.size() >= kWarningsMax) return;
-    warnings.push_back("the environment variable " + escape(name) + " matches no key and is ignored" +
-                       did_you_mean(name, candidates));
+    warnings.push_back("the environment variable " + escape(name) +
+                       " matches no key and is ignored" + did_you_mean(name, candidates));
   }
 }
 

@@ -26,7 +26,10 @@ class Object {
 // Any value may be written as a substitution, which is text before it is resolved.
 std::string or_substitution(const std::string& schema) {
   return "[" + schema + "," +
-         Object().add_text("type", "string").add_text("pattern", R"(\$\{(env|file):[^}]+\})").json() +
+         Object()
+             .add_text("type", "string")
+             .add_text("pattern", R"(\$\{(env|file):[^}]+\})")
+             .json() +
          "]";
 }
 

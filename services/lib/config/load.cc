@@ -53,8 +53,8 @@ LoadReport load(std::string_view yaml, std::string_view, const Sources& sources,
 
   const Node* keys = root != nullptr && root->kind == Node::Kind::kMap ? root.get() : nullptr;
   if (root != nullptr && keys == nullptr && root->kind != Node::Kind::kNull)
-    state.report({"", "the file must be a mapping of keys to values", root->place.line,
-                  root->place.column});
+    state.report(
+        {"", "the file must be a mapping of keys to values", root->place.line, root->place.column});
   // Of a file that could not be read to its end, missing keys say nothing.
   if (readable) {
     const Place start = keys != nullptr ? Place{1, 1} : Place{};

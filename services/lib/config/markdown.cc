@@ -80,8 +80,7 @@ class MarkdownBinder final : public Binder {
   void enum_key(std::string_view name, int& value, const EnumNames& names,
                 const KeyInfo& info) override {
     std::string all;
-    for (const std::string_view word : names)
-      all += (all.empty() ? "" : ", ") + code(word);
+    for (const std::string_view word : names) all += (all.empty() ? "" : ", ") + code(word);
     row(name, "one of " + all, std::string(names.at(static_cast<std::size_t>(value))), "", info);
   }
   void section_impl(std::string_view name, const char* doc,
@@ -115,8 +114,8 @@ class MarkdownBinder final : public Binder {
     if (info.required) meaning += " Required.";
     if (*info.example != '\0') meaning += std::string(" Example: ") + code(info.example) + ".";
     std::string cells;
-    for (const std::string& cell : {code(name), std::string(type), code(value),
-                                    std::string(bounds), environment, meaning})
+    for (const std::string& cell :
+         {code(name), std::string(type), code(value), std::string(bounds), environment, meaning})
       cells += " " + escape_cell(cell) + " |";
     tables_[index_].rows += "|" + cells + "\n";
   }

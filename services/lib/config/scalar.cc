@@ -63,7 +63,8 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text,
 template <std::size_t N>
 std::string format_with_unit(std::uint64_t value, const std::array<Unit, N>& units) {
   for (const Unit& unit : units)
-    if (value % unit.factor == 0) return std::to_string(value / unit.factor) + std::string(unit.name);
+    if (value % unit.factor == 0)
+      return std::to_string(value / unit.factor) + std::string(unit.name);
   return std::to_string(value);
 }
 
@@ -147,7 +148,8 @@ std::string format_double(double value) {
 std::string format_duration(Duration value) {
   const auto nanos = value.count();
   if (nanos == 0) return "0s";
-  if (nanos < 0) return "-" + format_with_unit(0 - static_cast<std::uint64_t>(nanos), kDurationUnits);
+  if (nanos < 0)
+    return "-" + format_with_unit(0 - static_cast<std::uint64_t>(nanos), kDurationUnits);
   return format_with_unit(static_cast<std::uint64_t>(nanos), kDurationUnits);
 }
 

@@ -36,10 +36,14 @@ std::string join(const std::vector<std::string>& words) {
 
 const char* kind_name(Node::Kind kind) noexcept {
   switch (kind) {
-    case Node::Kind::kNull: return "nothing";
-    case Node::Kind::kScalar: return "a single value";
-    case Node::Kind::kList: return "a list";
-    case Node::Kind::kMap: return "a mapping";
+    case Node::Kind::kNull:
+      return "nothing";
+    case Node::Kind::kScalar:
+      return "a single value";
+    case Node::Kind::kList:
+      return "a list";
+    case Node::Kind::kMap:
+      return "a mapping";
   }
   return "";
 }
@@ -57,8 +61,8 @@ void LoadState::report(Problem problem) {
   if (problem_count < kProblemsMax) {
     result.problems.add(std::move(problem));
   } else if (problem_count == kProblemsMax) {
-    result.problems.add("", "more than " + std::to_string(kProblemsMax) +
-                                " problems; the rest is not shown");
+    result.problems.add(
+        "", "more than " + std::to_string(kProblemsMax) + " problems; the rest is not shown");
   }
 }
 
@@ -117,7 +121,8 @@ SectionLoader::Found SectionLoader::find(std::string_view name, const KeyInfo& i
 
 void SectionLoader::report_missing(const Found& found, const KeyInfo& info) {
   if (!info.required || ignore_missing_) return;
-  const std::string example = *info.example == '\0' ? "" : std::string(", for example ") + info.example;
+  const std::string example =
+      *info.example == '\0' ? "" : std::string(", for example ") + info.example;
   report(Origin{found.origin.path, place_, ""}, "is required" + example);
 }
 
@@ -135,7 +140,7 @@ std::optional<SectionLoader::Given> SectionLoader::substituted(const Node& node,
   given.substituted = result->changed;
   given.unresolved = result->unresolved;
   given.quoted = node.quoted && !result->changed;
-  given.shown = is_secret ? "what is there"
+  given.shown = is_secret      ? "what is there"
                 : given.quoted ? "the quoted text " + quote(node.text)
                                : quote(node.text);
   return given;
@@ -305,7 +310,8 @@ std::optional<std::vector<SectionLoader::Given>> SectionLoader::list_items(const
   std::vector<Given> items;
   bool good = true;
   for (const auto& node : found.node->items) {
-    const Origin origin{found.origin.path + "[" + std::to_string(items.size()) + "]", node->place, ""};
+    const Origin origin{found.origin.path + "[" + std::to_string(items.size()) + "]", node->place,
+                        ""};
     std::optional<Given> item;
     if (node->kind == Node::Kind::kScalar) {
       item = substituted(*node, origin, false);

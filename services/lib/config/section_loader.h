@@ -82,8 +82,8 @@ class SectionLoader final : public Binder {
   struct Given {
     Origin origin;
     std::string text;
-    std::string shown;        // For messages: never a secret, never what was put in.
-    bool quoted = false;      // In quotes in the file: not a number, not a boolean.
+    std::string shown;    // For messages: never a secret, never what was put in.
+    bool quoted = false;  // In quotes in the file: not a number, not a boolean.
     bool substituted = false;
     bool unresolved = false;  // Only its form can be checked.
   };

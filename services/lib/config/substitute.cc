@@ -15,9 +15,9 @@ bool is_name(std::string_view name) noexcept {
   const auto is_letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
   };
-  return !name.empty() && is_letter(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+  return !name.empty() && is_letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9');
+  });
 }
 
 Result<std::string> from_environment(std::string_view what, const Sources& sources) {
@@ -53,8 +53,9 @@ Result<std::string> resolve(std::string_view inside, const Sources& sources) {
   constexpr std::string_view kFile = "file:";
   if (inside.starts_with(kEnv)) return from_environment(inside.substr(kEnv.size()), sources);
   if (inside.starts_with(kFile)) return from_file(inside.substr(kFile.size()), sources);
-  return invalid_argument("'${' starts a substitution: write ${env:NAME}, ${env:NAME:-default} or "
-                          "${file:path}, or $$ for a plain $");
+  return invalid_argument(
+      "'${' starts a substitution: write ${env:NAME}, ${env:NAME:-default} or "
+      "${file:path}, or $$ for a plain $");
 }
 
 }  // namespace

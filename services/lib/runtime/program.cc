@@ -56,8 +56,7 @@ class Run {
     if (const auto done = print_static(arguments->action)) return *done;
     if (!load_config(arguments->config_file)) return kExitUsage;
     if (const auto done = print_loaded(*arguments)) return *done;
-    if (arguments->command != nullptr)
-      return arguments->command->run(arguments->command_arguments);
+    if (arguments->command != nullptr) return arguments->command->run(arguments->command_arguments);
     return serve();
   }
 
@@ -117,12 +116,11 @@ class Run {
       yaml = std::move(*content);
     }
     file_name_ = file.empty() ? "(no --config)" : file;
-    config::LoadReport report =
-        config::load(yaml, file_name_, config::Sources::of_process(), describe_all(),
-                     [this](config::Problems& problems) {
-                       validate(runtime_, problems);
-                       if (program_.validate) program_.validate(problems);
-                     });
+    config::LoadReport report = config::load(yaml, file_name_, config::Sources::of_process(),
+                                             describe_all(), [this](config::Problems& problems) {
+                                               validate(runtime_, problems);
+                                               if (program_.validate) program_.validate(problems);
+                                             });
     warnings_ = std::move(report.warnings);
     if (report.problems.empty()) return true;
     for (const std::string& warning : warnings_) print_error("warning: " + warning + "\n");
@@ -152,10 +150,10 @@ class Run {
   void fail(const std::string& text) { fail(text, text); }
 
   int serve() {
-    const telemetry::Logger log = telemetry::Logger::create(
-        {.level = runtime_.log.level,
-         .json = runtime_.log.format == LogConfig::Format::kJson,
-         .service = short_name(program_.name)});
+    const telemetry::Logger log =
+        telemetry::Logger::create({.level = runtime_.log.level,
+                                   .json = runtime_.log.format == LogConfig::Format::kJson,
+                                   .service = short_name(program_.name)});
     const Ending ending = serve_logged(log);
     if (ending.exit_code == kExitOk) {
       log.info("Stopped");
@@ -192,9 +190,8 @@ class Run {
         });
     if (!signals.ok()) return {kExitFailed, signals.error().message};
 
-    const std::size_t threads = runtime_.io_threads == 0
-                                    ? usable_cores()
-                                    : static_cast<std::size_t>(runtime_.io_threads);
+    const std::size_t threads =
+        runtime_.io_threads == 0 ? usable_cores() : static_cast<std::size_t>(runtime_.io_threads);
     http::IoPool io("io", threads);
     http::IoPool admin_io("admin", 1);
     Host host(telemetry);
@@ -233,8 +230,8 @@ class Run {
 int run_program(Program program, int argc, char** argv) {
   block_signals();
   limit_malloc_arenas();
-  const int exit_code =
-      Run(std::move(program)).main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+  const int exit_code = Run(std::move(program))
+                            .main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   std::fflush(stdout);
   return exit_code;
 }

@@ -15,7 +15,8 @@ void describe(config::Binder& b, AdminConfig& c) {
 void describe(config::Binder& b, LogConfig& c) {
   b.key("level", c.level, {"debug", "info", "warn", "error"},
         {.doc = "The least important lines to write.", .alias = "LOG_LEVEL"});
-  b.key("format", c.format, {"text", "json"}, {.doc = "key=value lines or one JSON object a line."});
+  b.key("format", c.format, {"text", "json"},
+        {.doc = "key=value lines or one JSON object a line."});
 }
 
 namespace {
@@ -45,7 +46,8 @@ void describe(config::Binder& b, RuntimeSection& section) {
 }  // namespace
 
 void describe(config::Binder& b, RuntimeConfig& c) {
-  b.section("admin", c.admin, "The admin port. It has no authentication: keep it inside the cluster.");
+  b.section("admin", c.admin,
+            "The admin port. It has no authentication: keep it inside the cluster.");
   b.section("log", c.log, "Logs go to standard error.");
   RuntimeSection section{c};
   b.section("runtime", section, "Threads and shutdown.");

@@ -75,8 +75,8 @@ void validate(const RuntimeConfig& c, config::Problems& problems);
 // One binary. `describe_config`, `validate` and `create` share state (the config struct) through
 // their captures. Optional members may be left out.
 struct Program {
-  std::string name;     // "spanway-ingress"
-  std::string summary;  // One line for --help.
+  std::string name;                  // "spanway-ingress"
+  std::string summary;               // One line for --help.
   config::Describe describe_config;  // The service's own sections; RuntimeConfig is added.
   std::function<void(config::Problems&)> validate = nullptr;
   std::function<Result<std::unique_ptr<Service>>(const ServiceDeps&)> create;

@@ -34,18 +34,17 @@ void block_signals() noexcept {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Handler on_first,
-                                                             Handler on_further) {
+Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Handler on_first, Handler on_further) {
   const sigset_t mask = watched_signals();
   const int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::unique_ptr<SignalWatcher> watcher(new SignalWatcher(signals, wake));
   if (signals < 0 || wake < 0)
-    return unknown_error(Code::kInternal, "signals cannot be watched: " +
-                                              std::generic_category().message(errno));
-  watcher->thread_ = start_thread(
-      "signals", [raw = watcher.get(), on_first = std::move(on_first),
-                  on_further = std::move(on_further)](const std::stop_token&) {
+    return unknown_error(Code::kInternal,
+                         "signals cannot be watched: " + std::generic_category().message(errno));
+  watcher->thread_ =
+      start_thread("signals", [raw = watcher.get(), on_first = std::move(on_first),
+                               on_further = std::move(on_further)](const std::stop_token&) {
         raw->run(on_first, on_further);
       });
   return watcher;

@@ -29,8 +29,7 @@ Ending supervise(Host& host, StopSignal& stop, const SupervisorOptions& options,
   const telemetry::Gauge ready = telemetry.metrics.gauge(kReady);
   if (const Status started = host.start(); !started.ok())
     return {1, "cannot start: " + started.error().message};
-  const Status fatal =
-      run_until_end(host, stop, options.poll_interval, ready, telemetry.log);
+  const Status fatal = run_until_end(host, stop, options.poll_interval, ready, telemetry.log);
 
   host.begin_shutdown();
   ready.set(0);

@@ -41,20 +41,28 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) noexcept {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
 
 const char* level_name(LogLevel level, bool json) noexcept {
   switch (level) {
-    case LogLevel::kDebug: return json ? "debug" : "DEBUG";
-    case LogLevel::kInfo: return json ? "info" : "INFO ";
-    case LogLevel::kWarn: return json ? "warn" : "WARN ";
-    case LogLevel::kError: return json ? "error" : "ERROR";
+    case LogLevel::kDebug:
+      return json ? "debug" : "DEBUG";
+    case LogLevel::kInfo:
+      return json ? "info" : "INFO ";
+    case LogLevel::kWarn:
+      return json ? "warn" : "WARN ";
+    case LogLevel::kError:
+      return json ? "error" : "ERROR";
   }
   return "";
 }
@@ -102,8 +110,8 @@ std::string text_line(SystemTime now, LogLevel level, const std::string& service
 
 std::string json_line(SystemTime now, LogLevel level, const std::string& service,
                       std::string_view message, std::span<const LogField> fields) {
-  std::string line = "{\"time\":\"" + timestamp(now) + "\",\"level\":\"" +
-                     level_name(level, true) + "\",\"service\":";
+  std::string line = "{\"time\":\"" + timestamp(now) + "\",\"level\":\"" + level_name(level, true) +
+                     "\",\"service\":";
   append_quoted(line, service, kValueBytesMax);
   line += ",\"message\":";
   append_quoted(line, message, kMessageBytesMax);
@@ -141,15 +149,14 @@ struct Logger::Impl {
   Impl(Options given, std::shared_ptr<spdlog::sinks::sink> sink)
       : options(std::move(given)), logger("spanway", std::move(sink)) {
     logger.set_level(to_spdlog(options.level));
-    logger.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        "%v", spdlog::pattern_time_type::utc));
+    logger.set_formatter(
+        std::make_unique<spdlog::pattern_formatter>("%v", spdlog::pattern_time_type::utc));
   }
 
   void write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
     const SystemTime now = options.clock->system_now();
-    const std::string line = options.json
-                                 ? json_line(now, level, options.service, message, fields)
-                                 : text_line(now, level, options.service, message, fields);
+    const std::string line = options.json ? json_line(now, level, options.service, message, fields)
+                                          : text_line(now, level, options.service, message, fields);
     logger.log(to_spdlog(level), spdlog::string_view_t(line));
   }
 

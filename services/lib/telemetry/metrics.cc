@@ -27,18 +27,24 @@ const std::vector<double>& latency_buckets() {
 
 prometheus::MetricType to_prometheus(MetricKind kind) noexcept {
   switch (kind) {
-    case MetricKind::kCounter: return prometheus::MetricType::Counter;
-    case MetricKind::kGauge: return prometheus::MetricType::Gauge;
-    case MetricKind::kHistogram: return prometheus::MetricType::Histogram;
+    case MetricKind::kCounter:
+      return prometheus::MetricType::Counter;
+    case MetricKind::kGauge:
+      return prometheus::MetricType::Gauge;
+    case MetricKind::kHistogram:
+      return prometheus::MetricType::Histogram;
   }
   return prometheus::MetricType::Untyped;
 }
 
 const char* kind_name(MetricKind kind) noexcept {
   switch (kind) {
-    case MetricKind::kCounter: return "counter";
-    case MetricKind::kGauge: return "gauge";
-    case MetricKind::kHistogram: return "histogram";
+    case MetricKind::kCounter:
+      return "counter";
+    case MetricKind::kGauge:
+      return "gauge";
+    case MetricKind::kHistogram:
+      return "histogram";
   }
   return "";
 }

@@ -101,7 +101,9 @@ TEST(Loop, StopDestroysWhatHasNotRun) {
 TEST(Loop, FunctionMayPostWhenItIsDestroyed) {
   struct PostsOnDestruction {
     explicit PostsOnDestruction(Loop& to) : loop(to) {}
-    ~PostsOnDestruction() { loop.post([] {}); }
+    ~PostsOnDestruction() {
+      loop.post([] {});
+    }
     Loop& loop;
   };
   Loop loop("test");

@@ -84,11 +84,23 @@ TEST(Error, MakersSetTheKindOfRefusal) {
 }
 
 TEST(Code, HasGrpcsNumbersAndNames) {
-  const char* const names[] = {"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT",
-                               "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-                               "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-                               "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL",
-                               "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+  const char* const names[] = {"OK",
+                               "CANCELLED",
+                               "UNKNOWN",
+                               "INVALID_ARGUMENT",
+                               "DEADLINE_EXCEEDED",
+                               "NOT_FOUND",
+                               "ALREADY_EXISTS",
+                               "PERMISSION_DENIED",
+                               "RESOURCE_EXHAUSTED",
+                               "FAILED_PRECONDITION",
+                               "ABORTED",
+                               "OUT_OF_RANGE",
+                               "UNIMPLEMENTED",
+                               "INTERNAL",
+                               "UNAVAILABLE",
+                               "DATA_LOSS",
+                               "UNAUTHENTICATED"};
   for (int i = 0; i < 17; ++i) EXPECT_EQ(to_string(static_cast<Code>(i)), names[i]);
   EXPECT_EQ(to_string(static_cast<Code>(99)), "UNKNOWN");
   EXPECT_EQ(to_string(Refusal::kTransient), "transient");

@@ -39,7 +39,10 @@ TEST(Document, IsNullWhenEmpty) {
 
 TEST(Document, ReadsByteOrderMarkAndCarriageReturns) {
   Problems problems;
-  const auto root = parse_document("\xef\xbb\xbf" "a: 1\r\nb: 2\r\n", problems);
+  const auto root = parse_document(
+      "\xef\xbb\xbf"
+      "a: 1\r\nb: 2\r\n",
+      problems);
   ASSERT_TRUE(problems.empty()) << problems.all().front().message;
   EXPECT_EQ(root->entries.at("a")->text, "1");
   EXPECT_EQ(root->entries.at("b")->text, "2");
@@ -83,9 +86,10 @@ TEST(Document, SurvivesHostileText) {
     return out;
   };
   const std::size_t bytes = kFileBytesMax;
-  for (const char* part : {"[", "{", "{a: ", "- ", "? ", "a: ", "- - - ", "[[],", "\"", "'", "&a ",
-                           "*a ", "!t ", "|\n ", "a:\n", "---\n", "...\n", "%YAML 1.1\n", "\n", " ",
-                           "#", "\t", "a", "\\", ",", ":", "a: {", "\xe2\x80\xa8", "<<: "}) {
+  for (const char* part :
+       {"[",   "{",   "{a: ", "- ",   "? ",   "a: ",   "- - - ", "[[],",         "\"",  "'",
+        "&a ", "*a ", "!t ",  "|\n ", "a:\n", "---\n", "...\n",  "%YAML 1.1\n",  "\n",  " ",
+        "#",   "\t",  "a",    "\\",   ",",    ":",     "a: {",   "\xe2\x80\xa8", "<<: "}) {
     SCOPED_TRACE(part);
     const auto start = std::chrono::steady_clock::now();
     Problems problems;

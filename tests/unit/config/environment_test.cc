@@ -22,19 +22,18 @@ TEST(EnvironmentName, JoinsSectionsByTwoUnderscores) {
 
 TEST(Environment, SetsEveryTypeOfKey) {
   SampleConfig config;
-  const LoadReport report =
-      load_with(config, {{"SPANWAY_KAFKA__BROKERS", "a:1, b:2"},
-                         {"SPANWAY_KAFKA__TOPICS__TRACES", "t"},
-                         {"SPANWAY_KAFKA__PASSWORD", "pa$$${env:X}"},
-                         {"SPANWAY_KAFKA__COMPRESSION", "gzip"},
-                         {"SPANWAY_LISTEN__HOST", ""},
-                         {"SPANWAY_LISTEN__PORT", "1"},
-                         {"SPANWAY_LIMITS__TIMEOUT", "2m"},
-                         {"SPANWAY_LIMITS__BODY", "1MiB"},
-                         {"SPANWAY_LIMITS__RATIO", "0.75"},
-                         {"SPANWAY_LIMITS__WORKERS", "8"},
-                         {"SPANWAY_LIMITS__STRICT", "true"},
-                         {"SPANWAY_LABELS", "a=1, b=x=y"}});
+  const LoadReport report = load_with(config, {{"SPANWAY_KAFKA__BROKERS", "a:1, b:2"},
+                                               {"SPANWAY_KAFKA__TOPICS__TRACES", "t"},
+                                               {"SPANWAY_KAFKA__PASSWORD", "pa$$${env:X}"},
+                                               {"SPANWAY_KAFKA__COMPRESSION", "gzip"},
+                                               {"SPANWAY_LISTEN__HOST", ""},
+                                               {"SPANWAY_LISTEN__PORT", "1"},
+                                               {"SPANWAY_LIMITS__TIMEOUT", "2m"},
+                                               {"SPANWAY_LIMITS__BODY", "1MiB"},
+                                               {"SPANWAY_LIMITS__RATIO", "0.75"},
+                                               {"SPANWAY_LIMITS__WORKERS", "8"},
+                                               {"SPANWAY_LIMITS__STRICT", "true"},
+                                               {"SPANWAY_LABELS", "a=1, b=x=y"}});
   EXPECT_EQ(format(report.problems, "f"), "");
   EXPECT_TRUE(report.warnings.empty());
   EXPECT_EQ(config.kafka.brokers, (std::vector<std::string>{"a:1", "b:2"}));
@@ -98,8 +97,9 @@ TEST(Environment, MistakesNameTheVariable) {
 TEST(Environment, OverridesItemsOfListsByIndex) {
   const std::string_view yaml = "destinations: [{name: a}, {name: b}]\n";
   SampleConfig config;
-  const LoadReport report = load_with(config, {{"SPANWAY_DESTINATIONS__1__URL", "http://b"},
-                                               {"SPANWAY_DESTINATIONS__2__NAME", "c"}}, yaml);
+  const LoadReport report = load_with(
+      config,
+      {{"SPANWAY_DESTINATIONS__1__URL", "http://b"}, {"SPANWAY_DESTINATIONS__2__NAME", "c"}}, yaml);
   EXPECT_EQ(format(report.problems, "f"), "");
   EXPECT_TRUE(report.warnings.empty());
   ASSERT_EQ(config.destinations.size(), 3U);
@@ -110,13 +110,12 @@ TEST(Environment, OverridesItemsOfListsByIndex) {
 
 TEST(Environment, WarnsOfVariablesThatMatchNoKey) {
   SampleConfig config;
-  const LoadReport report =
-      load_with(config, {{"SPANWAY_KAFKA__BROKER", "a:1"},
-                         {"SPANWAY_DESTINATIONS__99999__NAME", "a"},
-                         {"SPANWAY_INGRESS_SERVICE_HOST", "10.0.0.1"},
-                         {"SPANWAY_INGRESS_PORT", "tcp://10.0.0.1:4317"},
-                         {"SPANWAY_INGRESS_PORT_4317_TCP_ADDR", "10.0.0.1"},
-                         {"OTHER", "1"}});
+  const LoadReport report = load_with(config, {{"SPANWAY_KAFKA__BROKER", "a:1"},
+                                               {"SPANWAY_DESTINATIONS__99999__NAME", "a"},
+                                               {"SPANWAY_INGRESS_SERVICE_HOST", "10.0.0.1"},
+                                               {"SPANWAY_INGRESS_PORT", "tcp://10.0.0.1:4317"},
+                                               {"SPANWAY_INGRESS_PORT_4317_TCP_ADDR", "10.0.0.1"},
+                                               {"OTHER", "1"}});
   EXPECT_TRUE(report.problems.empty());
   EXPECT_TRUE(config.destinations.empty());
   ASSERT_EQ(report.warnings.size(), 2U);

@@ -31,8 +31,8 @@ TEST(JsonSchema, DescribesEveryKey) {
 TEST(JsonSchema, IsWellFormed) {
   SampleConfig config;
   config.listen.host = "quote \" backslash \\ newline \n";
-  const LoadReport report = load(json_schema("a \"title\"", describe_of(config)), "schema", {},
-                                 [](Binder&) {}, nullptr);
+  const LoadReport report = load(
+      json_schema("a \"title\"", describe_of(config)), "schema", {}, [](Binder&) {}, nullptr);
   for (const Problem& problem : report.problems.all())
     EXPECT_TRUE(problem.message.starts_with("unknown key")) << problem.message;
 }

@@ -61,7 +61,7 @@ TEST(Load, TakesAnEmptySectionForAMissingOne) {
 
 TEST(Load, SubstitutesInEveryTypeOfKey) {
   Sources sources;
-  sources.environment = {{"BROKERS", "a:1,b:2"}, {"PORT", "7"}, {"STRICT", "true"},
+  sources.environment = {{"BROKERS", "a:1,b:2"}, {"PORT", "7"},    {"STRICT", "true"},
                          {"TIMEOUT", "7s"},      {"BODY", "7KiB"}, {"CODEC", "gzip"},
                          {"LABELS", "a=1,b=2"}};
   sources.read_file = [](const std::string&) { return std::optional<std::string>("token\n"); };
@@ -97,7 +97,11 @@ TEST(Load, ChecksWithoutResolvingWhenToldSo) {
   sources.resolve_nothing = true;
   SampleConfig config;
   LoadReport report = load_sample(config, R"(
-kafka: {brokers: "${env:A}", password: "${file:/x}", compression: "${env:B}", topics: {traces: "${env:T}"}}
+kafka:
+  brokers: "${env:A}"
+  password: "${file:/x}"
+  compression: "${env:B}"
+  topics: {traces: "${env:T}"}
 listen: {port: "${env:P}"}
 labels: ${env:L}
 destinations: [{name: "${env:N}"}]

@@ -12,16 +12,16 @@ namespace {
 class AdminServerTest : public testing::Test {
  protected:
   std::unique_ptr<AdminServer> create(std::uint16_t metrics_port = 0) {
-    auto server = AdminServer::create(
-        {.host = "127.0.0.1", .port = 0, .metrics_port = metrics_port},
-        {.readiness =
-             [this] {
-               return ready_ ? Service::Readiness{true, ""}
-                             : Service::Readiness{false, "waiting for Kafka"};
-             },
-         .status_json = [] { return std::string("{\"kafka\":\"up\"}"); },
-         .config_yaml = [] { return std::string("password: \"***\"\n"); }},
-        pool_, telemetry_);
+    auto server =
+        AdminServer::create({.host = "127.0.0.1", .port = 0, .metrics_port = metrics_port},
+                            {.readiness =
+                                 [this] {
+                                   return ready_ ? Service::Readiness{true, ""}
+                                                 : Service::Readiness{false, "waiting for Kafka"};
+                                 },
+                             .status_json = [] { return std::string("{\"kafka\":\"up\"}"); },
+                             .config_yaml = [] { return std::string("password: \"***\"\n"); }},
+                            pool_, telemetry_);
     EXPECT_TRUE(server.ok()) << (server.ok() ? "" : server.error().message);
     return server.ok() ? std::move(*server) : nullptr;
   }
@@ -101,8 +101,8 @@ TEST_F(AdminServerTest, ServesMetricsAloneOnASecondPort) {
 TEST_F(AdminServerTest, TakenPortIsAnError) {
   const auto first = create();
   ASSERT_NE(first, nullptr);
-  const auto second = AdminServer::create({.host = "127.0.0.1", .port = first->port()}, {}, pool_,
-                                          telemetry_);
+  const auto second =
+      AdminServer::create({.host = "127.0.0.1", .port = first->port()}, {}, pool_, telemetry_);
   EXPECT_FALSE(second.ok());
 }
 

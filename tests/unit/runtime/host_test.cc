@@ -47,8 +47,8 @@ TEST_F(HostTest, FailedStartStopsWhatWasStarted) {
   const Status status = host.start();
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().message, "c: no port");
-  EXPECT_EQ(journal_.lines(), (Lines{"a start", "b start", "c start", "b stop", "b drain",
-                                     "a stop", "a drain"}));
+  EXPECT_EQ(journal_.lines(),
+            (Lines{"a start", "b start", "c start", "b stop", "b drain", "a stop", "a drain"}));
   EXPECT_FALSE(host.readiness().ready);
 }
 

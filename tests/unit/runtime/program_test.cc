@@ -227,7 +227,8 @@ TEST(Program, PrintsItsDocuments) {
   EXPECT_TRUE(has(schema, "\"behaviour\"")) << schema.output();
   Child doc({"--print-config-doc"});
   EXPECT_EQ(doc.wait(), 0);
-  EXPECT_TRUE(doc.output().starts_with("## spanway-test\n\nA program for tests.\n\n")) << doc.output();
+  EXPECT_TRUE(doc.output().starts_with("## spanway-test\n\nA program for tests.\n\n"))
+      << doc.output();
   EXPECT_TRUE(has(doc, "### `runtime`")) << doc.output();
   Child metrics({"--print-metrics"});
   EXPECT_EQ(metrics.wait(), 0);

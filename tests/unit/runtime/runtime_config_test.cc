@@ -34,7 +34,8 @@ runtime: {io_threads: 3, drain_timeout: 4s, shutdown_delay: 5s}
 
 TEST(RuntimeConfig, HonoursTheOldNames) {
   RuntimeConfig config;
-  EXPECT_TRUE(load_runtime(config, "", {{"HTTP_PORT", "7"}, {"LOG_LEVEL", "warn"}}).problems.empty());
+  EXPECT_TRUE(
+      load_runtime(config, "", {{"HTTP_PORT", "7"}, {"LOG_LEVEL", "warn"}}).problems.empty());
   EXPECT_EQ(config.admin.port, 7);
   EXPECT_EQ(config.log.level, telemetry::LogLevel::kWarn);
 }

@@ -34,8 +34,8 @@ TEST(SignalWatcher, TellsTheFirstSignalFromFurtherOnes) {
 
 TEST(SignalWatcher, EndsWithoutASignal) {
   block_signals();
-  auto watcher = SignalWatcher::create([](const char*) { ADD_FAILURE(); },
-                                       [](const char*) { ADD_FAILURE(); });
+  auto watcher =
+      SignalWatcher::create([](const char*) { ADD_FAILURE(); }, [](const char*) { ADD_FAILURE(); });
   EXPECT_TRUE(watcher.ok());
 }
 

@@ -21,15 +21,15 @@ class SupervisorTest : public testing::Test {
     host_.add("service", std::move(service));
   }
   Ending run() {
-    return supervise(host_, stop_,
-                     {.shutdown_delay = seconds(5),
-                      .drain_timeout = seconds(20),
-                      .poll_interval = milliseconds(1)},
-                     telemetry_, clock_, [this](Duration wait) {
-                       journal_.write(host_.readiness().ready ? "pause while ready"
-                                                              : "pause while not ready");
-                       EXPECT_EQ(wait, Duration(seconds(5)));
-                     });
+    return supervise(
+        host_, stop_,
+        {.shutdown_delay = seconds(5),
+         .drain_timeout = seconds(20),
+         .poll_interval = milliseconds(1)},
+        telemetry_, clock_, [this](Duration wait) {
+          journal_.write(host_.readiness().ready ? "pause while ready" : "pause while not ready");
+          EXPECT_EQ(wait, Duration(seconds(5)));
+        });
   }
 
   telemetry::Logger log_ = telemetry::Logger::null();

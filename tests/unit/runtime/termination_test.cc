@@ -23,8 +23,9 @@ TEST(Redact, HidesPasswordsAndTokens) {
 }
 
 TEST(Redact, KeepsSentencesReadable) {
-  for (const char* text : {"", "kafka.password: is required, for example x", "the token has expired",
-                           "http://host:80/a@b", "password=", "token:", "secret"})
+  for (const char* text :
+       {"", "kafka.password: is required, for example x", "the token has expired",
+        "http://host:80/a@b", "password=", "token:", "secret"})
     EXPECT_EQ(redact(text), text);
 }
 

@@ -28,7 +28,10 @@ TEST(Escape, MakesControlCharactersVisible) {
 }
 
 TEST(Escape, ReplacesBadUtf8) {
-  EXPECT_EQ(escaped("a\xff" "b"), "a\xef\xbf\xbd" "b");
+  EXPECT_EQ(escaped("a\xff"
+                    "b"),
+            "a\xef\xbf\xbd"
+            "b");
   EXPECT_EQ(escaped("\xc3"), "\xef\xbf\xbd");
 }
 

@@ -30,8 +30,9 @@ class LoggerTest : public testing::Test {
 TEST_F(LoggerTest, WritesTimeLevelServiceMessageAndFields) {
   const Logger log = create();
   log.info("Listening", {{"address", "0.0.0.0"}, {"port", 4317}, {"tls", false}});
-  EXPECT_EQ(last(),
-            "2026-01-01T00:00:01.000Z INFO  ingress  Listening address=0.0.0.0 port=4317 tls=false");
+  EXPECT_EQ(
+      last(),
+      "2026-01-01T00:00:01.000Z INFO  ingress  Listening address=0.0.0.0 port=4317 tls=false");
   clock_.advance(std::chrono::milliseconds(1'234));
   log.error("Failed");
   EXPECT_EQ(last(), "2026-01-01T00:00:02.234Z ERROR ingress  Failed");
@@ -39,9 +40,8 @@ TEST_F(LoggerTest, WritesTimeLevelServiceMessageAndFields) {
 
 TEST_F(LoggerTest, WritesJson) {
   create(true).warn("Odd \"thing\"", {{"key", "a\nb"}, {"n", -7}, {"d", 0.5}, {"b", true}});
-  EXPECT_EQ(last(),
-            R"({"time":"2026-01-01T00:00:01.000Z","level":"warn","service":"ingress",)"
-            R"("message":"Odd \"thing\"","key":"a\nb","n":-7,"d":0.5,"b":true})");
+  EXPECT_EQ(last(), R"({"time":"2026-01-01T00:00:01.000Z","level":"warn","service":"ingress",)"
+                    R"("message":"Odd \"thing\"","key":"a\nb","n":-7,"d":0.5,"b":true})");
 }
 
 TEST_F(LoggerTest, JsonHasNoNumberThatJsonDoesNotKnow) {

@@ -103,8 +103,8 @@ TEST(Metrics, AlwaysHasBugsBuildAndProcess) {
   const std::string before = metrics.expose();
   for (const MetricSpec& spec : standard_metric_specs())
     EXPECT_NE(before.find(std::string("\n") + spec.name), std::string::npos) << spec.name;
-  EXPECT_TRUE(has_line(before, std::string("spanway_build_info{version=\"") + SPANWAY_VERSION +
-                                   "\"} 1"))
+  EXPECT_TRUE(
+      has_line(before, std::string("spanway_build_info{version=\"") + SPANWAY_VERSION + "\"} 1"))
       << before;
   count_bug("metrics_test");
   EXPECT_TRUE(has_line(metrics.expose(), "spanway_bugs_total " + std::to_string(bug_count())));
@@ -119,8 +119,7 @@ TEST(Metrics, LabelValuesAreEscaped) {
 TEST(Metrics, SeriesAreBounded) {
   Metrics metrics;
   const std::uint64_t bugs = bug_count();
-  for (int i = 0; i < 10'001; ++i)
-    metrics.counter(kItems, {{"signal", std::to_string(i)}}).add();
+  for (int i = 0; i < 10'001; ++i) metrics.counter(kItems, {{"signal", std::to_string(i)}}).add();
   EXPECT_EQ(metrics.value("spanway_test_items_total", {{"signal", "9999"}}), 1);
   EXPECT_EQ(metrics.value("spanway_test_items_total", {{"signal", "10000"}}), 0);
   EXPECT_EQ(bug_count(), bugs + 1);

@@ -19,10 +19,9 @@ TEST(ProcessStats, AreThoseOfThisProcess) {
   EXPECT_GE(stats.threads, 1);
   EXPECT_GE(stats.open_files, 3);
   EXPECT_GE(stats.open_files_max, stats.open_files);
-  const double now = static_cast<double>(
-      std::chrono::duration_cast<std::chrono::seconds>(
-          std::chrono::system_clock::now().time_since_epoch())
-          .count());
+  const double now = static_cast<double>(std::chrono::duration_cast<std::chrono::seconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count());
   EXPECT_LE(stats.start_time_seconds, now + 2);
   EXPECT_GT(stats.start_time_seconds, now - 3600);
 }
