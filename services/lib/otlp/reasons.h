@@ -14,6 +14,10 @@ inline constexpr const char* kErrorDomain = "spanway";
 inline constexpr std::array kReasons = {
     "all_items_rejected",
     "all_spans_invalid",
+    "auth_duplicate_header",
+    "auth_missing",
+    "auth_scheme",
+    "auth_unknown_credential",
     "bad_configuration",
     "bad_export_response",
     "bad_flags",

@@ -46,8 +46,8 @@ class ServerEvents {
                                                                 "deadline_exceeded",
                                                                 "client_gone",
                                                                 "unauthenticated",
-                                                                "bad_tenant",
-                                                                "bad_batch_id",
+                                                                "tenant_invalid",
+                                                                "batch_id_invalid",
                                                                 "other"};
   void count_refused(std::string_view reason) const noexcept;
 

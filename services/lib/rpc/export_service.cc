@@ -39,7 +39,7 @@ std::optional<http::Response> check_transport(const http::RequestHead& head, Con
 }
 
 Error bad_header(std::string message) {
-  return data_error(Code::kInternal, std::move(message)).with_reason("grpc_bad_header");
+  return invalid_argument(std::move(message)).with_reason("grpc_bad_header");
 }
 
 Error unknown_method(std::string_view path) {

@@ -39,14 +39,14 @@ class TrustingGatekeeper final : public Gatekeeper {
     const std::string_view tenant = head.headers.get("spanway-tenant");
     if (head.headers.count("spanway-tenant") > 1 || tenant.size() > kTenantBytesMax ||
         !std::ranges::all_of(tenant, is_tenant_character)) {
-      return bad_header("bad_tenant",
+      return bad_header("tenant_invalid",
                         "spanway-tenant must stand there once and be 1 to 64 of A-Z a-z 0-9 _ -");
     }
     const std::string_view batch = head.headers.get("spanway-batch");
     if (head.headers.count("spanway-batch") > 1 || batch.size() > kBatchIdBytesMax ||
         !std::ranges::all_of(batch, is_visible)) {
       return bad_header(
-          "bad_batch_id",
+          "batch_id_invalid",
           "spanway-batch must stand there once and be at most 512 visible characters");
     }
     metadata.tenant = tenant;

@@ -12,8 +12,7 @@ constexpr std::size_t kTimeoutDigitsMax = 8;
 constexpr Duration kTimeoutMax = std::chrono::hours(24);
 
 Error bad_timeout() {
-  return data_error(Code::kInternal,
-                    "grpc-timeout must be one to eight digits and one of H, M, S, m, u, n")
+  return invalid_argument("grpc-timeout must be one to eight digits and one of H, M, S, m, u, n")
       .with_reason("grpc_bad_header");
 }
 

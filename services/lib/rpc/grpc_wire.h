@@ -17,7 +17,7 @@ inline constexpr std::size_t kMessagePrefixBytes = 5;
 inline constexpr std::size_t kStatusMessageBytesMax = 1024;
 
 // "20S", "1500m": one to eight digits and one of H M S m u n. At most a day is returned, whatever
-// was asked for. INTERNAL otherwise, as other gRPC servers answer.
+// was asked for. INVALID_ARGUMENT otherwise.
 Result<Duration> parse_timeout(std::string_view text);
 
 // grpc-message: everything but printable ASCII, and '%', as %XX. The result is at most

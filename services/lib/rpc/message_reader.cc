@@ -10,8 +10,7 @@ namespace {
 constexpr unsigned char kCompressedFlag = 1;
 
 Error bad_framing(std::string message) {
-  return data_error(Code::kInternal, "gRPC message: " + std::move(message))
-      .with_reason("grpc_bad_framing");
+  return invalid_argument("gRPC message: " + std::move(message)).with_reason("grpc_bad_framing");
 }
 
 Error bad_cardinality(std::string_view what) {
@@ -100,11 +99,9 @@ Status MessageReader::add_to_message(std::string_view chunk) {
   return std::move(error).with_reason("message_too_large");
 }
 
-// The permit follows the capacity, which Bytes at least doubles when it grows.
+// `total` is what the message and the decoder will hold together.
 bool MessageReader::grow_permit(std::size_t total) noexcept {
-  if (total <= message_.capacity()) return true;
-  const std::size_t capacity = std::max(total, 2 * message_.capacity());
-  return capacity <= permit_.bytes() || permit_.grow_to(capacity);
+  return total <= permit_.bytes() || permit_.grow_to(total);
 }
 
 Error MessageReader::no_memory() const {

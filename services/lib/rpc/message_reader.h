@@ -23,9 +23,9 @@ struct MessageLimits {
 };
 
 // External lock. Ownership: holds the message and its permit until they are taken.
-// Refusals: a broken frame is INTERNAL, none or two messages UNIMPLEMENTED (both as the gRPC status
-// code document has it, and data: the same bytes never pass), too large RESOURCE_EXHAUSTED (data),
-// no memory RESOURCE_EXHAUSTED (transient), a corrupt compressed message INVALID_ARGUMENT.
+// Refusals: a broken frame or a corrupt compressed message is INVALID_ARGUMENT; none or two
+// messages UNIMPLEMENTED, as the gRPC status code document has it; too large RESOURCE_EXHAUSTED
+// (all data: the same bytes never pass); no memory RESOURCE_EXHAUSTED, transient.
 class MessageReader {
  public:
   // `permit` is an empty one of the budget that is to be asked.

@@ -316,16 +316,20 @@ void OtlpGrpcSink::Impl::start(pipeline::Batch batch, pipeline::AckToken token, 
 }
 
 void OtlpGrpcSink::Impl::finish(Call* call, const grpc::Status& status) noexcept {
-  const std::unique_ptr<Call> owned(call);
+  std::unique_ptr<Call> owned(call);
   {
     MutexLock lock(lanes[call->lane]->mutex);
     lanes[call->lane]->calls.erase(call->place);
   }
   Result<pipeline::Outcome> answer = read_answer(*call, status);
   events.finished(static_cast<Code>(status.error_code()), clock.now() - call->start);
+  pipeline::AckToken token = std::move(call->token);
+  // The context holds the channel, and a channel must not end on this thread, which is gRPC's: it
+  // waits for its own threads then. So it is let go before the destructor may go on.
+  owned.reset();
   // Whoever is told may send the next batch at once: make room first.
   in_flight_count.fetch_sub(1, std::memory_order_relaxed);
-  call->token.answer(std::move(answer));
+  token.answer(std::move(answer));
   in_flight.leave();
 }
 

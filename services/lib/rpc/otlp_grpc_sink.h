@@ -27,6 +27,8 @@ struct OtlpGrpcSinkOptions {
   bool send_metadata = true;        // spanway-tenant, spanway-batch: between our own services.
 };
 
+// Thread-safe. Not to be destroyed from within an answer: the destructor cancels what is in flight
+// and waits for it.
 class OtlpGrpcSink final : public pipeline::Sink {
  public:
   static Result<std::unique_ptr<OtlpGrpcSink>> create(OtlpGrpcSinkOptions options,

@@ -38,7 +38,7 @@ TEST(TrustingGatekeeper, RefusesATenantThatIsNotAPlainName) {
         gatekeeper->admit(head_with({{"spanway-tenant", tenant}}), otlp::Signal::kLogs);
     ASSERT_FALSE(metadata.ok()) << tenant;
     EXPECT_EQ(metadata.error().code, Code::kInvalidArgument);
-    EXPECT_STREQ(metadata.error().reason, "bad_tenant");
+    EXPECT_STREQ(metadata.error().reason, "tenant_invalid");
   }
   EXPECT_TRUE(
       gatekeeper->admit(head_with({{"spanway-tenant", std::string(64, 'x')}}), otlp::Signal::kLogs)

@@ -35,7 +35,7 @@ TEST(GrpcTimeout, RefusesEverythingElse) {
                            "1S ", "1SS", "0x1S", "S1"}) {
     const Result<Duration> parsed = parse_timeout(text);
     ASSERT_FALSE(parsed.ok()) << '"' << text << '"';
-    EXPECT_EQ(parsed.error().code, Code::kInternal);
+    EXPECT_EQ(parsed.error().code, Code::kInvalidArgument);
     EXPECT_EQ(parsed.error().refusal, Refusal::kData);
   }
 }
