@@ -1,9 +1,11 @@
 #include "services/ingress/validator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "services/lib/otlp/split.h"
@@ -11,9 +13,20 @@
 namespace spanway::ingress {
 namespace {
 
-// A scanner keeps the memory of the largest request it has seen; above this many items it is
-// replaced, so that one hostile request does not cost memory for ever.
-constexpr std::size_t kScannerItemsKept = 64 * 1024;
+// What a thread's own scanner takes without asking for memory: an index of at most 8 MiB, which it
+// keeps. Enough for 10,000 spans with ten attributes each.
+constexpr std::size_t kOrdinarySubmessages = 256 * 1024;
+constexpr std::size_t kSubmessagesStep = 4;
+// An empty message is two bytes, so no more fit into a request.
+constexpr std::size_t kSubmessageBytesMin = 2;
+
+std::size_t index_bytes(std::size_t payload_bytes, std::size_t submessages_max) noexcept {
+  return std::min(payload_bytes / kSubmessageBytesMin, submessages_max) * sizeof(otlp::Item);
+}
+
+bool needs_more_submessages(const Error& error) noexcept {
+  return std::string_view(error.reason) == "too_many_submessages";
+}
 
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> counter{0};
@@ -43,8 +56,11 @@ otlp::Scanner& Validator::scanner() {
     otlp::Scanner scanner;
   };
   thread_local Slot slot;
-  const bool oversize = slot.scanner.index().items.capacity() > kScannerItemsKept;
-  if (slot.owner != id_ || oversize) slot = {id_, otlp::Scanner(limits_)};
+  if (slot.owner != id_) {
+    otlp::ScanLimits ordinary = limits_;
+    ordinary.submessages_max = std::min(ordinary.submessages_max, kOrdinarySubmessages);
+    slot = {id_, otlp::Scanner(ordinary)};
+  }
   return slot.scanner;
 }
 
@@ -91,15 +107,53 @@ pipeline::AckToken Validator::observe(otlp::Signal signal, pipeline::Outcome own
   });
 }
 
+void Validator::refuse_scanned(pipeline::AckToken token, Error error) const noexcept {
+  const bool too_large = error.code == Code::kResourceExhausted;
+  refuse(std::move(token), too_large ? RefusedBy::kTooLarge : RefusedBy::kMalformed,
+         std::move(error));
+}
+
+void Validator::refuse_without_memory(pipeline::AckToken token) const noexcept {
+  refuse(std::move(token), RefusedBy::kMemory,
+         transient_error(Code::kResourceExhausted, "the memory limit of the ingress is reached")
+             .with_retry_after(std::chrono::seconds(1))
+             .with_reason("memory_limit"));
+}
+
 void Validator::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   otlp::Scanner& scan = scanner();
-  if (Status status = scan.scan(batch.signal, batch.payload.view()); !status.ok()) {
-    const bool too_large = status.error().code == Code::kResourceExhausted;
-    refuse(std::move(token), too_large ? RefusedBy::kTooLarge : RefusedBy::kMalformed,
-           std::move(status).error());
-    return;
+  Status status = scan.scan(batch.signal, batch.payload.view());
+  if (status.ok()) {
+    take(std::move(batch), std::move(token), scan.index());
+  } else if (needs_more_submessages(status.error()) &&
+             scan.limits().submessages_max < limits_.submessages_max) {
+    send_large(std::move(batch), std::move(token));
+  } else {
+    refuse_scanned(std::move(token), std::move(status).error());
   }
-  const otlp::Index& index = scan.index();
+}
+
+void Validator::send_large(pipeline::Batch batch, pipeline::AckToken token) noexcept {
+  const std::size_t body_bytes = batch.permit.bytes();
+  otlp::ScanLimits limits = limits_;
+  limits.submessages_max = kOrdinarySubmessages;
+  while (true) {
+    limits.submessages_max =
+        std::min(limits_.submessages_max, limits.submessages_max * kSubmessagesStep);
+    if (!batch.permit.grow_to(body_bytes +
+                              index_bytes(batch.payload.size(), limits.submessages_max)))
+      return refuse_without_memory(std::move(token));
+    otlp::Scanner scan(limits);
+    Status status = scan.scan(batch.signal, batch.payload.view());
+    if (status.ok()) return take(std::move(batch), std::move(token), scan.index());
+    if (!needs_more_submessages(status.error()) ||
+        limits.submessages_max >= limits_.submessages_max)
+      return refuse_scanned(std::move(token), std::move(status).error());
+  }
+}
+
+void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
+                     const otlp::Index& index) noexcept {
   observer_->events.received(batch.signal, observer_->transport, index.accepted + index.rejected,
                              batch.payload.size());
   if (index.rejected > 0) count_rejected(index);
@@ -125,16 +179,13 @@ void Validator::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   if (index.rejected > 0) {
     // For a moment the request is held twice.
     if (!batch.permit.grow_to(batch.permit.bytes() + batch.payload.size())) {
-      refuse(std::move(token), RefusedBy::kMemory,
-             transient_error(Code::kResourceExhausted, "the memory limit of the ingress is reached")
-                 .with_retry_after(std::chrono::seconds(1))
-                 .with_reason("memory_limit"));
+      refuse_without_memory(std::move(token));
       return;
     }
     own = {index.rejected, index.reject_message};
     batch.payload = otlp::without_rejected(index, batch.payload.view());
-    batch.permit.shrink_to(batch.payload.size());
   }
+  batch.permit.shrink_to(batch.payload.size());
   batch.item_count = index.accepted;
   const otlp::Signal signal = batch.signal;
   next_.send(std::move(batch), observe(signal, std::move(own), std::move(token)));

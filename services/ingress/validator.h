@@ -25,7 +25,14 @@ class Validator final : public pipeline::Sink {
   pipeline::SinkHealth health() const override { return next_.health(); }
 
  private:
+  // This thread's scanner, for requests of ordinary size.
   otlp::Scanner& scanner();
+  // For the others: the permit is grown to what the index may take, step by step.
+  void send_large(pipeline::Batch batch, pipeline::AckToken token) noexcept;
+  // What to do with a scanned request. `index` is of batch.payload.
+  void take(pipeline::Batch batch, pipeline::AckToken token, const otlp::Index& index) noexcept;
+  void refuse_scanned(pipeline::AckToken token, Error error) const noexcept;
+  void refuse_without_memory(pipeline::AckToken token) const noexcept;
   // Counts why the request is refused, and refuses it.
   void refuse(pipeline::AckToken token, RefusedBy reason, Error error) const noexcept;
   Error refusal_of_rejected(const otlp::Index& index) const;

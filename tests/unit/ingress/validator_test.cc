@@ -161,6 +161,48 @@ TEST_F(ValidatorTest, PassesRefusalsFromBehindOnAndCountsThem) {
   EXPECT_EQ(refused("next_transient"), 1);
 }
 
+// Spans without anything in them: two bytes each, and an index entry.
+Bytes empty_spans(std::size_t count) {
+  Bytes bytes;
+  otlp::wire::Writer writer(bytes);
+  const auto resource = writer.begin(1);
+  const auto scope = writer.begin(2);
+  for (std::size_t i = 0; i < count; ++i) writer.bytes(2, "");
+  writer.end(scope);
+  writer.end(resource);
+  return bytes;
+}
+
+TEST_F(ValidatorTest, AsksForMemoryBeforeItIndexesAFloodOfEmptyItems) {
+  Validator validator = make(unlimited_);
+  validator.send(batch(empty_spans(300'000)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(answer_.error().refusal, Refusal::kTransient);
+  EXPECT_EQ(refused("memory"), 1);
+}
+
+TEST_F(ValidatorTest, ScansLargeRequestsWhenThereIsMemory) {
+  MemoryBudget roomy(64 << 20);
+  Validator validator = make(unlimited_);
+  pipeline::Batch large;
+  large.payload = empty_spans(300'000);
+  large.permit = *roomy.try_acquire(large.payload.size());
+  validator.send(std::move(large), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_NE(answer_.error().message.find("all 300000 spans"), std::string::npos);
+  EXPECT_GT(roomy.peak(), 300'000 * sizeof(otlp::Item));
+  EXPECT_EQ(roomy.used(), 0u);
+  otlp::ScanLimits strict;
+  strict.submessages_max = 280'000;
+  Validator narrow = make(unlimited_, strict);
+  large.payload = empty_spans(300'000);
+  large.permit = *roomy.try_acquire(large.payload.size());
+  narrow.send(std::move(large), token());
+  EXPECT_EQ(answer_.error().refusal, Refusal::kData);
+  EXPECT_EQ(refused("too_large"), 1);
+}
+
 TEST_F(ValidatorTest, UsesItsOwnLimitsOnAThreadThatServesTwo) {
   otlp::ScanLimits strict;
   strict.request_bytes_max = 16;
