@@ -12,18 +12,19 @@ namespace {
 
 constexpr Duration kProbeTimeout = std::chrono::seconds(10);
 
-const char* default_reason(Refusal refusal) noexcept {
-  switch (refusal) {
+Error with_some_reason(Error error) {
+  if (*error.reason != '\0') return error;
+  switch (error.refusal) {
     case Refusal::kTransient:
-      return "destination_transient";
+      return std::move(error).with_reason("destination_transient");
     case Refusal::kData:
-      return "destination_data";
+      return std::move(error).with_reason("destination_data");
     case Refusal::kConfiguration:
-      return "destination_configuration";
+      return std::move(error).with_reason("destination_configuration");
     case Refusal::kUnknown:
       break;
   }
-  return "destination_unknown";
+  return std::move(error).with_reason("destination_unknown");
 }
 
 }  // namespace
@@ -131,10 +132,7 @@ void Gate::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   auto shared_token = std::make_shared<pipeline::AckToken>(std::move(token));
   pipeline::AckToken outer([state = state_, shared_token = std::move(shared_token), signal, items,
                             start](Result<pipeline::Outcome> result) {
-    if (!result.ok() && *result.error().reason == '\0') {
-      const Refusal refusal = result.error().refusal;
-      result = std::move(result).error().with_reason(default_reason(refusal));
-    }
+    if (!result.ok()) result = with_some_reason(std::move(result).error());
     state->answered();
     state->events.answered(signal, items, state->timers.clock().now() - start, result);
     shared_token->answer(std::move(result));

@@ -242,6 +242,10 @@ bool ClientConnection::parse(std::string_view bytes) {
         parser_->is_header_done() && call_->method != "HEAD" &&
         parser_->content_length().value_or(0) > target_.options.response_bytes_max;
     if (too_large_ || announced_too_large) {
+      if (target_.options.cut_large_answers) {
+        answer_done(false);
+        return false;
+      }
       fail(unavailable(where() + ": the answer is larger than " +
                        std::to_string(target_.options.response_bytes_max) + " bytes")
                .with_reason("response_too_large"));

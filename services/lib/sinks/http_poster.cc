@@ -66,6 +66,8 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   client.connections_max = options.connections_max;
   client.waiting_max = options.in_flight_max;
   client.response_bytes_max = options.response_bytes_max;
+  // A refusal stays what its status says, and a 2xx an acceptance, however long the text is.
+  client.cut_large_answers = true;
   SPANWAY_ASSIGN(poster->client_,
                  http::Client::create(std::move(url), client, shared->tls, deps.io));
   return poster;

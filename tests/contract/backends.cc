@@ -1,0 +1,294 @@
+#include "tests/contract/backends.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <utility>
+
+#include "services/exporter/destination.h"
+#include "services/lib/otlp/status_map.h"
+#include "services/lib/sinks/file_sink.h"
+#include "tests/fakes/fake_file_ops.h"
+#include "tests/fakes/fake_http_backend.h"
+
+namespace spanway::contract {
+namespace {
+
+using exporter::DestinationConfig;
+using exporter::DestinationType;
+using fakes::SeenRequest;
+
+constexpr std::size_t kHugeBytes = 5u << 20;
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  std::uint32_t group = 0;
+  unsigned bits = 0;
+  for (const char c : bytes) {
+    group = group << 8 | static_cast<unsigned char>(c);
+    for (bits += 8; bits >= 6; bits -= 6) out += kAlphabet[group >> (bits - 6) & 63];
+  }
+  if (bits > 0) out += kAlphabet[group << (6 - bits) & 63];
+  return out;  // gRPC takes it without padding.
+}
+
+// Of destinations that are reached through FakeHttpBackend.
+class NetworkBackend : public Backend {
+ public:
+  bool takes(otlp::Signal signal) const override {
+    return exporter::traits_of(config_.type).signals[otlp::index_of(signal)];
+  }
+  std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
+    DestinationConfig config = config_;
+    config.in_flight_max = static_cast<std::int64_t>(limits.in_flight_max);
+    config.otlp_grpc.timeout = limits.timeout;
+    config.otlp_http.http.timeout = limits.timeout;
+    config.zipkin.http.timeout = limits.timeout;
+    auto sink = exporter::builtin_destinations().create(config,
+                                                        {io_, system_clock(), {log_, metrics_}});
+    SPANWAY_CHECK(sink.ok());
+    return std::move(sink).value();
+  }
+  std::size_t requests() const override { return backend_.requests().size(); }
+  bool wait_for_requests(std::size_t count) const override {
+    return backend_.wait_for_requests(count);
+  }
+  bool stop() override {
+    backend_.stop();
+    return true;
+  }
+  void restart() override { backend_.restart(); }
+
+ protected:
+  explicit NetworkBackend(DestinationType type) { config_.type = type; }
+
+  fakes::FakeHttpBackend backend_;
+  DestinationConfig config_;
+};
+
+class HttpBackend final : public NetworkBackend {
+ public:
+  HttpBackend(DestinationType type, bool json) : NetworkBackend(type) {
+    config_.zipkin.endpoint = backend_.url();
+    config_.otlp_http.endpoint = backend_.url();
+    if (json) config_.otlp_http.encoding = exporter::OtlpHttpConfig::Encoding::kJson;
+    encoding_ = json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf;
+    say(Verdict::kAccept);
+  }
+  bool can(Verdict verdict) const override {
+    return verdict != Verdict::kPartial || config_.type == DestinationType::kOtlpHttp;
+  }
+  void say(Verdict verdict) override {
+    backend_.answer_with([this, verdict](const SeenRequest& seen) { return answer(verdict, seen); });
+  }
+  void release() override {
+    backend_.release([this] { return accept(); });
+  }
+
+ private:
+  http::Response accept() const {
+    return fakes::http_answer(config_.type == DestinationType::kZipkin ? 202 : 200);
+  }
+  fakes::Answer answer(Verdict verdict, const SeenRequest&) const {
+    switch (verdict) {
+      case Verdict::kAccept:
+        return accept();
+      case Verdict::kPartial: {
+        const Bytes body = otlp::export_response(otlp::Signal::kTraces, 2, "two", encoding_);
+        const bool json = encoding_ == otlp::Encoding::kJson;
+        return fakes::http_answer(200, body.view(),
+                                  json ? "application/json" : "application/x-protobuf");
+      }
+      case Verdict::kBusy:
+        return fakes::http_answer(503, "busy");
+      case Verdict::kRetryAfter: {
+        http::Response busy = fakes::http_answer(429);
+        busy.headers.add("retry-after", "7");
+        return busy;
+      }
+      case Verdict::kRetryAfterDate: {
+        http::Response busy = fakes::http_answer(503);
+        busy.headers.add("retry-after", http_date_in(std::chrono::seconds(7)));
+        return busy;
+      }
+      case Verdict::kBadData:
+        return fakes::http_answer(400, "bad");
+      case Verdict::kTooLarge:
+        return fakes::http_answer(413);
+      case Verdict::kUnauthenticated:
+        return fakes::http_answer(401);
+      case Verdict::kForbidden:
+        return fakes::http_answer(403);
+      case Verdict::kNotFound:
+        return fakes::http_answer(404);
+      case Verdict::kBroken:
+        return fakes::http_answer(500);
+      case Verdict::kHuge:
+        return fakes::http_answer(200, std::string(kHugeBytes, 'x'));
+      case Verdict::kHugeRefusal:
+        return fakes::http_answer(400, std::string(kHugeBytes, 'x'));
+      case Verdict::kHang:
+        break;
+    }
+    return std::nullopt;
+  }
+  static std::string http_date_in(std::chrono::seconds wait) {
+    const std::time_t when =
+        std::chrono::duration_cast<std::chrono::seconds>(
+            (system_clock().system_now() + wait).time_since_epoch()).count();
+    std::tm parts = {};
+    gmtime_r(&when, &parts);
+    char text[64];
+    return {text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+  }
+
+  otlp::Encoding encoding_ = otlp::Encoding::kProtobuf;
+};
+
+class GrpcBackend final : public NetworkBackend {
+ public:
+  GrpcBackend() : NetworkBackend(DestinationType::kOtlpGrpc) {
+    config_.otlp_grpc.endpoint = backend_.address();
+    config_.otlp_grpc.connections = 1;
+    say(Verdict::kAccept);
+  }
+  bool can(Verdict verdict) const override {
+    return verdict != Verdict::kRetryAfterDate && verdict != Verdict::kHugeRefusal;
+  }
+  void say(Verdict verdict) override {
+    backend_.answer_with([verdict](const SeenRequest&) { return answer(verdict); });
+  }
+  void release() override {
+    backend_.release([] { return fakes::grpc_answer(); });
+  }
+
+ private:
+  static http::Response failure(const Error& error) {
+    http::Response response = fakes::grpc_failure(static_cast<int>(error.code), error.message);
+    const Bytes details = otlp::status_body(error, otlp::Encoding::kProtobuf);
+    response.trailers.add("grpc-status-details-bin", base64(details.view()));
+    return response;
+  }
+  static http::Response bare(Code code) { return fakes::grpc_failure(static_cast<int>(code), "no"); }
+  static fakes::Answer answer(Verdict verdict) {
+    switch (verdict) {
+      case Verdict::kAccept:
+        return fakes::grpc_answer();
+      case Verdict::kPartial:
+        return fakes::grpc_answer(
+            otlp::export_response(otlp::Signal::kTraces, 2, "two", otlp::Encoding::kProtobuf).view());
+      case Verdict::kBusy:
+        return bare(Code::kUnavailable);
+      case Verdict::kRetryAfter:
+        return failure(transient_error(Code::kResourceExhausted, "busy")
+                           .with_retry_after(std::chrono::seconds(7)));
+      case Verdict::kBadData:
+        return bare(Code::kInvalidArgument);
+      case Verdict::kTooLarge:
+        return bare(Code::kResourceExhausted);
+      case Verdict::kUnauthenticated:
+        return bare(Code::kUnauthenticated);
+      case Verdict::kForbidden:
+        return bare(Code::kPermissionDenied);
+      case Verdict::kNotFound:
+        return bare(Code::kUnimplemented);
+      case Verdict::kBroken:
+        return bare(Code::kInternal);
+      case Verdict::kHuge:
+        return fakes::grpc_answer(std::string(kHugeBytes, 'x'));
+      case Verdict::kRetryAfterDate:
+      case Verdict::kHugeRefusal:
+      case Verdict::kHang:
+        break;
+    }
+    return std::nullopt;
+  }
+};
+
+class FileBackend final : public Backend {
+ public:
+  bool can(Verdict verdict) const override {
+    return verdict == Verdict::kAccept || verdict == Verdict::kBusy ||
+           verdict == Verdict::kForbidden || verdict == Verdict::kNotFound ||
+           verdict == Verdict::kHang;
+  }
+  bool takes(otlp::Signal) const override { return true; }
+  std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
+    sinks::FileSinkOptions options;
+    options.path = "file";
+    options.queue_batches_max = limits.in_flight_max;
+    return std::make_unique<sinks::FileSink>(
+        options, sinks::FileSinkDeps{ops_, io_.executor(0), system_clock(), {log_, metrics_}});
+  }
+  void say(Verdict verdict) override {
+    ops_.fail_write(verdict == Verdict::kBusy ? ENOSPC : 0);
+    ops_.fail_open(verdict == Verdict::kForbidden  ? EACCES
+                   : verdict == Verdict::kNotFound ? ENOENT
+                                                   : 0);
+    if (verdict == Verdict::kHang) ops_.hang();
+  }
+  // The writer takes one batch after the other: one hanging is all there can be.
+  std::size_t requests() const override {
+    const std::string text = ops_.content("file").value_or("");
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  bool wait_for_requests(std::size_t) const override { return ops_.wait_until_hanging(); }
+  void release() override { ops_.unhang(); }
+  bool stop() override { return false; }
+  void restart() override {}
+
+ private:
+  fakes::FakeFileOps ops_;
+};
+
+class DebugBackend final : public Backend {
+ public:
+  bool can(Verdict verdict) const override { return verdict == Verdict::kAccept; }
+  bool takes(otlp::Signal) const override { return true; }
+  std::unique_ptr<pipeline::Sink> make_sink(const Limits&) override {
+    DestinationConfig config;
+    config.type = DestinationType::kDebug;
+    auto sink = exporter::builtin_destinations().create(config,
+                                                        {io_, system_clock(), {log_, metrics_}});
+    SPANWAY_CHECK(sink.ok());
+    return std::move(sink).value();
+  }
+  void say(Verdict) override {}
+  std::size_t requests() const override { return 0; }
+  bool wait_for_requests(std::size_t) const override { return true; }
+  void release() override {}
+  bool stop() override { return false; }
+  void restart() override {}
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  constexpr std::array<std::string_view, 14> names = {
+      "Accept", "Partial", "Busy", "RetryAfter", "RetryAfterDate", "BadData", "TooLarge",
+      "Unauthenticated", "Forbidden", "NotFound", "Broken", "Huge", "HugeRefusal", "Hang"};
+  return names[static_cast<std::size_t>(verdict)];
+}
+
+std::vector<std::string> destination_names() {
+  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin", "file", "debug"};
+}
+
+std::unique_ptr<Backend> make_backend(const std::string& destination) {
+  if (destination == "otlp_grpc") return std::make_unique<GrpcBackend>();
+  if (destination == "otlp_http")
+    return std::make_unique<HttpBackend>(DestinationType::kOtlpHttp, false);
+  if (destination == "otlp_http_json")
+    return std::make_unique<HttpBackend>(DestinationType::kOtlpHttp, true);
+  if (destination == "zipkin") return std::make_unique<HttpBackend>(DestinationType::kZipkin, false);
+  if (destination == "file") return std::make_unique<FileBackend>();
+  SPANWAY_CHECK(destination == "debug");
+  return std::make_unique<DebugBackend>();
+}
+
+}  // namespace spanway::contract

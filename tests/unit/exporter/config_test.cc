@@ -1,0 +1,157 @@
+#include "services/exporter/config.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "services/lib/config/load.h"
+
+namespace spanway::exporter {
+namespace {
+
+struct Loaded {
+  ExporterConfig config;
+  config::LoadReport report;
+  std::string problems() const { return config::format(report.problems, "e.yaml"); }
+};
+
+Loaded load(std::string_view yaml, const std::map<std::string, std::string>& environment = {}) {
+  Loaded loaded;
+  config::Sources sources;
+  sources.environment = environment;
+  sources.read_file = [](const std::string&) { return std::nullopt; };
+  loaded.report = config::load(
+      yaml, "e.yaml", sources, [&](config::Binder& b) { describe(b, loaded.config); },
+      [&](config::Problems& problems) { validate(loaded.config, problems); });
+  return loaded;
+}
+// The one problem that the text has.
+std::string problem_of(std::string_view yaml) {
+  const Loaded loaded = load(yaml);
+  EXPECT_EQ(loaded.report.problems.all().size(), 1u) << loaded.problems();
+  return loaded.problems();
+}
+
+TEST(ExporterConfig, DefaultsAreGood) {
+  const Loaded loaded = load("");
+  EXPECT_EQ(loaded.problems(), "");
+  EXPECT_EQ(loaded.config.otlp.grpc.port, 4337);
+  EXPECT_EQ(loaded.config.otlp.connection_age_max, std::chrono::minutes(5));
+  EXPECT_EQ(loaded.config.destination.type, DestinationType::kOtlpGrpc);
+  EXPECT_FALSE(loaded.config.trust_metadata);
+}
+
+TEST(ExporterConfig, ReadsEveryDestination) {
+  const Loaded loaded = load(R"(
+otlp: {host: 0.0.0.0, grpc: {port: 0}}
+trust_metadata: true
+destination:
+  type: otlp_http
+  otlp_http:
+    endpoint: https://otlp.example.com/base
+    logs_endpoint: http://loki:3100/otlp/v1/logs
+    encoding: json
+    compression: zstd
+    headers: {authorization: "Bearer x"}
+    timeout: 3s
+  zipkin: {endpoint: "http://z:9411", request_bytes_max: 1MiB, resource_tags: [host.name]}
+  file: {path: /tmp/x, fsync: interval, rotate: {bytes_max: 1GiB, age_max: 1h, files_max: 3}}
+  debug: {verbosity: detailed}
+)");
+  EXPECT_EQ(loaded.problems(), "");
+  const DestinationConfig& d = loaded.config.destination;
+  EXPECT_EQ(d.type, DestinationType::kOtlpHttp);
+  EXPECT_EQ(d.otlp_http.encoding, OtlpHttpConfig::Encoding::kJson);
+  EXPECT_EQ(d.otlp_http.http.compression, HttpConfig::Compression::kZstd);
+  EXPECT_EQ(d.otlp_http.http.headers.at("authorization"), "Bearer x");
+  EXPECT_EQ(d.zipkin.request_bytes_max.bytes, 1u << 20);
+  EXPECT_EQ(d.zipkin.http.compression, HttpConfig::Compression::kNone);
+  EXPECT_EQ(d.file.rotate.files_max, 3);
+  EXPECT_EQ(d.debug.verbosity, DebugConfig::Verbosity::kDetailed);
+}
+
+TEST(ExporterConfig, JaegerEndpointIsAnAlias) {
+  const Loaded loaded = load("", {{"JAEGER_ENDPOINT", "http://jaeger:4317/"}});
+  EXPECT_EQ(loaded.problems(), "");
+  EXPECT_EQ(grpc_target(loaded.config.destination.otlp_grpc), "jaeger:4317");
+  EXPECT_FALSE(uses_tls(loaded.config.destination.otlp_grpc));
+  EXPECT_EQ(endpoint_of(loaded.config.destination), "jaeger:4317");
+}
+
+TEST(ExporterConfig, HttpsTurnsTlsOn) {
+  OtlpGrpcConfig config;
+  config.endpoint = "https://otlp.example.com:443";
+  EXPECT_TRUE(uses_tls(config));
+  EXPECT_EQ(grpc_target(config), "otlp.example.com:443");
+}
+
+TEST(ExporterConfig, PrintsNoSecrets) {
+  Loaded loaded = load(R"(
+destination:
+  otlp_grpc: {headers: {authorization: "Bearer hunter2"}}
+  zipkin: {headers: {x-key: hunter2}}
+)");
+  EXPECT_EQ(loaded.problems(), "");
+  const std::string printed =
+      config::print([&](config::Binder& b) { describe(b, loaded.config); });
+  EXPECT_EQ(printed.find("hunter2"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("authorization"), std::string::npos);
+}
+
+TEST(ExporterConfig, EndpointForPeopleHasNoQuery) {
+  DestinationConfig config;
+  config.type = DestinationType::kOtlpHttp;
+  config.otlp_http.endpoint = "https://h/x?api_key=secret";
+  EXPECT_EQ(endpoint_of(config), "https://h/x");
+}
+
+TEST(ExporterConfig, RefusesSignalsThatTheDestinationDoesNotTake) {
+  const std::string problem =
+      problem_of("signals: [traces, metrics]\ndestination: {type: zipkin}\n");
+  EXPECT_NE(problem.find("signals: a zipkin destination does not take metrics"), std::string::npos)
+      << problem;
+}
+
+TEST(ExporterConfig, RefusesEndpointsThatAreNone) {
+  EXPECT_NE(problem_of("destination: {type: zipkin, zipkin: {endpoint: 'zipkin:9411'}}")
+                .find("destination.zipkin.endpoint"),
+            std::string::npos);
+  EXPECT_NE(problem_of("destination: {type: zipkin, zipkin: {endpoint: 'http://u:p@z:9411'}}")
+                .find("must not hold a user or password"),
+            std::string::npos);
+  EXPECT_NE(problem_of("destination: {otlp_grpc: {endpoint: jaeger}}").find("must be host:port"),
+            std::string::npos);
+  EXPECT_NE(problem_of("destination: {type: otlp_http, otlp_http: {logs_endpoint: loki}}")
+                .find("destination.otlp_http.logs_endpoint"),
+            std::string::npos);
+}
+
+TEST(ExporterConfig, ChecksOnlyTheDestinationThatIsUsed) {
+  EXPECT_EQ(load("destination: {type: debug, zipkin: {endpoint: none}}").problems(), "");
+}
+
+TEST(ExporterConfig, RefusesHeadersThatTheExporterSets) {
+  EXPECT_NE(problem_of("destination: {type: zipkin, zipkin: {headers: {content-type: x}}}")
+                .find("is set by the exporter itself"),
+            std::string::npos);
+}
+
+TEST(ExporterConfig, RefusesLimitsThatContradictEachOther) {
+  EXPECT_NE(problem_of("memory_limit: 32MiB").find("memory_limit"), std::string::npos);
+  EXPECT_NE(problem_of("otlp: {tls: {certificate_file: a}}").find("otlp.tls"), std::string::npos);
+  EXPECT_NE(problem_of("destination: {type: file, file: {path: /tmp/}}").find("must name a file"),
+            std::string::npos);
+}
+
+TEST(AcceptedSignals, AreTheDestinationsOrFewer) {
+  ExporterConfig config;
+  EXPECT_EQ(accepted_signals(config), (std::array{true, true, true}));
+  config.signals = {"logs"};
+  EXPECT_EQ(accepted_signals(config), (std::array{false, false, true}));
+  config.signals.clear();
+  config.destination.type = DestinationType::kZipkin;
+  EXPECT_EQ(accepted_signals(config), (std::array{true, false, false}));
+}
+
+}  // namespace
+}  // namespace spanway::exporter
