@@ -25,21 +25,22 @@ struct Grouping {
   std::vector<std::uint32_t> ends;
 };
 
-// Counting sort: two passes over the items, two allocations.
+// Counting sort.
 Grouping group_by_partition(const Index& index, std::int32_t partition_count) {
-  Grouping groups;
+  constexpr std::uint32_t kNowhere = 0xffffffff;
+  std::vector<std::uint32_t> partitions(index.items.size(), kNowhere);
   std::vector<std::uint32_t> next(static_cast<std::size_t>(partition_count) + 1, 0);
-  const auto partition = [partition_count](const Item& item) {
-    return static_cast<std::size_t>(partition_of(item.placement_hash, partition_count));
-  };
-  for (const Item& item : index.items)
-    if (is_accepted(item)) ++next[partition(item) + 1];
-  for (std::size_t p = 1; p < next.size(); ++p) next[p] += next[p - 1];
-  groups.items.resize(next.back());
-  for (std::uint32_t i = 0; i < index.items.size(); ++i) {
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
     const Item& item = index.items[i];
-    if (is_accepted(item)) groups.items[next[partition(item)]++] = i;
+    if (!is_accepted(item)) continue;
+    partitions[i] = static_cast<std::uint32_t>(partition_of(item.placement_hash, partition_count));
+    ++next[partitions[i] + 1];
   }
+  for (std::size_t p = 1; p < next.size(); ++p) next[p] += next[p - 1];
+  Grouping groups;
+  groups.items.resize(next.back());
+  for (std::uint32_t i = 0; i < partitions.size(); ++i)
+    if (partitions[i] != kNowhere) groups.items[next[partitions[i]]++] = i;
   next.pop_back();  // What is left is where each partition ends.
   groups.ends = std::move(next);
   return groups;
