@@ -2,10 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/loop.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/manual_executor.h"
 #include "tests/fakes/sink_recorder.h"
@@ -49,6 +55,8 @@ class MergerTest : public ::testing::Test {
   bool nothing_sent() { return !next_.take(Duration::zero()).has_value(); }
   double metric(const char* name) { return metrics_.value(name, {{"signal", "traces"}}); }
 
+  // First, because answers still come while the rest is destroyed.
+  std::vector<std::optional<Result<pipeline::Outcome>>> answers_;
   fakes::ManualClock clock_;
   fakes::ManualExecutor executor_{clock_};
   const telemetry::Logger log_ = telemetry::Logger::null();
@@ -56,7 +64,6 @@ class MergerTest : public ::testing::Test {
   MemoryBudget budget_{1 << 20};
   fakes::SinkRecorder next_;
   std::unique_ptr<Merger> merger_;
-  std::vector<std::optional<Result<pipeline::Outcome>>> answers_;
 };
 
 TEST_F(MergerTest, JoinsWhatComesWithinTheLingerInOrder) {
@@ -352,6 +359,64 @@ TEST_F(MergerTest, AnswersMayComeAfterItIsGone) {
   ASSERT_TRUE(answers_[0] && answers_[1]);
   EXPECT_EQ(answers_[0]->error().message, "late");
   EXPECT_TRUE(nothing_sent());
+}
+
+// Accepts on a thread of its own, and refuses whatever holds an 'x'.
+class FarSink final : public pipeline::Sink {
+ public:
+  void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override {
+    auto held = std::make_shared<pipeline::AckToken>(std::move(token));
+    const bool bad = batch.payload.view().find('x') != std::string_view::npos;
+    loop_.post([held, bad] {
+      if (bad) return held->nack(invalid_argument("x"));
+      held->ack();
+    });
+  }
+  bool drain(Deadline) override { return true; }
+
+ private:
+  Loop loop_{"far"};
+};
+
+TEST(MergerOnThreads, GivesEveryRequestItsOwnAnswerOnce) {
+  constexpr int kPerThread = 400;
+  telemetry::Metrics metrics;
+  const telemetry::Logger log = telemetry::Logger::null();
+  MemoryBudget budget(1 << 20);
+  FarSink next;
+  Loop first("io-1"), second("io-2");
+  MergeConfig config;
+  config.linger = milliseconds(1);
+  config.requests_max = 7;
+  Merger merger(config, {&first, &second}, next, budget, system_clock(), Events({log, metrics}));
+  std::atomic<int> good{0}, refused{0}, wrong{0};
+  const auto send_all = [&] {
+    for (int i = 0; i < kPerThread; ++i) {
+      const bool bad = i % 10 == 0;
+      pipeline::Batch batch;
+      batch.payload = Bytes(bad ? "x" : "good");
+      batch.item_count = 1;
+      batch.metadata.tenant = i % 2 == 0 ? "acme" : "umbrella";
+      batch.deadline = Deadline::after(system_clock(), seconds(60));
+      merger.send(std::move(batch), pipeline::AckToken([&, bad](Result<pipeline::Outcome> answer) {
+                    if (answer.ok() == bad) ++wrong;
+                    ++(answer.ok() ? good : refused);
+                  }));
+    }
+  };
+  first.post(send_all);
+  second.post(send_all);
+  // Not an io thread: it may land in any shard.
+  send_all();
+  std::promise<void> sent_first, sent_second;
+  first.post([&] { sent_first.set_value(); });
+  second.post([&] { sent_second.set_value(); });
+  sent_first.get_future().wait();
+  sent_second.get_future().wait();
+  EXPECT_TRUE(merger.drain(Deadline::after(system_clock(), seconds(60))));
+  EXPECT_EQ(good + refused, 3 * kPerThread);
+  EXPECT_EQ(refused, 3 * kPerThread / 10);
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace
