@@ -1,0 +1,383 @@
+#include "services/kafka-bridge/consumer_group.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "tests/fakes/fake_consumer.h"
+#include "tests/unit/kafka-bridge/lane_bench.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct GroupBench {
+  GroupBench() { config.consumer.destination = "jaeger"; }
+  void begin() {
+    const ConsumerGroupDeps deps{executor, sink, letters, budget, {log, metrics}, Random(1)};
+    auto created = ConsumerGroup::create(
+        config, deps,
+        [this](std::vector<std::string> names, kafka::ConsumerListener& listener)
+            -> Result<std::unique_ptr<kafka::Consumer>> {
+          topics = std::move(names);
+          auto made = std::make_unique<fakes::FakeConsumer>(listener);
+          consumer = made.get();
+          return std::unique_ptr<kafka::Consumer>(std::move(made));
+        });
+    ASSERT_TRUE(created.ok());
+    group = std::move(created).value();
+    ASSERT_TRUE(group->start().ok());
+    executor.run();
+  }
+  void put(const kafka::TopicPartition& partition, std::int64_t offset, int first_span,
+           std::int64_t timestamp_ms = 0) {
+    consumer->put(partition, {offset, timestamp_ms, spans(first_span, 1), ""});
+  }
+  std::int64_t committed(const kafka::TopicPartition& partition) const {
+    const auto found = consumer->committed.find(partition);
+    return found == consumer->committed.end() ? -1 : found->second.offset;
+  }
+
+  const kafka::TopicPartition p0{"otel.traces", 0};
+  const kafka::TopicPartition p1{"otel.traces", 1};
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor{clock};
+  fakes::SinkRecorder sink;
+  FakeDeadLetters letters;
+  MemoryBudget budget{64u << 20};
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  BridgeConfig config;
+  std::vector<std::string> topics;
+  fakes::FakeConsumer* consumer = nullptr;
+  std::unique_ptr<ConsumerGroup> group;
+};
+
+TEST(ConsumerGroup, ReadsTheTopicsOfItsSignals) {
+  GroupBench bench;
+  bench.config.consumer.signals = {"logs", "traces"};
+  bench.begin();
+  EXPECT_THAT(bench.topics, ElementsAre("otel.traces", "otel.logs"));
+  EXPECT_TRUE(bench.consumer->started);
+}
+
+TEST(ConsumerGroup, DeliversAndCommitsEverySecond) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 5);
+  bench.consumer->assign(bench.p1, 0);
+  bench.put(bench.p0, 5, 0);
+  bench.put(bench.p1, 0, 1);
+  bench.executor.advance(milliseconds(10));
+  auto a = bench.sink.take(Duration::zero());
+  auto b = bench.sink.take(Duration::zero());
+  ASSERT_TRUE(a && b);
+  a->token.ack();
+  b->token.ack();
+  EXPECT_EQ(bench.committed(bench.p0), -1);
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.committed(bench.p0), 6);
+  EXPECT_EQ(bench.committed(bench.p1), 1);
+  EXPECT_EQ(bench.consumer->commits, 1) << "one request for all partitions";
+  bench.executor.advance(seconds(10));
+  EXPECT_EQ(bench.consumer->commits, 1) << "nothing new, nothing to commit";
+}
+
+TEST(ConsumerGroup, RepeatsACommitThatFailed) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->commit_answer = Status(unavailable("rebalancing"));
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(seconds(3));
+  EXPECT_EQ(bench.committed(bench.p0), -1);
+  bench.consumer->commit_answer = ok_status();
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+}
+
+TEST(ConsumerGroup, ACommitWithoutAnAnswerDoesNotStopTheNext) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->hold_commits = true;
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(seconds(5));
+  EXPECT_EQ(bench.consumer->pending_commits.size(), 1u) << "one at a time";
+  bench.consumer->hold_commits = false;
+  bench.executor.advance(seconds(10));
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+}
+
+TEST(ConsumerGroup, RevokedPartitionsAreFinishedAndCommittedBeforeTheyGo) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->assign(bench.p1, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  ASSERT_TRUE(taken);
+  bool done = false;
+  bench.consumer->listener.on_revoked({bench.p0}, [&done] { done = true; });
+  bench.executor.advance(seconds(1));
+  EXPECT_FALSE(done);
+  taken->token.ack();
+  bench.executor.run();
+  EXPECT_TRUE(done);
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+  bench.executor.advance(seconds(1));
+  ASSERT_EQ(bench.group->partitions().size(), 1u);
+  EXPECT_EQ(bench.group->partitions()[0].partition, bench.p1);
+}
+
+TEST(ConsumerGroup, RevocationDoesNotWaitForEver) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  bool done = false;
+  bench.consumer->listener.on_revoked({bench.p0}, [&done] { done = true; });
+  bench.executor.advance(bench.config.consumer.revoke_timeout);
+  EXPECT_TRUE(done);
+  EXPECT_EQ(bench.committed(bench.p0), -1) << "what is not answered is not committed";
+  taken->token.ack();  // Too late: the partition belongs to somebody else.
+  bench.executor.advance(seconds(5));
+  EXPECT_EQ(bench.committed(bench.p0), -1);
+  EXPECT_EQ(bench.budget.used(), 0u);
+}
+
+TEST(ConsumerGroup, LostPartitionsCommitNothing) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  bench.consumer->listener.on_lost({bench.p0});
+  bench.executor.advance(seconds(5));
+  EXPECT_EQ(bench.committed(bench.p0), -1);
+  EXPECT_THAT(bench.group->partitions(), IsEmpty());
+}
+
+TEST(ConsumerGroup, DrainFinishesCommitsAndLeaves) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  std::optional<bool> clean;
+  bench.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  bench.executor.advance(seconds(2));
+  EXPECT_FALSE(clean);
+  EXPECT_FALSE(bench.consumer->closed);
+  taken->token.ack();
+  bench.executor.run();
+  EXPECT_EQ(clean, true);
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+  EXPECT_TRUE(bench.consumer->closed);
+}
+
+TEST(ConsumerGroup, DrainWithoutPartitionsIsImmediate) {
+  GroupBench bench;
+  bench.begin();
+  std::optional<bool> clean;
+  bench.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  EXPECT_EQ(clean, true);
+  EXPECT_TRUE(bench.consumer->closed);
+}
+
+TEST(ConsumerGroup, DrainGivesUpInTimeAndSaysSo) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  std::optional<bool> clean;
+  bench.group->drain(seconds(3), [&clean](bool is_clean) { clean = is_clean; });
+  bench.executor.advance(seconds(3));
+  EXPECT_EQ(clean, false);
+  EXPECT_TRUE(bench.consumer->closed);
+  taken->token.ack();
+  bench.executor.run();
+}
+
+TEST(ConsumerGroup, ShutdownTakesOverFromARevocation) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  bench.consumer->listener.on_revoked({bench.p0}, [] {});
+  std::optional<bool> clean;
+  bench.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  taken->token.ack();
+  bench.executor.run();
+  EXPECT_EQ(clean, true);
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+}
+
+TEST(ConsumerGroup, CountsLostRecordsAndGoesOn) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 10);
+  bench.consumer->listener.on_gap(bench.p0, 10, 110, 100);
+  bench.put(bench.p0, 110, 0);
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_lost_records_total"), 100);
+  EXPECT_EQ(bench.committed(bench.p0), 111);
+}
+
+TEST(ConsumerGroup, ATopicMadeAnewIsReadFromItsNewBeginning) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 1000);
+  bench.put(bench.p0, 1000, 0);
+  bench.executor.advance(milliseconds(10));
+  auto old = bench.sink.take(Duration::zero());
+  bench.consumer->listener.on_gap(bench.p0, 1001, 0, 0);
+  bench.put(bench.p0, 0, 1);
+  bench.executor.advance(milliseconds(10));
+  auto fresh = bench.sink.take(Duration::zero());
+  ASSERT_TRUE(old && fresh);
+  old->token.ack();
+  fresh->token.ack();
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_offset_resets_total"), 1);
+}
+
+TEST(ConsumerGroup, PausesOnlyWhatStallsForLongAndTellsWhy) {
+  GroupBench bench;
+  bench.begin();
+  bool expired = true;
+  bench.sink.answer_with([&expired](const auto&) -> Result<pipeline::Outcome> {
+    if (expired) return token_expired();
+    return pipeline::Outcome{};
+  });
+  bench.consumer->assign(bench.p0, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(seconds(20));
+  EXPECT_THAT(bench.consumer->paused, IsEmpty());
+  ASSERT_EQ(bench.group->partitions().size(), 1u);
+  EXPECT_TRUE(bench.group->partitions()[0].stalled);
+  EXPECT_THAT(bench.group->partitions()[0].reason, HasSubstr("token expired"));
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_stalled_partitions"), 1);
+  bench.executor.advance(seconds(20));
+  EXPECT_THAT(bench.consumer->paused, ElementsAre(bench.p0));
+  expired = false;
+  bench.executor.advance(seconds(31));
+  EXPECT_THAT(bench.consumer->paused, IsEmpty());
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_stalled_partitions"), 0);
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+}
+
+TEST(ConsumerGroup, TellsTheLagAlsoWhileStalled) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) -> Result<pipeline::Outcome> { return token_expired(); });
+  bench.consumer->assign(bench.p0, 40);
+  bench.consumer->marks[bench.p0] = {0, 100};
+  const auto now = std::chrono::duration_cast<milliseconds>(
+                       bench.clock.system_now().time_since_epoch())
+                       .count();
+  bench.put(bench.p0, 40, 0, now);
+  bench.executor.advance(seconds(60));
+  ASSERT_EQ(bench.group->partitions().size(), 1u);
+  EXPECT_EQ(bench.group->partitions()[0].lag_messages, 60);
+  EXPECT_NEAR(bench.group->partitions()[0].lag_seconds, 60, 1.1);
+  const telemetry::Labels labels = {{"topic", "otel.traces"}, {"partition", "0"}};
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_lag_messages", labels), 60);
+  EXPECT_NEAR(bench.metrics.value("spanway_kafka_bridge_lag_seconds", labels), 60, 1.1);
+  bench.consumer->listener.on_lost({bench.p0});
+  EXPECT_EQ(bench.metrics.expose().find("spanway_kafka_bridge_lag_messages{"), std::string::npos);
+}
+
+TEST(ConsumerGroup, NoLagMeansZeroSeconds) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->marks[bench.p0] = {0, 1};
+  bench.put(bench.p0, 0, 0, 1);
+  bench.executor.advance(seconds(3));
+  ASSERT_EQ(bench.group->partitions().size(), 1u);
+  EXPECT_EQ(bench.group->partitions()[0].lag_messages, 0);
+  EXPECT_EQ(bench.group->partitions()[0].lag_seconds, 0);
+}
+
+TEST(ConsumerGroup, ReadsAgainWhenMemoryMayBeFree) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 0);
+  auto other = bench.budget.try_acquire(bench.budget.limit());
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.sink.sent(), 0u);
+  other->release();
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.sink.sent(), 1u);
+}
+
+TEST(ConsumerGroup, PlansOfManyCutsShareOneCommit) {
+  GroupBench bench;
+  bench.config.consumer.batch_identity = true;
+  bench.config.consumer.batch.items_max = 1;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->hold_commits = true;
+  for (int i = 0; i < 5; ++i) bench.put(bench.p0, i, i);
+  bench.executor.advance(milliseconds(10));
+  ASSERT_EQ(bench.consumer->pending_commits.size(), 1u);
+  EXPECT_EQ(bench.sink.sent(), 0u) << "nothing is sent before its plan is committed";
+  bench.consumer->pending_commits[0].done(ok_status());
+  bench.executor.run();
+  EXPECT_GE(bench.sink.sent(), 1u);
+  ASSERT_LE(bench.consumer->pending_commits.size(), 2u);
+  bench.consumer->hold_commits = false;
+  if (bench.consumer->pending_commits.size() == 2) {
+    bench.consumer->pending_commits[1].done(ok_status());
+  }
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.sink.sent(), 5u);
+}
+
+TEST(ConsumerGroup, AFencedMemberIsFatal) {
+  GroupBench bench;
+  bench.begin();
+  EXPECT_TRUE(bench.group->fatal().ok());
+  bench.consumer->listener.on_fatal(configuration_error(Code::kAborted, "fenced"));
+  ASSERT_FALSE(bench.group->fatal().ok());
+  EXPECT_EQ(bench.group->fatal().error().message, "fenced");
+}
+
+TEST(ConsumerGroup, PartitionsBeyondThePlanTakeTheirPrefetchFromTheBudget) {
+  GroupBench bench;
+  bench.config.consumer.kafka.partitions_max = 1;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  EXPECT_EQ(bench.budget.used(), 0u);
+  bench.consumer->assign(bench.p1, 0);
+  EXPECT_EQ(bench.budget.used(), 2u << 20);
+  bench.consumer->listener.on_lost({bench.p1});
+  EXPECT_EQ(bench.budget.used(), 0u);
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge

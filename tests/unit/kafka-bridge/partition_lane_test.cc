@@ -1,0 +1,835 @@
+#include "services/kafka-bridge/partition_lane.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "services/lib/base/check.h"
+#include "tests/unit/kafka-bridge/lane_bench.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// --- Joining and sending ---
+
+TEST(PartitionLane, JoinsWhatComesWithinTheLinger) {
+  LaneBench bench;
+  bench.begin();
+  EXPECT_TRUE(bench.take(0, spans(0, 2)));
+  EXPECT_TRUE(bench.take(1, spans(2, 3)));
+  EXPECT_FALSE(bench.sent()) << "the linger is not over";
+  bench.settle();
+  auto taken = bench.sent();
+  ASSERT_TRUE(taken);
+  EXPECT_THAT(span_names(taken->batch.payload.view()),
+              ElementsAre("span-0", "span-1", "span-2", "span-3", "span-4"));
+  EXPECT_EQ(taken->batch.item_count, 5u);
+  EXPECT_EQ(taken->batch.signal, otlp::Signal::kTraces);
+  EXPECT_EQ(taken->batch.metadata.batch_id, "");
+  EXPECT_EQ(taken->batch.deadline.remaining(bench.clock.now()), bench.options.send_timeout);
+  bench.ack(std::move(*taken));
+  EXPECT_EQ(bench.commit(), 2);
+  EXPECT_EQ(bench.budget.used(), 0u);
+  EXPECT_EQ(bench.metric("spanway_kafka_bridge_delivered_items_total", {{"signal", "traces"}}), 5);
+}
+
+TEST(PartitionLane, SendsAFullBatchAtOnce) {
+  LaneBench bench;
+  bench.options.merge.items_max = 4;
+  bench.begin();
+  bench.take(0, spans(0, 3));
+  bench.take(1, spans(3, 3));
+  auto taken = bench.sent();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->batch.item_count, 3u);
+  EXPECT_EQ(bench.commit(), 0) << "nothing is committed before it is answered";
+  bench.ack(std::move(*taken));
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, KeepsTenantsApartAndCommitsWhenAllAreDone) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1), "acme");
+  bench.take(1, spans(1, 1), "umbrella");
+  bench.take(2, spans(2, 1), "acme");
+  bench.settle();
+  auto acme = bench.sent();
+  auto umbrella = bench.sent();
+  ASSERT_TRUE(acme && umbrella);
+  EXPECT_EQ(acme->batch.metadata.tenant, "acme");
+  EXPECT_THAT(span_names(acme->batch.payload.view()), ElementsAre("span-0", "span-2"));
+  EXPECT_EQ(umbrella->batch.metadata.tenant, "umbrella");
+  bench.ack(std::move(*acme));
+  EXPECT_EQ(bench.commit(), 0);
+  bench.ack(std::move(*umbrella));
+  EXPECT_EQ(bench.commit(), 3);
+}
+
+TEST(PartitionLane, KeepsSeveralBatchesInFlightAndCommitsInOrder) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 3;
+  bench.begin();
+  for (int i = 0; i < 4; ++i) bench.take(i, spans(i, 1));
+  auto a = bench.sent();
+  auto b = bench.sent();
+  auto c = bench.sent();
+  ASSERT_TRUE(a && b && c);
+  EXPECT_FALSE(bench.sent());
+  bench.ack(std::move(*c));
+  bench.ack(std::move(*b));
+  EXPECT_EQ(bench.commit(), 0);
+  bench.ack(std::move(*a));
+  EXPECT_EQ(bench.commit(), 3);
+}
+
+TEST(PartitionLane, WithOneInFlightTheNextWaitsForTheAnswer) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 1;
+  bench.begin();
+  EXPECT_TRUE(bench.take(0, spans(0, 1)));
+  EXPECT_TRUE(bench.take(1, spans(1, 1)));
+  bench.settle();
+  auto first = bench.sent();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(bench.sent());
+  bench.nack(std::move(*first), busy());
+  EXPECT_FALSE(bench.sent()) << "a retry does not let the next one pass";
+  bench.executor.advance(milliseconds(100));
+  first = bench.sent();
+  ASSERT_TRUE(first);
+  EXPECT_THAT(span_names(first->batch.payload.view()), ElementsAre("span-0"));
+  bench.ack(std::move(*first));
+  auto second = bench.sent();
+  ASSERT_TRUE(second);
+  EXPECT_THAT(span_names(second->batch.payload.view()), ElementsAre("span-1"));
+  bench.ack(std::move(*second));
+  EXPECT_EQ(bench.commit(), 2);
+}
+
+// --- Back-pressure ---
+
+TEST(PartitionLane, SaysNoWhenEnoughIsInFlightAndTellsWhenThereIsRoom) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 1;
+  bench.begin();
+  EXPECT_TRUE(bench.take(0, spans(0, 1)));   // In flight.
+  EXPECT_TRUE(bench.take(1, spans(1, 1)));   // Being filled; seals the first.
+  EXPECT_FALSE(bench.take(2, spans(2, 1)));  // Seals the second, which has to wait.
+  EXPECT_FALSE(bench.lane->wants_memory());
+  EXPECT_EQ(bench.rooms, 0);
+  auto first = bench.sent();
+  ASSERT_TRUE(first);
+  bench.ack(std::move(*first));
+  EXPECT_EQ(bench.rooms, 1);
+  EXPECT_TRUE(bench.take(2, spans(2, 1)));
+}
+
+TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
+  LaneBench bench;
+  const std::string record = spans(0, 50);
+  MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
+  const LaneDeps deps{bench.executor, bench.sink,   bench.letters, small,
+                      bench.events,   bench.passes, bench.random};
+  bench.lane = std::make_unique<PartitionLane>(bench.options, deps, bench,
+                                               kafka::StartPosition{0, ""});
+  EXPECT_TRUE(bench.take(0, record));
+  EXPECT_TRUE(bench.take(1, record));
+  EXPECT_FALSE(bench.take(2, record));
+  EXPECT_TRUE(bench.lane->wants_memory());
+  EXPECT_LE(small.used(), small.limit() * 3 / 4);
+  auto taken = bench.sent();
+  ASSERT_TRUE(taken) << "what is here goes out to make room";
+  EXPECT_EQ(taken->batch.item_count, 100u);
+  bench.ack(std::move(*taken));
+  EXPECT_EQ(small.used(), 0u);
+  EXPECT_TRUE(bench.take(2, record));
+  bench.lane.reset();
+  EXPECT_EQ(small.used(), 0u);
+}
+
+TEST(PartitionLane, HoldsAPermitForEverythingItKeeps) {
+  LaneBench bench;
+  bench.options.merge.items_max = 20;
+  bench.begin();
+  std::size_t bytes = 0;
+  for (int i = 0; i < 8; ++i) {
+    const std::string record = spans(i * 10, 10);
+    bytes += record.size();
+    ASSERT_TRUE(bench.take(i, record));
+  }
+  bench.settle();
+  EXPECT_GE(bench.budget.used(), 2 * bytes) << "what is kept and what is sent";
+  while (auto taken = bench.sent()) bench.ack(std::move(*taken));
+  EXPECT_EQ(bench.budget.used(), 0u);
+}
+
+// --- Transient ---
+
+TEST(PartitionLane, RetriesTransientRefusalsForEver) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 3));
+  bench.settle();
+  for (int i = 0; i < 200; ++i) {
+    auto taken = bench.sent();
+    ASSERT_TRUE(taken) << i;
+    EXPECT_EQ(taken->batch.item_count, 3u);
+    bench.nack(std::move(*taken), busy());
+    bench.executor.advance(bench.options.retry.max);
+  }
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_FALSE(bench.lane->state().stalled);
+  bench.ack(std::move(*bench.sent()));
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, HonoursRetryAfter) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.settle();
+  bench.nack(std::move(*bench.sent()), busy().with_retry_after(seconds(7)));
+  bench.executor.advance(milliseconds(6999));
+  EXPECT_FALSE(bench.sent());
+  bench.executor.advance(milliseconds(1));
+  EXPECT_TRUE(bench.sent());
+}
+
+TEST(PartitionLane, BacksOffMoreAndMore) {
+  LaneBench bench;
+  bench.options.retry.max = seconds(2);
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.settle();
+  bench.destination([](const auto&) { return Status(busy()); });
+  bench.nack(std::move(*bench.sent()), busy());
+  bench.executor.advance(seconds(100));
+  EXPECT_GE(bench.calls, 50);
+  EXPECT_LE(bench.calls, 110);
+}
+
+// --- Data ---
+
+TEST(PartitionLane, FindsTheCulpritAndDeliversTheRest) {
+  LaneBench bench;
+  bench.begin(100);
+  bench.take(100, spans(0, 20));
+  bench.take(107, spans(20, 30));
+  bench.take(108, spans(50, 14), "", 0);
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    for (const auto& name : names)
+      if (name == "span-33") return bad_data();
+    return {};
+  });
+  bench.settle();
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  const DeadLetter& letter = bench.letters.letters[0];
+  EXPECT_THAT(span_names(letter.payload.view()), ElementsAre("span-33"));
+  EXPECT_EQ(letter.origin, "otel.traces:3:107");
+  EXPECT_EQ(letter.error, "cannot be stored");
+  EXPECT_EQ(letter.cause, DeadLetterCause::kRefused);
+  EXPECT_EQ(letter.attempts, 7u);  // 64, 32, 16, 8, 4, 2, 1
+  EXPECT_EQ(letter.rejected, "");
+  EXPECT_EQ(bench.received.size(), 63u);
+  EXPECT_EQ(std::set<std::string>(bench.received.begin(), bench.received.end()).size(), 63u);
+  EXPECT_LE(bench.calls, 14) << "about two for each halving";
+  EXPECT_EQ(bench.commit(), 109);
+}
+
+TEST(PartitionLane, FindsAllCulprits) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 100));
+  const std::set<std::string> bad = {"span-0", "span-1", "span-50", "span-99"};
+  bench.destination([&bad](const std::vector<std::string>& names) -> Status {
+    for (const auto& name : names)
+      if (bad.count(name) > 0) return bad_data();
+    return {};
+  });
+  bench.settle();
+  EXPECT_EQ(bench.letters.letters.size(), 4u);
+  EXPECT_EQ(bench.received.size(), 96u);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, DoesNotCommitBeforeTheDeadLetterIsWritten) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.letters.hold = true;
+  bench.destination([](const auto&) -> Status { return bad_data(); });
+  bench.settle();
+  ASSERT_EQ(bench.letters.held.size(), 1u);
+  EXPECT_EQ(bench.commit(), 0);
+  bench.letters.held[0].second(ok_status());
+  bench.executor.run();
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, StallsWhileDeadLettersCannotBeWritten) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.letters.answer = Status(configuration_error(Code::kNotFound, "no such topic"));
+  bench.destination([](const auto&) -> Status { return bad_data(); });
+  bench.settle();
+  bench.executor.advance(minutes(10));
+  EXPECT_GT(bench.letters.tries, 10);
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_THAT(bench.lane->state().reason, HasSubstr("no such topic"));
+  EXPECT_FALSE(bench.take(1, spans(1, 1)));
+  EXPECT_EQ(bench.commit(), 0);
+  EXPECT_EQ(bench.calls, 1) << "the verdict is known: it is not asked for again";
+  bench.letters.answer = ok_status();
+  bench.executor.advance(bench.options.retry.max);
+  EXPECT_FALSE(bench.lane->state().stalled);
+  EXPECT_EQ(bench.rooms, 1);
+  EXPECT_EQ(bench.commit(), 1);
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_THAT(span_names(bench.letters.letters[0].payload.view()), ElementsAre("span-0"));
+}
+
+// --- Configuration ---
+
+TEST(PartitionLane, AnExpiredTokenStallsAndNeverBecomesADeadLetter) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bool expired = true;
+  bench.destination([&expired](const auto&) -> Status {
+    if (expired) return token_expired();
+    return {};
+  });
+  for (int i = 0; i < 4; ++i) bench.take(i, spans(i, 1));
+  bench.settle();
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_THAT(bench.lane->state().reason, HasSubstr("token expired"));
+  EXPECT_FALSE(bench.take(4, spans(4, 1)));
+  bench.executor.advance(hours(24));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_THAT(bench.received, IsEmpty());
+  EXPECT_EQ(bench.commit(), 0);
+  EXPECT_EQ(bench.lane->state().stalled_for / hours(1), 24);
+  expired = false;
+  bench.executor.advance(bench.options.retry.stalled_max);
+  EXPECT_FALSE(bench.lane->state().stalled);
+  EXPECT_EQ(bench.rooms, 1);
+  std::sort(bench.received.begin(), bench.received.end());
+  EXPECT_THAT(bench.received, ElementsAre("span-0", "span-1", "span-2", "span-3"));
+  EXPECT_EQ(bench.commit(), 4);
+}
+
+TEST(PartitionLane, ProbesAStallWithOneBatchAtATime) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 4;
+  bench.begin();
+  for (int i = 0; i < 4; ++i) bench.take(i, spans(i, 1));
+  bench.settle();
+  for (int i = 0; i < 4; ++i) bench.nack(std::move(*bench.sent()), token_expired());
+  int probes = 0;
+  const SteadyTime end = bench.clock.now() + minutes(10);
+  while (bench.clock.now() < end) {
+    bench.executor.advance(milliseconds(500));
+    if (auto probe = bench.sent()) {
+      ++probes;
+      EXPECT_FALSE(bench.sent()) << "one at a time";
+      bench.nack(std::move(*probe), token_expired());
+    }
+  }
+  EXPECT_GE(probes, 20) << "at least every 30 s";
+  EXPECT_LE(probes, 50);
+}
+
+TEST(PartitionLane, AProbeThatFailsOtherwiseKeepsTheStall) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.settle();
+  bench.nack(std::move(*bench.sent()), token_expired());
+  bench.executor.advance(seconds(1));
+  bench.nack(std::move(*bench.sent()), busy());
+  EXPECT_TRUE(bench.lane->state().stalled);
+  bench.executor.advance(seconds(30));
+  bench.ack(std::move(*bench.sent()));
+  EXPECT_FALSE(bench.lane->state().stalled);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, AVerdictOnTheDataEndsAStall) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.settle();
+  bench.nack(std::move(*bench.sent()), token_expired());
+  bench.executor.advance(seconds(1));
+  bench.nack(std::move(*bench.sent()), bad_data());
+  EXPECT_FALSE(bench.lane->state().stalled);
+  EXPECT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+// --- Unknown ---
+
+TEST(PartitionLane, ABrokenDestinationLosesNothingAndFillsNoDeadLetterTopic) {
+  LaneBench bench;
+  bench.options.merge.items_max = 40;
+  bench.begin();
+  bool is_broken = true;
+  bench.destination([&is_broken](const auto&) -> Status {
+    if (is_broken) return broken();
+    return {};
+  });
+  for (int i = 0; i < 6; ++i) bench.take(i, spans(i * 20, 20));
+  bench.settle();
+  bench.executor.advance(hours(12));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_THAT(bench.received, IsEmpty());
+  EXPECT_LE(bench.calls, 3 * 12 * 3600 / 15) << "with back-off";
+  is_broken = false;
+  bench.executor.advance(hours(1));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_EQ(bench.received.size(), 120u);
+  EXPECT_EQ(std::set<std::string>(bench.received.begin(), bench.received.end()).size(), 120u);
+  EXPECT_EQ(bench.commit(), 6);
+}
+
+TEST(PartitionLane, WhatFailsAloneWhileItsNeighboursPassBecomesADeadLetter) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 32));
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    for (const auto& name : names)
+      if (name == "span-13") return broken();
+    return {};
+  });
+  bench.settle();
+  bench.executor.advance(hours(1));
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_THAT(span_names(bench.letters.letters[0].payload.view()), ElementsAre("span-13"));
+  EXPECT_EQ(bench.letters.letters[0].cause, DeadLetterCause::kUnknown);
+  EXPECT_GE(bench.letters.letters[0].attempts, 5u);
+  EXPECT_EQ(bench.received.size(), 31u);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, TwoUnknownCulpritsInBothHalvesAreFoundToo) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 16));
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    for (const auto& name : names)
+      if (name == "span-2" || name == "span-11") return broken();
+    return {};
+  });
+  bench.settle();
+  bench.executor.advance(hours(3));
+  EXPECT_EQ(bench.letters.letters.size(), 2u);
+  EXPECT_EQ(bench.received.size(), 14u);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, AnotherTenantsSuccessIsNoEvidence) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bench.sink.answer_with([](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (batch.metadata.tenant == "broken") return broken();
+    return pipeline::Outcome{};
+  });
+  bench.take(0, spans(0, 1), "broken");
+  for (int i = 1; i < 5; ++i) bench.take(i, spans(i, 1), "fine");
+  bench.settle();
+  bench.executor.advance(hours(5));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_EQ(bench.commit(), 0);
+}
+
+// One item, alone, in a lane that sends one batch at a time: only the next batch can show whether
+// the item or the destination is to blame.
+TEST(PartitionLane, InOrderedDeliveryOneNeighbourMayPassToJudgeTheCulprit) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 1;
+  bench.begin();
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return broken();
+    return {};
+  });
+  bench.take(0, spans(0, 1));
+  bench.take(1, spans(1, 1));
+  bench.settle();
+  bench.executor.advance(minutes(10));
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_THAT(bench.received, ElementsAre("span-1"));
+  EXPECT_EQ(bench.commit(), 2);
+}
+
+// --- Partial success ---
+
+TEST(PartitionLane, PartialSuccessIsNotRetriedAndLeavesACopy) {
+  LaneBench bench;
+  bench.begin(7);
+  bench.take(7, spans(0, 6));
+  bench.take(8, spans(6, 4));
+  bench.settle();
+  bench.ack(std::move(*bench.sent()), {2, "two were too old"});
+  EXPECT_FALSE(bench.sent());
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  const DeadLetter& letter = bench.letters.letters[0];
+  EXPECT_EQ(letter.rejected, "2/10");
+  EXPECT_EQ(letter.error, "two were too old");
+  EXPECT_EQ(letter.origin, "otel.traces:3:7-8");
+  EXPECT_EQ(span_names(letter.payload.view()).size(), 10u);
+  EXPECT_EQ(bench.metric("spanway_kafka_bridge_destination_rejected_items_total",
+                         {{"signal", "traces"}}),
+            2);
+  EXPECT_EQ(bench.metric("spanway_kafka_bridge_delivered_items_total", {{"signal", "traces"}}), 8);
+  EXPECT_EQ(bench.commit(), 9);
+}
+
+TEST(PartitionLane, PartialSuccessIsOnlyCountedWhenToldSo) {
+  LaneBench bench;
+  bench.options.copy_partial = false;
+  bench.begin();
+  bench.take(0, spans(0, 3));
+  bench.settle();
+  bench.ack(std::move(*bench.sent()), {1, "one was too old"});
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, AWarningWithoutRejectedItemsIsASuccess) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 3));
+  bench.settle();
+  bench.ack(std::move(*bench.sent()), {0, "deprecated"});
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+// --- Records of others ---
+
+TEST(PartitionLane, AnUndecodableRecordBecomesADeadLetterAndThePartitionMovesOn) {
+  LaneBench bench;
+  bench.begin();
+  EXPECT_TRUE(bench.take(0, spans(0, 1)));
+  EXPECT_TRUE(bench.take(1, "this is no protobuf"));
+  EXPECT_TRUE(bench.take(2, spans(1, 1)));
+  bench.destination([](const auto&) -> Status { return {}; });
+  bench.settle();
+  EXPECT_THAT(bench.received, ElementsAre("span-0", "span-1"));
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_EQ(bench.letters.letters[0].payload.view(), "this is no protobuf");
+  EXPECT_EQ(bench.letters.letters[0].origin, "otel.traces:3:1");
+  EXPECT_EQ(bench.letters.letters[0].cause, DeadLetterCause::kUndecodable);
+  EXPECT_EQ(bench.commit(), 3);
+}
+
+TEST(PartitionLane, InvalidItemsOfAForeignRecordAreKeptAsideAndTheOthersDelivered) {
+  LaneBench bench;
+  bench.begin();
+  const std::string record = fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span(std::string(16, '\0'), "12345678", "span-1/"),
+       fakes::otlp_span(2, 2, "span-2/")});
+  bench.take(0, record);
+  bench.destination([](const auto&) -> Status { return {}; });
+  bench.settle();
+  EXPECT_THAT(bench.received, ElementsAre("span-0", "span-2"));
+  ASSERT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_EQ(bench.letters.letters[0].payload.view(), record);
+  EXPECT_EQ(bench.letters.letters[0].rejected, "1/3");
+  EXPECT_EQ(bench.letters.letters[0].cause, DeadLetterCause::kInvalidItems);
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, EmptyRecordsAreStepsOnTheWay) {
+  LaneBench bench;
+  bench.begin();
+  EXPECT_TRUE(bench.take(0, ""));
+  bench.settle();
+  EXPECT_FALSE(bench.sent());
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+// --- Draining ---
+
+TEST(PartitionLane, DrainingWaitsForWhatIsInFlightAndForgetsTheRest) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 2;
+  bench.begin();
+  bench.take(0, spans(0, 1));
+  bench.take(1, spans(1, 1));
+  bench.take(2, spans(2, 1));
+  auto a = bench.sent();
+  auto b = bench.sent();
+  ASSERT_TRUE(a && b);
+  bench.lane->drain();
+  bench.executor.run();
+  EXPECT_EQ(bench.drained, 0);
+  EXPECT_FALSE(bench.take(3, spans(3, 1)));
+  bench.ack(std::move(*b));
+  EXPECT_EQ(bench.drained, 0);
+  bench.ack(std::move(*a));
+  EXPECT_EQ(bench.drained, 1);
+  EXPECT_FALSE(bench.sent()) << "what was not in flight stays in Kafka";
+  EXPECT_EQ(bench.commit(), 2);
+  bench.executor.advance(minutes(5));
+  EXPECT_EQ(bench.drained, 1);
+}
+
+TEST(PartitionLane, DrainingDoesNotWaitForRetriesNorForAStall) {
+  for (const Error& error : {busy(), token_expired(), broken()}) {
+    LaneBench bench;
+    bench.begin();
+    bench.take(0, spans(0, 1));
+    bench.settle();
+    bench.nack(std::move(*bench.sent()), error);
+    bench.lane->drain();
+    bench.executor.run();
+    EXPECT_EQ(bench.drained, 1) << error.message;
+    bench.executor.advance(minutes(5));
+    EXPECT_FALSE(bench.sent()) << error.message;
+    EXPECT_EQ(bench.commit(), 0);
+  }
+}
+
+TEST(PartitionLane, ARefusalWhileDrainingEndsTheWait) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 4));
+  bench.settle();
+  auto taken = bench.sent();
+  bench.lane->drain();
+  bench.nack(std::move(*taken), bad_data());
+  EXPECT_EQ(bench.drained, 1);
+  EXPECT_EQ(bench.commit(), 0);
+}
+
+TEST(PartitionLane, AnswersAfterItsEndAreIgnored) {
+  LaneBench bench;
+  bench.begin();
+  bench.take(0, spans(0, 4));
+  bench.settle();
+  auto taken = bench.sent();
+  bench.lane.reset();
+  EXPECT_EQ(bench.budget.used(), 0u);
+  bench.ack(std::move(*taken));
+  bench.executor.advance(minutes(1));
+}
+
+// --- Lag ---
+
+TEST(PartitionLane, TellsTheOldestTimestampAlsoOfWhatItRefused) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.options.max_in_flight = 1;
+  bench.begin();
+  EXPECT_FALSE(bench.lane->state().oldest_timestamp_ms.has_value());
+  bench.take(0, spans(0, 1), "", 5000);
+  EXPECT_EQ(bench.lane->state().oldest_timestamp_ms, 5000);
+  bench.settle();
+  bench.nack(std::move(*bench.sent()), token_expired());
+  EXPECT_EQ(bench.lane->state().oldest_timestamp_ms, 5000);
+  EXPECT_FALSE(bench.take(1, spans(1, 1), "", 6000));
+  bench.executor.advance(seconds(1));
+  bench.ack(std::move(*bench.sent()));
+  EXPECT_EQ(bench.lane->state().oldest_timestamp_ms, 6000);
+}
+
+// --- Batch identity ---
+
+TEST(PartitionLane, PlansACutBeforeItIsSent) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.begin(10);
+  bench.take(10, spans(0, 1));
+  bench.take(12, spans(1, 1), "acme");
+  bench.settle();
+  EXPECT_FALSE(bench.sent()) << "the plan is not committed yet";
+  EXPECT_EQ(bench.plans, 1);
+  EXPECT_TRUE(bench.lane->plan_pending());
+  bench.commit();
+  ASSERT_TRUE(bench.committed);
+  EXPECT_EQ(bench.committed->offset, 10) << "the offset stands still";
+  EXPECT_EQ(bench.committed->metadata, "spanway1:12");
+  EXPECT_FALSE(bench.lane->plan_pending());
+  auto none = bench.sent();
+  auto acme = bench.sent();
+  ASSERT_TRUE(none && acme);
+  EXPECT_EQ(none->batch.metadata.batch_id, "otel.traces:3:10-12");
+  EXPECT_EQ(acme->batch.metadata.batch_id, "otel.traces:3:10-12:acme");
+  bench.ack(std::move(*none));
+  bench.ack(std::move(*acme));
+  EXPECT_EQ(bench.commit(), 13);
+  EXPECT_EQ(bench.committed->metadata, "");
+}
+
+TEST(PartitionLane, RepeatsThePlannedCutsExactlyAfterARestart) {
+  struct Seen {
+    std::string id;
+    std::vector<std::string> names;
+    bool operator==(const Seen&) const = default;
+  };
+  std::vector<Seen> before;
+  std::vector<Seen> after;
+  std::string metadata;
+  {
+    LaneBench bench;
+    bench.options.batch_identity = true;
+    bench.options.merge.items_max = 5;
+    bench.begin(0);
+    for (int i = 0; i < 9; ++i) bench.take(i, spans(i * 2, 2));
+    bench.settle();
+    bench.commit();
+    metadata = bench.committed->metadata;
+    while (auto taken = bench.sent()) {
+      before.push_back({taken->batch.metadata.batch_id, span_names(taken->batch.payload.view())});
+      taken->token.nack(busy());
+    }
+    EXPECT_EQ(before.size(), 5u);
+  }
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.options.merge.items_max = 100;  // Other limits, and more records at once.
+  bench.begin(0, metadata);
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(bench.take(i, spans(i * 2, 2)));
+  bench.settle();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    auto taken = bench.sent();
+    ASSERT_TRUE(taken) << "planned cuts need no new commit";
+    after.push_back({taken->batch.metadata.batch_id, span_names(taken->batch.payload.view())});
+    bench.ack(std::move(*taken));
+  }
+  EXPECT_EQ(after, before);
+  EXPECT_FALSE(bench.sent()) << "what was not planned before is planned now";
+  bench.commit();
+  auto rest = bench.sent();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->batch.metadata.batch_id, "otel.traces:3:9-11");
+}
+
+TEST(PartitionLane, APlannedCutWhoseRecordsHaveGoneIsPassedOver) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.begin(0, "spanway1:4,9");
+  EXPECT_TRUE(bench.take(7, spans(0, 1)));
+  EXPECT_TRUE(bench.take(9, spans(1, 1)));
+  bench.executor.run();
+  auto taken = bench.sent();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->batch.metadata.batch_id, "otel.traces:3:7-9");
+  bench.ack(std::move(*taken));
+  EXPECT_EQ(bench.commit(), 10);
+}
+
+TEST(PartitionLane, APlannedCutEndsBeforeTheNextRecordWhenItsLastHasGone) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.begin(0, "spanway1:4");
+  EXPECT_TRUE(bench.take(3, spans(0, 1)));
+  bench.settle();
+  EXPECT_FALSE(bench.sent()) << "no linger: the cut is not complete";
+  EXPECT_TRUE(bench.take(5, spans(1, 1)));
+  auto taken = bench.sent();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->batch.metadata.batch_id, "otel.traces:3:3-3");
+}
+
+TEST(PartitionLane, HalvesHaveNamesThatARepetitionFindsAgain) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.begin(0, "spanway1:0");
+  std::vector<std::string> ids;
+  bench.sink.answer_with([&ids](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    ids.push_back(batch.metadata.batch_id);
+    if (batch.item_count > 2) return bad_data();
+    return pipeline::Outcome{};
+  });
+  bench.take(0, spans(0, 4));
+  bench.executor.run();
+  EXPECT_THAT(ids, ElementsAre("otel.traces:3:0-0", "otel.traces:3:0-0~0+2",
+                               "otel.traces:3:0-0~2+2"));
+}
+
+TEST(PartitionLane, AForeignPlanIsNotFollowed) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  bench.begin(5, "somebody else's metadata");
+  bench.take(5, spans(0, 1));
+  bench.settle();
+  EXPECT_EQ(bench.commit(), 5);
+  EXPECT_EQ(bench.committed->metadata, "spanway1:5");
+  EXPECT_TRUE(bench.sent());
+}
+
+// --- Everything at once ---
+
+// Random records, refusals of all kinds, a restart: nothing is lost, nothing but the culprits
+// becomes a dead letter, commits never run ahead.
+TEST(PartitionLane, LosesNothingUnderRandomRefusals) {
+  const std::uint64_t bugs = bug_count();
+  for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+    LaneBench bench;
+    Random random(seed);
+    bench.options.merge.items_max = 1 + random.next_below(40);
+    bench.options.max_in_flight = 1 + random.next_below(8);
+    bench.options.batch_identity = random.next_below(2) == 0;
+    bench.begin();
+    std::set<std::string> bad;
+    std::vector<std::pair<std::int64_t, std::string>> log;
+    int next_span = 0;
+    for (std::int64_t offset = 0; offset < 60; ++offset) {
+      const int count = static_cast<int>(random.next_below(6));
+      log.emplace_back(offset, spans(next_span, count));
+      if (count > 0 && random.next_below(20) == 0) bad.insert("span-" + std::to_string(next_span));
+      next_span += count;
+    }
+    bench.destination([&](const std::vector<std::string>& names) -> Status {
+      switch (random.next_below(8)) {
+        case 0:
+          return busy();
+        case 1:
+          return token_expired();
+        default:
+          break;
+      }
+      for (const auto& name : names)
+        if (bad.count(name) > 0) return bad_data();
+      return {};
+    });
+    std::size_t at = 0;
+    for (int step = 0; step < 5000 && bench.lane->state().committed < 60; ++step) {
+      while (at < log.size() && bench.take(log[at].first, log[at].second)) ++at;
+      bench.executor.advance(milliseconds(500));
+      bench.commit();
+    }
+    EXPECT_EQ(bench.lane->state().committed, 60) << "seed " << seed;
+    EXPECT_EQ(bench.letters.letters.size(), bad.size()) << "seed " << seed;
+    EXPECT_EQ(bench.received.size() + bad.size(), static_cast<std::size_t>(next_span))
+        << "seed " << seed;
+    EXPECT_EQ(bench.budget.used(), 0u) << "seed " << seed;
+  }
+  EXPECT_EQ(bug_count(), bugs) << last_bug_site();
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,89 @@
+#include "services/kafka-bridge/record_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/fakes/otlp_builder.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+kafka::RecordView record(std::string_view value, std::span<const kafka::HeaderView> headers = {}) {
+  kafka::RecordView view;
+  view.value = value;
+  view.headers = headers;
+  return view;
+}
+
+TEST(RecordReader, TakesForeignRecordsWithoutHeaders) {
+  RecordReader reader;
+  const std::string value = fakes::otlp_request_of({fakes::otlp_span(1, 1), fakes::otlp_span(2, 2)});
+  const auto read = reader.read(otlp::Signal::kTraces, record(value));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->tenant, "");
+  EXPECT_EQ(read->item_count, 2u);
+  EXPECT_EQ(read->payload.data(), value.data()) << "not copied";
+  EXPECT_EQ(read->rejected, 0u);
+}
+
+TEST(RecordReader, FindsTheTenantAmongTheHeaders) {
+  RecordReader reader;
+  const std::string value = fakes::otlp_request_of({fakes::otlp_span(1, 1)});
+  const kafka::HeaderView headers[] = {{"content-type", "application/x-protobuf"},
+                                       {"spanway-tenant", "acme"},
+                                       {"traceparent", "00-..."}};
+  EXPECT_EQ(reader.read(otlp::Signal::kTraces, record(value, headers))->tenant, "acme");
+}
+
+TEST(RecordReader, ATenantThatNoMetadataCanCarryIsRefused) {
+  RecordReader reader;
+  const std::string value = fakes::otlp_request_of({fakes::otlp_span(1, 1)});
+  for (const std::string& tenant : {std::string("a\nb"), std::string("\xff"), std::string(257, 'a'),
+                                    std::string("with space")}) {
+    const kafka::HeaderView headers[] = {{"spanway-tenant", tenant}};
+    EXPECT_FALSE(reader.read(otlp::Signal::kTraces, record(value, headers)).ok()) << tenant;
+  }
+}
+
+TEST(RecordReader, WhatIsNoOtlpIsADataError) {
+  RecordReader reader;
+  for (const char* value : {"hello", R"({"resourceSpans":[]})", "\x0a\x7f", "\x0a", "\x08\x01"}) {
+    const auto read = reader.read(otlp::Signal::kTraces, record(value));
+    ASSERT_FALSE(read.ok()) << value;
+    EXPECT_EQ(read.error().refusal, Refusal::kData);
+  }
+}
+
+TEST(RecordReader, AnEmptyRecordIsAnEmptyRequest) {
+  RecordReader reader;
+  const auto read = reader.read(otlp::Signal::kTraces, record(""));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->item_count, 0u);
+}
+
+TEST(RecordReader, CleansARecordOfItemsThatNoReceiverTakes) {
+  RecordReader reader;
+  const std::string value = fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1), fakes::otlp_span(std::string(16, '\0'), "12345678")});
+  const auto read = reader.read(otlp::Signal::kTraces, record(value));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->item_count, 1u);
+  EXPECT_EQ(read->rejected, 1u);
+  EXPECT_NE(read->reject_message, "");
+  EXPECT_LT(read->payload.size(), value.size());
+}
+
+// The ingress bounds items; a record of somebody else's is already accepted.
+TEST(RecordReader, TakesItemsLargerThanOurOwnIngressWould) {
+  RecordReader reader;
+  const std::string value =
+      fakes::otlp_request_of({fakes::otlp_span(1, 1, std::string(3u << 20, 'x'))});
+  const auto read = reader.read(otlp::Signal::kTraces, record(value));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->item_count, 1u);
+  EXPECT_EQ(read->rejected, 0u);
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,57 @@
+#include "services/kafka-bridge/topics.h"
+
+#include <gtest/gtest.h>
+
+namespace spanway::kafka_bridge {
+namespace {
+
+TEST(Topics, EverySignalHasItsTopicAndItsDeadLetters) {
+  BridgeConfig config;
+  config.topics.partitions = 6;
+  config.topics.retention = std::chrono::hours(2);
+  config.topics.min_insync_replicas = 2;
+  config.topics.replication_factor = 3;
+  const auto specs = topic_specs(config, {otlp::Signal::kTraces, otlp::Signal::kLogs});
+  ASSERT_EQ(specs.size(), 4u);
+  EXPECT_EQ(specs[0].name, "otel.traces");
+  EXPECT_EQ(specs[0].partitions, 6);
+  EXPECT_EQ(specs[0].replication_factor, 3);
+  EXPECT_EQ(specs[0].settings.at("retention.ms"), "7200000");
+  EXPECT_EQ(specs[0].settings.at("min.insync.replicas"), "2");
+  EXPECT_EQ(specs[0].settings.at("unclean.leader.election.enable"), "false");
+  EXPECT_EQ(specs[1].name, "otel.traces.dlq");
+  EXPECT_EQ(specs[1].partitions, 1);
+  EXPECT_EQ(specs[3].name, "otel.logs.dlq");
+}
+
+TEST(Topics, WhatIsLeftToTheBrokerIsNotSet) {
+  const auto specs = topic_specs(BridgeConfig(), {otlp::Signal::kTraces});
+  EXPECT_EQ(specs[0].replication_factor, -1);
+  EXPECT_EQ(specs[0].settings.count("min.insync.replicas"), 0u);
+  EXPECT_EQ(specs[0].settings.count("max.message.bytes"), 0u) << "900 KiB fit by default";
+}
+
+TEST(Topics, LargerRecordsNeedLargerTopics) {
+  BridgeConfig config;
+  config.producer.kafka.record_bytes_max = {4u << 20};
+  const auto specs = topic_specs(config, {otlp::Signal::kTraces});
+  EXPECT_EQ(specs[0].settings.at("max.message.bytes"), std::to_string((4u << 20) + (64u << 10)));
+}
+
+TEST(Topics, ReportsAsJson) {
+  kafka::TopicReport made;
+  made.name = "a";
+  made.action = kafka::TopicReport::Action::kCreated;
+  made.partitions = 3;
+  made.replication_factor = 1;
+  EXPECT_EQ(to_json({made}),
+            R"({"topics":[{"name":"a","action":"created","partitions":3,"replication_factor":1,)"
+            R"("weaker":[],"error":""}],"ok":true})");
+  made.weaker = {"min.insync.replicas is 1, wanted 2"};
+  EXPECT_NE(to_json({made}).find(R"("weaker":["min.insync.replicas is 1, wanted 2"])"),
+            std::string::npos);
+  EXPECT_NE(to_json({made}).find(R"("ok":false)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge

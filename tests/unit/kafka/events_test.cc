@@ -1,0 +1,46 @@
+#include "services/lib/kafka/events.h"
+
+#include <gtest/gtest.h>
+
+#include "services/lib/kafka/error_map.h"
+
+namespace spanway::kafka {
+namespace {
+
+TEST(ProducerEvents, CountsFailuresByReason) {
+  const auto log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  ProducerEvents events({log, metrics});
+  EXPECT_NE(metrics.expose().find("reason=\"kafka_queue_full\"} 0"), std::string::npos)
+      << "every series stands at zero from the start";
+  events.failed(error_from_code(-184, "writing"));
+  events.failed(unknown_error(Code::kInternal, "without a reason"));
+  EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_queue_full"}}), 1);
+  EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_other"}}), 1);
+}
+
+TEST(ProducerEvents, CountsWhatIsConfirmed) {
+  const auto log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  ProducerEvents events({log, metrics});
+  events.delivered(1000, std::chrono::milliseconds(3));
+  events.delivered(500, std::chrono::milliseconds(3));
+  EXPECT_EQ(metrics.value("spanway_kafka_produced_records_total"), 2);
+  EXPECT_EQ(metrics.value("spanway_kafka_produced_bytes_total"), 1500);
+}
+
+TEST(ConsumerEvents, TellsHowManyPartitionsAreHeld) {
+  const auto log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  ConsumerEvents events({log, metrics});
+  events.assigned(3, 3);
+  events.revoked(1, 2, false);
+  EXPECT_EQ(metrics.value("spanway_kafka_assigned_partitions"), 2);
+  EXPECT_EQ(metrics.value("spanway_kafka_partitions_lost_total"), 0);
+  events.revoked(2, 0, true);
+  EXPECT_EQ(metrics.value("spanway_kafka_partitions_lost_total"), 2);
+  EXPECT_EQ(metrics.value("spanway_kafka_rebalances_total"), 3);
+}
+
+}  // namespace
+}  // namespace spanway::kafka
