@@ -578,21 +578,26 @@ void RdConsumer::commit(std::vector<OffsetCommit> offsets, std::function<void(St
 }
 
 // The opaque is a number: a commit whose answer never comes leaves nothing behind but its entry.
+// Whoever waits is told later, not from here: it may close the consumer, and librdkafka would then
+// wait for the very operation that it is serving.
 void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
                            rd_kafka_topic_partition_list_t* list, void* opaque) noexcept {
   auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(rd_kafka_opaque(handle)));
-  auto done = self->commits_.extract(reinterpret_cast<std::uintptr_t>(opaque));
-  if (done.empty()) return;
+  auto found = self->commits_.extract(reinterpret_cast<std::uintptr_t>(opaque));
+  if (found.empty()) return;
   for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && i < list->cnt; ++i) {
     error = list->elems[i].err;
   }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    done.mapped()(ok_status());
-    return;
+  Status status = ok_status();
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    Error failure = error_from_code(error, "committing offsets");
+    self->events_.commit_failed(failure);
+    status = std::move(failure);
   }
-  const Error failure = error_from_code(error, "committing offsets");
-  self->events_.commit_failed(failure);
-  done.mapped()(failure);
+  self->executor_.post([alive = std::weak_ptr<int>(self->alive_), done = std::move(found.mapped()),
+                        status = std::move(status)] {
+    if (alive.lock()) done(status);
+  });
 }
 
 // --- Keeping watch ---

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -15,11 +16,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 
 
+_given_ports = set()
+
+
 def free_port():
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on now, below those that the kernel gives to clients, never twice."""
+    while True:
+        # Kafka takes up to five more beside its own.
+        port = random.randrange(20_000, 32_000, 8)
+        if port in _given_ports:
+            continue
+        _given_ports.add(port)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(check, seconds, what, interval=0.05):
@@ -47,7 +60,9 @@ class Process:
 
     def __init__(self, name, command, folder, environment=None):
         self.name, self.command, self.folder = name, [str(part) for part in command], pathlib.Path(folder)
-        self.environment = dict(os.environ, **(environment or {}))
+        # SPANWAY_* variables configure the services; those of the tests themselves stay out.
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("SPANWAY_")}
+        self.environment = dict(inherited, **(environment or {}))
         self.log_path = self.folder / f"{name}.log"
         self.process, self.started = None, 0.0
 
