@@ -69,7 +69,9 @@ void Loop::run(const std::stop_token& stop) {
         if (delayed_.empty()) {
           wake_.wait(mutex_);
         } else {
-          wake_.wait_until(mutex_, delayed_.top().when);
+          // A copy: the queue may grow, and move its items, while this waits.
+          const SteadyTime next = delayed_.top().when;
+          wake_.wait_until(mutex_, next);
         }
         collect_due(due);
       }
