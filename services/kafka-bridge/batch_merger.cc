@@ -8,9 +8,9 @@
 namespace spanway::kafka_bridge {
 
 std::int64_t MergedBatch::offset_of(std::uint64_t item) const noexcept {
-  const auto behind =
-      std::upper_bound(records.begin(), records.end(), item,
-                       [](std::uint64_t i, const RecordPlace& place) { return i < place.first_item; });
+  const auto behind = std::upper_bound(
+      records.begin(), records.end(), item,
+      [](std::uint64_t i, const RecordPlace& place) { return i < place.first_item; });
   return behind == records.begin() ? -1 : std::prev(behind)->offset;
 }
 

@@ -102,8 +102,7 @@ Status BridgeService::create_producing() {
     if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
     tls_ = std::move(tls).value();
   }
-  gatekeeper_ =
-      config_.otlp.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
+  gatekeeper_ = config_.otlp.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
   rpc::ExportServiceOptions service;
   service.message_bytes_max = config_.limits.body_bytes_max.bytes;
   service.compressed_bytes_max = config_.limits.compressed_bytes_max.bytes;
@@ -116,8 +115,8 @@ Status BridgeService::create_producing() {
 Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   destination_ = in_process_destination;
   if (destination_ == nullptr) {
-    auto sink = rpc::OtlpGrpcSink::create(sink_options(config_.destination), deps_.clock,
-                                          deps_.telemetry);
+    auto sink =
+        rpc::OtlpGrpcSink::create(sink_options(config_.destination), deps_.clock, deps_.telemetry);
     if (!sink.ok()) return std::move(sink).error().with_context("destination");
     network_destination_ = std::move(sink).value();
     destination_ = network_destination_.get();
@@ -125,8 +124,8 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   kafka::ProducerConfig letters = config_.producer.kafka;
   letters.queue_bytes_max = {kDeadLetterQueueBytes};
   letters.record_bytes_max = {kDeadLetterQueueBytes};
-  SPANWAY_ASSIGN(dead_letter_producer_, kafka::Producer::create(config_.kafka, letters, deps_.clock,
-                                                                deps_.telemetry));
+  SPANWAY_ASSIGN(dead_letter_producer_,
+                 kafka::Producer::create(config_.kafka, letters, deps_.clock, deps_.telemetry));
   KafkaDeadLettersOptions options;
   options.topics = config_.kafka.topics;
   options.suffix = config_.kafka.dead_letter_suffix;
@@ -138,14 +137,14 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   consumer.group = config_.consumer.group();
   const ConsumerGroupDeps deps{loop_,   *destination_,   *dead_letters_,
                                budget_, deps_.telemetry, Random::from_entropy()};
-  SPANWAY_ASSIGN(group_, ConsumerGroup::create(
-                             config_, deps,
-                             [this, &consumer](std::vector<std::string> topics,
-                                               kafka::ConsumerListener& listener) {
-                               return kafka::Consumer::create(config_.kafka, consumer,
-                                                              std::move(topics), loop_, listener,
-                                                              deps_.telemetry);
-                             }));
+  SPANWAY_ASSIGN(
+      group_,
+      ConsumerGroup::create(
+          config_, deps,
+          [this, &consumer](std::vector<std::string> topics, kafka::ConsumerListener& listener) {
+            return kafka::Consumer::create(config_.kafka, consumer, std::move(topics), loop_,
+                                           listener, deps_.telemetry);
+          }));
   return ok_status();
 }
 
@@ -273,8 +272,8 @@ std::string BridgeService::last_error() const {
 std::string BridgeService::status_json() const {
   constexpr std::array<const char*, 3> kModes = {"produce", "consume", "both"};
   const Readiness ready = readiness();
-  const bool reachable = (!producer_ || producer_->reachable()) &&
-                         (!group_ || group_->consumer().reachable());
+  const bool reachable =
+      (!producer_ || producer_->reachable()) && (!group_ || group_->consumer().reachable());
   std::string json = "{\"mode\":" + quoted(kModes[static_cast<std::size_t>(config_.mode)]);
   json += ",\"ready\":" + std::string(boolean(ready.ready)) + ",\"reason\":" + quoted(ready.reason);
   json += ",\"kafka\":{\"reachable\":" + std::string(boolean(reachable)) + "}";
@@ -288,8 +287,7 @@ std::string BridgeService::status_json() const {
     }
   } else {
     for (const kafka::TopicState& topic : group_->consumer().topics()) {
-      topics +=
-          (topics.empty() ? "" : ",") + topic_json(topic.name, topic.partitions, topic.error);
+      topics += (topics.empty() ? "" : ",") + topic_json(topic.name, topic.partitions, topic.error);
     }
   }
   json += ",\"topics\":[" + topics + "]";

@@ -30,7 +30,8 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
   if (c.consumer.signals.empty()) problems.add("consumer.signals", "needs at least one signal");
   std::set<std::string_view> seen;
   for (const std::string& signal : c.consumer.signals) {
-    if (!seen.insert(signal).second) problems.add("consumer.signals", signal + " stands there twice");
+    if (!seen.insert(signal).second)
+      problems.add("consumer.signals", signal + " stands there twice");
   }
   if (c.consumer.retry.initial > c.consumer.retry.max) {
     problems.add("consumer.retry.initial", "must not be larger than retry.max");
@@ -156,9 +157,10 @@ void describe(config::Binder& b, RetryConfig& c) {
 }
 
 void describe(config::Binder& b, DeadLetterConfig& c) {
-  b.key("partial", c.partial, {"copy", "count"},
-        {.doc = "When a destination takes a batch but refuses some of its items: keep a copy of the "
-                "batch as dead letter, or only count them."});
+  b.key(
+      "partial", c.partial, {"copy", "count"},
+      {.doc = "When a destination takes a batch but refuses some of its items: keep a copy of the "
+              "batch as dead letter, or only count them."});
 }
 
 void describe(config::Binder& b, ConsumeConfig& c) {
@@ -166,8 +168,7 @@ void describe(config::Binder& b, ConsumeConfig& c) {
   b.key("destination", c.destination,
         {.doc = "Name of the destination: in dead letters, metrics and the group's name.",
          .pattern = "[A-Za-z0-9._-]{1,100}"});
-  b.key("signals", c.signals,
-        {.doc = "Which topics to read.", .pattern = "traces|metrics|logs"});
+  b.key("signals", c.signals, {.doc = "Which topics to read.", .pattern = "traces|metrics|logs"});
   b.section("batch", c.batch, "Joining records.");
   b.key("max_in_flight_per_partition", c.max_in_flight_per_partition,
         {.doc = "Batches of a partition that may be unanswered; 1 = delivery in order.",
@@ -207,8 +208,7 @@ void describe(config::Binder& b, DestinationConfig& c) {
   b.section("tls", c.tls, "TLS to the destination.");
   b.list("headers", c.headers, "Metadata sent with each request.");
   b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Of requests."});
-  b.key("timeout", c.timeout,
-        {.doc = "How long an answer may take.", .min = 100, .max = 600e3});
+  b.key("timeout", c.timeout, {.doc = "How long an answer may take.", .min = 100, .max = 600e3});
   b.key("in_flight_max", c.in_flight_max,
         {.doc = "Requests that may be unanswered, over all partitions.", .min = 1, .max = 10000});
   b.key("connections", c.connections,

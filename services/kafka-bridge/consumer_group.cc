@@ -134,10 +134,9 @@ void ConsumerGroup::leave(std::vector<kafka::TopicPartition> partitions, Duratio
   leaving_.emplace();
   leaving_->partitions = std::move(partitions);
   leaving_->done = std::move(done);
-  leaving_->timer =
-      deps_.executor.post_after(patience, [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.lock() && leaving_ && !leaving_->committing) finish_leaving(false);
-      });
+  leaving_->timer = deps_.executor.post_after(patience, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock() && leaving_ && !leaving_->committing) finish_leaving(false);
+  });
   for (const kafka::TopicPartition& partition : leaving_->partitions) {
     if (Member* member = find(partition)) member->lane->drain();
   }
@@ -171,8 +170,8 @@ void ConsumerGroup::finish_leaving(bool clean) {
     end_leaving();
     return;
   }
-  leaving_->timer = deps_.executor.post_after(
-      kFinalCommitTimeout, [this, alive = std::weak_ptr<int>(alive_)] {
+  leaving_->timer =
+      deps_.executor.post_after(kFinalCommitTimeout, [this, alive = std::weak_ptr<int>(alive_)] {
         if (!alive.lock() || !leaving_ || !leaving_->committing) return;
         leaving_->clean = false;
         end_leaving();
@@ -273,8 +272,7 @@ void ConsumerGroup::commit(Commits commits, std::function<void(Status)> then) {
 
 void ConsumerGroup::commit_now() {
   if (closed_ || (leaving_ && leaving_->committing)) return;
-  if (committing_since_ &&
-      deps_.executor.clock().now() - *committing_since_ < kCommitTimeout) {
+  if (committing_since_ && deps_.executor.clock().now() - *committing_since_ < kCommitTimeout) {
     return;
   }
   Commits commits = gather(nullptr);
@@ -291,9 +289,8 @@ void ConsumerGroup::commit_now() {
 
 bool ConsumerGroup::plan_pending() const {
   return config_.batch_identity &&
-         std::any_of(members_.begin(), members_.end(), [](const auto& entry) {
-           return entry.second->lane->plan_pending();
-         });
+         std::any_of(members_.begin(), members_.end(),
+                     [](const auto& entry) { return entry.second->lane->plan_pending(); });
 }
 
 void ConsumerGroup::on_plan() {

@@ -69,7 +69,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
  private:
   // One assigned partition.
   struct Member final : LaneHost {
-    Member(ConsumerGroup& owner, kafka::TopicPartition of) : group(owner), partition(std::move(of)) {}
+    Member(ConsumerGroup& owner, kafka::TopicPartition of)
+        : group(owner), partition(std::move(of)) {}
     void on_room() override;
     void on_plan() override { group.on_plan(); }
     void on_drained() override { group.on_drained(*this); }

@@ -189,9 +189,9 @@ void Delivery::on_refused(Error error) {
       }
       [[fallthrough]];  // It has one item after all.
     case Step::kDeadLetter:
-      return bury(error.refusal == Refusal::kData ? DeadLetterCause::kRefused
-                                                  : DeadLetterCause::kUnknown,
-                  std::move(error.message), "");
+      return bury(
+          error.refusal == Refusal::kData ? DeadLetterCause::kRefused : DeadLetterCause::kUnknown,
+          std::move(error.message), "");
     case Step::kRotate:
       rotate();
       [[fallthrough]];
@@ -266,15 +266,15 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   copy.partition = letter->partition;
   copy.attempts = letter->attempts;
   copy.rejected = letter->rejected;
-  deps_.dead_letters.write(
-      std::move(copy), [&executor = deps_.executor, self = weak_from_this(), letter](Status status) {
-        executor.post([self, letter, answer = std::move(status)]() mutable {
-          const auto delivery = self.lock();
-          if (delivery && delivery->state_ == State::kBurying) {
-            delivery->on_buried(letter, std::move(answer));
-          }
-        });
-      });
+  deps_.dead_letters.write(std::move(copy), [&executor = deps_.executor, self = weak_from_this(),
+                                             letter](Status status) {
+    executor.post([self, letter, answer = std::move(status)]() mutable {
+      const auto delivery = self.lock();
+      if (delivery && delivery->state_ == State::kBurying) {
+        delivery->on_buried(letter, std::move(answer));
+      }
+    });
+  });
 }
 
 void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status status) {
@@ -289,13 +289,13 @@ void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status
   owner_.on_dead_letter(&status.error());
   set_idle(State::kWaiting);
   if (owner_.draining()) return;
-  timer_ = deps_.executor.post_after(
-      retry_wait(options_.retry, backoff_, status.error().retry_after),
-      [self = weak_from_this(), letter] {
-        const auto delivery = self.lock();
-        if (!delivery || delivery->state_ != State::kWaiting) return;
-        if (!delivery->owner_.draining()) delivery->write_letter(letter);
-      });
+  timer_ =
+      deps_.executor.post_after(retry_wait(options_.retry, backoff_, status.error().retry_after),
+                                [self = weak_from_this(), letter] {
+                                  const auto delivery = self.lock();
+                                  if (!delivery || delivery->state_ != State::kWaiting) return;
+                                  if (!delivery->owner_.draining()) delivery->write_letter(letter);
+                                });
 }
 
 void Delivery::drop_front() {

@@ -11,10 +11,9 @@ using telemetry::LogLevel;
 using telemetry::MetricKind;
 using telemetry::MetricSpec;
 
-constexpr MetricSpec kReceivedBytes{"spanway_kafka_bridge_received_bytes_total",
-                                    MetricKind::kCounter,
-                                    "Bytes of OTLP requests taken in to be written to Kafka.",
-                                    "signal"};
+constexpr MetricSpec kReceivedBytes{
+    "spanway_kafka_bridge_received_bytes_total", MetricKind::kCounter,
+    "Bytes of OTLP requests taken in to be written to Kafka.", "signal"};
 constexpr MetricSpec kWrittenItems{"spanway_kafka_bridge_written_items_total", MetricKind::kCounter,
                                    "Spans, data points or log records that Kafka has confirmed.",
                                    "signal"};
@@ -29,10 +28,9 @@ constexpr MetricSpec kRejected{"spanway_kafka_bridge_rejected_items_total", Metr
                                "reason,signal"};
 constexpr MetricSpec kRefused{"spanway_kafka_bridge_refused_requests_total", MetricKind::kCounter,
                               "Whole requests refused, by reason.", "reason"};
-constexpr MetricSpec kWriteLatency{"spanway_kafka_bridge_write_duration_seconds",
-                                   MetricKind::kHistogram,
-                                   "From a request to Kafka's confirmation of all its records.",
-                                   "signal"};
+constexpr MetricSpec kWriteLatency{
+    "spanway_kafka_bridge_write_duration_seconds", MetricKind::kHistogram,
+    "From a request to Kafka's confirmation of all its records.", "signal"};
 constexpr MetricSpec kMemoryUsed{"spanway_kafka_bridge_memory_used_bytes", MetricKind::kGauge,
                                  "Bytes of requests and batches held now."};
 constexpr MetricSpec kMemoryLimit{"spanway_kafka_bridge_memory_limit_bytes", MetricKind::kGauge,
@@ -44,18 +42,17 @@ constexpr MetricSpec kConsumedBytes{"spanway_kafka_bridge_consumed_bytes_total",
                                     MetricKind::kCounter, "Bytes of records read from Kafka.",
                                     "signal"};
 constexpr MetricSpec kDeliveredItems{"spanway_kafka_bridge_delivered_items_total",
-                                     MetricKind::kCounter,
-                                     "Items that the destination has taken.", "signal"};
+                                     MetricKind::kCounter, "Items that the destination has taken.",
+                                     "signal"};
 constexpr MetricSpec kDeliveredBytes{"spanway_kafka_bridge_delivered_bytes_total",
                                      MetricKind::kCounter,
                                      "Bytes of batches that the destination has taken.", "signal"};
 constexpr MetricSpec kDeliverLatency{"spanway_kafka_bridge_deliver_duration_seconds",
                                      MetricKind::kHistogram,
                                      "From sending a batch to the destination's answer.", "signal"};
-constexpr MetricSpec kSinceProduced{"spanway_kafka_bridge_produce_to_deliver_seconds",
-                                    MetricKind::kHistogram,
-                                    "From a record's timestamp in Kafka to the destination's yes.",
-                                    "signal"};
+constexpr MetricSpec kSinceProduced{
+    "spanway_kafka_bridge_produce_to_deliver_seconds", MetricKind::kHistogram,
+    "From a record's timestamp in Kafka to the destination's yes.", "signal"};
 constexpr MetricSpec kRefusals{"spanway_kafka_bridge_refusals_total", MetricKind::kCounter,
                                "Batches that the destination refused, by kind of refusal.",
                                "kind,signal"};
@@ -93,19 +90,42 @@ constexpr MetricSpec kInFlightBatches{"spanway_kafka_bridge_in_flight_batches", 
 constexpr MetricSpec kInFlightBytes{"spanway_kafka_bridge_in_flight_bytes", MetricKind::kGauge,
                                     "Bytes of these and of batches being filled."};
 
-constexpr std::array kMetrics = {
-    kReceivedBytes,  kWrittenItems,       kWrittenRecords,      kDuplicates,     kRejected,
-    kRefused,        kWriteLatency,       kMemoryUsed,          kMemoryLimit,    kConsumedRecords,
-    kConsumedBytes,  kDeliveredItems,     kDeliveredBytes,      kDeliverLatency, kSinceProduced,
-    kRefusals,       kDestinationRejected, kRetries,            kHalved,         kDeadLetters,
-    kDeadLetterFailures, kStalled,        kLost,                kResets,         kNoMemory,
-    kCommits,        kLagMessages,        kLagSeconds,          kInFlightBatches, kInFlightBytes};
+constexpr std::array kMetrics = {kReceivedBytes,
+                                 kWrittenItems,
+                                 kWrittenRecords,
+                                 kDuplicates,
+                                 kRejected,
+                                 kRefused,
+                                 kWriteLatency,
+                                 kMemoryUsed,
+                                 kMemoryLimit,
+                                 kConsumedRecords,
+                                 kConsumedBytes,
+                                 kDeliveredItems,
+                                 kDeliveredBytes,
+                                 kDeliverLatency,
+                                 kSinceProduced,
+                                 kRefusals,
+                                 kDestinationRejected,
+                                 kRetries,
+                                 kHalved,
+                                 kDeadLetters,
+                                 kDeadLetterFailures,
+                                 kStalled,
+                                 kLost,
+                                 kResets,
+                                 kNoMemory,
+                                 kCommits,
+                                 kLagMessages,
+                                 kLagSeconds,
+                                 kInFlightBatches,
+                                 kInFlightBytes};
 
 // What a request can be refused for besides Kafka's own reasons.
-constexpr std::array kRefusedReasons = {"deadline_exceeded",  "no_memory",
-                                        "all_items_rejected", "malformed_request",
-                                        "request_too_large",  "too_many_submessages",
-                                        "stopping"};
+constexpr std::array kRefusedReasons = {
+    "deadline_exceeded", "no_memory",         "all_items_rejected",
+    "malformed_request", "request_too_large", "too_many_submessages",
+    "stopping"};
 
 constexpr std::array kRefusalKinds = {Refusal::kTransient, Refusal::kData, Refusal::kConfiguration,
                                       Refusal::kUnknown};
@@ -196,14 +216,20 @@ void ProduceEvents::memory(std::size_t used, std::size_t limit) const noexcept {
 ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destination)
     : log_(telemetry.log), metrics_(telemetry.metrics), destination_(std::move(destination)) {
   telemetry::Metrics& m = metrics_;
-  for_signals(records_, [&](const auto& s) { return m.counter(kConsumedRecords, {{"signal", s}}); });
+  for_signals(records_, [&](const auto& s) {
+    return m.counter(kConsumedRecords, {{"signal", s}});
+  });
   for_signals(bytes_, [&](const auto& s) { return m.counter(kConsumedBytes, {{"signal", s}}); });
   for_signals(items_, [&](const auto& s) { return m.counter(kDeliveredItems, {{"signal", s}}); });
-  for_signals(delivered_bytes_,
-              [&](const auto& s) { return m.counter(kDeliveredBytes, {{"signal", s}}); });
-  for_signals(rejected_,
-              [&](const auto& s) { return m.counter(kDestinationRejected, {{"signal", s}}); });
-  for_signals(latency_, [&](const auto& s) { return m.histogram(kDeliverLatency, {{"signal", s}}); });
+  for_signals(delivered_bytes_, [&](const auto& s) {
+    return m.counter(kDeliveredBytes, {{"signal", s}});
+  });
+  for_signals(rejected_, [&](const auto& s) {
+    return m.counter(kDestinationRejected, {{"signal", s}});
+  });
+  for_signals(latency_, [&](const auto& s) {
+    return m.histogram(kDeliverLatency, {{"signal", s}});
+  });
   for_signals(since_produced_, [&](const auto& s) {
     return m.histogram(kSinceProduced, {{"signal", s}},
                        {0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60,
@@ -289,12 +315,11 @@ void ConsumeEvents::dead_letter_failed(const Error& error) {
 }
 
 void ConsumeEvents::stalled(std::string_view topic, std::int32_t partition, const Error& error) {
-  log_.error("Partition stalls: somebody has to change a setting",
-             {{"destination", destination_},
-              {"topic", topic},
-              {"partition", partition},
-              {"code", to_string(error.code)},
-              {"error", error.message}});
+  log_.error("Partition stalls: somebody has to change a setting", {{"destination", destination_},
+                                                                    {"topic", topic},
+                                                                    {"partition", partition},
+                                                                    {"code", to_string(error.code)},
+                                                                    {"error", error.message}});
 }
 
 void ConsumeEvents::resumed(std::string_view topic, std::int32_t partition, Duration after) {

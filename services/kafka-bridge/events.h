@@ -50,11 +50,11 @@ class ProduceEvents {
 
 // Why a dead letter was written; the label `cause`.
 enum class DeadLetterCause : unsigned char {
-  kRefused = 0,  // The destination says these bytes will never pass.
-  kUnknown,      // Fails alone, again and again, while its neighbours pass.
-  kUndecodable,  // No OTLP: the framing is broken.
-  kInvalidItems, // Some items of a record break OTLP's rules (a foreign producer wrote it).
-  kPartial,      // A copy of a batch of which some items were refused.
+  kRefused = 0,   // The destination says these bytes will never pass.
+  kUnknown,       // Fails alone, again and again, while its neighbours pass.
+  kUndecodable,   // No OTLP: the framing is broken.
+  kInvalidItems,  // Some items of a record break OTLP's rules (a foreign producer wrote it).
+  kPartial,       // A copy of a batch of which some items were refused.
 };
 inline constexpr std::size_t kDeadLetterCauseCount = 5;
 std::string_view to_string(DeadLetterCause cause) noexcept;

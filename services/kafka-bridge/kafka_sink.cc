@@ -206,12 +206,12 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   const otlp::SplitOptions split_options{*partition_count, options_.record_bytes_max,
                                          options_.key_by_trace};
   SPANWAY_ASSIGN(std::vector<otlp::Part> parts, cut(batch, index, split_options));
-  auto request = std::make_shared<Request>(*this, batch, std::move(token), std::move(outcome),
-                                           index.accepted);
+  auto request =
+      std::make_shared<Request>(*this, batch, std::move(token), std::move(outcome), index.accepted);
   const SteadyTime now = timers_.clock().now();
   if (batch.deadline.remaining(now) < options_.message_timeout + kReportSlack) {
-    request->deadline_timer = timers_.post_after(batch.deadline.remaining(now),
-                                                 [request] { request->on_deadline(); });
+    request->deadline_timer =
+        timers_.post_after(batch.deadline.remaining(now), [request] { request->on_deadline(); });
   }
   produce(request, std::move(parts));
   return ok_status();
@@ -222,8 +222,7 @@ Result<std::vector<otlp::Part>> KafkaSink::cut(pipeline::Batch& batch, const otl
   std::vector<otlp::Part> parts;
   std::int32_t partition = 0;
   // Records keyed by trace need the key, which only a cut finds out.
-  if (!options.by_trace &&
-      otlp::is_single_part(index, batch.payload.view(), options, partition)) {
+  if (!options.by_trace && otlp::is_single_part(index, batch.payload.view(), options, partition)) {
     otlp::Part& part = parts.emplace_back();
     part.partition = partition;
     part.payload = std::move(batch.payload);

@@ -14,9 +14,7 @@ int main(int argc, char** argv) {
   program.name = "spanway-kafka-bridge";
   program.summary = "Writes OTLP to Kafka (mode produce), or delivers from Kafka (mode consume).";
   program.describe_config = [&config](spanway::config::Binder& b) { describe(b, config); };
-  program.validate = [&config](spanway::config::Problems& problems) {
-    validate(config, problems);
-  };
+  program.validate = [&config](spanway::config::Problems& problems) { validate(config, problems); };
   program.create = [&config](const spanway::runtime::ServiceDeps& deps)
       -> spanway::Result<std::unique_ptr<spanway::runtime::Service>> {
     auto service = spanway::kafka_bridge::BridgeService::create(config, deps);

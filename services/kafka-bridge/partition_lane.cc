@@ -95,9 +95,9 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
     merger_.add(record.offset, record.timestamp_ms, read.tenant, read.payload, read.item_count);
   }
   if (read.rejected > 0) {
-    add_letter(record, DeadLetterCause::kInvalidItems, read.tenant, read.reject_message,
-               std::to_string(read.rejected) + "/" +
-                   std::to_string(read.rejected + read.item_count));
+    add_letter(
+        record, DeadLetterCause::kInvalidItems, read.tenant, read.reject_message,
+        std::to_string(read.rejected) + "/" + std::to_string(read.rejected + read.item_count));
   }
   return true;
 }
@@ -280,10 +280,10 @@ void PartitionLane::on_probe_failed(const Error& error) {
 }
 
 void PartitionLane::schedule_probe() {
-  stall_->timer = deps_.executor.post_after(stall_->backoff.next(),
-                                            [this, alive = std::weak_ptr<int>(alive_)] {
-                                              if (alive.lock() && stall_) send_probe();
-                                            });
+  stall_->timer =
+      deps_.executor.post_after(stall_->backoff.next(), [this, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.lock() && stall_) send_probe();
+      });
 }
 
 void PartitionLane::send_probe() {

@@ -75,7 +75,7 @@ class PartitionLane final : private DeliveryOwner {
   // A cut, until it and all before it are done.
   struct OpenCut {
     OffsetTracker::Run run;  // kFinishedRun once all its batches are done.
-    std::uint64_t number;  // From 1, in order.
+    std::uint64_t number;    // From 1, in order.
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
   };

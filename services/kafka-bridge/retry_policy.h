@@ -1,4 +1,5 @@
-// What to do with a batch that the destination has refused. Pure decisions; delivery.h acts on them.
+// What to do with a batch that the destination has refused. Pure decisions; delivery.h acts on
+// them.
 #pragma once
 
 #include <chrono>

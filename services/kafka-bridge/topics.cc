@@ -89,9 +89,9 @@ int apply_topics_command(const BridgeConfig& config, const std::vector<std::stri
   const telemetry::Logger log = telemetry::Logger::create({.service = "kafka-bridge"});
   telemetry::Metrics metrics;
   const std::vector<otlp::Signal> all(otlp::kSignals.begin(), otlp::kSignals.end());
-  const auto reports =
-      kafka::apply_topics(config.kafka, topic_specs(config, all),
-                          Deadline::after(system_clock(), kPatience), system_clock(), {log, metrics});
+  const auto reports = kafka::apply_topics(config.kafka, topic_specs(config, all),
+                                           Deadline::after(system_clock(), kPatience),
+                                           system_clock(), {log, metrics});
   if (!reports.ok()) {
     std::printf("{\"topics\":[],\"ok\":false,\"error\":%s}\n",
                 quoted(reports.error().message).c_str());

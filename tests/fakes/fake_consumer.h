@@ -40,8 +40,7 @@ class FakeConsumer final : public kafka::Consumer {
   }
   void pause(const kafka::TopicPartition& partition) override { paused.insert(partition); }
   void unpause(const kafka::TopicPartition& partition) override { paused.erase(partition); }
-  void commit(std::vector<kafka::OffsetCommit> offsets,
-              std::function<void(Status)> done) override {
+  void commit(std::vector<kafka::OffsetCommit> offsets, std::function<void(Status)> done) override {
     if (hold_commits) {
       pending_commits.push_back({std::move(offsets), std::move(done)});
       return;

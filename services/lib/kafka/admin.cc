@@ -117,8 +117,9 @@ Result<std::map<std::string, Existing>> Admin::list() {
     }
     pause();  // Serves the error callback meanwhile.
   }
-  return error_from_code(error, last_error_.empty() ? "asking the brokers for topics"
-                                                    : "asking the brokers for topics: " + last_error_);
+  return error_from_code(error, last_error_.empty()
+                                    ? "asking the brokers for topics"
+                                    : "asking the brokers for topics: " + last_error_);
 }
 
 Event Admin::wait(rd_kafka_event_type_t type) {
@@ -223,8 +224,7 @@ void Admin::compare(const TopicSpec& spec, TopicReport& report) {
     return;
   }
   std::size_t entry_count = 0;
-  const rd_kafka_ConfigEntry_t** entries =
-      rd_kafka_ConfigResource_configs(found[0], &entry_count);
+  const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(found[0], &entry_count);
   for (std::size_t i = 0; i < entry_count; ++i) {
     const auto wanted = spec.settings.find(rd_kafka_ConfigEntry_name(entries[i]));
     const char* value = rd_kafka_ConfigEntry_value(entries[i]);

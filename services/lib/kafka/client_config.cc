@@ -70,9 +70,10 @@ void check_topics(const ClientConfig& c, config::Problems& problems) {
        {"kafka.topics.logs", c.topics.logs}}};
   for (const auto& [path, name] : topics) {
     if (!is_topic(name, c.dead_letter_suffix.size())) {
-      problems.add(path, "'" + std::string(name) +
-                             "' is no topic name: use letters, digits, '.', '_' and '-', at most 249 "
-                             "with the dead-letter suffix");
+      problems.add(path,
+                   "'" + std::string(name) +
+                       "' is no topic name: use letters, digits, '.', '_' and '-', at most 249 "
+                       "with the dead-letter suffix");
     }
     if (!seen.insert(name).second) {
       problems.add(path, "the same topic as another signal; every signal needs its own");
@@ -156,7 +157,8 @@ void validate(const ClientConfig& c, config::Problems& problems) {
   check_topics(c, problems);
   check_access(c, problems);
   for (const auto& [name, value] : c.librdkafka) {
-    if (std::binary_search(kRawSettings.begin(), kRawSettings.end(), std::string_view(name))) continue;
+    if (std::binary_search(kRawSettings.begin(), kRawSettings.end(), std::string_view(name)))
+      continue;
     problems.add("kafka.librdkafka." + name,
                  "is not among the raw settings that may be changed (it could weaken delivery, or "
                  "has a key of its own)");

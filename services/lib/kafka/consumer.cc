@@ -222,8 +222,8 @@ Status RdConsumer::open() {
   conf.set("queued.max.messages.kbytes", bytes(config_.prefetch_bytes_max) >> 10);
   conf.set("fetch.max.bytes", bytes(config_.fetch_bytes_max));
   conf.set("max.partition.fetch.bytes", bytes(config_.partition_fetch_bytes_max));
-  conf.set("receive.message.max.bytes", std::max<std::int64_t>(bytes(config_.fetch_bytes_max) + 512,
-                                                               100'000'000));
+  conf.set("receive.message.max.bytes",
+           std::max<std::int64_t>(bytes(config_.fetch_bytes_max) + 512, 100'000'000));
   rd_kafka_conf_set_rebalance_cb(conf.raw(), &RdConsumer::on_rebalance);
   native::apply_raw(conf, client_, native::Role::kConsumer);
   SPANWAY_ASSIGN(handle_, native::create_handle(conf, native::Role::kConsumer));
@@ -274,8 +274,8 @@ void RdConsumer::poll_group() {
   while (handle_ && !closing_) {
     const Message message(rd_kafka_consumer_poll(handle_.get(), 0));
     if (message) {
-      report(error_from_code(message->err, std::string("consuming: ") +
-                                               rd_kafka_message_errstr(message.get())));
+      report(error_from_code(message->err,
+                             std::string("consuming: ") + rd_kafka_message_errstr(message.get())));
     } else if (!group_queue_ || rd_kafka_queue_length(group_queue_.get()) == 0) {
       return;
     }
@@ -288,10 +288,10 @@ void RdConsumer::read(Slot& slot) {
     if (!slot.refused) slot.refused.reset(rd_kafka_consume_queue(slot.queue.get(), 0));
     if (!slot.refused) return;
     if (slot.refused->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      report(error_from_code(slot.refused->err,
-                             "reading " + slot.partition.topic + " partition " +
-                                 std::to_string(slot.partition.partition) + ": " +
-                                 rd_kafka_message_errstr(slot.refused.get())));
+      report(error_from_code(slot.refused->err, "reading " + slot.partition.topic + " partition " +
+                                                    std::to_string(slot.partition.partition) +
+                                                    ": " +
+                                                    rd_kafka_message_errstr(slot.refused.get())));
     } else if (!offer(slot, *slot.refused)) {
       slot.blocked = true;
       return;
@@ -416,8 +416,7 @@ void RdConsumer::start_lookup() {
 // and its beginning is committed before the first record is read.
 Result<RdConsumer::Starts> RdConsumer::look_up(const std::vector<TopicPartition>& partitions) {
   const native::PartitionList list = to_list(partitions);
-  const rd_kafka_resp_err_t error =
-      rd_kafka_committed(handle_.get(), list.get(), kLookupTimeoutMs);
+  const rd_kafka_resp_err_t error = rd_kafka_committed(handle_.get(), list.get(), kLookupTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return error_from_code(error, "looking up committed offsets");
   }
@@ -426,7 +425,8 @@ Result<RdConsumer::Starts> RdConsumer::look_up(const std::vector<TopicPartition>
   for (int i = 0; i < list->cnt; ++i) {
     const rd_kafka_topic_partition_t& found = list->elems[i];
     if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return error_from_code(found.err, std::string("looking up committed offsets of ") + found.topic);
+      return error_from_code(found.err,
+                             std::string("looking up committed offsets of ") + found.topic);
     }
     if (found.offset < 0) {
       fresh.push_back({found.topic, found.partition});
@@ -490,8 +490,8 @@ void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) 
     slot->expected = starts.positions[i].offset;
     slot->wake.consumer = this;
     slot->wake.slot = next_slot_++;
-    slot->queue.reset(rd_kafka_queue_get_partition(handle_.get(), partition.topic.c_str(),
-                                                   partition.partition));
+    slot->queue.reset(
+        rd_kafka_queue_get_partition(handle_.get(), partition.topic.c_str(), partition.partition));
     // Before the assignment: its records stay in this queue instead of the group's.
     rd_kafka_queue_forward(slot->queue.get(), nullptr);
     rd_kafka_queue_cb_event_enable(slot->queue.get(), &RdConsumer::on_queue_event, &slot->wake);

@@ -88,7 +88,8 @@ class ConsumerListener {
   virtual void on_fatal(const Error& error) = 0;
 };
 
-// Every method on the executor, except create, the last four and the destructor. Life: create, start,
+// Every method on the executor, except create, the last four and the destructor. Life: create,
+// start,
 // ..., close, then destroy once the executor has stopped or on it.
 class Consumer {
  public:

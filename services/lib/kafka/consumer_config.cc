@@ -21,8 +21,9 @@ void describe(config::Binder& b, ConsumerConfig& c) {
          .max = 300000});
   b.key("heartbeat_interval", c.heartbeat_interval,
         {.doc = "How often the group hears from us.", .min = 500, .max = 60000});
-  b.key("prefetch_bytes_max", c.prefetch_bytes_max,
-        {.doc = "Bytes fetched ahead per partition.", .min = 64 * 1024, .max = 1024.0 * 1024 * 1024});
+  b.key(
+      "prefetch_bytes_max", c.prefetch_bytes_max,
+      {.doc = "Bytes fetched ahead per partition.", .min = 64 * 1024, .max = 1024.0 * 1024 * 1024});
   b.key("partition_fetch_bytes_max", c.partition_fetch_bytes_max,
         {.doc = "Bytes of one partition in one fetch.",
          .min = 64 * 1024,

@@ -31,9 +31,10 @@ constexpr const char* kFenced = "kafka_fenced";
 constexpr const char* kOther = "kafka_other";
 
 constexpr std::array<const char*, 14> kReasons = {
-    kUnreachable, kTimedOut,      kQueueFull,        kNotEnoughReplicas, kBrokerBusy,
-    kRebuilt,     kTooLarge,      kInvalidRecord,    kUnknownTopic,      kNotAuthorised,
-    kNotAuthenticated, kMisconfigured, kFenced, kOther};
+    kUnreachable,  kTimedOut,      kQueueFull,        kNotEnoughReplicas,
+    kBrokerBusy,   kRebuilt,       kTooLarge,         kInvalidRecord,
+    kUnknownTopic, kNotAuthorised, kNotAuthenticated, kMisconfigured,
+    kFenced,       kOther};
 
 constexpr auto kTransient = Refusal::kTransient;
 constexpr auto kData = Refusal::kData;

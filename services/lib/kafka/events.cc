@@ -70,9 +70,10 @@ void ProducerEvents::failed(const Error& error) {
 
 void ProducerEvents::rebuilt(const std::string& cause) {
   rebuilds_.add();
-  log_.error("Producer is rebuilt after a fatal error; records without report are refused as "
-             "retryable",
-             {{"cause", cause}});
+  log_.error(
+      "Producer is rebuilt after a fatal error; records without report are refused as "
+      "retryable",
+      {{"cause", cause}});
 }
 
 void ProducerEvents::client_error(const Error& error) {
@@ -99,10 +100,10 @@ void ConsumerEvents::revoked(std::size_t count, std::size_t total, bool lost) {
   rebalances_.add();
   partitions_.set(static_cast<double>(total));
   if (lost) lost_.add(static_cast<double>(count));
-  log_.log(lost ? LogLevel::kWarn : LogLevel::kInfo,
-           lost ? "Partitions lost: the group gave them to others without asking"
-                : "Partitions revoked",
-           {{"count", count}, {"total", total}});
+  log_.log(
+      lost ? LogLevel::kWarn : LogLevel::kInfo,
+      lost ? "Partitions lost: the group gave them to others without asking" : "Partitions revoked",
+      {{"count", count}, {"total", total}});
 }
 
 void ConsumerEvents::commit_failed(const Error& error) {

@@ -105,8 +105,7 @@ void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks) 
   const bool sasl = client.sasl.mechanism != SaslConfig::Mechanism::kNone;
   constexpr std::array<const char*, 4> kProtocols = {"plaintext", "ssl", "sasl_plaintext",
                                                      "sasl_ssl"};
-  conf.set("security.protocol",
-           kProtocols[(sasl ? 2u : 0u) + (client.tls.enabled ? 1u : 0u)]);
+  conf.set("security.protocol", kProtocols[(sasl ? 2u : 0u) + (client.tls.enabled ? 1u : 0u)]);
   if (client.tls.enabled) apply_tls(conf, client.tls);
   if (sasl) apply_sasl(conf, client.sasl);
   // Back within seconds after a broker's restart; half-open connections are found in 20 s.

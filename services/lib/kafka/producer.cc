@@ -17,9 +17,9 @@
 namespace spanway::kafka {
 namespace {
 
-constexpr int kPollWaitMs = 200;        // Reports wake the poll at once; this bounds shutdown only.
+constexpr int kPollWaitMs = 200;  // Reports wake the poll at once; this bounds shutdown only.
 constexpr int kMetadataTimeoutMs = 2000;
-constexpr std::size_t kHeadersMax = 8;  // Of one record.
+constexpr std::size_t kHeadersMax = 8;                   // Of one record.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
 // A broker's restart must not look like an outage.
 constexpr Duration kDownGrace = std::chrono::seconds(2);
@@ -162,11 +162,10 @@ void RdProducer::produce(Record record, Report report) noexcept {
   }
   events_.queued(queue_bytes_ += pending->payload.size());
   if (!native || record.headers.size() > kHeadersMax) {
-    finish(std::move(pending),
-           native ? invalid_argument("a record carries more than 8 headers")
-                  : unavailable("the producer is not ready")
-                        .with_reason("kafka_producer_rebuilt")
-                        .with_retry_after(std::chrono::seconds(1)));
+    finish(std::move(pending), native ? invalid_argument("a record carries more than 8 headers")
+                                      : unavailable("the producer is not ready")
+                                            .with_reason("kafka_producer_rebuilt")
+                                            .with_retry_after(std::chrono::seconds(1)));
     return;
   }
   const std::string topic(record.topic);

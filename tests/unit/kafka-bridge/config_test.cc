@@ -10,9 +10,9 @@ namespace spanway::kafka_bridge {
 namespace {
 
 std::string problems_of(std::string_view yaml, BridgeConfig& config) {
-  const auto report =
-      config::load(yaml, "f.yaml", {}, [&config](config::Binder& b) { describe(b, config); },
-                   [&config](config::Problems& p) { validate(config, p); });
+  const auto report = config::load(
+      yaml, "f.yaml", {}, [&config](config::Binder& b) { describe(b, config); },
+      [&config](config::Problems& p) { validate(config, p); });
   return config::format(report.problems, "f.yaml");
 }
 std::string problems_of(std::string_view yaml) {

@@ -12,11 +12,11 @@
 namespace spanway::kafka_bridge {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 struct GroupBench {
   GroupBench() { config.consumer.destination = "jaeger"; }
@@ -24,8 +24,8 @@ struct GroupBench {
     const ConsumerGroupDeps deps{executor, sink, letters, budget, {log, metrics}, Random(1)};
     auto created = ConsumerGroup::create(
         config, deps,
-        [this](std::vector<std::string> names, kafka::ConsumerListener& listener)
-            -> Result<std::unique_ptr<kafka::Consumer>> {
+        [this](std::vector<std::string> names,
+               kafka::ConsumerListener& listener) -> Result<std::unique_ptr<kafka::Consumer>> {
           topics = std::move(names);
           auto made = std::make_unique<fakes::FakeConsumer>(listener);
           consumer = made.get();
@@ -293,9 +293,8 @@ TEST(ConsumerGroup, TellsTheLagAlsoWhileStalled) {
   bench.sink.answer_with([](const auto&) -> Result<pipeline::Outcome> { return token_expired(); });
   bench.consumer->assign(bench.p0, 40);
   bench.consumer->marks[bench.p0] = {0, 100};
-  const auto now = std::chrono::duration_cast<milliseconds>(
-                       bench.clock.system_now().time_since_epoch())
-                       .count();
+  const auto now =
+      std::chrono::duration_cast<milliseconds>(bench.clock.system_now().time_since_epoch()).count();
   bench.put(bench.p0, 40, 0, now);
   bench.executor.advance(seconds(60));
   ASSERT_EQ(bench.group->partitions().size(), 1u);

@@ -36,8 +36,8 @@ TEST(ConsumeEvents, ForgetsTheLagOfPartitionsThatWentAway) {
   telemetry::Metrics metrics;
   ConsumeEvents events({log, metrics}, "d");
   events.lag("t", 3, 17, 1.5);
-  EXPECT_EQ(metrics.value("spanway_kafka_bridge_lag_messages", {{"topic", "t"}, {"partition", "3"}}),
-            17);
+  EXPECT_EQ(
+      metrics.value("spanway_kafka_bridge_lag_messages", {{"topic", "t"}, {"partition", "3"}}), 17);
   events.forget_lag("t", 3);
   EXPECT_EQ(metrics.expose().find("partition=\"3\""), std::string::npos);
 }

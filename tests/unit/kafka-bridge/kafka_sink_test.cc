@@ -17,8 +17,8 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 
 constexpr int kTooLarge = 10;
 

@@ -13,13 +13,13 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // --- Joining and sending ---
 
@@ -145,8 +145,8 @@ TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
   MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
   const LaneDeps deps{bench.executor, bench.sink,   bench.letters, small,
                       bench.events,   bench.passes, bench.random};
-  bench.lane = std::make_unique<PartitionLane>(bench.options, deps, bench,
-                                               kafka::StartPosition{0, ""});
+  bench.lane =
+      std::make_unique<PartitionLane>(bench.options, deps, bench, kafka::StartPosition{0, ""});
   EXPECT_TRUE(bench.take(0, record));
   EXPECT_TRUE(bench.take(1, record));
   EXPECT_FALSE(bench.take(2, record));
@@ -496,9 +496,9 @@ TEST(PartitionLane, PartialSuccessIsNotRetriedAndLeavesACopy) {
   EXPECT_EQ(letter.error, "two were too old");
   EXPECT_EQ(letter.origin, "otel.traces:3:7-8");
   EXPECT_EQ(span_names(letter.payload.view()).size(), 10u);
-  EXPECT_EQ(bench.metric("spanway_kafka_bridge_destination_rejected_items_total",
-                         {{"signal", "traces"}}),
-            2);
+  EXPECT_EQ(
+      bench.metric("spanway_kafka_bridge_destination_rejected_items_total", {{"signal", "traces"}}),
+      2);
   EXPECT_EQ(bench.metric("spanway_kafka_bridge_delivered_items_total", {{"signal", "traces"}}), 8);
   EXPECT_EQ(bench.commit(), 9);
 }
@@ -545,9 +545,10 @@ TEST(PartitionLane, AnUndecodableRecordBecomesADeadLetterAndThePartitionMovesOn)
 TEST(PartitionLane, InvalidItemsOfAForeignRecordAreKeptAsideAndTheOthersDelivered) {
   LaneBench bench;
   bench.begin();
-  const std::string record = fakes::otlp_request_of(
-      {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span(std::string(16, '\0'), "12345678", "span-1/"),
-       fakes::otlp_span(2, 2, "span-2/")});
+  const std::string record =
+      fakes::otlp_request_of({fakes::otlp_span(1, 1, "span-0/"),
+                              fakes::otlp_span(std::string(16, '\0'), "12345678", "span-1/"),
+                              fakes::otlp_span(2, 2, "span-2/")});
   bench.take(0, record);
   bench.destination([](const auto&) -> Status { return {}; });
   bench.settle();
@@ -766,8 +767,8 @@ TEST(PartitionLane, HalvesHaveNamesThatARepetitionFindsAgain) {
   });
   bench.take(0, spans(0, 4));
   bench.executor.run();
-  EXPECT_THAT(ids, ElementsAre("otel.traces:3:0-0", "otel.traces:3:0-0~0+2",
-                               "otel.traces:3:0-0~2+2"));
+  EXPECT_THAT(ids,
+              ElementsAre("otel.traces:3:0-0", "otel.traces:3:0-0~0+2", "otel.traces:3:0-0~2+2"));
 }
 
 TEST(PartitionLane, AForeignPlanIsNotFollowed) {

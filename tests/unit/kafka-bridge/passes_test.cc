@@ -22,7 +22,8 @@ TEST(Passes, AreBoundedAndStillGrow) {
   for (std::size_t i = 0; i <= Passes::kTenantsMax; ++i) {
     passes.add(otlp::Signal::kTraces, "tenant-" + std::to_string(i));
   }
-  const auto last = passes.of(otlp::Signal::kTraces, "tenant-" + std::to_string(Passes::kTenantsMax));
+  const auto last =
+      passes.of(otlp::Signal::kTraces, "tenant-" + std::to_string(Passes::kTenantsMax));
   EXPECT_EQ(passes.of(otlp::Signal::kTraces, "tenant-0"), 0u) << "forgotten";
   passes.add(otlp::Signal::kTraces, "tenant-0");
   EXPECT_GT(passes.of(otlp::Signal::kTraces, "tenant-0"), last);

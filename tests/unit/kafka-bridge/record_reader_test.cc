@@ -18,7 +18,8 @@ kafka::RecordView record(std::string_view value, std::span<const kafka::HeaderVi
 
 TEST(RecordReader, TakesForeignRecordsWithoutHeaders) {
   RecordReader reader;
-  const std::string value = fakes::otlp_request_of({fakes::otlp_span(1, 1), fakes::otlp_span(2, 2)});
+  const std::string value =
+      fakes::otlp_request_of({fakes::otlp_span(1, 1), fakes::otlp_span(2, 2)});
   const auto read = reader.read(otlp::Signal::kTraces, record(value));
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read->tenant, "");

@@ -45,8 +45,8 @@ TEST(ErrorMap, WhatSomebodyMustChangeIsConfiguration) {
   EXPECT_EQ(error_from_code(kUnknownTopicOrPartition, "").code, Code::kNotFound);
   EXPECT_EQ(error_from_code(kTopicAuthorizationFailed, "").code, Code::kPermissionDenied);
   EXPECT_EQ(error_from_code(kAuthentication, "").code, Code::kUnauthenticated);
-  for (const int code : {kUnknownTopicOrPartition, kTopicAuthorizationFailed, kAuthentication,
-                         kFencedInstanceId}) {
+  for (const int code :
+       {kUnknownTopicOrPartition, kTopicAuthorizationFailed, kAuthentication, kFencedInstanceId}) {
     EXPECT_EQ(error_from_code(code, "").refusal, Refusal::kConfiguration) << code;
   }
 }

@@ -15,7 +15,8 @@ TEST(ProducerEvents, CountsFailuresByReason) {
       << "every series stands at zero from the start";
   events.failed(error_from_code(-184, "writing"));
   events.failed(unknown_error(Code::kInternal, "without a reason"));
-  EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_queue_full"}}), 1);
+  EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_queue_full"}}),
+            1);
   EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_other"}}), 1);
 }
 
