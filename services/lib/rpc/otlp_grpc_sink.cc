@@ -35,7 +35,6 @@ constexpr auto kRetryAfterFull = std::chrono::milliseconds(100);
 constexpr auto kRetryAfterDraining = std::chrono::milliseconds(1000);
 // After the last answer gRPC lets go of a cancelled call's bytes in microseconds.
 constexpr auto kReleaseWait = std::chrono::seconds(10);
-constexpr unsigned kCertificateCheckSeconds = 10;
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
 Error bad_option(std::string message) {
@@ -109,9 +108,11 @@ Status check(const OtlpGrpcSinkOptions& options) {
 std::shared_ptr<grpc::ChannelCredentials> make_credentials(const OtlpGrpcSinkOptions& options) {
   if (!options.tls) return grpc::InsecureChannelCredentials();
   const std::string ca = options.tls_ca_file.empty() ? kSystemCaFile : options.tls_ca_file;
+  const auto seconds = static_cast<unsigned>(
+      std::max<Duration::rep>(1, options.tls_reload_interval / std::chrono::seconds(1)));
   grpc::experimental::TlsChannelCredentialsOptions tls;
   tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-      options.tls_key_file, options.tls_certificate_file, ca, kCertificateCheckSeconds));
+      options.tls_key_file, options.tls_certificate_file, ca, seconds));
   tls.watch_root_certs();
   if (!options.tls_certificate_file.empty()) tls.watch_identity_key_cert_pairs();
   tls.set_verify_server_certs(true);

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "services/lib/rpc/export_service.h"
 #include "tests/fakes/sink_recorder.h"
+#include "tests/unit/rpc/loopback.h"
 
 namespace spanway::rpc {
 namespace {
@@ -22,65 +22,6 @@ using otlp::Signal;
 using pipeline::Outcome;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Answer = Result<Outcome>;
-
-constexpr seconds kPatience{20};
-
-pipeline::Batch batch_of(std::string_view payload, Signal signal = Signal::kTraces) {
-  pipeline::Batch batch;
-  batch.signal = signal;
-  batch.payload = Bytes(payload);
-  return batch;
-}
-
-std::future<Answer> send(OtlpGrpcSink& sink, pipeline::Batch batch) {
-  auto promise = std::make_shared<std::promise<Answer>>();
-  std::future<Answer> future = promise->get_future();
-  sink.send(std::move(batch), pipeline::AckToken([promise](Answer answer) {
-              promise->set_value(std::move(answer));
-            }));
-  return future;
-}
-
-Answer wait(std::future<Answer>& future) {
-  if (future.wait_for(kPatience) != std::future_status::ready) {
-    return unknown_error(Code::kUnknown, "the test has waited long enough");
-  }
-  return future.get();
-}
-
-Answer exchange(OtlpGrpcSink& sink, pipeline::Batch batch) {
-  std::future<Answer> future = send(sink, std::move(batch));
-  return wait(future);
-}
-
-// One listener whose service hands everything to `behind`.
-class Receiver {
- public:
-  Receiver(pipeline::Sink& behind, MemoryBudget& budget, telemetry::Telemetry telemetry,
-           ExportServiceOptions options, std::uint16_t port)
-      : service_(options, behind, *gatekeeper_, budget, system_clock(), telemetry, "test") {
-    http::ServerOptions server;
-    server.name = "test";
-    server.port = port;
-    auto created = http::Server::create(server, nullptr, pool_, service_, telemetry);
-    SPANWAY_CHECK(created.ok());
-    server_ = std::move(created).value();
-    server_->start();
-  }
-  ~Receiver() {
-    server_->stop_accepting();
-    server_->drain(Deadline::after(system_clock(), milliseconds(1)));
-  }
-  std::uint16_t port() const { return server_->port(); }
-  void set_serving(bool serving) { service_.set_serving(serving); }
-
- private:
-  std::unique_ptr<Gatekeeper> gatekeeper_ = trusting_gatekeeper();
-  ExportService service_;
-  http::IoPool pool_{"test-io", 2};
-  std::unique_ptr<http::Server> server_;
-};
 
 class OtlpGrpcSinkTest : public testing::Test {
  protected:
@@ -88,7 +29,8 @@ class OtlpGrpcSinkTest : public testing::Test {
 
   void restart(ExportServiceOptions options, std::uint16_t port = 0) {
     receiver_.reset();
-    receiver_ = std::make_unique<Receiver>(behind_, receiver_budget_, telemetry(), options, port);
+    receiver_ = std::make_unique<Receiver>(behind_, receiver_budget_, telemetry(),
+                                           Receiver::Options{.service = options, .port = port});
   }
   OtlpGrpcSinkOptions options() const {
     OtlpGrpcSinkOptions options;
