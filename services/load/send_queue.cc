@@ -41,9 +41,9 @@ std::optional<SendQueue::Attempt> SendQueue::next_new(SteadyTime now) {
 std::optional<SteadyTime> SendQueue::wake_at() const {
   std::optional<SteadyTime> at;
   if (!waiting_.empty()) at = waiting_.begin()->first;
-  const bool room = open_.size() < options_.open_max;
-  if (room && !stopped_ && next_request_ < plan_.request_count()) {
-    const SteadyTime due = plan_.has_rate() ? plan_.due(next_request_) : plan_.start();
+  // Without a rate there is no time to wait for: next() has something as soon as there is room.
+  if (plan_.has_rate() && !stopped_ && !full() && next_request_ < plan_.request_count()) {
+    const SteadyTime due = plan_.due(next_request_);
     at = at ? std::min(*at, due) : due;
   }
   return at;

@@ -61,6 +61,8 @@ class SendQueue {
   void stop() noexcept { stopped_ = true; }
   // Everything that is undecided, which then is no longer.
   std::vector<Attempt> give_up();
+  // The bound is reached: new requests wait for an answer.
+  bool full() const noexcept { return open_.size() >= options_.open_max; }
   // Nothing is undecided and nothing new will come.
   bool done(SteadyTime now) const noexcept { return open_.empty() && !has_new(now); }
   // Requests of the plan that were never sent.

@@ -152,7 +152,9 @@ TEST_F(SendQueueTest, WithoutARateSendsAsSoonAsThereIsRoomUntilTheEnd) {
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->due, kStart + milliseconds(10));
   EXPECT_FALSE(q.next(kStart + milliseconds(10)).has_value());
+  EXPECT_TRUE(q.full());
   q.answered(0, nullptr, kStart + milliseconds(20));
+  EXPECT_EQ(q.wake_at(), std::nullopt);
   EXPECT_EQ(q.next(kStart + milliseconds(20))->request, 1u);
   q.answered(1, nullptr, kStart + seconds(1));
   EXPECT_FALSE(q.next(kStart + seconds(1)).has_value());
