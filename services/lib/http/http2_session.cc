@@ -27,6 +27,8 @@ constexpr std::size_t kFieldOverheadBytes = 32;
 constexpr std::size_t kHeaderExcessMax = 4;
 // Answers that the handler still owes for streams that are gone, in multiples of streams_max.
 constexpr std::size_t kOrphansFactor = 2;
+// Answers that wait for the peer: beyond this no new request of the connection is taken.
+constexpr std::size_t kQueuedAnswerBytesMax = 16 * 1024 * 1024;
 constexpr Duration kDrainPingTimeout = std::chrono::seconds(1);
 constexpr std::uint8_t kDrainPing[8] = {'s', 'p', 'a', 'n', 'w', 'a', 'y', 0};
 
@@ -121,8 +123,9 @@ class Http2Session final : public Session {
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
   std::vector<nghttp2_nv> fields_;  // Reused.
-  bool broken_ = false;             // nghttp2 cannot go on.
-  bool terminated_ = false;         // GOAWAY with an error is on its way.
+  std::size_t queued_answer_bytes_ = 0;
+  bool broken_ = false;      // nghttp2 cannot go on.
+  bool terminated_ = false;  // GOAWAY with an error is on its way.
   bool draining_ = false;
   bool goaway_final_ = false;
   bool settings_seen_ = false;
@@ -312,7 +315,8 @@ int Http2Session::on_begin_headers(const nghttp2_frame& frame) {
   context_.events.stream_opened();
   control_credit_.earn(4);
   set_deadline(stream, now() + limits_.header_timeout);
-  if (terminated_ || responders_.unanswered() > kOrphansFactor * limits_.streams_max)
+  if (terminated_ || responders_.unanswered() > kOrphansFactor * limits_.streams_max ||
+      queued_answer_bytes_ > kQueuedAnswerBytesMax)
     reset(stream, NGHTTP2_REFUSED_STREAM);
   return 0;
 }
@@ -444,6 +448,7 @@ int Http2Session::on_stream_close(std::int32_t id) {
   // Out of the map first: the reader's end may reach far.
   const std::unique_ptr<Stream> stream = std::move(found->second);
   streams_.erase(found);
+  queued_answer_bytes_ -= stream->response.body.size() - stream->body_sent;
   context_.events.stream_closed();
   return 0;
 }
@@ -494,6 +499,7 @@ void Http2Session::submit_answer(Stream& stream) {
   if (!grpc && !bodiless) fields_.push_back(make_field("content-length", length));
   if (bodiless || stream.head_request) response.body = Bytes();
   if (stream.head_request) response.trailers = Headers();
+  queued_answer_bytes_ += response.body.size();
 
   // A write that does not move is cut; the connection's own stalls are the connection's business.
   const SteadyTime stall = now() + limits_.idle_timeout;
@@ -524,6 +530,7 @@ ssize_t Http2Session::read_body(Stream& stream, std::span<std::uint8_t> into,
   const std::size_t size = std::min(into.size(), body.size() - stream.body_sent);
   std::memcpy(into.data(), body.data() + stream.body_sent, size);
   stream.body_sent += size;
+  queued_answer_bytes_ -= size;
   control_credit_.earn(2);
   if (stream.body_done) set_deadline(stream, now() + limits_.idle_timeout);
   if (stream.body_sent == body.size()) {

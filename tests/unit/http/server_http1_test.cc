@@ -1,6 +1,11 @@
 // HTTP/1.1 over real sockets.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <regex>
 
@@ -451,6 +456,45 @@ TEST(ServerHttp1, DestructionCutsWhatIsOpen) {
   server->server.reset();
   EXPECT_TRUE(client.closed_within(std::chrono::seconds(5)));
   EXPECT_EQ(server->handler.release(), 1U);
+}
+
+TEST(ServerHttp1, DestructionWorksWhenThePoolHasStopped) {
+  TestServer server;
+  RawClient client(server.server->port());
+  client.send(get("/hold"));
+  RawClient half(server.server->port());
+  half.send(post("Content-Length: 10\r\n", "abc"));
+  ASSERT_TRUE(
+      eventually([&] { return server.handler.held() == 1 && server.handler.body_bytes() == 3; }));
+  server.pool.stop();
+  server.server.reset();
+  EXPECT_EQ(server.handler.abandoned(), 1U);
+  EXPECT_EQ(server.handler.readers(), 0U);
+}
+
+TEST(ServerHttp1, WaitsWhenThereAreNoFileDescriptors) {
+  TestServer server;
+  RawClient first(server.server->port());
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const auto errors = [&] {
+    return server.metric("spanway_http_connections_refused_total", {{"reason", "accept_error"}});
+  };
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const SteadyTime start = system_clock().now();
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server.server->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_TRUE(eventually([&] { return errors() >= 3; }));
+  EXPECT_GE(system_clock().now() - start, std::chrono::milliseconds(200)) << "it does not spin";
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 2; }));
+  ::close(socket);
 }
 
 TEST(ServerHttp1, SharesThePortBetweenThreadsAndRefusesATakenOne) {

@@ -465,6 +465,22 @@ TEST(ServerHttp2, BoundsTheAnswersOwedToResetStreams) {
   EXPECT_EQ(client.answer(next).status, 200);
 }
 
+TEST(ServerHttp2, BoundsTheAnswersThatThePeerDoesNotTake) {
+  TestServer server;
+  Http2Client client(server.server->port(), {.window_bytes = 0});
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 20; ++i) {
+    streams.push_back(client.request("GET", "/big"));
+    // An answer's head comes without a window; a refused stream is closed.
+    ASSERT_TRUE(client.run_until([&] {
+      const Http2Answer& answer = client.answer(streams.back());
+      return answer.status == 200 || answer.closed;
+    }));
+  }
+  EXPECT_EQ(client.answer(streams[15]).status, 200);
+  EXPECT_EQ(client.answer(streams[19]).closed, NGHTTP2_REFUSED_STREAM);
+}
+
 TEST(ServerHttp2, EndsConnectionsThatFloodContinuations) {
   TestServer server;
   const auto client = raw_http2(server);
