@@ -34,7 +34,7 @@ class Pipeline:
                     "mode": "produce",
                     "kafka": self.kafka_section,
                     "create_topics": True,
-                    "otlp": {"host": "127.0.0.1", "grpc": {"port": self.bridge_port}},
+                    "otlp": {"host": "127.0.0.1", "grpc": {"port": self.bridge_port}, "trust_metadata": True},
                 },
                 bridge or {},
             ),
@@ -57,7 +57,7 @@ class Pipeline:
             self.exporters[name] = Service(
                 f"exporter-{name}",
                 "spanway-exporter",
-                {"otlp": {"host": "127.0.0.1", "grpc": {"port": port}}, "destination": destination},
+                {"otlp": {"host": "127.0.0.1", "grpc": {"port": port}}, "trust_metadata": True, "destination": destination},
                 folder,
             )
             self.consumers[name] = Service(
