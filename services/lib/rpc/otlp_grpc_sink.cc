@@ -241,6 +241,7 @@ struct OtlpGrpcSink::Impl {
   void open_channels();
   std::optional<Duration> time_for(const pipeline::Batch& batch) const noexcept;
   void add_metadata(const pipeline::Metadata& metadata, grpc::ClientContext& context) const;
+  std::size_t pick_lane() noexcept;
   void start(pipeline::Batch batch, pipeline::AckToken token, Duration time);
   void finish(Call* call, const grpc::Status& status) noexcept;
   Result<pipeline::Outcome> read_answer(const Call& call, const grpc::Status& status);
@@ -293,12 +294,23 @@ void OtlpGrpcSink::Impl::add_metadata(const pipeline::Metadata& metadata,
   add("spanway-batch", metadata.batch_id);
 }
 
+// In turn, but one that is connected before one that is not: after the peer's restart the lanes come
+// back one by one, each at the end of its own back-off.
+std::size_t OtlpGrpcSink::Impl::pick_lane() noexcept {
+  const std::size_t first = next_lane.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    const std::size_t lane = (first + i) % lanes.size();
+    if (lanes[lane]->channel->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY) return lane;
+  }
+  return first % lanes.size();
+}
+
 void OtlpGrpcSink::Impl::start(pipeline::Batch batch, pipeline::AckToken token, Duration time) {
   auto call = std::make_unique<Call>();
   call->signal = batch.signal;
   call->token = std::move(token);
   call->start = clock.now();
-  call->lane = next_lane.fetch_add(1, std::memory_order_relaxed) % lanes.size();
+  call->lane = pick_lane();
   call->context.set_deadline(to_timespec(time));
   call->context.set_wait_for_ready(false);
   add_metadata(batch.metadata, call->context);
