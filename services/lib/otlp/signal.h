@@ -8,7 +8,8 @@
 namespace spanway::otlp {
 
 enum class Signal : unsigned char { kTraces = 0, kMetrics = 1, kLogs = 2 };
-inline constexpr std::array<Signal, 3> kSignals = {Signal::kTraces, Signal::kMetrics, Signal::kLogs};
+inline constexpr std::array<Signal, 3> kSignals = {Signal::kTraces, Signal::kMetrics,
+                                                   Signal::kLogs};
 
 constexpr std::size_t index_of(Signal signal) noexcept { return static_cast<std::size_t>(signal); }
 // "traces", "metrics", "logs".
