@@ -33,8 +33,10 @@ ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps
       send_timeout_(config.destination.timeout),
       deps_(deps),
       events_(deps.telemetry, config.consumer.destination),
-      lane_deps_{deps_.executor, deps_.sink, deps_.dead_letters, deps_.budget,
-                 events_,        passes_,    deps_.random} {}
+      lane_deps_{deps_.executor, std::make_shared<Mailbox>(deps_.executor),
+                 deps_.sink,     deps_.dead_letters,
+                 deps_.budget,   events_,
+                 passes_,        deps_.random} {}
 
 Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig& config,
                                                              const ConsumerGroupDeps& deps,
@@ -45,6 +47,9 @@ Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig&
 }
 
 ConsumerGroup::~ConsumerGroup() {
+  lane_deps_.mailbox->close();
+  // While there is still somebody to listen.
+  if (!closed_ && consumer_) consumer_->close();
   alive_.reset();
   members_.clear();
 }

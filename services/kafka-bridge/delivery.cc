@@ -99,9 +99,9 @@ void Delivery::send_front() {
   sent_at_ = deps_.executor.clock().now();
   const std::uint64_t sequence = ++sequence_;
   // The answer comes on any thread, and may come before send() returns.
-  pipeline::AckToken token([&executor = deps_.executor, self = weak_from_this(),
+  pipeline::AckToken token([mailbox = deps_.mailbox, self = weak_from_this(),
                             sequence](Result<pipeline::Outcome> result) {
-    executor.post([self, sequence, answer = std::move(result)]() mutable {
+    mailbox->post([self, sequence, answer = std::move(result)]() mutable {
       const auto delivery = self.lock();
       if (delivery && delivery->state_ == State::kSending && delivery->sequence_ == sequence) {
         delivery->on_answer(std::move(answer));
@@ -266,15 +266,15 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   copy.partition = letter->partition;
   copy.attempts = letter->attempts;
   copy.rejected = letter->rejected;
-  deps_.dead_letters.write(std::move(copy), [&executor = deps_.executor, self = weak_from_this(),
-                                             letter](Status status) {
-    executor.post([self, letter, answer = std::move(status)]() mutable {
-      const auto delivery = self.lock();
-      if (delivery && delivery->state_ == State::kBurying) {
-        delivery->on_buried(letter, std::move(answer));
-      }
-    });
-  });
+  deps_.dead_letters.write(
+      std::move(copy), [mailbox = deps_.mailbox, self = weak_from_this(), letter](Status status) {
+        mailbox->post([self, letter, answer = std::move(status)]() mutable {
+          const auto delivery = self.lock();
+          if (delivery && delivery->state_ == State::kBurying) {
+            delivery->on_buried(letter, std::move(answer));
+          }
+        });
+      });
 }
 
 void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status status) {

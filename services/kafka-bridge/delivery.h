@@ -13,6 +13,7 @@
 #include "services/kafka-bridge/config.h"
 #include "services/kafka-bridge/dead_letters.h"
 #include "services/kafka-bridge/events.h"
+#include "services/kafka-bridge/mailbox.h"
 #include "services/kafka-bridge/passes.h"
 #include "services/kafka-bridge/retry_policy.h"
 #include "services/lib/base/executor.h"
@@ -24,6 +25,7 @@ namespace spanway::kafka_bridge {
 // What a partition's lane and its deliveries work with; all outlive them.
 struct LaneDeps {
   Executor& executor;
+  const std::shared_ptr<Mailbox> mailbox;  // To that executor.
   pipeline::Sink& sink;
   DeadLetterWriter& dead_letters;
   MemoryBudget& budget;

@@ -131,7 +131,8 @@ struct LaneBench : LaneHost {
   ConsumeEvents events{{log, metrics}, "test"};
   Passes passes;
   Random random{1};
-  LaneDeps deps{executor, sink, letters, budget, events, passes, random};
+  LaneDeps deps{
+      executor, std::make_shared<Mailbox>(executor), sink, letters, budget, events, passes, random};
   LaneOptions options;
   std::unique_ptr<PartitionLane> lane;
   std::vector<std::string> received;

@@ -143,8 +143,8 @@ TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
   LaneBench bench;
   const std::string record = spans(0, 50);
   MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
-  const LaneDeps deps{bench.executor, bench.sink,   bench.letters, small,
-                      bench.events,   bench.passes, bench.random};
+  const LaneDeps deps{bench.executor, bench.deps.mailbox, bench.sink,   bench.letters,
+                      small,          bench.events,       bench.passes, bench.random};
   bench.lane =
       std::make_unique<PartitionLane>(bench.options, deps, bench, kafka::StartPosition{0, ""});
   EXPECT_TRUE(bench.take(0, record));

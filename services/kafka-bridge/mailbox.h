@@ -1,0 +1,32 @@
+// The way back to an executor for answers that may come after its end.
+#pragma once
+
+#include <utility>
+
+#include "services/lib/base/executor.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::kafka_bridge {
+
+// Thread-safe. Shared by whoever still owes an answer: a destination may give it long after the
+// partition, the group and the executor have gone.
+class Mailbox {
+ public:
+  explicit Mailbox(Executor& executor) : executor_(&executor) {}
+  // Runs on the executor, or not at all.
+  void post(Executor::Function function) {
+    MutexLock lock(mutex_);
+    if (executor_ != nullptr) executor_->post(std::move(function));
+  }
+  // To be called before the executor goes.
+  void close() {
+    MutexLock lock(mutex_);
+    executor_ = nullptr;
+  }
+
+ private:
+  Mutex mutex_;
+  Executor* executor_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,282 @@
+// The producer against librdkafka's mock cluster: every record is reported once, whatever the
+// brokers do.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "services/lib/kafka/producer.h"
+#include "tests/integration/eventually.h"
+#include "tests/integration/mock_cluster.h"
+
+namespace spanway::kafka {
+namespace {
+
+using fakes::eventually;
+using fakes::MockCluster;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int kNotEnoughReplicas = 19;
+constexpr int kNotEnoughReplicasAfterAppend = 20;
+constexpr int kRequestTimedOut = 7;
+constexpr int kNotLeader = 6;
+constexpr int kCorruptMessage = 2;
+constexpr int kMessageTooLarge = 10;
+constexpr int kTopicAuthorizationFailed = 29;
+constexpr int kOutOfOrderSequence = 45;
+constexpr int kUnknownTopic = 3;
+constexpr int kTransport = -195;
+
+struct ProducerBench {
+  explicit ProducerBench(ProducerConfig config = {}) {
+    client.brokers = cluster.brokers();
+    cluster.create_topic("t", 4);
+    auto created = Producer::create(client, config, system_clock(), {log, metrics});
+    EXPECT_TRUE(created.ok());
+    producer = std::move(created).value();
+  }
+  bool ready() {
+    return eventually([this] { return producer->partition_count("t").ok(); });
+  }
+  void produce(const std::string& payload, std::int32_t partition = 0) {
+    Record record;
+    record.topic = "t";
+    record.partition = partition;
+    record.payload = Bytes(payload);
+    record.headers = {{"content-type", "application/x-protobuf"}};
+    ++sent;
+    producer->produce(std::move(record), [this](Status status) {
+      MutexLock lock(mutex);
+      ++reports;
+      if (status.ok()) {
+        ++written;
+      } else {
+        failures.push_back(std::move(status).error());
+      }
+    });
+  }
+  bool all_reported(Duration patience = seconds(30)) {
+    return eventually(
+        [this] {
+          MutexLock lock(mutex);
+          return reports == sent;
+        },
+        patience);
+  }
+
+  MockCluster cluster;
+  ClientConfig client;
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  Mutex mutex;
+  int sent = 0;
+  int reports = 0;
+  int written = 0;
+  std::vector<Error> failures;
+  std::unique_ptr<Producer> producer;  // First to go: its reports come here.
+};
+
+TEST(KafkaProducer, WritesAndReportsEveryRecord) {
+  ProducerBench bench;
+  EXPECT_FALSE(bench.producer->partition_count("t").ok()) << "nobody has answered yet";
+  ASSERT_TRUE(bench.ready());
+  EXPECT_EQ(*bench.producer->partition_count("t"), 4);
+  EXPECT_TRUE(bench.producer->connected_once());
+  EXPECT_TRUE(bench.producer->reachable());
+  for (int i = 0; i < 200; ++i) bench.produce("record-" + std::to_string(i), i % 4);
+  EXPECT_TRUE(bench.producer->drain(Deadline::after(system_clock(), seconds(20))));
+  EXPECT_EQ(bench.reports, 200);
+  EXPECT_EQ(bench.written, 200);
+  EXPECT_EQ(bench.producer->queue_bytes(), 0u);
+  const auto records = bench.cluster.records("t", 4);
+  EXPECT_EQ(records.size(), 200u);
+  EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 200u);
+}
+
+TEST(KafkaProducer, RetriesWhatBrokersMendWithoutWritingTwice) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.fail_next(MockCluster::kProduce,
+                          {kNotEnoughReplicas, kRequestTimedOut, kNotLeader, kTransport,
+                           kNotEnoughReplicasAfterAppend, kCorruptMessage});
+  for (int i = 0; i < 100; ++i) bench.produce("record-" + std::to_string(i), i % 4);
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 100);
+  const auto records = bench.cluster.records("t", 4);
+  EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 100u);
+  EXPECT_EQ(records.size(), 100u) << "idempotent: written once";
+}
+
+TEST(KafkaProducer, ABrokersRefusalHasItsKind) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.fail_next(MockCluster::kProduce, {kTopicAuthorizationFailed});
+  bench.produce("a");
+  ASSERT_TRUE(bench.all_reported());
+  bench.cluster.fail_next(MockCluster::kProduce, {kMessageTooLarge});
+  bench.produce("b");
+  ASSERT_TRUE(bench.all_reported());
+  ASSERT_EQ(bench.failures.size(), 2u);
+  EXPECT_EQ(bench.failures[0].refusal, Refusal::kConfiguration);
+  EXPECT_EQ(bench.failures[0].code, Code::kPermissionDenied);
+  EXPECT_EQ(bench.failures[1].refusal, Refusal::kData);
+  bench.produce("c");
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 1);
+}
+
+TEST(KafkaProducer, ARecordTooLargeIsRefusedAtOnce) {
+  ProducerConfig config;
+  config.record_bytes_max = {64u << 10};
+  ProducerBench bench(config);
+  ASSERT_TRUE(bench.ready());
+  bench.produce(std::string(200u << 10, 'x'));
+  EXPECT_EQ(bench.reports, 1) << "before produce() returned";
+  ASSERT_EQ(bench.failures.size(), 1u);
+  EXPECT_EQ(bench.failures[0].refusal, Refusal::kData);
+  EXPECT_STREQ(bench.failures[0].reason, "kafka_record_too_large");
+}
+
+TEST(KafkaProducer, AnOutageIsTransientAndPasses) {
+  ProducerConfig config;
+  config.message_timeout = seconds(2);
+  ProducerBench bench(config);
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.set_all(false);
+  bench.produce("lost-connection");
+  ASSERT_TRUE(bench.all_reported());
+  ASSERT_EQ(bench.failures.size(), 1u);
+  EXPECT_EQ(bench.failures[0].refusal, Refusal::kTransient);
+  EXPECT_TRUE(bench.failures[0].retry_after.has_value());
+  EXPECT_TRUE(eventually([&] { return !bench.producer->reachable(); }));
+  EXPECT_TRUE(bench.producer->connected_once()) << "latched";
+  EXPECT_EQ(*bench.producer->partition_count("t"), 4) << "the last known count stays";
+  EXPECT_NE(bench.producer->last_error(), "");
+  bench.cluster.set_all(true);
+  EXPECT_TRUE(eventually([&] { return bench.producer->reachable(); }, seconds(10)));
+  bench.produce("again");
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 1);
+  EXPECT_EQ(bench.producer->last_error(), "");
+}
+
+TEST(KafkaProducer, AShortOutageIsBridged) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.set_all(false);
+  bench.produce("patient");
+  bench.cluster.set_all(true);
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 1);
+}
+
+TEST(KafkaProducer, LeadersMayMove) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  for (int round = 0; round < 12; ++round) {
+    bench.cluster.set_leader("t", round % 4, 1 + round % 3);
+    for (int i = 0; i < 20; ++i) {
+      bench.produce(std::to_string(round) + "-" + std::to_string(i), i % 4);
+    }
+  }
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 240);
+  const auto records = bench.cluster.records("t", 4);
+  EXPECT_EQ(records.size(), 240u);
+  EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 240u);
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_producer_rebuilds_total"), 0);
+}
+
+// Idempotence lost: the handle is of no more use, the producer is.
+TEST(KafkaProducer, IsRebuiltAfterAFatalError) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  bench.produce("before");
+  ASSERT_TRUE(bench.all_reported());
+  bench.cluster.fail_next(MockCluster::kProduce, {kOutOfOrderSequence});
+  for (int i = 0; i < 20; ++i) bench.produce("victim-" + std::to_string(i), i % 4);
+  ASSERT_TRUE(bench.all_reported());
+  for (const Error& failure : bench.failures) {
+    EXPECT_EQ(failure.refusal, Refusal::kTransient) << failure.message;
+  }
+  EXPECT_GE(bench.failures.size(), 1u);
+  EXPECT_TRUE(eventually(
+      [&] { return bench.metrics.value("spanway_kafka_producer_rebuilds_total") == 1; }));
+  // The new one needs a moment; refusals until then are transient.
+  EXPECT_TRUE(eventually([&] {
+    const int before = bench.written;
+    bench.produce("after");
+    return bench.all_reported() && bench.written > before;
+  }));
+  for (const Error& failure : bench.failures) {
+    EXPECT_EQ(failure.refusal, Refusal::kTransient) << failure.message;
+  }
+}
+
+TEST(KafkaProducer, AFullQueueIsSaidAtOnce) {
+  ProducerConfig config;
+  config.queue_bytes_max = {1u << 20};
+  config.message_timeout = seconds(2);
+  ProducerBench bench(config);
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.set_all(false);
+  for (int i = 0; i < 20; ++i) bench.produce(std::string(100'000, 'x'));
+  EXPECT_GT(bench.reports, 0) << "without waiting";
+  ASSERT_FALSE(bench.failures.empty());
+  EXPECT_STREQ(bench.failures[0].reason, "kafka_queue_full");
+  EXPECT_EQ(bench.failures[0].refusal, Refusal::kTransient);
+  EXPECT_LE(bench.producer->queue_bytes(), std::size_t{1} << 20);
+  ASSERT_TRUE(bench.all_reported());
+}
+
+TEST(KafkaProducer, SaysWhenThereIsNoSuchTopic) {
+  ProducerBench bench;
+  bench.cluster.set_topic_error("gone", kUnknownTopic);
+  ASSERT_TRUE(bench.ready());
+  EXPECT_TRUE(eventually([&] {
+    const auto count = bench.producer->partition_count("gone");
+    return !count.ok() && count.error().code == Code::kNotFound;
+  }));
+}
+
+TEST(KafkaProducer, WithoutABrokerItIsNotReady) {
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  ClientConfig client;
+  client.brokers = {"127.0.0.1:1"};
+  auto created = Producer::create(client, {}, system_clock(), {log, metrics});
+  ASSERT_TRUE(created.ok());
+  const auto count = (*created)->partition_count("t");
+  ASSERT_FALSE(count.ok());
+  EXPECT_EQ(count.error().code, Code::kUnavailable);
+  EXPECT_FALSE((*created)->connected_once());
+  EXPECT_FALSE((*created)->reachable());
+}
+
+TEST(KafkaProducer, BadSettingsAreAnErrorAtTheStart) {
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  ClientConfig client;
+  client.tls.enabled = true;
+  client.tls.ca_file = "/does/not/exist.pem";
+  const auto created = Producer::create(client, {}, system_clock(), {log, metrics});
+  ASSERT_FALSE(created.ok());
+  EXPECT_EQ(created.error().refusal, Refusal::kConfiguration);
+}
+
+TEST(KafkaProducer, ReportsEverythingBeforeItGoes) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  bench.cluster.set_all(false);
+  for (int i = 0; i < 50; ++i) bench.produce("never", i % 4);
+  bench.producer.reset();
+  EXPECT_EQ(bench.reports, 50);
+  EXPECT_EQ(bench.written, 0);
+  for (const Error& failure : bench.failures) EXPECT_EQ(failure.refusal, Refusal::kTransient);
+}
+
+}  // namespace
+}  // namespace spanway::kafka
