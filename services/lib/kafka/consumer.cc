@@ -19,7 +19,7 @@ namespace spanway::kafka {
 namespace {
 
 constexpr int kRecordsPerTurn = 64;  // Then other partitions have their turn.
-constexpr int kLookupTimeoutMs = 3000;
+constexpr int kLookupTimeoutMs = 2000;
 constexpr Duration kLookupRetry = std::chrono::milliseconds(500);
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr int kTicksPerProbe = 5;
@@ -181,7 +181,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   std::vector<TopicPartition> pending_revoke_;
   // Counts rebalances: what was looked up for an older one is dropped.
   std::uint64_t generation_ = 0;
-  bool closing_ = false;
+  std::atomic<bool> closing_{false};  // Written on the executor.
   int ticks_ = 0;
   bool probing_ = false;
 
@@ -625,6 +625,7 @@ void RdConsumer::probe() {
     std::map<TopicPartition, Watermarks> found;
     for (const TopicPartition& partition : unread) {
       Watermarks marks;
+      if (closing_ || !reachable_) break;
       if (rd_kafka_query_watermark_offsets(handle_.get(), partition.topic.c_str(),
                                            partition.partition, &marks.low, &marks.high,
                                            kLookupTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -644,30 +645,30 @@ void RdConsumer::probe() {
 void RdConsumer::probe_brokers() {
   std::vector<TopicState> topics;
   for (const std::string& name : topic_names_) {
+    if (closing_) return;
     rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr);
     const rd_kafka_metadata_t* metadata = nullptr;
     const rd_kafka_resp_err_t error =
         topic == nullptr ? rd_kafka_last_error()
                          : rd_kafka_metadata(handle_.get(), 0, topic, &metadata, kLookupTimeoutMs);
     if (topic != nullptr) rd_kafka_topic_destroy(topic);
-    TopicState state{name, 0, ""};
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      state.error = rd_kafka_err2str(error);
-      reachable_ = false;
-    } else {
-      reachable_ = true;
-      connected_once_ = true;
-      if (metadata->topic_cnt == 1) {
-        state.partitions = metadata->topics[0].partition_cnt;
-        if (state.partitions == 0) state.error = rd_kafka_err2str(metadata->topics[0].err);
-      }
-      rd_kafka_metadata_destroy(metadata);
+      reachable_ = false;  // What is known of the topics stays.
+      return;
     }
+    reachable_ = true;
+    connected_once_ = true;
+    TopicState state{name, 0, ""};
+    if (metadata->topic_cnt == 1) {
+      state.partitions = metadata->topics[0].partition_cnt;
+      if (state.partitions == 0) state.error = rd_kafka_err2str(metadata->topics[0].err);
+    }
+    rd_kafka_metadata_destroy(metadata);
     topics.push_back(std::move(state));
   }
   MutexLock lock(mutex_);
   topics_ = std::move(topics);
-  if (reachable_) last_error_.clear();
+  last_error_.clear();
 }
 
 std::optional<Watermarks> RdConsumer::watermarks(const TopicPartition& partition) {

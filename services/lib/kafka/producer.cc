@@ -82,7 +82,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   void retire(SharedHandle old);
   void metadata_loop(const std::stop_token& stop);
   bool refresh_all(const std::stop_token& stop);
-  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state);
+  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state, bool& answered);
   void stop();
 
   const ClientConfig client_;
@@ -103,6 +103,8 @@ class RdProducer final : public Producer, private native::Callbacks {
       SPANWAY_GUARDED_BY(mutex_);
   std::size_t outstanding_ SPANWAY_GUARDED_BY(mutex_) = 0;
   bool refresh_wanted_ SPANWAY_GUARDED_BY(mutex_) = false;
+  // librdkafka remembers that a topic was refused until it hears of it again: it is asked soon.
+  bool topic_refused_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool stopping_ SPANWAY_GUARDED_BY(mutex_) = false;
   std::string fatal_cause_ SPANWAY_GUARDED_BY(mutex_);
   std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
@@ -213,10 +215,12 @@ void RdProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, voi
 
 void RdProducer::finish(std::unique_ptr<Pending> pending, Status status) noexcept {
   if (!status.ok()) events_.failed(status.error());
+  const bool refused = !status.ok() && status.error().refusal == Refusal::kConfiguration;
   events_.queued(queue_bytes_ -= pending->payload.size());
   pending->report(std::move(status));
   pending.reset();
   MutexLock lock(mutex_);
+  if (refused && !std::exchange(topic_refused_, true)) changed_.notify_all();
   if (--outstanding_ == 0) changed_.notify_all();
 }
 
@@ -335,10 +339,13 @@ void RdProducer::metadata_loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const bool complete = refresh_all(stop);
     MutexLock lock(mutex_);
-    changed_.wait_for(mutex_, complete ? config_.partition_refresh : kMetadataRetry,
-                      [&]() SPANWAY_REQUIRES(mutex_) {
-                        return stop.stop_requested() || std::exchange(refresh_wanted_, false);
-                      });
+    const auto wanted = [&]() SPANWAY_REQUIRES(mutex_) {
+      return stop.stop_requested() || std::exchange(refresh_wanted_, false);
+    };
+    if (changed_.wait_for(mutex_, kMetadataRetry, wanted) || !complete) continue;
+    changed_.wait_for(mutex_, config_.partition_refresh, [&]() SPANWAY_REQUIRES(mutex_) {
+      return wanted() || std::exchange(topic_refused_, false);
+    });
   }
 }
 
@@ -352,14 +359,18 @@ bool RdProducer::refresh_all(const std::stop_token& stop) {
   }
   if (!native) return false;
   bool complete = true;
+  bool answered = false;
   for (const auto& [name, state] : topics) {
     if (stop.stop_requested()) return false;
-    complete = refresh(native.get(), name, *state) && complete;
+    complete = refresh(native.get(), name, *state, answered) && complete;
   }
+  // Not before all have been asked for: who is ready can write to each of them.
+  if (answered) connected_once_ = true;
   return complete;
 }
 
-bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicState& state) {
+bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicState& state,
+                         bool& answered) {
   rd_kafka_topic_t* handle = rd_kafka_topic_new(native, topic.c_str(), nullptr);
   if (handle == nullptr) return false;
   const rd_kafka_metadata_t* metadata = nullptr;
@@ -374,7 +385,7 @@ bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicStat
     return false;
   }
   mark_up();
-  connected_once_ = true;
+  answered = true;
   bool known = false;
   if (metadata->topic_cnt == 1) {
     const rd_kafka_metadata_topic_t& found = metadata->topics[0];
