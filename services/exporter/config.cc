@@ -38,10 +38,9 @@ static void describe(Binder& b, OtlpListenerConfig& c) {
   b.key("host", c.host, {.doc = "Address to listen on; 0.0.0.0 for all."});
   b.section("grpc", c.grpc, "OTLP/gRPC.");
   b.section("tls", c.tls, "TLS of the listener.");
-  b.key("message_bytes_max", c.message_bytes_max,
-        {.doc = "Largest request, before and after decompression.",
-         .min = 64 * kKibi,
-         .max = kGibi});
+  b.key(
+      "message_bytes_max", c.message_bytes_max,
+      {.doc = "Largest request, before and after decompression.", .min = 64 * kKibi, .max = kGibi});
   b.key("compressed_bytes_max", c.compressed_bytes_max,
         {.doc = "Largest compressed request.", .min = 64 * kKibi, .max = kGibi});
   b.key("deadline_max", c.deadline_max,

@@ -35,8 +35,7 @@ bool is_url(std::string_view text) {
 }
 
 void check_url(const std::string& path, std::string_view url, Problems& problems) {
-  if (!is_url(url))
-    return problems.add(path, "must be a URL that begins with http:// or https://");
+  if (!is_url(url)) return problems.add(path, "must be a URL that begins with http:// or https://");
   const std::string_view authority = url.substr(url.find("//") + 2);
   const std::string_view host = authority.substr(0, authority.find_first_of("/?"));
   if (host.empty()) problems.add(path, "has no host");
@@ -252,12 +251,10 @@ void validate(const DestinationConfig& c, Problems& problems) {
       return;
     case DestinationType::kOtlpHttp:
       check_url("destination.otlp_http.endpoint", c.otlp_http.endpoint, problems);
-      for (const auto& [name, url] :
-           {std::pair("traces_endpoint", &c.otlp_http.traces_endpoint),
-            std::pair("metrics_endpoint", &c.otlp_http.metrics_endpoint),
-            std::pair("logs_endpoint", &c.otlp_http.logs_endpoint)})
-        if (!url->empty())
-          check_url(std::string("destination.otlp_http.") + name, *url, problems);
+      for (const auto& [name, url] : {std::pair("traces_endpoint", &c.otlp_http.traces_endpoint),
+                                      std::pair("metrics_endpoint", &c.otlp_http.metrics_endpoint),
+                                      std::pair("logs_endpoint", &c.otlp_http.logs_endpoint)})
+        if (!url->empty()) check_url(std::string("destination.otlp_http.") + name, *url, problems);
       return check_http("destination.otlp_http", c.otlp_http.http, problems);
     case DestinationType::kZipkin:
       check_url("destination.zipkin.endpoint", c.zipkin.endpoint, problems);

@@ -29,21 +29,20 @@ constexpr MetricSpec kRefused = {
     "spanway_exporter_refused_batches_total", MetricKind::kCounter,
     "Batches that were not taken, by what the refusal says about the next try.",
     "destination,signal,refusal"};
-constexpr MetricSpec kDuration = {
-    "spanway_exporter_send_duration_seconds", MetricKind::kHistogram,
-    "From a batch's arrival to the destination's answer.", "destination,signal"};
+constexpr MetricSpec kDuration = {"spanway_exporter_send_duration_seconds", MetricKind::kHistogram,
+                                  "From a batch's arrival to the destination's answer.",
+                                  "destination,signal"};
 constexpr MetricSpec kInFlight = {"spanway_exporter_in_flight_batches", MetricKind::kGauge,
                                   "Batches that wait for the destination's answer.", "destination"};
-constexpr MetricSpec kReachable = {"spanway_exporter_reachable_destinations",
-                                   MetricKind::kGauge,
-                                   "1 when the destination answered the last batch or probe, else 0.",
-                                   "destination"};
+constexpr MetricSpec kReachable = {
+    "spanway_exporter_reachable_destinations", MetricKind::kGauge,
+    "1 when the destination answered the last batch or probe, else 0.", "destination"};
 constexpr MetricSpec kMemoryUsed = {"spanway_exporter_memory_used_bytes", MetricKind::kGauge,
                                     "Bytes held by permits for batches.", "destination"};
 constexpr MetricSpec kMemoryLimit = {"spanway_exporter_memory_limit_bytes", MetricKind::kGauge,
                                      "The memory budget.", "destination"};
 
-constexpr std::array kSpecs = {kBatches, kItems,    kRejected,  kBytes,      kRefused,
+constexpr std::array kSpecs = {kBatches,  kItems,    kRejected,  kBytes,      kRefused,
                                kDuration, kInFlight, kReachable, kMemoryUsed, kMemoryLimit};
 constexpr std::array kRefusals = {Refusal::kTransient, Refusal::kData, Refusal::kConfiguration,
                                   Refusal::kUnknown};

@@ -59,8 +59,8 @@ struct ExporterService::Housekeeping {
 Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
                                           const DestinationRegistry& registry,
                                           const runtime::ServiceDeps& deps) {
-  SPANWAY_ASSIGN(auto destination, registry.create(config.destination,
-                                                   {deps.io, deps.clock, deps.telemetry}));
+  SPANWAY_ASSIGN(auto destination,
+                 registry.create(config.destination, {deps.io, deps.clock, deps.telemetry}));
   GateOptions options;
   options.destination = to_string(config.destination.type);
   options.signals = accepted_signals(config);
@@ -125,11 +125,10 @@ Status ExporterService::start() {
   gate_->start();
   housekeeping_->state = Housekeeping::State::kServing;
   Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
-  deps_.telemetry.log.info("Exporting",
-                           {{"listen", config_.otlp.host},
-                            {"port", static_cast<unsigned>(port())},
-                            {"destination", to_string(config_.destination.type)},
-                            {"endpoint", endpoint_of(config_.destination)}});
+  deps_.telemetry.log.info("Exporting", {{"listen", config_.otlp.host},
+                                         {"port", static_cast<unsigned>(port())},
+                                         {"destination", to_string(config_.destination.type)},
+                                         {"endpoint", endpoint_of(config_.destination)}});
   return {};
 }
 

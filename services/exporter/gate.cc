@@ -97,9 +97,8 @@ void Gate::probe(const std::shared_ptr<State>& state) {
     pipeline::Batch empty;
     empty.signal = state->probe_signal;
     empty.deadline = Deadline::at(now + kProbeTimeout);
-    state->destination->send(std::move(empty), pipeline::AckToken([state](const auto&) {
-                               state->answered();
-                             }));
+    state->destination->send(std::move(empty),
+                             pipeline::AckToken([state](const auto&) { state->answered(); }));
   }
   const Duration rest = due ? state->probe_interval : state->probe_interval - (now - last);
   probe_later(state, rest);
@@ -108,12 +107,12 @@ void Gate::probe(const std::shared_ptr<State>& state) {
 void Gate::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   const otlp::Signal signal = batch.signal;
   if (!options_.signals[otlp::index_of(signal)]) {
-    Error error = configuration_error(
-                      Code::kUnimplemented,
-                      "This exporter (destination " + options_.destination + ") does not take " +
-                          std::string(otlp::to_string(signal)) +
-                          "; send it other signals, or change `signals`")
-                      .with_reason("signal_not_accepted");
+    Error error =
+        configuration_error(Code::kUnimplemented,
+                            "This exporter (destination " + options_.destination +
+                                ") does not take " + std::string(otlp::to_string(signal)) +
+                                "; send it other signals, or change `signals`")
+            .with_reason("signal_not_accepted");
     state_->events.not_accepted(signal, error);
     return token.nack(std::move(error));
   }

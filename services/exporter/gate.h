@@ -15,8 +15,8 @@
 namespace spanway::exporter {
 
 struct GateOptions {
-  std::string destination;                            // For labels: "zipkin".
-  std::array<bool, 3> signals = {true, true, true};   // By otlp::index_of.
+  std::string destination;                           // For labels: "zipkin".
+  std::array<bool, 3> signals = {true, true, true};  // By otlp::index_of.
   // After this long without an answer an empty batch is sent; 0 = never.
   Duration probe_interval = std::chrono::seconds(30);
 };

@@ -15,8 +15,8 @@ runtime::Program make_program() {
       .summary = "Sends OTLP batches to one destination: OTLP, Zipkin, files or the log.",
       .describe_config = [config](config::Binder& b) { describe(b, *config); },
       .validate = [config](config::Problems& problems) { validate(*config, problems); },
-      .create = [config](const runtime::ServiceDeps& deps)
-          -> Result<std::unique_ptr<runtime::Service>> {
+      .create =
+          [config](const runtime::ServiceDeps& deps) -> Result<std::unique_ptr<runtime::Service>> {
         SPANWAY_ASSIGN(auto service,
                        ExporterService::create(*config, builtin_destinations(), deps));
         return std::unique_ptr<runtime::Service>(std::move(service));

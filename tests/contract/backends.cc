@@ -49,8 +49,8 @@ class NetworkBackend : public Backend {
     config.otlp_grpc.timeout = limits.timeout;
     config.otlp_http.http.timeout = limits.timeout;
     config.zipkin.http.timeout = limits.timeout;
-    auto sink = exporter::builtin_destinations().create(config,
-                                                        {io_, system_clock(), {log_, metrics_}});
+    auto sink =
+        exporter::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }
@@ -84,7 +84,8 @@ class HttpBackend final : public NetworkBackend {
     return verdict != Verdict::kPartial || config_.type == DestinationType::kOtlpHttp;
   }
   void say(Verdict verdict) override {
-    backend_.answer_with([this, verdict](const SeenRequest& seen) { return answer(verdict, seen); });
+    backend_.answer_with(
+        [this, verdict](const SeenRequest& seen) { return answer(verdict, seen); });
   }
   void release() override {
     backend_.release([this] { return accept(); });
@@ -138,9 +139,9 @@ class HttpBackend final : public NetworkBackend {
     return std::nullopt;
   }
   static std::string http_date_in(std::chrono::seconds wait) {
-    const std::time_t when =
-        std::chrono::duration_cast<std::chrono::seconds>(
-            (system_clock().system_now() + wait).time_since_epoch()).count();
+    const std::time_t when = std::chrono::duration_cast<std::chrono::seconds>(
+                                 (system_clock().system_now() + wait).time_since_epoch())
+                                 .count();
     std::tm parts = {};
     gmtime_r(&when, &parts);
     char text[64];
@@ -174,14 +175,17 @@ class GrpcBackend final : public NetworkBackend {
     response.trailers.add("grpc-status-details-bin", base64(details.view()));
     return response;
   }
-  static http::Response bare(Code code) { return fakes::grpc_failure(static_cast<int>(code), "no"); }
+  static http::Response bare(Code code) {
+    return fakes::grpc_failure(static_cast<int>(code), "no");
+  }
   static fakes::Answer answer(Verdict verdict) {
     switch (verdict) {
       case Verdict::kAccept:
         return fakes::grpc_answer();
       case Verdict::kPartial:
         return fakes::grpc_answer(
-            otlp::export_response(otlp::Signal::kTraces, 2, "two", otlp::Encoding::kProtobuf).view());
+            otlp::export_response(otlp::Signal::kTraces, 2, "two", otlp::Encoding::kProtobuf)
+                .view());
       case Verdict::kBusy:
         return bare(Code::kUnavailable);
       case Verdict::kRetryAfter:
@@ -253,8 +257,8 @@ class DebugBackend final : public Backend {
   std::unique_ptr<pipeline::Sink> make_sink(const Limits&) override {
     DestinationConfig config;
     config.type = DestinationType::kDebug;
-    auto sink = exporter::builtin_destinations().create(config,
-                                                        {io_, system_clock(), {log_, metrics_}});
+    auto sink =
+        exporter::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }
@@ -270,8 +274,10 @@ class DebugBackend final : public Backend {
 
 std::string_view to_string(Verdict verdict) {
   constexpr std::array<std::string_view, 14> names = {
-      "Accept", "Partial", "Busy", "RetryAfter", "RetryAfterDate", "BadData", "TooLarge",
-      "Unauthenticated", "Forbidden", "NotFound", "Broken", "Huge", "HugeRefusal", "Hang"};
+      "Accept",         "Partial",  "Busy",     "RetryAfter",
+      "RetryAfterDate", "BadData",  "TooLarge", "Unauthenticated",
+      "Forbidden",      "NotFound", "Broken",   "Huge",
+      "HugeRefusal",    "Hang"};
   return names[static_cast<std::size_t>(verdict)];
 }
 
@@ -285,7 +291,8 @@ std::unique_ptr<Backend> make_backend(const std::string& destination) {
     return std::make_unique<HttpBackend>(DestinationType::kOtlpHttp, false);
   if (destination == "otlp_http_json")
     return std::make_unique<HttpBackend>(DestinationType::kOtlpHttp, true);
-  if (destination == "zipkin") return std::make_unique<HttpBackend>(DestinationType::kZipkin, false);
+  if (destination == "zipkin")
+    return std::make_unique<HttpBackend>(DestinationType::kZipkin, false);
   if (destination == "file") return std::make_unique<FileBackend>();
   SPANWAY_CHECK(destination == "debug");
   return std::make_unique<DebugBackend>();

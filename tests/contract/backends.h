@@ -17,19 +17,19 @@ namespace spanway::contract {
 // What the backend says to every batch from now on.
 enum class Verdict {
   kAccept,
-  kPartial,          // Takes all but two items.
-  kBusy,             // Come back later.
-  kRetryAfter,       // Come back in 7 s.
-  kRetryAfterDate,   // The same, as a date.
+  kPartial,         // Takes all but two items.
+  kBusy,            // Come back later.
+  kRetryAfter,      // Come back in 7 s.
+  kRetryAfterDate,  // The same, as a date.
   kBadData,
   kTooLarge,
   kUnauthenticated,
   kForbidden,
   kNotFound,
-  kBroken,           // Something is wrong, and nobody says what.
-  kHuge,             // Accepts, with an answer of more than 4 MiB.
-  kHugeRefusal,      // kBadData, with such an answer.
-  kHang,             // Takes the request and says nothing until release().
+  kBroken,       // Something is wrong, and nobody says what.
+  kHuge,         // Accepts, with an answer of more than 4 MiB.
+  kHugeRefusal,  // kBadData, with such an answer.
+  kHang,         // Takes the request and says nothing until release().
 };
 std::string_view to_string(Verdict verdict);
 

@@ -1,5 +1,5 @@
-// What every destination promises, whatever it sends to: each batch is answered exactly once, by its
-// deadline, with the right kind of refusal; nothing is held afterwards.
+// What every destination promises, whatever it sends to: each batch is answered exactly once, by
+// its deadline, with the right kind of refusal; nothing is held afterwards.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -25,8 +25,8 @@ std::string payload_of(otlp::Signal signal) {
       return fakes::otlp_request_of(
           {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2), fakes::otlp_span(2, 3)});
     case otlp::Signal::kMetrics:
-      return fakes::otlp_request_of({fakes::otlp_metric("requests", fakes::MetricKind::kSum,
-                                                        {fakes::otlp_number_point(3)})});
+      return fakes::otlp_request_of(
+          {fakes::otlp_metric("requests", fakes::MetricKind::kSum, {fakes::otlp_number_point(3)})});
     case otlp::Signal::kLogs:
       return fakes::otlp_request_of({fakes::otlp_log_record("started")});
   }
@@ -76,9 +76,9 @@ class DestinationContract : public testing::TestWithParam<std::string> {
   fakes::Answers answers_;
 };
 
-#define NEEDS(verdict)                   \
-  if (!backend_->can(verdict)) GTEST_SKIP() \
-      << GetParam() << " has no way to say " << to_string(verdict)
+#define NEEDS(verdict)         \
+  if (!backend_->can(verdict)) \
+  GTEST_SKIP() << GetParam() << " has no way to say " << to_string(verdict)
 
 TEST_P(DestinationContract, AcceptsEverySignalItClaimsToTake) {
   for (const otlp::Signal signal : otlp::kSignals) {
@@ -320,8 +320,7 @@ std::vector<Case> cases() {
     add(Verdict::kTooLarge, Refusal::kData, Code::kResourceExhausted);
     add(Verdict::kUnauthenticated, Refusal::kConfiguration, Code::kUnauthenticated);
     add(Verdict::kForbidden, Refusal::kConfiguration, Code::kPermissionDenied);
-    add(Verdict::kNotFound, Refusal::kConfiguration,
-        grpc ? Code::kUnimplemented : Code::kNotFound);
+    add(Verdict::kNotFound, Refusal::kConfiguration, grpc ? Code::kUnimplemented : Code::kNotFound);
     add(Verdict::kBroken, Refusal::kUnknown, Code::kInternal);
   }
   return all;

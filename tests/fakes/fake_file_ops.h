@@ -16,17 +16,33 @@ namespace spanway::fakes {
 class FakeFileOps final : public sinks::FileOps {
  public:
   // --- What the test sets ---
-  void fail_open(int error) { set([&] { open_error_ = error; }); }
-  void fail_write(int error) { set([&] { write_error_ = error; }); }
+  void fail_open(int error) {
+    set([&] { open_error_ = error; });
+  }
+  void fail_write(int error) {
+    set([&] { write_error_ = error; });
+  }
   // Writes take `bytes` in all and then fail with ENOSPC.
-  void limit_space(std::size_t bytes) { set([&] { space_ = bytes; }); }
+  void limit_space(std::size_t bytes) {
+    set([&] { space_ = bytes; });
+  }
   // A write takes at most so many bytes.
-  void write_at_most(std::size_t bytes) { set([&] { piece_ = bytes; }); }
-  void fail_sync(int error) { set([&] { sync_error_ = error; }); }
-  void fail_truncate(int error) { set([&] { truncate_error_ = error; }); }
-  void fail_rename(int error) { set([&] { rename_error_ = error; }); }
+  void write_at_most(std::size_t bytes) {
+    set([&] { piece_ = bytes; });
+  }
+  void fail_sync(int error) {
+    set([&] { sync_error_ = error; });
+  }
+  void fail_truncate(int error) {
+    set([&] { truncate_error_ = error; });
+  }
+  void fail_rename(int error) {
+    set([&] { rename_error_ = error; });
+  }
   // Writes wait until unhang().
-  void hang() { set([&] { hanging_ = true; }); }
+  void hang() {
+    set([&] { hanging_ = true; });
+  }
   void unhang() {
     set([&] { hanging_ = false; });
     changed_.notify_all();

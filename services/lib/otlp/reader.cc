@@ -277,28 +277,56 @@ bool RequestReader::Scratch::read_link(std::string_view message) {
 
 bool RequestReader::Scratch::read_span_field(const Field& field, SpanView& span) {
   switch (field.number) {
-    case 1: set(span.trace_id, field); return true;
-    case 2: set(span.span_id, field); return true;
-    case 3: set(span.trace_state, field); return true;
-    case 4: set(span.parent_span_id, field); return true;
-    case 5: set(span.name, field); return true;
-    case 6: set_enum(span.kind, field); return true;
-    case 7: set_fixed64(span.start_time_unix_nano, field); return true;
-    case 8: set_fixed64(span.end_time_unix_nano, field); return true;
-    case 9: return add(item_attributes, field);
-    case 10: set_uint32(span.dropped_attributes_count, field); return true;
-    case 11: return field.type != Type::kLength || read_event(field.bytes);
-    case 12: set_uint32(span.dropped_events_count, field); return true;
-    case 13: return field.type != Type::kLength || read_link(field.bytes);
-    case 14: set_uint32(span.dropped_links_count, field); return true;
+    case 1:
+      set(span.trace_id, field);
+      return true;
+    case 2:
+      set(span.span_id, field);
+      return true;
+    case 3:
+      set(span.trace_state, field);
+      return true;
+    case 4:
+      set(span.parent_span_id, field);
+      return true;
+    case 5:
+      set(span.name, field);
+      return true;
+    case 6:
+      set_enum(span.kind, field);
+      return true;
+    case 7:
+      set_fixed64(span.start_time_unix_nano, field);
+      return true;
+    case 8:
+      set_fixed64(span.end_time_unix_nano, field);
+      return true;
+    case 9:
+      return add(item_attributes, field);
+    case 10:
+      set_uint32(span.dropped_attributes_count, field);
+      return true;
+    case 11:
+      return field.type != Type::kLength || read_event(field.bytes);
+    case 12:
+      set_uint32(span.dropped_events_count, field);
+      return true;
+    case 13:
+      return field.type != Type::kLength || read_link(field.bytes);
+    case 14:
+      set_uint32(span.dropped_links_count, field);
+      return true;
     case 15:
       return field.type != Type::kLength || for_each_field(field.bytes, [&](const Field& status) {
                if (status.number == 2) set(span.status_message, status);
                if (status.number == 3) set_enum(span.status_code, status);
                return true;
              });
-    case 16: set_fixed32(span.flags, field); return true;
-    default: return true;
+    case 16:
+      set_fixed32(span.flags, field);
+      return true;
+    default:
+      return true;
   }
 }
 
@@ -324,18 +352,39 @@ bool RequestReader::Scratch::read_log(std::string_view message, LogView& log) {
   item_attributes.clear();
   const bool good = for_each_field(message, [&](const Field& field) {
     switch (field.number) {
-      case 1: set_fixed64(log.time_unix_nano, field); break;
-      case 2: set_enum(log.severity_number, field); break;
-      case 3: set(log.severity_text, field); break;
-      case 5: return field.type != Type::kLength || read_value(field.bytes, log.body);
-      case 6: return add(item_attributes, field);
-      case 7: set_uint32(log.dropped_attributes_count, field); break;
-      case 8: set_fixed32(log.flags, field); break;
-      case 9: set(log.trace_id, field); break;
-      case 10: set(log.span_id, field); break;
-      case 11: set_fixed64(log.observed_time_unix_nano, field); break;
-      case 12: set(log.event_name, field); break;
-      default: break;
+      case 1:
+        set_fixed64(log.time_unix_nano, field);
+        break;
+      case 2:
+        set_enum(log.severity_number, field);
+        break;
+      case 3:
+        set(log.severity_text, field);
+        break;
+      case 5:
+        return field.type != Type::kLength || read_value(field.bytes, log.body);
+      case 6:
+        return add(item_attributes, field);
+      case 7:
+        set_uint32(log.dropped_attributes_count, field);
+        break;
+      case 8:
+        set_fixed32(log.flags, field);
+        break;
+      case 9:
+        set(log.trace_id, field);
+        break;
+      case 10:
+        set(log.span_id, field);
+        break;
+      case 11:
+        set_fixed64(log.observed_time_unix_nano, field);
+        break;
+      case 12:
+        set(log.event_name, field);
+        break;
+      default:
+        break;
     }
     return true;
   });
@@ -412,8 +461,7 @@ Status RequestReader::Scratch::visit_resource(Signal signal, std::string_view me
   ResourceView resource;
   const bool good = for_each_field(message, [&](const Field& field) {
     if (field.number == 3) set(resource.schema_url, field);
-    return field.number != 1 || field.type != Type::kLength ||
-           read_resource(field.bytes, resource);
+    return field.number != 1 || field.type != Type::kLength || read_resource(field.bytes, resource);
   });
   if (!good) return malformed("resource");
   resource.attributes = resource_attributes;

@@ -235,7 +235,7 @@ bool read_protobuf(std::string_view bytes, RpcStatus& status) {
 }
 
 bool read_json(std::string_view text, RpcStatus& status) {
-  if (text.size() > kAnswerBytesMax) return false;
+  if (text.empty() || text.size() > kAnswerBytesMax) return false;
   simdjson::dom::parser parser(kAnswerBytesMax);
   simdjson::dom::object root;
   if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return false;
@@ -270,7 +270,7 @@ Bytes write_partial_success_json(Signal signal, std::uint64_t rejected, std::str
 }
 
 bool read_partial_success_json(Signal signal, std::string_view text, PartialSuccess& partial) {
-  if (text.size() > kAnswerBytesMax) return false;
+  if (text.empty() || text.size() > kAnswerBytesMax) return false;
   simdjson::dom::parser parser(kAnswerBytesMax);
   simdjson::dom::object root;
   if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return false;

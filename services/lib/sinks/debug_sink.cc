@@ -65,8 +65,8 @@ void DebugSink::write_detail(pipeline::Batch& batch) const {
   if (const auto json = batch_to_json(batch); json.ok()) {
     const std::string_view shown = std::string_view(*json).substr(0, options_.detail_bytes_max);
     for (std::size_t at = 0; at < shown.size(); at += kPieceBytes)
-      log_.info("Batch content", {{"at", at}, {"of", json->size()},
-                                  {"json", shown.substr(at, kPieceBytes)}});
+      log_.info("Batch content",
+                {{"at", at}, {"of", json->size()}, {"json", shown.substr(at, kPieceBytes)}});
   }
   batch.permit.shrink_to(held);
 }

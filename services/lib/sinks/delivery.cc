@@ -59,16 +59,16 @@ std::shared_ptr<Delivery> start_delivery(pipeline::AckToken token,
 }
 
 Error deadline_passed(std::string_view destination) {
-  return transient_error(Code::kDeadlineExceeded,
-                         "No time left to send to " + std::string(destination) +
-                             ": the batch's deadline has passed")
+  return transient_error(Code::kDeadlineExceeded, "No time left to send to " +
+                                                      std::string(destination) +
+                                                      ": the batch's deadline has passed")
       .with_reason("deadline_exceeded");
 }
 
 Error no_memory(std::string_view purpose) {
-  return transient_error(Code::kResourceExhausted,
-                         "Not enough of the memory budget is free to " + std::string(purpose) +
-                             "; retry later, or raise memory_limit")
+  return transient_error(Code::kResourceExhausted, "Not enough of the memory budget is free to " +
+                                                       std::string(purpose) +
+                                                       "; retry later, or raise memory_limit")
       .with_retry_after(kRetryAfter)
       .with_reason("no_memory");
 }

@@ -12,9 +12,9 @@ using telemetry::MetricSpec;
 
 constexpr MetricSpec kHttpBytes = {"spanway_sink_http_sent_bytes_total", MetricKind::kCounter,
                                    "Bytes of request bodies sent, after compression.", "endpoint"};
-constexpr MetricSpec kHttpAnswers = {
-    "spanway_sink_http_answers_total", MetricKind::kCounter,
-    "Answers by class of HTTP status; `none` = no answer came.", "endpoint,class"};
+constexpr MetricSpec kHttpAnswers = {"spanway_sink_http_answers_total", MetricKind::kCounter,
+                                     "Answers by class of HTTP status; `none` = no answer came.",
+                                     "endpoint,class"};
 constexpr MetricSpec kHttpDuration = {"spanway_sink_http_request_duration_seconds",
                                       MetricKind::kHistogram,
                                       "From sending an HTTP request to its answer.", "endpoint"};
@@ -26,8 +26,8 @@ constexpr MetricSpec kFileFailures = {"spanway_sink_file_failures_total", Metric
                                       "Batches that could not be written or synced.", ""};
 constexpr MetricSpec kFileQueue = {"spanway_sink_file_queue_bytes", MetricKind::kGauge,
                                    "Bytes of JSON lines that wait for the writer.", ""};
-constexpr MetricSpec kFileSync = {"spanway_sink_file_sync_duration_seconds",
-                                  MetricKind::kHistogram, "Duration of one fdatasync.", ""};
+constexpr MetricSpec kFileSync = {"spanway_sink_file_sync_duration_seconds", MetricKind::kHistogram,
+                                  "Duration of one fdatasync.", ""};
 
 constexpr std::array kSpecs = {kHttpBytes,     kHttpAnswers,  kHttpDuration, kFileBytes,
                                kFileRotations, kFileFailures, kFileQueue,    kFileSync};
@@ -43,8 +43,8 @@ HttpEvents::HttpEvents(telemetry::Telemetry telemetry, std::string endpoint)
       bytes_(telemetry.metrics.counter(kHttpBytes, {{"endpoint", endpoint_}})),
       duration_(telemetry.metrics.histogram(kHttpDuration, {{"endpoint", endpoint_}})) {
   for (std::size_t i = 0; i < kClasses.size(); ++i)
-    classes_[i] = telemetry.metrics.counter(kHttpAnswers,
-                                            {{"endpoint", endpoint_}, {"class", kClasses[i]}});
+    classes_[i] =
+        telemetry.metrics.counter(kHttpAnswers, {{"endpoint", endpoint_}, {"class", kClasses[i]}});
 }
 
 void HttpEvents::sent(std::size_t bytes) const noexcept { bytes_.add(static_cast<double>(bytes)); }

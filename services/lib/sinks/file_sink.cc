@@ -122,8 +122,7 @@ void FileSink::Writer::answer_at_deadline(const Entry& entry) {
   if (entry.deadline.is_never()) return;
   timers_.post_after(entry.deadline.remaining(clock_.now()),
                      [delivery = std::weak_ptr<Delivery>(entry.delivery), path = options_.path] {
-                       if (const auto alive = delivery.lock())
-                         alive->finish(deadline_passed(path));
+                       if (const auto alive = delivery.lock()) alive->finish(deadline_passed(path));
                      });
 }
 

@@ -27,7 +27,7 @@ struct FileSinkOptions {
   Fsync fsync = Fsync::kAlways;
   Duration fsync_interval = std::chrono::seconds(1);
   RotationOptions rotation = {};
-  std::size_t queue_batches_max = 256;    // Waiting or being written; more are refused.
+  std::size_t queue_batches_max = 256;      // Waiting or being written; more are refused.
   std::size_t queue_bytes_max = 64u << 20;  // Of JSON.
 };
 

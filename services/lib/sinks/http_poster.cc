@@ -111,8 +111,8 @@ http::Headers HttpPoster::headers_for(const Request& request,
 Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Permit& permit,
                         Deadline deadline, Callback callback) {
   const SteadyTime start = shared_->clock.now();
-  deadline = deadline.less(options_.deadline_margin)
-                 .earlier(Deadline::at(start + options_.timeout));
+  deadline =
+      deadline.less(options_.deadline_margin).earlier(Deadline::at(start + options_.timeout));
   if (deadline.passed(start)) return deadline_passed(shared_->endpoint);
   SPANWAY_TRY(compress(request, permit));
 
@@ -123,13 +123,13 @@ Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Per
   shared_->events->sent(outgoing.body.size());
   // A request that found its kept-alive connection closed is sent again: the bridge delivers at
   // least once anyway.
-  client_->send(std::move(outgoing), deadline, /*idempotent=*/true,
-                [shared = shared_, start, callback = std::move(callback)](
-                    Result<http::Response> answer) {
-                  const std::chrono::duration<double> took = shared->clock.now() - start;
-                  shared->events->answered(answer.ok() ? answer->status : 0, took.count());
-                  callback(shared->judge(std::move(answer)));
-                });
+  client_->send(
+      std::move(outgoing), deadline, /*idempotent=*/true,
+      [shared = shared_, start, callback = std::move(callback)](Result<http::Response> answer) {
+        const std::chrono::duration<double> took = shared->clock.now() - start;
+        shared->events->answered(answer.ok() ? answer->status : 0, took.count());
+        callback(shared->judge(std::move(answer)));
+      });
   return {};
 }
 

@@ -22,8 +22,8 @@ namespace spanway::sinks {
 // The part of their options that all HTTP sinks share.
 struct HttpOptions {
   http::ContentCoding compression = http::ContentCoding::kGzip;
-  std::map<std::string, Secret> headers;  // Sent with each request; names in lower case.
-  http::TlsClientFiles tls;               // Used when the URL is https.
+  std::map<std::string, Secret> headers;        // Sent with each request; names in lower case.
+  http::TlsClientFiles tls;                     // Used when the URL is https.
   Duration timeout = std::chrono::seconds(10);  // Of one request.
   // Taken off the batch's deadline, so that the answer is in time one hop further up.
   Duration deadline_margin = std::chrono::milliseconds(200);

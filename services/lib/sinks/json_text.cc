@@ -48,8 +48,8 @@ void append_escape(Bytes& out, unsigned char c) {
     case '\t':
       return out.append("\\t");
     default: {
-      const std::array<char, 6> text = {'\\', 'u', '0', '0', kHexDigits[c >> 4],
-                                        kHexDigits[c & 15]};
+      const std::array<char, 6> text = {
+          '\\', 'u', '0', '0', kHexDigits[c >> 4], kHexDigits[c & 15]};
       return out.append({text.data(), text.size()});
     }
   }

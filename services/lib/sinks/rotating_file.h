@@ -54,9 +54,9 @@ class RotatingFile {
   int file_ = -1;
   std::uint64_t size_ = 0;
   SteadyTime opened_at_;
-  bool torn_ = false;         // The last line has no end: begin the next one with a line feed.
-  bool dirty_ = false;        // Appended and not synced.
-  int failed_sync_ = 0;       // The errno of a sync that failed while rotating.
+  bool torn_ = false;    // The last line has no end: begin the next one with a line feed.
+  bool dirty_ = false;   // Appended and not synced.
+  int failed_sync_ = 0;  // The errno of a sync that failed while rotating.
 };
 
 }  // namespace spanway::sinks

@@ -385,9 +385,9 @@ bool Converter::write_span(const otlp::SpanView& span) {
 Status Converter::append_span() {
   written_ += span_.size() + 2;
   if (written_ > options_.output_bytes_max) {
-    return data_error(Code::kResourceExhausted,
-                      "The batch becomes more than " + std::to_string(options_.output_bytes_max) +
-                          " bytes of Zipkin JSON; send smaller batches")
+    return data_error(Code::kResourceExhausted, "The batch becomes more than " +
+                                                    std::to_string(options_.output_bytes_max) +
+                                                    " bytes of Zipkin JSON; send smaller batches")
         .with_reason("zipkin_too_large");
   }
   if (written_ > granted_) {

@@ -63,10 +63,9 @@ void ZipkinSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept 
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kTraces) {
     return delivery->finish(
-        configuration_error(Code::kUnimplemented,
-                            "Zipkin takes traces only, and was sent " +
-                                std::string(otlp::to_string(batch.signal)) +
-                                "; take this signal off this destination")
+        configuration_error(Code::kUnimplemented, "Zipkin takes traces only, and was sent " +
+                                                      std::string(otlp::to_string(batch.signal)) +
+                                                      "; take this signal off this destination")
             .with_reason("signal_not_supported"),
         /*from_destination=*/false);
   }
@@ -89,17 +88,17 @@ void ZipkinSink::post_next(std::shared_ptr<Upload> upload) {
   HttpPoster::Request request{.path = "",
                               .content_type = "application/json",
                               .body = std::move(upload->requests.bodies[upload->next++])};
-  auto sent = poster->post(
-      std::move(request), upload->metadata, upload->permit, upload->deadline,
-      [upload](Result<http::Response> answer) {
-        if (!answer.ok()) {
-          upload->permit.release();
-          return upload->delivery->finish(std::move(answer).error());
-        }
-        if (upload->next < upload->requests.bodies.size()) return post_next(upload);
-        upload->permit.release();
-        upload->delivery->finish(outcome_of(upload->requests.rejected));
-      });
+  auto sent = poster->post(std::move(request), upload->metadata, upload->permit, upload->deadline,
+                           [upload](Result<http::Response> answer) {
+                             if (!answer.ok()) {
+                               upload->permit.release();
+                               return upload->delivery->finish(std::move(answer).error());
+                             }
+                             if (upload->next < upload->requests.bodies.size())
+                               return post_next(upload);
+                             upload->permit.release();
+                             upload->delivery->finish(outcome_of(upload->requests.rejected));
+                           });
   if (!sent.ok()) upload->delivery->finish(std::move(sent).error(), /*from_destination=*/false);
 }
 

@@ -92,8 +92,7 @@ destination:
   zipkin: {headers: {x-key: hunter2}}
 )");
   EXPECT_EQ(loaded.problems(), "");
-  const std::string printed =
-      config::print([&](config::Binder& b) { describe(b, loaded.config); });
+  const std::string printed = config::print([&](config::Binder& b) { describe(b, loaded.config); });
   EXPECT_EQ(printed.find("hunter2"), std::string::npos) << printed;
   EXPECT_NE(printed.find("authorization"), std::string::npos);
 }

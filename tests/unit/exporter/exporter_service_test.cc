@@ -45,9 +45,10 @@ class ExporterServiceTest : public testing::Test {
     fakes::SinkRecorder* borrowed = recorder.get();
     DestinationRegistry registry;
     auto shared = std::make_shared<std::unique_ptr<fakes::SinkRecorder>>(std::move(recorder));
-    registry.add(DestinationType::kDebug, [shared](const DestinationConfig&, const DestinationDeps&) {
-      return Result<std::unique_ptr<pipeline::Sink>>(std::move(*shared));
-    });
+    registry.add(DestinationType::kDebug,
+                 [shared](const DestinationConfig&, const DestinationDeps&) {
+                   return Result<std::unique_ptr<pipeline::Sink>>(std::move(*shared));
+                 });
     config_.destination.type = DestinationType::kDebug;
     start(registry);
     return borrowed;
@@ -101,9 +102,11 @@ TEST_F(ExporterServiceTest, KindsOfRefusalSurviveTheHop) {
         Expected{400, Refusal::kData, Code::kInvalidArgument, "destination_data"},
         Expected{413, Refusal::kData, Code::kResourceExhausted, "destination_data"},
         Expected{401, Refusal::kConfiguration, Code::kUnauthenticated, "destination_configuration"},
-        Expected{403, Refusal::kConfiguration, Code::kPermissionDenied, "destination_configuration"},
+        Expected{403, Refusal::kConfiguration, Code::kPermissionDenied,
+                 "destination_configuration"},
         Expected{404, Refusal::kConfiguration, Code::kNotFound, "destination_configuration"},
-        Expected{302, Refusal::kConfiguration, Code::kFailedPrecondition, "destination_configuration"},
+        Expected{302, Refusal::kConfiguration, Code::kFailedPrecondition,
+                 "destination_configuration"},
         Expected{500, Refusal::kUnknown, Code::kInternal, "destination_unknown"}}) {
     SCOPED_TRACE(e.status);
     backend_.answer_with(e.status);
@@ -159,6 +162,7 @@ TEST_F(ExporterServiceTest, BelievesMetadataOnlyWhenTold) {
     EXPECT_EQ(taken->batch.metadata.batch_id, trust ? "otel.traces:0:1-2" : "");
     taken->token.ack();
     EXPECT_TRUE(answers_.next()->ok());
+    taken.reset();  // Its permit is of the service's budget.
     client_.reset();
     service_.reset();
   }

@@ -98,8 +98,7 @@ TEST_F(GateTest, RefusesSignalsThatAreNotAccepted) {
   EXPECT_EQ(error.refusal, Refusal::kConfiguration);
   EXPECT_STREQ(error.reason, "signal_not_accepted");
   EXPECT_EQ(recorder_->sent(), 0u);
-  EXPECT_EQ(
-      metric("refused_batches_total", {{"refusal", "configuration"}, {"signal", "logs"}}), 1);
+  EXPECT_EQ(metric("refused_batches_total", {{"refusal", "configuration"}, {"signal", "logs"}}), 1);
 }
 
 TEST_F(GateTest, RefusesBrokenFramingWithoutAskingTheDestination) {

@@ -37,7 +37,8 @@ void copy(const ValueView& view, pb::common::v1::AnyValue& value) {
     case ValueKind::kArray: {
       ArrayReader array(view.text);
       value.mutable_array_value();
-      while (auto element = array.next()) copy(*element, *value.mutable_array_value()->add_values());
+      while (auto element = array.next())
+        copy(*element, *value.mutable_array_value()->add_values());
       EXPECT_FALSE(array.malformed());
       return;
     }
@@ -60,8 +61,7 @@ void copy_attributes(Attributes attributes, Target& target) {
   for (const AttributeView& attribute : attributes) {
     auto& copied = *target.add_attributes();
     copied.set_key(std::string(attribute.key));
-    if (attribute.value.kind != ValueKind::kEmpty)
-      copy(attribute.value, *copied.mutable_value());
+    if (attribute.value.kind != ValueKind::kEmpty) copy(attribute.value, *copied.mutable_value());
   }
 }
 
@@ -101,8 +101,7 @@ void copy_span(const SpanView& view, pb::trace::v1::Span& span) {
   span.set_dropped_links_count(view.dropped_links_count);
   span.set_flags(view.flags);
   span.mutable_status()->set_message(std::string(view.status_message));
-  span.mutable_status()->set_code(
-      static_cast<pb::trace::v1::Status_StatusCode>(view.status_code));
+  span.mutable_status()->set_code(static_cast<pb::trace::v1::Status_StatusCode>(view.status_code));
   for (const EventView& event : view.events) {
     auto& copied = *span.add_events();
     copied.set_time_unix_nano(event.time_unix_nano);
@@ -138,7 +137,8 @@ void copy_log(const LogView& view, pb::logs::v1::LogRecord& log) {
 template <typename Data>
 void copy_points(const MetricView& view, Data& data) {
   for (const std::string_view point : view.points)
-    EXPECT_TRUE(data.add_data_points()->ParseFromArray(point.data(), static_cast<int>(point.size())));
+    EXPECT_TRUE(
+        data.add_data_points()->ParseFromArray(point.data(), static_cast<int>(point.size())));
   if constexpr (requires { data.aggregation_temporality(); })
     data.set_aggregation_temporality(
         static_cast<pb::metrics::v1::AggregationTemporality>(view.aggregation_temporality));
@@ -291,8 +291,10 @@ TEST(RequestReader, ShowsEveryFieldOfRandomRequests) {
 
 fakes::ProtoMessage sample_request() {
   fakes::ProtoMessage span = fakes::otlp_span(1, 2, "first", {fakes::otlp_attribute("a", "b")});
-  span.message(11, fakes::ProtoMessage().fixed64(1, 5).bytes(2, "event").message(
-                       3, fakes::otlp_attribute("in", fakes::otlp_int(7))));
+  span.message(11, fakes::ProtoMessage()
+                       .fixed64(1, 5)
+                       .bytes(2, "event")
+                       .message(3, fakes::otlp_attribute("in", fakes::otlp_int(7))));
   return fakes::otlp_request(
       {fakes::otlp_resource("shop", {fakes::otlp_scope("lib", {span, fakes::otlp_span(1, 3)})}),
        fakes::otlp_resource("cart", {fakes::otlp_scope("lib", {fakes::otlp_span(2, 4)})})});
@@ -400,8 +402,9 @@ TEST(CountItems, CountsSpansPointsAndRecords) {
                           {fakes::otlp_number_point(1), fakes::otlp_number_point(2)}),
        fakes::otlp_metric("n", fakes::MetricKind::kGauge, {fakes::otlp_number_point(3)})});
   EXPECT_EQ(count_items(Signal::kMetrics, metrics).value(), 3u);
-  EXPECT_EQ(count_items(Signal::kLogs, fakes::otlp_request_of({fakes::otlp_log_record("x")})).value(),
-            1u);
+  EXPECT_EQ(
+      count_items(Signal::kLogs, fakes::otlp_request_of({fakes::otlp_log_record("x")})).value(),
+      1u);
   EXPECT_EQ(count_items(Signal::kLogs, "").value(), 0u);
   EXPECT_FALSE(count_items(Signal::kLogs, "\x0a\x7f").ok());
 }

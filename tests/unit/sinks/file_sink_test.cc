@@ -112,7 +112,8 @@ TEST_F(FileSinkTest, FailedSyncRefusesWhatWasWritten) {
 }
 
 TEST_F(FileSinkTest, IntervalAnswersAfterWritingAndSyncsLater) {
-  FileSink sink = make({.fsync = Fsync::kInterval, .fsync_interval = std::chrono::milliseconds(20)});
+  FileSink sink =
+      make({.fsync = Fsync::kInterval, .fsync_interval = std::chrono::milliseconds(20)});
   ops_.fail_sync(EIO);
   sink.send(batch(), answers_.token());
   EXPECT_TRUE(answers_.next()->ok());
@@ -173,7 +174,8 @@ TEST_F(FileSinkTest, QueueIsBoundedInBatchesAndBytes) {
 
   FileSink small = make({.path = "g", .queue_bytes_max = 500});
   ops_.hang();
-  small.send(batch(otlp::Signal::kTraces, 20), answers_.token());  // One is taken whatever its size.
+  small.send(batch(otlp::Signal::kTraces, 20),
+             answers_.token());  // One is taken whatever its size.
   ASSERT_TRUE(ops_.wait_until_hanging());
   small.send(batch(), answers_.token());
   EXPECT_STREQ(answers_.next()->error().reason, "sink_full");

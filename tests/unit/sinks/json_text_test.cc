@@ -52,9 +52,12 @@ TEST(JsonText, EscapesWhatJsonDemands) {
 }
 
 TEST(JsonText, ReplacesBytesThatAreNotUtf8) {
-  EXPECT_EQ(quoted("a\xff" "b"), "\"a\xEF\xBF\xBD" "b\"");
-  EXPECT_EQ(quoted("\xe2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");      // Cut short.
-  EXPECT_EQ(quoted("\xc0\xaf"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");      // Overlong.
+  EXPECT_EQ(quoted("a\xff"
+                   "b"),
+            "\"a\xEF\xBF\xBD"
+            "b\"");
+  EXPECT_EQ(quoted("\xe2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");  // Cut short.
+  EXPECT_EQ(quoted("\xc0\xaf"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");  // Overlong.
 }
 
 TEST(JsonText, WritesEveryKindOfValue) {
@@ -67,11 +70,13 @@ TEST(JsonText, WritesEveryKindOfValue) {
   EXPECT_EQ(as_json(otlp_double(-std::numeric_limits<double>::infinity())), R"("-Infinity")");
   EXPECT_EQ(as_json(fakes::ProtoMessage()), "null");
   EXPECT_EQ(as_json(fakes::otlp_array({})), "[]");
-  EXPECT_EQ(as_json(fakes::otlp_array({fakes::otlp_int(1), fakes::otlp_string("b")})), R"([1,"b"])");
+  EXPECT_EQ(as_json(fakes::otlp_array({fakes::otlp_int(1), fakes::otlp_string("b")})),
+            R"([1,"b"])");
   EXPECT_EQ(as_json(fakes::otlp_kvlist({})), "{}");
-  EXPECT_EQ(as_json(fakes::otlp_kvlist({fakes::otlp_attribute("a", fakes::otlp_array({otlp_bool(false)})),
-                                        fakes::otlp_attribute("b", "c")})),
-            R"({"a":[false],"b":"c"})");
+  EXPECT_EQ(
+      as_json(fakes::otlp_kvlist({fakes::otlp_attribute("a", fakes::otlp_array({otlp_bool(false)})),
+                                  fakes::otlp_attribute("b", "c")})),
+      R"({"a":[false],"b":"c"})");
 }
 
 TEST(JsonText, PadsBase64) {

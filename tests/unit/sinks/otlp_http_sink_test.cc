@@ -108,8 +108,8 @@ TEST_F(OtlpHttpSinkTest, ReadsPartialSuccessInBothEncodings) {
     const bool json = encoding == otlp::Encoding::kJson;
     backend_.answer_with([&](const fakes::SeenRequest&) {
       const Bytes body = otlp::export_response(otlp::Signal::kTraces, 3, "too old", encoding);
-      return fakes::http_answer(200, body.view(),
-                                json ? "application/json; charset=utf-8" : "application/x-protobuf");
+      return fakes::http_answer(
+          200, body.view(), json ? "application/json; charset=utf-8" : "application/x-protobuf");
     });
     const auto sink = make();
     sink->send(batch(), answers_.token());
@@ -164,12 +164,12 @@ TEST_F(OtlpHttpSinkTest, CountsAnswersByClass) {
   sink->send(batch(), answers_.token());
   EXPECT_FALSE(answers_.next()->ok());
   const std::string endpoint = backend_.url() + "/";
-  EXPECT_EQ(metrics_.value("spanway_sink_http_answers_total",
-                           {{"endpoint", endpoint}, {"class", "2xx"}}),
-            1);
-  EXPECT_EQ(metrics_.value("spanway_sink_http_answers_total",
-                           {{"endpoint", endpoint}, {"class", "5xx"}}),
-            1);
+  EXPECT_EQ(
+      metrics_.value("spanway_sink_http_answers_total", {{"endpoint", endpoint}, {"class", "2xx"}}),
+      1);
+  EXPECT_EQ(
+      metrics_.value("spanway_sink_http_answers_total", {{"endpoint", endpoint}, {"class", "5xx"}}),
+      1);
 }
 
 TEST_F(OtlpHttpSinkTest, RefusesUrlsThatAreNone) {

@@ -15,7 +15,9 @@ class RotatingFileTest : public testing::Test {
   RotatingFile make(RotationOptions options = {}, bool durable = true) {
     return RotatingFile("f", options, durable, ops_, clock_, events_);
   }
-  std::string content(const std::string& path = "f") { return ops_.content(path).value_or("(none)"); }
+  std::string content(const std::string& path = "f") {
+    return ops_.content(path).value_or("(none)");
+  }
 
   fakes::FakeFileOps ops_;
   fakes::ManualClock clock_;

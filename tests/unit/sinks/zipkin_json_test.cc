@@ -114,14 +114,16 @@ TEST(ZipkinJson, TimesAreWholeMicroseconds) {
 }
 
 TEST(ZipkinJson, RemoteEndpointTakesTheBestAttribute) {
-  EXPECT_EQ(remote_of(3, {otlp_attribute("db.name", "orders"), otlp_attribute("peer.service", "db")}),
-            R"({"serviceName":"db"})");
+  EXPECT_EQ(
+      remote_of(3, {otlp_attribute("db.name", "orders"), otlp_attribute("peer.service", "db")}),
+      R"({"serviceName":"db"})");
   EXPECT_EQ(remote_of(3, {otlp_attribute("db.name", "orders")}), R"({"serviceName":"orders"})");
   EXPECT_EQ(remote_of(4, {otlp_attribute("server.address", "kafka"),
                           otlp_attribute("server.port", otlp_int(9092))}),
             R"({"serviceName":"kafka","port":9092})");
-  EXPECT_EQ(remote_of(3, {otlp_attribute("net.peer.name", "h"), otlp_attribute("net.peer.port", "80")}),
-            R"({"serviceName":"h","port":80})");
+  EXPECT_EQ(
+      remote_of(3, {otlp_attribute("net.peer.name", "h"), otlp_attribute("net.peer.port", "80")}),
+      R"({"serviceName":"h","port":80})");
 }
 
 TEST(ZipkinJson, RemoteEndpointKnowsAddresses) {
@@ -147,12 +149,14 @@ TEST(ZipkinJson, RemoteEndpointIgnoresBadPortsAndServers) {
 TEST(ZipkinJson, EventsBecomeAnnotations) {
   ProtoMessage span = span_of_kind(2);
   span.message(11, ProtoMessage().fixed64(1, 7'999).bytes(2, "plain"));
-  span.message(11, ProtoMessage().fixed64(1, 9'000).bytes(2, "with \"quotes\"").message(
-                       3, otlp_attribute("n", otlp_int(1))));
-  EXPECT_NE(json_of(span).find(
-                R"("annotations":[{"timestamp":7,"value":"plain"},{"timestamp":9,"value":)"
-                R"("\"with \\\"quotes\\\"\": {\"n\":1}"}],"tags")"),
-            std::string::npos)
+  span.message(11, ProtoMessage()
+                       .fixed64(1, 9'000)
+                       .bytes(2, "with \"quotes\"")
+                       .message(3, otlp_attribute("n", otlp_int(1))));
+  EXPECT_NE(
+      json_of(span).find(R"("annotations":[{"timestamp":7,"value":"plain"},{"timestamp":9,"value":)"
+                         R"("\"with \\\"quotes\\\"\": {\"n\":1}"}],"tags")"),
+      std::string::npos)
       << json_of(span);
 }
 
@@ -181,12 +185,13 @@ TEST(ZipkinJson, ErrorAttributeIsOverruledByTheStatus) {
 }
 
 TEST(ZipkinJson, TagsAreStringsAndUnique) {
-  EXPECT_EQ(tags_of(span_of_kind(
-                2, {otlp_attribute("i", otlp_int(-5)), otlp_attribute("b", ProtoMessage().varint(2, 1)),
-                    otlp_attribute("d", ProtoMessage().real(4, 0.5)),
-                    otlp_attribute("a", fakes::otlp_array({fakes::otlp_string("x"), otlp_int(1)})),
-                    otlp_attribute("i", "again")})),
-            tags_with("", R"(,"i":"-5","b":"true","d":"0.5","a":"[\"x\",1]")"));
+  EXPECT_EQ(
+      tags_of(span_of_kind(
+          2, {otlp_attribute("i", otlp_int(-5)), otlp_attribute("b", ProtoMessage().varint(2, 1)),
+              otlp_attribute("d", ProtoMessage().real(4, 0.5)),
+              otlp_attribute("a", fakes::otlp_array({fakes::otlp_string("x"), otlp_int(1)})),
+              otlp_attribute("i", "again")})),
+      tags_with("", R"(,"i":"-5","b":"true","d":"0.5","a":"[\"x\",1]")"));
 }
 
 TEST(ZipkinJson, ManyTagsStayUnique) {
@@ -196,7 +201,8 @@ TEST(ZipkinJson, ManyTagsStayUnique) {
       attributes.push_back(otlp_attribute("key" + std::to_string(i), "v"));
   const std::string tags = tags_of(span_of_kind(2, attributes));
   std::size_t count = 0;
-  for (std::size_t at = tags.find("\"key"); at != std::string::npos; at = tags.find("\"key", at + 1))
+  for (std::size_t at = tags.find("\"key"); at != std::string::npos;
+       at = tags.find("\"key", at + 1))
     ++count;
   EXPECT_EQ(count, 200u);
 }
@@ -204,14 +210,17 @@ TEST(ZipkinJson, ManyTagsStayUnique) {
 TEST(ZipkinJson, KeepsDroppedCountsLinksAndTraceState) {
   ProtoMessage span = span_of_kind(2);
   span.bytes(3, "a=1").varint(10, 4).varint(12, 5).varint(14, 6);
-  span.message(13, ProtoMessage().bytes(1, fakes::otlp_trace_id(7)).bytes(2, fakes::otlp_span_id(8))
-                       .bytes(3, "s=t").message(4, otlp_attribute("k", "v")).varint(5, 3));
-  EXPECT_EQ(
-      tags_of(span),
-      tags_with("", R"(,"otel.dropped_attributes_count":"4","otel.dropped_events_count":"5",)"
-                    R"("otel.dropped_links_count":"6","w3c.tracestate":"a=1",)"
-                    R"("otlp.link.0":"00000000000000000000000000000007|0000000000000008|s=t|)"
-                    R"({\"k\":\"v\"}|3")"));
+  span.message(13, ProtoMessage()
+                       .bytes(1, fakes::otlp_trace_id(7))
+                       .bytes(2, fakes::otlp_span_id(8))
+                       .bytes(3, "s=t")
+                       .message(4, otlp_attribute("k", "v"))
+                       .varint(5, 3));
+  EXPECT_EQ(tags_of(span),
+            tags_with("", R"(,"otel.dropped_attributes_count":"4","otel.dropped_events_count":"5",)"
+                          R"("otel.dropped_links_count":"6","w3c.tracestate":"a=1",)"
+                          R"("otlp.link.0":"00000000000000000000000000000007|0000000000000008|s=t|)"
+                          R"({\"k\":\"v\"}|3")"));
 }
 
 TEST(ZipkinJson, ResourceAttributesBecomeTagsWhereTheyAreListed) {

@@ -88,9 +88,8 @@ TEST_F(ZipkinSinkTest, AnswersAfterTheLastOfSeveralRequests) {
 
 TEST_F(ZipkinSinkTest, OneRefusedRequestRefusesTheBatchAndEndsIt) {
   std::atomic<int> count{0};
-  backend_.answer_with([&](const fakes::SeenRequest&) {
-    return fakes::http_answer(++count == 2 ? 503 : 202);
-  });
+  backend_.answer_with(
+      [&](const fakes::SeenRequest&) { return fakes::http_answer(++count == 2 ? 503 : 202); });
   const auto sink = make(small_requests());
   sink->send(many_spans(), answers_.token());
   EXPECT_EQ(answers_.next()->error().refusal, Refusal::kTransient);
