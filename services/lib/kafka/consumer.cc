@@ -136,6 +136,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
 
   void wake(std::uint64_t slot_id);
   void poll_group();
+  void wake_unread();
   void read(Slot& slot);
   bool offer(Slot& slot, const rd_kafka_message_t& message);
   void check_gap(Slot& slot, std::int64_t offset);
@@ -273,11 +274,15 @@ void RdConsumer::wake(std::uint64_t slot_id) {
 void RdConsumer::poll_group() {
   while (handle_ && !closing_) {
     const Message message(rd_kafka_consumer_poll(handle_.get(), 0));
-    if (message) {
+    if (!message) {
+      if (!group_queue_ || rd_kafka_queue_length(group_queue_.get()) == 0) return;
+    } else if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+      char detail[512] = {};
+      const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle_.get(), detail, sizeof(detail));
+      on_error(cause, detail, true);
+    } else {
       report(error_from_code(message->err,
                              std::string("consuming: ") + rd_kafka_message_errstr(message.get())));
-    } else if (!group_queue_ || rd_kafka_queue_length(group_queue_.get()) == 0) {
-      return;
     }
   }
 }
@@ -503,6 +508,17 @@ void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) 
   const Status status =
       take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
   if (!status.ok()) report(status.error());
+  wake_unread();
+}
+
+// A queue says something only when it stops being empty. One that kept records of an earlier
+// assignment never does until these have been taken out (librdkafka drops them on the way).
+void RdConsumer::wake_unread() {
+  for (const auto& [partition, slot] : slots_) {
+    if (!slot->blocked && !slot->revoking && rd_kafka_queue_length(slot->queue.get()) > 0) {
+      on_queue_event(handle_.get(), &slot->wake);
+    }
+  }
 }
 
 void RdConsumer::revoke(std::vector<TopicPartition> partitions) {
@@ -605,6 +621,7 @@ void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
 void RdConsumer::tick() {
   if (!handle_ || closing_) return;
   poll_group();
+  wake_unread();
   if (++ticks_ % kTicksPerProbe == 0) probe();
   executor_.post_after(kTick, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock()) tick();
