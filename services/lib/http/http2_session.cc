@@ -137,6 +137,8 @@ class Http2Session final : public Session {
   Credit window_update_credit_;
   // Streams reset by us because of what the peer did.
   Credit reset_credit_;
+  // Streams reset by the peer.
+  Credit peer_reset_credit_;
 };
 
 // nghttp2's C callbacks.
@@ -159,6 +161,14 @@ struct Callbacks {
   }
   static int frame(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
     return self(user).on_frame(*frame);
+  }
+  // Frames of types we do not know are taken only so that they are counted.
+  static int extension_chunk(nghttp2_session*, const nghttp2_frame_hd*, const std::uint8_t*,
+                             std::size_t, void*) noexcept {
+    return 0;
+  }
+  static int extension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) noexcept {
+    return NGHTTP2_ERR_CANCEL;
   }
   static int data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data,
                   std::size_t size, void* user) noexcept {
@@ -185,6 +195,8 @@ struct Callbacks {
       nghttp2_session_callbacks_set_on_invalid_header_callback2(made, invalid_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data);
+      nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(made, extension_chunk);
+      nghttp2_session_callbacks_set_unpack_extension_callback(made, extension);
       nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
       return made;
@@ -199,8 +211,11 @@ struct Callbacks {
       nghttp2_option_set_no_closed_streams(made, 1);
       nghttp2_option_set_max_outbound_ack(made, 1000);
       nghttp2_option_set_max_settings(made, 32);
-      nghttp2_option_set_stream_reset_rate_limit(made, 1000, 33);
+      // Behind our own limit, which does not wait for the GOAWAY to be sent.
+      nghttp2_option_set_stream_reset_rate_limit(made, 2000, 66);
       nghttp2_option_set_max_continuations(made, 8);
+      for (int type = NGHTTP2_CONTINUATION + 1; type <= 0xff; ++type)
+        nghttp2_option_set_user_recv_extension_type(made, static_cast<std::uint8_t>(type));
       return made;
     }();
     return options;
@@ -215,7 +230,8 @@ Http2Session::Http2Session(SessionContext context, ResponderSource& responders)
       next_deadline_(settings_deadline_),
       control_credit_(1000, 100, now()),
       window_update_credit_(10'000, 5'000, now()),
-      reset_credit_(200, 20, now()) {
+      reset_credit_(200, 20, now()),
+      peer_reset_credit_(1000, 33, now()) {
   SPANWAY_CHECK(
       nghttp2_session_server_new2(&session_, Callbacks::table(), this, Callbacks::options()) == 0);
   submit_settings();
@@ -291,8 +307,10 @@ int Http2Session::on_begin_frame(const nghttp2_frame_hd& frame) {
         within = control_credit_.spend(now());
       }
       break;
-    case NGHTTP2_HEADERS:
     case NGHTTP2_RST_STREAM:
+      within = peer_reset_credit_.spend(now());
+      break;
+    case NGHTTP2_HEADERS:
     case NGHTTP2_CONTINUATION:
       break;
     case NGHTTP2_WINDOW_UPDATE:
@@ -307,6 +325,8 @@ int Http2Session::on_begin_frame(const nghttp2_frame_hd& frame) {
 
 int Http2Session::on_begin_headers(const nghttp2_frame& frame) {
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // Trailers.
+  // What is left of the input is read to its end; nobody hears of it any more.
+  if (terminated_) return 0;
   auto made = std::make_unique<Stream>();
   Stream& stream = *made;
   stream.id = frame.hd.stream_id;
@@ -315,7 +335,7 @@ int Http2Session::on_begin_headers(const nghttp2_frame& frame) {
   context_.events.stream_opened();
   control_credit_.earn(4);
   set_deadline(stream, now() + limits_.header_timeout);
-  if (terminated_ || responders_.unanswered() > kOrphansFactor * limits_.streams_max ||
+  if (responders_.unanswered() > kOrphansFactor * limits_.streams_max ||
       queued_answer_bytes_ > kQueuedAnswerBytesMax)
     reset(stream, NGHTTP2_REFUSED_STREAM);
   return 0;

@@ -89,6 +89,13 @@ struct TestServer {
   explicit TestServer(ServerOptions options = {}, std::shared_ptr<TlsServerContext> tls = nullptr,
                       std::size_t threads = 1);
   double metric(std::string_view name, telemetry::Labels labels = {}) const;
+  // Waits until there was a connection and there is none any more.
+  bool all_gone() const {
+    return eventually([this] {
+      return metric("spanway_http_connections_total") > 0 &&
+             metric("spanway_http_connections_open") == 0;
+    });
+  }
 
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
