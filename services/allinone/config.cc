@@ -45,7 +45,8 @@ void describe(config::Binder& b, AllInOneConfig& c) {
 }
 
 void validate(const AllInOneConfig& c, config::Problems& problems) {
-  if (c.run.empty()) problems.add("run", "is empty; name at least one of ingress, bridge, exporter");
+  if (c.run.empty())
+    problems.add("run", "is empty; name at least one of ingress, bridge, exporter");
   for (std::size_t i = 0; i < c.run.size(); ++i) {
     if (std::ranges::count(c.run, c.run[i]) > 1) {
       problems.add("run", "names '" + c.run[i] + "' twice; a process runs each service once");

@@ -40,8 +40,8 @@ class DestinationService final : public runtime::Service {
 Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime::ServiceDeps& deps,
                                      runtime::Host& host) {
   if (config.fused && config.runs("bridge")) {
-    SPANWAY_ASSIGN(auto gate, exporter::create_gate(config.exporter,
-                                                    exporter::builtin_destinations(), deps));
+    SPANWAY_ASSIGN(auto gate,
+                   exporter::create_gate(config.exporter, exporter::builtin_destinations(), deps));
     auto service = std::make_unique<DestinationService>(std::move(gate));
     pipeline::Sink* const sink = &service->sink();
     host.add("exporter", std::move(service));

@@ -43,14 +43,17 @@ class SinkRecorder final : public pipeline::Sink {
   // The oldest unanswered batch; nothing when none has come within `wait`.
   std::optional<Taken> take(Duration wait = std::chrono::seconds(5)) {
     MutexLock lock(mutex_);
-    arrived_.wait_for(mutex_, wait, [this]() SPANWAY_REQUIRES(mutex_) { return !waiting_.empty(); });
+    arrived_.wait_for(mutex_, wait,
+                      [this]() SPANWAY_REQUIRES(mutex_) { return !waiting_.empty(); });
     if (waiting_.empty()) return std::nullopt;
     std::optional<Taken> taken(std::move(waiting_.front()));
     waiting_.pop_front();
     return taken;
   }
   bool drain(Deadline) override { return true; }
-  pipeline::SinkHealth health() const override { return {.reachable = true, .last_error = {}, .last_error_reason = {}}; }
+  pipeline::SinkHealth health() const override {
+    return {.reachable = true, .last_error = {}, .last_error_reason = {}};
+  }
   std::size_t sent() const {
     MutexLock lock(mutex_);
     return sent_;
@@ -64,7 +67,8 @@ class SinkRecorder final : public pipeline::Sink {
   mutable Mutex mutex_;
   CondVar arrived_;
   std::deque<Taken> waiting_ SPANWAY_GUARDED_BY(mutex_);
-  std::function<Result<pipeline::Outcome>(const pipeline::Batch&)> answer_ SPANWAY_GUARDED_BY(mutex_);
+  std::function<Result<pipeline::Outcome>(const pipeline::Batch&)> answer_
+      SPANWAY_GUARDED_BY(mutex_);
   std::size_t sent_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::uint64_t items_ SPANWAY_GUARDED_BY(mutex_) = 0;
 };

@@ -24,7 +24,7 @@ OWNED_HEADERS = {
 BANNED = [
     (r"\busing namespace\b(?!.*_literals)", "name what you use", r"\.h$"),
     (r"\bsleep_for\b|\bsleep_until\b|\busleep\(|[^_a-z]sleep\(", "wait on a condition with a deadline", r"\.(h|cc)$"),
-    (r"std::thread\b(?!::)|\bstd::jthread\(", "start_thread() of base/thread.h", r"services/.*\.cc$"),
+    (r"std::thread\b(?!::)|\bstd::jthread\(", "start_thread() of base/thread.h", r"services/(?!lib/base/thread).*\.cc$"),
     (r"\bsystem_clock::now\(\)|\bsteady_clock::now\(\)", "take a Clock in the constructor", r"services/(?!lib/base/clock).*\.cc$"),
     (r"\brand\(\)|std::random_device", "take a Random in the constructor", r"services/(?!lib/base/random).*\.cc$"),
     (r"\bTODO\b|\bFIXME\b|\bXXX\b", "do it, or put it into an issue", r"\.(h|cc|py|sh|cmake|md)$"),

@@ -10,8 +10,8 @@ std::atomic<const char*> bug_site{""};
 }  // namespace
 
 void check_failed(const char* expression, const char* file, int line) noexcept {
-  std::fprintf(stderr, "spanway: check failed: %s at %s:%d. This is a bug in Spanway.\n", expression,
-               file, line);
+  std::fprintf(stderr, "spanway: check failed: %s at %s:%d. This is a bug in Spanway.\n",
+               expression, file, line);
   std::abort();
 }
 

@@ -18,10 +18,10 @@ const char* last_bug_site() noexcept;
 
 }  // namespace spanway
 
-#define SPANWAY_CHECK(expression)                                      \
-  do {                                                                 \
-    if (!(expression)) [[unlikely]]                                    \
-      ::spanway::check_failed(#expression, __FILE__, __LINE__);        \
+#define SPANWAY_CHECK(expression)                               \
+  do {                                                          \
+    if (!(expression)) [[unlikely]]                             \
+      ::spanway::check_failed(#expression, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

@@ -39,9 +39,7 @@ class Deadline {
   Duration remaining(SteadyTime now) const noexcept {
     return now >= when_ ? Duration::zero() : (is_never() ? Duration::max() : when_ - now);
   }
-  Deadline earlier(Deadline other) const noexcept {
-    return Deadline(std::min(when_, other.when_));
-  }
+  Deadline earlier(Deadline other) const noexcept { return Deadline(std::min(when_, other.when_)); }
   // The deadline to pass on, so that the answer from behind still arrives in time here.
   Deadline less(Duration margin) const noexcept {
     return is_never() ? *this : Deadline(when_ - margin);

@@ -1,5 +1,6 @@
 // "Run this later, on that thread": the seam through which components get time and threads.
-// Production uses base::Loop or an io thread of http::IoPool; tests use tests/fakes/manual_executor.h.
+// Production uses base::Loop or an io thread of http::IoPool; tests use
+// tests/fakes/manual_executor.h.
 #pragma once
 
 #include <atomic>

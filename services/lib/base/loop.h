@@ -22,7 +22,9 @@ class Loop final : public Executor {
 
   void post(Function function) override;
   Timer post_after(Duration wait, Function function) override;
-  bool on_thread() const noexcept override { return std::this_thread::get_id() == thread_.get_id(); }
+  bool on_thread() const noexcept override {
+    return std::this_thread::get_id() == thread_.get_id();
+  }
   const Clock& clock() const noexcept override { return clock_; }
   // Idempotent. Waits for the function that is running, unless called from it.
   void stop();

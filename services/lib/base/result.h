@@ -89,7 +89,7 @@ class [[nodiscard]] Result {
   static_assert(!std::is_same_v<std::remove_cv_t<T>, Error>);
 
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   bool ok() const noexcept { return state_.index() == 0; }
@@ -154,18 +154,18 @@ inline Status ok_status() { return {}; }
 }  // namespace spanway
 
 // Returns the error of `expression` (a Result or Status) from the calling function.
-#define SPANWAY_TRY(expression)                                              \
-  do {                                                                       \
-    if (auto spanway_status = (expression); !spanway_status.ok())            \
-      return std::move(spanway_status).error();                              \
+#define SPANWAY_TRY(expression)                                   \
+  do {                                                            \
+    if (auto spanway_status = (expression); !spanway_status.ok()) \
+      return std::move(spanway_status).error();                   \
   } while (false)
 
 #define SPANWAY_CONCAT_INNER(a, b) a##b
 #define SPANWAY_CONCAT(a, b) SPANWAY_CONCAT_INNER(a, b)
 
 // SPANWAY_ASSIGN(auto port, parse_port(text)): declares from a Result, or returns its error.
-#define SPANWAY_ASSIGN(declaration, expression)                                          \
-  auto SPANWAY_CONCAT(spanway_result_, __LINE__) = (expression);                         \
-  if (!SPANWAY_CONCAT(spanway_result_, __LINE__).ok())                                   \
-    return std::move(SPANWAY_CONCAT(spanway_result_, __LINE__)).error();                 \
+#define SPANWAY_ASSIGN(declaration, expression)                          \
+  auto SPANWAY_CONCAT(spanway_result_, __LINE__) = (expression);         \
+  if (!SPANWAY_CONCAT(spanway_result_, __LINE__).ok())                   \
+    return std::move(SPANWAY_CONCAT(spanway_result_, __LINE__)).error(); \
   declaration = std::move(SPANWAY_CONCAT(spanway_result_, __LINE__)).value()

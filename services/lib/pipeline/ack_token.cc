@@ -8,8 +8,9 @@ namespace {
 void drop(AckToken::Answer answer) noexcept {
   if (!answer) return;
   count_bug("ack_token_dropped");
-  answer(unknown_error(Code::kInternal,
-                       "the answer for this batch was lost inside Spanway; sending it again is safe"));
+  answer(
+      unknown_error(Code::kInternal,
+                    "the answer for this batch was lost inside Spanway; sending it again is safe"));
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct Outcome {
 
 // Move-only. Decided exactly once, by ack() or nack(), from any thread; the answer function runs on
 // the thread that decides. Dropped undecided = nack(INTERNAL, unknown) and a counted bug, so that a
-// lost token never turns into a lost batch. ack() means: the next owner has durably taken the batch.
+// lost token never turns into a lost batch. ack() means: the next owner has durably taken the
+// batch.
 class [[nodiscard]] AckToken {
  public:
   using Answer = std::function<void(Result<Outcome>)>;
