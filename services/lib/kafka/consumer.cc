@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <utility>
@@ -70,6 +71,20 @@ native::PartitionList to_list(const std::vector<TopicPartition>& partitions) {
     rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
   }
   return list;
+}
+
+// A static member that comes back gets its old partitions without a new distribution, also when it
+// wants other topics than before. So another subscription makes another member: the id carries a
+// fingerprint (FNV-1a) of the topics.
+std::string instance_id(const std::string& id, std::vector<std::string> topics) {
+  std::sort(topics.begin(), topics.end());
+  std::uint32_t hash = 2166136261u;
+  for (const std::string& topic : topics) {
+    for (const char c : topic + ',') hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  }
+  char text[16];
+  std::snprintf(text, sizeof(text), ".%08x", hash);
+  return id + text;
 }
 
 // The error of a call that answers with an rd_kafka_error_t, which it takes over.
@@ -204,7 +219,9 @@ Status RdConsumer::open() {
   native::Conf conf;
   native::apply_client(conf, client_, *this);
   conf.set("group.id", config_.group);
-  if (!config_.group_instance_id.empty()) conf.set("group.instance.id", config_.group_instance_id);
+  if (!config_.group_instance_id.empty()) {
+    conf.set("group.instance.id", instance_id(config_.group_instance_id, topic_names_));
+  }
   conf.set("partition.assignment.strategy", "cooperative-sticky");
   conf.set("session.timeout.ms", milliseconds(config_.session_timeout));
   conf.set("heartbeat.interval.ms", milliseconds(config_.heartbeat_interval));
@@ -711,6 +728,7 @@ void RdConsumer::set_paused(const TopicPartition& partition, bool paused) {
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     report(error_from_code(error, paused ? "pausing a partition" : "resuming a partition"));
   }
+  wake_unread();
 }
 
 void RdConsumer::shut() {

@@ -8,9 +8,11 @@ void describe(config::Binder& b, ConsumerConfig& c) {
          .pattern = "[A-Za-z0-9._-]{0,255}"});
   b.key("group_instance_id", c.group_instance_id,
         {.doc = "Stable name of this replica in the group: a restart in place then keeps its "
-                "partitions. Must be unique; a second holder ends the first.",
+                "partitions. Must be unique: a second holder ends the first. A fingerprint of the "
+                "topics "
+                "is added.",
          .example = "${env:POD_NAME}",
-         .pattern = "[A-Za-z0-9._-]{0,249}"});
+         .pattern = "[A-Za-z0-9._-]{0,240}"});
   b.key("start_from", c.start_from, {"latest", "earliest"},
         {.doc = "Where a group without committed offsets begins; committed at once."});
   b.key("isolation", c.isolation, {"read_uncommitted", "read_committed"},
