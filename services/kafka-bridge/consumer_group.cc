@@ -103,12 +103,14 @@ void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
   member->lane =
       std::make_unique<PartitionLane>(lane_options(partition), lane_deps_, *member, start);
   members_[partition] = std::move(member);
+  look_soon();
 }
 
 void ConsumerGroup::remove(const std::vector<kafka::TopicPartition>& partitions) {
   for (const kafka::TopicPartition& partition : partitions) {
     if (members_.erase(partition) > 0) events_.forget_lag(partition.topic, partition.partition);
   }
+  look_soon();
 }
 
 void ConsumerGroup::on_lost(const std::vector<kafka::TopicPartition>& partitions) {
@@ -315,6 +317,11 @@ void ConsumerGroup::commit_tick() {
 
 void ConsumerGroup::watch_tick() {
   if (closed_) return;
+  look();
+  later(kWatch, [this] { watch_tick(); });
+}
+
+void ConsumerGroup::look() {
   std::vector<PartitionStatus> statuses;
   std::size_t stalled = 0;
   std::size_t batches = 0;
@@ -329,11 +336,18 @@ void ConsumerGroup::watch_tick() {
   }
   events_.stalled_partitions(stalled);
   events_.in_flight(batches, bytes);
-  {
-    MutexLock lock(mutex_);
-    status_ = std::move(statuses);
-  }
-  later(kWatch, [this] { watch_tick(); });
+  MutexLock lock(mutex_);
+  status_ = std::move(statuses);
+}
+
+// Partitions that came or went are told of at once.
+void ConsumerGroup::look_soon() {
+  if (std::exchange(looking_soon_, true)) return;
+  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.lock()) return;
+    looking_soon_ = false;
+    if (!closed_) look();
+  });
 }
 
 void ConsumerGroup::watch(Member& member, PartitionStatus& status) {

@@ -122,6 +122,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void commit_now();
   bool plan_pending() const;
   void watch_tick();
+  void look();
+  void look_soon();
   void watch(Member& member, PartitionStatus& status);
   void retry_memory();
   template <typename F>
@@ -145,6 +147,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // When the commit that is not answered was sent.
   std::optional<SteadyTime> committing_since_;
   bool memory_timer_ = false;
+  bool looking_soon_ = false;
   bool closed_ = false;
 
   mutable Mutex mutex_;
