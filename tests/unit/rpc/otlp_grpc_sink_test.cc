@@ -137,7 +137,7 @@ TEST_F(OtlpGrpcSinkTest, ReportsPartialSuccess) {
 
 TEST_F(OtlpGrpcSinkTest, ReadsACompressedAnswer) {
   const std::string text(4000, 'w');
-  behind_.answer_with([&](const pipeline::Batch&) { return Outcome{1, text}; });
+  behind_.answer_with([text](const pipeline::Batch&) { return Outcome{1, text}; });
   const Answer answer = exchange(*sink(), batch_of("x"));
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->message, text);
