@@ -25,18 +25,27 @@ std::vector<std::string> topics_of(const BridgeConfig& config) {
   return topics;
 }
 
+// Batches with an identity are what they are; all others may be joined on their way.
+ShipperOptions shipper_options(const BridgeConfig& config) {
+  ShipperOptions options;
+  options.bytes_max = config.consumer.batch.bytes_max.bytes;
+  options.items_max = static_cast<std::uint64_t>(config.consumer.batch.items_max);
+  options.linger = config.consumer.batch.linger;
+  options.send_timeout = config.destination.timeout;
+  return options;
+}
+
 }  // namespace
 
 ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps)
     : config_(config.consumer),
       topics_(config.kafka.topics),
-      send_timeout_(config.destination.timeout),
       deps_(deps),
       events_(deps.telemetry, config.consumer.destination),
-      lane_deps_{deps_.executor, std::make_shared<Mailbox>(deps_.executor),
-                 deps_.sink,     deps_.dead_letters,
-                 deps_.budget,   events_,
-                 passes_,        deps_.random} {}
+      mailbox_(std::make_shared<Mailbox>(deps_.executor)),
+      shipper_(shipper_options(config), deps_.executor, mailbox_, deps_.sink, deps_.budget),
+      lane_deps_{deps_.executor, mailbox_, shipper_, deps_.dead_letters,
+                 deps_.budget,   events_,  passes_,  deps_.random} {}
 
 Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig& config,
                                                              const ConsumerGroupDeps& deps,
@@ -47,7 +56,7 @@ Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig&
 }
 
 ConsumerGroup::~ConsumerGroup() {
-  lane_deps_.mailbox->close();
+  mailbox_->close();
   // While there is still somebody to listen.
   if (!closed_ && consumer_) consumer_->close();
   alive_.reset();
@@ -72,9 +81,9 @@ LaneOptions ConsumerGroup::lane_options(const kafka::TopicPartition& partition) 
   }
   options.merge.bytes_max = config_.batch.bytes_max.bytes;
   options.merge.items_max = static_cast<std::uint64_t>(config_.batch.items_max);
-  options.linger = config_.batch.linger;
+  // Waiting is the shipper's, where all partitions meet; but a cut with an identity is final.
+  options.linger = config_.batch_identity ? config_.batch.linger : Duration::zero();
   options.max_in_flight = static_cast<std::size_t>(config_.max_in_flight_per_partition);
-  options.send_timeout = send_timeout_;
   options.retry = config_.retry;
   options.copy_partial = config_.dead_letters.partial == DeadLetterConfig::Partial::kCopy;
   options.batch_identity = config_.batch_identity;

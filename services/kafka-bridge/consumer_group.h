@@ -15,6 +15,7 @@
 #include "services/kafka-bridge/events.h"
 #include "services/kafka-bridge/partition_lane.h"
 #include "services/kafka-bridge/passes.h"
+#include "services/kafka-bridge/shipper.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/mutex.h"
@@ -135,10 +136,11 @@ class ConsumerGroup final : private kafka::ConsumerListener {
 
   const ConsumeConfig config_;
   const kafka::TopicNames topics_;
-  const Duration send_timeout_;
   ConsumerGroupDeps deps_;
   ConsumeEvents events_;
   Passes passes_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  Shipper shipper_;
   const LaneDeps lane_deps_;
   std::unique_ptr<kafka::Consumer> consumer_;
   std::map<kafka::TopicPartition, std::unique_ptr<Member>> members_;

@@ -28,7 +28,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       identity_(std::move(identity)),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   Piece whole;
-  whole.payload = std::move(batch_.payload);
+  whole.payload = std::make_shared<const Bytes>(std::move(batch_.payload));
   whole.item_count = batch_.item_count;
   pieces_.push_back(std::move(whole));
 }
@@ -40,7 +40,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       owner_(owner),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   Piece whole;
-  whole.payload = std::move(letter.payload);
+  whole.payload = std::make_shared<const Bytes>(std::move(letter.payload));
   pieces_.push_back(std::move(whole));
   first_letter_ = std::make_shared<const DeadLetter>(std::move(letter));
 }
@@ -49,7 +49,7 @@ Delivery::~Delivery() { timer_.cancel(); }
 
 std::size_t Delivery::bytes() const noexcept {
   std::size_t bytes = 0;
-  for (const Piece& piece : pieces_) bytes += piece.payload.size();
+  for (const Piece& piece : pieces_) bytes += piece.payload->size();
   return bytes;
 }
 
@@ -87,31 +87,24 @@ void Delivery::send_front() {
   Piece& piece = pieces_.front();
   ++piece.attempts;
   piece.passes_at_send = deps_.passes.of(options_.signal, batch_.tenant);
-  pipeline::Batch batch;
-  batch.signal = options_.signal;
-  batch.payload = piece.payload.clone();
-  batch.item_count = piece.item_count;
-  batch.metadata.tenant = batch_.tenant;
-  batch.metadata.batch_id = identity_of(piece);
-  batch.deadline = Deadline::after(deps_.executor.clock(), options_.send_timeout);
-  batch.permit = deps_.budget.empty_permit();  // The lane's permit covers these bytes.
+  Shipment shipment;
+  shipment.signal = options_.signal;
+  shipment.tenant = batch_.tenant;
+  shipment.payload = piece.payload;
+  shipment.item_count = piece.item_count;
+  shipment.batch_id = identity_of(piece);
   state_ = State::kSending;
   sent_at_ = deps_.executor.clock().now();
-  const std::uint64_t sequence = ++sequence_;
-  // The answer comes on any thread, and may come before send() returns.
-  pipeline::AckToken token([mailbox = deps_.mailbox, self = weak_from_this(),
-                            sequence](Result<pipeline::Outcome> result) {
-    mailbox->post([self, sequence, answer = std::move(result)]() mutable {
-      const auto delivery = self.lock();
-      if (delivery && delivery->state_ == State::kSending && delivery->sequence_ == sequence) {
-        delivery->on_answer(std::move(answer));
-      }
-    });
+  deps_.shipper.ship(std::move(shipment), [self = weak_from_this(),
+                                           sequence = ++sequence_](Result<Shipped> result) {
+    const auto delivery = self.lock();
+    if (delivery && delivery->state_ == State::kSending && delivery->sequence_ == sequence) {
+      delivery->on_answer(std::move(result));
+    }
   });
-  deps_.sink.send(std::move(batch), std::move(token));
 }
 
-void Delivery::on_answer(Result<pipeline::Outcome> result) {
+void Delivery::on_answer(Result<Shipped> result) {
   if (result.ok()) {
     on_accepted(*result);
   } else {
@@ -119,7 +112,7 @@ void Delivery::on_answer(Result<pipeline::Outcome> result) {
   }
 }
 
-void Delivery::on_accepted(const pipeline::Outcome& outcome) {
+void Delivery::on_accepted(const Shipped& shipped) {
   const Piece& piece = pieces_.front();
   const SteadyTime now = deps_.executor.clock().now();
   double since_produced = -1;
@@ -129,25 +122,28 @@ void Delivery::on_accepted(const pipeline::Outcome& outcome) {
                      static_cast<double>(batch_.newest_timestamp_ms) / 1000.0;
     since_produced = std::max(0.0, since_produced);
   }
-  const std::uint64_t rejected = std::min(outcome.rejected, piece.item_count);
-  deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload.size(),
+  const std::uint64_t rejected = std::min(shipped.rejected, piece.item_count);
+  deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload->size(),
                          now - sent_at_, since_produced);
   deps_.passes.add(options_.signal, batch_.tenant);
   probing_ = false;
   backoff_.reset();
   owner_.on_judged();
-  if (outcome.rejected == 0) {
+  if (shipped.request_rejected == 0) {
     drop_front();
     return;
   }
-  // Never again: those items were refused for good, the others were taken.
-  deps_.events.rejected(options_.signal, outcome.rejected, outcome.message);
+  // Never again: those items were refused for good, the others were taken. Where requests were
+  // joined, every part is kept, because nobody says in which one the refused items lay.
+  if (shipped.rejected > 0) {
+    deps_.events.rejected(options_.signal, shipped.rejected, shipped.message);
+  }
   if (!options_.copy_partial) {
     drop_front();
     return;
   }
-  bury(DeadLetterCause::kPartial, outcome.message,
-       std::to_string(outcome.rejected) + "/" + std::to_string(piece.item_count));
+  bury(DeadLetterCause::kPartial, shipped.message,
+       std::to_string(shipped.request_rejected) + "/" + std::to_string(shipped.request_items));
 }
 
 void Delivery::on_refused(Error error) {
@@ -220,18 +216,18 @@ void Delivery::rotate() {
 bool Delivery::halve() {
   Piece& piece = pieces_.front();
   otlp::Scanner scanner;
-  if (!scanner.scan(options_.signal, piece.payload.view()).ok()) return false;
-  auto [first, second] = otlp::halve(scanner.index(), piece.payload.view());
+  if (!scanner.scan(options_.signal, piece.payload->view()).ok()) return false;
+  auto [first, second] = otlp::halve(scanner.index(), piece.payload->view());
   if (second.item_count == 0) return false;
   deps_.events.halved();
   Piece rest;
-  rest.payload = std::move(second.payload);
+  rest.payload = std::make_shared<const Bytes>(std::move(second.payload));
   rest.first_item = piece.first_item + first.item_count;
   rest.item_count = second.item_count;
   rest.attempts = piece.attempts;
   rest.passes_at_refusal = piece.passes_at_refusal;
   rest.whole = false;
-  piece.payload = std::move(first.payload);
+  piece.payload = std::make_shared<const Bytes>(std::move(first.payload));
   piece.item_count = first.item_count;
   piece.unknown_tries = 0;
   piece.others_tried = false;
@@ -259,7 +255,7 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   DeadLetter copy;
   copy.signal = letter->signal;
   copy.cause = letter->cause;
-  copy.payload = pieces_.front().payload.clone();
+  copy.payload = pieces_.front().payload->clone();
   copy.tenant = letter->tenant;
   copy.error = letter->error;
   copy.origin = letter->origin;

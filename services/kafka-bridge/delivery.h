@@ -16,9 +16,9 @@
 #include "services/kafka-bridge/mailbox.h"
 #include "services/kafka-bridge/passes.h"
 #include "services/kafka-bridge/retry_policy.h"
+#include "services/kafka-bridge/shipper.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
-#include "services/lib/pipeline/sink.h"
 
 namespace spanway::kafka_bridge {
 
@@ -26,7 +26,7 @@ namespace spanway::kafka_bridge {
 struct LaneDeps {
   Executor& executor;
   const std::shared_ptr<Mailbox> mailbox;  // To that executor.
-  pipeline::Sink& sink;
+  Shipper& shipper;
   DeadLetterWriter& dead_letters;
   MemoryBudget& budget;
   ConsumeEvents& events;
@@ -41,7 +41,6 @@ struct LaneOptions {
   MergeLimits merge;
   Duration linger = std::chrono::milliseconds(5);
   std::size_t max_in_flight = 8;
-  Duration send_timeout = std::chrono::seconds(30);
   RetryConfig retry;
   bool copy_partial = true;
   bool batch_identity = false;
@@ -81,7 +80,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   void start();
   bool started() const noexcept { return state_ != State::kNew; }
   bool done() const noexcept { return state_ == State::kDone; }
-  // Waiting for the sink's or the dead-letter topic's answer.
+  // Waiting for the destination's or the dead-letter topic's answer.
   bool busy() const noexcept { return state_ == State::kSending || state_ == State::kBurying; }
   // Wants to send and may not.
   bool held() const noexcept { return state_ == State::kHeld; }
@@ -98,7 +97,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
 
   // A part of the batch that has not been decided.
   struct Piece {
-    Bytes payload;
+    std::shared_ptr<const Bytes> payload;
     std::uint64_t first_item = 0;
     std::uint64_t item_count = 0;
     std::uint64_t attempts = 0;
@@ -112,8 +111,8 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
 
   void send_front();
   void send_next();
-  void on_answer(Result<pipeline::Outcome> result);
-  void on_accepted(const pipeline::Outcome& outcome);
+  void on_answer(Result<Shipped> result);
+  void on_accepted(const Shipped& shipped);
   void on_refused(Error error);
   void wait_and_retry(Duration wait, Refusal kind);
   void rotate();

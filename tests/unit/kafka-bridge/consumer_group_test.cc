@@ -19,7 +19,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct GroupBench {
-  GroupBench() { config.consumer.destination = "jaeger"; }
+  GroupBench() {
+    config.consumer.destination = "jaeger";
+    config.consumer.batch.linger = Duration::zero();  // Each partition by itself.
+  }
   void begin() {
     const ConsumerGroupDeps deps{executor, sink, letters, budget, {log, metrics}, Random(1)};
     auto created = ConsumerGroup::create(
@@ -88,6 +91,25 @@ TEST(ConsumerGroup, DeliversAndCommitsEverySecond) {
   EXPECT_EQ(bench.consumer->commits, 1) << "one request for all partitions";
   bench.executor.advance(seconds(10));
   EXPECT_EQ(bench.consumer->commits, 1) << "nothing new, nothing to commit";
+}
+
+TEST(ConsumerGroup, PartitionsShareARequest) {
+  GroupBench bench;
+  bench.config.consumer.batch.linger = milliseconds(5);
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->assign(bench.p1, 0);
+  bench.put(bench.p0, 0, 0);
+  bench.put(bench.p1, 0, 1);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  ASSERT_TRUE(taken);
+  EXPECT_THAT(span_names(taken->batch.payload.view()), ElementsAre("span-0", "span-1"));
+  EXPECT_EQ(bench.sink.sent(), 1u);
+  taken->token.ack();
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.committed(bench.p0), 1);
+  EXPECT_EQ(bench.committed(bench.p1), 1);
 }
 
 TEST(ConsumerGroup, RepeatsACommitThatFailed) {
@@ -338,6 +360,7 @@ TEST(ConsumerGroup, PlansOfManyCutsShareOneCommit) {
   GroupBench bench;
   bench.config.consumer.batch_identity = true;
   bench.config.consumer.batch.items_max = 1;
+  bench.config.consumer.batch.linger = milliseconds(5);
   bench.begin();
   bench.consumer->assign(bench.p0, 0);
   bench.consumer->hold_commits = true;

@@ -131,8 +131,14 @@ struct LaneBench : LaneHost {
   ConsumeEvents events{{log, metrics}, "test"};
   Passes passes;
   Random random{1};
-  LaneDeps deps{
-      executor, std::make_shared<Mailbox>(executor), sink, letters, budget, events, passes, random};
+  std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(executor);
+  // Joins nothing: these tests are about one lane.
+  Shipper shipper{{.linger = Duration::zero(), .send_timeout = std::chrono::seconds(30)},
+                  executor,
+                  mailbox,
+                  sink,
+                  budget};
+  LaneDeps deps{executor, mailbox, shipper, letters, budget, events, passes, random};
   LaneOptions options;
   std::unique_ptr<PartitionLane> lane;
   std::vector<std::string> received;

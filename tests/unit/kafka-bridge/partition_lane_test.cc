@@ -37,7 +37,7 @@ TEST(PartitionLane, JoinsWhatComesWithinTheLinger) {
   EXPECT_EQ(taken->batch.item_count, 5u);
   EXPECT_EQ(taken->batch.signal, otlp::Signal::kTraces);
   EXPECT_EQ(taken->batch.metadata.batch_id, "");
-  EXPECT_EQ(taken->batch.deadline.remaining(bench.clock.now()), bench.options.send_timeout);
+  EXPECT_EQ(taken->batch.deadline.remaining(bench.clock.now()), seconds(30));
   bench.ack(std::move(*taken));
   EXPECT_EQ(bench.commit(), 2);
   EXPECT_EQ(bench.budget.used(), 0u);
@@ -143,8 +143,8 @@ TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
   LaneBench bench;
   const std::string record = spans(0, 50);
   MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
-  const LaneDeps deps{bench.executor, bench.deps.mailbox, bench.sink,   bench.letters,
-                      small,          bench.events,       bench.passes, bench.random};
+  const LaneDeps deps{bench.executor, bench.mailbox, bench.shipper, bench.letters,
+                      small,          bench.events,  bench.passes,  bench.random};
   bench.lane =
       std::make_unique<PartitionLane>(bench.options, deps, bench, kafka::StartPosition{0, ""});
   EXPECT_TRUE(bench.take(0, record));
