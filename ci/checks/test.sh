@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 started=$SECONDS
-export SPANWAY_TEST_DEADLINE=$(($(date +%s) + ${SPANWAY_TEST_SECONDS:-4500}))
+export PARTS_DEADLINE=$(($(date +%s) + ${SPANWAY_TEST_SECONDS:-4500}))
 mkdir -p build
 ci/deps/install.sh || exit 1
 

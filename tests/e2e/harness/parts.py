@@ -23,7 +23,7 @@ def run_part(script, *arguments, **environment):
 
 def require_built(script):
     """Waits for a part that is being built in the background; skips, saying so, when time is up."""
-    deadline = int(os.environ.get("SPANWAY_TEST_DEADLINE", time.time() + 1800)) - 900
+    deadline = int(os.environ.get("PARTS_DEADLINE", time.time() + 1800)) - 900
     while True:
         done = subprocess.run([PARTS / f"{script}.sh", "cached"], stdin=subprocess.DEVNULL)
         if done.returncode == 0:
