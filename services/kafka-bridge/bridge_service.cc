@@ -135,6 +135,7 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   dead_letters_ = std::make_unique<KafkaDeadLetters>(std::move(options), *dead_letter_producer_);
   kafka::ConsumerConfig consumer = config_.consumer.kafka;
   consumer.group = config_.consumer.group();
+  consumer.read_delay = config_.consumer.batch.linger;
   const ConsumerGroupDeps deps{loop_,   *destination_,   *dead_letters_,
                                budget_, deps_.telemetry, Random::from_entropy()};
   SPANWAY_ASSIGN(

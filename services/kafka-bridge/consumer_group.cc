@@ -15,6 +15,8 @@ constexpr Duration kMemoryRetry = std::chrono::milliseconds(20);
 constexpr Duration kPlanRetry = std::chrono::milliseconds(200);
 // A commit that is not answered by then is counted as failed.
 constexpr Duration kCommitTimeout = std::chrono::seconds(10);
+// Partitions are read together, after `batch.linger`; so what is sent together comes at once.
+constexpr Duration kJoinWindow = std::chrono::milliseconds(1);
 constexpr Duration kFinalCommitTimeout = std::chrono::seconds(3);
 
 std::vector<std::string> topics_of(const BridgeConfig& config) {
@@ -30,7 +32,7 @@ ShipperOptions shipper_options(const BridgeConfig& config) {
   ShipperOptions options;
   options.bytes_max = config.consumer.batch.bytes_max.bytes;
   options.items_max = static_cast<std::uint64_t>(config.consumer.batch.items_max);
-  options.linger = config.consumer.batch.linger;
+  options.linger = std::min<Duration>(config.consumer.batch.linger, kJoinWindow);
   options.send_timeout = config.destination.timeout;
   return options;
 }
@@ -81,8 +83,7 @@ LaneOptions ConsumerGroup::lane_options(const kafka::TopicPartition& partition) 
   }
   options.merge.bytes_max = config_.batch.bytes_max.bytes;
   options.merge.items_max = static_cast<std::uint64_t>(config_.batch.items_max);
-  // Waiting is the shipper's, where all partitions meet; but a cut with an identity is final.
-  options.linger = config_.batch_identity ? config_.batch.linger : Duration::zero();
+  options.linger = Duration::zero();  // The consumer has waited, for all partitions together.
   options.max_in_flight = static_cast<std::size_t>(config_.max_in_flight_per_partition);
   options.retry = config_.retry;
   options.copy_partial = config_.dead_letters.partial == DeadLetterConfig::Partial::kCopy;

@@ -150,6 +150,8 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   void on_error(int code, const std::string& text, bool fatal) noexcept override;
 
   void wake(std::uint64_t slot_id);
+  void read_news();
+  void wake_now(Slot& slot);
   void poll_group();
   void wake_unread();
   void read(Slot& slot);
@@ -201,6 +203,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   int ticks_ = 0;
   bool probing_ = false;
 
+  std::atomic<bool> reading_soon_{false};
   std::atomic<bool> connected_once_{false};
   std::atomic<bool> reachable_{false};
   mutable Mutex mutex_;
@@ -272,7 +275,29 @@ void RdConsumer::on_queue_event(rd_kafka_t*, void* opaque) noexcept {
   auto* wake = static_cast<Wake*>(opaque);
   if (wake->scheduled.exchange(true)) return;
   RdConsumer* self = wake->consumer;
-  self->post([self, slot = wake->slot] { self->wake(slot); });
+  if (wake->slot == 0 || self->config_.read_delay == Duration::zero()) {
+    self->post([self, slot = wake->slot] { self->wake(slot); });
+    return;
+  }
+  if (self->reading_soon_.exchange(true)) return;
+  self->executor_.post_after(self->config_.read_delay,
+                             [self, alive = std::weak_ptr<int>(self->alive_)] {
+                               if (alive.lock()) self->read_news();
+                             });
+}
+
+void RdConsumer::read_news() {
+  reading_soon_ = false;
+  if (!handle_) return;
+  for (const auto& [partition, slot] : slots_) {
+    if (slot->wake.scheduled.exchange(false)) read(*slot);
+  }
+}
+
+// Without delay: what is offered again or goes on has waited already.
+void RdConsumer::wake_now(Slot& slot) {
+  slot.wake.scheduled = true;
+  post([this, id = slot.wake.slot] { wake(id); });
 }
 
 void RdConsumer::wake(std::uint64_t slot_id) {
@@ -320,7 +345,7 @@ void RdConsumer::read(Slot& slot) {
     }
     slot.refused.reset();
   }
-  on_queue_event(handle_.get(), &slot.wake);
+  wake_now(slot);
 }
 
 bool RdConsumer::offer(Slot& slot, const rd_kafka_message_t& message) {
@@ -371,7 +396,7 @@ void RdConsumer::resume_reading(const TopicPartition& partition) {
   Slot* slot = find(partition);
   if (slot == nullptr || !slot->blocked) return;
   slot->blocked = false;
-  on_queue_event(handle_.get(), &slot->wake);
+  wake_now(*slot);
 }
 
 void RdConsumer::report(const Error& error) {

@@ -27,6 +27,9 @@ struct ConsumerConfig {
   config::ByteSize fetch_bytes_max{16u << 20};
   // How many partitions of the group one process is expected to hold at most; for the memory check.
   std::int64_t partitions_max = 32;
+  // Set by the caller, not by the configuration: after the first news of records, how long to wait
+  // before all partitions are read together. One wake-up instead of one per partition and fetch.
+  Duration read_delay{};
 };
 void describe(config::Binder& b, ConsumerConfig& c);
 void validate(const ConsumerConfig& c, config::Problems& problems);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "services/lib/base/mutex.h"
@@ -18,6 +19,9 @@ namespace spanway::kafka {
 namespace {
 
 constexpr int kPollWaitMs = 200;  // Reports wake the poll at once; this bounds shutdown only.
+// Reports come one for each partition and request. They are gathered for as long as this, so that
+// a busy producer wakes a few hundred times a second and not a few thousand.
+constexpr Duration kReportGathering = std::chrono::milliseconds(1);
 constexpr int kMetadataTimeoutMs = 2000;
 constexpr std::size_t kHeadersMax = 8;                   // Of one record.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
@@ -296,7 +300,9 @@ bool RdProducer::drain(Deadline deadline) {
 void RdProducer::poll_loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const SharedHandle native = handle();
-    if (native) rd_kafka_poll(native.get(), kPollWaitMs);
+    if (native && rd_kafka_poll(native.get(), kPollWaitMs) > 0) {
+      std::this_thread::sleep_for(kReportGathering);
+    }
     if (fatal_.exchange(false)) rebuild(stop);
   }
 }
