@@ -1,0 +1,253 @@
+// The custom resource `Pipeline` (spanway.dev/v1alpha1) as structs. What each field means, its
+// bounds, defaults and rules stand in declaration.cc; the schema of the CRD, the reader, the checks
+// and CRD.md are made from there. Every field does something; settings of a service that have no
+// field of their own go into `config`, which is laid over that service's generated file and checked
+// with that service's own code.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/json/json.h"
+#include "services/lib/base/clock.h"
+
+namespace spanway::api {
+
+using kube::Json;
+
+// A key of a Secret in the Pipeline's namespace.
+struct SecretKey {
+  std::string name;
+  std::string key;
+};
+
+struct Image {
+  std::string repository;  // Empty = the operator's.
+  std::string tag;         // Empty = the operator's version.
+  std::string digest;      // "sha256:..."; wins over the tag.
+  enum class PullPolicy { kAlways, kIfNotPresent, kNever } pull_policy = PullPolicy::kIfNotPresent;
+  std::vector<std::string> pull_secrets;
+};
+
+// Laid over the pods that the operator makes.
+struct PodTemplate {
+  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> annotations;
+  Json resources;  // core/v1 ResourceRequirements. Null = the operator's default.
+  std::map<std::string, std::string> node_selector;
+  Json tolerations;                  // List; null = none.
+  Json affinity;                     // Object; null = none.
+  Json topology_spread_constraints;  // List; null = over nodes and zones, as far as possible.
+  std::string priority_class_name;
+  std::string service_account_name;  // Empty = one made for the component.
+  std::vector<std::pair<std::string, std::string>> env;  // Plain values only; ours win.
+  std::int64_t termination_grace_period_seconds = 0;     // 0 = what the drain needs.
+};
+
+// For ingress, the producing bridge and exporters: a HorizontalPodAutoscaler by CPU.
+struct CpuAutoscaling {
+  std::int64_t min_replicas = 1;
+  std::int64_t max_replicas = 1;
+  std::int64_t target_cpu_utilization_percentage = 70;
+  std::int64_t scale_down_stabilization_seconds = 300;
+};
+// For consumers: by the operator, from lag in seconds; never more replicas than partitions.
+struct LagAutoscaling {
+  std::int64_t min_replicas = 1;
+  std::int64_t max_replicas = 1;
+  std::int64_t target_lag_seconds = 30;
+  std::int64_t scale_down_stabilization_seconds = 300;
+};
+
+struct IngressTls {
+  std::string secret_name;            // tls.crt and tls.key.
+  std::string client_ca_secret_name;  // ca.crt; set = clients must show a certificate.
+};
+struct IngressToken {
+  std::string name;
+  SecretKey secret;
+  std::string tenant;
+};
+struct IngressUser {
+  std::string name;  // The user name.
+  SecretKey password;
+  std::string tenant;
+};
+struct IngressAuth {
+  enum class Mode { kNone, kBearer, kBasic } mode = Mode::kNone;
+  std::vector<IngressToken> tokens;
+  std::vector<IngressUser> users;
+};
+struct IngressTenant {
+  enum class From { kNone, kHeader, kToken, kCertificate } from = From::kNone;
+  std::string header;  // Empty = the service's default.
+  std::string default_tenant;
+  bool required = false;
+};
+struct IngressLimits {
+  std::int64_t items_per_second = 0;  // Per tenant and pod; 0 = none.
+  std::string bytes_per_second;       // A quantity; empty = none.
+};
+struct IngressService {
+  enum class Type { kClusterIp, kNodePort, kLoadBalancer } type = Type::kClusterIp;
+  std::map<std::string, std::string> annotations;
+  std::map<std::string, std::string> labels;
+};
+
+struct Ingress {
+  std::int64_t replicas = 1;  // Not applied while `autoscaling` is there.
+  bool grpc_enabled = true;
+  std::int64_t grpc_port = 4317;
+  bool http_enabled = true;
+  std::int64_t http_port = 4318;
+  std::vector<std::string> cors_allowed_origins;
+  std::optional<IngressTls> tls;
+  IngressAuth auth;
+  IngressTenant tenant;
+  IngressLimits limits;
+  IngressService service;
+  std::optional<CpuAutoscaling> autoscaling;
+  PodTemplate pods;
+  Json config;  // Object in the keys of spanway-ingress, or null.
+};
+
+struct Produce {
+  std::int64_t replicas = 1;
+  enum class RecordKey { kNone, kTraceId } record_key = RecordKey::kTraceId;
+  enum class Compression { kNone, kGzip, kSnappy, kLz4, kZstd } compression = Compression::kNone;
+  std::optional<CpuAutoscaling> autoscaling;
+  PodTemplate pods;
+  Json config;
+};
+
+struct KafkaTls {
+  bool enabled = false;
+  std::string ca_secret_name;  // Empty = the system's authorities.
+  std::string ca_key = "ca.crt";
+  std::string client_certificate_secret_name;  // tls.crt and tls.key; empty = none.
+};
+struct KafkaAuthentication {
+  enum class Type { kNone, kPlain, kScramSha256, kScramSha512 } type = Type::kNone;
+  std::string username;
+  SecretKey password;
+};
+struct Topics {
+  // None: topics are somebody else's and not looked at. Verify: looked at only. CreateOnly: made
+  // when missing. CreateAndUpdate: also grown and reconfigured; never shrunk, never deleted.
+  enum class Management { kNone, kVerify, kCreateOnly, kCreateAndUpdate } management =
+      Management::kCreateAndUpdate;
+  std::string traces = "otel.traces";
+  std::string metrics = "otel.metrics";
+  std::string logs = "otel.logs";
+  std::string dead_letter_suffix = ".dlq";
+  std::int64_t partitions = 12;
+  std::int64_t replication_factor = 0;   // 0 = the broker's default.
+  std::int64_t min_insync_replicas = 0;  // 0 = the broker's default.
+  Duration retention = std::chrono::hours(24);
+  Duration dead_letter_retention = std::chrono::hours(24 * 14);
+};
+struct Kafka {
+  std::string bootstrap_servers;  // "a:9092,b:9092"
+  KafkaTls tls;
+  KafkaAuthentication authentication;
+  Topics topics;
+};
+
+struct Header {
+  std::string name;
+  std::string value;  // One of value and secret.
+  std::optional<SecretKey> secret;
+};
+struct Destination {
+  enum class Type { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug } type = Type::kOtlpGrpc;
+  std::string endpoint;  // Needed by all but kDebug; of kFile the path.
+  std::vector<Header> headers;
+  struct Tls {
+    bool enabled = false;        // Of OtlpGrpc; others say https.
+    std::string ca_secret_name;  // ca.crt
+    std::string client_certificate_secret_name;
+    std::string server_name;
+  } tls;
+  enum class Compression { kDefault, kNone, kGzip, kZstd } compression = Compression::kDefault;
+  Duration timeout = std::chrono::seconds(10);
+};
+// The bridge that reads Kafka for one exporter.
+struct Consumer {
+  std::int64_t replicas = 1;
+  enum class StartFrom { kLatest, kEarliest } start_from = StartFrom::kEarliest;
+  std::optional<LagAutoscaling> autoscaling;
+  PodTemplate pods;
+  Json config;
+};
+struct Exporter {
+  std::string name;  // Also the consumer group's: "spanway-<namespace>-<pipeline>-<name>".
+  bool paused = false;  // Nothing is sent; lag grows in Kafka.
+  std::vector<std::string> signals;  // Traces, Metrics, Logs; empty = all that the type takes.
+  Destination destination;
+  std::int64_t replicas = 1;
+  std::optional<CpuAutoscaling> autoscaling;
+  PodTemplate pods;
+  Json config;
+  Consumer consumer;
+};
+
+struct Rollout {
+  // Canary: one pod of the new configuration beside the old ones first. RollingUpdate: at once.
+  enum class Strategy { kCanary, kRollingUpdate } strategy = Strategy::kCanary;
+  enum class OnFailure { kRollback, kPause } on_failure = OnFailure::kRollback;
+  Duration progress_deadline = std::chrono::minutes(5);
+  // How long new pods must stay ready without a restart before they count as good.
+  Duration healthy_after = std::chrono::seconds(30);
+};
+struct NetworkPolicy {
+  bool enabled = true;
+  Json extra_ingress;  // List of networking.k8s.io/v1 ingress rules; null = none.
+  Json extra_egress;
+};
+struct Observability {
+  enum class LogLevel { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
+  bool service_monitor = true;  // Where the kind exists.
+  bool prometheus_rule = true;
+  std::map<std::string, std::string> monitor_labels;
+};
+
+struct PipelineSpec {
+  bool paused = false;
+  Image image;
+  Ingress ingress;
+  Produce produce;  // bridge.produce
+  Kafka kafka;
+  std::vector<Exporter> exporters;
+  Rollout rollout;
+  NetworkPolicy network_policy;
+  Observability observability;
+};
+
+struct Pipeline {
+  std::string name_space;
+  std::string name;
+  std::string uid;
+  std::int64_t generation = 0;
+  std::map<std::string, std::string> annotations;
+  bool deleting = false;
+  PipelineSpec spec;
+};
+
+// Annotations on a Pipeline.
+inline constexpr char kPauseAnnotation[] = "spanway.dev/pause-reconciliation";  // "true"
+inline constexpr char kRestartAnnotation[] = "spanway.dev/restart";  // Any new value restarts all.
+inline constexpr char kForceCheckAnnotation[] = "spanway.dev/force-config-check";
+// Labels and annotations on what is made of it.
+inline constexpr char kPipelineLabel[] = "spanway.dev/pipeline";
+inline constexpr char kComponentLabel[] = "spanway.dev/component";  // "ingress", "bridge", ...
+inline constexpr char kExporterLabel[] = "spanway.dev/exporter";
+inline constexpr char kTrackLabel[] = "spanway.dev/track";  // "stable" or "canary"
+inline constexpr char kRevisionAnnotation[] = "spanway.dev/revision";
+inline constexpr char kIntentAnnotation[] = "spanway.dev/intent";  // Hash of what was applied.
+inline constexpr char kSecretsAnnotation[] = "spanway.dev/secrets";  // Identity, never data.
+
+}  // namespace spanway::api

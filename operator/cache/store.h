@@ -1,0 +1,56 @@
+// The last seen state of the objects of one kind.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/json/json.h"
+#include "operator/k8s/resource.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::kube {
+
+// What a store keeps of an object; the rest is memory for nothing at a thousand Pipelines.
+using Projection = std::function<Json(Json object)>;
+
+// Objects are kept as compact text and parsed when they are read. Thread-safe. Size: whatever the
+// API server has of the kind and the selector.
+class Store {
+ public:
+  // Objects are found again by owner: the name of the Pipeline in the label spanway.dev/pipeline,
+  // in their namespace; objects without it are their own owner.
+  explicit Store(Projection projection);
+
+  std::optional<Json> get(const ObjectKey& key) const;
+  std::vector<Json> of_owner(const ObjectKey& pipeline) const;
+  std::vector<ObjectKey> keys() const;
+  std::size_t size() const;
+  std::size_t bytes() const;  // Of the texts.
+
+  // For the reflector. They return the owner whose reconciliation is wanted, or nothing when the
+  // object has not changed (same resourceVersion).
+  std::optional<ObjectKey> upsert(const Json& object);
+  std::optional<ObjectKey> erase(const ObjectKey& key);
+  // The result of a new list. Objects that are gone count as deleted (their deletion was missed).
+  std::vector<ObjectKey> replace(const std::vector<Json>& objects);
+
+ private:
+  struct Entry {
+    std::string text;
+    std::string resource_version;
+    ObjectKey owner;
+  };
+  std::optional<ObjectKey> upsert_locked(const Json& object) SPANWAY_REQUIRES(mutex_);
+
+  const Projection projection_;
+  mutable Mutex mutex_;
+  std::map<ObjectKey, Entry> entries_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<ObjectKey, std::vector<ObjectKey>> by_owner_ SPANWAY_GUARDED_BY(mutex_);
+  std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace spanway::kube

@@ -1,0 +1,58 @@
+// Keys that want to be reconciled. A key waits at most once; one that is added while a worker has
+// it waits until that worker is done. Retries are rate-limited: 5 ms doubling to 1000 s a key, and
+// 10 a second with a burst of 100 for all (client-go's util/workqueue).
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "operator/k8s/resource.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::kube {
+
+// Thread-safe. Bounded by the number of distinct keys.
+class WorkQueue {
+ public:
+  explicit WorkQueue(const Clock& clock);
+
+  void add(const ObjectKey& key);
+  // The earliest of several times wins.
+  void add_after(const ObjectKey& key, Duration wait);
+  // add_after with the next wait of this key's back-off.
+  void add_rate_limited(const ObjectKey& key);
+  // The key has succeeded: its back-off starts anew.
+  void forget(const ObjectKey& key);
+
+  // Blocks until a key is due or the queue is closed (nothing). Each key that was given must be
+  // given back with done().
+  std::optional<ObjectKey> next();
+  // Like next(), but does not wait; for tests.
+  std::optional<ObjectKey> try_next();
+  void done(const ObjectKey& key);
+  // Wakes all waiting workers; nothing more is given out.
+  void close();
+  std::size_t waiting() const;
+
+ private:
+  void move_due() SPANWAY_REQUIRES(mutex_);
+  std::optional<ObjectKey> take() SPANWAY_REQUIRES(mutex_);
+
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool closed_ SPANWAY_GUARDED_BY(mutex_) = false;
+  std::deque<ObjectKey> ready_ SPANWAY_GUARDED_BY(mutex_);
+  std::set<ObjectKey> dirty_ SPANWAY_GUARDED_BY(mutex_);
+  std::set<ObjectKey> processing_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<ObjectKey, SteadyTime> delayed_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<ObjectKey, int> failures_ SPANWAY_GUARDED_BY(mutex_);
+  double tokens_ SPANWAY_GUARDED_BY(mutex_) = 100;
+  SteadyTime refilled_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::kube

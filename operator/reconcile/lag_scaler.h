@@ -1,0 +1,45 @@
+// How many consumers an exporter needs, from lag in seconds: pure, with its memory handed in.
+//
+// Up: when the lag is above the target and grows or does not shrink, by what would bring it down
+// (ratio of lag to target, at most doubled at once). Down: one step after the lag has been below a
+// third of the target for the stabilization time. Never more than partitions, preferring counts that
+// divide them evenly; partitions that are stalled (their destination refuses) do not count: more
+// consumers would not help. For two session timeouts after a change nothing is decided: the
+// rebalance itself makes lag. Without fresh reports nothing changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "operator/api/pipeline.h"
+#include "operator/reconcile/statusz.h"
+
+namespace spanway::reconcile {
+
+struct LagScalerMemory {
+  std::int64_t changed_at_ms = 0;
+  std::int64_t low_since_ms = 0;  // 0 = is not low.
+  double last_lag_seconds = 0;
+};
+struct LagScalerInput {
+  api::LagAutoscaling rules;
+  std::int64_t replicas = 1;    // Now.
+  std::int64_t partitions = 0;  // Of all its topics together; 0 = unknown.
+  std::vector<PartitionReport> lag;
+  bool complete = false;  // All consumer pods have answered.
+  std::int64_t now_ms = 0;
+};
+struct LagScalerDecision {
+  std::int64_t replicas = 1;
+  LagScalerMemory memory;
+  bool limited = false;  // More would be wanted than is allowed.
+  std::string reason;    // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "NoReports"
+  std::string message;
+};
+LagScalerDecision scale_by_lag(const LagScalerInput& input, LagScalerMemory memory);
+
+// Lag as a bucket: "<10s", "<1m", "<10m", "<1h", ">1h"; "" when unknown.
+std::string lag_bucket(double seconds);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,61 @@
+// What the cluster shows of a Pipeline's components: read from the stores, no decisions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/json/json.h"
+#include "operator/render/render.h"
+#include "services/lib/base/clock.h"
+
+namespace spanway::reconcile {
+
+using kube::Json;
+
+struct PodView {
+  std::string name;
+  std::string uid;
+  std::string ip;
+  std::string revision;  // api::kRevisionAnnotation of the pod.
+  bool canary = false;
+  bool ready = false;
+  bool deleting = false;
+  std::int64_t restarts = 0;
+  // Why it is not ready, in one sentence that names pod, container, exit code and the last log line
+  // (the termination message, cut to 256 bytes): "pod quickstart-ingress-5d-x: container ingress
+  // exited with 1 (Error), 3 restarts: cannot listen on port 4317". Empty when ready.
+  std::string problem;
+  // "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Unschedulable", "NotReady", ...
+  std::string reason;
+  SystemTime created{};
+  std::optional<SystemTime> ready_since;
+};
+
+// Of the stable or the canary workload.
+struct WorkloadView {
+  bool exists = false;
+  std::string revision;  // api::kRevisionAnnotation of its pod template.
+  std::int64_t replicas = 0;
+  std::int64_t ready = 0;
+  std::int64_t updated = 0;
+  bool settled = false;  // observedGeneration is current and all replicas are updated and ready.
+};
+
+struct ComponentView {
+  render::ComponentId id;
+  WorkloadView stable;
+  WorkloadView canary;
+  std::vector<PodView> pods;
+};
+
+// `workloads`: Deployments and StatefulSets of the Pipeline; `pods`: its pods. All times are those
+// of the wall clock.
+ComponentView observe(const render::Component& component, const std::string& pipeline,
+                      const std::vector<Json>& workloads, const std::vector<Json>& pods,
+                      SystemTime wall_now);
+// One pod as above, for messages about jobs too.
+PodView view_pod(const Json& pod, SystemTime wall_now);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,50 @@
+// The Pipeline's status from what was seen and decided: pure. Nothing in it changes by itself while
+// nothing happens, so that a quiet cluster sees no writes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "operator/reconcile/lag_scaler.h"
+#include "operator/reconcile/observation.h"
+#include "operator/reconcile/rollout.h"
+#include "operator/reconcile/statusz.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::reconcile {
+
+struct TopicsView {
+  // Of the topics Job: what `topics apply` has reported.
+  enum class State { kUnmanaged, kPending, kReady, kWeak, kFailed } state = State::kUnmanaged;
+  std::string message;
+  Json topics;  // List of {name, partitions, replicationFactor, minInsyncReplicas, state}.
+};
+
+struct StatusInput {
+  const api::Pipeline& pipeline;
+  const config::Problems& problems;  // Of reading and of check_configs; not empty = ConfigValid=False.
+  const render::Rendering* wanted = nullptr;  // Null when there are problems.
+  const std::vector<ComponentView>& components;
+  const RolloutDecision* rollout = nullptr;
+  std::map<std::string, StatuszReport> reports;               // By pod.
+  std::map<std::string, LagScalerDecision> scaling;           // By exporter.
+  TopicsView topics;
+  bool paused = false;
+  std::string operator_version;
+  std::string wall_now;  // RFC 3339, for lastTransitionTime.
+};
+
+// The whole `status` object. `before` is the one that is stored: a condition whose status stays
+// keeps its lastTransitionTime; the lag bucket moves at most every 30 s. Conditions: Ready,
+// Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, RolledBack,
+// ScalingLimited, RetentionAtRisk, Paused, each with observedGeneration, a CamelCase reason and one
+// sentence. Ready = Kafka is reachable, topics are right and every component has a ready pod of the
+// active revision; a dead destination is Degraded and ExportersHealthy=False only.
+// String fields for the printer columns: summary.{ingress,exporters,lag,config}.
+Json make_status(const StatusInput& input, const Json& before);
+
+// Kept in status.config.
+RolloutMemory rollout_memory(const Json& status);
+
+}  // namespace spanway::reconcile

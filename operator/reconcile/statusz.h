@@ -1,0 +1,58 @@
+// What the services say of themselves: GET /statusz of each pod, never Kafka itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::reconcile {
+
+struct TopicReport {
+  std::string name;
+  std::int64_t partitions = 0;
+  std::string error;
+};
+struct PartitionReport {
+  std::string topic;
+  std::int32_t partition = 0;
+  std::int64_t lag_messages = 0;
+  double lag_seconds = 0;
+  bool stalled = false;
+};
+// Of one pod. Missing fields keep their defaults: an older service says less.
+struct StatuszReport {
+  bool answered = false;
+  std::string error;  // Why not.
+  bool ready = false;
+  std::string reason;
+  bool kafka_reachable = false;
+  std::vector<TopicReport> topics;
+  std::vector<PartitionReport> partitions;
+  bool has_destination = false;
+  bool destination_reachable = false;
+  std::string destination_error;
+  std::string destination_error_reason;
+  std::string destination_endpoint;
+};
+StatuszReport parse_statusz(std::string_view body);
+
+// Asks many pods at once, at most 16 at a time; each has 2 s. Thread-safe.
+class StatuszReader {
+ public:
+  struct Address {
+    std::string pod;
+    std::string ip;
+    std::uint16_t port = 8080;
+  };
+  virtual ~StatuszReader() = default;
+  // Blocks until all have answered or failed. By pod name.
+  virtual std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) = 0;
+};
+std::unique_ptr<StatuszReader> make_statusz_reader();
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,24 @@
+// What applying a Pipeline would change, for people: `spanway-operator plan` and Events.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/render/render.h"
+
+namespace spanway::render {
+
+struct Change {
+  enum class Kind { kCreate, kUpdate, kDelete, kNone } kind = Kind::kNone;
+  Manifest manifest;
+  std::vector<std::string> fields;  // Paths that differ: "spec/template/spec/containers/0/image"
+  bool restarts_pods = false;
+  std::string why;  // "configuration: limits.body_bytes_max", "image", "Secret otlp-tls changed"
+};
+
+// `live` holds what runs now, in any order; empty = nothing runs.
+std::vector<Change> plan(const Rendering& wanted, const std::vector<Json>& live);
+std::string to_text(const std::vector<Change>& changes);
+
+}  // namespace spanway::render

@@ -1,0 +1,83 @@
+// A Pipeline to the Kubernetes objects that run it: a pure function, held to by golden files.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "operator/api/pipeline.h"
+#include "operator/json/json.h"
+#include "operator/k8s/resource.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::render {
+
+using kube::Json;
+
+// What rendering may know of the world. Everything else comes from the Pipeline.
+struct ClusterFacts {
+  std::string operator_namespace = "spanway-system";  // Its pods may read /statusz and metrics.
+  std::string version;                                // Of this build.
+  std::string image_repository = "spanway";
+  bool serves_service_monitors = false;
+  bool serves_prometheus_rules = false;
+  // Of each referenced Secret, by name: "uid/resourceVersion". Missing = not looked up.
+  std::map<std::string, std::string> secret_identities;
+};
+
+enum class Role { kExporter, kConsumer, kBridge, kIngress };  // In the order of a rollout.
+std::string_view to_string(Role role) noexcept;  // "exporter", "consumer", "bridge", "ingress"
+
+struct ComponentId {
+  Role role = Role::kIngress;
+  std::string exporter;  // Of kExporter and kConsumer.
+  friend auto operator<=>(const ComponentId&, const ComponentId&) = default;
+};
+// "<pipeline>-ingress", "<pipeline>-bridge", "<pipeline>-<exporter>",
+// "<pipeline>-<exporter>-consumer".
+std::string object_name(const std::string& pipeline, const ComponentId& id);
+
+struct Manifest {
+  kube::ResourceType type;
+  Json object;  // Full intent: apiVersion, kind, metadata with labels and owner, and the rest.
+  kube::ObjectKey key() const;
+};
+
+struct Component {
+  ComponentId id;
+  // Names everything that would restart its pods when it changed: configuration, image, template,
+  // identity of Secrets that cannot be reloaded. Replicas and scaling are not part of it.
+  std::string revision;
+  // ConfigMap (content-addressed, immutable), ServiceAccount, Services, PodDisruptionBudget,
+  // HorizontalPodAutoscaler: may be applied at any time.
+  std::vector<Manifest> support;
+  // Deployment, or StatefulSet for consumers. Without spec.replicas when somebody else owns them.
+  Manifest workload;
+  // One pod of this revision behind the same Services; name with "-canary". A canary consumer is a
+  // dynamic member of the group, so that it leaves at once.
+  Manifest canary;
+  std::int64_t replicas = 1;  // What the spec asks for; with autoscaling the least.
+  bool replicas_elsewhere = false;
+  bool stateful = false;
+};
+
+struct Rendering {
+  std::vector<Manifest> shared;       // NetworkPolicies, PrometheusRule, ServiceMonitor.
+  std::vector<Component> components;  // In the order of a rollout.
+  // The Job that makes or verifies the topics; its name holds the fingerprint of what it does.
+  std::optional<Manifest> topics_job;
+  std::string revision;  // Of all components together.
+};
+
+Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts);
+
+// The names of all Secrets that the Pipeline refers to, sorted.
+std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
+
+// The configuration file of a component, as the service will read it.
+std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);
+// Loads every component's file with that service's own code. Problems name the field of the
+// Pipeline where there is one ("spec.ingress.config.limits.body_bytes_max"), else the component.
+void check_configs(const api::Pipeline& pipeline, config::Problems& problems);
+
+}  // namespace spanway::render
