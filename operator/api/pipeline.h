@@ -43,7 +43,7 @@ struct PodTemplate {
   Json affinity;                     // Object; null = none.
   Json topology_spread_constraints;  // List; null = over nodes and zones, as far as possible.
   std::string priority_class_name;
-  std::string service_account_name;  // Empty = one made for the component.
+  std::string service_account_name;                      // Empty = one made for the component.
   std::vector<std::pair<std::string, std::string>> env;  // Plain values only; ours win.
   std::int64_t termination_grace_period_seconds = 0;     // 0 = what the drain needs.
 };
@@ -138,8 +138,12 @@ struct KafkaAuthentication {
 struct Topics {
   // None: topics are somebody else's and not looked at. Verify: looked at only. CreateOnly: made
   // when missing. CreateAndUpdate: also grown and reconfigured; never shrunk, never deleted.
-  enum class Management { kNone, kVerify, kCreateOnly, kCreateAndUpdate } management =
-      Management::kCreateAndUpdate;
+  enum class Management {
+    kNone,
+    kVerify,
+    kCreateOnly,
+    kCreateAndUpdate
+  } management = Management::kCreateAndUpdate;
   std::string traces = "otel.traces";
   std::string metrics = "otel.metrics";
   std::string logs = "otel.logs";
@@ -184,7 +188,7 @@ struct Consumer {
   Json config;
 };
 struct Exporter {
-  std::string name;  // Also the consumer group's: "spanway-<namespace>-<pipeline>-<name>".
+  std::string name;     // Also the consumer group's: "spanway-<namespace>-<pipeline>-<name>".
   bool paused = false;  // Nothing is sent; lag grows in Kafka.
   std::vector<std::string> signals;  // Traces, Metrics, Logs; empty = all that the type takes.
   Destination destination;
@@ -247,7 +251,7 @@ inline constexpr char kComponentLabel[] = "spanway.dev/component";  // "ingress"
 inline constexpr char kExporterLabel[] = "spanway.dev/exporter";
 inline constexpr char kTrackLabel[] = "spanway.dev/track";  // "stable" or "canary"
 inline constexpr char kRevisionAnnotation[] = "spanway.dev/revision";
-inline constexpr char kIntentAnnotation[] = "spanway.dev/intent";  // Hash of what was applied.
+inline constexpr char kIntentAnnotation[] = "spanway.dev/intent";    // Hash of what was applied.
 inline constexpr char kSecretsAnnotation[] = "spanway.dev/secrets";  // Identity, never data.
 
 }  // namespace spanway::api

@@ -1,8 +1,8 @@
 // Keeps a Store equal to what the API server has: list, watch, and again, as client-go's reflector
-// does (tools/cache/reflector.go): first list at resourceVersion "0", bookmarks move the version, an
-// expired version lists again at once and once with "" (quorum), 429 and lost connections back off
-// and watch on from the same version, 800 ms doubling to 30 s with jitter, reset after two minutes
-// of health. A watch that ends within a second without events counts as a failure.
+// does (tools/cache/reflector.go): first list at resourceVersion "0", bookmarks move the version,
+// an expired version lists again at once and once with "" (quorum), 429 and lost connections back
+// off and watch on from the same version, 800 ms doubling to 30 s with jitter, reset after two
+// minutes of health. A watch that ends within a second without events counts as a failure.
 #pragma once
 
 #include <atomic>

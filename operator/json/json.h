@@ -30,8 +30,8 @@ std::string string_at(const Json& value, std::string_view path, std::string_view
 std::int64_t int_at(const Json& value, std::string_view path, std::int64_t fallback = 0);
 bool bool_at(const Json& value, std::string_view path, bool fallback = false);
 
-// True when every field that `intent` states has that value in `live`, however much more `live` has.
-// Lists of objects are matched by their Kubernetes merge key (name, containerPort+protocol,
+// True when every field that `intent` states has that value in `live`, however much more `live`
+// has. Lists of objects are matched by their Kubernetes merge key (name, containerPort+protocol,
 // mountPath, key, type, ip ...); other lists must be equal. Quantities are compared by value.
 // `difference`, when given, gets the path of the first field that differs.
 bool contains(const Json& live, const Json& intent, std::string* difference = nullptr);

@@ -5,8 +5,9 @@
 // NOT_FOUND (data), 409 Conflict ABORTED "conflict" (transient), 409 AlreadyExists ALREADY_EXISTS,
 // 410 and "Expired" OUT_OF_RANGE "expired" (transient), 422 and 400 INVALID_ARGUMENT (data), 429
 // RESOURCE_EXHAUSTED with retry_after (transient), 5xx and no connection UNAVAILABLE, no answer in
-// time DEADLINE_EXCEEDED (transient; the write may have happened: every write here may be repeated).
-// Messages hold the verb, the path and the server's own words (Status.message), cut to 1 KiB.
+// time DEADLINE_EXCEEDED (transient; the write may have happened: every write here may be
+// repeated). Messages hold the verb, the path and the server's own words (Status.message), cut to 1
+// KiB.
 #pragma once
 
 #include <functional>

@@ -2,9 +2,9 @@
 //
 // Up: when the lag is above the target and grows or does not shrink, by what would bring it down
 // (ratio of lag to target, at most doubled at once). Down: one step after the lag has been below a
-// third of the target for the stabilization time. Never more than partitions, preferring counts that
-// divide them evenly; partitions that are stalled (their destination refuses) do not count: more
-// consumers would not help. For two session timeouts after a change nothing is decided: the
+// third of the target for the stabilization time. Never more than partitions, preferring counts
+// that divide them evenly; partitions that are stalled (their destination refuses) do not count:
+// more consumers would not help. For two session timeouts after a change nothing is decided: the
 // rebalance itself makes lag. Without fresh reports nothing changes.
 #pragma once
 

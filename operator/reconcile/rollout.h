@@ -1,8 +1,8 @@
 // When a new revision replaces the old one, and when it does not: a pure state machine. Its memory
 // is the Pipeline's status and the last good spec, so an operator that restarts goes on.
 //
-//   no last good spec: apply everything at once; nothing is rolled back, the status says why it fails
-//   one revision differs: component after component (exporters, consumers, bridge, ingress):
+//   no last good spec: apply everything at once; nothing is rolled back, the status says why it
+//   fails one revision differs: component after component (exporters, consumers, bridge, ingress):
 //     canary pod -> ready for healthy_after without a restart -> stable workload -> settled ->
 //     canary removed -> next
 //   a canary or the stable pods crash, or are not ready by the progress deadline: every component
@@ -26,9 +26,9 @@ struct RolloutMemory {
   std::string last_good_revision;  // Of the whole pipeline; empty = never healthy yet.
   std::string failed_revision;
   std::string failed_reason;
-  std::string rolling_revision;      // What is being rolled out; empty = nothing.
+  std::string rolling_revision;       // What is being rolled out; empty = nothing.
   std::int64_t rolling_since_ms = 0;  // Wall clock, when this component's step began.
-  std::string rolling_component;     // object name; the step that runs.
+  std::string rolling_component;      // object name; the step that runs.
   std::int64_t healthy_since_ms = 0;  // Since when everything of the wanted revision is healthy.
   friend bool operator==(const RolloutMemory&, const RolloutMemory&) = default;
 };
@@ -49,13 +49,16 @@ struct RolloutDecision {
     kRolledBack,     // The last good one runs in place of the wanted one.
     kPausedFailure,  // on_failure: Pause; left as it is.
   } phase = Phase::kInstalling;
-  std::vector<ComponentAction> actions;  // For each component of the wanted rendering, in its order.
+  std::vector<ComponentAction>
+      actions;  // For each component of the wanted rendering, in its order.
   RolloutMemory memory;
   bool record_last_good = false;  // The wanted spec is to be stored as the last good one, now.
   bool just_failed = false;       // For the Event, once.
-  std::string reason;   // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"
+  std::string
+      reason;  // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"
   std::string message;  // For people: component, pod, exit code, last log line.
-  Duration look_again = std::chrono::seconds(0);  // When time alone may change the decision; 0 = never.
+  Duration look_again =
+      std::chrono::seconds(0);  // When time alone may change the decision; 0 = never.
 };
 
 struct RolloutInput {

@@ -23,12 +23,13 @@ struct TopicsView {
 
 struct StatusInput {
   const api::Pipeline& pipeline;
-  const config::Problems& problems;  // Of reading and of check_configs; not empty = ConfigValid=False.
+  const config::Problems&
+      problems;  // Of reading and of check_configs; not empty = ConfigValid=False.
   const render::Rendering* wanted = nullptr;  // Null when there are problems.
   const std::vector<ComponentView>& components;
   const RolloutDecision* rollout = nullptr;
-  std::map<std::string, StatuszReport> reports;               // By pod.
-  std::map<std::string, LagScalerDecision> scaling;           // By exporter.
+  std::map<std::string, StatuszReport> reports;      // By pod.
+  std::map<std::string, LagScalerDecision> scaling;  // By exporter.
   TopicsView topics;
   bool paused = false;
   std::string operator_version;
