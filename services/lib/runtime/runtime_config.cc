@@ -1,4 +1,4 @@
-#include "services/lib/runtime/service.h"
+#include "services/lib/runtime/runtime_config.h"
 
 namespace spanway::runtime {
 

@@ -11,6 +11,7 @@
 #include "services/lib/base/result.h"
 #include "services/lib/config/load.h"
 #include "services/lib/http/io_pool.h"
+#include "services/lib/runtime/runtime_config.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::runtime {
@@ -45,32 +46,6 @@ class Service {
   // Set when the process must end with an error (for example a fenced consumer); main exits 1.
   virtual Status fatal() const { return {}; }
 };
-
-// Sections that every service has.
-struct AdminConfig {
-  std::string host = "0.0.0.0";
-  std::uint16_t port = 8080;
-  std::uint16_t metrics_port = 0;  // 0 = metrics on the admin port only.
-};
-void describe(config::Binder& b, AdminConfig& c);
-
-struct LogConfig {
-  telemetry::LogLevel level = telemetry::LogLevel::kInfo;
-  enum class Format { kText, kJson } format = Format::kText;
-};
-void describe(config::Binder& b, LogConfig& c);
-
-struct RuntimeConfig {
-  AdminConfig admin;
-  LogConfig log;
-  std::int64_t io_threads = 0;  // 0 = one per core.
-  Duration drain_timeout = std::chrono::seconds(25);
-  // Between "not ready" and closing the listeners, so that endpoints are taken out first.
-  Duration shutdown_delay = std::chrono::seconds(0);
-};
-// Binds `admin`, `log`, `runtime` at the top level of a service's file.
-void describe(config::Binder& b, RuntimeConfig& c);
-void validate(const RuntimeConfig& c, config::Problems& problems);
 
 // One binary. `describe_config`, `validate` and `create` share state (the config struct) through
 // their captures. Optional members may be left out.
