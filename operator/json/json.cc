@@ -54,41 +54,9 @@ const Json* step_into(const Json& value, std::string_view step) {
   return &value[index];
 }
 
-// The value of a quantity ("500m", "1Gi", "2e3"): Kubernetes writes equal ones in different ways.
-std::optional<double> quantity(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return std::nullopt;
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  struct Unit {
-    std::string_view name;
-    double factor;
-  };
-  constexpr std::array<Unit, 16> kUnits = {{{"", 1},
-                                            {"n", 1e-9},
-                                            {"u", 1e-6},
-                                            {"m", 1e-3},
-                                            {"k", 1e3},
-                                            {"M", 1e6},
-                                            {"G", 1e9},
-                                            {"T", 1e12},
-                                            {"P", 1e15},
-                                            {"E", 1e18},
-                                            {"Ki", 0x1p10},
-                                            {"Mi", 0x1p20},
-                                            {"Gi", 0x1p30},
-                                            {"Ti", 0x1p40},
-                                            {"Pi", 0x1p50},
-                                            {"Ei", 0x1p60}}};
-  const auto* found =
-      std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == unit; });
-  if (found == kUnits.end()) return std::nullopt;
-  return number * found->factor;
-}
-
 std::optional<double> quantity_of(const Json& value) {
   if (value.is_number()) return value.get<double>();
-  if (value.is_string()) return quantity(std::string_view(value.get_ref<const std::string&>()));
+  if (value.is_string()) return parse_quantity(value.get_ref<const std::string&>());
   return std::nullopt;
 }
 
@@ -187,6 +155,37 @@ class Comparison {
 };
 
 }  // namespace
+
+std::optional<double> parse_quantity(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  struct Unit {
+    std::string_view name;
+    double factor;
+  };
+  constexpr std::array<Unit, 16> kUnits = {{{"", 1},
+                                            {"n", 1e-9},
+                                            {"u", 1e-6},
+                                            {"m", 1e-3},
+                                            {"k", 1e3},
+                                            {"M", 1e6},
+                                            {"G", 1e9},
+                                            {"T", 1e12},
+                                            {"P", 1e15},
+                                            {"E", 1e18},
+                                            {"Ki", 0x1p10},
+                                            {"Mi", 0x1p20},
+                                            {"Gi", 0x1p30},
+                                            {"Ti", 0x1p40},
+                                            {"Pi", 0x1p50},
+                                            {"Ei", 0x1p60}}};
+  const auto* found =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == unit; });
+  if (found == kUnits.end()) return std::nullopt;
+  return number * found->factor;
+}
 
 Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ const Json* find(const Json& value, std::string_view path);
 std::string string_at(const Json& value, std::string_view path, std::string_view fallback = "");
 std::int64_t int_at(const Json& value, std::string_view path, std::int64_t fallback = 0);
 bool bool_at(const Json& value, std::string_view path, bool fallback = false);
+
+// The value of a Kubernetes quantity ("500m", "1Gi", "2e3"); nothing when it is none.
+std::optional<double> parse_quantity(std::string_view text);
 
 // True when every field that `intent` states has that value in `live`, however much more `live`
 // has. Lists of objects are matched by their Kubernetes merge key (name, containerPort+protocol,
