@@ -4,7 +4,8 @@
 set -euo pipefail
 bin=$1 out=$2
 mkdir -p "$out/bin" "$out/lib"
-for name in spanway-ingress spanway-kafka-bridge spanway-exporter spanway spanway-test-app; do
+for name in spanway-ingress spanway-kafka-bridge spanway-exporter spanway-operator spanway-load spanway \
+  spanway-test-app; do
   [ -x "$bin/$name" ] || continue
   strip -o "$out/bin/$name" "$bin/$name"
   ldd "$bin/$name" | awk '$3 ~ /^\// {print $3}'

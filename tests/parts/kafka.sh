@@ -7,13 +7,14 @@
 #                             ca.crt, client.crt, client.key in $ROOT/$NAME/tls
 #   kafka.sh stop | kill9 | pid | clean
 #   kafka.sh tool CLASS ARGS  a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
-# Environment: ROOT (run data), NAME, PORT (default 9092; PORT+5 is the controller's), HEAP.
+# Environment: ROOT (run data), NAME, LISTEN (of plain text; default 127.0.0.1), PORT (default 9092;
+# PORT+5 is the controller's), HEAP.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 version=4.3.1
 jars=$CACHE/kafka-$version
-ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-kafka} PORT=${PORT:-9092} HEAP=${HEAP:-512m}
+ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-kafka} PORT=${PORT:-9092} LISTEN=${LISTEN:-127.0.0.1} HEAP=${HEAP:-512m}
 data=$ROOT/$NAME
 cluster_id=MkU3OEVBNTcwNTJENDM2Qk
 
@@ -52,8 +53,8 @@ configure() { # extra listeners, extra properties
   cat >"$data/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:$((PORT + 5))$1
-advertised.listeners=PLAINTEXT://127.0.0.1:$PORT$1
+listeners=PLAINTEXT://$LISTEN:$PORT,CONTROLLER://127.0.0.1:$((PORT + 5))$1
+advertised.listeners=PLAINTEXT://$LISTEN:$PORT$1
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 inter.broker.listener.name=PLAINTEXT
@@ -133,5 +134,5 @@ kill9) kill -9 "$(cat "$data/pid")" ;;
 pid) cat "$data/pid" ;;
 clean) rm -rf "$data" ;;
 tool) shift; tool "$@" ;;
-*) sed -n 2,11p "$0"; exit 2 ;;
+*) sed -n 2,12p "$0"; exit 2 ;;
 esac
