@@ -157,7 +157,7 @@ void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
   observer_->events.received(batch.signal, observer_->transport, index.accepted + index.rejected,
                              batch.payload.size());
   if (index.rejected > 0) count_rejected(index);
-  if (index.accepted == 0) {
+  if (!keeps_items(index)) {
     if (index.rejected == 0) {
       token.ack();
     } else {

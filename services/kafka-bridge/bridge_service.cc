@@ -5,6 +5,7 @@
 
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
+#include "services/lib/base/thread.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/telemetry/escape.h"
 
@@ -13,7 +14,9 @@ namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
-constexpr Duration kTopicsPatience = std::chrono::seconds(30);
+constexpr Duration kTopicsPatience = std::chrono::seconds(10);
+// Of one further try; stopping waits for it.
+constexpr Duration kTopicsRetryPatience = std::chrono::seconds(4);
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 constexpr std::size_t kStatusTextMax = 1024;
@@ -175,7 +178,7 @@ Status BridgeService::listen() {
 }
 
 Status BridgeService::start() {
-  if (config_.create_topics) make_topics();
+  if (config_.create_topics && !make_topics(kTopicsPatience)) make_topics_later();
   if (handler_) SPANWAY_TRY(listen());
   started_ = true;
   loop_.post([this] { tick(); });
@@ -186,17 +189,28 @@ Status BridgeService::start() {
   return started.get();
 }
 
-void BridgeService::make_topics() {
+bool BridgeService::make_topics(Duration patience) {
   std::vector<otlp::Signal> signals(otlp::kSignals.begin(), otlp::kSignals.end());
   if (!config_.produces()) signals = signals_of(config_.consumer);
-  const auto reports = kafka::apply_topics(config_.kafka, topic_specs(config_, signals),
-                                           Deadline::after(deps_.clock, kTopicsPatience),
-                                           deps_.clock, deps_.telemetry);
+  const auto reports = kafka::apply_topics(
+      config_.kafka, topic_specs(config_, signals), kafka::TopicChanges::kCreateAndGrow,
+      Deadline::after(deps_.clock, patience), deps_.clock, deps_.telemetry);
   if (!reports.ok()) {
-    deps_.telemetry.log.error("Topics could not be made", {{"error", reports.error().message}});
-    return;
+    deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
+                                "Topics could not be made; this is tried again",
+                                {{"error", reports.error().message}});
+    return false;
   }
-  deps_.telemetry.log.info("Topics applied", {{"result", to_json(*reports)}});
+  log_reports(*reports, deps_.telemetry.log);
+  return true;
+}
+
+// Kafka was away at the start: until it comes, without holding up what does not need it.
+void BridgeService::make_topics_later() {
+  topics_thread_ = start_thread("kafka-topics", [this](const std::stop_token& stop) {
+    while (!stop.stop_requested() && !make_topics(kTopicsRetryPatience)) {
+    }
+  });
 }
 
 void BridgeService::tick() {

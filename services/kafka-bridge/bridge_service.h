@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "services/kafka-bridge/config.h"
 #include "services/kafka-bridge/consumer_group.h"
@@ -49,7 +50,9 @@ class BridgeService final : public runtime::Service {
   Status create_producing();
   Status create_consuming(pipeline::Sink* in_process_destination);
   Status listen();
-  void make_topics();
+  // False when no broker has answered in time.
+  bool make_topics(Duration patience);
+  void make_topics_later();
   void tick();
   bool drain_consuming(Deadline deadline);
   std::string last_error() const;
@@ -79,6 +82,7 @@ class BridgeService final : public runtime::Service {
   bool consuming_drained_ = false;
   std::atomic<std::uint16_t> grpc_port_{0};
   std::atomic<bool> stopping_{false};
+  std::jthread topics_thread_;
 };
 
 }  // namespace spanway::kafka_bridge

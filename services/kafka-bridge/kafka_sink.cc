@@ -191,14 +191,15 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view()));
   const otlp::Index& index = scan.index();
   if (index.rejected > 0) events_.rejected(index);
-  if (index.accepted == 0 && index.rejected > 0) {
+  const bool keeps = keeps_items(index);
+  if (!keeps && index.rejected > 0) {
     return invalid_argument("all " + std::to_string(index.rejected) + " " +
                             std::string(otlp::item_name(batch.signal)) +
                             " were rejected: " + index.reject_message)
         .with_reason("all_items_rejected");
   }
   pipeline::Outcome outcome{index.rejected, index.reject_message};
-  if (index.accepted == 0) {  // A request without items is a success.
+  if (!keeps) {  // A request without items is a success.
     token.ack(std::move(outcome));
     in_flight_.leave();
     return ok_status();

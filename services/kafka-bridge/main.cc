@@ -8,6 +8,7 @@
 #include "services/lib/rpc/events.h"
 
 int main(int argc, char** argv) {
+  using spanway::kafka::TopicChanges;
   using spanway::kafka_bridge::BridgeConfig;
   BridgeConfig config;
   spanway::runtime::Program program;
@@ -23,7 +24,11 @@ int main(int argc, char** argv) {
   };
   program.commands = {{"topics apply", "Create missing topics and grow small ones; prints JSON.",
                        [&config](const std::vector<std::string>& arguments) {
-                         return spanway::kafka_bridge::apply_topics_command(config, arguments);
+                         return topics_command(config, TopicChanges::kCreateAndGrow, arguments);
+                       }},
+                      {"topics verify", "Look only: are the topics there, and as strong as wanted?",
+                       [&config](const std::vector<std::string>& arguments) {
+                         return topics_command(config, TopicChanges::kNone, arguments);
                        }}};
   for (const auto& table : {spanway::kafka_bridge::metric_specs(), spanway::kafka::metric_specs(),
                             spanway::rpc::metric_specs()}) {

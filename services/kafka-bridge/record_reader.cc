@@ -54,7 +54,8 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
     return invalid_argument("holds no " + std::string(otlp::to_string(signal)))
         .with_reason("malformed_request");
   }
-  read.item_count = index.accepted;
+  // Metrics without data points count as no item but are kept: the record counts as one.
+  read.item_count = std::max<std::uint64_t>(index.accepted, otlp::keeps_items(index) ? 1 : 0);
   if (index.rejected == 0) return read;
   read.rejected = index.rejected;
   read.reject_message = index.reject_message;

@@ -1,5 +1,6 @@
 #include "services/kafka-bridge/topics.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "services/kafka-bridge/signal_topics.h"
@@ -81,15 +82,41 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports) {
   return json + "],\"ok\":" + (ok ? "true}" : "false}");
 }
 
-int apply_topics_command(const BridgeConfig& config, const std::vector<std::string>& arguments) {
-  if (!arguments.empty()) {
-    std::fprintf(stderr, "topics apply takes no arguments besides --config\n");
+void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log) {
+  using Action = kafka::TopicReport::Action;
+  const auto number_of = [&reports](Action action) {
+    return static_cast<std::int64_t>(std::count_if(
+        reports.begin(), reports.end(),
+        [action](const kafka::TopicReport& report) { return report.action == action; }));
+  };
+  log.info("Topics applied", {{"created", number_of(Action::kCreated)},
+                              {"grown", number_of(Action::kGrown)},
+                              {"unchanged", number_of(Action::kUnchanged)},
+                              {"failed", number_of(Action::kFailed)}});
+  for (const kafka::TopicReport& report : reports) {
+    if (!report.error.empty()) {
+      log.error("Topic could not be made", {{"topic", report.name}, {"error", report.error}});
+    }
+    for (const std::string& weaker : report.weaker) {
+      log.warn("Topic promises less than wanted", {{"topic", report.name}, {"what", weaker}});
+    }
+  }
+}
+
+int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
+                   const std::vector<std::string>& arguments) {
+  const bool create_only = changes != kafka::TopicChanges::kNone &&
+                           arguments == std::vector<std::string>{"--create-only"};
+  if (!arguments.empty() && !create_only) {
+    std::fprintf(stderr,
+                 "besides --config, topics apply takes --create-only, topics verify nothing\n");
     return 2;
   }
+  if (create_only) changes = kafka::TopicChanges::kCreate;
   const telemetry::Logger log = telemetry::Logger::create({.service = "kafka-bridge"});
   telemetry::Metrics metrics;
   const std::vector<otlp::Signal> all(otlp::kSignals.begin(), otlp::kSignals.end());
-  const auto reports = kafka::apply_topics(config.kafka, topic_specs(config, all),
+  const auto reports = kafka::apply_topics(config.kafka, topic_specs(config, all), changes,
                                            Deadline::after(system_clock(), kPatience),
                                            system_clock(), {log, metrics});
   if (!reports.ok()) {

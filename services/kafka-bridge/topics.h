@@ -19,8 +19,13 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
 // {"topics":[{"name":...,"action":"created","partitions":12,...}],"ok":true}
 std::string to_json(const std::vector<kafka::TopicReport>& reports);
 
-// Prints one JSON object to standard output. 0 when all topics exist as wanted or stronger, 1 when
-// one could not be made, 3 when one promises less than wanted.
-int apply_topics_command(const BridgeConfig& config, const std::vector<std::string>& arguments);
+// One line with the numbers, and a warning for each topic that is not as wanted.
+void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log);
+
+// `topics apply [--create-only]` and `topics verify` (`changes` kNone). Prints one JSON object to
+// standard output. 0 when all topics exist as wanted or stronger, 1 when one is missing or could not
+// be made, 3 when one promises less than wanted.
+int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
+                   const std::vector<std::string>& arguments);
 
 }  // namespace spanway::kafka_bridge

@@ -244,8 +244,8 @@ std::string_view to_string(TopicReport::Action action) noexcept {
 
 Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
                                               const std::vector<TopicSpec>& specs,
-                                              Deadline deadline, const Clock& clock,
-                                              telemetry::Telemetry telemetry) {
+                                              TopicChanges changes, Deadline deadline,
+                                              const Clock& clock, telemetry::Telemetry telemetry) {
   Admin admin(deadline, clock, telemetry);
   SPANWAY_TRY(admin.open(client));
   SPANWAY_ASSIGN(const auto before, admin.list());
@@ -255,9 +255,13 @@ Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
     TopicReport& report = reports.emplace_back();
     report.name = spec.name;
     const auto found = before.find(spec.name);
-    if (found == before.end()) {
+    if (found == before.end() && changes == TopicChanges::kNone) {
+      report.action = TopicReport::Action::kFailed;
+      report.error = "topic " + spec.name + " does not exist";
+    } else if (found == before.end()) {
       admin.create(spec, report);
-    } else if (found->second.partitions < spec.partitions) {
+    } else if (found->second.partitions < spec.partitions &&
+               changes == TopicChanges::kCreateAndGrow) {
       admin.grow(spec, report);
     }
     changed = changed || report.action != TopicReport::Action::kUnchanged;

@@ -34,11 +34,15 @@ struct TopicReport {
 };
 std::string_view to_string(TopicReport::Action action) noexcept;
 
+// What may be done about a topic that is not as wanted. In every case it is reported.
+enum class TopicChanges { kNone, kCreate, kCreateAndGrow };
+
 // Blocks until done or the deadline has passed; keeps trying while no broker answers. An error only
-// when nothing could be found out; otherwise one report per spec, in their order.
+// when nothing could be found out; otherwise one report per spec, in their order. Without
+// permission to create it, a missing topic is kFailed.
 Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
                                               const std::vector<TopicSpec>& specs,
-                                              Deadline deadline, const Clock& clock,
-                                              telemetry::Telemetry telemetry);
+                                              TopicChanges changes, Deadline deadline,
+                                              const Clock& clock, telemetry::Telemetry telemetry);
 
 }  // namespace spanway::kafka

@@ -102,6 +102,15 @@ struct Index {
   RejectReason first_reject = RejectReason::kNone;
 };
 
+// False when nothing of it may go on. A metric without data points counts as no item, but is one.
+inline bool keeps_items(const Index& index) noexcept {
+  if (index.accepted > 0) return true;
+  for (const Item& item : index.items) {
+    if (item.reject == RejectReason::kNone) return true;
+  }
+  return false;
+}
+
 // Single-thread. `payload` must stay alive while `index()` is used.
 class Scanner {
  public:

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/otlp_builder.h"
 #include "tests/fakes/sink_recorder.h"
 #include "tests/unit/ingress/requests.h"
 
@@ -75,6 +76,16 @@ TEST_F(ValidatorTest, AnswersAnEmptyRequestItself) {
   EXPECT_EQ(answers_, 2);
   EXPECT_TRUE(answer_.ok());
   EXPECT_EQ(next_.sent(), 0u);
+}
+
+TEST_F(ValidatorTest, PassesOnAMetricWithoutDataPoints) {
+  Validator validator = make(unlimited_);
+  pipeline::Batch empty_metric = batch(Bytes(fakes::otlp_request_of({fakes::otlp_resource(
+      "shop",
+      {fakes::otlp_scope("meter", {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {})})})})));
+  empty_metric.signal = otlp::Signal::kMetrics;
+  validator.send(std::move(empty_metric), token());
+  EXPECT_EQ(next_.sent(), 1u);
 }
 
 TEST_F(ValidatorTest, RefusesBrokenBytesAsInvalid) {

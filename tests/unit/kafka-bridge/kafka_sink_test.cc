@@ -29,8 +29,9 @@ struct SinkBench {
                                        telemetry::Telemetry{log, metrics});
   }
   void send(std::string_view payload, Duration timeout = seconds(30),
-            const std::string& tenant = "") {
+            const std::string& tenant = "", otlp::Signal signal = otlp::Signal::kTraces) {
     pipeline::Batch batch;
+    batch.signal = signal;
     batch.payload = Bytes(payload);
     batch.deadline = Deadline::after(clock, timeout);
     batch.metadata.tenant = tenant;
@@ -209,6 +210,16 @@ TEST(KafkaSink, AnEmptyRequestSucceeds) {
   bench.send(fakes::otlp_request_of({}));
   EXPECT_TRUE(bench.answer().ok());
   EXPECT_EQ(bench.producer.count(), 0u);
+}
+
+TEST(KafkaSink, KeepsAMetricWithoutDataPoints) {
+  SinkBench bench;
+  const std::string request = fakes::otlp_request_of({fakes::otlp_resource(
+      "shop",
+      {fakes::otlp_scope("meter", {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {})})})});
+  bench.send(request, seconds(30), "", otlp::Signal::kMetrics);
+  ASSERT_EQ(bench.producer.count(), 1u);
+  EXPECT_EQ(bench.producer.take()->record.payload.view(), request);
 }
 
 TEST(KafkaSink, BrokenFramingIsTheClientsMistake) {
