@@ -19,20 +19,26 @@ BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 _given_ports = set()
 
 
+# Kafka takes up to five more ports beside its own.
+PORTS_TOGETHER = 6
+
+
 def free_port():
     """A port that nobody listens on now, below those that the kernel gives to clients, never twice."""
     while True:
-        # Kafka takes up to five more beside its own.
         port = random.randrange(20_000, 32_000, 8)
-        if port in _given_ports:
-            continue
-        _given_ports.add(port)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        if port not in _given_ports and all(is_free(port + i) for i in range(PORTS_TOGETHER)):
+            _given_ports.add(port)
+            return port
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("0.0.0.0", port))
+            return True
+        except OSError:
+            return False
 
 
 def wait_until(check, seconds, what, interval=0.05):
