@@ -23,8 +23,8 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports);
 void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log);
 
 // `topics apply [--create-only]` and `topics verify` (`changes` kNone). Prints one JSON object to
-// standard output. 0 when all topics exist as wanted or stronger, 1 when one is missing or could not
-// be made, 3 when one promises less than wanted.
+// standard output. 0 when all topics exist as wanted or stronger, 1 when one is missing or could
+// not be made, 3 when one promises less than wanted.
 int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
                    const std::vector<std::string>& arguments);
 

@@ -11,14 +11,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OWNED_HEADERS = {
     r"librdkafka/": "services/lib/kafka/",
     r"grpc(pp)?/": "services/lib/rpc/",
-    r"boost/": "services/lib/http/",
+    r"boost/": ("services/lib/http/", "operator/k8s/rest_client.cc"),
     r"nghttp2/": "services/lib/http/",
-    r"openssl/": "services/lib/http/",
+    r"openssl/": ("services/lib/http/", "operator/k8s/", "operator/json/"),
     r"yaml-cpp/": "services/lib/config/",
     r"spdlog/": "services/lib/telemetry/",
     r"prometheus/": "services/lib/telemetry/",
     r"simdjson": "services/lib/otlp/",
     r"cpprest/": "operator/k8s/",
+    r"nlohmann/": "operator/json/",
 }
 
 BANNED = [

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <map>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "services/lib/base/mutex.h"
@@ -301,7 +300,8 @@ void RdProducer::poll_loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const SharedHandle native = handle();
     if (native && rd_kafka_poll(native.get(), kPollWaitMs) > 0) {
-      std::this_thread::sleep_for(kReportGathering);
+      MutexLock lock(mutex_);
+      changed_.wait_for(mutex_, kReportGathering, [&stop] { return stop.stop_requested(); });
     }
     if (fatal_.exchange(false)) rebuild(stop);
   }
