@@ -5,7 +5,9 @@
 // third of the target for the stabilization time. Never more than partitions, preferring counts
 // that divide them evenly; partitions that are stalled (their destination refuses) do not count:
 // more consumers would not help. For two session timeouts after a change nothing is decided: the
-// rebalance itself makes lag. Without fresh reports nothing changes.
+// rebalance itself makes lag. Without fresh reports nothing changes. A few hot partitions do not
+// scale: a consumer that is too slow lags on all of its partitions. A step down that had to be
+// taken back doubles the wait before the next one (at most 16 times the stabilization time).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +23,11 @@ struct LagScalerMemory {
   std::int64_t changed_at_ms = 0;
   std::int64_t low_since_ms = 0;  // 0 = is not low.
   double last_lag_seconds = 0;
+  std::int64_t last_lag_at_ms = 0;  // Of that sample; the next counts after 10 s. 0 = none.
+  std::int64_t lowered_at_ms = 0;   // The last step down; 0 = none.
+  std::int64_t low_wait_factor = 1;
+  std::string
+      limited_by;  // The reason while limited; it ends when the lag is below half the target.
 };
 struct LagScalerInput {
   api::LagAutoscaling rules;
@@ -34,7 +41,8 @@ struct LagScalerDecision {
   std::int64_t replicas = 1;
   LagScalerMemory memory;
   bool limited = false;  // More would be wanted than is allowed.
-  std::string reason;    // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "NoReports"
+  std::string reason;  // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "HotPartition",
+                       // "NoReports", "Settling", "ScaledUp", "ScaledDown", "Steady"
   std::string message;
 };
 LagScalerDecision scale_by_lag(const LagScalerInput& input, LagScalerMemory memory);

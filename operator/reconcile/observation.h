@@ -23,6 +23,10 @@ struct PodView {
   bool ready = false;
   bool deleting = false;
   std::int64_t restarts = 0;
+  bool crash_looping = false;  // A container waits in CrashLoopBackOff.
+  std::optional<SystemTime> last_restart;
+  std::string
+      last_restart_reason;  // "container ingress: OOMKilled, exit code 137"; kept when ready.
   // Why it is not ready, in one sentence that names pod, container, exit code and the last log line
   // (the termination message, cut to 256 bytes): "pod quickstart-ingress-5d-x: container ingress
   // exited with 1 (Error), 3 restarts: cannot listen on port 4317". Empty when ready.
@@ -40,7 +44,8 @@ struct WorkloadView {
   std::int64_t replicas = 0;
   std::int64_t ready = 0;
   std::int64_t updated = 0;
-  bool settled = false;  // observedGeneration is current and all replicas are updated and ready.
+  bool settled =
+      false;  // Exists, observedGeneration is current and all replicas are updated and ready.
 };
 
 struct ComponentView {

@@ -1,16 +1,22 @@
 // When a new revision replaces the old one, and when it does not: a pure state machine. Its memory
 // is the Pipeline's status and the last good spec, so an operator that restarts goes on.
 //
-//   no last good spec: apply everything at once; nothing is rolled back, the status says why it
-//   fails one revision differs: component after component (exporters, consumers, bridge, ingress):
+//   no last good spec: apply everything at once; nothing is rolled back, the status says why
+//
+//   one revision differs: component after component (exporters, consumers, bridge, ingress):
 //     canary pod -> ready for healthy_after without a restart -> stable workload -> settled ->
-//     canary removed -> next
-//   a canary or the stable pods crash, or are not ready by the progress deadline: every component
-//     goes back to the last good spec; the revision is remembered as failed and not tried again
-//     until the spec, a Secret or the force-check annotation changes
+//     canary removed -> next. No canary where nothing runs yet or nothing is to run, and none with
+//     strategy RollingUpdate
+//
+//   a canary or the stable pods crash (2 restarts or CrashLoopBackOff), cannot be made, or are not
+//     ready by the progress deadline: every component goes back to the last good spec; the revision
+//     is remembered as failed and not tried again until the spec, a Secret or the force-check
+//     annotation changes
+//
 //   all settled and healthy for healthy_after: this spec is the last good one
 //
-// A destination that cannot be reached never fails a rollout: readiness does not depend on it.
+// A destination that cannot be reached never fails a rollout: readiness does not depend on it. Nor
+// does a component that the new revision leaves as it was: it only delays the record as good.
 #pragma once
 
 #include <string>
@@ -25,19 +31,26 @@ namespace spanway::reconcile {
 struct RolloutMemory {
   std::string last_good_revision;  // Of the whole pipeline; empty = never healthy yet.
   std::string failed_revision;
-  std::string failed_reason;
-  std::string rolling_revision;       // What is being rolled out; empty = nothing.
-  std::int64_t rolling_since_ms = 0;  // Wall clock, when this component's step began.
-  std::string rolling_component;      // object name; the step that runs.
+  std::string failed_reason;     // "CrashLoopBackOff: quickstart-ingress: pod ...".
+  std::string rolling_revision;  // What is being rolled out; empty = nothing.
+  // Wall clock, when this component's step began; anew when its stable workload's turn comes. 0
+  // while the canary of an earlier attempt is still to go.
+  std::int64_t rolling_since_ms = 0;
+  std::string rolling_component;  // Object name; the step that runs. Empty = all have had theirs.
+  bool rolling_promoted = false;  // The canary of this step has passed.
   std::int64_t healthy_since_ms = 0;  // Since when everything of the wanted revision is healthy.
   friend bool operator==(const RolloutMemory&, const RolloutMemory&) = default;
 };
 
-enum class Target { kWanted, kLastGood };
+// Which rendering the stable workload is applied from. kLastGood of a component that the last good
+// rendering does not have: its workload must not exist (not yet, or no more). kKeep: it stays as it
+// is, because what runs there is in neither rendering (after an upgrade of the operator or a change
+// of a Secret the last good spec renders differently).
+enum class Target { kWanted, kLastGood, kKeep };
 struct ComponentAction {
   render::ComponentId id;
-  Target stable = Target::kWanted;  // Which rendering the stable workload is applied from.
-  bool canary = false;              // A canary of the wanted revision must exist.
+  Target stable = Target::kWanted;
+  bool canary = false;  // A canary of the wanted revision must exist.
 };
 
 struct RolloutDecision {
@@ -49,16 +62,21 @@ struct RolloutDecision {
     kRolledBack,     // The last good one runs in place of the wanted one.
     kPausedFailure,  // on_failure: Pause; left as it is.
   } phase = Phase::kInstalling;
-  std::vector<ComponentAction>
-      actions;  // For each component of the wanted rendering, in its order.
+  // For each component of the wanted rendering, in its order.
+  std::vector<ComponentAction> actions;
+  // Components that the wanted rendering does not have any more may be deleted. While false, those
+  // of the last good one stay, or come back.
+  bool remove_others = false;
   RolloutMemory memory;
   bool record_last_good = false;  // The wanted spec is to be stored as the last good one, now.
   bool just_failed = false;       // For the Event, once.
-  std::string
-      reason;  // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"
-  std::string message;  // For people: component, pod, exit code, last log line.
-  Duration look_again =
-      std::chrono::seconds(0);  // When time alone may change the decision; 0 = never.
+  std::string reason;             // CamelCase: "CanaryNotReady", "CrashLoopBackOff",
+                                  // "ProgressDeadlineExceeded"; of a rollout that
+  // goes well "Installing", "CanaryStarting", "CanaryProving", "Promoting", "Proving", "Complete".
+  std::string reason;
+  std::string message;  // For people: component, pod, exit code, last log line; at most 512 bytes.
+  // When time alone may change the decision; 0 = never.
+  Duration look_again = std::chrono::seconds(0);
 };
 
 struct RolloutInput {

@@ -23,6 +23,7 @@ struct PartitionReport {
   std::int64_t lag_messages = 0;
   double lag_seconds = 0;
   bool stalled = false;
+  std::string reason;  // Why it is stalled.
 };
 // Of one pod. Missing fields keep their defaults: an older service says less.
 struct StatuszReport {
@@ -30,18 +31,21 @@ struct StatuszReport {
   std::string error;  // Why not.
   bool ready = false;
   std::string reason;
-  bool kafka_reachable = false;
+  bool kafka_reachable = false;  // Of bridges only.
+  std::string last_error;        // Of bridges only: the newest of Kafka or the destination.
   std::vector<TopicReport> topics;
   std::vector<PartitionReport> partitions;
-  bool has_destination = false;
-  bool destination_reachable = false;
+  bool has_destination = false;        // Of consumers: the exporter; of exporters: the real one.
+  bool destination_reachable = false;  // True too when nothing has been sent yet.
   std::string destination_error;
   std::string destination_error_reason;
   std::string destination_endpoint;
 };
+// Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
 
-// Asks many pods at once, at most 16 at a time; each has 2 s. Thread-safe.
+// Asks many pods at once, at most 16 at a time over all callers; each has 2 s and 1 MiB.
+// Thread-safe.
 class StatuszReader {
  public:
   struct Address {
