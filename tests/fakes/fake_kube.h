@@ -1,0 +1,143 @@
+// A Kubernetes API server in memory, with the controllers and the kubelet as a script: for tests of
+// what stands above kube::Client. It keeps what the real server promises and the operator relies
+// on: resource versions, generations, uids, status and scale as subresources, ownership of fields
+// under server-side apply, conflicts, immutable selectors, garbage collection by owner.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "operator/k8s/client.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::fakes {
+
+// Thread-safe. Does nothing by itself: step() lets the controllers and the kubelet work once.
+class FakeKube final : public kube::Client {
+ public:
+  using Json = kube::Json;
+
+  explicit FakeKube(const Clock& clock) : clock_(clock) {}
+
+  // kube::Client.
+  Result<Json> get(const kube::ResourceType& type, const kube::ObjectKey& key) override;
+  Result<kube::ListResult> list(const kube::ResourceType& type,
+                                const kube::ListOptions& options) override;
+  Status watch(const kube::ResourceType& type, const kube::WatchOptions& options,
+               const std::stop_token& stop,
+               const std::function<bool(kube::WatchEvent)>& on_event) override;
+  Result<Json> apply(const kube::ResourceType& type, const Json& object,
+                     const kube::ApplyOptions& options, std::string_view subresource = {}) override;
+  Result<Json> create(const kube::ResourceType& type, const Json& object) override;
+  Result<Json> replace(const kube::ResourceType& type, const Json& object,
+                       std::string_view subresource = {}) override;
+  Result<Json> merge_patch(const kube::ResourceType& type, const kube::ObjectKey& key,
+                           const Json& patch, std::string_view subresource = {}) override;
+  Status remove(const kube::ResourceType& type, const kube::ObjectKey& key,
+                const std::string& uid = {}) override;
+  Result<bool> serves(const kube::ResourceType& type) override;
+
+  // What others do; not counted as writes of the client.
+  // Merge-patches spec, metadata or data as `manager` would with kubectl edit.
+  void edit(const kube::ResourceType& type, const kube::ObjectKey& key, const Json& patch,
+            const std::string& manager);
+  void put(const kube::ResourceType& type, Json object, const std::string& manager = "kubectl");
+  void erase(const kube::ResourceType& type, const kube::ObjectKey& key);
+
+  // What became of a pod in this step.
+  struct PodFate {
+    enum class Kind { kReady, kNotReady, kCrashes, kUnschedulable } kind = Kind::kReady;
+    int exit_code = 1;
+    std::string message;  // The termination message.
+  };
+  // Asked at each step for each running pod; of a Job's pod kReady is an end with 0 (its message is
+  // the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
+  std::function<PodFate(const Json& pod)> fate = [](const Json&) { return PodFate{}; };
+
+  // The Deployment, StatefulSet and Job controllers and the kubelet do one round.
+  void step();
+
+  // The object as stored, null when there is none.
+  Json at(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  std::vector<Json> all(const kube::ResourceType& type) const;
+  std::vector<std::string> names(const kube::ResourceType& type) const;
+
+  // Writes that the client asked for: "apply deployments a/b", "patch pipelines/status a/b". Also
+  // those that failed or changed nothing.
+  std::vector<std::string> writes() const;
+  std::size_t write_count() const;
+  std::size_t read_count() const;
+  void forget_writes();
+
+  // The next `times` calls of `verb` ("get", "list", "apply", "create", "replace", "patch",
+  // "delete") on `plural` (empty = any) fail so.
+  void fail(std::string verb, std::string plural, Error error, int times = 1);
+  void set_serves(const kube::ResourceType& type, bool yes);
+
+ private:
+  // Paths of owned fields, their segments as in fieldsV1, joined by '\n'.
+  using FieldSet = std::set<std::string>;
+  struct Manager {
+    std::string name;
+    bool applies = false;  // Else Update.
+    friend auto operator<=>(const Manager&, const Manager&) = default;
+  };
+  struct Stored {
+    Json object;  // Without managedFields.
+    std::map<Manager, FieldSet> managers;
+  };
+  using Kind = std::map<kube::ObjectKey, Stored>;
+  struct Change {
+    std::uint64_t version;
+    std::string kind;
+    kube::WatchEvent::Type type;
+    Json object;
+  };
+  struct Failure {
+    std::string verb;
+    std::string plural;
+    Error error;
+    int times;
+  };
+
+  Kind& kind_of(const kube::ResourceType& type) SPANWAY_REQUIRES(mutex_);
+  Status begin(std::string_view verb, const kube::ResourceType& type, const std::string& what,
+               bool is_write) SPANWAY_REQUIRES(mutex_);
+  // Stores `next` when it differs; bumps versions; tells watchers.
+  Json store(const kube::ResourceType& type, const kube::ObjectKey& key, Stored next,
+             bool keep_generation) SPANWAY_REQUIRES(mutex_);
+  void update(const kube::ResourceType& type, const kube::ObjectKey& key, Json next,
+              const std::string& manager, bool status) SPANWAY_REQUIRES(mutex_);
+  void erase_locked(const kube::ResourceType& type, const kube::ObjectKey& key)
+      SPANWAY_REQUIRES(mutex_);
+  void run_deployments() SPANWAY_REQUIRES(mutex_);
+  void run_stateful_sets() SPANWAY_REQUIRES(mutex_);
+  void run_jobs() SPANWAY_REQUIRES(mutex_);
+  void run_pod(const kube::ObjectKey& key, const PodFate& is) SPANWAY_REQUIRES(mutex_);
+  void make_pod(const Json& owner, const kube::ResourceType& owner_type, const std::string& name)
+      SPANWAY_REQUIRES(mutex_);
+  std::vector<Json> pods_of(const Json& owner) SPANWAY_REQUIRES(mutex_);
+  void workload_status(const kube::ResourceType& type, const Json& workload)
+      SPANWAY_REQUIRES(mutex_);
+  std::string now_text() const;
+
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, Kind> kinds_ SPANWAY_GUARDED_BY(mutex_);
+  std::uint64_t version_ SPANWAY_GUARDED_BY(mutex_) = 1;
+  std::uint64_t uids_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::deque<Change> changes_ SPANWAY_GUARDED_BY(mutex_);  // The last 20'000.
+  std::vector<std::string> writes_ SPANWAY_GUARDED_BY(mutex_);
+  std::size_t reads_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::vector<Failure> failures_ SPANWAY_GUARDED_BY(mutex_);
+  std::set<std::string> unserved_ SPANWAY_GUARDED_BY(mutex_) = {"servicemonitors",
+                                                                "prometheusrules"};
+};
+
+}  // namespace spanway::fakes
