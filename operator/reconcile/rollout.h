@@ -70,8 +70,7 @@ struct RolloutDecision {
   RolloutMemory memory;
   bool record_last_good = false;  // The wanted spec is to be stored as the last good one, now.
   bool just_failed = false;       // For the Event, once.
-  std::string reason;             // CamelCase: "CanaryNotReady", "CrashLoopBackOff",
-                                  // "ProgressDeadlineExceeded"; of a rollout that
+  // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"; of a rollout that
   // goes well "Installing", "CanaryStarting", "CanaryProving", "Promoting", "Proving", "Complete".
   std::string reason;
   std::string message;  // For people: component, pod, exit code, last log line; at most 512 bytes.
