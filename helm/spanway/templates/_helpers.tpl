@@ -1,0 +1,118 @@
+{{- define "spanway.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "spanway.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains (include "spanway.name" .) .Release.Name -}}
+{{- printf "%s-operator" .Release.Name | trunc 53 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s-operator" .Release.Name (include "spanway.name" .) | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "spanway.selector" -}}
+app.kubernetes.io/name: {{ include "spanway.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "spanway.labels" -}}
+{{ include "spanway.selector" . }}
+app.kubernetes.io/part-of: spanway
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "spanway.serviceAccount" -}}
+{{- if .Values.serviceAccount.name -}}
+{{- .Values.serviceAccount.name -}}
+{{- else if .Values.serviceAccount.create -}}
+{{- include "spanway.fullname" . -}}
+{{- else -}}
+default
+{{- end -}}
+{{- end -}}
+
+{{- define "spanway.tag" -}}
+{{- default .Chart.AppVersion .Values.image.tag -}}
+{{- end -}}
+
+{{- define "spanway.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (include "spanway.tag" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the operator may do where it runs Pipelines. */ -}}
+{{- define "spanway.rules" -}}
+# The Pipelines themselves: read, and their status written.
+- apiGroups: [spanway.dev]
+  resources: [pipelines]
+  verbs: [get, list, watch]
+- apiGroups: [spanway.dev]
+  resources: [pipelines/status]
+  verbs: [patch, update]
+# Where the API server demands it of who sets blockOwnerDeletion in owner references.
+- apiGroups: [spanway.dev]
+  resources: [pipelines/finalizers]
+  verbs: [update]
+# What a Pipeline is made of: configuration, addresses, identities without rights, ...
+- apiGroups: [""]
+  resources: [configmaps, services, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+# ... workloads, ...
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+# ... the number of consumers, by their lag, ...
+- apiGroups: [apps]
+  resources: [deployments/scale, statefulsets/scale]
+  verbs: [get, patch]
+# ... the job that makes topics, ...
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+# ... scaling by CPU, ...
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+# ... how many pods may be drained at once, ...
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# ... who may talk to whom, ...
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# ... and what Prometheus looks at, where its operator is installed.
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors, prometheusrules]
+  verbs: [get, list, watch, create, patch, delete]
+# Why a pod is not ready, and its address for /statusz.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+# What was decided, for people.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- if .Values.rbac.secrets }}
+# Whether a Secret that a Pipeline names has changed. Never a list, never a watch.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end }}
+{{- end -}}
+
+{{- define "spanway.config" -}}
+admin: {host: 0.0.0.0, port: 8080}
+log: {level: {{ .Values.logLevel }}}
+namespaces: {{ toJson .Values.watchNamespaces }}
+lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}
+image: {repository: {{ .Values.image.repository | quote }}, tag: {{ include "spanway.tag" . | quote }}, digest: {{ .Values.image.digest | quote }}}
+{{- end -}}
