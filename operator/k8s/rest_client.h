@@ -1,0 +1,78 @@
+// The Client that speaks to an API server.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "operator/k8s/access.h"
+#include "operator/k8s/client.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kube {
+
+class Transport;
+struct HttpRequest;
+struct HttpAnswer;
+
+struct RestClientOptions {
+  // Of one request; a list is one request a page.
+  Duration request_timeout = std::chrono::seconds(30);
+  // Above it an answer is RESOURCE_EXHAUSTED.
+  std::size_t answer_bytes_max = 64u << 20;
+  // Also of a list in total: pages of 500.
+  std::size_t list_pages_max = 1000;
+};
+
+// Thread-safe. A 401 is answered once by reading the token file again; a certificate that has
+// changed is used by the next request. The access and the clock outlive it; requests that were
+// given up end on their own.
+class RestClient final : public Client {
+ public:
+  // Fails when the certificates cannot be used. Does not connect.
+  static Result<std::unique_ptr<RestClient>> create(Access& access, const Clock& clock,
+                                                    telemetry::Telemetry telemetry,
+                                                    RestClientOptions options = {});
+  ~RestClient() override;
+
+  Result<Json> get(const ResourceType& type, const ObjectKey& key) override;
+  Result<ListResult> list(const ResourceType& type, const ListOptions& options) override;
+  Status watch(const ResourceType& type, const WatchOptions& options, const std::stop_token& stop,
+               const std::function<bool(WatchEvent)>& on_event) override;
+  Result<Json> apply(const ResourceType& type, const Json& object, const ApplyOptions& options,
+                     std::string_view subresource = {}) override;
+  Result<Json> create(const ResourceType& type, const Json& object) override;
+  Result<Json> replace(const ResourceType& type, const Json& object,
+                       std::string_view subresource = {}) override;
+  Result<Json> merge_patch(const ResourceType& type, const ObjectKey& key, const Json& patch,
+                           std::string_view subresource = {}) override;
+  Status remove(const ResourceType& type, const ObjectKey& key,
+                const std::string& uid = {}) override;
+  Result<bool> serves(const ResourceType& type) override;
+
+ private:
+  RestClient(Access& access, const Clock& clock, telemetry::Telemetry telemetry,
+             RestClientOptions options);
+  // The transport of these credentials: the one there is, unless certificates have changed.
+  std::shared_ptr<Transport> transport(const Credentials& credentials);
+  // The answer of a 2xx; anything else as its error. `verb` is for the metrics.
+  Result<HttpAnswer> call(const char* verb, const HttpRequest& request);
+  Result<HttpAnswer> attempt(const HttpRequest& request);
+  Result<Json> call_json(const char* verb, const HttpRequest& request);
+  Result<HttpAnswer> open_watch(const HttpRequest& request, const WatchOptions& options,
+                                const std::stop_token& stop,
+                                const std::function<bool(std::string_view)>& on_bytes);
+  void count(const char* verb, const Status& outcome);
+
+  Access& access_;
+  const Clock& clock_;
+  telemetry::Telemetry telemetry_;
+  const RestClientOptions options_;
+  Mutex mutex_;
+  std::shared_ptr<Transport> transport_ SPANWAY_GUARDED_BY(mutex_);
+  Credentials used_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::kube

@@ -1,0 +1,141 @@
+#include "operator/k8s/status_error.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "operator/k8s/cut_text.h"
+namespace spanway::kube {
+namespace {
+
+constexpr std::chrono::seconds kRetryAfterMax = std::chrono::hours(1);
+
+// A Status, or what could be made of an answer that has none.
+struct Verdict {
+  int code = 0;
+  std::string reason;
+  std::string message;
+  bool version_too_large = false;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+bool names_cause(const Json& status, std::string_view cause) {
+  const Json* causes = find(status, "details/causes");
+  if (causes == nullptr || !causes->is_array()) return false;
+  return std::any_of(causes->begin(), causes->end(),
+                     [&](const Json& entry) { return string_at(entry, "reason") == cause; });
+}
+
+void read_status(const Json& status, Verdict& verdict) {
+  if (verdict.code == 0) verdict.code = static_cast<int>(int_at(status, "code", 500));
+  verdict.reason = string_at(status, "reason");
+  verdict.message = string_at(status, "message");
+  // Servers before 1.19 say it only in words.
+  verdict.version_too_large =
+      names_cause(status, "ResourceVersionTooLarge") ||
+      verdict.message.find("Too large resource version") != std::string::npos;
+  const std::int64_t seconds = int_at(status, "details/retryAfterSeconds");
+  if (!verdict.retry_after && seconds > 0)
+    verdict.retry_after = std::min<std::chrono::milliseconds>(
+        kRetryAfterMax, std::chrono::seconds(std::min<std::int64_t>(seconds, 3600)));
+}
+
+std::string message_of(std::string_view what, const Verdict& verdict) {
+  std::string text(what);
+  text += ": HTTP " + std::to_string(verdict.code);
+  if (!verdict.reason.empty()) text += " " + verdict.reason;
+  if (!verdict.message.empty()) text += ": " + verdict.message;
+  return cut_text(text, kErrorMessageBytesMax);
+}
+
+Error transient_of(Code code, std::string message, const Verdict& verdict) {
+  Error error = transient_error(code, std::move(message));
+  error.retry_after = verdict.retry_after;
+  return error;
+}
+
+Error conflict_of(std::string message, const Verdict& verdict) {
+  if (verdict.reason == "AlreadyExists")
+    return data_error(Code::kAlreadyExists, std::move(message)).with_reason("already_exists");
+  return transient_of(Code::kAborted, std::move(message), verdict).with_reason(kReasonConflict);
+}
+
+Error error_of(std::string_view what, const Verdict& verdict) {
+  std::string message = message_of(what, verdict);
+  if (verdict.version_too_large)
+    return transient_of(Code::kOutOfRange, std::move(message), verdict).with_reason(kReasonTooNew);
+  if (verdict.code == 410 || verdict.reason == "Expired" || verdict.reason == "Gone")
+    return transient_of(Code::kOutOfRange, std::move(message), verdict).with_reason(kReasonExpired);
+  switch (verdict.code) {
+    case 401:
+      return configuration_error(Code::kUnauthenticated, std::move(message))
+          .with_reason("unauthorized");
+    case 403:
+      return configuration_error(Code::kPermissionDenied, std::move(message))
+          .with_reason("forbidden");
+    case 404:
+      return data_error(Code::kNotFound, std::move(message)).with_reason("not_found");
+    case 405:
+    case 406:
+    case 415:
+      return configuration_error(Code::kUnimplemented, std::move(message))
+          .with_reason("unsupported");
+    case 408:
+      return transient_of(Code::kDeadlineExceeded, std::move(message), verdict)
+          .with_reason("timeout");
+    case 409:
+      return conflict_of(std::move(message), verdict);
+    case 429:
+      return transient_of(Code::kResourceExhausted, std::move(message), verdict)
+          .with_reason("too_many_requests");
+    default:
+      break;
+  }
+  if (verdict.code >= 500)
+    return transient_of(Code::kUnavailable, std::move(message), verdict)
+        .with_reason("server_error");
+  if (verdict.code >= 400)
+    return data_error(Code::kInvalidArgument, std::move(message)).with_reason("invalid");
+  // A redirect, for example to the login page of a proxy: not an API server.
+  return configuration_error(Code::kFailedPrecondition, std::move(message))
+      .with_reason("not_an_api_server");
+}
+
+}  // namespace
+
+Error error_of_answer(std::string_view what, int http_status, std::string_view body,
+                      std::optional<std::chrono::milliseconds> retry_after) {
+  Verdict verdict{.code = http_status,
+                  .reason = {},
+                  .message = {},
+                  .version_too_large = false,
+                  .retry_after = retry_after};
+  if (auto status = parse_json(body); status.ok() && status->is_object()) {
+    read_status(*status, verdict);
+  } else {
+    // Plain text of a proxy or of the server's early filters.
+    verdict.message = to_text(Json(std::string(body.substr(0, 256))));
+    if (body.empty()) verdict.message.clear();
+  }
+  return error_of(what, verdict);
+}
+
+Error error_of_status(std::string_view what, const Json& status) {
+  Verdict verdict;
+  read_status(status, verdict);
+  // Not a Status, or one without a failure: still the end of the stream.
+  if (verdict.code < 400) verdict.code = 500;
+  return error_of(what, verdict);
+}
+
+std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view header) {
+  if (header.empty() || header.size() > 9) return std::nullopt;
+  std::int64_t seconds = 0;
+  for (const char c : header) {
+    if (c < '0' || c > '9') return std::nullopt;
+    seconds = seconds * 10 + (c - '0');
+  }
+  return std::min<std::chrono::milliseconds>(kRetryAfterMax, std::chrono::seconds(seconds));
+}
+
+}  // namespace spanway::kube

@@ -1,0 +1,72 @@
+// HTTP/1.1 to the API server, over cpprestsdk: the only file with that library is transport.cc.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "operator/k8s/access.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::kube {
+
+struct TransportOptions {
+  Duration request_timeout = std::chrono::seconds(30);
+  std::size_t answer_bytes_max = 64u << 20;
+  std::string user_agent;
+};
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // Path and query, percent-encoded.
+  std::string body;
+  std::string content_type;  // Of the body; empty = no body.
+  // Doing it twice is like doing it once: a dead keep-alive connection may be answered by sending
+  // it again on a new one, once.
+  bool repeatable = true;
+};
+
+struct HttpAnswer {
+  int status = 0;
+  std::string body;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+// Thread-safe. Keeps connections alive for send(); each stream has its own. Requests that run when
+// it is destroyed end on their own and touch nothing of it. cpprestsdk runs its I/O on four threads
+// of the process.
+class Transport {
+ public:
+  // Fails (INVALID_ARGUMENT) when the certificates or the address cannot be used.
+  static Result<std::unique_ptr<Transport>> create(const Cluster& cluster,
+                                                   const Credentials& credentials,
+                                                   TransportOptions options);
+  ~Transport();
+
+  // Blocks for `request_timeout` at most. UNAVAILABLE without a connection, DEADLINE_EXCEEDED
+  // without an answer in time, RESOURCE_EXHAUSTED when the answer is above the bound; any HTTP
+  // status is an answer.
+  Result<HttpAnswer> send(const HttpRequest& request, const Secret& token);
+
+  // GET whose body goes to `on_bytes` as it comes, on this thread, if the status is 200; with
+  // another status the body is in the answer. Ends with the stream, when `on_bytes` returns false,
+  // or with CANCELLED (stop), DEADLINE_EXCEEDED (no byte for `silence_max`; the status line must
+  // come within request_timeout), UNAVAILABLE. At most 1 MiB and one chunk wait for `on_bytes`;
+  // then the server is not read from.
+  Result<HttpAnswer> stream(const HttpRequest& request, const Secret& token, Duration silence_max,
+                            const std::stop_token& stop,
+                            const std::function<bool(std::string_view)>& on_bytes);
+
+ private:
+  struct Impl;
+  explicit Transport(std::unique_ptr<Impl> impl);
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spanway::kube
