@@ -1,0 +1,126 @@
+// The declaration of the Pipeline as a whole; its sections stand in declaration_*.cc.
+#include "operator/api/declaration.h"
+
+#include <algorithm>
+
+#include "operator/api/declaration_parts.h"
+#include "services/lib/config/scalar.h"
+
+namespace spanway::api {
+namespace {
+
+constexpr std::int64_t kSecondMs = 1000;
+constexpr std::int64_t kHourMs = 3600 * kSecondMs;
+// "<pipeline>-<exporter>-consumer-canary" must be a DNS label, and the revision label that a
+// StatefulSet puts on its pods ("<pipeline>-<exporter>-consumer-<10 digits>") a label value.
+constexpr std::size_t kNamesLengthMax = 40;
+
+bool is_pipeline_name(const std::string& name) {
+  const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto inner = [&](char c) { return lower(c) || (c >= '0' && c <= '9') || c == '-'; };
+  return !name.empty() && lower(name.front()) && name.back() != '-' &&
+         std::all_of(name.begin(), name.end(), inner);
+}
+
+void describe_observability(Fields& f, Observability& c) {
+  f.field("logLevel", c.log_level, {"Debug", "Info", "Warn", "Error"},
+          {.doc = "Of all components; Debug is loud."});
+  f.group("serviceMonitor", {.doc = "For the Prometheus Operator."}, [&c](Fields& inner) {
+    inner.field("enabled", c.service_monitor,
+                {.doc = "Make one where the cluster knows the kind."});
+    inner.field("labels", c.monitor_labels,
+                {.doc = "Labels that Prometheus selects by; the PrometheusRule gets them too.",
+                 .pattern = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?",
+                 .length_min = 0,
+                 .length_max = 63});
+  });
+  f.group("prometheusRule", {.doc = "Alerts for the Prometheus Operator."}, [&c](Fields& inner) {
+    inner.field("enabled", c.prometheus_rule,
+                {.doc = "Make one where the cluster knows the kind."});
+  });
+}
+
+}  // namespace
+
+// Not in the unnamed namespace: Fields finds them next to their types.
+static void describe(Fields& f, Rollout& c) {
+  f.field(
+      "strategy", c.strategy, {"Canary", "RollingUpdate"},
+      {.doc = "Canary: one pod of the new revision beside the old ones first. RollingUpdate: at "
+              "once."});
+  f.field("onFailure", c.on_failure, {"Rollback", "Pause"},
+          {.doc = "Rollback: the last good revision runs again, and the failed one is not tried "
+                  "until something changes. Pause: everything is left as it is."});
+  f.field("progressDeadline", c.progress_deadline,
+          {.doc = "How long new pods may take to get ready.",
+           .min = 10 * kSecondMs,
+           .max = 24 * kHourMs});
+  f.field("healthyAfter", c.healthy_after,
+          {.doc = "How long new pods must stay ready without a restart before they count as good.",
+           .min = kSecondMs,
+           .max = kHourMs});
+  f.rule(c,
+         {.field = "healthyAfter",
+          .cel = "duration(self.healthyAfter) < duration(self.progressDeadline)",
+          .message = "must be below progressDeadline: no rollout could succeed"},
+         [](const Rollout& r) { return r.healthy_after < r.progress_deadline; });
+}
+
+static void describe(Fields& f, NetworkPolicy& c) {
+  f.field("enabled", c.enabled,
+          {.doc = "Let components talk only to whom they need. Extra rules below open more."});
+  f.raw("extraIngress", c.extra_ingress, RawShape::kListOfObjects,
+        {.doc = "Further ingress rules of networking.k8s.io/v1, for all components."});
+  f.raw("extraEgress", c.extra_egress, RawShape::kListOfObjects,
+        {.doc = "Further egress rules of networking.k8s.io/v1, for all components."});
+}
+
+void describe(Fields& f, PipelineSpec& c) {
+  f.field("paused", c.paused,
+          {.doc = "Change nothing in the cluster; what runs goes on, and the status is kept."});
+  f.object("image", c.image, {.doc = "Where the components' images come from."});
+  f.object("ingress", c.ingress, {.doc = "Takes OTLP from applications."});
+  f.group("bridge", {.doc = "Between ingress, Kafka and exporters."}, [&c](Fields& inner) {
+    inner.object("produce", c.produce, {.doc = "The bridge that writes what the ingress took."});
+  });
+  f.object("kafka", c.kafka, {.doc = "The Kafka cluster.", .required = true});
+  f.list("exporters", c.exporters,
+         {.doc = "One for each destination, each with its own consumer group.",
+          .items_min = 1,
+          .items_max = 16,
+          .required = true});
+  f.object("rollout", c.rollout, {.doc = "How changes reach the pods."});
+  f.object("networkPolicy", c.network_policy, {.doc = "Who may talk to whom."});
+  f.group("observability", {.doc = "How the components are watched."},
+          [&c](Fields& inner) { describe_observability(inner, c.observability); });
+}
+
+void describe(Fields& f, Pipeline& c) {
+  f.object("spec", c.spec, {.doc = "What is to run.", .required = true});
+  f.rule(c,
+         {.field = "metadata.name",
+          .cel = "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+          .message = "must be lower-case letters, digits and dashes, and begin with a letter: "
+                     "Services are named after it"},
+         [](const Pipeline& p) { return is_pipeline_name(p.name); });
+  f.rule(c,
+         {.field = "metadata.name",
+          .cel = "self.spec.exporters.all(e, size(self.metadata.name) + size(e.name) <= 40)",
+          .message = "and the name of each exporter must together be at most 40 long: names of "
+                     "objects are made of them"},
+         [](const Pipeline& p) {
+           return std::all_of(p.spec.exporters.begin(), p.spec.exporters.end(),
+                              [&p](const Exporter& e) {
+                                return p.name.size() + e.name.size() <= kNamesLengthMax;
+                              });
+         });
+}
+
+std::string duration_bounds_message(const FieldInfo& info) {
+  const auto text = [](std::int64_t ms) {
+    return config::format_duration(std::chrono::milliseconds(ms));
+  };
+  return "must be from " + text(info.min) + " to " + text(info.max);
+}
+
+}  // namespace spanway::api

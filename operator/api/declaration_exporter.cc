@@ -1,0 +1,221 @@
+// Exporters: a destination, and the consumer that reads Kafka for it.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "operator/api/declaration_parts.h"
+
+namespace spanway::api {
+namespace {
+
+using Type = Destination::Type;
+
+bool is_http(const Destination& d) { return d.type == Type::kOtlpHttp || d.type == Type::kZipkin; }
+bool is_https(const Destination& d) { return d.endpoint.starts_with("https://"); }
+
+void rule_on_endpoint(Fields& f, Destination& c) {
+  f.rule(c,
+         {.field = "endpoint",
+          .cel = "self.type == 'Debug' || has(self.endpoint)",
+          .message = "is needed with this type"},
+         [](const Destination& d) { return d.type == Type::kDebug || !d.endpoint.empty(); });
+  f.rule(c,
+         {.field = "endpoint",
+          .cel = "!has(self.endpoint) || !(self.type in ['OtlpHttp', 'Zipkin']) || "
+                 "self.endpoint.startsWith('http://') || self.endpoint.startsWith('https://')",
+          .message = "must be a URL that begins with http:// or https://"},
+         [](const Destination& d) {
+           return d.endpoint.empty() || !is_http(d) || d.endpoint.starts_with("http://") ||
+                  is_https(d);
+         });
+  f.rule(c,
+         {.field = "endpoint",
+          .cel = "!has(self.endpoint) || self.type != 'OtlpGrpc' || "
+                 "self.endpoint.matches('^(https?://)?[^/@?#]+:[0-9]{1,5}/?$')",
+          .message = "must be host:port, with or without http:// or https:// before it"},
+         [](const Destination& d) {
+           if (d.endpoint.empty() || d.type != Type::kOtlpGrpc) return true;
+           std::string_view target = d.endpoint;
+           for (const std::string_view scheme : {"http://", "https://"})
+             if (target.starts_with(scheme)) target.remove_prefix(scheme.size());
+           if (target.ends_with('/')) target.remove_suffix(1);
+           const std::size_t colon = target.rfind(':');
+           if (colon == std::string_view::npos || colon == 0) return false;
+           const std::string_view port = target.substr(colon + 1);
+           return target.find_first_of("/@?#") == std::string_view::npos && !port.empty() &&
+                  port.size() <= 5 &&
+                  port.find_first_not_of("0123456789") == std::string_view::npos;
+         });
+  f.rule(c,
+         {.field = "endpoint",
+          .cel = "!has(self.endpoint) || self.type == 'File' || !self.endpoint.contains('@')",
+          .message = "must not hold a user or password: use headers with a secretKeyRef"},
+         [](const Destination& d) {
+           return d.type == Type::kFile || d.endpoint.find('@') == std::string::npos;
+         });
+  f.rule(c,
+         {.field = "endpoint",
+          .cel = "!has(self.endpoint) || self.type != 'File' || (self.endpoint.startsWith('/') && "
+                 "!self.endpoint.endsWith('/') && !self.endpoint.contains('/../'))",
+          .message = "must be the absolute path of a file, without .."},
+         [](const Destination& d) {
+           return d.endpoint.empty() || d.type != Type::kFile ||
+                  (d.endpoint.starts_with('/') && !d.endpoint.ends_with('/') &&
+                   d.endpoint.find("/../") == std::string::npos);
+         });
+}
+
+void rule_on_transport(Fields& f, Destination& c) {
+  f.rule(c,
+         {.field = "tls.enabled",
+          .cel = "!self.tls.enabled || !(self.type in ['OtlpHttp', 'Zipkin']) || "
+                 "!has(self.endpoint) || self.endpoint.startsWith('https://')",
+          .message = "does not turn on TLS with this type: begin the endpoint with https://"},
+         [](const Destination& d) {
+           return !d.tls.enabled || !is_http(d) || d.endpoint.empty() || is_https(d);
+         });
+  f.rule(c,
+         {.field = "tls",
+          .cel = "self.tls.enabled || (has(self.endpoint) && self.endpoint.startsWith('https://')) "
+                 "|| (!has(self.tls.caSecretName) && !has(self.tls.clientCertificateSecretName) && "
+                 "!has(self.tls.serverName))",
+          .message = "is not used without TLS: set enabled, or begin the endpoint with https://"},
+         [](const Destination& d) {
+           return d.tls.enabled || is_https(d) ||
+                  (d.tls.ca_secret_name.empty() && d.tls.client_certificate_secret_name.empty() &&
+                   d.tls.server_name.empty());
+         });
+  f.rule(c,
+         {.field = "compression",
+          .cel = "self.type != 'OtlpGrpc' || self.compression != 'Zstd'",
+          .message = "Zstd is not for OtlpGrpc: use Gzip or None"},
+         [](const Destination& d) {
+           return d.type != Type::kOtlpGrpc || d.compression != Destination::Compression::kZstd;
+         });
+}
+
+constexpr std::array<std::string_view, 5> kOwnHeaders = {
+    "content-type", "content-encoding", "content-length", "host", "transfer-encoding"};
+
+bool has_suffix_of_ours(std::string_view name) {
+  return name.ends_with("-consumer") || name.ends_with("-canary") || name.ends_with("-headless");
+}
+
+void rule_on_exporter(Fields& f, Exporter& c) {
+  f.rule(c,
+         {.field = "name",
+          .cel = "!(self.name in ['ingress', 'bridge', 'topics'])",
+          .message = "must not be ingress, bridge or topics: objects of the Pipeline have these "
+                     "names"},
+         [](const Exporter& e) {
+           return e.name != "ingress" && e.name != "bridge" && e.name != "topics";
+         });
+  f.rule(c,
+         {.field = "name",
+          .cel = "!self.name.endsWith('-consumer') && !self.name.endsWith('-canary') && "
+                 "!self.name.endsWith('-headless')",
+          .message = "must not end in -consumer, -canary or -headless: objects beside an exporter "
+                     "have these names"},
+         [](const Exporter& e) { return !has_suffix_of_ours(e.name); });
+  f.rule(c,
+         {.field = "signals",
+          .cel = "self.destination.type != 'Zipkin' || !has(self.signals) || "
+                 "self.signals.all(s, s == 'Traces')",
+          .message = "must be Traces only: Zipkin takes nothing else"},
+         [](const Exporter& e) {
+           return e.destination.type != Type::kZipkin ||
+                  std::all_of(e.signals.begin(), e.signals.end(),
+                              [](const std::string& signal) { return signal == "Traces"; });
+         });
+}
+
+}  // namespace
+
+// Not in the unnamed namespace: Fields finds them next to their types.
+static void describe(Fields& f, Header& c) {
+  f.field("name", c.name,
+          {.doc = "Its name, in lower case.",
+           .pattern = "[a-z0-9_.-]+",
+           .length_max = 100,
+           .required = true});
+  f.field("value", c.value,
+          {.doc = "Its value, for everybody to see.", .pattern = "[^\\r\\n]*", .length_max = 1024});
+  f.optional("secretKeyRef", c.secret, {.doc = "Where its value lies, when that is a secret."});
+  f.rule(c,
+         {.cel = "has(self.value) != has(self.secretKeyRef)",
+          .message = "needs exactly one of value and secretKeyRef"},
+         [](const Header& h) { return h.value.empty() == h.secret.has_value(); });
+  f.rule(c,
+         {.field = "name",
+          .cel = "!(self.name in ['content-type', 'content-encoding', 'content-length', 'host', "
+                 "'transfer-encoding'])",
+          .message = "is set by the exporter itself"},
+         [](const Header& h) {
+           return std::find(kOwnHeaders.begin(), kOwnHeaders.end(), h.name) == kOwnHeaders.end();
+         });
+}
+
+static void describe(Fields& f, Destination::Tls& c) {
+  f.field("enabled", c.enabled,
+          {.doc = "Speak TLS. For OtlpGrpc; with other types the endpoint begins with https://."});
+  describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
+                       "Secret with ca.crt. When it is not there, the system's authorities.");
+  describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
+                       Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
+  f.field("serverName", c.server_name,
+          {.doc = "The name that the server's certificate must have, where it is not the host's.",
+           .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
+}
+
+static void describe(Fields& f, Destination& c) {
+  f.field("type", c.type, {"OtlpGrpc", "OtlpHttp", "Zipkin", "File", "Debug"},
+          {.doc = "What the destination speaks. Debug shows what arrives in the exporter's log.",
+           .required = true});
+  f.field("endpoint", c.endpoint,
+          {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
+                  "Zipkin: URL. File: absolute path, with {signal} for the signal.",
+           .example = "tempo.observability:4317",
+           .pattern = "[^\\s]+",
+           .length_max = 1024});
+  f.list("headers", c.headers, {.doc = "Sent with each request."});
+  f.object("tls", c.tls, {.doc = "TLS to the destination."});
+  f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},
+          {.doc = "Of requests. Default: what suits the type."});
+  f.field("timeout", c.timeout,
+          {.doc = "How long an answer may take.", .min = 100, .max = 300'000});
+  rule_on_endpoint(f, c);
+  rule_on_transport(f, c);
+}
+
+static void describe(Fields& f, Consumer& c) {
+  describe_replicas(f, c.replicas,
+                    "Pods; with `autoscaling` it is not applied. More than partitions would idle.");
+  f.field("startFrom", c.start_from, {"Latest", "Earliest"},
+          {.doc = "Where an exporter begins that has never run."});
+  f.optional("autoscaling", c.autoscaling, {.doc = "By the operator, from lag in seconds."});
+  describe_pods(f, c.pods, c.config,
+                "Settings of spanway-kafka-bridge that have no field here, in its own keys "
+                "(CONFIG.md).");
+}
+
+void describe(Fields& f, Exporter& c) {
+  f.field("name", c.name,
+          {.doc = "Names its objects, its consumer group and its dead letters: another name is "
+                  "another exporter, which begins anew.",
+           .pattern = kLabelPattern,
+           .length_max = 38,
+           .required = true});
+  f.field("paused", c.paused, {.doc = "Send nothing; the data waits in Kafka."});
+  f.words("signals", c.signals, {"Traces", "Metrics", "Logs"},
+          {.doc = "What is sent. When it is not there, all that the type takes."});
+  f.object("destination", c.destination, {.doc = "Where to.", .required = true});
+  describe_replicas(f, c.replicas, "Exporter pods; with `autoscaling` it is not applied.");
+  f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
+  describe_pods(
+      f, c.pods, c.config,
+      "Settings of spanway-exporter that have no field here, in its own keys (CONFIG.md).");
+  f.object("consumer", c.consumer, {.doc = "The bridge that reads Kafka for this exporter."});
+  rule_on_exporter(f, c);
+}
+
+}  // namespace spanway::api

@@ -1,0 +1,149 @@
+// The Kafka cluster and the topics.
+#include "operator/api/declaration_parts.h"
+
+namespace spanway::api {
+namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kYearMs = 366LL * 24 * 60 * kMinuteMs;
+
+FieldInfo topic_info(const char* doc) {
+  return {
+      .doc = doc, .pattern = "[A-Za-z0-9_-][A-Za-z0-9._-]*", .length_max = 200, .immutable = true};
+}
+
+void describe_names(Fields& f, Topics& c) {
+  f.group("names", {.doc = "The topic of each signal."}, [&c](Fields& inner) {
+    inner.field("traces", c.traces, topic_info("Of traces."));
+    inner.field("metrics", c.metrics, topic_info("Of metrics."));
+    inner.field("logs", c.logs, topic_info("Of logs."));
+  });
+}
+
+void rule_on_topics(Fields& f, Topics& c) {
+  f.rule(c,
+         {.field = "names",
+          .cel = "self.names.traces != self.names.metrics && self.names.traces != self.names.logs "
+                 "&& self.names.metrics != self.names.logs",
+          .message = "must differ: every signal needs its own topic"},
+         [](const Topics& t) {
+           return t.traces != t.metrics && t.traces != t.logs && t.metrics != t.logs;
+         });
+  f.rule(c,
+         {.field = "minInsyncReplicas",
+          .cel = "!has(self.minInsyncReplicas) || !has(self.replicationFactor) || "
+                 "self.minInsyncReplicas <= self.replicationFactor",
+          .message = "must not be above replicationFactor: nothing could be written"},
+         [](const Topics& t) {
+           return t.min_insync_replicas == 0 || t.replication_factor == 0 ||
+                  t.min_insync_replicas <= t.replication_factor;
+         });
+  f.transition(c,
+               {.field = "partitions",
+                .cel = "self.partitions >= oldSelf.partitions",
+                .message = "can only grow: Kafka never takes partitions away"},
+               [](const Topics& before, const Topics& after) {
+                 return after.partitions >= before.partitions;
+               });
+}
+
+}  // namespace
+
+// Not in the unnamed namespace: Fields finds them next to their types.
+static void describe(Fields& f, KafkaTls& c) {
+  f.field("enabled", c.enabled, {.doc = "Speak TLS to the brokers."});
+  describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
+                       "Secret with the brokers' CA. When it is not there, the system's "
+                       "authorities.");
+  f.field("caKey", c.ca_key, {.doc = "Its key.", .pattern = "[-._a-zA-Z0-9]+", .length_max = 253});
+  describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
+                       Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
+  f.rule(c,
+         {.field = "caSecretName",
+          .cel = "self.enabled || !has(self.caSecretName)",
+          .message = "needs enabled: true"},
+         [](const KafkaTls& t) { return t.enabled || t.ca_secret_name.empty(); });
+  f.rule(c,
+         {.field = "clientCertificateSecretName",
+          .cel = "self.enabled || !has(self.clientCertificateSecretName)",
+          .message = "needs enabled: true"},
+         [](const KafkaTls& t) { return t.enabled || t.client_certificate_secret_name.empty(); });
+}
+
+static void describe(Fields& f, KafkaAuthentication& c) {
+  using Type = KafkaAuthentication::Type;
+  f.field("type", c.type, {"None", "Plain", "ScramSha256", "ScramSha512"},
+          {.doc = "The SASL mechanism."});
+  f.field("username", c.username, {.doc = "The user.", .length_max = 256});
+  describe_optional_key(f, "passwordSecretKeyRef", c.password, "Where its password lies.");
+  f.rule(c,
+         {.field = "username",
+          .cel = "self.type == 'None' || has(self.username)",
+          .message = "is needed with this type"},
+         [](const KafkaAuthentication& a) { return a.type == Type::kNone || !a.username.empty(); });
+  f.rule(c,
+         {.field = "passwordSecretKeyRef",
+          .cel = "self.type == 'None' || has(self.passwordSecretKeyRef)",
+          .message = "is needed with this type"},
+         [](const KafkaAuthentication& a) {
+           return a.type == Type::kNone || !a.password.name.empty();
+         });
+  f.rule(c,
+         {.field = "type",
+          .cel = "self.type != 'None' || (!has(self.username) && !has(self.passwordSecretKeyRef))",
+          .message = "is None although username or passwordSecretKeyRef is given"},
+         [](const KafkaAuthentication& a) {
+           return a.type != Type::kNone || (a.username.empty() && a.password.name.empty());
+         });
+}
+
+static void describe(Fields& f, Topics& c) {
+  f.field("management", c.management, {"None", "Verify", "CreateOnly", "CreateAndUpdate"},
+          {.doc = "None: the topics are somebody else's and not looked at. Verify: looked at, and "
+                  "reported. CreateOnly: made when missing. CreateAndUpdate: also grown and "
+                  "reconfigured. Topics are never shrunk and never deleted."});
+  describe_names(f, c);
+  f.field("deadLetterSuffix", c.dead_letter_suffix,
+          {.doc = "Ends the names of the topics for what a destination refuses for good.",
+           .pattern = "[A-Za-z0-9._-]+",
+           .length_max = 32,
+           .immutable = true});
+  f.field("partitions", c.partitions,
+          {.doc = "Of each signal's topic, and with it the most consumers that share the work. Can "
+                  "only grow.",
+           .min = 1,
+           .max = 10'000});
+  f.field("replicationFactor", c.replication_factor,
+          {.doc = "Copies of new topics; 3 survives the loss of a broker.",
+           .min = 1,
+           .max = 32,
+           .absent = "the broker's default"});
+  f.field("minInsyncReplicas", c.min_insync_replicas,
+          {.doc = "Copies that must have a record before it counts as written.",
+           .min = 1,
+           .max = 32,
+           .absent = "the broker's default"});
+  f.field("retention", c.retention,
+          {.doc = "How long records are kept: the longest outage of a destination that loses "
+                  "nothing.",
+           .min = kMinuteMs,
+           .max = 10 * kYearMs});
+  f.field("deadLetterRetention", c.dead_letter_retention,
+          {.doc = "How long dead letters are kept.", .min = kMinuteMs, .max = 10 * kYearMs});
+  rule_on_topics(f, c);
+}
+
+void describe(Fields& f, Kafka& c) {
+  f.field("bootstrapServers", c.bootstrap_servers,
+          {.doc = "Brokers to begin with, host:port with commas between.",
+           .example = "kafka-0:9092,kafka-1:9092",
+           .pattern = "([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}"
+                      "(,([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})*",
+           .length_max = 1024,
+           .required = true});
+  f.object("tls", c.tls, {.doc = "TLS to the brokers."});
+  f.object("authentication", c.authentication, {.doc = "Who we are to the brokers."});
+  f.object("topics", c.topics, {.doc = "Where the data waits."});
+}
+
+}  // namespace spanway::api

@@ -1,0 +1,33 @@
+// The parts of the declaration, by section of the spec; see fields.h.
+#pragma once
+
+#include "operator/api/fields.h"
+
+namespace spanway::api {
+
+void describe(Fields& f, SecretKey& c);
+void describe(Fields& f, Image& c);
+void describe(Fields& f, PodTemplate& c);
+void describe(Fields& f, CpuAutoscaling& c);
+void describe(Fields& f, LagAutoscaling& c);
+void describe(Fields& f, Ingress& c);
+void describe(Fields& f, Produce& c);
+void describe(Fields& f, Kafka& c);
+void describe(Fields& f, Exporter& c);
+
+// The name of a Secret in the Pipeline's namespace, never of another one.
+enum class Presence { kOptional, kRequired };
+void describe_secret_name(Fields& f, std::string_view name, std::string& value, Presence presence,
+                          const char* doc);
+// A SecretKey that may be left out: not there = its name is empty.
+void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, const char* doc);
+// What all components have: replicas, autoscaling, template, config.
+void describe_replicas(Fields& f, std::int64_t& replicas, const char* doc);
+void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* service);
+
+// An object name that is one DNS label; bounds stand where it is used.
+inline constexpr char kLabelPattern[] = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+// A name with dots: Secrets, classes, hosts.
+inline constexpr char kSubdomainPattern[] = "[a-z0-9]([-a-z0-9.]*[a-z0-9])?";
+
+}  // namespace spanway::api

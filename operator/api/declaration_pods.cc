@@ -1,0 +1,196 @@
+// What all components have in common: image, pods, scaling.
+#include <algorithm>
+
+#include "operator/api/declaration_parts.h"
+
+namespace spanway::api {
+namespace {
+
+constexpr char kLabelValuePattern[] = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?";
+constexpr FieldInfo kLabels = {.pattern = kLabelValuePattern, .length_min = 0, .length_max = 63};
+
+FieldInfo labels_info(const char* doc) {
+  FieldInfo info = kLabels;
+  info.doc = doc;
+  return info;
+}
+
+bool has_prefix(const std::map<std::string, std::string>& map, std::string_view prefix) {
+  return std::any_of(map.begin(), map.end(),
+                     [prefix](const auto& entry) { return entry.first.starts_with(prefix); });
+}
+
+void describe_environment(Fields& f, PodTemplate& c) {
+  f.list_impl(
+      "env",
+      {.doc = "Further environment variables with plain values. Settings of the services belong "
+              "into `config`."},
+      {.key = "name",
+       .size = c.env.size(),
+       .resize = [&c](std::size_t size) { c.env.resize(size); },
+       .describe_item =
+           [&c](Fields& item, std::size_t i) {
+             auto& variable = c.env[i];
+             item.field("name", variable.first,
+                        {.doc = "Its name.",
+                         .pattern = "[A-Za-z_][A-Za-z0-9_]*",
+                         .length_max = 128,
+                         .required = true});
+             item.field("value", variable.second,
+                        {.doc = "Its value, taken as it is.", .length_min = 0, .length_max = 4096});
+             item.rule(variable,
+                       {.field = "name",
+                        .cel = "!self.name.startsWith('SPANWAY_') && !self.name.startsWith('LD_')",
+                        .message = "must not begin with SPANWAY_ (use config) or LD_"},
+                       [](const std::pair<std::string, std::string>& v) {
+                         return !v.first.starts_with("SPANWAY_") && !v.first.starts_with("LD_");
+                       });
+           },
+       .key_of = [&c](std::size_t i) { return c.env[i].first; }});
+}
+
+void describe_scheduling(Fields& f, PodTemplate& c) {
+  f.field("nodeSelector", c.node_selector, labels_info("Labels that a node must have."));
+  f.raw("tolerations", c.tolerations, RawShape::kListOfObjects,
+        {.doc = "Taints that the pods tolerate, as in a pod's spec."});
+  f.raw("affinity", c.affinity, RawShape::kObject, {.doc = "Affinity, as in a pod's spec."});
+  f.raw("topologySpreadConstraints", c.topology_spread_constraints, RawShape::kListOfObjects,
+        {.doc = "As in a pod's spec. When it is not there, pods are spread over nodes and zones as "
+                "far as possible."});
+  f.field("priorityClassName", c.priority_class_name,
+          {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
+}
+
+}  // namespace
+
+void describe(Fields& f, SecretKey& c) {
+  describe_secret_name(f, "name", c.name, Presence::kRequired,
+                       "Name of the Secret, in the Pipeline's namespace.");
+  f.field("key", c.key,
+          {.doc = "Its key.", .pattern = "[-._a-zA-Z0-9]+", .length_max = 253, .required = true});
+}
+
+void describe_secret_name(Fields& f, std::string_view name, std::string& value, Presence presence,
+                          const char* doc) {
+  f.field(name, value,
+          {.doc = doc, .pattern = kSubdomainPattern, .required = presence == Presence::kRequired});
+}
+
+void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, const char* doc) {
+  f.optional_impl(
+      name, {.doc = doc}, !value.name.empty(), [] {},
+      [&value](Fields& inner) { describe(inner, value); });
+}
+
+void describe(Fields& f, Image& c) {
+  f.field("repository", c.repository,
+          {.doc = "Where the images come from, without the service's name: the ingress is "
+                  "`<repository>/spanway-ingress`. When it is not there, the operator's own.",
+           .example = "registry.example.com/spanway",
+           .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
+           .length_max = 255});
+  f.field("tag", c.tag,
+          {.doc = "When it is not there, the operator's version.",
+           .pattern = "[A-Za-z0-9_][-A-Za-z0-9_.]*",
+           .length_max = 128});
+  f.field("digest", c.digest,
+          {.doc = "Wins over the tag.", .pattern = "sha256:[a-f0-9]{64}", .length_max = 71});
+  f.field("pullPolicy", c.pull_policy, {"Always", "IfNotPresent", "Never"},
+          {.doc = "When nodes fetch the image."});
+  f.list_impl("pullSecrets", {.doc = "Secrets with credentials for the registry.", .items_max = 8},
+              {.key = "name",
+               .size = c.pull_secrets.size(),
+               .resize = [&c](std::size_t size) { c.pull_secrets.resize(size); },
+               .describe_item =
+                   [&c](Fields& item, std::size_t i) {
+                     describe_secret_name(item, "name", c.pull_secrets[i], Presence::kRequired,
+                                          "Name of the Secret.");
+                   },
+               .key_of = [&c](std::size_t i) { return c.pull_secrets[i]; }});
+}
+
+void describe(Fields& f, PodTemplate& c) {
+  f.field("labels", c.labels, labels_info("Further labels of the pods."));
+  f.field("annotations", c.annotations,
+          {.doc = "Further annotations of the pods.", .length_min = 0, .length_max = 4096});
+  f.raw(
+      "resources", c.resources, RawShape::kObject,
+      {.doc = "Requests and limits of the container, as in a pod's spec. The memory limit is also "
+              "what the service plans with.",
+       .example = "{requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 512Mi}}"});
+  describe_scheduling(f, c);
+  f.field("serviceAccountName", c.service_account_name,
+          {.doc = "When it is not there, one without any rights is made for the component.",
+           .pattern = kSubdomainPattern});
+  describe_environment(f, c);
+  f.field("terminationGracePeriodSeconds", c.termination_grace_period_seconds,
+          {.doc = "How long a pod may take to finish what it has taken.",
+           .min = 1,
+           .max = 3600,
+           .absent = "what the drain needs"});
+  f.rule(c,
+         {.field = "labels",
+          .cel = "!has(self.labels) || !self.labels.exists(k, k.startsWith('spanway.dev/') || "
+                 "k.startsWith('app.kubernetes.io/'))",
+          .message = "must not hold labels of spanway.dev/ or app.kubernetes.io/: Services select "
+                     "by them"},
+         [](const PodTemplate& t) {
+           return !has_prefix(t.labels, "spanway.dev/") &&
+                  !has_prefix(t.labels, "app.kubernetes.io/");
+         });
+  f.rule(c,
+         {.field = "annotations",
+          .cel = "!has(self.annotations) || !self.annotations.exists(k, "
+                 "k.startsWith('spanway.dev/'))",
+          .message = "must not hold annotations of spanway.dev/"},
+         [](const PodTemplate& t) { return !has_prefix(t.annotations, "spanway.dev/"); });
+}
+
+void describe(Fields& f, CpuAutoscaling& c) {
+  f.field("minReplicas", c.min_replicas, {.doc = "The least.", .min = 1, .max = 1000});
+  f.field("maxReplicas", c.max_replicas,
+          {.doc = "The most.", .min = 1, .max = 1000, .required = true});
+  f.field("targetCPUUtilizationPercentage", c.target_cpu_utilization_percentage,
+          {.doc = "Of the requested CPU, averaged over the pods.", .min = 1, .max = 1000});
+  f.field(
+      "scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
+      {.doc = "How long less must be enough before pods are taken away.", .min = 0, .max = 3600});
+  f.rule(c,
+         {.field = "minReplicas",
+          .cel = "self.minReplicas <= self.maxReplicas",
+          .message = "must not be above maxReplicas"},
+         [](const CpuAutoscaling& a) { return a.min_replicas <= a.max_replicas; });
+}
+
+void describe(Fields& f, LagAutoscaling& c) {
+  f.field("minReplicas", c.min_replicas, {.doc = "The least.", .min = 1, .max = 1000});
+  f.field("maxReplicas", c.max_replicas,
+          {.doc = "The most. More than there are partitions would idle, so that many are never "
+                  "started.",
+           .min = 1,
+           .max = 1000,
+           .required = true});
+  f.field("targetLagSeconds", c.target_lag_seconds,
+          {.doc = "How old the oldest record that has not been delivered may be.",
+           .min = 1,
+           .max = 86400});
+  f.field(
+      "scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
+      {.doc = "How long the lag must be low before a pod is taken away.", .min = 0, .max = 3600});
+  f.rule(c,
+         {.field = "minReplicas",
+          .cel = "self.minReplicas <= self.maxReplicas",
+          .message = "must not be above maxReplicas"},
+         [](const LagAutoscaling& a) { return a.min_replicas <= a.max_replicas; });
+}
+
+void describe_replicas(Fields& f, std::int64_t& replicas, const char* doc) {
+  f.field("replicas", replicas, {.doc = doc, .min = 0, .max = 1000});
+}
+
+void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* service) {
+  f.object("template", pods, {.doc = "Laid over the pods."});
+  f.raw("config", config, RawShape::kObject, {.doc = service});
+}
+
+}  // namespace spanway::api

@@ -1,0 +1,131 @@
+// The status, as the operator writes it. Only the operator writes here, so there are bounds and no
+// rules.
+#include <initializer_list>
+#include <utility>
+
+#include "operator/api/schema.h"
+
+namespace spanway::api {
+namespace {
+
+constexpr std::size_t kWordMax = 256;
+constexpr std::size_t kMessageMax = 4096;
+constexpr std::size_t kItemsMax = 64;
+
+Json text(const char* doc, std::size_t length_max = kWordMax) {
+  return {{"type", "string"}, {"maxLength", length_max}, {"description", doc}};
+}
+Json number(const char* doc) {
+  return {{"type", "integer"}, {"format", "int64"}, {"description", doc}};
+}
+Json object(const char* doc, Json properties) {
+  return {{"type", "object"}, {"description", doc}, {"properties", std::move(properties)}};
+}
+// Objects that are told apart by `key`.
+Json list(const char* doc, const char* key, Json item) {
+  item["required"] = Json::array({key});
+  return {{"type", "array"},
+          {"description", doc},
+          {"maxItems", kItemsMax},
+          {"items", std::move(item)},
+          {"x-kubernetes-list-type", "map"},
+          {"x-kubernetes-list-map-keys", Json::array({key})}};
+}
+
+Json conditions() {
+  Json item = object(
+      "One thing that is so or not.",
+      {{"type", text("What it is about.")},
+       {"status",
+        {{"type", "string"},
+         {"enum", {"True", "False", "Unknown"}},
+         {"description", "Whether it is so."}}},
+       {"reason", text("Why, as one word.")},
+       {"message", text("Why, as a sentence.", kMessageMax)},
+       {"lastTransitionTime",
+        {{"type", "string"}, {"format", "date-time"}, {"description", "When `status` changed."}}},
+       {"observedGeneration", number("The generation that it is about.")}});
+  Json conditions = list(
+      "Ready, Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, "
+      "RolledBack, ScalingLimited, RetentionAtRisk, Paused.",
+      "type", std::move(item));
+  conditions["items"]["required"] = {"type", "status"};
+  return conditions;
+}
+
+Json components() {
+  return list("The workloads.", "name",
+              object("One workload.", {{"name", text("Its name.")},
+                                       {"desired", number("Pods that are wanted.")},
+                                       {"ready", number("Pods that are ready.")},
+                                       {"updated", number("Pods of the newest revision.")},
+                                       {"revision", text("The revision that it runs.")},
+                                       {"image", text("Its image.", kMessageMax)},
+                                       {"canary", text("State of its canary; empty = none.")},
+                                       {"lastRestartReason",
+                                        text("Why a container was restarted last.", kMessageMax)},
+                                       {"problem", text("Why a pod is not ready.", kMessageMax)}}));
+}
+
+Json exporters() {
+  return list("The exporters.", "name",
+              object("One exporter.",
+                     {{"name", text("Its name.")},
+                      {"state", text("Running, Paused, Stalled, Starting or Unknown.")},
+                      {"ready", number("Exporter pods that are ready.")},
+                      {"desired", number("Exporter pods that are wanted.")},
+                      {"consumersReady", number("Consumer pods that are ready.")},
+                      {"consumersDesired", number("Consumer pods that are wanted.")},
+                      {"lag", text("Age of the oldest record that is not delivered, as a bucket.")},
+                      {"endpoint", text("Where it sends to.", kMessageMax)},
+                      {"lastError", text("What the destination said last.", kMessageMax)},
+                      {"scaling", text("Why there are not more consumers.", kMessageMax)}}));
+}
+
+Json topics() {
+  return list("The topics, as `topics apply` reported them.", "name",
+              object("One topic.", {{"name", text("Its name.")},
+                                    {"partitions", number("Its partitions.")},
+                                    {"replicationFactor", number("Copies of each.")},
+                                    {"minInsyncReplicas", number("Copies that must be in sync.")},
+                                    {"state", text("Ready, Weak, Missing or Failed.")},
+                                    {"message", text("More about it.", kMessageMax)}}));
+}
+
+Json config() {
+  return object("Revisions of the whole Pipeline, and the memory of the rollout.",
+                {{"desiredRevision", text("Of the spec.")},
+                 {"activeRevision", text("What runs.")},
+                 {"lastGoodRevision", text("What was healthy last.")},
+                 {"failedRevision", text("What was rolled back; it is not tried again.")},
+                 {"failedReason", text("Why.", kMessageMax)},
+                 {"rollingRevision", text("What is being rolled out.")},
+                 {"rollingComponent", text("The workload whose turn it is.")},
+                 {"rollingSince", number("Since when, in milliseconds of the epoch.")},
+                 {"healthySince", number("Since when all is healthy, in the same unit.")}});
+}
+
+Json summary() {
+  return object("For `kubectl get`.", {{"ingress", text("Ready and wanted pods: 2/2.")},
+                                       {"exporters", text("Healthy exporters and all: 1/1.")},
+                                       {"lag", text("The worst lag, as a bucket.")},
+                                       {"config", text("State of the configuration.")}});
+}
+
+}  // namespace
+
+Json status_schema() {
+  return object("What the operator sees.",
+                {{"observedGeneration", number("The generation that this status is about.")},
+                 {"version", text("Of the components that run.")},
+                 {"replicas", number("Pods of the ingress, for `kubectl scale`.")},
+                 {"selector", text("Selects them.", kMessageMax)},
+                 {"conditions", conditions()},
+                 {"components", components()},
+                 {"exporters", exporters()},
+                 {"topics", topics()},
+                 {"config", config()},
+                 {"summary", summary()}});
+}
+
+}  // namespace spanway::api
