@@ -1,0 +1,68 @@
+// Makes the cluster hold what a Pipeline wants, with as few writes as possible: none when the live
+// object holds the intent and was made from it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/k8s/client.h"
+#include "operator/reconcile/events.h"
+#include "operator/reconcile/stores.h"
+#include "operator/reconcile/unseen_writes.h"
+#include "operator/render/render.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::reconcile {
+
+inline constexpr char kFieldManager[] = "spanway-operator";
+// Holds spec.replicas between us and an autoscaler: a field that its only owner gives up would fall
+// back to 1.
+inline constexpr char kHandoverManager[] = "spanway-replicas-handover";
+
+// Thread-safe, but one Pipeline's objects are worked on by one thread at a time. What is given
+// outlives it. Errors are those of kube::Client; an object of somebody else is FAILED_PRECONDITION
+// (configuration) and never touched.
+class Applier {
+ public:
+  Applier(kube::Client& client, const Stores& stores, UnseenWrites& unseen, const Events& events);
+
+  // True when something was written. `pipeline` is the live Pipeline, for its uid and for Events.
+  Result<bool> apply(const Json& pipeline, const render::Manifest& manifest);
+  // Deletes an object of the Pipeline that it no longer wants.
+  Status remove(const Json& pipeline, const kube::ResourceType& type, const Json& live);
+  // The newest known state of an object; of all objects of a kind that a Pipeline owns.
+  std::optional<Json> live(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  std::vector<Json> live_of(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
+  // Forgets what was learned about objects of a Pipeline that is gone.
+  void forget(const kube::ObjectKey& pipeline);
+
+ private:
+  // The server changes a field of this intent at once, so that applying it again is pointless.
+  struct NotKept {
+    kube::ObjectKey pipeline;
+    std::string intent;
+    std::string field;
+  };
+
+  Status check_owner(const Json& pipeline, const render::Manifest& manifest,
+                     const Json& live) const;
+  Result<std::optional<Json>> look(const Json& pipeline, const render::Manifest& manifest);
+  Status hand_over_replicas(const render::Manifest& manifest);
+  void tell_drift(const Json& pipeline, const render::Manifest& manifest, const std::string& field);
+  bool is_not_kept(const render::Manifest& manifest, const std::string& intent,
+                   const std::string& field) const;
+  void learn(const Json& pipeline, const render::Manifest& manifest, const std::string& intent,
+             const Json& answer, const Json& wanted);
+
+  kube::Client& client_;
+  const Stores& stores_;
+  UnseenWrites& unseen_;
+  const Events& events_;
+  mutable Mutex mutex_;
+  // By kind and key; at most one for each object of a live Pipeline.
+  std::map<std::string, NotKept> not_kept_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::reconcile

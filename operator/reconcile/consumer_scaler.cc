@@ -1,0 +1,114 @@
+#include "operator/reconcile/consumer_scaler.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace spanway::reconcile {
+namespace {
+
+const api::Exporter* find_exporter(const api::Pipeline& pipeline, const std::string& name) {
+  for (const api::Exporter& exporter : pipeline.spec.exporters)
+    if (exporter.name == name) return &exporter;
+  return nullptr;
+}
+
+// Partitions of all topics that its pods read. Each pod reports all topics; the most is the truth.
+std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
+  std::map<std::string, std::int64_t> topics;
+  for (const StatuszReport* report : reports) {
+    for (const TopicReport& topic : report->topics)
+      topics[topic.name] = std::max(topics[topic.name], topic.partitions);
+  }
+  std::int64_t sum = 0;
+  for (const auto& [name, partitions] : topics) sum += partitions;
+  return sum;
+}
+
+LagScalerInput input_of(const api::LagAutoscaling& rules, const ComponentView& view,
+                        const StatuszMonitor::Reports& reports, std::int64_t now_ms) {
+  LagScalerInput input;
+  input.rules = rules;
+  input.replicas = view.stable.replicas;
+  input.now_ms = now_ms;
+  input.complete = reports.round != 0;
+  std::vector<const StatuszReport*> of_pods;
+  for (const PodView& pod : view.pods) {
+    if (pod.deleting) continue;
+    const auto report = reports.by_pod.find(pod.name);
+    if (report == reports.by_pod.end() || !report->second.answered) {
+      input.complete = false;
+      continue;
+    }
+    of_pods.push_back(&report->second);
+    input.lag.insert(input.lag.end(), report->second.partitions.begin(),
+                     report->second.partitions.end());
+  }
+  input.complete = input.complete && !of_pods.empty();
+  input.partitions = partitions_in(of_pods);
+  return input;
+}
+
+}  // namespace
+
+std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
+    const api::Pipeline& pipeline, const render::Rendering& wanted,
+    const std::vector<ComponentView>& components, const StatuszMonitor::Reports& reports,
+    std::int64_t now_ms) {
+  std::map<std::string, LagScalerDecision> out;
+  std::set<std::string> scaled;
+  for (std::size_t i = 0; i < wanted.components.size() && i < components.size(); ++i) {
+    const render::Component& component = wanted.components[i];
+    if (component.id.role != render::Role::kConsumer || !component.replicas_elsewhere) continue;
+    const api::Exporter* exporter = find_exporter(pipeline, component.id.exporter);
+    if (exporter == nullptr || !exporter->consumer.autoscaling) continue;
+    const ComponentView& view = components[i];
+    if (!view.stable.exists) continue;
+    scaled.insert(exporter->name);
+    Exporter& state = exporters_[exporter->name];
+    const api::LagAutoscaling& rules = *exporter->consumer.autoscaling;
+    if (!state.decided || state.round != reports.round) {
+      state.decision = scale_by_lag(input_of(rules, view, reports, now_ms), state.memory);
+      state.memory = state.decision.memory;
+      state.round = reports.round;
+      state.decided = true;
+    }
+    // Bounds hold at once, also without reports.
+    state.decision.replicas = std::clamp(state.decision.replicas, rules.min_replicas,
+                                         std::max(rules.min_replicas, rules.max_replicas));
+    out[exporter->name] = state.decision;
+  }
+  std::erase_if(exporters_, [&](const auto& entry) { return !scaled.contains(entry.first); });
+  return out;
+}
+
+Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& wanted,
+                             const std::vector<Json>& workloads, kube::Client& client,
+                             const Events& events) {
+  for (const render::Component& component : wanted.components) {
+    const auto found = exporters_.find(component.id.exporter);
+    if (component.id.role != render::Role::kConsumer || found == exporters_.end()) continue;
+    Exporter& state = found->second;
+    const kube::ObjectKey key = component.workload.key();
+    const auto live = std::find_if(workloads.begin(), workloads.end(), [&](const Json& one) {
+      return kube::string_at(one, "kind") == component.workload.type.kind &&
+             kube::string_at(one, "metadata/name") == key.name;
+    });
+    if (live == workloads.end() || !state.decided) continue;
+    const std::string version = kube::string_at(*live, "metadata/resourceVersion");
+    const std::int64_t replicas =
+        state.written_at == version ? state.written : kube::int_at(*live, "spec/replicas", 1);
+    if (replicas == state.decision.replicas) continue;
+    const auto answer = client.merge_patch(
+        component.workload.type, key, {{"spec", {{"replicas", state.decision.replicas}}}}, "scale");
+    if (!answer.ok()) return answer.error();
+    events.wrote("scale", component.workload.type, key);
+    events.scaled(pipeline, key.name, replicas, state.decision.replicas, state.decision.message);
+    state.written_at = version;
+    state.written = state.decision.replicas;
+  }
+  return {};
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,458 @@
+#include "operator/reconcile/controller.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "operator/api/declaration.h"
+#include "operator/reconcile/wall_time.h"
+#include "operator/reconcile/wanted_objects.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using Phase = RolloutDecision::Phase;
+
+constexpr std::size_t kNoteBytesMax = 1000;
+
+const Json& status_of(const Json& pipeline) {
+  static const Json kNothing = Json::object();
+  const auto found = pipeline.find("status");
+  return found == pipeline.end() || !found->is_object() ? kNothing : *found;
+}
+
+std::string annotation(const std::map<std::string, std::string>& annotations, const char* name) {
+  const auto found = annotations.find(name);
+  return found == annotations.end() ? "" : found->second;
+}
+
+const Json* find_condition(const Json& status, std::string_view type) {
+  const Json* all = kube::find(status, "conditions");
+  if (all == nullptr || !all->is_array()) return nullptr;
+  for (const Json& one : *all)
+    if (kube::string_at(one, "type") == type) return &one;
+  return nullptr;
+}
+
+// The merge patch (RFC 7386) that turns `before` into `after`.
+Json merge_difference(const Json& before, const Json& after) {
+  if (!before.is_object() || !after.is_object()) return after;
+  Json patch = Json::object();
+  for (const auto& [name, value] : after.items()) {
+    const auto old = before.find(name);
+    if (old == before.end()) {
+      patch[name] = value;
+    } else if (*old != value) {
+      patch[name] = merge_difference(*old, value);
+    }
+  }
+  for (const auto& [name, value] : before.items())
+    if (!after.contains(name)) patch[name] = nullptr;
+  return patch;
+}
+
+// Where the spec names this Secret: "spec.kafka.tls.caSecretName".
+std::string place_of_secret(const Json& value, const std::string& path, const std::string& name) {
+  if (value.is_string()) return value == name ? path : "";
+  if (!value.is_structured()) return "";
+  for (const auto& [key, inner] : value.items()) {
+    std::string step = "." + key;
+    if (value.is_array()) {
+      const std::string item = kube::string_at(inner, "name");
+      step = "[" + (item.empty() ? key : item) + "]";
+    }
+    const bool names_secrets = path.find("ecret") != std::string::npos ||
+                               step.find("ecret") != std::string::npos ||
+                               path.ends_with(".password");
+    if (inner.is_string() && !names_secrets) continue;
+    if (auto found = place_of_secret(inner, path + step, name); !found.empty()) return found;
+  }
+  return "";
+}
+
+// A refusal of the API server, in the status as well: the conditions say what is wrong with what
+// runs, not what could not be written.
+void show_failure(Json& status, const std::string& failure, const std::string& now) {
+  if (failure.empty() || !status.contains("conditions")) return;
+  for (Json& condition : status["conditions"]) {
+    const std::string type = kube::string_at(condition, "type");
+    if (type != "Degraded" && type != "Progressing") continue;
+    const std::string value = type == "Degraded" ? "True" : "False";
+    if (condition["status"] != value) condition["lastTransitionTime"] = now;
+    condition["status"] = value;
+    condition["reason"] = "ApplyFailed";
+    condition["message"] = failure;
+  }
+}
+
+Duration earlier(Duration a, Duration b) {
+  if (a == Duration::zero()) return b;
+  return b == Duration::zero() ? a : std::min(a, b);
+}
+
+}  // namespace
+
+struct Controller::Memory {
+  ConsumerScaler scaler;
+  // Why the last apply failed for good; part of the status until one succeeds.
+  std::string failure;
+  std::optional<std::string> force_check;  // The annotation's value that was last acted upon.
+  std::string topics_job;
+  int topics_failures = 0;
+};
+
+struct Controller::Look {
+  kube::ObjectKey key;
+  Json object;  // The Pipeline.
+  Json before;  // Its status.
+  api::Pipeline pipeline;
+  std::shared_ptr<Memory> memory;
+  config::Problems problems;
+  render::ClusterFacts facts;
+  std::optional<render::Rendering> wanted;
+  std::optional<LastGood> last_good_spec;
+  std::optional<render::Rendering> last_good;
+  std::vector<Json> workloads;
+  std::vector<Json> pods;
+  std::vector<ComponentView> components;
+  std::optional<RolloutDecision> decision;
+  RolloutMemory remembered;  // Before the decision.
+  TopicsDecision topics;
+  std::map<std::string, StatuszReport> reports;
+  std::map<std::string, LagScalerDecision> scaling;
+  WantedObjects objects;
+  bool paused = false;
+  SystemTime wall_now{};
+
+  const render::Rendering* last_good_rendering() const { return last_good ? &*last_good : nullptr; }
+};
+
+Controller::Controller(const ControllerDeps& deps, render::ClusterFacts facts)
+    : deps_(deps),
+      facts_(std::move(facts)),
+      unseen_(deps.clock),
+      applier_(deps.client, deps.stores, unseen_, deps.events) {}
+
+Controller::~Controller() = default;
+
+std::shared_ptr<Controller::Memory> Controller::memory_of(const kube::ObjectKey& key) {
+  MutexLock lock(mutex_);
+  std::shared_ptr<Memory>& memory = memories_[key];
+  if (!memory) memory = std::make_shared<Memory>();
+  return memory;
+}
+
+void Controller::forget(const kube::ObjectKey& key) {
+  deps_.secrets.forget(key);
+  deps_.monitor.forget(key);
+  applier_.forget(key);
+  MutexLock lock(mutex_);
+  memories_.erase(key);
+}
+
+std::size_t Controller::remembered() const {
+  MutexLock lock(mutex_);
+  return memories_.size();
+}
+
+Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
+  std::optional<Json> object = applier_.live(kube::kPipelines, key);
+  // What belongs to a Pipeline that is gone is collected by its owner references.
+  if (!object || !kube::string_at(*object, "metadata/deletionTimestamp").empty()) {
+    forget(key);
+    return Duration::zero();
+  }
+  Look look;
+  look.key = key;
+  look.object = std::move(*object);
+  look.before = status_of(look.object);
+  look.memory = memory_of(key);
+  look.wall_now = deps_.clock.system_now();
+  look.pipeline = api::read(look.object, look.problems);
+  look.remembered = rollout_memory(look.before);
+  look.paused = look.pipeline.spec.paused ||
+                annotation(look.pipeline.annotations, api::kPauseAnnotation) == "true";
+  if (look.paused) return reconcile_paused(look);
+  SPANWAY_TRY(check(look));
+  if (!look.problems.empty()) return reconcile_invalid(look);
+
+  see(look);
+  deps_.monitor.set_pace(
+      key, look.decision->phase != Phase::kComplete && look.decision->phase != Phase::kRolledBack,
+      !look.scaling.empty());
+  // The spec first: a status that speaks of a last good one without it could not be repaired.
+  if (look.decision->record_last_good)
+    SPANWAY_TRY(apply(look, last_good_manifest(look.object, look.facts)));
+  // What is about to be done is said before it is done.
+  SPANWAY_TRY(write_status(look));
+  tell_rollout(look);
+  const Status written = write(look);
+  std::string failure;
+  if (!written.ok() && written.error().refusal != Refusal::kTransient)
+    failure = written.error().message;
+  if (failure != look.memory->failure) {
+    look.memory->failure = failure;
+    SPANWAY_TRY(write_status(look));
+  }
+  if (!written.ok()) return written.error();
+  return earlier(look.decision->look_again, look.topics.look_again);
+}
+
+Result<Duration> Controller::reconcile_paused(Look& look) {
+  SPANWAY_TRY(write_status(look));
+  return Duration::zero();
+}
+
+// What runs stays as it is.
+Result<Duration> Controller::reconcile_invalid(Look& look) {
+  deps_.monitor.set_pace(look.key, false, false);
+  SPANWAY_TRY(write_status(look));
+  return Duration::zero();
+}
+
+// Everything that can be wrong with the Pipeline. Errors are those of the API server.
+Status Controller::check(Look& look) {
+  if (!look.problems.empty()) return {};
+  look.facts = facts_;
+  look.last_good_spec = read_last_good(applier_.live(kube::kConfigMaps, last_good_key(look.key)),
+                                       look.object, facts_);
+  if (look.last_good_spec)
+    api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
+  render::check_configs(look.pipeline, look.problems);
+
+  SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
+                 deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));
+  look.facts.secret_identities = secrets.identities;
+  const Json spec = look.object.value("spec", Json::object());
+  const auto add = [&](const std::string& name, const std::string& message) {
+    const std::string place = place_of_secret(spec, "spec", name);
+    look.problems.add(place.empty() ? "spec" : place, message);
+  };
+  for (const std::string& name : secrets.missing)
+    add(name, "there is no Secret \"" + name + "\" in namespace " + look.key.name_space);
+  for (const auto& [name, words] : secrets.refused)
+    add(name, "Secret \"" + name + "\" may not be read: " + words);
+  return {};
+}
+
+// What runs, and what to make of it.
+void Controller::see(Look& look) {
+  look.wanted = render::render(look.pipeline, look.facts);
+  if (look.last_good_spec)
+    look.last_good = render::render(look.last_good_spec->pipeline, look.last_good_spec->facts);
+  look.workloads = applier_.live_of(kube::kDeployments, look.key);
+  for (Json& set : applier_.live_of(kube::kStatefulSets, look.key))
+    look.workloads.push_back(std::move(set));
+  look.pods = deps_.stores.of_owner(kube::kPods, look.key);
+  for (const render::Component& component : look.wanted->components)
+    look.components.push_back(
+        observe(component, look.pipeline.name, look.workloads, look.pods, look.wall_now));
+
+  Memory& memory = *look.memory;
+  const std::string force = annotation(look.pipeline.annotations, api::kForceCheckAnnotation);
+  const bool is_forced = memory.force_check && *memory.force_check != force && !force.empty();
+  memory.force_check = force;
+  const std::int64_t now_ms = unix_ms(look.wall_now);
+  look.decision = decide({.wanted = *look.wanted,
+                          .last_good = look.last_good_rendering(),
+                          .components = look.components,
+                          .memory = look.remembered,
+                          .rules = look.pipeline.spec.rollout,
+                          .now_ms = now_ms,
+                          .forced = is_forced});
+  look.objects = wanted_objects(*look.wanted, look.last_good_rendering(), *look.decision);
+
+  const StatuszMonitor::Reports reports = deps_.monitor.reports(look.key);
+  look.reports = reports.by_pod;
+  look.scaling =
+      memory.scaler.decide(look.pipeline, *look.wanted, look.components, reports, now_ms);
+
+  std::optional<Json> job;
+  if (look.wanted->topics_job) {
+    const kube::ObjectKey job_key = look.wanted->topics_job->key();
+    job = applier_.live(kube::kJobs, job_key);
+    if (memory.topics_job != job_key.name) {
+      memory.topics_job = job_key.name;
+      memory.topics_failures = 0;
+    }
+  }
+  look.topics = look_at_topics({.wanted = look.wanted->topics_job,
+                                .job = job,
+                                .pods = look.pods,
+                                .status = look.before,
+                                .failures = memory.topics_failures + 1,
+                                .wall_now = look.wall_now});
+}
+
+Status Controller::write(Look& look) {
+  SPANWAY_TRY(apply_shared(look));
+  SPANWAY_TRY(apply_topics(look));
+  SPANWAY_TRY(apply_workloads(look));
+  SPANWAY_TRY(prune(look));
+  return look.memory->scaler.write(look.object, *look.wanted, look.workloads, deps_.client,
+                                   deps_.events);
+}
+
+Status Controller::apply(Look& look, const render::Manifest& manifest) {
+  auto applied = applier_.apply(look.object, manifest);
+  if (!applied.ok())
+    return std::move(applied).error().with_context(std::string(manifest.type.kind) + " " +
+                                                   manifest.key().name);
+  return {};
+}
+
+// All of them, so that one refused object does not hold up the others; pods wait for all.
+Status Controller::apply_shared(Look& look) {
+  Status first;
+  for (const render::Manifest& manifest : look.objects.support) {
+    Status applied = apply(look, manifest);
+    if (!applied.ok() && first.ok()) first = std::move(applied);
+  }
+  return first;
+}
+
+Status Controller::apply_workloads(Look& look) {
+  for (const auto* manifests : {&look.objects.canaries, &look.objects.workloads})
+    for (const render::Manifest& manifest : *manifests) SPANWAY_TRY(apply(look, manifest));
+  return {};
+}
+
+Status Controller::apply_topics(Look& look) {
+  if (look.topics.create) {
+    render::Manifest job = *look.wanted->topics_job;
+    // It stays until another takes its place: its result is part of the status.
+    job.object["spec"].erase("ttlSecondsAfterFinished");
+    return apply(look, job);
+  }
+  if (!look.topics.remove) return {};
+  const auto live = applier_.live(kube::kJobs, look.wanted->topics_job->key());
+  if (!live) return {};
+  if (look.topics.view.state == TopicsView::State::kFailed) {
+    look.memory->topics_failures = std::min(look.memory->topics_failures + 1, 16);
+    deps_.events.announce(look.object, true, "TopicsFailed", "Retry", look.topics.view.message);
+  }
+  SPANWAY_TRY(applier_.remove(look.object, kube::kJobs, *live));
+  look.topics.look_again = std::chrono::seconds(1);
+  return {};
+}
+
+Status Controller::prune(Look& look) {
+  std::set<std::string> keep;
+  const auto keep_object = [&keep](const kube::ResourceType& type, const kube::ObjectKey& key) {
+    keep.insert(std::string(type.plural) + "/" + key.name);
+  };
+  for (const auto* manifests :
+       {&look.objects.support, &look.objects.canaries, &look.objects.workloads})
+    for (const render::Manifest& manifest : *manifests) keep_object(manifest.type, manifest.key());
+  for (const auto& [type, key] : look.objects.untouched) keep_object(type, key);
+  if (look.wanted->topics_job) keep_object(kube::kJobs, look.wanted->topics_job->key());
+  keep_object(kube::kConfigMaps, last_good_key(look.key));
+  // Also those of the last good spec while it is not applied: going back must not wait for
+  // anything.
+  if (look.last_good) {
+    for (const render::Component& component : look.last_good->components)
+      for (const render::Manifest& manifest : component.support)
+        if (manifest.type == kube::kConfigMaps) keep_object(manifest.type, manifest.key());
+  }
+  std::vector<Json> workloads = applier_.live_of(kube::kDeployments, look.key);
+  for (Json& set : applier_.live_of(kube::kStatefulSets, look.key))
+    workloads.push_back(std::move(set));
+  for (const std::string& name : mounted_config_maps(workloads, look.pods))
+    keep_object(kube::kConfigMaps, {look.key.name_space, name});
+
+  for (const kube::ResourceType& type : deps_.stores.kinds()) {
+    for (const Json& live : applier_.live_of(type, look.key)) {
+      const kube::ObjectKey key{look.key.name_space, kube::string_at(live, "metadata/name")};
+      if (keep.contains(std::string(type.plural) + "/" + key.name)) continue;
+      if (!kube::string_at(live, "metadata/deletionTimestamp").empty()) continue;
+      SPANWAY_TRY(applier_.remove(look.object, type, live));
+    }
+  }
+  return {};
+}
+
+Status Controller::write_status(Look& look) {
+  const std::string now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000);
+  Json status = make_status({.pipeline = look.pipeline,
+                             .problems = look.problems,
+                             .wanted = look.wanted ? &*look.wanted : nullptr,
+                             .components = look.components,
+                             .rollout = look.decision ? &*look.decision : nullptr,
+                             .reports = look.reports,
+                             .scaling = look.scaling,
+                             .topics = look.topics.view,
+                             .paused = look.paused,
+                             .operator_version = facts_.version,
+                             .wall_now = now},
+                            look.before);
+  show_failure(status, look.memory->failure, now);
+  if (status == look.before) return {};
+  const Json patch = {
+      {"metadata", {{"resourceVersion", kube::string_at(look.object, "metadata/resourceVersion")}}},
+      {"status", merge_difference(look.before, status)}};
+  auto answer = deps_.client.merge_patch(kube::kPipelines, look.key, patch, "status");
+  if (!answer.ok()) return std::move(answer).error();
+  deps_.events.wrote("status", kube::kPipelines, look.key);
+  Json after = project(kube::kPipelines, std::move(answer).value());
+  tell(look, look.before, status);
+  unseen_.wrote(kube::kPipelines, look.key, deps_.stores.get(kube::kPipelines, look.key), after);
+  look.object = std::move(after);
+  look.before = status_of(look.object);
+  return {};
+}
+
+// An Event for each condition that has changed its mind.
+void Controller::tell(const Look& look, const Json& before, const Json& after) const {
+  struct Rule {
+    const char* type;
+    const char* bad;  // The value that deserves a warning.
+  };
+  static constexpr std::array kRules = {
+      Rule{"ConfigValid", "False"},      Rule{"Ready", "False"},
+      Rule{"KafkaReachable", "False"},   Rule{"TopicsReady", "False"},
+      Rule{"ExportersHealthy", "False"}, Rule{"ScalingLimited", "True"},
+      Rule{"RetentionAtRisk", "True"},   Rule{"Paused", ""}};
+  for (const Rule& rule : kRules) {
+    const Json* now = find_condition(after, rule.type);
+    if (now == nullptr) continue;
+    const Json* then = find_condition(before, rule.type);
+    const std::string value = kube::string_at(*now, "status");
+    if (then == nullptr ? value != rule.bad : kube::string_at(*then, "status") == value) continue;
+    deps_.events.announce(
+        look.object, value == rule.bad, kube::string_at(*now, "reason"), "Observe",
+        (std::string(rule.type) + "=" + value + ": " + kube::string_at(*now, "message"))
+            .substr(0, kNoteBytesMax));
+  }
+}
+
+void Controller::tell_rollout(const Look& look) const {
+  const RolloutDecision& decision = *look.decision;
+  const RolloutMemory& now = decision.memory;
+  const RolloutMemory& then = look.remembered;
+  if (decision.just_failed) {
+    deps_.events.rolled_back(look.object, decision.reason, decision.message);
+    return;
+  }
+  if (decision.record_last_good) {
+    deps_.events.announce(
+        look.object, false, "RolloutComplete", "Record",
+        "revision " + look.wanted->revision + " stayed healthy and is the last good one now");
+    return;
+  }
+  if (!now.rolling_revision.empty() && now.rolling_revision != then.rolling_revision) {
+    deps_.events.announce(
+        look.object, false, "RolloutStarted", "Roll",
+        "revision " + now.rolling_revision +
+            (then.last_good_revision.empty() ? " is installed"
+                                             : " replaces " + then.last_good_revision));
+    return;
+  }
+  if (!now.rolling_component.empty() && (now.rolling_component != then.rolling_component ||
+                                         now.rolling_promoted != then.rolling_promoted)) {
+    deps_.events.announce(look.object, false,
+                          now.rolling_promoted ? "ComponentPromoted" : "CanaryStarted", "Roll",
+                          now.rolling_component + ": " + decision.message);
+  }
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,80 @@
+// One look at one Pipeline: read it, check it, render it, see what runs, decide, write what
+// differs. Never waits for anything: when time alone matters, it says when to look again.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "operator/k8s/client.h"
+#include "operator/reconcile/applier.h"
+#include "operator/reconcile/consumer_scaler.h"
+#include "operator/reconcile/events.h"
+#include "operator/reconcile/last_good.h"
+#include "operator/reconcile/rollout.h"
+#include "operator/reconcile/secrets_poller.h"
+#include "operator/reconcile/status.h"
+#include "operator/reconcile/statusz_monitor.h"
+#include "operator/reconcile/stores.h"
+#include "operator/reconcile/topics.h"
+#include "operator/reconcile/unseen_writes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::reconcile {
+
+// All outlive the controller.
+struct ControllerDeps {
+  kube::Client& client;
+  const Stores& stores;
+  SecretsPoller& secrets;
+  StatuszMonitor& monitor;
+  const Events& events;
+  const Clock& clock;
+};
+
+// Thread-safe for different Pipelines; one Pipeline is given to one thread at a time (WorkQueue).
+class Controller {
+ public:
+  // `facts`: all but the Secrets' identities.
+  Controller(const ControllerDeps& deps, render::ClusterFacts facts);
+  ~Controller();
+
+  // When to look again although nothing has changed; zero = never. An error means: again, with
+  // back-off; what was written so far is right and stays.
+  Result<Duration> reconcile(const kube::ObjectKey& key);
+  std::size_t remembered() const;
+
+ private:
+  struct Memory;  // Of a Pipeline, between two looks.
+  struct Look;    // What one look has found out so far.
+
+  std::shared_ptr<Memory> memory_of(const kube::ObjectKey& key);
+  void forget(const kube::ObjectKey& key);
+
+  Result<Duration> reconcile_paused(Look& look);
+  Result<Duration> reconcile_invalid(Look& look);
+  Status check(Look& look);
+  void see(Look& look);
+  Status write(Look& look);
+  Status apply_shared(Look& look);
+  Status apply_workloads(Look& look);
+  Status apply_topics(Look& look);
+  Status prune(Look& look);
+  Status apply(Look& look, const render::Manifest& manifest);
+  Status write_status(Look& look);
+  void tell(const Look& look, const Json& before, const Json& after) const;
+  void tell_rollout(const Look& look) const;
+
+  const ControllerDeps deps_;
+  const render::ClusterFacts facts_;
+  UnseenWrites unseen_;
+  Applier applier_;
+  mutable Mutex mutex_;
+  std::map<kube::ObjectKey, std::shared_ptr<Memory>> memories_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::reconcile

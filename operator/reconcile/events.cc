@@ -1,0 +1,143 @@
+#include "operator/reconcile/events.h"
+
+#include <array>
+#include <utility>
+
+namespace spanway::reconcile {
+namespace {
+
+using telemetry::MetricKind;
+using telemetry::MetricSpec;
+
+constexpr MetricSpec kReconciliations = {
+    "spanway_operator_reconciliations_total", MetricKind::kCounter,
+    "Looks at a Pipeline, by result (ok, failed). One that failed is repeated with back-off.",
+    "result"};
+constexpr MetricSpec kSeconds = {"spanway_operator_reconciliation_duration_seconds",
+                                 MetricKind::kHistogram, "How long one look at a Pipeline took.",
+                                 ""};
+constexpr MetricSpec kWrites = {
+    "spanway_operator_writes_total", MetricKind::kCounter,
+    "Objects written: apply, delete, scale, status. Stands still while nothing changes.", "verb"};
+constexpr MetricSpec kDrifts = {"spanway_operator_drifts_total", MetricKind::kCounter,
+                                "Changes by others to fields of ours that were put back.", ""};
+constexpr MetricSpec kRollbacks = {"spanway_operator_rollbacks_total", MetricKind::kCounter,
+                                   "Configurations that failed and were rolled back or stopped.",
+                                   ""};
+constexpr MetricSpec kPipelines = {"spanway_operator_pipelines", MetricKind::kGauge,
+                                   "Pipelines that are looked after.", ""};
+constexpr MetricSpec kWaiting = {"spanway_operator_waiting_pipelines", MetricKind::kGauge,
+                                 "Pipelines that wait for a worker.", ""};
+constexpr MetricSpec kCachedObjects = {"spanway_operator_cached_objects", MetricKind::kGauge,
+                                       "Objects in the caches.", ""};
+constexpr MetricSpec kCachedBytes = {"spanway_operator_cached_bytes", MetricKind::kGauge,
+                                     "Size of the cached objects as text.", ""};
+constexpr std::array kSpecs = {kReconciliations, kSeconds, kWrites,        kDrifts,     kRollbacks,
+                               kPipelines,       kWaiting, kCachedObjects, kCachedBytes};
+
+double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+
+}  // namespace
+
+std::span<const MetricSpec> metric_specs() { return kSpecs; }
+
+Events::Events(telemetry::Telemetry telemetry, Announce announce)
+    : log_(telemetry.log), announce_(std::move(announce)) {
+  telemetry::Metrics& m = telemetry.metrics;
+  reconciled_ok_ = m.counter(kReconciliations, {{"result", "ok"}});
+  reconciled_failed_ = m.counter(kReconciliations, {{"result", "failed"}});
+  seconds_ = m.histogram(kSeconds);
+  applies_ = m.counter(kWrites, {{"verb", "apply"}});
+  deletes_ = m.counter(kWrites, {{"verb", "delete"}});
+  scales_ = m.counter(kWrites, {{"verb", "scale"}});
+  statuses_ = m.counter(kWrites, {{"verb", "status"}});
+  drifts_ = m.counter(kDrifts);
+  rollbacks_ = m.counter(kRollbacks);
+  pipelines_ = m.gauge(kPipelines);
+  waiting_ = m.gauge(kWaiting);
+  cached_objects_ = m.gauge(kCachedObjects);
+  cached_bytes_ = m.gauge(kCachedBytes);
+}
+
+void Events::reconciled(const kube::ObjectKey& pipeline, Duration took) const {
+  reconciled_ok_.add();
+  seconds_.observe(seconds(took));
+  log_.debug("Reconciled", {{"pipeline", pipeline.text()}, {"seconds", seconds(took)}});
+}
+
+void Events::reconcile_failed(const kube::ObjectKey& pipeline, const Error& error,
+                              Duration took) const {
+  reconciled_failed_.add();
+  seconds_.observe(seconds(took));
+  log_.warn("Pipeline could not be reconciled, will try again",
+            {{"pipeline", pipeline.text()}, {"error", error.message}});
+}
+
+void Events::wrote(std::string_view verb, const kube::ResourceType& type,
+                   const kube::ObjectKey& key) const {
+  (verb == "apply"    ? applies_
+   : verb == "delete" ? deletes_
+   : verb == "scale"  ? scales_
+                      : statuses_)
+      .add();
+  log_.info("Wrote", {{"verb", verb}, {"kind", type.kind}, {"object", key.text()}});
+}
+
+void Events::drift(const Json& pipeline, const kube::ResourceType& type, const kube::ObjectKey& key,
+                   const std::string& field, const std::string& manager) const {
+  drifts_.add();
+  const std::string who = manager.empty() ? "somebody" : '"' + manager + '"';
+  announce(pipeline, true, "DriftReverted", "Apply",
+           std::string(type.kind) + " " + key.name + ": " + who + " has changed " + field +
+               "; put back. To keep it, set it in the Pipeline, or pause the Pipeline.");
+}
+
+void Events::not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
+                      const std::string& field) const {
+  log_.warn("The server has taken an object and changed a field of it; left so",
+            {{"kind", type.kind}, {"object", key.text()}, {"field", field}});
+}
+
+void Events::rolled_back(const Json& pipeline, const std::string& reason,
+                         const std::string& message) const {
+  rollbacks_.add();
+  announce(pipeline, true, reason.empty() ? "RolloutFailed" : reason, "Rollback", message);
+}
+
+void Events::scaled(const Json& pipeline, const std::string& name, std::int64_t from,
+                    std::int64_t to, const std::string& why) const {
+  announce(pipeline, false, "Scaled", "Scale",
+           name + ": from " + std::to_string(from) + " to " + std::to_string(to) + " replicas" +
+               (why.empty() ? "" : ": " + why));
+}
+
+void Events::announce(const Json& pipeline, bool is_warning, std::string reason, std::string action,
+                      std::string note) const {
+  log_.log(is_warning ? telemetry::LogLevel::kWarn : telemetry::LogLevel::kInfo, reason,
+           {{"pipeline", kube::string_at(pipeline, "metadata/namespace") + "/" +
+                             kube::string_at(pipeline, "metadata/name")},
+            {"note", note}});
+  if (!announce_) return;
+  // Only what names the object: the rest would be copied for nothing.
+  Json regarding = {{"apiVersion", pipeline.value("apiVersion", "spanway.dev/v1alpha1")},
+                    {"kind", pipeline.value("kind", "Pipeline")},
+                    {"metadata", Json::object()}};
+  for (const char* name : {"name", "namespace", "uid", "resourceVersion"}) {
+    const std::string value = kube::string_at(pipeline, std::string("metadata/") + name);
+    if (!value.empty()) regarding["metadata"][name] = value;
+  }
+  announce_(
+      {std::move(regarding), is_warning, std::move(reason), std::move(action), std::move(note)});
+}
+
+void Events::secret_failed(const kube::ObjectKey& secret, const Error& error) const {
+  log_.limited(telemetry::LogLevel::kWarn, "secret_failed", "Secret could not be asked for",
+               {{"secret", secret.text()}, {"error", error.message}});
+}
+
+void Events::cached(std::size_t objects, std::size_t bytes) const {
+  cached_objects_.set(static_cast<double>(objects));
+  cached_bytes_.set(static_cast<double>(bytes));
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,30 @@
+// The last spec of a Pipeline that ran well, with what else its pods were made from: kept in the
+// ConfigMap "<pipeline>-last-good", so that an operator that restarts can still go back to it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "operator/api/pipeline.h"
+#include "operator/render/render.h"
+
+namespace spanway::reconcile {
+
+using kube::Json;
+
+struct LastGood {
+  api::Pipeline pipeline;
+  // Those of then: another version of the operator or of a Secret must not restart pods that run
+  // the last good configuration.
+  render::ClusterFacts facts;
+};
+
+kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline);
+// `pipeline` is the live object whose spec is to be kept.
+render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts);
+// From the ConfigMap and the live Pipeline's uid. `now` gives what is not kept: what the cluster
+// serves. Nothing when there is none, or one that can no longer be read.
+std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, const Json& pipeline,
+                                       const render::ClusterFacts& now);
+
+}  // namespace spanway::reconcile

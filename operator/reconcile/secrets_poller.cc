@@ -1,0 +1,102 @@
+#include "operator/reconcile/secrets_poller.h"
+
+#include <utility>
+
+namespace spanway::reconcile {
+
+SecretsPoller::SecretsPoller(kube::Client& client, const Events& events, Changed changed)
+    : client_(client), events_(events), changed_(std::move(changed)) {}
+
+Result<SecretsPoller::State> SecretsPoller::ask(const kube::ObjectKey& secret) {
+  const auto answer = client_.get(kube::kSecrets, secret);
+  State state;
+  state.known = true;
+  if (answer.ok()) {
+    state.identity = kube::string_at(*answer, "metadata/uid") + "/" +
+                     kube::string_at(*answer, "metadata/resourceVersion");
+    return state;
+  }
+  if (answer.error().code == Code::kNotFound) return state;
+  if (answer.error().code == Code::kPermissionDenied) {
+    state.refusal = answer.error().message;
+    return state;
+  }
+  return answer.error();
+}
+
+Result<SecretsPoller::Found> SecretsPoller::look_up(const kube::ObjectKey& pipeline,
+                                                    const std::vector<std::string>& names) {
+  Found found;
+  const std::set<std::string> wanted(names.begin(), names.end());
+  {
+    MutexLock lock(mutex_);
+    for (auto at = secrets_.begin(); at != secrets_.end();) {
+      if (at->first.name_space != pipeline.name_space || !wanted.contains(at->first.name))
+        at->second.pipelines.erase(pipeline);
+      at = at->second.pipelines.empty() ? secrets_.erase(at) : std::next(at);
+    }
+  }
+  for (const std::string& name : wanted) {
+    const kube::ObjectKey secret{pipeline.name_space, name};
+    State state;
+    {
+      MutexLock lock(mutex_);
+      const auto known = secrets_.find(secret);
+      if (known != secrets_.end()) state = known->second.state;
+    }
+    if (!state.known) {
+      SPANWAY_ASSIGN(state, ask(secret));
+    }
+    {
+      MutexLock lock(mutex_);
+      Entry& entry = secrets_[secret];
+      if (!entry.state.known) entry.state = state;
+      entry.pipelines.insert(pipeline);
+    }
+    if (!state.refusal.empty()) {
+      found.refused[name] = state.refusal;
+    } else if (state.identity.empty()) {
+      found.missing.push_back(name);
+    } else {
+      found.identities[name] = state.identity;
+    }
+  }
+  return found;
+}
+
+void SecretsPoller::forget(const kube::ObjectKey& pipeline) {
+  MutexLock lock(mutex_);
+  for (auto at = secrets_.begin(); at != secrets_.end();) {
+    at->second.pipelines.erase(pipeline);
+    at = at->second.pipelines.empty() ? secrets_.erase(at) : std::next(at);
+  }
+}
+
+void SecretsPoller::poll() {
+  std::vector<kube::ObjectKey> all;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [key, entry] : secrets_) all.push_back(key);
+  }
+  std::set<kube::ObjectKey> touched;
+  for (const kube::ObjectKey& secret : all) {
+    auto state = ask(secret);
+    if (!state.ok()) {
+      events_.secret_failed(secret, state.error());
+      continue;
+    }
+    MutexLock lock(mutex_);
+    const auto entry = secrets_.find(secret);
+    if (entry == secrets_.end() || entry->second.state == *state) continue;
+    entry->second.state = std::move(state).value();
+    touched.insert(entry->second.pipelines.begin(), entry->second.pipelines.end());
+  }
+  for (const kube::ObjectKey& pipeline : touched) changed_(pipeline);
+}
+
+std::size_t SecretsPoller::size() const {
+  MutexLock lock(mutex_);
+  return secrets_.size();
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,60 @@
+// Which versions of the referenced Secrets there are. Secrets are asked for by name, never listed
+// or watched, and nothing of them is kept but their identity.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "operator/k8s/client.h"
+#include "operator/reconcile/events.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::reconcile {
+
+// Thread-safe. As many entries as Secrets that Pipelines refer to.
+class SecretsPoller {
+ public:
+  // Called on the thread of poll(), for each Pipeline that refers to a Secret that has changed.
+  using Changed = std::function<void(const kube::ObjectKey& pipeline)>;
+  SecretsPoller(kube::Client& client, const Events& events, Changed changed);
+
+  struct Found {
+    // "uid/resourceVersion" by name.
+    std::map<std::string, std::string> identities;
+    std::vector<std::string> missing;
+    // Those that may not be read, with the server's words.
+    std::map<std::string, std::string> refused;
+  };
+  // From now on the Pipeline refers to these (and no longer to others). What is not known yet is
+  // asked for now, on this thread; an error means that the API server did not answer.
+  Result<Found> look_up(const kube::ObjectKey& pipeline, const std::vector<std::string>& names);
+  void forget(const kube::ObjectKey& pipeline);
+
+  // Asks for all of them once. What cannot be asked for keeps its last known state.
+  void poll();
+  std::size_t size() const;
+
+ private:
+  struct State {
+    bool known = false;
+    std::string identity;  // Empty = there is none.
+    std::string refusal;   // May not be read.
+    friend bool operator==(const State&, const State&) = default;
+  };
+  struct Entry {
+    State state;
+    std::set<kube::ObjectKey> pipelines;
+  };
+  Result<State> ask(const kube::ObjectKey& secret);
+
+  kube::Client& client_;
+  const Events& events_;
+  const Changed changed_;
+  mutable Mutex mutex_;
+  std::map<kube::ObjectKey, Entry> secrets_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,66 @@
+#include "operator/reconcile/settings.h"
+
+#include <set>
+
+namespace spanway::reconcile {
+namespace {
+
+constexpr double kSecond = 1000.0;
+constexpr char kName[] = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+constexpr char kNameOrNothing[] = "([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?";
+
+}  // namespace
+
+// Not in the unnamed namespace: the binder finds it next to its type.
+static void describe(config::Binder& b, LeaseSettings& s) {
+  b.key("enabled", s.enabled,
+        {.doc = "Take part in the election of a leader. Off only when there is one operator."});
+  b.key("name", s.name, {.doc = "Name of the Lease.", .pattern = kName});
+  b.key("namespace", s.name_space,
+        {.doc = "Namespace of the Lease. Empty = the operator's own.", .pattern = kNameOrNothing});
+}
+
+void describe(config::Binder& b, OperatorSettings& s) {
+  b.key("kubeconfig", s.kubeconfig,
+        {.doc = "How to reach the API server. Empty = the file in $KUBECONFIG, else the service "
+                "account of the pod."});
+  b.key("watch_namespaces", s.watch_namespaces,
+        {.doc = "Namespaces whose Pipelines are run. Empty = all.",
+         .example = "[telemetry]",
+         .pattern = kName});
+  b.key("operator_namespace", s.operator_namespace,
+        {.doc = "Namespace of the operator; its pods may read the services' admin ports. Empty = "
+                "of the service account or the kubeconfig's context.",
+         .pattern = kNameOrNothing});
+  b.key("image_repository", s.image_repository,
+        {.doc = "Image of the services where a Pipeline names none.",
+         .example = "registry.example.com/spanway",
+         .required = true});
+  b.key("workers", s.workers,
+        {.doc = "Pipelines reconciled at the same time.", .min = 1, .max = 64});
+  b.key("resync", s.resync,
+        {.doc = "Each Pipeline is looked at this often even when nothing seems to have changed.",
+         .min = 10 * kSecond,
+         .max = 86'400 * kSecond});
+  b.key("secrets_poll", s.secrets_poll,
+        {.doc = "How often referenced Secrets are asked for. They are never watched or listed.",
+         .min = 5 * kSecond,
+         .max = 3'600 * kSecond});
+  b.key("statusz_poll", s.statusz_poll,
+        {.doc = "How often pods are asked for their state while a Pipeline changes or scales.",
+         .min = kSecond,
+         .max = 3'600 * kSecond});
+  b.key("statusz_poll_idle", s.statusz_poll_idle,
+        {.doc = "The same while nothing changes.", .min = kSecond, .max = 3'600 * kSecond});
+  b.section("lease", s.lease, "Which of several operators writes.");
+}
+
+void validate(const OperatorSettings& s, config::Problems& problems) {
+  if (s.statusz_poll > s.statusz_poll_idle)
+    problems.add("statusz_poll", "must not be above statusz_poll_idle");
+  const std::set<std::string> distinct(s.watch_namespaces.begin(), s.watch_namespaces.end());
+  if (distinct.size() != s.watch_namespaces.size())
+    problems.add("watch_namespaces", "names a namespace twice");
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,35 @@
+// The operator's own configuration: a file, SPANWAY_* variables, or the defaults.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::reconcile {
+
+struct LeaseSettings {
+  bool enabled = true;
+  std::string name = "spanway-operator";
+  std::string name_space;  // Empty = the operator's own.
+};
+
+struct OperatorSettings {
+  std::string kubeconfig;                     // Empty = $KUBECONFIG, else inside a pod.
+  std::vector<std::string> watch_namespaces;  // Empty = all.
+  std::string operator_namespace;             // Empty = of the pod or the kubeconfig's context.
+  std::string image_repository = "spanway";
+  std::int64_t workers = 2;
+  Duration resync = std::chrono::seconds(120);
+  Duration secrets_poll = std::chrono::seconds(60);
+  Duration statusz_poll = std::chrono::seconds(10);
+  Duration statusz_poll_idle = std::chrono::seconds(30);
+  LeaseSettings lease;
+};
+
+void describe(config::Binder& b, OperatorSettings& s);
+void validate(const OperatorSettings& s, config::Problems& problems);
+
+}  // namespace spanway::reconcile

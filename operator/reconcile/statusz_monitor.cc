@@ -1,0 +1,135 @@
+#include "operator/reconcile/statusz_monitor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "operator/api/pipeline.h"
+#include "operator/reconcile/lag_scaler.h"
+
+namespace spanway::reconcile {
+namespace {
+
+// Pods asked in one call of the reader: bounds what is held at once.
+constexpr std::size_t kPodsAtOnce = 256;
+
+// What a status would say of these reports, as text: equal digests need no new look.
+std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
+  std::string out;
+  double lag = -1;
+  for (const auto& [pod, report] : reports) {
+    out += pod;
+    out += report.answered ? 'a' : '-';
+    out += report.ready ? 'r' : '-';
+    out += report.kafka_reachable ? 'k' : '-';
+    out += report.destination_reachable ? 'd' : '-';
+    out += report.reason + '|' + report.destination_error_reason + '|' + report.error + '|';
+    for (const TopicReport& topic : report.topics)
+      out += topic.name + ':' + std::to_string(topic.partitions) + topic.error + ',';
+    for (const PartitionReport& partition : report.partitions) {
+      lag = std::max(lag, partition.lag_seconds);
+      if (partition.stalled) out += 's' + partition.topic + std::to_string(partition.partition);
+    }
+  }
+  return out + (lag < 0 ? "" : lag_bucket(lag));
+}
+
+}  // namespace
+
+StatuszMonitor::StatuszMonitor(StatuszReader& reader, const Stores& stores, const Clock& clock,
+                               MonitorTimes times, Changed changed)
+    : reader_(reader),
+      stores_(stores),
+      clock_(clock),
+      times_(times),
+      changed_(std::move(changed)) {}
+
+StatuszMonitor::Reports StatuszMonitor::reports(const kube::ObjectKey& pipeline) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(pipeline);
+  return found == entries_.end() ? Reports{} : found->second.reports;
+}
+
+void StatuszMonitor::set_pace(const kube::ObjectKey& pipeline, bool is_moving,
+                              bool wants_every_round) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[pipeline];
+  entry.is_moving = is_moving;
+  entry.wants_every_round = wants_every_round;
+}
+
+void StatuszMonitor::forget(const kube::ObjectKey& pipeline) {
+  MutexLock lock(mutex_);
+  entries_.erase(pipeline);
+}
+
+std::vector<StatuszReader::Address> StatuszMonitor::addresses(
+    const kube::ObjectKey& pipeline) const {
+  std::vector<StatuszReader::Address> out;
+  for (const Json& pod : stores_.of_owner(kube::kPods, pipeline)) {
+    // Pods of Jobs have no track and serve nothing.
+    const std::string ip = kube::string_at(pod, "status/podIP");
+    if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr || ip.empty()) continue;
+    if (!kube::string_at(pod, "metadata/deletionTimestamp").empty()) continue;
+    out.push_back({.pod = kube::string_at(pod, "metadata/name"), .ip = ip});
+  }
+  return out;
+}
+
+void StatuszMonitor::poll() {
+  std::vector<kube::ObjectKey> due;
+  {
+    MutexLock lock(mutex_);
+    const SteadyTime now = clock_.now();
+    for (auto& [pipeline, entry] : entries_) {
+      const Duration every =
+          entry.is_moving || entry.wants_every_round ? times_.moving : times_.idle;
+      if (entry.reports.round != 0 && now - entry.asked_at < every) continue;
+      entry.asked_at = now;
+      due.push_back(pipeline);
+    }
+  }
+  // Many Pipelines share a call, so that one slow pod does not hold up all of them one by one.
+  std::map<std::string, kube::ObjectKey> pipelines;  // By "<namespace>/<pod>".
+  std::map<kube::ObjectKey, std::map<std::string, StatuszReport>> answers;
+  std::vector<StatuszReader::Address> asked;
+  const auto ask = [&] {
+    for (auto& [pod, report] : reader_.read(asked)) {
+      const auto of = pipelines.find(pod);
+      if (of == pipelines.end()) continue;
+      answers[of->second][pod.substr(of->second.name_space.size() + 1)] = std::move(report);
+    }
+    for (auto& [pipeline, reports] : answers) take(pipeline, std::move(reports));
+    asked.clear();
+    answers.clear();
+    pipelines.clear();
+  };
+  for (const kube::ObjectKey& pipeline : due) {
+    answers[pipeline];  // One without pods has an answer too: nothing.
+    for (StatuszReader::Address& address : addresses(pipeline)) {
+      address.pod = pipeline.name_space + "/" + address.pod;
+      pipelines[address.pod] = pipeline;
+      asked.push_back(std::move(address));
+    }
+    if (asked.size() >= kPodsAtOnce) ask();
+  }
+  if (!answers.empty()) ask();
+}
+
+void StatuszMonitor::take(const kube::ObjectKey& pipeline,
+                          std::map<std::string, StatuszReport> reports) {
+  bool is_new = false;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(pipeline);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    std::string digest = digest_of(reports);
+    is_new = entry.wants_every_round || entry.digest != digest;
+    entry.digest = std::move(digest);
+    entry.reports.by_pod = std::move(reports);
+    ++entry.reports.round;
+  }
+  if (is_new) changed_(pipeline);
+}
+
+}  // namespace spanway::reconcile

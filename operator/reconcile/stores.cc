@@ -1,0 +1,123 @@
+#include "operator/reconcile/stores.h"
+
+#include <utility>
+
+namespace spanway::reconcile {
+namespace {
+
+// Only which ConfigMaps a pod mounts: they must outlive it.
+Json config_volumes(const Json& spec) {
+  Json volumes = Json::array();
+  const Json* all = kube::find(spec, "volumes");
+  if (all == nullptr || !all->is_array()) return volumes;
+  for (const Json& volume : *all) {
+    const std::string name = kube::string_at(volume, "configMap/name");
+    if (!name.empty()) volumes.push_back({{"configMap", {{"name", name}}}});
+  }
+  return volumes;
+}
+
+void strip_pod(Json& pod) {
+  if (!pod.contains("spec")) return;
+  Json spec = {{"volumes", config_volumes(pod["spec"])}};
+  const Json* containers = kube::find(pod, "spec/containers");
+  if (containers != nullptr && containers->is_array()) {
+    // For messages about them.
+    for (const Json& container : *containers)
+      spec["containers"].push_back({{"name", kube::string_at(container, "name")},
+                                    {"image", kube::string_at(container, "image")}});
+  }
+  pod["spec"] = std::move(spec);
+}
+
+}  // namespace
+
+Json project(const kube::ResourceType& type, Json object) {
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object()) {
+    metadata->erase("managedFields");
+    const auto annotations = metadata->find("annotations");
+    if (annotations != metadata->end() && annotations->is_object())
+      annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
+  }
+  if (type == kube::kPods) strip_pod(object);
+  if (type == kube::kConfigMaps && kube::bool_at(object, "immutable")) object.erase("data");
+  return object;
+}
+
+std::vector<kube::ResourceType> Stores::owned_kinds(bool service_monitors, bool prometheus_rules) {
+  std::vector<kube::ResourceType> kinds = {kube::kDeployments,
+                                           kube::kStatefulSets,
+                                           kube::kHorizontalPodAutoscalers,
+                                           kube::kPodDisruptionBudgets,
+                                           kube::kServices,
+                                           kube::kNetworkPolicies,
+                                           kube::kJobs,
+                                           kube::kConfigMaps,
+                                           kube::kServiceAccounts};
+  if (service_monitors) kinds.push_back(kube::kServiceMonitors);
+  if (prometheus_rules) kinds.push_back(kube::kPrometheusRules);
+  return kinds;
+}
+
+Stores::Stores(const std::vector<std::string>& namespaces,
+               const std::vector<kube::ResourceType>& kinds)
+    : kinds_(kinds) {
+  const std::vector<std::string> all = {""};
+  const auto add = [this](const kube::ResourceType& type, const std::string& name_space,
+                          const std::string& selector) {
+    entries_.push_back(
+        {type, name_space, selector, std::make_unique<kube::Store>([type](Json object) {
+           return project(type, std::move(object));
+         })});
+  };
+  for (const std::string& name_space : namespaces.empty() ? all : namespaces) {
+    add(kube::kPipelines, name_space, "");
+    add(kube::kPods, name_space, kManagedBySelector);
+    for (const kube::ResourceType& kind : kinds_) add(kind, name_space, kManagedBySelector);
+  }
+}
+
+const kube::Store* Stores::find(const kube::ResourceType& type,
+                                const std::string& name_space) const {
+  for (const Entry& entry : entries_) {
+    if (entry.type == type && (entry.name_space.empty() || entry.name_space == name_space))
+      return entry.store.get();
+  }
+  return nullptr;
+}
+
+std::optional<Json> Stores::get(const kube::ResourceType& type, const kube::ObjectKey& key) const {
+  const kube::Store* store = find(type, key.name_space);
+  return store == nullptr ? std::nullopt : store->get(key);
+}
+
+std::vector<Json> Stores::of_owner(const kube::ResourceType& type,
+                                   const kube::ObjectKey& pipeline) const {
+  const kube::Store* store = find(type, pipeline.name_space);
+  return store == nullptr ? std::vector<Json>() : store->of_owner(pipeline);
+}
+
+std::vector<kube::ObjectKey> Stores::pipelines() const {
+  std::vector<kube::ObjectKey> keys;
+  for (const Entry& entry : entries_) {
+    if (!(entry.type == kube::kPipelines)) continue;
+    const auto some = entry.store->keys();
+    keys.insert(keys.end(), some.begin(), some.end());
+  }
+  return keys;
+}
+
+std::size_t Stores::size() const {
+  std::size_t sum = 0;
+  for (const Entry& entry : entries_) sum += entry.store->size();
+  return sum;
+}
+
+std::size_t Stores::bytes() const {
+  std::size_t sum = 0;
+  for (const Entry& entry : entries_) sum += entry.store->bytes();
+  return sum;
+}
+
+}  // namespace spanway::reconcile

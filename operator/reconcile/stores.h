@@ -1,0 +1,55 @@
+// The stores of all kinds that the operator watches, and what is kept of an object of each kind.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/cache/store.h"
+#include "operator/k8s/resource.h"
+
+namespace spanway::reconcile {
+
+using kube::Json;
+
+inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=spanway-operator";
+
+// What is kept of an object: without managedFields, of pods without their specification, of
+// immutable ConfigMaps without their data (it cannot be changed in place).
+Json project(const kube::ResourceType& type, Json object);
+
+// All kinds, in each of the watched namespaces. Thread-safe after construction.
+class Stores {
+ public:
+  struct Entry {
+    kube::ResourceType type;
+    std::string name_space;  // Empty = all.
+    std::string label_selector;
+    std::unique_ptr<kube::Store> store;
+  };
+
+  // Pipelines and the kinds made of them. Kinds the server does not have are left out by the
+  // caller.
+  Stores(const std::vector<std::string>& namespaces, const std::vector<kube::ResourceType>& kinds);
+
+  // The kinds that are made of a Pipeline and pruned; without Pipelines and Pods.
+  static std::vector<kube::ResourceType> owned_kinds(bool service_monitors, bool prometheus_rules);
+
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
+  std::optional<Json> get(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  std::vector<Json> of_owner(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
+  std::vector<kube::ObjectKey> pipelines() const;
+  const std::vector<kube::ResourceType>& kinds() const noexcept { return kinds_; }
+  std::size_t size() const;
+  std::size_t bytes() const;
+
+ private:
+  const kube::Store* find(const kube::ResourceType& type, const std::string& name_space) const;
+
+  const std::vector<kube::ResourceType> kinds_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace spanway::reconcile

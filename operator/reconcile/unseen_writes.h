@@ -1,0 +1,50 @@
+// What we have written and the stores do not show yet: without it the next look at a store would
+// take our own write for missing and do it again.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "operator/json/json.h"
+#include "operator/k8s/resource.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+
+namespace spanway::reconcile {
+
+using kube::Json;
+
+// Thread-safe. An entry is dropped as soon as the store shows another version than the one that was
+// there when we wrote, and after 30 s at the latest: then the store is believed again.
+class UnseenWrites {
+ public:
+  explicit UnseenWrites(const Clock& clock) : clock_(clock) {}
+
+  // `seen` = what the store showed before (nothing = no object), `after` = the server's answer;
+  // nothing = deleted.
+  void wrote(const kube::ResourceType& type, const kube::ObjectKey& key,
+             const std::optional<Json>& seen, std::optional<Json> after);
+  // The newest state that is known, given what the store shows now.
+  std::optional<Json> newest(const kube::ResourceType& type, const kube::ObjectKey& key,
+                             std::optional<Json> stored);
+  std::size_t size() const;
+
+ private:
+  struct Place {
+    std::string plural;
+    kube::ObjectKey key;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  struct Entry {
+    std::string seen_version;
+    std::optional<Json> after;
+    SteadyTime at;
+  };
+
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  std::map<Place, Entry> entries_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::reconcile
