@@ -112,7 +112,11 @@ default
 {{- define "spanway.config" -}}
 admin: {host: 0.0.0.0, port: 8080}
 log: {level: {{ .Values.logLevel }}}
-namespaces: {{ toJson .Values.watchNamespaces }}
+watch_namespaces: {{ toJson .Values.watchNamespaces }}
+operator_namespace: {{ .Release.Namespace }}
+image_repository: {{ .Values.image.repository | quote }}
 lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}
-image: {repository: {{ .Values.image.repository | quote }}, tag: {{ include "spanway.tag" . | quote }}, digest: {{ .Values.image.digest | quote }}}
+{{- with .Values.config }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}

@@ -1,0 +1,163 @@
+"""What the chart renders, without a cluster. Needs helm, which tests/parts/kube.sh brings."""
+import json
+import os
+import pathlib
+import re
+import shutil
+
+import pytest
+import yaml
+from cluster import kube_folder, run
+from harness.processes import ROOT
+
+CHART = ROOT / "helm/spanway"
+VALUES = sorted((ROOT / "tests/cluster/values").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def helm():
+    path = os.environ.get("HELM") or shutil.which("helm") or str(kube_folder() / "bin/helm")
+    if not pathlib.Path(path).exists():
+        pytest.skip("helm is neither in HELM nor on PATH; tests/parts/kube.sh get fetches it")
+    return path
+
+
+def render(helm, *arguments):
+    """(kind, name, namespace) -> object."""
+    text = run([helm, "template", "spanway", CHART, "-n", "spanway-system", *arguments]).stdout
+    objects = [document for document in yaml.load_all(text, UniqueKeys) if document]
+    keys = [(o["kind"], o["metadata"]["name"], o["metadata"].get("namespace", "")) for o in objects]
+    assert len(set(keys)) == len(keys), "an object is rendered twice"
+    return dict(zip(keys, objects))
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """The API server refuses what YAML readers let pass: a key that is there twice."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key) for key, _ in node.value]
+        assert len(set(keys)) == len(keys), f"a key is there twice: {keys} at {node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
+def of_kind(objects, kind):
+    return [o for (k, _, _), o in objects.items() if k == kind]
+
+
+@pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "defaults")
+def test_lint_is_clean(helm, values):
+    done = run([helm, "lint", "--strict", CHART, *(["-f", values] if values else [])])
+    assert "0 chart(s) failed" in done.stdout
+
+
+@pytest.mark.parametrize("values", [None, *VALUES], ids=lambda path: path.stem if path else "defaults")
+def test_every_pod_is_restricted_and_selected(helm, values):
+    objects = render(helm, *(["-f", values] if values else []))
+    deployment = of_kind(objects, "Deployment")[0]
+    pods = [deployment["spec"]["template"]["spec"], *(o["spec"] for o in of_kind(objects, "Pod"))]
+    for pod in pods:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+            assert container["resources"]["limits"]["memory"]
+            assert container["command"][0].startswith("/usr/bin/spanway-")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    selector = deployment["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= labels.items()
+    for service in of_kind(objects, "Service"):
+        assert service["spec"]["selector"] == selector
+    for pod in of_kind(objects, "Pod"):
+        assert not selector.items() <= pod["metadata"]["labels"].items(), "the test pod is taken for an operator"
+
+
+def test_the_defaults(helm):
+    objects = render(helm)
+    deployment = objects["Deployment", "spanway-operator", "spanway-system"]
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == f"spanway:{version}"
+    assert ("PodDisruptionBudget", "spanway-operator", "spanway-system") in objects
+    config = yaml.safe_load(objects["ConfigMap", "spanway-operator", "spanway-system"]["data"]["config.yaml"])
+    assert config["lease"] == {"name": "spanway-operator", "namespace": "spanway-system"}
+    assert config["watch_namespaces"] == []
+    crd = objects["CustomResourceDefinition", "pipelines.spanway.dev", ""]
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_secrets_are_only_got(helm):
+    for role in of_kind(render(helm), "ClusterRole"):
+        for rule in role["rules"]:
+            assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+            if "secrets" in rule["resources"]:
+                assert rule["verbs"] == ["get"]
+
+
+def test_namespaced_nothing_of_the_operators_is_cluster_wide(helm):
+    objects = render(helm, "-f", ROOT / "tests/cluster/values/namespaced.yaml")
+    assert not of_kind(objects, "ClusterRole") and not of_kind(objects, "ClusterRoleBinding")
+    for namespace in ("telemetry", "payments"):
+        role = objects["Role", "spanway-operator", namespace]
+        assert not any("secrets" in rule["resources"] for rule in role["rules"])
+        binding = objects["RoleBinding", "spanway-operator", namespace]
+        assert binding["subjects"][0]["namespace"] == "spanway-system"
+    config = yaml.safe_load(objects["ConfigMap", "spanway-operator", "spanway-system"]["data"]["config.yaml"])
+    assert config["watch_namespaces"] == ["telemetry", "payments"]
+    crd = objects["CustomResourceDefinition", "pipelines.spanway.dev", ""]
+    assert "helm.sh/resource-policy" not in crd["metadata"]["annotations"]
+
+
+def test_every_value_arrives(helm):
+    objects = render(helm, "-f", ROOT / "tests/cluster/values/everything.yaml")
+    pod = objects["Deployment", "pipes", "spanway-system"]["spec"]["template"]
+    container = pod["spec"]["containers"][0]
+    assert container["image"].startswith("registry.example.com:5000/spanway@sha256:0123")
+    assert container["imagePullPolicy"] == "Always"
+    assert pod["metadata"]["labels"]["team"] == "observability"
+    assert pod["metadata"]["annotations"]["example.com/owner"] == "me"
+    for name, wanted in {
+        "serviceAccountName": "somebody", "priorityClassName": "system-cluster-critical",
+        "imagePullSecrets": [{"name": "registry"}], "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    }.items():
+        assert pod["spec"][name] == wanted, name
+    assert pod["spec"]["topologySpreadConstraints"][0]["topologyKey"] == "topology.kubernetes.io/zone"
+    config = yaml.safe_load(objects["ConfigMap", "pipes", "spanway-system"]["data"]["config.yaml"])
+    assert config["workers"] == 4 and config["resync"] == "60s" and config["log"]["level"] == "debug"
+    assert of_kind(objects, "ServiceMonitor")[0]["metadata"]["labels"]["release"] == "prometheus"
+    egress = objects["NetworkPolicy", "pipes", "spanway-system"]["spec"]["egress"]
+    assert {"port": 16443, "protocol": "TCP"} in egress[1]["ports"]
+    assert objects["ConfigMap", "pipes-pipelines", "spanway-system"]["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert "p-ingress.telemetry.svc:4317" in of_kind(objects, "Pod")[0]["spec"]["containers"][0]["command"]
+
+
+def test_bare(helm):
+    objects = render(helm, "-f", ROOT / "tests/cluster/values/bare.yaml")
+    assert {kind for kind, _, _ in objects} == {"Deployment", "ConfigMap", "Service", "Pod"}
+
+
+@pytest.mark.parametrize("bad", [
+    "replica=3", "replicas=-1", "image.digest=sha256:short", "image.pullPolicy=Sometimes", "logLevel=verbose",
+    "watchNamespaces[0]=Not_A_Name", "crds.keeps=true", "config.resync=soon", "config.no_such_key=1",
+    "networkPolicy.apiServerPorts[0]=0", "test.ingress=no-port", "fullnameOverride=UPPER",
+])
+def test_a_value_that_does_nothing_is_refused(helm, bad):
+    done = run([helm, "template", "spanway", CHART, "--set", bad], check=False)
+    assert done.returncode != 0, f"--set {bad} was accepted"
+
+
+def test_dashboards_ask_for_metrics_that_exist():
+    documented = set(re.findall(r"`(spanway_[a-z0-9_]+)`", (ROOT / "METRICS.md").read_text()))
+    for path in (CHART / "dashboards").glob("*.json"):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                for name in re.findall(r"\bspanway_[a-z0-9_]+", target["expr"]):
+                    assert name in documented or re.sub(r"_(bucket|sum|count)$", "", name) in documented, f"{path.name}: {name}"
+
+
+def test_all_that_is_generated_is_current(helm):
+    import sys
+
+    run([sys.executable, ROOT / "ci/checks/manifests.py", "check"], env=dict(os.environ, HELM=helm))

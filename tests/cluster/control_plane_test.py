@@ -1,0 +1,79 @@
+"""The operator's replicas die and freeze, the API server is killed, etcd forgets: it goes on."""
+import time
+
+from harness.processes import wait_until
+
+
+def holder(cluster):
+    return cluster.get("lease", "spanway-operator", "spanway-system")["spec"]["holderIdentity"]
+
+
+def leader_pod(cluster):
+    identity = holder(cluster)
+    pods = cluster.list("pods", "spanway-system", "app.kubernetes.io/component=operator")
+    return next(p["metadata"]["name"] for p in pods if identity.startswith(p["metadata"]["name"]))
+
+
+def works_within(start_pipeline, name, seconds):
+    started = time.monotonic()
+    pipeline = start_pipeline(name=name)
+    wait_until(lambda: f"{name}-ingress" in pipeline.workloads(), seconds, "the operator at work", 0.1)
+    return time.monotonic() - started
+
+
+def test_a_killed_leader_is_followed(cluster, start_pipeline):
+    cluster.need_hands()
+    cluster.signal_container(leader_pod(cluster), "spanway-system", "KILL")
+    assert works_within(start_pipeline, "killed", 30) < 20
+
+
+def test_a_leader_that_leaves_hands_over_at_once(cluster, start_pipeline):
+    before = leader_pod(cluster)
+    cluster.kubectl("-n", "spanway-system", "delete", "pod", before, "--wait=false")
+    assert works_within(start_pipeline, "left", 30) < 10
+    assert leader_pod(cluster) != before
+
+
+def test_a_frozen_leader_is_followed_and_does_not_write_afterwards(cluster, operator, start_pipeline):
+    cluster.need_hands()
+    frozen = leader_pod(cluster)
+    cluster.signal_container(frozen, "spanway-system", "STOP")
+    started = time.monotonic()
+    try:
+        wait_until(lambda: not holder(cluster).startswith(frozen), 40, "another holder of the Lease", 0.2)
+        assert time.monotonic() - started < 20
+        works_within(start_pipeline, "frozen", 20)
+    finally:
+        cluster.signal_container(frozen, "spanway-system", "CONT")
+    time.sleep(3)  # Something that must not happen has no moment to wait for.
+    assert not holder(cluster).startswith(frozen), "the thawed leader took the Lease back"
+
+
+def test_the_api_server_killed_and_etcd_compacted(cluster, start_pipeline):
+    cluster.need_hands()
+    first = start_pipeline(name="first")
+    first.wait_ready()
+    pods = {p["metadata"]["uid"] for p in first.pods()}
+    cluster.hold("cp", "apiserver", "kube-apiserver")
+    try:
+        cluster.compact_etcd()
+        time.sleep(5)  # Long enough for watches and the Lease's renewals to fail.
+    finally:
+        cluster.release("cp", "apiserver")
+    cluster.wait_api()
+    assert works_within(start_pipeline, "second", 60) < 45
+    # The first one was not touched, and is still looked after.
+    assert {p["metadata"]["uid"] for p in first.pods()} == pods
+    first.change({"ingress": {"replicas": 2}})
+    first.wait_replicas("first-ingress", 2)
+
+
+def test_a_watch_over_compacted_history(cluster, start_pipeline):
+    cluster.need_hands()
+    pipeline = start_pipeline()
+    pipeline.wait_ready()
+    cluster.signal("cp", "kube-apiserver", "KILL")
+    cluster.wait_api()
+    cluster.compact_etcd()
+    cluster.kubectl("-n", pipeline.namespace, "delete", "service", "p-ingress")
+    wait_until(lambda: cluster.get("service", "p-ingress", pipeline.namespace), 60, "the Service again", 0.3)

@@ -1,0 +1,96 @@
+"""What a new user does: helm install, one sample, spans in and out."""
+import time
+
+import pytest
+from cluster import condition
+from harness.load import Load, compare
+from harness.processes import ROOT, wait_until
+
+
+def test_two_replicas_and_one_holds_the_lease(cluster, operator):
+    deployment = cluster.get("deployment", "spanway-operator", "spanway-system")
+    assert deployment["status"]["readyReplicas"] == 2
+    pods = {p["metadata"]["name"] for p in cluster.list("pods", "spanway-system", "app.kubernetes.io/component=operator")}
+    lease = wait_until(lambda: cluster.get("lease", "spanway-operator", "spanway-system"), 30, "the Lease", 0.3)
+    holder = lease["spec"]["holderIdentity"]
+    assert any(holder.startswith(pod) for pod in pods), f"{holder} is none of {pods}"
+
+
+def test_the_operator_may_do_no_more_than_it_must(cluster, operator):
+    def may(verb, resource, namespace="default"):
+        done = cluster.kubectl("-n", namespace, "auth", "can-i", verb, resource, f"--as={operator}", check=False)
+        return done.stdout.strip() == "yes"
+
+    assert may("get", "secrets") and may("patch", "deployments.apps") and may("patch", "pipelines.spanway.dev/status")
+    for verb, resource in [
+        ("list", "secrets"), ("watch", "secrets"), ("create", "secrets"), ("delete", "pods"), ("create", "pods"),
+        ("create", "pods/exec"), ("create", "roles.rbac.authorization.k8s.io"), ("delete", "pipelines.spanway.dev"),
+        ("patch", "pipelines.spanway.dev"), ("get", "nodes"), ("create", "namespaces"), ("delete", "persistentvolumeclaims"),
+    ]:
+        assert not may(verb, resource), f"the operator may {verb} {resource}"
+
+
+def test_a_pipeline_becomes_objects_within_two_seconds(cluster, start_pipeline):
+    # Counted from the answer of the API server; kubectl itself takes a tenth of a second a look.
+    pipeline = start_pipeline()
+    started = time.monotonic()
+    wanted = {"p-ingress", "p-bridge", "p-sink", "p-sink-consumer"}
+    wait_until(lambda: wanted <= set(pipeline.workloads()), 10, "the workloads", 0.05)
+    assert time.monotonic() - started < 2.5
+
+
+def test_spans_in_spans_out(cluster, start_pipeline, sink, tmp_path):
+    pipeline = start_pipeline().wait_ready()
+    with Load(tmp_path, pipeline.endpoint(), 500, 5).start() as load:
+        assert load.wait(60) == 0, load.log()
+        wait_until(lambda: compare(sink, load.ledger)["missing"] == 0, 60, "all acknowledged spans at the sink", 0.5)
+    row = cluster.kubectl("-n", pipeline.namespace, "get", "pipelines").stdout
+    assert "1/1" in row and "True" in row, row
+
+
+def test_an_sdk_as_a_client(cluster, start_pipeline, sink):
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    pipeline = start_pipeline().wait_ready()
+    before = sink.report()
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=pipeline.endpoint(), insecure=True)))
+    for number in range(20):
+        with provider.get_tracer("test").start_as_current_span(f"span {number}"):
+            pass
+    provider.shutdown()
+    # The sink counts what it does not know as foreign.
+    wait_until(lambda: sink.report() != before, 60, "spans of the SDK at the sink", 0.5)
+
+
+def test_helm_test_passes_against_a_pipeline(cluster, start_pipeline):
+    pipeline = start_pipeline().wait_ready()
+    ingress = f"test.ingress={pipeline.name}-ingress.{pipeline.namespace}.svc:4317"
+    chart = ROOT / "helm/spanway"
+    cluster.tool("helm", "upgrade", "spanway", chart, "-n", "spanway-system", "--reuse-values", "--set", ingress, "--wait", "--timeout", "120s")
+    cluster.tool("helm", "test", "spanway", "-n", "spanway-system", "--timeout", "90s")
+
+
+def test_the_quickstart_is_accepted_and_valid(cluster, operator, namespace):
+    sample = ROOT / "k8s/samples/quickstart.yaml"
+    if not sample.exists():
+        pytest.skip("k8s/samples/quickstart.yaml is not there")
+    cluster.kubectl("-n", namespace, "apply", "-f", sample)
+
+    def look():
+        found = cluster.list("pipelines", namespace)[0]
+        return condition(found, "ConfigValid")["status"] == "True"
+
+    wait_until(look, 30, "ConfigValid=True", 0.3)
+
+
+def test_pods_are_restricted_and_hold_no_token(start_pipeline):
+    # The namespace enforces the restricted level: that they run at all is half of the proof.
+    pipeline = start_pipeline().wait_ready()
+    for pod in pipeline.pods():
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert not any("serviceAccountToken" in str(volume) for volume in spec["volumes"]), pod["metadata"]["name"]
+        assert spec["enableServiceLinks"] is False
