@@ -61,7 +61,7 @@ function(spanway_test)
   set_property(GLOBAL APPEND PROPERTY SPANWAY_TESTS ${ARG_NAME})
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-    ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/checks/tsan.supp:halt_on_error=1;UBSAN_OPTIONS=print_stacktrace=1")
+    ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/checks/lsan.supp;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/checks/tsan.supp:halt_on_error=1;UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
 # Dependencies point to a lower layer, never sideways or up (ARCHITECTURE.md has the table).
