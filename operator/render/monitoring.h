@@ -1,0 +1,13 @@
+// Scraping and alerts, for clusters with the Prometheus operator.
+#pragma once
+
+#include <vector>
+
+#include "operator/render/object_parts.h"
+
+namespace spanway::render {
+
+// A ServiceMonitor and a PrometheusRule, where the cluster has the kind and the Pipeline wants it.
+std::vector<Manifest> monitoring(const Context& context);
+
+}  // namespace spanway::render

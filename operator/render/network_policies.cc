@@ -1,0 +1,129 @@
+#include "operator/render/network_policies.h"
+
+#include "operator/render/topics_job.h"
+
+namespace spanway::render {
+namespace {
+
+constexpr char kNamespaceName[] = "kubernetes.io/metadata.name";
+
+Json tcp(int port) { return {{"protocol", "TCP"}, {"port", port}}; }
+
+Json pods(const Json& labels) { return {{"podSelector", {{"matchLabels", labels}}}}; }
+
+Json pods_of(const Context& context, Role role, const std::string& exporter) {
+  ComponentSpec spec;
+  spec.id = {role, exporter};
+  return pods(component_selector(context, spec));
+}
+
+// To a resolver inside or outside of the cluster, or on the node.
+Json to_dns() {
+  return {{"ports", Json::array({Json{{"protocol", "UDP"}, {"port", 53}},
+                                 Json{{"protocol", "TCP"}, {"port", 53}}})}};
+}
+
+// Brokers and destinations are names, and what they resolve to is known to nobody here: everything
+// but the node's own addresses, where clouds serve credentials. Pods are named besides, because
+// some network plugins do not match them by address.
+Json to_anywhere() {
+  return {
+      {"to",
+       Json::array(
+           {Json{{"namespaceSelector", Json::object()}},
+            Json{{"ipBlock", {{"cidr", "0.0.0.0/0"}, {"except", Json::array({"169.254.0.0/16"})}}}},
+            Json{{"ipBlock",
+                  {{"cidr", "::/0"},
+                   {"except", Json::array({"fd00:ec2::254/128", "fe80::/10"})}}}}})}};
+}
+
+Json to_pods(const Context& context, Role role, const std::string& exporter, int port) {
+  return {{"to", Json::array({pods_of(context, role, exporter)})},
+          {"ports", Json::array({tcp(port)})}};
+}
+
+Json from_pods(const Context& context, Role role, const std::string& exporter, int port) {
+  return {{"from", Json::array({pods_of(context, role, exporter)})},
+          {"ports", Json::array({tcp(port)})}};
+}
+
+// The admin port has no authentication: for the operator, and for Prometheus wherever it runs.
+Json from_watchers(const Context& context) {
+  Json from = Json::array(
+      {Json{{"namespaceSelector",
+             {{"matchLabels", {{kNamespaceName, context.facts.operator_namespace}}}}}}});
+  if (context.pipeline.spec.observability.service_monitor) {
+    from.push_back(
+        {{"namespaceSelector", Json::object()},
+         {"podSelector", {{"matchLabels", {{"app.kubernetes.io/name", "prometheus"}}}}}});
+  }
+  return {{"from", std::move(from)}, {"ports", Json::array({tcp(kAdminPort)})}};
+}
+
+Json from_world(const api::Ingress& ingress) {
+  Json ports = Json::array();
+  if (ingress.grpc_enabled) ports.push_back(tcp(kIngressGrpcPort));
+  if (ingress.http_enabled) ports.push_back(tcp(kIngressHttpPort));
+  return {{"ports", std::move(ports)}};
+}
+
+void append(Json& list, const Json& more) {
+  if (!more.is_array()) return;
+  for (const Json& item : more) list.push_back(item);
+}
+
+Manifest policy(const Context& context, const std::string& name, Json labels, const Json& selector,
+                Json ingress, Json egress) {
+  const api::NetworkPolicy& settings = context.pipeline.spec.network_policy;
+  append(ingress, settings.extra_ingress);
+  append(egress, settings.extra_egress);
+  Manifest manifest = make_manifest(context, kube::kNetworkPolicies, name, std::move(labels));
+  manifest.object["spec"] = {{"podSelector", {{"matchLabels", selector}}},
+                             {"policyTypes", Json::array({"Ingress", "Egress"})},
+                             {"ingress", std::move(ingress)},
+                             {"egress", std::move(egress)}};
+  return manifest;
+}
+
+Manifest component_policy(const Context& context, const ComponentSpec& spec) {
+  const std::string& exporter = spec.id.exporter;
+  Json ingress = Json::array({from_watchers(context)});
+  Json egress = Json::array({to_dns()});
+  switch (spec.id.role) {
+    case Role::kIngress:
+      ingress.push_back(from_world(context.pipeline.spec.ingress));
+      egress.push_back(to_pods(context, Role::kBridge, "", kBridgePort));
+      break;
+    case Role::kBridge:
+      ingress.push_back(from_pods(context, Role::kIngress, "", kBridgePort));
+      egress.push_back(to_anywhere());
+      break;
+    case Role::kConsumer:
+      egress.push_back(to_pods(context, Role::kExporter, exporter, kExporterPort));
+      egress.push_back(to_anywhere());
+      break;
+    case Role::kExporter:
+      ingress.push_back(from_pods(context, Role::kConsumer, exporter, kExporterPort));
+      egress.push_back(to_anywhere());
+      break;
+  }
+  return policy(context, spec.object, component_labels(context, spec),
+                component_selector(context, spec), std::move(ingress), std::move(egress));
+}
+
+}  // namespace
+
+std::vector<Manifest> network_policies(const Context& context) {
+  std::vector<Manifest> policies;
+  if (!context.pipeline.spec.network_policy.enabled) return policies;
+  for (const ComponentSpec& spec : component_specs(context.pipeline))
+    policies.push_back(component_policy(context, spec));
+  if (has_topics_job(context.pipeline)) {
+    policies.push_back(policy(context, topics_name(context.pipeline),
+                              common_labels(context, kTopicsComponent), topics_selector(context),
+                              Json::array(), Json::array({to_dns(), to_anywhere()})));
+  }
+  return policies;
+}
+
+}  // namespace spanway::render

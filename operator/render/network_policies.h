@@ -1,0 +1,13 @@
+// Who may talk to whom.
+#pragma once
+
+#include <vector>
+
+#include "operator/render/object_parts.h"
+
+namespace spanway::render {
+
+// One per component and one for the Job that looks after the topics; none when they are turned off.
+std::vector<Manifest> network_policies(const Context& context);
+
+}  // namespace spanway::render

@@ -1,0 +1,307 @@
+#include "operator/render/pod_template.h"
+
+#include <array>
+
+#include "operator/render/memory_shares.h"
+#include "operator/render/service_config.h"
+
+namespace spanway::render {
+namespace {
+
+constexpr int kUser = 65532;
+constexpr int kSecretMode = 0440;  // Readable by the pod's group, nobody else.
+constexpr char kConfigFolder[] = "/etc/spanway/config";
+constexpr char kConfigVolume[] = "config";
+constexpr char kDataVolume[] = "data";
+// The memory of the Job's process is small; its file is that of a bridge.
+constexpr char kTopicsMemory[] = "128Mi";
+
+const char* binary_of(Role role) {
+  switch (role) {
+    case Role::kIngress:
+      return "/usr/bin/spanway-ingress";
+    case Role::kBridge:
+    case Role::kConsumer:
+      return "/usr/bin/spanway-kafka-bridge";
+    case Role::kExporter:
+      return "/usr/bin/spanway-exporter";
+  }
+  return "";
+}
+
+const char* pull_policy(api::Image::PullPolicy policy) {
+  constexpr std::array kNames = {"Always", "IfNotPresent", "Never"};
+  return kNames[static_cast<std::size_t>(policy)];
+}
+
+std::string config_file() { return std::string(kConfigFolder) + "/" + kConfigKey; }
+
+Json pod_security() {
+  return {{"runAsNonRoot", true},
+          {"runAsUser", kUser},
+          {"runAsGroup", kUser},
+          {"fsGroup", kUser},
+          {"fsGroupChangePolicy", "OnRootMismatch"},
+          {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+}
+
+Json container_security() {
+  return {{"allowPrivilegeEscalation", false},
+          {"readOnlyRootFilesystem", true},
+          {"runAsNonRoot", true},
+          {"privileged", false},
+          {"capabilities", {{"drop", Json::array({"ALL"})}}},
+          {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+}
+
+Json from_field(const char* name, const char* path) {
+  return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
+}
+
+Json environment(const ComponentSpec& spec) {
+  Json list = Json::array({from_field("POD_NAME", "metadata.name")});
+  if (spec.id.role == Role::kConsumer)
+    list.push_back(from_field("GROUP_INSTANCE_ID", "metadata.name"));
+  for (const auto& [name, value] : spec.pods->env) {
+    if (name == "POD_NAME" || name == "GROUP_INSTANCE_ID") continue;
+    list.push_back({{"name", name}, {"value", environment_literal(value)}});
+  }
+  return list;
+}
+
+Json port(const char* name, int number) {
+  return {{"name", name}, {"containerPort", number}, {"protocol", "TCP"}};
+}
+
+Json ports(const api::Pipeline& pipeline, Role role) {
+  Json list = Json::array();
+  switch (role) {
+    case Role::kIngress:
+      if (pipeline.spec.ingress.grpc_enabled) list.push_back(port("otlp-grpc", kIngressGrpcPort));
+      if (pipeline.spec.ingress.http_enabled) list.push_back(port("otlp-http", kIngressHttpPort));
+      break;
+    case Role::kBridge:
+      list.push_back(port("otlp-grpc", kBridgePort));
+      break;
+    case Role::kExporter:
+      list.push_back(port("otlp-grpc", kExporterPort));
+      break;
+    case Role::kConsumer:
+      break;
+  }
+  list.push_back(port("admin", kAdminPort));
+  return list;
+}
+
+Json probe(const char* path, int period_seconds, int failures) {
+  return {{"httpGet", {{"path", path}, {"port", "admin"}, {"scheme", "HTTP"}}},
+          {"periodSeconds", period_seconds},
+          {"timeoutSeconds", 2},
+          {"failureThreshold", failures}};
+}
+
+// Readiness falls only when a pod stops, so a short period costs nothing and speeds up rollouts.
+void add_probes(Json& container) {
+  container["startupProbe"] = probe("/livez", 1, 60);
+  container["readinessProbe"] = probe("/readyz", 5, 2);
+  container["livenessProbe"] = probe("/livez", 10, 6);
+}
+
+std::string volume_name(const SecretMount& mount) {
+  return "secret-" + kube::fingerprint(mount.folder).substr(0, 8);
+}
+
+Json secret_volume(const SecretMount& mount) {
+  Json items = Json::array();
+  for (const std::string& key : mount.keys) items.push_back({{"key", key}, {"path", key}});
+  return {
+      {"name", volume_name(mount)},
+      {"secret", {{"secretName", mount.secret}, {"items", items}, {"defaultMode", kSecretMode}}}};
+}
+
+Json volumes(const std::string& config_map, const std::vector<SecretMount>& mounts) {
+  Json list = Json::array({Json{{"name", kConfigVolume},
+                                {"configMap", {{"name", config_map}, {"defaultMode", 0444}}}}});
+  for (const SecretMount& mount : mounts) list.push_back(secret_volume(mount));
+  return list;
+}
+
+Json volume_mounts(const std::vector<SecretMount>& mounts) {
+  Json list = Json::array(
+      {Json{{"name", kConfigVolume}, {"mountPath", kConfigFolder}, {"readOnly", true}}});
+  for (const SecretMount& mount : mounts)
+    list.push_back({{"name", volume_name(mount)}, {"mountPath", mount.folder}, {"readOnly", true}});
+  return list;
+}
+
+void add_data_volume(const ComponentSpec& spec, Json& pod) {
+  if (spec.id.role != Role::kExporter ||
+      spec.exporter->destination.type != api::Destination::Type::kFile)
+    return;
+  pod["volumes"].push_back({{"name", kDataVolume}, {"emptyDir", Json::object()}});
+  pod["containers"][0]["volumeMounts"].push_back(
+      {{"name", kDataVolume}, {"mountPath", kDataFolder}});
+}
+
+Json main_container(const Context& context, const PodInput& input,
+                    const std::vector<SecretMount>& mounts) {
+  Json container;
+  container["name"] = to_string(input.spec.id.role);
+  container["image"] = image_of(context);
+  container["imagePullPolicy"] = pull_policy(context.pipeline.spec.image.pull_policy);
+  container["command"] = Json::array({binary_of(input.spec.id.role)});
+  container["args"] = Json::array({"--config", config_file()});
+  container["env"] = environment(input.spec);
+  container["ports"] = ports(context.pipeline, input.spec.id.role);
+  container["resources"] = container_resources(input.spec);
+  container["securityContext"] = container_security();
+  container["terminationMessagePolicy"] = "FallbackToLogsOnError";
+  container["volumeMounts"] = volume_mounts(mounts);
+  add_probes(container);
+  return container;
+}
+
+Json default_spread(const Json& selector) {
+  Json list = Json::array();
+  for (const char* key : {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}) {
+    list.push_back({{"maxSkew", 1},
+                    {"topologyKey", key},
+                    {"whenUnsatisfiable", "ScheduleAnyway"},
+                    {"labelSelector", {{"matchLabels", selector}}}});
+  }
+  return list;
+}
+
+void add_placement(const Context& context, const ComponentSpec& spec, Json& pod) {
+  const api::PodTemplate& pods = *spec.pods;
+  if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
+  if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;
+  if (!pods.affinity.is_null()) pod["affinity"] = pods.affinity;
+  if (!pods.priority_class_name.empty()) pod["priorityClassName"] = pods.priority_class_name;
+  pod["topologySpreadConstraints"] = pods.topology_spread_constraints.is_null()
+                                         ? default_spread(component_selector(context, spec))
+                                         : pods.topology_spread_constraints;
+}
+
+// What every pod of the operator's has, whatever runs in it.
+Json base_pod(const Context& context, const std::string& service_account) {
+  Json pod;
+  pod["serviceAccountName"] = service_account;
+  pod["automountServiceAccountToken"] = false;
+  pod["enableServiceLinks"] = false;
+  pod["securityContext"] = pod_security();
+  for (const std::string& secret : context.pipeline.spec.image.pull_secrets)
+    pod["imagePullSecrets"].push_back({{"name", secret}});
+  return pod;
+}
+
+std::int64_t seconds_up(Duration d) { return std::chrono::ceil<std::chrono::seconds>(d).count(); }
+
+Json pod_spec(const Context& context, const PodInput& input,
+              const std::vector<SecretMount>& mounts) {
+  const api::PodTemplate& pods = *input.spec.pods;
+  Json pod = base_pod(
+      context, pods.service_account_name.empty() ? input.spec.object : pods.service_account_name);
+  pod["containers"] = Json::array({main_container(context, input, mounts)});
+  pod["volumes"] = volumes(input.config_map, mounts);
+  add_data_volume(input.spec, pod);
+  add_placement(context, input.spec, pod);
+  pod["terminationGracePeriodSeconds"] = pods.termination_grace_period_seconds > 0
+                                             ? pods.termination_grace_period_seconds
+                                             : seconds_up(shutdown_time(input.config));
+  return pod;
+}
+
+Json pod_annotations(const Context& context, const ComponentSpec& spec,
+                     const std::vector<SecretMount>& mounts) {
+  Json annotations = spec.pods->annotations;
+  if (annotations.is_null()) annotations = Json::object();
+  const auto restart = context.pipeline.annotations.find(api::kRestartAnnotation);
+  if (restart != context.pipeline.annotations.end())
+    annotations[api::kRestartAnnotation] = restart->second;
+  if (const std::string identity = secret_identity(context.facts, mounts); !identity.empty())
+    annotations[api::kSecretsAnnotation] = identity;
+  return annotations;
+}
+
+Json pod_labels(const Context& context, const ComponentSpec& spec) {
+  Json labels = spec.pods->labels;
+  if (labels.is_null()) labels = Json::object();
+  labels.update(component_labels(context, spec));  // Ours win: selectors depend on them.
+  labels[api::kTrackLabel] = kStableTrack;
+  return labels;
+}
+
+}  // namespace
+
+std::string environment_literal(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '$') out += '$';
+    out += c;
+  }
+  return out;
+}
+
+std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts) {
+  Json identities = Json::object();
+  for (const SecretMount& mount : mounts) {
+    const auto found = facts.secret_identities.find(mount.secret);
+    if (!mount.reloaded && found != facts.secret_identities.end())
+      identities[mount.secret] = found->second;
+  }
+  return identities.empty() ? "" : kube::fingerprint(identities);
+}
+
+Json pod_template(const Context& context, const PodInput& input) {
+  const std::vector<SecretMount> mounts = secret_mounts(context.pipeline, input.spec);
+  Json tmpl;
+  tmpl["metadata"]["labels"] = pod_labels(context, input.spec);
+  tmpl["metadata"]["annotations"] = pod_annotations(context, input.spec, mounts);
+  tmpl["spec"] = pod_spec(context, input, mounts);
+  // The ConfigMap's name stands for the configuration, so the template says it all.
+  tmpl["metadata"]["annotations"][api::kRevisionAnnotation] = kube::fingerprint(tmpl);
+  return tmpl;
+}
+
+Json canary_template(Json stable) {
+  stable["metadata"]["labels"][api::kTrackLabel] = kCanaryTrack;
+  Json& variables = stable["spec"]["containers"][0]["env"];
+  Json kept = Json::array();
+  for (const Json& variable : variables) {
+    if (variable["name"] != "GROUP_INSTANCE_ID") kept.push_back(variable);
+  }
+  variables = std::move(kept);
+  return stable;
+}
+
+Json topics_template(const Context& context, const std::string& config_map,
+                     const std::string& service_account, const std::vector<std::string>& command) {
+  const std::vector<SecretMount> mounts = kafka_mounts(context.pipeline);
+  Json container;
+  container["name"] = "topics";
+  container["image"] = image_of(context);
+  container["imagePullPolicy"] = pull_policy(context.pipeline.spec.image.pull_policy);
+  container["command"] = Json::array({binary_of(Role::kBridge)});
+  container["args"] = command;
+  container["args"].push_back("--config");
+  container["args"].push_back(config_file());
+  container["env"] = Json::array({from_field("POD_NAME", "metadata.name")});
+  container["resources"] = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
+                            {"limits", {{"memory", kTopicsMemory}}}};
+  container["securityContext"] = container_security();
+  // The report is one line on standard output; on failure the last lines of the log follow.
+  container["terminationMessagePolicy"] = "FallbackToLogsOnError";
+  container["volumeMounts"] = volume_mounts(mounts);
+
+  Json tmpl;
+  tmpl["metadata"]["labels"] = common_labels(context, "topics");
+  tmpl["spec"] = base_pod(context, service_account);
+  tmpl["spec"]["containers"] = Json::array({container});
+  tmpl["spec"]["volumes"] = volumes(config_map, mounts);
+  tmpl["spec"]["restartPolicy"] = "Never";
+  tmpl["spec"]["terminationGracePeriodSeconds"] = 5;
+  return tmpl;
+}
+
+}  // namespace spanway::render

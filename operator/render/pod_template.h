@@ -1,0 +1,34 @@
+// The pods: restricted security, probes, mounts, shutdown.
+#pragma once
+
+#include <string>
+
+#include "operator/render/object_parts.h"
+#include "operator/render/secret_mounts.h"
+
+namespace spanway::render {
+
+struct PodInput {
+  const ComponentSpec& spec;
+  const Json& config;      // The component's file, for how long stopping takes.
+  std::string config_map;  // Its name.
+};
+
+// The template of the stable workload, annotated with its revision.
+Json pod_template(const Context& context, const PodInput& input);
+// Made of the stable one: another track, and no stable identity in a consumer group.
+Json canary_template(Json stable);
+// The template of the Job that looks after the topics.
+Json topics_template(const Context& context, const std::string& config_map,
+                     const std::string& service_account, const std::vector<std::string>& command);
+
+// "uid/resourceVersion" of what the pods must be restarted for, as one text; empty = nothing.
+std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts);
+
+// Where files may be written: only the `File` destination does.
+inline constexpr char kDataFolder[] = "/var/lib/spanway";
+
+// Literal text of an environment variable: the kubelet would expand $(NAME).
+std::string environment_literal(const std::string& text);
+
+}  // namespace spanway::render

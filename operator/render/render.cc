@@ -1,0 +1,60 @@
+#include "operator/render/render.h"
+
+#include "operator/render/monitoring.h"
+#include "operator/render/network_policies.h"
+#include "operator/render/pod_template.h"
+#include "operator/render/service_config.h"
+#include "operator/render/services.h"
+#include "operator/render/topics_job.h"
+#include "operator/render/workload.h"
+#include "operator/render/yaml_writer.h"
+
+namespace spanway::render {
+namespace {
+
+Component render_component(const Context& context, const ComponentSpec& spec) {
+  const Json labels = component_labels(context, spec);
+  const Json config = service_config(context.pipeline, spec);
+  Component out;
+  out.id = spec.id;
+  out.stateful = spec.id.role == Role::kConsumer;
+  out.replicas = spec.replicas;
+  out.replicas_elsewhere = spec.is_autoscaled();
+
+  out.support.push_back(config_map(context, spec.object, to_yaml(config), labels));
+  const Json pods = pod_template(context, {spec, config, out.support.back().key().name});
+  if (spec.pods->service_account_name.empty())
+    out.support.push_back(service_account(context, spec.object, labels));
+  for (Manifest& service : component_services(context, spec))
+    out.support.push_back(std::move(service));
+  out.support.push_back(disruption_budget(context, spec));
+  if (spec.cpu_autoscaling != nullptr && spec.cpu_autoscaling->has_value())
+    out.support.push_back(cpu_autoscaler(context, spec));
+
+  out.workload = stable_workload(context, spec, pods);
+  out.canary = canary_workload(context, spec, pods);
+  out.revision = kube::string_at(pods, "metadata/annotations/spanway.dev~1revision");
+  return out;
+}
+
+}  // namespace
+
+Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts) {
+  const Context context{pipeline, facts};
+  Rendering out;
+  Json revisions = Json::array();
+  for (const ComponentSpec& spec : component_specs(pipeline)) {
+    out.components.push_back(render_component(context, spec));
+    revisions.push_back({{"component", spec.object}, {"revision", out.components.back().revision}});
+  }
+  out.revision = kube::fingerprint(revisions);
+  out.shared = network_policies(context);
+  for (Manifest& manifest : monitoring(context)) out.shared.push_back(std::move(manifest));
+  if (std::optional<TopicsJob> topics = topics_job(context)) {
+    for (Manifest& manifest : topics->support) out.shared.push_back(std::move(manifest));
+    out.topics_job = std::move(topics->job);
+  }
+  return out;
+}
+
+}  // namespace spanway::render

@@ -1,0 +1,116 @@
+#include "operator/render/secret_mounts.h"
+
+#include <algorithm>
+#include <set>
+
+namespace spanway::render {
+namespace {
+
+constexpr char kSecretsFolder[] = "/etc/spanway/secrets/";
+
+class Mounts {
+ public:
+  void add(const std::string& secret, const std::vector<std::string>& keys,
+           const std::string& folder, bool reloaded) {
+    if (secret.empty()) return;
+    const auto found = std::find_if(mounts_.begin(), mounts_.end(), [&folder](const auto& mount) {
+      return mount.folder == folder;
+    });
+    SecretMount& mount = found != mounts_.end()
+                             ? *found
+                             : mounts_.emplace_back(SecretMount{secret, {}, folder, true});
+    mount.keys.insert(mount.keys.end(), keys.begin(), keys.end());
+    mount.reloaded = mount.reloaded && reloaded;
+  }
+  void add(const api::SecretKey& key, bool reloaded) {
+    add(key.name, {key.key}, kSecretsFolder + key.name, reloaded);
+  }
+  std::vector<SecretMount> take() {
+    for (SecretMount& mount : mounts_) {
+      std::sort(mount.keys.begin(), mount.keys.end());
+      mount.keys.erase(std::unique(mount.keys.begin(), mount.keys.end()), mount.keys.end());
+    }
+    std::sort(mounts_.begin(), mounts_.end(),
+              [](const SecretMount& a, const SecretMount& b) { return a.folder < b.folder; });
+    return std::move(mounts_);
+  }
+
+ private:
+  std::vector<SecretMount> mounts_;
+};
+
+const std::vector<std::string> kCertificateKeys = {"tls.crt", "tls.key"};
+
+// The ingress watches its certificates, tokens and passwords.
+void add_ingress(const api::Ingress& ingress, Mounts& mounts) {
+  if (ingress.tls) {
+    mounts.add(ingress.tls->secret_name, kCertificateKeys, kServerTlsFolder, true);
+    mounts.add(ingress.tls->client_ca_secret_name, {"ca.crt"}, kClientCaFolder, true);
+  }
+  if (ingress.auth.mode == api::IngressAuth::Mode::kBearer) {
+    for (const api::IngressToken& token : ingress.auth.tokens) mounts.add(token.secret, true);
+  }
+  if (ingress.auth.mode == api::IngressAuth::Mode::kBasic) {
+    for (const api::IngressUser& user : ingress.auth.users) mounts.add(user.password, true);
+  }
+}
+
+// librdkafka reads its files once, when a client is made.
+void add_kafka(const api::Kafka& kafka, Mounts& mounts) {
+  if (kafka.tls.enabled) {
+    mounts.add(kafka.tls.ca_secret_name, {kafka.tls.ca_key}, kKafkaCaFolder, false);
+    mounts.add(kafka.tls.client_certificate_secret_name, kCertificateKeys, kKafkaClientFolder,
+               false);
+  }
+  if (kafka.authentication.type != api::KafkaAuthentication::Type::kNone)
+    mounts.add(kafka.authentication.password, false);
+}
+
+// Clients watch their TLS files; headers become part of the configuration at the start.
+void add_destination(const api::Destination& destination, Mounts& mounts) {
+  mounts.add(destination.tls.ca_secret_name, {"ca.crt"}, kDestinationCaFolder, true);
+  mounts.add(destination.tls.client_certificate_secret_name, kCertificateKeys,
+             kDestinationClientFolder, true);
+  for (const api::Header& header : destination.headers) {
+    if (header.secret) mounts.add(*header.secret, false);
+  }
+}
+
+}  // namespace
+
+std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const ComponentSpec& spec) {
+  Mounts mounts;
+  switch (spec.id.role) {
+    case Role::kIngress:
+      add_ingress(pipeline.spec.ingress, mounts);
+      break;
+    case Role::kBridge:
+    case Role::kConsumer:
+      add_kafka(pipeline.spec.kafka, mounts);
+      break;
+    case Role::kExporter:
+      add_destination(spec.exporter->destination, mounts);
+      break;
+  }
+  return mounts.take();
+}
+
+std::vector<SecretMount> kafka_mounts(const api::Pipeline& pipeline) {
+  Mounts mounts;
+  add_kafka(pipeline.spec.kafka, mounts);
+  return mounts.take();
+}
+
+std::string secret_file(const api::SecretKey& key) {
+  return kSecretsFolder + key.name + "/" + key.key;
+}
+
+std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline) {
+  std::set<std::string> names;
+  for (const ComponentSpec& spec : component_specs(pipeline)) {
+    for (const SecretMount& mount : secret_mounts(pipeline, spec)) names.insert(mount.secret);
+  }
+  return {names.begin(), names.end()};
+}
+
+}  // namespace spanway::render

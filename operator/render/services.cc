@@ -1,0 +1,76 @@
+#include "operator/render/services.h"
+
+#include <array>
+
+namespace spanway::render {
+namespace {
+
+constexpr char kHeadless[] = "None";
+
+Json service_port(const char* name, std::int64_t number) {
+  return {{"name", name}, {"port", number}, {"targetPort", name}, {"protocol", "TCP"}};
+}
+
+// For those who send to us: user labels and annotations, load balancers, port numbers of choice.
+Manifest public_service(const Context& context, const ComponentSpec& spec) {
+  constexpr std::array kTypes = {"ClusterIP", "NodePort", "LoadBalancer"};
+  const api::Ingress& ingress = context.pipeline.spec.ingress;
+  Json labels = ingress.service.labels;
+  if (labels.is_null()) labels = Json::object();
+  labels.update(component_labels(context, spec));
+  Manifest manifest = make_manifest(context, kube::kServices, spec.object, std::move(labels));
+  if (!ingress.service.annotations.empty())
+    manifest.object["metadata"]["annotations"] = ingress.service.annotations;
+  Json& body = manifest.object["spec"];
+  body["type"] = kTypes[static_cast<std::size_t>(ingress.service.type)];
+  body["selector"] = component_selector(context, spec);
+  body["ports"] = Json::array();
+  if (ingress.grpc_enabled) {
+    body["ports"].push_back(service_port("otlp-grpc", ingress.grpc_port));
+    body["ports"].back()["appProtocol"] = "kubernetes.io/h2c";
+    if (ingress.tls) body["ports"].back()["appProtocol"] = "https";
+  }
+  if (ingress.http_enabled) {
+    body["ports"].push_back(service_port("otlp-http", ingress.http_port));
+    body["ports"].back()["appProtocol"] = ingress.tls ? "https" : "http";
+  }
+  return manifest;
+}
+
+Manifest headless_service(const Context& context, const ComponentSpec& spec, std::string name) {
+  Manifest manifest =
+      make_manifest(context, kube::kServices, std::move(name), component_labels(context, spec));
+  manifest.object["metadata"]["labels"][kMetricsLabel] = "true";
+  Json& body = manifest.object["spec"];
+  body["type"] = "ClusterIP";
+  body["clusterIP"] = kHeadless;
+  body["selector"] = component_selector(context, spec);
+  body["ports"] = Json::array({service_port("admin", kAdminPort)});
+  return manifest;
+}
+
+}  // namespace
+
+std::vector<Manifest> component_services(const Context& context, const ComponentSpec& spec) {
+  std::vector<Manifest> services;
+  switch (spec.id.role) {
+    case Role::kIngress:
+      services.push_back(public_service(context, spec));
+      services.push_back(headless_service(context, spec, spec.object + "-admin"));
+      return services;
+    case Role::kBridge:
+    case Role::kExporter: {
+      const int number = spec.id.role == Role::kBridge ? kBridgePort : kExporterPort;
+      services.push_back(headless_service(context, spec, spec.object));
+      Json& list = services.back().object["spec"]["ports"];
+      list.insert(list.begin(), service_port("otlp-grpc", number));
+      return services;
+    }
+    case Role::kConsumer:
+      services.push_back(headless_service(context, spec, spec.object));
+      return services;
+  }
+  return services;
+}
+
+}  // namespace spanway::render

@@ -1,0 +1,93 @@
+#include "operator/render/topics_job.h"
+
+#include "operator/render/pod_template.h"
+#include "operator/render/service_config.h"
+#include "operator/render/yaml_writer.h"
+
+namespace spanway::render {
+namespace {
+
+using Management = api::Topics::Management;
+
+// With the Job controller's waits, doubling from 10 s to 6 minutes, about three quarters of an
+// hour.
+constexpr int kTriesMax = 12;
+constexpr int kKeepSeconds = 6 * 3600;
+// One try waits for Kafka for a minute.
+constexpr int kDeadlineSeconds = 2 * 3600;
+constexpr std::size_t kNameMax = 52;
+constexpr std::size_t kHashDigits = 8;
+// Bad configuration, and topics that are weaker than wanted: trying again changes nothing.
+constexpr int kExitUsage = 2;
+constexpr int kExitWeaker = 3;
+
+std::vector<std::string> command_of(Management management) {
+  switch (management) {
+    case Management::kNone:
+      break;
+    case Management::kVerify:
+      return {"topics", "verify"};
+    case Management::kCreateOnly:
+      return {"topics", "apply", "--create-only"};
+    case Management::kCreateAndUpdate:
+      return {"topics", "apply"};
+  }
+  return {};
+}
+
+Json give_up_on_answers() {
+  return {{"rules", Json::array({Json{{"action", "FailJob"},
+                                      {"onExitCodes",
+                                       {{"containerName", "topics"},
+                                        {"operator", "In"},
+                                        {"values", Json::array({kExitUsage, kExitWeaker})}}}}})}};
+}
+
+}  // namespace
+
+bool has_topics_job(const api::Pipeline& pipeline) {
+  return pipeline.spec.kafka.topics.management != Management::kNone;
+}
+
+std::string topics_name(const api::Pipeline& pipeline) {
+  return shortened(pipeline.name + "-" + kTopicsComponent, kNameMax);
+}
+
+Json topics_selector(const Context& context) {
+  const Json labels = common_labels(context, kTopicsComponent);
+  return {{api::kPipelineLabel, labels[api::kPipelineLabel]},
+          {api::kComponentLabel, kTopicsComponent}};
+}
+
+std::optional<TopicsJob> topics_job(const Context& context) {
+  if (!has_topics_job(context.pipeline)) return std::nullopt;
+  const std::string name = topics_name(context.pipeline);
+  const Json labels = common_labels(context, kTopicsComponent);
+  TopicsJob out;
+  out.support.push_back(service_account(context, name, labels));
+  out.support.push_back(
+      config_map(context, name, to_yaml(topics_config(context.pipeline)), labels));
+
+  Json pods = topics_template(context, out.support.back().key().name, name,
+                              command_of(context.pipeline.spec.kafka.topics.management));
+  const Json force = [&context]() -> Json {
+    const auto found = context.pipeline.annotations.find(api::kForceCheckAnnotation);
+    return found == context.pipeline.annotations.end() ? Json() : Json(found->second);
+  }();
+  // A Job's template cannot be changed: another one has another name.
+  const std::string hash =
+      kube::fingerprint(
+          Json{{"template", pods},
+               {"secrets", secret_identity(context.facts, kafka_mounts(context.pipeline))},
+               {"force", force}})
+          .substr(0, kHashDigits);
+  out.job = make_manifest(context, kube::kJobs, name + "-" + hash, labels);
+  out.job.object["spec"] = {{"backoffLimit", kTriesMax},
+                            {"activeDeadlineSeconds", kDeadlineSeconds},
+                            {"ttlSecondsAfterFinished", kKeepSeconds},
+                            {"podFailurePolicy", give_up_on_answers()},
+                            {"template", std::move(pods)}};
+  return out;
+}
+
+}  // namespace spanway::render
