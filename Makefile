@@ -5,7 +5,8 @@ DEST ?= zipkin
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
-.PHONY: help up down status logs test test-unit test-e2e sanitize build lint format docs bench fuzz deps clean images
+.PHONY: help up down status logs test test-unit test-e2e sanitize build lint format docs bench fuzz deps clean images \
+  cluster-up cluster-test cluster-down manifests
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +42,20 @@ test-unit: build ## unit, contract and integration tests only
 
 test-e2e: build  ## the e2e tests only (ARGS="-k zipkin" picks some)
 	@ci/checks/e2e.sh $(ARGS)
+
+cluster-up: build ## a real Kubernetes on this machine with our image in it (needs root)
+	@tests/parts/kube.sh get
+	@ci/images/oci.sh build/images/spanway.tar
+	@IMAGES=$(CURDIR)/build/images/spanway.tar tests/cluster/up.sh
+
+cluster-test:    ## the operator on a real Kubernetes (ARGS="-k rollout" picks some tests)
+	@ci/checks/cluster.sh $(ARGS)
+
+cluster-down:    ## end the cluster of `make cluster-up`
+	@tests/cluster/down.sh
+
+manifests:       ## write the chart's CRD and the plain manifests of k8s/ from their sources
+	@$$(ci/deps/python.sh | tail -n 1) ci/checks/manifests.py write
 
 sanitize: deps   ## unit, contract and integration tests under ASan+UBSan and under TSan
 	@ci/checks/sanitize.sh

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# The operator and its pipelines on a real Kubernetes: makes the image, starts the cluster, runs
+# tests/cluster and ends the cluster. Arguments go to pytest. KEEP=1 leaves the cluster running.
+# Where no cluster can run the tests that need one are skipped, and why is said; those of the chart
+# run anywhere.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export SPANWAY_BIN=${SPANWAY_BIN:-$PWD/build/release/bin} STATE=${STATE:-/tmp/spanway-cluster}
+python=$(ci/deps/python.sh | tail -n 1)
+run() { "$python" -m pytest -q -rs -o cache_dir="$PWD/build/pytest-cache-cluster" --durations=8 "$@"; }
+
+if [ -n "${SPANWAY_KUBECONFIG:-}" ]; then # Somebody else's cluster, with the image already in it.
+  run tests/cluster "$@"
+  exit
+fi
+if ! reason=$(tests/cluster/up.sh possible); then
+  echo "== cluster: SKIPPED all but the chart: $reason"
+  run tests/cluster/chart_test.py "$@"
+  exit
+fi
+# Kubernetes may be being built in the background; the tests wait for it only while there is time.
+if ! tests/parts/kube.sh cached && [ -z "${PARTS_DEADLINE:-}" ]; then
+  tests/parts/kube.sh get
+fi
+BIN=$SPANWAY_BIN ci/images/oci.sh build/images/spanway.tar
+if [ -e "$STATE/sysctl" ]; then # It runs already: it gets today's image.
+  tests/cluster/image.sh build/images/spanway.tar
+  run tests/cluster "$@"
+  exit
+fi
+if [ "${KEEP:-0}" = 1 ]; then
+  IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
+else
+  trap 'tests/cluster/down.sh' EXIT # pytest starts it; this is for when pytest is killed.
+fi
+run tests/cluster "$@" || {
+  # A busy machine can make a timing test fail. What fails is run once more, by itself, and said.
+  echo "== cluster: some tests failed; they are run once more by themselves"
+  run tests/cluster "$@" --last-failed --last-failed-no-failures none
+  echo "== cluster: FLAKY: the tests that failed above passed the second time; this deserves a look"
+}
