@@ -1,0 +1,183 @@
+#include "operator/reconcile/applier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator_reconcile/bench.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ApplierTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    bench_.kube.put(kube::kPipelines, Bench::pipeline());
+    bench_.sync();
+    pipeline_ = bench_.kube.at(kube::kPipelines, {"team", "p"});
+  }
+  Json owner() const {
+    return {{"apiVersion", "spanway.dev/v1alpha1"},
+            {"kind", "Pipeline"},
+            {"name", "p"},
+            {"uid", kube::string_at(pipeline_, "metadata/uid")},
+            {"controller", true}};
+  }
+  render::Manifest deployment(Json spec_patch = Json::object()) const {
+    Json object = {
+        {"apiVersion", "apps/v1"},
+        {"kind", "Deployment"},
+        {"metadata",
+         {{"name", "p-ingress"},
+          {"namespace", "team"},
+          {"labels",
+           {{"app.kubernetes.io/managed-by", "spanway-operator"}, {"spanway.dev/pipeline", "p"}}},
+          {"ownerReferences", Json::array({owner()})}}},
+        {"spec",
+         {{"replicas", 3},
+          {"selector", {{"matchLabels", {{"app", "x"}}}}},
+          {"template",
+           {{"metadata", {{"labels", {{"app", "x"}}}}},
+            {"spec", {{"containers", Json::array({{{"name", "ingress"}, {"image", "a:1"}}})}}}}}}}};
+    object["spec"].merge_patch(spec_patch);
+    return {kube::kDeployments, object};
+  }
+  Result<bool> apply(const render::Manifest& manifest) {
+    auto applied = applier_.apply(pipeline_, manifest);
+    return applied;
+  }
+  Json live() const { return bench_.kube.at(kube::kDeployments, {"team", "p-ingress"}); }
+  static Json image(const char* image) {
+    return {{"template",
+             {{"spec", {{"containers", Json::array({{{"name", "ingress"}, {"image", image}}})}}}}}};
+  }
+
+  Bench bench_;
+  Json pipeline_;
+  UnseenWrites unseen_{bench_.clock};
+  Applier applier_{bench_.kube, *bench_.stores, unseen_, bench_.events};
+};
+
+TEST_F(ApplierTest, CreatesOnceAndThenWritesNothing) {
+  ASSERT_TRUE(*apply(deployment()));
+  bench_.sync();
+  bench_.kube.forget_writes();
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(*apply(deployment()));
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(ApplierTest, WritesNothingTwiceWhileTheStoreLagsBehind) {
+  ASSERT_TRUE(*apply(deployment()));
+  EXPECT_FALSE(*apply(deployment()));
+  ASSERT_TRUE(*apply(deployment(image("a:2"))));
+  EXPECT_FALSE(*apply(deployment(image("a:2"))));
+  EXPECT_EQ(bench_.kube.write_count(), 2u);
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
+TEST_F(ApplierTest, PutsDriftBackAndNamesWhoDidIt) {
+  ASSERT_TRUE(*apply(deployment()));
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
+                   "kubectl-edit");
+  bench_.sync();
+  EXPECT_TRUE(*apply(deployment()));
+  EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "a:1");
+  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
+  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("containers/0/image"));
+}
+
+TEST_F(ApplierTest, LeavesForeignFieldsAlone) {
+  ASSERT_TRUE(*apply(deployment()));
+  const Json restart = {{"kubectl.kubernetes.io/restartedAt", "2026-01-01T00:00:00Z"}};
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                   {{"spec", {{"template", {{"metadata", {{"annotations", restart}}}}}}}},
+                   "kubectl-rollout");
+  bench_.sync();
+  EXPECT_FALSE(*apply(deployment()));
+  ASSERT_TRUE(*apply(deployment(image("a:2"))));
+  EXPECT_EQ(live()["spec"]["template"]["metadata"]["annotations"], restart);
+}
+
+TEST_F(ApplierTest, NeverTakesOverWhatIsNotOurs) {
+  render::Manifest foreign = deployment();
+  foreign.object["metadata"].erase("ownerReferences");
+  foreign.object["metadata"].erase("labels");
+  bench_.kube.put(kube::kDeployments, foreign.object, "helm");
+  bench_.sync();
+  const auto applied = apply(deployment(image("a:2")));
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().refusal, Refusal::kConfiguration);
+  EXPECT_THAT(applied.error().message, HasSubstr("does not belong to this Pipeline"));
+  EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "a:1");
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(ApplierTest, WaitsForTheObjectsOfADeletedPipelineOfTheSameName) {
+  render::Manifest old = deployment();
+  old.object["metadata"]["ownerReferences"][0]["uid"] = "uid-of-before";
+  bench_.kube.put(kube::kDeployments, old.object, "spanway-operator");
+  bench_.sync();
+  const auto applied = apply(deployment());
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().refusal, Refusal::kTransient);
+}
+
+TEST_F(ApplierTest, HandsReplicasOverToAnAutoscaler) {
+  ASSERT_TRUE(*apply(deployment()));
+  bench_.sync();
+  ASSERT_TRUE(*apply(deployment({{"replicas", nullptr}})));
+  EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
+  bench_.sync();
+  // The autoscaler raises; nothing of ours ever lowers again.
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 7}}}}, "hpa");
+  bench_.sync();
+  EXPECT_FALSE(*apply(deployment({{"replicas", nullptr}})));
+  render::Manifest next = deployment(image("a:2"));
+  next.object["spec"].erase("replicas");
+  ASSERT_TRUE(*apply(next));
+  EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 7);
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
+TEST_F(ApplierTest, TheHandOverFailsRatherThanLowerWhatAnAutoscalerHasJustRaised) {
+  ASSERT_TRUE(*apply(deployment()));
+  bench_.sync();
+  bench_.kube.fail("apply", "deployments",
+                   transient_error(Code::kAborted, "conflict").with_reason("conflict"));
+  const auto applied = apply(deployment({{"replicas", nullptr}}));
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
+}
+
+TEST_F(ApplierTest, TakesAwayFieldsThatAreNoLongerWanted) {
+  render::Manifest with = deployment();
+  with.object["spec"]["minReadySeconds"] = 5;
+  ASSERT_TRUE(*apply(with));
+  bench_.sync();
+  ASSERT_TRUE(*apply(deployment()));
+  EXPECT_FALSE(live()["spec"].contains("minReadySeconds"));
+}
+
+TEST_F(ApplierTest, DeletesOnlyItsOwnAndOnlyThatVeryObject) {
+  ASSERT_TRUE(*apply(deployment()));
+  Json other = live();
+  other["metadata"]["ownerReferences"][0]["uid"] = "somebody";
+  EXPECT_TRUE(applier_.remove(pipeline_, kube::kDeployments, other).ok());
+  EXPECT_FALSE(live().is_null());
+  EXPECT_TRUE(applier_.remove(pipeline_, kube::kDeployments, live()).ok());
+  EXPECT_TRUE(live().is_null());
+}
+
+TEST_F(ApplierTest, ExplainsARefusedSelector) {
+  ASSERT_TRUE(*apply(deployment()));
+  bench_.sync();
+  const auto applied = apply(deployment({{"selector", {{"matchLabels", {{"app", "y"}}}}}}));
+  ASSERT_FALSE(applied.ok());
+  EXPECT_THAT(applied.error().message, HasSubstr("--cascade=orphan"));
+}
+
+}  // namespace
+}  // namespace spanway::reconcile

@@ -1,0 +1,103 @@
+#include "operator/reconcile/secrets_poller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator_reconcile/bench.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const kube::ObjectKey kP{"team", "p"};
+const kube::ObjectKey kQ{"team", "q"};
+
+class SecretsPollerTest : public testing::Test {
+ protected:
+  void put(const std::string& name, const char* value) {
+    bench_.kube.put(kube::kSecrets, {{"apiVersion", "v1"},
+                                     {"kind", "Secret"},
+                                     {"metadata", {{"name", name}, {"namespace", "team"}}},
+                                     {"data", {{"k", value}}}});
+  }
+  Bench bench_;
+  std::vector<kube::ObjectKey> changed_;
+  SecretsPoller poller_{bench_.kube, bench_.events,
+                        [this](const kube::ObjectKey& key) { changed_.push_back(key); }};
+};
+
+TEST_F(SecretsPollerTest, TellsIdentityAndWhatIsMissing) {
+  put("a", "MQ==");
+  const auto found = poller_.look_up(kP, {"a", "b"});
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(found->missing, ElementsAre("b"));
+  EXPECT_EQ(found->identities.at("a").find("uid-"), 0u);
+}
+
+TEST_F(SecretsPollerTest, AsksOnceUntilItPolls) {
+  put("a", "MQ==");
+  (void)poller_.look_up(kP, {"a"});
+  const auto reads = bench_.kube.read_count();
+  (void)poller_.look_up(kP, {"a"});
+  (void)poller_.look_up(kQ, {"a"});
+  EXPECT_EQ(bench_.kube.read_count(), reads);
+  EXPECT_EQ(poller_.size(), 1u);
+}
+
+TEST_F(SecretsPollerTest, TellsEveryPipelineOfAChange) {
+  put("a", "MQ==");
+  const std::string before = poller_.look_up(kP, {"a"})->identities.at("a");
+  (void)poller_.look_up(kQ, {"a"});
+  poller_.poll();
+  EXPECT_THAT(changed_, IsEmpty());
+  put("a", "Mg==");
+  poller_.poll();
+  EXPECT_THAT(changed_, ElementsAre(kP, kQ));
+  EXPECT_NE(poller_.look_up(kP, {"a"})->identities.at("a"), before);
+}
+
+TEST_F(SecretsPollerTest, AMissingOneThatAppearsIsAChange) {
+  (void)poller_.look_up(kP, {"a"});
+  put("a", "MQ==");
+  poller_.poll();
+  EXPECT_THAT(changed_, ElementsAre(kP));
+}
+
+TEST_F(SecretsPollerTest, ASilentServerChangesNothing) {
+  put("a", "MQ==");
+  (void)poller_.look_up(kP, {"a"});
+  bench_.kube.fail("get", "secrets", unavailable("no connection"));
+  poller_.poll();
+  EXPECT_THAT(changed_, IsEmpty());
+  EXPECT_EQ(poller_.look_up(kP, {"a"})->identities.size(), 1u);
+}
+
+TEST_F(SecretsPollerTest, AnUnknownOneAndASilentServerIsAnError) {
+  bench_.kube.fail("get", "secrets", unavailable("no connection"));
+  EXPECT_FALSE(poller_.look_up(kP, {"a"}).ok());
+}
+
+TEST_F(SecretsPollerTest, ARefusalIsToldApartFromMissing) {
+  bench_.kube.fail("get", "secrets",
+                   configuration_error(Code::kPermissionDenied, "secrets is forbidden"));
+  const auto found = poller_.look_up(kP, {"a"});
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(found->missing, IsEmpty());
+  EXPECT_EQ(found->refused.at("a"), "secrets is forbidden");
+}
+
+TEST_F(SecretsPollerTest, ForgetsWhatNobodyRefersTo) {
+  put("a", "MQ==");
+  put("b", "MQ==");
+  (void)poller_.look_up(kP, {"a", "b"});
+  (void)poller_.look_up(kQ, {"b"});
+  (void)poller_.look_up(kP, {});
+  EXPECT_EQ(poller_.size(), 1u);
+  poller_.forget(kQ);
+  EXPECT_EQ(poller_.size(), 0u);
+}
+
+}  // namespace
+}  // namespace spanway::reconcile

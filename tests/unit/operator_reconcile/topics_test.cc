@@ -1,0 +1,127 @@
+#include "operator/reconcile/topics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace spanway::reconcile {
+namespace {
+
+using testing::HasSubstr;
+using State = TopicsView::State;
+
+const SystemTime kNow{std::chrono::seconds(1'767'225'600)};  // 2026-01-01T00:00:00Z
+
+class TopicsTest : public testing::Test {
+ protected:
+  static Json job(const char* condition, const char* since = "2026-01-01T00:00:00Z") {
+    Json object = {{"metadata", {{"name", "p-topics-1"}}}, {"status", Json::object()}};
+    if (condition != nullptr)
+      object["status"]["conditions"] =
+          Json::array({{{"type", condition}, {"status", "True"}, {"lastTransitionTime", since}}});
+    return object;
+  }
+  static Json pod(int exit_code, const std::string& message,
+                  const char* created = "2026-01-01T00:00:00Z") {
+    return {
+        {"metadata",
+         {{"name", "p-topics-1-x"},
+          {"creationTimestamp", created},
+          {"labels", {{"batch.kubernetes.io/job-name", "p-topics-1"}}}}},
+        {"status",
+         {{"containerStatuses",
+           Json::array({{{"state",
+                          {{"terminated", {{"exitCode", exit_code}, {"message", message}}}}}}})}}}};
+  }
+  TopicsDecision look(std::optional<Json> live, std::vector<Json> pods = {},
+                      Json status = Json::object(), int failures = 0) {
+    return look_at_topics({.wanted = wanted_,
+                           .job = live,
+                           .pods = pods,
+                           .status = status,
+                           .failures = failures,
+                           .wall_now = kNow});
+  }
+  std::optional<render::Manifest> wanted_ = render::Manifest{
+      kube::kJobs, {{"metadata", {{"name", "p-topics-1"}, {"namespace", "team"}}}}};
+};
+
+TEST_F(TopicsTest, NothingIsManagedWithoutAJob) {
+  wanted_.reset();
+  const auto decision = look(std::nullopt);
+  EXPECT_EQ(decision.view.state, State::kUnmanaged);
+  EXPECT_FALSE(decision.create);
+}
+
+TEST_F(TopicsTest, StartsOneAndWaitsForIt) {
+  EXPECT_TRUE(look(std::nullopt).create);
+  EXPECT_EQ(look(std::nullopt).view.state, State::kPending);
+  const auto running = look(job(nullptr));
+  EXPECT_FALSE(running.create);
+  EXPECT_EQ(running.view.state, State::kPending);
+}
+
+TEST_F(TopicsTest, ReadsTheReport) {
+  const auto decision =
+      look(job("Complete"),
+           {pod(0, R"({"topics":[{"name":"otel.traces","action":"created","partitions":12,)"
+                   R"("replication_factor":3,"weaker":[],"error":""}],"ok":true})")});
+  EXPECT_EQ(decision.view.state, State::kReady);
+  EXPECT_EQ(decision.view.topics[0]["name"], "otel.traces");
+  EXPECT_EQ(decision.view.topics[0]["partitions"], 12);
+  EXPECT_EQ(decision.view.topics[0]["state"], "Ready");
+  EXPECT_EQ(decision.look_again, Duration::zero());
+}
+
+TEST_F(TopicsTest, FindsTheReportAmongTheLog) {
+  const auto decision =
+      look(job("Failed"),
+           {pod(3,
+                "level=warn msg=\"Topic promises less than wanted\"\n"
+                R"({"topics":[{"name":"t","partitions":1,"replication_factor":1,)"
+                R"("weaker":["replication factor 1 instead of 3"],"error":""}],"ok":false})"
+                "\n")});
+  EXPECT_EQ(decision.view.state, State::kWeak);
+  EXPECT_EQ(decision.view.message, "topic t: replication factor 1 instead of 3");
+  EXPECT_FALSE(decision.remove);
+}
+
+TEST_F(TopicsTest, AFailureSaysWhyAndIsTriedAgainLater) {
+  const auto failed = job("Failed", "2026-01-01T00:00:00Z");
+  auto decision = look(failed, {pod(1, "cannot reach kafka:9092\n")}, {}, 1);
+  EXPECT_EQ(decision.view.state, State::kFailed);
+  EXPECT_THAT(decision.view.message, HasSubstr("cannot reach kafka"));
+  EXPECT_FALSE(decision.remove);
+  EXPECT_EQ(decision.look_again, std::chrono::seconds(30));
+  decision = look(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 1);
+  EXPECT_TRUE(decision.remove);
+  decision = look(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 4);
+  EXPECT_FALSE(decision.remove);
+}
+
+TEST_F(TopicsTest, KeepsTheLastReportWhenItsPodIsGone) {
+  const Json status = {{"topics", Json::array({{{"name", "t"}}})}};
+  EXPECT_EQ(look(job("Complete"), {}, status).view.topics[0]["name"], "t");
+  EXPECT_EQ(look(std::nullopt, {}, status).view.topics[0]["name"], "t");
+}
+
+TEST_F(TopicsTest, TheNewestPodCounts) {
+  const auto decision = look(job("Failed"), {pod(1, "old", "2026-01-01T00:00:00Z"),
+                                             pod(1, "new", "2026-01-01T00:01:00Z")});
+  EXPECT_EQ(decision.view.message, "new");
+}
+
+TEST_F(TopicsTest, SurvivesReportsThatMakeNoSense) {
+  for (const char* text : {"{\"topics\":5}", "{", "{\"topics\":[1,null,{}]}", "\n\n"}) {
+    const auto decision = look(job("Complete"), {pod(0, text)});
+    EXPECT_EQ(decision.view.state, State::kReady) << text;
+  }
+}
+
+TEST(TopicsRetryWait, DoublesUpToTenMinutes) {
+  EXPECT_EQ(topics_retry_wait(1), std::chrono::seconds(30));
+  EXPECT_EQ(topics_retry_wait(2), std::chrono::seconds(60));
+  EXPECT_EQ(topics_retry_wait(100), std::chrono::minutes(10));
+}
+
+}  // namespace
+}  // namespace spanway::reconcile
