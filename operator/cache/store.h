@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ namespace spanway::kube {
 
 // What a store keeps of an object; the rest is memory for nothing at a thousand Pipelines.
 using Projection = std::function<Json(Json object)>;
+// All but metadata.managedFields and the copy of the object that kubectl apply leaves in an
+// annotation.
+Json without_bookkeeping(Json object);
+// Only apiVersion, kind and metadata, without bookkeeping.
+Json only_metadata(Json object);
 
 // Objects are kept as compact text and parsed when they are read. Thread-safe. Size: whatever the
 // API server has of the kind and the selector.
@@ -31,25 +37,30 @@ class Store {
   std::size_t size() const;
   std::size_t bytes() const;  // Of the texts.
 
-  // For the reflector. They return the owner whose reconciliation is wanted, or nothing when the
-  // object has not changed (same resourceVersion).
-  std::optional<ObjectKey> upsert(const Json& object);
-  std::optional<ObjectKey> erase(const ObjectKey& key);
+  // For the reflector. They return the owners whose reconciliation is wanted, each once: nobody
+  // when the object has not changed (same uid and resourceVersion), two when it has another owner
+  // now.
+  std::vector<ObjectKey> upsert(const Json& object);
+  std::vector<ObjectKey> erase(const ObjectKey& key);
   // The result of a new list. Objects that are gone count as deleted (their deletion was missed).
   std::vector<ObjectKey> replace(const std::vector<Json>& objects);
 
  private:
   struct Entry {
     std::string text;
+    std::string uid;
     std::string resource_version;
     ObjectKey owner;
   };
-  std::optional<ObjectKey> upsert_locked(const Json& object) SPANWAY_REQUIRES(mutex_);
+  using Owners = std::set<ObjectKey>;
+  void upsert_locked(const Json& object, Owners& changed) SPANWAY_REQUIRES(mutex_);
+  void erase_locked(const ObjectKey& key, Owners& changed) SPANWAY_REQUIRES(mutex_);
+  void unlink(const ObjectKey& owner, const ObjectKey& key) SPANWAY_REQUIRES(mutex_);
 
   const Projection projection_;
   mutable Mutex mutex_;
   std::map<ObjectKey, Entry> entries_ SPANWAY_GUARDED_BY(mutex_);
-  std::map<ObjectKey, std::vector<ObjectKey>> by_owner_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<ObjectKey, std::set<ObjectKey>> by_owner_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
 };
 

@@ -36,9 +36,12 @@ class WorkQueue {
   void done(const ObjectKey& key);
   // Wakes all waiting workers; nothing more is given out.
   void close();
+  // Keys that are due and that no worker has.
   std::size_t waiting() const;
 
  private:
+  void add_locked(const ObjectKey& key) SPANWAY_REQUIRES(mutex_);
+  void add_after_locked(const ObjectKey& key, Duration wait) SPANWAY_REQUIRES(mutex_);
   void move_due() SPANWAY_REQUIRES(mutex_);
   std::optional<ObjectKey> take() SPANWAY_REQUIRES(mutex_);
 
