@@ -1,0 +1,546 @@
+#include "operator/reconcile/rollout.h"
+
+#include <algorithm>
+
+#include "operator/reconcile/pod_health.h"
+#include "operator/reconcile/wall_time.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using Phase = RolloutDecision::Phase;
+using render::Component;
+
+constexpr std::size_t kMessageBytesMax = 512;
+// The clock of the API server writes whole seconds: never look again sooner.
+constexpr std::int64_t kLookAgainMsMin = 1000;
+
+std::int64_t to_ms(Duration d) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
+
+std::string name_of(const Component& component) {
+  return kube::string_at(component.workload.object, "metadata/name");
+}
+
+// A reason that fails a rollout.
+struct Failure {
+  std::string reason;
+  std::string message;
+};
+
+// One look. Made for one call of decide().
+class Machine {
+ public:
+  explicit Machine(const RolloutInput& input);
+  RolloutDecision run();
+
+ private:
+  struct Part {
+    const Component* wanted = nullptr;
+    const Component* last_good = nullptr;  // Null when the last good spec has no such component.
+    const ComponentView* view = nullptr;
+    std::string name;
+  };
+  // What begins a look: whether there is something to go back to, and what has changed since.
+  void forget_what_is_over();
+  bool has_last_good() const noexcept { return !memory_.last_good_revision.empty(); }
+
+  RolloutDecision install();
+  RolloutDecision complete();
+  RolloutDecision roll();
+  RolloutDecision prove();
+  RolloutDecision fail(const Failure& failure);
+  RolloutDecision stay_failed();
+
+  void start_rolling();
+  void start_step(std::size_t index);
+  std::size_t first_step_from(std::size_t index) const;
+  bool leaves_as_it_is(const Part& part) const;
+  bool needs_canary(const Part& part) const;
+  bool canary_is_there(const Part& part) const;
+  const PodView* canary_pod(const Part& part) const;
+  RolloutDecision look_at_canary(std::size_t index);
+  RolloutDecision look_at_stable(std::size_t index);
+  std::int64_t last_progress_ms(const Part& part) const;
+
+  bool settled(const Part& part) const;
+  const Part* first_unsettled(bool changed_only) const;
+  // A pod of the wanted revision that crashes or cannot be made, in a changed component whose step
+  // is over, or is `step`. Pods of earlier attempts do not count.
+  std::optional<Failure> broken(std::size_t step) const;
+  std::optional<Failure> broken(const Part& part, bool canary_only) const;
+  // What stands in the way of this component, for people; empty when it is just starting.
+  const PodView* troubled_pod(const Part& part) const;
+  Failure late(const Part& part, const char* fallback) const;
+  std::string waiting_for(const Part& part) const;
+
+  // Where a component rests that does not run the wanted revision (yet, or any more).
+  Target resting(const Part& part, bool going_back) const;
+  RolloutDecision decision(Phase phase, std::string reason, std::string message) const;
+  void look_again_at(RolloutDecision& decision, std::int64_t when_ms) const;
+
+  const RolloutInput& input_;
+  const std::string& wanted_revision_;
+  RolloutMemory memory_;
+  std::vector<Part> parts_;
+  // The rendering of the last good spec is what has proven itself. Not so after an upgrade of the
+  // operator or a change of a Secret: the same spec then renders to something new.
+  bool exact_ = false;
+};
+
+Machine::Machine(const RolloutInput& input)
+    : input_(input), wanted_revision_(input.wanted.revision), memory_(input.memory) {
+  static const ComponentView kNothing;
+  for (std::size_t i = 0; i < input.wanted.components.size(); ++i) {
+    Part part;
+    part.wanted = &input.wanted.components[i];
+    part.view = i < input.components.size() ? &input.components[i] : &kNothing;
+    part.name = name_of(*part.wanted);
+    if (input.last_good != nullptr) {
+      for (const Component& component : input.last_good->components) {
+        if (component.id == part.wanted->id) part.last_good = &component;
+      }
+    }
+    parts_.push_back(std::move(part));
+  }
+}
+
+RolloutDecision Machine::run() {
+  forget_what_is_over();
+  if (!has_last_good()) return install();
+  if (wanted_revision_ == memory_.last_good_revision) return complete();
+  if (memory_.failed_revision == wanted_revision_) return stay_failed();
+  return roll();
+}
+
+void Machine::forget_what_is_over() {
+  // The status may be lost while the recorded spec is not.
+  if (memory_.last_good_revision.empty() && input_.last_good != nullptr) {
+    memory_.last_good_revision = input_.last_good->revision;
+  }
+  exact_ = input_.last_good != nullptr && input_.last_good->revision == memory_.last_good_revision;
+  if (input_.forced || memory_.failed_revision != wanted_revision_) {
+    memory_.failed_revision.clear();
+    memory_.failed_reason.clear();
+  }
+  // A clock that was put back must not make us wait for it.
+  memory_.rolling_since_ms = std::min(memory_.rolling_since_ms, input_.now_ms);
+  memory_.healthy_since_ms = std::min(memory_.healthy_since_ms, input_.now_ms);
+}
+
+RolloutDecision Machine::decision(Phase phase, std::string reason, std::string message) const {
+  RolloutDecision decision;
+  decision.phase = phase;
+  decision.memory = memory_;
+  decision.reason = std::move(reason);
+  decision.message = one_line(message, kMessageBytesMax);
+  for (const Part& part : parts_) decision.actions.push_back({.id = part.wanted->id});
+  return decision;
+}
+
+void Machine::look_again_at(RolloutDecision& decision, std::int64_t when_ms) const {
+  const auto wait = std::chrono::milliseconds(std::max(kLookAgainMsMin, when_ms - input_.now_ms));
+  if (decision.look_again == Duration::zero() || decision.look_again > wait) {
+    decision.look_again = wait;
+  }
+}
+
+// ---- The first time -----------------------------------------------------------------------------
+
+RolloutDecision Machine::install() {
+  if (memory_.rolling_revision != wanted_revision_) {
+    memory_.rolling_revision = wanted_revision_;
+    memory_.rolling_component.clear();
+    memory_.rolling_promoted = false;
+    memory_.rolling_since_ms = input_.now_ms;
+    memory_.healthy_since_ms = 0;
+  }
+  if (const auto failure = broken(parts_.size())) {
+    memory_.healthy_since_ms = 0;
+    RolloutDecision out = decision(Phase::kInstalling, failure->reason, failure->message);
+    out.remove_others = true;
+    return out;
+  }
+  const Part* waiting = first_unsettled(false);
+  if (waiting == nullptr) return prove();
+  memory_.healthy_since_ms = 0;
+  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  RolloutDecision out;
+  if (input_.now_ms >= deadline) {
+    const Failure failure = late(*waiting, "ProgressDeadlineExceeded");
+    out = decision(Phase::kInstalling, failure.reason, failure.message);
+  } else {
+    out = decision(Phase::kInstalling, "Installing", waiting_for(*waiting));
+    look_again_at(out, deadline);
+  }
+  out.remove_others = true;
+  return out;
+}
+
+// ---- The end ------------------------------------------------------------------------------------
+
+RolloutDecision Machine::complete() {
+  memory_.rolling_revision.clear();
+  memory_.rolling_component.clear();
+  memory_.rolling_promoted = false;
+  memory_.rolling_since_ms = 0;
+  memory_.healthy_since_ms = 0;
+  memory_.failed_revision.clear();
+  memory_.failed_reason.clear();
+  RolloutDecision out = decision(Phase::kComplete, "Complete",
+                                 "revision " + wanted_revision_ + " runs and has proven itself");
+  out.remove_others = true;
+  return out;
+}
+
+RolloutDecision Machine::prove() {
+  if (memory_.healthy_since_ms == 0) memory_.healthy_since_ms = input_.now_ms;
+  // A pod may have come and gone while nobody looked.
+  std::int64_t healthy_since = memory_.healthy_since_ms;
+  for (const Part& part : parts_) {
+    for (const PodView& pod : part.view->pods) {
+      if (pod.deleting || pod.canary || !pod.ready_since) continue;
+      healthy_since = std::max(healthy_since, unix_ms(*pod.ready_since));
+    }
+  }
+  const std::int64_t good_at =
+      std::min(healthy_since, input_.now_ms) + to_ms(input_.rules.healthy_after);
+  if (input_.now_ms >= good_at) {
+    memory_.last_good_revision = wanted_revision_;
+    RolloutDecision out = complete();
+    out.record_last_good = true;
+    return out;
+  }
+  RolloutDecision out = decision(Phase::kProving, "Proving",
+                                 "all components run revision " + wanted_revision_ +
+                                     "; it counts as good when they stay ready");
+  out.remove_others = true;
+  look_again_at(out, good_at);
+  return out;
+}
+
+// ---- Component after component ------------------------------------------------------------------
+
+void Machine::start_rolling() {
+  memory_.rolling_revision = wanted_revision_;
+  memory_.healthy_since_ms = 0;
+  start_step(first_step_from(0));
+}
+
+void Machine::start_step(std::size_t index) {
+  memory_.rolling_promoted = false;
+  if (index >= parts_.size()) {
+    memory_.rolling_component.clear();
+    memory_.rolling_since_ms = input_.now_ms;
+    return;
+  }
+  const Part& part = parts_[index];
+  memory_.rolling_component = part.name;
+  memory_.rolling_promoted = !needs_canary(part);
+  // A canary of an earlier attempt, with its old restarts, proves nothing: it has to go first.
+  memory_.rolling_since_ms = !memory_.rolling_promoted && canary_is_there(part) ? 0 : input_.now_ms;
+}
+
+// The next component whose stable workload is to change; parts_.size() when there is none.
+std::size_t Machine::first_step_from(std::size_t index) const {
+  while (index < parts_.size()) {
+    const Part& part = parts_[index];
+    const bool runs_already =
+        part.view->stable.exists && part.view->stable.revision == part.wanted->revision;
+    if (!leaves_as_it_is(part) && !runs_already) break;
+    ++index;
+  }
+  return index;
+}
+
+// What the last good spec has proven for this component is what is wanted.
+bool Machine::leaves_as_it_is(const Part& part) const {
+  return exact_ && part.last_good != nullptr && part.last_good->revision == part.wanted->revision;
+}
+
+bool Machine::needs_canary(const Part& part) const {
+  if (input_.rules.strategy == api::Rollout::Strategy::kRollingUpdate) return false;
+  // New in this pipeline: nothing runs that could suffer.
+  if (input_.last_good != nullptr && part.last_good == nullptr) return false;
+  if (!part.view->stable.exists) return false;
+  // Paused: a canary would do what nobody wants done.
+  return part.wanted->replicas > 0 || part.wanted->replicas_elsewhere;
+}
+
+const PodView* Machine::canary_pod(const Part& part) const {
+  const PodView* newest = nullptr;
+  for (const PodView& pod : part.view->pods) {
+    if (!pod.canary || pod.deleting || pod.revision != part.wanted->revision) continue;
+    if (newest == nullptr || pod.created > newest->created) newest = &pod;
+  }
+  return newest;
+}
+
+bool Machine::canary_is_there(const Part& part) const {
+  return part.view->canary.exists || canary_pod(part) != nullptr;
+}
+
+RolloutDecision Machine::roll() {
+  if (memory_.rolling_revision != wanted_revision_) start_rolling();
+  if (!memory_.rolling_component.empty()) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i].name != memory_.rolling_component) continue;
+      // Components that have had their step still count.
+      if (const auto failure = broken(i)) return fail(*failure);
+      return memory_.rolling_promoted ? look_at_stable(i) : look_at_canary(i);
+    }
+    // A name that is not ours: what was remembered is of no use.
+    start_rolling();
+    return roll();
+  }
+  if (const auto failure = broken(parts_.size())) return fail(*failure);
+  const Part* waiting = first_unsettled(false);
+  if (waiting == nullptr) return prove();
+  if (memory_.healthy_since_ms != 0) {
+    memory_.healthy_since_ms = 0;
+    memory_.rolling_since_ms = input_.now_ms;
+  }
+  const Part* changed = first_unsettled(true);
+  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  if (changed != nullptr && input_.now_ms >= deadline) {
+    return fail(late(*changed, "ProgressDeadlineExceeded"));
+  }
+  RolloutDecision out = decision(Phase::kProving, "Proving", waiting_for(*waiting));
+  out.remove_others = true;
+  if (changed != nullptr) look_again_at(out, deadline);
+  return out;
+}
+
+RolloutDecision Machine::look_at_canary(std::size_t index) {
+  const Part& part = parts_[index];
+  const auto rolling = [&](bool canary, const char* reason, std::string message) {
+    RolloutDecision out = decision(Phase::kRolling, reason, part.name + ": " + message);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      // Those before have had their step, or needed none.
+      out.actions[i].stable = i < index ? Target::kWanted : resting(parts_[i], false);
+    }
+    out.actions[index].canary = canary;
+    return out;
+  };
+  if (memory_.rolling_since_ms == 0) {
+    if (canary_is_there(part)) return rolling(false, "CanaryStarting", "an old canary has to go");
+    memory_.rolling_since_ms = input_.now_ms;
+  }
+  if (part.view->stable.exists && part.view->stable.revision == part.wanted->revision) {
+    // It was promoted, and the note of it got lost.
+    memory_.rolling_promoted = true;
+    memory_.rolling_since_ms = input_.now_ms;
+    return look_at_stable(index);
+  }
+  const PodView* pod = canary_pod(part);
+  // Not there, or deleted by hand: its time begins when there is one.
+  if (pod == nullptr && !part.view->canary.exists) memory_.rolling_since_ms = input_.now_ms;
+
+  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  const std::int64_t proof = to_ms(input_.rules.healthy_after);
+  if (pod != nullptr && pod->ready && pod->ready_since) {
+    const std::int64_t good_at = unix_ms(*pod->ready_since) + proof;
+    if (input_.now_ms >= good_at) {
+      memory_.rolling_promoted = true;
+      memory_.rolling_since_ms = input_.now_ms;
+      return look_at_stable(index);
+    }
+    // Ready only now and then is not healthy either.
+    if (input_.now_ms >= deadline + proof) return fail(late(part, "CanaryNotReady"));
+    RolloutDecision out = rolling(true, "CanaryProving", "the canary " + pod->name + " is ready");
+    look_again_at(out, std::min(good_at, deadline + proof));
+    return out;
+  }
+  if (input_.now_ms >= deadline) return fail(late(part, "CanaryNotReady"));
+  RolloutDecision out =
+      rolling(true, "CanaryStarting",
+              pod == nullptr ? "starting a canary"
+                             : (pod->problem.empty() ? "the canary starts" : pod->problem));
+  look_again_at(out, deadline);
+  return out;
+}
+
+RolloutDecision Machine::look_at_stable(std::size_t index) {
+  const Part& part = parts_[index];
+  if (settled(part)) {
+    start_step(first_step_from(index + 1));
+    return roll();
+  }
+  const std::int64_t deadline = last_progress_ms(part) + to_ms(input_.rules.progress_deadline);
+  if (input_.now_ms >= deadline) return fail(late(part, "ProgressDeadlineExceeded"));
+  RolloutDecision out = decision(Phase::kRolling, "Promoting", waiting_for(part));
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    out.actions[i].stable = i <= index ? Target::kWanted : resting(parts_[i], false);
+  }
+  // It bears its share until the others do.
+  out.actions[index].canary = needs_canary(part);
+  look_again_at(out, deadline);
+  return out;
+}
+
+// Each further pod that becomes ready is progress; one that comes and goes is not.
+std::int64_t Machine::last_progress_ms(const Part& part) const {
+  std::int64_t latest = memory_.rolling_since_ms;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting || !pod.ready || pod.revision != part.wanted->revision) continue;
+    latest = std::max(latest, unix_ms(pod.created));
+  }
+  return std::min(latest, input_.now_ms);
+}
+
+// ---- When it fails ------------------------------------------------------------------------------
+
+RolloutDecision Machine::fail(const Failure& failure) {
+  memory_.failed_revision = wanted_revision_;
+  memory_.failed_reason = one_line(failure.reason + ": " + failure.message, kMessageBytesMax);
+  memory_.rolling_revision.clear();
+  memory_.rolling_component.clear();
+  memory_.rolling_promoted = false;
+  memory_.rolling_since_ms = 0;
+  memory_.healthy_since_ms = 0;
+  RolloutDecision out = stay_failed();
+  out.just_failed = true;
+  return out;
+}
+
+RolloutDecision Machine::stay_failed() {
+  const std::size_t colon = memory_.failed_reason.find(": ");
+  const std::string reason = memory_.failed_reason.substr(0, colon);
+  const std::string message =
+      colon == std::string::npos ? "" : memory_.failed_reason.substr(colon + 2);
+  memory_.rolling_revision.clear();
+  memory_.rolling_component.clear();
+  memory_.rolling_promoted = false;
+  memory_.rolling_since_ms = 0;
+  memory_.healthy_since_ms = 0;
+  const bool pause = input_.rules.on_failure == api::Rollout::OnFailure::kPause;
+  RolloutDecision out =
+      decision(pause ? Phase::kPausedFailure : Phase::kRolledBack, reason, message);
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
+    if (!pause) {
+      out.actions[i].stable = resting(part, true);
+      continue;
+    }
+    const bool promoted = part.view->stable.revision == part.wanted->revision;
+    out.actions[i].stable = promoted ? Target::kWanted : resting(part, false);
+    // For a person to look into.
+    out.actions[i].canary = part.view->canary.exists &&
+                            part.view->canary.revision == part.wanted->revision && !promoted;
+  }
+  return out;
+}
+
+Target Machine::resting(const Part& part, bool going_back) const {
+  const WorkloadView& stable = part.view->stable;
+  const bool runs_wanted = stable.exists && stable.revision == part.wanted->revision;
+  if (leaves_as_it_is(part)) return Target::kWanted;
+  if (!going_back && runs_wanted && stable.settled) return Target::kWanted;
+  // The recorded spec cannot be rendered: what runs is all there is.
+  if (input_.last_good == nullptr) return runs_wanted ? Target::kWanted : Target::kKeep;
+  if (part.last_good == nullptr) {
+    return going_back || !stable.exists ? Target::kLastGood : Target::kKeep;
+  }
+  if (!stable.exists) return Target::kLastGood;
+  if (exact_) {
+    // Half of an earlier rollout that is healthy can stay until its turn comes.
+    const bool foreign = stable.revision != part.last_good->revision;
+    return foreign && stable.settled && !going_back ? Target::kKeep : Target::kLastGood;
+  }
+  // Never give it something new on the way back.
+  if (runs_wanted && part.last_good->revision != part.wanted->revision && going_back) {
+    return Target::kLastGood;
+  }
+  return runs_wanted ? Target::kWanted : Target::kKeep;
+}
+
+// ---- What the pods say --------------------------------------------------------------------------
+
+bool Machine::settled(const Part& part) const {
+  const WorkloadView& stable = part.view->stable;
+  return stable.exists && stable.revision == part.wanted->revision && stable.settled;
+}
+
+const Machine::Part* Machine::first_unsettled(bool changed_only) const {
+  for (const Part& part : parts_) {
+    if (!settled(part) && !(changed_only && leaves_as_it_is(part))) return &part;
+  }
+  return nullptr;
+}
+
+std::optional<Failure> Machine::broken(std::size_t step) const {
+  for (std::size_t i = 0; i < parts_.size() && i <= step; ++i) {
+    if (leaves_as_it_is(parts_[i])) continue;
+    const bool canary_stage = i == step && !memory_.rolling_promoted;
+    if (canary_stage && memory_.rolling_since_ms == 0) continue;
+    if (auto failure = broken(parts_[i], canary_stage)) return failure;
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> Machine::broken(const Part& part, bool canary_only) const {
+  for (const PodView& pod : part.view->pods) {
+    if (pod.deleting || pod.revision != part.wanted->revision) continue;
+    if (canary_only && !pod.canary) continue;
+    const bool crashing = is_crashing(pod, input_.now_ms, input_.rules.progress_deadline);
+    if (!crashing && !is_unmakable(pod.reason)) continue;
+    std::string what = pod.problem;
+    if (what.empty()) {
+      what = "pod " + pod.name + ": " + std::to_string(pod.restarts) + " restarts" +
+             (pod.last_restart_reason.empty() ? "" : ", the last one: " + pod.last_restart_reason);
+    }
+    return Failure{std::string(crashing ? crash_reason(pod) : std::string_view(pod.reason)),
+                   part.name + ": " + what};
+  }
+  return std::nullopt;
+}
+
+const PodView* Machine::troubled_pod(const Part& part) const {
+  const PodView* found = nullptr;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.deleting || pod.ready || pod.revision != part.wanted->revision) continue;
+    if (found == nullptr || (found->problem.empty() && !pod.problem.empty())) found = &pod;
+  }
+  return found;
+}
+
+// The deadline has passed: the pod's own reason says more than ours.
+Failure Machine::late(const Part& part, const char* fallback) const {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(input_.rules.progress_deadline).count();
+  const std::string waited = ", after " + std::to_string(seconds) + " s";
+  const PodView* pod = troubled_pod(part);
+  if (pod == nullptr) {
+    const std::string what = std::to_string(part.view->stable.updated) + " of " +
+                             std::to_string(part.view->stable.replicas) + " pods are up to date, " +
+                             std::to_string(part.view->stable.ready) + " ready";
+    const bool canary = std::string_view(fallback) == "CanaryNotReady";
+    return {fallback, part.name + ": " + (canary ? "no canary stays ready" : what) + waited};
+  }
+  const bool plain = pod->reason.empty() || pod->reason == "NotReady" ||
+                     pod->reason == "ContainerCreating" || pod->reason == "Restarted";
+  const std::string what =
+      pod->problem.empty() ? "pod " + pod->name + " is not ready" : pod->problem;
+  return {plain ? fallback : pod->reason, part.name + ": " + what + waited};
+}
+
+std::string Machine::waiting_for(const Part& part) const {
+  const WorkloadView& stable = part.view->stable;
+  if (const PodView* pod = troubled_pod(part); pod != nullptr && !pod->problem.empty()) {
+    return part.name + ": " + pod->problem;
+  }
+  if (!stable.exists) return part.name + ": is being made";
+  if (stable.revision != part.wanted->revision) {
+    return part.name + ": runs revision " + stable.revision + " still";
+  }
+  return part.name + ": " + std::to_string(stable.updated) + " of " +
+         std::to_string(stable.replicas) + " pods are up to date, " + std::to_string(stable.ready) +
+         " ready";
+}
+
+}  // namespace
+
+RolloutDecision decide(const RolloutInput& input) { return Machine(input).run(); }
+
+}  // namespace spanway::reconcile

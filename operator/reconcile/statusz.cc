@@ -1,0 +1,176 @@
+#include "operator/reconcile/statusz.h"
+
+#include <cmath>
+#include <condition_variable>
+
+#include "operator/json/json.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/http/client.h"
+#include "services/lib/http/io_pool.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using kube::Json;
+
+constexpr Duration kPatience = std::chrono::seconds(2);
+constexpr std::size_t kAtOnceMax = 16;
+constexpr std::size_t kAnswerBytesMax = 1u << 20;
+// What one pod may tell; more is a pod that lies.
+constexpr std::size_t kTopicsMax = 256;
+constexpr std::size_t kPartitionsMax = 10'000;
+constexpr std::size_t kTextBytesMax = 1024;
+
+std::string text_at(const Json& value, std::string_view path) {
+  return kube::string_at(value, path).substr(0, kTextBytesMax);
+}
+
+double number_at(const Json& value, std::string_view path) {
+  const Json* number = kube::find(value, path);
+  if (number == nullptr || !number->is_number()) return 0;
+  const double seconds = number->get<double>();
+  return std::isfinite(seconds) && seconds > 0 ? seconds : 0;
+}
+
+void read_topics(const Json& root, StatuszReport& report) {
+  const Json* list = kube::find(root, "topics");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& topic : *list) {
+    if (report.topics.size() == kTopicsMax) return;
+    report.topics.push_back({.name = text_at(topic, "name"),
+                             .partitions = kube::int_at(topic, "partitions"),
+                             .error = text_at(topic, "error")});
+  }
+}
+
+void read_partitions(const Json& root, StatuszReport& report) {
+  const Json* list = kube::find(root, "partitions");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& partition : *list) {
+    if (report.partitions.size() == kPartitionsMax) return;
+    report.partitions.push_back(
+        {.topic = text_at(partition, "topic"),
+         .partition = static_cast<std::int32_t>(kube::int_at(partition, "partition")),
+         .lag_messages = kube::int_at(partition, "lag_messages"),
+         .lag_seconds = number_at(partition, "lag_seconds"),
+         .stalled = kube::bool_at(partition, "stalled"),
+         .reason = text_at(partition, "reason")});
+  }
+}
+
+void read_destination(const Json& root, StatuszReport& report) {
+  const Json* destination = kube::find(root, "destination");
+  if (destination == nullptr || !destination->is_object()) return;
+  report.has_destination = true;
+  // An exporter that has not sent anything yet says null: nothing speaks against its destination.
+  report.destination_reachable = kube::bool_at(*destination, "reachable", true);
+  report.destination_error = text_at(*destination, "last_error");
+  report.destination_error_reason = text_at(*destination, "last_error_reason");
+  report.destination_endpoint = text_at(*destination, "endpoint");
+}
+
+StatuszReport not_answered(std::string why) {
+  StatuszReport report;
+  report.error = std::move(why);
+  return report;
+}
+
+StatuszReport to_report(const Result<http::Response>& answer) {
+  if (!answer.ok()) return not_answered(answer.error().message);
+  if (answer->status != 200) return not_answered("HTTP " + std::to_string(answer->status));
+  return parse_statusz(answer->body.view());
+}
+
+class HttpReader final : public StatuszReader {
+ public:
+  HttpReader() : pool_("statusz", 1) {}
+  std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
+
+ private:
+  struct Call {
+    std::unique_ptr<http::Client> client;
+    StatuszReport report;
+    bool done = false;
+  };
+  // Waits for its turn; the callback marks the call as done.
+  void start(const Address& pod, Call& call);
+
+  http::IoPool pool_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::size_t running_ SPANWAY_GUARDED_BY(mutex_) = 0;
+};
+
+void HttpReader::start(const Address& pod, Call& call) {
+  const bool v6 = pod.ip.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + pod.ip + "]" : pod.ip;
+  auto url = http::Url::parse("http://" + host + ":" + std::to_string(pod.port) + "/statusz");
+  http::ClientOptions options;
+  options.connections_max = 1;
+  options.response_bytes_max = kAnswerBytesMax;
+  options.connect_timeout = kPatience;
+  auto client = url.ok() ? http::Client::create(*url, options, nullptr, pool_)
+                         : Result<std::unique_ptr<http::Client>>(url.error());
+  if (!client.ok()) {
+    const MutexLock lock(mutex_);
+    call.report = not_answered(client.error().message);
+    call.done = true;
+    return;
+  }
+  {
+    // Those who run end within their 2 s, so everybody's turn comes.
+    std::unique_lock<Mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return running_ < kAtOnceMax; });
+    ++running_;
+  }
+  call.client = std::move(*client);
+  http::ClientRequest request;
+  request.method = "GET";
+  call.client->send(std::move(request), Deadline::after(system_clock(), kPatience), true,
+                    [this, &call](const Result<http::Response>& answer) {
+                      StatuszReport report = to_report(answer);
+                      const MutexLock lock(mutex_);
+                      call.report = std::move(report);
+                      call.done = true;
+                      --running_;
+                      changed_.notify_all();
+                    });
+}
+
+std::map<std::string, StatuszReport> HttpReader::read(const std::vector<Address>& pods) {
+  // Their addresses are in the callbacks: the list never grows.
+  std::vector<Call> calls(pods.size());
+  for (std::size_t i = 0; i < pods.size(); ++i) start(pods[i], calls[i]);
+  std::map<std::string, StatuszReport> reports;
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    {
+      std::unique_lock<Mutex> lock(mutex_);
+      changed_.wait(lock, [&] { return calls[i].done; });
+    }
+    calls[i].client.reset();
+    reports[pods[i].pod] = std::move(calls[i].report);
+  }
+  return reports;
+}
+
+}  // namespace
+
+StatuszReport parse_statusz(std::string_view body) {
+  const auto parsed = kube::parse_json(body, kAnswerBytesMax);
+  if (!parsed.ok()) return not_answered(parsed.error().message);
+  if (!parsed->is_object()) return not_answered("/statusz is no JSON object");
+  StatuszReport report;
+  report.answered = true;
+  report.ready = kube::bool_at(*parsed, "ready");
+  report.reason = text_at(*parsed, "reason");
+  report.kafka_reachable = kube::bool_at(*parsed, "kafka/reachable");
+  report.last_error = text_at(*parsed, "last_error");
+  read_topics(*parsed, report);
+  read_partitions(*parsed, report);
+  read_destination(*parsed, report);
+  return report;
+}
+
+std::unique_ptr<StatuszReader> make_statusz_reader() { return std::make_unique<HttpReader>(); }
+
+}  // namespace spanway::reconcile
