@@ -27,8 +27,9 @@ class State {
   explicit State(Problems& problems) : problems_(problems), before_(problems.all().size()) {}
 
   void add(const std::string& path, std::string message) {
-    if (problems_.all().size() - before_ < kProblemsMax) problems_.add(path, std::move(message));
+    if (!is_full()) problems_.add(path, std::move(message));
   }
+  bool is_full() const { return problems_.all().size() - before_ >= kProblemsMax; }
   // Something could not be read: rules that need it are not asked, their answers would mislead.
   void add_unreadable(const std::string& path, std::string message) {
     ++unreadable_;
@@ -320,6 +321,7 @@ class Reader final : public Fields {
   void refuse_unknown() {
     if (object_ == nullptr) return;
     for (const auto& [name, value] : object_->items()) {
+      if (state_.is_full()) return;  // Looking for what was meant costs time.
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       std::string message = "is no field" + config::did_you_mean(name, known_);
       if (message.find('?') == std::string::npos && known_.size() <= kListedNamesMax) {
