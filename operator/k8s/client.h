@@ -25,22 +25,22 @@
 namespace spanway::kube {
 
 struct ListOptions {
-  std::string name_space;  // Empty = all namespaces.
-  std::string label_selector;
-  std::string field_selector;
+  std::string name_space = {};  // Empty = all namespaces.
+  std::string label_selector = {};
+  std::string field_selector = {};
   // "0" = whatever the server's cache has; "" = the newest there is; else at least as new.
   std::string resource_version = "0";
 };
 struct ListResult {
-  std::string resource_version;
+  std::string resource_version = {};
   std::vector<Json> items;  // With apiVersion and kind; without managedFields.
 };
 
 struct WatchOptions {
-  std::string name_space;
-  std::string label_selector;
-  std::string field_selector;
-  std::string resource_version;
+  std::string name_space = {};
+  std::string label_selector = {};
+  std::string field_selector = {};
+  std::string resource_version = {};
   // The server ends the stream after this; bookmarks come about once a minute. Without a byte for
   // `silence_max` the watch ends with DEADLINE_EXCEEDED: a server that hangs is not noticed else.
   Duration timeout = std::chrono::seconds(300);

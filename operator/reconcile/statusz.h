@@ -13,33 +13,33 @@
 namespace spanway::reconcile {
 
 struct TopicReport {
-  std::string name;
+  std::string name = {};
   std::int64_t partitions = 0;
-  std::string error;
+  std::string error = {};
 };
 struct PartitionReport {
-  std::string topic;
+  std::string topic = {};
   std::int32_t partition = 0;
   std::int64_t lag_messages = 0;
   double lag_seconds = 0;
   bool stalled = false;
-  std::string reason;  // Why it is stalled.
+  std::string reason = {};  // Why it is stalled.
 };
 // Of one pod. Missing fields keep their defaults: an older service says less.
 struct StatuszReport {
   bool answered = false;
-  std::string error;  // Why not.
+  std::string error = {};  // Why not.
   bool ready = false;
-  std::string reason;
+  std::string reason = {};
   bool kafka_reachable = false;  // Of bridges only.
-  std::string last_error;        // Of bridges only: the newest of Kafka or the destination.
-  std::vector<TopicReport> topics;
-  std::vector<PartitionReport> partitions;
+  std::string last_error = {};   // Of bridges only: the newest of Kafka or the destination.
+  std::vector<TopicReport> topics = {};
+  std::vector<PartitionReport> partitions = {};
   bool has_destination = false;        // Of consumers: the exporter; of exporters: the real one.
   bool destination_reachable = false;  // True too when nothing has been sent yet.
-  std::string destination_error;
-  std::string destination_error_reason;
-  std::string destination_endpoint;
+  std::string destination_error = {};
+  std::string destination_error_reason = {};
+  std::string destination_endpoint = {};
 };
 // Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
