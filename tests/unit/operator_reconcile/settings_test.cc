@@ -13,6 +13,7 @@ using testing::IsEmpty;
 
 std::string problems_of(const std::string& yaml, OperatorSettings& settings,
                         std::map<std::string, std::string> environment = {}) {
+  environment.emplace("SPANWAY_IMAGE_REPOSITORY", "registry.example.com/spanway");
   const config::Sources sources{std::move(environment), nullptr, false};
   const auto report = config::load(
       yaml, "o.yaml", sources, [&](config::Binder& b) { describe(b, settings); },
@@ -44,6 +45,12 @@ TEST(OperatorSettings, RefusesWhatCannotWork) {
   EXPECT_THAT(problems_of("workers: 0", settings), HasSubstr("workers"));
   EXPECT_THAT(problems_of("statusz_poll: 60s", settings), HasSubstr("statusz_poll"));
   EXPECT_THAT(problems_of("lease: {name: \"\"}", settings), HasSubstr("lease.name"));
+}
+
+TEST(OperatorSettings, NeedsToKnowWhereTheImagesAre) {
+  OperatorSettings settings;
+  EXPECT_THAT(problems_of("image_repository: \"\"", settings, {{"SPANWAY_IMAGE_REPOSITORY", ""}}),
+              HasSubstr("image_repository"));
 }
 
 }  // namespace
