@@ -26,6 +26,15 @@ bool is_token(const std::string& text) {
   return !text.empty();
 }
 
+// Of an http:// address: "kubectl proxy" on this machine.
+bool is_loopback(const std::string& server) {
+  const std::string rest = server.substr(std::string("http://").size());
+  for (const std::string host : {"127.0.0.1", "localhost", "[::1]"})
+    if (rest == host || rest.rfind(host + ":", 0) == 0 || rest.rfind(host + "/", 0) == 0)
+      return true;
+  return false;
+}
+
 // An environment variable names an address; IPv6 needs brackets in a URL.
 std::string host_of_url(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -57,9 +66,7 @@ Result<std::unique_ptr<Access>> Access::create(Cluster cluster, CredentialSource
   if (first.certificate_pem.empty() != first.key_pem.empty())
     return configuration_error(Code::kInvalidArgument,
                                "a client certificate needs its key, and a key its certificate");
-  if (!https && !first.token.empty() && access->cluster_.server.rfind("http://127.0.0.1", 0) != 0 &&
-      access->cluster_.server.rfind("http://localhost", 0) != 0 &&
-      access->cluster_.server.rfind("http://[::1]", 0) != 0)
+  if (!https && !first.token.empty() && !is_loopback(access->cluster_.server))
     return configuration_error(
         Code::kInvalidArgument,
         "a token would be sent in clear text to '" + access->cluster_.server + "': use https://");
