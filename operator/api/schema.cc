@@ -92,8 +92,10 @@ class SchemaWriter final : public Fields {
 
   void group(std::string_view name, const FieldInfo& info, const Describe& describe) override {
     Json& property = add(name, info, object_schema(dialect_, describe));
-    // So that the defaults of the members show, and CEL rules find them.
-    if (is_kubernetes() && !property.contains("required")) property["default"] = Json::object();
+    // So that the defaults of the members show, and CEL rules find them. The members are spelled
+    // out: the API server asks the rules about a default as it is written.
+    if (is_kubernetes() && !property.contains("required"))
+      property["default"] = defaults_of(property["properties"]);
   }
   void optional_impl(std::string_view name, const FieldInfo& info, bool,
                      const std::function<void()>& emplace, const Describe& describe) override {
@@ -123,6 +125,12 @@ class SchemaWriter final : public Fields {
 
  private:
   bool is_kubernetes() const { return dialect_ == SchemaDialect::kKubernetes; }
+  static Json defaults_of(const Json& properties) {
+    Json defaults = Json::object();
+    for (const auto& [name, property] : properties.items())
+      if (property.contains("default")) defaults[name] = property["default"];
+    return defaults;
+  }
   static Json text(const FieldInfo& info) {
     Json schema = {{"type", "string"}, {"maxLength", info.length_max}};
     if (info.length_min > 0) schema["minLength"] = info.length_min;

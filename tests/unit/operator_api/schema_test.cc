@@ -69,7 +69,11 @@ TEST(Schema, NamedListsAreMaps) {
 TEST(Schema, DefaultsAreThoseOfTheStructs) {
   const kube::Json schema = root();
   const std::string spec = "properties/spec/properties/";
-  EXPECT_EQ(at(schema, spec + "ingress/default"), kube::Json::object());
+  // The API server asks the rules about a default as it is written.
+  EXPECT_EQ(at(schema, spec + "ingress/default/tenant/from"), "None");
+  EXPECT_EQ(at(schema, spec + "ingress/default/grpc"),
+            kube::Json({{"enabled", true}, {"port", 4317}}));
+  EXPECT_EQ(kube::find(schema, spec + "ingress/default/tls"), nullptr);
   EXPECT_EQ(at(schema, spec + "ingress/properties/grpc/properties/port/default"), 4317);
   EXPECT_EQ(at(schema, spec + "kafka/properties/topics/properties/retention/default"), "24h");
   EXPECT_EQ(at(schema, spec + "rollout/properties/strategy/default"), "Canary");
