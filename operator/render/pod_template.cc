@@ -1,6 +1,7 @@
 #include "operator/render/pod_template.h"
 
 #include <array>
+#include <map>
 
 #include "operator/render/memory_shares.h"
 #include "operator/render/service_config.h"
@@ -244,13 +245,16 @@ std::string environment_literal(const std::string& text) {
 }
 
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts) {
-  Json identities = Json::object();
+  std::map<std::string, std::string> identities;
   for (const SecretMount& mount : mounts) {
     const auto found = facts.secret_identities.find(mount.secret);
     if (!mount.reloaded && found != facts.secret_identities.end())
       identities[mount.secret] = found->second;
   }
-  return identities.empty() ? "" : kube::fingerprint(identities);
+  std::string text;
+  for (const auto& [name, identity] : identities)
+    text += (text.empty() ? "" : ",") + name + "=" + identity;
+  return text;
 }
 
 Json pod_template(const Context& context, const PodInput& input) {

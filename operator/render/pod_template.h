@@ -22,7 +22,7 @@ Json canary_template(Json stable);
 Json topics_template(const Context& context, const std::string& config_map,
                      const std::string& service_account, const std::vector<std::string>& command);
 
-// "uid/resourceVersion" of what the pods must be restarted for, as one text; empty = nothing.
+// "name=uid/resourceVersion,..." of what the pods must be restarted for; empty = nothing.
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts);
 
 // Where files may be written: only the `File` destination does.

@@ -14,7 +14,7 @@ using Management = api::Topics::Management;
 constexpr int kTriesMax = 12;
 constexpr int kKeepSeconds = 6 * 3600;
 // One try waits for Kafka for a minute.
-constexpr int kDeadlineSeconds = 2 * 3600;
+constexpr int kDeadlineSeconds = 600;
 constexpr std::size_t kNameMax = 52;
 constexpr std::size_t kHashDigits = 8;
 // Bad configuration, and topics that are weaker than wanted: trying again changes nothing.
