@@ -62,7 +62,7 @@ class Machine {
   const PodView* canary_pod(const Part& part) const;
   RolloutDecision look_at_canary(std::size_t index);
   RolloutDecision look_at_stable(std::size_t index);
-  std::int64_t last_progress_ms(const Part& part) const;
+  std::int64_t last_progress_ms(const Part& part, bool ready_only) const;
 
   bool settled(const Part& part) const;
   const Part* first_unsettled(bool changed_only) const;
@@ -297,12 +297,12 @@ RolloutDecision Machine::roll() {
   if (const auto failure = broken(parts_.size())) return fail(*failure);
   const Part* waiting = first_unsettled(false);
   if (waiting == nullptr) return prove();
-  if (memory_.healthy_since_ms != 0) {
-    memory_.healthy_since_ms = 0;
-    memory_.rolling_since_ms = input_.now_ms;
-  }
+  memory_.healthy_since_ms = 0;
   const Part* changed = first_unsettled(true);
-  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  // A pod that takes the place of another, or comes with more replicas, has its own time.
+  const std::int64_t deadline = changed == nullptr ? 0
+                                                   : last_progress_ms(*changed, false) +
+                                                         to_ms(input_.rules.progress_deadline);
   if (changed != nullptr && input_.now_ms >= deadline) {
     return fail(late(*changed, "ProgressDeadlineExceeded"));
   }
@@ -367,7 +367,8 @@ RolloutDecision Machine::look_at_stable(std::size_t index) {
     start_step(first_step_from(index + 1));
     return roll();
   }
-  const std::int64_t deadline = last_progress_ms(part) + to_ms(input_.rules.progress_deadline);
+  const std::int64_t deadline =
+      last_progress_ms(part, true) + to_ms(input_.rules.progress_deadline);
   if (input_.now_ms >= deadline) return fail(late(part, "ProgressDeadlineExceeded"));
   RolloutDecision out = decision(Phase::kRolling, "Promoting", waiting_for(part));
   for (std::size_t i = 0; i < parts_.size(); ++i) {
@@ -379,12 +380,13 @@ RolloutDecision Machine::look_at_stable(std::size_t index) {
   return out;
 }
 
-// Each further pod that becomes ready is progress; one that comes and goes is not.
-std::int64_t Machine::last_progress_ms(const Part& part) const {
+// Each further pod that is made (or even becomes ready) is progress; one that is ready now and then
+// is not.
+std::int64_t Machine::last_progress_ms(const Part& part, bool ready_only) const {
   std::int64_t latest = memory_.rolling_since_ms;
   for (const PodView& pod : part.view->pods) {
-    if (pod.canary || pod.deleting || !pod.ready || pod.revision != part.wanted->revision) continue;
-    latest = std::max(latest, unix_ms(pod.created));
+    if (pod.canary || pod.deleting || pod.revision != part.wanted->revision) continue;
+    if (pod.ready || !ready_only) latest = std::max(latest, unix_ms(pod.created));
   }
   return std::min(latest, input_.now_ms);
 }

@@ -1,0 +1,6 @@
+#include "operator/reconcile/program.h"
+#include "services/lib/runtime/service.h"
+
+int main(int argc, char** argv) {
+  return spanway::runtime::run_program(spanway::reconcile::make_program(), argc, argv);
+}

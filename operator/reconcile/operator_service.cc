@@ -1,0 +1,298 @@
+#include "operator/reconcile/operator_service.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "operator/cache/reflector.h"
+#include "operator/k8s/access.h"
+#include "operator/k8s/event_recorder.h"
+#include "operator/k8s/lease.h"
+#include "operator/k8s/rest_client.h"
+#include "services/lib/base/thread.h"
+
+namespace spanway::reconcile {
+namespace {
+
+// Well below the deadline by which a leader must have renewed its Lease.
+constexpr Duration kRequestTimeout = std::chrono::seconds(8);
+constexpr Duration kTick = std::chrono::seconds(1);
+constexpr Duration kSyncLook = std::chrono::milliseconds(100);
+
+MonitorTimes times_of(const OperatorSettings& settings) {
+  return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
+}
+
+render::ClusterFacts facts_of(const OperatorSettings& settings, const std::string& name_space,
+                              bool service_monitors, bool prometheus_rules) {
+  render::ClusterFacts facts;
+  facts.operator_namespace = name_space;
+  facts.version = SPANWAY_VERSION;
+  facts.image_repository = settings.image_repository;
+  facts.serves_service_monitors = service_monitors;
+  facts.serves_prometheus_rules = prometheus_rules;
+  return facts;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts parts,
+                                 const runtime::ServiceDeps& deps, bool service_monitors,
+                                 bool prometheus_rules)
+    : settings_(settings),
+      parts_(std::move(parts)),
+      deps_(deps),
+      queue_(deps.clock),
+      recorder_(std::make_unique<kube::EventRecorder>(parts_.identity, *parts_.client, deps.clock,
+                                                      Random::from_entropy(), deps.telemetry)),
+      events_(deps.telemetry,
+              [this](const Announcement& a) {
+                recorder_->record({a.regarding, a.is_warning, a.reason, a.action, a.note});
+              }),
+      stores_(settings.watch_namespaces, Stores::owned_kinds(service_monitors, prometheus_rules)),
+      secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
+      monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),
+               [this](const kube::ObjectKey& key) { queue_.add(key); }),
+      controller_(ControllerDeps{*parts_.client, stores_, secrets_, monitor_, events_, deps.clock},
+                  facts_of(settings, parts_.name_space, service_monitors, prometheus_rules)) {
+  make_reflectors();
+  if (!settings_.lease.enabled) return;
+  kube::LeaseOptions options;
+  options.key = {
+      settings_.lease.name_space.empty() ? parts_.name_space : settings_.lease.name_space,
+      settings_.lease.name};
+  options.identity = parts_.identity;
+  election_ = std::make_unique<kube::LeaderElection>(
+      std::move(options), *parts_.client,
+      kube::LeaseCallbacks{[this] { begin_leading(); }, [this] { end_leading(); }}, deps.clock,
+      Random::from_entropy(), deps.telemetry);
+}
+
+OperatorService::~OperatorService() {
+  stop_accepting();
+  // Workers first: what they use goes after them.
+  for (std::jthread& thread : threads_) thread.request_stop();
+  {
+    MutexLock lock(mutex_);
+    wakes_.notify_all();
+  }
+  threads_.clear();
+  if (election_) election_->stop();
+  for (const auto& reflector : reflectors_) reflector->stop();
+  recorder_->stop();
+}
+
+Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorSettings& settings,
+                                                                 OperatorParts parts,
+                                                                 const runtime::ServiceDeps& deps) {
+  SPANWAY_ASSIGN(const bool service_monitors, parts.client->serves(kube::kServiceMonitors));
+  SPANWAY_ASSIGN(const bool prometheus_rules, parts.client->serves(kube::kPrometheusRules));
+  SPANWAY_ASSIGN(const bool pipelines, parts.client->serves(kube::kPipelines));
+  if (!pipelines)
+    return configuration_error(Code::kFailedPrecondition,
+                               "the API server has no Pipelines (spanway.dev/v1alpha1): apply the "
+                               "output of `spanway-operator crd` first");
+  return std::unique_ptr<OperatorService>(
+      new OperatorService(settings, std::move(parts), deps, service_monitors, prometheus_rules));
+}
+
+Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorSettings& settings,
+                                                                 const runtime::ServiceDeps& deps) {
+  SPANWAY_ASSIGN(auto access, kube::Access::find(settings.kubeconfig, "",
+                                                 config::Sources::of_process(), deps.clock));
+  OperatorParts parts;
+  kube::RestClientOptions options;
+  options.request_timeout = kRequestTimeout;
+  SPANWAY_ASSIGN(parts.client,
+                 kube::RestClient::create(*access, deps.clock, deps.telemetry, options));
+  parts.statusz = make_statusz_reader();
+  parts.name_space = settings.operator_namespace.empty() ? access->cluster().name_space
+                                                         : settings.operator_namespace;
+  std::string pod = environment("POD_NAME");
+  if (pod.empty()) pod = environment("HOSTNAME");
+  if (pod.empty()) pod = "spanway-operator";
+  parts.identity = pod + "-" + std::to_string(Random::from_entropy().next() % 1'000'000);
+  parts.access = std::shared_ptr<kube::Access>(std::move(access));
+  return create(settings, std::move(parts), deps);
+}
+
+void OperatorService::make_reflectors() {
+  for (const Stores::Entry& entry : stores_.entries()) {
+    reflectors_.push_back(std::make_unique<kube::Reflector>(
+        kube::ReflectorOptions{entry.type, entry.name_space, entry.label_selector}, *parts_.client,
+        *entry.store, [this](const kube::ObjectKey& owner) { queue_.add(owner); }, deps_.clock,
+        Random::from_entropy(), deps_.telemetry));
+  }
+}
+
+Status OperatorService::start() {
+  deps_.telemetry.log.info("Operating",
+                           {{"identity", parts_.identity},
+                            {"namespaces", settings_.watch_namespaces.empty() ? "all" : "some"},
+                            {"workers", settings_.workers}});
+  recorder_->start();
+  for (const auto& reflector : reflectors_) reflector->start();
+  for (std::int64_t i = 0; i < settings_.workers; ++i)
+    threads_.push_back(start_thread("worker-" + std::to_string(i),
+                                    [this](const std::stop_token& stop) { work(stop); }));
+  threads_.push_back(
+      start_thread("clock", [this](const std::stop_token& stop) { keep_time(stop); }));
+  threads_.push_back(
+      start_thread("statusz", [this](const std::stop_token& stop) { watch_pods(stop); }));
+  if (election_) {
+    election_->start();
+  } else {
+    begin_leading();
+  }
+  return {};
+}
+
+void OperatorService::begin_leading() {
+  leading_ = true;
+  deps_.telemetry.log.info("Leading", {{"identity", parts_.identity}});
+  add_all();
+  MutexLock lock(mutex_);
+  wakes_.notify_all();
+}
+
+// When this returns, nothing of ours writes any more.
+void OperatorService::end_leading() {
+  leading_ = false;
+  if (!stopping_) lost_ = true;
+  MutexLock lock(mutex_);
+  wakes_.wait(mutex_, [this] { return busy_ == 0; });
+}
+
+bool OperatorService::synced() const {
+  return std::all_of(reflectors_.begin(), reflectors_.end(),
+                     [](const auto& reflector) { return reflector->synced(); });
+}
+
+bool OperatorService::may_write() const {
+  return leading_ && !stopping_ && !lost_ && (!election_ || election_->leading());
+}
+
+void OperatorService::work(const std::stop_token& stop) {
+  // A look at half of the world would delete the other half.
+  while (!synced() || !leading_)
+    if (!sleep(stop, kSyncLook)) return;
+  while (!stop.stop_requested()) {
+    const auto key = queue_.next();
+    if (!key) return;
+    {
+      MutexLock lock(mutex_);
+      ++busy_;
+    }
+    // Asked after it counts as busy: who ends leading waits for it.
+    if (may_write()) reconcile(*key);
+    queue_.done(*key);
+    MutexLock lock(mutex_);
+    --busy_;
+    wakes_.notify_all();
+  }
+}
+
+void OperatorService::reconcile(const kube::ObjectKey& key) {
+  const SteadyTime started = deps_.clock.now();
+  const auto again = controller_.reconcile(key);
+  const Duration took = deps_.clock.now() - started;
+  if (again.ok()) {
+    events_.reconciled(key, took);
+    queue_.forget(key);
+    if (*again > Duration::zero()) queue_.add_after(key, *again);
+    return;
+  }
+  events_.reconcile_failed(key, again.error(), took);
+  if (again.error().retry_after) {
+    queue_.add_after(key, *again.error().retry_after);
+  } else {
+    queue_.add_rate_limited(key);
+  }
+}
+
+void OperatorService::add_all() {
+  for (const kube::ObjectKey& key : stores_.pipelines()) queue_.add(key);
+}
+
+void OperatorService::keep_time(const std::stop_token& stop) {
+  SteadyTime resync_at = deps_.clock.now() + settings_.resync;
+  SteadyTime secrets_at = deps_.clock.now() + settings_.secrets_poll;
+  while (sleep(stop, kTick)) {
+    events_.pipelines(stores_.pipelines().size());
+    events_.waiting(queue_.waiting());
+    events_.cached(stores_.size(), stores_.bytes());
+    if (!may_write() || !synced()) continue;
+    const SteadyTime now = deps_.clock.now();
+    if (now >= secrets_at) {
+      secrets_.poll();
+      secrets_at = deps_.clock.now() + settings_.secrets_poll;
+    }
+    if (now >= resync_at) {
+      add_all();
+      resync_at = now + settings_.resync;
+    }
+  }
+}
+
+void OperatorService::watch_pods(const std::stop_token& stop) {
+  while (sleep(stop, kTick))
+    if (may_write() && synced()) monitor_.poll();
+}
+
+bool OperatorService::sleep(const std::stop_token& stop, Duration wait) {
+  std::stop_callback wake(stop, [this] {
+    MutexLock lock(mutex_);
+    wakes_.notify_all();
+  });
+  MutexLock lock(mutex_);
+  wakes_.wait_for(mutex_, wait, [&stop] { return stop.stop_requested(); });
+  return !stop.stop_requested();
+}
+
+void OperatorService::stop_accepting() {
+  stopping_ = true;
+  queue_.close();
+}
+
+bool OperatorService::drain(Deadline deadline) {
+  stop_accepting();
+  bool done = false;
+  {
+    MutexLock lock(mutex_);
+    done = wakes_.wait_for(mutex_, deadline.remaining(deps_.clock.now()),
+                           [this] { return busy_ == 0; });
+  }
+  // Gives the Lease back, so that another replica goes on at once.
+  if (election_) election_->stop();
+  return done;
+}
+
+runtime::Service::Readiness OperatorService::readiness() const {
+  if (stopping_) return {.ready = false, .reason = "draining"};
+  if (lost_) return {.ready = false, .reason = "has lost the Lease"};
+  if (!synced()) return {.ready = false, .reason = "the first lists are not there yet"};
+  return {.ready = true, .reason = ""};
+}
+
+std::string OperatorService::status_json() const {
+  return kube::to_text({{"identity", parts_.identity},
+                        {"leading", leading_.load()},
+                        {"synced", synced()},
+                        {"pipelines", stores_.pipelines().size()},
+                        {"waiting", queue_.waiting()},
+                        {"cached_objects", stores_.size()},
+                        {"cached_bytes", stores_.bytes()}});
+}
+
+Status OperatorService::fatal() const {
+  if (!lost_) return {};
+  return unavailable("the Lease " + settings_.lease.name +
+                     " was lost: another operator may be leading now");
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "services/lib/runtime/service.h"
+
+namespace spanway::reconcile {
+
+// The operator and its commands.
+runtime::Program make_program();
+
+}  // namespace spanway::reconcile
