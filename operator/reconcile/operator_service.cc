@@ -180,7 +180,7 @@ bool OperatorService::may_write() const {
 void OperatorService::work(const std::stop_token& stop) {
   // A look at half of the world would delete the other half.
   while (!synced() || !leading_)
-    if (!sleep(stop, kSyncLook)) return;
+    if (!wait_for(stop, kSyncLook)) return;
   while (!stop.stop_requested()) {
     const auto key = queue_.next();
     if (!key) return;
@@ -222,7 +222,7 @@ void OperatorService::add_all() {
 void OperatorService::keep_time(const std::stop_token& stop) {
   SteadyTime resync_at = deps_.clock.now() + settings_.resync;
   SteadyTime secrets_at = deps_.clock.now() + settings_.secrets_poll;
-  while (sleep(stop, kTick)) {
+  while (wait_for(stop, kTick)) {
     events_.pipelines(stores_.pipelines().size());
     events_.waiting(queue_.waiting());
     events_.cached(stores_.size(), stores_.bytes());
@@ -240,11 +240,11 @@ void OperatorService::keep_time(const std::stop_token& stop) {
 }
 
 void OperatorService::watch_pods(const std::stop_token& stop) {
-  while (sleep(stop, kTick))
+  while (wait_for(stop, kTick))
     if (may_write() && synced()) monitor_.poll();
 }
 
-bool OperatorService::sleep(const std::stop_token& stop, Duration wait) {
+bool OperatorService::wait_for(const std::stop_token& stop, Duration wait) {
   std::stop_callback wake(stop, [this] {
     MutexLock lock(mutex_);
     wakes_.notify_all();

@@ -72,7 +72,7 @@ class OperatorService final : public runtime::Service {
   void watch_pods(const std::stop_token& stop);
   void add_all();
   // False when it was asked to stop.
-  bool sleep(const std::stop_token& stop, Duration wait);
+  bool wait_for(const std::stop_token& stop, Duration wait);
 
   const OperatorSettings settings_;
   OperatorParts parts_;

@@ -1,3 +1,4 @@
+// What main.cc runs.
 #pragma once
 
 #include "services/lib/runtime/service.h"

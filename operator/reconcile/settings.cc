@@ -35,7 +35,7 @@ void describe(config::Binder& b, OperatorSettings& s) {
   b.key("image_repository", s.image_repository,
         {.doc = "Image of the services where a Pipeline names none.",
          .example = "registry.example.com/spanway",
-         .required = true});
+         .pattern = "[a-z0-9][-a-zA-Z0-9._:/]*"});
   b.key("workers", s.workers,
         {.doc = "Pipelines reconciled at the same time.", .min = 1, .max = 64});
   b.key("resync", s.resync,
