@@ -4,6 +4,6 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 for init in "$STATE"/node*/init; do
   for tar in "$@"; do
-    nsenter -t "$(cat "$init")" -m -n ctr -a /run/containerd/containerd.sock -n k8s.io images import "$tar" >/dev/null
+    nsenter -t "$(cat "$init")" -m -n ctr -a /run/containerd/containerd.sock -n k8s.io images import "$(realpath "$tar")" >/dev/null
   done
 done
