@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::int64_t kSecondMs = 1000;
 constexpr std::int64_t kHourMs = 3600 * kSecondMs;
-// "<pipeline>-<exporter>-consumer-canary" must be a DNS label, and the revision label that a
-// StatefulSet puts on its pods ("<pipeline>-<exporter>-consumer-<10 digits>") a label value.
+// "<pipeline>--<exporter>-consumer-canary" must be a DNS label, and the revision label that a
+// StatefulSet puts on its pods ("<pipeline>--<exporter>-consumer-<10 digits>") a label value.
 constexpr std::size_t kNamesLengthMax = 40;
 
 bool is_pipeline_name(const std::string& name) {
@@ -93,6 +93,17 @@ void describe(Fields& f, PipelineSpec& c) {
   f.object("networkPolicy", c.network_policy, {.doc = "Who may talk to whom."});
   f.group("observability", {.doc = "How the components are watched."},
           [&c](Fields& inner) { describe_observability(inner, c.observability); });
+  f.rule(c,
+         {.field = "networkPolicy.enabled",
+          .cel = "self.networkPolicy.enabled || (self.ingress.tenant.from == 'None' && "
+                 "!has(self.ingress.tenant.default))",
+          .message = "must be true with ingress.tenant: without it whoever reaches the pods behind "
+                     "the ingress could name any tenant"},
+         [](const PipelineSpec& s) {
+           return s.network_policy.enabled ||
+                  (s.ingress.tenant.from == IngressTenant::From::kNone &&
+                   s.ingress.tenant.default_tenant.empty());
+         });
 }
 
 void describe(Fields& f, Pipeline& c) {
@@ -103,6 +114,12 @@ void describe(Fields& f, Pipeline& c) {
           .message = "must be lower-case letters, digits and dashes, and begin with a letter: "
                      "Services are named after it"},
          [](const Pipeline& p) { return is_pipeline_name(p.name); });
+  f.rule(c,
+         {.field = "metadata.name",
+          .cel = "!self.metadata.name.contains('--')",
+          .message = "must not hold two dashes in a row: they part the names of Pipeline and "
+                     "exporter"},
+         [](const Pipeline& p) { return p.name.find("--") == std::string::npos; });
   f.rule(c,
          {.field = "metadata.name",
           .cel = "self.spec.exporters.all(e, size(self.metadata.name) + size(e.name) <= 40)",

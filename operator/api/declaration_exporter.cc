@@ -13,6 +13,37 @@ using Type = Destination::Type;
 bool is_http(const Destination& d) { return d.type == Type::kOtlpHttp || d.type == Type::kZipkin; }
 bool is_https(const Destination& d) { return d.endpoint.starts_with("https://"); }
 
+std::string_view without_scheme(std::string_view endpoint) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (endpoint.starts_with(scheme)) return endpoint.substr(scheme.size());
+  return endpoint;
+}
+
+// Another rule refuses these; one complaint about an endpoint is enough.
+bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string::npos; }
+
+enum class Port { kOptional, kRequired };
+
+// A name or an address ([...] of IPv6), and a port. Names that a client would take for another way
+// of resolving (unix:..., ipv4:...) are none.
+bool is_authority(std::string_view text, Port port) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kName =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  const bool is_bracketed = text.starts_with('[');
+  const std::size_t end = is_bracketed ? text.find(']') : text.find(':');
+  const std::string_view host = text.substr(is_bracketed ? 1 : 0, end - (is_bracketed ? 1 : 0));
+  if (host.empty() || (is_bracketed && end == std::string_view::npos) ||
+      host.find_first_not_of(is_bracketed ? "0123456789ABCDEFabcdef:." : kName) !=
+          std::string_view::npos)
+    return false;
+  const std::size_t after = is_bracketed ? end + 1 : std::min(end, text.size());
+  if (after == text.size()) return port == Port::kOptional;
+  const std::string_view number = text.substr(after + 1);
+  return text[after] == ':' && !number.empty() && number.size() <= 5 &&
+         number.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
 void rule_on_endpoint(Fields& f, Destination& c) {
   f.rule(c,
          {.field = "endpoint",
@@ -22,46 +53,46 @@ void rule_on_endpoint(Fields& f, Destination& c) {
   f.rule(c,
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || !(self.type in ['OtlpHttp', 'Zipkin']) || "
-                 "self.endpoint.startsWith('http://') || self.endpoint.startsWith('https://')",
-          .message = "must be a URL that begins with http:// or https://"},
+                 "self.endpoint.contains('@') || "
+                 "self.endpoint.matches('^https?://([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
+                 "(:[0-9]{1,5})?([/?].*)?$')",
+          .message = "must be a URL: http:// or https://, a host, and perhaps a port and a path"},
          [](const Destination& d) {
-           return d.endpoint.empty() || !is_http(d) || d.endpoint.starts_with("http://") ||
-                  is_https(d);
+           if (d.endpoint.empty() || !is_http(d) || has_user(d)) return true;
+           const std::string_view rest = without_scheme(d.endpoint);
+           return rest.size() < d.endpoint.size() &&
+                  is_authority(rest.substr(0, rest.find_first_of("/?")), Port::kOptional);
          });
   f.rule(c,
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || self.type != 'OtlpGrpc' || "
-                 "self.endpoint.matches('^(https?://)?[^/@?#]+:[0-9]{1,5}/?$')",
+                 "self.endpoint.contains('@') || "
+                 "self.endpoint.matches('^(https?://)?([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
+                 ":[0-9]{1,5}/?$')",
           .message = "must be host:port, with or without http:// or https:// before it"},
          [](const Destination& d) {
-           if (d.endpoint.empty() || d.type != Type::kOtlpGrpc) return true;
-           std::string_view target = d.endpoint;
-           for (const std::string_view scheme : {"http://", "https://"})
-             if (target.starts_with(scheme)) target.remove_prefix(scheme.size());
+           if (d.endpoint.empty() || d.type != Type::kOtlpGrpc || has_user(d)) return true;
+           std::string_view target = without_scheme(d.endpoint);
            if (target.ends_with('/')) target.remove_suffix(1);
-           const std::size_t colon = target.rfind(':');
-           if (colon == std::string_view::npos || colon == 0) return false;
-           const std::string_view port = target.substr(colon + 1);
-           return target.find_first_of("/@?#") == std::string_view::npos && !port.empty() &&
-                  port.size() <= 5 &&
-                  port.find_first_not_of("0123456789") == std::string_view::npos;
+           return is_authority(target, Port::kRequired);
          });
   f.rule(c,
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || self.type == 'File' || !self.endpoint.contains('@')",
           .message = "must not hold a user or password: use headers with a secretKeyRef"},
-         [](const Destination& d) {
-           return d.type == Type::kFile || d.endpoint.find('@') == std::string::npos;
-         });
+         [](const Destination& d) { return d.type == Type::kFile || !has_user(d); });
   f.rule(c,
          {.field = "endpoint",
-          .cel = "!has(self.endpoint) || self.type != 'File' || (self.endpoint.startsWith('/') && "
-                 "!self.endpoint.endsWith('/') && !self.endpoint.contains('/../'))",
-          .message = "must be the absolute path of a file, without .."},
+          .cel = "!has(self.endpoint) || self.type != 'File' || "
+                 "(self.endpoint.startsWith('/var/lib/spanway/') && !self.endpoint.endsWith('/') "
+                 "&& !(self.endpoint + '/').contains('/../'))",
+          .message = "must be a file below /var/lib/spanway/, which is all that the pod can write; "
+                     "without .."},
          [](const Destination& d) {
            return d.endpoint.empty() || d.type != Type::kFile ||
-                  (d.endpoint.starts_with('/') && !d.endpoint.ends_with('/') &&
-                   d.endpoint.find("/../") == std::string::npos);
+                  (d.endpoint.starts_with(std::string(kDataFolder) + "/") &&
+                   !d.endpoint.ends_with('/') &&
+                   (d.endpoint + "/").find("/../") == std::string::npos);
          });
 }
 
@@ -97,26 +128,32 @@ void rule_on_transport(Fields& f, Destination& c) {
 constexpr std::array<std::string_view, 5> kOwnHeaders = {
     "content-type", "content-encoding", "content-length", "host", "transfer-encoding"};
 
-bool has_suffix_of_ours(std::string_view name) {
-  return name.ends_with("-consumer") || name.ends_with("-canary") || name.ends_with("-headless");
+// Ends of the names of objects. With these left to us, and no "--" in a name, the name of an object
+// says which Pipeline and which exporter it belongs to.
+constexpr std::array<std::string_view, 7> kOwnWords = {"ingress", "bridge", "topics",  "consumer",
+                                                       "canary",  "admin",  "headless"};
+
+bool ends_in_word_of_ours(const std::string& name) {
+  const std::string whole = "-" + name;
+  return std::any_of(kOwnWords.begin(), kOwnWords.end(), [&whole](std::string_view word) {
+    return whole.ends_with("-" + std::string(word));
+  });
 }
 
 void rule_on_exporter(Fields& f, Exporter& c) {
   f.rule(c,
          {.field = "name",
-          .cel = "!(self.name in ['ingress', 'bridge', 'topics'])",
-          .message = "must not be ingress, bridge or topics: objects of the Pipeline have these "
-                     "names"},
-         [](const Exporter& e) {
-           return e.name != "ingress" && e.name != "bridge" && e.name != "topics";
-         });
+          .cel = "!('-' + self.name).matches('-(ingress|bridge|topics|consumer|canary|admin|"
+                 "headless)$')",
+          .message = "must not be or end in ingress, bridge, topics, consumer, canary, admin or "
+                     "headless: names of other objects do"},
+         [](const Exporter& e) { return !ends_in_word_of_ours(e.name); });
   f.rule(c,
          {.field = "name",
-          .cel = "!self.name.endsWith('-consumer') && !self.name.endsWith('-canary') && "
-                 "!self.name.endsWith('-headless')",
-          .message = "must not end in -consumer, -canary or -headless: objects beside an exporter "
-                     "have these names"},
-         [](const Exporter& e) { return !has_suffix_of_ours(e.name); });
+          .cel = "!self.name.contains('--')",
+          .message = "must not hold two dashes in a row: they part the names of Pipeline and "
+                     "exporter"},
+         [](const Exporter& e) { return e.name.find("--") == std::string::npos; });
   f.rule(c,
          {.field = "signals",
           .cel = "self.destination.type != 'Zipkin' || !has(self.signals) || "
@@ -139,7 +176,7 @@ static void describe(Fields& f, Header& c) {
            .length_max = 100,
            .required = true});
   f.field("value", c.value,
-          {.doc = "Its value, for everybody to see.", .pattern = "[^\\r\\n]*", .length_max = 1024});
+          {.doc = "Its value, for everybody to see.", .pattern = "[ -~]*", .length_max = 1024});
   f.optional("secretKeyRef", c.secret, {.doc = "Where its value lies, when that is a secret."});
   f.rule(c,
          {.cel = "has(self.value) != has(self.secretKeyRef)",
@@ -171,12 +208,13 @@ static void describe(Fields& f, Destination& c) {
   f.field("type", c.type, {"OtlpGrpc", "OtlpHttp", "Zipkin", "File", "Debug"},
           {.doc = "What the destination speaks. Debug shows what arrives in the exporter's log.",
            .required = true});
-  f.field("endpoint", c.endpoint,
-          {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
-                  "Zipkin: URL. File: absolute path, with {signal} for the signal.",
-           .example = "tempo.observability:4317",
-           .pattern = "[^\\s]+",
-           .length_max = 1024});
+  f.field(
+      "endpoint", c.endpoint,
+      {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
+              "Zipkin: URL. File: a path below /var/lib/spanway/, with {signal} for the signal.",
+       .example = "tempo.observability:4317",
+       .pattern = "[!-~]+",
+       .length_max = 1024});
   f.list("headers", c.headers, {.doc = "Sent with each request."});
   f.object("tls", c.tls, {.doc = "TLS to the destination."});
   f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},

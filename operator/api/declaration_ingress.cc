@@ -131,6 +131,19 @@ static void describe(Fields& f, IngressService& c) {
            .pattern = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?",
            .length_min = 0,
            .length_max = 63});
+  f.rule(
+      c,
+      {.field = "labels",
+       .cel = "!has(self.labels) || !self.labels.exists(k, k.startsWith('spanway.dev/') || "
+              "k.startsWith('app.kubernetes.io/'))",
+       .message = "must not hold labels of spanway.dev/ or app.kubernetes.io/: the operator sets "
+                  "them"},
+      [](const IngressService& s) {
+        return std::none_of(s.labels.begin(), s.labels.end(), [](const auto& label) {
+          return label.first.starts_with("spanway.dev/") ||
+                 label.first.starts_with("app.kubernetes.io/");
+        });
+      });
 }
 
 namespace {
@@ -138,17 +151,19 @@ namespace {
 void describe_listeners(Fields& f, Ingress& c) {
   f.group("grpc", {.doc = "OTLP/gRPC."}, [&c](Fields& inner) {
     inner.field("enabled", c.grpc_enabled, {.doc = "Take OTLP/gRPC."});
-    inner.field("port", c.grpc_port,
-                {.doc = "Port of the Service and the pods.", .min = 1024, .max = 65535});
+    inner.field(
+        "port", c.grpc_port,
+        {.doc = "Port of the Service; the pods have ports of their own.", .min = 1, .max = 65535});
   });
   f.group("http", {.doc = "OTLP/HTTP."}, [&c](Fields& inner) {
     inner.field("enabled", c.http_enabled, {.doc = "Take OTLP/HTTP."});
-    inner.field("port", c.http_port,
-                {.doc = "Port of the Service and the pods.", .min = 1024, .max = 65535});
+    inner.field(
+        "port", c.http_port,
+        {.doc = "Port of the Service; the pods have ports of their own.", .min = 1, .max = 65535});
     inner.field("corsAllowedOrigins", c.cors_allowed_origins,
                 {.doc = "Browsers' origins that may send, each with at most one `*`. Empty = none.",
                  .example = "[\"https://*.example.com\"]",
-                 .pattern = "[^*]*[*]?[^*]*",
+                 .pattern = "[!-)+-~]*[*]?[!-)+-~]*",
                  .length_max = 253});
   });
 }

@@ -74,7 +74,8 @@ static void describe(Fields& f, KafkaAuthentication& c) {
   using Type = KafkaAuthentication::Type;
   f.field("type", c.type, {"None", "Plain", "ScramSha256", "ScramSha512"},
           {.doc = "The SASL mechanism."});
-  f.field("username", c.username, {.doc = "The user.", .length_max = 256});
+  f.field("username", c.username,
+          {.doc = "The user.", .pattern = "[^\\x00-\\x1f\\x7f]+", .length_max = 256});
   describe_optional_key(f, "passwordSecretKeyRef", c.password, "Where its password lies.");
   f.rule(c,
          {.field = "username",

@@ -37,7 +37,10 @@ void describe_environment(Fields& f, PodTemplate& c) {
                          .length_max = 128,
                          .required = true});
              item.field("value", variable.second,
-                        {.doc = "Its value, taken as it is.", .length_min = 0, .length_max = 4096});
+                        {.doc = "Its value, taken as it is.",
+                         .pattern = "[^\\x00]*",
+                         .length_min = 0,
+                         .length_max = 4096});
              item.rule(variable,
                        {.field = "name",
                         .cel = "!self.name.startsWith('SPANWAY_') && !self.name.startsWith('LD_')",
@@ -59,6 +62,41 @@ void describe_scheduling(Fields& f, PodTemplate& c) {
                 "far as possible."});
   f.field("priorityClassName", c.priority_class_name,
           {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
+}
+
+// What would loosen the pods' confinement, or let others' selectors find them.
+void rule_on_template(Fields& f, PodTemplate& c) {
+  f.rule(c,
+         {.field = "labels",
+          .cel = "!has(self.labels) || !self.labels.exists(k, k.startsWith('spanway.dev/') || "
+                 "k.startsWith('app.kubernetes.io/'))",
+          .message = "must not hold labels of spanway.dev/ or app.kubernetes.io/: Services select "
+                     "by them"},
+         [](const PodTemplate& t) {
+           return !has_prefix(t.labels, "spanway.dev/") &&
+                  !has_prefix(t.labels, "app.kubernetes.io/");
+         });
+  f.rule(c,
+         {.field = "annotations",
+          .cel = "!has(self.annotations) || !self.annotations.exists(k, "
+                 "k.startsWith('spanway.dev/'))",
+          .message = "must not hold annotations of spanway.dev/"},
+         [](const PodTemplate& t) { return !has_prefix(t.annotations, "spanway.dev/"); });
+  f.rule(c,
+         {.field = "annotations",
+          .cel = "!has(self.annotations) || !self.annotations.exists(k, "
+                 "k.startsWith('container.apparmor.security.beta.kubernetes.io/') || "
+                 "k.startsWith('seccomp.security.alpha.kubernetes.io/'))",
+          .message = "must not change the pods' confinement (AppArmor, seccomp)"},
+         [](const PodTemplate& t) {
+           return !has_prefix(t.annotations, "container.apparmor.security.beta.kubernetes.io/") &&
+                  !has_prefix(t.annotations, "seccomp.security.alpha.kubernetes.io/");
+         });
+  f.rule(c,
+         {.field = "priorityClassName",
+          .cel = "!has(self.priorityClassName) || !self.priorityClassName.startsWith('system-')",
+          .message = "must not begin with system-: those classes are for the cluster itself"},
+         [](const PodTemplate& t) { return !t.priority_class_name.starts_with("system-"); });
 }
 
 }  // namespace
@@ -83,12 +121,13 @@ void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, c
 }
 
 void describe(Fields& f, Image& c) {
-  f.field("repository", c.repository,
-          {.doc = "Where the images come from, without the service's name: the ingress is "
-                  "`<repository>/spanway-ingress`. When it is not there, the operator's own.",
-           .example = "registry.example.com/spanway",
-           .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
-           .length_max = 255});
+  f.field(
+      "repository", c.repository,
+      {.doc = "The image with all of Spanway's programs, without tag. When it is not there, the "
+              "operator's own.",
+       .example = "registry.example.com/spanway",
+       .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
+       .length_max = 255});
   f.field("tag", c.tag,
           {.doc = "When it is not there, the operator's version.",
            .pattern = "[A-Za-z0-9_][-A-Za-z0-9_.]*",
@@ -128,22 +167,7 @@ void describe(Fields& f, PodTemplate& c) {
            .min = 1,
            .max = 3600,
            .absent = "what the drain needs"});
-  f.rule(c,
-         {.field = "labels",
-          .cel = "!has(self.labels) || !self.labels.exists(k, k.startsWith('spanway.dev/') || "
-                 "k.startsWith('app.kubernetes.io/'))",
-          .message = "must not hold labels of spanway.dev/ or app.kubernetes.io/: Services select "
-                     "by them"},
-         [](const PodTemplate& t) {
-           return !has_prefix(t.labels, "spanway.dev/") &&
-                  !has_prefix(t.labels, "app.kubernetes.io/");
-         });
-  f.rule(c,
-         {.field = "annotations",
-          .cel = "!has(self.annotations) || !self.annotations.exists(k, "
-                 "k.startsWith('spanway.dev/'))",
-          .message = "must not hold annotations of spanway.dev/"},
-         [](const PodTemplate& t) { return !has_prefix(t.annotations, "spanway.dev/"); });
+  rule_on_template(f, c);
 }
 
 void describe(Fields& f, CpuAutoscaling& c) {

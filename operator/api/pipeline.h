@@ -168,7 +168,7 @@ struct Header {
 };
 struct Destination {
   enum class Type { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug } type = Type::kOtlpGrpc;
-  std::string endpoint;  // Needed by all but kDebug; of kFile the path.
+  std::string endpoint;  // Needed by all but kDebug; of kFile a path below kDataFolder.
   std::vector<Header> headers;
   struct Tls {
     bool enabled = false;        // Of OtlpGrpc; others say https.
@@ -188,7 +188,7 @@ struct Consumer {
   Json config;
 };
 struct Exporter {
-  std::string name;     // Also the consumer group's: "spanway-<namespace>-<pipeline>-<name>".
+  std::string name;     // Also the consumer group's: "spanway.<namespace>.<pipeline>.<name>".
   bool paused = false;  // Nothing is sent; lag grows in Kafka.
   std::vector<std::string> signals;  // Traces, Metrics, Logs; empty = all that the type takes.
   Destination destination;
@@ -240,6 +240,9 @@ struct Pipeline {
   bool deleting = false;
   PipelineSpec spec;
 };
+
+// Where an exporter's pod can write files.
+inline constexpr char kDataFolder[] = "/var/lib/spanway";
 
 // Annotations on a Pipeline.
 inline constexpr char kPauseAnnotation[] = "spanway.dev/pause-reconciliation";  // "true"

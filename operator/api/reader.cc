@@ -18,6 +18,8 @@ constexpr char kKind[] = "Pipeline";
 constexpr std::size_t kListedNamesMax = 12;
 // Problems of one Pipeline; the rest would help nobody.
 constexpr std::size_t kProblemsMax = 100;
+// Of the whole spec, as JSON. The last good one is kept in a ConfigMap, which may be 1 MiB.
+constexpr std::size_t kSpecBytesMax = 512u << 10;
 // The regex library recurses once per character.
 constexpr std::size_t kPatternBytesMax = 4096;
 
@@ -367,6 +369,11 @@ Pipeline read(const Json& object, config::Problems& problems) {
     return pipeline;
   }
   read_metadata(object, pipeline, state);
+  if (const Json* spec = kube::find(object, "spec");
+      spec != nullptr && kube::to_text(*spec).size() > kSpecBytesMax) {
+    state.add_unreadable("spec", "must be at most 512 KiB of JSON");
+    return pipeline;
+  }
   Reader reader(state, &object, "");
   for (const char* name : {"apiVersion", "kind", "metadata", "status"}) reader.allow(name);
   describe(reader, pipeline);

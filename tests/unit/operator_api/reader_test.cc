@@ -98,7 +98,7 @@ spec:
       startFrom: Latest
       autoscaling: {maxReplicas: 12, targetLagSeconds: 5}
   rollout: {strategy: RollingUpdate, onFailure: Pause, progressDeadline: 10m, healthyAfter: 1m}
-  networkPolicy: {enabled: false, extraIngress: [{}]}
+  networkPolicy: {extraIngress: [{}]}
   observability: {logLevel: Warn, serviceMonitor: {enabled: false, labels: {a: b}}, prometheusRule: {enabled: false}}
 )");
   EXPECT_TRUE(p.spec.paused);
@@ -160,7 +160,7 @@ kind: Pipeline
 metadata: {name: p}
 spec:
   paused: "yes"
-  ingress: {replicas: -1, grpc: {port: 80}, tenant: {from: Haeder}, colour: red}
+  ingress: {replicas: -1, grpc: {port: 0}, tenant: {from: Haeder}, colour: red}
   kafka: {bootstrapServers: kafka, topics: {retention: 1s, partitions: 1.5}}
   exporters:
   - {name: tempo, destination: {type: Debug, timeout: soon}, consumer: {autoscaling: {minReplicas: 3, maxReplicas: 2}}}
@@ -169,7 +169,7 @@ spec:
 )"),
       UnorderedElementsAre(
           "spec.paused: must be true or false", "spec.ingress.replicas: must be from 0 to 1000",
-          "spec.ingress.grpc.port: must be from 1024 to 65535",
+          "spec.ingress.grpc.port: must be from 1 to 65535",
           "spec.ingress.tenant.from: must be one of None, Header, Token, Certificate (did you "
           "mean 'Header'?)",
           HasSubstr("spec.ingress.colour: is no field; there are replicas"),
