@@ -73,25 +73,26 @@ Result<std::vector<Json>> read_pipelines(const Options& options, const CommandCo
   return pipelines;
 }
 
+render::ClusterFacts offline_facts(const OperatorSettings& settings) {
+  render::ClusterFacts facts;
+  facts.version = SPANWAY_VERSION;
+  facts.image_repository = settings.image_repository;
+  facts.deny_private_endpoints = settings.deny_private_endpoints;
+  if (!settings.operator_namespace.empty()) facts.operator_namespace = settings.operator_namespace;
+  return facts;
+}
+
 // Reads and checks; prints what is wrong.
 std::optional<api::Pipeline> good_pipeline(const Json& object, const std::string& file,
                                            const CommandContext& context) {
   config::Problems problems;
   api::Pipeline pipeline = api::read(object, problems);
-  if (problems.empty()) render::check_configs(pipeline, problems);
+  if (problems.empty()) render::check_configs(pipeline, offline_facts(context.settings), problems);
   if (problems.empty()) return pipeline;
   for (const config::Problem& problem : problems.all())
     context.err << file << ": " << kube::string_at(object, "metadata/name") << ": " << problem.path
                 << ": " << problem.message << '\n';
   return std::nullopt;
-}
-
-render::ClusterFacts offline_facts(const OperatorSettings& settings) {
-  render::ClusterFacts facts;
-  facts.version = SPANWAY_VERSION;
-  facts.image_repository = settings.image_repository;
-  if (!settings.operator_namespace.empty()) facts.operator_namespace = settings.operator_namespace;
-  return facts;
 }
 
 void print_yaml(const Json& object, std::ostream& out) {

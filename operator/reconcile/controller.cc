@@ -218,7 +218,7 @@ Status Controller::check(Look& look) {
                                        look.object, facts_);
   if (look.last_good_spec)
     api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
-  render::check_configs(look.pipeline, look.problems);
+  render::check_configs(look.pipeline, facts_, look.problems);
 
   SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
                  deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));

@@ -31,6 +31,7 @@ render::ClusterFacts facts_of(const OperatorSettings& settings, const std::strin
   facts.image_repository = settings.image_repository;
   facts.serves_service_monitors = service_monitors;
   facts.serves_prometheus_rules = prometheus_rules;
+  facts.deny_private_endpoints = settings.deny_private_endpoints;
   return facts;
 }
 

@@ -36,6 +36,10 @@ void describe(config::Binder& b, OperatorSettings& s) {
         {.doc = "Image of the services where a Pipeline names none.",
          .example = "registry.example.com/spanway",
          .pattern = "[a-z0-9][-a-zA-Z0-9._:/]*"});
+  b.key("deny_private_endpoints", s.deny_private_endpoints,
+        {.doc = "Let exporters send to public addresses only: Pipelines with other endpoints are "
+                "refused, and NetworkPolicies keep the pods from what a name resolves to. For "
+                "clusters where those who write Pipelines must not reach inner services."});
   b.key("workers", s.workers,
         {.doc = "Pipelines reconciled at the same time.", .min = 1, .max = 64});
   b.key("resync", s.resync,

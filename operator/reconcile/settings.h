@@ -21,6 +21,7 @@ struct OperatorSettings {
   std::vector<std::string> watch_namespaces;  // Empty = all.
   std::string operator_namespace;             // Empty = of the pod or the kubeconfig's context.
   std::string image_repository = "spanway";
+  bool deny_private_endpoints = false;
   std::int64_t workers = 2;
   Duration resync = std::chrono::seconds(120);
   Duration secrets_poll = std::chrono::seconds(60);

@@ -67,7 +67,8 @@ std::string shortened(const std::string& name, std::size_t bytes_max) {
 }
 
 std::string object_name(const std::string& pipeline, const ComponentId& id) {
-  std::string name = pipeline + "-";
+  // A second dash, because "a-b" of Pipeline "x" is not "b" of Pipeline "x-a".
+  std::string name = pipeline + (id.exporter.find('-') == std::string::npos ? "-" : "--");
   switch (id.role) {
     case Role::kExporter:
       name += id.exporter;

@@ -1,11 +1,11 @@
-#include <algorithm>
-#include <map>
 #include <set>
 
 #include "operator/render/config_overlay.h"
 #include "operator/render/environment_names.h"
+#include "operator/render/file_volume.h"
 #include "operator/render/memory_shares.h"
-#include "operator/render/pod_template.h"
+#include "operator/render/network_policies.h"
+#include "operator/render/private_networks.h"
 #include "operator/render/service_config.h"
 #include "operator/render/topics_job.h"
 #include "operator/render/yaml_writer.h"
@@ -21,7 +21,8 @@ namespace {
 
 using config::Problems;
 
-constexpr std::size_t kPipelineNameMax = 63;  // It is a label's value.
+constexpr char kPublicOnly[] =
+    "; this operator lets exporters send to public addresses only (deny_private_endpoints)";
 
 // Each problem once: several components share the Kafka section.
 class Findings {
@@ -100,14 +101,57 @@ void check_autoscaling(const ComponentSpec& spec, Findings& findings) {
                  "is needed by " + spec.field + ".autoscaling");
 }
 
-void check_file_destination(const ComponentSpec& spec, Findings& findings) {
-  const api::Destination& destination = spec.exporter->destination;
-  if (destination.type != api::Destination::Type::kFile) return;
-  const std::string folder = std::string(kDataFolder) + "/";
-  if (!destination.endpoint.starts_with(folder) ||
-      destination.endpoint.find("/../") != std::string::npos)
-    findings.add(spec.field + ".destination.endpoint",
-                 "must be a file below " + folder + ", which is all that the pod can write");
+// The volume is as large as the files may become together.
+void check_file_volume(const ComponentSpec& spec, const Json& file, Findings& findings) {
+  if (spec.exporter->destination.type != api::Destination::Type::kFile) return;
+  if (!file_volume_bytes(file))
+    findings.add(spec.field + ".config.destination.file.rotate.bytes_max",
+                 "must not be 0: the pod would be evicted when its volume is full");
+}
+
+bool knows_tenants(const api::Pipeline& pipeline) {
+  const api::IngressTenant& tenant = pipeline.spec.ingress.tenant;
+  return tenant.from != api::IngressTenant::From::kNone || !tenant.default_tenant.empty();
+}
+
+// Tenants are told from pod to pod, which is worth something only where nobody else can connect.
+void check_shield(const api::Pipeline& pipeline, Findings& findings) {
+  if (!knows_tenants(pipeline) || !pipeline.spec.network_policy.enabled) return;
+  for (const int port : {kBridgePort, kExporterPort}) {
+    if (!is_shielded(pipeline, port))
+      findings.add("spec.networkPolicy.extraIngress",
+                   "opens port " + std::to_string(port) +
+                       ", where others could name any tenant: state other `ports`");
+  }
+}
+
+// Where an exporter may send to on a cluster that lets out to public addresses only.
+void check_endpoints(const api::Pipeline& pipeline, const ComponentSpec& spec, const Json& file,
+                     Findings& findings) {
+  const std::string type(
+      exporter::to_string(static_cast<exporter::DestinationType>(spec.exporter->destination.type)));
+  const Json* section = kube::find(file, "destination/" + type);
+  if (section == nullptr || !section->is_object()) return;
+  for (const auto& [key, value] : section->items()) {
+    if (!key.ends_with("endpoint") || !value.is_string()) continue;
+    const Judgement judgement = judge_endpoint(value.get_ref<const std::string&>());
+    if (judgement.reach != Reach::kPublic)
+      findings.add(field_of(pipeline, spec, "destination." + type + "." + key),
+                   judgement.why + kPublicOnly);
+  }
+}
+
+void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
+  const api::NetworkPolicy& policy = pipeline.spec.network_policy;
+  if (!policy.enabled)
+    findings.add("spec.networkPolicy.enabled", std::string("must be true") + kPublicOnly);
+  if (policy.extra_egress.is_array() && !policy.extra_egress.empty())
+    findings.add("spec.networkPolicy.extraEgress", std::string("must be empty") + kPublicOnly);
+  for (const std::string& broker : config::split_list(pipeline.spec.kafka.bootstrap_servers)) {
+    const Judgement judgement = judge_endpoint(broker);
+    if (judgement.reach == Reach::kLocal || judgement.reach == Reach::kUnclear)
+      findings.add("spec.kafka.bootstrapServers", judgement.why);
+  }
 }
 
 // What the ingress lets in, the bridge must not refuse: the client could do nothing about it.
@@ -127,44 +171,15 @@ void check_limits_agree(const ComponentSpec& bridge, const ingress::LimitsConfig
         static_cast<std::uint64_t>(out.submessages_max));
 }
 
-// Services are DNS labels that begin with a letter; a Pipeline may be called otherwise.
-bool makes_service_names(const std::string& name) {
-  const auto is_good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  };
-  return !name.empty() && name[0] >= 'a' && name[0] <= 'z' && name.back() != '-' &&
-         name.size() <= kPipelineNameMax && std::all_of(name.begin(), name.end(), is_good);
-}
-
-void check_names(const api::Pipeline& pipeline, const std::vector<ComponentSpec>& specs,
-                 Findings& findings) {
-  if (!makes_service_names(pipeline.name))
-    findings.add("metadata.name",
-                 "must begin with a letter and have lower-case letters, digits and '-' only, at "
-                 "most 63: Services are named after it");
-  std::map<std::string, std::string> taken = {
-      {topics_name(pipeline), "the topics' Job"},
-      {object_name(pipeline.name, {Role::kIngress, ""}) + "-admin", "spec.ingress"}};
-  // The two without a name of the user's choice come last.
-  for (auto spec = specs.rbegin(); spec != specs.rend(); ++spec) {
-    for (const std::string& name : {spec->object, spec->object + "-canary"}) {
-      const auto [other, is_new] = taken.emplace(name, spec->field);
-      if (is_new || spec->exporter == nullptr) continue;
-      findings.add("spec.exporters[" + spec->id.exporter + "].name",
-                   "would give objects the name " + name + ", which belongs to " + other->second +
-                       "; choose another one");
-    }
-  }
-}
-
 class Check {
  public:
-  Check(const api::Pipeline& pipeline, Problems& problems)
-      : pipeline_(pipeline), problems_(problems), findings_(problems) {}
+  Check(const api::Pipeline& pipeline, const ClusterFacts& facts, Problems& problems)
+      : pipeline_(pipeline), facts_(facts), problems_(problems), findings_(problems) {}
 
   void run() {
     const std::vector<ComponentSpec> specs = component_specs(pipeline_);
-    check_names(pipeline_, specs, findings_);
+    check_shield(pipeline_, findings_);
+    if (facts_.deny_private_endpoints) check_outgoing(pipeline_, findings_);
     for (const ComponentSpec& spec : specs) check_component(spec);
     check_topics(component_spec(pipeline_, {Role::kBridge, ""}));
     if (ingress_is_good_ && bridge_is_good_)
@@ -195,7 +210,8 @@ class Check {
       case Role::kExporter: {
         exporter::ExporterConfig exporter;
         if (load(spec, file, exporter)) check_memory(spec, exporter.memory_limit, findings_);
-        check_file_destination(spec, findings_);
+        check_file_volume(spec, file, findings_);
+        if (facts_.deny_private_endpoints) check_endpoints(pipeline_, spec, file, findings_);
         break;
       }
     }
@@ -216,6 +232,7 @@ class Check {
   }
 
   const api::Pipeline& pipeline_;
+  const ClusterFacts& facts_;
   Problems& problems_;
   Findings findings_;
   ingress::IngressConfig ingress_;
@@ -226,8 +243,9 @@ class Check {
 
 }  // namespace
 
-void check_configs(const api::Pipeline& pipeline, config::Problems& problems) {
-  Check(pipeline, problems).run();
+void check_configs(const api::Pipeline& pipeline, const ClusterFacts& facts,
+                   config::Problems& problems) {
+  Check(pipeline, facts, problems).run();
 }
 
 }  // namespace spanway::render

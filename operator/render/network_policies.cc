@@ -1,11 +1,15 @@
 #include "operator/render/network_policies.h"
 
+#include <algorithm>
+
+#include "operator/render/private_networks.h"
 #include "operator/render/topics_job.h"
 
 namespace spanway::render {
 namespace {
 
 constexpr char kNamespaceName[] = "kubernetes.io/metadata.name";
+constexpr char kOtlpPortName[] = "otlp-grpc";  // Of bridge and exporter.
 
 Json tcp(int port) { return {{"protocol", "TCP"}, {"port", port}}; }
 
@@ -35,6 +39,15 @@ Json to_anywhere() {
             Json{{"ipBlock",
                   {{"cidr", "::/0"},
                    {"except", Json::array({"fd00:ec2::254/128", "fe80::/10"})}}}}})}};
+}
+
+// What the internet has, and nothing of the cluster or the networks around it.
+Json to_public_addresses() {
+  return {
+      {"to",
+       Json::array(
+           {Json{{"ipBlock", {{"cidr", "0.0.0.0/0"}, {"except", private_networks(Family::kV4)}}}},
+            Json{{"ipBlock", {{"cidr", "::/0"}, {"except", private_networks(Family::kV6)}}}}})}};
 }
 
 Json to_pods(const Context& context, Role role, const std::string& exporter, int port) {
@@ -104,14 +117,36 @@ Manifest component_policy(const Context& context, const ComponentSpec& spec) {
       break;
     case Role::kExporter:
       ingress.push_back(from_pods(context, Role::kConsumer, exporter, kExporterPort));
-      egress.push_back(to_anywhere());
+      egress.push_back(context.facts.deny_private_endpoints ? to_public_addresses()
+                                                            : to_anywhere());
       break;
   }
   return policy(context, spec.object, component_labels(context, spec),
                 component_selector(context, spec), std::move(ingress), std::move(egress));
 }
 
+// Whether a rule of the user's lets somebody in at the port.
+bool opens(const Json& rule, int port) {
+  const Json* ports = kube::find(rule, "ports");
+  if (ports == nullptr || !ports->is_array() || ports->empty()) return true;
+  return std::any_of(ports->begin(), ports->end(), [port](const Json& entry) {
+    if (kube::string_at(entry, "protocol", "TCP") != "TCP") return false;
+    const Json* value = kube::find(entry, "port");
+    if (value == nullptr || value->is_null()) return true;
+    if (value->is_string()) return *value == kOtlpPortName;
+    const std::int64_t first = kube::int_at(entry, "port");
+    return first <= port && port <= kube::int_at(entry, "endPort", first);
+  });
+}
+
 }  // namespace
+
+bool is_shielded(const api::Pipeline& pipeline, int port) {
+  const api::NetworkPolicy& settings = pipeline.spec.network_policy;
+  if (!settings.enabled) return false;
+  return std::none_of(settings.extra_ingress.begin(), settings.extra_ingress.end(),
+                      [port](const Json& rule) { return opens(rule, port); });
+}
 
 std::vector<Manifest> network_policies(const Context& context) {
   std::vector<Manifest> policies;

@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 
+#include "operator/render/file_volume.h"
 #include "operator/render/memory_shares.h"
 #include "operator/render/service_config.h"
 
@@ -10,6 +11,7 @@ namespace spanway::render {
 namespace {
 
 constexpr int kUser = 65532;
+constexpr std::uint64_t kMiB = 1u << 20;
 constexpr int kSecretMode = 0440;  // Readable by the pod's group, nobody else.
 constexpr char kConfigFolder[] = "/etc/spanway/config";
 constexpr char kConfigVolume[] = "config";
@@ -135,13 +137,18 @@ Json volume_mounts(const std::vector<SecretMount>& mounts) {
   return list;
 }
 
-void add_data_volume(const ComponentSpec& spec, Json& pod) {
-  if (spec.id.role != Role::kExporter ||
-      spec.exporter->destination.type != api::Destination::Type::kFile)
+// Only the `File` destination writes anything. A pod that outgrew the volume would be evicted, so
+// its size follows from when files are put aside.
+void add_data_volume(const PodInput& input, Json& pod) {
+  if (input.spec.id.role != Role::kExporter ||
+      input.spec.exporter->destination.type != api::Destination::Type::kFile)
     return;
-  pod["volumes"].push_back({{"name", kDataVolume}, {"emptyDir", Json::object()}});
+  Json volume = {{"name", kDataVolume}, {"emptyDir", Json::object()}};
+  if (const std::optional<std::uint64_t> bytes = file_volume_bytes(input.config))
+    volume["emptyDir"]["sizeLimit"] = std::to_string((*bytes + kMiB - 1) / kMiB) + "Mi";
+  pod["volumes"].push_back(std::move(volume));
   pod["containers"][0]["volumeMounts"].push_back(
-      {{"name", kDataVolume}, {"mountPath", kDataFolder}});
+      {{"name", kDataVolume}, {"mountPath", api::kDataFolder}});
 }
 
 Json main_container(const Context& context, const PodInput& input,
@@ -205,7 +212,7 @@ Json pod_spec(const Context& context, const PodInput& input,
       context, pods.service_account_name.empty() ? input.spec.object : pods.service_account_name);
   pod["containers"] = Json::array({main_container(context, input, mounts)});
   pod["volumes"] = volumes(input.config_map, mounts);
-  add_data_volume(input.spec, pod);
+  add_data_volume(input, pod);
   add_placement(context, input.spec, pod);
   pod["terminationGracePeriodSeconds"] = pods.termination_grace_period_seconds > 0
                                              ? pods.termination_grace_period_seconds

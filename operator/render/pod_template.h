@@ -25,9 +25,6 @@ Json topics_template(const Context& context, const std::string& config_map,
 // "name=uid/resourceVersion,..." of what the pods must be restarted for; empty = nothing.
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts);
 
-// Where files may be written: only the `File` destination does.
-inline constexpr char kDataFolder[] = "/var/lib/spanway";
-
 // Literal text of an environment variable: the kubelet would expand $(NAME).
 std::string environment_literal(const std::string& text);
 

@@ -21,6 +21,8 @@ struct ClusterFacts {
   std::string image_repository = "spanway";
   bool serves_service_monitors = false;
   bool serves_prometheus_rules = false;
+  // Exporters may send to public addresses only: for clusters that people share.
+  bool deny_private_endpoints = false;
   // Of each referenced Secret, by name: "uid/resourceVersion". Missing = not looked up.
   std::map<std::string, std::string> secret_identities;
 };
@@ -34,7 +36,8 @@ struct ComponentId {
   friend auto operator<=>(const ComponentId&, const ComponentId&) = default;
 };
 // "<pipeline>-ingress", "<pipeline>-bridge", "<pipeline>-<exporter>",
-// "<pipeline>-<exporter>-consumer".
+// "<pipeline>-<exporter>-consumer"; with two dashes before an exporter that has one in its name.
+// With the rules on names no two Pipelines of a namespace share one.
 std::string object_name(const std::string& pipeline, const ComponentId& id);
 
 struct Manifest {
@@ -77,7 +80,9 @@ std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
 // The configuration file of a component, as the service will read it.
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);
 // Loads every component's file with that service's own code. Problems name the field of the
-// Pipeline where there is one ("spec.ingress.config.limits.body_bytes_max"), else the component.
-void check_configs(const api::Pipeline& pipeline, config::Problems& problems);
+// Pipeline where there is one ("spec.ingress.config.limits.body_bytes_max"), else the component. Of
+// the facts only what is forbidden counts.
+void check_configs(const api::Pipeline& pipeline, const ClusterFacts& facts,
+                   config::Problems& problems);
 
 }  // namespace spanway::render

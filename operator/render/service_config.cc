@@ -4,6 +4,7 @@
 
 #include "operator/render/config_overlay.h"
 #include "operator/render/memory_shares.h"
+#include "operator/render/network_policies.h"
 #include "operator/render/secret_mounts.h"
 #include "operator/render/yaml_writer.h"
 #include "services/exporter/destination_config.h"
@@ -146,9 +147,9 @@ Json bridge_config(const api::Pipeline& pipeline) {
   Json config;
   config["mode"] = "produce";
   config["kafka"] = kafka_config(pipeline);
-  // Nobody but the ingress reaches this port: the NetworkPolicy says so.
-  config["otlp"] = {
-      {"host", kAnyAddress}, {"grpc", {{"port", kBridgePort}}}, {"trust_metadata", true}};
+  config["otlp"] = {{"host", kAnyAddress},
+                    {"grpc", {{"port", kBridgePort}}},
+                    {"trust_metadata", is_shielded(pipeline, kBridgePort)}};
   config["producer"] = {
       {"record_key", kKeys[static_cast<std::size_t>(produce.record_key)]},
       {"compression", kCompressions[static_cast<std::size_t>(produce.compression)]}};
@@ -194,7 +195,8 @@ Json consumer_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   config["mode"] = "consume";
   config["kafka"] = kafka_config(pipeline);
   Json& consumer = config["consumer"];
-  consumer["group"] = "spanway-" + pipeline.name_space + "-" + pipeline.name + "-" + exporter.name;
+  // Dots stand in none of the names, so that nobody shares a group, and its data, by accident.
+  consumer["group"] = "spanway." + pipeline.name_space + "." + pipeline.name + "." + exporter.name;
   // The pods of the StatefulSet have this variable, the canary has not: it leaves the group at
   // once.
   consumer["group_instance_id"] = "${env:GROUP_INSTANCE_ID:-}";
@@ -238,14 +240,14 @@ Json network_destination(const api::Destination& destination) {
   return section;
 }
 
-Json exporter_config(const api::Exporter& exporter) {
+Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporter) {
   const api::Destination& destination = exporter.destination;
   const std::string type(exporter::to_string(type_of(destination)));
   Json config;
   config["otlp"] = {{"host", kAnyAddress},
                     {"grpc", {{"port", kExporterPort}}},
                     {"deadline_max", config::format_duration(exporter_deadline(destination))}};
-  config["trust_metadata"] = true;  // Nobody but its consumer reaches this port.
+  config["trust_metadata"] = is_shielded(pipeline, kExporterPort);
   config["signals"] = signals_of(exporter);
   config["destination"]["type"] = type;
   switch (destination.type) {
@@ -272,7 +274,7 @@ Json generated(const api::Pipeline& pipeline, const ComponentSpec& spec) {
     case Role::kConsumer:
       return consumer_config(pipeline, *spec.exporter);
     case Role::kExporter:
-      return exporter_config(*spec.exporter);
+      return exporter_config(pipeline, *spec.exporter);
   }
   return {};
 }

@@ -9,12 +9,12 @@ namespace {
 
 using Management = api::Topics::Management;
 
-// With the Job controller's waits, doubling from 10 s to 6 minutes, about three quarters of an
-// hour.
-constexpr int kTriesMax = 12;
-constexpr int kKeepSeconds = 6 * 3600;
-// One try waits for Kafka for a minute.
+// One try waits for Kafka for a minute, and the Job controller's waits double from 10 s: four tries
+// end before the deadline, which would take the pods and what they said with it. The operator then
+// begins another Job.
+constexpr int kRetriesMax = 3;
 constexpr int kDeadlineSeconds = 600;
+constexpr int kKeepSeconds = 6 * 3600;
 constexpr std::size_t kNameMax = 52;
 constexpr std::size_t kHashDigits = 8;
 // Bad configuration, and topics that are weaker than wanted: trying again changes nothing.
@@ -82,7 +82,7 @@ std::optional<TopicsJob> topics_job(const Context& context) {
                {"force", force}})
           .substr(0, kHashDigits);
   out.job = make_manifest(context, kube::kJobs, name + "-" + hash, labels);
-  out.job.object["spec"] = {{"backoffLimit", kTriesMax},
+  out.job.object["spec"] = {{"backoffLimit", kRetriesMax},
                             {"activeDeadlineSeconds", kDeadlineSeconds},
                             {"ttlSecondsAfterFinished", kKeepSeconds},
                             {"podFailurePolicy", give_up_on_answers()},

@@ -115,6 +115,7 @@ log: {level: {{ .Values.logLevel }}}
 watch_namespaces: {{ toJson .Values.watchNamespaces }}
 operator_namespace: {{ .Release.Namespace }}
 image_repository: {{ .Values.image.repository | quote }}
+deny_private_endpoints: {{ .Values.denyPrivateEndpoints }}
 lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}
 {{- with .Values.config }}
 {{ toYaml . }}

@@ -93,7 +93,7 @@ TEST_P(Golden, RendersAsRecorded) {
 
 TEST_P(Golden, PassesTheServicesOwnCheck) {
   config::Problems problems;
-  check_configs(GetParam().pipeline, problems);
+  check_configs(GetParam().pipeline, sample_facts(), problems);
   EXPECT_EQ(config::format(problems, GetParam().name), "");
 }
 

@@ -1,0 +1,30 @@
+// Which addresses belong to the cluster and the networks around it. Pure: names are judged by how
+// they are written; what they resolve to is the NetworkPolicy's business.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "operator/json/json.h"
+
+namespace spanway::render {
+
+enum class Family { kV4, kV6 };
+// CIDRs that are not on the internet, for the exceptions of a NetworkPolicy.
+kube::Json private_networks(Family family);
+
+enum class Reach {
+  kPublic,   // Nothing against it.
+  kPrivate,  // In the cluster, or in a network around it.
+  kLocal,    // The pod or its node, and where clouds serve credentials: no place for telemetry.
+  kUnclear,  // No proper host, or one that is only known later.
+};
+struct Judgement {
+  Reach reach = Reach::kPublic;
+  std::string why;  // "169.254.169.254 is a link-local address"; empty when public.
+};
+// Of "host:port", "[::1]:port" or a URL. All ways to write an address that a resolver takes are
+// understood: decimal, octal, hexadecimal, short, IPv4 inside of IPv6.
+Judgement judge_endpoint(std::string_view endpoint);
+
+}  // namespace spanway::render
