@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kWordMax = 256;
 constexpr std::size_t kMessageMax = 4096;
-constexpr std::size_t kItemsMax = 64;
+constexpr std::size_t kItemsMax = 256;
 
 Json text(const char* doc, std::size_t length_max = kWordMax) {
   return {{"type", "string"}, {"maxLength", length_max}, {"description", doc}};
@@ -18,6 +18,7 @@ Json text(const char* doc, std::size_t length_max = kWordMax) {
 Json number(const char* doc) {
   return {{"type", "integer"}, {"format", "int64"}, {"description", doc}};
 }
+Json flag(const char* doc) { return {{"type", "boolean"}, {"description", doc}}; }
 Json object(const char* doc, Json properties) {
   return {{"type", "object"}, {"description", doc}, {"properties", std::move(properties)}};
 }
@@ -54,17 +55,17 @@ Json conditions() {
 }
 
 Json components() {
-  return list("The workloads.", "name",
-              object("One workload.", {{"name", text("Its name.")},
-                                       {"desired", number("Pods that are wanted.")},
-                                       {"ready", number("Pods that are ready.")},
-                                       {"updated", number("Pods of the newest revision.")},
-                                       {"revision", text("The revision that it runs.")},
-                                       {"image", text("Its image.", kMessageMax)},
-                                       {"canary", text("State of its canary; empty = none.")},
-                                       {"lastRestartReason",
-                                        text("Why a container was restarted last.", kMessageMax)},
-                                       {"problem", text("Why a pod is not ready.", kMessageMax)}}));
+  return list(
+      "The workloads.", "name",
+      object("One workload.",
+             {{"name", text("Its name.")},
+              {"role", text("ingress, bridge, exporter or consumer.")},
+              {"exporter", text("Whose it is.")},
+              {"desired", number("Pods that are wanted.")},
+              {"ready", number("Pods that are ready.")},
+              {"updated", number("Pods of the newest revision.")},
+              {"revision", text("The revision that it runs.")},
+              {"lastRestartReason", text("Why a container was restarted last.", kMessageMax)}}));
 }
 
 Json exporters() {
@@ -72,14 +73,12 @@ Json exporters() {
               object("One exporter.",
                      {{"name", text("Its name.")},
                       {"state", text("Running, Paused, Stalled, Starting or Unknown.")},
-                      {"ready", number("Exporter pods that are ready.")},
-                      {"desired", number("Exporter pods that are wanted.")},
-                      {"consumersReady", number("Consumer pods that are ready.")},
-                      {"consumersDesired", number("Consumer pods that are wanted.")},
+                      {"since", text("Since when it is in this state.")},
+                      {"ready", text("Ready and wanted pods: 1/1.")},
                       {"lag", text("Age of the oldest record that is not delivered, as a bucket.")},
-                      {"endpoint", text("Where it sends to.", kMessageMax)},
-                      {"lastError", text("What the destination said last.", kMessageMax)},
-                      {"scaling", text("Why there are not more consumers.", kMessageMax)}}));
+                      {"lastError", object("What keeps it from delivering.",
+                                           {{"reason", text("As one word.")},
+                                            {"message", text("What was said.", kMessageMax)}})}}));
 }
 
 Json topics() {
@@ -101,6 +100,7 @@ Json config() {
                  {"failedReason", text("Why.", kMessageMax)},
                  {"rollingRevision", text("What is being rolled out.")},
                  {"rollingComponent", text("The workload whose turn it is.")},
+                 {"rollingPromoted", flag("Whether the canary has passed.")},
                  {"rollingSince", number("Since when, in milliseconds of the epoch.")},
                  {"healthySince", number("Since when all is healthy, in the same unit.")}});
 }
