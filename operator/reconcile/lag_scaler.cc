@@ -16,7 +16,11 @@ constexpr std::int64_t kSampleMs = 10'000;
 constexpr double kShrinkFactor = 0.98;
 constexpr double kStepFactorMax = 2.0;
 constexpr double kLowPart = 1.0 / 3;
-constexpr std::int64_t kLowWaitFactorMax = 16;
+// A count that was too few is not gone back to for so many stabilization times. The lag says only
+// that there are enough consumers, never by how much: going down is a try that costs a rebalance
+// and, when it was wrong, lag.
+constexpr std::int64_t kTooFewFactor = 16;
+constexpr std::int64_t kStabilizationSecondsMin = 60;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 
@@ -199,15 +203,8 @@ LagScalerDecision Scaler::go_up() {
   }
   const std::int64_t replicas = raise(input_.replicas, wanted, most_, partitions_);
   if (replicas <= input_.replicas) return limited("AtMaxReplicas");
-  // The last step down was wrong: be slower with the next.
-  const std::int64_t memory_ms =
-      4 * 1000 * memory_.low_wait_factor *
-      std::max<std::int64_t>(60, input_.rules.scale_down_stabilization_seconds);
-  const bool took_back =
-      memory_.lowered_at_ms != 0 && input_.now_ms - memory_.lowered_at_ms <= memory_ms;
-  memory_.low_wait_factor =
-      took_back ? std::min(kLowWaitFactorMax, memory_.low_wait_factor * 2) : 1;
-  memory_.lowered_at_ms = 0;
+  memory_.too_few = input_.replicas;
+  memory_.too_few_at_ms = std::max<std::int64_t>(1, input_.now_ms);
   return change(replicas, "ScaledUp");
 }
 
@@ -218,14 +215,19 @@ LagScalerDecision Scaler::look_down() {
     return stay("Steady", "");
   }
   if (memory_.low_since_ms == 0) memory_.low_since_ms = std::max<std::int64_t>(1, input_.now_ms);
-  const std::int64_t wait_ms =
-      input_.rules.scale_down_stabilization_seconds * 1000 * memory_.low_wait_factor;
+  const std::int64_t wait_ms = input_.rules.scale_down_stabilization_seconds * 1000;
   if (input_.replicas <= least_ || input_.now_ms - memory_.low_since_ms < wait_ms) {
     return stay("Steady", "");
   }
+  const std::int64_t held_ms =
+      kTooFewFactor * 1000 *
+      std::max(kStabilizationSecondsMin, input_.rules.scale_down_stabilization_seconds);
+  const bool remembers =
+      memory_.too_few_at_ms != 0 && input_.now_ms - memory_.too_few_at_ms < held_ms;
   const std::int64_t replicas = lower(input_.replicas, least_, partitions_);
-  if (replicas >= input_.replicas) return stay("Steady", "");
-  memory_.lowered_at_ms = input_.now_ms;
+  if (replicas >= input_.replicas || (remembers && replicas <= memory_.too_few)) {
+    return stay("Steady", "");
+  }
   return change(replicas, "ScaledDown");
 }
 
@@ -234,8 +236,7 @@ LagScalerDecision Scaler::run() {
   memory_.changed_at_ms = std::min(memory_.changed_at_ms, input_.now_ms);
   memory_.low_since_ms = std::min(memory_.low_since_ms, input_.now_ms);
   memory_.last_lag_at_ms = std::min(memory_.last_lag_at_ms, input_.now_ms);
-  memory_.lowered_at_ms = std::min(memory_.lowered_at_ms, input_.now_ms);
-  memory_.low_wait_factor = std::clamp<std::int64_t>(memory_.low_wait_factor, 1, kLowWaitFactorMax);
+  memory_.too_few_at_ms = std::min(memory_.too_few_at_ms, input_.now_ms);
   // Nobody has to report for the rules themselves to hold.
   if (input_.replicas < least_) return change(least_, "ScaledUp");
   if (input_.replicas > input_.rules.max_replicas && input_.rules.max_replicas >= least_) {

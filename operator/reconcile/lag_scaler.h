@@ -6,8 +6,8 @@
 // that divide them evenly; partitions that are stalled (their destination refuses) do not count:
 // more consumers would not help. For two session timeouts after a change nothing is decided: the
 // rebalance itself makes lag. Without fresh reports nothing changes. A few hot partitions do not
-// scale: a consumer that is too slow lags on all of its partitions. A step down that had to be
-// taken back doubles the wait before the next one (at most 16 times the stabilization time).
+// scale: a consumer that is too slow lags on all of its partitions. A count that was too few is not
+// gone back to for 16 stabilization times: lag does not tell by how much there are enough.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct LagScalerMemory {
   std::int64_t low_since_ms = 0;  // 0 = is not low.
   double last_lag_seconds = 0;
   std::int64_t last_lag_at_ms = 0;  // Of that sample; the next counts after 10 s. 0 = none.
-  std::int64_t lowered_at_ms = 0;   // The last step down; 0 = none.
-  std::int64_t low_wait_factor = 1;
+  std::int64_t too_few = 0;         // The count that was raised last.
+  std::int64_t too_few_at_ms = 0;   // When; 0 = none.
   std::string
       limited_by;  // The reason while limited; it ends when the lag is below half the target.
 };

@@ -17,14 +17,25 @@ constexpr std::array<std::string_view, 5> kUnmakable = {"CreateContainerConfigEr
                                                         "InvalidImageName", "ErrImageNeverPull"};
 constexpr std::array<std::string_view, 3> kStarting = {"", "NotReady", "ContainerCreating"};
 
+std::int64_t to_ms(Duration duration) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+bool is_starting(const PodView& pod) {
+  return std::find(kStarting.begin(), kStarting.end(), pod.reason) != kStarting.end();
+}
+
 }  // namespace
 
 bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window) {
   if (pod.crash_looping || pod.reason == "CrashLoopBackOff") return true;
   if (pod.restarts < kCrashRestarts) return false;
-  if (!pod.last_restart) return true;
-  const auto window_ms = std::chrono::duration_cast<std::chrono::milliseconds>(window).count();
-  return now_ms - unix_ms(*pod.last_restart) <= window_ms;
+  return !pod.last_restart || now_ms <= unix_ms(*pod.last_restart) + to_ms(window);
+}
+
+std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window) {
+  if (!is_crashing(pod, now_ms, window) || !pod.ready || !pod.last_restart) return 0;
+  return unix_ms(*pod.last_restart) + to_ms(window) + 1;
 }
 
 bool is_unmakable(std::string_view reason) noexcept {
@@ -37,9 +48,12 @@ std::string_view crash_reason(const PodView& pod) noexcept {
 
 bool is_in_trouble(const PodView& pod, std::int64_t now_ms) {
   if (pod.ready || pod.deleting) return false;
-  const bool starting =
-      std::find(kStarting.begin(), kStarting.end(), pod.reason) != kStarting.end();
-  return !starting || now_ms - unix_ms(pod.created) > kStartingMs;
+  return !is_starting(pod) || now_ms >= unix_ms(pod.created) + kStartingMs;
+}
+
+std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms) {
+  if (pod.ready || pod.deleting || !is_starting(pod) || is_in_trouble(pod, now_ms)) return 0;
+  return unix_ms(pod.created) + kStartingMs;
 }
 
 std::string one_line(std::string_view text, std::size_t bytes_max) {

@@ -42,6 +42,7 @@ class Machine {
     const ComponentView* view = nullptr;
     std::string name;
   };
+  RolloutDecision look();
   // What begins a look: whether there is something to go back to, and what has changed since.
   void forget_what_is_over();
   bool has_last_good() const noexcept { return !memory_.last_good_revision.empty(); }
@@ -107,6 +108,18 @@ Machine::Machine(const RolloutInput& input)
 }
 
 RolloutDecision Machine::run() {
+  RolloutDecision out = look();
+  // A pod that just does not become ready makes no event; the status has to say so in time.
+  for (const Part& part : parts_) {
+    for (const PodView& pod : part.view->pods) {
+      const std::int64_t at = patience_ends_ms(pod, input_.now_ms);
+      if (at != 0) look_again_at(out, at);
+    }
+  }
+  return out;
+}
+
+RolloutDecision Machine::look() {
   forget_what_is_over();
   if (!has_last_good()) return install();
   if (wanted_revision_ == memory_.last_good_revision) return complete();
@@ -160,6 +173,14 @@ RolloutDecision Machine::install() {
     memory_.healthy_since_ms = 0;
     RolloutDecision out = decision(Phase::kInstalling, failure->reason, failure->message);
     out.remove_others = true;
+    // One that stays up from now on makes no event either.
+    for (const Part& part : parts_) {
+      for (const PodView& pod : part.view->pods) {
+        const std::int64_t at =
+            crashing_ends_ms(pod, input_.now_ms, input_.rules.progress_deadline);
+        if (at != 0) look_again_at(out, at);
+      }
+    }
     return out;
   }
   const Part* waiting = first_unsettled(false);

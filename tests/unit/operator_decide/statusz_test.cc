@@ -1,0 +1,93 @@
+// The texts are what the services write: status_json() of their service.cc.
+#include "operator/reconcile/statusz.h"
+
+#include <gtest/gtest.h>
+
+namespace spanway::reconcile {
+namespace {
+
+TEST(Statusz, ReadsAConsumingBridge) {
+  const StatuszReport report = parse_statusz(
+      R"({"mode":"consume","ready":true,"reason":"","kafka":{"reachable":true},)"
+      R"("topics":[{"name":"otel.traces","partitions":12,"error":""},)"
+      R"({"name":"otel.logs","partitions":0,"error":"unknown topic"}],)"
+      R"("group":"spanway-ns-p-a","destination":{"name":"a","endpoint":"p-a:4317",)"
+      R"("reachable":false,"last_error":"connection refused","last_error_reason":"connect"},)"
+      R"("partitions":[{"topic":"otel.traces","partition":3,"lag_messages":17,)"
+      R"("lag_seconds":4.250,"in_flight":2,"stalled":true,"reason":"token expired"},)"
+      R"({"topic":"otel.traces","partition":4,"lag_messages":null,"lag_seconds":0.000,)"
+      R"("in_flight":0,"stalled":false,"reason":""}],)"
+      R"("memory":{"used":1,"limit":2,"peak":3},"last_error":"broker down"})"
+      "\n");
+  EXPECT_TRUE(report.answered);
+  EXPECT_TRUE(report.ready);
+  EXPECT_TRUE(report.kafka_reachable);
+  EXPECT_EQ(report.last_error, "broker down");
+  ASSERT_EQ(report.topics.size(), 2u);
+  EXPECT_EQ(report.topics[0].partitions, 12);
+  EXPECT_EQ(report.topics[1].error, "unknown topic");
+  ASSERT_EQ(report.partitions.size(), 2u);
+  EXPECT_EQ(report.partitions[0].partition, 3);
+  EXPECT_EQ(report.partitions[0].lag_messages, 17);
+  EXPECT_DOUBLE_EQ(report.partitions[0].lag_seconds, 4.25);
+  EXPECT_TRUE(report.partitions[0].stalled);
+  EXPECT_EQ(report.partitions[0].reason, "token expired");
+  EXPECT_EQ(report.partitions[1].lag_messages, 0);
+  EXPECT_TRUE(report.has_destination);
+  EXPECT_FALSE(report.destination_reachable);
+  EXPECT_EQ(report.destination_error, "connection refused");
+  EXPECT_EQ(report.destination_error_reason, "connect");
+  EXPECT_EQ(report.destination_endpoint, "p-a:4317");
+}
+
+TEST(Statusz, ReadsAnExporterThatHasNotSentYet) {
+  const StatuszReport report = parse_statusz(
+      R"({"destination":{"type":"otlp_grpc","endpoint":"tempo:4317","reachable":null,)"
+      R"("last_error":"","last_error_reason":""},"listener":{"port":4317},)"
+      R"("memory":{"used_bytes":1,"peak_bytes":1,"limit_bytes":1}})");
+  EXPECT_TRUE(report.answered);
+  EXPECT_TRUE(report.has_destination);
+  EXPECT_TRUE(report.destination_reachable);
+  EXPECT_FALSE(report.kafka_reachable);
+}
+
+TEST(Statusz, ReadsAnIngress) {
+  const StatuszReport report = parse_statusz(
+      R"({"ready":false,"reason":"the next hop has not answered yet: ","listeners":{"grpc_port":1,)"
+      R"("http_port":2,"tls":false},"next":{"endpoint":"p-bridge:4317","answered":false,)"
+      R"("reachable":false,"last_error":"","last_error_reason":""},"merge_waiting":0})");
+  EXPECT_TRUE(report.answered);
+  EXPECT_FALSE(report.ready);
+  EXPECT_EQ(report.reason, "the next hop has not answered yet: ");
+  EXPECT_FALSE(report.has_destination);
+}
+
+TEST(Statusz, SurvivesWhatAPodMaySay) {
+  for (const char* body :
+       {"", "null", "[]", "\"x\"", "{", "<html>", "{\"ready\":true", "\xff\xfe"}) {
+    const StatuszReport report = parse_statusz(body);
+    EXPECT_FALSE(report.answered) << body;
+    EXPECT_FALSE(report.error.empty()) << body;
+  }
+  const StatuszReport report = parse_statusz(
+      R"({"ready":1,"reason":[],"kafka":true,"topics":{"a":1},"partitions":[1,null,{"topic":1,)"
+      R"("partition":"x","lag_seconds":"y","stalled":0},{"lag_seconds":-3}],"destination":[]})");
+  EXPECT_TRUE(report.answered);
+  EXPECT_FALSE(report.ready);
+  EXPECT_EQ(report.partitions.size(), 4u);
+  for (const PartitionReport& partition : report.partitions) {
+    EXPECT_EQ(partition.lag_seconds, 0);
+  }
+}
+
+TEST(Statusz, HoldsNoMoreThanItsBounds) {
+  std::string body = R"({"last_error":")" + std::string(100'000, 'x') + R"(","partitions":[)";
+  for (int i = 0; i < 20'000; ++i) body += i == 0 ? "{}" : ",{}";
+  const StatuszReport report = parse_statusz(body + "]}");
+  EXPECT_EQ(report.partitions.size(), 10'000u);
+  EXPECT_EQ(report.last_error.size(), 1024u);
+  EXPECT_FALSE(parse_statusz("{\"a\":\"" + std::string(2u << 20, 'x') + "\"}").answered);
+}
+
+}  // namespace
+}  // namespace spanway::reconcile
