@@ -6,7 +6,6 @@ namespace spanway::render {
 namespace {
 
 constexpr int kHistory = 2;  // The operator keeps the last good configuration itself.
-constexpr int kMinReadySeconds = 0;
 
 bool is_stateful(const ComponentSpec& spec) { return spec.id.role == Role::kConsumer; }
 
@@ -55,7 +54,6 @@ Manifest stable_workload(const Context& context, const ComponentSpec& spec, cons
     add_stateful_fields(spec, body);
   } else {
     body["strategy"] = rolling_update();
-    body["minReadySeconds"] = kMinReadySeconds;
   }
   return manifest;
 }

@@ -320,7 +320,9 @@ std::string BridgeService::status_json() const {
     json += ",\"destination\":{\"name\":" + quoted(config_.consumer.destination);
     json += ",\"endpoint\":" +
             quoted(network_destination_ ? config_.destination.endpoint : "in process");
-    json += ",\"reachable\":" + std::string(boolean(health.reachable));
+    // null: nothing has been sent, so nothing is known.
+    const bool unknown = !health.reachable && health.last_error.empty();
+    json += ",\"reachable\":" + std::string(unknown ? "null" : boolean(health.reachable));
     json += ",\"last_error\":" + quoted(health.last_error);
     json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
   }
