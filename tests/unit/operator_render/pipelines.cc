@@ -186,6 +186,14 @@ std::vector<NamedPipeline> sample_pipelines() {
           {"public", load_balancer()},  {"file", to_file()}};
 }
 
+api::Pipeline sample(const std::string& name) {
+  for (const NamedPipeline& each : sample_pipelines()) {
+    if (each.name == name) return each.pipeline;
+  }
+  ADD_FAILURE() << "no sample " << name;
+  return {};
+}
+
 ClusterFacts sample_facts() {
   ClusterFacts facts;
   facts.version = "0.1.0";
@@ -225,6 +233,10 @@ const Json& support_of(const Component& component, const kube::ResourceType& typ
                    [&type](const Manifest& manifest) { return manifest.type == type; });
   EXPECT_NE(found, component.support.end()) << type.kind;
   return found == component.support.end() ? kNothing : found->object;
+}
+
+std::string config_file_of(const Component& component) {
+  return kube::string_at(support_of(component, kube::kConfigMaps), "data/config.yaml");
 }
 
 const Json* pod_template_of(const Json& object) {
