@@ -58,6 +58,10 @@ std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms) {
 
 std::string one_line(std::string_view text, std::size_t bytes_max) {
   constexpr std::string_view kCut = "...";
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+  if (text.size() <= bytes_max && std::all_of(text.begin(), text.end(), is_plain)) {
+    return std::string(text);
+  }
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint point = decode_utf8(text.substr(at));

@@ -29,7 +29,8 @@ void FakeCluster::apply(const render::Rendering& wanted, const render::Rendering
     return std::tuple(part.stable.exists, part.stable.revision, part.stable.replicas,
                       part.canary.exists, part.canary.revision);
   };
-  const std::map<std::string, Part> before = parts_;
+  std::map<std::string, decltype(fields(Part()))> before;
+  for (const auto& [name, part] : parts_) before.emplace(name, fields(part));
   std::map<std::string, bool> known;
   for (std::size_t i = 0; i < wanted.components.size(); ++i) {
     const render::Component& component = wanted.components[i];
@@ -60,7 +61,7 @@ void FakeCluster::apply(const render::Rendering& wanted, const render::Rendering
   }
   for (const auto& [name, part] : parts_) {
     const auto then = before.find(name);
-    if (then == before.end() || fields(then->second) != fields(part)) ++version_;
+    if (then == before.end() || then->second != fields(part)) ++version_;
   }
 }
 
@@ -91,13 +92,15 @@ FakeCluster::Pod FakeCluster::new_pod(const std::string& name, const std::string
   pod.revision = revision;
   pod.canary = canary;
   pod.created_ms = pod.started_ms = now_ms_;
+  if (const auto known = behaviours_.find(revision); known != behaviours_.end()) {
+    pod.behaviour = known->second;
+  }
   return pod;
 }
 
 // One pod's next moment.
 void FakeCluster::live(Pod& pod) {
-  const auto known = behaviours_.find(pod.revision);
-  const Behaviour behaviour = known == behaviours_.end() ? Behaviour{} : known->second;
+  const Behaviour& behaviour = pod.behaviour;
   const std::int64_t age = now_ms_ - pod.started_ms;
   bool ready = false;
   const auto die = [&](std::int64_t after) {
@@ -142,34 +145,36 @@ void FakeCluster::reconcile(const std::string& name, Part& part) {
     return pod.canary ? !part.canary.exists || pod.revision != part.canary.revision
                       : !part.stable.exists;
   });
-  const auto count = [&](bool canary, bool current, bool ready) {
-    return std::count_if(part.pods.begin(), part.pods.end(), [&](const Pod& pod) {
-      return pod.canary == canary && (!current || pod.revision == part.stable.revision) &&
-             (!ready || pod.ready);
-    });
-  };
-  if (part.canary.exists && count(true, false, false) == 0) {
+  std::int64_t canaries = 0;
+  std::int64_t old = 0;
+  std::int64_t current = 0;
+  std::int64_t ready = 0;  // Of the current ones.
+  for (const Pod& pod : part.pods) {
+    const bool is_current = !pod.canary && pod.revision == part.stable.revision;
+    canaries += pod.canary ? 1 : 0;
+    old += !pod.canary && !is_current ? 1 : 0;
+    current += is_current ? 1 : 0;
+    ready += is_current && pod.ready ? 1 : 0;
+  }
+  if (part.canary.exists && canaries == 0) {
     part.pods.push_back(new_pod(name, part.canary.revision, true));
   }
   if (!part.stable.exists) return;
   // Too many: old ones first. Then one new one beside the old ones, and an old one goes for each
   // new one that is ready.
-  const auto remove_one = [&](bool old) {
+  const auto remove_one = [&](bool an_old_one) {
     const auto found = std::find_if(part.pods.begin(), part.pods.end(), [&](const Pod& pod) {
-      return !pod.canary && (pod.revision != part.stable.revision) == old;
+      return !pod.canary && (pod.revision != part.stable.revision) == an_old_one;
     });
     if (found == part.pods.end()) return;
     part.pods.erase(found);
     ++version_;
   };
-  const std::int64_t current = count(false, true, false);
-  const std::int64_t old = count(false, false, false) - current;
   if (current > part.stable.replicas) remove_one(false);
-  const bool waits = count(false, true, true) < current;
-  if (current < part.stable.replicas && (!waits || old == 0)) {
+  if (current < part.stable.replicas && (ready == current || old == 0)) {
     part.pods.push_back(new_pod(name, part.stable.revision, false));
   }
-  if (old > 0 && count(false, true, true) + old > part.stable.replicas) remove_one(true);
+  if (old > 0 && ready + old > part.stable.replicas) remove_one(true);
   // Old pods that do not serve are in nobody's interest.
   if (old > 0 && part.stable.replicas == 0) remove_one(true);
 }
@@ -195,10 +200,11 @@ void FakeCluster::tick(std::int64_t ms) {
   now_ms_ += ms;
   for (auto& [name, part] : parts_) {
     for (Pod& pod : part.pods) live(pod);
-    for (const Pod& pod : part.pods) {
-      if (pod.canary && pod.ready && now_ms_ - pod.ready_since_ms >= proof_ms_) {
-        part.proven[pod.revision] = true;
-      }
+    for (Pod& pod : part.pods) {
+      if (!pod.canary || pod.proven || !pod.ready) continue;
+      if (now_ms_ - pod.ready_since_ms < proof_ms_) continue;
+      pod.proven = true;
+      part.proven[pod.revision] = true;
     }
     reconcile(name, part);
     if (!is_healthy(part)) {
@@ -215,20 +221,22 @@ ComponentView FakeCluster::view(const render::Component& component) const {
   const auto found = parts_.find(name_of(component));
   if (found == parts_.end()) return view;
   const Part& part = found->second;
+  view.pods.reserve(part.pods.size());
   for (const Pod& pod : part.pods) {
-    PodView seen = pod_of(pod.name, pod.revision, pod.canary, pod.created_ms);
+    PodView seen;
+    seen.name = pod.name;
+    seen.revision = pod.revision;
+    seen.canary = pod.canary;
+    seen.created = at_ms(pod.created_ms);
     seen.ready = pod.ready;
     seen.restarts = pod.restarts;
     seen.crash_looping = pod.looping;
     if (pod.restarts > 0) seen.last_restart = at_ms(pod.last_restart_ms);
     if (pod.ready) {
       seen.ready_since = at_ms(pod.ready_since_ms);
-      seen.problem.clear();
-      seen.reason.clear();
     } else {
-      const auto known = behaviours_.find(pod.revision);
-      const Behaviour::Kind kind =
-          known == behaviours_.end() ? Behaviour::Kind::kGood : known->second.kind;
+      const Behaviour::Kind kind = pod.behaviour.kind;
+      seen.reason = "NotReady";
       if (pod.looping) seen.reason = "CrashLoopBackOff";
       if (kind == Behaviour::Kind::kNoImage) seen.reason = "ImagePullBackOff";
       if (kind == Behaviour::Kind::kBadConfig) seen.reason = "CreateContainerConfigError";

@@ -40,6 +40,8 @@ class FakeCluster {
     std::int64_t last_restart_ms = 0;
     std::int64_t started_ms = 0;
     bool looping = false;
+    Behaviour behaviour;
+    bool proven = false;
   };
   struct Workload {
     bool exists = false;
