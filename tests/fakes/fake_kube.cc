@@ -860,6 +860,11 @@ void FakeKube::fail(std::string verb, std::string plural, Error error, int times
   failures_.push_back({std::move(verb), std::move(plural), std::move(error), times});
 }
 
+void FakeKube::heal() {
+  MutexLock lock(mutex_);
+  failures_.clear();
+}
+
 void FakeKube::set_serves(const ResourceType& type, bool yes) {
   MutexLock lock(mutex_);
   if (yes) {

@@ -77,6 +77,8 @@ class FakeKube final : public kube::Client {
   // The next `times` calls of `verb` ("get", "list", "apply", "create", "replace", "patch",
   // "delete") on `plural` (empty = any) fail so.
   void fail(std::string verb, std::string plural, Error error, int times = 1);
+  // Nothing fails any more.
+  void heal();
   void set_serves(const kube::ResourceType& type, bool yes);
 
  private:

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
+#include <algorithm>
 #include <latch>
 #include <vector>
 
@@ -18,26 +18,22 @@ using std::chrono::seconds;
 
 const ObjectKey kLease{"spanway", "operator"};
 
-// Lets the clock run while a request is under way.
+// Lets the clock run while a request is under way, and loses requests and answers.
 class SlowClient final : public Client {
  public:
   SlowClient(Client& behind, fakes::ManualClock& clock) : behind_(behind), clock_(clock) {}
   Duration latency{};
+  enum class Link { kUp, kDown, kLosesAnswers } link = Link::kUp;
 
   Result<Json> get(const ResourceType& type, const ObjectKey& key) override {
-    clock_.advance(latency);
-    return behind_.get(type, key);
+    return through([&] { return behind_.get(type, key); });
   }
   Result<Json> create(const ResourceType& type, const Json& object) override {
-    auto result = behind_.create(type, object);
-    clock_.advance(latency);
-    return result;
+    return through([&] { return behind_.create(type, object); });
   }
   Result<Json> replace(const ResourceType& type, const Json& object,
                        std::string_view subresource = {}) override {
-    auto result = behind_.replace(type, object, subresource);
-    clock_.advance(latency);
-    return result;
+    return through([&] { return behind_.replace(type, object, subresource); });
   }
   Result<ListResult> list(const ResourceType& type, const ListOptions& options) override {
     return behind_.list(type, options);
@@ -61,6 +57,15 @@ class SlowClient final : public Client {
   Result<bool> serves(const ResourceType& type) override { return behind_.serves(type); }
 
  private:
+  template <typename Call>
+  Result<Json> through(const Call& call) {
+    if (link == Link::kDown) return unavailable("no connection");
+    auto result = call();
+    clock_.advance(latency);
+    if (link == Link::kLosesAnswers) return unavailable("the connection was lost");
+    return result;
+  }
+
   Client& behind_;
   fakes::ManualClock& clock_;
 };
@@ -69,11 +74,13 @@ class LeaseTest : public testing::Test {
  protected:
   struct Replica {
     Replica(LeaseTest& test, const std::string& identity, std::uint64_t seed)
-        : election({.key = kLease, .identity = identity}, test.client_,
+        : client(test.kube_, test.clock_),
+          election({.key = kLease, .identity = identity}, client,
                    {.started = [this] { told.push_back("started"); },
                     .stopped = [this] { told.push_back("stopped"); }},
                    test.clock_, Random(seed), test.telemetry_) {}
     std::vector<std::string> told;
+    SlowClient client;
     LeaderElection election;
   };
   Json spec() { return kube_.at(kLeases, kLease)["spec"]; }
@@ -81,7 +88,6 @@ class LeaseTest : public testing::Test {
 
   fakes::ManualClock clock_;
   fakes::FakeKube kube_{clock_};
-  SlowClient client_{kube_, clock_};
   telemetry::Logger log_ = telemetry::Logger::null();
   telemetry::Metrics metrics_;
   telemetry::Telemetry telemetry_{log_, metrics_};
@@ -156,7 +162,7 @@ TEST_F(LeaseTest, LeadingEndsAtTheDeadlineEvenIfNobodyLooks) {
 }
 
 TEST_F(LeaseTest, TheDeadlineCountsFromWhenTheRenewalWasSent) {
-  client_.latency = seconds(4);
+  a_.client.latency = seconds(4);
   a_.election.step();
   clock_.advance(seconds(6) - milliseconds(1));
   EXPECT_TRUE(a_.election.leading());
@@ -238,7 +244,7 @@ TEST_F(LeaseTest, GivenBackItIsTakenAtOnce) {
 TEST_F(LeaseTest, WritingStopsBeforeItIsGivenBack) {
   std::string holder_at_stop;
   LeaderElection election(
-      {.key = kLease, .identity = "x"}, client_,
+      {.key = kLease, .identity = "x"}, kube_,
       {.started = nullptr,
        .stopped = [&] { holder_at_stop = string_at(spec(), "holderIdentity"); }},
       clock_, Random(1), telemetry_);
@@ -247,25 +253,62 @@ TEST_F(LeaseTest, WritingStopsBeforeItIsGivenBack) {
   EXPECT_EQ(holder_at_stop, "x");
 }
 
+// Each replica's way to the server is cut, heals, or loses answers at random, for up to half a
+// minute: as long as it takes to lose the Lease and more.
 TEST_F(LeaseTest, OnlyOneEverLeads) {
+  using Link = SlowClient::Link;
   Random random(7);
   Replica* replicas[] = {&a_, &b_};
   SteadyTime due[] = {clock_.now(), clock_.now()};
-  int turns = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  SteadyTime next_fault[] = {clock_.now(), clock_.now()};
+  int led[] = {0, 0};
+  int leaderless = 0;
+  for (int i = 0; i < 50'000; ++i) {
     clock_.advance(milliseconds(100));
-    if (random.next_below(40) == 0)
-      kube_.fail(random.next_below(2) == 0 ? "replace" : "get", "leases", down(),
-                 static_cast<int>(random.next_below(8)) + 1);
     for (int r = 0; r < 2; ++r) {
+      Replica& replica = *replicas[r];
+      if (next_fault[r] <= clock_.now()) {
+        next_fault[r] = clock_.now() + milliseconds(random.next_below(30'000));
+        const Link links[] = {Link::kUp, Link::kUp, Link::kDown, Link::kLosesAnswers};
+        replica.client.link = links[random.next_below(4)];
+      }
       if (due[r] > clock_.now()) continue;
-      const std::size_t before = replicas[r]->told.size();
-      due[r] = clock_.now() + replicas[r]->election.step();
-      turns += static_cast<int>(replicas[r]->told.size() - before);
+      due[r] = clock_.now() + replica.election.step();
     }
-    ASSERT_FALSE(a_.election.leading() && b_.election.leading()) << i;
+    const bool a = a_.election.leading();
+    const bool b = b_.election.leading();
+    ASSERT_FALSE(a && b) << i;
+    leaderless += !a && !b ? 1 : 0;
   }
-  EXPECT_GT(turns, 10) << "the faults must have had an effect";
+  for (int r = 0; r < 2; ++r) {
+    const Told& told = replicas[r]->told;
+    led[r] = static_cast<int>(std::count(told.begin(), told.end(), "started"));
+    EXPECT_GT(led[r], 30) << "the faults must have had an effect on " << r;
+    for (std::size_t i = 0; i < told.size(); ++i)
+      ASSERT_EQ(told[i], i % 2 == 0 ? "started" : "stopped") << "in turn";
+  }
+  EXPECT_GE(int_at(spec(), "leaseTransitions"), 30);
+  EXPECT_GT(leaderless, 0);
+  EXPECT_LT(leaderless, 25'000) << "mostly somebody leads";
+}
+
+// A renewal that arrives after the leader has given up on it must not make two of them.
+TEST_F(LeaseTest, AnAnswerThatGetsLostStillCountsFromWhenItWasSent) {
+  a_.election.step();
+  clock_.advance(seconds(2));
+  a_.client.link = SlowClient::Link::kLosesAnswers;
+  a_.election.step();  // Renewed, but it does not know.
+  EXPECT_EQ(string_at(spec(), "renewTime"), "2026-01-01T00:00:03.000000Z");
+  b_.election.step();
+  clock_.advance(seconds(8));
+  EXPECT_FALSE(a_.election.leading()) << "ten seconds after the last that it knows of";
+  clock_.advance(seconds(7));
+  b_.election.step();
+  EXPECT_TRUE(b_.election.leading());
+  a_.client.link = SlowClient::Link::kUp;
+  a_.election.step();
+  EXPECT_FALSE(a_.election.leading());
+  EXPECT_EQ(a_.told, (Told{"started", "stopped"}));
 }
 
 TEST_F(LeaseTest, TheThreadLeadsAndGivesBack) {

@@ -26,15 +26,17 @@ std::map<std::string, StatuszReport> FakeStatusz::read(const std::vector<Address
 
 Bench::Bench() { restart(); }
 
+Json Bench::exporter(const std::string& name) {
+  return {{"name", name}, {"destination", {{"type", "OtlpGrpc"}, {"endpoint", name + ":4317"}}}};
+}
+
 Json Bench::pipeline(const std::string& name, const std::string& name_space) {
-  return {
-      {"apiVersion", "spanway.dev/v1alpha1"},
-      {"kind", "Pipeline"},
-      {"metadata", {{"name", name}, {"namespace", name_space}}},
-      {"spec",
-       {{"kafka", {{"bootstrapServers", "kafka:9092"}}},
-        {"exporters",
-         Json::array({{{"name", "tempo"}, {"type", "OtlpGrpc"}, {"endpoint", "tempo:4317"}}})}}}};
+  return {{"apiVersion", "spanway.dev/v1alpha1"},
+          {"kind", "Pipeline"},
+          {"metadata", {{"name", name}, {"namespace", name_space}}},
+          {"spec",
+           {{"kafka", {{"bootstrapServers", "kafka:9092"}}},
+            {"exporters", Json::array({exporter("tempo")})}}}};
 }
 
 void Bench::restart() {

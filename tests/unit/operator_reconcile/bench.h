@@ -40,6 +40,7 @@ class Bench {
  public:
   Bench();
 
+  static Json exporter(const std::string& name);  // An entry of spec.exporters.
   static Json pipeline(const std::string& name = "p", const std::string& name_space = "team");
   // A new operator: everything that is only in memory is gone.
   void restart();

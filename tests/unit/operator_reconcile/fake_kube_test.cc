@@ -135,15 +135,16 @@ TEST_F(FakeKubeTest, ADeploymentReplacesItsPodsOneByOne) {
 TEST_F(FakeKubeTest, AWatchSeesWhatComesAfterItsVersion) {
   kube_.put(kube::kServices, service({{"a", 1}}));
   const auto list = kube_.list(kube::kServices, {});
+  kube::WatchOptions options;
+  options.resource_version = list->resource_version;
   std::vector<int> seen;
   {
     std::stop_source stop;
     std::jthread thread = start_thread("watch", [&](const std::stop_token&) {
-      (void)kube_.watch(kube::kServices, {.resource_version = list->resource_version},
-                        stop.get_token(), [&](kube::WatchEvent event) {
-                          seen.push_back(static_cast<int>(event.type));
-                          return event.type != kube::WatchEvent::Type::kDeleted;
-                        });
+      (void)kube_.watch(kube::kServices, options, stop.get_token(), [&](kube::WatchEvent event) {
+        seen.push_back(static_cast<int>(event.type));
+        return event.type != kube::WatchEvent::Type::kDeleted;
+      });
     });
     kube_.edit(kube::kServices, kKey, {{"spec", {{"a", 2}}}}, "x");
     kube_.erase(kube::kServices, kKey);

@@ -58,7 +58,9 @@ TEST_F(StatuszMonitorTest, SpeaksOnlyOfNews) {
     StatuszReport report;
     report.answered = true;
     report.destination_reachable = reachable;
-    report.partitions.push_back({.topic = "t", .lag_seconds = lag});
+    PartitionReport& partition = report.partitions.emplace_back();
+    partition.topic = "t";
+    partition.lag_seconds = lag;
     return report;
   };
   const auto round = [&] {

@@ -1,0 +1,347 @@
+#include "operator/reconcile/controller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/operator_reconcile/bench.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+class ControllerTest : public testing::Test {
+ protected:
+  std::vector<std::string> writes_without_status() {
+    std::vector<std::string> out;
+    for (const std::string& write : bench_.kube.writes())
+      if (!write.starts_with("patch pipelines/status")) out.push_back(write);
+    return out;
+  }
+  Json object() const { return bench_.kube.at(kube::kPipelines, {"team", "p"}); }
+  Json deployment(const char* name) const {
+    return bench_.kube.at(kube::kDeployments, {"team", name});
+  }
+  Bench bench_;
+};
+
+TEST_F(ControllerTest, InstallsEverythingAndRecordsItAsGood) {
+  bench_.install();
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments),
+              testing::UnorderedElementsAre("p-ingress", "p-bridge", "p-tempo"));
+  EXPECT_THAT(bench_.kube.names(kube::kStatefulSets), testing::ElementsAre("p-tempo-consumer"));
+  EXPECT_THAT(bench_.kube.names(kube::kConfigMaps), Contains("p-last-good"));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("True"));
+  EXPECT_FALSE(rollout_memory(bench_.status()).last_good_revision.empty());
+  EXPECT_TRUE(bench_.has_event("RolloutStarted"));
+  EXPECT_TRUE(bench_.has_event("RolloutComplete"));
+  EXPECT_THAT(bench_.errors, IsEmpty());
+}
+
+TEST_F(ControllerTest, WritesNothingAtRest) {
+  bench_.install();
+  bench_.kube.forget_writes();
+  for (int i = 0; i < 20; ++i) {
+    bench_.resync();
+    bench_.pass(std::chrono::seconds(30), std::chrono::seconds(30));
+  }
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(ControllerTest, AScalingChangeTouchesOneObjectAndNoPod) {
+  bench_.install();
+  const auto pods = bench_.kube.names(kube::kPods);
+  bench_.kube.forget_writes();
+  bench_.change({{"ingress", {{"replicas", 2}}}});
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2);
+  for (const std::string& write : writes_without_status())
+    EXPECT_THAT(write, HasSubstr("p-ingress"));
+  for (const std::string& pod : pods) EXPECT_THAT(bench_.kube.names(kube::kPods), Contains(pod));
+}
+
+TEST_F(ControllerTest, AMistakeTouchesNothingThatRuns) {
+  bench_.install();
+  bench_.kube.forget_writes();
+  bench_.change({{"ingress", {{"config", {{"no_such_key", 1}}}}}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_THAT(writes_without_status(), IsEmpty());
+  EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("False"));
+  EXPECT_THAT(bench_.message("ConfigValid"), HasSubstr("no_such_key"));
+  bench_.change({{"ingress", {{"config", nullptr}}}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
+  Json object = Bench::pipeline();
+  object["spec"]["ingress"]["tls"]["secretName"] = "otlp-tls";
+  bench_.install(object);
+  EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("False"));
+  EXPECT_THAT(bench_.message("ConfigValid"),
+              AllOf(HasSubstr("otlp-tls"), HasSubstr("spec.ingress.tls.secretName")));
+  EXPECT_THAT(bench_.kube.all(kube::kDeployments), IsEmpty());
+  // It appears: the next poll finds it.
+  bench_.kube.put(kube::kSecrets, {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}}});
+  bench_.secrets->poll();
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("True"));
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments), Contains("p-ingress"));
+}
+
+TEST_F(ControllerTest, PutsDriftBack) {
+  bench_.install();
+  bench_.kube.edit(kube::kDeployments, {"team", "p-bridge"}, {{"spec", {{"replicas", 0}}}},
+                   "kubectl-scale");
+  bench_.settle();
+  EXPECT_EQ(kube::int_at(deployment("p-bridge"), "spec/replicas"), 1);
+  EXPECT_THAT(bench_.event("DriftReverted"),
+              AllOf(HasSubstr("p-bridge"), HasSubstr("kubectl-scale"), HasSubstr("replicas")));
+}
+
+TEST_F(ControllerTest, MakesAgainWhatWasDeleted) {
+  bench_.install();
+  bench_.kube.erase(kube::kServices, {"team", "p-ingress"});
+  bench_.kube.erase(kube::kConfigMaps, {"team", "p-last-good"});
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.kube.names(kube::kServices), Contains("p-ingress"));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, PausedByAnnotationOrFieldNothingIsTouched) {
+  bench_.install();
+  for (const Json& patch :
+       {Json{{"metadata", {{"annotations", {{api::kPauseAnnotation, "true"}}}}}},
+        Json{{"metadata", {{"annotations", {{api::kPauseAnnotation, nullptr}}}}},
+             {"spec", {{"paused", true}}}}}) {
+    bench_.kube.edit(kube::kPipelines, {"team", "p"}, patch, "kubectl");
+    bench_.settle();
+    bench_.kube.forget_writes();
+    bench_.kube.edit(kube::kDeployments, {"team", "p-bridge"}, {{"spec", {{"replicas", 3}}}}, "x");
+    bench_.change({{"ingress", {{"replicas", 2}}}});
+    bench_.pass(std::chrono::seconds(30));
+    EXPECT_THAT(writes_without_status(), IsEmpty());
+    EXPECT_THAT(bench_.condition("Paused"), StartsWith("True"));
+  }
+  bench_.change({{"paused", false}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_THAT(bench_.condition("Paused"), StartsWith("False"));
+  EXPECT_EQ(kube::int_at(deployment("p-bridge"), "spec/replicas"), 1);
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2);
+}
+
+TEST_F(ControllerTest, ARemovedExporterTakesItsObjectsAlong) {
+  Json object = Bench::pipeline();
+  object["spec"]["exporters"].push_back(Bench::exporter("loki"));
+  bench_.install(object);
+  ASSERT_THAT(bench_.kube.names(kube::kDeployments), Contains("p-loki"));
+  Json exporters = object["spec"]["exporters"];
+  exporters.erase(1);
+  bench_.change({{"exporters", exporters}});
+  bench_.pass(std::chrono::seconds(180));
+  for (const kube::ResourceType& type : bench_.stores->kinds())
+    for (const std::string& name : bench_.kube.names(type))
+      EXPECT_THAT(name, Not(HasSubstr("loki")));
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments), Contains("p-tempo"));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, DeletionLeavesNothing) {
+  bench_.install();
+  bench_.kube.forget_writes();
+  bench_.kube.erase(kube::kPipelines, {"team", "p"});
+  bench_.pass(std::chrono::seconds(10));
+  for (const kube::ResourceType& type : bench_.stores->kinds())
+    EXPECT_THAT(bench_.kube.names(type), IsEmpty()) << type.plural;
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_EQ(bench_.controller->remembered(), 0u);
+  EXPECT_EQ(bench_.secrets->size(), 0u);
+}
+
+TEST_F(ControllerTest, APipelineThatIsBeingDeletedIsLeftAlone) {
+  bench_.install();
+  bench_.kube.forget_writes();
+  bench_.kube.edit(kube::kPipelines, {"team", "p"},
+                   {{"metadata", {{"deletionTimestamp", "2026-01-01T00:00:00Z"}}},
+                    {"spec", {{"ingress", {{"replicas", 9}}}}}},
+                   "kubectl");
+  bench_.pass(std::chrono::seconds(10));
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(ControllerTest, AnAutoscalerIsNeverFought) {
+  Json object = Bench::pipeline();
+  object["spec"]["ingress"]["replicas"] = 4;
+  bench_.install(object);
+  bench_.change({{"ingress", {{"autoscaling", {{"minReplicas", 2}, {"maxReplicas", 10}}}}}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 4);
+  EXPECT_THAT(bench_.kube.names(kube::kHorizontalPodAutoscalers), Contains("p-ingress"));
+  for (const int replicas : {7, 3, 9}) {
+    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                     {{"spec", {{"replicas", replicas}}}}, "kube-controller-manager");
+    bench_.kube.forget_writes();
+    bench_.pass(std::chrono::seconds(30));
+    EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), replicas);
+    EXPECT_THAT(writes_without_status(), IsEmpty());
+  }
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  // Back to a fixed number.
+  bench_.change({{"ingress", {{"autoscaling", nullptr}, {"replicas", 2}}}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2);
+  EXPECT_THAT(bench_.kube.names(kube::kHorizontalPodAutoscalers), IsEmpty());
+}
+
+TEST_F(ControllerTest, ConsumersFollowTheLagThroughTheScaleSubresource) {
+  Json object = Bench::pipeline();
+  object["spec"]["exporters"][0]["consumer"]["autoscaling"] = {
+      {"minReplicas", 2}, {"maxReplicas", 6}, {"targetLagSeconds", 10}};
+  double lag = 0;
+  bench_.statusz.answer = [&](const std::string& pod) {
+    StatuszReport report;
+    report.answered = report.ready = report.kafka_reachable = true;
+    report.has_destination = report.destination_reachable = true;
+    if (pod.find("consumer") != std::string::npos) {
+      TopicReport& topic = report.topics.emplace_back();
+      topic.name = "otel.traces";
+      topic.partitions = 12;
+      for (int i = 0; i < 6; ++i) {
+        PartitionReport& partition = report.partitions.emplace_back();
+        partition.topic = "otel.traces";
+        partition.partition = i;
+        partition.lag_messages = 1000;
+        partition.lag_seconds = lag;
+      }
+    }
+    return report;
+  };
+  bench_.install(object);
+  const auto replicas = [&] {
+    return kube::int_at(bench_.kube.at(kube::kStatefulSets, {"team", "p-tempo-consumer"}),
+                        "spec/replicas");
+  };
+  EXPECT_EQ(replicas(), 2);
+  const auto writes = bench_.kube.writes();
+  EXPECT_THAT(writes, Contains("patch statefulsets/scale team/p-tempo-consumer"));
+  for (int i = 0; i < 30; ++i) {
+    lag += 30;
+    bench_.pass(std::chrono::seconds(10), std::chrono::seconds(10));
+  }
+  EXPECT_GT(replicas(), 2);
+  EXPECT_LE(replicas(), 6);
+  EXPECT_TRUE(bench_.has_event("Scaled"));
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
+TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {
+  bench_.kube.fail(
+      "apply", "",
+      transient_error(Code::kResourceExhausted, "429").with_retry_after(std::chrono::seconds(1)),
+      3);
+  bench_.kube.fail("patch", "pipelines",
+                   transient_error(Code::kAborted, "conflict").with_reason("conflict"), 2);
+  bench_.install();
+  // One look whose first three objects are refused, two whose status is.
+  EXPECT_EQ(bench_.errors.size(), 3u);
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, ARefusedWriteIsInTheStatusUntilItPasses) {
+  bench_.kube.fail("apply", "networkpolicies",
+                   configuration_error(Code::kPermissionDenied, "networkpolicies is forbidden"),
+                   10'000);
+  bench_.kube.put(kube::kPipelines, Bench::pipeline());
+  bench_.settle();
+  EXPECT_EQ(bench_.condition("Degraded"), "True: ApplyFailed");
+  EXPECT_THAT(bench_.message("Degraded"), HasSubstr("networkpolicies is forbidden"));
+  EXPECT_THAT(bench_.kube.names(kube::kServices), Contains("p-ingress"))
+      << "the others do not wait for it";
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments), IsEmpty()) << "pods do";
+  bench_.kube.heal();
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("Degraded"), Not(HasSubstr("ApplyFailed")));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, AnObjectOfSomebodyElseStopsItAndIsNotTouched) {
+  const Json foreign = {{"metadata", {{"name", "p-ingress"}, {"namespace", "team"}}},
+                        {"spec", {{"type", "ExternalName"}}}};
+  bench_.kube.put(kube::kServices, foreign, "helm");
+  bench_.install();
+  EXPECT_EQ(bench_.condition("Degraded"), "True: ApplyFailed");
+  EXPECT_THAT(bench_.message("Degraded"), HasSubstr("does not belong to this Pipeline"));
+  EXPECT_EQ(bench_.kube.at(kube::kServices, {"team", "p-ingress"})["spec"], foreign["spec"]);
+}
+
+TEST_F(ControllerTest, TwoPipelinesDoNotDisturbEachOther) {
+  bench_.install();
+  bench_.kube.put(kube::kPipelines, Bench::pipeline("q"));
+  bench_.pass(std::chrono::seconds(60));
+  bench_.kube.forget_writes();
+  bench_.change({{"ingress", {{"config", {{"no_such_key", 1}}}}}}, "q");
+  bench_.change({{"bridge", {{"produce", {{"replicas", 2}}}}}});
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("ConfigValid", "q"), StartsWith("False"));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  for (const std::string& write : writes_without_status()) EXPECT_THAT(write, HasSubstr("/p-"));
+}
+
+TEST_F(ControllerTest, TheTopicsJobReports) {
+  bench_.kube.fate = [](const Json& pod) {
+    fakes::FakeKube::PodFate fate;
+    if (kube::string_at(pod, "metadata/ownerReferences/0/kind") == "Job")
+      fate.message =
+          R"({"topics":[{"name":"otel.traces","partitions":12,"replication_factor":3,"weaker":[],"error":""}],"ok":true})";
+    return fate;
+  };
+  bench_.install();
+  EXPECT_THAT(bench_.condition("TopicsReady"), StartsWith("True"));
+  EXPECT_EQ(bench_.kube.all(kube::kJobs).size(), 1u);
+}
+
+TEST_F(ControllerTest, AFailedTopicsJobRunsAgain) {
+  int runs = 0;
+  bench_.kube.fate = [&](const Json& pod) {
+    fakes::FakeKube::PodFate fate;
+    if (kube::string_at(pod, "metadata/ownerReferences/0/kind") != "Job") return fate;
+    if (++runs > 2) return fate;
+    fate.kind = fakes::FakeKube::PodFate::Kind::kCrashes;
+    fate.message = "cannot reach kafka:9092";
+    return fate;
+  };
+  bench_.kube.put(kube::kPipelines, Bench::pipeline());
+  bench_.settle();
+  EXPECT_THAT(bench_.condition("TopicsReady"), StartsWith("False"));
+  EXPECT_THAT(bench_.message("TopicsReady"), HasSubstr("cannot reach kafka:9092"));
+  bench_.pass(std::chrono::seconds(240));
+  EXPECT_EQ(runs, 3);
+  EXPECT_THAT(bench_.condition("TopicsReady"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
+  bench_.install();
+  bench_.statusz.answer = [](const std::string& pod) {
+    StatuszReport report;
+    report.answered = report.ready = report.kafka_reachable = true;
+    report.has_destination = pod.find("tempo") != std::string::npos;
+    report.destination_error = "tempo:4317: connection refused";
+    return report;
+  };
+  bench_.pass(std::chrono::seconds(120));
+  EXPECT_THAT(bench_.condition("ExportersHealthy"), StartsWith("False"));
+  EXPECT_THAT(bench_.condition("Degraded"), StartsWith("True"));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  EXPECT_TRUE(rollout_memory(bench_.status()).failed_revision.empty());
+}
+
+}  // namespace
+}  // namespace spanway::reconcile
