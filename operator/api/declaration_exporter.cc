@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "operator/api/declaration_parts.h"
+#include "services/lib/config/scalar.h"
 
 namespace spanway::api {
 namespace {
@@ -22,12 +23,17 @@ std::string_view without_scheme(std::string_view endpoint) {
 // Another rule refuses these; one complaint about an endpoint is enough.
 bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string::npos; }
 
+// Macros, as literals are put together from them. is_authority() says the same.
+#define SPANWAY_HOST_PATTERN "([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
+#define SPANWAY_PORT_PATTERN                       \
+  "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|" \
+  "65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
 enum class Port { kOptional, kRequired };
 
 // A name or an address ([...] of IPv6), and a port. Names that a client would take for another way
 // of resolving (unix:..., ipv4:...) are none.
 bool is_authority(std::string_view text, Port port) {
-  constexpr std::string_view kDigits = "0123456789";
   constexpr std::string_view kName =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   const bool is_bracketed = text.starts_with('[');
@@ -40,8 +46,9 @@ bool is_authority(std::string_view text, Port port) {
   const std::size_t after = is_bracketed ? end + 1 : std::min(end, text.size());
   if (after == text.size()) return port == Port::kOptional;
   const std::string_view number = text.substr(after + 1);
-  return text[after] == ':' && !number.empty() && number.size() <= 5 &&
-         number.find_first_not_of(kDigits) == std::string_view::npos;
+  const auto value = config::parse_int(number);
+  return text[after] == ':' && number.size() <= 5 && value && *value >= 1 && *value <= 65535 &&
+         number.front() >= '1' && number.front() <= '9';
 }
 
 void rule_on_endpoint(Fields& f, Destination& c) {
@@ -54,8 +61,8 @@ void rule_on_endpoint(Fields& f, Destination& c) {
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || !(self.type in ['OtlpHttp', 'Zipkin']) || "
                  "self.endpoint.contains('@') || "
-                 "self.endpoint.matches('^https?://([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
-                 "(:[0-9]{1,5})?([/?].*)?$')",
+                 "self.endpoint.matches('^https?://" SPANWAY_HOST_PATTERN "(:" SPANWAY_PORT_PATTERN
+                 ")?([/?].*)?$')",
           .message = "must be a URL: http:// or https://, a host, and perhaps a port and a path"},
          [](const Destination& d) {
            if (d.endpoint.empty() || !is_http(d) || has_user(d)) return true;
@@ -67,8 +74,8 @@ void rule_on_endpoint(Fields& f, Destination& c) {
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || self.type != 'OtlpGrpc' || "
                  "self.endpoint.contains('@') || "
-                 "self.endpoint.matches('^(https?://)?([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
-                 ":[0-9]{1,5}/?$')",
+                 "self.endpoint.matches('^(https?://)?" SPANWAY_HOST_PATTERN
+                 ":" SPANWAY_PORT_PATTERN "/?$')",
           .message = "must be host:port, with or without http:// or https:// before it"},
          [](const Destination& d) {
            if (d.endpoint.empty() || d.type != Type::kOtlpGrpc || has_user(d)) return true;
