@@ -66,7 +66,7 @@ lint: deps       ## format, clang-tidy, layers, generated documents
 format: deps     ## rewrite the sources with clang-format
 	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
 
-docs: build      ## write CONFIG.md and METRICS.md from the binaries
+docs: build      ## write CONFIG.md, METRICS.md and CRD.md from the binaries
 	@ci/checks/docs.sh write
 
 fuzz: deps       ## run each fuzzer for FUZZ_SECONDS (default 60)

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# CONFIG.md and METRICS.md come from the binaries. docs.sh write | check
+# CONFIG.md, METRICS.md and CRD.md come from the binaries. docs.sh write | check
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${SPANWAY_BIN:-build/release/bin}
-services="spanway-ingress spanway-kafka-bridge spanway-exporter"
+services="spanway-ingress spanway-kafka-bridge spanway-exporter spanway-operator"
 render() { # FLAG TITLE INTRODUCTION
   echo "# $2"
   echo
   echo "$3"
   for service in $services; do
-    printf '\n## %s\n\n' "$service"
+    echo
+    [ "$1" = --print-config-doc ] || printf '## %s\n\n' "$service" # The other has its own title.
     "$bin/$service" "$1"
   done
 }
@@ -22,10 +23,11 @@ metrics() {
     "Every metric of every service, made by \`make docs\` from the code; a test keeps it true."
 }
 case "${1:-}" in
-write) config >CONFIG.md; metrics >METRICS.md ;;
+write) config >CONFIG.md; metrics >METRICS.md; "$bin/spanway-operator" crd-doc >CRD.md ;;
 check)
-  diff -u CONFIG.md <(config) && diff -u METRICS.md <(metrics) || {
-    echo "docs: CONFIG.md or METRICS.md differs from the code; run: make docs" >&2
+  diff -u CONFIG.md <(config) && diff -u METRICS.md <(metrics) &&
+    diff -u CRD.md <("$bin/spanway-operator" crd-doc) || {
+    echo "docs: CONFIG.md, METRICS.md or CRD.md differs from the code; run: make docs" >&2
     exit 1
   }
   ;;
