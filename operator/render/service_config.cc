@@ -310,9 +310,15 @@ Json topics_config(const api::Pipeline& pipeline) {
       {"min_insync_replicas", topics.min_insync_replicas},
       {"retention", config::format_duration(topics.retention)},
       {"dead_letter_retention", config::format_duration(topics.dead_letter_retention)}};
-  // How large a record may be follows from the bridge that writes them.
-  if (const Json* bytes = kube::find(pipeline.spec.produce.config, "producer/record_bytes_max"))
-    config["producer"]["record_bytes_max"] = *bytes;
+  // It reaches Kafka as the bridge does, and makes topics that take the bridge's largest record.
+  const Json& overlay = pipeline.spec.produce.config;
+  Json shared = Json::object();
+  if (const Json* kafka = kube::find(overlay, "kafka")) shared["kafka"] = *kafka;
+  if (const Json* bytes = kube::find(overlay, "producer/record_bytes_max"))
+    shared["producer"]["record_bytes_max"] = *bytes;
+  if (const Json* bytes = kube::find(overlay, "limits/item_bytes_max"))
+    shared["limits"]["item_bytes_max"] = *bytes;
+  lay_over(config, shared, owned_keys(component_spec(pipeline, {Role::kBridge, ""})));
   return config;
 }
 
