@@ -14,6 +14,9 @@ using render::Component;
 constexpr std::size_t kMessageBytesMax = 512;
 // The clock of the API server writes whole seconds: never look again sooner.
 constexpr std::int64_t kLookAgainMsMin = 1000;
+// Most excuses end with an event; this is for those that do not.
+constexpr std::int64_t kExcuseLookMs = 60'000;
+constexpr char kKafkaIsGone[] = "waits: no pod reaches Kafka, not those that run either";
 
 std::int64_t to_ms(Duration d) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
@@ -73,7 +76,21 @@ class Machine {
   std::optional<Failure> broken(const Part& part, bool canary_only) const;
   // What stands in the way of this component, for people; empty when it is just starting.
   const PodView* troubled_pod(const Part& part) const;
+  // What the pod says of itself; null when it has not answered.
+  const StatuszReport* report_of(const PodView& pod) const;
+  // What a canary complains of that pods of the old revision do not; empty when nothing.
+  std::string complaint(const Part& part, const PodView& canary) const;
+  // Those who have reached Kafka once do not any more, none of them.
+  bool kafka_is_gone() const;
+  // Nothing but that keeps the component from going on.
+  bool waits_for_kafka(const Part& part) const;
+  // The old revision is gone, and what is not ready has no node to run on.
+  bool lacks_room_only(const Part& part) const;
   Failure late(const Part& part, const char* fallback) const;
+  // The same with what the pod says of itself. Its words may change all the time, so only for what
+  // is written once.
+  Failure late_in_its_words(const Part& part, const char* fallback) const;
+  static bool says_nothing(const PodView& pod);
   std::string waiting_for(const Part& part) const;
 
   // Where a component rests that does not run the wanted revision (yet, or any more).
@@ -324,12 +341,16 @@ RolloutDecision Machine::roll() {
   const std::int64_t deadline = changed == nullptr ? 0
                                                    : last_progress_ms(*changed, false) +
                                                          to_ms(input_.rules.progress_deadline);
-  if (changed != nullptr && input_.now_ms >= deadline) {
-    return fail(late(*changed, "ProgressDeadlineExceeded"));
+  const bool excused =
+      changed != nullptr && (lacks_room_only(*changed) || waits_for_kafka(*changed));
+  if (changed != nullptr && !excused && input_.now_ms >= deadline) {
+    return fail(late_in_its_words(*changed, "ProgressDeadlineExceeded"));
   }
   RolloutDecision out = decision(Phase::kProving, "Proving", waiting_for(*waiting));
   out.remove_others = true;
-  if (changed != nullptr) look_again_at(out, deadline);
+  if (changed != nullptr) {
+    look_again_at(out, excused ? input_.now_ms + kExcuseLookMs : deadline);
+  }
   return out;
 }
 
@@ -348,8 +369,10 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
     if (canary_is_there(part)) return rolling(false, "CanaryStarting", "an old canary has to go");
     memory_.rolling_since_ms = input_.now_ms;
   }
-  if (part.view->stable.exists && part.view->stable.revision == part.wanted->revision) {
-    // It was promoted, and the note of it got lost.
+  const bool runs_it =
+      part.view->stable.exists && part.view->stable.revision == part.wanted->revision;
+  if (runs_it || !needs_canary(part)) {
+    // It was promoted, and the note of it got lost; or it was paused meanwhile, and its canary too.
     memory_.rolling_promoted = true;
     memory_.rolling_since_ms = input_.now_ms;
     return look_at_stable(index);
@@ -362,18 +385,30 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
   const std::int64_t proof = to_ms(input_.rules.healthy_after);
   if (pod != nullptr && pod->ready && pod->ready_since) {
     const std::int64_t good_at = unix_ms(*pod->ready_since) + proof;
-    if (input_.now_ms >= good_at) {
+    const std::string words = complaint(part, *pod);
+    if (input_.now_ms >= good_at && words.empty()) {
       memory_.rolling_promoted = true;
       memory_.rolling_since_ms = input_.now_ms;
       return look_at_stable(index);
     }
     // Ready only now and then is not healthy either.
-    if (input_.now_ms >= deadline + proof) return fail(late(part, "CanaryNotReady"));
-    RolloutDecision out = rolling(true, "CanaryProving", "the canary " + pod->name + " is ready");
-    look_again_at(out, std::min(good_at, deadline + proof));
+    if (input_.now_ms >= deadline + proof) {
+      return fail(words.empty() ? late_in_its_words(part, "CanaryNotReady")
+                                : Failure{"CanaryUnhealthy", part.name + ": " + words});
+    }
+    RolloutDecision out = rolling(true, "CanaryProving",
+                                  words.empty() ? "the canary " + pod->name + " is ready" : words);
+    look_again_at(out,
+                  good_at > input_.now_ms ? std::min(good_at, deadline + proof) : deadline + proof);
     return out;
   }
-  if (input_.now_ms >= deadline) return fail(late(part, "CanaryNotReady"));
+  if (input_.now_ms >= deadline && waits_for_kafka(part)) {
+    memory_.rolling_since_ms = input_.now_ms;
+    RolloutDecision out = rolling(true, "KafkaUnreachable", kKafkaIsGone);
+    look_again_at(out, input_.now_ms + to_ms(input_.rules.progress_deadline));
+    return out;
+  }
+  if (input_.now_ms >= deadline) return fail(late_in_its_words(part, "CanaryNotReady"));
   RolloutDecision out =
       rolling(true, "CanaryStarting",
               pod == nullptr ? "starting a canary"
@@ -384,14 +419,21 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
 
 RolloutDecision Machine::look_at_stable(std::size_t index) {
   const Part& part = parts_[index];
-  if (settled(part)) {
+  if (settled(part) || lacks_room_only(part)) {
     start_step(first_step_from(index + 1));
     return roll();
   }
-  const std::int64_t deadline =
-      last_progress_ms(part, true) + to_ms(input_.rules.progress_deadline);
-  if (input_.now_ms >= deadline) return fail(late(part, "ProgressDeadlineExceeded"));
-  RolloutDecision out = decision(Phase::kRolling, "Promoting", waiting_for(part));
+  std::int64_t deadline = last_progress_ms(part, true) + to_ms(input_.rules.progress_deadline);
+  const bool excused = input_.now_ms >= deadline && waits_for_kafka(part);
+  if (excused) {
+    memory_.rolling_since_ms = input_.now_ms;
+    deadline = input_.now_ms + to_ms(input_.rules.progress_deadline);
+  } else if (input_.now_ms >= deadline) {
+    return fail(late_in_its_words(part, "ProgressDeadlineExceeded"));
+  }
+  RolloutDecision out =
+      excused ? decision(Phase::kRolling, "KafkaUnreachable", part.name + ": " + kKafkaIsGone)
+              : decision(Phase::kRolling, "Promoting", waiting_for(part));
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     out.actions[i].stable = i <= index ? Target::kWanted : resting(parts_[i], false);
   }
@@ -541,11 +583,94 @@ Failure Machine::late(const Part& part, const char* fallback) const {
     const bool canary = std::string_view(fallback) == "CanaryNotReady";
     return {fallback, part.name + ": " + (canary ? "no canary stays ready" : what) + waited};
   }
-  const bool plain = pod->reason.empty() || pod->reason == "NotReady" ||
-                     pod->reason == "ContainerCreating" || pod->reason == "Restarted";
+  const bool plain = says_nothing(*pod) || pod->reason == "Restarted";
   const std::string what =
       pod->problem.empty() ? "pod " + pod->name + " is not ready" : pod->problem;
   return {plain ? fallback : pod->reason, part.name + ": " + what + waited};
+}
+
+Failure Machine::late_in_its_words(const Part& part, const char* fallback) const {
+  Failure failure = late(part, fallback);
+  const PodView* pod = troubled_pod(part);
+  if (pod == nullptr || !says_nothing(*pod)) return failure;
+  if (const StatuszReport* report = report_of(*pod); report != nullptr && !report->reason.empty()) {
+    failure.message += ": " + report->reason;
+  }
+  return failure;
+}
+
+bool Machine::says_nothing(const PodView& pod) {
+  return pod.reason.empty() || pod.reason == "NotReady" || pod.reason == "ContainerCreating";
+}
+
+const StatuszReport* Machine::report_of(const PodView& pod) const {
+  if (input_.reports == nullptr) return nullptr;
+  const auto found = input_.reports->find(pod.name);
+  return found == input_.reports->end() || !found->second.answered ? nullptr : &found->second;
+}
+
+std::string Machine::complaint(const Part& part, const PodView& canary) const {
+  const render::Role role = part.wanted->id.role;
+  const bool speaks_kafka = role == render::Role::kBridge || role == render::Role::kConsumer;
+  const StatuszReport* report = report_of(canary);
+  if (!speaks_kafka || report == nullptr) return "";
+  const auto error_of = [](const StatuszReport& one) -> std::string {
+    if (!one.kafka_reachable) return one.last_error.empty() ? "no broker answers" : one.last_error;
+    for (const TopicReport& topic : one.topics) {
+      if (!topic.error.empty()) return "topic " + topic.name + ": " + topic.error;
+    }
+    return "";
+  };
+  const std::string error = error_of(*report);
+  if (error.empty()) return "";
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting || pod.revision == part.wanted->revision) continue;
+    const StatuszReport* old = report_of(pod);
+    if (old != nullptr && error_of(*old).empty()) {
+      return "pod " + canary.name + ": " + error + "; pods of the old revision do not say so";
+    }
+  }
+  return "";
+}
+
+bool Machine::kafka_is_gone() const {
+  if (input_.reports == nullptr) return false;
+  bool may_be = false;
+  for (const Part& part : parts_) {
+    const render::Role role = part.wanted->id.role;
+    if (role != render::Role::kBridge && role != render::Role::kConsumer) continue;
+    for (const PodView& pod : part.view->pods) {
+      // Ready is who has reached it once.
+      if (pod.deleting || !pod.ready) continue;
+      // Not asked yet, after a restart of the operator: nothing speaks against it.
+      const bool unasked = !input_.reports->contains(pod.name);
+      const StatuszReport* report = report_of(pod);
+      if (report != nullptr && report->kafka_reachable) return false;
+      may_be = may_be || unasked || report != nullptr;
+    }
+  }
+  return may_be;
+}
+
+bool Machine::waits_for_kafka(const Part& part) const {
+  const PodView* pod = troubled_pod(part);
+  return pod != nullptr && (pod->reason.empty() || pod->reason == "NotReady") && kafka_is_gone();
+}
+
+bool Machine::lacks_room_only(const Part& part) const {
+  const WorkloadView& stable = part.view->stable;
+  if (!stable.exists || stable.revision != part.wanted->revision) return false;
+  bool serves = false;
+  bool lacks = false;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting) continue;
+    if (pod.revision != part.wanted->revision) return false;
+    serves = serves || pod.ready;
+    if (pod.ready) continue;
+    if (pod.reason != "Unschedulable") return false;
+    lacks = true;
+  }
+  return serves && lacks;
 }
 
 std::string Machine::waiting_for(const Part& part) const {

@@ -15,15 +15,20 @@
 //
 //   all settled and healthy for healthy_after: this spec is the last good one
 //
-// A destination that cannot be reached never fails a rollout: readiness does not depend on it. Nor
-// does a component that the new revision leaves as it was: it only delays the record as good.
+// A canary that says it cannot reach Kafka, or of a topic that it cannot use it, does not pass
+// while pods of the old revision can. A destination that cannot be reached never fails a rollout,
+// nor does Kafka while those who run do not reach it either, nor a component that the new revision
+// leaves as it was: these only delay it. A revision that has replaced the old one and lacks room
+// for more pods is not at fault either.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "operator/api/pipeline.h"
 #include "operator/reconcile/observation.h"
+#include "operator/reconcile/statusz.h"
 
 namespace spanway::reconcile {
 
@@ -86,6 +91,8 @@ struct RolloutInput {
   api::Rollout rules;
   std::int64_t now_ms = 0;  // Wall clock.
   bool forced = false;      // Forget that this revision has failed.
+  // What the pods say of themselves, by name; null = nobody was asked.
+  const std::map<std::string, StatuszReport>* reports = nullptr;
 };
 RolloutDecision decide(const RolloutInput& input);
 

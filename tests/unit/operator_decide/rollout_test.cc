@@ -3,91 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/wall_time.h"
-#include "tests/unit/operator_decide/renderings.h"
+#include "tests/unit/operator_decide/rollout_fixture.h"
 
 namespace spanway::reconcile {
 namespace {
 
-using ::testing::HasSubstr;
-using Phase = RolloutDecision::Phase;
 using render::Role;
-
-constexpr std::int64_t kNow = 1'800'000'000'000;
-constexpr std::size_t kExporter = 0;
-constexpr std::size_t kConsumer = 1;
-constexpr std::size_t kBridge = 2;
-constexpr std::size_t kIngress = 3;
-
-class RolloutTest : public ::testing::Test {
- protected:
-  RolloutTest() {
-    rules_.progress_deadline = std::chrono::seconds(300);
-    rules_.healthy_after = std::chrono::seconds(30);
-    wanted_parts_ = good_parts_ = four_parts("old");
-    memory_.last_good_revision = rendering_of(good_parts_).revision;
-    for (const PartSpec& part : good_parts_) {
-      views_.push_back(healthy_view(part, kNow - 3'600'000));
-    }
-  }
-
-  RolloutDecision look() {
-    wanted_ = rendering_of(wanted_parts_);
-    good_ = rendering_of(good_parts_);
-    RolloutDecision decision = decide({.wanted = wanted_,
-                                       .last_good = has_good_ ? &good_ : nullptr,
-                                       .components = views_,
-                                       .memory = memory_,
-                                       .rules = rules_,
-                                       .now_ms = now_,
-                                       .forced = forced_});
-    memory_ = decision.memory;
-    return decision;
-  }
-
-  void add_canary(std::size_t part, std::int64_t created_ms) {
-    views_[part].canary = {.exists = true,
-                           .revision = wanted_parts_[part].revision,
-                           .replicas = 1,
-                           .ready = 0,
-                           .updated = 1,
-                           .settled = false};
-    views_[part].pods.push_back(pod_of("canary", wanted_parts_[part].revision, true, created_ms));
-  }
-  PodView& canary(std::size_t part) { return views_[part].pods.back(); }
-  void make_ready(PodView& pod, std::int64_t since_ms) {
-    pod.ready = true;
-    pod.ready_since = at_ms(since_ms);
-    pod.problem.clear();
-    pod.reason.clear();
-  }
-  // Until the canary of the ingress has been there for `age_ms`.
-  void roll_the_ingress(std::int64_t age_ms = 0) {
-    wanted_parts_[kIngress].revision = "new";
-    EXPECT_TRUE(look().actions[kIngress].canary);
-    add_canary(kIngress, now_);
-    now_ += age_ms;
-  }
-  void promote_the_ingress() {
-    roll_the_ingress();
-    make_ready(canary(kIngress), now_);
-    now_ += 30'000;
-    ASSERT_EQ(look().actions[kIngress].stable, Target::kWanted);
-    views_[kIngress].stable.revision = "new";
-    views_[kIngress].stable.settled = false;
-  }
-
-  api::Rollout rules_;
-  std::vector<PartSpec> wanted_parts_;
-  std::vector<PartSpec> good_parts_;
-  render::Rendering wanted_;
-  render::Rendering good_;
-  std::vector<ComponentView> views_;
-  RolloutMemory memory_;
-  std::int64_t now_ = kNow;
-  bool has_good_ = true;
-  bool forced_ = false;
-};
+using ::testing::HasSubstr;
 
 TEST_F(RolloutTest, NothingToDoAsksForNothing) {
   const RolloutMemory before = memory_;
