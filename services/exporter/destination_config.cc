@@ -52,11 +52,12 @@ void check_pair(const std::string& path, const std::string& certificate, const s
 void check_http(const std::string& path, const HttpConfig& c, Problems& problems) {
   check_pair(path + ".tls", c.tls.certificate_file, c.tls.key_file, problems);
   for (const auto& [name, value] : c.headers) {
+    const std::string where = path + ".headers." + name;
     if (name == "content-type" || name == "content-encoding" || name == "content-length" ||
         name == "host" || name == "transfer-encoding")
-      problems.add(path + ".headers." + name, "is set by the exporter itself");
+      problems.add(where, "is set by the exporter itself");
     if (value.find_first_of("\r\n") != std::string::npos)
-      problems.add(path + ".headers." + name, "must not hold a line break");
+      problems.add(where, "must not hold a line break");
   }
 }
 

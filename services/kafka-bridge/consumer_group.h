@@ -89,6 +89,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
     Timer timer;
     bool committing = false;
     bool clean = false;
+    Leaving() {}  // Written out: clang knows the members' defaults too late for std::optional.
   };
 
   ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps);
@@ -129,7 +130,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void retry_memory();
   template <typename F>
   void later(Duration wait, F function) {
-    deps_.executor.post_after(wait, [this, alive = std::weak_ptr<int>(alive_), function] {
+    deps_.executor.post_after(wait, [alive = std::weak_ptr<int>(alive_), function] {
       if (alive.lock()) function();
     });
   }

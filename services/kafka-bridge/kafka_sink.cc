@@ -57,6 +57,7 @@ struct KafkaSink::Request {
   void on_report(std::uint64_t part_items, Status status) {
     std::optional<Result<pipeline::Outcome>> decision;
     pipeline::AckToken deciding;
+    std::uint64_t written = 0;
     {
       MutexLock lock(mutex);
       if (status.ok()) {
@@ -65,6 +66,7 @@ struct KafkaSink::Request {
         failure = std::move(status).error();
       }
       if (--outstanding > 0) return;
+      written = written_items;
       if (token.undecided()) {
         deciding = std::move(token);
         if (failure) {
@@ -74,16 +76,17 @@ struct KafkaSink::Request {
         }
       }
     }
-    finish(std::move(deciding), std::move(decision));
+    finish(std::move(deciding), std::move(decision), written);
   }
 
-  void finish(pipeline::AckToken deciding, std::optional<Result<pipeline::Outcome>> decision) {
+  void finish(pipeline::AckToken deciding, std::optional<Result<pipeline::Outcome>> decision,
+              std::uint64_t written) {
     const bool told_ok = decision && decision->ok();
     if (told_ok) {
       sink.events_.written(signal, items, records, sink.timers_.clock().now() - started);
       sink.remember(nullptr);
     } else {
-      sink.events_.possible_duplicates(signal, written_items);
+      sink.events_.possible_duplicates(signal, written);
     }
     permit.release();
     deadline_timer.cancel();
