@@ -45,6 +45,15 @@ def make_pipeline(namespace, kafka, endpoint, spec=None, name="p", exporter=None
     }
 
 
+def _changed(base, change):
+    """None takes a field away."""
+
+    def clean(value):
+        return {k: clean(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+    return clean(merge(base, change))
+
+
 class Running:
     """A Pipeline in the cluster."""
 
@@ -57,11 +66,11 @@ class Running:
         return self
 
     def change(self, spec):
-        self.manifest["spec"] = merge(self.manifest["spec"], spec)
+        self.manifest["spec"] = _changed(self.manifest["spec"], spec)
         return self.apply()
 
     def change_exporter(self, change):
-        self.manifest["spec"]["exporters"][0] = merge(self.manifest["spec"]["exporters"][0], change)
+        self.manifest["spec"]["exporters"][0] = _changed(self.manifest["spec"]["exporters"][0], change)
         return self.apply()
 
     def get(self):
