@@ -42,10 +42,10 @@ Component render_component(const Context& context, const ComponentSpec& spec) {
 Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts) {
   const Context context{pipeline, facts};
   Rendering out;
-  Json revisions = Json::array();
+  Json revisions = Json::object();  // The order of exporters says nothing.
   for (const ComponentSpec& spec : component_specs(pipeline)) {
     out.components.push_back(render_component(context, spec));
-    revisions.push_back({{"component", spec.object}, {"revision", out.components.back().revision}});
+    revisions[spec.object] = out.components.back().revision;
   }
   out.revision = kube::fingerprint(revisions);
   out.shared = network_policies(context);
