@@ -253,17 +253,18 @@ void Controller::see(Look& look) {
   const bool is_forced = memory.force_check && *memory.force_check != force && !force.empty();
   memory.force_check = force;
   const std::int64_t now_ms = unix_ms(look.wall_now);
+  const StatuszMonitor::Reports reports = deps_.monitor.reports(look.key);
+  look.reports = reports.by_pod;
   look.decision = decide({.wanted = *look.wanted,
                           .last_good = look.last_good_rendering(),
                           .components = look.components,
                           .memory = look.remembered,
                           .rules = look.pipeline.spec.rollout,
                           .now_ms = now_ms,
-                          .forced = is_forced});
+                          .forced = is_forced,
+                          .reports = &look.reports});
   look.objects = wanted_objects(*look.wanted, look.last_good_rendering(), *look.decision);
 
-  const StatuszMonitor::Reports reports = deps_.monitor.reports(look.key);
-  look.reports = reports.by_pod;
   look.scaling =
       memory.scaler.decide(look.pipeline, *look.wanted, look.components, reports, now_ms);
 
