@@ -133,9 +133,10 @@ class Planner {
   }
 
   void explain(const Json& live, const Component& component, Change& change) const {
-    const std::string before =
-        kube::string_at(live, std::string(kAnnotations) + "spanway.dev~1revision");
-    change.restarts_pods = before != component.revision;
+    // The revision is part of the template; so is what somebody else has changed in it.
+    change.restarts_pods =
+        std::any_of(change.fields.begin(), change.fields.end(),
+                    [](const std::string& field) { return field.starts_with(kTemplate); });
     std::vector<std::string> reasons;
     if (change.restarts_pods) reasons = reasons_to_restart(live, component, change.fields);
     const Json* replicas = kube::find(change.manifest.object, "spec/replicas");

@@ -1,5 +1,9 @@
 #include "operator/render/yaml_writer.h"
 
+#include <functional>
+#include <set>
+#include <utility>
+
 #include "services/lib/config/scalar.h"
 
 namespace spanway::render {
@@ -9,14 +13,19 @@ using kube::Json;
 
 bool is_block(const Json& value) { return value.is_structured() && !value.empty(); }
 
+// A key that no YAML reads as anything but this text.
 bool is_plain_key(const std::string& key) {
-  if (key.empty() || key == "null" || key == "true" || key == "false") return false;
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  if (!letter(key[0])) return false;
+  static const std::set<std::string, std::less<>> kOther = {
+      "null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"};
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (key.empty() || !(letter(key[0]) || key[0] == '_')) return false;
+  std::string lower;
   for (const char c : key) {
-    if (!letter(c) && !(c >= '0' && c <= '9')) return false;
+    const bool inner = (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/';
+    if (!letter(c) && !inner) return false;
+    lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  return true;
+  return !kOther.contains(lower);
 }
 
 std::string key_text(const std::string& key) {
@@ -28,29 +37,39 @@ std::string scalar_text(const Json& value) {
   return kube::to_text(value);  // Numbers, booleans, null, {} and [] are the same in YAML.
 }
 
-void write_block(const Json& value, std::size_t depth, std::string& out);
+void write_block(const Json& value, std::size_t depth, bool indented, std::string& out);
 
-// Behind "key:" or "-".
+// Behind "key:".
 void write_value(const Json& value, std::size_t depth, std::string& out) {
   if (!is_block(value)) {
     out += " " + scalar_text(value) + "\n";
     return;
   }
   out += "\n";
-  write_block(value, depth, out);
+  write_block(value, depth, false, out);
 }
 
-void write_block(const Json& value, std::size_t depth, std::string& out) {
+// `indented`: the first line has its indentation already, as behind "- ".
+void write_block(const Json& value, std::size_t depth, bool indented, std::string& out) {
   const std::string indent(depth * 2, ' ');
+  const auto begin_line = [&] {
+    if (!std::exchange(indented, false)) out += indent;
+  };
   if (value.is_array()) {
     for (const Json& item : value) {
-      out += indent + "-";
-      write_value(item, depth + 1, out);
+      begin_line();
+      out += "- ";
+      if (is_block(item)) {
+        write_block(item, depth + 1, true, out);
+      } else {
+        out += scalar_text(item) + "\n";
+      }
     }
     return;
   }
   for (const auto& [key, item] : value.items()) {
-    out += indent + key_text(key) + ":";
+    begin_line();
+    out += key_text(key) + ":";
     write_value(item, depth + 1, out);
   }
 }
@@ -60,7 +79,7 @@ void write_block(const Json& value, std::size_t depth, std::string& out) {
 std::string to_yaml(const Json& value) {
   if (!is_block(value)) return scalar_text(value) + "\n";
   std::string out;
-  write_block(value, 0, out);
+  write_block(value, 0, false, out);
   return out;
 }
 

@@ -143,7 +143,7 @@ TEST(YamlWriter, EveryNestingIsReadBack) {
 
 TEST(YamlWriter, IsReadableAndEndsInANewline) {
   EXPECT_EQ(to_yaml({{"b", Json::array({"x", Json{{"c", 1}}})}, {"a", {{"e", "y"}}}}),
-            "a:\n  e: \"y\"\nb:\n  - \"x\"\n  -\n    c: 1\n");
+            "a:\n  e: \"y\"\nb:\n  - \"x\"\n  - c: 1\n");
   EXPECT_EQ(to_yaml(Json::object()), "{}\n");
   EXPECT_EQ(to_yaml("x"), "\"x\"\n");
 }
