@@ -18,6 +18,7 @@ log=build/parts.log
   tests/parts/sdk.sh java
   tests/parts/telemetrygen.sh
   tests/parts/jaeger.sh get
+  tests/parts/kube.sh get
 ) >"$log" 2>&1 </dev/null &
 fetching=$!
 
@@ -50,6 +51,11 @@ step "unit, contract and integration tests" ctest --test-dir build/release --out
 step "documents made from the binaries" ci/checks/docs.sh check
 step "python tests" ci/checks/python_tests.sh
 step "e2e tests on real parts" ci/checks/e2e.sh
+if [ $((SECONDS - started)) -lt 3600 ]; then
+  step "the operator on a real Kubernetes" timeout --kill-after=60 1500 ci/checks/cluster.sh
+else
+  echo "== skipped: the operator on a real Kubernetes, because an hour is used up; it is make cluster-test"
+fi
 if [ "${SPANWAY_SANITIZE_IN_TEST:-0}" = 1 ]; then
   step "unit tests under AddressSanitizer and UBSan" ci/checks/sanitize.sh address
 fi

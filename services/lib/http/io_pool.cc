@@ -1,10 +1,10 @@
 #include "services/lib/http/io_pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <utility>
 
 #include "services/lib/base/check.h"
@@ -90,7 +90,8 @@ void IoThread::run_and_wait(const std::function<void()>& function) {
   // The thread may be stopped while we wait; then the posted function never runs.
   while (!ran && !stopped()) {
     MutexLock lock(done->mutex);
-    done->wake.wait_for(done->mutex, std::chrono::milliseconds(20), [&] { return done->done; });
+    done->wake.wait_for(done->mutex, std::chrono::milliseconds(20),
+                        [&]() SPANWAY_REQUIRES(done->mutex) { return done->done; });
     ran = done->done;
   }
   if (ran) return;

@@ -59,6 +59,7 @@ struct Slot {
 
 std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t* list) {
   std::vector<TopicPartition> partitions;
+  partitions.reserve(static_cast<std::size_t>(list->cnt));
   for (int i = 0; i < list->cnt; ++i) {
     partitions.push_back({list->elems[i].topic, list->elems[i].partition});
   }
