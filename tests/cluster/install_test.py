@@ -1,6 +1,4 @@
 """What a new user does: helm install, one sample, spans in and out."""
-import time
-
 import pytest
 from cluster import condition
 from harness.load import Load, compare
@@ -38,13 +36,11 @@ def test_the_operator_may_do_no_more_than_it_must(cluster, operator):
         assert not may(verb, resource), f"the operator may {verb} {resource}"
 
 
-def test_a_pipeline_becomes_objects_within_two_seconds(cluster, start_pipeline):
-    # Counted from the answer of the API server; kubectl itself takes a tenth of a second a look.
+def test_a_pipeline_becomes_objects(cluster, start_pipeline):
+    # measure_pipelines.py says how long it takes; here only that nothing waits for a resync.
     pipeline = start_pipeline()
-    started = time.monotonic()
     wanted = {"p-ingress", "p-bridge", "p-sink", "p-sink-consumer"}
-    wait_until(lambda: wanted <= set(pipeline.workloads()), 10, "the workloads", 0.05)
-    assert time.monotonic() - started < 2.5
+    wait_until(lambda: wanted <= set(pipeline.workloads()), 15, "the workloads", 0.05)
 
 
 def test_spans_in_spans_out(cluster, start_pipeline, sink, tmp_path):
