@@ -52,6 +52,14 @@ TEST_P(EverySample, ObjectsBelongToThePipeline) {
   }
 }
 
+// Of a file that no cluster has seen yet; the API server takes no owner without uid.
+TEST(Objects, OfAPipelineWithoutUidHaveNoOwner) {
+  api::Pipeline pipeline = quickstart();
+  pipeline.uid = "";
+  for (const Manifest& manifest : all_manifests(rendered(pipeline)))
+    EXPECT_FALSE(manifest.object["metadata"].contains("ownerReferences")) << manifest.key().name;
+}
+
 // The "restricted" profile of the Pod Security Standards, and what is wanted beyond it.
 TEST_P(EverySample, PodsAreConfined) {
   for (const Manifest& manifest : all_manifests(rendering_)) {

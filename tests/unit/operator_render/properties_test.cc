@@ -13,7 +13,7 @@
 namespace spanway::render {
 namespace {
 
-constexpr std::uint64_t kRounds = 40;
+constexpr std::uint64_t kRounds = 12;
 
 std::string text_of(const Rendering& rendering) {
   std::string text = rendering.revision;

@@ -118,8 +118,9 @@ TEST(YamlWriter, TextsStayTexts) {
 
 TEST(YamlWriter, KeysStayTexts) {
   for (const char* text :
-       {"",  "a", "A",    "a b", "yes", "no",    "null", "true", "1", "a: b", "#",
-        "-", "?", "a\nb", "ü",   "x-y", "a.b/c", "<<",   "$",    "'", "\""})
+       {"",      "y",  "N", "On",   "NULL", "nan", "Inf",   ".inf", "1.5",  "0x1", "_1",
+        "x.y/z", "a-", "a", "A",    "a b",  "yes", "no",    "null", "true", "1",   "a: b",
+        "#",     "-",  "?", "a\nb", "ü",    "x-y", "a.b/c", "<<",   "$",    "'",   "\""})
     EXPECT_EQ(round_trip({{text, 1}}), Json({{text, 1}})) << text;
 }
 
