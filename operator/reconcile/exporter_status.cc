@@ -13,7 +13,6 @@ namespace {
 using render::Role;
 
 constexpr std::array<std::string_view, 5> kBuckets = {"<10s", "<1m", "<10m", "<1h", ">1h"};
-constexpr Duration kMoveMin = std::chrono::seconds(30);
 // A bucket is left downwards only well below its border, so that wobbling there is no news.
 constexpr double kDownwards = 1.25;
 constexpr std::size_t kErrorBytesMax = 300;
@@ -133,7 +132,7 @@ bool may_move(const std::string& since, const std::string& wall_now) {
   const auto then = parse_wall_time(since);
   const auto now = parse_wall_time(wall_now);
   // A clock that was put back must not stop it for good.
-  return !then || !now || *now - *then >= kMoveMin || *now < *then;
+  return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
 }
 
 // How often it moves is bounded: whatever was told within the last 30 s stays.
@@ -170,7 +169,9 @@ ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
   status.name = exporter.name;
   status.ready = ready_text(view);
   status.lag_seconds = worst_lag(consumers);
-  if (exporter.paused) {
+  // Without consumers nothing is sent, as when it is paused.
+  const bool has_consumers = exporter.consumer.replicas > 0 || exporter.consumer.autoscaling;
+  if (exporter.paused || !has_consumers) {
     status.state = "Paused";
     settle(status, then, input.wall_now);
     return status;

@@ -39,11 +39,12 @@ struct LagScalerInput {
 };
 struct LagScalerDecision {
   std::int64_t replicas = 1;
-  LagScalerMemory memory;
+  LagScalerMemory memory = {};
   bool limited = false;  // More would be wanted than is allowed.
-  std::string reason;  // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "HotPartition",
-                       // "NoReports", "Settling", "ScaledUp", "ScaledDown", "Steady"
-  std::string message;
+  // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "HotPartition", "NoReports",
+  // "Settling", "ScaledUp", "ScaledDown", "Steady"
+  std::string reason = {};
+  std::string message = {};
 };
 LagScalerDecision scale_by_lag(const LagScalerInput& input, LagScalerMemory memory);
 

@@ -50,14 +50,25 @@ class StatusMaker {
   }
   std::int64_t desired(std::size_t index) const;
 
+  // What was told last; the condition must be stored.
+  Verdict stored_verdict(std::string_view type) const {
+    const Json& stored = *conditions_.stored(type);
+    return {conditions_.stored_truth(type), kube::string_at(stored, "reason"),
+            kube::string_at(stored, "message")};
+  }
   Verdict config_valid() const;
   Verdict paused() const;
   Verdict kafka_reachable() const;
   Verdict topics_ready() const;
   Verdict exporters_healthy() const;
   Verdict ready(const Verdict& kafka, const Verdict& topics) const;
+  std::string with_words_of(const PodView& pod, const std::string& problem) const;
   Verdict progressing() const;
   Verdict rolled_back() const;
+  // The first time of all, and something is wrong with it.
+  bool install_fails() const {
+    return input_.rollout->phase == Phase::kInstalling && input_.rollout->reason != "Installing";
+  }
   Verdict degraded(const Verdict& kafka, const Verdict& topics, const Verdict& exporters,
                    const Verdict& retention) const;
   Verdict scaling_limited() const;
@@ -88,8 +99,13 @@ Json StatusMaker::kept() {
   conditions_.keep("Ready", nothing);
   conditions_.set("Progressing",
                   no(invalid ? "ConfigInvalid" : "Paused", "what runs stays as it is"));
-  conditions_.set("ConfigValid", config_valid());
   const Verdict not_seen = unknown(nothing.reason, "not looked at yet");
+  // Who pauses stops the check too.
+  if (invalid) {
+    conditions_.set("ConfigValid", config_valid());
+  } else {
+    conditions_.keep("ConfigValid", not_seen);
+  }
   for (const char* type : {"KafkaReachable", "TopicsReady", "ExportersHealthy"}) {
     conditions_.keep(type, not_seen);
   }
@@ -99,7 +115,7 @@ Json StatusMaker::kept() {
     conditions_.keep("Degraded", not_seen);
   }
   for (const char* type : {"RolledBack", "ScalingLimited", "RetentionAtRisk"}) {
-    conditions_.keep(type, no(nothing.reason, "not looked at yet"));
+    conditions_.keep(type, not_seen);
   }
   conditions_.set("Paused", paused());
   status["conditions"] = conditions_.take();
@@ -216,10 +232,7 @@ Verdict StatusMaker::kafka_reachable() const {
   }
   if (heard) return yes("Reachable", "every bridge reaches its brokers");
   if (unasked && !silent) {
-    if (const Json* stored = conditions_.stored("KafkaReachable")) {
-      return {conditions_.stored_truth("KafkaReachable"), kube::string_at(*stored, "reason"),
-              kube::string_at(*stored, "message")};
-    }
+    if (conditions_.stored("KafkaReachable") != nullptr) return stored_verdict("KafkaReachable");
   }
   return unknown("NoReports", "no bridge has answered yet");
 }
@@ -265,6 +278,21 @@ Verdict StatusMaker::exporters_healthy() const {
   return yes("Delivering", "every exporter that is not paused delivers");
 }
 
+// A pod whose probe does not pass may say itself why not. Its words may change from try to try: the
+// first ones will do.
+std::string StatusMaker::with_words_of(const PodView& pod, const std::string& problem) const {
+  if (pod.reason != "NotReady") return problem;
+  const auto report = input_.reports.find(pod.name);
+  if (report == input_.reports.end()) return problem;
+  if (report->second.ready || report->second.reason.empty()) return problem;
+  const std::string begin = problem + ": ";
+  if (const Json* stored = conditions_.stored("Ready")) {
+    const std::string told = kube::string_at(*stored, "message");
+    if (told.starts_with(begin)) return told;
+  }
+  return begin + report->second.reason;
+}
+
 Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
   for (std::size_t i = 0; i < input_.components.size(); ++i) {
     const ComponentView& view = input_.components[i];
@@ -275,7 +303,8 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
       if (pod.deleting || pod.problem.empty()) continue;
       const bool trouble =
           is_in_trouble(pod, now_ms_) && pod.reason != "NotReady" && !pod.reason.empty();
-      return no(trouble ? pod.reason : "ComponentNotReady", name_of(view) + ": " + pod.problem);
+      return no(trouble ? pod.reason : "ComponentNotReady",
+                with_words_of(pod, name_of(view) + ": " + pod.problem));
     }
     return no("ComponentNotReady", name_of(view) + ": has no pod that is ready");
   }
@@ -291,8 +320,8 @@ Verdict StatusMaker::progressing() const {
   const RolloutDecision& rollout = *input_.rollout;
   switch (rollout.phase) {
     case Phase::kInstalling:
-      if (rollout.reason == "Installing") return yes("Installing", rollout.message);
-      return no(rollout.reason, rollout.message);
+      if (install_fails()) return no(rollout.reason, rollout.message);
+      return yes("Installing", rollout.message);
     case Phase::kRolling:
       return yes(rollout.reason, rollout.message);
     case Phase::kProving:
@@ -314,6 +343,9 @@ Verdict StatusMaker::progressing() const {
 
 Verdict StatusMaker::rolled_back() const {
   const RolloutDecision& rollout = *input_.rollout;
+  if (install_fails()) {
+    return no("NothingToGoBackTo", "no revision has been healthy yet: " + rollout.message);
+  }
   if (rollout.phase != Phase::kRolledBack) return no("NotRolledBack", "nothing was rolled back");
   return yes(rollout.reason.empty() ? "RolloutFailed" : rollout.reason,
              "revision " + rollout.memory.failed_revision + " failed, " +
@@ -348,16 +380,26 @@ Verdict StatusMaker::degraded(const Verdict& kafka, const Verdict& topics, const
 }
 
 Verdict StatusMaker::scaling_limited() const {
+  std::string reason;
+  std::string message;
+  bool heard = true;
   for (const auto& [exporter, decision] : input_.scaling) {
+    heard = heard && decision.reason != "NoReports";
     if (!decision.limited) continue;
-    return yes(decision.reason, "exporter " + exporter + ": " + decision.message);
+    if (reason.empty()) reason = decision.reason;
+    message += (message.empty() ? "" : "; ") + ("exporter " + exporter + ": ") + decision.message;
+  }
+  if (!reason.empty()) return yes(std::move(reason), std::move(message));
+  if (!heard && conditions_.stored_truth("ScalingLimited") != Truth::kFalse) {
+    return unknown("NoReports", "not all consumers have told their lag");
   }
   return no("NotLimited", "there are as many consumers as their lag asks for");
 }
 
 Verdict StatusMaker::retention_at_risk() const {
   if (input_.pipeline.spec.kafka.topics.management == api::Topics::Management::kNone) {
-    return no("RetentionUnknown", "the topics are somebody else's");
+    return unknown("RetentionUnknown",
+                   "the topics are somebody else's: nobody says what they keep");
   }
   const bool was = conditions_.stored_truth("RetentionAtRisk") == Truth::kTrue;
   const double retention =
@@ -374,9 +416,12 @@ Verdict StatusMaker::retention_at_risk() const {
                      std::to_string(hours) + "h): records will be lost when it goes on");
     }
   }
-  if (!heard && was) {
-    const Json* stored = conditions_.stored("RetentionAtRisk");
-    return yes(kube::string_at(*stored, "reason"), kube::string_at(*stored, "message"));
+  // While nobody tells, what was told last stands.
+  if (!heard) {
+    if (was) return stored_verdict("RetentionAtRisk");
+    if (conditions_.stored_truth("RetentionAtRisk") == Truth::kUnknown) {
+      return unknown("NoReports", "no consumer has told its lag yet");
+    }
   }
   return no("LagWithinRetention", "no exporter lags by half of what Kafka keeps");
 }
@@ -438,7 +483,7 @@ std::string StatusMaker::config_word() const {
   if (input_.rollout == nullptr) return "Unknown";
   switch (input_.rollout->phase) {
     case Phase::kInstalling:
-      return "Installing";
+      return install_fails() ? "Failed" : "Installing";
     case Phase::kRolling:
       return "Rolling";
     case Phase::kProving:
@@ -499,6 +544,19 @@ void StatusMaker::add_scale(Json& status) const {
 Json make_status(const StatusInput& input, const Json& before) {
   StatusMaker maker(input, before);
   return input.rollout == nullptr || !input.problems.empty() ? maker.kept() : maker.full();
+}
+
+Duration status_look_again(const StatusInput& input, const Json& status) {
+  const auto now = parse_wall_time(input.wall_now);
+  if (input.rollout == nullptr || !input.problems.empty() || !now) return Duration::zero();
+  StatusInput later = input;
+  later.wall_now = wall_time_text(unix_ms(*now + kStatusMoveMin));
+  Json exporters = Json::array();
+  for (const ExporterStatus& exporter : look_at_exporters(later, status)) {
+    exporters.push_back(to_json(exporter));
+  }
+  const Json* told = kube::find(status, "exporters");
+  return told != nullptr && exporters == *told ? Duration::zero() : kStatusMoveMin;
 }
 
 RolloutMemory rollout_memory(const Json& status) {

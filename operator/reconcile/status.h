@@ -17,8 +17,8 @@ namespace spanway::reconcile {
 struct TopicsView {
   // Of the topics Job: what `topics apply` has reported.
   enum class State { kUnmanaged, kPending, kReady, kWeak, kFailed } state = State::kUnmanaged;
-  std::string message;
-  Json topics;  // List of {name, partitions, replicationFactor, minInsyncReplicas, state}.
+  std::string message = {};
+  Json topics = {};  // List of {name, partitions, replicationFactor, minInsyncReplicas, state}.
 };
 
 struct StatusInput {
@@ -44,6 +44,11 @@ struct StatusInput {
 // active revision; a dead destination is Degraded and ExportersHealthy=False only.
 // String fields for the printer columns: summary.{ingress,exporters,lag,config}.
 Json make_status(const StatusInput& input, const Json& before);
+// Lag and errors of exporters are told anew at most this often.
+inline constexpr Duration kStatusMoveMin = std::chrono::seconds(30);
+// When make_status() has more to tell of the same input, because it holds something back in
+// `status`, which it has just made; 0 = it does not.
+Duration status_look_again(const StatusInput& input, const Json& status);
 
 // Kept in status.config.
 RolloutMemory rollout_memory(const Json& status);

@@ -1,0 +1,65 @@
+// A Pipeline "p" that runs well, and its status look after look: as the API server would store it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "operator/reconcile/status.h"
+#include "tests/unit/operator_decide/renderings.h"
+#include "tests/unit/operator_decide/status_schema_check.h"
+
+namespace spanway::reconcile {
+
+inline constexpr std::int64_t kSceneStartMs = 1'800'000'000'000;
+// Places of components in a scene.
+inline constexpr std::size_t kSceneExporter = 0;
+inline constexpr std::size_t kSceneConsumer = 1;
+inline constexpr std::size_t kSceneBridge = 2;
+inline constexpr std::size_t kSceneIngress = 3;
+
+class StatusScene {
+ public:
+  StatusScene();
+
+  // Looks once, keeps what is written as the stored status, and returns it.
+  const Json& look();
+  // "True: Running"
+  std::string condition(const std::string& type) const;
+  std::string message(const std::string& type) const;
+  std::string since(const std::string& type) const;
+  std::string at(const std::string& path) const { return kube::string_at(status, path); }
+  void pass(std::int64_t seconds) { now_ms += seconds * 1000; }
+  Duration look_again();
+
+  // Puts a pod as the API server shows it in the place of the component's first one; the others go.
+  void set_pod(std::size_t component, const Json& pod);
+  StatuszReport& report(std::size_t component) { return reports.at(name_of(component)); }
+  // Of the component's only partition.
+  void set_lag(double seconds) { report(kSceneConsumer).partitions.at(0).lag_seconds = seconds; }
+  void set_rollout(RolloutDecision::Phase phase, const std::string& reason,
+                   const std::string& message);
+  std::string name_of(std::size_t component) const { return views[component].pods.at(0).name; }
+
+  api::Pipeline pipeline;
+  config::Problems problems;
+  render::Rendering wanted;
+  std::vector<ComponentView> views;
+  RolloutDecision rollout;
+  bool has_rollout = true;
+  std::map<std::string, StatuszReport> reports;
+  std::map<std::string, LagScalerDecision> scaling;
+  TopicsView topics;
+  bool paused = false;
+  std::int64_t now_ms = kSceneStartMs;
+  Json status = Json::object();
+  SchemaFindings findings;  // Of all looks.
+  bool checks_schema = true;
+
+ private:
+  StatusInput input() const;
+};
+
+}  // namespace spanway::reconcile
