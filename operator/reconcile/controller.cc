@@ -195,7 +195,8 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
     SPANWAY_TRY(write_status(look));
   }
   if (!written.ok()) return written.error();
-  return earlier(look.decision->look_again, look.topics.look_again);
+  return earlier(status_look_again(status_input(look), look.before),
+                 earlier(look.decision->look_again, look.topics.look_again));
 }
 
 Result<Duration> Controller::reconcile_paused(Look& look) {
@@ -372,20 +373,24 @@ Status Controller::prune(Look& look) {
   return {};
 }
 
+StatusInput Controller::status_input(const Look& look) const {
+  return {.pipeline = look.pipeline,
+          .problems = look.problems,
+          .wanted = look.wanted ? &*look.wanted : nullptr,
+          .components = look.components,
+          .rollout = look.decision ? &*look.decision : nullptr,
+          .reports = look.reports,
+          .scaling = look.scaling,
+          .topics = look.topics.view,
+          .paused = look.paused,
+          .operator_version = facts_.version,
+          .wall_now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000)};
+}
+
 Status Controller::write_status(Look& look) {
-  const std::string now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000);
-  Json status = make_status({.pipeline = look.pipeline,
-                             .problems = look.problems,
-                             .wanted = look.wanted ? &*look.wanted : nullptr,
-                             .components = look.components,
-                             .rollout = look.decision ? &*look.decision : nullptr,
-                             .reports = look.reports,
-                             .scaling = look.scaling,
-                             .topics = look.topics.view,
-                             .paused = look.paused,
-                             .operator_version = facts_.version,
-                             .wall_now = now},
-                            look.before);
+  const StatusInput input = status_input(look);
+  const std::string& now = input.wall_now;
+  Json status = make_status(input, look.before);
   show_failure(status, look.memory->failure, now);
   if (status == look.before) return {};
   const Json patch = {

@@ -65,6 +65,7 @@ class Controller {
   Status apply_topics(Look& look);
   Status prune(Look& look);
   Status apply(Look& look, const render::Manifest& manifest);
+  StatusInput status_input(const Look& look) const;
   Status write_status(Look& look);
   void tell(const Look& look, const Json& before, const Json& after) const;
   void tell_rollout(const Look& look) const;

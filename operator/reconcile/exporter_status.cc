@@ -13,8 +13,6 @@ namespace {
 using render::Role;
 
 constexpr std::array<std::string_view, 5> kBuckets = {"<10s", "<1m", "<10m", "<1h", ">1h"};
-// A bucket is left downwards only well below its border, so that wobbling there is no news.
-constexpr double kDownwards = 1.25;
 constexpr std::size_t kErrorBytesMax = 300;
 
 // "http_503" -> "Http503"
@@ -115,7 +113,7 @@ std::string next_bucket(const std::string& before, const Voices& consumers,
   if (bucket_rank(now) >= bucket_rank(before)) return now;
   // Who does not answer may be the one that lags.
   if (consumers.answers.size() < consumers.pods) return before;
-  const std::string careful = lag_bucket(*lag * kDownwards);
+  const std::string careful = lag_bucket(*lag * kBucketLeaves);
   return bucket_rank(careful) < bucket_rank(before) ? careful : before;
 }
 

@@ -50,5 +50,8 @@ LagScalerDecision scale_by_lag(const LagScalerInput& input, LagScalerMemory memo
 
 // Lag as a bucket: "<10s", "<1m", "<10m", "<1h", ">1h"; "" when unknown.
 std::string lag_bucket(double seconds);
+// A bucket is left downwards only when so many times the lag is below its border: wobbling is no
+// news.
+inline constexpr double kBucketLeaves = 1.25;
 
 }  // namespace spanway::reconcile

@@ -1,6 +1,7 @@
 #include "operator/reconcile/statusz_monitor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "operator/api/pipeline.h"
@@ -12,10 +13,18 @@ namespace {
 // Pods asked in one call of the reader: bounds what is held at once.
 constexpr std::size_t kPodsAtOnce = 256;
 
+// What a status may say of the lag of one pod: its bucket, the one that it would be left for, and
+// beyond all buckets steps of a tenth, for the comparison with what Kafka keeps.
+std::string lag_text(double seconds) {
+  constexpr double kLastBorder = 3600;
+  const std::string text = lag_bucket(seconds) + lag_bucket(seconds * kBucketLeaves);
+  if (seconds <= kLastBorder) return text;
+  return text + std::to_string(std::lround(std::log(seconds / kLastBorder) / std::log(1.1)));
+}
+
 // What a status would say of these reports, as text: equal digests need no new look.
 std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
   std::string out;
-  double lag = -1;
   for (const auto& [pod, report] : reports) {
     out += pod;
     out += report.answered ? 'a' : '-';
@@ -25,12 +34,14 @@ std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
     out += report.reason + '|' + report.destination_error_reason + '|' + report.error + '|';
     for (const TopicReport& topic : report.topics)
       out += topic.name + ':' + std::to_string(topic.partitions) + topic.error + ',';
+    double lag = -1;
     for (const PartitionReport& partition : report.partitions) {
       lag = std::max(lag, partition.lag_seconds);
       if (partition.stalled) out += 's' + partition.topic + std::to_string(partition.partition);
     }
+    if (lag >= 0) out += lag_text(lag);
   }
-  return out + (lag < 0 ? "" : lag_bucket(lag));
+  return out;
 }
 
 }  // namespace

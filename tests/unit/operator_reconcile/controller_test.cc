@@ -343,5 +343,41 @@ TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
   EXPECT_TRUE(rollout_memory(bench_.status()).failed_revision.empty());
 }
 
+TEST_F(ControllerTest, ALagThatMovesIsToldSoonAndSeldom) {
+  double lag = 1;
+  bench_.statusz.answer = [&](const std::string& pod) {
+    StatuszReport report;
+    report.answered = report.ready = report.kafka_reachable = true;
+    report.has_destination = report.destination_reachable = true;
+    if (pod.find("consumer") != std::string::npos)
+      report.partitions.push_back({.topic = "otel.traces", .lag_seconds = lag});
+    return report;
+  };
+  bench_.install();
+  bench_.pass(std::chrono::seconds(60));
+  const auto told = [&] { return kube::string_at(bench_.status(), "summary/lag"); };
+  EXPECT_EQ(told(), "<10s");
+  lag = 30;
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(told(), "<1m");
+  // Too soon to be told at once, and no news afterwards.
+  lag = 4000;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(told(), ">1h");
+  // First just below a border, where it stays, and then well below it.
+  lag = 9;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(told(), "<1m");
+  lag = 7;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(told(), "<10s");
+  lag = 12 * 3600 + 3600;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("RetentionAtRisk"), StartsWith("True"));
+  lag = 9 * 3600;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("RetentionAtRisk"), StartsWith("False"));
+}
+
 }  // namespace
 }  // namespace spanway::reconcile
