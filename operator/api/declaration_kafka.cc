@@ -1,4 +1,7 @@
 // The Kafka cluster and the topics.
+#include <algorithm>
+#include <array>
+
 #include "operator/api/declaration_parts.h"
 
 namespace spanway::api {
@@ -9,7 +12,7 @@ constexpr std::int64_t kYearMs = 366LL * 24 * 60 * kMinuteMs;
 
 FieldInfo topic_info(const char* doc) {
   return {
-      .doc = doc, .pattern = "[A-Za-z0-9_-][A-Za-z0-9._-]*", .length_max = 200, .immutable = true};
+      .doc = doc, .pattern = "_?[A-Za-z0-9-][A-Za-z0-9._-]*", .length_max = 200, .immutable = true};
 }
 
 void describe_names(Fields& f, Topics& c) {
@@ -29,6 +32,19 @@ void rule_on_topics(Fields& f, Topics& c) {
          [](const Topics& t) {
            return t.traces != t.metrics && t.traces != t.logs && t.metrics != t.logs;
          });
+  f.rule(
+      c,
+      {.field = "deadLetterSuffix",
+       .cel = "[self.names.traces, self.names.metrics, self.names.logs].all(n, !(n + "
+              "self.deadLetterSuffix in [self.names.traces, self.names.metrics, "
+              "self.names.logs]))",
+       .message = "makes the name of another signal's topic: dead letters would be read as data"},
+      [](const Topics& t) {
+        const std::array names = {t.traces, t.metrics, t.logs};
+        return std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+          return std::find(names.begin(), names.end(), name + t.dead_letter_suffix) != names.end();
+        });
+      });
   f.rule(c,
          {.field = "minInsyncReplicas",
           .cel = "!has(self.minInsyncReplicas) || !has(self.replicationFactor) || "
@@ -55,7 +71,7 @@ static void describe(Fields& f, KafkaTls& c) {
   describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
                        "Secret with the brokers' CA. When it is not there, the system's "
                        "authorities.");
-  f.field("caKey", c.ca_key, {.doc = "Its key.", .pattern = "[-._a-zA-Z0-9]+", .length_max = 253});
+  f.field("caKey", c.ca_key, {.doc = "Its key.", .pattern = kSecretKeyPattern, .length_max = 253});
   describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
                        Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
   f.rule(c,

@@ -27,6 +27,8 @@ void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* servi
 
 // An object name that is one DNS label; bounds stand where it is used.
 inline constexpr char kLabelPattern[] = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+// A file's name, as keys of Secrets become files: neither "." nor ".." nor anything like that.
+inline constexpr char kSecretKeyPattern[] = "[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*";
 // A name with dots: Secrets, classes, hosts.
 inline constexpr char kSubdomainPattern[] = "[a-z0-9]([-a-z0-9.]*[a-z0-9])?";
 

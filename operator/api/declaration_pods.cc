@@ -105,7 +105,7 @@ void describe(Fields& f, SecretKey& c) {
   describe_secret_name(f, "name", c.name, Presence::kRequired,
                        "Name of the Secret, in the Pipeline's namespace.");
   f.field("key", c.key,
-          {.doc = "Its key.", .pattern = "[-._a-zA-Z0-9]+", .length_max = 253, .required = true});
+          {.doc = "Its key.", .pattern = kSecretKeyPattern, .length_max = 253, .required = true});
 }
 
 void describe_secret_name(Fields& f, std::string_view name, std::string& value, Presence presence,

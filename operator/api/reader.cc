@@ -16,6 +16,7 @@ constexpr char kApiVersion[] = "spanway.dev/v1alpha1";
 constexpr char kKind[] = "Pipeline";
 // Known names are listed in a message up to this number.
 constexpr std::size_t kListedNamesMax = 12;
+constexpr std::size_t kShownBytesMax = 64;
 // Problems of one Pipeline; the rest would help nobody.
 constexpr std::size_t kProblemsMax = 100;
 // Of the whole spec, as JSON. The last good one is kept in a ConfigMap, which may be 1 MiB.
@@ -57,6 +58,15 @@ std::string joined(const EnumNames& names) {
   std::string all;
   for (const std::string_view name : names) all += (all.empty() ? "" : ", ") + std::string(name);
   return all;
+}
+
+// What somebody has written, as a part of a message: short, and in ASCII, so that letters that only
+// look like others, and such that turn the direction of a line, show.
+std::string shown(std::string_view text) {
+  std::string out =
+      Json(text.substr(0, kShownBytesMax)).dump(-1, ' ', true, Json::error_handler_t::replace);
+  out = out.substr(1, out.size() - 2);
+  return text.size() > kShownBytesMax ? out + "..." : out;
 }
 
 bool is_label_key(std::string_view key, State& state) {
@@ -129,7 +139,7 @@ class Reader final : public Fields {
     if (given->size() > info.items_max)
       return refuse(name, "must have at most " + std::to_string(info.items_max) + " entries");
     for (const auto& [key, item] : given->items()) {
-      const std::string path = path_of(name) + "[" + config::escape(key.substr(0, 64)) + "]";
+      const std::string path = path_of(name) + "[" + shown(key) + "]";
       if (!is_label_key(key, state_))
         state_.add_unreadable(path, "is no name of a label or annotation");
       else
@@ -199,8 +209,8 @@ class Reader final : public Fields {
     for (std::size_t i = 0; i < given->size(); ++i) {
       const Json& item = (*given)[i];
       const std::string key = kube::string_at(item, list.key);
-      const std::string shown = key.empty() ? std::to_string(i) : config::escape(key.substr(0, 64));
-      const std::string path = path_of(name) + "[" + shown + "]";
+      const std::string label = key.empty() ? std::to_string(i) : shown(key);
+      const std::string path = path_of(name) + "[" + label + "]";
       if (!item.is_object()) {
         state_.add_unreadable(path, "must be a mapping");
         continue;
@@ -276,7 +286,7 @@ class Reader final : public Fields {
     else if (text.size() > info.length_max)
       problem = "must be at most " + std::to_string(info.length_max) + " long";
     else if (*info.pattern != '\0' && !state_.matches(text, info.pattern))
-      problem = config::quote(text) + " must match " + info.pattern;
+      problem = "'" + shown(text) + "' must match " + info.pattern;
     if (!problem.empty()) {
       state_.add_unreadable(path, problem);
       return false;
@@ -330,7 +340,7 @@ class Reader final : public Fields {
         message += "; there are ";
         for (std::size_t i = 0; i < known_.size(); ++i) message += (i > 0 ? ", " : "") + known_[i];
       }
-      state_.add(path_of(config::escape(name.substr(0, 64))), message);
+      state_.add(path_of(shown(name)), message);
     }
   }
 
