@@ -6,7 +6,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
 .PHONY: help up down status logs test test-unit test-e2e sanitize build lint format docs bench fuzz deps clean images \
-  cluster-up cluster-test cluster-down manifests
+  cluster-up cluster-demo cluster-test cluster-down manifests
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,11 +48,15 @@ cluster-up: build ## a real Kubernetes on this machine with our image in it (nee
 	@ci/images/oci.sh build/images/spanway.tar
 	@IMAGES=$(CURDIR)/build/images/spanway.tar tests/cluster/up.sh
 
+cluster-demo: build ## the same with the operator, Kafka and Jaeger; sends a trace through it
+	@tests/parts/kube.sh get
+	@ci/local/cluster.sh up
+
 cluster-test:    ## the operator on a real Kubernetes (ARGS="-k rollout" picks some tests)
 	@ci/checks/cluster.sh $(ARGS)
 
-cluster-down:    ## end the cluster of `make cluster-up`
-	@tests/cluster/down.sh
+cluster-down:    ## end the cluster of `make cluster-up` and what runs beside it
+	@ci/local/cluster.sh down
 
 manifests:       ## write the chart's CRD and the plain manifests of k8s/ from their sources
 	@$$(ci/deps/python.sh | tail -n 1) ci/checks/manifests.py write

@@ -6,14 +6,16 @@ from harness.processes import wait_until
 
 # Each passes the check of the configuration and yet never gets ready.
 BROKEN = {
-    # No such address on the node: the listener fails and the program ends.
-    "crash": {"template": {"env": [{"name": "SERVER_HOST", "value": "192.0.2.1"}]}},
+    # The Secret is there, but no certificate is in it: the program says so and ends.
+    "crash": {"tls": {"secretName": "garbage"}},
     "never scheduled": {"template": {"nodeSelector": {"no-such-label": "here"}}},
 }
 
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN.keys())
-def test_a_change_whose_pods_fail_is_rolled_back(start_pipeline, sink, tmp_path, change):
+def test_a_change_whose_pods_fail_is_rolled_back(cluster, namespace, start_pipeline, sink, tmp_path, change):
+    garbage = {"tls.crt": "no certificate", "tls.key": "no key"}
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "garbage", "namespace": namespace}, "stringData": garbage})
     pipeline = start_pipeline()
     good = pipeline.wait_good()["status"]["config"]["lastGoodRevision"]
     templates = pipeline.templates()
@@ -21,6 +23,8 @@ def test_a_change_whose_pods_fail_is_rolled_back(start_pipeline, sink, tmp_path,
         pipeline.change({"ingress": change})
         found = pipeline.wait_condition("RolledBack", "True", 120)
         assert "p-ingress" in found["message"], found
+        if "tls" in change:
+            assert "tls.crt" in found["message"], f"the last words of the pod: {found}"
         status = pipeline.get()["status"]
         assert status["config"]["lastGoodRevision"] == good
         assert condition({"status": status}, "Ready")["status"] == "True"
@@ -29,7 +33,7 @@ def test_a_change_whose_pods_fail_is_rolled_back(start_pipeline, sink, tmp_path,
         load.wait(90)
         wait_until(lambda: compare(sink, load.ledger)["missing"] == 0, 60, "all acknowledged spans", 0.5)
     # It stays so, and a repaired spec is tried again.
-    pipeline.change({"ingress": {"template": {"env": None, "nodeSelector": None}}})
+    pipeline.change({"ingress": {"template": {"nodeSelector": None}, "tls": None}})
     pipeline.wait_condition("RolledBack", "False", 60)
 
 

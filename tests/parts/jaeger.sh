@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Jaeger 2.13 with in-memory storage. jaeger.sh get | start | stop
-# Environment: ROOT (run data), OTLP_GRPC_PORT, OTLP_HTTP_PORT, QUERY_PORT, HEALTH_PORT; CONFIG
-# replaces the generated configuration (the binary is also a Collector with the Kafka components).
+# Environment: ROOT (run data), OTLP_GRPC_PORT, OTLP_HTTP_PORT, QUERY_PORT, HEALTH_PORT, LISTEN (of
+# OTLP; default 127.0.0.1); CONFIG replaces the generated configuration (the binary is also a
+# Collector with the Kafka components).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -9,6 +10,7 @@ module=github.com/jaegertracing/jaeger version=v1.76.0
 ROOT=${ROOT:-/tmp/spanway-parts}
 OTLP_GRPC_PORT=${OTLP_GRPC_PORT:-24317} OTLP_HTTP_PORT=${OTLP_HTTP_PORT:-24318}
 QUERY_PORT=${QUERY_PORT:-16686} HEALTH_PORT=${HEALTH_PORT:-23133}
+LISTEN=${LISTEN:-127.0.0.1}
 data=$ROOT/${NAME:-jaeger}
 binary=$CACHE/bin/jaeger-$version
 
@@ -43,7 +45,7 @@ extensions:
     storage: {traces: memory}
     http: {endpoint: 127.0.0.1:$QUERY_PORT}
     grpc: {endpoint: 127.0.0.1:0}
-receivers: {otlp: {protocols: {grpc: {endpoint: 127.0.0.1:$OTLP_GRPC_PORT}, http: {endpoint: 127.0.0.1:$OTLP_HTTP_PORT}}}}
+receivers: {otlp: {protocols: {grpc: {endpoint: "$LISTEN:$OTLP_GRPC_PORT"}, http: {endpoint: "$LISTEN:$OTLP_HTTP_PORT"}}}}
 exporters: {jaeger_storage_exporter: {trace_storage: memory}}
 YAML
 }
@@ -61,5 +63,5 @@ start)
   wait_until 20 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$HEALTH_PORT/status"
   ;;
 stop) stop_pid "$data/pid" ;;
-*) sed -n 2,4p "$0"; exit 2 ;;
+*) sed -n 2,5p "$0"; exit 2 ;;
 esac

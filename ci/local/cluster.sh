@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# make cluster-demo: the README's Kubernetes section from the top, on this machine. cluster.sh up | down
+# Starts a real Kubernetes, Kafka and Jaeger beside it, installs the operator by Helm, applies
+# k8s/samples/quickstart.yaml, sends a trace to the ingress Service and reads it back from Jaeger.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export STATE=${STATE:-/tmp/spanway-cluster}
+export KUBECONFIG=$STATE/kubeconfig
+data=$PWD/run/cluster
+host=10.77.0.1 # Of this machine, as pods see it.
+PATH=$(tests/parts/kube.sh path)/bin:$PATH
+say() { echo "cluster: $*"; }
+
+parts() {
+  ROOT=$data LISTEN=$host PORT=9092 NAME=kafka tests/parts/kafka.sh "$1"
+  ROOT=$data LISTEN=$host OTLP_GRPC_PORT=4317 OTLP_HTTP_PORT=4318 QUERY_PORT=16687 HEALTH_PORT=23134 \
+    tests/parts/jaeger.sh "$1"
+}
+
+# A name in the cluster for something that runs outside of it.
+outside() { # NAME PORT
+  kubectl apply -f - >/dev/null <<YAML
+{apiVersion: v1, kind: Service, metadata: {name: $1, namespace: default}, spec: {ports: [{name: main, port: $2}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: $1-outside, namespace: default, labels: {kubernetes.io/service-name: $1}}
+addressType: IPv4
+ports: [{name: main, port: $2}]
+endpoints: [{addresses: [$host]}]
+YAML
+}
+
+up() {
+  if ! reason=$(tests/cluster/up.sh possible); then
+    echo "cluster: this machine cannot run it: $reason" >&2
+    exit 1
+  fi
+  tests/parts/jaeger.sh get
+  ci/images/oci.sh build/images/spanway.tar >/dev/null
+  if [ -e "$STATE/sysctl" ]; then
+    tests/cluster/image.sh build/images/spanway.tar
+  else
+    IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
+  fi
+  say "Kafka and Jaeger beside it, as the Services kafka and jaeger"
+  parts start
+  outside kafka 9092
+  outside jaeger 4317
+  say "helm install spanway helm/spanway -n spanway-system --create-namespace"
+  helm upgrade --install spanway helm/spanway -n spanway-system --create-namespace --wait --timeout 2m \
+    --set image.repository=localhost/spanway >/dev/null
+  say "kubectl apply -f k8s/samples/quickstart.yaml"
+  kubectl apply -f k8s/samples/quickstart.yaml >/dev/null
+  kubectl wait pipeline/quickstart --for=condition=Ready --timeout=3m >/dev/null || {
+    kubectl describe pipeline quickstart >&2
+    exit 1
+  }
+  kubectl get pipelines
+  send_and_read_back
+}
+
+send_and_read_back() {
+  local address trace
+  address=$(kubectl get service quickstart-ingress -o jsonpath='{.spec.clusterIP}')
+  trace=$(build/release/bin/spanway-test-app --endpoint "$address:4317" --count 1 | grep -oE 'trace [0-9a-f]{32}' | cut -d' ' -f2)
+  for _ in $(seq 60); do
+    if curl -sf "http://127.0.0.1:16687/api/traces/$trace" >/dev/null; then
+      say "a trace went through the cluster: http://127.0.0.1:16687/api/traces/$trace"
+      say "export KUBECONFIG=$KUBECONFIG PATH=$(tests/parts/kube.sh path)/bin:\$PATH; make cluster-down ends it"
+      return
+    fi
+    sleep 0.5
+  done
+  echo "cluster: trace $trace did not arrive in 30 s" >&2
+  kubectl describe pipeline quickstart >&2
+  exit 1
+}
+
+case "${1:-}" in
+up) up ;;
+down)
+  parts stop >/dev/null 2>&1 || true
+  tests/cluster/down.sh
+  ;;
+*) sed -n 2p "$0"; exit 2 ;;
+esac
