@@ -13,7 +13,6 @@ namespace {
 
 using kube::Json;
 
-constexpr Duration kPatience = std::chrono::seconds(2);
 constexpr std::size_t kAtOnceMax = 16;
 constexpr std::size_t kAnswerBytesMax = 1u << 20;
 // What one pod may tell; more is a pod that lies.
@@ -83,7 +82,7 @@ StatuszReport to_report(const Result<http::Response>& answer) {
 
 class HttpReader final : public StatuszReader {
  public:
-  HttpReader() : pool_("statusz", 1) {}
+  explicit HttpReader(Duration patience) : patience_(patience), pool_("statusz", 1) {}
   std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
 
  private:
@@ -95,6 +94,7 @@ class HttpReader final : public StatuszReader {
   // Waits for its turn; the callback marks the call as done.
   void start(const Address& pod, Call& call);
 
+  const Duration patience_;
   http::IoPool pool_;
   Mutex mutex_;
   CondVar changed_;
@@ -108,7 +108,7 @@ void HttpReader::start(const Address& pod, Call& call) {
   http::ClientOptions options;
   options.connections_max = 1;
   options.response_bytes_max = kAnswerBytesMax;
-  options.connect_timeout = kPatience;
+  options.connect_timeout = patience_;
   auto client = url.ok() ? http::Client::create(*url, options, nullptr, pool_)
                          : Result<std::unique_ptr<http::Client>>(url.error());
   if (!client.ok()) {
@@ -118,7 +118,7 @@ void HttpReader::start(const Address& pod, Call& call) {
     return;
   }
   {
-    // Those who run end within their 2 s, so everybody's turn comes.
+    // Those who run end within their patience, so everybody's turn comes.
     std::unique_lock<Mutex> lock(mutex_);
     changed_.wait(lock, [this] { return running_ < kAtOnceMax; });
     ++running_;
@@ -126,7 +126,7 @@ void HttpReader::start(const Address& pod, Call& call) {
   call.client = std::move(*client);
   http::ClientRequest request;
   request.method = "GET";
-  call.client->send(std::move(request), Deadline::after(system_clock(), kPatience), true,
+  call.client->send(std::move(request), Deadline::after(system_clock(), patience_), true,
                     [this, &call](const Result<http::Response>& answer) {
                       StatuszReport report = to_report(answer);
                       const MutexLock lock(mutex_);
@@ -171,6 +171,8 @@ StatuszReport parse_statusz(std::string_view body) {
   return report;
 }
 
-std::unique_ptr<StatuszReader> make_statusz_reader() { return std::make_unique<HttpReader>(); }
+std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience) {
+  return std::make_unique<HttpReader>(patience);
+}
 
 }  // namespace spanway::reconcile

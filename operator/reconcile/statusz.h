@@ -44,7 +44,7 @@ struct StatuszReport {
 // Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
 
-// Asks many pods at once, at most 16 at a time over all callers; each has 2 s and 1 MiB.
+// Asks many pods at once, at most 16 at a time over all callers; each has its patience and 1 MiB.
 // Thread-safe.
 class StatuszReader {
  public:
@@ -57,6 +57,6 @@ class StatuszReader {
   // Blocks until all have answered or failed. By pod name.
   virtual std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) = 0;
 };
-std::unique_ptr<StatuszReader> make_statusz_reader();
+std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience = std::chrono::seconds(2));
 
 }  // namespace spanway::reconcile
