@@ -21,15 +21,17 @@ namespace {
 
 using config::Problems;
 
+constexpr std::size_t kProblemsMax = 100;
 constexpr char kPublicOnly[] =
     "; this operator lets exporters send to public addresses only (deny_private_endpoints)";
 
-// Each problem once: several components share the Kafka section.
+// Each problem once: several components share the Kafka section. More than a hundred help nobody.
 class Findings {
  public:
   explicit Findings(Problems& problems) : problems_(problems) {}
+  bool is_full() const { return problems_.all().size() >= kProblemsMax; }
   void add(const std::string& path, const std::string& message) {
-    if (seen_.emplace(path, message).second) problems_.add(path, message);
+    if (!is_full() && seen_.emplace(path, message).second) problems_.add(path, message);
   }
 
  private:
@@ -180,7 +182,10 @@ class Check {
     const std::vector<ComponentSpec> specs = component_specs(pipeline_);
     check_shield(pipeline_, findings_);
     if (facts_.deny_private_endpoints) check_outgoing(pipeline_, findings_);
-    for (const ComponentSpec& spec : specs) check_component(spec);
+    for (const ComponentSpec& spec : specs) {
+      if (findings_.is_full()) return;
+      check_component(spec);
+    }
     check_topics(component_spec(pipeline_, {Role::kBridge, ""}));
     if (ingress_is_good_ && bridge_is_good_)
       check_limits_agree(component_spec(pipeline_, {Role::kBridge, ""}), ingress_.limits,

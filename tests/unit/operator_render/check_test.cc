@@ -117,6 +117,27 @@ TEST(ConfigCheck, FieldsOfTheSpecAreNamedInTheirOwnWords) {
   EXPECT_THAT(problems_of(pipeline), ElementsAre(StartsWith("spec.ingress.auth.tokens[batch]: ")));
 }
 
+TEST(ConfigCheck, AFloodOfProblemsIsCut) {
+  Json flood = Json::object();
+  for (int i = 0; i < 5000; ++i) flood["unknown" + std::to_string(i)] = 1;
+  api::Pipeline pipeline = sample("fan-out");
+  pipeline.spec.ingress.config = {{"limits", flood}};
+  pipeline.spec.produce.config = flood;
+  for (api::Exporter& exporter : pipeline.spec.exporters) {
+    exporter.config = flood;
+    exporter.consumer.config = {{"consumer", flood}};
+  }
+  EXPECT_EQ(problems_of(pipeline).size(), 100u);
+}
+
+TEST(ConfigCheck, ADeepOverlayIsRefused) {
+  Json deep = 1;
+  for (int i = 0; i < 60; ++i) deep = Json{{"a", std::move(deep)}};
+  api::Pipeline pipeline = quickstart();
+  pipeline.spec.ingress.config = {{"limits", deep}};
+  EXPECT_THAT(problems_of(pipeline), Contains(HasSubstr("deep")));
+}
+
 TEST(ConfigCheck, LibrarySettingsOutsideTheListAreRefused) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.produce.config = {
