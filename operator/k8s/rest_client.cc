@@ -81,6 +81,7 @@ Result<std::unique_ptr<RestClient>> RestClient::create(Access& access, const Clo
   SPANWAY_ASSIGN(client->transport_,
                  Transport::create(access.cluster(), credentials,
                                    {.request_timeout = options.request_timeout,
+                                    .longest_timeout = options.list_timeout,
                                     .answer_bytes_max = options.answer_bytes_max,
                                     .user_agent = "spanway-operator/" SPANWAY_VERSION}));
   client->used_ = std::move(credentials);
@@ -92,6 +93,7 @@ std::shared_ptr<Transport> RestClient::transport(const Credentials& credentials)
   if (used_.same_tls(credentials)) return transport_;
   auto fresh = Transport::create(access_.cluster(), credentials,
                                  {.request_timeout = options_.request_timeout,
+                                  .longest_timeout = options_.list_timeout,
                                   .answer_bytes_max = options_.answer_bytes_max,
                                   .user_agent = "spanway-operator/" SPANWAY_VERSION});
   // A certificate and a key that are being replaced one after the other do not fit for a moment.
@@ -159,16 +161,21 @@ Result<ListResult> RestClient::list(const ResourceType& type, const ListOptions&
         .add_unless_empty("labelSelector", options.label_selector)
         .add_unless_empty("fieldSelector", options.field_selector);
     // The pages after the first are of the version that the token names.
-    if (token.empty())
-      query.add_unless_empty("resourceVersion", options.resource_version);
-    else
+    if (!token.empty()) {
       query.add("continue", token);
+    } else if (!options.resource_version.empty()) {
+      // Without the match a page with a limit is of exactly that version, which a watch may already
+      // call too old: the two would go round for ever.
+      query.add("resourceVersion", options.resource_version)
+          .add("resourceVersionMatch", "NotOlderThan");
+    }
     SPANWAY_ASSIGN(
         Json answer,
         call_json("list", {.method = "GET",
                            .target = resource_path(type, options.name_space) + query.text(),
                            .body = {},
-                           .content_type = {}}));
+                           .content_type = {},
+                           .timeout = options_.list_timeout}));
     result.resource_version = string_at(answer, "metadata/resourceVersion");
     take_page(type, answer, result);
     token = string_at(answer, "metadata/continue");

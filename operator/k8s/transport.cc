@@ -324,7 +324,8 @@ Result<std::unique_ptr<Transport>> Transport::create(const Cluster& cluster,
   impl->server = cluster.server;
   impl->host_header = cluster.tls_server_name;
   impl->options = std::move(options);
-  impl->config.set_timeout(impl->options.request_timeout + kLibraryMargin);
+  impl->config.set_timeout(std::max(impl->options.request_timeout, impl->options.longest_timeout) +
+                           kLibraryMargin);
   impl->config.set_max_redirects(0);
   impl->config.set_proxy(web::web_proxy(web::web_proxy::disabled));
   impl->config.set_validate_certificates(!cluster.insecure_skip_tls_verify);
@@ -344,7 +345,9 @@ Result<std::unique_ptr<Transport>> Transport::create(const Cluster& cluster,
 }
 
 Result<HttpAnswer> Transport::send(const HttpRequest& request, const Secret& token) {
-  const auto until = std::chrono::steady_clock::now() + impl_->options.request_timeout;
+  const Duration timeout =
+      request.timeout > Duration::zero() ? request.timeout : impl_->options.request_timeout;
+  const auto until = std::chrono::steady_clock::now() + timeout;
   bool died = false;
   auto answer = impl_->send_once(request, token, until, died);
   if (answer.ok() || !died || !request.repeatable) return answer;
@@ -360,7 +363,7 @@ Result<HttpAnswer> Transport::stream(const HttpRequest& request, const Secret& t
   std::unique_ptr<http_client> own;
   try {
     http_client_config config = impl_->config;
-    config.set_timeout(std::max(silence_max, impl_->options.request_timeout) + kLibraryMargin);
+    config.set_timeout(std::max(silence_max, impl_->options.longest_timeout) + kLibraryMargin);
     own = std::make_unique<http_client>(web::uri(impl_->server), config);
   } catch (const std::exception& error) {
     return unavailable(what + ": " + error.what());
@@ -374,7 +377,7 @@ Result<HttpAnswer> Transport::stream(const HttpRequest& request, const Secret& t
     cancel.cancel();
     return result;
   };
-  auto until = std::chrono::steady_clock::now() + impl_->options.request_timeout;
+  auto until = std::chrono::steady_clock::now() + impl_->options.longest_timeout;
   while (true) {
     Exchange::View view = exchange->wait_bytes(until, stop, answer.status != 0);
     if (stop.stop_requested())

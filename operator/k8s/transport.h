@@ -18,6 +18,7 @@ namespace spanway::kube {
 
 struct TransportOptions {
   Duration request_timeout = std::chrono::seconds(30);
+  Duration longest_timeout = std::chrono::seconds(30);  // That any request asks for.
   std::size_t answer_bytes_max = 64u << 20;
   std::string user_agent;
 };
@@ -30,6 +31,8 @@ struct HttpRequest {
   // Doing it twice is like doing it once: a dead keep-alive connection may be answered by sending
   // it again on a new one, once.
   bool repeatable = true;
+  // Instead of TransportOptions::request_timeout; 0 = that.
+  Duration timeout{};
 };
 
 struct HttpAnswer {
@@ -49,7 +52,7 @@ class Transport {
                                                    TransportOptions options);
   ~Transport();
 
-  // Blocks for `request_timeout` at most. UNAVAILABLE without a connection, DEADLINE_EXCEEDED
+  // Blocks for the request's timeout at most. UNAVAILABLE without a connection, DEADLINE_EXCEEDED
   // without an answer in time, RESOURCE_EXHAUSTED when the answer is above the bound; any HTTP
   // status is an answer.
   Result<HttpAnswer> send(const HttpRequest& request, const Secret& token);
@@ -57,7 +60,7 @@ class Transport {
   // GET whose body goes to `on_bytes` as it comes, on this thread, if the status is 200; with
   // another status the body is in the answer. Ends with the stream, when `on_bytes` returns false,
   // or with CANCELLED (stop), DEADLINE_EXCEEDED (no byte for `silence_max`; the status line must
-  // come within request_timeout), UNAVAILABLE. At most 1 MiB and one chunk wait for `on_bytes`;
+  // come within longest_timeout), UNAVAILABLE. At most 1 MiB and one chunk wait for `on_bytes`;
   // then the server is not read from.
   Result<HttpAnswer> stream(const HttpRequest& request, const Secret& token, Duration silence_max,
                             const std::stop_token& stop,

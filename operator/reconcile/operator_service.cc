@@ -14,9 +14,11 @@
 namespace spanway::reconcile {
 namespace {
 
-// Well below the deadline by which a leader must have renewed its Lease.
-constexpr Duration kRequestTimeout = std::chrono::seconds(8);
-constexpr Duration kTick = std::chrono::seconds(1);
+// A write that begins in the last moment of the renew deadline (10 s) is over before another
+// operator may take the Lease (15 s).
+constexpr Duration kRequestTimeout = std::chrono::seconds(4);
+constexpr Duration kListTimeout = std::chrono::seconds(30);
+constexpr Duration kDrainMax = std::chrono::hours(1);
 constexpr Duration kSyncLook = std::chrono::milliseconds(100);
 
 MonitorTimes times_of(const OperatorSettings& settings) {
@@ -48,6 +50,7 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
     : settings_(settings),
       parts_(std::move(parts)),
       deps_(deps),
+      writer_(*parts_.client, [this] { return leads(); }),
       queue_(deps.clock),
       recorder_(std::make_unique<kube::EventRecorder>(parts_.identity, *parts_.client, deps.clock,
                                                       Random::from_entropy(), deps.telemetry)),
@@ -59,7 +62,7 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
       secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
       monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),
                [this](const kube::ObjectKey& key) { queue_.add(key); }),
-      controller_(ControllerDeps{*parts_.client, stores_, secrets_, monitor_, events_, deps.clock},
+      controller_(ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock},
                   facts_of(settings, parts_.name_space, service_monitors, prometheus_rules)) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
@@ -68,6 +71,9 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
       settings_.lease.name_space.empty() ? parts_.name_space : settings_.lease.name_space,
       settings_.lease.name};
   options.identity = parts_.identity;
+  options.duration = parts_.times.lease;
+  options.renew_deadline = parts_.times.lease_renew_deadline;
+  options.retry = parts_.times.lease_retry;
   election_ = std::make_unique<kube::LeaderElection>(
       std::move(options), *parts_.client,
       kube::LeaseCallbacks{[this] { begin_leading(); }, [this] { end_leading(); }}, deps.clock,
@@ -109,6 +115,7 @@ Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorS
   OperatorParts parts;
   kube::RestClientOptions options;
   options.request_timeout = kRequestTimeout;
+  options.list_timeout = kListTimeout;
   SPANWAY_ASSIGN(parts.client,
                  kube::RestClient::create(*access, deps.clock, deps.telemetry, options));
   parts.statusz = make_statusz_reader();
@@ -155,18 +162,19 @@ Status OperatorService::start() {
 
 void OperatorService::begin_leading() {
   leading_ = true;
+  writer_.open();
   deps_.telemetry.log.info("Leading", {{"identity", parts_.identity}});
   add_all();
   MutexLock lock(mutex_);
   wakes_.notify_all();
 }
 
-// When this returns, nothing of ours writes any more.
+// When this returns, nothing of ours writes any more. Reconciliations may still be on their way:
+// they end at their next write.
 void OperatorService::end_leading() {
-  leading_ = false;
   if (!stopping_) lost_ = true;
-  MutexLock lock(mutex_);
-  wakes_.wait(mutex_, [this] { return busy_ == 0; });
+  leading_ = false;
+  writer_.close();
 }
 
 bool OperatorService::synced() const {
@@ -174,9 +182,13 @@ bool OperatorService::synced() const {
                      [](const auto& reflector) { return reflector->synced(); });
 }
 
-bool OperatorService::may_write() const {
-  return leading_ && !stopping_ && !lost_ && (!election_ || election_->leading());
+// A former leader never writes again, even if it gets the Lease back before the process ends.
+bool OperatorService::leads() const {
+  return leading_ && !lost_ && (!election_ || election_->leading());
 }
+
+// What is under way when the process is told to stop may be finished; nothing new is begun.
+bool OperatorService::may_begin() const { return !stopping_ && leads(); }
 
 void OperatorService::work(const std::stop_token& stop) {
   // A look at half of the world would delete the other half.
@@ -189,8 +201,8 @@ void OperatorService::work(const std::stop_token& stop) {
       MutexLock lock(mutex_);
       ++busy_;
     }
-    // Asked after it counts as busy: who ends leading waits for it.
-    if (may_write()) reconcile(*key);
+    // Asked after it counts as busy: who drains waits for it.
+    if (may_begin()) reconcile(*key);
     queue_.done(*key);
     MutexLock lock(mutex_);
     --busy_;
@@ -223,11 +235,11 @@ void OperatorService::add_all() {
 void OperatorService::keep_time(const std::stop_token& stop) {
   SteadyTime resync_at = deps_.clock.now() + settings_.resync;
   SteadyTime secrets_at = deps_.clock.now() + settings_.secrets_poll;
-  while (wait_for(stop, kTick)) {
+  while (wait_for(stop, parts_.times.tick)) {
     events_.pipelines(stores_.pipelines().size());
     events_.waiting(queue_.waiting());
     events_.cached(stores_.size(), stores_.bytes());
-    if (!may_write() || !synced()) continue;
+    if (!may_begin() || !synced()) continue;
     const SteadyTime now = deps_.clock.now();
     if (now >= secrets_at) {
       secrets_.poll();
@@ -241,8 +253,8 @@ void OperatorService::keep_time(const std::stop_token& stop) {
 }
 
 void OperatorService::watch_pods(const std::stop_token& stop) {
-  while (wait_for(stop, kTick))
-    if (may_write() && synced()) monitor_.poll();
+  while (wait_for(stop, parts_.times.tick))
+    if (may_begin() && synced()) monitor_.poll();
 }
 
 bool OperatorService::wait_for(const std::stop_token& stop, Duration wait) {
@@ -265,8 +277,8 @@ bool OperatorService::drain(Deadline deadline) {
   bool done = false;
   {
     MutexLock lock(mutex_);
-    done = wakes_.wait_for(mutex_, deadline.remaining(deps_.clock.now()),
-                           [this] { return busy_ == 0; });
+    const Duration wait = std::min(kDrainMax, deadline.remaining(deps_.clock.now()));
+    done = wakes_.wait_for(mutex_, wait, [this] { return busy_ == 0; });
   }
   // Gives the Lease back, so that another replica goes on at once.
   if (election_) election_->stop();

@@ -12,6 +12,7 @@
 #include "operator/k8s/client.h"
 #include "operator/reconcile/controller.h"
 #include "operator/reconcile/events.h"
+#include "operator/reconcile/leader_client.h"
 #include "operator/reconcile/settings.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/runtime/service.h"
@@ -24,6 +25,14 @@ class Reflector;
 
 namespace spanway::reconcile {
 
+// How often a running operator looks at the time, and the Lease's times (operator/k8s/lease.h).
+struct OperatorTimes {
+  Duration tick = std::chrono::seconds(1);
+  Duration lease = std::chrono::seconds(15);
+  Duration lease_renew_deadline = std::chrono::seconds(10);
+  Duration lease_retry = std::chrono::seconds(2);
+};
+
 // What the operator works with; tests put fakes here. `access` only keeps alive what a client
 // needs.
 struct OperatorParts {
@@ -32,13 +41,14 @@ struct OperatorParts {
   std::unique_ptr<StatuszReader> statusz;
   std::string identity;    // Unique among the replicas.
   std::string name_space;  // The operator's own.
+  OperatorTimes times = {};
 };
 
 // See runtime::Service for the thread contract. Threads of its own: one reflector for each kind and
 // namespace, `workers`, the Lease, Events, /statusz, and one clock for resync and Secrets.
 //
-// Every replica watches; only the leader writes. One that loses the Lease ends with an error, so
-// that nothing of its memory goes on.
+// Every replica watches; only the leader writes, and asks before each single write whether it still
+// leads. One that loses the Lease ends with an error, so that nothing of its memory goes on.
 class OperatorService final : public runtime::Service {
  public:
   // Asks the API server which kinds it has; fails when it cannot be reached.
@@ -63,7 +73,8 @@ class OperatorService final : public runtime::Service {
                   const runtime::ServiceDeps& deps, bool service_monitors, bool prometheus_rules);
   void make_reflectors();
   bool synced() const;
-  bool may_write() const;
+  bool leads() const;
+  bool may_begin() const;
   void begin_leading();
   void end_leading();
   void work(const std::stop_token& stop);
@@ -77,6 +88,7 @@ class OperatorService final : public runtime::Service {
   const OperatorSettings settings_;
   OperatorParts parts_;
   const runtime::ServiceDeps deps_;
+  LeaderClient writer_;
   kube::WorkQueue queue_;
   std::unique_ptr<kube::EventRecorder> recorder_;
   Events events_;

@@ -216,6 +216,23 @@ bool is_ready(const Json& pod) {
   });
 }
 
+const std::vector<ResourceType>& owned_types() {
+  static const std::vector<ResourceType> kAll = {kube::kConfigMaps,
+                                                 kube::kSecrets,
+                                                 kube::kServices,
+                                                 kube::kServiceAccounts,
+                                                 kube::kPods,
+                                                 kube::kDeployments,
+                                                 kube::kStatefulSets,
+                                                 kube::kJobs,
+                                                 kube::kHorizontalPodAutoscalers,
+                                                 kube::kPodDisruptionBudgets,
+                                                 kube::kNetworkPolicies,
+                                                 kube::kServiceMonitors,
+                                                 kube::kPrometheusRules};
+  return kAll;
+}
+
 constexpr char kHashLabel[] = "fake/template";
 
 }  // namespace
@@ -546,19 +563,6 @@ void FakeKube::erase(const ResourceType& type, const ObjectKey& key) {
 }
 
 void FakeKube::erase_locked(const ResourceType& type, const ObjectKey& key) {
-  static const std::vector<ResourceType> kAll = {kube::kConfigMaps,
-                                                 kube::kSecrets,
-                                                 kube::kServices,
-                                                 kube::kServiceAccounts,
-                                                 kube::kPods,
-                                                 kube::kDeployments,
-                                                 kube::kStatefulSets,
-                                                 kube::kJobs,
-                                                 kube::kHorizontalPodAutoscalers,
-                                                 kube::kPodDisruptionBudgets,
-                                                 kube::kNetworkPolicies,
-                                                 kube::kServiceMonitors,
-                                                 kube::kPrometheusRules};
   Kind& kind = kind_of(type);
   const auto found = kind.find(key);
   if (found == kind.end()) return;
@@ -569,7 +573,7 @@ void FakeKube::erase_locked(const ResourceType& type, const ObjectKey& key) {
   changes_.push_back(
       {version_, std::string(type.plural), kube::WatchEvent::Type::kDeleted, std::move(object)});
   changed_.notify_all();
-  for (const ResourceType& owned : kAll) {
+  for (const ResourceType& owned : owned_types()) {
     std::vector<ObjectKey> gone;
     for (const auto& [owned_key, stored] : kind_of(owned)) {
       if (owned_key.name_space == key.name_space &&
@@ -796,8 +800,29 @@ void FakeKube::run_jobs() {
   }
 }
 
+void FakeKube::run_garbage_collector() {
+  std::set<std::string> uids;
+  for (const auto& [plural, kind] : kinds_)
+    for (const auto& [key, stored] : kind)
+      uids.insert(key.name_space + "/" + kube::string_at(stored.object, "metadata/uid"));
+  std::vector<std::pair<ResourceType, ObjectKey>> orphans;
+  for (const ResourceType& type : owned_types()) {
+    for (const auto& [key, stored] : kind_of(type)) {
+      const Json* owners = kube::find(stored.object, "metadata/ownerReferences");
+      if (owners == nullptr || owners->empty()) continue;
+      // An owner of another namespace does not exist for it.
+      const bool owned = std::any_of(owners->begin(), owners->end(), [&](const Json& owner) {
+        return uids.contains(key.name_space + "/" + kube::string_at(owner, "uid"));
+      });
+      if (!owned) orphans.emplace_back(type, key);
+    }
+  }
+  for (const auto& [type, key] : orphans) erase_locked(type, key);
+}
+
 void FakeKube::step() {
   MutexLock lock(mutex_);
+  run_garbage_collector();
   run_deployments();
   run_stateful_sets();
   run_jobs();

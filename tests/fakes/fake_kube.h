@@ -59,7 +59,8 @@ class FakeKube final : public kube::Client {
   // the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
   std::function<PodFate(const Json& pod)> fate = [](const Json&) { return PodFate{}; };
 
-  // The Deployment, StatefulSet and Job controllers and the kubelet do one round.
+  // The Deployment, StatefulSet and Job controllers, the garbage collector and the kubelet do one
+  // round.
   void step();
 
   // The object as stored, null when there is none.
@@ -120,6 +121,8 @@ class FakeKube final : public kube::Client {
   void run_deployments() SPANWAY_REQUIRES(mutex_);
   void run_stateful_sets() SPANWAY_REQUIRES(mutex_);
   void run_jobs() SPANWAY_REQUIRES(mutex_);
+  // Objects whose owner was gone before they came; those that go with it go in erase_locked().
+  void run_garbage_collector() SPANWAY_REQUIRES(mutex_);
   void run_pod(const kube::ObjectKey& key, const PodFate& is) SPANWAY_REQUIRES(mutex_);
   void make_pod(const Json& owner, const kube::ResourceType& owner_type, const std::string& name)
       SPANWAY_REQUIRES(mutex_);

@@ -208,7 +208,7 @@ TEST_F(RestClientTest, ListPutsPagesTogether) {
   ASSERT_EQ(requests.size(), 2U);
   EXPECT_EQ(requests[0].query,
             "limit=500&labelSelector=a%3Db%2Cc%20in%20%28d%29&fieldSelector=metadata.name%3Dx"
-            "&resourceVersion=0");
+            "&resourceVersion=0&resourceVersionMatch=NotOlderThan");
   EXPECT_NE(requests[1].query.find("continue=t%2F1%3D%3D"), std::string::npos);
   EXPECT_EQ(requests[1].query.find("resourceVersion"), std::string::npos);
   EXPECT_EQ(requests[1].connection, requests[0].connection) << "keep-alive";
@@ -377,7 +377,8 @@ TEST_F(RestClientTest, NobodyListens) {
 
 TEST_F(RestClientTest, NoAnswerInTime) {
   serve([](const ApiRequest&, ApiReply& reply) { reply.hold(); });
-  connect(server_->url(), {.request_timeout = milliseconds(100)});
+  connect(server_->url(),
+          {.request_timeout = milliseconds(100), .list_timeout = milliseconds(100)});
   EXPECT_EQ(client_->get(kPods, kKey).error().code, Code::kDeadlineExceeded);
   EXPECT_EQ(client_->watch(kPods, {}, {}, [](const WatchEvent&) { return true; }).error().code,
             Code::kDeadlineExceeded);
