@@ -69,14 +69,19 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
     Exporter& state = exporters_[exporter->name];
     const api::LagAutoscaling& rules = *exporter->consumer.autoscaling;
     if (!state.decided || state.round != reports.round) {
-      state.decision = scale_by_lag(input_of(rules, view, reports, now_ms), state.memory);
+      const LagScalerInput input = input_of(rules, view, reports, now_ms);
+      state.partitions = std::max(state.partitions, input.partitions);
+      state.decision = scale_by_lag(input, state.memory);
       state.memory = state.decision.memory;
       state.round = reports.round;
       state.decided = true;
     }
-    // Bounds hold at once, also without reports.
-    state.decision.replicas = std::clamp(state.decision.replicas, rules.min_replicas,
-                                         std::max(rules.min_replicas, rules.max_replicas));
+    // Bounds hold at once, also without reports; a consumer without a partition would be idle.
+    const std::int64_t least = state.partitions > 0
+                                   ? std::min<std::int64_t>(rules.min_replicas, state.partitions)
+                                   : rules.min_replicas;
+    state.decision.replicas = std::clamp<std::int64_t>(
+        state.decision.replicas, least, std::max<std::int64_t>(least, rules.max_replicas));
     out[exporter->name] = state.decision;
   }
   std::erase_if(exporters_, [&](const auto& entry) { return !scaled.contains(entry.first); });

@@ -35,6 +35,7 @@ class ConsumerScaler {
     LagScalerMemory memory;
     LagScalerDecision decision;
     std::uint64_t round = 0;
+    std::int64_t partitions = 0;  // The most that were ever seen; topics never lose any.
     bool decided = false;
     // The store's version of the workload when its scale was last written, and to what: until
     // another version is seen, that is what it has.

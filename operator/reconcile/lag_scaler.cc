@@ -20,7 +20,7 @@ constexpr double kLowPart = 1.0 / 3;
 // that there are enough consumers, never by how much: going down is a try that costs a rebalance
 // and, when it was wrong, lag.
 constexpr std::int64_t kTooFewFactor = 16;
-constexpr std::int64_t kStabilizationSecondsMin = 60;
+constexpr std::int64_t kStabilizationSecondsMin = 5;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 
