@@ -68,9 +68,12 @@ static void describe(Fields& f, Rollout& c) {
 
 static void describe(Fields& f, NetworkPolicy& c) {
   f.field("enabled", c.enabled,
-          {.doc = "Let components talk only to whom they need. Extra rules below open more."});
-  f.raw("extraIngress", c.extra_ingress, RawShape::kListOfObjects,
-        {.doc = "Further ingress rules of networking.k8s.io/v1, for all components."});
+          {.doc = "Let components talk only to whom they need. Only behind it do they believe each "
+                  "other about tenants."});
+  f.raw(
+      "extraIngress", c.extra_ingress, RawShape::kListOfObjects,
+      {.doc = "Further ingress rules of networking.k8s.io/v1, for all components. State the ports: "
+              "a rule that opens 4327 or 4337 is refused with ingress.tenant."});
   f.raw("extraEgress", c.extra_egress, RawShape::kListOfObjects,
         {.doc = "Further egress rules of networking.k8s.io/v1, for all components."});
 }
