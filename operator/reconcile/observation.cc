@@ -197,6 +197,18 @@ void read_containers(const Json& pod, PodView& view) {
   }
 }
 
+// The words name a pod that is never made, with a new name at each try.
+std::string refused_pods(const Json& object) {
+  const Json* failure = condition(object, "ReplicaFailure");
+  if (failure == nullptr || string_at(*failure, "status") != "True") return "";
+  std::string words = string_at(*failure, "message");
+  if (words.starts_with("pods \"")) {
+    const std::size_t end = words.find("\" ");
+    if (end != std::string::npos) words = "a pod " + words.substr(end + 2);
+  }
+  return one_line("pods cannot be made: " + words, kProblemBytesMax);
+}
+
 WorkloadView view_workload(const Json& object) {
   WorkloadView view;
   view.exists = true;
@@ -207,6 +219,7 @@ WorkloadView view_workload(const Json& object) {
   view.updated = int_at(object, "status/updatedReplicas");
   const bool current =
       int_at(object, "status/observedGeneration") >= int_at(object, "metadata/generation");
+  view.problem = refused_pods(object);
   view.settled = current && !string_at(object, "metadata/deletionTimestamp").size() &&
                  int_at(object, "status/replicas") == view.replicas &&
                  view.updated == view.replicas && view.ready == view.replicas;

@@ -44,8 +44,10 @@ struct WorkloadView {
   std::int64_t replicas = 0;
   std::int64_t ready = 0;
   std::int64_t updated = 0;
-  bool settled =
-      false;  // Exists, observedGeneration is current and all replicas are updated and ready.
+  // Exists, observedGeneration is current and all replicas are updated and ready.
+  bool settled = false;
+  // Why its pods cannot even be made: a quota, an admission webhook. Empty when they can.
+  std::string problem = {};
 };
 
 struct ComponentView {

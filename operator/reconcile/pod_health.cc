@@ -21,6 +21,10 @@ std::int64_t to_ms(Duration duration) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
+bool is_looping(const PodView& pod) {
+  return pod.crash_looping || pod.reason == "CrashLoopBackOff";
+}
+
 bool is_starting(const PodView& pod) {
   return std::find(kStarting.begin(), kStarting.end(), pod.reason) != kStarting.end();
 }
@@ -28,13 +32,13 @@ bool is_starting(const PodView& pod) {
 }  // namespace
 
 bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window) {
-  if (pod.crash_looping || pod.reason == "CrashLoopBackOff") return true;
+  if (is_looping(pod)) return true;
   if (pod.restarts < kCrashRestarts) return false;
   return !pod.last_restart || now_ms <= unix_ms(*pod.last_restart) + to_ms(window);
 }
 
 std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window) {
-  if (!is_crashing(pod, now_ms, window) || !pod.ready || !pod.last_restart) return 0;
+  if (!is_crashing(pod, now_ms, window) || is_looping(pod) || !pod.last_restart) return 0;
   return unix_ms(*pod.last_restart) + to_ms(window) + 1;
 }
 

@@ -12,8 +12,7 @@ namespace spanway::reconcile {
 // The container dies again and again: waiting in CrashLoopBackOff, or at least 2 restarts, the last
 // one at most `window` ago. Restarts of long ago are no longer news.
 bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window);
-// When its restarts will be no news any more if it stays ready as it is now; 0 = it does not crash,
-// or is not ready.
+// When its restarts will be no news any more if it stays as it is; 0 = never, or it does not crash.
 std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window);
 // The pod cannot be made as it is written: no waiting changes that.
 bool is_unmakable(std::string_view reason) noexcept;

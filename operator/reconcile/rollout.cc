@@ -378,10 +378,14 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
     return look_at_stable(index);
   }
   const PodView* pod = canary_pod(part);
-  // Not there, or deleted by hand: its time begins when there is one.
-  if (pod == nullptr && !part.view->canary.exists) memory_.rolling_since_ms = input_.now_ms;
-
-  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  // Deleted by hand, or the API server refuses it: when there is one it has half of its time at
+  // least. Not each look is written down.
+  const bool is_made = pod != nullptr || part.view->canary.exists;
+  const std::int64_t patience = to_ms(input_.rules.progress_deadline);
+  if (!is_made && input_.now_ms - memory_.rolling_since_ms >= patience / 2) {
+    memory_.rolling_since_ms = input_.now_ms;
+  }
+  const std::int64_t deadline = memory_.rolling_since_ms + patience;
   const std::int64_t proof = to_ms(input_.rules.healthy_after);
   if (pod != nullptr && pod->ready && pod->ready_since) {
     const std::int64_t good_at = unix_ms(*pod->ready_since) + proof;
@@ -405,14 +409,15 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
   if (input_.now_ms >= deadline && waits_for_kafka(part)) {
     memory_.rolling_since_ms = input_.now_ms;
     RolloutDecision out = rolling(true, "KafkaUnreachable", kKafkaIsGone);
-    look_again_at(out, input_.now_ms + to_ms(input_.rules.progress_deadline));
+    look_again_at(out, input_.now_ms + patience);
     return out;
   }
   if (input_.now_ms >= deadline) return fail(late_in_its_words(part, "CanaryNotReady"));
-  RolloutDecision out =
-      rolling(true, "CanaryStarting",
-              pod == nullptr ? "starting a canary"
-                             : (pod->problem.empty() ? "the canary starts" : pod->problem));
+  RolloutDecision out = rolling(
+      true, "CanaryStarting",
+      pod == nullptr
+          ? (part.view->canary.problem.empty() ? "starting a canary" : part.view->canary.problem)
+          : (pod->problem.empty() ? "the canary starts" : pod->problem));
   look_again_at(out, deadline);
   return out;
 }
@@ -581,6 +586,10 @@ Failure Machine::late(const Part& part, const char* fallback) const {
                              std::to_string(part.view->stable.replicas) + " pods are up to date, " +
                              std::to_string(part.view->stable.ready) + " ready";
     const bool canary = std::string_view(fallback) == "CanaryNotReady";
+    const WorkloadView& workload = canary ? part.view->canary : part.view->stable;
+    if (!workload.problem.empty()) {
+      return {"PodsRefused", part.name + ": " + workload.problem + waited};
+    }
     return {fallback, part.name + ": " + (canary ? "no canary stays ready" : what) + waited};
   }
   const bool plain = says_nothing(*pod) || pod->reason == "Restarted";
@@ -679,6 +688,7 @@ std::string Machine::waiting_for(const Part& part) const {
     return part.name + ": " + pod->problem;
   }
   if (!stable.exists) return part.name + ": is being made";
+  if (!stable.problem.empty()) return part.name + ": " + stable.problem;
   if (stable.revision != part.wanted->revision) {
     return part.name + ": runs revision " + stable.revision + " still";
   }

@@ -306,6 +306,9 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
       return no(trouble ? pod.reason : "ComponentNotReady",
                 with_words_of(pod, name_of(view) + ": " + pod.problem));
     }
+    if (!view.stable.problem.empty()) {
+      return no("PodsRefused", name_of(view) + ": " + view.stable.problem);
+    }
     return no("ComponentNotReady", name_of(view) + ": has no pod that is ready");
   }
   if (kafka.truth == Truth::kFalse) return no(kafka.reason, kafka.message);
@@ -366,6 +369,8 @@ Verdict StatusMaker::degraded(const Verdict& kafka, const Verdict& topics, const
   if (kafka.truth == Truth::kFalse) add(kafka.reason, kafka.message);
   if (topics.truth == Truth::kFalse) add(topics.reason, topics.message);
   for (const ComponentView& view : input_.components) {
+    if (!view.stable.problem.empty())
+      add("PodsRefused", name_of(view) + ": " + view.stable.problem);
     for (const PodView& pod : view.pods) {
       // A canary in trouble harms nobody; it is part of the rollout's story.
       if (pod.canary || !is_in_trouble(pod, now_ms_)) continue;

@@ -319,6 +319,22 @@ TEST_F(ObserveTest, WhatIsNotSettled) {
   EXPECT_FALSE(look().stable.settled) << "nobody has looked at it yet";
 }
 
+TEST_F(ObserveTest, PodsThatAQuotaRefusesAreToldWithoutTheNamesThatChange) {
+  const auto refuse = [this](const std::string& pod) {
+    deployment_["status"]["conditions"] = Json::array(
+        {Json{{"type", "ReplicaFailure"},
+              {"status", "True"},
+              {"reason", "FailedCreate"},
+              {"message", "pods \"" + pod + "\" is forbidden: exceeded quota: pods=10"}}});
+    return look().stable.problem;
+  };
+  const std::string problem = refuse("p-ingress-5d-abc");
+  EXPECT_EQ(problem, "pods cannot be made: a pod is forbidden: exceeded quota: pods=10");
+  EXPECT_EQ(refuse("p-ingress-5d-xyz"), problem);
+  deployment_["status"]["conditions"][0]["status"] = "False";
+  EXPECT_EQ(look().stable.problem, "");
+}
+
 // Its counts are not there at all when they are 0.
 TEST_F(ObserveTest, ScaledToNothingIsSettledWhenItsPodsAreGone) {
   deployment_["spec"]["replicas"] = 0;

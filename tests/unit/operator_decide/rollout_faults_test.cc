@@ -159,6 +159,34 @@ TEST_F(RolloutFaults, NoRoomWhileOldPodsRemainIsItsFault) {
   EXPECT_EQ(look().phase, Phase::kRolledBack);
 }
 
+TEST_F(RolloutFaults, ACanaryThatAQuotaRefusesSaysSo) {
+  roll_the_ingress();
+  views_[kIngress].pods.pop_back();
+  views_[kIngress].canary.problem = "pods cannot be made: exceeded quota";
+  EXPECT_THAT(look().message, HasSubstr("p-ingress: pods cannot be made: exceeded quota"));
+  now_ += 300'000;
+  const RolloutDecision decision = look();
+  EXPECT_EQ(decision.phase, Phase::kRolledBack);
+  EXPECT_EQ(decision.reason, "PodsRefused");
+  EXPECT_THAT(decision.message, HasSubstr("p-ingress: pods cannot be made: exceeded quota"));
+}
+
+TEST_F(RolloutFaults, ACanaryThatTheApiServerRefusesIsWaitedForAndSeldomWrittenOf) {
+  wanted_parts_[kIngress].revision = "new";
+  look();
+  int writes = 0;
+  for (int minute = 0; minute < 60; ++minute) {
+    const RolloutMemory before = memory_;
+    now_ += 60'000;
+    EXPECT_EQ(look().phase, Phase::kRolling);
+    writes += memory_ == before ? 0 : 1;
+  }
+  EXPECT_LE(writes, 60 / 3);
+  add_canary(kIngress, now_);
+  now_ += 149'000;
+  EXPECT_EQ(look().phase, Phase::kRolling);
+}
+
 // ---- What the pods say --------------------------------------------------------------------------
 
 TEST_F(RolloutFaults, ACanaryThatCannotReachKafkaWhileOthersDoIsNotPromoted) {

@@ -104,6 +104,15 @@ TEST_F(StatusTest, WithoutAnyPodItIsNotReady) {
   EXPECT_EQ(scene_.message("Ready"), "p-ingress: has no pod that is ready");
 }
 
+TEST_F(StatusTest, PodsThatAreRefusedAreToldOf) {
+  scene_.views[kSceneIngress].stable.problem = "pods cannot be made: a pod is forbidden: quota";
+  EXPECT_EQ(look_at("Degraded"), "True: PodsRefused") << "there is one too few";
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  scene_.views[kSceneIngress].pods.clear();
+  EXPECT_EQ(look_at("Ready"), "False: PodsRefused");
+  EXPECT_EQ(scene_.message("Ready"), "p-ingress: pods cannot be made: a pod is forbidden: quota");
+}
+
 TEST_F(StatusTest, WhatIsScaledToNothingNeedsNoPod) {
   for (const std::size_t place : {kSceneConsumer, kSceneIngress}) {
     scene_.views[place].stable = {.exists = true, .revision = "r1", .settled = true};
