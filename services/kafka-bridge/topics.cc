@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "services/kafka-bridge/signal_topics.h"
+#include "services/lib/runtime/termination.h"
 #include "services/lib/telemetry/escape.h"
 
 namespace spanway::kafka_bridge {
@@ -20,9 +21,9 @@ std::string milliseconds(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted(std::string_view text, std::size_t bytes_max = 1024) {
   std::string json = "\"";
-  telemetry::append_escaped(json, text, 1024);
+  telemetry::append_escaped(json, text, bytes_max);
   return json + "\"";
 }
 
@@ -62,7 +63,7 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
   return specs;
 }
 
-std::string to_json(const std::vector<kafka::TopicReport>& reports) {
+std::string to_json(const std::vector<kafka::TopicReport>& reports, std::size_t text_bytes_max) {
   std::string json = "{\"topics\":[";
   bool ok = true;
   for (std::size_t i = 0; i < reports.size(); ++i) {
@@ -74,12 +75,24 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports) {
     json += ",\"replication_factor\":" + std::to_string(report.replication_factor);
     json += ",\"weaker\":[";
     for (std::size_t k = 0; k < report.weaker.size(); ++k) {
-      json += (k == 0 ? "" : ",") + quoted(report.weaker[k]);
+      json += (k == 0 ? "" : ",") + quoted(report.weaker[k], text_bytes_max);
     }
-    json += "],\"error\":" + quoted(report.error) + "}";
+    json += "],\"error\":" + quoted(report.error, text_bytes_max) + "}";
     ok = ok && report.action != kafka::TopicReport::Action::kFailed && report.weaker.empty();
   }
   return json + "],\"ok\":" + (ok ? "true}" : "false}");
+}
+
+std::string termination_report(std::vector<kafka::TopicReport> reports) {
+  for (kafka::TopicReport& report : reports) {
+    report.error = runtime::redact(report.error);
+    for (std::string& weaker : report.weaker) weaker = runtime::redact(weaker);
+  }
+  for (const std::size_t text_bytes_max : {256u, 96u, 32u}) {
+    std::string json = to_json(reports, text_bytes_max);
+    if (json.size() < runtime::kTerminationBytesMax) return json;
+  }
+  return R"({"topics":[],"ok":false,"error":"the report is too long; it is in the pod's log"})";
 }
 
 void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log) {
@@ -120,11 +133,16 @@ int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
                                            Deadline::after(system_clock(), kPatience),
                                            system_clock(), {log, metrics});
   if (!reports.ok()) {
-    std::printf("{\"topics\":[],\"ok\":false,\"error\":%s}\n",
-                quoted(reports.error().message).c_str());
+    const auto failure = [](const std::string& words) {
+      return "{\"topics\":[],\"ok\":false,\"error\":" + quoted(words) + "}";
+    };
+    std::printf("%s\n", failure(reports.error().message).c_str());
+    runtime::write_termination_report(runtime::kTerminationLog,
+                                      failure(runtime::redact(reports.error().message)));
     return 1;
   }
   std::printf("%s\n", to_json(*reports).c_str());
+  runtime::write_termination_report(runtime::kTerminationLog, termination_report(*reports));
   int code = 0;
   for (const kafka::TopicReport& report : *reports) {
     if (report.action == kafka::TopicReport::Action::kFailed) return 1;

@@ -17,14 +17,21 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
                                           const std::vector<otlp::Signal>& signals);
 
 // {"topics":[{"name":...,"action":"created","partitions":12,...}],"ok":true}
-std::string to_json(const std::vector<kafka::TopicReport>& reports);
+// Texts longer than `text_bytes_max` are cut.
+std::string to_json(const std::vector<kafka::TopicReport>& reports,
+                    std::size_t text_bytes_max = 1024);
+
+// The same for the termination message of a pod, from which the operator reads it: without what
+// looks like a secret, and short enough (runtime::kTerminationBytesMax) to be kept whole.
+std::string termination_report(std::vector<kafka::TopicReport> reports);
 
 // One line with the numbers, and a warning for each topic that is not as wanted.
 void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log);
 
 // `topics apply [--create-only]` and `topics verify` (`changes` kNone). Prints one JSON object to
-// standard output. 0 when all topics exist as wanted or stronger, 1 when one is missing or could
-// not be made, 3 when one promises less than wanted.
+// standard output, and leaves it as the termination message in a pod, also on success: of a pod
+// that has succeeded Kubernetes keeps no line of the log. 0 when all topics exist as wanted or
+// stronger, 1 when one is missing or could not be made, 3 when one promises less than wanted.
 int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
                    const std::vector<std::string>& arguments);
 

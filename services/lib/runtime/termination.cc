@@ -81,6 +81,14 @@ void hide_named_values(std::string& text, std::string_view name) {
   }
 }
 
+void write_text(const std::string& path, const std::string& text) {
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (file < 0) return;
+  // Best effort: nothing can be done about a failure in the last moment.
+  [[maybe_unused]] const ssize_t written = write(file, text.data(), text.size());
+  close(file);
+}
+
 }  // namespace
 
 std::string redact(std::string_view reason) {
@@ -100,12 +108,11 @@ std::string redact(std::string_view reason) {
 }
 
 void write_termination_message(const std::string& path, std::string_view reason) {
-  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (file < 0) return;
-  const std::string line = redact(reason) + "\n";
-  // Best effort: nothing can be done about a failure in the last moment.
-  [[maybe_unused]] const ssize_t written = write(file, line.data(), line.size());
-  close(file);
+  write_text(path, redact(reason) + "\n");
+}
+
+void write_termination_report(const std::string& path, std::string_view report) {
+  if (report.size() < kTerminationBytesMax) write_text(path, std::string(report) + "\n");
 }
 
 }  // namespace spanway::runtime

@@ -1,6 +1,7 @@
 // The last words of a process, where Kubernetes looks for them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,5 +16,11 @@ std::string redact(std::string_view reason);
 // Writes `redact(reason)` to the file when it exists and may be written to; otherwise nothing
 // happens.
 void write_termination_message(const std::string& path, std::string_view reason);
+
+// What Kubernetes keeps of a file.
+inline constexpr std::size_t kTerminationBytesMax = 4096;
+// A report for a program, as it is, in the same file: the caller has taken secrets out and keeps to
+// kTerminationBytesMax; a longer one is not written, half of it could not be read.
+void write_termination_report(const std::string& path, std::string_view report);
 
 }  // namespace spanway::runtime

@@ -53,5 +53,30 @@ TEST(Topics, ReportsAsJson) {
   EXPECT_NE(to_json({made}).find(R"("ok":false)"), std::string::npos);
 }
 
+TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
+  kafka::TopicReport made;
+  made.name = "otel.traces";
+  made.action = kafka::TopicReport::Action::kCreated;
+  made.partitions = 12;
+  made.replication_factor = 3;
+  EXPECT_EQ(termination_report({made}), to_json({made}));
+
+  made.error = "sasl.password=hunter2 is wrong";
+  EXPECT_EQ(termination_report({made}).find("hunter2"), std::string::npos);
+
+  // Six topics with the longest names that Kafka takes, and everything wrong with them.
+  made.name = std::string(249, 'n');
+  made.error = std::string(5'000, 'e');
+  made.weaker = {std::string(5'000, 'w'), std::string(5'000, 'v')};
+  const std::string report = termination_report(std::vector<kafka::TopicReport>(6, made));
+  EXPECT_LT(report.size(), 4096u);
+  EXPECT_TRUE(report.ends_with(R"("ok":true})") || report.ends_with(R"("ok":false})"));
+  EXPECT_NE(report.find(made.name), std::string::npos);
+
+  const std::string too_many = termination_report(std::vector<kafka::TopicReport>(60, made));
+  EXPECT_LT(too_many.size(), 4096u);
+  EXPECT_NE(too_many.find("too long"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace spanway::kafka_bridge

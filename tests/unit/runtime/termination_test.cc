@@ -47,6 +47,19 @@ TEST(TerminationMessage, IsWrittenToAFileThatExists) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "broken token=***\n");
 }
 
+TEST(TerminationReport, IsWrittenWholeOrNotAtAll) {
+  const std::string path = testing::TempDir() + "spanway_termination_report";
+  const auto written = [&path](const std::string& report) {
+    { std::ofstream create(path); }
+    write_termination_report(path, report);
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string longest(kTerminationBytesMax - 1, 'x');
+  EXPECT_EQ(written(longest), longest + "\n");
+  EXPECT_EQ(written(longest + "x"), "");
+}
+
 TEST(TerminationMessage, CreatesNoFile) {
   const std::string path = testing::TempDir() + "spanway_no_termination_log";
   write_termination_message(path, "broken");
