@@ -198,9 +198,11 @@ void describe(Fields& f, LagAutoscaling& c) {
           {.doc = "How old the oldest record that has not been delivered may be.",
            .min = 1,
            .max = 86400});
-  f.field(
-      "scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
-      {.doc = "How long the lag must be low before a pod is taken away.", .min = 0, .max = 3600});
+  f.field("scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
+          {.doc = "How long the lag must be low before a pod is taken away. A count that was too "
+                  "few is gone back to only 16 times as long after it was raised.",
+           .min = 0,
+           .max = 3600});
   f.rule(c,
          {.field = "minReplicas",
           .cel = "self.minReplicas <= self.maxReplicas",
