@@ -328,6 +328,26 @@ TEST_F(LagScalerRules, PrefersCountsThatDivideThePartitions) {
   }
 }
 
+TEST_F(LagScalerRules, ACountThatWasTooFewIsNotGoneBackToForALongTime) {
+  set(3, 12, 45);
+  LagScalerDecision decision = decide_twice();
+  ASSERT_EQ(decision.replicas, 6);
+  const std::int64_t raised_at = input_.now_ms;
+  const auto low_until = [&](std::int64_t ms) {
+    while (input_.now_ms < raised_at + ms && decision.replicas == input_.replicas) {
+      input_.now_ms += 10'000;
+      decision = scale_by_lag(input_, decision.memory);
+    }
+    return decision.replicas;
+  };
+  set(6, 12, 0);
+  decision.replicas = 6;
+  EXPECT_EQ(low_until(400'000), 4) << "more than the three that were too few";
+  set(4, 12, 0);
+  EXPECT_EQ(low_until(16 * 300'000 - 10'000), 4);
+  EXPECT_EQ(low_until(16 * 300'000 + 10'000), 3);
+}
+
 TEST_F(LagScalerRules, OneSampleIsNoTrend) {
   set(2, 12, 300);
   EXPECT_EQ(scale_by_lag(input_, {}).replicas, 2);
