@@ -11,8 +11,9 @@ host=10.77.0.1 # Of this machine, as pods see it.
 PATH=$(tests/parts/kube.sh path)/bin:$PATH
 say() { echo "cluster: $*"; }
 
-parts() {
-  ROOT=$data LISTEN=$host PORT=9092 NAME=kafka tests/parts/kafka.sh "$1"
+runs() { [ -e "$data/$1/pid" ] && kill -0 "$(cat "$data/$1/pid")" 2>/dev/null; }
+kafka() { ROOT=$data LISTEN=$host PORT=9092 NAME=kafka tests/parts/kafka.sh "$1"; }
+jaeger() {
   ROOT=$data LISTEN=$host OTLP_GRPC_PORT=4317 OTLP_HTTP_PORT=4318 QUERY_PORT=16687 HEALTH_PORT=23134 \
     tests/parts/jaeger.sh "$1"
 }
@@ -44,11 +45,12 @@ up() {
     IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
   fi
   say "Kafka and Jaeger beside it, as the Services kafka and jaeger"
-  parts start
+  runs kafka || kafka start
+  runs jaeger || jaeger start
   outside kafka 9092
   outside jaeger 4317
   say "helm install spanway helm/spanway -n spanway-system --create-namespace"
-  helm upgrade --install spanway helm/spanway -n spanway-system --create-namespace --wait --timeout 2m \
+  helm upgrade --install spanway helm/spanway -n spanway-system --create-namespace --wait --timeout 2m --take-ownership --force-conflicts \
     --set image.repository=localhost/spanway >/dev/null
   say "kubectl apply -f k8s/samples/quickstart.yaml"
   kubectl apply -f k8s/samples/quickstart.yaml >/dev/null
@@ -80,7 +82,7 @@ send_and_read_back() {
 case "${1:-}" in
 up) up ;;
 down)
-  parts stop >/dev/null 2>&1 || true
+  for part in kafka jaeger; do if runs $part; then $part stop >/dev/null; fi; done
   tests/cluster/down.sh
   ;;
 *) sed -n 2p "$0"; exit 2 ;;
