@@ -6,9 +6,13 @@
 set -euo pipefail
 version=2.15.1
 npm_package=@confluentinc/kafka-javascript@1.10.1
+# Ours on top, each with its reason inside; count up when one of them changes.
+patches=(librdkafka-no-spin.patch)
+patch_level=1
 sanitizer=${1:-none}
+here=$(cd "$(dirname "$0")" && pwd)
 cache=${SPANWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spanway}
-prefix=$cache/librdkafka-$version-$sanitizer
+prefix=$cache/librdkafka-$version.$patch_level-$sanitizer
 
 if [ ! -f "$prefix/.complete" ]; then
   echo "deps: building librdkafka $version ($sanitizer), about a minute" >&2
@@ -21,6 +25,7 @@ if [ ! -f "$prefix/.complete" ]; then
     echo "deps: $npm_package no longer carries librdkafka $version" >&2
     exit 1
   }
+  for patch in "${patches[@]}"; do patch --directory "$source" --strip 1 --quiet <"$here/$patch"; done
   flags="-O2 -g1 -fPIC"
   [ "$sanitizer" = none ] || flags="$flags -fsanitize=$sanitizer -fno-omit-frame-pointer"
   (

@@ -1,8 +1,10 @@
 // The producer against librdkafka's mock cluster: every record is reported once, whatever the
 // brokers do.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -31,7 +33,9 @@ constexpr int kUnknownTopic = 3;
 constexpr int kTransport = -195;
 
 struct ProducerBench {
-  explicit ProducerBench(ProducerConfig config = {}) {
+  explicit ProducerBench(ProducerConfig config = {},
+                         std::map<std::string, std::string> librdkafka = {}) {
+    client.librdkafka = std::move(librdkafka);
     client.brokers = cluster.brokers();
     cluster.create_topic("t", 4);
     auto created = Producer::create(client, config, system_clock(), {log, metrics});
@@ -94,6 +98,33 @@ TEST(KafkaProducer, WritesAndReportsEveryRecord) {
   const auto records = bench.cluster.records("t", 4);
   EXPECT_EQ(records.size(), 200u);
   EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 200u);
+}
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds_of = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
+// librdkafka as released spins here (ci/deps/librdkafka-no-spin.patch).
+TEST(KafkaProducer, SleepsWhileASlowBrokerHasAllThatMayBeInFlight) {
+  // Five messages of a partition may be in flight: one batch at a time.
+  ProducerBench bench({}, {{"batch.num.messages", "5"}});
+  ASSERT_TRUE(bench.ready());
+  bench.produce("opens the connection");
+  ASSERT_TRUE(bench.all_reported());
+  bench.cluster.set_delay(500);
+  const SteadyTime start = system_clock().now();
+  const double cpu_before = cpu_seconds();
+  for (int i = 0; i < 15; ++i) bench.produce("record-" + std::to_string(i));
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 16);
+  const double took = std::chrono::duration<double>(system_clock().now() - start).count();
+  EXPECT_GT(took, 1.2) << "the batches did not have to wait for each other";
+  EXPECT_LT((cpu_seconds() - cpu_before) / took, 0.1) << "of a core";
 }
 
 TEST(KafkaProducer, RetriesWhatBrokersMendWithoutWritingTwice) {

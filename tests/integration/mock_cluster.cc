@@ -78,6 +78,12 @@ void MockCluster::set_all(bool up) {
   }
 }
 
+void MockCluster::set_delay(int milliseconds) {
+  for (std::int32_t broker = 1; broker <= broker_count_; ++broker) {
+    rd_kafka_mock_broker_set_rtt(cluster_, broker, milliseconds);
+  }
+}
+
 void MockCluster::fail_next(std::int16_t request, const std::vector<int>& errors) {
   std::vector<rd_kafka_resp_err_t> codes;
   for (const int error : errors) codes.push_back(static_cast<rd_kafka_resp_err_t>(error));

@@ -29,6 +29,8 @@ class MockCluster {
   void set_down(std::int32_t broker);
   void set_up(std::int32_t broker);
   void set_all(bool up);
+  // Every answer comes so late.
+  void set_delay(int milliseconds);
   // What the next requests of that kind are answered with, in order.
   static constexpr std::int16_t kProduce = 0;
   static constexpr std::int16_t kOffsetCommit = 8;
