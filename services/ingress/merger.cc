@@ -329,6 +329,7 @@ void Merger::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     token.nack(stopping_error());
     return;
   }
+  batch.scanned.reset();
   Part part{std::move(batch), std::move(token)};
   if (!shard_of_this_thread().collect(part)) core_->forward(std::move(part));
 }

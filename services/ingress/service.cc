@@ -81,10 +81,11 @@ void Service::create_chain() {
   merger_ = std::make_unique<Merger>(config_.merge, executors_of(deps_.io), *next_hop_, budget_,
                                      deps_.clock, events_);
   const otlp::ScanLimits limits = scan_limits(config_.limits);
+  const bool fused = network_next_ == nullptr;
   grpc_validator_ = std::make_unique<Validator>(limits, Transport::kGrpc, limiter_, deps_.clock,
-                                                events_, *merger_);
+                                                events_, *merger_, fused);
   http_validator_ = std::make_unique<Validator>(limits, Transport::kHttp, limiter_, deps_.clock,
-                                                events_, *merger_);
+                                                events_, *merger_, fused);
   grpc_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,
                                                          Transport::kGrpc, events_);
   http_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,

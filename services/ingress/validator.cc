@@ -17,6 +17,9 @@ namespace {
 // keeps. Enough for 10,000 spans with ten attributes each.
 constexpr std::size_t kOrdinarySubmessages = 256 * 1024;
 constexpr std::size_t kSubmessagesStep = 4;
+// A scan is handed on when it takes at most this part of the payload. It lives as long as the call
+// that hands it on.
+constexpr std::size_t kScanShareOfPayload = 8;
 // An empty message is two bytes, so no more fit into a request.
 constexpr std::size_t kSubmessageBytesMin = 2;
 
@@ -43,12 +46,13 @@ pipeline::Outcome joined(pipeline::Outcome own, const pipeline::Outcome& behind)
 }  // namespace
 
 Validator::Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter,
-                     const Clock& clock, Events events, pipeline::Sink& next)
+                     const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on)
     : limits_(limits),
       id_(next_id()),
       observer_(std::make_shared<Observer>(Observer{std::move(events), clock, transport})),
       limiter_(limiter),
-      next_(next) {}
+      next_(next),
+      hand_scan_on_(hand_scan_on) {}
 
 otlp::Scanner& Validator::scanner() {
   struct Slot {
@@ -124,7 +128,7 @@ void Validator::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   otlp::Scanner& scan = scanner();
   Status status = scan.scan(batch.signal, batch.payload.view());
   if (status.ok()) {
-    take(std::move(batch), std::move(token), scan.index());
+    take(std::move(batch), std::move(token), scan);
   } else if (needs_more_submessages(status.error()) &&
              scan.limits().submessages_max < limits_.submessages_max) {
     send_large(std::move(batch), std::move(token));
@@ -145,7 +149,7 @@ void Validator::send_large(pipeline::Batch batch, pipeline::AckToken token) noex
       return refuse_without_memory(std::move(token));
     otlp::Scanner scan(limits);
     Status status = scan.scan(batch.signal, batch.payload.view());
-    if (status.ok()) return take(std::move(batch), std::move(token), scan.index());
+    if (status.ok()) return take(std::move(batch), std::move(token), scan);
     if (!needs_more_submessages(status.error()) ||
         limits.submessages_max >= limits_.submessages_max)
       return refuse_scanned(std::move(token), std::move(status).error());
@@ -153,7 +157,8 @@ void Validator::send_large(pipeline::Batch batch, pipeline::AckToken token) noex
 }
 
 void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
-                     const otlp::Index& index) noexcept {
+                     const otlp::Scanner& scan) noexcept {
+  const otlp::Index& index = scan.index();
   observer_->events.received(batch.signal, observer_->transport, index.accepted + index.rejected,
                              batch.payload.size());
   if (index.rejected > 0) count_rejected(index);
@@ -184,6 +189,9 @@ void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
     }
     own = {index.rejected, index.reject_message};
     batch.payload = otlp::without_rejected(index, batch.payload.view());
+  } else if (hand_scan_on_ &&
+             otlp::memory_of(index) <= batch.payload.size() / kScanShareOfPayload) {
+    batch.scanned = std::make_shared<const otlp::Scanned>(otlp::Scanned{scan.limits(), index});
   }
   batch.permit.shrink_to(batch.payload.size());
   batch.item_count = index.accepted;

@@ -17,8 +17,9 @@ namespace spanway::ingress {
 // limiter outlive it; clock and telemetry outlive every answer.
 class Validator final : public pipeline::Sink {
  public:
+  // `hand_scan_on`: `next` is in this process and can use what was found here.
   Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter, const Clock& clock,
-            Events events, pipeline::Sink& next);
+            Events events, pipeline::Sink& next, bool hand_scan_on = false);
 
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override { return next_.drain(deadline); }
@@ -29,8 +30,8 @@ class Validator final : public pipeline::Sink {
   otlp::Scanner& scanner();
   // For the others: the permit is grown to what the index may take, step by step.
   void send_large(pipeline::Batch batch, pipeline::AckToken token) noexcept;
-  // What to do with a scanned request. `index` is of batch.payload.
-  void take(pipeline::Batch batch, pipeline::AckToken token, const otlp::Index& index) noexcept;
+  // What to do with a scanned request. The scanner's index is of batch.payload.
+  void take(pipeline::Batch batch, pipeline::AckToken token, const otlp::Scanner& scan) noexcept;
   void refuse_scanned(pipeline::AckToken token, Error error) const noexcept;
   void refuse_without_memory(pipeline::AckToken token) const noexcept;
   // Counts why the request is refused, and refuses it.
@@ -50,6 +51,7 @@ class Validator final : public pipeline::Sink {
   const std::shared_ptr<const Observer> observer_;
   RateLimiter& limiter_;
   pipeline::Sink& next_;
+  const bool hand_scan_on_;
 };
 
 }  // namespace spanway::ingress

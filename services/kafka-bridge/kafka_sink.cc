@@ -190,9 +190,12 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
     remember(&error);
     return error;
   }
+  // The ingress of this process may have scanned the same bytes a moment ago.
+  const std::shared_ptr<const otlp::Scanned> scanned = std::move(batch.scanned);
+  const bool known = scanned && otlp::at_least_as_strict(scanned->limits, options_.limits);
   otlp::Scanner& scan = scanner();
-  SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view()));
-  const otlp::Index& index = scan.index();
+  if (!known) SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view()));
+  const otlp::Index& index = known ? scanned->index : scan.index();
   if (index.rejected > 0) events_.rejected(index);
   const bool keeps = keeps_items(index);
   if (!keeps && index.rejected > 0) {

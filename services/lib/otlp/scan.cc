@@ -514,4 +514,10 @@ Status Scanner::scan(Signal signal, std::string_view payload) {
   return status;
 }
 
+std::size_t memory_of(const Index& index) noexcept {
+  return index.resources.size() * sizeof(Resource) + index.scopes.size() * sizeof(Scope) +
+         index.items.size() * sizeof(Item) +
+         (index.prefix_slices.size() + index.request_slices.size()) * sizeof(Slice);
+}
+
 }  // namespace spanway::otlp

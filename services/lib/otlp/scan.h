@@ -111,6 +111,22 @@ inline bool keeps_items(const Index& index) noexcept {
   return false;
 }
 
+// A scan that outlives its scanner, for who gets the very same bytes next in this process.
+struct Scanned {
+  ScanLimits limits;
+  Index index;
+};
+// Whether a request that passed `scanned` would pass `own`, too.
+constexpr bool at_least_as_strict(const ScanLimits& scanned, const ScanLimits& own) noexcept {
+  return scanned.request_bytes_max <= own.request_bytes_max &&
+         scanned.prefix_bytes_max <= own.prefix_bytes_max &&
+         scanned.item_bytes_max <= own.item_bytes_max &&
+         scanned.value_depth_max <= own.value_depth_max &&
+         scanned.submessages_max <= own.submessages_max;
+}
+// What an index holds in memory.
+std::size_t memory_of(const Index& index) noexcept;
+
 // Single-thread. `payload` must stay alive while `index()` is used.
 class Scanner {
  public:

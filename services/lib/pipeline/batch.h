@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "services/lib/base/bytes.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/otlp/scan.h"
 #include "services/lib/otlp/signal.h"
 
 namespace spanway::pipeline {
@@ -31,11 +33,15 @@ struct Batch {
   // Spans, data points or log records in `payload`; 0 when nobody has counted yet.
   std::uint64_t item_count = 0;
   Metadata metadata;
+  // What a scan of exactly these bytes has found, without a rejected item; null when nobody in this
+  // process has scanned them. Whoever changes or keeps the payload lets it go: no permit covers it.
+  std::shared_ptr<const otlp::Scanned> scanned;
   // When the answer must be there. Whoever waits longer answers DEADLINE_EXCEEDED itself.
   Deadline deadline = Deadline::never();
   Permit permit;
 
-  // A copy of everything; the copy's permit is `copy_permit`, which must cover payload.size().
+  // A copy of everything but the scan; the copy's permit is `copy_permit`, which must cover
+  // payload.size().
   Batch clone(Permit copy_permit) const;
 };
 

@@ -67,6 +67,42 @@ TEST_F(ValidatorTest, PassesAGoodRequestOnUnchangedAndCounted) {
             3);
 }
 
+TEST_F(ValidatorTest, HandsItsScanOnOnlyWhereToldSoAndOnlyOfWhatItPassesOnUnchanged) {
+  // Large items, as usual: a scan that takes much of what it describes is not handed on.
+  const std::string name(500, 'n');
+  Validator remote = make(unlimited_);
+  remote.send(batch(trace_request(3, 0, name)), token());
+  auto sent = next_.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->batch.scanned, nullptr);
+  sent->token.ack();
+
+  otlp::ScanLimits limits;
+  limits.item_bytes_max = 2000;
+  Validator fused(limits, Transport::kGrpc, unlimited_, clock_, Events({log_, metrics_}), next_,
+                  /*hand_scan_on=*/true);
+  fused.send(batch(trace_request(3, 0, name)), token());
+  sent = next_.take();
+  ASSERT_TRUE(sent);
+  ASSERT_NE(sent->batch.scanned, nullptr);
+  EXPECT_EQ(sent->batch.scanned->limits.item_bytes_max, 2000u);
+  EXPECT_EQ(sent->batch.scanned->index.accepted, 3u);
+  EXPECT_EQ(sent->batch.scanned->index.items.size(), 3u);
+  sent->token.ack();
+
+  fused.send(batch(trace_request(3, 1, name)), token());
+  sent = next_.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->batch.scanned, nullptr) << "the bytes are others now";
+  sent->token.ack();
+
+  fused.send(batch(trace_request(3, 0, "")), token());
+  sent = next_.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->batch.scanned, nullptr) << "no permit covers it";
+  sent->token.ack();
+}
+
 TEST_F(ValidatorTest, AnswersAnEmptyRequestItself) {
   Validator validator = make(unlimited_);
   validator.send(batch(Bytes()), token());

@@ -114,6 +114,54 @@ TEST(KafkaSink, PlacesTracesAsTheJavaClientWould) {
   }
 }
 
+// A scan that says of every item that it lies in partition 2, so that one sees who was asked.
+std::shared_ptr<otlp::Scanned> marked_scan(std::string_view payload, otlp::ScanLimits limits) {
+  otlp::Scanner scanner(limits);
+  EXPECT_TRUE(scanner.scan(otlp::Signal::kTraces, payload).ok());
+  auto scanned = std::make_shared<otlp::Scanned>(otlp::Scanned{limits, scanner.index()});
+  for (otlp::Item& item : scanned->index.items) item.placement_hash = 2;
+  return scanned;
+}
+
+TEST(KafkaSink, TakesTheScanOfItsOwnProcessWhenThatWasStrictEnough) {
+  const std::string payload = spans(0, 40);
+  const auto partitions_of = [&payload](otlp::ScanLimits theirs) {
+    SinkBench bench(4);
+    pipeline::Batch batch;
+    batch.payload = Bytes(payload);
+    batch.scanned = marked_scan(payload, theirs);
+    bench.sink->send(std::move(batch), bench.answers.token());
+    std::set<std::int32_t> partitions;
+    while (auto sent = bench.producer.take()) {
+      partitions.insert(sent->record.partition);
+      sent->report(ok_status());
+    }
+    EXPECT_TRUE(bench.answer().ok());
+    return partitions;
+  };
+  const otlp::ScanLimits own;
+  EXPECT_EQ(partitions_of(own), (std::set<std::int32_t>{2}));
+  otlp::ScanLimits stricter;
+  stricter.value_depth_max = own.value_depth_max - 1;
+  EXPECT_EQ(partitions_of(stricter), (std::set<std::int32_t>{2}));
+  const std::set<std::int32_t> scanned_again{0, 1, 2, 3};
+  otlp::ScanLimits laxer;
+  laxer.request_bytes_max = own.request_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.prefix_bytes_max = own.prefix_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.item_bytes_max = own.item_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.value_depth_max = own.value_depth_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.submessages_max = own.submessages_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+}
+
 TEST(KafkaSink, HandsOverWhatGoesToOnePartitionWithoutCopying) {
   SinkBench bench(1);
   pipeline::Batch batch;
