@@ -1,5 +1,6 @@
 #include "services/lib/rpc/otlp_grpc_sink.h"
 
+#include <absl/synchronization/mutex.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
@@ -393,6 +394,9 @@ Result<std::unique_ptr<OtlpGrpcSink>> OtlpGrpcSink::create(OtlpGrpcSinkOptions o
                                                            const Clock& clock,
                                                            telemetry::Telemetry telemetry) {
   SPANWAY_TRY(check(options));
+  // Debian builds the library under gRPC in its debug form, which draws a graph of all mutexes at
+  // each lock, to find deadlocks of gRPC's own.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   auto impl = std::make_unique<Impl>(std::move(options), clock, telemetry);
   impl->open_channels();
   return std::unique_ptr<OtlpGrpcSink>(new OtlpGrpcSink(std::move(impl)));
