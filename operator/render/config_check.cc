@@ -1,5 +1,6 @@
 #include <set>
 
+#include "operator/api/yaml.h"
 #include "operator/render/config_overlay.h"
 #include "operator/render/environment_names.h"
 #include "operator/render/file_volume.h"
@@ -8,7 +9,6 @@
 #include "operator/render/private_networks.h"
 #include "operator/render/service_config.h"
 #include "operator/render/topics_job.h"
-#include "operator/render/yaml_writer.h"
 #include "services/exporter/config.h"
 #include "services/ingress/config.h"
 #include "services/kafka-bridge/config.h"
@@ -46,7 +46,7 @@ config::LoadReport load_as(const Json& file, Config& config) {
   config::Sources nothing;
   nothing.resolve_nothing = true;
   return config::load(
-      to_yaml(file), "", nothing,
+      api::to_yaml(file), "", nothing,
       [&](config::Binder& b) {
         describe(b, config);
         describe(b, runtime);

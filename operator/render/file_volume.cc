@@ -1,6 +1,6 @@
 #include "operator/render/file_volume.h"
 
-#include "operator/render/yaml_writer.h"
+#include "operator/api/yaml.h"
 #include "services/exporter/config.h"
 #include "services/lib/config/load.h"
 #include "services/lib/otlp/signal.h"
@@ -12,7 +12,7 @@ std::optional<std::uint64_t> file_volume_bytes(const kube::Json& config) {
   config::Sources nothing;
   nothing.resolve_nothing = true;
   (void)config::load(
-      to_yaml(config), "", nothing, [&exporter](config::Binder& b) { describe(b, exporter); },
+      api::to_yaml(config), "", nothing, [&exporter](config::Binder& b) { describe(b, exporter); },
       nullptr);
   const exporter::FileConfig& file = exporter.destination.file;
   if (file.rotate.bytes_max.bytes == 0) return std::nullopt;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "operator/render/yaml_writer.h"
+#include "operator/api/yaml.h"
 #include "services/kafka-bridge/config.h"
 #include "services/lib/config/load.h"
 #include "services/lib/config/scalar.h"
@@ -86,7 +86,8 @@ void add_bridge_shares(std::uint64_t container, Json& config) {
   config::Sources nothing;
   nothing.resolve_nothing = true;
   (void)config::load(
-      to_yaml(config), "", nothing, [&bridge](config::Binder& b) { describe(b, bridge); }, nullptr);
+      api::to_yaml(config), "", nothing, [&bridge](config::Binder& b) { describe(b, bridge); },
+      nullptr);
   const std::uint64_t taken = kafka_bridge::kProcessBytes + kafka_bridge::kafka_bytes(bridge);
   const std::uint64_t free = container > taken ? container - taken : 0;
   config["memory"]["budget"] =

@@ -1,5 +1,6 @@
 #include "operator/render/render.h"
 
+#include "operator/api/yaml.h"
 #include "operator/render/monitoring.h"
 #include "operator/render/network_policies.h"
 #include "operator/render/pod_template.h"
@@ -7,7 +8,6 @@
 #include "operator/render/services.h"
 #include "operator/render/topics_job.h"
 #include "operator/render/workload.h"
-#include "operator/render/yaml_writer.h"
 
 namespace spanway::render {
 namespace {
@@ -21,7 +21,7 @@ Component render_component(const Context& context, const ComponentSpec& spec) {
   out.replicas = spec.replicas;
   out.replicas_elsewhere = spec.is_autoscaled();
 
-  out.support.push_back(config_map(context, spec.object, to_yaml(config), labels));
+  out.support.push_back(config_map(context, spec.object, api::to_yaml(config), labels));
   const Json pods = pod_template(context, {spec, config, out.support.back().key().name});
   if (spec.pods->service_account_name.empty())
     out.support.push_back(service_account(context, spec.object, labels));

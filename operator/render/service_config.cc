@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "operator/api/yaml.h"
 #include "operator/render/config_overlay.h"
 #include "operator/render/memory_shares.h"
 #include "operator/render/network_policies.h"
 #include "operator/render/secret_mounts.h"
-#include "operator/render/yaml_writer.h"
 #include "services/exporter/destination_config.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/config/substitute.h"
@@ -296,7 +296,7 @@ Json service_config(const api::Pipeline& pipeline, const ComponentSpec& spec) {
 }
 
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id) {
-  return to_yaml(service_config(pipeline, component_spec(pipeline, id)));
+  return api::to_yaml(service_config(pipeline, component_spec(pipeline, id)));
 }
 
 Json topics_config(const api::Pipeline& pipeline) {

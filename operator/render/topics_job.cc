@@ -1,8 +1,8 @@
 #include "operator/render/topics_job.h"
 
+#include "operator/api/yaml.h"
 #include "operator/render/pod_template.h"
 #include "operator/render/service_config.h"
-#include "operator/render/yaml_writer.h"
 
 namespace spanway::render {
 namespace {
@@ -66,7 +66,7 @@ std::optional<TopicsJob> topics_job(const Context& context) {
   TopicsJob out;
   out.support.push_back(service_account(context, name, labels));
   out.support.push_back(
-      config_map(context, name, to_yaml(topics_config(context.pipeline)), labels));
+      config_map(context, name, api::to_yaml(topics_config(context.pipeline)), labels));
 
   Json pods = topics_template(context, out.support.back().key().name, name,
                               command_of(context.pipeline.spec.kafka.topics.management));

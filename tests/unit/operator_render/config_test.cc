@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/api/yaml.h"
 #include "operator/render/component_spec.h"
 #include "operator/render/service_config.h"
-#include "operator/render/yaml_writer.h"
 #include "services/ingress/config.h"
 #include "services/kafka-bridge/config.h"
 #include "services/lib/config/load.h"
@@ -389,7 +389,7 @@ TEST(Overlay, MayReplaceAValueBySomethingOfAnotherShape) {
 TEST(TopicsFile, SaysWhatTheTopicsShallBe) {
   api::Pipeline pipeline = sample("verify");
   pipeline.spec.kafka.topics.dead_letter_retention = std::chrono::hours(48);
-  const auto config = load<kafka_bridge::BridgeConfig>(to_yaml(topics_config(pipeline)), {});
+  const auto config = load<kafka_bridge::BridgeConfig>(api::to_yaml(topics_config(pipeline)), {});
   EXPECT_EQ(config.kafka.topics.traces, "acme.traces");
   EXPECT_EQ(config.topics.partitions, 100);
   EXPECT_EQ(config.topics.replication_factor, 3);
@@ -403,13 +403,14 @@ TEST(TopicsFile, KnowsTheLargestRecord) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.produce.config = {{"producer", {{"record_bytes_max", "700KiB"}}},
                                   {"limits", {{"item_bytes_max", "600KiB"}}}};
-  EXPECT_EQ(load<kafka_bridge::BridgeConfig>(to_yaml(topics_config(pipeline)), {})
+  EXPECT_EQ(load<kafka_bridge::BridgeConfig>(api::to_yaml(topics_config(pipeline)), {})
                 .producer.kafka.record_bytes_max.bytes,
             700u << 10);
 }
 
 TEST(TopicsFile, ReachesKafkaAsTheBridgeDoes) {
-  const auto config = load<kafka_bridge::BridgeConfig>(to_yaml(topics_config(sample("tuned"))), {});
+  const auto config =
+      load<kafka_bridge::BridgeConfig>(api::to_yaml(topics_config(sample("tuned"))), {});
   EXPECT_EQ(config.kafka.librdkafka.at("socket.timeout.ms"), "20000");
 }
 
