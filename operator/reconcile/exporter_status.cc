@@ -109,11 +109,11 @@ std::optional<double> worst_lag(const Voices& consumers) {
 std::string next_bucket(const std::string& before, const Voices& consumers,
                         std::optional<double> lag) {
   if (!lag) return consumers.asked == 0 ? "" : before;
-  const std::string now = lag_bucket(*lag);
+  std::string now = lag_bucket(*lag);
   if (bucket_rank(now) >= bucket_rank(before)) return now;
   // Who does not answer may be the one that lags.
   if (consumers.answers.size() < consumers.pods) return before;
-  const std::string careful = lag_bucket(*lag * kBucketLeaves);
+  std::string careful = lag_bucket(*lag * kBucketLeaves);
   return bucket_rank(careful) < bucket_rank(before) ? careful : before;
 }
 

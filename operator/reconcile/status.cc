@@ -287,7 +287,7 @@ std::string StatusMaker::with_words_of(const PodView& pod, const std::string& pr
   if (report->second.ready || report->second.reason.empty()) return problem;
   const std::string begin = problem + ": ";
   if (const Json* stored = conditions_.stored("Ready")) {
-    const std::string told = kube::string_at(*stored, "message");
+    std::string told = kube::string_at(*stored, "message");
     if (told.starts_with(begin)) return told;
   }
   return begin + report->second.reason;

@@ -119,8 +119,8 @@ void HttpReader::start(const Address& pod, Call& call) {
   }
   {
     // Those who run end within their patience, so everybody's turn comes.
-    std::unique_lock<Mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return running_ < kAtOnceMax; });
+    const MutexLock lock(mutex_);
+    while (running_ >= kAtOnceMax) changed_.wait(mutex_);
     ++running_;
   }
   call.client = std::move(*client);
@@ -144,8 +144,8 @@ std::map<std::string, StatuszReport> HttpReader::read(const std::vector<Address>
   std::map<std::string, StatuszReport> reports;
   for (std::size_t i = 0; i < pods.size(); ++i) {
     {
-      std::unique_lock<Mutex> lock(mutex_);
-      changed_.wait(lock, [&] { return calls[i].done; });
+      const MutexLock lock(mutex_);
+      while (!calls[i].done) changed_.wait(mutex_);
     }
     calls[i].client.reset();
     reports[pods[i].pod] = std::move(calls[i].report);

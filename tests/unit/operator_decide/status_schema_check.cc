@@ -40,9 +40,10 @@ void check_list(const Json& list, const Json& schema, const std::string& path,
     findings.problems.push_back(path + " has too many items");
   }
   const std::string key = kube::string_at(schema, "x-kubernetes-list-map-keys/0");
+  const std::string of_item = path + "[]";
   std::set<std::string> keys;
   for (const Json& item : list) {
-    check_schema(item, schema["items"], path + "[]", findings);
+    check_schema(item, schema["items"], of_item, findings);
     if (key.empty()) continue;
     if (!keys.insert(kube::string_at(item, key)).second) {
       findings.problems.push_back(path + " has the same " + key + " twice");
