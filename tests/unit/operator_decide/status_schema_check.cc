@@ -42,13 +42,12 @@ void check_list(const Json& list, const Json& schema, const std::string& path,
   const std::string key = kube::string_at(schema, "x-kubernetes-list-map-keys/0");
   const std::string of_item = path + "[]";
   std::set<std::string> keys;
+  bool is_unique = true;
   for (const Json& item : list) {
     check_schema(item, schema["items"], of_item, findings);
-    if (key.empty()) continue;
-    if (!keys.insert(kube::string_at(item, key)).second) {
-      findings.problems.push_back(path + " has the same " + key + " twice");
-    }
+    if (!key.empty() && !keys.insert(kube::string_at(item, key)).second) is_unique = false;
   }
+  if (!is_unique) findings.problems.push_back(path + " has the same " + key + " twice");
 }
 
 void check_object(const Json& object, const Json& schema, const std::string& path,
