@@ -110,8 +110,8 @@ struct LimitsConfig {
   config::ByteSize header_bytes_max{8u << 10};
   std::int64_t header_count_max = 64;
   std::int64_t streams_max = 100;
-  config::ByteSize stream_window{256u << 10};
-  config::ByteSize connection_window{1u << 20};
+  config::ByteSize stream_window{1u << 20};
+  config::ByteSize connection_window{4u << 20};
   std::int64_t connections_max = 10'000;
   std::int64_t connections_per_peer_max = 0;
   Duration handshake_timeout = std::chrono::seconds(10);

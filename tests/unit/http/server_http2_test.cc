@@ -144,7 +144,7 @@ TEST(ServerHttp2, AnnouncesItsLimits) {
   Http2Client client(server.server->port());
   client.run_until_closed(client.request("GET", "/echo"));
   EXPECT_EQ(client.setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS), 100U);
-  EXPECT_EQ(client.setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE), 256U * 1024);
+  EXPECT_EQ(client.setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE), 1024U * 1024);
   EXPECT_EQ(client.setting(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE), 8U * 1024);
 }
 
