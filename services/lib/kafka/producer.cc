@@ -20,7 +20,7 @@ namespace {
 constexpr int kPollWaitMs = 200;  // Reports wake the poll at once; this bounds shutdown only.
 // Reports come one for each partition and request. They are gathered for as long as this, so that
 // a busy producer wakes a few hundred times a second and not a few thousand.
-constexpr Duration kReportGathering = std::chrono::milliseconds(1);
+constexpr Duration kReportGathering = std::chrono::milliseconds(2);
 constexpr int kMetadataTimeoutMs = 2000;
 constexpr std::size_t kHeadersMax = 8;                   // Of one record.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
