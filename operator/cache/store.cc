@@ -1,5 +1,6 @@
 #include "operator/cache/store.h"
 
+#include <functional>
 #include <utility>
 
 #include "services/lib/base/check.h"
@@ -17,6 +18,13 @@ ObjectKey key_of(const Json& object) {
 ObjectKey owner_of(const Json& object, const ObjectKey& key) {
   const std::string pipeline = string_at(object, kPipelineLabel);
   return pipeline.empty() ? key : ObjectKey{key.name_space, pipeline};
+}
+
+// Two that are equal by accident wait for the next resync.
+std::size_t content_of(Json kept) {
+  const auto metadata = kept.find("metadata");
+  if (metadata != kept.end() && metadata->is_object()) metadata->erase("resourceVersion");
+  return std::hash<std::string>()(to_text(kept));
 }
 
 }  // namespace
@@ -106,6 +114,7 @@ void Store::upsert_locked(const Json& object, Owners& changed) {
   const std::string uid = string_at(object, "metadata/uid");
   const ObjectKey owner = owner_of(object, key);
   const auto found = entries_.find(key);
+  const bool known = found != entries_.end() && found->second.uid == uid;
   if (found != entries_.end()) {
     if (found->second.resource_version == version && found->second.uid == uid && !version.empty())
       return;
@@ -115,12 +124,15 @@ void Store::upsert_locked(const Json& object, Owners& changed) {
     }
     bytes_ -= found->second.text.size();
   }
-  changed.insert(owner);
   by_owner_[owner].insert(key);
-  std::string text = to_text(projection_ ? projection_(object) : object);
+  const Json kept = projection_ ? projection_(object) : object;
+  const std::size_t content = content_of(kept);
+  if (!known || found->second.content != content || found->second.owner != owner)
+    changed.insert(owner);
+  std::string text = to_text(kept);
   text.shrink_to_fit();
   bytes_ += text.size();
-  entries_[key] = {std::move(text), uid, version, owner};
+  entries_[key] = {std::move(text), uid, version, content, owner};
 }
 
 void Store::erase_locked(const ObjectKey& key, Owners& changed) {

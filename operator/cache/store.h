@@ -38,8 +38,8 @@ class Store {
   std::size_t bytes() const;  // Of the texts.
 
   // For the reflector. They return the owners whose reconciliation is wanted, each once: nobody
-  // when the object has not changed (same uid and resourceVersion), two when it has another owner
-  // now.
+  // when of what is kept nothing but the resourceVersion has changed (the status of an autoscaler
+  // moves every 15 s), two when it has another owner now.
   std::vector<ObjectKey> upsert(const Json& object);
   std::vector<ObjectKey> erase(const ObjectKey& key);
   // The result of a new list. Objects that are gone count as deleted (their deletion was missed).
@@ -50,6 +50,7 @@ class Store {
     std::string text;
     std::string uid;
     std::string resource_version;
+    std::size_t content = 0;  // Hash of what is kept, without the version.
     ObjectKey owner;
   };
   using Owners = std::set<ObjectKey>;

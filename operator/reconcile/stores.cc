@@ -41,6 +41,9 @@ Json project(const kube::ResourceType& type, Json object) {
       annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
   }
   if (type == kube::kPods) strip_pod(object);
+  // Nobody looks at it, and it moves all the time.
+  if (type == kube::kHorizontalPodAutoscalers || type == kube::kPodDisruptionBudgets)
+    object.erase("status");
   if (type == kube::kConfigMaps && kube::bool_at(object, "immutable")) object.erase("data");
   return object;
 }

@@ -16,35 +16,47 @@ std::string version_of(const std::optional<Json>& object) {
 void UnseenWrites::wrote(const kube::ResourceType& type, const kube::ObjectKey& key,
                          const std::optional<Json>& seen, std::optional<Json> after) {
   MutexLock lock(mutex_);
+  const SteadyTime now = clock_.now();
   // Those of objects that nobody asks for again would stay.
-  std::erase_if(entries_, [now = clock_.now()](const auto& entry) {
-    return now - entry.second.at > kBelieved;
-  });
+  if (now - swept_at_ > kBelieved) {
+    std::erase_if(entries_, [now](const auto& entry) { return now - entry.second.at > kBelieved; });
+    swept_at_ = now;
+  }
   const Place place{std::string(type.plural), key};
-  if (version_of(seen) == version_of(after)) {
+  const std::string after_version = version_of(after);
+  if (version_of(seen) == after_version) {
     entries_.erase(place);
     return;
   }
   const auto known = entries_.find(place);
   // Two writes on top of one sight: the store still shows what was there before the first.
   std::string seen_version =
-      known != entries_.end() && version_of(known->second.after) == version_of(seen)
+      known != entries_.end() && known->second.after_version == version_of(seen)
           ? known->second.seen_version
           : version_of(seen);
-  entries_[place] = {std::move(seen_version), std::move(after), clock_.now()};
+  std::string text = after ? kube::to_text(*after) : std::string();
+  text.shrink_to_fit();
+  entries_[place] = {std::move(seen_version), after_version, std::move(text), now};
 }
 
 std::optional<Json> UnseenWrites::newest(const kube::ResourceType& type, const kube::ObjectKey& key,
                                          std::optional<Json> stored) {
-  MutexLock lock(mutex_);
-  const auto found = entries_.find({std::string(type.plural), key});
-  if (found == entries_.end()) return stored;
-  if (version_of(stored) != found->second.seen_version ||
-      clock_.now() - found->second.at > kBelieved) {
-    entries_.erase(found);
-    return stored;
+  std::string text;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find({std::string(type.plural), key});
+    if (found == entries_.end()) return stored;
+    if (version_of(stored) != found->second.seen_version ||
+        clock_.now() - found->second.at > kBelieved) {
+      entries_.erase(found);
+      return stored;
+    }
+    text = found->second.after;
   }
-  return found->second.after;
+  if (text.empty()) return std::nullopt;
+  auto object = kube::parse_json(text, text.size());
+  // What was written as text can be read.
+  return object.ok() ? std::optional<Json>(std::move(object).value()) : std::nullopt;
 }
 
 std::size_t UnseenWrites::size() const {

@@ -16,10 +16,12 @@ namespace spanway::reconcile {
 using kube::Json;
 
 // Thread-safe. An entry is dropped as soon as the store shows another version than the one that was
-// there when we wrote, and after 30 s at the latest: then the store is believed again.
+// there when we wrote; after 30 s the store is believed again, and after a minute those that nobody
+// asks for are gone. Kept as text: a thousand Pipelines that are installed at once are many
+// objects.
 class UnseenWrites {
  public:
-  explicit UnseenWrites(const Clock& clock) : clock_(clock) {}
+  explicit UnseenWrites(const Clock& clock) : clock_(clock), swept_at_(clock.now()) {}
 
   // `seen` = what the store showed before (nothing = no object), `after` = the server's answer;
   // nothing = deleted.
@@ -38,13 +40,15 @@ class UnseenWrites {
   };
   struct Entry {
     std::string seen_version;
-    std::optional<Json> after;
+    std::string after_version;
+    std::string after;  // Empty = deleted.
     SteadyTime at;
   };
 
   const Clock& clock_;
   mutable Mutex mutex_;
   std::map<Place, Entry> entries_ SPANWAY_GUARDED_BY(mutex_);
+  SteadyTime swept_at_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::reconcile

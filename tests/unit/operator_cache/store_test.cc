@@ -14,7 +14,7 @@ Json object(const std::string& name, const std::string& version, const std::stri
       {"kind", "Pod"},
       {"metadata",
        {{"name", name}, {"namespace", "ns"}, {"uid", "u-" + name}, {"resourceVersion", version}}},
-      {"spec", {{"big", "x"}}}};
+      {"spec", {{"of", version}}}};
   if (!pipeline.empty()) made["metadata"]["labels"]["spanway.dev/pipeline"] = pipeline;
   return made;
 }
@@ -48,6 +48,24 @@ TEST(Store, NothingChangesWithTheSameVersion) {
   Json other = object("a", "2", "p");
   other["metadata"]["uid"] = "another";
   EXPECT_THAT(store.upsert(other), ElementsAre(key("p")));
+}
+
+TEST(Store, WhatIsNotKeptConcernsNobodyWhenItChanges) {
+  Store store([](Json whole) {
+    whole.erase("status");
+    return whole;
+  });
+  Json made = object("a", "1", "p");
+  ASSERT_THAT(store.upsert(made), ElementsAre(key("p")));
+  made["metadata"]["resourceVersion"] = "2";
+  made["status"]["currentMetrics"] = 17;
+  EXPECT_THAT(store.upsert(made), IsEmpty());
+  EXPECT_EQ(string_at(*store.get(key("a")), "metadata/resourceVersion"), "2") << "yet it is known";
+  EXPECT_THAT(store.replace({made}), IsEmpty());
+  made["metadata"]["resourceVersion"] = "3";
+  made["spec"]["of"] = "other";
+  EXPECT_THAT(store.upsert(made), ElementsAre(key("p")));
+  EXPECT_EQ(store.bytes(), to_text(*store.get(key("a"))).size());
 }
 
 TEST(Store, AnObjectThatChangesHandsConcernsBothOwners) {

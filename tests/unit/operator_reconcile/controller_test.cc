@@ -166,6 +166,113 @@ TEST_F(ControllerTest, DeletionLeavesNothing) {
   EXPECT_EQ(bench_.secrets->size(), 0u);
 }
 
+// The garbage collector deletes what has an owner that is gone: in the same namespace, by uid.
+TEST_F(ControllerTest, EverythingItMakesHasThePipelineAsItsOwner) {
+  Json pipeline = Bench::pipeline();
+  pipeline["spec"]["exporters"].push_back(Bench::exporter("loki"));
+  pipeline["spec"]["ingress"]["autoscaling"] = {{"minReplicas", 2}, {"maxReplicas", 10}};
+  bench_.install(pipeline);
+  const std::string uid = kube::string_at(object(), "metadata/uid");
+  ASSERT_FALSE(uid.empty());
+  std::size_t seen = 0;
+  for (const kube::ResourceType& type : bench_.stores->kinds()) {
+    for (const Json& one : bench_.kube.all(type)) {
+      const std::string what = std::string(type.plural) + " " + kube::to_text(one["metadata"]);
+      const Json* owners = kube::find(one, "metadata/ownerReferences");
+      ASSERT_NE(owners, nullptr) << what;
+      ASSERT_EQ(owners->size(), 1u) << what;
+      const Json& owner = owners->front();
+      EXPECT_EQ(owner["uid"], uid) << what;
+      EXPECT_EQ(owner["apiVersion"], kube::kPipelines.api_version()) << what;
+      EXPECT_EQ(owner["kind"], "Pipeline") << what;
+      EXPECT_EQ(owner["name"], "p") << what;
+      EXPECT_TRUE(kube::bool_at(owner, "controller")) << what;
+      EXPECT_EQ(kube::string_at(one, "metadata/namespace"), "team") << what;
+      EXPECT_EQ(kube::find(one, "metadata/finalizers"), nullptr) << what;
+      ++seen;
+    }
+  }
+  EXPECT_GT(seen, 20u);
+  EXPECT_THAT(bench_.kube.names(kube::kConfigMaps), Contains("p-last-good"));
+  EXPECT_EQ(bench_.kube.all(kube::kJobs).size(), 1u);
+  EXPECT_EQ(kube::find(object(), "metadata/finalizers"), nullptr);
+}
+
+// What is written for a Pipeline that has just gone has an owner that does not exist.
+TEST_F(ControllerTest, AWriteAfterTheDeletionIsCollectedToo) {
+  bench_.install();
+  const Json late = bench_.kube.at(kube::kServices, {"team", "p-ingress"});
+  bench_.kube.erase(kube::kPipelines, {"team", "p"});
+  bench_.kube.put(kube::kServices, late);
+  bench_.pass(std::chrono::seconds(10));
+  EXPECT_THAT(bench_.kube.all(kube::kServices), IsEmpty());
+}
+
+TEST_F(ControllerTest, ANewOperatorWritesNothingOverWhatItFinds) {
+  bench_.install();
+  bench_.restart();
+  bench_.kube.forget_writes();
+  bench_.pass(std::chrono::seconds(120), std::chrono::seconds(30));
+  for (int i = 0; i < 5; ++i) bench_.resync();
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
+TEST_F(ControllerTest, ChangesOfOthersToFieldsThatAreNotOursStay) {
+  bench_.install();
+  bench_.kube.forget_writes();
+  bench_.kube.edit(
+      kube::kDeployments, {"team", "p-bridge"},
+      {{"metadata", {{"annotations", {{"team/owner", "us"}}}, {"labels", {{"team", "us"}}}}}},
+      "kubectl-annotate");
+  bench_.kube.edit(kube::kServices, {"team", "p-ingress"},
+                   {{"metadata", {{"annotations", {{"lb.example/id", "7"}}}}}}, "cloud-controller");
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_EQ(kube::string_at(deployment("p-bridge"), "metadata/labels/team"), "us");
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
+TEST_F(ControllerTest, ARolloutRestartOfKubectlIsLeftAlone) {
+  bench_.install();
+  const auto pods = bench_.kube.names(kube::kPods);
+  bench_.kube.forget_writes();
+  bench_.kube.edit(kube::kDeployments, {"team", "p-bridge"},
+                   {{"spec",
+                     {{"template",
+                       {{"metadata",
+                         {{"annotations",
+                           {{"kubectl.kubernetes.io/restartedAt", "2026-01-01T00:05:00Z"}}}}}}}}}},
+                   "kubectl-rollout");
+  bench_.pass(std::chrono::seconds(120));
+  EXPECT_THAT(writes_without_status(), IsEmpty());
+  EXPECT_EQ(
+      kube::string_at(deployment("p-bridge"),
+                      "spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"),
+      "2026-01-01T00:05:00Z");
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  EXPECT_NE(bench_.kube.names(kube::kPods), pods) << "the restart has happened";
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, OurRestartAnnotationRestartsOnce) {
+  bench_.install();
+  bench_.kube.edit(kube::kPipelines, {"team", "p"},
+                   {{"metadata", {{"annotations", {{api::kRestartAnnotation, "now"}}}}}},
+                   "kubectl");
+  const auto before = bench_.kube.names(kube::kPods);
+  bench_.pass(std::chrono::seconds(900));
+  const auto after = bench_.kube.names(kube::kPods);
+  EXPECT_NE(after, before);
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  EXPECT_THAT(bench_.condition("Progressing"), StartsWith("False"));
+  bench_.kube.forget_writes();
+  bench_.restart();
+  bench_.pass(std::chrono::seconds(300), std::chrono::seconds(30));
+  EXPECT_EQ(bench_.kube.names(kube::kPods), after) << "not again";
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
 TEST_F(ControllerTest, APipelineThatIsBeingDeletedIsLeftAlone) {
   bench_.install();
   bench_.kube.forget_writes();
