@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "operator/api/declaration.h"
+#include "operator/api/yaml.h"
 #include "operator/k8s/access.h"
 #include "operator/k8s/rest_client.h"
+#include "operator/reconcile/last_good.h"
 #include "operator/reconcile/rbac.h"
 #include "operator/reconcile/stores.h"
 #include "operator/render/plan.h"
 #include "operator/render/render.h"
-#include "operator/render/yaml_writer.h"
 #include "services/lib/config/load.h"
 #include "services/lib/telemetry/telemetry.h"
 
@@ -24,6 +25,7 @@ constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr std::size_t kFileBytesMax = 4u << 20;
+constexpr char kDefaultNamespace[] = "default";
 
 struct Options {
   std::string file;
@@ -32,10 +34,16 @@ struct Options {
   ServiceAccountName account;
 };
 
+bool takes_value(const std::string& flag) {
+  return flag == "-f" || flag == "--file" || flag == "--kubeconfig" || flag == "-n" ||
+         flag == "--namespace" || flag == "--service-account";
+}
+
 Result<Options> parse(const std::vector<std::string>& arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& flag = arguments[i];
+    if (!takes_value(flag)) return invalid_argument("unknown argument " + flag);
     if (i + 1 == arguments.size()) return invalid_argument(flag + " needs a value");
     const std::string& value = arguments[++i];
     if (flag == "-f" || flag == "--file") {
@@ -44,17 +52,31 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
       options.kubeconfig = value;
     } else if (flag == "-n" || flag == "--namespace") {
       options.name_space = value;
-    } else if (flag == "--service-account") {
+    } else {
       const std::size_t slash = value.find('/');
       if (slash == std::string::npos || slash == 0 || slash + 1 == value.size())
         return invalid_argument("--service-account is <namespace>/<name>, not " + value);
       options.account = {value.substr(0, slash), value.substr(slash + 1)};
-    } else {
-      return invalid_argument("unknown argument " + flag);
     }
   }
   if (options.file.empty()) return invalid_argument("-f FILE is missing; - is standard input");
   return options;
+}
+
+// Others have a kind of this name as well.
+bool is_ours(const Json& document) {
+  const std::string version = kube::string_at(document, "apiVersion");
+  return kube::string_at(document, "kind") == kube::kPipelines.kind &&
+         (version.empty() || version.starts_with(std::string(kube::kPipelines.group) + "/"));
+}
+
+// One without a namespace is in this one, as with kubectl apply.
+Json placed(Json object, const std::string& name_space) {
+  if (!object.contains("metadata")) object["metadata"] = Json::object();
+  Json& metadata = object["metadata"];
+  if (metadata.is_object() && kube::string_at(metadata, "namespace").empty())
+    metadata["namespace"] = name_space;
+  return object;
 }
 
 // The Pipelines of a file; other kinds are left alone.
@@ -63,11 +85,13 @@ Result<std::vector<Json>> read_pipelines(const Options& options, const CommandCo
   SPANWAY_ASSIGN(std::vector<Json> documents, api::parse_yaml(text, options.file));
   std::vector<Json> pipelines;
   for (Json& document : documents) {
-    if (kube::string_at(document, "kind") != kube::kPipelines.kind) continue;
-    if (!options.name_space.empty()) document["metadata"]["namespace"] = options.name_space;
-    if (kube::string_at(document, "metadata/namespace").empty())
-      document["metadata"]["namespace"] = "default";
-    pipelines.push_back(std::move(document));
+    if (!is_ours(document)) continue;
+    if (!options.name_space.empty() && document.contains("metadata") &&
+        document["metadata"].is_object())
+      document["metadata"].erase("namespace");
+    pipelines.push_back(options.name_space.empty()
+                            ? std::move(document)
+                            : placed(std::move(document), options.name_space));
   }
   if (pipelines.empty()) return invalid_argument(options.file + ": no Pipeline in this file");
   return pipelines;
@@ -95,9 +119,7 @@ std::optional<api::Pipeline> good_pipeline(const Json& object, const std::string
   return std::nullopt;
 }
 
-void print_yaml(const Json& object, std::ostream& out) {
-  out << "---\n" << render::to_yaml(object);
-}
+void print_yaml(const Json& object, std::ostream& out) { out << "---\n" << api::to_yaml(object); }
 
 void for_each_manifest(const render::Rendering& rendering,
                        const std::function<void(const render::Manifest&)>& use) {
@@ -141,68 +163,96 @@ Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline
     options.resource_version = "";
     SPANWAY_ASSIGN(kube::ListResult list, client.list(type, options));
     for (Json& object : list.items) {
-      // Kept by the operator, not rendered.
-      if (kube::string_at(object, "metadata/name") == pipeline.name + "-last-good") continue;
-      live.objects.push_back(std::move(object));
+      if (kube::string_at(object, "metadata/name") != last_good_key(key).name) {
+        live.objects.push_back(std::move(object));
+        continue;
+      }
+      // Kept by the operator, not rendered; it tells the image and version that the operator there
+      // gives to pods.
+      const Json owner = {
+          {"metadata", {{"name", pipeline.name}, {"namespace", pipeline.name_space}}}};
+      if (const auto last_good = read_last_good(std::move(object), owner, facts)) {
+        facts.image_repository = last_good->facts.image_repository;
+        facts.version = last_good->facts.version;
+      }
     }
   }
   return live;
 }
 
-int plan_against(kube::Client& client, const std::vector<Json>& pipelines, const Options& options,
+// All of them, or nothing when one is wrong; the mistakes of all are printed.
+std::optional<std::vector<api::Pipeline>> good_pipelines(const std::vector<Json>& objects,
+                                                         const std::string& name_space,
+                                                         const Options& options,
+                                                         const CommandContext& context) {
+  std::vector<api::Pipeline> good;
+  for (const Json& object : objects) {
+    auto pipeline = good_pipeline(placed(object, name_space), options.file, context);
+    if (pipeline) good.push_back(std::move(*pipeline));
+  }
+  if (good.size() != objects.size()) return std::nullopt;
+  return good;
+}
+
+void print_plan(const api::Pipeline& pipeline, const render::ClusterFacts& facts,
+                const std::vector<Json>& live, const CommandContext& context) {
+  context.out << pipeline.name_space << "/" << pipeline.name << "\n"
+              << render::to_text(render::plan(render::render(pipeline, facts), live));
+}
+
+int plan_against(kube::Client& client, const std::string& name_space,
+                 const std::vector<Json>& objects, const Options& options,
                  const CommandContext& context) {
-  for (const Json& object : pipelines) {
-    auto pipeline = good_pipeline(object, options.file, context);
-    if (!pipeline) return kFailed;
+  auto pipelines = good_pipelines(objects, name_space, options, context);
+  if (!pipelines) return kFailed;
+  for (api::Pipeline& pipeline : *pipelines) {
     render::ClusterFacts facts = offline_facts(context.settings);
-    const auto live = look_at_cluster(client, *pipeline, facts);
+    const auto live = look_at_cluster(client, pipeline, facts);
     if (!live.ok()) {
       context.err << "the cluster did not answer: " << live.error().message << '\n';
       return kFailed;
     }
-    pipeline->uid = live->uid;
-    context.out << pipeline->name_space << "/" << pipeline->name << "\n"
-                << render::to_text(render::plan(render::render(*pipeline, facts), live->objects));
+    pipeline.uid = live->uid;
+    print_plan(pipeline, facts, live->objects, context);
   }
   return kOk;
 }
 
-int plan_against_nothing(const std::vector<Json>& pipelines, const Options& options,
+int plan_against_nothing(const std::vector<Json>& objects, const Options& options,
                          const CommandContext& context) {
-  for (const Json& object : pipelines) {
-    const auto pipeline = good_pipeline(object, options.file, context);
-    if (!pipeline) return kFailed;
-    context.out << pipeline->name_space << "/" << pipeline->name << "\n"
-                << render::to_text(render::plan(
-                       render::render(*pipeline, offline_facts(context.settings)), {}));
-  }
+  const auto pipelines = good_pipelines(objects, kDefaultNamespace, options, context);
+  if (!pipelines) return kFailed;
+  for (const api::Pipeline& pipeline : *pipelines)
+    print_plan(pipeline, offline_facts(context.settings), {}, context);
   return kOk;
 }
 
-int plan(const std::vector<Json>& pipelines, const Options& options,
-         const CommandContext& context) {
+int plan(const std::vector<Json>& objects, const Options& options, const CommandContext& context) {
+  const std::string kubeconfig =
+      options.kubeconfig.empty() ? context.settings.kubeconfig : options.kubeconfig;
   int code = kFailed;
   const Status reached =
-      context.with_cluster(options.kubeconfig, [&](kube::Client& client, const std::string&) {
-        code = plan_against(client, pipelines, options, context);
+      context.with_cluster(kubeconfig, [&](kube::Client& client, const std::string& name_space) {
+        code = plan_against(client, name_space.empty() ? kDefaultNamespace : name_space, objects,
+                            options, context);
         return code;
       });
   if (reached.ok()) return code;
   // A cluster that was asked for by name must be there.
-  if (!options.kubeconfig.empty()) {
+  if (!kubeconfig.empty()) {
     context.err << reached.error().message << '\n';
     return kFailed;
   }
   context.err << "no cluster (" << reached.error().message
               << "); this is the plan for one where nothing runs\n";
-  return plan_against_nothing(pipelines, options, context);
+  return plan_against_nothing(objects, options, context);
 }
 
-int print_each(const std::string& name, const std::vector<Json>& pipelines, const Options& options,
+int print_each(const std::string& name, const std::vector<Json>& objects, const Options& options,
                const CommandContext& context) {
   int code = kOk;
-  for (const Json& object : pipelines) {
-    const auto pipeline = good_pipeline(object, options.file, context);
+  for (const Json& object : objects) {
+    const auto pipeline = good_pipeline(placed(object, kDefaultNamespace), options.file, context);
     if (!pipeline) {
       code = kFailed;
       continue;
@@ -257,7 +307,7 @@ int run_command(const std::string& name, const std::vector<std::string>& argumen
       context.err << name << " takes no arguments\n";
       return kUsage;
     }
-    context.out << (name == "crd" ? render::to_yaml(api::crd()) : api::markdown());
+    context.out << (name == "crd" ? api::to_yaml(api::crd()) : api::markdown());
     return kOk;
   }
   const auto options = parse(arguments);
