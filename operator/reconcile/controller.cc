@@ -424,6 +424,8 @@ void Controller::tell(const Look& look, const Json& before, const Json& after) c
     const Json* then = find_condition(before, rule.type);
     const std::string value = kube::string_at(*now, "status");
     if (then == nullptr ? value != rule.bad : kube::string_at(*then, "status") == value) continue;
+    // What has only just been made is not ready yet: nothing to warn of.
+    if (then == nullptr && std::string_view(rule.type) == "Ready") continue;
     deps_.events.announce(
         look.object, value == rule.bad, kube::string_at(*now, "reason"), "Observe",
         (std::string(rule.type) + "=" + value + ": " + kube::string_at(*now, "message"))

@@ -309,7 +309,7 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
     if (!view.stable.problem.empty()) {
       return no("PodsRefused", name_of(view) + ": " + view.stable.problem);
     }
-    return no("ComponentNotReady", name_of(view) + ": has no pod that is ready");
+    return no("ComponentNotReady", name_of(view) + " has no ready pod");
   }
   if (kafka.truth == Truth::kFalse) return no(kafka.reason, kafka.message);
   if (topics.truth != Truth::kTrue) {

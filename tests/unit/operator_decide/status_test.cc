@@ -101,7 +101,7 @@ TEST_F(StatusTest, APodThatGoesServesNobody) {
 TEST_F(StatusTest, WithoutAnyPodItIsNotReady) {
   scene_.views[kSceneIngress].pods.clear();
   EXPECT_EQ(look_at("Ready"), "False: ComponentNotReady");
-  EXPECT_EQ(scene_.message("Ready"), "p-ingress: has no pod that is ready");
+  EXPECT_EQ(scene_.message("Ready"), "p-ingress has no ready pod");
 }
 
 TEST_F(StatusTest, PodsThatAreRefusedAreToldOf) {
