@@ -97,6 +97,7 @@ struct Controller::Memory {
   // Why the last apply failed for good; part of the status until one succeeds.
   std::string failure;
   std::optional<std::string> force_check;  // The annotation's value that was last acted upon.
+  std::string checked;  // "uid/generation" of the last spec whose configurations load.
   std::string topics_job;
   int topics_failures = 0;
 };
@@ -211,6 +212,16 @@ Result<Duration> Controller::reconcile_invalid(Look& look) {
   return Duration::zero();
 }
 
+// Loading every component's file is most of the work of a look at a Pipeline at rest. It depends on
+// the spec alone, so one that has passed is not loaded again.
+void Controller::check_once(Look& look) {
+  const std::string spec = look.pipeline.uid + "/" + std::to_string(look.pipeline.generation);
+  if (look.pipeline.generation > 0 && look.memory->checked == spec) return;
+  const std::size_t before = look.problems.all().size();
+  render::check_configs(look.pipeline, facts_, look.problems);
+  look.memory->checked = look.problems.all().size() == before ? spec : "";
+}
+
 // Everything that can be wrong with the Pipeline. Errors are those of the API server.
 Status Controller::check(Look& look) {
   if (!look.problems.empty()) return {};
@@ -219,7 +230,7 @@ Status Controller::check(Look& look) {
                                        look.object, facts_);
   if (look.last_good_spec)
     api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
-  render::check_configs(look.pipeline, facts_, look.problems);
+  check_once(look);
 
   SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
                  deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));

@@ -58,6 +58,7 @@ class Controller {
   Result<Duration> reconcile_paused(Look& look);
   Result<Duration> reconcile_invalid(Look& look);
   Status check(Look& look);
+  void check_once(Look& look);
   void see(Look& look);
   Status write(Look& look);
   Status apply_shared(Look& look);
