@@ -16,6 +16,10 @@ possible() {
     echo "it needs root: namespaces, a bridge and containerd"
     return 1
   fi
+  if [ ! -e "$STATE/sysctl" ] && ip link show kube0 >/dev/null 2>&1; then
+    echo "the link kube0 exists: another cluster runs on this machine"
+    return 1
+  fi
   if ! ip link add spw-probe type bridge 2>/dev/null; then
     echo "this kernel lets us make no bridge"
     return 1
