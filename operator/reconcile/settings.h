@@ -23,7 +23,7 @@ struct OperatorSettings {
   std::string image_repository = "spanway";
   bool deny_private_endpoints = false;
   std::int64_t workers = 2;
-  Duration resync = std::chrono::seconds(120);
+  Duration resync = std::chrono::minutes(10);
   Duration secrets_poll = std::chrono::seconds(60);
   Duration statusz_poll = std::chrono::seconds(10);
   Duration statusz_poll_idle = std::chrono::seconds(30);

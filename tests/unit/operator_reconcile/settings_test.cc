@@ -25,7 +25,7 @@ TEST(OperatorSettings, DefaultsAreGood) {
   OperatorSettings settings;
   EXPECT_THAT(problems_of("", settings), IsEmpty());
   EXPECT_TRUE(settings.lease.enabled);
-  EXPECT_EQ(settings.resync, std::chrono::seconds(120));
+  EXPECT_EQ(settings.resync, std::chrono::minutes(10));
 }
 
 TEST(OperatorSettings, ReadsFileAndEnvironment) {
