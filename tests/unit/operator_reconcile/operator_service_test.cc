@@ -321,6 +321,8 @@ TEST_F(OperatorServiceTest, ASecretThatChangesIsNoticed) {
       {"type", "ScramSha512"},
       {"username", "u"},
       {"passwordSecretKeyRef", {{"name", "kafka-user"}, {"key", "password"}}}};
+  // The test's clock runs ahead of a busy machine's threads.
+  object["spec"]["rollout"]["progressDeadline"] = "24h";
   kube_.put(kube::kPipelines, object);
   Replica a;
   start(a, "a");
