@@ -78,13 +78,17 @@ Result<std::unique_ptr<RestClient>> RestClient::create(Access& access, const Clo
                                                        RestClientOptions options) {
   std::unique_ptr<RestClient> client(new RestClient(access, clock, telemetry, options));
   Credentials credentials = access.current();
-  SPANWAY_ASSIGN(client->transport_,
+  SPANWAY_ASSIGN(auto transport,
                  Transport::create(access.cluster(), credentials,
                                    {.request_timeout = options.request_timeout,
                                     .longest_timeout = options.list_timeout,
                                     .answer_bytes_max = options.answer_bytes_max,
                                     .user_agent = "spanway-operator/" SPANWAY_VERSION}));
-  client->used_ = std::move(credentials);
+  {
+    MutexLock lock(client->mutex_);
+    client->transport_ = std::move(transport);
+    client->used_ = std::move(credentials);
+  }
   return client;
 }
 
@@ -219,8 +223,9 @@ Status RestClient::watch(const ResourceType& type, const WatchOptions& options,
   std::optional<Error> broken;
   const auto answer = open_watch(request, options, stop, [&](std::string_view bytes) {
     auto next = decoder.feed(bytes, on_event);
-    if (!next.ok()) broken = std::move(next).error();
-    return !broken && *next == WatchDecoder::Next::kMore;
+    if (next.ok()) return *next == WatchDecoder::Next::kMore;
+    broken = std::move(next).error();
+    return false;
   });
   Status outcome;
   if (broken)
