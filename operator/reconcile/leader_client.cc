@@ -47,7 +47,7 @@ void LeaderClient::open() {
 void LeaderClient::close() {
   MutexLock lock(mutex_);
   open_ = false;
-  changed_.wait(mutex_, [this] { return writing_ == 0; });
+  changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return writing_ == 0; });
 }
 
 Result<kube::Json> LeaderClient::get(const kube::ResourceType& type, const kube::ObjectKey& key) {

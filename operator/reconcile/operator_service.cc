@@ -278,7 +278,7 @@ bool OperatorService::drain(Deadline deadline) {
   {
     MutexLock lock(mutex_);
     const Duration wait = std::min(kDrainMax, deadline.remaining(deps_.clock.now()));
-    done = wakes_.wait_for(mutex_, wait, [this] { return busy_ == 0; });
+    done = wakes_.wait_for(mutex_, wait, [this]() SPANWAY_REQUIRES(mutex_) { return busy_ == 0; });
   }
   // Gives the Lease back, so that another replica goes on at once.
   if (election_) election_->stop();
