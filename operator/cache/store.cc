@@ -39,14 +39,6 @@ Json without_bookkeeping(Json object) {
   return object;
 }
 
-Json only_metadata(Json object) {
-  Json kept = Json::object();
-  for (const char* field : {"apiVersion", "kind", "metadata"})
-    if (const auto found = object.find(field); found != object.end())
-      kept[field] = std::move(*found);
-  return without_bookkeeping(std::move(kept));
-}
-
 Store::Store(Projection projection) : projection_(std::move(projection)) {}
 
 std::optional<Json> Store::get(const ObjectKey& key) const {

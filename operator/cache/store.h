@@ -20,8 +20,6 @@ using Projection = std::function<Json(Json object)>;
 // All but metadata.managedFields and the copy of the object that kubectl apply leaves in an
 // annotation.
 Json without_bookkeeping(Json object);
-// Only apiVersion, kind and metadata, without bookkeeping.
-Json only_metadata(Json object);
 
 // Objects are kept as compact text and parsed when they are read. Thread-safe. Size: whatever the
 // API server has of the kind and the selector.

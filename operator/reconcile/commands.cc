@@ -12,6 +12,7 @@
 #include "operator/k8s/rest_client.h"
 #include "operator/reconcile/last_good.h"
 #include "operator/reconcile/rbac.h"
+#include "operator/reconcile/secrets_poller.h"
 #include "operator/reconcile/stores.h"
 #include "operator/render/plan.h"
 #include "operator/render/render.h"
@@ -150,9 +151,7 @@ Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline
   for (const std::string& name : render::referenced_secrets(pipeline)) {
     // A plan is also for people who may not read Secrets: then it says nothing about them.
     const auto secret = client.get(kube::kSecrets, {pipeline.name_space, name});
-    if (secret.ok())
-      facts.secret_identities[name] = kube::string_at(*secret, "metadata/uid") + "/" +
-                                      kube::string_at(*secret, "metadata/resourceVersion");
+    if (secret.ok()) facts.secret_identities[name] = secret_identity(*secret);
   }
   for (const kube::ResourceType& type :
        Stores::owned_kinds(facts.serves_service_monitors, facts.serves_prometheus_rules)) {

@@ -331,12 +331,7 @@ Status Controller::apply_workloads(Look& look) {
 }
 
 Status Controller::apply_topics(Look& look) {
-  if (look.topics.create) {
-    render::Manifest job = *look.wanted->topics_job;
-    // It stays until another takes its place: its result is part of the status.
-    job.object["spec"].erase("ttlSecondsAfterFinished");
-    return apply(look, job);
-  }
+  if (look.topics.create) return apply(look, *look.wanted->topics_job);
   if (!look.topics.remove) return {};
   const auto live = applier_.live(kube::kJobs, look.wanted->topics_job->key());
   if (!live) return {};

@@ -4,6 +4,11 @@
 
 namespace spanway::reconcile {
 
+std::string secret_identity(const kube::Json& secret) {
+  return kube::string_at(secret, "metadata/uid") + "/" +
+         kube::string_at(secret, "metadata/resourceVersion");
+}
+
 SecretsPoller::SecretsPoller(kube::Client& client, const Events& events, Changed changed)
     : client_(client), events_(events), changed_(std::move(changed)) {}
 
@@ -12,8 +17,7 @@ Result<SecretsPoller::State> SecretsPoller::ask(const kube::ObjectKey& secret) {
   State state;
   state.known = true;
   if (answer.ok()) {
-    state.identity = kube::string_at(*answer, "metadata/uid") + "/" +
-                     kube::string_at(*answer, "metadata/resourceVersion");
+    state.identity = secret_identity(*answer);
     return state;
   }
   if (answer.error().code == Code::kNotFound) return state;

@@ -14,6 +14,9 @@
 
 namespace spanway::reconcile {
 
+// What tells one state of a Secret from another, without its data; pods restart when it changes.
+std::string secret_identity(const kube::Json& secret);
+
 // Thread-safe. As many entries as Secrets that Pipelines refer to.
 class SecretsPoller {
  public:

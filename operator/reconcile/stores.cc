@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "operator/render/render.h"
+
 namespace spanway::reconcile {
 namespace {
 
@@ -33,13 +35,7 @@ void strip_pod(Json& pod) {
 }  // namespace
 
 Json project(const kube::ResourceType& type, Json object) {
-  const auto metadata = object.find("metadata");
-  if (metadata != object.end() && metadata->is_object()) {
-    metadata->erase("managedFields");
-    const auto annotations = metadata->find("annotations");
-    if (annotations != metadata->end() && annotations->is_object())
-      annotations->erase("kubectl.kubernetes.io/last-applied-configuration");
-  }
+  object = kube::without_bookkeeping(std::move(object));
   if (type == kube::kPods) strip_pod(object);
   // Nobody looks at it, and it moves all the time.
   if (type == kube::kHorizontalPodAutoscalers || type == kube::kPodDisruptionBudgets)
@@ -49,17 +45,12 @@ Json project(const kube::ResourceType& type, Json object) {
 }
 
 std::vector<kube::ResourceType> Stores::owned_kinds(bool service_monitors, bool prometheus_rules) {
-  std::vector<kube::ResourceType> kinds = {kube::kDeployments,
-                                           kube::kStatefulSets,
-                                           kube::kHorizontalPodAutoscalers,
-                                           kube::kPodDisruptionBudgets,
-                                           kube::kServices,
-                                           kube::kNetworkPolicies,
-                                           kube::kJobs,
-                                           kube::kConfigMaps,
-                                           kube::kServiceAccounts};
-  if (service_monitors) kinds.push_back(kube::kServiceMonitors);
-  if (prometheus_rules) kinds.push_back(kube::kPrometheusRules);
+  std::vector<kube::ResourceType> kinds;
+  for (const kube::ResourceType& kind : render::rendered_kinds()) {
+    if (kind == kube::kServiceMonitors && !service_monitors) continue;
+    if (kind == kube::kPrometheusRules && !prometheus_rules) continue;
+    kinds.push_back(kind);
+  }
   return kinds;
 }
 

@@ -22,7 +22,6 @@ struct ComponentSpec {
   const std::optional<api::CpuAutoscaling>* cpu_autoscaling = nullptr;
   const std::optional<api::LagAutoscaling>* lag_autoscaling = nullptr;
 
-  bool is_paused() const noexcept { return id.role == Role::kConsumer && exporter->paused; }
   bool is_autoscaled() const noexcept {
     return (cpu_autoscaling != nullptr && cpu_autoscaling->has_value()) ||
            (lag_autoscaling != nullptr && lag_autoscaling->has_value());

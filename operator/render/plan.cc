@@ -14,18 +14,6 @@ constexpr std::size_t kShownKeys = 5;
 constexpr char kTemplate[] = "spec/template/";
 constexpr char kAnnotations[] = "spec/template/metadata/annotations/";
 
-constexpr std::array kKinds = {kube::kConfigMaps,
-                               kube::kServices,
-                               kube::kServiceAccounts,
-                               kube::kDeployments,
-                               kube::kStatefulSets,
-                               kube::kJobs,
-                               kube::kHorizontalPodAutoscalers,
-                               kube::kPodDisruptionBudgets,
-                               kube::kNetworkPolicies,
-                               kube::kServiceMonitors,
-                               kube::kPrometheusRules};
-
 using Place = std::pair<std::string, kube::ObjectKey>;  // Kind and key.
 
 Place place_of(const Json& object) {
@@ -113,9 +101,10 @@ class Planner {
       if (kube::string_at(*object, "metadata/labels/spanway.dev~1pipeline") != pipeline) continue;
       // A canary comes and goes with its rollout.
       if (kube::string_at(*object, "metadata/labels/spanway.dev~1track") == "canary") continue;
-      const auto* type = std::find_if(kKinds.begin(), kKinds.end(),
-                                      [&](const auto& known) { return known.kind == place.first; });
-      if (type == kKinds.end()) continue;
+      const auto kinds = rendered_kinds();
+      const auto type = std::find_if(kinds.begin(), kinds.end(),
+                                     [&](const auto& known) { return known.kind == place.first; });
+      if (type == kinds.end()) continue;
       Change change;
       change.kind = Change::Kind::kDelete;
       change.manifest = {*type, *object};

@@ -1,5 +1,7 @@
 #include "operator/render/render.h"
 
+#include <array>
+
 #include "operator/api/yaml.h"
 #include "operator/render/monitoring.h"
 #include "operator/render/network_policies.h"
@@ -38,6 +40,21 @@ Component render_component(const Context& context, const ComponentSpec& spec) {
 }
 
 }  // namespace
+
+std::span<const kube::ResourceType> rendered_kinds() {
+  static constexpr std::array kKinds = {kube::kConfigMaps,
+                                        kube::kServices,
+                                        kube::kServiceAccounts,
+                                        kube::kDeployments,
+                                        kube::kStatefulSets,
+                                        kube::kJobs,
+                                        kube::kHorizontalPodAutoscalers,
+                                        kube::kPodDisruptionBudgets,
+                                        kube::kNetworkPolicies,
+                                        kube::kServiceMonitors,
+                                        kube::kPrometheusRules};
+  return kKinds;
+}
 
 Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts) {
   const Context context{pipeline, facts};

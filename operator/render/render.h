@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ struct Manifest {
   Json object;  // Full intent: apiVersion, kind, metadata with labels and owner, and the rest.
   kube::ObjectKey key() const;
 };
+
+// Every kind that a rendering can hold; the last two only where the cluster serves them.
+std::span<const kube::ResourceType> rendered_kinds();
 
 struct Component {
   ComponentId id;

@@ -14,7 +14,6 @@ using Management = api::Topics::Management;
 // begins another Job.
 constexpr int kRetriesMax = 3;
 constexpr int kDeadlineSeconds = 600;
-constexpr int kKeepSeconds = 6 * 3600;
 constexpr std::size_t kNameMax = 52;
 constexpr std::size_t kHashDigits = 8;
 // Bad configuration, and topics that are weaker than wanted: trying again changes nothing.
@@ -84,7 +83,6 @@ std::optional<TopicsJob> topics_job(const Context& context) {
   out.job = make_manifest(context, kube::kJobs, name + "-" + hash, labels);
   out.job.object["spec"] = {{"backoffLimit", kRetriesMax},
                             {"activeDeadlineSeconds", kDeadlineSeconds},
-                            {"ttlSecondsAfterFinished", kKeepSeconds},
                             {"podFailurePolicy", give_up_on_answers()},
                             {"template", std::move(pods)}};
   return out;
