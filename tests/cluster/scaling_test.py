@@ -2,7 +2,6 @@
 import json
 import urllib.request
 
-from cluster import condition
 from harness.load import Load, compare
 from harness.processes import wait_until
 
@@ -52,8 +51,12 @@ def test_an_hpa_owns_the_replicas_alone(cluster, start_pipeline):
         if entry["manager"] == "spanway-operator" and entry.get("subresource") != "scale":
             assert "f:replicas" not in entry["fieldsV1"].get("f:spec", {}), "the operator still owns spec.replicas"
     # Who scales by hand is not fought.
-    cluster.kubectl("-n", pipeline.namespace, "scale", "deployment/p-ingress", "--replicas=2")
-    pipeline.wait_replicas("p-ingress", 2)
+    cluster.kubectl("-n", pipeline.namespace, "scale", "deployment/p-ingress", "--replicas=3")
+    pipeline.wait_replicas("p-ingress", 3)
+    # Also when the operator has something else to write.
+    pipeline.change({"bridge": {"produce": {"replicas": 2}}})
+    pipeline.wait_replicas("p-bridge", 2)
+    assert pipeline.workloads()["p-ingress"]["spec"]["replicas"] == 3
 
 
 def test_no_more_consumers_than_partitions(start_pipeline):
@@ -61,4 +64,4 @@ def test_no_more_consumers_than_partitions(start_pipeline):
     pipeline = start_pipeline(exporter={"consumer": {"autoscaling": scaling}})
     pipeline.wait_ready()
     pipeline.wait_replicas("p-sink-consumer", 4)
-    assert condition(pipeline.get(), "ScalingLimited")["status"] in ("True", "False")
+    pipeline.wait_condition("ScalingLimited", "False", 60)  # Nothing lags.
