@@ -2,9 +2,13 @@
 """CPU, memory, latency and loss of whole paths, on real Kafka.
 
 The system under test is pinned to core 0; the load tool, Kafka and the counting sink share core 1.
-CPU is utime + stime of the system's processes between the first and the last request, from
-/proc/PID/stat. Every run checks by count that nothing was lost and nothing came twice. Figures of a
-path are the median of --runs runs; the machines are noisy, so compare within one run only.
+CPU is what the kernel has charged to the system's processes, in nanoseconds, between the first and
+the last request. Every run checks by count that nothing was lost and nothing came twice. Figures of
+a path are the median of --runs runs; the machines are noisy, so compare within one run only.
+
+Each path runs at every rate of --rate. At 0 the load tool offers all that is taken: what limits
+then is core 1 (or the system, at a whole core), and the system no longer pays for sleeping and
+waking between small pieces of work.
 """
 import argparse
 import json
@@ -12,18 +16,21 @@ import os
 import pathlib
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "bench")]
 
 from harness.load import Load, Sink, compare  # noqa: E402
 from harness.parts import Kafka  # noqa: E402
-from harness.processes import Service, free_port, wait_until  # noqa: E402
+from harness.processes import BIN, Service, free_port, wait_until  # noqa: E402
+from peers import otelcol  # noqa: E402
 
-TICKS = os.sysconf("SC_CLK_TCK")
+# Longest wait for what was acknowledged to arrive at the sink, after the last request.
+ARRIVAL_SECONDS = 60
 
 
 def pin(pid, core):
@@ -37,12 +44,13 @@ def pinned(service, core):
     return service
 
 
+def cpu_clock(pid):
+    """The clock of a process's CPU time, all its threads together, also those that have ended."""
+    return (~pid << 3) | 2  # What clock_getcpuclockid(3) gives.
+
+
 def cpu_seconds(services):
-    total = 0
-    for service in services:
-        fields = pathlib.Path(f"/proc/{service.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    return sum(time.clock_gettime_ns(cpu_clock(service.process.pid)) for service in services) / 1e9
 
 
 def rss_peak(services):
@@ -55,10 +63,11 @@ def rss_peak(services):
 
 
 class Path:
-    """One way through the system: builds its services, knows where load goes in and what leaves."""
+    """One way through the system: builds its services, knows where load goes in and what leaves.
+    A peer's names the path of ours that it is held against."""
 
-    def __init__(self, name, title, build, consumes):
-        self.name, self.title, self.build, self.consumes = name, title, build, consumes
+    def __init__(self, name, title, build, consumes, against=None):
+        self.name, self.title, self.build, self.consumes, self.against = name, title, build, consumes, against
 
 
 def kafka_section(brokers, number):
@@ -117,19 +126,75 @@ def build_consume_through_exporter(folder, kafka, sink, port):
     return [exporter, consumer(folder, kafka, f"127.0.0.1:{behind}")]
 
 
+def build_collector_produce(folder, kafka, sink, port):
+    return [otelcol.producing(folder, kafka, port)]
+
+
+def build_collector_consume(folder, kafka, sink, port):
+    return [otelcol.consuming(folder, kafka, sink.endpoint)]
+
+
 PATHS = [
-    Path("produce-fused", "OTLP/gRPC -> Kafka, ingress and bridge fused", build_fused_produce, False),
+    Path("produce-fused", "OTLP/gRPC -> Kafka, fused", build_fused_produce, False),
     Path("produce-split", "OTLP/gRPC -> Kafka, two services", build_two_services, False),
-    Path("consume-straight", "Kafka -> OTLP/gRPC, bridge straight to the backend", build_straight_consume, True),
-    Path("consume-exporter", "Kafka -> OTLP/gRPC through the exporter", build_consume_through_exporter, True),
+    Path("produce-otelcol", "the same by the Collector", build_collector_produce, False, "produce-fused"),
+    Path("consume-straight", "Kafka -> OTLP/gRPC, straight", build_straight_consume, True),
+    Path("consume-exporter", "Kafka -> OTLP/gRPC, exporter", build_consume_through_exporter, True),
+    Path("consume-otelcol", "the same by the Collector", build_collector_consume, True, "consume-straight"),
 ]
 
 
-def run_once(path, kafka, arguments, number):
+def create_topics(folder, section):
+    """The same topics for everybody, before anybody looks for them."""
+    apply = Service("topics", "spanway-kafka-bridge", {"mode": "produce", "kafka": section}, folder)
+    subprocess.run([BIN / "spanway-kafka-bridge", "topics", "apply", "--config", apply.config_path], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def measure(path, arguments, rate, folder, port, sink, services):
+    """Sends load through what runs; nothing else happens on core 0 meanwhile."""
+    load = Load(folder, f"127.0.0.1:{port}", rate, arguments.seconds, "--item-bytes", arguments.item_bytes)
+    load.ledger = folder / "measured"
+    load.command = [str(load.ledger) if part.endswith("/ledger") else part for part in load.command]
+    load.log_path = folder / "measured.log"
+    before, started = cpu_seconds(services), time.monotonic()
+    load.start()
+    assert load.wait(arguments.seconds + 60) == 0, load.log()
+    used = cpu_seconds(services) - before
+    report = json.loads(load.log().splitlines()[-1])
+    items, taken, latency = report["acknowledged"], report["items_per_second"], report["latency_ms"]
+    result = {}
+    if path.consumes or arguments.verify:
+
+        def arrived():
+            result.update(compare(sink, load.ledger))
+            return result["missing"] == 0
+
+        try:
+            wait_until(arrived, ARRIVAL_SECONDS, "all items at the sink", 0.1)
+        except AssertionError:
+            pass
+    if path.consumes:
+        # The work ends when the last item has arrived.
+        used = cpu_seconds(services) - before
+        taken, latency = items / (time.monotonic() - started), result.get("latency_ms", {})
+    return {
+        "taken": taken,
+        "cpu_per_million": used / items * 1e6,
+        "cpu_per_gb": used / (items * arguments.item_bytes) * 1e9,
+        "rss_mib": rss_peak(services) / 2**20,
+        "p50_ms": latency.get("p50"),
+        "p99_ms": latency.get("p99"),
+        "lost": result.get("missing"),
+        "duplicated": result.get("duplicates"),
+    }
+
+
+def run_once(path, kafka, arguments, rate, number):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="spanway-bench-"))
     port = free_port()
     section = kafka_section(kafka.brokers, number)
-    sink = pinned(Sink(folder), 1).start()
+    create_topics(folder, section)
+    sink = Sink(folder).start()
     services = [pinned(service, 0) for service in path.build(folder, section, sink, port)]
     helpers = []
     try:
@@ -137,51 +202,19 @@ def run_once(path, kafka, arguments, number):
             service.start()
         if path.consumes:
             # What is measured reads; an unmeasured fused producer on core 1 feeds the topics.
-            helpers = [pinned(service, 1) for service in build_fused_produce(folder, section, sink, port)]
+            helpers = build_fused_produce(folder, section, sink, port)
             helpers[0].name = "feeder"
-        else:
-            helpers = [pinned(consumer(folder, section, sink.endpoint), 1)] if arguments.verify else []
+        elif arguments.verify:
+            helpers = [consumer(folder, section, sink.endpoint)]
         for helper in helpers:
             helper.start()
         for service in services + helpers:
             service.wait_ready(40)
         # Warm up: connections, metadata, first assignment.
-        warm = pinned(Load(folder, f"127.0.0.1:{port}", 2000, 2, "--item-bytes", arguments.item_bytes), 1).start()
+        warm = Load(folder, f"127.0.0.1:{port}", 2000, 2, "--item-bytes", arguments.item_bytes).start()
         assert warm.wait(60) == 0, warm.log()
         time.sleep(1)
-        before, started = cpu_seconds(services), time.monotonic()
-        load = Load(folder, f"127.0.0.1:{port}", arguments.rate, arguments.seconds, "--item-bytes", arguments.item_bytes)
-        load.ledger = folder / "measured"
-        load.command = ["taskset", "-c", "1", *[str(load.ledger) if part.endswith("/ledger") else part for part in load.command]]
-        load.log_path = folder / "measured.log"
-        load.start()
-        assert load.wait(arguments.seconds + 60) == 0, load.log()
-        report = json.loads(load.log().splitlines()[-1])
-        result = {}
-        if path.consumes or arguments.verify:
-
-            def arrived():
-                result.update(compare(sink, load.ledger))
-                return result["missing"] == 0
-
-            try:
-                wait_until(arrived, 30, "all items at the sink", 0.1)
-            except AssertionError:
-                pass
-        used = cpu_seconds(services) - before
-        items = report["acknowledged"]
-        latency = result.get("latency_ms", {}) if path.consumes else report["latency_ms"]
-        return {
-            "items": items,
-            "seconds": time.monotonic() - started,
-            "cpu_per_million": used / items * 1e6,
-            "cpu_per_gb": used / (items * arguments.item_bytes) * 1e9,
-            "rss_mib": rss_peak(services) / 2**20,
-            "p50_ms": latency.get("p50"),
-            "p99_ms": latency.get("p99"),
-            "lost": result.get("missing"),
-            "duplicated": result.get("duplicates"),
-        }
+        return measure(path, arguments, rate, folder, port, sink, services)
     finally:
         for process in services + helpers + [sink]:
             if process.alive():
@@ -189,36 +222,75 @@ def run_once(path, kafka, arguments, number):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def middle_of(runs):
+    """The median of each figure; of what was lost or came twice, the worst."""
+    middle = {}
+    for key in runs[0]:
+        values = [run[key] for run in runs if run[key] is not None]
+        summary = max if key in ("lost", "duplicated") else statistics.median
+        middle[key] = summary(values) if values else None
+    return middle
+
+
+def show(value, digits=2):
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def print_head():
+    print(f"{'path':36} {'offered/s':>9} {'taken/s':>8} {'CPU-s/M':>8} {'range':>11} {'CPU-s/GB':>9} {'x ours':>6} {'RSS MiB':>8} {'p50 ms':>7} {'p99 ms':>7} {'lost':>5} {'dup':>5}")
+
+
+def print_row(path, rate, runs, ours):
+    """`ours`: CPU-s/M of the path that a peer is held against, where it has run."""
+    middle = middle_of(runs)
+    costs = [run["cpu_per_million"] for run in runs]
+    span = f"{min(costs):.2f}-{max(costs):.2f}"
+    ratio = middle["cpu_per_million"] / ours if ours else None
+    print(
+        f"{path.title:36} {rate or 'all':>9} {show(middle['taken'], 0):>8} {show(middle['cpu_per_million']):>8} {span:>11} {show(middle['cpu_per_gb']):>9} {show(ratio, 1):>6} "
+        f"{show(middle['rss_mib'], 0):>8} {show(middle['p50_ms'], 1):>7} {show(middle['p99_ms'], 1):>7} {show(middle['lost'], 0):>5} {show(middle['duplicated'], 0):>5}",
+        flush=True,
+    )
+    return middle["cpu_per_million"]
+
+
+def wanted_paths(arguments):
+    names = arguments.paths.split(",")
+    unknown = set(names) - {path.name for path in PATHS}
+    if unknown:
+        sys.exit(f"no such path: {', '.join(sorted(unknown))}")
+    paths = [path for path in PATHS if path.name in names]
+    if any(path.against for path in paths) and not otelcol.is_built():
+        print("without the Collector, which is not built: tests/parts/jaeger.sh get", file=sys.stderr)
+        paths = [path for path in paths if not path.against]
+    return paths
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paths", default=",".join(p.name for p in PATHS), help="comma-separated; default all")
-    parser.add_argument("--rate", type=int, default=60_000, help="items per second (default %(default)s)")
+    parser.add_argument("--rate", default="60000,0", help="items per second, comma-separated; 0 = all that is taken (default %(default)s)")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--item-bytes", type=int, default=770)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--no-verify", dest="verify", action="store_false", help="do not read back what was produced")
     arguments = parser.parse_args()
-    names = arguments.paths.split(",")
+    rates = [int(rate) for rate in arguments.rate.split(",")]
+    paths = wanted_paths(arguments)
     folder = tempfile.mkdtemp(prefix="spanway-bench-kafka-")
     kafka = Kafka(folder).start()
     pin(kafka.pid(), 1)
-    number = 0
+    os.sched_setaffinity(0, {1})  # Whatever this process starts, too, unless it is pinned to core 0.
+    number, costs = 0, {}
     try:
-        print(f"{arguments.item_bytes} B items, {arguments.rate}/s offered, {arguments.seconds} s, median of {arguments.runs}; system on core 0")
-        print(f"{'path':52} {'CPU-s/M':>8} {'CPU-s/GB':>9} {'RSS MiB':>8} {'p50 ms':>7} {'p99 ms':>7} {'lost':>5} {'dup':>5}")
-        for path in (p for p in PATHS if p.name in names):
+        print(f"{arguments.item_bytes} B items, {arguments.seconds} s, median of {arguments.runs}; system on core 0")
+        print_head()
+        for path, rate in ((path, rate) for path in paths for rate in rates):
             runs = []
             for _ in range(arguments.runs):
                 number += 1
-                runs.append(run_once(path, kafka, arguments, f"{os.getpid()}-{number}"))
-            middle = {key: statistics.median([r[key] for r in runs]) if None not in [r[key] for r in runs] else None for key in runs[0]}
-            worst = {key: max((r[key] for r in runs if r[key] is not None), default=None) for key in ("lost", "duplicated")}
-            show = lambda value, digits=2: "-" if value is None else f"{value:.{digits}f}"  # noqa: E731
-            print(
-                f"{path.title:52} {show(middle['cpu_per_million']):>8} {show(middle['cpu_per_gb']):>9} {show(middle['rss_mib'], 0):>8} "
-                f"{show(middle['p50_ms'], 1):>7} {show(middle['p99_ms'], 1):>7} {show(worst['lost'], 0):>5} {show(worst['duplicated'], 0):>5}",
-                flush=True,
-            )
+                runs.append(run_once(path, kafka, arguments, rate, f"{os.getpid()}-{number}"))
+            costs[path.name, rate] = print_row(path, rate, runs, costs.get((path.against, rate)))
     finally:
         kafka.stop()
         shutil.rmtree(folder, ignore_errors=True)
