@@ -170,24 +170,30 @@ Json main_container(const Context& context, const PodInput& input,
 }
 
 Json default_spread(const Json& selector) {
-  Json list = Json::array();
-  for (const char* key : {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}) {
-    list.push_back({{"maxSkew", 1},
-                    {"topologyKey", key},
-                    {"whenUnsatisfiable", "ScheduleAnyway"},
-                    {"labelSelector", {{"matchLabels", selector}}}});
-  }
-  return list;
+  return Json::array({{{"maxSkew", 1},
+                       {"topologyKey", "kubernetes.io/hostname"},
+                       {"whenUnsatisfiable", "ScheduleAnyway"},
+                       {"labelSelector", {{"matchLabels", selector}}}}});
+}
+
+// Zones are not a second spread constraint: the scheduler leaves nodes without the zone's label out
+// of the score of all constraints, and a cluster without zones would not spread over nodes either.
+Json default_affinity(const Json& selector) {
+  const Json term = {{"topologyKey", "topology.kubernetes.io/zone"},
+                     {"labelSelector", {{"matchLabels", selector}}}};
+  const Json preferred = Json::array({{{"weight", 100}, {"podAffinityTerm", term}}});
+  return {{"podAntiAffinity", {{"preferredDuringSchedulingIgnoredDuringExecution", preferred}}}};
 }
 
 void add_placement(const Context& context, const ComponentSpec& spec, Json& pod) {
   const api::PodTemplate& pods = *spec.pods;
+  const Json selector = component_selector(context, spec);
   if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
   if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;
-  if (!pods.affinity.is_null()) pod["affinity"] = pods.affinity;
   if (!pods.priority_class_name.empty()) pod["priorityClassName"] = pods.priority_class_name;
+  pod["affinity"] = pods.affinity.is_null() ? default_affinity(selector) : pods.affinity;
   pod["topologySpreadConstraints"] = pods.topology_spread_constraints.is_null()
-                                         ? default_spread(component_selector(context, spec))
+                                         ? default_spread(selector)
                                          : pods.topology_spread_constraints;
 }
 

@@ -76,6 +76,15 @@ class Cluster:
         ]
         return "\n".join(part.stdout + part.stderr for part in parts)
 
+    def need_metrics(self):
+        if "metrics.k8s.io" not in self.kubectl("api-versions").stdout:
+            pytest.skip("this cluster has no metrics API: nothing measures the pods' CPU")
+
+    def need_nodes(self, count):
+        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json").stdout)["items"]
+        if len(nodes) < count:
+            pytest.skip(f"this cluster has {len(nodes)} nodes, {count} are needed")
+
     # --- only of the cluster that up.sh has started ------------------------------------------------
 
     def need_hands(self):

@@ -69,6 +69,20 @@ def test_an_sdk_as_a_client(cluster, start_pipeline, sink):
     wait_until(lambda: sink.report() != before, 60, "spans of the SDK at the sink", 0.5)
 
 
+def test_pods_of_a_component_spread_over_the_nodes(cluster, start_pipeline, sink, tmp_path):
+    cluster.need_nodes(2)
+    pipeline = start_pipeline(
+        {"ingress": {"replicas": 2}, "bridge": {"produce": {"replicas": 2}}}, exporter={"replicas": 2, "consumer": {"replicas": 2}}
+    ).wait_ready()
+    for workload in pipeline.workloads():
+        nodes = {pod["spec"]["nodeName"] for pod in pipeline.pods() if pod["metadata"]["name"].startswith(f"{workload}-")}
+        assert len(nodes) > 1, f"all pods of {workload} are on {nodes}"
+    # Between nodes as well: each hop has a pod on either.
+    with Load(tmp_path, pipeline.endpoint(), 500, 5, "--connections", "4").start() as load:
+        assert load.wait(60) == 0, load.log()
+        wait_until(lambda: compare(sink, load.ledger)["missing"] == 0, 60, "all acknowledged spans at the sink", 0.5)
+
+
 def test_helm_test_passes_against_a_pipeline(cluster, start_pipeline):
     pipeline = start_pipeline().wait_ready()
     ingress = f"test.ingress={pipeline.name}-ingress.{pipeline.namespace}.svc:4317"

@@ -41,6 +41,23 @@ def test_consumers_follow_the_lag(start_pipeline, sink, tmp_path):
     assert pipeline.templates() == templates, "scaling restarted pods"
 
 
+def test_cpu_adds_ingress_pods_and_takes_them_away(cluster, start_pipeline, sink, tmp_path):
+    cluster.need_metrics()
+    # A hundredth of a core is asked for, so that a few thousand spans a second are far above it.
+    scaling = {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilizationPercentage": 80, "scaleDownStabilizationSeconds": 5}
+    pipeline = start_pipeline({"ingress": {"autoscaling": scaling}})
+    pipeline.wait_good()
+    templates = pipeline.templates()
+    with Load(tmp_path, pipeline.endpoint(), 12000, 60, "--retry-for", "60s").start() as load:
+        wait_until(lambda: pipeline.workloads()["p-ingress"]["spec"]["replicas"] > 1, 90, "the HPA to add pods", 0.5)
+        # Raising the maximum under load is an edit of the HPA, and of nothing else.
+        pipeline.change({"ingress": {"autoscaling": {"maxReplicas": 4}}})
+        assert load.wait(180) == 0, load.log()
+        wait_until(lambda: compare(sink, load.ledger)["missing"] == 0, 120, "all acknowledged spans", 0.5)
+    pipeline.wait_replicas("p-ingress", 1, 180)
+    assert pipeline.templates() == templates, "scaling restarted pods"
+
+
 def test_an_hpa_owns_the_replicas_alone(cluster, start_pipeline):
     pipeline = start_pipeline({"ingress": {"replicas": 2, "autoscaling": {"minReplicas": 1, "maxReplicas": 3}}})
     pipeline.wait_ready()

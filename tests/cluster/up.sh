@@ -9,7 +9,10 @@
 # routed from this machine, which is 10.77.0.1 for everything inside.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
-export NODES=${NODES:-1} METRICS=${METRICS:-0} HPA_FAST=${HPA_FAST:-} PROXY_MODE=${PROXY_MODE:-iptables} IMAGES=${IMAGES:-}
+export NODES=${NODES:-1} METRICS=${METRICS:-0} HPA_FAST=${HPA_FAST:-} PROXY_MODE=${PROXY_MODE:-iptables}
+# The nodes read them from another folder.
+IMAGES=$(for tar in ${IMAGES:-}; do realpath "$tar"; done)
+export IMAGES
 
 possible() {
   if [ "$(id -u)" != 0 ]; then

@@ -151,13 +151,18 @@ TEST_P(EverySample, ThereIsTimeToDrain) {
 TEST_P(EverySample, PodsAreSpreadOverNodesAndZones) {
   for (const Component& component : rendering_.components) {
     const Json& pods = at(component.workload.object, "spec/template");
+    const Json& labels = at(pods, "metadata/labels");
+    // One constraint only: of several, a node must have the labels of all to be scored for any.
     const Json& spread = at(pods, "spec/topologySpreadConstraints");
-    ASSERT_EQ(spread.size(), 2u);
-    for (const Json& constraint : spread) {
-      EXPECT_EQ(constraint["whenUnsatisfiable"], "ScheduleAnyway");  // One node must do.
-      EXPECT_TRUE(
-          selects(at(constraint, "labelSelector/matchLabels"), at(pods, "metadata/labels")));
-    }
+    ASSERT_EQ(spread.size(), 1u);
+    EXPECT_EQ(spread[0]["topologyKey"], "kubernetes.io/hostname");
+    EXPECT_EQ(spread[0]["whenUnsatisfiable"], "ScheduleAnyway");  // One node must do.
+    EXPECT_TRUE(selects(at(spread[0], "labelSelector/matchLabels"), labels));
+    const Json& term = at(pods,
+                          "spec/affinity/podAntiAffinity/"
+                          "preferredDuringSchedulingIgnoredDuringExecution/0/podAffinityTerm");
+    EXPECT_EQ(term["topologyKey"], "topology.kubernetes.io/zone");
+    EXPECT_TRUE(selects(at(term, "labelSelector/matchLabels"), labels));
   }
 }
 
