@@ -29,7 +29,7 @@ if [ -e "$STATE/sysctl" ]; then # It runs already: it gets today's image.
   exit
 fi
 if [ "${KEEP:-0}" = 1 ]; then
-  IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
+  NODES=${NODES:-2} METRICS=1 HPA_FAST=1 IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
 else
   trap 'tests/cluster/down.sh' EXIT # pytest starts it; this is for when pytest is killed.
 fi

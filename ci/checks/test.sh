@@ -52,7 +52,8 @@ step "documents made from the binaries" ci/checks/docs.sh check
 step "python tests" ci/checks/python_tests.sh
 step "e2e tests on real parts" ci/checks/e2e.sh
 if [ $((SECONDS - started)) -lt 3600 ]; then
-  step "the operator on a real Kubernetes" timeout --kill-after=60 1500 ci/checks/cluster.sh
+  left=$((5200 - (SECONDS - started)))
+  step "the operator on a real Kubernetes" timeout --kill-after=60 $((left < 2100 ? left : 2100)) ci/checks/cluster.sh
 else
   echo "== skipped: the operator on a real Kubernetes, because an hour is used up; it is make cluster-test"
 fi
