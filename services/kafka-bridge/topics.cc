@@ -73,11 +73,16 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports, std::size_t 
     json += ",\"action\":" + quoted(to_string(report.action));
     json += ",\"partitions\":" + std::to_string(report.partitions);
     json += ",\"replication_factor\":" + std::to_string(report.replication_factor);
+    if (report.min_insync_replicas) {
+      json += ",\"min_insync_replicas\":" + std::to_string(*report.min_insync_replicas);
+    }
     json += ",\"weaker\":[";
     for (std::size_t k = 0; k < report.weaker.size(); ++k) {
       json += (k == 0 ? "" : ",") + quoted(report.weaker[k], text_bytes_max);
     }
-    json += "],\"error\":" + quoted(report.error, text_bytes_max) + "}";
+    json += "],\"error\":" + quoted(report.error, text_bytes_max);
+    if (!report.unread.empty()) json += ",\"unread\":" + quoted(report.unread, text_bytes_max);
+    json += "}";
     ok = ok && report.action != kafka::TopicReport::Action::kFailed && report.weaker.empty();
   }
   return json + "],\"ok\":" + (ok ? "true}" : "false}");
@@ -86,6 +91,7 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports, std::size_t 
 std::string termination_report(std::vector<kafka::TopicReport> reports) {
   for (kafka::TopicReport& report : reports) {
     report.error = runtime::redact(report.error);
+    report.unread = runtime::redact(report.unread);
     for (std::string& weaker : report.weaker) weaker = runtime::redact(weaker);
   }
   for (const std::size_t text_bytes_max : {256u, 96u, 32u}) {
@@ -109,6 +115,10 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
   for (const kafka::TopicReport& report : reports) {
     if (!report.error.empty()) {
       log.error("Topic could not be made", {{"topic", report.name}, {"error", report.error}});
+    }
+    if (!report.unread.empty()) {
+      log.info("Topic's settings are not compared",
+               {{"topic", report.name}, {"reason", report.unread}});
     }
     for (const std::string& weaker : report.weaker) {
       log.warn("Topic promises less than wanted", {{"topic", report.name}, {"what", weaker}});

@@ -4,7 +4,9 @@
 #   kafka.sh start            one node, plain text on 127.0.0.1:$PORT
 #   kafka.sh start-secure     the same, and SASL_SSL on $PORT+1 (PLAIN app/app-password,
 #                             SCRAM-SHA-256/512 scram/scram-password) and mutual TLS on $PORT+2;
-#                             ca.crt, client.crt, client.key in $ROOT/$NAME/tls
+#                             ca.crt, client.crt, client.key in $ROOT/$NAME/tls. Clients
+#                             of the plain port may do everything, also grant rights (ACLs); the
+#                             others everything on what no ACL speaks of
 #   kafka.sh stop | kill9 | pid | clean
 #   kafka.sh tool CLASS ARGS  a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
 # Environment: ROOT (run data), NAME, LISTEN (of plain text; default 127.0.0.1), PORT (default 9092;
@@ -119,7 +121,10 @@ ssl.truststore.location=$data/tls/ca.crt
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config=$security.plain.PlainLoginModule required user_app=\"app-password\";
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$security.scram.ScramLoginModule required;
-listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$security.scram.ScramLoginModule required;"
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS"
   format_storage --add-scram 'SCRAM-SHA-256=[name=scram,password=scram-password]' \
     --add-scram 'SCRAM-SHA-512=[name=scram,password=scram-password]'
   run
@@ -134,5 +139,5 @@ kill9) kill -9 "$(cat "$data/pid")" ;;
 pid) cat "$data/pid" ;;
 clean) rm -rf "$data" ;;
 tool) shift; tool "$@" ;;
-*) sed -n 2,12p "$0"; exit 2 ;;
+*) sed -n 2,13p "$0"; exit 2 ;;
 esac

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/native.h"
+#include "services/lib/kafka/topic_promises.h"
 
 namespace spanway::kafka {
 namespace {
@@ -18,6 +17,7 @@ namespace {
 constexpr int kTryMs = 3000;
 constexpr int kPauseMs = 300;
 constexpr int kRequestMs = 15000;
+constexpr int kSettingsTriesMax = 5;
 
 struct EventDeleter {
   void operator()(rd_kafka_event_t* event) const noexcept { rd_kafka_event_destroy(event); }
@@ -28,26 +28,6 @@ struct Existing {
   std::int32_t partitions = 0;
   std::int32_t replication_factor = 0;
 };
-
-// True when a topic with `actual` promises less than one with `wanted`.
-bool is_weaker(const std::string& setting, const std::string& actual, const std::string& wanted) {
-  if (actual == wanted) return false;
-  if (setting == "unclean.leader.election.enable") return actual == "true";
-  const auto number = [](const std::string& text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
-                                                                    : std::nullopt;
-  };
-  const auto have = number(actual);
-  const auto want = number(wanted);
-  if (!have || !want) return true;
-  if (setting.starts_with("retention.")) {  // -1 = for ever.
-    if (*have < 0) return false;
-    if (*want < 0) return true;
-  }
-  return *have < *want;
-}
 
 class Admin final : private native::Callbacks {
  public:
@@ -69,6 +49,9 @@ class Admin final : private native::Callbacks {
   void compare(const TopicSpec& spec, TopicReport& report);
 
  private:
+  Result<std::map<std::string, std::string>> ask_for_settings(const std::string& topic);
+  // With a few tries: right after a topic was made not every broker knows it.
+  Result<std::map<std::string, std::string>> read_settings(const std::string& topic);
   void on_error(int, const std::string& text, bool) noexcept override { last_error_ = text; }
   // Null once the deadline has passed.
   Event wait(rd_kafka_event_type_t type);
@@ -196,42 +179,59 @@ void Admin::grow(const TopicSpec& spec, TopicReport& report) {
                     what);
 }
 
-void Admin::compare(const TopicSpec& spec, TopicReport& report) {
-  if (report.replication_factor < spec.replication_factor) {
-    report.weaker.push_back("replication factor is " + std::to_string(report.replication_factor) +
-                            ", wanted " + std::to_string(spec.replication_factor));
-  }
-  if (report.partitions < spec.partitions) {
-    report.weaker.push_back("has " + std::to_string(report.partitions) + " partitions, wanted " +
-                            std::to_string(spec.partitions));
-  }
-  if (spec.settings.empty()) return;
+// One request; the topic must exist.
+Result<std::map<std::string, std::string>> Admin::ask_for_settings(const std::string& topic) {
+  const std::string what = "reading the settings of topic " + topic;
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
-      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()),
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()),
       rd_kafka_ConfigResource_destroy);
   rd_kafka_ConfigResource_t* list[] = {resource.get()};
   const auto settings = options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   rd_kafka_DescribeConfigs(handle_.get(), list, 1, settings.get(), queue_.get());
   const Event event = wait(RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT);
+  if (!event) return error_from_code(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+  if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get())) {
+    return error_from_code(error, what);
+  }
   std::size_t count = 0;
-  const rd_kafka_ConfigResource_t** found = nullptr;
-  if (event && rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    found = rd_kafka_DescribeConfigs_result_resources(
-        rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+  const rd_kafka_ConfigResource_t** found = rd_kafka_DescribeConfigs_result_resources(
+      rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+  if (count != 1) return error_from_code(RD_KAFKA_RESP_ERR__FAIL, what);
+  if (const rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(found[0])) {
+    return error_from_code(error, what);
   }
-  if (count != 1 || rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    report.weaker.push_back("its settings could not be read");
-    return;
-  }
+  std::map<std::string, std::string> values;
   std::size_t entry_count = 0;
   const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(found[0], &entry_count);
   for (std::size_t i = 0; i < entry_count; ++i) {
-    const auto wanted = spec.settings.find(rd_kafka_ConfigEntry_name(entries[i]));
-    const char* value = rd_kafka_ConfigEntry_value(entries[i]);
-    if (wanted == spec.settings.end() || value == nullptr) continue;
-    if (is_weaker(wanted->first, value, wanted->second)) {
-      report.weaker.push_back(wanted->first + " is " + value + ", wanted " + wanted->second);
-    }
+    const char* value = rd_kafka_ConfigEntry_value(entries[i]);  // Null = kept secret.
+    if (value != nullptr) values[rd_kafka_ConfigEntry_name(entries[i])] = value;
+  }
+  return values;
+}
+
+Result<std::map<std::string, std::string>> Admin::read_settings(const std::string& topic) {
+  for (int tries = 1;; ++tries) {
+    auto found = ask_for_settings(topic);
+    if (found.ok() || tries == kSettingsTriesMax || deadline_.passed(clock_.now())) return found;
+    const Error& error = found.error();
+    // Not found: a broker that has not heard of a new topic yet.
+    if (error.refusal != Refusal::kTransient && error.code != Code::kNotFound) return found;
+    pause();
+  }
+}
+
+void Admin::compare(const TopicSpec& spec, TopicReport& report) {
+  compare_numbers(spec, report);
+  const auto settings = read_settings(spec.name);
+  if (settings.ok()) {
+    compare_settings(spec, *settings, report);
+  } else if (settings.error().code == Code::kPermissionDenied) {
+    // Whoever may produce and consume need not be able to read settings: that is no fault of the
+    // topic's.
+    report.unread = settings.error().message + "; to compare them takes DescribeConfigs on it";
+  } else {
+    report.weaker.push_back("not known: " + settings.error().message);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,11 @@ struct TopicReport {
   Action action = Action::kUnchanged;
   std::int32_t partitions = 0;
   std::int32_t replication_factor = 0;
-  // "min.insync.replicas is 1, wanted 2": what promises less than asked for.
+  std::optional<std::int32_t> min_insync_replicas;  // In effect; not known without permission.
+  // "min.insync.replicas is 1, wanted 2": what promises less than asked for, or less than it seems.
   std::vector<std::string> weaker;
-  std::string error;  // Of kFailed.
+  std::string error;   // Of kFailed.
+  std::string unread;  // Why its settings may not be read: they were not compared then.
 };
 std::string_view to_string(TopicReport::Action action) noexcept;
 
@@ -39,7 +42,8 @@ enum class TopicChanges { kNone, kCreate, kCreateAndGrow };
 
 // Blocks until done or the deadline has passed; keeps trying while no broker answers. An error only
 // when nothing could be found out; otherwise one report per spec, in their order. Without
-// permission to create it, a missing topic is kFailed.
+// permission to create it, a missing topic is kFailed; without permission to read its settings
+// (DescribeConfigs), one is compared by its numbers alone.
 Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
                                               const std::vector<TopicSpec>& specs,
                                               TopicChanges changes, Deadline deadline,

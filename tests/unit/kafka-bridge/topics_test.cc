@@ -53,6 +53,20 @@ TEST(Topics, ReportsAsJson) {
   EXPECT_NE(to_json({made}).find(R"("ok":false)"), std::string::npos);
 }
 
+TEST(Topics, WhatIsKnownOfTheSettingsIsReported) {
+  kafka::TopicReport found;
+  found.name = "a";
+  found.min_insync_replicas = 2;
+  EXPECT_NE(to_json({found}).find(R"("replication_factor":0,"min_insync_replicas":2,"weaker")"),
+            std::string::npos);
+  found.min_insync_replicas.reset();
+  found.unread = "not authorized";
+  const std::string json = to_json({found});
+  EXPECT_EQ(json.find("min_insync_replicas"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("error":"","unread":"not authorized"})"), std::string::npos) << json;
+  EXPECT_TRUE(json.ends_with(R"("ok":true})")) << "not being allowed to look is no fault: " << json;
+}
+
 TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
   kafka::TopicReport made;
   made.name = "otel.traces";
@@ -62,12 +76,15 @@ TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
   EXPECT_EQ(termination_report({made}), to_json({made}));
 
   made.error = "sasl.password=hunter2 is wrong";
+  made.unread = "token=hunter2 may not look";
   EXPECT_EQ(termination_report({made}).find("hunter2"), std::string::npos);
 
   // Six topics with the longest names that Kafka takes, and everything wrong with them.
   made.name = std::string(249, 'n');
   made.error = std::string(5'000, 'e');
-  made.weaker = {std::string(5'000, 'w'), std::string(5'000, 'v')};
+  made.weaker = {std::string(5'000, 'w'), std::string(5'000, 'v'), std::string(5'000, 'u')};
+  made.min_insync_replicas = 32;
+  made.unread = std::string(5'000, 'n');
   const std::string report = termination_report(std::vector<kafka::TopicReport>(6, made));
   EXPECT_LT(report.size(), 4096u);
   EXPECT_TRUE(report.ends_with(R"("ok":true})") || report.ends_with(R"("ok":false})"));

@@ -1,0 +1,69 @@
+#include "services/lib/kafka/topic_promises.h"
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+namespace spanway::kafka {
+namespace {
+
+constexpr const char* kMinInsync = "min.insync.replicas";
+
+template <typename Number>
+std::optional<Number> number_in(const std::string& text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// True when a topic with `actual` promises less than one with `wanted`.
+bool is_weaker(const std::string& setting, const std::string& actual, const std::string& wanted) {
+  if (actual == wanted) return false;
+  if (setting == "unclean.leader.election.enable") return actual == "true";
+  const auto have = number_in<std::int64_t>(actual);
+  const auto want = number_in<std::int64_t>(wanted);
+  if (!have || !want) return true;
+  if (setting.starts_with("retention.")) {  // -1 = for ever.
+    if (*have < 0) return false;
+    if (*want < 0) return true;
+  }
+  return *have < *want;
+}
+
+}  // namespace
+
+void compare_numbers(const TopicSpec& spec, TopicReport& report) {
+  if (report.replication_factor < spec.replication_factor) {
+    report.weaker.push_back("replication factor is " + std::to_string(report.replication_factor) +
+                            ", wanted " + std::to_string(spec.replication_factor));
+  }
+  if (report.partitions < spec.partitions) {
+    report.weaker.push_back("has " + std::to_string(report.partitions) + " partitions, wanted " +
+                            std::to_string(spec.partitions));
+  }
+}
+
+void compare_settings(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
+                      TopicReport& report) {
+  for (const auto& [name, wanted] : spec.settings) {
+    const auto actual = settings.find(name);
+    if (actual == settings.end() || !is_weaker(name, actual->second, wanted)) continue;
+    report.weaker.push_back(name + " is " + actual->second + ", wanted " + wanted);
+  }
+  const auto in_sync = settings.find(kMinInsync);
+  if (in_sync == settings.end()) return;
+  report.min_insync_replicas = number_in<std::int32_t>(in_sync->second);
+  if (!report.min_insync_replicas || report.replication_factor <= 0 ||
+      *report.min_insync_replicas <= report.replication_factor) {
+    return;
+  }
+  // Brokers up to Kafka 3.6 refuse; later ones silently take the smaller of the two.
+  const std::string factor = std::to_string(report.replication_factor);
+  report.weaker.push_back(std::string(kMinInsync) + " is " + in_sync->second +
+                          " but the replication factor is " + factor +
+                          ": older brokers refuse every record, newer ones are content with " +
+                          factor + "; raise the factor or lower the setting");
+}
+
+}  // namespace spanway::kafka

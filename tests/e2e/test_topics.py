@@ -1,0 +1,117 @@
+"""What `topics apply` and `topics verify` say of the topics of a real Kafka."""
+import json
+import subprocess
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+from harness.pipeline import Pipeline, running
+from harness.processes import BIN, wait_until
+from harness.send import grpc_export, trace_request
+
+
+def topics_command(folder, kafka, *arguments, **topics):
+    """The exit code and the report, by topic."""
+    path = folder / "topics.yaml"
+    path.write_text(json.dumps({"kafka": kafka, "topics": dict({"partitions": 2, "dead_letter_partitions": 1}, **topics)}))
+    command = [BIN / "spanway-kafka-bridge", "topics", *arguments, "--config", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    report = json.loads(done.stdout)
+    assert "error" not in report, report
+    return done.returncode, {topic["name"]: topic for topic in report["topics"]}
+
+
+def section(brokers, name, **more):
+    topics = {signal: f"{name}.{signal}" for signal in ("traces", "metrics", "logs")}
+    return dict({"brokers": [brokers], "topics": topics}, **more)
+
+
+def set_min_insync_replicas(kafka, topic, number):
+    entry = ConfigEntry("min.insync.replicas", str(number), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    admin.incremental_alter_configs([resource])[resource].result(20)
+
+
+def test_min_insync_replicas_in_effect_are_reported(kafka, tmp_path):
+    names = section(kafka.brokers, "reported")
+    code, topics = topics_command(tmp_path, names, "apply")
+    assert code == 0
+    assert len(topics) == 6
+    # Nobody has set it: this is the broker's own.
+    assert {(topic["action"], topic["min_insync_replicas"]) for topic in topics.values()} == {("created", 1)}
+    assert all(topic["weaker"] == [] and "unread" not in topic for topic in topics.values())
+
+    code, topics = topics_command(tmp_path, names, "verify", min_insync_replicas=2)
+    assert code == 3
+    for topic in topics.values():
+        assert topic["action"] == "unchanged"
+        assert topic["min_insync_replicas"] == 1
+        assert topic["weaker"] == ["min.insync.replicas is 1, wanted 2"]
+
+    # `apply --create-only` looks at what is there in the same way.
+    assert topics_command(tmp_path, names, "apply", "--create-only", min_insync_replicas=2) == (code, topics)
+
+
+def test_more_in_sync_than_there_are_copies_is_said(kafka, tmp_path):
+    names = section(kafka.brokers, "above")
+    assert topics_command(tmp_path, names, "apply")[0] == 0
+    set_min_insync_replicas(kafka, "above.traces", 2)
+
+    def told():
+        code, topics = topics_command(tmp_path, names, "verify")
+        return topics["above.traces"]["min_insync_replicas"] == 2 and (code, topics)
+
+    code, topics = wait_until(told, 20, "the new setting in the report")
+    assert code == 3
+    (words,) = topics["above.traces"]["weaker"]
+    assert "min.insync.replicas is 2 but the replication factor is 1" in words
+    assert "raise the factor or lower the setting" in words
+    assert topics["above.logs"]["weaker"] == []
+
+    # What the words say of newer brokers: this one takes records all the same.
+    with running(Pipeline(tmp_path, kafka.brokers, {}, kafka=names, bridge={"create_topics": False})) as pipeline:
+        grpc_export(pipeline.endpoint, trace_request())
+
+
+def test_settings_that_may_not_be_read_are_left_out_and_fail_nothing(secure_kafka, tmp_path):
+    names = section(
+        f"127.0.0.1:{secure_kafka.port + 1}",
+        "closed",
+        tls={"enabled": True, "ca_file": str(secure_kafka.tls / "ca.crt")},
+        sasl={"mechanism": "plain", "username": "app", "password": "app-password"},
+    )
+    made = [f"closed.{signal}{suffix}" for signal in ("traces", "metrics", "logs") for suffix in ("", ".dlq")]
+    admin = AdminClient({"bootstrap.servers": secure_kafka.brokers})
+    for future in admin.create_topics([NewTopic(topic, 2, 1) for topic in made]).values():
+        future.result(20)
+    # Once anything is said of a topic, only what is allowed is.
+    rights = [
+        AclBinding(
+            ResourceType.TOPIC, "closed.", ResourcePatternType.PREFIXED, "User:app", "*", operation, AclPermissionType.ALLOW
+        )
+        for operation in (AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
+    ]
+    for future in admin.create_acls(rights).values():
+        future.result(20)
+
+    def refused():
+        code, topics = topics_command(tmp_path, names, "verify", min_insync_replicas=2)
+        return all("unread" in topic for topic in topics.values()) and (code, topics)
+
+    code, topics = wait_until(refused, 20, "the rights are in force")
+    assert code == 0, topics
+    for topic in topics.values():
+        assert topic["partitions"] == 2
+        assert topic["weaker"] == [] and topic["error"] == ""
+        assert "min_insync_replicas" not in topic
+        assert "uthoriz" in topic["unread"] and "DescribeConfigs" in topic["unread"]

@@ -1,0 +1,96 @@
+#include "services/lib/kafka/topic_promises.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace spanway::kafka {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TopicReport report_of(std::int32_t partitions, std::int32_t replication_factor) {
+  TopicReport report;
+  report.name = "otel.traces";
+  report.partitions = partitions;
+  report.replication_factor = replication_factor;
+  return report;
+}
+
+TopicReport compared(const std::map<std::string, std::string>& wanted,
+                     const std::map<std::string, std::string>& actual,
+                     std::int32_t replication_factor = 3) {
+  TopicSpec spec;
+  spec.settings = wanted;
+  TopicReport report = report_of(12, replication_factor);
+  compare_settings(spec, actual, report);
+  return report;
+}
+
+TEST(TopicPromises, FewerCopiesAndPartitionsAreWeaker) {
+  TopicSpec spec;
+  spec.partitions = 12;
+  spec.replication_factor = 3;
+  TopicReport report = report_of(6, 1);
+  compare_numbers(spec, report);
+  EXPECT_THAT(report.weaker,
+              ElementsAre("replication factor is 1, wanted 3", "has 6 partitions, wanted 12"));
+  report = report_of(24, 4);
+  compare_numbers(spec, report);
+  EXPECT_THAT(report.weaker, IsEmpty());
+  spec.replication_factor = -1;
+  report = report_of(12, 1);
+  compare_numbers(spec, report);
+  EXPECT_THAT(report.weaker, IsEmpty()) << "the broker's default is what was asked for";
+}
+
+TEST(TopicPromises, MinInsyncReplicasInEffectAreToldWhetherOrNotTheyWereAskedFor) {
+  EXPECT_EQ(compared({}, {{"min.insync.replicas", "2"}}).min_insync_replicas, 2);
+  EXPECT_THAT(compared({}, {{"min.insync.replicas", "1"}}).weaker, IsEmpty());
+  EXPECT_EQ(compared({}, {{"retention.ms", "1"}}).min_insync_replicas, std::nullopt);
+  EXPECT_EQ(compared({}, {{"min.insync.replicas", "many"}}).min_insync_replicas, std::nullopt);
+  EXPECT_EQ(compared({}, {{"min.insync.replicas", ""}}).min_insync_replicas, std::nullopt);
+}
+
+TEST(TopicPromises, FewerInSyncThanAskedForIsWeaker) {
+  const std::map<std::string, std::string> wanted = {{"min.insync.replicas", "2"}};
+  const TopicReport weak = compared(wanted, {{"min.insync.replicas", "1"}});
+  EXPECT_EQ(weak.min_insync_replicas, 1);
+  EXPECT_THAT(weak.weaker, ElementsAre("min.insync.replicas is 1, wanted 2"));
+  EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "2"}}).weaker, IsEmpty());
+  EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "3"}}).weaker, IsEmpty());
+}
+
+TEST(TopicPromises, MoreInSyncThanThereAreCopiesSaysWhatHappensAndWhatToDo) {
+  const TopicReport report = compared({}, {{"min.insync.replicas", "2"}}, 1);
+  EXPECT_EQ(report.min_insync_replicas, 2);
+  EXPECT_THAT(
+      report.weaker,
+      ElementsAre(AllOf(HasSubstr("min.insync.replicas is 2 but the replication factor is 1"),
+                        HasSubstr("refuse every record"),
+                        HasSubstr("raise the factor or lower the setting"))));
+  // The termination message cuts longer texts.
+  EXPECT_LE(compared({}, {{"min.insync.replicas", "32"}}, 10).weaker.at(0).size(), 256u);
+  EXPECT_THAT(compared({}, {{"min.insync.replicas", "2"}}, 2).weaker, IsEmpty());
+  EXPECT_THAT(compared({}, {{"min.insync.replicas", "2"}}, 0).weaker, IsEmpty())
+      << "how many copies there are is not known";
+}
+
+TEST(TopicPromises, OtherSettingsAreComparedByWhatTheyMean) {
+  EXPECT_THAT(compared({{"retention.ms", "1000"}}, {{"retention.ms", "-1"}}).weaker, IsEmpty());
+  EXPECT_THAT(compared({{"retention.ms", "-1"}}, {{"retention.ms", "1000"}}).weaker,
+              ElementsAre("retention.ms is 1000, wanted -1"));
+  EXPECT_THAT(compared({{"unclean.leader.election.enable", "false"}},
+                       {{"unclean.leader.election.enable", "true"}})
+                  .weaker,
+              ElementsAre("unclean.leader.election.enable is true, wanted false"));
+  EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {{"max.message.bytes", "9"}}).weaker,
+              ElementsAre("max.message.bytes is 9, wanted 10"));
+  EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {}).weaker, IsEmpty())
+      << "not told is not weaker";
+}
+
+}  // namespace
+}  // namespace spanway::kafka
