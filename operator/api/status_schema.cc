@@ -82,13 +82,16 @@ Json exporters() {
 }
 
 Json topics() {
-  return list("The topics, as `topics apply` reported them.", "name",
-              object("One topic.", {{"name", text("Its name.")},
-                                    {"partitions", number("Its partitions.")},
-                                    {"replicationFactor", number("Copies of each.")},
-                                    {"minInsyncReplicas", number("Copies that must be in sync.")},
-                                    {"state", text("Ready, Weak, Missing or Failed.")},
-                                    {"message", text("More about it.", kMessageMax)}}));
+  return list(
+      "The topics, as `topics apply` reported them.", "name",
+      object("One topic.", {{"name", text("Its name.")},
+                            {"partitions", number("Its partitions.")},
+                            {"replicationFactor", number("Copies of each.")},
+                            {"minInsyncReplicas", number("Copies that must be in sync.")},
+                            {"state", text("Ready, Weak or Failed.")},
+                            {"message", text("What is weak, why it failed, or why the settings may "
+                                             "not be read.",
+                                             kMessageMax)}}));
 }
 
 Json config() {

@@ -18,7 +18,9 @@ struct TopicsView {
   // Of the topics Job: what `topics apply` has reported.
   enum class State { kUnmanaged, kPending, kReady, kWeak, kFailed } state = State::kUnmanaged;
   std::string message = {};
-  Json topics = {};  // List of {name, partitions, replicationFactor, minInsyncReplicas, state}.
+  // List of {name, partitions, replicationFactor, minInsyncReplicas, state, message}; the last but
+  // one may be missing, and what is not known.
+  Json topics = {};
 };
 
 struct StatusInput {

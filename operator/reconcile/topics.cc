@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "operator/reconcile/pod_health.h"
+
 namespace spanway::reconcile {
 namespace {
 
@@ -13,6 +15,7 @@ constexpr Duration kLongestWait = std::chrono::minutes(10);
 // `topics apply` ends so when every topic is there but one promises less than wanted.
 constexpr std::int64_t kExitWeaker = 3;
 constexpr std::size_t kTopicsMax = 64;
+constexpr std::size_t kWordsBytesMax = 512;
 
 std::optional<SystemTime> parse_time(const std::string& text) {
   std::tm parts{};
@@ -71,6 +74,21 @@ std::optional<Json> report_in(const std::string& message) {
   return std::nullopt;
 }
 
+// What is to be said of a topic: its error, everything that is weaker than wanted, or why that is
+// not known.
+std::string words_of(const Json& topic) {
+  std::string words = kube::string_at(topic, "error");
+  const Json* weaker = kube::find(topic, "weaker");
+  if (weaker != nullptr && weaker->is_array()) {
+    for (const Json& one : *weaker) {
+      if (!one.is_string()) continue;
+      words += (words.empty() ? "" : "; ") + one.get<std::string>();
+    }
+  }
+  if (words.empty()) words = kube::string_at(topic, "unread");
+  return one_line(words, kWordsBytesMax);
+}
+
 void fill(TopicsView& view, const Json& report) {
   const Json& topics = *kube::find(report, "topics");
   view.topics = Json::array();
@@ -89,11 +107,11 @@ void fill(TopicsView& view, const Json& report) {
                                            : "Ready"}};
     const std::int64_t in_sync = kube::int_at(topic, "min_insync_replicas", -1);
     if (in_sync >= 0) entry["minInsyncReplicas"] = in_sync;
+    std::string words = words_of(topic);
+    if (view.message.empty() && (is_weak || !error.empty()) && !words.empty())
+      view.message = "topic " + name + ": " + words;
+    if (!words.empty()) entry["message"] = std::move(words);
     view.topics.push_back(std::move(entry));
-    if (!view.message.empty()) continue;
-    if (!error.empty()) view.message = "topic " + name + ": " + error;
-    if (error.empty() && is_weak && weaker->front().is_string())
-      view.message = "topic " + name + ": " + weaker->front().get<std::string>();
   }
 }
 

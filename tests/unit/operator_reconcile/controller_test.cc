@@ -415,6 +415,27 @@ TEST_F(ControllerTest, TheTopicsJobReports) {
   EXPECT_EQ(bench_.kube.all(kube::kJobs).size(), 1u);
 }
 
+TEST_F(ControllerTest, TooFewReplicasInSyncAreSaidByTheConditionAndTheTopic) {
+  bench_.kube.fate = [](const Json& pod) {
+    fakes::FakeKube::PodFate fate;
+    if (kube::string_at(pod, "metadata/ownerReferences/0/kind") != "Job") return fate;
+    fate.kind = fakes::FakeKube::PodFate::Kind::kCrashes;
+    fate.exit_code = 3;
+    fate.message =
+        R"({"topics":[{"name":"otel.traces","partitions":12,"replication_factor":3,)"
+        R"("min_insync_replicas":1,"weaker":["min.insync.replicas is 1, wanted 2"],"error":""}],)"
+        R"("ok":false})";
+    return fate;
+  };
+  bench_.install();
+  EXPECT_EQ(bench_.condition("TopicsReady"), "False: TopicsWeaker");
+  EXPECT_EQ(bench_.message("TopicsReady"), "topic otel.traces: min.insync.replicas is 1, wanted 2");
+  EXPECT_EQ(bench_.condition("Degraded"), "True: TopicsWeaker");
+  const Json status = bench_.status();
+  EXPECT_EQ(kube::int_at(status, "topics/0/minInsyncReplicas"), 1);
+  EXPECT_EQ(kube::string_at(status, "topics/0/state"), "Weak");
+}
+
 TEST_F(ControllerTest, AFailedTopicsJobRunsAgain) {
   int runs = 0;
   bench_.kube.fate = [&](const Json& pod) {

@@ -85,6 +85,33 @@ TEST_F(TopicsTest, FindsTheReportAmongTheLog) {
   EXPECT_FALSE(decision.remove);
 }
 
+TEST_F(TopicsTest, TellsMinInsyncReplicasWhenTheReportDoes) {
+  const auto decision = look(
+      job("Complete"),
+      {pod(0, R"({"topics":[{"name":"a","min_insync_replicas":2,"weaker":[],"error":""},)"
+              R"({"name":"b","weaker":[],"error":"","unread":"not authorized"}],"ok":true})")});
+  EXPECT_EQ(decision.view.topics[0]["minInsyncReplicas"], 2);
+  EXPECT_FALSE(decision.view.topics[0].contains("message"));
+  EXPECT_FALSE(decision.view.topics[1].contains("minInsyncReplicas"));
+  EXPECT_EQ(decision.view.topics[1]["state"], "Ready");
+  EXPECT_EQ(decision.view.topics[1]["message"], "not authorized");
+  EXPECT_EQ(decision.view.message, "") << "nothing is wrong with it";
+}
+
+TEST_F(TopicsTest, SaysEverythingThatIsWeakOfATopic) {
+  const auto decision = look(
+      job("Failed"), {pod(3, R"({"topics":[{"name":"a","weaker":["x is 1","y is 2"],"error":""},)"
+                             R"({"name":"b","weaker":["z is 3"],"error":""}],"ok":false})")});
+  EXPECT_EQ(decision.view.message, "topic a: x is 1; y is 2");
+  EXPECT_EQ(decision.view.topics[0]["message"], "x is 1; y is 2");
+  EXPECT_EQ(decision.view.topics[1]["message"], "z is 3");
+  const std::string endless = R"({"topics":[{"name":"a","weaker":[")" + std::string(9'000, 'x') +
+                              R"("],"error":""}],"ok":false})";
+  EXPECT_LE(
+      look(job("Failed"), {pod(3, endless)}).view.topics[0]["message"].get<std::string>().size(),
+      512u);
+}
+
 TEST_F(TopicsTest, AFailureSaysWhyAndIsTriedAgainLater) {
   const auto failed = job("Failed", "2026-01-01T00:00:00Z");
   auto decision = look(failed, {pod(1, "cannot reach kafka:9092\n")}, {}, 1);
@@ -111,7 +138,8 @@ TEST_F(TopicsTest, TheNewestPodCounts) {
 }
 
 TEST_F(TopicsTest, SurvivesReportsThatMakeNoSense) {
-  for (const char* text : {"{\"topics\":5}", "{", "{\"topics\":[1,null,{}]}", "\n\n"}) {
+  for (const char* text : {"{\"topics\":5}", "{", "{\"topics\":[1,null,{}]}", "\n\n",
+                           R"({"topics":[{"weaker":[5,{}],"min_insync_replicas":"x"}]})"}) {
     const auto decision = look(job("Complete"), {pod(0, text)});
     EXPECT_EQ(decision.view.state, State::kReady) << text;
   }
