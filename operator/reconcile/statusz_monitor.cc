@@ -17,7 +17,7 @@ constexpr std::size_t kPodsAtOnce = 256;
 // beyond all buckets steps of a tenth, for the comparison with what Kafka keeps.
 std::string lag_text(double seconds) {
   constexpr double kLastBorder = 3600;
-  const std::string text = lag_bucket(seconds) + lag_bucket(seconds * kBucketLeaves);
+  std::string text = lag_bucket(seconds) + lag_bucket(seconds * kBucketLeaves);
   if (seconds <= kLastBorder) return text;
   return text + std::to_string(std::lround(std::log(seconds / kLastBorder) / std::log(1.1)));
 }

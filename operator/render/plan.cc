@@ -102,8 +102,9 @@ class Planner {
       // A canary comes and goes with its rollout.
       if (kube::string_at(*object, "metadata/labels/spanway.dev~1track") == "canary") continue;
       const auto kinds = rendered_kinds();
-      const auto type = std::find_if(kinds.begin(), kinds.end(),
-                                     [&](const auto& known) { return known.kind == place.first; });
+      const auto type =
+          std::find_if(kinds.begin(), kinds.end(),
+                       [&kind = place.first](const auto& known) { return known.kind == kind; });
       if (type == kinds.end()) continue;
       Change change;
       change.kind = Change::Kind::kDelete;
