@@ -102,6 +102,18 @@ TEST(Template, OfThePipelineIsLaidOverThePods) {
                   .is_null());
 }
 
+TEST(Template, ReplacesThePlacementAsAWhole) {
+  api::Pipeline pipeline = quickstart();
+  api::PodTemplate& pods = pipeline.spec.ingress.pods;
+  pods.affinity = {{"nodeAffinity", Json::object()}};
+  pods.topology_spread_constraints = Json::array();
+  const Rendering rendering = rendered(pipeline);
+  const Json& spec =
+      at(component_of(rendering, Role::kIngress).workload.object, "spec/template/spec");
+  EXPECT_EQ(spec["affinity"], pods.affinity);  // No anti-affinity of ours beside it.
+  EXPECT_EQ(spec["topologySpreadConstraints"], Json::array());
+}
+
 TEST(Template, CannotOverrideWhatIsOurs) {
   api::Pipeline pipeline = quickstart();
   api::PodTemplate& pods = pipeline.spec.exporters[0].consumer.pods;
