@@ -40,6 +40,7 @@ class MergerTest : public ::testing::Test {
     batch.item_count = items;
     batch.metadata.tenant = std::move(tenant);
     batch.deadline = Deadline::after(clock_, patience);
+    batch.scanned = std::make_shared<const otlp::Scanned>();
     merger_->send(std::move(batch), pipeline::AckToken([this, index](Result<pipeline::Outcome> r) {
                     EXPECT_FALSE(answers_[index].has_value()) << "answered twice";
                     answers_[index] = std::move(r);
@@ -86,6 +87,25 @@ TEST_F(MergerTest, JoinsWhatComesWithinTheLingerInOrder) {
   EXPECT_TRUE(answers_[1]->ok());
   EXPECT_EQ(metric("spanway_ingress_merged_requests_total"), 2);
   EXPECT_EQ(metric("spanway_ingress_merged_batches_total"), 1);
+}
+
+TEST_F(MergerTest, KeepsNoScanOfWhatWaitsOrWasJoined) {
+  make();
+  send("aaaa");
+  executor_.advance(milliseconds(2));
+  auto taken = take();
+  EXPECT_FALSE(taken.batch.scanned);  // No permit covers it while the request waits.
+  taken.token.ack();
+  send("aaaa");
+  send("bbbb");
+  executor_.advance(milliseconds(2));
+  taken = take();
+  EXPECT_FALSE(taken.batch.scanned);  // It would be of other bytes.
+  taken.token.ack();
+  send(std::string(MergeConfig{}.small_request_bytes.bytes, 'l'));
+  taken = take();
+  EXPECT_TRUE(taken.batch.scanned);  // It went straight through.
+  taken.token.ack();
 }
 
 TEST_F(MergerTest, GivesAllMemoryBackAfterTheAnswer) {
