@@ -105,7 +105,9 @@ Json config() {
                  {"rollingComponent", text("The workload whose turn it is.")},
                  {"rollingPromoted", flag("Whether the canary has passed.")},
                  {"rollingSince", number("Since when, in milliseconds of the epoch.")},
-                 {"healthySince", number("Since when all is healthy, in the same unit.")}});
+                 {"healthySince", number("Since when all is healthy, in the same unit.")},
+                 {"forceCheck", text("Value of the annotation spanway.dev/force-config-check that "
+                                     "was obeyed last; of a long one its hash.")}});
 }
 
 Json summary() {

@@ -96,7 +96,6 @@ struct Controller::Memory {
   ConsumerScaler scaler;
   // Why the last apply failed for good; part of the status until one succeeds.
   std::string failure;
-  std::optional<std::string> force_check;  // The annotation's value that was last acted upon.
   std::string checked;  // "uid/generation" of the last spec whose configurations load.
   std::string topics_job;
   int topics_failures = 0;
@@ -261,16 +260,16 @@ void Controller::see(Look& look) {
         observe(component, look.pipeline.name, look.workloads, look.pods, look.wall_now));
 
   Memory& memory = *look.memory;
-  const std::string force = annotation(look.pipeline.annotations, api::kForceCheckAnnotation);
-  const bool is_forced = memory.force_check && *memory.force_check != force && !force.empty();
-  memory.force_check = force;
+  RolloutMemory remembered = look.remembered;
+  const bool is_forced = obey_force_check(
+      annotation(look.pipeline.annotations, api::kForceCheckAnnotation), remembered);
   const std::int64_t now_ms = unix_ms(look.wall_now);
   const StatuszMonitor::Reports reports = deps_.monitor.reports(look.key);
   look.reports = reports.by_pod;
   look.decision = decide({.wanted = *look.wanted,
                           .last_good = look.last_good_rendering(),
                           .components = look.components,
-                          .memory = look.remembered,
+                          .memory = std::move(remembered),
                           .rules = look.pipeline.spec.rollout,
                           .now_ms = now_ms,
                           .forced = is_forced,

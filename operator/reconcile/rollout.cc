@@ -12,6 +12,8 @@ using Phase = RolloutDecision::Phase;
 using render::Component;
 
 constexpr std::size_t kMessageBytesMax = 512;
+// Annotations may be much longer than a field of the status.
+constexpr std::size_t kForceCheckBytesMax = 128;
 // The clock of the API server writes whole seconds: never look again sooner.
 constexpr std::int64_t kLookAgainMsMin = 1000;
 // Most excuses end with an event; this is for those that do not.
@@ -698,6 +700,15 @@ std::string Machine::waiting_for(const Part& part) const {
 }
 
 }  // namespace
+
+bool obey_force_check(const std::string& annotation, RolloutMemory& memory) {
+  if (annotation.empty()) return false;
+  std::string value =
+      annotation.size() <= kForceCheckBytesMax ? annotation : kube::fingerprint(Json(annotation));
+  if (value == memory.force_check) return false;
+  memory.force_check = std::move(value);
+  return true;
+}
 
 RolloutDecision decide(const RolloutInput& input) { return Machine(input).run(); }
 

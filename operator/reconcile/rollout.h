@@ -44,8 +44,13 @@ struct RolloutMemory {
   std::string rolling_component;  // Object name; the step that runs. Empty = all have had theirs.
   bool rolling_promoted = false;  // The canary of this step has passed.
   std::int64_t healthy_since_ms = 0;  // Since when everything of the wanted revision is healthy.
+  std::string force_check;  // The force-check annotation that was obeyed last; a long one's hash.
   friend bool operator==(const RolloutMemory&, const RolloutMemory&) = default;
 };
+
+// True when `annotation`, the value of the force-check annotation, has not been obeyed yet; from
+// now on it has been. One that is taken away and put back is still the old one.
+bool obey_force_check(const std::string& annotation, RolloutMemory& memory);
 
 // Which rendering the stable workload is applied from. kLastGood of a component that the last good
 // rendering does not have: its workload must not exist (not yet, or no more). kKeep: it stays as it

@@ -479,6 +479,7 @@ void StatusMaker::add_config(Json& status) const {
   if (memory.rolling_promoted) config["rollingPromoted"] = true;
   if (memory.rolling_since_ms != 0) config["rollingSince"] = memory.rolling_since_ms;
   if (memory.healthy_since_ms != 0) config["healthySince"] = memory.healthy_since_ms;
+  add("forceCheck", memory.force_check);
   status["config"] = std::move(config);
 }
 
@@ -580,6 +581,7 @@ RolloutMemory rollout_memory(const Json& status) {
   memory.rolling_promoted = kube::bool_at(status, "config/rollingPromoted");
   memory.rolling_since_ms = time("rollingSince");
   memory.healthy_since_ms = time("healthySince");
+  memory.force_check = text("forceCheck");
   return memory;
 }
 

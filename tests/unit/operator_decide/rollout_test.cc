@@ -260,6 +260,37 @@ TEST_F(RolloutTest, TheFailedRevisionIsNotTriedAgainUntilForced) {
   EXPECT_TRUE(look().actions[kIngress].canary);
 }
 
+TEST(ForceCheck, EachValueIsObeyedOnceAndAnOldOneNeverAgain) {
+  RolloutMemory memory;
+  EXPECT_FALSE(obey_force_check("", memory)) << "there is none";
+  EXPECT_EQ(memory, RolloutMemory());
+  EXPECT_TRUE(obey_force_check("1", memory));
+  EXPECT_EQ(memory.force_check, "1");
+  EXPECT_FALSE(obey_force_check("1", memory));
+  EXPECT_FALSE(obey_force_check("", memory));
+  EXPECT_FALSE(obey_force_check("1", memory)) << "taken away and put back";
+  EXPECT_TRUE(obey_force_check("2", memory));
+  EXPECT_FALSE(obey_force_check("2", memory));
+}
+
+TEST(ForceCheck, AValueThatDoesNotFitTheStatusIsToldApartAllTheSame) {
+  RolloutMemory memory;
+  const std::string endless(200'000, 'x');
+  EXPECT_TRUE(obey_force_check(endless, memory));
+  EXPECT_LE(memory.force_check.size(), 128u);
+  EXPECT_FALSE(obey_force_check(endless, memory));
+  EXPECT_TRUE(obey_force_check(endless + "y", memory));
+}
+
+TEST_F(RolloutTest, TheValueThatWasObeyedIsKeptThroughARollout) {
+  memory_.force_check = "1";
+  promote_the_ingress();
+  EXPECT_EQ(memory_.force_check, "1");
+  views_[kIngress].pods.back().crash_looping = true;
+  look();
+  EXPECT_EQ(memory_.force_check, "1");
+}
+
 TEST_F(RolloutTest, AnotherSpecIsTriedAndTheFailedOneToo) {
   roll_the_ingress();
   canary(kIngress).crash_looping = true;

@@ -675,7 +675,8 @@ TEST_F(StatusTest, TheMemoryOfARolloutIsReadAsItWasWritten) {
                            .rolling_since_ms = 17,
                            .rolling_component = "p-a",
                            .rolling_promoted = true,
-                           .healthy_since_ms = 18};
+                           .healthy_since_ms = 18,
+                           .force_check = "2026-11-21 17:00"};
   EXPECT_EQ(rollout_memory(scene_.look()), scene_.rollout.memory);
   EXPECT_EQ(rollout_memory(Json::object()), RolloutMemory());
 }
@@ -722,7 +723,7 @@ TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
-  scene_.rollout.memory = {"g", "f", "OOMKilled: x", "r", 17, "p-a", true, 18};
+  scene_.rollout.memory = {"g", "f", "OOMKilled: x", "r", 17, "p-a", true, 18, "1"};
   scene_.look();
   std::set<std::string> missing;
   for (const std::string& field : fields_of(api::status_schema(), "")) {

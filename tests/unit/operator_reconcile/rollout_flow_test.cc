@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/operator_reconcile/bench.h"
 
 namespace spanway::reconcile {
@@ -26,6 +28,24 @@ class RolloutFlow : public testing::Test {
       const bool is_new = kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != old;
       return is_ingress && is_new && !(only_stable && is_canary) ? fate : Fate{};
     };
+  }
+  void force_check(const Json& value) {
+    bench_.kube.edit(kube::kPipelines, {"team", "p"},
+                     {{"metadata", {{"annotations", {{api::kForceCheckAnnotation, value}}}}}},
+                     "kubectl");
+  }
+  // Installed, then changed to what crashes and is rolled back.
+  void fail_a_change() {
+    bench_.install();
+    fate_of_new({.kind = Fate::Kind::kCrashes, .exit_code = 1, .message = "no"});
+    change_body_limit("8MiB");
+    bench_.pass(std::chrono::seconds(120));
+    ASSERT_THAT(bench_.condition("RolledBack"), StartsWith("True"));
+  }
+  std::size_t rollouts_begun() const {
+    return static_cast<std::size_t>(
+        std::count_if(bench_.events_seen.begin(), bench_.events_seen.end(),
+                      [](const Announcement& one) { return one.reason == "RolloutStarted"; }));
   }
   void change_body_limit(const char* size) {
     bench_.change({{"ingress", {{"config", {{"limits", {{"body_bytes_max", size}}}}}}}});
@@ -123,18 +143,65 @@ TEST_F(RolloutFlow, ANewSpecIsTriedAfterAFailedOne) {
 }
 
 TEST_F(RolloutFlow, TheForceAnnotationTriesAFailedOneAgain) {
-  bench_.install();
+  fail_a_change();
   const std::string before = ingress();
-  fate_of_new({.kind = Fate::Kind::kCrashes, .exit_code = 1, .message = "no"});
-  change_body_limit("8MiB");
-  bench_.pass(std::chrono::seconds(120));
-  ASSERT_EQ(ingress(), before);
   bench_.kube.fate = [](const Json&) { return Fate{}; };
-  bench_.kube.edit(kube::kPipelines, {"team", "p"},
-                   {{"metadata", {{"annotations", {{api::kForceCheckAnnotation, "1"}}}}}},
-                   "kubectl");
+  force_check("1");
   bench_.pass(std::chrono::seconds(240));
   EXPECT_NE(ingress(), before);
+}
+
+TEST_F(RolloutFlow, TheForceAnnotationIsObeyedOnceAlsoWhenTheOperatorIsAwayMeanwhile) {
+  fail_a_change();
+  const std::size_t begun = rollouts_begun();
+  force_check("1");
+  bench_.restart();
+  bench_.pass(std::chrono::seconds(120));
+  EXPECT_EQ(rollouts_begun(), begun + 1) << "a change that nobody saw happen";
+  EXPECT_THAT(bench_.condition("RolledBack"), StartsWith("True"));
+  EXPECT_EQ(rollout_memory(bench_.status()).force_check, "1");
+
+  // An old value is none, whoever looks and however often.
+  bench_.kube.forget_writes();
+  bench_.restart();
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  force_check(nullptr);
+  bench_.pass(std::chrono::seconds(30));
+  bench_.restart();
+  force_check("1");
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(rollouts_begun(), begun + 1);
+
+  force_check("2");
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(rollouts_begun(), begun + 2);
+}
+
+TEST_F(RolloutFlow, AForceAnnotationOfAPausedPipelineIsObeyedWhenItGoesOn) {
+  fail_a_change();
+  const std::size_t begun = rollouts_begun();
+  bench_.change({{"paused", true}});
+  bench_.settle();
+  force_check("1");
+  bench_.restart();
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(rollouts_begun(), begun);
+  bench_.change({{"paused", false}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(rollouts_begun(), begun + 1);
+}
+
+TEST_F(RolloutFlow, WhatCouldNotBeWrittenDownIsNotObeyedYet) {
+  fail_a_change();
+  const std::size_t begun = rollouts_begun();
+  bench_.kube.fail("patch", "pipelines", unavailable("not now"));
+  force_check("1");
+  bench_.settle();
+  EXPECT_EQ(rollouts_begun(), begun);
+  bench_.restart();
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(rollouts_begun(), begun + 1);
 }
 
 TEST_F(RolloutFlow, AnOperatorThatRestartsInTheMiddleGoesOn) {
