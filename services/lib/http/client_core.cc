@@ -52,9 +52,8 @@ void ClientCore::expired(const std::shared_ptr<ClientCall>& call) {
                     .with_reason("deadline_exceeded");
   for (const auto& connection : connections_)
     if (connection->call() == call) {
-      // Copied: the connection leaves the set while it is aborted.
-      const auto busy = connection;
-      return busy->abort(std::move(error));
+      // A copy: the connection leaves the set while it is aborted.
+      return std::shared_ptr(connection)->abort(std::move(error));
     }
   queue_.erase(std::remove(queue_.begin(), queue_.end(), call), queue_.end());
   call->finish(std::move(error));

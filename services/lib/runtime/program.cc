@@ -211,7 +211,7 @@ class Run {
     auto service = program_.create(ServiceDeps{io, telemetry, system_clock()});
     if (!service.ok()) return {kExitFailed, "cannot start: " + service.error().message};
     host.add(short_name(program_.name), std::move(*service));
-    const Ending ending = supervise(
+    Ending ending = supervise(
         host, stop,
         {.shutdown_delay = runtime_.shutdown_delay, .drain_timeout = runtime_.drain_timeout},
         telemetry, system_clock(), [](Duration wait) { StopSignal().wait_for(wait); });
