@@ -195,6 +195,7 @@ Verdict StatusMaker::kafka_reachable() const {
   bool heard = false;
   bool unasked = false;
   bool silent = false;
+  bool connecting = false;
   for (const ComponentView& view : input_.components) {
     if (view.id.role != Role::kBridge && view.id.role != Role::kConsumer) continue;
     bool answered = false;
@@ -215,11 +216,17 @@ Verdict StatusMaker::kafka_reachable() const {
       answered = true;
       reachable = reachable || report->second.kafka_reachable;
       if (report->second.kafka_reachable || witness != nullptr) continue;
+      // Never connected and nothing has failed: it has only just been started.
+      if (!report->second.ready && report->second.last_error.empty()) continue;
       witness = &pod;
       error = report->second.last_error.empty() ? report->second.reason : report->second.last_error;
     }
     heard = heard || answered;
     if (!answered || reachable) continue;
+    if (witness == nullptr) {
+      connecting = true;
+      continue;
+    }
     Verdict verdict = no(kafka_reason(error), name_of(view) + ": pod " + witness->name + ": " +
                                                   (error.empty() ? "no broker answers" : error));
     // The words of a connection that fails differ from try to try; the first ones will do.
@@ -230,10 +237,11 @@ Verdict StatusMaker::kafka_reachable() const {
     }
     return verdict;
   }
-  if (heard) return yes("Reachable", "every bridge reaches its brokers");
-  if (unasked && !silent) {
+  if (heard && !connecting) return yes("Reachable", "every bridge reaches its brokers");
+  if (connecting || (unasked && !silent)) {
     if (conditions_.stored("KafkaReachable") != nullptr) return stored_verdict("KafkaReachable");
   }
+  if (connecting) return unknown("Connecting", "the bridges are connecting to Kafka");
   return unknown("NoReports", "no bridge has answered yet");
 }
 

@@ -274,6 +274,22 @@ TEST_F(StatusTest, ABridgeOfTwoThatReachesKafkaIsEnough) {
   EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
 }
 
+TEST_F(StatusTest, ABridgeThatHasOnlyJustStartedIsNoFailure) {
+  auto& bridge = scene_.report(kSceneBridge);
+  bridge.kafka_reachable = bridge.ready = false;
+  EXPECT_EQ(look_at("KafkaReachable"), "Unknown: Connecting");
+  scene_.report(kSceneConsumer).kafka_reachable = false;  // This one was connected once.
+  EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
+  scene_.report(kSceneConsumer).kafka_reachable = true;
+  bridge.last_error = "connect failed";
+  EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
+  bridge.last_error = "";
+  bridge.kafka_reachable = bridge.ready = true;
+  EXPECT_EQ(look_at("KafkaReachable"), "True: Reachable");
+  bridge.kafka_reachable = bridge.ready = false;  // Restarted.
+  EXPECT_EQ(look_at("KafkaReachable"), "True: Reachable");
+}
+
 TEST_F(StatusTest, AConsumerThatDoesNotReachKafkaCountsToo) {
   scene_.report(kSceneConsumer).kafka_reachable = false;
   EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
