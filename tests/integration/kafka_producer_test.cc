@@ -1,9 +1,12 @@
 // The producer against librdkafka's mock cluster: every record is reported once, whatever the
 // brokers do.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <set>
@@ -125,6 +128,25 @@ TEST(KafkaProducer, SleepsWhileASlowBrokerHasAllThatMayBeInFlight) {
   const double took = std::chrono::duration<double>(system_clock().now() - start).count();
   EXPECT_GT(took, 1.2) << "the batches did not have to wait for each other";
   EXPECT_LT((cpu_seconds() - cpu_before) / took, 0.1) << "of a core";
+}
+
+// Whether a thread of this process is named `name` and gives way to others.
+bool gives_way(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string found;
+    std::getline(std::ifstream(task.path() / "comm"), found);
+    const pid_t id = std::stoi(task.path().filename());
+    if (found.starts_with(name) && sched_getscheduler(id) == SCHED_BATCH) return true;
+  }
+  return false;
+}
+
+TEST(KafkaProducer, BrokersThreadsDoNotInterruptOurs) {
+  EXPECT_FALSE(gives_way("rdk:"));
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  EXPECT_TRUE(gives_way("rdk:broker"));
+  EXPECT_FALSE(gives_way("kafka-"));
 }
 
 TEST(KafkaProducer, RetriesWhatBrokersMendWithoutWritingTwice) {

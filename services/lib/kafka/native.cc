@@ -1,6 +1,7 @@
 #include "services/lib/kafka/native.h"
 
 #include <librdkafka/rdkafka.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,8 @@
 
 namespace spanway::kafka::native {
 namespace {
+
+constexpr const char* kInterceptor = "spanway";
 
 void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
   const auto* callbacks = static_cast<const Callbacks*>(rd_kafka_opaque(handle));
@@ -31,6 +34,20 @@ void on_error(rd_kafka_t* handle, int code, const char* text, void* opaque) {
   char detail[512] = {};
   const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle, detail, sizeof(detail));
   callbacks->on_error(cause, detail, true);
+}
+
+// A thread of librdkafka is woken for every record and every answer of a broker. Woken while one of
+// ours runs, it waits until that one sleeps (or its time slice ends) and then finds a dozen things
+// to do instead of one: a quarter less CPU where both share a core. On an idle core it runs at once
+// as ever. The thread goes without it where this is forbidden.
+rd_kafka_resp_err_t on_thread_start(rd_kafka_t*, rd_kafka_thread_type_t, const char*, void*) {
+  const sched_param none{};
+  if (::sched_getscheduler(0) == SCHED_OTHER) ::sched_setscheduler(0, SCHED_BATCH, &none);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t on_new(rd_kafka_t* handle, const rd_kafka_conf_t*, void*, char*, std::size_t) {
+  return rd_kafka_interceptor_add_on_thread_start(handle, kInterceptor, on_thread_start, nullptr);
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -121,6 +138,7 @@ void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks) 
   rd_kafka_conf_set_opaque(conf.raw(), &callbacks);
   rd_kafka_conf_set_log_cb(conf.raw(), on_log);
   rd_kafka_conf_set_error_cb(conf.raw(), on_error);
+  rd_kafka_conf_interceptor_add_on_new(conf.raw(), kInterceptor, on_new, nullptr);
 }
 
 void apply_raw(Conf& conf, const ClientConfig& client, Role role) {
