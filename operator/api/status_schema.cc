@@ -69,16 +69,19 @@ Json components() {
 }
 
 Json exporters() {
-  return list("The exporters.", "name",
-              object("One exporter.",
-                     {{"name", text("Its name.")},
-                      {"state", text("Running, Paused, Stalled or Unknown.")},
-                      {"since", text("Since when lag and last error are as they are.")},
-                      {"ready", text("Ready and wanted pods: 1/1.")},
-                      {"lag", text("Age of the oldest record that is not delivered, as a bucket.")},
-                      {"lastError", object("What keeps it from delivering.",
-                                           {{"reason", text("As one word.")},
-                                            {"message", text("What was said.", kMessageMax)}})}}));
+  return list(
+      "The exporters.", "name",
+      object(
+          "One exporter.",
+          {{"name", text("Its name.")},
+           {"state", text("Running, Paused, Stalled or Unknown.")},
+           {"since", text("Since when lag and last error are as they are.")},
+           {"ready", text("Ready and wanted pods: 1/1.")},
+           {"lag", text("Age of the oldest record that is not delivered, as a bucket; unknown when "
+                        "no consumer answers any more.")},
+           {"lastError", object("What keeps it from delivering.",
+                                {{"reason", text("As one word.")},
+                                 {"message", text("What was said.", kMessageMax)}})}}));
 }
 
 Json topics() {

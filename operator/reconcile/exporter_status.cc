@@ -12,7 +12,11 @@ namespace {
 
 using render::Role;
 
-constexpr std::array<std::string_view, 5> kBuckets = {"<10s", "<1m", "<10m", "<1h", ">1h"};
+// A lag that nobody tells any more.
+constexpr std::string_view kLagUnknown = "unknown";
+// From good to bad.
+constexpr std::array<std::string_view, 6> kBuckets = {"<10s", "<1m", kLagUnknown,
+                                                      "<10m", "<1h", ">1h"};
 constexpr std::size_t kErrorBytesMax = 300;
 
 // "http_503" -> "Http503"
@@ -108,6 +112,8 @@ std::optional<double> worst_lag(const Voices& consumers) {
 // The bucket to tell, when `before` is told now.
 std::string next_bucket(const std::string& before, const Voices& consumers,
                         std::optional<double> lag) {
+  const bool silent = consumers.asked > 0 && consumers.answers.empty();
+  if (silent && !before.empty()) return std::string(kLagUnknown);
   if (!lag) return consumers.asked == 0 ? "" : before;
   std::string now = lag_bucket(*lag);
   if (bucket_rank(now) >= bucket_rank(before)) return now;
@@ -141,7 +147,7 @@ void settle(ExporterStatus& status, const Json& before, const std::string& wall_
   const std::string message = kube::string_at(before, "lastError/message");
   const bool error_wobbles = !reason.empty() && reason == status.error_reason;
   if (!may_move(since, wall_now)) {
-    if (!lag.empty() && !status.lag.empty()) status.lag = lag;
+    if (!lag.empty() && lag != kLagUnknown && !status.lag.empty()) status.lag = lag;
     if (error_wobbles) status.error_message = message;
   }
   const bool same =

@@ -142,7 +142,32 @@ std::string image_of(const Json& pod, std::string_view container) {
   return "";
 }
 
+bool all_containers_ready(const Json& pod) {
+  const auto statuses = list_at(pod, "status/containerStatuses");
+  return !statuses.empty() && std::all_of(statuses.begin(), statuses.end(), [](const Json* one) {
+    return kube::bool_at(*one, "ready");
+  });
+}
+
+// When a node falls silent, its pods are said to be not ready by the control plane; what the node
+// has written of their containers stays as it was.
+bool node_is_silent(const Json& pod) {
+  const Json* ready = condition(pod, "Ready");
+  return ready != nullptr && string_at(*ready, "status") == "False" &&
+         string_at(*ready, "reason") != "ReadinessGatesNotReady" && all_containers_ready(pod);
+}
+
+Trouble node_trouble(const Json& pod) {
+  const std::string node = string_at(pod, "spec/nodeName");
+  std::string text = "its node " + node + (node.empty() ? "" : " ") + "does not answer";
+  // Kubernetes never runs two pods of one name.
+  if (string_at(pod, annotation_path("metadata/labels", api::kComponentLabel)) == "consumer")
+    text += "; there is no other pod until the node is back, deleted or tainted out-of-service";
+  return {4, "NodeLost", std::move(text)};
+}
+
 Trouble pod_trouble(const Json& pod) {
+  if (node_is_silent(pod)) return node_trouble(pod);
   const std::string phase = string_at(pod, "status/phase");
   if (phase == "Failed" && !string_at(pod, "status/reason").empty()) {
     return {

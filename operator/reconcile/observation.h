@@ -31,7 +31,7 @@ struct PodView {
   // (the termination message, cut to 256 bytes): "pod quickstart-ingress-5d-x: container ingress
   // exited with 1 (Error), 3 restarts: cannot listen on port 4317". Empty when ready.
   std::string problem;
-  // "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Unschedulable", "NotReady", ...
+  // "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Unschedulable", "NodeLost", "NotReady", ...
   std::string reason;
   SystemTime created{};
   std::optional<SystemTime> ready_since;

@@ -678,7 +678,7 @@ bool Machine::lacks_room_only(const Part& part) const {
     if (pod.revision != part.wanted->revision) return false;
     serves = serves || pod.ready;
     if (pod.ready) continue;
-    if (pod.reason != "Unschedulable") return false;
+    if (pod.reason != "Unschedulable" && pod.reason != "NodeLost") return false;
     lacks = true;
   }
   return serves && lacks;

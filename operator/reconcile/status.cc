@@ -282,7 +282,7 @@ Verdict StatusMaker::exporters_healthy() const {
                                               : exporter.error_message);
   }
   if (!unwell.empty()) return no(reason, unwell);
-  if (!silent.empty()) return unknown("NoReports", "no pod has answered yet of: " + silent);
+  if (!silent.empty()) return unknown("NoReports", "no pod answers of: " + silent);
   return yes("Delivering", "every exporter that is not paused delivers");
 }
 

@@ -22,9 +22,10 @@ Json config_volumes(const Json& spec) {
 void strip_pod(Json& pod) {
   if (!pod.contains("spec")) return;
   Json spec = {{"volumes", config_volumes(pod["spec"])}};
+  // For messages, as is what follows.
+  if (const Json* node = kube::find(pod, "spec/nodeName")) spec["nodeName"] = *node;
   const Json* containers = kube::find(pod, "spec/containers");
   if (containers != nullptr && containers->is_array()) {
-    // For messages about them.
     for (const Json& container : *containers)
       spec["containers"].push_back({{"name", kube::string_at(container, "name")},
                                     {"image", kube::string_at(container, "image")}});

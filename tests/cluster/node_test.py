@@ -31,7 +31,7 @@ def test_a_node_that_dies_takes_no_acknowledged_span_with_it(request, cluster, s
         request.addfinalizer(lambda: is_ready(cluster, "node2") or power_on())
         wait_until(lambda: not is_ready(cluster, "node2"), 120, "the cluster to miss node2", 1)
         # With half of its pods gone the Pipeline says so, and delivers what it takes.
-        pipeline.wait_condition("Degraded", "True", 60)
+        assert "node2 does not answer" in pipeline.wait_condition("Degraded", "True", 60, "NodeLost")["message"]
         assert load.wait(240) == 0, load.log()
         wait_until(lambda: compare(sink, load.ledger)["missing"] == 0, 120, "all acknowledged spans", 1)
     power_on()

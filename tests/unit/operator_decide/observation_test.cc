@@ -187,6 +187,18 @@ TEST_F(PodTest, APodWithoutANodeTellsTheSchedulersWords) {
             "pod p-ingress-5d-x: cannot be scheduled: 0/2 nodes are available: 2 Insufficient cpu");
 }
 
+// What the node's kubelet wrote last is still there; the control plane has only taken Ready back.
+TEST_F(PodTest, ThePodsOfASilentNodeSaySo) {
+  pod_["spec"]["nodeName"] = "node2";
+  pod_["status"]["conditions"] = Json::array({Json{{"type", "Ready"}, {"status", "False"}}});
+  EXPECT_EQ(view().reason, "NodeLost");
+  EXPECT_EQ(view().problem, "pod p-ingress-5d-x: its node node2 does not answer");
+  pod_["metadata"]["labels"][api::kComponentLabel] = "consumer";
+  EXPECT_THAT(view().problem, HasSubstr("no other pod until the node is back"));
+  pod_["status"]["conditions"][0]["reason"] = "ReadinessGatesNotReady";
+  EXPECT_EQ(view().reason, "NotReady");
+}
+
 TEST_F(PodTest, AnEvictedPodSaysWhy) {
   pod_["status"] = {{"phase", "Failed"},
                     {"reason", "Evicted"},

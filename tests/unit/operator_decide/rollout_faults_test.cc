@@ -148,6 +148,18 @@ TEST_F(RolloutFaults, PodsThatAnAutoscalerWantsAndNoNodeHasRoomForAreNotItsFault
   EXPECT_TRUE(look().record_last_good);
 }
 
+TEST_F(RolloutFaults, APodThatItsNodeTookAwayIsNotItsFault) {
+  promote_the_ingress();
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  views_[kIngress].stable.settled = false;
+  PodView pod = pod_of("lost", "new", false, now_);
+  pod.reason = "NodeLost";
+  pod.problem = "pod lost: its node node2 does not answer";
+  views_[kIngress].pods.push_back(pod);
+  now_ += 3'600'000;
+  EXPECT_EQ(look().phase, Phase::kProving);
+}
+
 TEST_F(RolloutFaults, NoRoomWhileOldPodsRemainIsItsFault) {
   promote_the_ingress();
   PodView pod = pod_of("no-room", "new", false, now_);

@@ -595,6 +595,24 @@ TEST_F(StatusTest, LagIsABucketThatMovesAtMostEvery30Seconds) {
   EXPECT_EQ(scene_.look_again(), Duration::zero());
 }
 
+TEST_F(StatusTest, ALagThatNobodyTellsAnyMoreIsUnknown) {
+  scene_.report(kSceneConsumer).answered = false;
+  scene_.look();
+  EXPECT_EQ(scene_.at("exporters/0/lag"), "") << "a consumer that is starting";
+  scene_.report(kSceneConsumer).answered = true;
+  scene_.set_lag(1);
+  scene_.look();
+  EXPECT_EQ(scene_.at("exporters/0/lag"), "<10s");
+  scene_.report(kSceneConsumer).answered = false;
+  scene_.pass(31);
+  scene_.look();
+  EXPECT_EQ(scene_.at("exporters/0/lag"), "unknown");
+  EXPECT_EQ(scene_.at("summary/lag"), "unknown");
+  scene_.report(kSceneConsumer).answered = true;
+  scene_.look();
+  EXPECT_EQ(scene_.at("exporters/0/lag"), "<10s") << "not held back";
+}
+
 TEST_F(StatusTest, ALagThatWobblesAroundABorderIsNoNews) {
   scene_.set_lag(61);
   const Json before = scene_.look();
