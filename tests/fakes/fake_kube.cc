@@ -203,10 +203,6 @@ Json managed_field(const std::string& manager, bool applies, const std::set<std:
 }
 
 // Names what a pod was made of.
-std::string template_hash(const Json& workload) {
-  return kube::fingerprint(workload["spec"]["template"]).substr(0, 8);
-}
-
 bool is_ready(const Json& pod) {
   const Json* conditions = kube::find(pod, "status/conditions");
   if (conditions == nullptr) return false;
@@ -246,6 +242,14 @@ std::string FakeKube::now_text() const {
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text.data();
+}
+
+const std::string& FakeKube::template_hash(const Json& workload) {
+  std::string& hash =
+      template_hashes_[kube::string_at(workload, "metadata/uid") + "/" +
+                       std::to_string(kube::int_at(workload, "metadata/generation"))];
+  if (hash.empty()) hash = kube::fingerprint(workload["spec"]["template"]).substr(0, 8);
+  return hash;
 }
 
 FakeKube::Kind& FakeKube::kind_of(const ResourceType& type) {
@@ -289,6 +293,7 @@ Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next
     metadata["generation"] = kube::int_at(before->second.object, "metadata/generation") + 1;
   }
   metadata["resourceVersion"] = std::to_string(++version_);
+  versions_[std::string(type.plural)] = version_;
   changes_.push_back({version_, std::string(type.plural),
                       is_new ? kube::WatchEvent::Type::kAdded : kube::WatchEvent::Type::kModified,
                       next.object});
@@ -303,9 +308,10 @@ void FakeKube::update(const ResourceType& type, const ObjectKey& key, Json next,
                       const std::string& manager, bool status) {
   Kind& kind = kind_of(type);
   const auto found = kind.find(key);
-  Stored stored = found == kind.end() ? Stored{} : found->second;
   next["apiVersion"] = type.api_version();
   next["kind"] = type.kind;
+  if (found != kind.end() && found->second.object == next) return;
+  Stored stored = found == kind.end() ? Stored{} : found->second;
   const auto before = fields_of(stored.object, status);
   const auto after = fields_of(next, status);
   FieldSet taken;
@@ -570,6 +576,7 @@ void FakeKube::erase_locked(const ResourceType& type, const ObjectKey& key) {
   const std::string uid = kube::string_at(object, "metadata/uid");
   kind.erase(found);
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
+  versions_[std::string(type.plural)] = version_;
   changes_.push_back(
       {version_, std::string(type.plural), kube::WatchEvent::Type::kDeleted, std::move(object)});
   changed_.notify_all();
@@ -820,8 +827,28 @@ void FakeKube::run_garbage_collector() {
   for (const auto& [type, key] : orphans) erase_locked(type, key);
 }
 
+FakeKube::Fates FakeKube::ask_fates() {
+  Fates fates;
+  for (const auto& [key, stored] : kind_of(kube::kPods)) {
+    if (kube::string_at(stored.object, "metadata/ownerReferences/0/kind") != "Job")
+      fates.emplace(key, fate(stored.object));
+  }
+  return fates;
+}
+
+bool FakeKube::has_running_jobs() {
+  const Kind& jobs = kind_of(kube::kJobs);
+  return std::any_of(jobs.begin(), jobs.end(), [](const auto& entry) {
+    const Json& job = entry.second.object;
+    return kube::int_at(job, "status/succeeded") == 0 && kube::int_at(job, "status/failed") == 0;
+  });
+}
+
 void FakeKube::step() {
   MutexLock lock(mutex_);
+  Fates fates = ask_fates();
+  const std::uint64_t before = version_;
+  if (rests_at_ == before && rests_with_ == fates && !has_running_jobs()) return;
   run_garbage_collector();
   run_deployments();
   run_stateful_sets();
@@ -830,13 +857,17 @@ void FakeKube::step() {
   for (const auto& [key, stored] : kind_of(kube::kPods)) pods.push_back(stored.object);
   for (const Json& pod : pods) {
     if (kube::string_at(pod, "metadata/ownerReferences/0/kind") == "Job") continue;
-    run_pod(key_of(pod), fate(pod));
+    const auto known = fates.find(key_of(pod));
+    run_pod(key_of(pod), known == fates.end() ? fate(pod) : known->second);
   }
   for (const auto& type : {kube::kDeployments, kube::kStatefulSets}) {
     std::vector<Json> workloads;
     for (const auto& [key, stored] : kind_of(type)) workloads.push_back(stored.object);
     for (const Json& workload : workloads) workload_status(type, workload);
   }
+  if (version_ != before) return;
+  rests_at_ = before;
+  rests_with_ = std::move(fates);
 }
 
 Json FakeKube::at(const ResourceType& type, const ObjectKey& key) const {
@@ -860,6 +891,12 @@ std::vector<std::string> FakeKube::names(const ResourceType& type) const {
   std::vector<std::string> out;
   for (const Json& object : all(type)) out.push_back(kube::string_at(object, "metadata/name"));
   return out;
+}
+
+std::uint64_t FakeKube::version(const ResourceType& type) const {
+  MutexLock lock(mutex_);
+  const auto found = versions_.find(std::string(type.plural));
+  return found == versions_.end() ? 0 : found->second;
 }
 
 std::vector<std::string> FakeKube::writes() const {

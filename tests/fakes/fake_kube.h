@@ -54,9 +54,10 @@ class FakeKube final : public kube::Client {
     enum class Kind { kReady, kNotReady, kCrashes, kUnschedulable } kind = Kind::kReady;
     int exit_code = 1;
     std::string message;  // The termination message.
+    friend bool operator==(const PodFate&, const PodFate&) = default;
   };
-  // Asked at each step for each running pod; of a Job's pod kReady is an end with 0 (its message is
-  // the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
+  // Asked once at each step for each running pod; of a Job's pod kReady is an end with 0 (its
+  // message is the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
   std::function<PodFate(const Json& pod)> fate = [](const Json&) { return PodFate{}; };
 
   // The Deployment, StatefulSet and Job controllers, the garbage collector and the kubelet do one
@@ -67,6 +68,8 @@ class FakeKube final : public kube::Client {
   Json at(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   std::vector<Json> all(const kube::ResourceType& type) const;
   std::vector<std::string> names(const kube::ResourceType& type) const;
+  // Moves when an object of the kind comes, changes or goes.
+  std::uint64_t version(const kube::ResourceType& type) const;
 
   // Writes that the client asked for: "apply deployments a/b", "patch pipelines/status a/b". Also
   // those that failed or changed nothing.
@@ -118,6 +121,11 @@ class FakeKube final : public kube::Client {
               const std::string& manager, bool status) SPANWAY_REQUIRES(mutex_);
   void erase_locked(const kube::ResourceType& type, const kube::ObjectKey& key)
       SPANWAY_REQUIRES(mutex_);
+  using Fates = std::map<kube::ObjectKey, PodFate>;
+  // Of the pods that are there; those of Jobs are asked about when their Job is looked at.
+  Fates ask_fates() SPANWAY_REQUIRES(mutex_);
+  bool has_running_jobs() SPANWAY_REQUIRES(mutex_);
+  const std::string& template_hash(const Json& workload) SPANWAY_REQUIRES(mutex_);
   void run_deployments() SPANWAY_REQUIRES(mutex_);
   void run_stateful_sets() SPANWAY_REQUIRES(mutex_);
   void run_jobs() SPANWAY_REQUIRES(mutex_);
@@ -137,6 +145,13 @@ class FakeKube final : public kube::Client {
   std::map<std::string, Kind> kinds_ SPANWAY_GUARDED_BY(mutex_);
   std::uint64_t version_ SPANWAY_GUARDED_BY(mutex_) = 1;
   std::uint64_t uids_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::uint64_t> versions_ SPANWAY_GUARDED_BY(mutex_);  // By plural.
+  // A step that changed nothing: as long as neither the version nor the fates are others, the next
+  // one would not either.
+  std::uint64_t rests_at_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  Fates rests_with_ SPANWAY_GUARDED_BY(mutex_);
+  // By uid and generation.
+  std::map<std::string, std::string> template_hashes_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Change> changes_ SPANWAY_GUARDED_BY(mutex_);  // The last 20'000.
   std::vector<std::string> writes_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t reads_ SPANWAY_GUARDED_BY(mutex_) = 0;

@@ -13,8 +13,8 @@
 #include "services/kafka-bridge/bridge_service.h"
 #include "services/lib/http/io_pool.h"
 #include "tests/fakes/answers.h"
+#include "tests/fakes/eventually.h"
 #include "tests/fakes/otlp_builder.h"
-#include "tests/integration/eventually.h"
 #include "tests/integration/mock_cluster.h"
 
 namespace spanway::kafka_bridge {

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "services/lib/kafka/producer.h"
-#include "tests/integration/eventually.h"
+#include "tests/fakes/eventually.h"
 #include "tests/integration/mock_cluster.h"
 
 namespace spanway::kafka {

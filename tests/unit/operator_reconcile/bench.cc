@@ -52,12 +52,17 @@ void Bench::restart() {
   controller = std::make_unique<Controller>(
       ControllerDeps{kube, *stores, *secrets, *monitor, events, clock}, facts);
   later_.clear();
+  synced_.clear();
   for (const kube::ObjectKey& key : sync()) dirty_.insert(key);
 }
 
 std::set<kube::ObjectKey> Bench::sync() {
   std::set<kube::ObjectKey> changed;
   for (const Stores::Entry& entry : stores->entries()) {
+    const std::uint64_t version = kube.version(entry.type);
+    std::uint64_t& synced = synced_[std::string(entry.type.plural)];
+    if (synced == version) continue;
+    synced = version;
     kube::ListOptions options;
     options.label_selector = entry.label_selector;
     for (const kube::ObjectKey& owner : entry.store->replace(kube.list(entry.type, options)->items))

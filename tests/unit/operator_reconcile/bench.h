@@ -84,6 +84,7 @@ class Bench {
   bool reconcile(const kube::ObjectKey& key);
 
   std::set<kube::ObjectKey> dirty_;
+  std::map<std::string, std::uint64_t> synced_;  // Versions by plural.
   std::map<kube::ObjectKey, SteadyTime> later_;
 };
 

@@ -10,7 +10,7 @@
 #include "services/lib/base/thread.h"
 #include "services/lib/http/io_pool.h"
 #include "tests/fakes/client_link.h"
-#include "tests/integration/eventually.h"
+#include "tests/fakes/eventually.h"
 #include "tests/unit/operator_reconcile/bench.h"
 
 namespace spanway::reconcile {
