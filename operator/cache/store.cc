@@ -20,11 +20,24 @@ ObjectKey owner_of(const Json& object, const ObjectKey& key) {
   return pipeline.empty() ? key : ObjectKey{key.name_space, pipeline};
 }
 
-// Two that are equal by accident wait for the next resync.
-std::size_t content_of(Json kept) {
+struct Hashes {
+  std::uint64_t made = 0;
+  std::uint64_t status = 0;
+};
+// Of what is kept, without the version. Nobody can make two that are equal on purpose: whoever
+// relies on `made` would not see what was done to an object.
+Hashes hashes_of(Json kept) {
+  Hashes out;
+  if (!kept.is_object()) return out;
   const auto metadata = kept.find("metadata");
   if (metadata != kept.end() && metadata->is_object()) metadata->erase("resourceVersion");
-  return std::hash<std::string>()(to_text(kept));
+  const auto status = kept.find("status");
+  if (status != kept.end()) {
+    out.status = fingerprint_number(*status);
+    kept.erase(status);
+  }
+  out.made = fingerprint_number(kept);
+  return out;
 }
 
 }  // namespace
@@ -81,6 +94,20 @@ std::vector<ObjectKey> Store::keys() const {
   return all;
 }
 
+std::vector<ObjectKey> Store::keys_of_owner(const ObjectKey& pipeline) const {
+  MutexLock lock(mutex_);
+  const auto owned = by_owner_.find(pipeline);
+  if (owned == by_owner_.end()) return {};
+  return {owned->second.begin(), owned->second.end()};
+}
+
+std::optional<Store::State> Store::state(const ObjectKey& key) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return std::nullopt;
+  return State{found->second.resource_version, found->second.made};
+}
+
 std::size_t Store::size() const {
   MutexLock lock(mutex_);
   return entries_.size();
@@ -118,13 +145,15 @@ void Store::upsert_locked(const Json& object, Owners& changed) {
   }
   by_owner_[owner].insert(key);
   const Json kept = projection_ ? projection_(object) : object;
-  const std::size_t content = content_of(kept);
-  if (!known || found->second.content != content || found->second.owner != owner)
+  const Hashes hashes = hashes_of(kept);
+  if (!known || found->second.made != hashes.made || found->second.status != hashes.status ||
+      found->second.owner != owner) {
     changed.insert(owner);
+  }
   std::string text = to_text(kept);
   text.shrink_to_fit();
   bytes_ += text.size();
-  entries_[key] = {std::move(text), uid, version, content, owner};
+  entries_[key] = {std::move(text), uid, version, hashes.made, hashes.status, owner};
 }
 
 void Store::erase_locked(const ObjectKey& key, Owners& changed) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,6 +33,14 @@ class Store {
   std::optional<Json> get(const ObjectKey& key) const;
   std::vector<Json> of_owner(const ObjectKey& pipeline) const;
   std::vector<ObjectKey> keys() const;
+  std::vector<ObjectKey> keys_of_owner(const ObjectKey& pipeline) const;
+  // What there is to know of an object without reading it.
+  struct State {
+    std::string version;     // metadata.resourceVersion
+    std::uint64_t made = 0;  // Hash of what is kept but the version and the status.
+    friend bool operator==(const State&, const State&) = default;
+  };
+  std::optional<State> state(const ObjectKey& key) const;
   std::size_t size() const;
   std::size_t bytes() const;  // Of the texts.
 
@@ -48,7 +57,8 @@ class Store {
     std::string text;
     std::string uid;
     std::string resource_version;
-    std::size_t content = 0;  // Hash of what is kept, without the version.
+    std::uint64_t made = 0;    // As in State.
+    std::uint64_t status = 0;  // Hash of the status.
     ObjectKey owner;
   };
   using Owners = std::set<ObjectKey>;

@@ -12,7 +12,6 @@ namespace spanway::kube {
 namespace {
 
 constexpr int kDepthMax = 64;
-constexpr std::size_t kFingerprintBytes = 8;
 
 // "containers/0/name" taken apart, with ~1 and ~0 put back.
 std::string_view next_step(std::string_view& path) {
@@ -243,16 +242,20 @@ bool contains(const Json& live, const Json& intent, std::string* difference) {
   return Comparison(difference).run(live, intent, "");
 }
 
-std::string fingerprint(const Json& value) {
+std::uint64_t fingerprint_number(const Json& value) {
   const std::string text = to_text(value);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof(number); ++i) number = (number << 8) | digest[i];
+  return number;
+}
+
+std::string fingerprint(const Json& value) {
   constexpr char kHex[] = "0123456789abcdef";
+  const std::uint64_t number = fingerprint_number(value);
   std::string out;
-  for (std::size_t i = 0; i < kFingerprintBytes; ++i) {
-    out += kHex[digest[i] >> 4];
-    out += kHex[digest[i] & 15];
-  }
+  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(number >> shift) & 15];
   return out;
 }
 

@@ -40,7 +40,8 @@ std::optional<double> parse_quantity(std::string_view text);
 // `difference`, when given, gets the path of the first field that differs.
 bool contains(const Json& live, const Json& intent, std::string* difference = nullptr);
 
-// The first 16 hex digits of the SHA-256 of to_text(value).
+// The first 16 hex digits of the SHA-256 of to_text(value); the same as a number.
 std::string fingerprint(const Json& value);
+std::uint64_t fingerprint_number(const Json& value);
 
 }  // namespace spanway::kube

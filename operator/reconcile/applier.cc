@@ -69,6 +69,19 @@ std::vector<Json> Applier::live_of(const kube::ResourceType& type,
   return newest;
 }
 
+std::string Applier::version(const kube::ResourceType& type, const kube::ObjectKey& key) const {
+  const auto state = stores_.state(type, key);
+  return unseen_.newest_version(type, key, state ? state->version : "");
+}
+
+std::optional<std::uint64_t> Applier::made(const kube::ResourceType& type,
+                                           const kube::ObjectKey& key) const {
+  const auto state = stores_.state(type, key);
+  if (!state || unseen_.newest_version(type, key, state->version) != state->version)
+    return std::nullopt;
+  return state->made;
+}
+
 Status Applier::check_owner(const Json& pipeline, const render::Manifest& manifest,
                             const Json& live) const {
   const std::string owner = controller_of(live);

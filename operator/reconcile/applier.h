@@ -2,6 +2,7 @@
 // object holds the intent and was made from it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +36,13 @@ class Applier {
   // The newest known state of an object; of all objects of a kind that a Pipeline owns.
   std::optional<Json> live(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   std::vector<Json> live_of(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
+  // The resourceVersion of live(), without reading it; "" when there is no object.
+  std::string version(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  // Equal when nothing that apply() looks at has changed of the object; nothing while that is not
+  // known for sure. While it is equal, an apply() of the same manifest that wrote nothing would
+  // write nothing again.
+  std::optional<std::uint64_t> made(const kube::ResourceType& type,
+                                    const kube::ObjectKey& key) const;
   // Forgets what was learned about objects of a Pipeline that is gone.
   void forget(const kube::ObjectKey& pipeline);
 

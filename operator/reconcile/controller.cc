@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "operator/api/declaration.h"
+#include "operator/reconcile/outline.h"
 #include "operator/reconcile/wall_time.h"
 #include "operator/reconcile/wanted_objects.h"
+#include "services/lib/base/check.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -85,6 +87,18 @@ void show_failure(Json& status, const std::string& failure, const std::string& n
   }
 }
 
+// All that a rendering is made of, but for what is the same as long as the operator runs: equal
+// ones make equal renderings.
+std::string inputs_of(const Json& pipeline, const render::ClusterFacts& facts,
+                      const std::string& last_good_version) {
+  Json inputs = {{"metadata", pipeline.value("metadata", Json::object())},
+                 {"spec", pipeline.value("spec", Json::object())},
+                 {"secrets", facts.secret_identities},
+                 {"lastGood", last_good_version}};
+  inputs["metadata"].erase("resourceVersion");
+  return kube::fingerprint(inputs);
+}
+
 Duration earlier(Duration a, Duration b) {
   if (a == Duration::zero()) return b;
   return b == Duration::zero() ? a : std::min(a, b);
@@ -92,13 +106,33 @@ Duration earlier(Duration a, Duration b) {
 
 }  // namespace
 
+// A live object that was found to hold what is wanted.
+struct Controller::Held {
+  std::uint64_t outline = 0;  // Hash of what is wanted of it.
+  std::uint64_t made = 0;     // Applier::made() at that time.
+  friend bool operator==(const Held&, const Held&) = default;
+};
+
 struct Controller::Memory {
   ConsumerScaler scaler;
   // Why the last apply failed for good; part of the status until one succeeds.
   std::string failure;
   std::string checked;  // "uid/generation" of the last spec whose configurations load.
+  // What was rendered last without anything being wrong, as outlines, and of what.
+  std::string inputs;
+  std::string wanted;
+  std::optional<std::string> last_good;  // Empty = the same as `wanted`.
+  // At most one for each object that is wanted.
+  std::vector<Held> held;
   std::string topics_job;
   int topics_failures = 0;
+};
+
+// What Look holds outlines of. Rendered when something must be written.
+struct Controller::Whole {
+  render::Rendering wanted;
+  std::optional<render::Rendering> last_good;
+  std::optional<WantedObjects> objects;
 };
 
 struct Controller::Look {
@@ -109,9 +143,13 @@ struct Controller::Look {
   std::shared_ptr<Memory> memory;
   config::Problems problems;
   render::ClusterFacts facts;
-  std::optional<render::Rendering> wanted;
-  std::optional<LastGood> last_good_spec;
+  std::string last_good_version;  // Of its ConfigMap; "" = there is none.
+  std::string inputs;
+  std::optional<LastGood> last_good_spec;   // Not read while the inputs are as before.
+  std::optional<render::Rendering> wanted;  // Outlines, both.
   std::optional<render::Rendering> last_good;
+  std::optional<Whole> whole;
+  std::vector<Held> held;
   std::vector<Json> workloads;
   std::vector<Json> pods;
   std::vector<ComponentView> components;
@@ -181,12 +219,17 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
       key, look.decision->phase != Phase::kComplete && look.decision->phase != Phase::kRolledBack,
       !look.scaling.empty());
   // The spec first: a status that speaks of a last good one without it could not be repaired.
-  if (look.decision->record_last_good)
-    SPANWAY_TRY(apply(look, last_good_manifest(look.object, look.facts)));
+  if (look.decision->record_last_good) {
+    SPANWAY_TRY(render_whole(look));  // While the last good one is still the one decided with.
+    auto recorded = apply_whole(look, last_good_manifest(look.object, look.facts));
+    if (!recorded.ok()) return std::move(recorded).error();
+  }
   // What is about to be done is said before it is done.
   SPANWAY_TRY(write_status(look));
   tell_rollout(look);
   const Status written = write(look);
+  look.held.shrink_to_fit();
+  look.memory->held = std::move(look.held);
   std::string failure;
   if (!written.ok() && written.error().refusal != Refusal::kTransient)
     failure = written.error().message;
@@ -224,16 +267,20 @@ void Controller::check_once(Look& look) {
 // Everything that can be wrong with the Pipeline. Errors are those of the API server.
 Status Controller::check(Look& look) {
   if (!look.problems.empty()) return {};
+  SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
+                 deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));
   look.facts = facts_;
+  look.facts.secret_identities = secrets.identities;
+  look.last_good_version = applier_.version(kube::kConfigMaps, last_good_key(look.key));
+  look.inputs = inputs_of(look.object, look.facts, look.last_good_version);
+  const bool all_secrets = secrets.missing.empty() && secrets.refused.empty();
+  if (all_secrets && look.memory->inputs == look.inputs) return {};  // It has passed.
+
   look.last_good_spec = read_last_good(applier_.live(kube::kConfigMaps, last_good_key(look.key)),
                                        look.object, facts_);
   if (look.last_good_spec)
     api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
   check_once(look);
-
-  SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
-                 deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));
-  look.facts.secret_identities = secrets.identities;
   const Json spec = look.object.value("spec", Json::object());
   const auto add = [&](const std::string& name, const std::string& message) {
     const std::string place = place_of_secret(spec, "spec", name);
@@ -246,11 +293,70 @@ Status Controller::check(Look& look) {
   return {};
 }
 
+void Controller::render(Look& look) {
+  Whole& whole = look.whole.emplace();
+  whole.wanted = render::render(look.pipeline, look.facts);
+  if (look.last_good_spec)
+    whole.last_good = render::render(look.last_good_spec->pipeline, look.last_good_spec->facts);
+  ++renderings_;
+}
+
+// From memory when it can be.
+void Controller::outline(Look& look) {
+  Memory& memory = *look.memory;
+  if (memory.inputs != look.inputs) {
+    render(look);
+    memory.wanted = outline_of(look.whole->wanted);
+    memory.last_good.reset();
+    if (look.whole->last_good) {
+      memory.last_good = outline_of(*look.whole->last_good);
+      if (*memory.last_good == memory.wanted) memory.last_good = std::string();
+    }
+    memory.inputs = look.inputs;
+  }
+  look.wanted = read_outline(memory.wanted);
+  if (memory.last_good)
+    look.last_good = memory.last_good->empty() ? *look.wanted : read_outline(*memory.last_good);
+}
+
+// An error when the last good spec is no longer the one that this look has decided with.
+Status Controller::render_whole(Look& look) {
+  if (look.whole) return {};
+  if (look.last_good) {
+    const std::optional<Json> stored = applier_.live(kube::kConfigMaps, last_good_key(look.key));
+    if (!stored || kube::string_at(*stored, "metadata/resourceVersion") != look.last_good_version)
+      return unavailable("the last good spec has changed just now");
+    look.last_good_spec = read_last_good(stored, look.object, facts_);
+  }
+  render(look);
+  return {};
+}
+
+Result<const render::Manifest*> Controller::whole(Look& look, const render::Manifest& outline) {
+  SPANWAY_TRY(render_whole(look));
+  Whole& whole = *look.whole;
+  if (!whole.objects) {
+    const render::Rendering* last_good = whole.last_good ? &*whole.last_good : nullptr;
+    whole.objects = wanted_objects(whole.wanted, last_good, *look.decision);
+  }
+  const kube::ObjectKey key = outline.key();
+  const auto is_it = [&](const render::Manifest& manifest) {
+    return manifest.type == outline.type && manifest.key() == key;
+  };
+  if (whole.wanted.topics_job && is_it(*whole.wanted.topics_job)) return &*whole.wanted.topics_job;
+  for (const auto* manifests :
+       {&whole.objects->support, &whole.objects->canaries, &whole.objects->workloads}) {
+    const auto found = std::find_if(manifests->begin(), manifests->end(), is_it);
+    if (found != manifests->end()) return &*found;
+  }
+  count_bug("controller.outline_without_object");
+  return unavailable("there is nothing to make " + std::string(outline.type.kind) + " " + key.name +
+                     " of");
+}
+
 // What runs, and what to make of it.
 void Controller::see(Look& look) {
-  look.wanted = render::render(look.pipeline, look.facts);
-  if (look.last_good_spec)
-    look.last_good = render::render(look.last_good_spec->pipeline, look.last_good_spec->facts);
+  outline(look);
   look.workloads = applier_.live_of(kube::kDeployments, look.key);
   for (Json& set : applier_.live_of(kube::kStatefulSets, look.key))
     look.workloads.push_back(std::move(set));
@@ -305,12 +411,27 @@ Status Controller::write(Look& look) {
                                    deps_.events);
 }
 
-Status Controller::apply(Look& look, const render::Manifest& manifest) {
-  auto applied = applier_.apply(look.object, manifest);
-  if (!applied.ok())
-    return std::move(applied).error().with_context(std::string(manifest.type.kind) + " " +
-                                                   manifest.key().name);
+// An object that holds what is wanted, and has not been touched since that was seen, is left alone
+// unread.
+Status Controller::apply(Look& look, const render::Manifest& outline) {
+  const std::optional<std::uint64_t> made = applier_.made(outline.type, outline.key());
+  const Held held{kube::fingerprint_number(outline.object), made.value_or(0)};
+  const std::vector<Held>& known = look.memory->held;
+  if (!made || std::find(known.begin(), known.end(), held) == known.end()) {
+    SPANWAY_ASSIGN(const render::Manifest* manifest, whole(look, outline));
+    SPANWAY_ASSIGN(const bool written, apply_whole(look, *manifest));
+    if (!made || written) return {};
+  }
+  look.held.push_back(held);
   return {};
+}
+
+// True when it was written.
+Result<bool> Controller::apply_whole(Look& look, const render::Manifest& manifest) {
+  auto applied = applier_.apply(look.object, manifest);
+  if (applied.ok()) return *applied;
+  return std::move(applied).error().with_context(std::string(manifest.type.kind) + " " +
+                                                 manifest.key().name);
 }
 
 // All of them, so that one refused object does not hold up the others; pods wait for all.
@@ -361,19 +482,21 @@ Status Controller::prune(Look& look) {
       for (const render::Manifest& manifest : component.support)
         if (manifest.type == kube::kConfigMaps) keep_object(manifest.type, manifest.key());
   }
+  std::vector<std::pair<kube::ResourceType, kube::ObjectKey>> others;
+  for (const kube::ResourceType& type : deps_.stores.kinds()) {
+    for (const kube::ObjectKey& key : deps_.stores.keys_of_owner(type, look.key))
+      if (!keep.contains(std::string(type.plural) + "/" + key.name)) others.emplace_back(type, key);
+  }
+  if (others.empty()) return {};
   std::vector<Json> workloads = applier_.live_of(kube::kDeployments, look.key);
   for (Json& set : applier_.live_of(kube::kStatefulSets, look.key))
     workloads.push_back(std::move(set));
-  for (const std::string& name : mounted_config_maps(workloads, look.pods))
-    keep_object(kube::kConfigMaps, {look.key.name_space, name});
-
-  for (const kube::ResourceType& type : deps_.stores.kinds()) {
-    for (const Json& live : applier_.live_of(type, look.key)) {
-      const kube::ObjectKey key{look.key.name_space, kube::string_at(live, "metadata/name")};
-      if (keep.contains(std::string(type.plural) + "/" + key.name)) continue;
-      if (!kube::string_at(live, "metadata/deletionTimestamp").empty()) continue;
-      SPANWAY_TRY(applier_.remove(look.object, type, live));
-    }
+  const std::set<std::string> mounted = mounted_config_maps(workloads, look.pods);
+  for (const auto& [type, key] : others) {
+    if (type == kube::kConfigMaps && mounted.contains(key.name)) continue;
+    const std::optional<Json> live = applier_.live(type, key);
+    if (!live || !kube::string_at(*live, "metadata/deletionTimestamp").empty()) continue;
+    SPANWAY_TRY(applier_.remove(look.object, type, *live));
   }
   return {};
 }

@@ -1,7 +1,12 @@
 // One look at one Pipeline: read it, check it, render it, see what runs, decide, write what
 // differs. Never waits for anything: when time alone matters, it says when to look again.
+//
+// Of each Pipeline it keeps, in a few kilobytes, an outline of what was rendered last and which
+// live objects were found to hold it. While neither the Pipeline nor anything else that rendering
+// depends on changes, only objects that were touched are rendered and compared again.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,10 +52,14 @@ class Controller {
   // back-off; what was written so far is right and stays.
   Result<Duration> reconcile(const kube::ObjectKey& key);
   std::size_t remembered() const;
+  // Pipelines rendered so far: looks at what rests add none.
+  std::size_t renderings() const noexcept { return renderings_; }
 
  private:
   struct Memory;  // Of a Pipeline, between two looks.
   struct Look;    // What one look has found out so far.
+  struct Held;
+  struct Whole;
 
   std::shared_ptr<Memory> memory_of(const kube::ObjectKey& key);
   void forget(const kube::ObjectKey& key);
@@ -59,13 +68,18 @@ class Controller {
   Result<Duration> reconcile_invalid(Look& look);
   Status check(Look& look);
   void check_once(Look& look);
+  void render(Look& look);
+  void outline(Look& look);
+  Status render_whole(Look& look);
+  Result<const render::Manifest*> whole(Look& look, const render::Manifest& outline);
   void see(Look& look);
   Status write(Look& look);
   Status apply_shared(Look& look);
   Status apply_workloads(Look& look);
   Status apply_topics(Look& look);
   Status prune(Look& look);
-  Status apply(Look& look, const render::Manifest& manifest);
+  Status apply(Look& look, const render::Manifest& outline);
+  Result<bool> apply_whole(Look& look, const render::Manifest& manifest);
   StatusInput status_input(const Look& look) const;
   Status write_status(Look& look);
   void tell(const Look& look, const Json& before, const Json& after) const;
@@ -75,6 +89,7 @@ class Controller {
   const render::ClusterFacts facts_;
   UnseenWrites unseen_;
   Applier applier_;
+  std::atomic<std::size_t> renderings_{0};
   mutable Mutex mutex_;
   std::map<kube::ObjectKey, std::shared_ptr<Memory>> memories_ SPANWAY_GUARDED_BY(mutex_);
 };

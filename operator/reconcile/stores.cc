@@ -93,6 +93,18 @@ std::vector<Json> Stores::of_owner(const kube::ResourceType& type,
   return store == nullptr ? std::vector<Json>() : store->of_owner(pipeline);
 }
 
+std::optional<kube::Store::State> Stores::state(const kube::ResourceType& type,
+                                                const kube::ObjectKey& key) const {
+  const kube::Store* store = find(type, key.name_space);
+  return store == nullptr ? std::nullopt : store->state(key);
+}
+
+std::vector<kube::ObjectKey> Stores::keys_of_owner(const kube::ResourceType& type,
+                                                   const kube::ObjectKey& pipeline) const {
+  const kube::Store* store = find(type, pipeline.name_space);
+  return store == nullptr ? std::vector<kube::ObjectKey>() : store->keys_of_owner(pipeline);
+}
+
 std::vector<kube::ObjectKey> Stores::pipelines() const {
   std::vector<kube::ObjectKey> keys;
   for (const Entry& entry : entries_) {

@@ -41,6 +41,10 @@ class Stores {
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   std::optional<Json> get(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   std::vector<Json> of_owner(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
+  std::optional<kube::Store::State> state(const kube::ResourceType& type,
+                                          const kube::ObjectKey& key) const;
+  std::vector<kube::ObjectKey> keys_of_owner(const kube::ResourceType& type,
+                                             const kube::ObjectKey& pipeline) const;
   std::vector<kube::ObjectKey> pipelines() const;
   const std::vector<kube::ResourceType>& kinds() const noexcept { return kinds_; }
   std::size_t size() const;

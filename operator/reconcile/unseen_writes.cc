@@ -39,24 +39,36 @@ void UnseenWrites::wrote(const kube::ResourceType& type, const kube::ObjectKey& 
   entries_[place] = {std::move(seen_version), after_version, std::move(text), now};
 }
 
+const UnseenWrites::Entry* UnseenWrites::entry_over(const Place& place,
+                                                    const std::string& stored_version) {
+  const auto found = entries_.find(place);
+  if (found == entries_.end()) return nullptr;
+  if (stored_version == found->second.seen_version && clock_.now() - found->second.at <= kBelieved)
+    return &found->second;
+  entries_.erase(found);
+  return nullptr;
+}
+
 std::optional<Json> UnseenWrites::newest(const kube::ResourceType& type, const kube::ObjectKey& key,
                                          std::optional<Json> stored) {
   std::string text;
   {
     MutexLock lock(mutex_);
-    const auto found = entries_.find({std::string(type.plural), key});
-    if (found == entries_.end()) return stored;
-    if (version_of(stored) != found->second.seen_version ||
-        clock_.now() - found->second.at > kBelieved) {
-      entries_.erase(found);
-      return stored;
-    }
-    text = found->second.after;
+    const Entry* entry = entry_over({std::string(type.plural), key}, version_of(stored));
+    if (entry == nullptr) return stored;
+    text = entry->after;
   }
   if (text.empty()) return std::nullopt;
   auto object = kube::parse_json(text, text.size());
   // What was written as text can be read.
   return object.ok() ? std::optional<Json>(std::move(object).value()) : std::nullopt;
+}
+
+std::string UnseenWrites::newest_version(const kube::ResourceType& type, const kube::ObjectKey& key,
+                                         const std::string& stored_version) {
+  MutexLock lock(mutex_);
+  const Entry* entry = entry_over({std::string(type.plural), key}, stored_version);
+  return entry == nullptr ? stored_version : entry->after_version;
 }
 
 std::size_t UnseenWrites::size() const {

@@ -30,6 +30,9 @@ class UnseenWrites {
   // The newest state that is known, given what the store shows now.
   std::optional<Json> newest(const kube::ResourceType& type, const kube::ObjectKey& key,
                              std::optional<Json> stored);
+  // The same of the versions; "" = no object.
+  std::string newest_version(const kube::ResourceType& type, const kube::ObjectKey& key,
+                             const std::string& stored_version);
   std::size_t size() const;
 
  private:
@@ -44,6 +47,10 @@ class UnseenWrites {
     std::string after;  // Empty = deleted.
     SteadyTime at;
   };
+
+  // Null when the store shows something newer, or is believed again.
+  const Entry* entry_over(const Place& place, const std::string& stored_version)
+      SPANWAY_REQUIRES(mutex_);
 
   const Clock& clock_;
   mutable Mutex mutex_;

@@ -68,6 +68,44 @@ TEST(Store, WhatIsNotKeptConcernsNobodyWhenItChanges) {
   EXPECT_EQ(store.bytes(), to_text(*store.get(key("a"))).size());
 }
 
+TEST(Store, TellsWhatAnObjectIsMadeOfFromWhatBecameOfIt) {
+  Store store(nullptr);
+  EXPECT_EQ(store.state(key("a")), std::nullopt);
+  Json made = object("a", "1", "p");
+  (void)store.upsert(made);
+  const auto first = store.state(key("a"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->version, "1");
+
+  made["metadata"]["resourceVersion"] = "2";
+  made["status"]["readyReplicas"] = 1;
+  EXPECT_THAT(store.upsert(made), ElementsAre(key("p"))) << "its owner looks at it all the same";
+  EXPECT_EQ(store.state(key("a"))->version, "2");
+  EXPECT_EQ(store.state(key("a"))->made, first->made);
+  made["metadata"]["resourceVersion"] = "3";
+  made["status"]["readyReplicas"] = 2;
+  EXPECT_THAT(store.upsert(made), ElementsAre(key("p")));
+
+  for (const char* part : {"spec", "metadata"}) {
+    Json other = made;
+    other["metadata"]["resourceVersion"] = std::string("of ") + part;
+    other[part]["labels"]["more"] = "x";
+    (void)store.upsert(other);
+    EXPECT_NE(store.state(key("a"))->made, first->made) << part;
+  }
+  // Deleted and made anew: another object.
+  made["metadata"]["uid"] = "another";
+  (void)store.upsert(made);
+  EXPECT_NE(store.state(key("a"))->made, first->made);
+}
+
+TEST(Store, NamesWhatAnOwnerHas) {
+  Store store(nullptr);
+  (void)store.replace({object("a", "1", "p"), object("b", "1", "p"), object("c", "1", "q")});
+  EXPECT_THAT(store.keys_of_owner(key("p")), ElementsAre(key("a"), key("b")));
+  EXPECT_THAT(store.keys_of_owner({"other", "p"}), IsEmpty());
+}
+
 TEST(Store, AnObjectThatChangesHandsConcernsBothOwners) {
   Store store(nullptr);
   ASSERT_THAT(store.upsert(object("a", "1", "p")), ElementsAre(key("p")));

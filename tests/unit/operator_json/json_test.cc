@@ -96,6 +96,7 @@ TEST(Fingerprint, DependsOnTheValueOnly) {
   EXPECT_EQ(fingerprint(parsed(R"({"a":1,"b":2})")), fingerprint(parsed(R"({"b":2, "a":1})")));
   EXPECT_NE(fingerprint(parsed(R"({"a":1})")), fingerprint(parsed(R"({"a":2})")));
   EXPECT_EQ(fingerprint(parsed("{}")), "44136fa355b3678a");
+  EXPECT_EQ(fingerprint_number(parsed("{}")), 0x44136fa355b3678aU);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "tests/unit/operator_reconcile/bench.h"
 
@@ -54,6 +55,97 @@ TEST_F(ControllerTest, WritesNothingAtRest) {
     bench_.pass(std::chrono::seconds(30), std::chrono::seconds(30));
   }
   EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(ControllerTest, NothingIsRenderedAtRest) {
+  bench_.install();
+  bench_.resync();  // What was applied last is found to hold.
+  const std::size_t before = bench_.controller->renderings();
+  const std::size_t reads = bench_.kube.read_count();
+  const std::size_t looks = bench_.reconciliations;
+  for (int i = 0; i < 5; ++i) bench_.resync();
+  // Pods come and go, and say something else: that is not what they are made of.
+  bench_.kube.erase(kube::kPods, {"team", "p-tempo-consumer-0"});
+  bench_.pass(std::chrono::seconds(30));
+  bench_.statusz.answer = [](const std::string&) { return StatuszReport{}; };
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_GT(bench_.reconciliations, looks + 5);
+  EXPECT_EQ(bench_.controller->renderings(), before);
+  EXPECT_GE(bench_.kube.read_count(), reads);
+}
+
+TEST_F(ControllerTest, WhatCountsForARenderingIsRenderedAnew) {
+  bench_.kube.put(kube::kSecrets, {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}},
+                                   {"data", {{"password", "YQ=="}}}});
+  Json pipeline = Bench::pipeline();
+  pipeline["spec"]["kafka"]["authentication"] = {
+      {"type", "ScramSha512"},
+      {"username", "u"},
+      {"passwordSecretKeyRef", {{"name", "kafka-user"}, {"key", "password"}}}};
+  bench_.install(pipeline);
+  const auto is_rendered_after = [this](const std::function<void()>& change) {
+    bench_.resync();
+    const std::size_t before = bench_.controller->renderings();
+    change();
+    bench_.resync();
+    return bench_.controller->renderings() > before;
+  };
+  const auto annotate = [this](const char* name, const char* value) {
+    bench_.kube.edit(kube::kPipelines, {"team", "p"},
+                     {{"metadata", {{"annotations", {{name, value}}}}}}, "kubectl");
+  };
+  EXPECT_FALSE(is_rendered_after([] {}));
+  EXPECT_TRUE(is_rendered_after([&] { bench_.change({{"ingress", {{"replicas", 2}}}}); }));
+  EXPECT_TRUE(is_rendered_after([&] { annotate(api::kRestartAnnotation, "1"); }));
+  EXPECT_TRUE(is_rendered_after([&] { annotate(api::kForceCheckAnnotation, "1"); }));
+  EXPECT_TRUE(is_rendered_after([&] {
+    bench_.kube.put(kube::kSecrets, {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}},
+                                     {"data", {{"password", "Yg=="}}}});
+    bench_.secrets->poll();
+  }));
+  EXPECT_TRUE(is_rendered_after([&] {
+    bench_.kube.erase(kube::kConfigMaps, {"team", "p-last-good"});
+  })) << "what there is to go back to";
+  EXPECT_FALSE(is_rendered_after([] {}));
+}
+
+TEST_F(ControllerTest, EveryKindOfObjectIsPutBackHoweverLongItHasRested) {
+  Json pipeline = Bench::pipeline();
+  pipeline["spec"]["ingress"]["autoscaling"] = {{"minReplicas", 2}, {"maxReplicas", 10}};
+  bench_.install(pipeline);
+  for (int i = 0; i < 3; ++i) bench_.resync();
+  struct Change {
+    kube::ResourceType type;
+    const char* name;
+    Json patch;
+  };
+  const Json label = {
+      {"metadata",
+       {{"labels", {{api::kPipelineLabel, "p"}, {"app.kubernetes.io/component", "x"}}}}}};
+  for (const auto& [type, name, patch] :
+       {Change{kube::kDeployments, "p-bridge", {{"spec", {{"replicas", 7}}}}},
+        Change{kube::kStatefulSets, "p-tempo-consumer", label},
+        Change{kube::kServices, "p-ingress", {{"spec", {{"type", "NodePort"}}}}},
+        Change{kube::kPodDisruptionBudgets, "p-ingress", label},
+        Change{kube::kHorizontalPodAutoscalers, "p-ingress", {{"spec", {{"maxReplicas", 99}}}}},
+        Change{kube::kServiceAccounts, "p-ingress", {{"automountServiceAccountToken", true}}}}) {
+    const auto made_of = [&, type = type, name = name] {
+      Json object = bench_.kube.at(type, {"team", name});
+      object.erase("status");
+      for (const char* field : {"resourceVersion", "generation"}) object["metadata"].erase(field);
+      return object;
+    };
+    const Json before = made_of();
+    for (int again = 0; again < 2; ++again) {
+      bench_.kube.edit(type, {"team", name}, patch, "somebody");
+      ASSERT_NE(made_of(), before) << type.plural;
+      bench_.pass(std::chrono::seconds(10));
+      EXPECT_EQ(made_of(), before) << type.plural;
+    }
+    bench_.kube.erase(type, {"team", name});
+    bench_.pass(std::chrono::seconds(10));
+    EXPECT_FALSE(bench_.kube.at(type, {"team", name}).is_null()) << type.plural;
+  }
 }
 
 TEST_F(ControllerTest, AScalingChangeTouchesOneObjectAndNoPod) {

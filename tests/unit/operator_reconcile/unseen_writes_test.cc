@@ -49,6 +49,23 @@ TEST_F(UnseenWritesTest, SeveralWritesOnOneSight) {
   EXPECT_EQ(newest(version("3")), "3");
 }
 
+TEST_F(UnseenWritesTest, TheVersionsAreThoseOfTheObjects) {
+  const auto newest_version = [this](const char* stored) {
+    return unseen_.newest_version(kube::kServices, kKey, stored);
+  };
+  EXPECT_EQ(newest_version("1"), "1");
+  EXPECT_EQ(newest_version(""), "");
+  wrote(version("1"), version("2"));
+  EXPECT_EQ(newest_version("1"), "2");
+  EXPECT_EQ(newest(version("1")), "2");
+  EXPECT_EQ(newest_version("3"), "3");
+  EXPECT_EQ(unseen_.size(), 0u);
+  wrote(version("3"), std::nullopt);
+  EXPECT_EQ(newest_version("3"), "") << "deleted";
+  clock_.advance(std::chrono::seconds(31));
+  EXPECT_EQ(newest_version("3"), "3") << "it has not gone";
+}
+
 TEST_F(UnseenWritesTest, BelievesTheStoreAfterAWhile) {
   wrote(version("1"), version("2"));
   clock_.advance(std::chrono::seconds(31));
