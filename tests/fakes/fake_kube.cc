@@ -273,6 +273,12 @@ Status FakeKube::begin(std::string_view verb, const ResourceType& type, const st
   return {};
 }
 
+void FakeKube::note_version(const ResourceType& type) {
+  versions_[std::string(type.plural)] = version_;
+  // No controller looks at these, and a Lease never rests.
+  if (!(type == kube::kLeases) && !(type == kube::kEvents)) moved_at_ = version_;
+}
+
 Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next,
                      bool keep_generation) {
   Kind& kind = kind_of(type);
@@ -293,7 +299,7 @@ Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next
     metadata["generation"] = kube::int_at(before->second.object, "metadata/generation") + 1;
   }
   metadata["resourceVersion"] = std::to_string(++version_);
-  versions_[std::string(type.plural)] = version_;
+  note_version(type);
   changes_.push_back({version_, std::string(type.plural),
                       is_new ? kube::WatchEvent::Type::kAdded : kube::WatchEvent::Type::kModified,
                       next.object});
@@ -576,7 +582,7 @@ void FakeKube::erase_locked(const ResourceType& type, const ObjectKey& key) {
   const std::string uid = kube::string_at(object, "metadata/uid");
   kind.erase(found);
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
-  versions_[std::string(type.plural)] = version_;
+  note_version(type);
   changes_.push_back(
       {version_, std::string(type.plural), kube::WatchEvent::Type::kDeleted, std::move(object)});
   changed_.notify_all();
@@ -847,7 +853,7 @@ bool FakeKube::has_running_jobs() {
 void FakeKube::step() {
   MutexLock lock(mutex_);
   Fates fates = ask_fates();
-  const std::uint64_t before = version_;
+  const std::uint64_t before = moved_at_;
   if (rests_at_ == before && rests_with_ == fates && !has_running_jobs()) return;
   run_garbage_collector();
   run_deployments();
@@ -865,7 +871,7 @@ void FakeKube::step() {
     for (const auto& [key, stored] : kind_of(type)) workloads.push_back(stored.object);
     for (const Json& workload : workloads) workload_status(type, workload);
   }
-  if (version_ != before) return;
+  if (moved_at_ != before) return;
   rests_at_ = before;
   rests_with_ = std::move(fates);
 }

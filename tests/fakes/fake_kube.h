@@ -121,6 +121,7 @@ class FakeKube final : public kube::Client {
               const std::string& manager, bool status) SPANWAY_REQUIRES(mutex_);
   void erase_locked(const kube::ResourceType& type, const kube::ObjectKey& key)
       SPANWAY_REQUIRES(mutex_);
+  void note_version(const kube::ResourceType& type) SPANWAY_REQUIRES(mutex_);
   using Fates = std::map<kube::ObjectKey, PodFate>;
   // Of the pods that are there; those of Jobs are asked about when their Job is looked at.
   Fates ask_fates() SPANWAY_REQUIRES(mutex_);
@@ -146,7 +147,9 @@ class FakeKube final : public kube::Client {
   std::uint64_t version_ SPANWAY_GUARDED_BY(mutex_) = 1;
   std::uint64_t uids_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> versions_ SPANWAY_GUARDED_BY(mutex_);  // By plural.
-  // A step that changed nothing: as long as neither the version nor the fates are others, the next
+  // The last version that concerns a controller.
+  std::uint64_t moved_at_ SPANWAY_GUARDED_BY(mutex_) = 1;
+  // A step that changed nothing: as long as nothing has moved and the fates are the same, the next
   // one would not either.
   std::uint64_t rests_at_ SPANWAY_GUARDED_BY(mutex_) = 0;
   Fates rests_with_ SPANWAY_GUARDED_BY(mutex_);

@@ -16,7 +16,7 @@ namespace {
 int how_many() {
   const char* wanted = std::getenv("SPANWAY_TEST_PIPELINES");
   const int number = wanted == nullptr ? 0 : std::atoi(wanted);
-  return number > 0 ? number : 50;
+  return number > 0 ? number : 20;
 }
 
 // Of this process: other work on the machine does not count.
