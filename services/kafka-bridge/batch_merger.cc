@@ -6,6 +6,12 @@
 #include "services/lib/base/check.h"
 
 namespace spanway::kafka_bridge {
+namespace {
+
+// Of a piece that holds several records.
+constexpr std::size_t kPieceBytesMax = 256u << 10;
+
+}  // namespace
 
 std::int64_t MergedBatch::offset_of(std::uint64_t item) const noexcept {
   const auto behind = std::upper_bound(
@@ -14,9 +20,14 @@ std::int64_t MergedBatch::offset_of(std::uint64_t item) const noexcept {
   return behind == records.begin() ? -1 : std::prev(behind)->offset;
 }
 
-const MergedBatch* BatchMerger::find(std::string_view tenant) const noexcept {
-  for (const MergedBatch& batch : cut_.batches)
-    if (batch.tenant == tenant) return &batch;
+void BatchMerger::Filling::close() {
+  closed_capacity += open.capacity();
+  batch.payload.add(std::make_shared<const Bytes>(std::exchange(open, Bytes())));
+}
+
+const BatchMerger::Filling* BatchMerger::find(std::string_view tenant) const noexcept {
+  for (const Filling& filling : fillings_)
+    if (filling.batch.tenant == tenant) return &filling;
   return nullptr;
 }
 
@@ -26,35 +37,31 @@ bool BatchMerger::fits(std::string_view tenant, std::size_t bytes,
   if (records_ >= limits_.records_max) return false;
   // Many small tenants may make a cut larger than one batch, but not without an end.
   std::size_t total = bytes;
-  for (const MergedBatch& batch : cut_.batches) total += batch.payload.size();
+  for (const Filling& filling : fillings_) total += filling.size();
   if (total > 2 * limits_.bytes_max) return false;
-  const MergedBatch* batch = find(tenant);
-  if (batch == nullptr) return cut_.batches.size() < limits_.tenants_max;
-  return batch->payload.size() + bytes <= limits_.bytes_max &&
-         batch->item_count + items <= limits_.items_max;
+  const Filling* filling = find(tenant);
+  if (filling == nullptr) return fillings_.size() < limits_.tenants_max;
+  return filling->size() + bytes <= limits_.bytes_max &&
+         filling->batch.item_count + items <= limits_.items_max;
 }
 
-// Doubling, but not beyond a full batch.
-std::size_t BatchMerger::capacity_for(const MergedBatch* batch, std::size_t bytes) const noexcept {
-  if (batch == nullptr) return bytes;
-  const std::size_t needed = batch->payload.size() + bytes;
-  const std::size_t capacity = batch->payload.capacity();
-  if (needed <= capacity) return capacity;
-  return std::max(needed, std::min(2 * capacity, limits_.bytes_max));
+// As much again as there is, up to a bound, but not beyond a full batch.
+std::size_t BatchMerger::capacity_needed(const Filling* filling, std::size_t bytes) const noexcept {
+  if (filling == nullptr) return bytes;
+  if (filling->open.size() + bytes <= filling->open.capacity()) return 0;
+  const std::size_t size = filling->size();
+  const std::size_t room = limits_.bytes_max - std::min(limits_.bytes_max, size);
+  return std::max(bytes, std::min({size, room, kPieceBytesMax}));
 }
 
 std::size_t BatchMerger::bytes_held() const noexcept {
   std::size_t bytes = 0;
-  for (const MergedBatch& batch : cut_.batches) {
-    bytes += batch.payload.capacity() + batch.payload.size();
-  }
+  for (const Filling& filling : fillings_) bytes += filling.capacity() + filling.size();
   return bytes;
 }
 
 std::size_t BatchMerger::bytes_with(std::string_view tenant, std::size_t bytes) const noexcept {
-  const MergedBatch* batch = find(tenant);
-  const std::size_t before = batch == nullptr ? 0 : batch->payload.capacity();
-  return bytes_held() - before + capacity_for(batch, bytes) + bytes;
+  return bytes_held() + capacity_needed(find(tenant), bytes) + bytes;
 }
 
 void BatchMerger::skip(std::int64_t offset, std::int64_t timestamp_ms) {
@@ -70,30 +77,40 @@ void BatchMerger::skip(std::int64_t offset, std::int64_t timestamp_ms) {
 void BatchMerger::add(std::int64_t offset, std::int64_t timestamp_ms, std::string_view tenant,
                       std::string_view payload, std::uint64_t items) {
   skip(offset, timestamp_ms);
-  auto batch = std::find_if(cut_.batches.begin(), cut_.batches.end(),
-                            [tenant](const MergedBatch& b) { return b.tenant == tenant; });
-  if (batch == cut_.batches.end()) {
-    MergedBatch fresh;
-    fresh.tenant = tenant;
-    batch = cut_.batches.insert(cut_.batches.end(), std::move(fresh));
+  auto filling = std::find_if(fillings_.begin(), fillings_.end(), [tenant](const Filling& known) {
+    return known.batch.tenant == tenant;
+  });
+  if (filling == fillings_.end()) {
+    filling = fillings_.emplace(fillings_.end());
+    filling->batch.tenant = tenant;
   }
-  batch->payload.reserve(
-      capacity_for(batch->payload.capacity() == 0 ? nullptr : &*batch, payload.size()));
-  batch->payload.append(payload);
-  if (items > 0) batch->records.push_back({batch->item_count, offset});
-  batch->item_count += items;
-  batch->newest_timestamp_ms = std::max(batch->newest_timestamp_ms, timestamp_ms);
+  const bool fresh = filling->capacity() == 0;
+  if (const std::size_t capacity = capacity_needed(fresh ? nullptr : &*filling, payload.size())) {
+    if (!fresh) filling->close();
+    filling->open.reserve(capacity);
+  }
+  filling->open.append(payload);
+  MergedBatch& batch = filling->batch;
+  if (items > 0) batch.records.push_back({batch.item_count, offset});
+  batch.item_count += items;
+  batch.newest_timestamp_ms = std::max(batch.newest_timestamp_ms, timestamp_ms);
 }
 
 Cut BatchMerger::take() {
   SPANWAY_ASSERT(!empty());
-  records_ = 0;
-  return std::exchange(cut_, Cut{});
+  Cut cut = std::exchange(cut_, Cut{});
+  for (Filling& filling : fillings_) {
+    filling.close();
+    cut.batches.push_back(std::move(filling.batch));
+  }
+  clear();
+  return cut;
 }
 
 void BatchMerger::clear() {
   records_ = 0;
   cut_ = Cut{};
+  fillings_.clear();
 }
 
 }  // namespace spanway::kafka_bridge

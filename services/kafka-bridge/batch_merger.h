@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/lib/base/bytes.h"
+#include "services/lib/pipeline/pieces.h"
 
 namespace spanway::kafka_bridge {
 
@@ -21,7 +22,7 @@ struct RecordPlace {
 // Records of one tenant.
 struct MergedBatch {
   std::string tenant;
-  Bytes payload;
+  pipeline::Pieces payload;
   std::uint64_t item_count = 0;
   std::vector<RecordPlace> records;  // Of those with items; increasing in both.
   std::int64_t newest_timestamp_ms = 0;
@@ -70,11 +71,25 @@ class BatchMerger {
   void clear();
 
  private:
-  const MergedBatch* find(std::string_view tenant) const noexcept;
-  std::size_t capacity_for(const MergedBatch* batch, std::size_t bytes) const noexcept;
+  // A batch under construction. Its bytes lie in pieces that grow with it, so that none is ever
+  // copied into a larger one.
+  struct Filling {
+    MergedBatch batch;
+    Bytes open;  // The last piece.
+    std::size_t closed_capacity = 0;
+
+    std::size_t size() const noexcept { return batch.payload.size() + open.size(); }
+    std::size_t capacity() const noexcept { return closed_capacity + open.capacity(); }
+    void close();
+  };
+
+  const Filling* find(std::string_view tenant) const noexcept;
+  // Of the next piece, when `bytes` do not fit into the open one; else 0.
+  std::size_t capacity_needed(const Filling* filling, std::size_t bytes) const noexcept;
 
   const MergeLimits limits_;
-  Cut cut_;
+  Cut cut_;  // Without its batches.
+  std::vector<Filling> fillings_;
   std::size_t records_ = 0;
 };
 

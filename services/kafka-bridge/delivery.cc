@@ -28,7 +28,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       identity_(std::move(identity)),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   Piece whole;
-  whole.payload = std::make_shared<const Bytes>(std::move(batch_.payload));
+  whole.payload = std::move(batch_.payload);
   whole.item_count = batch_.item_count;
   pieces_.push_back(std::move(whole));
 }
@@ -40,7 +40,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       owner_(owner),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   Piece whole;
-  whole.payload = std::make_shared<const Bytes>(std::move(letter.payload));
+  whole.payload.add(std::make_shared<const Bytes>(std::move(letter.payload)));
   pieces_.push_back(std::move(whole));
   first_letter_ = std::make_shared<const DeadLetter>(std::move(letter));
 }
@@ -49,7 +49,7 @@ Delivery::~Delivery() { timer_.cancel(); }
 
 std::size_t Delivery::bytes() const noexcept {
   std::size_t bytes = 0;
-  for (const Piece& piece : pieces_) bytes += piece.payload->size();
+  for (const Piece& piece : pieces_) bytes += piece.payload.size();
   return bytes;
 }
 
@@ -123,7 +123,7 @@ void Delivery::on_accepted(const Shipped& shipped) {
     since_produced = std::max(0.0, since_produced);
   }
   const std::uint64_t rejected = std::min(shipped.rejected, piece.item_count);
-  deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload->size(),
+  deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload.size(),
                          now - sent_at_, since_produced);
   deps_.passes.add(options_.signal, batch_.tenant);
   probing_ = false;
@@ -216,18 +216,20 @@ void Delivery::rotate() {
 bool Delivery::halve() {
   Piece& piece = pieces_.front();
   otlp::Scanner scanner;
-  if (!scanner.scan(options_.signal, piece.payload->view()).ok()) return false;
-  auto [first, second] = otlp::halve(scanner.index(), piece.payload->view());
+  const std::string_view payload = piece.payload.in_one();
+  if (!scanner.scan(options_.signal, payload).ok()) return false;
+  auto [first, second] = otlp::halve(scanner.index(), payload);
   if (second.item_count == 0) return false;
   deps_.events.halved();
   Piece rest;
-  rest.payload = std::make_shared<const Bytes>(std::move(second.payload));
+  rest.payload.add(std::make_shared<const Bytes>(std::move(second.payload)));
   rest.first_item = piece.first_item + first.item_count;
   rest.item_count = second.item_count;
   rest.attempts = piece.attempts;
   rest.passes_at_refusal = piece.passes_at_refusal;
   rest.whole = false;
-  piece.payload = std::make_shared<const Bytes>(std::move(first.payload));
+  piece.payload = pipeline::Pieces();
+  piece.payload.add(std::make_shared<const Bytes>(std::move(first.payload)));
   piece.item_count = first.item_count;
   piece.unknown_tries = 0;
   piece.others_tried = false;
@@ -255,7 +257,7 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   DeadLetter copy;
   copy.signal = letter->signal;
   copy.cause = letter->cause;
-  copy.payload = pieces_.front().payload->clone();
+  copy.payload = pieces_.front().payload.join();
   copy.tenant = letter->tenant;
   copy.error = letter->error;
   copy.origin = letter->origin;

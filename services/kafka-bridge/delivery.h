@@ -97,7 +97,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
 
   // A part of the batch that has not been decided.
   struct Piece {
-    std::shared_ptr<const Bytes> payload;
+    pipeline::Pieces payload;
     std::uint64_t first_item = 0;
     std::uint64_t item_count = 0;
     std::uint64_t attempts = 0;

@@ -17,7 +17,7 @@ Shipper::~Shipper() {
 }
 
 void Shipper::ship(Shipment shipment, Answer answer) {
-  const std::size_t bytes = shipment.payload->size();
+  const std::size_t bytes = shipment.payload.size();
   Waiting waiting{std::move(shipment), std::move(answer)};
   if (options_.linger == Duration::zero() || !waiting.shipment.batch_id.empty() ||
       bytes >= options_.bytes_max) {
@@ -57,11 +57,9 @@ void Shipper::send(std::vector<Waiting> parts) {
   batch.metadata.batch_id = first.batch_id;
   batch.deadline = Deadline::after(executor_.clock(), options_.send_timeout);
   batch.permit = budget_.empty_permit();  // The lanes' permits cover these bytes.
-  std::size_t bytes = 0;
-  for (const Waiting& part : parts) bytes += part.shipment.payload->size();
-  batch.payload.reserve(bytes);
+  pipeline::Pieces payload;
   for (const Waiting& part : parts) {
-    batch.payload.append(part.shipment.payload->view());
+    payload.add(part.shipment.payload);
     batch.item_count += part.shipment.item_count;
   }
   // The answer comes on any thread, and may come before send() returns, or after our end.
@@ -72,7 +70,7 @@ void Shipper::send(std::vector<Waiting> parts) {
       if (alive.lock()) on_answer(*sent, std::move(answer));
     });
   });
-  sink_.send(std::move(batch), std::move(token));
+  sink_.send_pieces(std::move(batch), std::move(payload), std::move(token));
 }
 
 void Shipper::on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {

@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "services/kafka-bridge/mailbox.h"
-#include "services/lib/base/bytes.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/otlp/signal.h"
+#include "services/lib/pipeline/pieces.h"
 #include "services/lib/pipeline/sink.h"
 
 namespace spanway::kafka_bridge {
@@ -27,7 +27,7 @@ namespace spanway::kafka_bridge {
 struct Shipment {
   otlp::Signal signal = otlp::Signal::kTraces;
   std::string tenant;
-  std::shared_ptr<const Bytes> payload;
+  pipeline::Pieces payload;
   std::uint64_t item_count = 0;
   std::string batch_id;  // Set = travels alone.
 };

@@ -4,6 +4,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/pipeline/ack_token.h"
 #include "services/lib/pipeline/batch.h"
+#include "services/lib/pipeline/pieces.h"
 
 namespace spanway::pipeline {
 
@@ -25,6 +26,10 @@ class Sink {
   // UNAVAILABLE with retry_after) at once instead of queueing without bound. The sink answers by
   // batch.deadline at the latest.
   virtual void send(Batch batch, AckToken token) noexcept = 0;
+
+  // The same for a payload that others keep, too (`batch.payload` is empty). Joined to one, which
+  // no permit but the batch's covers, unless the sink can send pieces.
+  virtual void send_pieces(Batch batch, Pieces payload, AckToken token) noexcept;
 
   // Refuses new batches (UNAVAILABLE) and waits until those in flight are decided or the deadline
   // has passed; true when nothing is left in flight. Idempotent. Blocks; not for io threads.

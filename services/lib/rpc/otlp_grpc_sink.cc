@@ -162,10 +162,13 @@ std::size_t connection_count(const OtlpGrpcSinkOptions& options) noexcept {
 
 // --- Bytes ---
 
+// Below this, a copy costs less than what gRPC does for each piece.
+constexpr std::size_t kPieceBytesMin = 4096;
+
 // Owned by the gRPC slice that shows these bytes. The library may keep the slice a moment longer
 // than the call, and the permit must cover it for as long.
 struct Payload {
-  Bytes bytes;
+  std::shared_ptr<const Bytes> bytes;
   Permit permit;
   std::shared_ptr<pipeline::InFlight> alive;
 
@@ -180,15 +183,27 @@ struct Payload {
   }
 };
 
-grpc::ByteBuffer to_byte_buffer(Bytes bytes, Permit permit,
-                                const std::shared_ptr<pipeline::InFlight>& alive) {
+grpc::Slice to_slice(std::shared_ptr<const Bytes> bytes, Permit permit,
+                     const std::shared_ptr<pipeline::InFlight>& alive) {
   auto payload = std::make_unique<Payload>(Payload{std::move(bytes), std::move(permit), alive});
   // Counted for the destructor of the sink, which closes it only after the last call.
   if (!alive->enter()) count_bug("otlp_grpc_sink_payload_after_close");
-  char* data = payload->bytes.data();
-  const std::size_t size = payload->bytes.size();
-  const grpc::Slice slice(data, size, &Payload::destroy, payload.release());
-  return grpc::ByteBuffer(&slice, 1);
+  // gRPC writes to no slice that it sends; it only takes pointers to mutable bytes.
+  char* data = const_cast<char*>(payload->bytes->data());
+  const std::size_t size = payload->bytes->size();
+  return {data, size, &Payload::destroy, payload.release()};
+}
+
+grpc::ByteBuffer to_byte_buffer(const pipeline::Pieces& pieces, Permit permit,
+                                const std::shared_ptr<pipeline::InFlight>& alive) {
+  std::vector<grpc::Slice> slices;
+  slices.reserve(pieces.all().size());
+  for (const auto& piece : pieces.all()) {
+    slices.push_back(to_slice(piece, std::exchange(permit, Permit()), alive));
+  }
+  // An empty request is one, too.
+  if (slices.empty()) slices.emplace_back();
+  return {slices.data(), slices.size()};
 }
 
 std::string to_text(const grpc::ByteBuffer& buffer) {
@@ -246,7 +261,8 @@ struct OtlpGrpcSink::Impl {
   std::optional<Duration> time_for(const pipeline::Batch& batch) const noexcept;
   void add_metadata(const pipeline::Metadata& metadata, grpc::ClientContext& context) const;
   std::size_t pick_lane() noexcept;
-  void start(pipeline::Batch batch, pipeline::AckToken token, Duration time);
+  void start(pipeline::Batch batch, const pipeline::Pieces& payload, pipeline::AckToken token,
+             Duration time);
   void finish(Call* call, const grpc::Status& status) noexcept;
   Result<pipeline::Outcome> read_answer(const Call& call, const grpc::Status& status);
   void remember_good() noexcept;
@@ -309,7 +325,8 @@ std::size_t OtlpGrpcSink::Impl::pick_lane() noexcept {
   return first % lanes.size();
 }
 
-void OtlpGrpcSink::Impl::start(pipeline::Batch batch, pipeline::AckToken token, Duration time) {
+void OtlpGrpcSink::Impl::start(pipeline::Batch batch, const pipeline::Pieces& payload,
+                               pipeline::AckToken token, Duration time) {
   auto call = std::make_unique<Call>();
   call->signal = batch.signal;
   call->token = std::move(token);
@@ -318,8 +335,8 @@ void OtlpGrpcSink::Impl::start(pipeline::Batch batch, pipeline::AckToken token, 
   call->context.set_deadline(to_timespec(time));
   call->context.set_wait_for_ready(false);
   add_metadata(batch.metadata, call->context);
-  events.started(batch.payload.size());
-  call->request = to_byte_buffer(std::move(batch.payload), std::move(batch.permit), payloads);
+  events.started(payload.size());
+  call->request = to_byte_buffer(payload, std::move(batch.permit), payloads);
 
   Call* started = call.release();
   Lane& lane = *lanes[started->lane];
@@ -418,6 +435,16 @@ OtlpGrpcSink::~OtlpGrpcSink() {
 }
 
 void OtlpGrpcSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
+  pipeline::Pieces payload;
+  payload.add(std::make_shared<const Bytes>(std::move(batch.payload)));
+  send_pieces(std::move(batch), std::move(payload), std::move(token));
+}
+
+void OtlpGrpcSink::send_pieces(pipeline::Batch batch, pipeline::Pieces payload,
+                               pipeline::AckToken token) noexcept {
+  if (payload.all().size() > 1 && payload.size() < kPieceBytesMin * payload.all().size()) {
+    payload.in_one();
+  }
   Impl& impl = *impl_;
   const std::optional<Duration> time = impl.time_for(batch);
   if (!time) {
@@ -446,7 +473,7 @@ void OtlpGrpcSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcep
                    .with_retry_after(kRetryAfterDraining));
     return;
   }
-  impl.start(std::move(batch), std::move(token), *time);
+  impl.start(std::move(batch), payload, std::move(token), *time);
 }
 
 bool OtlpGrpcSink::drain(Deadline deadline) { return impl_->in_flight.close_and_wait(deadline); }

@@ -38,6 +38,9 @@ class OtlpGrpcSink final : public pipeline::Sink {
                                                       telemetry::Telemetry telemetry);
   ~OtlpGrpcSink() override;
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
+  // Without a copy, unless the pieces are small.
+  void send_pieces(pipeline::Batch batch, pipeline::Pieces payload,
+                   pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override;
   pipeline::SinkHealth health() const override;
 

@@ -26,7 +26,7 @@ TEST(BatchMerger, JoinsByAppending) {
   EXPECT_EQ(cut.last, 6);
   EXPECT_EQ(cut.timestamp_ms, 40);
   ASSERT_EQ(cut.batches.size(), 1u);
-  EXPECT_EQ(cut.batches[0].payload.view(), "abcdefg");
+  EXPECT_EQ(cut.batches[0].payload.join().view(), "abcdefg");
   EXPECT_EQ(cut.batches[0].item_count, 5u);
   EXPECT_EQ(cut.batches[0].newest_timestamp_ms, 50);
 }
@@ -39,9 +39,9 @@ TEST(BatchMerger, KeepsTenantsApartInOrderOfAppearance) {
   const Cut cut = merger.take();
   ASSERT_EQ(cut.batches.size(), 2u);
   EXPECT_EQ(cut.batches[0].tenant, "b");
-  EXPECT_EQ(cut.batches[0].payload.view(), "13");
+  EXPECT_EQ(cut.batches[0].payload.join().view(), "13");
   EXPECT_EQ(cut.batches[1].tenant, "a");
-  EXPECT_EQ(cut.batches[1].payload.view(), "2");
+  EXPECT_EQ(cut.batches[1].payload.join().view(), "2");
 }
 
 TEST(BatchMerger, KnowsWhichRecordAnItemCameFrom) {
@@ -106,7 +106,36 @@ TEST(BatchMerger, NeverReservesMoreThanAFullBatch) {
   merger.add(0, 0, "", std::string(40, 'x'), 1);
   merger.add(1, 0, "", std::string(40, 'x'), 1);
   merger.add(2, 0, "", std::string(20, 'x'), 1);
-  EXPECT_EQ(merger.take().batches[0].payload.capacity(), 100u);
+  const std::size_t sent = 100;  // The copy that is sent.
+  EXPECT_EQ(merger.bytes_held() - sent, 100u);
+  EXPECT_EQ(merger.take().batches[0].payload.size(), 100u);
+}
+
+TEST(BatchMerger, CopiesEachRecordOnceIntoPiecesThatGrow) {
+  BatchMerger merger(limits(10u << 20));
+  std::string sent;
+  for (std::int64_t offset = 0; offset < 1000; ++offset) {
+    const std::string record(3000, static_cast<char>('a' + offset % 26));
+    merger.add(offset, 0, "", record, 1);
+    sent += record;
+  }
+  const Cut cut = merger.take();
+  const auto& pieces = cut.batches[0].payload.all();
+  EXPECT_EQ(cut.batches[0].payload.join().view(), sent);
+  EXPECT_EQ(pieces.front()->size(), 3000u) << "the first record alone needs no more";
+  EXPECT_LT(pieces.size(), 30u);
+  for (const auto& piece : pieces) EXPECT_LE(piece->capacity(), 256u << 10);
+}
+
+TEST(BatchMerger, BeginsAnewAfterACut) {
+  BatchMerger merger(limits(100));
+  merger.add(1, 0, "a", "one", 1);
+  merger.take();
+  EXPECT_EQ(merger.bytes_held(), 0u);
+  merger.add(2, 0, "a", "two", 1);
+  const Cut cut = merger.take();
+  ASSERT_EQ(cut.batches.size(), 1u);
+  EXPECT_EQ(cut.batches[0].payload.join().view(), "two");
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ struct ShipperBench {
     Shipment shipment;
     shipment.signal = signal;
     shipment.tenant = tenant;
-    shipment.payload = std::make_shared<const Bytes>(payload);
+    shipment.payload.add(std::make_shared<const Bytes>(payload));
     shipment.item_count = items;
     shipment.batch_id = id;
     const std::size_t index = answers.size();

@@ -85,6 +85,36 @@ TEST_F(OtlpGrpcSinkTest, CarriesEverySignalWithItsMetadata) {
   EXPECT_EQ(sender->health().last_error, "");
 }
 
+TEST_F(OtlpGrpcSinkTest, SendsPiecesAsOneMessageAndLeavesThemWhole) {
+  auto sender = sink();
+  // Small pieces are joined, large ones are shown to gRPC where they lie.
+  for (const std::size_t piece_bytes : {10u, 100'000u}) {
+    pipeline::Pieces kept;
+    std::string whole;
+    for (const char letter : {'a', 'b', 'c'}) {
+      kept.add(std::make_shared<const Bytes>(std::string(piece_bytes, letter)));
+      whole.append(piece_bytes, letter);
+    }
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      auto answered = std::make_shared<std::promise<Answer>>();
+      auto answer = answered->get_future();
+      pipeline::Batch batch = batch_of("");
+      batch.permit = *sender_budget_.try_acquire(kept.size());
+      sender->send_pieces(std::move(batch), kept, pipeline::AckToken([answered](Answer result) {
+                            answered->set_value(result);
+                          }));
+      auto taken = behind_.take(kPatience);
+      ASSERT_TRUE(taken.has_value());
+      EXPECT_EQ(taken->batch.payload.view(), whole) << piece_bytes;
+      taken->token.ack();
+      EXPECT_TRUE(wait(answer).ok());
+      EXPECT_EQ(kept.join().view(), whole) << "for another try";
+    }
+  }
+  sender.reset();  // Waits until gRPC has let go of the bytes.
+  EXPECT_EQ(sender_budget_.used(), 0u);
+}
+
 TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenAsked) {
   OtlpGrpcSinkOptions plain = options();
   plain.send_metadata = false;
