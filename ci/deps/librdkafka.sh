@@ -19,7 +19,11 @@ if [ ! -f "$prefix/.complete" ]; then
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/librdkafka-build.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  (cd "$work" && npm pack --silent "$npm_package" >/dev/null && tar xzf ./*.tgz)
+  (cd "$work" && npm pack "$npm_package" >npm.log 2>&1 && tar xzf ./*.tgz) || {
+    tail -n 20 "$work/npm.log" >&2
+    echo "deps: npm cannot fetch $npm_package, which carries librdkafka's source" >&2
+    exit 1
+  }
   source=$work/package/deps/librdkafka
   grep -q 'RD_KAFKA_VERSION *0x020f01ff' "$source/src/rdkafka.h" || {
     echo "deps: $npm_package no longer carries librdkafka $version" >&2
