@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "operator/k8s/cut_text.h"
 #include "operator/k8s/status_error.h"
@@ -259,7 +260,11 @@ struct Transport::Impl {
     headers.add("Accept", "application/json");
     headers.add("User-Agent", options.user_agent);
     if (!token.empty()) headers.add("Authorization", "Bearer " + token.reveal());
-    if (!request.content_type.empty()) made.set_body(request.body, request.content_type);
+    if (!request.content_type.empty()) {
+      // As bytes: a string's stream is cast to one of another type inside cpprest.
+      made.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
+      headers.set_content_type(request.content_type);
+    }
     const std::shared_ptr<streams::details::basic_streambuf<unsigned char>> sink =
         std::make_shared<ExchangeBuffer>(exchange);
     made.set_response_stream(streams::streambuf<unsigned char>(sink).create_ostream());
