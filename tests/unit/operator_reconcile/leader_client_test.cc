@@ -107,7 +107,7 @@ TEST(LeaderClient, ClosingWaitsForTheWriteUnderWay) {
   });
   may_end.count_down();
   closer.join();
-  EXPECT_EQ(client.remove(kube::kServices, {"team", "s"}).error().reason, "not_leading");
+  EXPECT_STREQ(client.remove(kube::kServices, {"team", "s"}).error().reason, "not_leading");
 }
 
 }  // namespace
