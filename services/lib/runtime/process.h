@@ -12,9 +12,10 @@ std::size_t usable_cores();
 // The same from the text of cpu.max ("150000 100000", "max 100000").
 std::size_t usable_cores(std::string_view cpu_max, std::size_t cores) noexcept;
 
-// Few malloc arenas: each thread would otherwise keep freed memory of its own. Does nothing when
-// the environment (MALLOC_ARENA_MAX, GLIBC_TUNABLES) says something about them. To be called before
-// threads start.
-void limit_malloc_arenas() noexcept;
+// Few malloc arenas: each thread would otherwise keep freed memory of its own. Those few keep up to
+// 64 MiB each of what was in use once, never more than that was. Leaves alone what the environment
+// (MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_, GLIBC_TUNABLES) says something
+// about. To be called before threads start.
+void tune_malloc() noexcept;
 
 }  // namespace spanway::runtime
