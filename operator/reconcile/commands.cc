@@ -137,22 +137,46 @@ struct Live {
   std::vector<Json> objects;
   std::string uid;
 };
+
+// "registry:5000/team/spanway:1.2" without its tag or digest.
+std::string repository_of(const std::string& image) {
+  const std::string name = image.substr(0, image.find('@'));
+  const std::size_t slash = name.rfind('/');
+  const std::size_t colon = name.find(':', slash == std::string::npos ? 0 : slash);
+  return name.substr(0, colon);
+}
+
+// Before a revision has proven itself nothing records which image and version the operator there
+// gives to pods: what runs, and the status, tell.
+void guess_release(const std::vector<Json>& objects, const Json& pipeline,
+                   render::ClusterFacts& facts) {
+  facts.version = kube::string_at(pipeline, "status/version", facts.version);
+  // Then it is not the operator's choice that runs.
+  if (!kube::string_at(pipeline, "spec/image/repository").empty()) return;
+  for (const Json& object : objects) {
+    const std::string image = kube::string_at(object, "spec/template/spec/containers/0/image");
+    if (!image.empty()) facts.image_repository = repository_of(image);
+  }
+}
+
 Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline,
                              render::ClusterFacts& facts) {
   SPANWAY_ASSIGN(facts.serves_service_monitors, client.serves(kube::kServiceMonitors));
   SPANWAY_ASSIGN(facts.serves_prometheus_rules, client.serves(kube::kPrometheusRules));
   Live live;
   const kube::ObjectKey key{pipeline.name_space, pipeline.name};
-  if (const auto object = client.get(kube::kPipelines, key); object.ok()) {
-    live.uid = kube::string_at(*object, "metadata/uid");
-  } else if (object.error().code != Code::kNotFound) {
-    return object.error();
+  const auto running = client.get(kube::kPipelines, key);
+  if (running.ok()) {
+    live.uid = kube::string_at(*running, "metadata/uid");
+  } else if (running.error().code != Code::kNotFound) {
+    return running.error();
   }
   for (const std::string& name : render::referenced_secrets(pipeline)) {
     // A plan is also for people who may not read Secrets: then it says nothing about them.
     const auto secret = client.get(kube::kSecrets, {pipeline.name_space, name});
     if (secret.ok()) facts.secret_identities[name] = secret_identity(*secret);
   }
+  bool is_recorded = false;
   for (const kube::ResourceType& type :
        Stores::owned_kinds(facts.serves_service_monitors, facts.serves_prometheus_rules)) {
     kube::ListOptions options;
@@ -173,9 +197,11 @@ Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline
       if (const auto last_good = read_last_good(std::move(object), owner, facts)) {
         facts.image_repository = last_good->facts.image_repository;
         facts.version = last_good->facts.version;
+        is_recorded = true;
       }
     }
   }
+  if (!is_recorded && running.ok()) guess_release(live.objects, *running, facts);
   return live;
 }
 
