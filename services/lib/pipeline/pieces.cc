@@ -4,6 +4,8 @@
 
 namespace spanway::pipeline {
 
+Pieces::~Pieces() = default;
+
 void Pieces::add(std::shared_ptr<const Bytes> piece) {
   if (piece == nullptr || piece->empty()) return;
   size_ += piece->size();

@@ -14,6 +14,15 @@ namespace spanway::pipeline {
 // Copies share the bytes. Thread contract: external lock; the pieces themselves never change.
 class Pieces {
  public:
+  Pieces() = default;
+  Pieces(const Pieces&) = default;
+  Pieces(Pieces&&) noexcept = default;
+  Pieces& operator=(const Pieces&) = default;
+  Pieces& operator=(Pieces&&) noexcept = default;
+  // Not inline: ThreadSanitizer has to see the owners' count go down, also in a file that is built
+  // without it.
+  ~Pieces();
+
   // Null and empty pieces leave nothing behind.
   void add(std::shared_ptr<const Bytes> piece);
   void add(const Pieces& others);

@@ -168,7 +168,7 @@ constexpr std::size_t kPieceBytesMin = 4096;
 // Owned by the gRPC slice that shows these bytes. The library may keep the slice a moment longer
 // than the call, and the permit must cover it for as long.
 struct Payload {
-  std::shared_ptr<const Bytes> bytes;
+  pipeline::Pieces bytes;
   Permit permit;
   std::shared_ptr<pipeline::InFlight> alive;
 
@@ -183,14 +183,15 @@ struct Payload {
   }
 };
 
-grpc::Slice to_slice(std::shared_ptr<const Bytes> bytes, Permit permit,
+grpc::Slice to_slice(const std::shared_ptr<const Bytes>& bytes, Permit permit,
                      const std::shared_ptr<pipeline::InFlight>& alive) {
-  auto payload = std::make_unique<Payload>(Payload{std::move(bytes), std::move(permit), alive});
+  auto payload = std::make_unique<Payload>(Payload{{}, std::move(permit), alive});
+  payload->bytes.add(bytes);
   // Counted for the destructor of the sink, which closes it only after the last call.
   if (!alive->enter()) count_bug("otlp_grpc_sink_payload_after_close");
   // gRPC writes to no slice that it sends; it only takes pointers to mutable bytes.
-  char* data = const_cast<char*>(payload->bytes->data());
-  const std::size_t size = payload->bytes->size();
+  char* data = const_cast<char*>(bytes->data());
+  const std::size_t size = bytes->size();
   return {data, size, &Payload::destroy, payload.release()};
 }
 
