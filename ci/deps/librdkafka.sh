@@ -13,6 +13,11 @@ sanitizer=${1:-none}
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${SPANWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spanway}
 prefix=$cache/librdkafka-$version.$patch_level-$sanitizer
+options=()
+if [ "$sanitizer" = thread ]; then # It knows POSIX threads only, and fails on those of C11.
+  options=(--disable-c11threads)
+  prefix=$prefix-posix
+fi
 
 if [ ! -f "$prefix/.complete" ]; then
   echo "deps: building librdkafka $version ($sanitizer), about a minute" >&2
@@ -36,7 +41,7 @@ if [ ! -f "$prefix/.complete" ]; then
     cd "$source"
     CC="${CC:-gcc}" CFLAGS="$flags" LDFLAGS="${flags##*-fPIC}" ./configure --prefix="$prefix" \
       --disable-gssapi --disable-curl --enable-ssl --enable-zlib --enable-zstd --enable-lz4-ext \
-      --disable-debug-symbols
+      --disable-debug-symbols "${options[@]}"
     make -C src -j"$(nproc)" librdkafka.a
     mkdir -p "$prefix/lib" "$prefix/include/librdkafka"
     cp src/librdkafka.a "$prefix/lib/"
