@@ -186,7 +186,7 @@ Result<Parsed<SendOptions>> parse_send(std::span<const std::string_view> argumen
                                        std::uint64_t random_run) {
   Parsed<SendOptions> parsed;
   SendFlags flags;
-  FlagSet set("spanway-load [send] [flags] | sink [flags] | compare [flags]",
+  FlagSet set("spanway-load [send] [flags] | sink [flags] | compare [flags] | --version",
               "Sends OTLP at a constant rate and keeps account of every item. Each command has its "
               "own --help.");
   declare(set, flags, parsed.options);

@@ -217,6 +217,10 @@ int run_program(std::span<const std::string_view> arguments, const ProgramDeps& 
     if (command == "send") return run_send(arguments.subspan(1), deps);
     if (command == "sink") return run_sink(arguments.subspan(1), deps);
     if (command == "compare") return run_compare(arguments.subspan(1), deps);
+    if (command == "--version" || command == "-version") {
+      deps.out << "spanway-load " SPANWAY_VERSION "\n";
+      return 0;
+    }
   }
   return run_send(arguments, deps);
 }

@@ -90,5 +90,9 @@ int main(int argc, char** argv) {
     std::fwrite(help_text().data(), 1, help_text().size(), stdout);
     return 0;
   }
+  if (options->version) {
+    std::puts("spanway-test-app " SPANWAY_VERSION);
+    return 0;
+  }
   return run(*options);
 }

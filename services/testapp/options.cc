@@ -22,6 +22,7 @@ purchase: "trace <id>" and what the pipeline answered.
   --count N          stop after so many purchases (default 0 = never)
   --seed N           repeat the same purchases; default: different ones each time
   --error-ratio R    how many purchases fail, 0 to 1 (default 0.1)
+  --version          the version
   --help             this text
 
 Exit code: 0; 1 when something was refused (with --count); 2 for a mistake on the command line.
@@ -123,6 +124,10 @@ Result<Options> parse_options(const std::vector<std::string>& words) {
     const std::string& word = words[i];
     if (word == "--help" || word == "-h") {
       options.help = true;
+      continue;
+    }
+    if (word == "--version") {
+      options.version = true;
       continue;
     }
     const std::size_t equals = word.find('=');

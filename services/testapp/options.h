@@ -18,6 +18,7 @@ enum class OtlpProtocol : std::uint8_t { kGrpc, kHttp };
 
 struct Options {
   bool help = false;
+  bool version = false;
   OtlpProtocol protocol = OtlpProtocol::kGrpc;
   // grpc: host:port. http: a URL. Filled in by parse_options() when not given.
   std::string endpoint;

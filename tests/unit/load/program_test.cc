@@ -34,6 +34,8 @@ TEST_F(ProgramTest, ExplainsItself) {
   EXPECT_NE(out_.str().find("--delay-ms"), std::string::npos);
   EXPECT_EQ(run({"compare", "--help"}), 0);
   EXPECT_NE(out_.str().find("--ledger"), std::string::npos);
+  EXPECT_EQ(run({"--version"}), 0);
+  EXPECT_EQ(out_.str(), "spanway-load " SPANWAY_VERSION "\n");
 }
 
 TEST_F(ProgramTest, RefusesWrongFlags) {

@@ -51,6 +51,7 @@ TEST(ParseOptions, SaysEveryMistakeAtOnce) {
 
 TEST(ParseOptions, KnowsHelp) {
   EXPECT_TRUE(parse_options({"--help"})->help);
+  EXPECT_TRUE(parse_options({"--version"})->version);
   EXPECT_NE(help_text().find("--error-ratio"), std::string_view::npos);
 }
 
