@@ -56,10 +56,13 @@ void describe_scheduling(Fields& f, PodTemplate& c) {
   f.field("nodeSelector", c.node_selector, labels_info("Labels that a node must have."));
   f.raw("tolerations", c.tolerations, RawShape::kListOfObjects,
         {.doc = "Taints that the pods tolerate, as in a pod's spec."});
-  f.raw("affinity", c.affinity, RawShape::kObject, {.doc = "Affinity, as in a pod's spec."});
+  f.raw(
+      "affinity", c.affinity, RawShape::kObject,
+      {.doc = "Affinity, as in a pod's spec. When it is not there, pods avoid zones that have one "
+              "of their component."});
   f.raw("topologySpreadConstraints", c.topology_spread_constraints, RawShape::kListOfObjects,
-        {.doc = "As in a pod's spec. When it is not there, pods are spread over nodes and zones as "
-                "far as possible."});
+        {.doc = "As in a pod's spec. When it is not there, pods are spread over nodes as far as "
+                "possible."});
   f.field("priorityClassName", c.priority_class_name,
           {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
 }
