@@ -7,7 +7,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.otlp_receiver import OtlpReceiver  # noqa: E402
-from harness.parts import Jaeger, Kafka, Zipkin  # noqa: E402
+from harness.parts import Jaeger, Kafka, Kafka3, Zipkin  # noqa: E402
 
 
 def _part(request, tmp_path_factory, make):
@@ -25,6 +25,18 @@ def kafka(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def secure_kafka(request, tmp_path_factory):
     return _part(request, tmp_path_factory, lambda folder: Kafka(folder, secure=True))
+
+
+@pytest.fixture(scope="module")
+def kafka3_cluster(request, tmp_path_factory):
+    return _part(request, tmp_path_factory, Kafka3)
+
+
+@pytest.fixture
+def kafka3(kafka3_cluster):
+    """Three brokers, all of them up when the test begins, whatever the one before did to them."""
+    kafka3_cluster.heal()
+    return kafka3_cluster
 
 
 @pytest.fixture(scope="session")

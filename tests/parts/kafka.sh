@@ -7,17 +7,24 @@
 #                             ca.crt, client.crt, client.key in $ROOT/$NAME/tls. Clients
 #                             of the plain port may do everything, also grant rights (ACLs); the
 #                             others everything on what no ACL speaks of
-#   kafka.sh stop | kill9 | pid | clean
+#   kafka.sh start3           three nodes (1, 2, 3), plain text on the three ports of $PORTS:
+#                             replication 3, min.insync.replicas 2, no unclean election
+#   kafka.sh restart N        node N of start3 again, after stop or kill9; waits until it serves
+#   kafka.sh stop [N] | kill9 [N] | pid [N]     of start3: node N; stop without N: all three
+#   kafka.sh clean
 #   kafka.sh tool CLASS ARGS  a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
-# Environment: ROOT (run data), NAME, LISTEN (of plain text; default 127.0.0.1), PORT (default 9092;
-# PORT+5 is the controller's), HEAP.
+# Environment: ROOT (run data), NAME, LISTEN (of plain text; default 127.0.0.1), PORT (default 9092),
+# PORTS ("a b c"; a port + 5 is the controller's), HEAP (of each node), PROPERTIES (further lines of
+# server.properties).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 version=4.3.1
 jars=$CACHE/kafka-$version
 ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-kafka} PORT=${PORT:-9092} LISTEN=${LISTEN:-127.0.0.1} HEAP=${HEAP:-512m}
-data=$ROOT/$NAME
+PORTS=${PORTS:-} PROPERTIES=${PROPERTIES:-}
+cluster=$ROOT/$NAME
+data=$cluster id=1 voters=1@127.0.0.1:$((PORT + 5)) replicas=1 insync=1
 cluster_id=MkU3OEVBNTcwNTJENDM2Qk
 
 fetch() {
@@ -50,31 +57,42 @@ tool() {
     -Dlog4j2.configurationFile="$jars/log4j2-tools.properties" -cp "$jars/libs/*" "$@"
 }
 
+# Node $1 of three: what follows is about that one.
+node() {
+  local ports
+  read -r -a ports <<<"$PORTS"
+  [ ${#ports[@]} = 3 ] || { echo "kafka.sh: PORTS must name three ports" >&2; exit 2; }
+  [[ "$1" =~ ^[123]$ ]] || { echo "kafka.sh: no node $1; there are 1, 2 and 3" >&2; exit 2; }
+  id=$1 PORT=${ports[$1 - 1]} data=$cluster/$1 replicas=3 insync=2
+  voters=1@127.0.0.1:$((ports[0] + 5)),2@127.0.0.1:$((ports[1] + 5)),3@127.0.0.1:$((ports[2] + 5))
+}
+
 configure() { # extra listeners, extra properties
   mkdir -p "$data"
   cat >"$data/server.properties" <<PROPERTIES
 process.roles=broker,controller
-node.id=1
+node.id=$id
 listeners=PLAINTEXT://$LISTEN:$PORT,CONTROLLER://127.0.0.1:$((PORT + 5))$1
 advertised.listeners=PLAINTEXT://$LISTEN:$PORT$1
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 inter.broker.listener.name=PLAINTEXT
-controller.quorum.voters=1@127.0.0.1:$((PORT + 5))
+controller.quorum.voters=$voters
 log.dirs=$data/log
 num.partitions=4
 auto.create.topics.enable=false
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
+default.replication.factor=$replicas
+min.insync.replicas=$insync
+offsets.topic.replication.factor=$replicas
 offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$insync
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$insync
 group.initial.rebalance.delay.ms=0
 log.segment.bytes=67108864
+$PROPERTIES
 $2
 PROPERTIES
 }
@@ -85,11 +103,20 @@ format_storage() {
     >"$data/format.log" 2>&1 || { cat "$data/format.log" >&2; exit 1; }
 }
 
-run() {
+launch() {
+  : >"$data/out.log" # await() must not find what an earlier run wrote.
   java "-Xmx$HEAP" -Xms64m -XX:+UseSerialGC -Dlog4j2.configurationFile="$jars/log4j2.properties" \
     -cp "$jars/libs/*" kafka.Kafka "$data/server.properties" >"$data/out.log" 2>&1 9>&- &
   echo $! >"$data/pid"
+}
+
+await() {
   wait_until 60 "$(cat "$data/pid")" "$data/out.log" grep -q 'Kafka Server started' "$data/out.log"
+}
+
+run() {
+  launch
+  await
 }
 
 make_certificates() {
@@ -130,14 +157,27 @@ super.users=User:ANONYMOUS"
   run
 }
 
+start3() {
+  for n in 1 2 3; do node $n; configure "" ""; format_storage; done
+  for n in 1 2 3; do node $n; launch; done # None is ready before a second one is there.
+  for n in 1 2 3; do node $n; await; done
+}
+
+stop3() {
+  for n in 1 2 3; do node $n; stop_pid "$data/pid" & done
+  wait
+}
+
 case "${1:-}" in
 get) with_lock kafka fetch ;;
 start) with_lock kafka fetch; configure "" ""; format_storage; run ;;
 start-secure) with_lock kafka fetch; start_secure ;;
-stop) stop_pid "$data/pid" ;;
-kill9) kill -9 "$(cat "$data/pid")" ;;
-pid) cat "$data/pid" ;;
-clean) rm -rf "$data" ;;
+start3) with_lock kafka fetch; start3 ;;
+restart) node "$2"; run ;;
+stop) if [ -n "$PORTS" ] && [ -z "${2:-}" ]; then stop3; else [ -z "${2:-}" ] || node "$2"; stop_pid "$data/pid"; fi ;;
+kill9) [ -z "${2:-}" ] || node "$2"; kill -9 "$(cat "$data/pid")" ;;
+pid) [ -z "${2:-}" ] || node "$2"; cat "$data/pid" ;;
+clean) rm -rf "$cluster" ;;
 tool) shift; tool "$@" ;;
-*) sed -n 2,13p "$0"; exit 2 ;;
+*) sed -n 2,20p "$0"; exit 2 ;;
 esac

@@ -2,10 +2,13 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from .processes import ROOT, free_port, http_get, wait_until
 
@@ -59,6 +62,91 @@ class Kafka:
 
     def tool(self, *arguments):
         return run_part("kafka", "tool", *arguments, **self.environment)
+
+
+class Kafka3:
+    """Three brokers, replication 3, min.insync.replicas 2. Nodes are called 1, 2 and 3.
+
+    Each test has topics and groups of its own; one that takes nodes down brings them back with
+    `heal()`. `properties`: further lines of server.properties.
+    """
+
+    NODES = (1, 2, 3)
+
+    def __init__(self, folder, properties=""):
+        self.folder = pathlib.Path(folder)
+        self.ports = [free_port() for _ in self.NODES]
+        self.environment = {
+            "ROOT": self.folder,
+            "NAME": "kafka3",
+            "PORTS": " ".join(map(str, self.ports)),
+            "HEAP": "384m",
+            "PROPERTIES": properties,
+        }
+        self.addresses = [f"127.0.0.1:{port}" for port in self.ports]
+        self.brokers = ",".join(self.addresses)  # A list where a configuration wants one: `addresses`.
+
+    def _run(self, *arguments):
+        return run_part("kafka", *arguments, **self.environment)
+
+    def start(self):
+        self._run("start3")
+        return self
+
+    def stop(self, node=None):
+        """SIGTERM; without `node`, all three."""
+        self._run("stop", *([] if node is None else [str(node)]))
+
+    def kill9(self, node):
+        self._run("kill9", str(node))
+
+    def restart(self, node):
+        """Starts a node that was stopped or killed, with its data, and waits until it serves."""
+        self._run("restart", str(node))
+
+    def pid(self, node):
+        return int(self._run("pid", str(node)))
+
+    def signal(self, node, number):
+        """E.g. SIGSTOP and SIGCONT."""
+        os.kill(self.pid(node), number)
+
+    def is_up(self, node):
+        try:
+            pid = self.pid_file(node).read_text().strip()
+            return "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return False
+
+    def pid_file(self, node):
+        return self.folder / f"kafka3/{node}/pid"
+
+    def log(self, node):
+        return (self.folder / f"kafka3/{node}/out.log").read_text(errors="replace")
+
+    def heal(self):
+        """Every node runs again (also one that was frozen) and every partition has all its replicas."""
+        for node in self.NODES:
+            if self.is_up(node):
+                self.signal(node, signal.SIGCONT)
+            else:
+                self.restart(node)
+
+        def whole():
+            topics = self.metadata().topics.values()
+            return all(len(p.isrs) == len(p.replicas) and p.leader > 0 for t in topics for p in t.partitions.values())
+
+        wait_until(whole, 60, "all replicas in sync", 0.3)
+
+    def metadata(self):
+        """What the brokers say now: `.topics[name].partitions[n]` has `.leader`, `.replicas`, `.isrs`."""
+        try:
+            return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0}).list_topics(timeout=5)
+        except KafkaException as error:
+            raise OSError(str(error)) from None
+
+    def tool(self, *arguments):
+        return self._run("tool", *arguments)
 
 
 class Zipkin:

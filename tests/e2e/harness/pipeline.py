@@ -22,7 +22,7 @@ class Pipeline:
         number = next(_numbers)
         self.folder = folder
         self.topics = {signal: f"otel.{signal}.{number}" for signal in ("traces", "metrics", "logs")}
-        self.kafka_section = merge({"brokers": [brokers], "topics": self.topics}, kafka or {})
+        self.kafka_section = merge({"brokers": brokers.split(","), "topics": self.topics}, kafka or {})
         self.grpc_port, self.http_port, self.bridge_port = free_port(), free_port(), free_port()
         self.endpoint, self.http_endpoint = f"127.0.0.1:{self.grpc_port}", f"http://127.0.0.1:{self.http_port}"
         self.exporters, self.consumers = {}, {}
