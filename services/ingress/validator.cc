@@ -165,6 +165,8 @@ void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
   if (!keeps_items(index)) {
     if (index.rejected == 0) {
       token.ack();
+    } else if (otlp::holds_only_unread(index)) {
+      token.ack({index.rejected, index.reject_message});
     } else {
       refuse(std::move(token), RefusedBy::kAllRejected, refusal_of_rejected(index));
     }

@@ -198,14 +198,14 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   const otlp::Index& index = known ? scanned->index : scan.index();
   if (index.rejected > 0) events_.rejected(index);
   const bool keeps = keeps_items(index);
-  if (!keeps && index.rejected > 0) {
+  if (!keeps && index.rejected > 0 && !otlp::holds_only_unread(index)) {
     return invalid_argument("all " + std::to_string(index.rejected) + " " +
                             std::string(otlp::item_name(batch.signal)) +
                             " were rejected: " + index.reject_message)
         .with_reason("all_items_rejected");
   }
   pipeline::Outcome outcome{index.rejected, index.reject_message};
-  if (!keeps) {  // A request without items is a success.
+  if (!keeps) {  // A request without items that we know is a success, full or partial.
     token.ack(std::move(outcome));
     in_flight_.leave();
     return ok_status();

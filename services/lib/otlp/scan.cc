@@ -19,6 +19,9 @@ constexpr std::uint32_t kResourceGroupTag = 0x0a;
 constexpr std::uint32_t kOwnerTag = 0x0a;
 constexpr std::uint32_t kChildrenTag = 0x12;
 constexpr std::uint32_t kSchemaUrlTag = 0x1a;
+// Field 1000 of ResourceSpans, ResourceMetrics and ResourceLogs: instrumentation_library_spans and
+// its like, before OTLP 0.15. Inside, the items have the number that they have in a scope.
+constexpr std::uint32_t kDeprecatedTag = wire::make_tag(1000, wire::Type::kLength);
 
 // Depth below the request: ResourceSpans 1, Resource and ScopeSpans 2, scope and items 3.
 constexpr unsigned kResourceDepth = 2;
@@ -74,6 +77,12 @@ constexpr std::string_view rule_of(RejectReason reason) {
       return "the resource and scope are too large to repeat";
     case RejectReason::kMalformedItem:
       return "not a valid protobuf message";
+    case RejectReason::kDeprecatedField:
+      return "the instrumentation_library_* fields are not read: send scope_*, as OTLP has it "
+             "since "
+             "0.15";
+    case RejectReason::kUnknownContent:
+      return "the request has fields that are not known and no item that is";
   }
   return "";
 }
@@ -99,6 +108,7 @@ void clear(Index& index, Signal signal) {
   clear_and_trim(index.prefix_slices);
   clear_and_trim(index.request_slices);
   index.accepted = index.rejected = 0;
+  index.unknown_fields = 0;
   index.rejected_by_reason = {};
   index.reject_message.clear();
   index.first_reject = RejectReason::kNone;
@@ -132,6 +142,7 @@ class Pass {
   void keep_request_field(Ptr begin, Ptr end);
   void add_resource_prefix(Ptr begin, Ptr end);
   void add_scope_prefix(Ptr begin, Ptr end);
+  void deprecated(Ptr begin, Ptr body, Ptr end);
 
   void place_item(Item& item, Ptr trace_id);
   void close_resource(std::size_t body_bytes);
@@ -164,6 +175,7 @@ class Pass {
   // Of the ResourceSpans being read.
   RejectReason resource_reject_ = RejectReason::kNone;
   std::uint64_t resource_points_ = 0;
+  std::uint64_t resource_deprecated_ = 0;
   bool any_reject_ = false;
   bool any_pending_place_ = false;
   // The trace id placed last: neighbours often share it.
@@ -210,11 +222,14 @@ Status Pass::request() {
     }
     if (!within_budget()) return std::move(error_);
   }
+  if (index_.items.empty() && index_.rejected == 0 && index_.unknown_fields > 0)
+    count_reject(RejectReason::kUnknownContent, 1, {});
   if (index_.rejected > 0) describe_rejects();
   return ok_status();
 }
 
 void Pass::keep_request_field(Ptr begin, Ptr end) {
+  ++index_.unknown_fields;
   request_field_bytes_ += wire::left(begin, end);
   if (request_field_bytes_ <= limits_.prefix_bytes_max)
     index_.request_slices.push_back(slice_of(begin, end));
@@ -235,7 +250,7 @@ bool Pass::resource(Ptr p, Ptr end) {
   const Ptr body = p;
   resource_slices_.clear();
   resource_reject_ = RejectReason::kNone;
-  resource_points_ = 0;
+  resource_points_ = resource_deprecated_ = 0;
   any_reject_ = any_pending_place_ = false;
   index_.resources.emplace_back();
   index_.resources.back().scope_begin = static_cast<std::uint32_t>(index_.scopes.size());
@@ -252,10 +267,17 @@ bool Pass::resource(Ptr p, Ptr end) {
       if (!scope(field.begin, field.end)) return false;
       continue;
     }
+    if (field.tag == kDeprecatedTag) {
+      deprecated(begin, field.begin, p);
+      if (!within_budget()) return false;
+      continue;
+    }
     add_resource_prefix(begin, p);
     if (field.tag == kOwnerTag) {
       reject(walker_.walk(Message::kResource, field.begin, field.end, kResourceDepth));
-    } else if (field.tag == kSchemaUrlTag && !walker_.valid_utf8(field.begin, field.end)) {
+    } else if (field.tag != kSchemaUrlTag) {
+      ++index_.unknown_fields;
+    } else if (!walker_.valid_utf8(field.begin, field.end)) {
       reject(RejectReason::kInvalidUtf8);
     }
     if (!within_budget()) return false;
@@ -285,7 +307,9 @@ bool Pass::scope(Ptr p, Ptr end) {
       add_scope_prefix(begin, p);
       if (field.tag == kOwnerTag) {
         reject(walker_.walk(Message::kScope, field.begin, field.end, kItemDepth));
-      } else if (field.tag == kSchemaUrlTag && !walker_.valid_utf8(field.begin, field.end)) {
+      } else if (field.tag != kSchemaUrlTag) {
+        ++index_.unknown_fields;
+      } else if (!walker_.valid_utf8(field.begin, field.end)) {
         reject(RejectReason::kInvalidUtf8);
       }
     }
@@ -294,6 +318,29 @@ bool Pass::scope(Ptr p, Ptr end) {
   index_.scopes.back().prefix_end = static_cast<std::uint32_t>(index_.prefix_slices.size());
   index_.scopes.back().item_end = static_cast<std::uint32_t>(index_.items.size());
   return true;
+}
+
+// Counts the items of a deprecated field and leaves them out; a field without any is kept, like
+// every other that is not known.
+void Pass::deprecated(Ptr begin, Ptr body, Ptr end) {
+  std::uint64_t count = 0;
+  for (Ptr p = body; p != end;) {
+    wire::Field field;
+    p = wire::read_field(p, end, field);
+    if (p == nullptr) {
+      count = std::max<std::uint64_t>(1, count);
+      break;
+    }
+    ++submessages_;
+    if (field.tag != kChildrenTag) continue;
+    const std::uint32_t points =
+        signal_ == Signal::kMetrics ? std::max(1u, count_points(field.begin, field.end)) : 1;
+    count += points;
+    submessages_ += points - 1;
+  }
+  if (count == 0) return add_resource_prefix(begin, end);
+  resource_deprecated_ += count;
+  any_reject_ = true;
 }
 
 void Pass::item(Ptr begin, Ptr body, Ptr end) {
@@ -420,8 +467,12 @@ bool Pass::can_be_cut(const Resource& resource, const Scope& scope, const Item& 
 
 void Pass::count_resource(const Resource& resource) {
   const auto r = static_cast<std::uint32_t>(index_.resources.size() - 1);
-  if (resource.scope_begin == resource.scope_end && resource_reject_ != RejectReason::kNone)
+  if (resource_deprecated_ > 0) {
+    count_reject(RejectReason::kDeprecatedField, resource_deprecated_, {.resource = r});
+  } else if (resource.scope_begin == resource.scope_end &&
+             resource_reject_ != RejectReason::kNone) {
     count_reject(resource_reject_, 1, {.resource = r});
+  }
   for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
     const Scope& scope = index_.scopes[s];
     const Place place{.resource = r, .scope = s - resource.scope_begin};
@@ -494,6 +545,10 @@ std::string_view to_string(RejectReason reason) noexcept {
       return "prefix_too_large";
     case RejectReason::kMalformedItem:
       return "malformed_item";
+    case RejectReason::kDeprecatedField:
+      return "deprecated_field";
+    case RejectReason::kUnknownContent:
+      return "unknown_content";
   }
   return "none";
 }

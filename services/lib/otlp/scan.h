@@ -41,8 +41,14 @@ enum class RejectReason : unsigned char {
   kItemTooLarge,
   kPrefixTooLarge,
   kMalformedItem,
+  // Items in a deprecated field (instrumentation_library_spans and its like) that receivers of
+  // today skip.
+  kDeprecatedField,
+  // The request has fields that are not known, and no item that is. What they hold cannot be
+  // counted: 1.
+  kUnknownContent,
 };
-inline constexpr std::size_t kRejectReasonCount = 8;
+inline constexpr std::size_t kRejectReasonCount = 10;
 // "invalid_utf8" and so on: for messages and metric labels.
 std::string_view to_string(RejectReason reason) noexcept;
 
@@ -97,6 +103,9 @@ struct Index {
   // it must not be passed on.
   std::uint64_t rejected = 0;
   std::array<std::uint64_t, kRejectReasonCount> rejected_by_reason = {};
+  // Fields of the request, of resources and of scopes that are not known. They are kept where an
+  // item stands beside them.
+  std::uint64_t unknown_fields = 0;
   // For partial_success: which rule, how often, the first offender's place. Empty without rejects.
   std::string reject_message;
   RejectReason first_reject = RejectReason::kNone;
@@ -109,6 +118,17 @@ inline bool keeps_items(const Index& index) noexcept {
     if (item.reject == RejectReason::kNone) return true;
   }
   return false;
+}
+
+// Nothing of it may go on because all of it is content that this version does not read. Answered
+// with partial_success: the sender did not break a rule that it could know.
+inline bool holds_only_unread(const Index& index) noexcept {
+  const auto count = [&index](RejectReason reason) {
+    return index.rejected_by_reason[static_cast<std::size_t>(reason)];
+  };
+  return index.rejected > 0 && !keeps_items(index) &&
+         index.rejected ==
+             count(RejectReason::kDeprecatedField) + count(RejectReason::kUnknownContent);
 }
 
 // A scan that outlives its scanner, for who gets the very same bytes next in this process.

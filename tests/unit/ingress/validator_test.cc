@@ -168,6 +168,29 @@ TEST_F(ValidatorTest, RefusesARequestWithoutAnyGoodItem) {
   EXPECT_EQ(refused("all_rejected"), 1);
 }
 
+TEST_F(ValidatorTest, ReportsWhatItDoesNotReadByPartialSuccess) {
+  Validator validator = make(unlimited_);
+  const auto library = fakes::otlp_scope("old", {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2)});
+  const auto old = fakes::otlp_request({fakes::otlp_resource("shop", {}).message(1000, library)});
+  validator.send(batch(Bytes(old.encode())), token());
+  ASSERT_EQ(answers_, 1);
+  ASSERT_TRUE(answer_.ok());
+  EXPECT_EQ(answer_->rejected, 2u);
+  EXPECT_NE(answer_->message.find("instrumentation_library_*"), std::string::npos);
+  validator.send(batch(Bytes(fakes::ProtoMessage().bytes(77, "what?").encode())), token());
+  ASSERT_EQ(answers_, 2);
+  ASSERT_TRUE(answer_.ok());
+  EXPECT_EQ(answer_->rejected, 1u);
+  EXPECT_NE(answer_->message.find("not known"), std::string::npos);
+  EXPECT_EQ(next_.sent(), 0u);
+  EXPECT_EQ(metrics_.value("spanway_ingress_rejected_items_total",
+                           {{"signal", "traces"}, {"reason", "deprecated_field"}}),
+            2);
+  EXPECT_EQ(metrics_.value("spanway_ingress_rejected_items_total",
+                           {{"signal", "traces"}, {"reason", "unknown_content"}}),
+            1);
+}
+
 TEST_F(ValidatorTest, RefusesWhatWouldBeHeldTwiceWithoutMemoryForIt) {
   Validator validator = make(unlimited_);
   pipeline::Batch request = batch(trace_request(4, 2));

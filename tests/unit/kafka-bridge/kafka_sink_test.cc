@@ -260,6 +260,17 @@ TEST(KafkaSink, AnEmptyRequestSucceeds) {
   EXPECT_EQ(bench.producer.count(), 0u);
 }
 
+TEST(KafkaSink, ReportsWhatItDoesNotReadByPartialSuccess) {
+  SinkBench bench;
+  const auto library = fakes::otlp_scope("old", {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2)});
+  bench.send(
+      fakes::otlp_request({fakes::otlp_resource("shop", {}).message(1000, library)}).encode());
+  const auto answer = bench.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 2u);
+  EXPECT_EQ(bench.producer.count(), 0u);
+}
+
 TEST(KafkaSink, KeepsAMetricWithoutDataPoints) {
   SinkBench bench;
   const std::string request = fakes::otlp_request_of({fakes::otlp_resource(

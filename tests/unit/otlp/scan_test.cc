@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/lib/otlp/placement.h"
+#include "services/lib/otlp/split.h"
 #include "tests/fakes/otlp_builder.h"
 
 namespace spanway::otlp {
@@ -303,6 +305,103 @@ TEST(ScanCounts, MessageTellsRulesCountsAndPlace) {
 }
 
 // --- UTF-8 ---
+
+// InstrumentationLibrarySpans and its like; the items have the number that they have in a scope.
+ProtoMessage library(const std::vector<ProtoMessage>& items) {
+  return otlp_scope("library", items).bytes(3, "https://schema");
+}
+std::uint64_t count_of(const Index& index, RejectReason reason) {
+  return index.rejected_by_reason[static_cast<std::size_t>(reason)];
+}
+
+TEST(ScanUnread, ItemsInADeprecatedFieldAreRejectedAndCountedOneByOne) {
+  const auto points =
+      otlp_metric("m", MetricKind::kSum, {otlp_number_point(1), otlp_number_point(2)});
+  const struct {
+    Signal signal;
+    ProtoMessage item;
+    std::uint64_t items, rejected;
+  } cases[] = {{Signal::kTraces, otlp_span(1, 1), 3, 3},
+               {Signal::kLogs, otlp_log_record("hello"), 2, 2},
+               {Signal::kMetrics, points, 2, 4},
+               {Signal::kMetrics, ProtoMessage().bytes(1, "without points"), 2, 2}};
+  for (const auto& c : cases) {
+    for (const bool reversed : {false, true}) {
+      const ProtoMessage resource = otlp_resource("old", {}).message(
+          1000, library(std::vector<ProtoMessage>(c.items, c.item)));
+      const Scanned scanned(c.signal, otlp_request({resource}).encode(reversed));
+      ASSERT_TRUE(scanned.status().ok());
+      EXPECT_EQ(scanned.index().rejected, c.rejected);
+      EXPECT_EQ(count_of(scanned.index(), RejectReason::kDeprecatedField), c.rejected);
+      EXPECT_EQ(scanned.index().accepted, 0u);
+      EXPECT_FALSE(keeps_items(scanned.index()));
+      EXPECT_TRUE(holds_only_unread(scanned.index()));
+      EXPECT_THAT(scanned.index().reject_message, HasSubstr("deprecated_field"));
+      EXPECT_THAT(scanned.index().reject_message, HasSubstr("scope_*"));
+    }
+  }
+}
+
+TEST(ScanUnread, KnownItemsBesideADeprecatedFieldAreKeptWithoutIt) {
+  const ProtoMessage resource =
+      otlp_resource("mixed", {otlp_scope("s", {otlp_span(1, 1), otlp_span(0, 2)})})
+          .message(1000, library({otlp_span(1, 3), otlp_span(1, 4)}));
+  const std::string payload =
+      otlp_request({resource, otlp_resource("new", {otlp_scope("s", {otlp_span(2, 5)})})}).encode();
+  const Scanned scanned(Signal::kTraces, payload);
+  EXPECT_EQ(scanned.index().accepted, 2u);
+  EXPECT_EQ(scanned.index().rejected, 3u);
+  EXPECT_EQ(count_of(scanned.index(), RejectReason::kDeprecatedField), 2u);
+  EXPECT_EQ(count_of(scanned.index(), RejectReason::kInvalidTraceId), 1u);
+  EXPECT_FALSE(holds_only_unread(scanned.index()));
+  const Scanned kept(Signal::kTraces,
+                     std::string(without_rejected(scanned.index(), payload).view()));
+  EXPECT_EQ(kept.index().accepted, 2u);
+  EXPECT_EQ(kept.index().rejected, 0u);
+}
+
+TEST(ScanUnread, ABrokenDeprecatedFieldCountsOneAtLeast) {
+  for (const auto& [body, rejected] :
+       {std::pair{std::string("\x12\x7f"), 1u},
+        {otlp_scope("s", {otlp_span(1, 1), otlp_span(1, 2)}).raw("\x12\x7f").encode(), 2u}}) {
+    const ProtoMessage resource = ProtoMessage().bytes(1000, body);
+    EXPECT_EQ(Scanned(Signal::kTraces, otlp_request({resource}).encode()).index().rejected,
+              rejected);
+  }
+}
+
+TEST(ScanUnread, UnknownFieldsWithoutAnyItemAreRejected) {
+  const ProtoMessage field = ProtoMessage().bytes(77, "from the future");
+  const ProtoMessage requests[] = {
+      field, otlp_request({otlp_resource("r", {}).bytes(77, "x")}),
+      otlp_request({otlp_resource("r", {otlp_scope("s", {}).varint(78, 1)})}),
+      ProtoMessage().varint(1, 5),  // A foreign wire type.
+  };
+  for (const ProtoMessage& request : requests) {
+    const Scanned scanned(Signal::kLogs, request.encode());
+    ASSERT_TRUE(scanned.status().ok());
+    EXPECT_EQ(scanned.index().unknown_fields, 1u);
+    EXPECT_EQ(scanned.index().rejected, 1u);
+    EXPECT_EQ(count_of(scanned.index(), RejectReason::kUnknownContent), 1u);
+    EXPECT_TRUE(holds_only_unread(scanned.index()));
+    EXPECT_THAT(scanned.index().reject_message, HasSubstr("unknown_content"));
+  }
+  // Beside an item they are what a newer version has added to it.
+  const Scanned beside(Signal::kTraces, otlp_request_of({otlp_span(1, 1)}) + field.encode());
+  EXPECT_EQ(beside.index().unknown_fields, 1u);
+  EXPECT_EQ(beside.index().rejected, 0u);
+}
+
+TEST(ScanUnread, EmptyContainersHoldNothingThatCouldBeLost) {
+  for (const ProtoMessage& request :
+       {ProtoMessage(), otlp_request({ProtoMessage()}), otlp_request({otlp_resource("r", {})}),
+        otlp_request({otlp_resource("r", {otlp_scope("s", {})})}),
+        otlp_request({otlp_resource("r", {}).message(1000, library({}))})}) {
+    const Scanned scanned(Signal::kMetrics, request.encode());
+    EXPECT_EQ(scanned.index().rejected, 0u);
+    EXPECT_FALSE(holds_only_unread(scanned.index()));
+  }
+}
 
 TEST(ScanUtf8, EveryStringOfASpanIsChecked) {
   const ProtoMessage bad_attribute = otlp_attribute("k", "\xff");
