@@ -50,10 +50,11 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
   }
   SPANWAY_TRY(scanner_.scan(signal, record.value));
   const otlp::Index& index = scanner_.index();
-  if (index.items.empty() && index.rejected == 0 && !record.value.empty()) {
-    // Well-formed protobuf, but nothing in it is ours: sending it on would lose it silently.
-    return invalid_argument("holds no " + std::string(item_name(signal)) +
-                            " in the fields that OTLP defines; what it holds is not known here")
+  if (index.items.empty() && !record.value.empty()) {
+    // Well-formed protobuf, but nothing in it can be delivered: a commit would lose it silently.
+    const std::string why =
+        index.rejected > 0 ? index.reject_message : "the record has no item that OTLP defines";
+    return invalid_argument("holds no " + std::string(item_name(signal)) + ": " + why)
         .with_reason("malformed_request");
   }
   read.item_count = unit_count(index);
