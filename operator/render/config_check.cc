@@ -68,12 +68,13 @@ void report(const api::Pipeline& pipeline, const ComponentSpec& spec,
   }
 }
 
-void check_memory(const ComponentSpec& spec, config::ByteSize limit, Findings& findings) {
+void check_memory(const ComponentSpec& spec, config::ByteSize budget, Findings& findings) {
   const std::uint64_t container = container_memory(spec);
-  if (limit.bytes <= container) return;
+  if (budget.bytes + kProcessMemory <= container) return;
   findings.add(spec.field + ".template.resources.limits.memory",
-               "is " + config::format_size({container}) + ", but the service needs " +
-                   config::format_size(limit) + " at least");
+               "is " + config::format_size({container}) + ", but memory_limit (" +
+                   config::format_size(budget) + ") and " + config::format_size({kProcessMemory}) +
+                   " for the process must fit");
 }
 
 void check_shutdown(const ComponentSpec& spec, const Json& file, Findings& findings) {

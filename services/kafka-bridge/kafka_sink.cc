@@ -100,6 +100,12 @@ struct KafkaSink::Request {
     sink.in_flight_.leave();
   }
 
+  // Undecided unless the deadline has decided it.
+  pipeline::AckToken take_token() {
+    MutexLock lock(mutex);
+    return std::move(token);
+  }
+
   void on_deadline() {
     pipeline::AckToken deciding;
     {
@@ -122,6 +128,8 @@ struct KafkaSink::Request {
   const SteadyTime started;
   const std::uint64_t items;
   std::size_t records = 0;
+  std::vector<std::uint64_t>
+      record_items;  // Of each record; not changed once they are handed over.
   Timer deadline_timer;
 
   Mutex mutex;
@@ -220,8 +228,18 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
     request->deadline_timer =
         timers_.post_after(batch.deadline.remaining(now), [request] { request->on_deadline(); });
   }
-  produce(request, std::move(parts));
-  return ok_status();
+  Status admitted = produce(request, std::move(parts));
+  if (admitted.ok()) return ok_status();
+  request->permit.release();
+  request->deadline_timer.cancel();
+  token = request->take_token();
+  if (!token.undecided()) {  // The deadline has passed meanwhile, and was answered.
+    in_flight_.leave();
+    return ok_status();
+  }
+  Error error = answer_for(std::move(admitted).error());
+  remember(&error);
+  return error;
 }
 
 Result<std::vector<otlp::Part>> KafkaSink::cut(pipeline::Batch& batch, const otlp::Index& index,
@@ -249,25 +267,29 @@ Result<std::vector<otlp::Part>> KafkaSink::cut(pipeline::Batch& batch, const otl
   return parts;
 }
 
-void KafkaSink::produce(const std::shared_ptr<Request>& request, std::vector<otlp::Part> parts) {
+Status KafkaSink::produce(const std::shared_ptr<Request>& request, std::vector<otlp::Part> parts) {
   {
     MutexLock lock(request->mutex);
     request->outstanding = parts.size();
   }
   request->records = parts.size();
   const std::string& topic = topic_of(options_.topics, request->signal);
+  std::vector<kafka::Record> records;
+  records.reserve(parts.size());
+  request->record_items.reserve(parts.size());
   for (otlp::Part& part : parts) {
-    kafka::Record record;
+    kafka::Record& record = records.emplace_back();
     record.topic = topic;
     record.partition = part.partition;
     record.key = part.trace_id_hex;
     record.payload = std::move(part.payload);
     record.headers.emplace_back("content-type", "application/x-protobuf");
     if (!request->tenant.empty()) record.headers.emplace_back("spanway-tenant", request->tenant);
-    producer_.produce(std::move(record), [request, items = part.item_count](Status status) {
-      request->on_report(items, std::move(status));
-    });
+    request->record_items.push_back(part.item_count);
   }
+  return producer_.produce_all(std::move(records), [request](std::size_t record, Status status) {
+    request->on_report(request->record_items[record], std::move(status));
+  });
 }
 
 void KafkaSink::remember(const Error* error) {

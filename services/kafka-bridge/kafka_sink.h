@@ -29,9 +29,11 @@ struct KafkaSinkOptions {
   Duration message_timeout = std::chrono::seconds(9);
 };
 
-// OK means: every accepted item is written with acks=all. Anything else: some records may have been
-// written, none is claimed. What Kafka refuses is never the client's fault (items that no record
-// can hold are rejected before), so those answers are retryable: UNAVAILABLE with retry_after.
+// OK means: every accepted item is written with acks=all. A request that Kafka cannot take as a
+// whole at the moment (no room in the queue, a failing partition, a backlog) is refused before its
+// first record. Any other refusal: some records may have been written, none is claimed. What Kafka
+// refuses is never the client's fault (items that no record can hold are rejected before), so those
+// answers are retryable: UNAVAILABLE with retry_after.
 //
 // Thread-safe. Scans on the calling thread. A request whose items all belong to one partition is
 // handed over without copying a byte; others are split, after the permit has grown to both sizes.
@@ -57,7 +59,7 @@ class KafkaSink final : public pipeline::Sink {
   Status try_send(pipeline::Batch& batch, pipeline::AckToken& token);
   Result<std::vector<otlp::Part>> cut(pipeline::Batch& batch, const otlp::Index& index,
                                       const otlp::SplitOptions& options) const;
-  void produce(const std::shared_ptr<Request>& request, std::vector<otlp::Part> parts);
+  Status produce(const std::shared_ptr<Request>& request, std::vector<otlp::Part> parts);
   void remember(const Error* error);
 
   const KafkaSinkOptions options_;

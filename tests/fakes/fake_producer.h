@@ -47,6 +47,16 @@ class FakeProducer final : public kafka::Producer {
     MutexLock lock(mutex_);
     done_.push_back(std::move(sent));
   }
+  Status produce_all(std::vector<kafka::Record> records, RequestReport report) noexcept override {
+    {
+      MutexLock lock(mutex_);
+      if (!admission_.ok()) return admission_;
+    }
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      produce(std::move(records[i]), [report, i](Status status) { report(i, std::move(status)); });
+    }
+    return ok_status();
+  }
   Result<std::int32_t> partition_count(std::string_view topic) override {
     MutexLock lock(mutex_);
     const auto found = topics_.find(topic);
@@ -63,6 +73,11 @@ class FakeProducer final : public kafka::Producer {
   void answer_with(std::function<Status(const Sent&)> answer) {
     MutexLock lock(mutex_);
     answer_ = std::move(answer);
+  }
+  // What produce_all() answers instead of writing, unless it is OK.
+  void set_admission(Status status) {
+    MutexLock lock(mutex_);
+    admission_ = std::move(status);
   }
   void set_partitions(const std::string& topic, Result<std::int32_t> count) {
     MutexLock lock(mutex_);
@@ -90,6 +105,7 @@ class FakeProducer final : public kafka::Producer {
   mutable Mutex mutex_;
   const std::int32_t partitions_;
   std::map<std::string, Result<std::int32_t>, std::less<>> topics_ SPANWAY_GUARDED_BY(mutex_);
+  Status admission_ SPANWAY_GUARDED_BY(mutex_);
   std::function<Status(const Sent&)> answer_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Sent> waiting_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Sent> done_;

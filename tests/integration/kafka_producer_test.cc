@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -64,6 +65,38 @@ struct ProducerBench {
         failures.push_back(std::move(status).error());
       }
     });
+  }
+  // One request with a record of that size for each of the 4 partitions; its reports, when all are
+  // there, or why none of it was taken.
+  Result<std::vector<Status>> produce_everywhere(std::size_t bytes) {
+    struct Reports {
+      Mutex mutex;
+      std::vector<Status> given;
+    };
+    auto given = std::make_shared<Reports>();
+    std::vector<Record> records;
+    for (std::int32_t partition = 0; partition < 4; ++partition) {
+      Record& record = records.emplace_back();
+      record.topic = "t";
+      record.partition = partition;
+      record.payload = Bytes(std::string(bytes, 'x'));
+    }
+    SPANWAY_TRY(producer->produce_all(std::move(records), [given](std::size_t, Status status) {
+      MutexLock lock(given->mutex);
+      given->given.push_back(std::move(status));
+    }));
+    EXPECT_TRUE(eventually(
+        [&] {
+          MutexLock lock(given->mutex);
+          return given->given.size() == 4;
+        },
+        seconds(30)));
+    MutexLock lock(given->mutex);
+    return given->given;
+  }
+  static bool all_ok(const Result<std::vector<Status>>& reports) {
+    return reports.ok() && std::all_of(reports->begin(), reports->end(),
+                                       [](const Status& status) { return status.ok(); });
   }
   bool all_reported(Duration patience = seconds(30)) {
     return eventually(
@@ -293,6 +326,45 @@ TEST(KafkaProducer, AFullQueueIsSaidAtOnce) {
   EXPECT_EQ(bench.failures[0].refusal, Refusal::kTransient);
   EXPECT_LE(bench.producer->queue_bytes(), std::size_t{1} << 20);
   ASSERT_TRUE(bench.all_reported());
+}
+
+TEST(KafkaProducer, ARequestIsWrittenWholeOrNotAtAllWhenTheQueueIsNearlyFull) {
+  ProducerConfig config;
+  config.queue_bytes_max = {1u << 20};
+  ProducerBench bench(config);
+  ASSERT_TRUE(bench.ready());
+  ASSERT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(10)));
+  bench.cluster.set_delay(200);
+  bench.produce(std::string(700'000, 'y'));
+  const auto refused = bench.produce_everywhere(100'000);  // Three of the four would fit.
+  ASSERT_FALSE(refused.ok());
+  EXPECT_STREQ(refused.error().reason, "kafka_queue_full");
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.cluster.record_count("t", 4), 5);
+  EXPECT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(100'000)));
+  EXPECT_EQ(bench.cluster.record_count("t", 4), 9);
+}
+
+// Every retry of such a request would write its other partitions again otherwise.
+TEST(KafkaProducer, WhileOneLeaderIsOutOfReachRetriesWriteNothing) {
+  ProducerConfig config;
+  config.message_timeout = seconds(1);
+  ProducerBench bench(config);
+  for (std::int32_t partition = 0; partition < 4; ++partition) {
+    bench.cluster.set_leader("t", partition, partition == 2 ? 1 : 2);
+  }
+  ASSERT_TRUE(bench.ready());
+  ASSERT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(10)));
+  bench.cluster.set_down(1);
+  EXPECT_FALSE(ProducerBench::all_ok(bench.produce_everywhere(10))) << "was in flight";
+  for (int retry = 0; retry < 3; ++retry) {
+    EXPECT_FALSE(ProducerBench::all_ok(bench.produce_everywhere(10)));
+  }
+  bench.cluster.set_up(1);
+  EXPECT_TRUE(
+      eventually([&] { return ProducerBench::all_ok(bench.produce_everywhere(10)); }, seconds(20)));
+  EXPECT_EQ(bench.cluster.record_count("t", 4), 4 + 3 + 4) << "before, in flight, afterwards";
+  EXPECT_TRUE(bench.producer->drain(Deadline::after(system_clock(), seconds(5))));
 }
 
 TEST(KafkaProducer, SaysWhenThereIsNoSuchTopic) {

@@ -2,8 +2,11 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -13,6 +16,7 @@
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
 #include "services/lib/kafka/native.h"
+#include "services/lib/kafka/produce_admission.h"
 
 namespace spanway::kafka {
 namespace {
@@ -43,7 +47,26 @@ struct Pending {
   Producer::Report report;
   Bytes payload;
   SteadyTime since;
+  std::size_t charge;  // What admission has reserved for it.
 };
+
+// A request that probes failing partitions: what is kept back until they have confirmed.
+struct Probe {
+  std::string topic;
+  std::vector<std::pair<std::size_t, Record>> kept;  // With the place in the request.
+  Producer::RequestReport report;
+
+  Mutex mutex;
+  std::size_t outstanding SPANWAY_GUARDED_BY(mutex) = 0;
+  std::optional<Error> failure SPANWAY_GUARDED_BY(mutex);
+};
+
+// What a record costs besides its payload, here and in librdkafka.
+constexpr std::size_t kRecordCost = 256;
+
+std::size_t charge_of(const Record& record) {
+  return record.payload.size() + record.key.size() + kRecordCost;
+}
 
 class RdProducer final : public Producer, private native::Callbacks {
  public:
@@ -53,11 +76,13 @@ class RdProducer final : public Producer, private native::Callbacks {
         client_(std::move(client)),
         config_(config),
         clock_(clock),
-        events_(telemetry) {}
+        events_(telemetry),
+        admission_(admission_limits(client_, config_)) {}
   ~RdProducer() override { stop(); }
 
   Status start();
   void produce(Record record, Report report) noexcept override;
+  Status produce_all(std::vector<Record> records, RequestReport report) noexcept override;
   Result<std::int32_t> partition_count(std::string_view topic) override;
   bool connected_once() const noexcept override { return connected_once_; }
   bool reachable() const noexcept override;
@@ -71,6 +96,8 @@ class RdProducer final : public Producer, private native::Callbacks {
  private:
   using SharedHandle = std::shared_ptr<rd_kafka_s>;
 
+  static ProduceAdmission::Limits admission_limits(const ClientConfig& client,
+                                                   const ProducerConfig& config);
   Result<SharedHandle> create_native();
   SharedHandle handle() const {
     MutexLock lock(mutex_);
@@ -78,7 +105,14 @@ class RdProducer final : public Producer, private native::Callbacks {
   }
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) noexcept;
   void on_error(int code, const std::string& text, bool fatal) noexcept override;
-  void finish(std::unique_ptr<Pending> pending, Status status) noexcept;
+  static void on_throttle(rd_kafka_t*, const char*, std::int32_t, int milliseconds,
+                          void* opaque) noexcept;
+  void hand_over(Record record, Report report) noexcept;
+  void produce_probing(std::vector<Record> records, const std::vector<std::int32_t>& probes,
+                       RequestReport report);
+  void on_probed(const std::shared_ptr<Probe>& probe, Status status);
+  void finish(std::unique_ptr<Pending> pending, const std::string& topic, std::int32_t partition,
+              Status status) noexcept;
   void mark_up() noexcept;
   void poll_loop(const std::stop_token& stop);
   void rebuild(const std::stop_token& stop);
@@ -92,6 +126,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   const ProducerConfig config_;
   const Clock& clock_;
   ProducerEvents events_;
+  ProduceAdmission admission_;
 
   std::atomic<bool> connected_once_{false};
   std::atomic<bool> fatal_{false};
@@ -143,22 +178,138 @@ Result<RdProducer::SharedHandle> RdProducer::create_native() {
   conf.set("max.in.flight.requests.per.connection", 5);
   conf.set("linger.ms", milliseconds(config_.linger));
   conf.set("message.timeout.ms", milliseconds(config_.message_timeout));
-  conf.set("queue.buffering.max.kbytes",
-           static_cast<std::int64_t>(config_.queue_bytes_max.bytes >> 10));
-  conf.set("queue.buffering.max.messages", 1'000'000);
+  // The bounds are ours (admission_): librdkafka's would be met in the midst of a request.
+  conf.set("queue.buffering.max.kbytes", std::numeric_limits<std::int32_t>::max());
+  // A look-up must not make a topic, whatever the brokers allow: with their defaults it would lie
+  // there with too few partitions and copies.
+  conf.set("allow.auto.create.topics", "false");
   conf.set("message.max.bytes",
            static_cast<std::int64_t>(config_.record_bytes_max.bytes + kRecordOverheadBytes));
   conf.set("compression.type", kCodecs[static_cast<std::size_t>(config_.compression)]);
   conf.set("delivery.report.only.error", "false");
   rd_kafka_conf_set_dr_msg_cb(conf.raw(), &RdProducer::on_delivery);
+  rd_kafka_conf_set_throttle_cb(conf.raw(), &RdProducer::on_throttle);
   native::apply_raw(conf, client_, native::Role::kProducer);
+  conf.set("queue.buffering.max.messages", 0);  // The raw setting is taken by admission_limits().
   SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kProducer));
   return SharedHandle(std::move(created));
 }
 
+ProduceAdmission::Limits RdProducer::admission_limits(const ClientConfig& client,
+                                                      const ProducerConfig& config) {
+  ProduceAdmission::Limits limits;
+  limits.bytes_max = static_cast<std::size_t>(config.queue_bytes_max.bytes);
+  const auto raw = client.librdkafka.find("queue.buffering.max.messages");
+  if (raw != client.librdkafka.end()) {
+    std::size_t records = 0;
+    const std::string& text = raw->second;
+    std::from_chars(text.data(), text.data() + text.size(), records);
+    if (records > 0) limits.records_max = records;
+  }
+  return limits;
+}
+
 void RdProducer::produce(Record record, Report report) noexcept {
+  const std::string topic(record.topic);
+  const ProduceAdmission::Part part{record.partition, charge_of(record), 1};
+  Status admitted = admission_.admit_record(topic, part, clock_.now());
+  if (!admitted.ok()) {
+    events_.failed(admitted.error());
+    report(std::move(admitted));
+    return;
+  }
+  hand_over(std::move(record), std::move(report));
+}
+
+Status RdProducer::produce_all(std::vector<Record> records, RequestReport report) noexcept {
+  if (records.empty()) return ok_status();
+  const std::string_view topic = records.front().topic;
+  std::map<std::int32_t, ProduceAdmission::Part> parts;
+  for (const Record& record : records) {
+    ProduceAdmission::Part& part =
+        parts.try_emplace(record.partition, ProduceAdmission::Part{record.partition, 0, 0})
+            .first->second;
+    part.bytes += charge_of(record);
+    ++part.records;
+  }
+  std::vector<ProduceAdmission::Part> list;
+  for (const auto& [partition, part] : parts) list.push_back(part);
+  SPANWAY_ASSIGN(const std::vector<std::int32_t> probes,
+                 admission_.admit(topic, list, clock_.now()));
+  if (probes.empty() || probes.size() == parts.size()) {
+    const auto shared = std::make_shared<RequestReport>(std::move(report));
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      hand_over(std::move(records[i]),
+                [shared, i](Status status) { (*shared)(i, std::move(status)); });
+    }
+  } else {
+    produce_probing(std::move(records), probes, std::move(report));
+  }
+  return ok_status();
+}
+
+// The records for failing partitions first, the others once these are confirmed: while a leader is
+// out of reach, the repeated requests of its clients leave nothing behind in other partitions.
+void RdProducer::produce_probing(std::vector<Record> records,
+                                 const std::vector<std::int32_t>& probes, RequestReport report) {
+  auto probe = std::make_shared<Probe>();
+  probe->topic = records.front().topic;
+  probe->report = std::move(report);
+  std::vector<std::pair<std::size_t, Record>> first;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].topic = probe->topic;
+    const bool probing =
+        std::find(probes.begin(), probes.end(), records[i].partition) != probes.end();
+    (probing ? first : probe->kept).emplace_back(i, std::move(records[i]));
+  }
+  {
+    MutexLock lock(mutex_);
+    outstanding_ += probe->kept.size();
+  }
+  {
+    MutexLock lock(probe->mutex);
+    probe->outstanding = first.size();
+  }
+  for (auto& [place, record] : first) {
+    hand_over(std::move(record), [this, probe, i = place](Status status) {
+      probe->report(i, status);
+      on_probed(probe, std::move(status));
+    });
+  }
+}
+
+void RdProducer::on_probed(const std::shared_ptr<Probe>& probe, Status status) {
+  std::optional<Error> failure;
+  {
+    MutexLock lock(probe->mutex);
+    if (!status.ok()) probe->failure = std::move(status).error();
+    if (--probe->outstanding > 0) return;
+    failure = std::move(probe->failure);
+  }
+  const std::size_t count = probe->kept.size();
+  for (auto& [place, record] : probe->kept) {
+    const ProduceAdmission::Part part{record.partition, charge_of(record), 1};
+    if (failure) {
+      admission_.on_dropped(part.bytes);
+      events_.failed(*failure);
+      probe->report(place, *failure);
+      continue;
+    }
+    admission_.on_handed_over(probe->topic, part, clock_.now());
+    hand_over(std::move(record),
+              [probe, i = place](Status reported) { probe->report(i, std::move(reported)); });
+  }
+  probe->kept.clear();
+  MutexLock lock(mutex_);
+  outstanding_ -= count;
+  if (outstanding_ == 0) changed_.notify_all();
+}
+
+// The record is admitted. Leads to exactly one report.
+void RdProducer::hand_over(Record record, Report report) noexcept {
+  const std::size_t charge = charge_of(record);
   auto pending = std::make_unique<Pending>(
-      Pending{this, std::move(report), std::move(record.payload), clock_.now()});
+      Pending{this, std::move(report), std::move(record.payload), clock_.now(), charge});
   SharedHandle native;
   {
     MutexLock lock(mutex_);
@@ -166,14 +317,15 @@ void RdProducer::produce(Record record, Report report) noexcept {
     if (!stopping_) native = handle_;
   }
   events_.queued(queue_bytes_ += pending->payload.size());
+  const std::string topic(record.topic);
   if (!native || record.headers.size() > kHeadersMax) {
-    finish(std::move(pending), native ? invalid_argument("a record carries more than 8 headers")
-                                      : unavailable("the producer is not ready")
-                                            .with_reason("kafka_producer_rebuilt")
-                                            .with_retry_after(std::chrono::seconds(1)));
+    finish(std::move(pending), topic, record.partition,
+           native ? invalid_argument("a record carries more than 8 headers")
+                  : unavailable("the producer is not ready")
+                        .with_reason("kafka_producer_rebuilt")
+                        .with_retry_after(std::chrono::seconds(1)));
     return;
   }
-  const std::string topic(record.topic);
   std::array<rd_kafka_vu_t, 5 + kHeadersMax> arguments{};
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
@@ -199,27 +351,39 @@ void RdProducer::produce(Record record, Report report) noexcept {
   }
   const int code = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
-  finish(std::move(pending), error_from_code(code, "writing to topic " + topic));
+  finish(std::move(pending), topic, record.partition,
+         error_from_code(code, "writing to topic " + topic));
 }
 
 void RdProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) noexcept {
   std::unique_ptr<Pending> pending(static_cast<Pending*>(message->_private));
   RdProducer& self = *pending->producer;
+  const std::string topic = rd_kafka_topic_name(message->rkt);
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     self.mark_up();
     self.events_.delivered(pending->payload.size(), self.clock_.now() - pending->since);
-    self.finish(std::move(pending), ok_status());
+    self.finish(std::move(pending), topic, message->partition, ok_status());
     return;
   }
-  self.finish(std::move(pending),
-              error_from_code(message->err, std::string("writing to topic ") +
-                                                rd_kafka_topic_name(message->rkt)));
+  self.finish(std::move(pending), topic, message->partition,
+              error_from_code(message->err, "writing to topic " + topic));
 }
 
-void RdProducer::finish(std::unique_ptr<Pending> pending, Status status) noexcept {
+void RdProducer::on_throttle(rd_kafka_t*, const char*, std::int32_t, int milliseconds,
+                             void* opaque) noexcept {
+  auto& self = static_cast<RdProducer&>(*static_cast<native::Callbacks*>(opaque));
+  if (milliseconds > 0) {
+    self.admission_.on_throttled(std::chrono::milliseconds(milliseconds), self.clock_.now());
+  }
+}
+
+void RdProducer::finish(std::unique_ptr<Pending> pending, const std::string& topic,
+                        std::int32_t partition, Status status) noexcept {
   if (!status.ok()) events_.failed(status.error());
   const bool refused = !status.ok() && status.error().refusal == Refusal::kConfiguration;
   events_.queued(queue_bytes_ -= pending->payload.size());
+  admission_.on_report(topic, partition, pending->charge, pending->since,
+                       status.ok() ? nullptr : &status.error(), clock_.now());
   pending->report(std::move(status));
   pending.reset();
   MutexLock lock(mutex_);

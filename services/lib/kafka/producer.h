@@ -19,7 +19,7 @@
 namespace spanway::kafka {
 
 struct Record {
-  std::string_view topic;  // Copied before produce() returns.
+  std::string_view topic;  // Copied before produce() or produce_all() returns.
   std::int32_t partition = 0;
   std::string key;  // Empty = no key.
   Bytes payload;    // Kept, not copied, until the report.
@@ -37,8 +37,15 @@ class Producer {
                                                   const ProducerConfig& config, const Clock& clock,
                                                   telemetry::Telemetry telemetry);
   virtual ~Producer() = default;
+  // The same for the records of one request, by their place in it.
+  using RequestReport = std::function<void(std::size_t record, Status)>;
   // Always leads to exactly one report, also when the queue is full (then before it returns).
   virtual void produce(Record record, Report report) noexcept = 0;
+  // All of `records`, which belong to one topic, or none: room for the whole request is reserved
+  // before its first record, and a request with a record for a partition that takes none at the
+  // moment is refused. An error: nothing was written and nothing will be reported. OK: exactly one
+  // report for each record, some perhaps before it returns.
+  virtual Status produce_all(std::vector<Record> records, RequestReport report) noexcept = 0;
   // The partitions of a topic, refreshed in the background; never blocks. UNAVAILABLE until the
   // first metadata has come; configuration (NOT_FOUND) when the broker says there is no such topic.
   virtual Result<std::int32_t> partition_count(std::string_view topic) = 0;

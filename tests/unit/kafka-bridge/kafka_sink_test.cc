@@ -409,6 +409,26 @@ TEST(KafkaSink, RefusesWhenDraining) {
   EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
 }
 
+TEST(KafkaSink, ARequestThatKafkaCannotTakeAsAWholeIsRefusedBeforeItsFirstRecord) {
+  SinkBench bench;
+  bench.producer.set_admission(unavailable("the queue is full")
+                                   .with_reason("kafka_queue_full")
+                                   .with_retry_after(seconds(1)));
+  bench.send(spans(0, 50), seconds(5));
+  const auto answer = bench.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_EQ(answer.error().retry_after, seconds(1));
+  EXPECT_STREQ(answer.error().reason, "kafka_queue_full");
+  EXPECT_EQ(bench.producer.count(), 0u);
+  EXPECT_EQ(bench.duplicates(), 0);
+  EXPECT_EQ(bench.budget.used(), 0u);
+  EXPECT_EQ(bench.executor.pending_timers(), 0u);
+  EXPECT_TRUE(bench.sink->drain(Deadline::after(bench.clock, Duration::zero())));
+  EXPECT_THAT(bench.sink->health().last_error, HasSubstr("the queue is full"));
+}
+
 TEST(KafkaSink, AReportBeforeProduceReturnsIsFine) {
   SinkBench bench;
   bench.producer.answer_with([](const auto&) { return kafka::error_from_code(-184, "writing"); });
