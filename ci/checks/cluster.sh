@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SPANWAY_BIN=${SPANWAY_BIN:-$PWD/build/release/bin} STATE=${STATE:-/tmp/spanway-cluster}
 python=$(ci/deps/python.sh | tail -n 1)
-run() { "$python" -m pytest -q -rs -o cache_dir="$PWD/build/pytest-cache-cluster" --durations=8 "$@"; }
+run() { "$python" -m pytest -q -rs --rootdir "$PWD" -o cache_dir="$PWD/build/pytest-cache-cluster" --durations=8 "$@"; }
 
 if [ -n "${SPANWAY_KUBECONFIG:-}" ]; then # Somebody else's cluster, with the image already in it.
   run tests/cluster "$@"

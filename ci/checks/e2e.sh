@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 python=$(ci/deps/python.sh | tail -n 1)
 export SPANWAY_BIN=${SPANWAY_BIN:-$PWD/build/release/bin}
 mkdir -p build
-run() { "$python" -m pytest -q -rs -o cache_dir="$PWD/build/pytest-cache" --durations=8 "$@"; }
+run() { "$python" -m pytest -q -rs --rootdir "$PWD" -o cache_dir="$PWD/build/pytest-cache" --durations=8 "$@"; }
 run tests/e2e "$@" && exit 0
 # A busy machine can make a timing test fail. What fails is run once more, by itself, and said.
 echo "== e2e: some tests failed; they are run once more by themselves"

@@ -87,13 +87,20 @@ def configs(destinations):
 # --- processes ----------------------------------------------------------------------------------
 
 
+def is_running(pid):
+    """False for a zombie too, which stays until its parent collects it."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
+
+
 def pid_of(name):
     try:
         pid = int((RUN / "pid" / name).read_text().split()[0])
-        os.kill(pid, 0)
-        return pid
     except (OSError, ValueError, IndexError):
         return None
+    return pid if is_running(pid) else None
 
 
 def start(name, command, fingerprint):
@@ -104,21 +111,20 @@ def start(name, command, fingerprint):
     (RUN / "pid" / name).write_text(f"{process.pid} {fingerprint}\n")
 
 
-def stop(name, seconds=30):
-    pid = pid_of(name)
-    if pid is not None:
+def stop(names, seconds=30):
+    """Sends SIGTERM to all, then waits for all under one deadline, then SIGKILL."""
+    pids = {name: pid for name in names if (pid := pid_of(name)) is not None}
+    for pid in pids.values():
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while pid_of(name) is not None and time.monotonic() < deadline:
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
-            time.sleep(0.05)
-        if pid_of(name) is not None:
+    deadline = time.monotonic() + seconds
+    while any(is_running(pid) for pid in pids.values()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for name, pid in pids.items():
+        if is_running(pid):
             print(f"down: {name} did not end in {seconds} s and was killed", file=sys.stderr)
             os.kill(pid, signal.SIGKILL)
-    (RUN / "pid" / name).unlink(missing_ok=True)
+    for name in names:
+        (RUN / "pid" / name).unlink(missing_ok=True)
 
 
 def get(url, timeout=2.0):
@@ -187,7 +193,7 @@ def up(destinations):
     wanted = configs(destinations)
     for old in (RUN / "pid").iterdir():
         if old.name not in wanted and old.name != "test-app":
-            stop(old.name)
+            stop([old.name])
     for name, (binary, text, admin_port) in wanted.items():
         config = RUN / "config" / f"{name}.yaml"
         program = BIN / binary
@@ -196,7 +202,7 @@ def up(destinations):
         if pid_of(name) is not None and pid_file.read_text().split()[1] == fingerprint:
             say(f"{name} runs already")
             continue
-        stop(name)
+        stop([name])
         config.write_text(text)
         say(f"starting {name}")
         start(name, [str(program), "--config", str(config)], fingerprint)
@@ -244,16 +250,27 @@ def show_trace(destinations):
     print("  make status, make logs, make down")
 
 
+def stop_parts():
+    env = dict(os.environ, ROOT=str(RUN / "parts"))
+    stopping = {
+        name: subprocess.Popen([ROOT / "tests/parts" / f"{name}.sh", "stop"], env=env, stdin=subprocess.DEVNULL)
+        for name in ("jaeger", "zipkin", "kafka")
+        if (RUN / "parts" / name / "pid").exists()
+    }
+    for name, process in stopping.items():
+        if process.wait() != 0:
+            fail(f"{name} could not be stopped")
+
+
 def down():
     pid_folder = RUN / "pid"
     names = [path.name for path in pid_folder.iterdir()] if pid_folder.exists() else []
-    # Sources first, so that what is on its way still arrives.
-    order = ["test-app", "ingress", "bridge"]
-    for name in sorted(names, key=lambda n: (order.index(n) if n in order else 3 + n.startswith("exporter"), n)):
-        stop(name)
-    for name in ("jaeger", "zipkin", "kafka"):
-        if (RUN / "parts" / name / "pid").exists():
-            part(name, "stop")
+    # Sources first, so that what is in flight still arrives: each step ends before the next begins.
+    order = ("test-app", "ingress", "bridge", "consumer-", "exporter-")
+    for step in order:
+        stop([name for name in names if name.startswith(step)])
+    stop([name for name in names if not name.startswith(order)])
+    stop_parts()
     print("down: everything is stopped; the data of Kafka is kept in run/parts (delete run/ to start afresh)")
 
 

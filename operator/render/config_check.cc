@@ -68,13 +68,12 @@ void report(const api::Pipeline& pipeline, const ComponentSpec& spec,
   }
 }
 
-void check_memory(const ComponentSpec& spec, config::ByteSize budget, Findings& findings) {
+void check_memory(const ComponentSpec& spec, config::ByteSize limit, Findings& findings) {
   const std::uint64_t container = container_memory(spec);
-  if (budget.bytes + kProcessMemory <= container) return;
+  if (limit.bytes <= container) return;
   findings.add(spec.field + ".template.resources.limits.memory",
-               "is " + config::format_size({container}) + ", but memory_limit (" +
-                   config::format_size(budget) + ") and " + config::format_size({kProcessMemory}) +
-                   " for the process must fit");
+               "is " + config::format_size({container}) + ", but the service needs " +
+                   config::format_size(limit) + " at least");
 }
 
 void check_shutdown(const ComponentSpec& spec, const Json& file, Findings& findings) {

@@ -17,7 +17,7 @@ bool lies_in(std::string_view path, std::string_view owner) {
 void add_common(const ComponentSpec& spec, std::vector<OwnedKey>& keys) {
   keys.push_back({"admin", ""});
   keys.push_back({"log.level", "spec.observability.logLevel"});
-  keys.push_back({"memory.limit", spec.field + ".template.resources"});
+  keys.push_back({"memory_limit", spec.field + ".template.resources"});
 }
 
 void add_kafka(std::vector<OwnedKey>& keys) {

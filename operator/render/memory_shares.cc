@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "operator/api/yaml.h"
 #include "services/kafka-bridge/config.h"
-#include "services/lib/config/load.h"
+#include "services/lib/config/memory_limit.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::render {
@@ -12,11 +11,8 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1u << 20;
 constexpr std::uint64_t kDefaultContainerMemory = 512 * kMiB;
-// The least budget that the services take.
-constexpr std::uint64_t kBudgetMin = 8 * kMiB;
-// Of what is there, so that the allocator's slack does not end the pod.
-constexpr std::uint64_t kBudgetPercent = 60;
-constexpr std::uint64_t kBridgeBudgetPercent = 75;
+// The kernel counts sockets and page tables of the container, too.
+constexpr std::uint64_t kLimitPercent = 95;
 // The services' own defaults, taken while they fit.
 constexpr std::uint64_t kBodyBytes = 64 * kMiB;
 constexpr std::uint64_t kCompressedBytes = 16 * kMiB;
@@ -43,26 +39,22 @@ void set_missing(Json& section, const char* key, std::uint64_t bytes) {
   if (section.is_object() && !section.contains(key)) section[key] = size_text(bytes);
 }
 
-std::uint64_t budget_of(std::uint64_t container) {
-  const std::uint64_t free = container > kProcessMemory ? container - kProcessMemory : 0;
-  return std::max(kBudgetMin,
-                  whole_mebibytes(std::min(percent_of(container, kBudgetPercent), free)));
+config::ByteSize limit_of(std::uint64_t container) {
+  return {std::max(config::kMemoryLimitMin, whole_mebibytes(percent_of(container, kLimitPercent)))};
 }
 
-// A request must fit twice: JSON needs room for the text and for what it becomes.
-void add_ingress_shares(std::uint64_t container, Json& config) {
-  set_missing(config, "memory_limit", budget_of(container));
-  const std::uint64_t budget = size_at(config, "memory_limit", kDefaultContainerMemory);
-  set_missing(config["limits"], "body_bytes_max",
+// A request must fit twice: JSON needs room for the text and for what it becomes, and a request
+// that is split by partition for the whole and its parts.
+void add_body_shares(std::uint64_t budget, Json& limits) {
+  set_missing(limits, "body_bytes_max",
               std::min(kBodyBytes, std::max(kMiB, whole_mebibytes(budget / 2))));
-  const std::uint64_t body = size_at(config, "limits/body_bytes_max", kBodyBytes);
-  set_missing(config["limits"], "compressed_bytes_max", std::min(kCompressedBytes, body));
+  const std::uint64_t body = size_at(limits, "body_bytes_max", kBodyBytes);
+  set_missing(limits, "compressed_bytes_max", std::min(kCompressedBytes, body));
 }
 
-void add_exporter_shares(std::uint64_t container, Json& config) {
-  set_missing(config, "memory_limit", budget_of(container));
-  const std::uint64_t budget = size_at(config, "memory_limit", kDefaultContainerMemory);
-  set_missing(config["otlp"], "message_bytes_max", std::min(kBodyBytes, budget));
+void add_exporter_shares(std::uint64_t budget, Json& config) {
+  set_missing(config["otlp"], "message_bytes_max",
+              std::min(kBodyBytes, std::max(kMiB, whole_mebibytes(budget))));
   const std::uint64_t message = size_at(config, "otlp/message_bytes_max", kBodyBytes);
   set_missing(config["otlp"], "compressed_bytes_max", std::min(kCompressedBytes, message));
 }
@@ -76,22 +68,6 @@ void add_prefetch_shares(std::uint64_t container, Json& config) {
   const std::uint64_t share = std::clamp(each / 1024 * 1024, kPrefetchBytesMin, kPrefetchBytes);
   set_missing(consumer, "prefetch_bytes_max", share);
   set_missing(consumer, "partition_fetch_bytes_max", share);
-}
-
-void add_bridge_shares(std::uint64_t container, Json& config) {
-  config["memory"]["limit"] = size_text(container);
-  if (config["memory"].contains("budget")) return;
-  // The service itself knows what its Kafka clients may hold.
-  kafka_bridge::BridgeConfig bridge;
-  config::Sources nothing;
-  nothing.resolve_nothing = true;
-  (void)config::load(
-      api::to_yaml(config), "", nothing, [&bridge](config::Binder& b) { describe(b, bridge); },
-      nullptr);
-  const std::uint64_t taken = kafka_bridge::kProcessBytes + kafka_bridge::kafka_bytes(bridge);
-  const std::uint64_t free = container > taken ? container - taken : 0;
-  config["memory"]["budget"] =
-      size_text(std::max(kBudgetMin, whole_mebibytes(percent_of(free, kBridgeBudgetPercent))));
 }
 
 }  // namespace
@@ -116,16 +92,18 @@ std::uint64_t container_memory(const ComponentSpec& spec) {
 
 void add_memory_shares(const ComponentSpec& spec, Json& config) {
   const std::uint64_t container = container_memory(spec);
+  const config::ByteSize limit = limit_of(container);
+  config["memory_limit"] = size_text(limit.bytes);
   switch (spec.id.role) {
     case Role::kIngress:
-      return add_ingress_shares(container, config);
+      return add_body_shares(config::request_budget(limit, 0), config["limits"]);
     case Role::kExporter:
-      return add_exporter_shares(container, config);
+      return add_exporter_shares(config::request_budget(limit, 0), config);
     case Role::kConsumer:
-      add_prefetch_shares(container, config);
-      return add_bridge_shares(container, config);
+      return add_prefetch_shares(container, config);
     case Role::kBridge:
-      return add_bridge_shares(container, config);
+      return add_body_shares(config::request_budget(limit, kafka_bridge::kProducerBytes),
+                             config["limits"]);
   }
 }
 

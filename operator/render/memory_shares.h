@@ -13,9 +13,6 @@ std::uint64_t container_memory(const ComponentSpec& spec);
 // The resources of the component's container.
 Json container_resources(const ComponentSpec& spec);
 
-// What the process itself needs beside its budget: code, stacks, sockets, the allocator.
-inline constexpr std::uint64_t kProcessMemory = 64u << 20;
-
 // Writes the shares into a generated file wherever the overlay has not stated them.
 void add_memory_shares(const ComponentSpec& spec, Json& config);
 

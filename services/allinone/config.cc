@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/config/memory_limit.h"
+
 namespace spanway::allinone {
 namespace {
 
@@ -13,7 +15,7 @@ void validate_section(const char* name, const Config& section, config::Problems&
   config::Problems inner;
   validate(section, inner);
   for (config::Problem& problem : inner.all()) {
-    problem.path.insert(0, std::string(name) + ".");
+    if (problem.path != "memory_limit") problem.path.insert(0, std::string(name) + ".");
     problems.add(std::move(problem));
   }
 }
@@ -30,6 +32,25 @@ kafka_bridge::BridgeConfig AllInOneConfig::both_ways() {
   return bridge;
 }
 
+AllInOneConfig with_memory_shares(AllInOneConfig config) {
+  const bool bridge = config.runs("bridge");
+  const bool takes_requests =
+      bridge && config.bridge.produces() && !(config.fused && config.runs("ingress"));
+  const bool reads_kafka = bridge && config.bridge.consumes();
+  std::uint64_t users = config.runs("ingress") ? 1 : 0;
+  if (takes_requests || reads_kafka) ++users;
+  if (config.runs("exporter") && !(config.fused && bridge)) ++users;
+  const std::uint64_t reserved = bridge ? kafka_bytes(config.bridge) : 0;
+  const std::uint64_t share =
+      config::request_budget(config.memory_limit, reserved) / std::max<std::uint64_t>(users, 1);
+  // 0 would mean that a section has the whole limit for itself.
+  const std::uint64_t own = std::max<std::uint64_t>(share, 1);
+  config.ingress.budget_share = config.bridge.budget_share = config.exporter.budget_share = own;
+  config.ingress.memory_limit = config.bridge.memory_limit = config.exporter.memory_limit =
+      config.memory_limit;
+  return config;
+}
+
 void describe(config::Binder& b, AllInOneConfig& c) {
   b.key("run", c.run,
         {.doc = "The services of this process.",
@@ -39,9 +60,13 @@ void describe(config::Binder& b, AllInOneConfig& c) {
   b.key("fused", c.fused,
         {.doc = "Neighbouring services hand batches over in memory; the bridge and the exporter "
                 "then open no OTLP port. false = they talk OTLP/gRPC as configured."});
-  b.section("ingress", c.ingress, "As in spanway-ingress.");
-  b.section("bridge", c.bridge, "As in spanway-kafka-bridge; the mode is `both` by default.");
-  b.section("exporter", c.exporter, "As in spanway-exporter.");
+  ingress::IngressSections ingress{c.ingress};
+  kafka_bridge::BridgeSections bridge{c.bridge};
+  exporter::ExporterSections exporter{c.exporter};
+  b.section("ingress", ingress, "As in spanway-ingress.");
+  b.section("bridge", bridge, "As in spanway-kafka-bridge; the mode is `both` by default.");
+  b.section("exporter", exporter, "As in spanway-exporter.");
+  config::describe_memory_limit(b, c.memory_limit);
 }
 
 void validate(const AllInOneConfig& c, config::Problems& problems) {
@@ -63,9 +88,10 @@ void validate(const AllInOneConfig& c, config::Problems& problems) {
                  "is produce, but the exporter of this process gets its data from the bridge; use "
                  "consume or both, or set fused: false");
   }
-  if (c.runs("ingress")) validate_section("ingress", c.ingress, problems);
-  if (c.runs("bridge")) validate_section("bridge", c.bridge, problems);
-  if (c.runs("exporter")) validate_section("exporter", c.exporter, problems);
+  const AllInOneConfig shared = with_memory_shares(c);
+  if (c.runs("ingress")) validate_section("ingress", shared.ingress, problems);
+  if (c.runs("bridge")) validate_section("bridge", shared.bridge, problems);
+  if (c.runs("exporter")) validate_section("exporter", shared.exporter, problems);
 }
 
 }  // namespace spanway::allinone

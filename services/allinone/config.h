@@ -19,12 +19,17 @@ struct AllInOneConfig {
   ingress::IngressConfig ingress;
   kafka_bridge::BridgeConfig bridge = both_ways();
   exporter::ExporterConfig exporter;
+  config::ByteSize memory_limit{512u << 20};
 
   bool runs(std::string_view service) const;
 
  private:
   static kafka_bridge::BridgeConfig both_ways();
 };
+
+// The same with each section's share of memory_limit: what the Kafka clients leave is divided
+// evenly among those that take in requests or records.
+AllInOneConfig with_memory_shares(AllInOneConfig config);
 
 void describe(config::Binder& b, AllInOneConfig& c);
 void validate(const AllInOneConfig& c, config::Problems& problems);

@@ -86,7 +86,7 @@ runtime::Program make_program() {
   program.describe_config = [config](config::Binder& b) { describe(b, *config); };
   program.validate = [config](config::Problems& problems) { validate(*config, problems); };
   program.create = [config](const runtime::ServiceDeps& deps) {
-    return create_services(*config, deps);
+    return create_services(with_memory_shares(*config), deps);
   };
   return program;
 }

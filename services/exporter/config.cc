@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "services/lib/config/memory_limit.h"
+
 namespace spanway::exporter {
 namespace {
 
@@ -58,7 +60,8 @@ static void describe(Binder& b, OtlpListenerConfig& c) {
         {.doc = "How long calls may then still take.", .min = kSecond, .max = 3'600 * kSecond});
 }
 
-void describe(Binder& b, ExporterConfig& c) {
+void describe(Binder& b, ExporterSections& sections) {
+  ExporterConfig& c = sections.config;
   b.section("otlp", c.otlp, "Where batches come in.");
   b.section("destination", c.destination, "Where they go: one destination per exporter.");
   b.key("signals", c.signals,
@@ -69,16 +72,21 @@ void describe(Binder& b, ExporterConfig& c) {
   b.key("trust_metadata", c.trust_metadata,
         {.doc = "Take over tenant and batch identity from the sender. Only behind mTLS or a "
                 "network policy."});
-  b.key("memory_limit", c.memory_limit,
-        {.doc = "Memory for batches. Keep it below the container's limit by 64 MiB or more.",
-         .example = "256MiB",
-         .min = 8 * kMebi,
-         .max = 1024 * kGibi});
   b.key("probe_interval", c.probe_interval,
         {.doc = "After this long without traffic an empty batch is sent, so that /statusz knows "
                 "whether the destination is there. 0 = never.",
          .min = 0,
          .max = 3'600 * kSecond});
+}
+
+void describe(Binder& b, ExporterConfig& c) {
+  ExporterSections sections{c};
+  describe(b, sections);
+  config::describe_memory_limit(b, c.memory_limit);
+}
+
+std::uint64_t budget_bytes(const ExporterConfig& c) noexcept {
+  return c.budget_share > 0 ? c.budget_share : config::request_budget(c.memory_limit, 0);
 }
 
 void validate(const ExporterConfig& c, Problems& problems) {
@@ -89,9 +97,11 @@ void validate(const ExporterConfig& c, Problems& problems) {
     problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
   if (c.otlp.compressed_bytes_max > c.otlp.message_bytes_max)
     problems.add("otlp.compressed_bytes_max", "must not be above otlp.message_bytes_max");
-  if (c.otlp.message_bytes_max > c.memory_limit)
-    problems.add("memory_limit",
-                 "must not be below otlp.message_bytes_max: such a request could never be taken");
+  if (const std::uint64_t needed = c.otlp.message_bytes_max.bytes; needed > budget_bytes(c))
+    problems.add("otlp.message_bytes_max",
+                 "is too large: such a request could never be taken. memory_limit leaves " +
+                     config::mebibytes(budget_bytes(c)) +
+                     " for requests. Lower it or raise memory_limit");
   const DestinationTraits& traits = traits_of(c.destination.type);
   for (const otlp::Signal signal : otlp::kSignals) {
     if (has_signal(c, signal) && !traits.signals[otlp::index_of(signal)])

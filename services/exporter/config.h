@@ -41,11 +41,22 @@ struct ExporterConfig {
   std::vector<std::string> signals;
   bool trust_metadata = false;
   config::ByteSize memory_limit{256u << 20};
+  // Set by the caller, not by the configuration, where other services share the process: the part
+  // of its budget that is the exporter's. 0 = what follows from memory_limit.
+  std::uint64_t budget_share = 0;
   Duration probe_interval = std::chrono::seconds(30);
 };
 
+// What permits may cover: batches and what they are converted to.
+std::uint64_t budget_bytes(const ExporterConfig& c) noexcept;
+
 // Binds the sections at the top level of the service's file.
 void describe(config::Binder& b, ExporterConfig& c);
+// All but memory_limit: a process of several services has one for all.
+struct ExporterSections {
+  ExporterConfig& config;
+};
+void describe(config::Binder& b, ExporterSections& sections);
 // Rules that go across keys.
 void validate(const ExporterConfig& c, config::Problems& problems);
 

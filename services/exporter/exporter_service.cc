@@ -72,7 +72,7 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
 ExporterService::ExporterService(const ExporterConfig& config, const runtime::ServiceDeps& deps)
     : config_(config),
       deps_(deps),
-      budget_(config.memory_limit.bytes),
+      budget_(static_cast<std::size_t>(budget_bytes(config))),
       housekeeping_(std::make_shared<Housekeeping>(deps.io.executor(0), this)) {}
 
 ExporterService::~ExporterService() {

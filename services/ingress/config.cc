@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "services/lib/config/memory_limit.h"
+
 namespace spanway::ingress {
 namespace {
 
@@ -16,8 +18,6 @@ constexpr const char* kHeaderNamePattern = "[a-z0-9!#$%&'*+.^_`|~-]{1,64}";
 
 constexpr double kMebi = 1024.0 * 1024.0;
 constexpr double kSecond = 1000.0;
-// Below this, a request of one full-sized item could never be admitted.
-constexpr double kMemoryLimitMin = 8 * kMebi;
 
 }  // namespace
 
@@ -277,18 +277,25 @@ static void describe(Binder& b, NextConfig& c) {
          .max = 256});
 }
 
-void describe(Binder& b, IngressConfig& c) {
+void describe(Binder& b, IngressSections& sections) {
+  IngressConfig& c = sections.config;
   b.section("otlp", c.otlp, "What is listened on.");
   b.section("auth", c.auth, "Who may send.");
   b.section("tenant", c.tenant, "Whose telemetry it is.");
   b.section("rate_limit", c.rate_limit, "How much each tenant may send.");
   b.section("merge", c.merge, "Joining small requests.");
   b.section("limits", c.limits, "Bounds against hostile and broken clients.");
-  b.key("memory_limit", c.memory_limit,
-        {.doc = "Bytes of requests held at once; beyond it clients are told to come back later.",
-         .min = kMemoryLimitMin,
-         .max = 1024.0 * 1024 * kMebi});
   b.section("next", c.next, "Where requests are forwarded to.");
+}
+
+void describe(Binder& b, IngressConfig& c) {
+  IngressSections sections{c};
+  describe(b, sections);
+  config::describe_memory_limit(b, c.memory_limit);
+}
+
+std::uint64_t budget_bytes(const IngressConfig& c) noexcept {
+  return c.budget_share > 0 ? c.budget_share : config::request_budget(c.memory_limit, 0);
 }
 
 namespace {
@@ -369,10 +376,12 @@ void validate_limits(const IngressConfig& c, Problems& problems) {
   if (limits.item_bytes_max > limits.body_bytes_max)
     problems.add("limits.item_bytes_max", "must not be above limits.body_bytes_max");
   // A JSON request needs room for the text and for what it becomes.
-  if (2 * limits.body_bytes_max.bytes > c.memory_limit.bytes)
+  if (const std::uint64_t needed = 2 * limits.body_bytes_max.bytes; needed > budget_bytes(c))
     problems.add("limits.body_bytes_max",
-                 "must be at most half of memory_limit: the largest request could never be "
-                 "admitted. Lower it or raise memory_limit");
+                 "is too large: the largest request could never be admitted. It counts twice, "
+                 "and memory_limit leaves " +
+                     config::mebibytes(budget_bytes(c)) +
+                     " for requests. Lower it or raise memory_limit");
   if (limits.stream_window > limits.connection_window)
     problems.add("limits.stream_window", "must not be above limits.connection_window");
 }

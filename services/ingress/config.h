@@ -146,11 +146,22 @@ struct IngressConfig {
   MergeConfig merge;
   LimitsConfig limits;
   config::ByteSize memory_limit{256u << 20};
+  // Set by the caller, not by the configuration, where other services share the process: the part
+  // of its budget that is the ingress's. 0 = what follows from memory_limit.
+  std::uint64_t budget_share = 0;
   NextConfig next;
 };
 
+// What permits may cover: requests and all that is held for their clients.
+std::uint64_t budget_bytes(const IngressConfig& c) noexcept;
+
 // Binds the sections at the top level of the service's file.
 void describe(config::Binder& b, IngressConfig& c);
+// All but memory_limit: a process of several services has one for all.
+struct IngressSections {
+  IngressConfig& config;
+};
+void describe(config::Binder& b, IngressSections& sections);
 // Rules that go across keys.
 void validate(const IngressConfig& c, config::Problems& problems);
 

@@ -35,7 +35,7 @@ Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
       events_(deps.telemetry),
-      budget_(static_cast<std::size_t>(config_.memory_limit.bytes)),
+      budget_(static_cast<std::size_t>(budget_bytes(config_))),
       limiter_(config_.rate_limit, deps.clock),
       loop_("ingress-files", deps.clock) {}
 

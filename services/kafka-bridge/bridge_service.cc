@@ -75,7 +75,7 @@ std::string partition_json(const PartitionStatus& status) {
 BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
-      budget_(static_cast<std::size_t>(config_.memory.budget.bytes)),
+      budget_(static_cast<std::size_t>(budget_bytes(config_))),
       loop_("kafka-bridge", deps.clock) {}
 
 Result<std::unique_ptr<BridgeService>> BridgeService::create(

@@ -4,13 +4,15 @@
 #include <set>
 #include <string_view>
 
+#include "services/lib/config/memory_limit.h"
+
 namespace spanway::kafka_bridge {
 namespace {
 
 constexpr double kKiB = 1024;
 constexpr double kMiB = 1024 * kKiB;
 
-std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+using config::mebibytes;
 
 void check_destination(const BridgeConfig& c, config::Problems& problems) {
   const DestinationConfig& d = c.destination;
@@ -40,9 +42,6 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
     problems.add("destination.in_flight_max",
                  "must not be smaller than consumer.max_in_flight_per_partition");
   }
-  if (2 * c.consumer.batch.bytes_max.bytes > c.memory.budget.bytes) {
-    problems.add("memory.budget", "must hold at least two batches (consumer.batch.bytes_max)");
-  }
 }
 
 void check_producer(const BridgeConfig& c, config::Problems& problems) {
@@ -67,14 +66,30 @@ void check_topics(const TopicsConfig& c, config::Problems& problems) {
   }
 }
 
+// What must find room in the budget at once, and why.
+struct Need {
+  std::uint64_t bytes = 0;
+  const char* why = "";
+};
+Need largest_need(const BridgeConfig& c) {
+  Need need;
+  // Splitting a request by partition holds it twice.
+  if (c.produces()) need = {2 * c.limits.body_bytes_max.bytes, "twice limits.body_bytes_max"};
+  // A batch is kept for a retry while it is sent, and a quarter belongs to the destination.
+  const std::uint64_t batches = 3 * c.consumer.batch.bytes_max.bytes;
+  if (c.consumes() && batches > need.bytes) need = {batches, "three consumer.batch.bytes_max"};
+  return need;
+}
+
 void check_memory(const BridgeConfig& c, config::Problems& problems) {
-  const std::uint64_t needed = kProcessBytes + kafka_bytes(c) + c.memory.budget.bytes;
-  if (needed <= c.memory.limit.bytes) return;
-  problems.add("memory.limit",
-               "is " + mebibytes(c.memory.limit.bytes) + ", but " + mebibytes(needed) +
-                   " may be needed: " + mebibytes(kProcessBytes) + " for the process, " +
-                   mebibytes(kafka_bytes(c)) + " for the Kafka clients, " +
-                   mebibytes(c.memory.budget.bytes) + " memory.budget; lower one of them" +
+  const Need need = largest_need(c);
+  if (need.bytes <= budget_bytes(c)) return;
+  problems.add("memory_limit",
+               "is " + mebibytes(c.memory_limit.bytes) + ", of which " +
+                   mebibytes(config::kProcessBytes) + " for the process and " +
+                   mebibytes(kafka_bytes(c)) + " for the Kafka clients leave " +
+                   mebibytes(budget_bytes(c)) + " for requests; they need " +
+                   mebibytes(need.bytes) + " (" + need.why + "). Raise it or lower one of them" +
                    (c.consumes() ? " (consumer.partitions_max, consumer.prefetch_bytes_max)" : ""));
 }
 
@@ -240,19 +255,8 @@ void describe(config::Binder& b, TopicsConfig& c) {
         {.doc = "How long dead letters are kept.", .min = 60e3, .max = 3650.0 * 86400e3});
 }
 
-void describe(config::Binder& b, MemoryConfig& c) {
-  b.key("limit", c.limit,
-        {.doc = "What the container may use. Checked against the sum of all shares.",
-         .min = 64 * kMiB,
-         .max = 1024 * 1024 * kMiB});
-  b.key("budget", c.budget,
-        {.doc = "Share for requests and batches being worked on; when it is used up, clients are "
-                "asked to come back later and partitions are not read.",
-         .min = 8 * kMiB,
-         .max = 1024 * 1024 * kMiB});
-}
-
-void describe(config::Binder& b, BridgeConfig& c) {
+void describe(config::Binder& b, BridgeSections& sections) {
+  BridgeConfig& c = sections.config;
   b.key("mode", c.mode, {"produce", "consume", "both"},
         {.doc = "produce: OTLP/gRPC to Kafka; consume: Kafka to a destination."});
   b.section("kafka", c.kafka, "The Kafka cluster.");
@@ -264,7 +268,12 @@ void describe(config::Binder& b, BridgeConfig& c) {
   b.section("consumer", c.consumer, "Reading from Kafka (mode consume).");
   b.section("destination", c.destination, "Where batches are sent (mode consume).");
   b.section("topics", c.topics, "What `topics apply` makes of the topics.");
-  b.section("memory", c.memory, "Shares of memory.");
+}
+
+void describe(config::Binder& b, BridgeConfig& c) {
+  BridgeSections sections{c};
+  describe(b, sections);
+  config::describe_memory_limit(b, c.memory_limit);
 }
 
 void validate(const BridgeConfig& c, config::Problems& problems) {
@@ -280,12 +289,17 @@ void validate(const BridgeConfig& c, config::Problems& problems) {
 
 std::uint64_t kafka_bytes(const BridgeConfig& c) noexcept {
   std::uint64_t bytes = 0;
-  if (c.produces()) bytes += c.producer.kafka.queue_bytes_max.bytes;
+  if (c.produces()) bytes += kProducerBytes;
   if (c.consumes()) {
     const auto partitions = static_cast<std::uint64_t>(c.consumer.kafka.partitions_max);
     bytes += kafka::prefetch_bytes(c.consumer.kafka, partitions) + kDeadLetterQueueBytes;
   }
   return bytes;
+}
+
+std::uint64_t budget_bytes(const BridgeConfig& c) noexcept {
+  if (c.budget_share > 0) return c.budget_share;
+  return config::request_budget(c.memory_limit, kafka_bytes(c));
 }
 
 }  // namespace spanway::kafka_bridge

@@ -121,11 +121,6 @@ struct TopicsConfig {
   Duration dead_letter_retention = std::chrono::hours(24 * 14);
 };
 
-struct MemoryConfig {
-  config::ByteSize limit{512u << 20};   // Of the container.
-  config::ByteSize budget{256u << 20};  // Of it, for requests and batches.
-};
-
 struct BridgeConfig {
   Mode mode = Mode::kProduce;
   kafka::ClientConfig kafka;
@@ -136,20 +131,30 @@ struct BridgeConfig {
   ConsumeConfig consumer;
   DestinationConfig destination;
   TopicsConfig topics;
-  MemoryConfig memory;
+  config::ByteSize memory_limit{512u << 20};
+  // Set by the caller, not by the configuration, where other services share the process: the part
+  // of its budget that is the bridge's. 0 = what follows from memory_limit.
+  std::uint64_t budget_share = 0;
 
   bool produces() const noexcept { return mode != Mode::kConsume; }
   bool consumes() const noexcept { return mode != Mode::kProduce; }
 };
 
-// The process itself, its stacks and sockets, and what librdkafka holds besides messages.
-inline constexpr std::uint64_t kProcessBytes = 64u << 20;
+// What librdkafka holds of a producer besides the records: those lie in their requests' permits.
+inline constexpr std::uint64_t kProducerBytes = 16u << 20;
 // The queue of the producer that writes dead letters.
 inline constexpr std::uint64_t kDeadLetterQueueBytes = 16u << 20;
 
-// What librdkafka may hold in this mode.
+// What librdkafka may hold in this mode outside of any permit.
 std::uint64_t kafka_bytes(const BridgeConfig& c) noexcept;
+// What permits may cover: requests of clients and batches on their way to the destination.
+std::uint64_t budget_bytes(const BridgeConfig& c) noexcept;
 
+// All but memory_limit: a process of several services has one for all.
+struct BridgeSections {
+  BridgeConfig& config;
+};
+void describe(config::Binder& b, BridgeSections& sections);
 void describe(config::Binder& b, BridgeConfig& c);
 void validate(const BridgeConfig& c, config::Problems& problems);
 

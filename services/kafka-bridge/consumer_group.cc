@@ -107,7 +107,7 @@ void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
     if (permit) member->prefetch = std::move(*permit);
     events_.log().limited(telemetry::LogLevel::kWarn, "kafka_bridge_partitions_max",
                           "More partitions than consumer.partitions_max: start more replicas or "
-                          "raise it together with memory.limit",
+                          "raise it together with memory_limit",
                           {{"partitions", members_.size() + 1}, {"reserved", permit.has_value()}});
   }
   member->lane =

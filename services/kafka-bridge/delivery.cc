@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "services/lib/otlp/split.h"
+#include "services/kafka-bridge/batch_halves.h"
+#include "services/lib/base/check.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -63,6 +64,8 @@ void Delivery::start() {
 
 void Delivery::send_next() {
   if (pieces_.empty()) {
+    // Every item that was read is delivered or dead-lettered, each once.
+    if (settled_items_ != batch_.item_count) count_bug("Delivery: items do not add up");
     state_ = State::kDone;
     owner_.on_done();
     return;
@@ -215,11 +218,9 @@ void Delivery::rotate() {
 
 bool Delivery::halve() {
   Piece& piece = pieces_.front();
-  otlp::Scanner scanner;
-  const std::string_view payload = piece.payload.in_one();
-  if (!scanner.scan(options_.signal, payload).ok()) return false;
-  auto [first, second] = otlp::halve(scanner.index(), payload);
-  if (second.item_count == 0) return false;
+  auto halves = halve_batch(options_.signal, piece.payload.in_one(), piece.item_count);
+  if (!halves) return false;
+  auto& [first, second] = *halves;
   deps_.events.halved();
   Piece rest;
   rest.payload.add(std::make_shared<const Bytes>(std::move(second.payload)));
@@ -297,6 +298,7 @@ void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status
 }
 
 void Delivery::drop_front() {
+  settled_items_ += pieces_.front().item_count;
   pieces_.pop_front();
   needs_neighbour_ = false;
   backoff_.reset();

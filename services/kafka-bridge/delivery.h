@@ -132,6 +132,7 @@ class Delivery : public std::enable_shared_from_this<Delivery> {
   const std::string origin_;
   const std::string identity_;
   std::deque<Piece> pieces_;
+  std::uint64_t settled_items_ = 0;                 // Of the pieces that are done.
   std::shared_ptr<const DeadLetter> first_letter_;  // Of a delivery that only buries.
   State state_ = State::kNew;
   Backoff backoff_;

@@ -33,8 +33,9 @@ constexpr MetricSpec kWriteLatency{
     "From a request to Kafka's confirmation of all its records.", "signal"};
 constexpr MetricSpec kMemoryUsed{"spanway_kafka_bridge_memory_used_bytes", MetricKind::kGauge,
                                  "Bytes of requests and batches held now."};
-constexpr MetricSpec kMemoryLimit{"spanway_kafka_bridge_memory_limit_bytes", MetricKind::kGauge,
-                                  "memory.budget."};
+constexpr MetricSpec kMemoryLimit{
+    "spanway_kafka_bridge_memory_limit_bytes", MetricKind::kGauge,
+    "What requests and batches may hold: the share of memory_limit that is theirs."};
 
 constexpr MetricSpec kConsumedRecords{"spanway_kafka_bridge_consumed_records_total",
                                       MetricKind::kCounter, "Records read from Kafka.", "signal"};
@@ -74,9 +75,10 @@ constexpr MetricSpec kLost{"spanway_kafka_bridge_lost_records_total", MetricKind
                            "Records that Kafka deleted before they were read."};
 constexpr MetricSpec kResets{"spanway_kafka_bridge_offset_resets_total", MetricKind::kCounter,
                              "Times that a committed offset no longer existed."};
-constexpr MetricSpec kNoMemory{"spanway_kafka_bridge_reads_held_total", MetricKind::kCounter,
-                               "Times that a partition was not read because memory.budget was used "
-                               "up."};
+constexpr MetricSpec kNoMemory{
+    "spanway_kafka_bridge_reads_held_total", MetricKind::kCounter,
+    "Times that a partition was not read because the memory budget was used "
+    "up."};
 constexpr MetricSpec kCommits{"spanway_kafka_bridge_commits_total", MetricKind::kCounter,
                               "Offset commits that succeeded."};
 constexpr MetricSpec kLagMessages{"spanway_kafka_bridge_lag_messages", MetricKind::kGauge,

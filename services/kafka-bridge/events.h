@@ -52,7 +52,7 @@ class ProduceEvents {
 enum class DeadLetterCause : unsigned char {
   kRefused = 0,   // The destination says these bytes will never pass.
   kUnknown,       // Fails alone, again and again, while its neighbours pass.
-  kUndecodable,   // No OTLP: the framing is broken.
+  kUndecodable,   // No OTLP: broken framing, or no item in a field that OTLP defines.
   kInvalidItems,  // Some items of a record break OTLP's rules (a foreign producer wrote it).
   kPartial,       // A copy of a batch of which some items were refused.
 };

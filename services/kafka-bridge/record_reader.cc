@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/kafka-bridge/batch_halves.h"
 #include "services/lib/otlp/split.h"
 
 namespace spanway::kafka_bridge {
@@ -49,13 +50,14 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
   }
   SPANWAY_TRY(scanner_.scan(signal, record.value));
   const otlp::Index& index = scanner_.index();
-  if (index.items.empty() && !record.value.empty() && index.resources.empty()) {
-    // Well-formed protobuf, but nothing in it is ours: sending it on would lose it silently.
-    return invalid_argument("holds no " + std::string(otlp::to_string(signal)))
+  if (index.items.empty() && !record.value.empty()) {
+    // Well-formed protobuf, but nothing in it can be delivered: a commit would lose it silently.
+    const std::string why =
+        index.rejected > 0 ? index.reject_message : "the record has no item that OTLP defines";
+    return invalid_argument("holds no " + std::string(item_name(signal)) + ": " + why)
         .with_reason("malformed_request");
   }
-  // Metrics without data points count as no item but are kept: the record counts as one.
-  read.item_count = std::max<std::uint64_t>(index.accepted, otlp::keeps_items(index) ? 1 : 0);
+  read.item_count = unit_count(index);
   if (index.rejected == 0) return read;
   read.rejected = index.rejected;
   read.reject_message = index.reject_message;

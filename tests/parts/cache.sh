@@ -8,7 +8,7 @@ wait_until() {
   shift 3
   for _ in $(seq "$tenths"); do
     "$@" >/dev/null 2>&1 && return 0
-    if ! kill -0 "$pid" 2>/dev/null; then
+    if ! running "$pid"; then
       echo "$(basename "$0"): the process died; the end of $log:" >&2
       tail -n 20 "$log" >&2
       return 1
@@ -20,6 +20,11 @@ wait_until() {
   return 1
 }
 
+# running PID: false for a zombie too, which stays until its parent collects it.
+running() {
+  kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.Z' "/proc/$1/status"
+}
+
 # stop_pid FILE: SIGTERM, 20 s, SIGKILL. A process that was stopped (SIGSTOP) is continued first.
 stop_pid() {
   [ -f "$1" ] || return 0
@@ -28,7 +33,7 @@ stop_pid() {
   kill -CONT "$pid" 2>/dev/null || true
   kill "$pid" 2>/dev/null || { rm -f "$1"; return 0; }
   for _ in $(seq 200); do
-    kill -0 "$pid" 2>/dev/null || { rm -f "$1"; return 0; }
+    running "$pid" || { rm -f "$1"; return 0; }
     sleep 0.1
   done
   kill -9 "$pid" 2>/dev/null || true

@@ -210,6 +210,13 @@ Part part_of(PartBuilder& builder, std::span<const std::uint32_t> items) {
   return part;
 }
 
+// As part_of(); a metric without points counts, so that no half is empty that holds something.
+Part half_of(const Index& index, PartBuilder& builder, std::span<const std::uint32_t> items) {
+  Part part = part_of(builder, items);
+  for (const std::uint32_t item : items) part.item_count += index.items[item].points == 0 ? 1 : 0;
+  return part;
+}
+
 std::vector<std::uint32_t> accepted_items(const Index& index) {
   std::vector<std::uint32_t> items;
   items.reserve(index.items.size());
@@ -293,8 +300,8 @@ std::pair<Part, Part> halve(const Index& index, std::string_view payload) {
   PartBuilder builder(index, payload);
   const std::size_t middle = (items.size() + 1) / 2;
   std::pair<Part, Part> halves;
-  halves.first = part_of(builder, std::span(items).first(middle));
-  halves.second = part_of(builder, std::span(items).subspan(middle));
+  halves.first = half_of(index, builder, std::span(items).first(middle));
+  halves.second = half_of(index, builder, std::span(items).subspan(middle));
   return halves;
 }
 

@@ -55,8 +55,9 @@ std::vector<Part> split(const Index& index, std::string_view payload, const Spli
 bool is_single_part(const Index& index, std::string_view payload, const SplitOptions& options,
                     std::int32_t& partition);
 
-// Two halves by item count (a metric that stands alone is halved by its data points); the second is
-// empty when there is only one item. Used to find the culprit of a refusal.
+// Two halves of the accepted items (a metric that stands alone is halved by its data points); the
+// second is empty when there is only one item. A metric without data points counts as one item
+// here. Used to find the culprit of a refusal.
 std::pair<Part, Part> halve(const Index& index, std::string_view payload);
 
 }  // namespace spanway::otlp

@@ -136,7 +136,7 @@ TEST(ExporterConfig, RefusesHeadersThatTheExporterSets) {
 }
 
 TEST(ExporterConfig, RefusesLimitsThatContradictEachOther) {
-  EXPECT_NE(problem_of("memory_limit: 32MiB").find("memory_limit"), std::string::npos);
+  EXPECT_NE(problem_of("memory_limit: 100MiB").find("memory_limit"), std::string::npos);
   EXPECT_NE(problem_of("otlp: {tls: {certificate_file: a}}").find("otlp.tls"), std::string::npos);
   EXPECT_NE(problem_of("destination: {type: file, file: {path: /tmp/}}").find("must name a file"),
             std::string::npos);

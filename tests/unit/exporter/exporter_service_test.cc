@@ -182,7 +182,7 @@ TEST_F(ExporterServiceTest, GivesItsDestinationTheSendersDeadline) {
 }
 
 TEST_F(ExporterServiceTest, RefusesForNowWhenMemoryIsUsedUp) {
-  config_.memory_limit = config::ByteSize{batch().payload.size() + 50};
+  config_.budget_share = batch().payload.size() + 50;
   fakes::SinkRecorder* recorder = start_with_recorder();
   client_->send(batch(), answers_.token());
   auto taken = recorder->take();

@@ -237,7 +237,7 @@ TEST_F(ServiceTest, RefusesWhatIsTooLargeUnknownOrTooMuch) {
 }
 
 TEST_F(ServiceTest, SaysWhenThereIsNoMemoryLeft) {
-  config_.memory_limit = {100'000};
+  config_.budget_share = 100'000;
   start();
   const http::Response response = ask(kProtobuf, std::string(200'000, 'x'));
   EXPECT_EQ(response.status, 429);
@@ -345,7 +345,7 @@ TEST_F(ServiceTest, TellsItsStateAsJson) {
   const std::string json = service_->status_json();
   EXPECT_NE(json.find("\"spans\":3"), std::string::npos) << json;
   EXPECT_NE(json.find("\"http_port\":" + std::to_string(service_->http_port())), std::string::npos);
-  EXPECT_NE(json.find("\"limit_bytes\":268435456"), std::string::npos);
+  EXPECT_NE(json.find("\"limit_bytes\":176160768"), std::string::npos);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "services/lib/config/load.h"
+#include "services/lib/config/memory_limit.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -48,7 +49,7 @@ destination:
   headers: [{name: authorization, value: Bearer x}]
   timeout: 5s
 topics: {partitions: 6, replication_factor: 3, min_insync_replicas: 2, retention: 48h}
-memory: {limit: 1024MiB, budget: 300MiB}
+memory_limit: 1024MiB
 )",
                         c),
             "");
@@ -96,10 +97,11 @@ TEST(BridgeConfig, NamesEachMistake) {
       {"mode: consume\nconsumer: {retry: {initial: 10s, max: 1s}}", "must not be larger"},
       {"mode: consume\nconsumer: {max_in_flight_per_partition: 8}\ndestination: {in_flight_max: 4}",
        "must not be smaller"},
-      {"mode: consume\nconsumer: {batch: {bytes_max: 200MiB}}", "at least two batches"},
-      {"mode: consume\nconsumer: {partitions_max: 1000}", "memory.limit"},
-      {"mode: produce\nproducer: {queue_bytes_max: 400MiB}", "memory.limit"},
-      {"memory: {limit: 128MiB}", "64 MiB for the process"},
+      {"mode: consume\nconsumer: {batch: {bytes_max: 200MiB}}", "three consumer.batch.bytes_max"},
+      {"mode: consume\nconsumer: {partitions_max: 1000}", "memory_limit"},
+      {"mode: produce\nlimits: {body_bytes_max: 300MiB}", "twice limits.body_bytes_max"},
+      {"memory_limit: 128MiB", "32 MiB for the process"},
+      {"memory: {limit: 128MiB}", "memory"},
       {"limits: {item_bytes_max: 2MiB}", "one item must fit a record"},
       {"limits: {request_timeout: 9s}", "must be smaller than limits.request_timeout"},
       {"otlp: {tls: {certificate_file: /c}}", "belong together"},
@@ -115,7 +117,14 @@ TEST(BridgeConfig, NamesEachMistake) {
 
 TEST(BridgeConfig, OnlyTheSharesOfItsModeCount) {
   EXPECT_EQ(problems_of("mode: produce\nconsumer: {partitions_max: 1000}"), "");
-  EXPECT_EQ(problems_of("mode: consume\nproducer: {queue_bytes_max: 400MiB}"), "");
+  EXPECT_EQ(problems_of("mode: consume\nlimits: {body_bytes_max: 300MiB}"), "");
+}
+
+TEST(BridgeConfig, TheBudgetIsWhatTheLimitLeaves) {
+  BridgeConfig c;
+  ASSERT_EQ(problems_of("mode: both\nmemory_limit: 1GiB", c), "");
+  EXPECT_GT(budget_bytes(c), 512u << 20);
+  EXPECT_LE(budget_bytes(c) + kafka_bytes(c) + config::kProcessBytes, c.memory_limit.bytes);
 }
 
 }  // namespace

@@ -56,6 +56,31 @@ TEST(RecordReader, WhatIsNoOtlpIsADataError) {
   }
 }
 
+// Committed as it is, it would be lost without a trace.
+TEST(RecordReader, ARecordWithBytesButNoItemIsADataError) {
+  RecordReader reader;
+  const std::string without_items = fakes::otlp_request_of({});
+  const std::string field_1000 =
+      fakes::otlp_request(
+          {fakes::ProtoMessage().message(1000, fakes::otlp_scope("s", {fakes::otlp_span(1, 1)}))})
+          .encode();
+  for (const std::string& value : {without_items, field_1000}) {
+    const auto read = reader.read(otlp::Signal::kTraces, record(value));
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().refusal, Refusal::kData);
+    EXPECT_NE(read.error().message.find("spans"), std::string::npos);
+  }
+}
+
+TEST(RecordReader, AMetricWithoutDataPointsIsAnItem) {
+  RecordReader reader;
+  const std::string value = fakes::otlp_request_of(
+      {fakes::otlp_metric("none", fakes::MetricKind::kGauge, {}),
+       fakes::otlp_metric("two", fakes::MetricKind::kGauge,
+                          {fakes::otlp_number_point(1), fakes::otlp_number_point(2)})});
+  EXPECT_EQ(reader.read(otlp::Signal::kMetrics, record(value))->item_count, 3u);
+}
+
 TEST(RecordReader, AnEmptyRecordIsAnEmptyRequest) {
   RecordReader reader;
   const auto read = reader.read(otlp::Signal::kTraces, record(""));

@@ -148,20 +148,19 @@ TEST(ConfigCheck, LibrarySettingsOutsideTheListAreRefused) {
 
 TEST(ConfigCheck, MemoryMustFitIntoTheContainer) {
   api::Pipeline pipeline = quickstart();
-  pipeline.spec.ingress.pods.resources = {{"limits", {{"memory", "64Mi"}}}};
+  pipeline.spec.ingress.pods.resources = {{"limits", {{"memory", "48Mi"}}}};
   EXPECT_THAT(problems_of(pipeline),
-              Contains(StartsWith("spec.ingress.template.resources.limits.memory: is 64MiB, but")));
+              Contains(StartsWith("spec.ingress.template.resources.limits.memory: is 48MiB, but")));
 
   pipeline = quickstart();
   pipeline.spec.produce.pods.resources = {{"limits", {{"memory", "64Mi"}}}};
   EXPECT_THAT(problems_of(pipeline),
-              Contains(StartsWith("spec.bridge.produce.template.resources: is 64 MiB, but")));
+              Contains(StartsWith("spec.bridge.produce.config.limits.body_bytes_max: is lower")));
 
   pipeline = quickstart();
   pipeline.spec.exporters[0].config = {{"memory_limit", "4GiB"}};
-  EXPECT_THAT(
-      problems_of(pipeline),
-      Contains(StartsWith("spec.exporters[tempo].template.resources.limits.memory: is 512MiB")));
+  EXPECT_THAT(problems_of(pipeline),
+              Contains(StartsWith("spec.exporters[tempo].config.memory_limit")));
 }
 
 TEST(ConfigCheck, TheGracePeriodMustFitTheDrain) {

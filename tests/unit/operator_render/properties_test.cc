@@ -282,9 +282,10 @@ TEST(Properties, NonsenseIsRenderedToo) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.ingress.pods.resources = {{"limits", {{"memory", "nonsense"}}}};
   pipeline.spec.ingress.config = {{"memory_limit", Json::array()}, {"limits", 5}, {"runtime", "x"}};
-  pipeline.spec.produce.config = {{"memory", {{"budget", {{"a", 1}}}}}, {"producer", false}};
+  pipeline.spec.produce.config = {{"limits", {{"body_bytes_max", {{"a", 1}}}}},
+                                  {"producer", false}};
   pipeline.spec.exporters[0].config = {{"otlp", 1}, {"destination", Json::array()}};
-  pipeline.spec.exporters[0].consumer.config = {{"consumer", "x"}, {"memory", 1}};
+  pipeline.spec.exporters[0].consumer.config = {{"consumer", "x"}, {"memory_limit", 1}};
   config::Problems problems;
   check_configs(pipeline, sample_facts(), problems);
   EXPECT_FALSE(problems.empty());

@@ -1,0 +1,35 @@
+// `memory_limit`, the same key in every service: what the whole process may use. How much of it is
+// left for requests follows from it here, so that no service has a second number to get wrong.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "services/lib/config/binder.h"
+
+namespace spanway::config {
+
+// What a process holds before the first request: code, stacks, the buffers of its threads and
+// libraries.
+inline constexpr std::uint64_t kProcessBytes = 32u << 20;
+inline constexpr std::uint64_t kMemoryLimitMin = 64u << 20;
+
+// Binds `memory_limit`.
+void describe_memory_limit(Binder& b, ByteSize& limit);
+
+// What permits may cover in all when `reserved_bytes` are set aside for client libraries: three
+// quarters of what is left, because an allocator holds more than was asked of it. 0 = nothing.
+constexpr std::uint64_t request_budget(ByteSize limit, std::uint64_t reserved_bytes) noexcept {
+  const std::uint64_t taken = kProcessBytes + reserved_bytes;
+  return limit.bytes > taken ? (limit.bytes - taken) / 4 * 3 : 0;
+}
+// The least limit with that budget.
+constexpr std::uint64_t memory_limit_for(std::uint64_t budget,
+                                         std::uint64_t reserved_bytes) noexcept {
+  return (budget + 2) / 3 * 4 + kProcessBytes + reserved_bytes;
+}
+
+// "300 MiB", rounded up: the same unit for every number of a message that adds them up.
+std::string mebibytes(std::uint64_t bytes);
+
+}  // namespace spanway::config
