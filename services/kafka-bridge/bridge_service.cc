@@ -14,9 +14,6 @@ namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
-constexpr Duration kTopicsPatience = std::chrono::seconds(10);
-// Of one further try; stopping waits for it.
-constexpr Duration kTopicsRetryPatience = std::chrono::seconds(4);
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 constexpr std::size_t kStatusTextMax = 1024;
@@ -28,6 +25,10 @@ std::string quoted(std::string_view text) {
 }
 
 const char* boolean(bool value) { return value ? "true" : "false"; }
+
+bool keys_records(const BridgeConfig& config) {
+  return config.producer.record_key == ProduceConfig::RecordKey::kTraceId;
+}
 
 otlp::ScanLimits scan_limits(const LimitsConfig& c) {
   otlp::ScanLimits limits;
@@ -97,6 +98,14 @@ Status BridgeService::create_producing() {
   options.message_timeout = config_.producer.kafka.message_timeout;
   kafka_sink_ = std::make_unique<KafkaSink>(std::move(options), *producer_, deps_.io.executor(0),
                                             deps_.telemetry);
+  if (keys_records(config_)) {
+    for (const otlp::Signal signal : otlp::kSignals) {
+      kafka_sink_->refuse_signal(
+          signal, unavailable("whether the topic is compacted is not known yet: no broker has "
+                              "answered")
+                      .with_reason("kafka_unverified_topic"));
+    }
+  }
   if (!config_.otlp.grpc.enabled) return ok_status();
   const ServerTlsConfig& files = config_.otlp.tls;
   if (files.enabled()) {
@@ -154,6 +163,7 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
 
 BridgeService::~BridgeService() {
   stop_accepting();
+  if (topic_watch_) topic_watch_->stop();
   drain(Deadline::after(deps_.clock, Duration::zero()));
   loop_.stop();
 }
@@ -178,7 +188,7 @@ Status BridgeService::listen() {
 }
 
 Status BridgeService::start() {
-  if (config_.create_topics && !make_topics(kTopicsPatience)) make_topics_later();
+  watch_topics();
   if (handler_) SPANWAY_TRY(listen());
   started_ = true;
   loop_.post([this] { tick(); });
@@ -189,28 +199,36 @@ Status BridgeService::start() {
   return started.get();
 }
 
-bool BridgeService::make_topics(Duration patience) {
+void BridgeService::watch_topics() {
   std::vector<otlp::Signal> signals(otlp::kSignals.begin(), otlp::kSignals.end());
   if (!config_.produces()) signals = signals_of(config_.consumer);
-  const auto reports = kafka::apply_topics(
-      config_.kafka, topic_specs(config_, signals), kafka::TopicChanges::kCreateAndGrow,
-      Deadline::after(deps_.clock, patience), deps_.clock, deps_.telemetry);
-  if (!reports.ok()) {
-    deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
-                                "Topics could not be made; this is tried again",
-                                {{"error", reports.error().message}});
-    return false;
-  }
-  log_reports(*reports, deps_.telemetry.log);
-  return true;
+  topic_watch_ = std::make_unique<TopicWatch>(
+      [this, signals](kafka::TopicChanges changes, Duration patience) {
+        return kafka::apply_topics(config_.kafka, topic_specs(config_, signals), changes,
+                                   Deadline::after(deps_.clock, patience), deps_.clock,
+                                   deps_.telemetry);
+      },
+      [this](const TopicWatch::Reports& reports) { judge_topics(reports); }, deps_.telemetry);
+  // Records with keys are not taken before the topics are known not to be compacted.
+  topic_watch_->start(config_.create_topics,
+                      config_.create_topics || (kafka_sink_ && keys_records(config_)));
 }
 
-// Kafka was away at the start: until it comes, without holding up what does not need it.
-void BridgeService::make_topics_later() {
-  topics_thread_ = start_thread("kafka-topics", [this](const std::stop_token& stop) {
-    while (!stop.stop_requested() && !make_topics(kTopicsRetryPatience)) {
+void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
+  if (!kafka_sink_ || !keys_records(config_)) return;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    const std::string& topic = topic_of(config_.kafka.topics, signal);
+    for (const kafka::TopicReport& report : reports) {
+      if (report.name != topic) continue;
+      if (report.compacted) {
+        kafka_sink_->refuse_signal(signal,
+                                   configuration_error(Code::kFailedPrecondition, report.error)
+                                       .with_reason("kafka_compacted_topic"));
+      } else if (report.settings_read || !report.unread.empty()) {
+        kafka_sink_->refuse_signal(signal, std::nullopt);
+      }
     }
-  });
+  }
 }
 
 void BridgeService::tick() {
@@ -284,6 +302,14 @@ std::string BridgeService::last_error() const {
   return "";
 }
 
+// What produce requests get now.
+std::string BridgeService::produce_json() const {
+  const KafkaSink::State state = kafka_sink_->state();
+  return "{\"ok\":" + std::string(boolean(state.ok)) +
+         ",\"last_error\":" + quoted(state.last_error) +
+         ",\"last_error_reason\":" + quoted(state.last_error_reason) + "}";
+}
+
 std::string BridgeService::status_json() const {
   constexpr std::array<const char*, 3> kModes = {"produce", "consume", "both"};
   const Readiness ready = readiness();
@@ -309,7 +335,15 @@ std::string BridgeService::status_json() const {
   if (producer_) {
     json += ",\"grpc_port\":" + std::to_string(grpc_port_);
     json += ",\"queue_bytes\":" + std::to_string(producer_->queue_bytes());
+    json += ",\"produce\":" + produce_json();
   }
+  std::string weak;
+  if (topic_watch_) {
+    for (const std::string& weakness : topic_watch_->weaknesses()) {
+      weak += (weak.empty() ? "" : ",") + quoted(weakness);
+    }
+  }
+  json += ",\"weaknesses\":[" + weak + "]";
   std::string partitions;
   if (group_) {
     for (const PartitionStatus& status : group_->partitions()) {

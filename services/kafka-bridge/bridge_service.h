@@ -11,6 +11,7 @@
 #include "services/kafka-bridge/consumer_group.h"
 #include "services/kafka-bridge/dead_letters.h"
 #include "services/kafka-bridge/kafka_sink.h"
+#include "services/kafka-bridge/topic_watch.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
@@ -50,9 +51,9 @@ class BridgeService final : public runtime::Service {
   Status create_producing();
   Status create_consuming(pipeline::Sink* in_process_destination);
   Status listen();
-  // False when no broker has answered in time.
-  bool make_topics(Duration patience);
-  void make_topics_later();
+  void watch_topics();
+  void judge_topics(const TopicWatch::Reports& reports);
+  std::string produce_json() const;
   void tick();
   bool drain_consuming(Deadline deadline);
   std::string last_error() const;
@@ -82,7 +83,7 @@ class BridgeService final : public runtime::Service {
   bool consuming_drained_ = false;
   std::atomic<std::uint16_t> grpc_port_{0};
   std::atomic<bool> stopping_{false};
-  std::jthread topics_thread_;
+  std::unique_ptr<TopicWatch> topic_watch_;  // First to go: it reports to kafka_sink_.
 };
 
 }  // namespace spanway::kafka_bridge

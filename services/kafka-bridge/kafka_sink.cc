@@ -84,7 +84,7 @@ struct KafkaSink::Request {
     const bool told_ok = decision && decision->ok();
     if (told_ok) {
       sink.events_.written(signal, items, records, sink.timers_.clock().now() - started);
-      sink.remember(nullptr);
+      sink.remember(signal, nullptr);
     } else {
       sink.events_.possible_duplicates(signal, written);
     }
@@ -93,7 +93,7 @@ struct KafkaSink::Request {
     if (decision) {
       if (!told_ok) {
         sink.events_.refused(decision->error());
-        sink.remember(&decision->error());
+        sink.remember(signal, &decision->error());
       }
       deciding.answer(std::move(*decision));
     }
@@ -183,7 +183,7 @@ void KafkaSink::refuse(pipeline::AckToken token, Error error) noexcept {
   token.nack(std::move(error));
 }
 
-Result<std::int32_t> KafkaSink::partitions(const std::string& topic) {
+Result<std::int32_t> KafkaSink::partitions(const std::string& topic) const {
   if (producer_.connected_once() && !producer_.reachable()) {
     return unavailable("no broker can be reached").with_reason("kafka_unreachable");
   }
@@ -192,10 +192,15 @@ Result<std::int32_t> KafkaSink::partitions(const std::string& topic) {
 
 Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   const std::string& topic = topic_of(options_.topics, batch.signal);
+  if (std::optional<Error> refused = refusal(batch.signal)) {
+    Error error = answer_for(std::move(*refused));
+    remember(batch.signal, &error);
+    return error;
+  }
   const Result<std::int32_t> partition_count = partitions(topic);
   if (!partition_count.ok()) {
     Error error = answer_for(partition_count.error());
-    remember(&error);
+    remember(batch.signal, &error);
     return error;
   }
   // The ingress of this process may have scanned the same bytes a moment ago.
@@ -238,7 +243,7 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
     return ok_status();
   }
   Error error = answer_for(std::move(admitted).error());
-  remember(&error);
+  remember(batch.signal, &error);
   return error;
 }
 
@@ -292,12 +297,43 @@ Status KafkaSink::produce(const std::shared_ptr<Request>& request, std::vector<o
   });
 }
 
-void KafkaSink::remember(const Error* error) {
-  if (error == nullptr && !has_error_.exchange(false)) return;
+void KafkaSink::refuse_signal(otlp::Signal signal, std::optional<Error> error) {
+  const std::size_t i = otlp::index_of(signal);
   MutexLock lock(mutex_);
-  has_error_ = error != nullptr;
-  last_error_ = error == nullptr ? "" : error->message;
-  last_reason_ = error == nullptr ? "" : error->reason;
+  has_refusal_[i] = error.has_value();
+  refusals_[i] = std::move(error);
+}
+
+std::optional<Error> KafkaSink::refusal(otlp::Signal signal) const {
+  const std::size_t i = otlp::index_of(signal);
+  if (!has_refusal_[i]) return std::nullopt;
+  MutexLock lock(mutex_);
+  return refusals_[i];
+}
+
+void KafkaSink::remember(otlp::Signal signal, const Error* error) {
+  const std::size_t i = otlp::index_of(signal);
+  if (error == nullptr && !has_error_[i].exchange(false)) return;
+  MutexLock lock(mutex_);
+  has_error_[i] = error != nullptr;
+  last_errors_[i].reset();
+  if (error != nullptr) last_errors_[i] = *error;
+}
+
+KafkaSink::State KafkaSink::state() const {
+  for (const otlp::Signal signal : otlp::kSignals) {
+    std::optional<Error> error = refusal(signal);
+    if (!error) {
+      const Result<std::int32_t> count = partitions(topic_of(options_.topics, signal));
+      if (!count.ok()) error = count.error();
+    }
+    if (!error) {
+      MutexLock lock(mutex_);
+      error = last_errors_[otlp::index_of(signal)];
+    }
+    if (error) return {false, std::move(error->message), error->reason};
+  }
+  return {};
 }
 
 pipeline::SinkHealth KafkaSink::health() const {
@@ -305,8 +341,11 @@ pipeline::SinkHealth KafkaSink::health() const {
   health.reachable = producer_.reachable();
   {
     MutexLock lock(mutex_);
-    health.last_error = last_error_;
-    health.last_error_reason = last_reason_;
+    for (const std::optional<Error>& error : last_errors_) {
+      if (!error || !health.last_error.empty()) continue;
+      health.last_error = error->message;
+      health.last_error_reason = error->reason;
+    }
   }
   if (health.last_error.empty()) health.last_error = producer_.last_error();
   return health;

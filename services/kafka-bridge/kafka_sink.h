@@ -1,10 +1,12 @@
 // Writes OTLP requests to Kafka and answers when Kafka has them.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,16 @@ class KafkaSink final : public pipeline::Sink {
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override { return in_flight_.close_and_wait(deadline); }
   pipeline::SinkHealth health() const override;
+  // What requests get now: the last answer of each signal, or, for one without any, whether its
+  // topic can be looked up.
+  struct State {
+    bool ok = true;
+    std::string last_error;
+    const char* last_error_reason = "";
+  };
+  State state() const;
+  // From now on requests of that signal are answered with this; nullopt ends it.
+  void refuse_signal(otlp::Signal signal, std::optional<Error> error);
   const ProduceEvents& events() const noexcept { return events_; }
 
  private:
@@ -54,13 +66,14 @@ class KafkaSink final : public pipeline::Sink {
 
   otlp::Scanner& scanner() const;
   void refuse(pipeline::AckToken token, Error error) noexcept;
-  Result<std::int32_t> partitions(const std::string& topic);
+  Result<std::int32_t> partitions(const std::string& topic) const;
   // Either takes the request to Kafka or returns why not; `token` is moved from in the first case.
   Status try_send(pipeline::Batch& batch, pipeline::AckToken& token);
   Result<std::vector<otlp::Part>> cut(pipeline::Batch& batch, const otlp::Index& index,
                                       const otlp::SplitOptions& options) const;
   Status produce(const std::shared_ptr<Request>& request, std::vector<otlp::Part> parts);
-  void remember(const Error* error);
+  std::optional<Error> refusal(otlp::Signal signal) const;
+  void remember(otlp::Signal signal, const Error* error);
 
   const KafkaSinkOptions options_;
   kafka::Producer& producer_;
@@ -68,10 +81,12 @@ class KafkaSink final : public pipeline::Sink {
   const ProduceEvents events_;
   const std::uint64_t id_;
   pipeline::InFlight in_flight_;
-  std::atomic<bool> has_error_{false};
+  // Whether the entry below holds anything, so that the common case takes no lock.
+  std::array<std::atomic<bool>, otlp::kSignals.size()> has_error_{};
+  std::array<std::atomic<bool>, otlp::kSignals.size()> has_refusal_{};
   mutable Mutex mutex_;
-  std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
-  const char* last_reason_ SPANWAY_GUARDED_BY(mutex_) = "";
+  std::array<std::optional<Error>, otlp::kSignals.size()> last_errors_ SPANWAY_GUARDED_BY(mutex_);
+  std::array<std::optional<Error>, otlp::kSignals.size()> refusals_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::kafka_bridge

@@ -52,6 +52,7 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
   for (const otlp::Signal signal : signals) {
     const std::string& name = topic_of(config.kafka.topics, signal);
     specs.push_back(spec_of(config, name, config.topics.partitions, config.topics.retention));
+    specs.back().keyed = config.producer.record_key == ProduceConfig::RecordKey::kTraceId;
     if (record_bytes > kBrokerDefaultBytes) {
       specs.back().settings["max.message.bytes"] = std::to_string(record_bytes);
     }
@@ -114,7 +115,7 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
                               {"failed", number_of(Action::kFailed)}});
   for (const kafka::TopicReport& report : reports) {
     if (!report.error.empty()) {
-      log.error("Topic could not be made", {{"topic", report.name}, {"error", report.error}});
+      log.error("Topic is not usable", {{"topic", report.name}, {"error", report.error}});
     }
     if (!report.unread.empty()) {
       log.info("Topic's settings are not compared",
@@ -124,6 +125,20 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
       log.warn("Topic promises less than wanted", {{"topic", report.name}, {"what", weaker}});
     }
   }
+}
+
+std::vector<std::string> weaknesses(const std::vector<kafka::TopicReport>& reports) {
+  std::vector<std::string> found;
+  for (const kafka::TopicReport& report : reports) {
+    for (const std::string& weaker : report.weaker) found.push_back(report.name + ": " + weaker);
+    if (report.compacted && !report.error.empty()) found.push_back(report.error);
+    if (report.min_insync_replicas == 1) {
+      found.push_back(report.name +
+                      ": min.insync.replicas is 1: the loss of one broker can lose records that "
+                      "were answered OK");
+    }
+  }
+  return found;
 }
 
 int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,

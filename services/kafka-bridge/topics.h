@@ -28,6 +28,9 @@ std::string termination_report(std::vector<kafka::TopicReport> reports);
 // One line with the numbers, and a warning for each topic that is not as wanted.
 void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry::Logger& log);
 
+// What of these topics can lose records that were answered OK, each with its topic's name.
+std::vector<std::string> weaknesses(const std::vector<kafka::TopicReport>& reports);
+
 // `topics apply [--create-only]` and `topics verify` (`changes` kNone). Prints one JSON object to
 // standard output, and leaves it as the termination message in a pod, also on success: of a pod
 // that has succeeded Kubernetes keeps no line of the log. 0 when all topics exist as wanted or

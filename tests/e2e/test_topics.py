@@ -2,6 +2,8 @@
 import json
 import subprocess
 
+import grpc
+import pytest
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -14,9 +16,18 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from harness.load import Load
+from harness.parts import Kafka
 from harness.pipeline import Pipeline, running
 from harness.processes import BIN, wait_until
-from harness.send import grpc_export, trace_request
+from harness.send import grpc_export, logs_request, trace_request
+
+
+@pytest.fixture
+def creating_kafka(tmp_path):
+    kafka = Kafka(tmp_path / "creating", properties="auto.create.topics.enable=true").start()
+    yield kafka
+    kafka.stop()
 
 
 def topics_command(folder, kafka, *arguments, **topics):
@@ -36,7 +47,11 @@ def section(brokers, name, **more):
 
 
 def set_min_insync_replicas(kafka, topic, number):
-    entry = ConfigEntry("min.insync.replicas", str(number), incremental_operation=AlterConfigOpType.SET)
+    set_topic(kafka, topic, "min.insync.replicas", number)
+
+
+def set_topic(kafka, topic, setting, value):
+    entry = ConfigEntry(setting, str(value), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": kafka.brokers})
     admin.incremental_alter_configs([resource])[resource].result(20)
@@ -115,3 +130,97 @@ def test_settings_that_may_not_be_read_are_left_out_and_fail_nothing(secure_kafk
         assert topic["weaker"] == [] and topic["error"] == ""
         assert "min_insync_replicas" not in topic
         assert "uthoriz" in topic["unread"] and "DescribeConfigs" in topic["unread"]
+
+
+def test_what_can_lose_records_is_named_by_apply_log_and_status(kafka, tmp_path):
+    names = section(kafka.brokers, "weak")
+    assert topics_command(tmp_path, names, "apply")[0] == 0
+    set_topic(kafka, "weak.traces", "cleanup.policy", "compact")
+    set_topic(kafka, "weak.metrics", "retention.bytes", 1_000_000)
+    set_topic(kafka, "weak.logs", "unclean.leader.election.enable", "true")
+
+    def told():
+        code, topics = topics_command(tmp_path, names, "apply")
+        return all(topics[f"weak.{signal}"]["weaker"] for signal in ("traces", "metrics", "logs")) and (code, topics)
+
+    code, topics = wait_until(told, 20, "the weaknesses in the report")
+    assert code == 3
+    expected = {"traces": "cleanup.policy is compact", "metrics": "retention.bytes is 1000000", "logs": "unclean.leader.election.enable is true"}
+    for signal, words in expected.items():
+        (weaker,) = topics[f"weak.{signal}"]["weaker"]
+        assert words in weaker
+    with running(Pipeline(tmp_path, kafka.brokers, {}, kafka=names, bridge={"create_topics": False})) as pipeline:
+        found = wait_until(lambda: pipeline.bridge.status()["weaknesses"], 20, "the weaknesses in the status")
+        for signal, words in expected.items():
+            assert any(weakness.startswith(f"weak.{signal}: {words}") for weakness in found), found
+            assert words in pipeline.bridge.log()
+
+
+def test_with_keys_a_compacted_topic_is_refused(kafka, tmp_path):
+    names = section(kafka.brokers, "keyed")
+    assert topics_command(tmp_path, names, "apply")[0] == 0
+    set_topic(kafka, "keyed.traces", "cleanup.policy", "compact")
+    path = tmp_path / "keyed.yaml"
+    keyed = {"record_key": "trace_id"}
+    path.write_text(json.dumps({"kafka": names, "producer": keyed, "topics": {"partitions": 2, "dead_letter_partitions": 1}}))
+
+    def refused():
+        command = [BIN / "spanway-kafka-bridge", "topics", "apply", "--config", path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+        topics = {topic["name"]: topic for topic in json.loads(done.stdout)["topics"]}
+        return done.returncode == 1 and topics["keyed.traces"]
+
+    topic = wait_until(refused, 20, "topics apply refuses the topic")
+    assert topic["action"] == "failed" and "cleanup.policy=compact" in topic["error"]
+    with running(Pipeline(tmp_path, kafka.brokers, {}, kafka=names, bridge={"create_topics": False, "producer": keyed})) as pipeline:
+        with pytest.raises(grpc.RpcError) as refusal:
+            grpc_export(pipeline.endpoint, trace_request())
+        assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "cleanup.policy=compact" in refusal.value.details()
+        produce = pipeline.bridge.status()["produce"]
+        assert produce["ok"] is False and produce["last_error_reason"] == "kafka_compacted_topic"
+        grpc_export(pipeline.endpoint, logs_request())
+
+
+def test_apply_reports_the_partitions_that_a_grown_topic_has(kafka, tmp_path):
+    names = section(kafka.brokers, "grown")
+    for partitions in (2, 12, 24, 36):
+        code, topics = topics_command(tmp_path, names, "apply", partitions=partitions)
+        assert code == 0
+        assert {t["partitions"] for name, t in topics.items() if not name.endswith(".dlq")} == {partitions}
+
+
+def test_look_ups_never_create_a_topic(creating_kafka, tmp_path):
+    """The brokers would create any topic that is asked for."""
+    kafka = creating_kafka
+    names = section(kafka.brokers, "absent")
+    admin = AdminClient({"bootstrap.servers": kafka.brokers, "allow.auto.create.topics": False})
+
+    def there():
+        return {topic for topic in admin.list_topics(timeout=10).topics if topic.startswith("absent.")}
+
+    assert topics_command(tmp_path, names, "verify")[0] == 1
+    assert there() == set()
+    with running(Pipeline(tmp_path, kafka.brokers, {}, kafka=names, bridge={"create_topics": False})) as pipeline:
+        with pytest.raises(grpc.RpcError) as refusal:
+            grpc_export(pipeline.endpoint, trace_request())
+        assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert pipeline.bridge.status()["produce"]["last_error_reason"] == "kafka_unknown_topic"
+        assert there() == set()
+        # Deleted under load.
+        assert topics_command(tmp_path, names, "apply")[0] == 0
+        wait_until(lambda: exported(pipeline.endpoint), 30, "the topics are written to")
+        load = Load(tmp_path, pipeline.endpoint, 500, 12, "--retry-for", "1s", "--finish-within", "5s").start()
+        wait_until(lambda: pipeline.bridge.metric("spanway_kafka_bridge_written_items_total") > 500, 20, "load")
+        admin.delete_topics(["absent.traces"])["absent.traces"].result(20)
+        wait_until(lambda: pipeline.bridge.status()["produce"]["ok"] is False, 20, "the bridge says so")
+        load.wait(60)
+        assert "absent.traces" not in there()
+
+
+def exported(endpoint):
+    try:
+        grpc_export(endpoint, trace_request())
+        return True
+    except grpc.RpcError:
+        return False

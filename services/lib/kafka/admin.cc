@@ -37,6 +37,7 @@ class Admin final : private native::Callbacks {
   Status open(const ClientConfig& client) {
     native::Conf conf;
     native::apply_client(conf, client, *this);
+    conf.set("allow.auto.create.topics", "false");
     native::apply_raw(conf, client, native::Role::kAdmin);
     SPANWAY_ASSIGN(handle_, native::create_handle(conf, native::Role::kAdmin));
     queue_.reset(rd_kafka_queue_new(handle_.get()));
@@ -269,9 +270,14 @@ Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
   // A broker may need a moment before it tells of what it has made.
   std::map<std::string, Existing> after = before;
   const auto complete = [&] {
-    return std::all_of(reports.begin(), reports.end(), [&after](const TopicReport& report) {
-      return report.action == TopicReport::Action::kFailed || after.count(report.name) > 0;
-    });
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (reports[i].action == TopicReport::Action::kFailed) continue;
+      const auto found = after.find(specs[i].name);
+      if (found == after.end()) return false;
+      const bool made = reports[i].action != TopicReport::Action::kUnchanged;
+      if (made && found->second.partitions < specs[i].partitions) return false;
+    }
+    return true;
   };
   while (changed) {
     SPANWAY_ASSIGN(after, admin.list());

@@ -21,6 +21,8 @@ struct TopicSpec {
   // Topic settings, for example min.insync.replicas. Given to a new topic; on one that exists they
   // are compared, not changed.
   std::map<std::string, std::string> settings;
+  // Records carry keys: a topic that keeps only the last record of each key is refused.
+  bool keyed = false;
 };
 
 struct TopicReport {
@@ -32,8 +34,10 @@ struct TopicReport {
   std::optional<std::int32_t> min_insync_replicas;  // In effect; not known without permission.
   // "min.insync.replicas is 1, wanted 2": what promises less than asked for, or less than it seems.
   std::vector<std::string> weaker;
-  std::string error;   // Of kFailed.
-  std::string unread;  // Why its settings may not be read: they were not compared then.
+  std::string error;  // Of kFailed.
+  bool settings_read = false;
+  bool compacted = false;  // cleanup.policy has compact in it.
+  std::string unread;      // Why its settings may not be read: they were not compared then.
 };
 std::string_view to_string(TopicReport::Action action) noexcept;
 

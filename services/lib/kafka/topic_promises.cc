@@ -8,6 +8,8 @@ namespace spanway::kafka {
 namespace {
 
 constexpr const char* kMinInsync = "min.insync.replicas";
+// A partition that holds less than this loses unread records in an outage of minutes.
+constexpr std::int64_t kRetentionBytesMin = std::int64_t{1} << 30;
 
 template <typename Number>
 std::optional<Number> number_in(const std::string& text) {
@@ -31,6 +33,31 @@ bool is_weaker(const std::string& setting, const std::string& actual, const std:
   return *have < *want;
 }
 
+// What deletes records that nobody has read, whatever the retention time promises.
+void find_early_deletion(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
+                         TopicReport& report) {
+  const auto policy = settings.find("cleanup.policy");
+  report.compacted =
+      policy != settings.end() && policy->second.find("compact") != std::string::npos;
+  if (report.compacted && spec.keyed) {
+    report.action = TopicReport::Action::kFailed;
+    report.error = "topic " + spec.name + " has cleanup.policy=" + policy->second +
+                   ": of the records of a trace Kafka would keep only the last one; set "
+                   "cleanup.policy=delete, or producer.record_key: none";
+  } else if (report.compacted) {
+    report.weaker.push_back("cleanup.policy is " + policy->second +
+                            ": Kafka refuses records without a key, and of each key keeps only the "
+                            "last record; set it to delete");
+  }
+  const auto size = settings.find("retention.bytes");
+  if (size == settings.end()) return;
+  const auto bytes = number_in<std::int64_t>(size->second);
+  if (!bytes || *bytes < 0 || *bytes >= kRetentionBytesMin) return;
+  report.weaker.push_back("retention.bytes is " + size->second +
+                          ": unread records are deleted once a partition holds that much, before "
+                          "retention.ms has passed; set it to -1, or to more than an outage fills");
+}
+
 }  // namespace
 
 void compare_numbers(const TopicSpec& spec, TopicReport& report) {
@@ -51,6 +78,8 @@ void compare_settings(const TopicSpec& spec, const std::map<std::string, std::st
     if (actual == settings.end() || !is_weaker(name, actual->second, wanted)) continue;
     report.weaker.push_back(name + " is " + actual->second + ", wanted " + wanted);
   }
+  report.settings_read = true;
+  find_early_deletion(spec, settings, report);
   const auto in_sync = settings.find(kMinInsync);
   if (in_sync == settings.end()) return;
   report.min_insync_replicas = number_in<std::int32_t>(in_sync->second);

@@ -37,10 +37,11 @@ def require_built(script):
 
 
 class Kafka:
-    def __init__(self, folder, secure=False):
+    def __init__(self, folder, secure=False, properties=""):
+        """`properties`: further lines of server.properties."""
         self.folder, self.secure = pathlib.Path(folder), secure
         self.port = free_port()
-        self.environment = {"ROOT": self.folder, "PORT": self.port, "NAME": "kafka"}
+        self.environment = {"ROOT": self.folder, "PORT": self.port, "NAME": "kafka", "PROPERTIES": properties}
         self.brokers = f"127.0.0.1:{self.port}"
         self.tls = self.folder / "kafka/tls"
 

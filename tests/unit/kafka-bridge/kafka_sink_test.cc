@@ -429,6 +429,49 @@ TEST(KafkaSink, ARequestThatKafkaCannotTakeAsAWholeIsRefusedBeforeItsFirstRecord
   EXPECT_THAT(bench.sink->health().last_error, HasSubstr("the queue is full"));
 }
 
+TEST(KafkaSink, ARefusedSignalIsAnsweredWithTheReasonAndTheOthersGoOn) {
+  SinkBench bench;
+  bench.sink->refuse_signal(otlp::Signal::kTraces,
+                            configuration_error(Code::kFailedPrecondition, "it is compacted")
+                                .with_reason("kafka_compacted_topic"));
+  EXPECT_FALSE(bench.sink->state().ok) << "without a request";
+  bench.send(spans(0, 1));
+  const auto answer = bench.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_STREQ(answer.error().reason, "kafka_compacted_topic");
+  EXPECT_THAT(answer.error().message, HasSubstr("it is compacted"));
+  EXPECT_EQ(bench.producer.count(), 0u);
+  bench.sink->refuse_signal(otlp::Signal::kTraces, std::nullopt);
+  bench.send(spans(0, 1));
+  bench.report_all();
+  EXPECT_TRUE(bench.answer().ok());
+  EXPECT_TRUE(bench.sink->state().ok);
+}
+
+TEST(KafkaSink, SaysWhatRequestsOfAnySignalGetNow) {
+  SinkBench bench(1);
+  EXPECT_TRUE(bench.sink->state().ok);
+  bench.send(spans(0, 1));
+  bench.report_all(kafka::error_from_code(19, "writing"));
+  EXPECT_FALSE(bench.answer().ok());
+  EXPECT_FALSE(bench.sink->state().ok);
+  EXPECT_STREQ(bench.sink->state().last_error_reason, "kafka_not_enough_replicas");
+  bench.send(fakes::otlp_request_of({fakes::otlp_resource(
+                 "shop", {fakes::otlp_scope("meter", {fakes::otlp_metric(
+                                                         "up", fakes::MetricKind::kGauge, {})})})}),
+             seconds(30), "", otlp::Signal::kMetrics);
+  bench.report_all();
+  EXPECT_TRUE(bench.answer().ok());
+  EXPECT_FALSE(bench.sink->state().ok) << "traces are not written all the same";
+  bench.send(spans(0, 1));
+  bench.report_all();
+  EXPECT_TRUE(bench.answer().ok());
+  EXPECT_TRUE(bench.sink->state().ok);
+  bench.producer.set_partitions("otel.logs", kafka::error_from_code(3, "looking up"));
+  EXPECT_STREQ(bench.sink->state().last_error_reason, "kafka_unknown_topic");
+}
+
 TEST(KafkaSink, AReportBeforeProduceReturnsIsFine) {
   SinkBench bench;
   bench.producer.answer_with([](const auto&) { return kafka::error_from_code(-184, "writing"); });

@@ -38,6 +38,28 @@ TEST(Topics, LargerRecordsNeedLargerTopics) {
   EXPECT_EQ(specs[0].settings.at("max.message.bytes"), std::to_string((4u << 20) + (64u << 10)));
 }
 
+TEST(Topics, TraceIdsAsKeysAreOfTheSignalsTopicsOnly) {
+  BridgeConfig config;
+  EXPECT_FALSE(topic_specs(config, {otlp::Signal::kTraces})[0].keyed);
+  config.producer.record_key = ProduceConfig::RecordKey::kTraceId;
+  EXPECT_TRUE(topic_specs(config, {otlp::Signal::kTraces})[0].keyed);
+  EXPECT_FALSE(topic_specs(config, {otlp::Signal::kTraces})[1].keyed) << "dead letters";
+}
+
+TEST(Topics, WeaknessesNameTheirTopic) {
+  kafka::TopicReport weak;
+  weak.name = "a";
+  weak.weaker = {"retention.bytes is 5"};
+  weak.min_insync_replicas = 1;
+  kafka::TopicReport strong;
+  strong.name = "b";
+  strong.min_insync_replicas = 2;
+  const auto found = weaknesses({weak, strong});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0], "a: retention.bytes is 5");
+  EXPECT_TRUE(found[1].starts_with("a: min.insync.replicas is 1")) << found[1];
+}
+
 TEST(Topics, ReportsAsJson) {
   kafka::TopicReport made;
   made.name = "a";

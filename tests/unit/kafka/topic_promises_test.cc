@@ -92,5 +92,32 @@ TEST(TopicPromises, OtherSettingsAreComparedByWhatTheyMean) {
       << "not told is not weaker";
 }
 
+TEST(TopicPromises, WhatDeletesUnreadRecordsEarlyIsWeaker) {
+  const TopicReport compacted = compared({}, {{"cleanup.policy", "delete,compact"}});
+  EXPECT_TRUE(compacted.compacted);
+  EXPECT_THAT(compacted.weaker, ElementsAre(HasSubstr("cleanup.policy is delete,compact")));
+  EXPECT_NE(compacted.action, TopicReport::Action::kFailed) << "records without keys are refused";
+  const TopicReport kept = compared({}, {{"cleanup.policy", "delete"}, {"retention.bytes", "-1"}});
+  EXPECT_FALSE(kept.compacted);
+  EXPECT_THAT(kept.weaker, IsEmpty());
+  EXPECT_THAT(compared({}, {{"retention.bytes", "1000000"}}).weaker,
+              ElementsAre(HasSubstr("retention.bytes is 1000000")));
+  EXPECT_THAT(compared({}, {{"retention.bytes", "1073741824"}}).weaker, IsEmpty());
+}
+
+TEST(TopicPromises, ACompactedTopicIsRefusedForRecordsWithKeys) {
+  TopicSpec spec;
+  spec.name = "t";
+  spec.keyed = true;
+  TopicReport report = report_of(1, 1);
+  compare_settings(spec, {{"cleanup.policy", "compact"}}, report);
+  EXPECT_EQ(report.action, TopicReport::Action::kFailed);
+  EXPECT_THAT(report.error, HasSubstr("cleanup.policy=compact"));
+  EXPECT_THAT(report.error, HasSubstr("record_key: none"));
+  report = report_of(1, 1);
+  compare_settings(spec, {{"cleanup.policy", "delete"}}, report);
+  EXPECT_EQ(report.action, TopicReport::Action::kUnchanged);
+}
+
 }  // namespace
 }  // namespace spanway::kafka

@@ -1,0 +1,77 @@
+#include "services/kafka-bridge/topic_watch.h"
+
+#include <utility>
+
+#include "services/kafka-bridge/topics.h"
+#include "services/lib/base/thread.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+constexpr Duration kInterval = std::chrono::minutes(5);
+constexpr Duration kRetry = std::chrono::seconds(1);
+constexpr Duration kFirstPatience = std::chrono::seconds(10);
+// Of one further try; stopping waits for it.
+constexpr Duration kPatience = std::chrono::seconds(4);
+
+}  // namespace
+
+void TopicWatch::start(bool create, bool wait) {
+  create_ = create;
+  const bool checked = wait && check(kFirstPatience);
+  thread_ = start_thread("kafka-topics",
+                         [this, checked](const std::stop_token& stop) { run(stop, checked); });
+}
+
+void TopicWatch::stop() {
+  thread_.request_stop();
+  {
+    MutexLock lock(mutex_);
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void TopicWatch::run(const std::stop_token& stop, bool checked) {
+  while (!stop.stop_requested()) {
+    {
+      MutexLock lock(mutex_);
+      if (checked) changed_.wait_for(mutex_, kInterval, [&] { return stop.stop_requested(); });
+    }
+    while (!stop.stop_requested() && !check(kPatience)) {
+      MutexLock lock(mutex_);
+      changed_.wait_for(mutex_, kRetry, [&] { return stop.stop_requested(); });
+    }
+    checked = true;
+  }
+}
+
+bool TopicWatch::check(Duration patience) {
+  const auto changes = create_ ? kafka::TopicChanges::kCreateAndGrow : kafka::TopicChanges::kNone;
+  const Result<Reports> reports = apply_(changes, patience);
+  if (!reports.ok()) {
+    telemetry_.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
+                           create_ ? "Topics could not be made; this is tried again"
+                                   : "Topics could not be compared; this is tried again",
+                           {{"error", reports.error().message}});
+    return false;
+  }
+  std::vector<std::string> found = kafka_bridge::weaknesses(*reports);
+  bool changed = false;
+  {
+    MutexLock lock(mutex_);
+    changed = weaknesses_ != found;
+    weaknesses_ = std::move(found);
+  }
+  if (create_ || changed) log_reports(*reports, telemetry_.log);
+  create_ = false;  // Topics that are deleted later were deleted on purpose.
+  on_reports_(*reports);
+  return true;
+}
+
+std::vector<std::string> TopicWatch::weaknesses() const {
+  MutexLock lock(mutex_);
+  return weaknesses_;
+}
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,59 @@
+// Whether the topics keep what is written to them, now and while the bridge runs.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/admin.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::kafka_bridge {
+
+// Makes the topics when told to, then compares their settings every five minutes: somebody may
+// weaken a topic while the bridge runs. Until the brokers have answered it asks every second.
+//
+// start() and stop() by one thread, weaknesses() from any. `on_reports` runs on the thread that
+// asks, also inside start().
+class TopicWatch {
+ public:
+  using Reports = std::vector<kafka::TopicReport>;
+  // Asks the brokers, within `patience`; blocks.
+  using Apply = std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)>;
+
+  // `telemetry` and what the functions use outlive it.
+  TopicWatch(Apply apply, std::function<void(const Reports&)> on_reports,
+             telemetry::Telemetry telemetry)
+      : apply_(std::move(apply)), on_reports_(std::move(on_reports)), telemetry_(telemetry) {}
+  ~TopicWatch() { stop(); }
+  TopicWatch(const TopicWatch&) = delete;
+  TopicWatch& operator=(const TopicWatch&) = delete;
+
+  // With `create`, missing topics are made and small ones grow. With `wait` the first round is
+  // over, or has failed within ten seconds, when this returns.
+  void start(bool create, bool wait);
+  void stop();
+  // One round; false when the brokers have not answered. While the watching thread does not run.
+  bool check(Duration patience);
+  // What can lose records, each with its topic's name; empty until the brokers have answered.
+  std::vector<std::string> weaknesses() const;
+
+ private:
+  void run(const std::stop_token& stop, bool checked);
+
+  const Apply apply_;
+  const std::function<void(const Reports&)> on_reports_;
+  telemetry::Telemetry telemetry_;
+  bool create_ = false;  // Of one thread at a time: start(), then the watching one.
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::string> weaknesses_ SPANWAY_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,87 @@
+#include "services/kafka-bridge/topic_watch.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "services/lib/base/mutex.h"
+#include "tests/fakes/eventually.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+using kafka::TopicChanges;
+
+struct WatchBench {
+  Result<TopicWatch::Reports> ask(TopicChanges changes) {
+    MutexLock lock(mutex);
+    asked.push_back(changes);
+    if (answers.empty()) return unavailable("no broker has answered");
+    auto answer = std::move(answers.front());
+    answers.pop_front();
+    return answer;
+  }
+  static TopicWatch::Reports weak_topic() {
+    kafka::TopicReport report;
+    report.name = "otel.traces";
+    report.weaker = {"unclean.leader.election.enable is true, wanted false"};
+    return {report};
+  }
+  std::size_t rounds() {
+    MutexLock lock(mutex);
+    return asked.size();
+  }
+
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  Mutex mutex;
+  std::deque<Result<TopicWatch::Reports>> answers;
+  std::vector<TopicChanges> asked;
+  std::size_t reported = 0;
+  TopicWatch watch{[this](TopicChanges changes, Duration) { return ask(changes); },
+                   [this](const TopicWatch::Reports&) {
+                     MutexLock lock(mutex);
+                     ++reported;
+                   },
+                   {log, metrics}};
+};
+
+TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
+  WatchBench bench;
+  bench.answers.emplace_back(WatchBench::weak_topic());
+  bench.watch.start(true, true);
+  EXPECT_EQ(bench.watch.weaknesses(),
+            std::vector<std::string>{
+                "otel.traces: unclean.leader.election.enable is true, wanted false"});
+  bench.watch.stop();
+  EXPECT_EQ(bench.asked, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
+  EXPECT_EQ(bench.reported, 1u);
+}
+
+TEST(TopicWatch, WithoutCreateNothingIsEverMade) {
+  WatchBench bench;
+  bench.answers.emplace_back(WatchBench::weak_topic());
+  bench.watch.start(false, false);
+  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
+  bench.watch.stop();
+  EXPECT_EQ(bench.asked, std::vector<TopicChanges>{TopicChanges::kNone});
+}
+
+TEST(TopicWatch, AsksAgainUntilTheBrokersAnswerAndMakesTopicsOnce) {
+  WatchBench bench;
+  bench.watch.start(true, true);
+  EXPECT_TRUE(bench.watch.weaknesses().empty());
+  EXPECT_TRUE(fakes::eventually([&] { return bench.rounds() >= 2; }));
+  {
+    MutexLock lock(bench.mutex);
+    bench.answers.emplace_back(WatchBench::weak_topic());
+  }
+  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
+  bench.watch.stop();
+  EXPECT_EQ(bench.asked.back(), TopicChanges::kCreateAndGrow);
+  EXPECT_FALSE(bench.watch.check(Duration::zero()));
+  EXPECT_EQ(bench.asked.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge
