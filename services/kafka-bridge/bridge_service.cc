@@ -282,6 +282,9 @@ runtime::Service::Readiness BridgeService::readiness() const {
   if (const Status status = fatal(); !status.ok()) return {false, status.error().message};
   const bool connected = (!producer_ || producer_->connected_once()) &&
                          (!group_ || group_->consumer().connected_once());
+  if (connected && group_ && group_->consumer().never_admitted()) {
+    return {false, group_->consumer().assignment().reason};
+  }
   if (connected) return {true, ""};
   const std::string error = last_error();
   return {false, "Kafka has not answered yet" + (error.empty() ? "" : ": " + error)};
@@ -361,6 +364,12 @@ std::string BridgeService::status_json() const {
     json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
   }
   json += ",\"partitions\":[" + partitions + "]";
+  if (group_) {
+    const kafka::Assignment assignment = group_->consumer().assignment();
+    json += ",\"assignment\":{\"ok\":" + std::string(boolean(assignment.ok)) +
+            ",\"reason\":" + quoted(assignment.reason) + "}";
+    json += ",\"lost_records\":" + std::to_string(group_->lost_records());
+  }
   json += ",\"memory\":{\"used\":" + std::to_string(budget_.used()) +
           ",\"limit\":" + std::to_string(budget_.limit()) +
           ",\"peak\":" + std::to_string(budget_.peak()) + "}";

@@ -208,8 +208,15 @@ void ConsumerGroup::end_leaving() {
   left.done(left.clean);
 }
 
+// Transaction markers and deleted records are done once everything before them is: without this
+// they would count as lag until the next record comes.
+void ConsumerGroup::on_end(const kafka::TopicPartition& partition, std::int64_t offset) {
+  if (Member* member = find(partition)) member->lane->reach_end(offset);
+}
+
 void ConsumerGroup::on_gap(const kafka::TopicPartition& partition, std::int64_t expected,
                            std::int64_t continued_at, std::uint64_t lost) {
+  lost_records_ += lost;
   if (continued_at < expected || lost > 0) {
     events_.lost(partition.topic, partition.partition, expected, continued_at, lost);
   }
@@ -368,12 +375,7 @@ void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
   if (const auto marks = consumer_->watermarks(member.partition)) {
     status.lag_messages = std::max<std::int64_t>(0, marks->high - state.committed);
   }
-  if (state.oldest_timestamp_ms && *state.oldest_timestamp_ms > 0) {
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         deps_.executor.clock().system_now().time_since_epoch())
-                         .count();
-    status.lag_seconds = std::max(0.0, static_cast<double>(now - *state.oldest_timestamp_ms) / 1e3);
-  }
+  status.lag_seconds = lag_seconds(member, state, status.lag_messages);
   if (status.lag_messages) {
     events_.lag(member.partition.topic, member.partition.partition, *status.lag_messages,
                 status.lag_seconds);
@@ -385,6 +387,28 @@ void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
     member.paused = false;
     consumer_->unpause(member.partition);
   }
+}
+
+// By the producer's clock: the age of the oldest record that is read and not done. That clock may
+// be wrong or missing, and nothing may have been read; so by ours as well: how long the commit has
+// not moved although something lies behind it, once that is more than the commit interval explains.
+double ConsumerGroup::lag_seconds(Member& member, const PartitionLane::State& state,
+                                  std::optional<std::int64_t> lag_messages) {
+  using Seconds = std::chrono::duration<double>;
+  const SteadyTime now = deps_.executor.clock().now();
+  if (state.committed != member.committed || lag_messages.value_or(0) == 0) {
+    member.committed = state.committed;
+    member.moved = now;
+  }
+  Seconds lag{0};
+  if (state.oldest_timestamp_ms && *state.oldest_timestamp_ms > 0) {
+    const auto since_epoch = deps_.executor.clock().system_now().time_since_epoch();
+    lag = std::max(
+        lag, Seconds(since_epoch) - Seconds(std::chrono::milliseconds(*state.oldest_timestamp_ms)));
+  }
+  const Duration still = now - member.moved;
+  if (still > config_.commit_interval + 2 * kWatch) lag = std::max(lag, Seconds(still));
+  return lag.count();
 }
 
 std::vector<PartitionStatus> ConsumerGroup::partitions() const {

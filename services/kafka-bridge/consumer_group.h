@@ -2,6 +2,7 @@
 // them, hands them back when the group wants them, and tells how far behind they are.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,7 +46,7 @@ struct PartitionStatus {
   std::string reason;
 };
 
-// Everything on the executor, except create, the last three and the destructor (which needs the
+// Everything on the executor, except create, the last four and the destructor (which needs the
 // executor to be this thread, or stopped).
 class ConsumerGroup final : private kafka::ConsumerListener {
  public:
@@ -66,6 +67,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // At most a second old.
   std::vector<PartitionStatus> partitions() const;
   Status fatal() const;
+  // Records that the log lost after they were read, or deleted before, since the start.
+  std::uint64_t lost_records() const noexcept { return lost_records_; }
 
  private:
   // One assigned partition.
@@ -79,6 +82,9 @@ class ConsumerGroup final : private kafka::ConsumerListener {
     const kafka::TopicPartition partition;
     Permit prefetch;  // Of partitions beyond partitions_max.
     std::unique_ptr<PartitionLane> lane;
+    // The committed offset as last seen, and when it last moved or nothing was behind it.
+    std::int64_t committed = -1;
+    SteadyTime moved;
     bool paused = false;
     bool drained = false;
   };
@@ -101,6 +107,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void on_revoked(const std::vector<kafka::TopicPartition>& partitions,
                   std::function<void()> done) override;
   void on_lost(const std::vector<kafka::TopicPartition>& partitions) override;
+  void on_end(const kafka::TopicPartition& partition, std::int64_t offset) override;
   void on_gap(const kafka::TopicPartition& partition, std::int64_t expected,
               std::int64_t continued_at, std::uint64_t lost) override;
   void on_error(const Error& error) override;
@@ -127,6 +134,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void look();
   void look_soon();
   void watch(Member& member, PartitionStatus& status);
+  double lag_seconds(Member& member, const PartitionLane::State& state,
+                     std::optional<std::int64_t> lag_messages);
   void retry_memory();
   template <typename F>
   void later(Duration wait, F function) {
@@ -152,6 +161,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   bool memory_timer_ = false;
   bool looking_soon_ = false;
   bool closed_ = false;
+  std::atomic<std::uint64_t> lost_records_{0};
 
   mutable Mutex mutex_;
   std::vector<PartitionStatus> status_ SPANWAY_GUARDED_BY(mutex_);

@@ -73,6 +73,9 @@ constexpr MetricSpec kStalled{"spanway_kafka_bridge_stalled_partitions", MetricK
                               "Partitions that wait for somebody to change a setting."};
 constexpr MetricSpec kLost{"spanway_kafka_bridge_lost_records_total", MetricKind::kCounter,
                            "Records that Kafka deleted before they were read."};
+constexpr MetricSpec kTruncated{
+    "spanway_kafka_bridge_truncated_records_total", MetricKind::kCounter,
+    "Records that the log lost after they were read (unclean leader election, a lost disk)."};
 constexpr MetricSpec kResets{"spanway_kafka_bridge_offset_resets_total", MetricKind::kCounter,
                              "Times that a committed offset no longer existed."};
 constexpr MetricSpec kNoMemory{
@@ -115,6 +118,7 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kDeadLetterFailures,
                                  kStalled,
                                  kLost,
+                                 kTruncated,
                                  kResets,
                                  kNoMemory,
                                  kCommits,
@@ -266,6 +270,7 @@ ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destina
   halved_ = m.counter(kHalved);
   dead_letter_failures_ = m.counter(kDeadLetterFailures);
   lost_ = m.counter(kLost);
+  truncated_ = m.counter(kTruncated);
   resets_ = m.counter(kResets);
   no_memory_ = m.counter(kNoMemory);
   commits_ = m.counter(kCommits);
@@ -345,17 +350,22 @@ void ConsumeEvents::stalled_partitions(std::size_t count) noexcept {
 void ConsumeEvents::lost(std::string_view topic, std::int32_t partition, std::int64_t expected,
                          std::int64_t continued_at, std::uint64_t records) {
   resets_.add();
-  lost_.add(static_cast<double>(records));
-  log_.error(records > 0 ? "Records were deleted by Kafka before they were read: the retention is "
-                           "shorter than the outage was"
-                         : "The offset to go on from does not exist: the topic was made anew or "
-                           "has lost its end",
-             {{"destination", destination_},
-              {"topic", topic},
-              {"partition", partition},
-              {"expected_offset", expected},
-              {"continued_at", continued_at},
-              {"lost", records}});
+  const bool truncated = continued_at < expected;
+  (truncated ? truncated_ : lost_).add(static_cast<double>(records));
+  const char* text =
+      "Records were deleted by Kafka before they were read: the retention is shorter than the "
+      "outage was";
+  if (truncated) {
+    text = records > 0 ? "The log has lost records that had been read: reading goes on where it "
+                         "parted. An unclean leader election or a lost disk does this"
+                       : "The topic was deleted and made again: it is read from its beginning";
+  }
+  log_.error(text, {{"destination", destination_},
+                    {"topic", topic},
+                    {"partition", partition},
+                    {"expected_offset", expected},
+                    {"continued_at", continued_at},
+                    {"lost", records}});
 }
 
 void ConsumeEvents::lag(const std::string& topic, std::int32_t partition, std::int64_t messages,

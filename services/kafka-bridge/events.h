@@ -96,7 +96,8 @@ class ConsumeEvents {
   std::array<std::array<telemetry::Counter, 4>, kSignalCount> refused_;
   std::array<std::array<telemetry::Counter, kDeadLetterCauseCount>, kSignalCount> dead_letters_;
   std::array<telemetry::Counter, 4> retries_;
-  telemetry::Counter halved_, dead_letter_failures_, lost_, resets_, no_memory_, commits_;
+  telemetry::Counter halved_, dead_letter_failures_, lost_, truncated_, resets_, no_memory_,
+      commits_;
   telemetry::Gauge stalled_, in_flight_batches_, in_flight_bytes_;
 };
 

@@ -67,6 +67,7 @@ bool PartitionLane::refuse() noexcept {
 
 bool PartitionLane::take(const kafka::RecordView& record) {
   wants_memory_ = false;
+  end_.reset();
   refused_timestamp_ms_ = record.timestamp_ms;
   if (!has_room()) return refuse();
   finish_replayed_before(record.offset);
@@ -77,6 +78,20 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   deps_.events.consumed(options_.signal, record.value.size());
   finish_replayed_at(record.offset);
   return true;
+}
+
+void PartitionLane::reach_end(std::int64_t offset) {
+  end_ = offset;
+  skip_to_end();
+}
+
+void PartitionLane::skip_to_end() {
+  if (!end_ || draining_ || !open_.empty() || !merger_.empty() || !letters_.empty()) return;
+  finish_replayed_before(*end_);
+  if (tracker_.idle() && *end_ > tracker_.position()) {
+    tracker_.finish(tracker_.begin(*end_ - 1, *end_ - 1, 0));
+  }
+  end_.reset();
 }
 
 bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord& read) {
@@ -238,6 +253,7 @@ void PartitionLane::collect() {
     cut.permit.release();
   }
   while (!open_.empty() && open_.front().run == kFinishedRun) open_.pop_front();
+  skip_to_end();
   pump();
   if (refused_ && has_room()) {
     refused_ = false;

@@ -44,6 +44,9 @@ class PartitionLane final : private DeliveryOwner {
   // have become free (wants_memory()).
   bool take(const kafka::RecordView& record);
   bool wants_memory() const noexcept { return wants_memory_; }
+  // Every record below `offset` has been taken, and the log has no further one: once all of them
+  // are done, that is where the commit moves.
+  void reach_end(std::int64_t offset);
 
   // What should be committed, when that differs from what is.
   struct Commit {
@@ -99,6 +102,7 @@ class PartitionLane final : private DeliveryOwner {
                   std::string error, std::string rejected);
   bool refuse() noexcept;
   void begin_linger();
+  void skip_to_end();
   void finish_replayed_before(std::int64_t offset);
   void finish_replayed_at(std::int64_t offset);
   void seal();
@@ -140,6 +144,8 @@ class PartitionLane final : private DeliveryOwner {
   std::uint64_t cuts_ = 0;
   std::uint64_t planned_ = 0;
   std::deque<std::int64_t> replay_ends_;  // Cuts to repeat.
+  // Of the log, while no record is known beyond; whoever gives records back unread resets it.
+  std::optional<std::int64_t> end_;
   std::optional<Stall> stall_;
   std::optional<Error> dead_letter_error_;
   SteadyTime dead_letter_since_;

@@ -60,6 +60,8 @@ class FakeConsumer final : public kafka::Consumer {
   bool reachable() const noexcept override { return true; }
   std::vector<kafka::TopicState> topics() const override { return {}; }
   std::string last_error() const override { return ""; }
+  kafka::Assignment assignment() const override { return assigned; }
+  bool never_admitted() const override { return false; }
 
   // --- What a test does ---
   void assign(const kafka::TopicPartition& partition, std::int64_t offset,
@@ -95,6 +97,7 @@ class FakeConsumer final : public kafka::Consumer {
   std::map<kafka::TopicPartition, kafka::Watermarks> marks;
   std::deque<PendingCommit> pending_commits;
   Status commit_answer;
+  kafka::Assignment assigned;
   int commits = 0;
   bool hold_commits = false;
   bool started = false;

@@ -6,22 +6,27 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "services/lib/base/loop.h"
-#include "services/lib/base/mutex.h"
+#include "services/lib/kafka/broker_probe.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
+#include "services/lib/kafka/group_offsets.h"
+#include "services/lib/kafka/last_error.h"
+#include "services/lib/kafka/membership.h"
 #include "services/lib/kafka/native.h"
+#include "services/lib/kafka/offset_epochs.h"
+#include "services/lib/kafka/queries.h"
 
 namespace spanway::kafka {
 namespace {
 
 constexpr int kRecordsPerTurn = 64;  // Then other partitions have their turn.
-constexpr int kLookupTimeoutMs = 2000;
 constexpr Duration kLookupRetry = std::chrono::milliseconds(500);
+constexpr Duration kSeekRetry = std::chrono::milliseconds(100);
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr int kTicksPerProbe = 5;
 constexpr std::size_t kHeadersMax = 32;  // Of one record; further ones are not looked at.
@@ -32,6 +37,12 @@ struct MessageDeleter {
 using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
 
 class RdConsumer;
+
+// Where a slot's reading is moved to.
+struct Seek {
+  std::uint64_t slot = 0;
+  native::GroupOffset to;
+};
 
 // Handed to librdkafka as the opaque of a queue's event; lives as long as the event is enabled.
 struct Wake {
@@ -48,7 +59,12 @@ struct Slot {
   Message refused;  // The record that found no room.
   bool blocked = false;
   bool revoking = false;
+  bool seeking = false;  // The fetch position is being moved: what comes until then is not read.
   std::int64_t expected = 0;
+  OffsetEpochs epochs;
+  // A jump backwards was checked: what comes next is what the log has.
+  bool checked = false;
+  bool made_anew = false;  // That jump is because the topic was deleted and made again.
   Watermarks probed{-1, -1};
 
   ~Slot() {
@@ -97,6 +113,25 @@ Status take_error(rd_kafka_error_t* error, std::string_view what) {
   return error_from_code(code, text);
 }
 
+// Why the coordinator does not let a consumer in, and what to do about it.
+std::optional<std::string> group_refusal(int code, const std::string& group) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      return "not authorised to read as group " + group + ": grant READ on the group";
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+      return "group " + group +
+             " has a member with another partition assignor: end it, or use a group of its own "
+             "(consumer.group)";
+    case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
+      return "group " + group + " has as many members as the brokers allow (group.max.size)";
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+      return "the brokers do not allow consumer.session_timeout "
+             "(group.min.session.timeout.ms, group.max.session.timeout.ms)";
+    default:
+      return std::nullopt;
+  }
+}
+
 class RdConsumer final : public Consumer, private native::Callbacks {
  public:
   RdConsumer(ClientConfig client, ConsumerConfig config, std::vector<std::string> topics,
@@ -109,6 +144,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
         listener_(listener),
         events_(telemetry),
         alive_(std::make_shared<int>(0)),
+        brokers_(topic_names_),
         lookup_("kafka-lookup", executor.clock()) {}
   ~RdConsumer() override { shut(); }
 
@@ -120,22 +156,15 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   void commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) override;
   std::optional<Watermarks> watermarks(const TopicPartition& partition) override;
   void close() override { shut(); }
-  bool connected_once() const noexcept override { return connected_once_; }
-  bool reachable() const noexcept override { return reachable_; }
-  std::vector<TopicState> topics() const override {
-    MutexLock lock(mutex_);
-    return topics_;
-  }
-  std::string last_error() const override {
-    MutexLock lock(mutex_);
-    return last_error_;
-  }
+  bool connected_once() const noexcept override { return brokers_.connected_once(); }
+  bool reachable() const noexcept override { return brokers_.reachable(); }
+  std::vector<TopicState> topics() const override { return brokers_.topics(); }
+  std::string last_error() const override { return last_error_.message(); }
+  Assignment assignment() const override { return membership_.state(brokers_.topics()); }
+  bool never_admitted() const override { return membership_.never_admitted(); }
 
  private:
-  struct Starts {
-    std::vector<TopicPartition> partitions;
-    std::vector<StartPosition> positions;
-  };
+  using Starts = std::vector<GroupOffsets::Start>;
 
   // Runs on the executor, unless the consumer is gone by then.
   void post(std::function<void()> function) {
@@ -157,14 +186,17 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   void wake_unread();
   void read(Slot& slot);
   bool offer(Slot& slot, const rd_kafka_message_t& message);
-  void check_gap(Slot& slot, std::int64_t offset);
+  bool arrive(Slot& slot, std::int64_t offset);
+  void check_jump(Slot& slot, std::int64_t offset);
+  void move(std::vector<Seek> seeks);
+  void finish_move(std::vector<Seek> left, const std::vector<std::uint64_t>& slots);
+  void read_anew(const std::set<std::string>& topics);
   void report(const Error& error);
 
   void assign(std::vector<TopicPartition> partitions);
   void revoke(std::vector<TopicPartition> partitions);
   void start_lookup();
-  Result<Starts> look_up(const std::vector<TopicPartition>& partitions);
-  Status begin_group(const std::vector<TopicPartition>& fresh, Starts& starts);
+  void open_slot(const GroupOffsets::Start& start, std::vector<Seek>& seeks);
   void finish_assign(std::uint64_t generation, Result<Starts> result);
   void flush_pending_assign();
   void finish_revoke();
@@ -172,7 +204,6 @@ class RdConsumer final : public Consumer, private native::Callbacks {
 
   void tick();
   void probe();
-  void probe_brokers();
   void set_paused(const TopicPartition& partition, bool paused);
   Slot* find(const TopicPartition& partition) {
     const auto found = slots_.find(partition);
@@ -205,11 +236,10 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   bool probing_ = false;
 
   std::atomic<bool> reading_soon_{false};
-  std::atomic<bool> connected_once_{false};
-  std::atomic<bool> reachable_{false};
-  mutable Mutex mutex_;
-  std::vector<TopicState> topics_ SPANWAY_GUARDED_BY(mutex_);
-  std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
+  LastError last_error_;
+  Membership membership_;
+  BrokerProbe brokers_;                    // Asked on lookup_.
+  std::unique_ptr<GroupOffsets> offsets_;  // Used on lookup_ only.
 
   // Questions to the brokers that block: offsets, watermarks, metadata. Last member: stops first.
   Loop lookup_;
@@ -232,13 +262,13 @@ Status RdConsumer::open() {
   conf.set("enable.auto.commit", "false");
   conf.set("enable.auto.offset.store", "false");
   // Partitions are always assigned at an explicit offset, so this decides only about offsets that
-  // have gone: go on with what is left; check_gap() counts what was lost and says it.
+  // have gone: go on with what is left; arrive() checks it, counts what was lost and says it.
   conf.set("auto.offset.reset", "earliest");
   conf.set("isolation.level", config_.isolation == ConsumerConfig::Isolation::kReadCommitted
                                   ? "read_committed"
                                   : "read_uncommitted");
   conf.set("check.crcs", "true");
-  conf.set("enable.partition.eof", "false");
+  conf.set("enable.partition.eof", "true");  // Tells of markers and deletions at the log's end.
   conf.set("allow.auto.create.topics", "false");
   conf.set("fetch.queue.backoff.ms", 10);
   conf.set("queued.max.messages.kbytes", bytes(config_.prefetch_bytes_max) >> 10);
@@ -252,6 +282,7 @@ Status RdConsumer::open() {
   rd_kafka_poll_set_consumer(handle_.get());
   group_queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
   group_wake_.consumer = this;
+  offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_);
   return ok_status();
 }
 
@@ -324,6 +355,9 @@ void RdConsumer::poll_group() {
       const rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle_.get(), detail, sizeof(detail));
       on_error(cause, detail, true);
     } else {
+      if (auto refusal = group_refusal(message->err, config_.group)) {
+        membership_.refused(*std::move(refusal));
+      }
       report(error_from_code(message->err,
                              std::string("consuming: ") + rd_kafka_message_errstr(message.get())));
     }
@@ -332,15 +366,17 @@ void RdConsumer::poll_group() {
 
 void RdConsumer::read(Slot& slot) {
   for (int i = 0; i < kRecordsPerTurn; ++i) {
-    if (slot.blocked || slot.revoking) return;
+    if (slot.blocked || slot.seeking || slot.revoking) return;
     if (!slot.refused) slot.refused.reset(rd_kafka_consume_queue(slot.queue.get(), 0));
     if (!slot.refused) return;
-    if (slot.refused->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      report(error_from_code(slot.refused->err, "reading " + slot.partition.topic + " partition " +
-                                                    std::to_string(slot.partition.partition) +
-                                                    ": " +
-                                                    rd_kafka_message_errstr(slot.refused.get())));
-    } else if (!offer(slot, *slot.refused)) {
+    const rd_kafka_message_t& message = *slot.refused;
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      if (arrive(slot, message.offset)) listener_.on_end(slot.partition, message.offset);
+    } else if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      report(error_from_code(message.err, "reading " + slot.partition.topic + " partition " +
+                                              std::to_string(slot.partition.partition) + ": " +
+                                              rd_kafka_message_errstr(&message)));
+    } else if (arrive(slot, message.offset) && !offer(slot, message)) {
       slot.blocked = true;
       return;
     }
@@ -350,7 +386,6 @@ void RdConsumer::read(Slot& slot) {
 }
 
 bool RdConsumer::offer(Slot& slot, const rd_kafka_message_t& message) {
-  check_gap(slot, message.offset);
   std::array<HeaderView, kHeadersMax> headers;
   std::size_t count = 0;
   rd_kafka_headers_t* native_headers = nullptr;
@@ -371,26 +406,107 @@ bool RdConsumer::offer(Slot& slot, const rd_kafka_message_t& message) {
   record.key = {static_cast<const char*>(message.key), message.key_len};
   record.value = {static_cast<const char*>(message.payload), message.len};
   record.headers = {headers.data(), count};
+  if (!listener_.on_record(slot.partition, record)) return false;
   slot.expected = message.offset + 1;
-  if (listener_.on_record(slot.partition, record)) return true;
-  slot.expected = message.offset;
-  return false;
+  slot.epochs.read(message.offset, rd_kafka_message_leader_epoch(&message));
+  brokers_.heard();
+  return true;
 }
 
-// Offsets also jump over transaction markers and compacted records: only what lies below the log's
-// start has been deleted unread.
-void RdConsumer::check_gap(Slot& slot, std::int64_t offset) {
-  if (offset == slot.expected) return;
+// False when reading goes on elsewhere. Offsets also jump over transaction markers and compacted
+// records: only what lies below the log's start has been deleted unread.
+bool RdConsumer::arrive(Slot& slot, std::int64_t offset) {
+  if (offset < slot.expected && !slot.checked) {
+    check_jump(slot, offset);
+    return false;
+  }
   const std::int64_t expected = std::exchange(slot.expected, offset);
+  const bool made_anew = std::exchange(slot.made_anew, false);
+  slot.checked = false;
   if (offset < expected) {
     slot.probed = {-1, -1};
-    listener_.on_gap(slot.partition, expected, offset, 0);
-    return;
+    slot.epochs = OffsetEpochs();
+    listener_.on_gap(slot.partition, expected, offset,
+                     made_anew ? 0 : static_cast<std::uint64_t>(expected - offset));
+  } else if (offset > expected) {
+    const std::optional<Watermarks> marks = watermarks(slot.partition);
+    if (!marks || marks->low <= expected) return true;
+    listener_.on_gap(slot.partition, expected, offset,
+                     static_cast<std::uint64_t>(std::min(marks->low, offset) - expected));
   }
-  const std::optional<Watermarks> marks = watermarks(slot.partition);
-  if (!marks || marks->low <= expected) return;
-  const auto lost = static_cast<std::uint64_t>(std::min(marks->low, offset) - expected);
-  listener_.on_gap(slot.partition, expected, offset, lost);
+  return true;
+}
+
+// The log no longer has what was read last, or librdkafka has begun it again because the offset lay
+// above its end. The leader knows where the log parted from the one that was read, if an epoch is
+// known; a topic that was made again is read from its start.
+void RdConsumer::check_jump(Slot& slot, std::int64_t offset) {
+  slot.seeking = true;
+  slot.checked = true;
+  Seek seek{slot.wake.slot, {slot.partition, slot.expected, slot.epochs.before(slot.expected), ""}};
+  if (seek.to.leader_epoch < 0) seek.to.offset = offset;
+  lookup_.post([this, seek] {
+    std::set<std::string> made_anew;
+    if (const auto topics = brokers_.ask(handle_.get()); topics.ok()) {
+      made_anew = offsets_->notice(*topics);
+    }
+    post([this, made_anew, seek] {
+      read_anew(made_anew);
+      if (made_anew.count(seek.to.partition.topic) == 0) move({seek});
+    });
+  });
+}
+
+void RdConsumer::read_anew(const std::set<std::string>& topics) {
+  std::vector<Seek> seeks;
+  for (const auto& [partition, slot] : slots_) {
+    if (topics.count(partition.topic) == 0) continue;
+    slot->refused.reset();
+    slot->blocked = false;
+    slot->checked = slot->made_anew = slot->seeking = true;
+    seeks.push_back({slot->wake.slot, {partition, native::kLogStart, -1, ""}});
+  }
+  move(std::move(seeks));
+}
+
+// Slots of `seeks` are marked as seeking; those that go meanwhile are left out.
+void RdConsumer::move(std::vector<Seek> seeks) {
+  if (seeks.empty() || closing_) return;
+  lookup_.post([this, seeks = std::move(seeks)] {
+    std::vector<native::GroupOffset> positions;
+    std::vector<std::uint64_t> slots;
+    for (const Seek& seek : seeks) {
+      positions.push_back(seek.to);
+      slots.push_back(seek.slot);
+    }
+    if (closing_) return;
+    std::vector<Seek> left;
+    for (native::GroupOffset& position : native::seek(handle_.get(), std::move(positions))) {
+      for (const Seek& seek : seeks) {
+        if (seek.to.partition == position.partition) left.push_back({seek.slot, position});
+      }
+    }
+    post([this, left = std::move(left), slots = std::move(slots)] { finish_move(left, slots); });
+  });
+}
+
+void RdConsumer::finish_move(std::vector<Seek> left, const std::vector<std::uint64_t>& slots) {
+  left.erase(
+      std::remove_if(left.begin(), left.end(),
+                     [this](const Seek& seek) { return slots_by_id_.count(seek.slot) == 0; }),
+      left.end());
+  for (const std::uint64_t id : slots) {
+    const bool is_left =
+        std::any_of(left.begin(), left.end(), [id](const Seek& seek) { return seek.slot == id; });
+    const auto found = slots_by_id_.find(id);
+    if (is_left || found == slots_by_id_.end()) continue;
+    found->second->seeking = false;
+    wake_now(*found->second);
+  }
+  if (left.empty()) return;
+  executor_.post_after(kSeekRetry, [this, alive = std::weak_ptr<int>(alive_), left] {
+    if (alive.lock()) move(left);
+  });
 }
 
 void RdConsumer::resume_reading(const TopicPartition& partition) {
@@ -402,10 +518,7 @@ void RdConsumer::resume_reading(const TopicPartition& partition) {
 
 void RdConsumer::report(const Error& error) {
   events_.client_error(error);
-  {
-    MutexLock lock(mutex_);
-    last_error_ = error.message;
-  }
+  last_error_.note(error);
   listener_.on_error(error);
 }
 
@@ -415,7 +528,8 @@ void RdConsumer::on_error(int code, const std::string& text, bool fatal) noexcep
     listener_.on_fatal(error);
     return;
   }
-  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) reachable_ = false;
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) brokers_.all_down();
+  if (auto refusal = group_refusal(code, config_.group)) membership_.refused(*std::move(refusal));
   report(error);
 }
 
@@ -436,6 +550,7 @@ void RdConsumer::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
 }
 
 void RdConsumer::assign(std::vector<TopicPartition> partitions) {
+  membership_.assigned(slots_.size() + partitions.size());
   pending_assign_ = std::move(partitions);
   if (pending_assign_.empty() || closing_) {
     flush_pending_assign();
@@ -454,68 +569,11 @@ void RdConsumer::flush_pending_assign() {
 
 void RdConsumer::start_lookup() {
   lookup_.post([this, generation = generation_, partitions = pending_assign_] {
+    if (closing_) return;
     // Moved into the executor by a shared pointer: functions must be copyable.
-    auto result = std::make_shared<Result<Starts>>(look_up(partitions));
+    auto result = std::make_shared<Result<Starts>>(offsets_->look_up(partitions));
     post([this, generation, result] { finish_assign(generation, std::move(*result)); });
   });
-}
-
-// On the lookup thread. Committed offsets; where there are none, the group begins here and now,
-// and its beginning is committed before the first record is read.
-Result<RdConsumer::Starts> RdConsumer::look_up(const std::vector<TopicPartition>& partitions) {
-  const native::PartitionList list = to_list(partitions);
-  const rd_kafka_resp_err_t error = rd_kafka_committed(handle_.get(), list.get(), kLookupTimeoutMs);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return error_from_code(error, "looking up committed offsets");
-  }
-  Starts starts;
-  std::vector<TopicPartition> fresh;
-  for (int i = 0; i < list->cnt; ++i) {
-    const rd_kafka_topic_partition_t& found = list->elems[i];
-    if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return error_from_code(found.err,
-                             std::string("looking up committed offsets of ") + found.topic);
-    }
-    if (found.offset < 0) {
-      fresh.push_back({found.topic, found.partition});
-      continue;
-    }
-    starts.partitions.push_back({found.topic, found.partition});
-    starts.positions.push_back(
-        {found.offset, std::string(static_cast<const char*>(found.metadata), found.metadata_size)});
-  }
-  if (!fresh.empty()) SPANWAY_TRY(begin_group(fresh, starts));
-  return starts;
-}
-
-Status RdConsumer::begin_group(const std::vector<TopicPartition>& fresh, Starts& starts) {
-  const native::PartitionList list = to_list(fresh);
-  for (int i = 0; i < list->cnt; ++i) {
-    rd_kafka_topic_partition_t& entry = list->elems[i];
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        handle_.get(), entry.topic, entry.partition, &low, &high, kLookupTimeoutMs);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return error_from_code(error, std::string("looking up the ends of ") + entry.topic);
-    }
-    entry.offset = config_.start_from == ConsumerConfig::StartFrom::kLatest ? high : low;
-    starts.partitions.push_back({entry.topic, entry.partition});
-    starts.positions.push_back({entry.offset, ""});
-  }
-  // Not the synchronous commit: that one waits for a coordinator without a bound.
-  const native::Queue answer(rd_kafka_queue_new(handle_.get()));
-  rd_kafka_resp_err_t error =
-      rd_kafka_commit_queue(handle_.get(), list.get(), answer.get(), nullptr, nullptr);
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    rd_kafka_event_t* event = rd_kafka_queue_poll(answer.get(), kLookupTimeoutMs);
-    error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
-    if (event != nullptr) rd_kafka_event_destroy(event);
-  }
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return error_from_code(error, "committing where the group begins");
-  }
-  return ok_status();
 }
 
 void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) {
@@ -528,37 +586,56 @@ void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) 
     return;
   }
   pending_assign_.clear();
-  const Starts& starts = *result;
-  const native::PartitionList list = to_list(starts.partitions);
-  for (std::size_t i = 0; i < starts.partitions.size(); ++i) {
-    const TopicPartition& partition = starts.partitions[i];
-    list->elems[i].offset = starts.positions[i].offset;
-    auto slot = std::make_unique<Slot>();
-    slot->partition = partition;
-    slot->expected = starts.positions[i].offset;
-    slot->wake.consumer = this;
-    slot->wake.slot = next_slot_++;
-    slot->queue.reset(
-        rd_kafka_queue_get_partition(handle_.get(), partition.topic.c_str(), partition.partition));
-    // Before the assignment: its records stay in this queue instead of the group's.
-    rd_kafka_queue_forward(slot->queue.get(), nullptr);
-    rd_kafka_queue_cb_event_enable(slot->queue.get(), &RdConsumer::on_queue_event, &slot->wake);
-    slots_by_id_[slot->wake.slot] = slot.get();
-    slots_[partition] = std::move(slot);
-    listener_.on_assigned(partition, starts.positions[i]);
+  const native::PartitionList list = native::make_partition_list(static_cast<int>(result->size()));
+  std::vector<Seek> seeks;
+  for (const GroupOffsets::Start& start : *result) {
+    native::fill(rd_kafka_topic_partition_list_add(list.get(), start.partition.topic.c_str(),
+                                                   start.partition.partition),
+                 start.position.offset, start.leader_epoch, "");
+    open_slot(start, seeks);
   }
-  events_.assigned(starts.partitions.size(), slots_.size());
+  events_.assigned(result->size(), slots_.size());
   const Status status =
       take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
   if (!status.ok()) report(status.error());
+  move(std::move(seeks));
   wake_unread();
+}
+
+// librdkafka checks the epoch of a position that is sought, not of one that is assigned: so what is
+// assigned is sought before it is read.
+void RdConsumer::open_slot(const GroupOffsets::Start& start, std::vector<Seek>& seeks) {
+  const TopicPartition& partition = start.partition;
+  auto slot = std::make_unique<Slot>();
+  slot->partition = partition;
+  slot->expected = start.position.offset;
+  slot->epochs = OffsetEpochs(start.leader_epoch);
+  slot->wake.consumer = this;
+  slot->wake.slot = next_slot_++;
+  slot->queue.reset(
+      rd_kafka_queue_get_partition(handle_.get(), partition.topic.c_str(), partition.partition));
+  // Before the assignment: its records stay in this queue instead of the group's.
+  rd_kafka_queue_forward(slot->queue.get(), nullptr);
+  rd_kafka_queue_cb_event_enable(slot->queue.get(), &RdConsumer::on_queue_event, &slot->wake);
+  if (start.leader_epoch >= 0 && start.position.offset > 0) {
+    slot->seeking = true;
+    seeks.push_back({slot->wake.slot, {partition, start.position.offset, start.leader_epoch, ""}});
+  }
+  slots_by_id_[slot->wake.slot] = slot.get();
+  slots_[partition] = std::move(slot);
+  listener_.on_assigned(partition, start.position);
+  if (start.committed > start.position.offset) {
+    listener_.on_gap(partition, start.committed, start.position.offset,
+                     static_cast<std::uint64_t>(start.committed - start.position.offset));
+  }
 }
 
 // A queue says something only when it stops being empty. One that kept records of an earlier
 // assignment never does until these have been taken out (librdkafka drops them on the way).
 void RdConsumer::wake_unread() {
   for (const auto& [partition, slot] : slots_) {
-    if (!slot->blocked && !slot->revoking && rd_kafka_queue_length(slot->queue.get()) > 0) {
+    if (!slot->blocked && !slot->seeking && !slot->revoking &&
+        rd_kafka_queue_length(slot->queue.get()) > 0) {
       on_queue_event(handle_.get(), &slot->wake);
     }
   }
@@ -577,6 +654,7 @@ void RdConsumer::revoke(std::vector<TopicPartition> partitions) {
     held.push_back(partition);
   }
   const bool lost = rd_kafka_assignment_lost(handle_.get()) != 0;
+  if (lost) membership_.lost();
   if (lost && !held.empty()) listener_.on_lost(held);
   if (lost || closing_ || held.empty()) {
     finish_revoke();
@@ -607,6 +685,7 @@ void RdConsumer::drop_slots(const std::vector<TopicPartition>& partitions) {
     slots_by_id_.erase(found->second->wake.slot);
     slots_.erase(found);
   }
+  membership_.revoked(slots_.size());
 }
 
 // --- Committing ---
@@ -618,13 +697,13 @@ void RdConsumer::commit(std::vector<OffsetCommit> offsets, std::function<void(St
   }
   const native::PartitionList list = native::make_partition_list(static_cast<int>(offsets.size()));
   for (const OffsetCommit& commit : offsets) {
-    rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(
-        list.get(), commit.partition.topic.c_str(), commit.partition.partition);
-    entry->offset = commit.offset;
-    if (commit.metadata.empty()) continue;
-    entry->metadata_size = commit.metadata.size();
-    entry->metadata = std::malloc(commit.metadata.size());  // Freed with the list, by free().
-    std::copy(commit.metadata.begin(), commit.metadata.end(), static_cast<char*>(entry->metadata));
+    Slot* slot = find(commit.partition);
+    if (slot != nullptr) slot->epochs.forget_below(commit.offset);
+    native::fill(rd_kafka_topic_partition_list_add(list.get(), commit.partition.topic.c_str(),
+                                                   commit.partition.partition),
+                 commit.offset,
+                 slot == nullptr ? OffsetEpochs::kUnknown : slot->epochs.before(commit.offset),
+                 commit.metadata);
   }
   const std::uintptr_t id = next_commit_++;
   commits_[id] = std::move(done);
@@ -652,6 +731,8 @@ void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
     Error failure = error_from_code(error, "committing offsets");
     self->events_.commit_failed(failure);
     status = std::move(failure);
+  } else {
+    self->brokers_.heard();
   }
   self->executor_.post([alive = std::weak_ptr<int>(self->alive_), done = std::move(found.mapped()),
                         status = std::move(status)] {
@@ -665,7 +746,7 @@ void RdConsumer::tick() {
   if (!handle_ || closing_) return;
   poll_group();
   wake_unread();
-  if (++ticks_ % kTicksPerProbe == 0) probe();
+  if (++ticks_ % kTicksPerProbe == 0 || !brokers_.reachable()) probe();
   executor_.post_after(kTick, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock()) tick();
   });
@@ -681,54 +762,28 @@ void RdConsumer::probe() {
     if (slot->blocked || !watermarks(partition)) unread.push_back(partition);
   }
   lookup_.post([this, unread = std::move(unread)] {
-    probe_brokers();
-    std::map<TopicPartition, Watermarks> found;
-    for (const TopicPartition& partition : unread) {
-      Watermarks marks;
-      if (closing_ || !reachable_) break;
-      if (rd_kafka_query_watermark_offsets(handle_.get(), partition.topic.c_str(),
-                                           partition.partition, &marks.low, &marks.high,
-                                           kLookupTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        break;
-      }
-      found[partition] = marks;
+    if (closing_) return;
+    std::set<std::string> made_anew;
+    native::LogOffsets low;
+    native::LogOffsets high;
+    if (const auto topics = brokers_.ask(handle_.get()); topics.ok()) {
+      last_error_.clear();
+      made_anew = offsets_->notice(*topics);
+      const bool committed = config_.isolation == ConsumerConfig::Isolation::kReadCommitted;
+      low = native::list_offsets(handle_.get(), unread, native::LogEnd::kFirst, committed);
+      high = native::list_offsets(handle_.get(), unread, native::LogEnd::kLast, committed);
     }
-    post([this, found = std::move(found)] {
+    post([this, made_anew, low = std::move(low.found), high = std::move(high.found)] {
       probing_ = false;
-      for (const auto& [partition, marks] : found) {
-        if (Slot* slot = find(partition)) slot->probed = marks;
+      for (const auto& [partition, last] : high) {
+        const auto first = low.find(partition);
+        Slot* slot = find(partition);
+        if (slot != nullptr && first != low.end())
+          slot->probed = {first->second.offset, last.offset};
       }
+      read_anew(made_anew);
     });
   });
-}
-
-void RdConsumer::probe_brokers() {
-  std::vector<TopicState> topics;
-  for (const std::string& name : topic_names_) {
-    if (closing_) return;
-    rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr);
-    const rd_kafka_metadata_t* metadata = nullptr;
-    const rd_kafka_resp_err_t error =
-        topic == nullptr ? rd_kafka_last_error()
-                         : rd_kafka_metadata(handle_.get(), 0, topic, &metadata, kLookupTimeoutMs);
-    if (topic != nullptr) rd_kafka_topic_destroy(topic);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      reachable_ = false;  // What is known of the topics stays.
-      return;
-    }
-    reachable_ = true;
-    connected_once_ = true;
-    TopicState state{name, 0, ""};
-    if (metadata->topic_cnt == 1) {
-      state.partitions = metadata->topics[0].partition_cnt;
-      if (state.partitions == 0) state.error = rd_kafka_err2str(metadata->topics[0].err);
-    }
-    rd_kafka_metadata_destroy(metadata);
-    topics.push_back(std::move(state));
-  }
-  MutexLock lock(mutex_);
-  topics_ = std::move(topics);
-  last_error_.clear();
 }
 
 std::optional<Watermarks> RdConsumer::watermarks(const TopicPartition& partition) {
@@ -762,6 +817,7 @@ void RdConsumer::shut() {
   closing_ = true;
   ++generation_;
   lookup_.stop();
+  offsets_.reset();
   rd_kafka_queue_cb_event_enable(group_queue_.get(), nullptr, nullptr);
   // Whatever the group waits for is answered first; closing would wait for it.
   if (!pending_assign_.empty()) flush_pending_assign();

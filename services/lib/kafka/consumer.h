@@ -65,6 +65,12 @@ struct TopicState {
   std::string error;            // Why not, empty when all is well.
 };
 
+// Whether this member has its part of the group's partitions.
+struct Assignment {
+  bool ok = true;
+  std::string reason;  // Why no partition is held although some exist; may be set when ok is true.
+};
+
 // All calls on the consumer's executor. None may block.
 class ConsumerListener {
  public:
@@ -79,8 +85,12 @@ class ConsumerListener {
                           std::function<void()> done) = 0;
   // They belong to somebody else already: commit nothing.
   virtual void on_lost(const std::vector<TopicPartition>& partitions) = 0;
-  // The wanted offset no longer exists: reading goes on at `continued_at`. `lost` records were
-  // deleted unread; 0 when the topic was made anew (continued_at < expected then).
+  // Every record below `offset` has been offered, and the log has no further one: what lies between
+  // the last record and `offset` are transaction markers or records deleted unread.
+  virtual void on_end(const TopicPartition& partition, std::int64_t offset) = 0;
+  // The wanted offset no longer exists: reading goes on at `continued_at`. Above `expected`: `lost`
+  // records were deleted unread. Below: the log lost `lost` records that had been read (others may
+  // stand at their offsets now); 0 when the topic was deleted and made again.
   virtual void on_gap(const TopicPartition& partition, std::int64_t expected,
                       std::int64_t continued_at, std::uint64_t lost) = 0;
   virtual void on_error(const Error& error) = 0;
@@ -88,9 +98,8 @@ class ConsumerListener {
   virtual void on_fatal(const Error& error) = 0;
 };
 
-// Every method on the executor, except create, the last four and the destructor. Life: create,
-// start,
-// ..., close, then destroy once the executor has stopped or on it.
+// Every method on the executor, except create, the last six and the destructor. Life: create,
+// start, ..., close, then destroy once the executor has stopped or on it.
 class Consumer {
  public:
   // `executor` runs on one thread; librdkafka wakes it when there is something to read. Listener,
@@ -118,12 +127,15 @@ class Consumer {
   virtual void close() = 0;
 
   // Thread-safe. Latches with the first metadata; a broker is up now; the subscribed topics as last
-  // seen (at most 10 s old while a broker is up); the client library's last complaint, empty once a
-  // broker has answered since.
+  // seen (at most 10 s old while a broker is up); the most telling error since a broker has
+  // answered last, empty when there is none; the part in the group; the group has refused this
+  // consumer and never had it.
   virtual bool connected_once() const noexcept = 0;
   virtual bool reachable() const noexcept = 0;
   virtual std::vector<TopicState> topics() const = 0;
   virtual std::string last_error() const = 0;
+  virtual Assignment assignment() const = 0;
+  virtual bool never_admitted() const = 0;
 };
 
 }  // namespace spanway::kafka

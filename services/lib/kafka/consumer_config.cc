@@ -14,7 +14,8 @@ void describe(config::Binder& b, ConsumerConfig& c) {
          .example = "${env:POD_NAME}",
          .pattern = "[A-Za-z0-9._-]{0,240}"});
   b.key("start_from", c.start_from, {"latest", "earliest"},
-        {.doc = "Where a group without committed offsets begins; committed at once."});
+        {.doc = "Where a new group begins; committed at once. A partition or a topic that comes to "
+                "the group later is read from its beginning."});
   b.key("isolation", c.isolation, {"read_uncommitted", "read_committed"},
         {.doc = "Whether records of open or aborted transactions are read."});
   b.key("session_timeout", c.session_timeout,

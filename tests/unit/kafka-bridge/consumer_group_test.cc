@@ -342,6 +342,70 @@ TEST(ConsumerGroup, NoLagMeansZeroSeconds) {
   EXPECT_EQ(bench.group->partitions()[0].lag_seconds, 0);
 }
 
+TEST(ConsumerGroup, AClockThatIsAheadDoesNotHideThatNothingMoves) {
+  for (const bool ahead : {true, false}) {
+    GroupBench bench;
+    bench.begin();
+    bench.sink.answer_with(
+        [](const auto&) -> Result<pipeline::Outcome> { return token_expired(); });
+    bench.consumer->assign(bench.p0, 40);
+    bench.consumer->marks[bench.p0] = {0, 100};
+    const auto now =
+        std::chrono::duration_cast<milliseconds>(bench.clock.system_now().time_since_epoch());
+    bench.put(bench.p0, 40, 0, ahead ? (now + seconds(3600)).count() : 0);
+    bench.executor.advance(seconds(60));
+    ASSERT_EQ(bench.group->partitions().size(), 1u);
+    EXPECT_NEAR(bench.group->partitions()[0].lag_seconds, 60, 1.1);
+  }
+}
+
+TEST(ConsumerGroup, WhatIsDeliveredAsItComesHasNoLagInSeconds) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 0);
+  for (int i = 0; i < 30; ++i) {
+    bench.consumer->marks[bench.p0] = {0, i + 2};  // One record is always on its way.
+    bench.put(bench.p0, i, i);
+    bench.executor.advance(seconds(1));
+    ASSERT_EQ(bench.group->partitions().size(), 1u);
+    EXPECT_EQ(bench.group->partitions()[0].lag_seconds, 0);
+  }
+}
+
+TEST(ConsumerGroup, MarkersAndDeletedRecordsAtTheEndOfTheLogAreNoLag) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->marks[bench.p0] = {0, 3};
+  bench.put(bench.p0, 0, 0);
+  bench.executor.advance(milliseconds(10));
+  auto taken = bench.sink.take(Duration::zero());
+  ASSERT_TRUE(taken);
+  bench.consumer->listener.on_end(bench.p0, 3);
+  bench.executor.advance(seconds(2));
+  EXPECT_EQ(bench.committed(bench.p0), -1) << "not before the records below are done";
+  taken->token.ack();
+  bench.executor.advance(seconds(3));
+  EXPECT_EQ(bench.committed(bench.p0), 3);
+  EXPECT_EQ(bench.group->partitions()[0].lag_messages, 0);
+}
+
+TEST(ConsumerGroup, CountsWhatTheLogHasLost) {
+  GroupBench bench;
+  bench.begin();
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  bench.consumer->assign(bench.p0, 159);
+  bench.consumer->listener.on_gap(bench.p0, 159, 100, 59);
+  bench.put(bench.p0, 100, 0);
+  bench.executor.advance(seconds(1));
+  EXPECT_EQ(bench.sink.sent(), 1u);
+  EXPECT_EQ(bench.committed(bench.p0), 101);
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_truncated_records_total"), 59);
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_lost_records_total"), 0);
+  EXPECT_EQ(bench.group->lost_records(), 59u);
+}
+
 TEST(ConsumerGroup, ReadsAgainWhenMemoryMayBeFree) {
   GroupBench bench;
   bench.begin();

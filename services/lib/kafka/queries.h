@@ -1,0 +1,64 @@
+// Requests to the brokers whose answers are waited for, for a thread that may block. Private to
+// services/lib/kafka.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/consumer.h"
+
+struct rd_kafka_s;
+struct rd_kafka_topic_partition_s;
+
+namespace spanway::kafka::native {
+
+inline constexpr int kQueryTimeoutMs = 2000;  // Of each request; describe_topics() sends two.
+
+struct TopicDescription {
+  std::string name;
+  std::string id;               // Another one after the topic was deleted and made again.
+  std::int32_t partitions = 0;  // 0 when there is an error.
+  int error = 0;                // rd_kafka_resp_err_t.
+};
+// Never creates a topic. An error of one topic is in its description.
+Result<std::vector<TopicDescription>> describe_topics(rd_kafka_s* handle,
+                                                      const std::vector<std::string>& names);
+
+struct LogOffset {
+  std::int64_t offset = -1;
+  std::int32_t leader_epoch = -1;
+};
+struct LogOffsets {
+  std::map<TopicPartition, LogOffset> found;
+  Status status;  // The first failure.
+};
+enum class LogEnd { kFirst, kLast };
+// kLast with `read_committed`: the last stable offset.
+LogOffsets list_offsets(rd_kafka_s* handle, const std::vector<TopicPartition>& partitions,
+                        LogEnd end, bool read_committed);
+
+struct GroupOffset {
+  TopicPartition partition;
+  std::int64_t offset = -1;  // -1: none is committed.
+  std::int32_t leader_epoch = -1;
+  std::string metadata;
+};
+// An offset to commit, in an entry of librdkafka's list.
+void fill(rd_kafka_topic_partition_s* entry, std::int64_t offset, std::int32_t leader_epoch,
+          const std::string& metadata);
+// Of the handle's group; fails as a whole.
+Result<std::vector<GroupOffset>> committed_offsets(rd_kafka_s* handle,
+                                                   const std::vector<TopicPartition>& partitions);
+Status commit_offsets(rd_kafka_s* handle, const std::vector<GroupOffset>& offsets);
+
+// Moves the fetch position of assigned partitions; a position with a leader epoch is checked by the
+// partition's leader before anything is fetched, and corrected to where the logs part. Returns
+// those that were not assigned yet or not reached in time; the others are done. What was fetched
+// before is not handed out any more.
+std::vector<GroupOffset> seek(rd_kafka_s* handle, std::vector<GroupOffset> positions);
+inline constexpr std::int64_t kLogStart = -2;  // For GroupOffset::offset of seek().
+
+}  // namespace spanway::kafka::native
