@@ -6,8 +6,23 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from harness import promises  # noqa: E402
 from harness.otlp_receiver import OtlpReceiver  # noqa: E402
 from harness.parts import Jaeger, Kafka, Kafka3, Zipkin  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    promises.begin()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Fails a test that passed although a service of it broke a promise (harness/promises.py)."""
+    outcome = yield
+    broken = promises.broken()
+    if broken and outcome.excinfo is None:
+        outcome.force_exception(AssertionError("\n".join(broken)))
 
 
 def _part(request, tmp_path_factory, make):

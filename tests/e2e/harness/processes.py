@@ -12,6 +12,8 @@ import urllib.request
 
 import yaml
 
+from . import promises
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 
@@ -122,10 +124,20 @@ class Process:
             raise AssertionError(f"{self.name} did not end within {seconds} s of SIGTERM; log:\n{self.log()[-3000:]}")
 
     def rss_bytes(self):
+        return self._memory("VmRSS:")
+
+    def peak_bytes(self):
+        """The most it ever held."""
+        return self._memory("VmHWM:")
+
+    def _memory(self, what):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(what):
                 return int(line.split()[1]) * 1024
         return 0
+
+    def frozen(self):
+        return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 class Service(Process):
@@ -137,6 +149,38 @@ class Service(Process):
         self.config_path = pathlib.Path(folder) / f"{name}.yaml"
         self.config_path.write_text(yaml.safe_dump(self.config))
         super().__init__(name, [BIN / binary, "--config", self.config_path], folder, environment)
+        self.observations, self.lives = [], 0  # One for each life that is over, or observed.
+
+    def start(self):
+        super().start()
+        self.lives += 1
+        promises.watch_service(self)
+        return self
+
+    def kill9(self):
+        self.observe(patience=1.0)
+        super().kill9()
+
+    def stop(self, seconds=40):
+        if self.alive():
+            self.thaw()
+            self.observe()
+        return super().stop(seconds)
+
+    def observe(self, patience=5.0):
+        """Keeps what this life says of itself, for promises.broken()."""
+        if not self.alive():
+            return
+        metrics, status, limit = None, {}, None
+        if not self.frozen():
+            try:
+                metrics = self.admin("/metrics", patience)
+                status = json.loads(self.admin("/statusz", patience))
+                limit = promises.parse_limit(self.admin("/configz", patience))
+            except (OSError, ValueError):
+                metrics = None  # It has not come up yet, or is on its way down.
+        del self.observations[self.lives - 1 :]
+        self.observations.append(promises.Observation(self.name, metrics, status, limit, self.peak_bytes()))
 
     def admin(self, path, timeout=5.0):
         return http_get(f"http://127.0.0.1:{self.admin_port}{path}", timeout)
