@@ -5,7 +5,7 @@ DEST ?= zipkin
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
-.PHONY: help up down status logs test test-unit test-e2e sanitize build lint format docs bench fuzz deps clean images \
+.PHONY: help up down status logs test test-unit test-e2e torture sanitize build lint format docs bench fuzz deps clean images \
   cluster-up cluster-demo cluster-test cluster-down manifests
 
 help:            ## this list
@@ -42,6 +42,9 @@ test-unit: build ## unit, contract and integration tests only
 
 test-e2e: build  ## the e2e tests only (ARGS="-k zipkin" picks some)
 	@ci/checks/e2e.sh $(ARGS)
+
+torture: build   ## the whole chain under random faults for MINUTES (default 10); SEED=n repeats a run
+	@ci/checks/torture.sh
 
 cluster-up: build ## a real Kubernetes on this machine with our image in it (needs root)
 	@tests/parts/kube.sh get
