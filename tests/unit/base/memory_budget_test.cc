@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -102,6 +103,86 @@ TEST(PermitDeathTest, BytesOfAnotherBudgetAreABugOfOurs) {
   auto b = two.try_acquire(20);
   ASSERT_TRUE(a && b);
   EXPECT_DEATH(a->absorb(std::move(*b)), "check failed");
+}
+
+TEST(MemoryBudget, AnOwnersBytesCountInTheWhole) {
+  MemoryBudget whole(100);
+  MemoryBudget owner(whole, 60);
+  const Permit own = *owner.try_acquire(50);
+  EXPECT_EQ(whole.used(), 50u);
+  EXPECT_FALSE(owner.try_acquire(11));
+  const Permit others = *whole.try_acquire(45);
+  EXPECT_FALSE(owner.try_acquire(6)) << "the whole has no more";
+  EXPECT_EQ(owner.used(), 50u);
+  EXPECT_FALSE(owner.empty_permit().can_ever_hold(61));
+  EXPECT_TRUE(owner.empty_permit().can_ever_hold(60));
+}
+
+TEST(MemoryBudget, GivesAnOwnersBytesBackToBoth) {
+  MemoryBudget whole(100);
+  MemoryBudget owner(whole, 1000);
+  EXPECT_EQ(owner.limit(), 100u);
+  { const Permit own = *owner.try_acquire(70); }
+  EXPECT_EQ(owner.used(), 0u);
+  EXPECT_EQ(whole.used(), 0u);
+}
+
+TEST(MemoryBudget, AnOwnersFirstBytesAreFree) {
+  MemoryBudget whole(100);
+  MemoryBudget owner(whole, 50, 10);
+  const Permit all = *whole.try_acquire(100);
+  Permit own = *owner.try_acquire(8);
+  EXPECT_TRUE(own.grow_to(10)) << "although the whole has nothing left";
+  EXPECT_FALSE(own.grow_to(11));
+  EXPECT_EQ(owner.used(), 10u);
+  EXPECT_EQ(owner.used_of_parent(), 0u);
+  EXPECT_EQ(whole.used(), 100u);
+}
+
+TEST(MemoryBudget, WhatIsAboveTheFreeBytesCountsInTheWhole) {
+  MemoryBudget whole(100);
+  MemoryBudget owner(whole, 50, 10);
+  std::optional<Permit> first = owner.try_acquire(30);
+  std::optional<Permit> second = owner.try_acquire(30);
+  EXPECT_EQ(owner.used(), 60u);
+  EXPECT_EQ(owner.used_of_parent(), 50u);
+  EXPECT_EQ(whole.used(), 50u);
+  EXPECT_FALSE(owner.try_acquire(1));
+  first.reset();
+  EXPECT_EQ(whole.used(), 20u);
+  second.reset();
+  EXPECT_EQ(whole.used(), 0u);
+}
+
+TEST(MemoryBudget, ManyThreadsThatAreRefusedLeaveTheWholeAsItWas) {
+  MemoryBudget whole(1000);
+  MemoryBudget owner(whole, 800, 100);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 1; t <= 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 20'000; ++i) {
+        const auto one = owner.try_acquire((i * 7 * t) % 300);
+        const auto two = whole.try_acquire((i * 11 * t) % 400);
+        const auto three = owner.try_acquire((i * 13 * t) % 300);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(owner.used(), 0u);
+  EXPECT_EQ(whole.used(), 0u);
+}
+
+TEST(MemoryBudget, AdmitsNothingNewWhileTheGateIsClosed) {
+  MemoryGate gate(1000);
+  MemoryBudget budget(100, &gate);
+  EXPECT_TRUE(budget.admits());
+  gate.measured(950, false);
+  EXPECT_FALSE(budget.admits());
+  EXPECT_FALSE(MemoryBudget(budget, 10).admits());
+  EXPECT_TRUE(budget.try_acquire(10)) << "what was admitted may finish";
+  gate.measured(500, true);
+  EXPECT_TRUE(budget.admits());
+  EXPECT_EQ(gate.peak(), 950u);
 }
 
 TEST(MemoryBudget, ManyThreadsNeverPassTheLimitAndLoseNothing) {
