@@ -82,13 +82,18 @@ class JsonDecoder {
       : signal_(signal),
         text_(json),
         in_(json, std::min(limits.depth_max, kDepthCeiling)),
-        out_(limits.output_bytes_max, json.size() / 2 + 64) {}
+        out_(limits.output_bytes_max, json.size() / 2 + 64, limits.permit) {}
 
   Result<Bytes> run() {
     if (in_.peek() != Next::kObject) {
       fail("the request must be an object", {});
     } else if (object(json_request(signal_), {}) && !in_.finish()) {
       fail(in_.problem(), {});
+    }
+    if (out_.no_memory()) {
+      return transient_error(Code::kResourceExhausted,
+                             "OTLP/JSON: no memory to convert the request now")
+          .with_reason("no_memory");
     }
     if (out_.full()) {
       return data_error(Code::kResourceExhausted,

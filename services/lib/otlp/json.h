@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "services/lib/base/bytes.h"
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/otlp/signal.h"
 
@@ -19,6 +20,9 @@ struct JsonLimits {
   // Protobuf bytes written; the reader stops there. JSON can grow on the way: "[0,0]" becomes 8
   // bytes per element.
   std::size_t output_bytes_max = 64u << 20;
+  // Grown by what the output takes, by old and new buffer while it is moved to a larger one. When
+  // it cannot be: RESOURCE_EXHAUSTED, transient, "no_memory". Null = nothing is asked.
+  Permit* permit = nullptr;
 };
 
 // One Export*ServiceRequest. Both 64-bit forms (number, decimal string), hex ids in either case,

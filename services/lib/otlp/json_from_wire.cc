@@ -70,7 +70,12 @@ class JsonPrinter {
 
   Result<std::string> run(const JsonMessage& message, std::string_view payload) {
     joined_bytes_left_ = 2 * payload.size();
-    out_.reserve(std::min(bytes_max_, 2 * payload.size() + 16));
+    // All that the caller has asked memory for, where that is no more than text can be: the text
+    // is then never moved, and room that it does not use costs nothing.
+    constexpr std::size_t kGrowthMax = 16;
+    constexpr std::size_t kSmallBytes = 8 * 1024;
+    out_.reserve(bytes_max_ <= kGrowthMax * payload.size() + kSmallBytes ? bytes_max_
+                                                                         : 2 * payload.size() + 16);
     // Strings stand between quotes, so all of the text is UTF-8 just when each string is.
     if (object(message, payload, 0) && !is_utf8(out_)) fail("a string is not UTF-8");
     if (problem_ != nullptr) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "services/lib/base/bytes.h"
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {
@@ -17,11 +18,15 @@ namespace spanway::otlp {
 // Single-thread. Once a write would pass `bytes_max`, full() is true and writes do nothing.
 class JsonOutput {
  public:
-  JsonOutput(std::size_t bytes_max, std::size_t bytes_expected) : bytes_max_(bytes_max) {
-    bytes_.reserve(std::min(bytes_expected, bytes_max));
+  // `permit`, which may be null, is grown before the buffer is.
+  JsonOutput(std::size_t bytes_max, std::size_t bytes_expected, Permit* permit)
+      : bytes_max_(bytes_max), permit_(permit), others_(permit == nullptr ? 0 : permit->bytes()) {
+    reserve(std::min(bytes_expected, bytes_max));
   }
 
   bool full() const noexcept { return full_; }
+  // Why it is full.
+  bool no_memory() const noexcept { return no_memory_; }
   Bytes take() && { return std::move(bytes_); }
 
   void varint(std::uint64_t value) {
@@ -49,7 +54,7 @@ class JsonOutput {
     }
     const std::size_t needed = bytes_.size() + size;
     if (needed > bytes_.capacity()) {
-      bytes_.reserve(std::max(needed, std::min(2 * bytes_.capacity(), bytes_max_)));
+      if (!reserve(std::max(needed, std::min(2 * bytes_.capacity(), bytes_max_)))) return nullptr;
     }
     bytes_.resize(needed);
     return bytes_.data() + needed - size;
@@ -75,9 +80,22 @@ class JsonOutput {
   }
 
  private:
+  bool reserve(std::size_t capacity) {
+    if (permit_ != nullptr && !permit_->grow_to(others_ + bytes_.capacity() + capacity)) {
+      full_ = no_memory_ = true;
+      return false;
+    }
+    bytes_.reserve(capacity);
+    if (permit_ != nullptr) permit_->shrink_to(others_ + bytes_.capacity());
+    return true;
+  }
+
   Bytes bytes_;
   std::size_t bytes_max_;
+  Permit* const permit_;
+  const std::size_t others_;  // Of the permit, for other things.
   bool full_ = false;
+  bool no_memory_ = false;
 };
 
 }  // namespace spanway::otlp

@@ -1,6 +1,7 @@
 #include "services/lib/otlp/scan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -87,26 +88,24 @@ constexpr std::string_view rule_of(RejectReason reason) {
   return "";
 }
 
-// Gives back memory that an unusually large request has left behind.
 template <typename T>
-void clear_and_trim(std::vector<T>& entries) {
-  constexpr std::size_t kKeepEntries = 1u << 16;
-  const bool oversized =
-      entries.capacity() > kKeepEntries && entries.size() < entries.capacity() / 4;
-  if (oversized) {
-    std::vector<T>().swap(entries);
-  } else {
-    entries.clear();
-  }
+std::size_t capacity_bytes(const std::vector<T>& entries) noexcept {
+  return entries.capacity() * sizeof(T);
+}
+
+std::size_t capacity_bytes(const Index& index, const std::vector<Slice>& resource_slices) noexcept {
+  return capacity_bytes(index.resources) + capacity_bytes(index.scopes) +
+         capacity_bytes(index.items) + capacity_bytes(index.prefix_slices) +
+         capacity_bytes(index.request_slices) + capacity_bytes(resource_slices);
 }
 
 void clear(Index& index, Signal signal) {
   index.signal = signal;
-  clear_and_trim(index.resources);
-  clear_and_trim(index.scopes);
-  clear_and_trim(index.items);
-  clear_and_trim(index.prefix_slices);
-  clear_and_trim(index.request_slices);
+  index.resources.clear();
+  index.scopes.clear();
+  index.items.clear();
+  index.prefix_slices.clear();
+  index.request_slices.clear();
   index.accepted = index.rejected = 0;
   index.unknown_fields = 0;
   index.rejected_by_reason = {};
@@ -124,13 +123,14 @@ class Pass {
   };
 
   Pass(const ScanLimits& limits, Signal signal, std::string_view payload, Index& index,
-       std::vector<Slice>& resource_slices)
+       std::vector<Slice>& resource_slices, Permit* memory)
       : limits_(limits),
         signal_(signal),
         payload_(payload),
         base_(wire::begin_of(payload)),
         index_(index),
         resource_slices_(resource_slices),
+        memory_(memory),
         walker_(payload, limits.value_depth_max) {}
 
   Status request();
@@ -142,6 +142,15 @@ class Pass {
   void keep_request_field(Ptr begin, Ptr end);
   void add_resource_prefix(Ptr begin, Ptr end);
   void add_scope_prefix(Ptr begin, Ptr end);
+  // Room for `more` entries. False: nothing may be added, and within_budget() is false from now on.
+  template <typename T>
+  bool room_in(std::vector<T>& entries, std::size_t more = 1) {
+    if (entries.capacity() - entries.size() >= more) [[likely]]
+      return true;
+    return grow(entries, more);
+  }
+  template <typename T>
+  bool grow(std::vector<T>& entries, std::size_t more);
   void deprecated(Ptr begin, Ptr body, Ptr end);
 
   void place_item(Item& item, Ptr trace_id);
@@ -167,10 +176,12 @@ class Pass {
   const Ptr base_;
   Index& index_;
   std::vector<Slice>& resource_slices_;
+  Permit* const memory_;
   ItemWalker walker_;
   MetricLayout layout_;  // Of a metric that is larger than a record.
 
   std::uint64_t submessages_ = 0;
+  bool no_room_ = false;  // error_ says why.
   std::size_t request_field_bytes_ = 0;
   // Of the ResourceSpans being read.
   RejectReason resource_reject_ = RejectReason::kNone;
@@ -197,11 +208,39 @@ bool Pass::broken(Ptr at, const char* where) {
 bool Pass::within_budget() {
   if (submessages() <= limits_.submessages_max) [[likely]]
     return true;
+  if (no_room_) return false;
   error_ = data_error(Code::kResourceExhausted, "the request holds more than " +
                                                     std::to_string(limits_.submessages_max) +
                                                     " submessages; send smaller requests")
                .with_reason("too_many_submessages");
   return false;
+}
+
+// Doubles; asks for both buffers until the entries have been moved.
+template <typename T>
+bool Pass::grow(std::vector<T>& entries, std::size_t more) {
+  constexpr std::size_t kEntriesMin = 64;
+  const std::size_t capacity =
+      std::max({kEntriesMin, 2 * entries.capacity(), entries.size() + more});
+  const std::size_t total = capacity_bytes(index_, resource_slices_) + capacity * sizeof(T);
+  if (memory_ != nullptr && total > kOwnIndexBytes && !memory_->grow_to(total - kOwnIndexBytes)) {
+    const bool never = !memory_->can_ever_hold(total - kOwnIndexBytes);
+    error_ = never ? data_error(Code::kResourceExhausted,
+                                "the request holds so many items that their index does not fit "
+                                "into memory_limit; send smaller requests")
+                         .with_reason("index_too_large")
+                   : transient_error(Code::kResourceExhausted,
+                                     "no memory is left for the index of the request")
+                         .with_reason("no_memory")
+                         .with_retry_after(std::chrono::seconds(1));
+    no_room_ = true;
+    submessages_ = limits_.submessages_max + 1;
+    return false;
+  }
+  entries.reserve(capacity);
+  const std::size_t held = capacity_bytes(index_, resource_slices_);
+  if (memory_ != nullptr) memory_->shrink_to(held - std::min(held, kOwnIndexBytes));
+  return true;
 }
 
 Status Pass::request() {
@@ -231,16 +270,18 @@ Status Pass::request() {
 void Pass::keep_request_field(Ptr begin, Ptr end) {
   ++index_.unknown_fields;
   request_field_bytes_ += wire::left(begin, end);
-  if (request_field_bytes_ <= limits_.prefix_bytes_max)
+  if (request_field_bytes_ <= limits_.prefix_bytes_max && room_in(index_.request_slices))
     index_.request_slices.push_back(slice_of(begin, end));
 }
 
 void Pass::add_resource_prefix(Ptr begin, Ptr end) {
+  if (!room_in(resource_slices_)) return;
   resource_slices_.push_back(slice_of(begin, end));
   index_.resources.back().prefix_bytes += resource_slices_.back().size;
 }
 
 void Pass::add_scope_prefix(Ptr begin, Ptr end) {
+  if (!room_in(index_.prefix_slices)) return;
   index_.prefix_slices.push_back(slice_of(begin, end));
   index_.scopes.back().prefix_bytes += index_.prefix_slices.back().size;
 }
@@ -252,6 +293,7 @@ bool Pass::resource(Ptr p, Ptr end) {
   resource_reject_ = RejectReason::kNone;
   resource_points_ = resource_deprecated_ = 0;
   any_reject_ = any_pending_place_ = false;
+  if (!room_in(index_.resources)) return false;
   index_.resources.emplace_back();
   index_.resources.back().scope_begin = static_cast<std::uint32_t>(index_.scopes.size());
   const auto reject = [this](RejectReason reason) {
@@ -288,6 +330,7 @@ bool Pass::resource(Ptr p, Ptr end) {
 
 // A ScopeSpans, ScopeMetrics or ScopeLogs.
 bool Pass::scope(Ptr p, Ptr end) {
+  if (!room_in(index_.scopes)) return false;
   index_.scopes.emplace_back();
   index_.scopes.back().resource = static_cast<std::uint32_t>(index_.resources.size() - 1);
   index_.scopes.back().prefix_begin = static_cast<std::uint32_t>(index_.prefix_slices.size());
@@ -344,6 +387,7 @@ void Pass::deprecated(Ptr begin, Ptr body, Ptr end) {
 }
 
 void Pass::item(Ptr begin, Ptr body, Ptr end) {
+  if (!room_in(index_.items)) return;
   Item& item = index_.items.emplace_back();
   item.bytes = slice_of(begin, end);
   item.scope = static_cast<std::uint32_t>(index_.scopes.size() - 1);
@@ -385,6 +429,7 @@ void Pass::close_resource(std::size_t body_bytes) {
   Resource& resource = index_.resources.back();
   resource.scope_end = static_cast<std::uint32_t>(index_.scopes.size());
   resource.prefix_begin = static_cast<std::uint32_t>(index_.prefix_slices.size());
+  if (!room_in(index_.prefix_slices, resource_slices_.size())) return;
   index_.prefix_slices.insert(index_.prefix_slices.end(), resource_slices_.begin(),
                               resource_slices_.end());
   resource.prefix_end = static_cast<std::uint32_t>(index_.prefix_slices.size());
@@ -553,7 +598,8 @@ std::string_view to_string(RejectReason reason) noexcept {
   return "none";
 }
 
-Status Scanner::scan(Signal signal, std::string_view payload) {
+Status Scanner::scan(Signal signal, std::string_view payload, Permit* memory) {
+  release_excess();
   clear(index_, signal);
   constexpr std::size_t kOffsetMax = std::numeric_limits<std::uint32_t>::max();
   if (const std::size_t bytes_max = std::min(limits_.request_bytes_max, kOffsetMax);
@@ -564,9 +610,17 @@ Status Scanner::scan(Signal signal, std::string_view payload) {
                                                     "; send smaller requests")
         .with_reason("request_too_large");
   }
-  Status status = Pass(limits_, signal, payload, index_, resource_slices_).request();
+  Status status = Pass(limits_, signal, payload, index_, resource_slices_, memory).request();
   if (!status.ok()) clear(index_, signal);
   return status;
+}
+
+void Scanner::release_excess() noexcept {
+  if (capacity_bytes(index_, resource_slices_) <= kOwnIndexBytes) return;
+  const Signal signal = index_.signal;
+  index_ = Index{};
+  index_.signal = signal;
+  std::vector<Slice>().swap(resource_slices_);
 }
 
 std::size_t memory_of(const Index& index) noexcept {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/otlp/signal.h"
 
@@ -146,6 +147,8 @@ constexpr bool at_least_as_strict(const ScanLimits& scanned, const ScanLimits& o
 }
 // What an index holds in memory.
 std::size_t memory_of(const Index& index) noexcept;
+// What a scanner keeps for the next request: the index of 10,000 spans and more.
+inline constexpr std::size_t kOwnIndexBytes = 1u << 20;
 
 // Single-thread. `payload` must stay alive while `index()` is used.
 class Scanner {
@@ -154,7 +157,13 @@ class Scanner {
   // Broken framing, or a limit of the whole request passed: INVALID_ARGUMENT or
   // RESOURCE_EXHAUSTED, both data; the index is empty then. Rejected items are not an error here,
   // even when all are.
-  Status scan(Signal signal, std::string_view payload);
+  // `memory`, where given, is grown by what the index takes above kOwnIndexBytes: when it cannot
+  // be, RESOURCE_EXHAUSTED, transient ("no_memory"), or data when it never could
+  // ("index_too_large").
+  Status scan(Signal signal, std::string_view payload, Permit* memory = nullptr);
+  // Gives back what an unusually large request has taken, and makes the index empty if it was one:
+  // after its index has been used and before its permit goes.
+  void release_excess() noexcept;
   const Index& index() const noexcept { return index_; }
   const ScanLimits& limits() const noexcept { return limits_; }
 
