@@ -109,6 +109,10 @@ std::string Host::status_json() const {
   return out + "}";
 }
 
+void Host::shed_load() {
+  for (const auto& [name, service] : entries()) service->shed_load();
+}
+
 Status Host::fatal() const {
   for (const auto& [name, service] : entries()) {
     Status status = service->fatal();

@@ -36,6 +36,7 @@ class Host final : public Service {
   Readiness readiness() const override;
   // The service's own object when there is one; {"<name>": {...}, ...} when there are several.
   std::string status_json() const override;
+  void shed_load() override;
   // The first that is not OK.
   Status fatal() const override;
 

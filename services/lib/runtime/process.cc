@@ -47,6 +47,21 @@ std::size_t usable_cores() {
   return usable_cores(line, std::thread::hardware_concurrency());
 }
 
+void tune_malloc(std::uint64_t memory_limit) noexcept {
+  constexpr std::uint64_t kKeptParts = 8;
+  constexpr std::uint64_t kHeapParts = 64;
+  constexpr std::uint64_t kHeapBytesMin = 1 << 20;
+  const std::uint64_t kept = std::min<std::uint64_t>(kKeptBytesMax, memory_limit / kKeptParts);
+  // Holes that large buffers leave in a heap are not given back; those of a mapping are.
+  const std::uint64_t heap =
+      std::clamp<std::uint64_t>(memory_limit / kHeapParts, kHeapBytesMin, kHeapBytesMax);
+  if (environment_says("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold") ||
+      environment_says("MALLOC_MMAP_THRESHOLD_", "glibc.malloc.mmap_threshold"))
+    return;
+  mallopt(M_TRIM_THRESHOLD, static_cast<int>(kept));
+  mallopt(M_MMAP_THRESHOLD, static_cast<int>(heap));
+}
+
 void tune_malloc() noexcept {
   if (!environment_says("MALLOC_ARENA_MAX", "glibc.malloc.arena_max")) {
     mallopt(M_ARENA_MAX, kArenas);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,8 @@ std::size_t usable_cores(std::string_view cpu_max, std::size_t cores) noexcept;
 // (MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_, GLIBC_TUNABLES) says something
 // about. To be called before threads start.
 void tune_malloc() noexcept;
+// The same once the limit of the process is known: an arena keeps an eighth of it at most, and
+// buffers above a 64th are not of an arena.
+void tune_malloc(std::uint64_t memory_limit) noexcept;
 
 }  // namespace spanway::runtime

@@ -10,6 +10,7 @@
 #include "services/lib/runtime/admin_server.h"
 #include "services/lib/runtime/arguments.h"
 #include "services/lib/runtime/events.h"
+#include "services/lib/runtime/memory_watch.h"
 #include "services/lib/runtime/process.h"
 #include "services/lib/runtime/signal_watcher.h"
 #include "services/lib/runtime/supervisor.h"
@@ -208,9 +209,17 @@ class Run {
                                            {"port", unsigned{(*admin)->port()}},
                                            {"metrics_port", unsigned{(*admin)->metrics_port()}}});
 
-    auto service = program_.create(ServiceDeps{io, telemetry, system_clock()});
+    const std::uint64_t limit = program_.memory_limit ? program_.memory_limit() : 0;
+    MemoryGate gate(limit);
+    auto service =
+        program_.create(ServiceDeps{io, telemetry, system_clock(), limit == 0 ? nullptr : &gate});
     if (!service.ok()) return {kExitFailed, "cannot start: " + service.error().message};
     host.add(short_name(program_.name), std::move(*service));
+    std::unique_ptr<MemoryWatch> watch;
+    if (limit != 0) {
+      tune_malloc(limit);
+      watch = MemoryWatch::start(gate, system_clock(), telemetry, [&host] { host.shed_load(); });
+    }
     Ending ending = supervise(
         host, stop,
         {.shutdown_delay = runtime_.shutdown_delay, .drain_timeout = runtime_.drain_timeout},

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "services/lib/base/clock.h"
-#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/memory_gate.h"
 #include "services/lib/base/result.h"
 #include "services/lib/config/load.h"
 #include "services/lib/http/io_pool.h"
@@ -21,6 +21,8 @@ struct ServiceDeps {
   http::IoPool& io;
   telemetry::Telemetry telemetry;
   const Clock& clock;
+  // Of the process; null where nothing measures it.
+  const MemoryGate* memory = nullptr;
 };
 
 // Life: create (static, of the implementation) -> start -> stop_accepting -> drain -> destroy.
@@ -43,6 +45,9 @@ class Service {
   virtual Readiness readiness() const = 0;
   // The JSON object of /statusz.
   virtual std::string status_json() const = 0;
+  // Memory is at its limit and stays there: close the newest connections, drop what can be had
+  // again. Thread-safe; called several times a second until it helps.
+  virtual void shed_load() {}
   // Set when the process must end with an error (for example a fenced consumer); main exits 1.
   virtual Status fatal() const { return {}; }
 };
@@ -66,6 +71,8 @@ struct Program {
   // The tables of all components of the service, for --print-metrics. Those of every process are
   // added.
   std::vector<telemetry::MetricSpec> metrics = {};
+  // What the process may use, once the configuration has been loaded; left out = no limit.
+  std::function<std::uint64_t()> memory_limit = nullptr;
 };
 
 // --help, --version, --config FILE, --check-config, --print-config, --print-schema,

@@ -39,6 +39,7 @@ class FakeService final : public Service {
     return {};
   }
   void stop_accepting() override { journal_.write(name_ + " stop"); }
+  void shed_load() override { journal_.write(name_ + " shed"); }
   bool drain(Deadline) override {
     journal_.write(name_ + " drain");
     return drains;

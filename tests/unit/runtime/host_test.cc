@@ -38,6 +38,14 @@ TEST_F(HostTest, StartsInOrderAndStopsSourcesFirst) {
                    "sink stop", "sink drain", "source destroyed", "sink destroyed"}));
 }
 
+TEST_F(HostTest, EveryServiceShedsLoad) {
+  Host host(telemetry_);
+  add(host, "sink");
+  add(host, "source");
+  host.shed_load();
+  EXPECT_EQ(journal_.lines(), (Lines{"sink shed", "source shed"}));
+}
+
 TEST_F(HostTest, FailedStartStopsWhatWasStarted) {
   Host host(telemetry_);
   add(host, "a");

@@ -1,0 +1,93 @@
+#include "services/lib/runtime/memory_watch.h"
+
+#include <gtest/gtest.h>
+
+#include "services/lib/base/mutex.h"
+#include "tests/fakes/manual_clock.h"
+
+namespace spanway::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+class MemoryPolicyTest : public testing::Test {
+ protected:
+  MemoryPolicy::Decision at(std::uint64_t percent) {
+    clock_.advance(milliseconds(600));
+    return policy_.decide({.resident = percent * 10}, clock_.now());
+  }
+  fakes::ManualClock clock_;
+  MemoryPolicy policy_{1000};
+};
+
+TEST_F(MemoryPolicyTest, TheGateClosesAt90PercentAndOpensBelow85) {
+  EXPECT_TRUE(at(89).open);
+  EXPECT_FALSE(at(90).open);
+  EXPECT_FALSE(at(86).open);
+  EXPECT_TRUE(at(84).open);
+  EXPECT_TRUE(at(89).open);
+}
+
+TEST_F(MemoryPolicyTest, ConnectionsAreClosedOnlyWhenGivingFreedMemoryBackWasNotEnough) {
+  const auto first = at(95);
+  EXPECT_TRUE(first.trim);
+  EXPECT_FALSE(first.shed);
+  EXPECT_TRUE(at(95).shed);
+  EXPECT_FALSE(at(88).shed) << "it helps";
+  EXPECT_FALSE(at(80).shed);
+  EXPECT_FALSE(at(95).shed) << "again freed memory first";
+}
+
+TEST_F(MemoryPolicyTest, FreedMemoryIsGivenBackNearTheLimitButNotAllTheTime) {
+  EXPECT_FALSE(at(80).trim);
+  EXPECT_TRUE(at(86).trim);
+  EXPECT_FALSE(policy_.decide({.resident = 870}, clock_.now() + milliseconds(100)).trim);
+}
+
+TEST_F(MemoryPolicyTest, TheControlGroupCountsToo) {
+  EXPECT_FALSE(
+      policy_.decide({.resident = 100, .group_used = 1900, .group_limit = 2000}, clock_.now())
+          .open);
+  EXPECT_TRUE(
+      policy_.decide({.resident = 100, .group_used = 1000, .group_limit = 2000}, clock_.now())
+          .open);
+}
+
+TEST(MemoryUse, ReadsStatm) {
+  EXPECT_EQ(resident_bytes("42000 5123 2000 10 0 9000 0\n", 4096), 5123u * 4096);
+  EXPECT_EQ(resident_bytes("", 4096), 0u);
+  EXPECT_EQ(resident_bytes("garbage", 4096), 0u);
+}
+
+TEST(MemoryUse, FilesThatCanBeDroppedDoNotCount) {
+  const char* stat =
+      "anon 500\nfile 400\ninactive_anon 70\ninactive_file 300\nactive_file 100\nsock 20\n";
+  EXPECT_EQ(unreclaimable_bytes("1000\n", stat), 600u);
+  EXPECT_EQ(unreclaimable_bytes("100\n", stat), 0u);
+  EXPECT_EQ(unreclaimable_bytes("", ""), 0u);
+}
+
+TEST(MemoryUse, MeasuresThisProcess) { EXPECT_GT(measure_memory(1).resident, 100'000u); }
+
+TEST(MemoryWatch, MeasuresAndReports) {
+  const telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  MemoryGate gate(1u << 20);  // Less than any process has.
+  Mutex mutex;
+  CondVar shed_called;
+  bool shed = false;
+  const auto watch = MemoryWatch::start(gate, system_clock(), {log, metrics}, [&] {
+    MutexLock lock(mutex);
+    shed = true;
+    shed_called.notify_all();
+  });
+  MutexLock lock(mutex);
+  ASSERT_TRUE(shed_called.wait_for(mutex, std::chrono::seconds(30),
+                                   [&]() SPANWAY_REQUIRES(mutex) { return shed; }));
+  EXPECT_FALSE(gate.is_open());
+  EXPECT_GT(gate.resident(), gate.limit());
+  EXPECT_EQ(metrics.value("spanway_runtime_memory_gate_closed"), 1);
+}
+
+}  // namespace
+}  // namespace spanway::runtime
