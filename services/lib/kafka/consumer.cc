@@ -14,6 +14,8 @@
 #include "services/lib/kafka/broker_probe.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
+#include "services/lib/kafka/fetch_meter.h"
+#include "services/lib/kafka/fetch_size.h"
 #include "services/lib/kafka/group_offsets.h"
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/membership.h"
@@ -29,6 +31,8 @@ constexpr Duration kLookupRetry = std::chrono::milliseconds(500);
 constexpr Duration kSeekRetry = std::chrono::milliseconds(100);
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr int kTicksPerProbe = 5;
+constexpr Duration kFetchWatch = std::chrono::milliseconds(20);
+constexpr std::uint64_t kRecordOverheadBytes = 256;  // Of a record in librdkafka's queue.
 constexpr std::size_t kHeadersMax = 32;  // Of one record; further ones are not looked at.
 
 struct MessageDeleter {
@@ -65,6 +69,9 @@ struct Slot {
   // A jump backwards was checked: what comes next is what the log has.
   bool checked = false;
   bool made_anew = false;  // That jump is because the topic was deleted and made again.
+  // Taken by the listener, with what librdkafka adds to each.
+  std::uint64_t taken_bytes = 0;
+  std::uint64_t taken_records = 0;
   Watermarks probed{-1, -1};
 
   ~Slot() {
@@ -144,6 +151,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
         listener_(listener),
         events_(telemetry),
         alive_(std::make_shared<int>(0)),
+        fetch_size_(fetch_limits(config_)),
         brokers_(topic_names_),
         lookup_("kafka-lookup", executor.clock()) {}
   ~RdConsumer() override { shut(); }
@@ -162,6 +170,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   std::string last_error() const override { return last_error_.message(); }
   Assignment assignment() const override { return membership_.state(brokers_.topics()); }
   bool never_admitted() const override { return membership_.never_admitted(); }
+  std::uint64_t prefetched_bytes() const noexcept override { return prefetched_bytes_; }
 
  private:
   using Starts = std::vector<GroupOffsets::Start>;
@@ -204,6 +213,14 @@ class RdConsumer final : public Consumer, private native::Callbacks {
 
   void tick();
   void probe();
+  static FetchSizeLimits fetch_limits(const ConsumerConfig& config) {
+    const auto partitions = static_cast<std::uint64_t>(config.partitions_max);
+    return {config.fetch_bytes_max.bytes, config.partition_fetch_bytes_max.bytes,
+            fetched_bytes(config, partitions)};
+  }
+  void watch_fetch();
+  // Nothing when no record has been read yet.
+  std::optional<std::uint64_t> queued_bytes(const Slot& slot) const;
   void set_paused(const TopicPartition& partition, bool paused);
   Slot* find(const TopicPartition& partition) {
     const auto found = slots_.find(partition);
@@ -218,6 +235,11 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   ConsumerListener& listener_;
   ConsumerEvents events_;
   std::shared_ptr<int> alive_;
+  FetchMeter fetch_meter_;
+  FetchSize fetch_size_;
+  std::uint64_t taken_bytes_ = 0;
+  std::uint64_t taken_records_ = 0;
+  std::atomic<std::uint64_t> prefetched_bytes_{0};
 
   native::Handle handle_;
   native::Queue group_queue_;
@@ -272,7 +294,10 @@ Status RdConsumer::open() {
   conf.set("allow.auto.create.topics", "false");
   conf.set("fetch.queue.backoff.ms", 10);
   conf.set("queued.max.messages.kbytes", bytes(config_.prefetch_bytes_max) >> 10);
-  conf.set("fetch.max.bytes", bytes(config_.fetch_bytes_max));
+  // Grows once it is known how far records are compressed; the other must not be larger.
+  conf.set("message.max.bytes", 1000);
+  conf.set("fetch.max.bytes", static_cast<std::int64_t>(fetch_size_.bytes()));
+  SPANWAY_TRY(fetch_meter_.attach(conf));
   conf.set("max.partition.fetch.bytes", bytes(config_.partition_fetch_bytes_max));
   conf.set("receive.message.max.bytes",
            std::max<std::int64_t>(bytes(config_.fetch_bytes_max) + 512, 100'000'000));
@@ -297,6 +322,7 @@ Status RdConsumer::start() {
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "subscribing to topics");
   probe();
   tick();
+  watch_fetch();
   return ok_status();
 }
 
@@ -408,6 +434,11 @@ bool RdConsumer::offer(Slot& slot, const rd_kafka_message_t& message) {
   record.headers = {headers.data(), count};
   if (!listener_.on_record(slot.partition, record)) return false;
   slot.expected = message.offset + 1;
+  const std::uint64_t bytes = message.len + message.key_len + kRecordOverheadBytes;
+  slot.taken_bytes += bytes;
+  ++slot.taken_records;
+  taken_bytes_ += bytes;
+  ++taken_records_;
   slot.epochs.read(message.offset, rd_kafka_message_leader_epoch(&message));
   brokers_.heard();
   return true;
@@ -749,6 +780,40 @@ void RdConsumer::tick() {
   if (++ticks_ % kTicksPerProbe == 0 || !brokers_.reachable()) probe();
   executor_.post_after(kTick, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock()) tick();
+  });
+}
+
+// The queue tells how many records it holds; how large they are is known of those before.
+std::optional<std::uint64_t> RdConsumer::queued_bytes(const Slot& slot) const {
+  const std::uint64_t refused =
+      slot.refused ? slot.refused->len + slot.refused->key_len + kRecordOverheadBytes : 0;
+  std::uint64_t each = slot.taken_records > 0 ? slot.taken_bytes / slot.taken_records : refused;
+  if (each == 0 && taken_records_ > 0) each = taken_bytes_ / taken_records_;
+  const std::size_t queued = rd_kafka_queue_length(slot.queue.get());
+  if (queued > 0 && each == 0) return std::nullopt;
+  return refused + queued * each;
+}
+
+void RdConsumer::watch_fetch() {
+  if (!handle_ || closing_) return;
+  std::uint64_t queued = 0;
+  bool known = true;
+  for (const auto& [partition, slot] : slots_) {
+    const std::optional<std::uint64_t> bytes = queued_bytes(*slot);
+    known = known && bytes.has_value();
+    queued += bytes.value_or(0);
+  }
+  prefetched_bytes_ = queued;
+  const std::uint64_t before = fetch_size_.bytes();
+  if (known) {
+    fetch_size_.observe(fetch_meter_.wire_bytes(), taken_bytes_ + queued, slots_.size());
+  }
+  if (fetch_size_.bytes() != before) {
+    const Status set = set_fetch_bytes(handle_.get(), fetch_size_.bytes());
+    if (!set.ok()) report(set.error());
+  }
+  executor_.post_after(kFetchWatch, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock()) watch_fetch();
   });
 }
 

@@ -136,6 +136,8 @@ class Consumer {
   virtual std::string last_error() const = 0;
   virtual Assignment assignment() const = 0;
   virtual bool never_admitted() const = 0;
+  // Thread-safe. What records that were fetched and not taken hold in memory, about.
+  virtual std::uint64_t prefetched_bytes() const noexcept { return 0; }
 };
 
 }  // namespace spanway::kafka

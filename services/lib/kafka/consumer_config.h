@@ -40,4 +40,9 @@ constexpr std::uint64_t prefetch_bytes(const ConsumerConfig& c, std::uint64_t pa
          c.fetch_bytes_max.bytes;
 }
 
+// Of that, what the last fetch of all partitions may come to.
+constexpr std::uint64_t fetched_bytes(const ConsumerConfig& c, std::uint64_t partitions) noexcept {
+  return partitions * c.partition_fetch_bytes_max.bytes + c.fetch_bytes_max.bytes;
+}
+
 }  // namespace spanway::kafka

@@ -1,0 +1,31 @@
+// What brokers answer to fetches, in bytes as they come, and the one setting of a running consumer
+// that follows from it. Private to services/lib/kafka.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "services/lib/base/result.h"
+#include "services/lib/kafka/native.h"
+
+namespace spanway::kafka {
+
+// Thread-safe after attach(). Outlives the handle that is made of the configuration.
+class FetchMeter {
+ public:
+  // Before the handle is made.
+  Status attach(native::Conf& conf);
+  // Of all answers to fetches since the start.
+  std::uint64_t wire_bytes() const noexcept { return wire_bytes_.load(std::memory_order_relaxed); }
+  void add(std::uint64_t bytes) noexcept {
+    wire_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> wire_bytes_{0};
+};
+
+// Changes fetch.max.bytes of a running consumer: its next fetch asks for no more.
+Status set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes);
+
+}  // namespace spanway::kafka
