@@ -19,7 +19,7 @@ struct AllInOneConfig {
   ingress::IngressConfig ingress;
   kafka_bridge::BridgeConfig bridge = both_ways();
   exporter::ExporterConfig exporter;
-  config::ByteSize memory_limit{512u << 20};
+  config::ByteSize memory_limit{768u << 20};  // 256 MiB for each service.
 
   bool runs(std::string_view service) const;
 

@@ -88,6 +88,7 @@ runtime::Program make_program() {
   program.create = [config](const runtime::ServiceDeps& deps) {
     return create_services(with_memory_shares(*config), deps);
   };
+  program.memory_limit = [config] { return config->memory_limit.bytes; };
   return program;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/lib/base/mutex.h"
+#include "services/lib/runtime/memory_status.h"
 #include "services/lib/sinks/json_text.h"
 
 namespace spanway::exporter {
@@ -11,6 +12,10 @@ namespace {
 
 constexpr Duration kSampleInterval = std::chrono::seconds(5);
 constexpr int kSamplesPerTlsReload = 12;
+// Connections may take this part of the budget.
+constexpr std::size_t kConnectionShare = 2;
+// Beside it, so that clients can be told to come back when requests have used up all of it.
+constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 // Left of the drain's deadline for the batches, once the connections are gone.
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
 
@@ -72,7 +77,8 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
 ExporterService::ExporterService(const ExporterConfig& config, const runtime::ServiceDeps& deps)
     : config_(config),
       deps_(deps),
-      budget_(static_cast<std::size_t>(budget_bytes(config))),
+      budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
+      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
       housekeeping_(std::make_shared<Housekeeping>(deps.io.executor(0), this)) {}
 
 ExporterService::~ExporterService() {
@@ -112,6 +118,7 @@ Status ExporterService::listen() {
   server.name = "otlp_grpc";
   server.host = c.host;
   server.port = c.grpc.port;
+  server.connection_memory = &connection_memory_;
   server.limits.connections_max = static_cast<std::size_t>(c.connections_max);
   server.limits.connection_age_max = c.connection_age_max;
   server.limits.connection_age_grace = c.connection_age_grace;
@@ -173,13 +180,9 @@ std::string ExporterService::status_json() const {
   append_member(out, "last_error_reason", health.last_error_reason);
   out.append("},\"listener\":{\"port\":");
   sinks::append_number(out, std::uint64_t{port()});
-  out.append("},\"memory\":{\"used_bytes\":");
-  sinks::append_number(out, std::uint64_t{budget_.used()});
-  out.append(",\"peak_bytes\":");
-  sinks::append_number(out, std::uint64_t{budget_.peak()});
-  out.append(",\"limit_bytes\":");
-  sinks::append_number(out, std::uint64_t{budget_.limit()});
-  out.append("}}");
+  out.append("},\"memory\":");
+  out.append(runtime::memory_json(deps_.memory, budget_, {{"connections", connection_memory_}}));
+  out.append("}");
   return std::string(out.view());
 }
 

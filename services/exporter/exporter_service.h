@@ -34,6 +34,7 @@ class ExporterService final : public runtime::Service {
   Status start() override;
   void stop_accepting() override;
   bool drain(Deadline deadline) override;
+  void shed_load() override { server_->shed_connections(); }
   Readiness readiness() const override;
   std::string status_json() const override;
 
@@ -48,6 +49,7 @@ class ExporterService final : public runtime::Service {
   const runtime::ServiceDeps deps_;
   // In the order of use: what is below uses what is above.
   MemoryBudget budget_;
+  MemoryBudget connection_memory_;  // Within it.
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
   std::unique_ptr<rpc::ExportService> export_service_;

@@ -22,6 +22,7 @@ runtime::Program make_program() {
         return std::unique_ptr<runtime::Service>(std::move(service));
       },
       .metrics = all_metric_specs(),
+      .memory_limit = [config] { return config->memory_limit.bytes; },
   };
 }
 

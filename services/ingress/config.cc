@@ -183,9 +183,12 @@ static void describe_http_limits(Binder& b, LimitsConfig& c) {
       "connection_window", c.connection_window,
       {.doc = "HTTP/2 flow-control window of a connection.", .min = 64 * 1024, .max = 256 * kMebi});
   b.key("connections_max", c.connections_max,
-        {.doc = "Open connections of a listener.", .min = 1, .max = 1'000'000});
+        {.doc = "Open connections of a listener. At the limit the longest idle one makes room.",
+         .min = 1,
+         .max = 1'000'000});
   b.key("connections_per_peer_max", c.connections_per_peer_max,
-        {.doc = "Open connections from one address; 0 = no limit of its own. Set it only where "
+        {.doc = "Open connections from one address; 0 = three quarters of connections_max. At the "
+                "limit the longest idle one of that address makes room. Set it lower only where "
                 "clients keep their own addresses.",
          .min = 0,
          .max = 1'000'000});
@@ -199,7 +202,7 @@ static void describe_http_limits(Binder& b, LimitsConfig& c) {
          .min = 1 * kSecond,
          .max = 300 * kSecond});
   b.key("idle_timeout", c.idle_timeout,
-        {.doc = "An HTTP/1.1 connection without a request is closed after this.",
+        {.doc = "A connection without a request is closed after this.",
          .min = 1 * kSecond,
          .max = 3600 * kSecond});
   b.key("connection_age_max", c.connection_age_max,
@@ -217,12 +220,6 @@ static void describe(Binder& b, LimitsConfig& c) {
         {.doc = "A request, uncompressed.", .min = 64 * 1024, .max = 1024 * kMebi});
   b.key("compressed_bytes_max", c.compressed_bytes_max,
         {.doc = "A compressed request on the wire.", .min = 16 * 1024, .max = 1024 * kMebi});
-  b.key("decompression_ratio_max", c.decompression_ratio_max,
-        {.doc = "Uncompressed over compressed size, above decompression_ratio_floor.",
-         .min = 2,
-         .max = 100'000});
-  b.key("decompression_ratio_floor", c.decompression_ratio_floor,
-        {.doc = "The ratio is not looked at below this output."});
   b.key("item_bytes_max", c.item_bytes_max,
         {.doc = "One span, metric or log record; a larger one is rejected alone. It has to fit "
                 "into one Kafka record.",

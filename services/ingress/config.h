@@ -100,8 +100,6 @@ struct MergeConfig {
 struct LimitsConfig {
   config::ByteSize body_bytes_max{64u << 20};
   config::ByteSize compressed_bytes_max{16u << 20};
-  std::int64_t decompression_ratio_max = 100;
-  config::ByteSize decompression_ratio_floor{4u << 20};
   config::ByteSize item_bytes_max{900u << 10};
   config::ByteSize prefix_bytes_max{64u << 10};
   std::int64_t value_depth_max = 32;

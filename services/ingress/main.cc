@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     if (!service.ok()) return std::move(service).error();
     return std::unique_ptr<spanway::runtime::Service>(std::move(service).value());
   };
+  program.memory_limit = [&config] { return config.memory_limit.bytes; };
   for (const auto specs : {spanway::ingress::metric_specs(), spanway::rpc::metric_specs(),
                            spanway::http::metric_specs()})
     program.metrics.insert(program.metrics.end(), specs.begin(), specs.end());

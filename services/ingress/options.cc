@@ -48,8 +48,6 @@ OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge)
   OtlpHttpOptions options;
   options.compressed_bytes_max = size_of(c.limits.compressed_bytes_max);
   options.decode.decoded_bytes_max = size_of(c.limits.body_bytes_max);
-  options.decode.ratio_max = size_of(c.limits.decompression_ratio_max);
-  options.decode.ratio_floor_bytes = size_of(c.limits.decompression_ratio_floor);
   options.json_depth_max = size_of(c.limits.json_depth_max);
   options.deadline_max = c.limits.request_timeout;
   options.cors = c.otlp.http.cors;

@@ -7,13 +7,9 @@
 namespace spanway::ingress {
 namespace {
 
-// What is set aside for a body before it arrives; the rest follows its bytes.
-constexpr std::size_t kPermitAtOnceMax = 1u << 20;
-constexpr std::size_t kPermitStep = 64u << 10;
-// The JSON text and what it becomes.
-constexpr std::size_t kJsonFactor = 2;
 // A list of short numbers takes two characters each and becomes eight bytes each.
 constexpr std::size_t kJsonGrowthMax = 4;
+constexpr std::size_t kJsonBytesMin = 64;
 
 std::optional<otlp::Signal> signal_of(std::string_view path) noexcept {
   for (const otlp::Signal signal : otlp::kSignals)
@@ -50,12 +46,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
         head_(std::move(head)),
         answer_(std::move(answer)),
         permit_(std::move(permit)),
-        factor_(is_json() ? kJsonFactor : 1),
-        decoder_(http::Decoder::create(head_.coding, handler.options_.decode)) {
-    // Not memory yet: untouched pages cost nothing.
-    if (head_.coding == http::ContentCoding::kIdentity && head_.declared)
-      body_.reserve(static_cast<std::size_t>(*head_.declared));
-  }
+        decoder_(http::Decoder::create(head_.coding, decode_limits())) {}
 
   bool on_data(std::string_view data) override {
     if (answered_) return false;
@@ -78,18 +69,24 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
       return;
     }
     if (is_json() && !convert_json()) return;
-    permit_.shrink_to(body_.size());
+    permit_.shrink_to(body_.capacity());
     send();
   }
 
  private:
   bool is_json() const noexcept { return answer_.encoding() == otlp::Encoding::kJson; }
 
+  http::DecodeLimits decode_limits() const {
+    http::DecodeLimits limits = handler_.options_.decode;
+    if (head_.coding == http::ContentCoding::kIdentity)
+      limits.announced_bytes = static_cast<std::size_t>(head_.declared.value_or(0));
+    return limits;
+  }
+
+  // The permit follows the buffer in both directions.
   bool grow(std::size_t total) noexcept {
-    const std::size_t wanted = total * factor_;
-    if (wanted <= permit_.bytes()) return true;
-    const std::size_t rounded = (wanted + kPermitStep - 1) / kPermitStep * kPermitStep;
-    return permit_.grow_to(rounded) || permit_.grow_to(wanted);
+    permit_.shrink_to(total);
+    return total <= permit_.bytes() || (permit_.admits() && permit_.grow_to(total));
   }
 
   bool refuse(RefusedBy reason, const Error& error) {
@@ -110,17 +107,15 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
   bool convert_json() {
     otlp::JsonLimits limits;
     limits.depth_max = handler_.options_.json_depth_max;
-    // The permit covers the text twice.
-    limits.output_bytes_max = std::max<std::size_t>(body_.size(), 64);
+    limits.output_bytes_max =
+        std::min(kJsonGrowthMax * std::max<std::size_t>(body_.size(), kJsonBytesMin),
+                 handler_.options_.decode.decoded_bytes_max);
+    // Covers the text, and grows with what becomes of it.
+    permit_.shrink_to(body_.capacity());
+    limits.permit = &permit_;
     Result<Bytes> payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits);
-    const bool grew = !payload.ok() && payload.error().code == Code::kResourceExhausted;
-    if (grew) {
-      limits.output_bytes_max =
-          std::min(kJsonGrowthMax * body_.size(), handler_.options_.decode.decoded_bytes_max);
-      if (!permit_.grow_to(body_.size() + limits.output_bytes_max))
-        return refuse(RefusedBy::kMemory, handler_.memory_error());
-      payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits);
-    }
+    if (!payload.ok() && payload.error().refusal == Refusal::kTransient)
+      return refuse(RefusedBy::kMemory, handler_.memory_error());
     if (!payload.ok()) return refuse(refused_by_decoding(payload.error()), payload.error());
     body_ = std::move(payload).value();
     return true;
@@ -151,7 +146,6 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
   Head head_;
   HttpAnswer answer_;
   Permit permit_;
-  const std::size_t factor_;
   std::unique_ptr<http::Decoder> decoder_;
   Bytes body_;
   std::size_t wire_bytes_ = 0;
@@ -228,15 +222,6 @@ std::optional<OtlpHttpHandler::Refused> OtlpHttpHandler::check_body(
   return std::nullopt;
 }
 
-std::optional<Permit> OtlpHttpHandler::first_permit(const http::RequestHead& head,
-                                                    otlp::Encoding encoding) const {
-  const std::size_t factor = encoding == otlp::Encoding::kJson ? kJsonFactor : 1;
-  const auto declared = static_cast<std::size_t>(head.content_length.value_or(0));
-  const std::size_t used = std::min(budget_.used(), budget_.limit());
-  if (declared * factor > budget_.limit() - used) return std::nullopt;
-  return budget_.try_acquire(std::min(declared, kPermitAtOnceMax) * factor);
-}
-
 std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::RequestHead& head,
                                                               http::Responder responder) {
   if (cors_.enabled() && CorsPolicy::is_preflight(head)) {
@@ -275,12 +260,11 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
     refuse(answer, refused->reason, refused->error, refused->status);
     return nullptr;
   }
-  auto permit = first_permit(head, encoding);
-  if (!permit) {
+  if (!budget_.admits()) {
     refuse(answer, RefusedBy::kMemory, memory_error());
     return nullptr;
   }
-  return std::make_unique<Body>(*this, std::move(body), std::move(answer), *std::move(permit));
+  return std::make_unique<Body>(*this, std::move(body), std::move(answer), budget_.empty_permit());
 }
 
 }  // namespace spanway::ingress

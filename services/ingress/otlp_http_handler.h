@@ -53,8 +53,6 @@ class OtlpHttpHandler final : public http::Handler {
   // Whether its body can be read: type, coding, declared length. Fills in the coding.
   std::optional<Refused> check_body(const http::RequestHead& head,
                                     http::ContentCoding& coding) const;
-  // Nothing when a body of that length cannot be held now.
-  std::optional<Permit> first_permit(const http::RequestHead& head, otlp::Encoding encoding) const;
   void refuse(HttpAnswer& answer, RefusedBy reason, const Error& error, int status = 0) const;
   Error memory_error() const;
 

@@ -5,6 +5,7 @@
 
 #include "services/ingress/options.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
+#include "services/lib/runtime/memory_status.h"
 #include "services/lib/telemetry/escape.h"
 
 namespace spanway::ingress {
@@ -14,6 +15,10 @@ constexpr Duration kTick = std::chrono::seconds(1);
 // Certificates and credentials are looked at every so many ticks.
 constexpr std::uint64_t kTicksPerReload = 10;
 constexpr std::size_t kStatusTextMax = 1024;
+// Connections may take this part of the budget.
+constexpr std::size_t kConnectionShare = 2;
+// Beside it, so that clients can be told to come back when requests have used up all of it.
+constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 
 std::vector<Executor*> executors_of(http::IoPool& io) {
   std::vector<Executor*> executors;
@@ -35,7 +40,9 @@ Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
       events_(deps.telemetry),
-      budget_(static_cast<std::size_t>(budget_bytes(config_))),
+      budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
+      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
+      index_memory_(budget_, budget_.limit()),
       limiter_(config_.rate_limit, deps.clock),
       loop_("ingress-files", deps.clock) {}
 
@@ -83,9 +90,9 @@ void Service::create_chain() {
   const otlp::ScanLimits limits = scan_limits(config_.limits);
   const bool fused = network_next_ == nullptr;
   grpc_validator_ = std::make_unique<Validator>(limits, Transport::kGrpc, limiter_, deps_.clock,
-                                                events_, *merger_, fused);
+                                                events_, *merger_, fused, &index_memory_);
   http_validator_ = std::make_unique<Validator>(limits, Transport::kHttp, limiter_, deps_.clock,
-                                                events_, *merger_, fused);
+                                                events_, *merger_, fused, &index_memory_);
   grpc_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,
                                                          Transport::kGrpc, events_);
   http_gatekeeper_ = std::make_unique<IngressGatekeeper>(*authenticator_, config_.tenant,
@@ -112,6 +119,7 @@ Status Service::listen(const char* name, std::uint16_t port, bool http1, http::H
   options.port = port;
   options.http1 = http1;
   options.limits = server_limits(config_.limits);
+  options.connection_memory = &connection_memory_;
   auto created = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
   if (!created.ok()) return std::move(created).error().with_context(name);
   server = std::move(created).value();
@@ -127,6 +135,7 @@ Status Service::start() {
   http_port_.store(http_server_ ? http_server_->port() : 0);
   if (grpc_server_) grpc_server_->start();
   if (http_server_) http_server_->start();
+  listening_.store(true);
   next_hop_->start_probing(loop_);
   loop_.post([this] { tick(); });
   deps_.telemetry.log.info("Listening for OTLP",
@@ -167,6 +176,12 @@ void Service::reload_files() {
   }
 }
 
+void Service::shed_load() {
+  if (!listening_.load()) return;
+  if (grpc_server_) grpc_server_->shed_connections();
+  if (http_server_) http_server_->shed_connections();
+}
+
 void Service::stop_accepting() {
   stopping_.store(true);
   if (grpc_handler_) grpc_handler_->set_serving(false);
@@ -204,9 +219,9 @@ std::string Service::status_json() const {
   json += ",\"reachable\":" + std::string(boolean(health.reachable));
   json += ",\"last_error\":" + quoted(health.last_error);
   json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
-  json += ",\"memory\":{\"used_bytes\":" + std::to_string(budget_.used()) +
-          ",\"peak_bytes\":" + std::to_string(budget_.peak()) +
-          ",\"limit_bytes\":" + std::to_string(budget_.limit()) + "}";
+  json += ",\"memory\":" +
+          runtime::memory_json(deps_.memory, budget_,
+                               {{"connections", connection_memory_}, {"indexes", index_memory_}});
   json += ",\"received\":{";
   for (const otlp::Signal signal : otlp::kSignals) {
     if (signal != otlp::Signal::kTraces) json += ",";

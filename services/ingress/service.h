@@ -41,6 +41,7 @@ class Service final : public runtime::Service {
   Status start() override;
   void stop_accepting() override;
   bool drain(Deadline deadline) override;
+  void shed_load() override;
   Readiness readiness() const override;
   std::string status_json() const override;
 
@@ -64,6 +65,8 @@ class Service final : public runtime::Service {
   const runtime::ServiceDeps deps_;
   const Events events_;
   MemoryBudget budget_;
+  // Owners within it.
+  MemoryBudget connection_memory_, index_memory_;
   RateLimiter limiter_;
   std::shared_ptr<http::TlsServerContext> tls_;
   std::unique_ptr<Authenticator> authenticator_;
@@ -80,6 +83,7 @@ class Service final : public runtime::Service {
   std::unique_ptr<http::Server> grpc_server_, http_server_;
   std::uint64_t ticks_ = 0;  // Of loop_.
   std::atomic<std::uint16_t> grpc_port_{0}, http_port_{0};
+  std::atomic<bool> listening_{false};
   std::atomic<bool> stopping_{false};
 };
 

@@ -13,23 +13,9 @@
 namespace spanway::ingress {
 namespace {
 
-// What a thread's own scanner takes without asking for memory: an index of at most 8 MiB, which it
-// keeps. Enough for 10,000 spans with ten attributes each.
-constexpr std::size_t kOrdinarySubmessages = 256 * 1024;
-constexpr std::size_t kSubmessagesStep = 4;
 // A scan is handed on when it takes at most this part of the payload. It lives as long as the call
 // that hands it on.
 constexpr std::size_t kScanShareOfPayload = 8;
-// An empty message is two bytes, so no more fit into a request.
-constexpr std::size_t kSubmessageBytesMin = 2;
-
-std::size_t index_bytes(std::size_t payload_bytes, std::size_t submessages_max) noexcept {
-  return std::min(payload_bytes / kSubmessageBytesMin, submessages_max) * sizeof(otlp::Item);
-}
-
-bool needs_more_submessages(const Error& error) noexcept {
-  return std::string_view(error.reason) == "too_many_submessages";
-}
 
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> counter{0};
@@ -46,13 +32,15 @@ pipeline::Outcome joined(pipeline::Outcome own, const pipeline::Outcome& behind)
 }  // namespace
 
 Validator::Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter,
-                     const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on)
+                     const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on,
+                     MemoryBudget* index_memory)
     : limits_(limits),
       id_(next_id()),
       observer_(std::make_shared<Observer>(Observer{std::move(events), clock, transport})),
       limiter_(limiter),
       next_(next),
-      hand_scan_on_(hand_scan_on) {}
+      hand_scan_on_(hand_scan_on),
+      index_memory_(index_memory) {}
 
 otlp::Scanner& Validator::scanner() {
   struct Slot {
@@ -60,11 +48,7 @@ otlp::Scanner& Validator::scanner() {
     otlp::Scanner scanner;
   };
   thread_local Slot slot;
-  if (slot.owner != id_) {
-    otlp::ScanLimits ordinary = limits_;
-    ordinary.submessages_max = std::min(ordinary.submessages_max, kOrdinarySubmessages);
-    slot = {id_, otlp::Scanner(ordinary)};
-  }
+  if (slot.owner != id_) slot = {id_, otlp::Scanner(limits_)};
   return slot.scanner;
 }
 
@@ -126,34 +110,16 @@ void Validator::refuse_without_memory(pipeline::AckToken token) const noexcept {
 
 void Validator::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   otlp::Scanner& scan = scanner();
-  Status status = scan.scan(batch.signal, batch.payload.view());
+  Permit index = index_memory_ == nullptr ? Permit() : index_memory_->empty_permit();
+  Status status = scan.scan(batch.signal, batch.payload.view(), &index);
   if (status.ok()) {
     take(std::move(batch), std::move(token), scan);
-  } else if (needs_more_submessages(status.error()) &&
-             scan.limits().submessages_max < limits_.submessages_max) {
-    send_large(std::move(batch), std::move(token));
+  } else if (status.error().refusal == Refusal::kTransient) {
+    refuse_without_memory(std::move(token));
   } else {
     refuse_scanned(std::move(token), std::move(status).error());
   }
-}
-
-void Validator::send_large(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  const std::size_t body_bytes = batch.permit.bytes();
-  otlp::ScanLimits limits = limits_;
-  limits.submessages_max = kOrdinarySubmessages;
-  while (true) {
-    limits.submessages_max =
-        std::min(limits_.submessages_max, limits.submessages_max * kSubmessagesStep);
-    if (!batch.permit.grow_to(body_bytes +
-                              index_bytes(batch.payload.size(), limits.submessages_max)))
-      return refuse_without_memory(std::move(token));
-    otlp::Scanner scan(limits);
-    Status status = scan.scan(batch.signal, batch.payload.view());
-    if (status.ok()) return take(std::move(batch), std::move(token), scan);
-    if (!needs_more_submessages(status.error()) ||
-        limits.submessages_max >= limits_.submessages_max)
-      return refuse_scanned(std::move(token), std::move(status).error());
-  }
+  scan.release_excess();
 }
 
 void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
@@ -195,7 +161,7 @@ void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
              otlp::memory_of(index) <= batch.payload.size() / kScanShareOfPayload) {
     batch.scanned = std::make_shared<const otlp::Scanned>(otlp::Scanned{scan.limits(), index});
   }
-  batch.permit.shrink_to(batch.payload.size());
+  batch.permit.shrink_to(batch.payload.capacity());
   batch.item_count = index.accepted;
   const otlp::Signal signal = batch.signal;
   next_.send(std::move(batch), observe(signal, std::move(own), std::move(token)));

@@ -6,6 +6,7 @@
 
 #include "services/ingress/events.h"
 #include "services/ingress/rate_limiter.h"
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/pipeline/sink.h"
 
@@ -17,19 +18,20 @@ namespace spanway::ingress {
 // limiter outlive it; clock and telemetry outlive every answer.
 class Validator final : public pipeline::Sink {
  public:
-  // `hand_scan_on`: `next` is in this process and can use what was found here.
+  // `hand_scan_on`: `next` is in this process and can use what was found here. `index_memory` is
+  // asked for what the index of an unusual request takes; it outlives the validator and may be
+  // null.
   Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter, const Clock& clock,
-            Events events, pipeline::Sink& next, bool hand_scan_on = false);
+            Events events, pipeline::Sink& next, bool hand_scan_on = false,
+            MemoryBudget* index_memory = nullptr);
 
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override { return next_.drain(deadline); }
   pipeline::SinkHealth health() const override { return next_.health(); }
 
  private:
-  // This thread's scanner, for requests of ordinary size.
+  // This thread's.
   otlp::Scanner& scanner();
-  // For the others: the permit is grown to what the index may take, step by step.
-  void send_large(pipeline::Batch batch, pipeline::AckToken token) noexcept;
   // What to do with a scanned request. The scanner's index is of batch.payload.
   void take(pipeline::Batch batch, pipeline::AckToken token, const otlp::Scanner& scan) noexcept;
   void refuse_scanned(pipeline::AckToken token, Error error) const noexcept;
@@ -52,6 +54,7 @@ class Validator final : public pipeline::Sink {
   RateLimiter& limiter_;
   pipeline::Sink& next_;
   const bool hand_scan_on_;
+  MemoryBudget* const index_memory_;
 };
 
 }  // namespace spanway::ingress

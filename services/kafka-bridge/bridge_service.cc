@@ -7,6 +7,7 @@
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
+#include "services/lib/runtime/memory_status.h"
 #include "services/lib/telemetry/escape.h"
 
 namespace spanway::kafka_bridge {
@@ -17,6 +18,10 @@ constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at eve
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 constexpr std::size_t kStatusTextMax = 1024;
+// Connections may take this part of the budget.
+constexpr std::size_t kConnectionShare = 2;
+// Beside it, so that clients can be told to come back when requests have used up all of it.
+constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 
 std::string quoted(std::string_view text) {
   std::string json = "\"";
@@ -76,7 +81,9 @@ std::string partition_json(const PartitionStatus& status) {
 BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
-      budget_(static_cast<std::size_t>(budget_bytes(config_))),
+      budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
+      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
+      index_memory_(budget_, budget_.limit()),
       loop_("kafka-bridge", deps.clock) {}
 
 Result<std::unique_ptr<BridgeService>> BridgeService::create(
@@ -93,6 +100,7 @@ Status BridgeService::create_producing() {
   KafkaSinkOptions options;
   options.topics = config_.kafka.topics;
   options.limits = scan_limits(config_.limits);
+  options.index_memory = &index_memory_;
   options.record_bytes_max = config_.producer.kafka.record_bytes_max.bytes;
   options.key_by_trace = config_.producer.record_key == ProduceConfig::RecordKey::kTraceId;
   options.message_timeout = config_.producer.kafka.message_timeout;
@@ -174,6 +182,7 @@ Status BridgeService::listen() {
   options.host = config_.otlp.host;
   options.port = config_.otlp.grpc.port;
   options.http1 = false;
+  options.connection_memory = &connection_memory_;
   options.limits.request_timeout = config_.limits.request_timeout;
   auto created =
       http::Server::create(std::move(options), tls_, deps_.io, *handler_, deps_.telemetry);
@@ -244,6 +253,12 @@ void BridgeService::tick() {
     }
   }
   loop_.post_after(kTick, [this] { tick(); });
+}
+
+void BridgeService::shed_load() {
+  if (!started_) return;
+  if (server_) server_->shed_connections();
+  if (group_) loop_.post([this] { group_->shed_load(); });
 }
 
 void BridgeService::stop_accepting() {
@@ -370,9 +385,11 @@ std::string BridgeService::status_json() const {
             ",\"reason\":" + quoted(assignment.reason) + "}";
     json += ",\"lost_records\":" + std::to_string(group_->lost_records());
   }
-  json += ",\"memory\":{\"used\":" + std::to_string(budget_.used()) +
-          ",\"limit\":" + std::to_string(budget_.limit()) +
-          ",\"peak\":" + std::to_string(budget_.peak()) + "}";
+  const std::size_t prefetched = group_ ? group_->consumer().prefetched_bytes() : 0;
+  json += ",\"memory\":" + runtime::memory_json(deps_.memory, budget_,
+                                                {{"connections", connection_memory_},
+                                                 {"indexes", index_memory_},
+                                                 {"prefetch", prefetched}});
   return json + ",\"last_error\":" + quoted(last_error()) + "}";
 }
 

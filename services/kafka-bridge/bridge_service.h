@@ -35,6 +35,7 @@ class BridgeService final : public runtime::Service {
   Status start() override;
   void stop_accepting() override;
   bool drain(Deadline deadline) override;
+  void shed_load() override;
   Readiness readiness() const override;
   std::string status_json() const override;
   Status fatal() const override;
@@ -61,6 +62,8 @@ class BridgeService final : public runtime::Service {
   const BridgeConfig config_;
   const runtime::ServiceDeps deps_;
   MemoryBudget budget_;
+  // Owners within it.
+  MemoryBudget connection_memory_, index_memory_;
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;
 
@@ -79,7 +82,7 @@ class BridgeService final : public runtime::Service {
   std::unique_ptr<http::Server> server_;
 
   std::uint64_t ticks_ = 0;  // Of loop_.
-  bool started_ = false;
+  std::atomic<bool> started_{false};
   bool consuming_drained_ = false;
   std::atomic<std::uint16_t> grpc_port_{0};
   std::atomic<bool> stopping_{false};

@@ -257,6 +257,14 @@ void ConsumerGroup::retry_memory() {
 
 void ConsumerGroup::Member::on_room() { group.consumer_->resume_reading(partition); }
 
+void ConsumerGroup::shed_load() {
+  for (const auto& [partition, member] : members_) {
+    if (member->shed) continue;
+    member->shed = true;
+    if (!member->paused) consumer_->pause(partition);
+  }
+}
+
 // --- Committing ---
 
 ConsumerGroup::Commits ConsumerGroup::gather(const std::vector<kafka::TopicPartition>* only) {
@@ -380,13 +388,13 @@ void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
     events_.lag(member.partition.topic, member.partition.partition, *status.lag_messages,
                 status.lag_seconds);
   }
-  if (state.stalled && state.stalled_for >= kPauseAfter && !member.paused) {
-    member.paused = true;
-    consumer_->pause(member.partition);
-  } else if (!state.stalled && member.paused) {
-    member.paused = false;
-    consumer_->unpause(member.partition);
-  }
+  const bool was_paused = member.paused || member.shed;
+  if (state.stalled && state.stalled_for >= kPauseAfter) member.paused = true;
+  if (!state.stalled) member.paused = false;
+  if (deps_.budget.admits()) member.shed = false;
+  const bool paused = member.paused || member.shed;
+  if (paused && !was_paused) consumer_->pause(member.partition);
+  if (!paused && was_paused) consumer_->unpause(member.partition);
 }
 
 // By the producer's clock: the age of the oldest record that is read and not done. That clock may

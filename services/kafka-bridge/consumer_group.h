@@ -63,6 +63,10 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // group; then `done`, with whether everything in flight was finished.
   void drain(Duration patience, std::function<void(bool clean)> done);
 
+  // Memory is at its limit: pauses all partitions, which drops what was fetched ahead, until the
+  // budget admits new work again.
+  void shed_load();
+
   const kafka::Consumer& consumer() const noexcept { return *consumer_; }
   // At most a second old.
   std::vector<PartitionStatus> partitions() const;
@@ -86,6 +90,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
     std::int64_t committed = -1;
     SteadyTime moved;
     bool paused = false;
+    bool shed = false;  // Paused to give memory back.
     bool drained = false;
   };
   // Partitions on their way out.

@@ -8,9 +8,6 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// A scanner keeps the memory of the largest request it has seen; above this many items it is
-// replaced, so that one large request does not cost memory for ever.
-constexpr std::size_t kScannerItemsKept = 64 * 1024;
 constexpr auto kRetrySoon = std::chrono::seconds(1);
 // Somebody has to do something first.
 constexpr auto kRetryLater = std::chrono::seconds(5);
@@ -159,8 +156,7 @@ otlp::Scanner& KafkaSink::scanner() const {
     otlp::Scanner scanner;
   };
   thread_local Slot slot;
-  const bool oversize = slot.scanner.index().items.capacity() > kScannerItemsKept;
-  if (slot.owner != id_ || oversize) slot = {id_, otlp::Scanner(options_.limits)};
+  if (slot.owner != id_) slot = {id_, otlp::Scanner(options_.limits)};
   return slot.scanner;
 }
 
@@ -173,6 +169,7 @@ void KafkaSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     return;
   }
   Status status = try_send(batch, token);
+  scanner().release_excess();
   if (status.ok()) return;
   in_flight_.leave();
   refuse(std::move(token), std::move(status).error());
@@ -207,7 +204,9 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   const std::shared_ptr<const otlp::Scanned> scanned = std::move(batch.scanned);
   const bool known = scanned && otlp::at_least_as_strict(scanned->limits, options_.limits);
   otlp::Scanner& scan = scanner();
-  if (!known) SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view()));
+  Permit index_permit =
+      options_.index_memory == nullptr ? Permit() : options_.index_memory->empty_permit();
+  if (!known) SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view(), &index_permit));
   const otlp::Index& index = known ? scanned->index : scan.index();
   if (index.rejected > 0) events_.rejected(index);
   const bool keeps = keeps_items(index);

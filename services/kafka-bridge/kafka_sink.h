@@ -25,6 +25,8 @@ namespace spanway::kafka_bridge {
 struct KafkaSinkOptions {
   kafka::TopicNames topics;
   otlp::ScanLimits limits;
+  // Asked for what the index of an unusual request takes; outlives the sink and may be null.
+  MemoryBudget* index_memory = nullptr;
   std::size_t record_bytes_max = 900u << 10;
   bool key_by_trace = false;
   // The producer's: deadlines that end earlier are watched here.

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     if (!service.ok()) return std::move(service).error();
     return std::unique_ptr<spanway::runtime::Service>(std::move(service).value());
   };
+  program.memory_limit = [&config] { return config.memory_limit.bytes; };
   program.commands = {{"topics apply", "Create missing topics and grow small ones; prints JSON.",
                        [&config](const std::vector<std::string>& arguments) {
                          return topics_command(config, TopicChanges::kCreateAndGrow, arguments);

@@ -25,6 +25,7 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
     : options_(std::move(options)),
       deps_(deps),
       host_(host),
+      reader_(&deps.budget),
       merger_(options_.merge),
       permit_(deps.budget.empty_permit()),
       tracker_(start.offset),
@@ -72,6 +73,11 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   if (!has_room()) return refuse();
   finish_replayed_before(record.offset);
   const Result<ReadRecord> read = reader_.read(options_.signal, record);
+  if (!read.ok() && read.error().refusal == Refusal::kTransient) {
+    deps_.events.no_memory();
+    wants_memory_ = true;
+    return refuse();
+  }
   const bool taken = read.ok() ? take_read(record, *read) : take_undecodable(record, read.error());
   if (!taken) return refuse();
   refused_timestamp_ms_ = 0;

@@ -10,9 +10,6 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr std::size_t kTenantBytesMax = 256;
-// Above this many items a scanner is replaced: it keeps the memory of the largest it has seen.
-constexpr std::size_t kScannerItemsKept = 64 * 1024;
-
 // What is in Kafka has been accepted: only what no receiver can read is turned away here, not what
 // is larger than our own ingress would let in.
 otlp::ScanLimits reading_limits() {
@@ -31,9 +28,24 @@ bool is_tenant(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-}  // namespace
+// One for all partitions of a thread. What a record with unusually many items has taken is given
+// back once it was read.
+class SharedScanner {
+ public:
+  SharedScanner() = default;
+  ~SharedScanner() { scanner().release_excess(); }
+  SharedScanner(const SharedScanner&) = delete;
+  SharedScanner& operator=(const SharedScanner&) = delete;
+  otlp::Scanner* operator->() const { return &scanner(); }
 
-RecordReader::RecordReader() : scanner_(reading_limits()) {}
+ private:
+  static otlp::Scanner& scanner() {
+    thread_local otlp::Scanner shared(reading_limits());
+    return shared;
+  }
+};
+
+}  // namespace
 
 Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordView& record) {
   ReadRecord read;
@@ -45,11 +57,10 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
     return invalid_argument("the header spanway-tenant is not printable ASCII of at most 256 bytes")
         .with_reason("tenant_invalid");
   }
-  if (scanner_.index().items.capacity() > kScannerItemsKept) {
-    scanner_ = otlp::Scanner(reading_limits());
-  }
-  SPANWAY_TRY(scanner_.scan(signal, record.value));
-  const otlp::Index& index = scanner_.index();
+  Permit index_memory = memory_ == nullptr ? Permit() : memory_->empty_permit();
+  const SharedScanner scanner;
+  SPANWAY_TRY(scanner->scan(signal, record.value, &index_memory));
+  const otlp::Index& index = scanner->index();
   if (index.items.empty() && !record.value.empty()) {
     // Well-formed protobuf, but nothing in it can be delivered: a commit would lose it silently.
     const std::string why =

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "services/lib/base/bytes.h"
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/kafka/consumer.h"
 #include "services/lib/otlp/scan.h"
@@ -28,12 +29,14 @@ struct ReadRecord {
 // Single-thread. Records of others are welcome (a Collector's otlp_proto has no headers).
 class RecordReader {
  public:
-  RecordReader();
-  // Data error: this is no OTLP of that signal.
+  // `memory`, which may be null, is asked for what the index of an unusual record takes while it is
+  // read.
+  explicit RecordReader(MemoryBudget* memory = nullptr) : memory_(memory) {}
+  // Data error: this is no OTLP of that signal. Transient: no memory to read it now.
   Result<ReadRecord> read(otlp::Signal signal, const kafka::RecordView& record);
 
  private:
-  otlp::Scanner scanner_;
+  MemoryBudget* memory_;
 };
 
 }  // namespace spanway::kafka_bridge

@@ -21,6 +21,12 @@ constexpr int kReadsInARow = 4;
 // not lost to a TCP reset.
 constexpr std::size_t kLingerBytesMax = 64 * 1024;
 constexpr Duration kLingerTimeout = std::chrono::seconds(1);
+// The object, its socket, timer and mailbox; OpenSSL's state and buffers.
+constexpr std::size_t kConnectionBytes = 3 * 1024;
+constexpr std::size_t kTlsBytes = 40 * 1024;
+// Memory is asked for and given back in steps.
+constexpr std::size_t kChargeStep = 4 * 1024;
+constexpr std::size_t kChargeSlack = 16 * 1024;
 
 }  // namespace
 
@@ -38,9 +44,12 @@ Connection::Connection(ConnectionDeps deps, boost::asio::ip::tcp::socket socket,
 
 Connection::~Connection() { mailbox_->close(); }
 
-void Connection::start(std::function<void(const std::shared_ptr<Connection>&)> on_closed) {
-  on_closed_ = std::move(on_closed);
+void Connection::start(std::weak_ptr<ConnectionOwner> owner) {
+  owner_ = std::move(owner);
   deps_.events.connection_opened();
+  if (deps_.options.connection_memory != nullptr)
+    permit_ = deps_.options.connection_memory->empty_permit();
+  if (!charge_or_make_room()) return cut(CutReason::kMemory);
   if (tls_) {
     phase_deadline_ = now() + deps_.options.limits.handshake_timeout;
     continue_handshake();
@@ -170,13 +179,17 @@ void Connection::on_readable() {
 }
 
 bool Connection::read_once() {
-  const std::span<char> scratch = deps_.thread.scratch();
+  std::span<char> scratch = deps_.thread.scratch();
+  const std::size_t bytes_max =
+      phase_ == Phase::kServe ? session_->read_bytes_max() : deps_.options.limits.header_bytes_max;
+  scratch = scratch.first(std::min(scratch.size(), bytes_max));
   const IoResult result = transport_->read(scratch);
   if (result.state != IoState::kOk) {
     read_ended(result.state);
     return false;
   }
   deps_.events.received(result.bytes);
+  active_ = true;
   const std::string_view bytes(scratch.data(), result.bytes);
   if (phase_ == Phase::kLinger) {
     linger_bytes(bytes.size());
@@ -232,6 +245,7 @@ bool Connection::take_answers() {
 void Connection::step() {
   take_answers();
   flush();
+  account();
   if (phase_ != Phase::kServe) return;
   if (session_->wants_read()) wait_readable();
   arm_timer();
@@ -278,6 +292,39 @@ void Connection::flush() {
   }
 }
 
+std::size_t Connection::memory() const noexcept {
+  return kConnectionBytes + (tls_ ? kTlsBytes : 0) + out_.capacity() +
+         (session_ ? session_->memory() : 0);
+}
+
+bool Connection::charge() {
+  const std::size_t held = memory();
+  if (held > permit_.bytes())
+    return permit_.grow_to((held + kChargeStep - 1) / kChargeStep * kChargeStep);
+  if (permit_.bytes() - held > kChargeSlack) permit_.shrink_to(held + kChargeStep);
+  return true;
+}
+
+void Connection::account() {
+  if (phase_ == Phase::kClosed) return;
+  const bool idle = session_ == nullptr || (session_->is_idle() && out_.empty());
+  const bool active = std::exchange(active_, false);
+  if (idle != idle_ || (idle && active)) {
+    idle_ = idle;
+    if (const auto owner = owner_.lock()) owner->on_idle(*this, idle);
+  }
+  if (!charge_or_make_room()) cut(CutReason::kMemory);
+}
+
+bool Connection::charge_or_make_room() {
+  if (charge()) return true;
+  const auto owner = owner_.lock();
+  while (owner && owner->make_room(*this)) {
+    if (charge()) return true;
+  }
+  return false;
+}
+
 void Connection::finish() {
   if (read_ended_) return cut();
   // The session and what its readers hold are given back now; the linger needs neither.
@@ -306,6 +353,11 @@ void Connection::drain(SteadyTime cut_at) {
   }
 }
 
+void Connection::cut(CutReason reason) {
+  if (phase_ != Phase::kClosed) deps_.events.cut(reason);
+  cut();
+}
+
 void Connection::cut() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
@@ -314,8 +366,9 @@ void Connection::cut() {
   timer_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
+  permit_.release();
   deps_.events.connection_closed();
-  if (on_closed_) std::exchange(on_closed_, nullptr)(shared_from_this());
+  if (const auto owner = owner_.lock()) owner->on_closed(*this);
 }
 
 void Connection::arm_timer() {

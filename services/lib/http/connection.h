@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,21 @@ struct ConnectionDeps {
   IoThread& thread;
 };
 
+class Connection;
+
+// Who keeps a connection. Calls on its thread.
+class ConnectionOwner {
+ public:
+  virtual ~ConnectionOwner() = default;
+  // The connection is over; called once.
+  virtual void on_closed(Connection& connection) = 0;
+  // It depends on the peer now, or no longer; also when a peer on which it depends has sent
+  // something.
+  virtual void on_idle(Connection& connection, bool idle) = 0;
+  // Ends an idle connection, another than this one; false when there is none.
+  virtual bool make_room(Connection& connection) = 0;
+};
+
 // Single-thread: lives on `deps.thread` from start() on. Kept alive by the listener until
 // `on_closed` has been called, then by its last handler.
 class Connection final : public std::enable_shared_from_this<Connection>, private ResponderSource {
@@ -39,12 +55,23 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // `on_closed` is called once, on the thread, when the connection is over.
-  void start(std::function<void(const std::shared_ptr<Connection>&)> on_closed);
+  void start(std::weak_ptr<ConnectionOwner> owner);
   // Ends in order: no new requests, what is under way goes on until `cut_at`.
   void drain(SteadyTime cut_at);
   // Ends now. Also legal from another thread once the io thread has stopped.
   void cut();
+  // The same, counted with its reason.
+  void cut(CutReason reason);
+  const std::string& peer_address() const noexcept { return peer_address_; }
+
+  // The owner's: where this connection stands in its lists.
+  struct Place {
+    std::list<std::shared_ptr<Connection>>::iterator by_age;
+    // One entry, which is moved to the owner's list of idle connections and back.
+    std::list<Connection*> busy;
+    std::list<Connection*>::iterator by_idleness;
+  };
+  Place& place() noexcept { return place_; }
 
  private:
   enum class Phase : unsigned char { kHandshake, kDetect, kServe, kLinger, kClosed };
@@ -73,6 +100,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool take_answers();
   void flush();
   void finish();
+  // Tells the owner when the connection has become idle or busy, and asks for what it holds.
+  void account();
+  bool charge();
+  bool charge_or_make_room();
+  std::size_t memory() const noexcept;
   void refuse(RefusedReason reason);
   void arm_timer();
   void on_timer();
@@ -85,7 +117,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   const bool tls_;
   const std::string peer_address_;
   const std::shared_ptr<Mailbox> mailbox_;
-  std::function<void(const std::shared_ptr<Connection>&)> on_closed_;
+  std::weak_ptr<ConnectionOwner> owner_;
+  Place place_;
+  Permit permit_;
   std::unique_ptr<Session> session_;
 
   Phase phase_ = Phase::kHandshake;
@@ -94,6 +128,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool write_waiting_ = false;
   bool read_ended_ = false;
   bool draining_ = false;
+  bool idle_ = true;      // As the owner knows it.
+  bool active_ = false;   // The peer has sent something since the owner was told.
   std::string detected_;  // The bytes seen before the protocol is known: < 24.
   Bytes out_;
   std::size_t out_sent_ = 0;

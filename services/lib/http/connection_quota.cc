@@ -7,11 +7,9 @@ namespace spanway::http {
 ConnectionQuota::Verdict ConnectionQuota::take(const std::string& peer) {
   MutexLock lock(mutex_);
   if (open_ >= connections_max_) return Verdict::kTooMany;
-  if (per_peer_max_ > 0) {
-    const auto found = per_peer_.find(peer);
-    if (found != per_peer_.end() && found->second >= per_peer_max_) return Verdict::kTooManyOfPeer;
-    ++per_peer_[peer];
-  }
+  std::size_t& of_peer = per_peer_[peer];
+  if (of_peer >= per_peer_max_) return Verdict::kTooManyOfPeer;
+  ++of_peer;
   ++open_;
   return Verdict::kTaken;
 }

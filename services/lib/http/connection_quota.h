@@ -17,7 +17,10 @@ class ConnectionQuota {
   enum class Verdict : unsigned char { kTaken, kTooMany, kTooManyOfPeer };
 
   explicit ConnectionQuota(const ServerLimits& limits) noexcept
-      : connections_max_(limits.connections_max), per_peer_max_(limits.connections_per_peer_max) {}
+      : connections_max_(limits.connections_max),
+        per_peer_max_(limits.connections_per_peer_max > 0
+                          ? limits.connections_per_peer_max
+                          : limits.connections_max - limits.connections_max / 4) {}
 
   Verdict take(const std::string& peer);
   void give_back(const std::string& peer);
@@ -30,7 +33,7 @@ class ConnectionQuota {
   Mutex mutex_;
   CondVar emptied_;
   std::size_t open_ SPANWAY_GUARDED_BY(mutex_) = 0;
-  // Only kept when there is a limit per peer; at most connections_max entries.
+  // At most connections_max entries.
   std::unordered_map<std::string, std::size_t> per_peer_ SPANWAY_GUARDED_BY(mutex_);
 };
 

@@ -13,9 +13,8 @@ class IdentityDecoder final : public Decoder {
  public:
   explicit IdentityDecoder(DecodeLimits limits) : output_(limits) {}
   Status decode(std::string_view chunk, Bytes& out, const Grow& grow) override {
-    output_.add_input(chunk.size());
     SPANWAY_TRY(output_.added(chunk.size()));
-    SPANWAY_TRY(output_.make_room(out, chunk.size(), 0, grow));
+    SPANWAY_TRY(output_.make_room_announced(out, chunk.size(), grow));
     out.append(chunk);
     return ok_status();
   }

@@ -21,9 +21,8 @@ std::string_view to_string(ContentCoding coding) noexcept;
 
 struct DecodeLimits {
   std::size_t decoded_bytes_max = 64 * 1024 * 1024;
-  // Above ratio_floor_bytes of output, output / input must stay below this.
-  std::size_t ratio_max = 100;
-  std::size_t ratio_floor_bytes = 4 * 1024 * 1024;
+  // What the peer has announced of a body that is not compressed; 0 = nothing.
+  std::size_t announced_bytes = 0;
 };
 
 // Decodes one body, chunk by chunk. External lock. Gzip: concatenated members are decoded, trailing
@@ -31,7 +30,9 @@ struct DecodeLimits {
 class Decoder {
  public:
   // Asked before `out` and the decoder's own state (48 KiB for gzip, the window for zstd) grow to
-  // `total` bytes together; false = no memory now (RESOURCE_EXHAUSTED, transient). May be empty.
+  // `total` bytes together, with both buffers while `out` is moved to a larger one; false = no
+  // memory now (RESOURCE_EXHAUSTED, transient). Asked again with less once it was moved: what is
+  // above may be given back. May be empty.
   using Grow = std::function<bool(std::size_t total)>;
   static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
   virtual ~Decoder() = default;

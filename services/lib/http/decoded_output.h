@@ -16,19 +16,21 @@ class DecodedOutput {
  public:
   explicit DecodedOutput(DecodeLimits limits) noexcept : limits_(limits) {}
 
-  void add_input(std::size_t bytes) noexcept { input_bytes_ += bytes; }
   // Makes room for `wanted` bytes, and one at least, behind `out`; asks `grow` for the buffer and
   // for `state_bytes` of the decoder's own memory first.
   Status make_room(Bytes& out, std::size_t wanted, std::size_t state_bytes,
                    const Decoder::Grow& grow);
-  // `bytes` were appended: too many, or too many for so little input?
+  // The same for input that is not compressed: only what has come is asked for.
+  Status make_room_announced(Bytes& out, std::size_t wanted, const Decoder::Grow& grow);
+  // `bytes` were appended: too many?
   Status added(std::size_t bytes);
 
  private:
-  bool ask(std::size_t total, std::size_t state_bytes, const Decoder::Grow& grow);
+  bool ask(std::size_t total, const Decoder::Grow& grow);
+  Status reserve(Bytes& out, std::size_t capacity, std::size_t charged, std::size_t state_bytes,
+                 const Decoder::Grow& grow);
 
   const DecodeLimits limits_;
-  std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::size_t granted_bytes_ = 0;
 };

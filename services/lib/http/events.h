@@ -61,8 +61,10 @@ enum class CutReason : unsigned char {
   kHeadersTooBig,
   kRestTooBig,  // The rest of a body that was already answered.
   kDrain,       // Still open at the end of the grace.
+  kEvicted,     // Idle, and made room for another at a limit of connections or of their memory.
+  kMemory,      // No memory for its state, or among the newest when memory was at its limit.
 };
-inline constexpr std::size_t kCutReasons = 8;
+inline constexpr std::size_t kCutReasons = 10;
 
 // Thread-safe.
 class ServerEvents {

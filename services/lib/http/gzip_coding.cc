@@ -34,7 +34,6 @@ class GzipDecoder final : public Decoder {
             .with_reason("memory_budget");
       ready_ = true;
     }
-    output_.add_input(chunk.size());
     stream_.next_in = bytes_of(chunk.data());
     stream_.avail_in = static_cast<uInt>(chunk.size());
     // Until zlib has neither input nor output it kept back.

@@ -1,5 +1,6 @@
 #include "services/lib/http/http1_session.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
@@ -18,6 +19,10 @@ namespace {
 // The rest of a body whose answer is known is read up to this, to keep the connection.
 constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
+// Of a body without a length: what lies behind its end in the same read is kept.
+constexpr std::size_t kChunkedReadBytes = 16 * 1024;
+// The parser and its fields.
+constexpr std::size_t kSessionBytes = 4 * 1024;
 
 // One request and its answer.
 struct Exchange {
@@ -51,6 +56,11 @@ class Http1Session final : public Session {
   void answer(std::uint64_t id, Response response) override;
   void produce(Bytes& out, std::size_t bytes_max) override;
   bool wants_read() const override { return state_ == SessionState::kOpen && can_parse(); }
+  std::size_t read_bytes_max() const override;
+  bool is_idle() const override { return !exchange_ || !exchange_->body_done; }
+  std::size_t memory() const override {
+    return kSessionBytes + in_.capacity() + head_.capacity() + body_.capacity();
+  }
   SessionState state() const override {
     // What is left to send goes first.
     return state_ != SessionState::kCut && has_output() ? SessionState::kOpen : state_;
@@ -89,7 +99,7 @@ class Http1Session final : public Session {
   std::optional<Http1Parser<true>> parser_;
   std::optional<Exchange> exchange_;
 
-  // Input not used yet; at most one read plus one header block.
+  // Input not used yet: a header block, and less than read_bytes_max() behind a body.
   Bytes in_;
   std::size_t in_used_ = 0;
   // Output: interim answers and the head, then the body.
@@ -127,6 +137,13 @@ void Http1Session::parse_rest() {
     in_ = Bytes(in_.view().substr(in_used_));
     in_used_ = 0;
   }
+}
+
+std::size_t Http1Session::read_bytes_max() const {
+  if (!exchange_) return limits_.header_bytes_max + kHeadEnd.size();
+  if (!exchange_->length) return kChunkedReadBytes;
+  const std::uint64_t left = *exchange_->length - std::min(*exchange_->length, exchange_->received);
+  return static_cast<std::size_t>(std::max<std::uint64_t>(left, 1));
 }
 
 std::size_t Http1Session::parse(std::string_view bytes) {

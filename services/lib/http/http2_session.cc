@@ -29,6 +29,10 @@ constexpr std::size_t kHeaderExcessMax = 4;
 constexpr std::size_t kOrphansFactor = 2;
 // Answers that wait for the peer: beyond this no new request of the connection is taken.
 constexpr std::size_t kQueuedAnswerBytesMax = 16 * 1024 * 1024;
+// What nghttp2 holds for a connection (tables, frame buffers), and both of us for a stream (its
+// fields, its reader, its place in the tables).
+constexpr std::size_t kSessionBytes = 36 * 1024;
+constexpr std::size_t kStreamBytes = 2 * 1024;
 constexpr Duration kDrainPingTimeout = std::chrono::seconds(1);
 constexpr std::uint8_t kDrainPing[8] = {'s', 'p', 'a', 'n', 'w', 'a', 'y', 0};
 
@@ -63,6 +67,7 @@ struct Stream {
   bool head_request = false;
   bool headers_done = false;
   bool body_done = false;
+  bool owed = false;  // Counted in owed_.
   bool answered = false;
   bool answer_sent = false;
   std::uint64_t discarded = 0;
@@ -83,6 +88,11 @@ class Http2Session final : public Session {
   void answer(std::uint64_t id, Response response) override;
   void produce(Bytes& out, std::size_t bytes_max) override;
   bool wants_read() const override { return !broken_ && !terminated_; }
+  std::size_t read_bytes_max() const override { return std::string_view::npos; }
+  bool is_idle() const override { return owed_ == 0; }
+  std::size_t memory() const override {
+    return kSessionBytes + streams_.size() * kStreamBytes + header_bytes_ + queued_answer_bytes_;
+  }
   SessionState state() const override;
   SteadyTime next_deadline() const override { return next_deadline_; }
   void on_time(SteadyTime now) override;
@@ -102,6 +112,7 @@ class Http2Session final : public Session {
 
   void submit_settings();
   Stream* find(std::int32_t id);
+  void drop_incoming(Stream& stream);
   void headers_done(Stream& stream, bool end_stream);
   void call_handler(Stream& stream, RequestHead head, bool end_stream);
   void body_done(Stream& stream);
@@ -124,13 +135,16 @@ class Http2Session final : public Session {
   std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
   std::vector<nghttp2_nv> fields_;  // Reused.
   std::size_t queued_answer_bytes_ = 0;
-  bool broken_ = false;      // nghttp2 cannot go on.
-  bool terminated_ = false;  // GOAWAY with an error is on its way.
+  std::size_t owed_ = 0;          // Streams whose request has arrived.
+  std::size_t header_bytes_ = 0;  // Of requests whose header block is not complete.
+  bool broken_ = false;           // nghttp2 cannot go on.
+  bool terminated_ = false;       // GOAWAY with an error is on its way.
   bool draining_ = false;
   bool goaway_final_ = false;
   bool settings_seen_ = false;
   SteadyTime settings_deadline_;
   SteadyTime drain_deadline_ = SteadyTime::max();
+  SteadyTime idle_deadline_;  // Counts while there is no stream.
   SteadyTime next_deadline_;
   // PING, SETTINGS, PRIORITY, unknown and empty DATA frames; earned by requests and data.
   Credit control_credit_;
@@ -227,7 +241,8 @@ Http2Session::Http2Session(SessionContext context, ResponderSource& responders)
       limits_(context_.options.limits),
       responders_(responders),
       settings_deadline_(now() + limits_.header_timeout),
-      next_deadline_(settings_deadline_),
+      idle_deadline_(now() + limits_.idle_timeout),
+      next_deadline_(std::min(settings_deadline_, idle_deadline_)),
       control_credit_(1000, 100, now()),
       window_update_credit_(10'000, 5'000, now()),
       reset_credit_(200, 20, now()),
@@ -347,6 +362,7 @@ int Http2Session::on_header(const nghttp2_frame& frame, std::string_view name,
   if (stream == nullptr || stream->refused || !stream->incoming) return 0;
   Incoming& incoming = *stream->incoming;
   incoming.bytes += name.size() + value.size() + kFieldOverheadBytes;
+  header_bytes_ += name.size() + value.size() + kFieldOverheadBytes;
   incoming.count += 1;
   if (incoming.bytes > kHeaderExcessMax * limits_.header_bytes_max ||
       incoming.count > kHeaderExcessMax * limits_.header_count_max) {
@@ -387,11 +403,17 @@ int Http2Session::on_frame(const nghttp2_frame& frame) {
   return 0;
 }
 
+void Http2Session::drop_incoming(Stream& stream) {
+  if (!stream.incoming) return;
+  header_bytes_ -= stream.incoming->bytes;
+  stream.incoming.reset();
+}
+
 void Http2Session::headers_done(Stream& stream, bool end_stream) {
   stream.headers_done = true;
   set_deadline(stream, now() + limits_.request_timeout);
   Incoming incoming = std::move(*stream.incoming);
-  stream.incoming.reset();
+  drop_incoming(stream);
   stream.head_request = incoming.method == "HEAD";
   stream.body_done = end_stream;
   if (incoming.too_big) {
@@ -458,6 +480,7 @@ void Http2Session::discard(Stream& stream, std::size_t bytes) {
 
 void Http2Session::body_done(Stream& stream) {
   stream.body_done = true;
+  if (!std::exchange(stream.owed, true)) ++owed_;
   if (!stream.answered) stream.deadline = SteadyTime::max();
   if (const auto reader = std::move(stream.reader)) reader->on_end();
 }
@@ -469,7 +492,12 @@ int Http2Session::on_stream_close(std::int32_t id) {
   const std::unique_ptr<Stream> stream = std::move(found->second);
   streams_.erase(found);
   queued_answer_bytes_ -= stream->response.body.size() - stream->body_sent;
+  drop_incoming(*stream);
+  if (stream->owed) --owed_;
   context_.events.stream_closed();
+  if (!streams_.empty()) return 0;
+  idle_deadline_ = now() + limits_.idle_timeout;
+  next_deadline_ = std::min(next_deadline_, idle_deadline_);
   return 0;
 }
 
@@ -586,7 +614,7 @@ void Http2Session::reset(Stream& stream, std::uint32_t error) {
   if (stream.refused) return;
   stream.refused = true;
   stream.deadline = SteadyTime::max();
-  stream.incoming.reset();
+  drop_incoming(stream);
   stream.reader.reset();
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, error);
 }
@@ -607,6 +635,8 @@ void Http2Session::on_time(SteadyTime time) {
       return terminate(NGHTTP2_SETTINGS_TIMEOUT, CutReason::kHeaderTimeout);
     next_deadline_ = settings_deadline_;
   }
+  if (streams_.empty() && time >= idle_deadline_ && !draining_) drain();
+  if (streams_.empty() && !draining_) next_deadline_ = std::min(next_deadline_, idle_deadline_);
   if (time >= drain_deadline_) final_goaway();
   next_deadline_ = std::min(next_deadline_, drain_deadline_);
   for (auto& [id, stream] : streams_) {

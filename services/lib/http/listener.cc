@@ -2,6 +2,7 @@
 
 #include <netinet/tcp.h>
 
+#include <iterator>
 #include <utility>
 
 namespace spanway::http {
@@ -14,6 +15,10 @@ constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
 // Of a queue that is closed, at most this many are still taken.
 constexpr int kLastAcceptsMax = 4096;
 constexpr double kAgeJitter = 0.1;
+// New connections that wait for another thread to end an idle one.
+constexpr std::size_t kAskingMax = 64;
+// Idle connections that are looked at to find one of the same peer.
+constexpr int kIdleSeenMax = 64;
 
 }  // namespace
 
@@ -75,14 +80,72 @@ void Listener::take(tcp::socket socket) {
   const auto remote = socket.remote_endpoint(error);
   if (error) return;  // Gone already.
   const std::string peer = remote.address().to_string();
-  switch (quota_.take(peer)) {
-    case ConnectionQuota::Verdict::kTooMany:
-      return deps_.events.connection_refused(RefusedReason::kConnectionsMax);
-    case ConnectionQuota::Verdict::kTooManyOfPeer:
-      return deps_.events.connection_refused(RefusedReason::kConnectionsPerPeer);
-    case ConnectionQuota::Verdict::kTaken:
-      break;
+  const ConnectionQuota::Verdict verdict = quota_.take(peer);
+  if (verdict == ConnectionQuota::Verdict::kTaken) return serve(std::move(socket), peer);
+  take_in_place_of_idle(std::move(socket), peer, verdict);
+}
+
+void Listener::refuse(ConnectionQuota::Verdict verdict) {
+  deps_.events.connection_refused(verdict == ConnectionQuota::Verdict::kTooMany
+                                      ? RefusedReason::kConnectionsMax
+                                      : RefusedReason::kConnectionsPerPeer);
+}
+
+void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer,
+                                     ConnectionQuota::Verdict verdict) {
+  const auto retry = [this](tcp::socket waiting, const std::string& from) {
+    const ConnectionQuota::Verdict now = quota_.take(from);
+    if (now == ConnectionQuota::Verdict::kTaken) return serve(std::move(waiting), from);
+    refuse(now);
+  };
+  if (evict_idle(verdict, peer)) return retry(std::move(socket), peer);
+  const auto next = next_.lock();
+  if (listeners_ < 2 || next == nullptr || asking_ >= kAskingMax) return refuse(verdict);
+  ++asking_;
+  // Shared only because a function must be copyable; there is one owner.
+  auto waiting = std::make_shared<tcp::socket>(std::move(socket));
+  next->deps_.thread.post([next, verdict, peer, hops = listeners_ - 2, &home = deps_.thread,
+                           self = shared_from_this(), waiting, retry] {
+    next->evict_elsewhere(verdict, peer, hops, home, [self, waiting, peer, retry](bool evicted) {
+      --self->asking_;
+      if (self->stopped_) return;
+      if (evicted) {
+        retry(std::move(*waiting), peer);
+      } else {
+        self->refuse(ConnectionQuota::Verdict::kTooMany);
+      }
+    });
+  });
+}
+
+void Listener::evict_elsewhere(ConnectionQuota::Verdict verdict, const std::string& peer,
+                               std::size_t hops, IoThread& home, std::function<void(bool)> done) {
+  const auto next = next_.lock();
+  const bool evicted = evict_idle(verdict, peer);
+  if (evicted || hops == 0 || next == nullptr) {
+    home.post([done = std::move(done), evicted] { done(evicted); });
+    return;
   }
+  next->deps_.thread.post([next, verdict, peer, hops, &home, done = std::move(done)] {
+    next->evict_elsewhere(verdict, peer, hops - 1, home, done);
+  });
+}
+
+bool Listener::evict_idle(ConnectionQuota::Verdict verdict, const std::string& peer) {
+  int seen = 0;
+  for (Connection* const connection : idle_) {
+    if (verdict == ConnectionQuota::Verdict::kTooManyOfPeer && connection->peer_address() != peer) {
+      if (++seen >= kIdleSeenMax) return false;
+      continue;
+    }
+    connection->cut(CutReason::kEvicted);
+    return true;
+  }
+  return false;
+}
+
+void Listener::serve(tcp::socket socket, const std::string& peer) {
+  boost::system::error_code error;
   socket.non_blocking(true, error);
   socket.set_option(tcp::no_delay(true), error);
   auto transport = make_transport_(socket.native_handle());
@@ -95,16 +158,45 @@ void Listener::take(tcp::socket socket) {
       static_cast<double>(deps_.options.limits.connection_age_max.count()) * factor));
   auto connection =
       std::make_shared<Connection>(deps_, std::move(socket), std::move(transport), tls_, peer, age);
-  connections_.insert(connection);
-  connection->start([weak = weak_from_this(), peer](const std::shared_ptr<Connection>& gone) {
-    if (const auto self = weak.lock()) self->closed(gone, peer);
-  });
+  connections_.push_back(connection);
+  Connection::Place& place = connection->place();
+  place.by_age = std::prev(connections_.end());
+  place.by_idleness = idle_.insert(idle_.end(), connection.get());
+  connection->start(
+      std::weak_ptr<ConnectionOwner>(std::shared_ptr<ConnectionOwner>(shared_from_this(), this)));
   if (stopped_) connection->drain(SteadyTime::max());
 }
 
-void Listener::closed(const std::shared_ptr<Connection>& connection, const std::string& peer) {
-  connections_.erase(connection);
+void Listener::on_closed(Connection& connection) {
+  const std::string peer = connection.peer_address();
+  Connection::Place& place = connection.place();
+  if (place.busy.empty()) idle_.erase(place.by_idleness);
+  const std::shared_ptr<Connection> last = std::move(*place.by_age);
+  connections_.erase(place.by_age);
   quota_.give_back(peer);
+}
+
+void Listener::on_idle(Connection& connection, bool idle) {
+  Connection::Place& place = connection.place();
+  if (idle) {
+    idle_.splice(idle_.end(), place.busy.empty() ? idle_ : place.busy, place.by_idleness);
+  } else {
+    place.busy.splice(place.busy.end(), idle_, place.by_idleness);
+  }
+}
+
+bool Listener::make_room(Connection& connection) {
+  for (Connection* const other : idle_) {
+    if (other == &connection) continue;
+    other->cut(CutReason::kEvicted);
+    return true;
+  }
+  return false;
+}
+
+void Listener::shed() {
+  for (std::size_t left = (connections_.size() + 7) / 8; left > 0 && !connections_.empty(); --left)
+    std::shared_ptr<Connection>(connections_.back())->cut(CutReason::kMemory);
 }
 
 void Listener::stop_accepting() {

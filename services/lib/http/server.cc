@@ -65,6 +65,7 @@ class ServerImpl final : public Server {
   Status bind();
   void start() override;
   std::uint16_t port() const noexcept override { return endpoint_.port(); }
+  void shed_connections() override;
   void stop_accepting() override;
   bool drain(Deadline deadline) override;
 
@@ -114,8 +115,15 @@ void ServerImpl::add_listener(IoThread& thread, tcp::acceptor acceptor) {
 
 void ServerImpl::start() {
   for (std::size_t i = 0; i < listeners_.size(); ++i)
+    listeners_[i]->set_next(listeners_[(i + 1) % listeners_.size()], listeners_.size());
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
     pool_.threads[i]->post([listener = listeners_[i]] { listener->start(); });
   events_.listening(options_.host, port(), tls_ != nullptr);
+}
+
+void ServerImpl::shed_connections() {
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    pool_.threads[i]->post([listener = listeners_[i]] { listener->shed(); });
 }
 
 void ServerImpl::stop_accepting() {

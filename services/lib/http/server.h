@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "services/lib/base/clock.h"
+#include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/http/io_pool.h"
 #include "services/lib/http/message.h"
@@ -72,11 +73,13 @@ struct ServerLimits {
   std::uint32_t stream_window_bytes = 1024 * 1024;
   std::uint32_t connection_window_bytes = 4 * 1024 * 1024;
   std::size_t connections_max = 10'000;
-  std::size_t connections_per_peer_max = 0;  // 0 = no limit of its own.
+  // At a limit of connections the one whose peer has sent nothing for the longest makes room; those
+  // that wait for an answer of ours never do. Only where there are no others a new one is refused.
+  std::size_t connections_per_peer_max = 0;  // 0 = three quarters of connections_max.
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration header_timeout = std::chrono::seconds(10);
   Duration request_timeout = std::chrono::seconds(30);  // Whole body, from the headers on.
-  Duration idle_timeout = std::chrono::seconds(60);     // HTTP/1.1 keep-alive and write stalls.
+  Duration idle_timeout = std::chrono::seconds(60);     // No request; or a write that stalls.
   // After this age (+-10 %) the connection is drained, so that clients spread over new replicas.
   Duration connection_age_max = std::chrono::minutes(5);
   Duration connection_age_grace = std::chrono::seconds(30);
@@ -89,6 +92,9 @@ struct ServerOptions {
   bool http1 = true;
   bool http2 = true;
   ServerLimits limits;
+  // What connections and their streams hold is charged here: a connection that finds no room takes
+  // the place of the longest idle one, or ends. May be null; outlives the server.
+  MemoryBudget* connection_memory = nullptr;
 };
 
 // Thread-safe. Start order: create (binds and listens, so a taken port is an error here), start.
@@ -104,6 +110,8 @@ class Server {
   virtual std::uint16_t port() const noexcept = 0;
   // Closes the listening socket and sends GOAWAY / Connection: close; requests in flight go on.
   virtual void stop_accepting() = 0;
+  // Closes the newest eighth of the connections, at least one: memory is at its limit.
+  virtual void shed_connections() = 0;
   // Waits until no connection is left or the deadline has passed (then cuts them); true when all
   // went by themselves. Blocks; not for io threads.
   virtual bool drain(Deadline deadline) = 0;

@@ -55,6 +55,13 @@ class Session {
   virtual void produce(Bytes& out, std::size_t bytes_max) = 0;
   // False while the session has enough to do with what it was given.
   virtual bool wants_read() const = 0;
+  // How much may be read at once without keeping bytes of the next request.
+  virtual std::size_t read_bytes_max() const = 0;
+  // No request that has arrived waits for its answer: what happens next is up to the peer.
+  virtual bool is_idle() const = 0;
+  // What this session and its requests hold in memory, about; bodies and answers under way have
+  // permits of their own.
+  virtual std::size_t memory() const = 0;
   virtual SessionState state() const = 0;
   // When on_time() should be called at the latest; may be too early, never too late.
   virtual SteadyTime next_deadline() const = 0;

@@ -20,7 +20,6 @@ class ZstdDecoder final : public Decoder {
       if (context_ == nullptr) return no_memory();
       ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kWindowLogMax);
     }
-    output_.add_input(chunk.size());
     ZSTD_inBuffer in{chunk.data(), chunk.size(), 0};
     bool full = false;
     while (in.pos < in.size || full) SPANWAY_TRY(step(in, out, grow, full));

@@ -191,6 +191,13 @@ std::unique_ptr<http::BodyReader> ExportService::Impl::start_export(const http::
     answer->refuse(std::move(metadata).error());
     return nullptr;
   }
+  if (!budget.admits()) {
+    answer->refuse(transient_error(Code::kResourceExhausted,
+                                   "the process is near its memory limit; send it again later")
+                       .with_reason("no_memory")
+                       .with_retry_after(message_limits().retry_after));
+    return nullptr;
+  }
   return std::make_unique<ExportCall>(
       ExportCall::Head{signal, std::move(metadata).value(), Deadline::at(start + call->timeout)},
       std::move(answer), MessageReader(call->coding, message_limits(), budget.empty_permit()), sink,

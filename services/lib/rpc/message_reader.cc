@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/base/arrival.h"
+
 namespace spanway::rpc {
 namespace {
 
@@ -73,18 +75,17 @@ Status MessageReader::begin_message() {
   if (remaining_ > limit) {
     return too_large(compressed ? "a compressed message" : "a message", remaining_, limit);
   }
-  if (!permit_.grow_to(remaining_)) return no_memory();
   if (compressed) {
     decoder_ = http::Decoder::create(
         coding_, http::DecodeLimits{.decoded_bytes_max = limits_.message_bytes_max});
-  } else {
-    message_.reserve(remaining_);
   }
+  announced_ = remaining_;
   return ok_status();
 }
 
 Status MessageReader::add_to_message(std::string_view chunk) {
   if (!decoder_) {
+    if (!make_room(message_, chunk.size(), announced_, permit_)) return no_memory();
     message_.append(chunk);
     return ok_status();
   }
@@ -101,7 +102,8 @@ Status MessageReader::add_to_message(std::string_view chunk) {
 
 // `total` is what the message and the decoder will hold together.
 bool MessageReader::grow_permit(std::size_t total) noexcept {
-  return total <= permit_.bytes() || permit_.grow_to(total);
+  permit_.shrink_to(total);
+  return total <= permit_.bytes() || (permit_.admits() && permit_.grow_to(total));
 }
 
 Error MessageReader::no_memory() const {
@@ -121,6 +123,8 @@ Status MessageReader::finish() {
       return fail(std::move(status).error().with_reason("message_corrupt"));
     }
     decoder_.reset();
+    permit_.shrink_to(message_.capacity());
+  } else {
     permit_.shrink_to(message_.capacity());
   }
   return ok_status();

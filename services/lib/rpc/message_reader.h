@@ -1,5 +1,6 @@
 // Reads the one message of a unary gRPC call out of its DATA frames, whatever their cuts, and takes
-// memory for it before the bytes are kept. Internal to this module.
+// memory for the bytes that come before they are kept; for what was only announced it takes none.
+// Internal to this module.
 #pragma once
 
 #include <array>
@@ -56,6 +57,7 @@ class MessageReader {
   std::array<char, kMessagePrefixBytes> prefix_{};
   std::size_t prefix_size_ = 0;
   std::size_t remaining_ = 0;  // Of the message, on the wire.
+  std::size_t announced_ = 0;  // The same at its beginning.
   std::uint64_t wire_bytes_ = 0;
 };
 

@@ -399,22 +399,111 @@ TEST(ServerHttp1, AnswersAfterTheConnectionDiedDoNothing) {
 TEST(ServerHttp1, RefusesConnectionsBeyondTheCaps) {
   TestServer server(with_limits({.connections_max = 2}));
   RawClient first(server.server->port());
+  first.send(get("/hold"));
   RawClient second(server.server->port());
-  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 2; }));
+  second.send(get("/hold"));
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 2; }));
   RawClient third(server.server->port());
   EXPECT_TRUE(third.closed_within(std::chrono::seconds(5)));
   EXPECT_EQ(
       server.metric("spanway_http_connections_refused_total", {{"reason", "connections_max"}}), 1);
+  EXPECT_EQ(server.handler.release(), 2U);
+  EXPECT_THAT(first.receive_until("released"), HasSubstr("200 OK"));
+  EXPECT_THAT(ask(server, get("/echo", "Connection: close\r\n")), HasSubstr("200 OK"));
+}
+
+TEST(ServerHttp1, TheLongestIdleConnectionMakesRoomAtTheLimit) {
+  TestServer server(with_limits({.connections_max = 3}));
+  RawClient oldest(server.server->port());
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  RawClient younger(server.server->port());
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 2; }));
+  RawClient busy(server.server->port());
+  busy.send(get("/hold"));
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
+  RawClient fresh(server.server->port());
+  fresh.send(get("/echo"));
+  EXPECT_THAT(fresh.receive_until("/echo ? "), HasSubstr("200 OK"));
+  EXPECT_TRUE(oldest.closed_within(std::chrono::seconds(5)));
+  EXPECT_EQ(server.metric("spanway_http_connections_cut_total", {{"reason", "evicted"}}), 1);
+  younger.send(get("/echo"));
+  EXPECT_THAT(younger.receive_until("/echo ? "), HasSubstr("200 OK"));
+  EXPECT_EQ(server.handler.release(), 1U);
+  EXPECT_THAT(busy.receive_until("released"), HasSubstr("200 OK"));
+}
+
+TEST(ServerHttp1, AnIdleConnectionOfAnotherThreadMakesRoom) {
+  TestServer server(with_limits({.connections_max = 3}), nullptr, 3);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.server->port()));
+    clients.back()->send(get("/echo"));
+    EXPECT_THAT(clients.back()->receive_until("/echo ? "), HasSubstr("200 OK")) << i;
+  }
+  EXPECT_LE(server.metric("spanway_http_connections_open"), 3);
+  EXPECT_EQ(server.metric("spanway_http_connections_refused_total"), 0);
+}
+
+TEST(ServerHttp1, ConnectionsAreChargedAndMakeRoomForEachOther) {
+  MemoryBudget memory(64 * 1024);  // A few connections.
+  ServerOptions options;
+  options.connection_memory = &memory;
+  TestServer server(options);
+  RawClient first(server.server->port());
+  first.send(get("/echo"));
+  EXPECT_THAT(first.receive_until("/echo ? "), HasSubstr("200 OK"));
+  EXPECT_GT(memory.used(), 4 * 1024u);
+  for (int i = 0; i < 10; ++i) {
+    RawClient other(server.server->port());
+    other.send(get("/echo", "Connection: close\r\n"));
+    EXPECT_THAT(other.receive_all(), HasSubstr("200 OK"));
+  }
+  std::vector<std::unique_ptr<RawClient>> many;
+  for (int i = 0; i < 10; ++i) {
+    many.push_back(std::make_unique<RawClient>(server.server->port()));
+    many.back()->send(get("/echo"));
+    EXPECT_THAT(many.back()->receive_until("/echo ? "), HasSubstr("200 OK"));
+  }
+  EXPECT_LE(memory.peak(), memory.limit());
+  EXPECT_TRUE(first.closed_within(std::chrono::seconds(5)));
+  EXPECT_GT(server.metric("spanway_http_connections_cut_total", {{"reason", "evicted"}}), 0);
+  many.clear();
+  EXPECT_TRUE(eventually([&] { return memory.used() == 0; }));
+}
+
+TEST(ServerHttp1, KeepsLittleOfWhatIsSentAheadOfAnAnswer) {
+  MemoryBudget memory(1 << 20);
+  ServerOptions options;
+  options.connection_memory = &memory;
+  TestServer server(options);
+  RawClient pipelining(server.server->port());
+  std::string ahead = get("/hold");
+  while (ahead.size() < 128 * 1024) ahead += get("/echo");
+  pipelining.send(ahead);
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
+  EXPECT_LT(memory.peak(), 40 * 1024u);
+  EXPECT_EQ(server.handler.release(), 1U);
+  EXPECT_THAT(pipelining.receive_until("/echo ? "), HasSubstr("200 OK"));
+}
+
+TEST(ServerHttp1, ShedsTheNewestConnections) {
+  TestServer server;
+  RawClient first(server.server->port());
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  RawClient second(server.server->port());
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 2; }));
+  server.server->shed_connections();
+  EXPECT_TRUE(second.closed_within(std::chrono::seconds(5)));
+  EXPECT_EQ(server.metric("spanway_http_connections_cut_total", {{"reason", "memory"}}), 1);
   first.send(get("/echo", "Connection: close\r\n"));
   EXPECT_THAT(first.receive_all(), HasSubstr("200 OK"));
-  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
-  EXPECT_THAT(ask(server, get("/echo", "Connection: close\r\n")), HasSubstr("200 OK"));
 }
 
 TEST(ServerHttp1, RefusesTooManyConnectionsOfOnePeer) {
   TestServer server(with_limits({.connections_per_peer_max = 1}));
   RawClient first(server.server->port());
-  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  first.send(get("/hold"));
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
   RawClient second(server.server->port());
   EXPECT_TRUE(second.closed_within(std::chrono::seconds(5)));
   EXPECT_EQ(

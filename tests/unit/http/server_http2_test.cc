@@ -332,6 +332,40 @@ TEST(ServerHttp2, CutsStreamsThatDoNotTakeTheirAnswer) {
   EXPECT_EQ(server.metric("spanway_http_connections_cut_total", {{"reason", "write_stall"}}), 1);
 }
 
+TEST(ServerHttp2, EndsIdleConnectionsByGoaway) {
+  TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(50)}));
+  const auto client = raw_http2(server);
+  EXPECT_EQ(goaway_error(client->receive_all()), NGHTTP2_NO_ERROR);
+  EXPECT_TRUE(server.all_gone());
+}
+
+TEST(ServerHttp2, AConnectionWithAStreamIsNotIdle) {
+  TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(20)}));
+  Http2Client client(server.server->port());
+  const auto held = client.request("GET", "/hold");
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
+  Http2Client other(server.server->port());
+  EXPECT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 1; }));
+  server.handler.release();
+  ASSERT_TRUE(client.run_until_closed(held));
+  EXPECT_EQ(client.answer(held).body, "released");
+}
+
+TEST(ServerHttp2, StreamsAndTheirHeadersAreCharged) {
+  MemoryBudget memory(1 << 20);
+  ServerOptions options;
+  options.connection_memory = &memory;
+  TestServer server(options);
+  Http2Client client(server.server->port());
+  std::vector<std::int32_t> held;
+  for (int i = 0; i < 50; ++i) held.push_back(client.request("GET", "/hold"));
+  ASSERT_TRUE(client.run_until([&] { return server.handler.held() == 50; }));
+  EXPECT_TRUE(eventually([&] { return memory.used() > 100 * 1024; }));
+  server.handler.release();
+  for (const auto stream : held) ASSERT_TRUE(client.run_until_closed(stream));
+  EXPECT_TRUE(eventually([&] { return memory.used() < 80 * 1024; }));
+}
+
 TEST(ServerHttp2, CutsPeersThatDoNotReadTheSocket) {
   TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(100)}));
   Http2Client client(server.server->port(),

@@ -104,7 +104,7 @@ TEST_F(OtlpHttpHandlerTest, TakesJsonAndAnswersInJson) {
   EXPECT_EQ(exchange.header("content-type"), kJson);
   EXPECT_EQ(exchange.body(), "{}");
   EXPECT_EQ(payload_, trace_request(1).view());
-  EXPECT_EQ(permit_bytes_, payload_.size());
+  EXPECT_GE(permit_bytes_, payload_.size());
   EXPECT_EQ(budget_.used(), 0u);
 }
 
@@ -210,25 +210,65 @@ TEST_F(OtlpHttpHandlerTest, RefusesTooLargeByDeclarationAndByArrival) {
   EXPECT_EQ(budget_.used(), 0u);
 }
 
-TEST_F(OtlpHttpHandlerTest, StopsABombAtItsRatio) {
-  options_.decode.ratio_max = 10;
-  options_.decode.ratio_floor_bytes = 1000;
-  http::RequestHead head = post("/v1/traces", kProtobuf);
-  head.headers.add("content-encoding", "zstd");
-  const std::string bomb = encoded(http::ContentCoding::kZstd, std::string(1 << 20, 'x'));
-  EXPECT_EQ(run(head, bomb).status(), 413);
-  EXPECT_LT(budget_.peak(), 200'000u);
+// Thirty thousand equal log lines shrink more than a hundredfold: repetition is no fault.
+TEST_F(OtlpHttpHandlerTest, TakesAVeryRepetitiveBodyUpToTheSizeLimit) {
+  options_.decode.decoded_bytes_max = 16u << 20;
+  const std::string spans(8u << 20, '\0');
+  for (const auto coding : {http::ContentCoding::kGzip, http::ContentCoding::kZstd}) {
+    const std::string small = encoded(coding, spans);
+    ASSERT_GT(spans.size() / small.size(), 100u);
+    http::RequestHead head = post("/v1/traces", kProtobuf);
+    head.headers.add("content-encoding", std::string(http::to_string(coding)));
+    EXPECT_EQ(run(head, small).status(), 200);
+    EXPECT_EQ(payload_.size(), spans.size());
+    // Larger than a request may be.
+    const std::string bomb = encoded(coding, std::string(17u << 20, '\0'));
+    EXPECT_EQ(run(head, bomb).status(), 413);
+  }
+  EXPECT_EQ(budget_.used(), 0u);
 }
 
-TEST_F(OtlpHttpHandlerTest, AsksForMemoryBeforeItTakesAByte) {
+TEST_F(OtlpHttpHandlerTest, TakesMemoryForWhatComesNotForWhatIsAnnounced) {
   const Permit most = *budget_.try_acquire(budget_.limit() - 3000);
-  const Exchange protobuf = run(post("/v1/traces", kProtobuf, 3001), "");
-  EXPECT_EQ(protobuf.status(), 429);
-  EXPECT_EQ(protobuf.header("retry-after"), "1");
-  // JSON is held twice.
-  EXPECT_EQ(run(post("/v1/traces", kJson, 1501), "").status(), 429);
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  Exchange exchange;
+  const auto reader =
+      handler.on_request(post("/v1/traces", kProtobuf, 1 << 20), exchange.responder());
+  ASSERT_NE(reader, nullptr);
+  EXPECT_TRUE(reader->on_data(std::string(100, '\0')));
   EXPECT_EQ(run(post("/v1/traces", kProtobuf, 1500), std::string(1500, '\0')).status(), 200);
-  EXPECT_EQ(refused("memory"), 2);
+  EXPECT_FALSE(reader->on_data(std::string(4000, '\0')));
+  EXPECT_EQ(exchange.status(), 429);
+  EXPECT_EQ(exchange.header("retry-after"), "1");
+  EXPECT_EQ(refused("memory"), 1);
+}
+
+TEST_F(OtlpHttpHandlerTest, RefusesNewWorkWhileTheProcessIsNearItsLimit) {
+  MemoryGate gate(100);
+  MemoryBudget budget(1 << 20, &gate);
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget, clock_, Events({log_, metrics_}));
+  gate.measured(95, false);
+  Exchange refused_one;
+  EXPECT_EQ(handler.on_request(post("/v1/traces", kProtobuf, 10), refused_one.responder()),
+            nullptr);
+  EXPECT_EQ(refused_one.status(), 429);
+  EXPECT_NE(refused_one.header("retry-after"), "");
+  gate.measured(50, true);
+  Exchange taken;
+  EXPECT_NE(handler.on_request(post("/v1/traces", kProtobuf, 10), taken.responder()), nullptr);
+}
+
+TEST_F(OtlpHttpHandlerTest, ConvertsJsonOnlyWithMemoryForBothForms) {
+  std::string json = R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m",)"
+                     R"("histogram":{"dataPoints":[{"bucketCounts":[0)";
+  for (int i = 0; i < 20'000; ++i) json += ",0";
+  json += R"(]}]}}]}]}]})";
+  Permit most = *budget_.try_acquire(budget_.limit() - 3 * json.size());
+  EXPECT_EQ(run(post("/v1/metrics", kJson, json.size()), json).status(), 429);
+  EXPECT_EQ(budget_.used(), most.bytes());
+  most.release();
+  EXPECT_EQ(run(post("/v1/metrics", kJson, json.size()), json).status(), 200);
+  EXPECT_GE(budget_.peak(), json.size() + payload_.size());
 }
 
 TEST_F(OtlpHttpHandlerTest, RefusesWhenMemoryRunsOutOnTheWay) {
@@ -245,15 +285,6 @@ TEST_F(OtlpHttpHandlerTest, RefusesWhenMemoryRunsOutOnTheWay) {
   EXPECT_EQ(budget_.used(), most.bytes());
 }
 
-TEST_F(OtlpHttpHandlerTest, SetsLittleAsideForALargeLengthThatIsOnlyDeclared) {
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
-  Exchange exchange;
-  const auto reader =
-      handler.on_request(post("/v1/traces", kProtobuf, 50 << 20), exchange.responder());
-  ASSERT_NE(reader, nullptr);
-  EXPECT_LE(budget_.used(), 1u << 20);
-}
-
 TEST_F(OtlpHttpHandlerTest, AllowsJsonThatGrows) {
   // Each ",0" becomes eight bytes.
   std::string json = R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m",)"
@@ -262,7 +293,7 @@ TEST_F(OtlpHttpHandlerTest, AllowsJsonThatGrows) {
   json += R"(]}]}}]}]}]})";
   EXPECT_EQ(run(post("/v1/metrics", kJson, json.size()), json).status(), 200);
   EXPECT_GT(payload_.size(), 3 * json.size());
-  EXPECT_EQ(permit_bytes_, payload_.size());
+  EXPECT_GE(permit_bytes_, payload_.size());
 }
 
 TEST_F(OtlpHttpHandlerTest, ChallengesWhoeverIsNotKnownBeforeReadingAnything) {

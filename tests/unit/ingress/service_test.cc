@@ -345,7 +345,7 @@ TEST_F(ServiceTest, TellsItsStateAsJson) {
   const std::string json = service_->status_json();
   EXPECT_NE(json.find("\"spans\":3"), std::string::npos) << json;
   EXPECT_NE(json.find("\"http_port\":" + std::to_string(service_->http_port())), std::string::npos);
-  EXPECT_NE(json.find("\"limit_bytes\":176160768"), std::string::npos);
+  EXPECT_NE(json.find("\"budget\":176160768"), std::string::npos);
 }
 
 }  // namespace

@@ -16,8 +16,10 @@ using testing::trace_request;
 
 class ValidatorTest : public ::testing::Test {
  protected:
-  Validator make(RateLimiter& limiter, otlp::ScanLimits limits = {}) {
-    return Validator(limits, Transport::kGrpc, limiter, clock_, Events({log_, metrics_}), next_);
+  Validator make(RateLimiter& limiter, otlp::ScanLimits limits = {},
+                 MemoryBudget* index_memory = nullptr) {
+    return Validator(limits, Transport::kGrpc, limiter, clock_, Events({log_, metrics_}), next_,
+                     false, index_memory);
   }
   pipeline::Batch batch(Bytes payload) {
     pipeline::Batch made;
@@ -247,33 +249,42 @@ Bytes empty_spans(std::size_t count) {
 }
 
 TEST_F(ValidatorTest, AsksForMemoryBeforeItIndexesAFloodOfEmptyItems) {
-  Validator validator = make(unlimited_);
+  MemoryBudget indexes(32 << 20);
+  Validator validator = make(unlimited_, {}, &indexes);
+  const Permit others = *indexes.try_acquire(28 << 20);
   validator.send(batch(empty_spans(300'000)), token());
   ASSERT_FALSE(answer_.ok());
   EXPECT_EQ(answer_.error().code, Code::kResourceExhausted);
   EXPECT_EQ(answer_.error().refusal, Refusal::kTransient);
   EXPECT_EQ(refused("memory"), 1);
+  EXPECT_EQ(indexes.used(), others.bytes());
 }
 
-TEST_F(ValidatorTest, ScansLargeRequestsWhenThereIsMemory) {
-  MemoryBudget roomy(64 << 20);
-  Validator validator = make(unlimited_);
-  pipeline::Batch large;
-  large.payload = empty_spans(300'000);
-  large.permit = *roomy.try_acquire(large.payload.size());
-  validator.send(std::move(large), token());
+TEST_F(ValidatorTest, RefusesForGoodWhatCanNeverBeIndexed) {
+  MemoryBudget indexes(4 << 20);
+  Validator validator = make(unlimited_, {}, &indexes);
+  validator.send(batch(empty_spans(300'000)), token());
+  ASSERT_FALSE(answer_.ok());
+  EXPECT_EQ(answer_.error().refusal, Refusal::kData);
+  EXPECT_STREQ(answer_.error().reason, "index_too_large");
+  EXPECT_EQ(refused("too_large"), 1);
+}
+
+TEST_F(ValidatorTest, ScansLargeRequestsWhenThereIsMemoryAndGivesItBack) {
+  MemoryBudget indexes(64 << 20);
+  Validator validator = make(unlimited_, {}, &indexes);
+  validator.send(batch(empty_spans(300'000)), token());
   ASSERT_FALSE(answer_.ok());
   EXPECT_NE(answer_.error().message.find("all 300000 spans"), std::string::npos);
-  EXPECT_GT(roomy.peak(), 300'000 * sizeof(otlp::Item));
-  EXPECT_EQ(roomy.used(), 0u);
+  EXPECT_GT(indexes.peak(), 300'000 * sizeof(otlp::Item));
+  EXPECT_EQ(indexes.used(), 0u);
   otlp::ScanLimits strict;
   strict.submessages_max = 280'000;
-  Validator narrow = make(unlimited_, strict);
-  large.payload = empty_spans(300'000);
-  large.permit = *roomy.try_acquire(large.payload.size());
-  narrow.send(std::move(large), token());
+  Validator narrow = make(unlimited_, strict, &indexes);
+  narrow.send(batch(empty_spans(300'000)), token());
   EXPECT_EQ(answer_.error().refusal, Refusal::kData);
   EXPECT_EQ(refused("too_large"), 1);
+  EXPECT_EQ(indexes.used(), 0u);
 }
 
 TEST_F(ValidatorTest, UsesItsOwnLimitsOnAThreadThatServesTwo) {

@@ -54,7 +54,8 @@ struct GroupBench {
   fakes::ManualExecutor executor{clock};
   fakes::SinkRecorder sink;
   FakeDeadLetters letters;
-  MemoryBudget budget{64u << 20};
+  MemoryGate gate{256u << 20};
+  MemoryBudget budget{64u << 20, &gate};
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
   BridgeConfig config;
@@ -110,6 +111,21 @@ TEST(ConsumerGroup, PartitionsShareARequest) {
   bench.executor.advance(seconds(1));
   EXPECT_EQ(bench.committed(bench.p0), 1);
   EXPECT_EQ(bench.committed(bench.p1), 1);
+}
+
+TEST(ConsumerGroup, NearTheMemoryLimitPartitionsArePausedUntilThereIsRoom) {
+  GroupBench bench;
+  bench.begin();
+  bench.consumer->assign(bench.p0, 0);
+  bench.consumer->assign(bench.p1, 0);
+  bench.gate.measured(250u << 20, false);
+  bench.group->shed_load();
+  EXPECT_THAT(bench.consumer->paused, ElementsAre(bench.p0, bench.p1));
+  bench.executor.advance(seconds(5));
+  EXPECT_THAT(bench.consumer->paused, ElementsAre(bench.p0, bench.p1));
+  bench.gate.measured(100u << 20, true);
+  bench.executor.advance(seconds(2));
+  EXPECT_THAT(bench.consumer->paused, IsEmpty());
 }
 
 TEST(ConsumerGroup, RepeatsACommitThatFailed) {

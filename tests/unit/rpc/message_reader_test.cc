@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace spanway::rpc {
 namespace {
@@ -39,20 +40,43 @@ TEST_F(MessageReaderTest, ReadsAMessageHoweverItIsCut) {
   }
 }
 
-TEST_F(MessageReaderTest, TakesThePermitAndTheMemoryWithThePrefix) {
+TEST_F(MessageReaderTest, ThePermitFollowsTheBytesThatArrive) {
   const std::string message(100'000, 'x');
   const std::string wire = framed(message);
   MessageReader r = reader();
-  ASSERT_TRUE(r.append(wire.substr(0, 4)).ok());
+  ASSERT_TRUE(r.append(wire.substr(0, 5)).ok());
   EXPECT_EQ(budget_.used(), 0u);
-  ASSERT_TRUE(r.append(wire.substr(4, 1)).ok());
-  EXPECT_EQ(budget_.used(), message.size());
-  ASSERT_TRUE(r.append(wire.substr(5)).ok());
+  ASSERT_TRUE(r.append(wire.substr(5, 10)).ok());
+  EXPECT_LT(budget_.used(), 100u);
+  ASSERT_TRUE(r.append(wire.substr(15)).ok());
   ASSERT_TRUE(r.finish().ok());
   const Bytes read = r.take_message();
-  EXPECT_EQ(read.capacity(), message.size());
-  EXPECT_EQ(r.take_permit().bytes(), message.size());
+  EXPECT_EQ(read.view(), message);
+  EXPECT_EQ(r.take_permit().bytes(), read.capacity());
   EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(MessageReaderTest, AnnouncementsTakeNothingFromOthers) {
+  std::vector<MessageReader> announced;
+  for (int i = 0; i < 100; ++i) {
+    announced.push_back(reader());
+    ASSERT_TRUE(announced.back().append(framed(std::string(1 << 20, 'x')).substr(0, 150)).ok());
+  }
+  EXPECT_LT(budget_.used(), 100 * 1024u);
+  MessageReader good = reader();
+  ASSERT_TRUE(good.append(framed(std::string(1 << 20, 'y'))).ok());
+  EXPECT_TRUE(good.finish().ok());
+}
+
+TEST_F(MessageReaderTest, ALongMessageInSmallPiecesIsCoveredWhileItsBufferGrows) {
+  limits_.message_bytes_max = 8 << 20;
+  const std::string wire = framed(std::string(8 << 20, 'x'));
+  MessageReader r = reader();
+  for (std::size_t i = 0; i < wire.size(); i += 10'000)
+    ASSERT_TRUE(r.append(std::string_view(wire).substr(i, 10'000)).ok());
+  ASSERT_TRUE(r.finish().ok());
+  EXPECT_EQ(r.take_message().size(), 8u << 20);
+  EXPECT_LE(budget_.peak(), 16u << 20);
 }
 
 TEST_F(MessageReaderTest, RefusesTransientlyWhenTheBudgetIsUsedUp) {
