@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "services/lib/base/check.h"
+
 namespace spanway::kafka {
 namespace {
 
@@ -131,6 +133,10 @@ void ProduceAdmission::on_report(std::string_view topic, std::int32_t partition,
   bytes_ -= bytes;
   --records_;
   Partition& state = at(topic, partition);
+  if (state.records == 0 || state.bytes < bytes) {
+    count_bug("produce_admission_unknown_record");
+    return;
+  }
   --state.records;
   state.bytes -= bytes;
   if (error != nullptr) {

@@ -48,6 +48,9 @@ struct Pending {
   Bytes payload;
   SteadyTime since;
   std::size_t charge;  // What admission has reserved for it.
+  // As handed over: a record that fails before it has reached its partition is reported without.
+  std::string topic;
+  std::int32_t partition;
 };
 
 // A request that probes failing partitions: what is kept back until they have confirmed.
@@ -111,8 +114,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   void produce_probing(std::vector<Record> records, const std::vector<std::int32_t>& probes,
                        RequestReport report);
   void on_probed(const std::shared_ptr<Probe>& probe, Status status);
-  void finish(std::unique_ptr<Pending> pending, const std::string& topic, std::int32_t partition,
-              Status status) noexcept;
+  void finish(std::unique_ptr<Pending> pending, Status status) noexcept;
   void mark_up() noexcept;
   void poll_loop(const std::stop_token& stop);
   void rebuild(const std::stop_token& stop);
@@ -308,8 +310,9 @@ void RdProducer::on_probed(const std::shared_ptr<Probe>& probe, Status status) {
 // The record is admitted. Leads to exactly one report.
 void RdProducer::hand_over(Record record, Report report) noexcept {
   const std::size_t charge = charge_of(record);
-  auto pending = std::make_unique<Pending>(
-      Pending{this, std::move(report), std::move(record.payload), clock_.now(), charge});
+  auto pending = std::make_unique<Pending>(Pending{this, std::move(report),
+                                                   std::move(record.payload), clock_.now(), charge,
+                                                   std::string(record.topic), record.partition});
   SharedHandle native;
   {
     MutexLock lock(mutex_);
@@ -317,13 +320,12 @@ void RdProducer::hand_over(Record record, Report report) noexcept {
     if (!stopping_) native = handle_;
   }
   events_.queued(queue_bytes_ += pending->payload.size());
-  const std::string topic(record.topic);
+  const std::string& topic = pending->topic;
   if (!native || record.headers.size() > kHeadersMax) {
-    finish(std::move(pending), topic, record.partition,
-           native ? invalid_argument("a record carries more than 8 headers")
-                  : unavailable("the producer is not ready")
-                        .with_reason("kafka_producer_rebuilt")
-                        .with_retry_after(std::chrono::seconds(1)));
+    finish(std::move(pending), native ? invalid_argument("a record carries more than 8 headers")
+                                      : unavailable("the producer is not ready")
+                                            .with_reason("kafka_producer_rebuilt")
+                                            .with_retry_after(std::chrono::seconds(1)));
     return;
   }
   std::array<rd_kafka_vu_t, 5 + kHeadersMax> arguments{};
@@ -351,22 +353,21 @@ void RdProducer::hand_over(Record record, Report report) noexcept {
   }
   const int code = rd_kafka_error_code(error);
   rd_kafka_error_destroy(error);
-  finish(std::move(pending), topic, record.partition,
-         error_from_code(code, "writing to topic " + topic));
+  Error failure = error_from_code(code, "writing to topic " + topic);
+  finish(std::move(pending), std::move(failure));
 }
 
 void RdProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) noexcept {
   std::unique_ptr<Pending> pending(static_cast<Pending*>(message->_private));
   RdProducer& self = *pending->producer;
-  const std::string topic = rd_kafka_topic_name(message->rkt);
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     self.mark_up();
     self.events_.delivered(pending->payload.size(), self.clock_.now() - pending->since);
-    self.finish(std::move(pending), topic, message->partition, ok_status());
+    self.finish(std::move(pending), ok_status());
     return;
   }
-  self.finish(std::move(pending), topic, message->partition,
-              error_from_code(message->err, "writing to topic " + topic));
+  Error failure = error_from_code(message->err, "writing to topic " + pending->topic);
+  self.finish(std::move(pending), std::move(failure));
 }
 
 void RdProducer::on_throttle(rd_kafka_t*, const char*, std::int32_t, int milliseconds,
@@ -377,12 +378,11 @@ void RdProducer::on_throttle(rd_kafka_t*, const char*, std::int32_t, int millise
   }
 }
 
-void RdProducer::finish(std::unique_ptr<Pending> pending, const std::string& topic,
-                        std::int32_t partition, Status status) noexcept {
+void RdProducer::finish(std::unique_ptr<Pending> pending, Status status) noexcept {
   if (!status.ok()) events_.failed(status.error());
   const bool refused = !status.ok() && status.error().refusal == Refusal::kConfiguration;
   events_.queued(queue_bytes_ -= pending->payload.size());
-  admission_.on_report(topic, partition, pending->charge, pending->since,
+  admission_.on_report(pending->topic, pending->partition, pending->charge, pending->since,
                        status.ok() ? nullptr : &status.error(), clock_.now());
   pending->report(std::move(status));
   pending.reset();
