@@ -106,3 +106,26 @@ def test_while_one_leader_is_out_of_reach_retries_write_nothing(kafka3, tmp_path
             print(result)
             # 300 a second until the partition counts as stalled, and one probe at a time.
             assert result["duplicates"] <= 900, result
+
+
+def set_quota(kafka, client, bytes_per_second):
+    change = ["--delete-config", "producer_byte_rate"] if bytes_per_second is None else ["--add-config", f"producer_byte_rate={bytes_per_second}"]
+    kafka.tool("kafka.admin.ConfigCommand", "--bootstrap-server", kafka.brokers, "--alter", "--entity-type", "clients", "--entity-name", client, *change)
+
+
+def test_under_a_brokers_quota_work_follows_what_it_takes(kafka, tmp_path):
+    """The load is several times the quota: what is not taken is refused before it is written."""
+    client = "held-back"
+    set_quota(kafka, client, 150_000)
+    with Sink(tmp_path).start() as sink:
+        section = {"client_id": client}
+        with running(Pipeline(tmp_path, kafka.brokers, to(sink), kafka=section)) as pipeline:
+            load = Load(tmp_path, pipeline.endpoint, 1000, 20, "--batch", "100").start()
+            time.sleep(25)
+            set_quota(kafka, client, None)
+            assert load.wait(150) == 0, load.log()
+            result = settle(sink, load.ledger)
+            print(result)
+            refused = pipeline.bridge.metric("spanway_kafka_bridge_refused_requests_total", reason="kafka_backlog")
+            assert refused > 0, "the quota was not felt"
+            assert result["duplicates"] <= result["acknowledged"] / 20, result

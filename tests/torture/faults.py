@@ -79,7 +79,7 @@ def moved_on(chain, what, seconds=60):
     """What is left of the good traffic must keep arriving."""
     before = chain.backend.taken("traces", "")
     try:
-        wait_until(lambda: chain.backend.taken("traces", "") > before + 5, seconds, what, 0.5)
+        wait_until(lambda: chain.backend.taken("traces", "") > before + 5 or not chain.loads[0].alive(), seconds, what, 0.5)
     except AssertionError:
         return [f"{what}: traces of other tenants did not arrive for {seconds} s"]
     return []
