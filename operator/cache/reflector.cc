@@ -93,7 +93,7 @@ Status Reflector::list(const std::string& resource_version) {
                                               .label_selector = options_.label_selector,
                                               .field_selector = {},
                                               .resource_version = resource_version}));
-  const auto owners = store_.replace(result.items);
+  const auto owners = store_.replace(result.items, result.resource_version);
   resource_version_ = result.resource_version;
   listed_ = true;
   synced_ = true;
@@ -136,8 +136,11 @@ void Reflector::take(const WatchEvent& event) {
   std::vector<ObjectKey> owners;
   if (event.type == WatchEvent::Type::kDeleted) {
     owners = store_.erase(
-        {string_at(event.object, "metadata/namespace"), string_at(event.object, "metadata/name")});
-  } else if (event.type != WatchEvent::Type::kBookmark) {
+        {string_at(event.object, "metadata/namespace"), string_at(event.object, "metadata/name")},
+        version);
+  } else if (event.type == WatchEvent::Type::kBookmark) {
+    store_.advance_to(version);
+  } else {
     owners = store_.upsert(event.object);
   }
   // Only now: if the store had thrown, the event would have to come again.

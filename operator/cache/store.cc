@@ -52,7 +52,8 @@ Json without_bookkeeping(Json object) {
   return object;
 }
 
-Store::Store(Projection projection) : projection_(std::move(projection)) {}
+Store::Store(Projection projection, Wants wants)
+    : projection_(std::move(projection)), wants_(std::move(wants)) {}
 
 std::optional<Json> Store::get(const ObjectKey& key) const {
   std::string text;
@@ -105,7 +106,12 @@ std::optional<Store::State> Store::state(const ObjectKey& key) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
-  return State{found->second.resource_version, found->second.made};
+  return State{found->second.resource_version, found->second.uid, found->second.made};
+}
+
+std::string Store::version() const {
+  MutexLock lock(mutex_);
+  return version_;
 }
 
 std::size_t Store::size() const {
@@ -128,7 +134,7 @@ void Store::unlink(const ObjectKey& owner, const ObjectKey& key) {
 void Store::upsert_locked(const Json& object, Owners& changed) {
   const ObjectKey key = key_of(object);
   // No object of the API is without a name; one that is cannot be found again.
-  if (key.name.empty()) return;
+  if (key.name.empty() || (wants_ && !wants_(key.name_space))) return;
   const std::string version = string_at(object, "metadata/resourceVersion");
   const std::string uid = string_at(object, "metadata/uid");
   const ObjectKey owner = owner_of(object, key);
@@ -169,19 +175,30 @@ std::vector<ObjectKey> Store::upsert(const Json& object) {
   MutexLock lock(mutex_);
   Owners changed;
   upsert_locked(object, changed);
+  if (std::string version = string_at(object, "metadata/resourceVersion"); !version.empty())
+    version_ = std::move(version);
   return {changed.begin(), changed.end()};
 }
 
-std::vector<ObjectKey> Store::erase(const ObjectKey& key) {
+std::vector<ObjectKey> Store::erase(const ObjectKey& key, const std::string& version) {
   MutexLock lock(mutex_);
   Owners changed;
   erase_locked(key, changed);
+  if (!version.empty()) version_ = version;
   return {changed.begin(), changed.end()};
 }
 
-std::vector<ObjectKey> Store::replace(const std::vector<Json>& objects) {
+void Store::advance_to(const std::string& version) {
+  MutexLock lock(mutex_);
+  if (!version.empty()) version_ = version;
+}
+
+std::vector<ObjectKey> Store::replace(const std::vector<Json>& objects,
+                                      const std::string& version) {
   MutexLock lock(mutex_);
   Owners changed;
+  // A list may go back, to a server that is behind the last one.
+  version_ = version;
   std::set<ObjectKey> there;
   for (const Json& object : objects) {
     there.insert(key_of(object));

@@ -6,11 +6,18 @@ namespace spanway::kube {
 namespace {
 
 constexpr Duration kFirstRetry = std::chrono::milliseconds(5);
-constexpr Duration kLastRetry = std::chrono::seconds(1000);
+constexpr Duration kLastRetry = std::chrono::seconds(60);
 constexpr double kTokensPerSecond = 10;
 constexpr double kTokensMax = 100;
-// 5 ms doubled this often is above 1000 s.
-constexpr int kDoublingsMax = 18;
+// 5 ms doubled this often is above 60 s.
+constexpr int kDoublingsMax = 14;
+constexpr Duration kFirstTimedOut = std::chrono::seconds(1);
+constexpr Duration kLastTimedOut = std::chrono::seconds(60);
+constexpr int kTimedOutDoublingsMax = 6;
+// Longer than the last wait: a namespace that still hangs is noticed before it counts as healthy.
+constexpr Duration kSlowFor = std::chrono::minutes(2);
+// Slow ones get a worker at the latest after so many others.
+constexpr int kFastInARow = 8;
 
 Duration retry_wait(int failures) {
   return std::min(kLastRetry, kFirstRetry * (std::int64_t{1} << std::min(failures, kDoublingsMax)));
@@ -18,13 +25,21 @@ Duration retry_wait(int failures) {
 
 }  // namespace
 
-WorkQueue::WorkQueue(const Clock& clock) : clock_(clock), refilled_(clock.now()) {}
+WorkQueue::WorkQueue(const Clock& clock, std::size_t slow_workers_max)
+    : clock_(clock), slow_workers_max_(slow_workers_max), refilled_(clock.now()) {}
+
+void WorkQueue::put_ready(const ObjectKey& key) {
+  std::deque<ObjectKey>& keys = ready_[key.name_space];
+  if (keys.empty()) turns_.push_back(key.name_space);
+  keys.push_back(key);
+  ++waiting_;
+  changed_.notify_one();
+}
 
 void WorkQueue::add_locked(const ObjectKey& key) {
   if (closed_ || !dirty_.insert(key).second) return;
   if (processing_.count(key) > 0) return;  // done() puts it back.
-  ready_.push_back(key);
-  changed_.notify_one();
+  put_ready(key);
 }
 
 void WorkQueue::add(const ObjectKey& key) {
@@ -59,9 +74,42 @@ void WorkQueue::add_rate_limited(const ObjectKey& key) {
   add_after_locked(key, std::max(own, std::chrono::duration_cast<Duration>(shared)));
 }
 
+void WorkQueue::add_timed_out(const ObjectKey& key) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  const int before = timeouts_[key]++;
+  slow_until_[key.name_space] = clock_.now() + kSlowFor;
+  add_after_locked(
+      key, std::min(kLastTimedOut,
+                    kFirstTimedOut * (std::int64_t{1} << std::min(before, kTimedOutDoublingsMax))));
+}
+
 void WorkQueue::forget(const ObjectKey& key) {
   MutexLock lock(mutex_);
   failures_.erase(key);
+  if (timeouts_.erase(key) > 0) slow_until_.erase(key.name_space);
+}
+
+bool WorkQueue::is_slow(const std::string& name_space) {
+  const auto found = slow_until_.find(name_space);
+  if (found == slow_until_.end()) return false;
+  if (clock_.now() < found->second) return true;
+  slow_until_.erase(found);
+  return false;
+}
+
+std::list<std::string>::iterator WorkQueue::next_turn() {
+  const bool slow_may_run = slow_processing_ < slow_workers_max_;
+  auto slow = turns_.end();
+  for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
+    if (is_slow(*turn)) {
+      if (slow == turns_.end()) slow = turn;
+      if (slow_may_run && fast_taken_ >= kFastInARow) return slow;
+      continue;
+    }
+    return turn;
+  }
+  return slow_may_run ? slow : turns_.end();
 }
 
 void WorkQueue::move_due() {
@@ -78,11 +126,24 @@ void WorkQueue::move_due() {
 
 std::optional<ObjectKey> WorkQueue::take() {
   move_due();
-  if (closed_ || ready_.empty()) return std::nullopt;
-  ObjectKey key = std::move(ready_.front());
-  ready_.pop_front();
+  if (closed_) return std::nullopt;
+  const auto turn = next_turn();
+  if (turn == turns_.end()) return std::nullopt;
+  const auto keys = ready_.find(*turn);
+  ObjectKey key = std::move(keys->second.front());
+  keys->second.pop_front();
+  --waiting_;
+  if (keys->second.empty()) {
+    ready_.erase(keys);
+    turns_.erase(turn);
+  } else {
+    turns_.splice(turns_.end(), turns_, turn);
+  }
+  const bool slow = is_slow(key.name_space);
+  fast_taken_ = slow ? 0 : std::min(fast_taken_ + 1, kFastInARow);
+  slow_processing_ += slow ? 1 : 0;
   dirty_.erase(key);
-  processing_.insert(key);
+  processing_.emplace(key, slow);
   return key;
 }
 
@@ -111,16 +172,22 @@ std::optional<ObjectKey> WorkQueue::next() {
 
 void WorkQueue::done(const ObjectKey& key) {
   MutexLock lock(mutex_);
-  processing_.erase(key);
-  if (closed_ || dirty_.count(key) == 0) return;
-  ready_.push_back(key);
-  changed_.notify_one();
+  if (const auto found = processing_.find(key); found != processing_.end()) {
+    slow_processing_ -= found->second ? 1 : 0;
+    processing_.erase(found);
+  }
+  if (closed_) return;
+  if (dirty_.count(key) > 0) put_ready(key);
+  // A slow one may have waited for this worker.
+  if (waiting_ > 0) changed_.notify_one();
 }
 
 void WorkQueue::close() {
   MutexLock lock(mutex_);
   closed_ = true;
   ready_.clear();
+  turns_.clear();
+  waiting_ = 0;
   dirty_.clear();
   delayed_.clear();
   changed_.notify_all();
@@ -128,7 +195,7 @@ void WorkQueue::close() {
 
 std::size_t WorkQueue::waiting() const {
   MutexLock lock(mutex_);
-  return ready_.size();
+  return waiting_;
 }
 
 }  // namespace spanway::kube

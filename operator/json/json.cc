@@ -6,7 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <optional>
+#include <utility>
 
 namespace spanway::kube {
 namespace {
@@ -96,26 +98,29 @@ bool same_item(const Json& a, const Json& b, const std::vector<std::string>& key
   });
 }
 
+// Goes through `intent`; `differ` says for each difference whether to go on.
 class Comparison {
  public:
-  explicit Comparison(std::string* difference) : difference_(difference) {}
+  using Differ = std::function<bool(const std::string& path, const Json* live)>;
+  explicit Comparison(Differ differ) : differ_(std::move(differ)) {}
 
   bool run(const Json& live, const Json& intent, const std::string& path) {
     if (intent.is_object()) return objects(live, intent, path);
     if (intent.is_array()) return lists(live, intent, path);
-    return equal_scalars(live, intent) || differ(path);
+    return equal_scalars(live, intent) || differ_(path, &live);
   }
 
  private:
   bool objects(const Json& live, const Json& intent, const std::string& path) {
-    if (!live.is_object()) return differ(path);
+    if (!live.is_object()) return differ_(path, &live);
     for (const auto& [key, wanted] : intent.items()) {
       const std::string inner = path.empty() ? key : path + "/" + key;
       const auto found = live.find(key);
       if (found == live.end()) {
         // The API server does not keep what is empty.
         if (wanted.is_null() || (wanted.is_structured() && wanted.empty())) continue;
-        return differ(inner);
+        if (!differ_(inner, nullptr)) return false;
+        continue;
       }
       if (!run(*found, wanted, inner)) return false;
     }
@@ -123,7 +128,7 @@ class Comparison {
   }
 
   bool lists(const Json& live, const Json& intent, const std::string& path) {
-    if (!live.is_array()) return differ(path);
+    if (!live.is_array()) return differ_(path, &live);
     const std::vector<std::string> keys = merge_keys(intent);
     if (keys.empty()) return plain_lists(live, intent, path);
     for (std::size_t i = 0; i < intent.size(); ++i) {
@@ -131,26 +136,24 @@ class Comparison {
         return item.is_object() && same_item(item, intent[i], keys);
       });
       const std::string inner = path + "/" + std::to_string(i);
-      if (found == live.end()) return differ(inner);
+      if (found == live.end()) {
+        if (!differ_(inner, nullptr)) return false;
+        continue;
+      }
       if (!run(*found, intent[i], inner)) return false;
     }
     return true;
   }
 
   bool plain_lists(const Json& live, const Json& intent, const std::string& path) {
-    if (live.size() != intent.size()) return differ(path);
+    if (live.size() != intent.size()) return differ_(path, &live);
     for (std::size_t i = 0; i < intent.size(); ++i) {
       if (!run(live[i], intent[i], path + "/" + std::to_string(i))) return false;
     }
     return true;
   }
 
-  bool differ(const std::string& path) {
-    if (difference_ != nullptr) *difference_ = path;
-    return false;
-  }
-
-  std::string* difference_;
+  const Differ differ_;
 };
 
 }  // namespace
@@ -239,7 +242,36 @@ bool bool_at(const Json& value, std::string_view path, bool fallback) {
 }
 
 bool contains(const Json& live, const Json& intent, std::string* difference) {
-  return Comparison(difference).run(live, intent, "");
+  return Comparison([difference](const std::string& path, const Json*) {
+           if (difference != nullptr) *difference = path;
+           return false;
+         })
+      .run(live, intent, "");
+}
+
+std::vector<Difference> differences(const Json& live, const Json& intent) {
+  std::vector<Difference> all;
+  Comparison([&all](const std::string& path, const Json* value) {
+    all.push_back({path, value == nullptr ? Json() : *value});
+    return true;
+  }).run(live, intent, "");
+  return all;
+}
+
+Json merge_difference(const Json& before, const Json& after) {
+  if (!before.is_object() || !after.is_object()) return after;
+  Json patch = Json::object();
+  for (const auto& [name, value] : after.items()) {
+    const auto old = before.find(name);
+    if (old == before.end()) {
+      patch[name] = value;
+    } else if (*old != value) {
+      patch[name] = merge_difference(*old, value);
+    }
+  }
+  for (const auto& [name, value] : before.items())
+    if (!after.contains(name)) patch[name] = nullptr;
+  return patch;
 }
 
 std::uint64_t fingerprint_number(const Json& value) {

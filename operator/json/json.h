@@ -40,6 +40,16 @@ std::optional<double> parse_quantity(std::string_view text);
 // `difference`, when given, gets the path of the first field that differs.
 bool contains(const Json& live, const Json& intent, std::string* difference = nullptr);
 
+// All fields of `intent` that contains() finds different. Indices are those of `intent`.
+struct Difference {
+  std::string path;
+  Json live;  // null = it is missing there.
+};
+std::vector<Difference> differences(const Json& live, const Json& intent);
+
+// The JSON merge patch (RFC 7386) that turns `before` into `after`.
+Json merge_difference(const Json& before, const Json& after);
+
 // The first 16 hex digits of the SHA-256 of to_text(value); the same as a number.
 std::string fingerprint(const Json& value);
 std::uint64_t fingerprint_number(const Json& value);

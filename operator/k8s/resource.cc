@@ -1,5 +1,7 @@
 #include "operator/k8s/resource.h"
 
+#include <algorithm>
+
 #include "operator/k8s/url_encode.h"
 
 namespace spanway::kube {
@@ -21,6 +23,21 @@ std::string resource_path(const ResourceType& type, std::string_view name_space,
   if (!name.empty()) path += "/" + url_encode(name);
   if (!subresource.empty()) path += "/" + url_encode(subresource);
   return path;
+}
+
+std::optional<std::strong_ordering> compare_versions(std::string_view a, std::string_view b) {
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
+  if (!is_number(a) || !is_number(b)) return std::nullopt;
+  const auto significant = [](std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of('0'), text.size()));
+  };
+  a = significant(a);
+  b = significant(b);
+  if (a.size() != b.size()) return a.size() <=> b.size();
+  return a.compare(b) <=> 0;
 }
 
 }  // namespace spanway::kube

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +49,10 @@ inline constexpr ResourceType kCustomResourceDefinitions{
 // are percent-encoded.
 std::string resource_path(const ResourceType& type, std::string_view name_space,
                           std::string_view name = {}, std::string_view subresource = {});
+
+// The order of two resourceVersions of one kind (both decimal numbers, as Kubernetes 1.35 promises
+// and every server before it does); nothing when one of them is no such number.
+std::optional<std::strong_ordering> compare_versions(std::string_view a, std::string_view b);
 
 // An object's place. Compared by all three.
 struct ObjectKey {

@@ -93,7 +93,7 @@ Error error_of(std::string_view what, const Verdict& verdict) {
   }
   if (verdict.code >= 500)
     return transient_of(Code::kUnavailable, std::move(message), verdict)
-        .with_reason("server_error");
+        .with_reason(verdict.code == 500 ? "internal_error" : "server_error");
   if (verdict.code >= 400)
     return data_error(Code::kInvalidArgument, std::move(message)).with_reason("invalid");
   // A redirect, for example to the login page of a proxy: not an API server.
