@@ -73,9 +73,11 @@ static void describe(Fields& f, NetworkPolicy& c) {
   f.raw(
       "extraIngress", c.extra_ingress, RawShape::kListOfObjects,
       {.doc = "Further ingress rules of networking.k8s.io/v1, for all components. State the ports: "
-              "a rule that opens 4327 or 4337 is refused with ingress.tenant."});
+              "a rule that opens 4327 or 4337 is refused with ingress.tenant.",
+       .kubernetes_type = "NetworkPolicyIngressRule"});
   f.raw("extraEgress", c.extra_egress, RawShape::kListOfObjects,
-        {.doc = "Further egress rules of networking.k8s.io/v1, for all components."});
+        {.doc = "Further egress rules of networking.k8s.io/v1, for all components.",
+         .kubernetes_type = "NetworkPolicyEgressRule"});
 }
 
 void describe(Fields& f, PipelineSpec& c) {

@@ -46,6 +46,23 @@ void rule_on_topics(Fields& f, Topics& c) {
         });
       });
   f.rule(c,
+         {.field = "prefix",
+          .cel = "!has(self.prefix) || [self.names.traces, self.names.metrics, "
+                 "self.names.logs].all(n, size(self.prefix) + size(n) + "
+                 "size(self.deadLetterSuffix) <= 249)",
+          .message = "makes a name that is longer than the 249 letters Kafka allows"},
+         [](const Topics& t) {
+           const std::array names = {t.traces, t.metrics, t.logs};
+           return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+             return t.prefix.size() + name.size() + t.dead_letter_suffix.size() <= 249;
+           });
+         });
+  // Not for the API server: a Pipeline that was refused because its topics are taken may still get
+  // its prefix. The operator compares with the last good spec.
+  f.transition(
+      c, {.field = "prefix", .cel = "", .message = kImmutableMessage},
+      [](const Topics& before, const Topics& after) { return after.prefix == before.prefix; });
+  f.rule(c,
          {.field = "minInsyncReplicas",
           .cel = "!has(self.minInsyncReplicas) || !has(self.replicationFactor) || "
                  "self.minInsyncReplicas <= self.replicationFactor",
@@ -119,7 +136,17 @@ static void describe(Fields& f, Topics& c) {
           {.doc = "None: the topics are somebody else's and not looked at. Verify: looked at, and "
                   "reported. CreateOnly: made when missing. CreateAndUpdate: also grown and "
                   "reconfigured. Topics are never shrunk and never deleted."});
+  f.field(
+      "prefix", c.prefix,
+      {.doc = "Stands before each topic's name: the way to have several Pipelines on one Kafka. "
+              "Cannot be changed once the Pipeline has run.",
+       .pattern = "_?[A-Za-z0-9-][A-Za-z0-9._-]*",
+       .length_max = 100});
   describe_names(f, c);
+  f.field("shared", c.shared,
+          {.doc = "These topics are also those of other Pipelines that say so too: each delivers "
+                  "all of the data, and the longest retention counts. Without it a Pipeline that "
+                  "names a topic of an earlier one on the same brokers is refused."});
   f.field("deadLetterSuffix", c.dead_letter_suffix,
           {.doc = "Ends the names of the topics for what a destination refuses for good.",
            .pattern = "[A-Za-z0-9._-]+",

@@ -55,14 +55,17 @@ void describe_environment(Fields& f, PodTemplate& c) {
 void describe_scheduling(Fields& f, PodTemplate& c) {
   f.field("nodeSelector", c.node_selector, labels_info("Labels that a node must have."));
   f.raw("tolerations", c.tolerations, RawShape::kListOfObjects,
-        {.doc = "Taints that the pods tolerate, as in a pod's spec."});
+        {.doc = "Taints that the pods tolerate, as in a pod's spec.",
+         .kubernetes_type = "Toleration"});
   f.raw(
       "affinity", c.affinity, RawShape::kObject,
       {.doc = "Affinity, as in a pod's spec. When it is not there, pods avoid zones that have one "
-              "of their component."});
+              "of their component.",
+       .kubernetes_type = "Affinity"});
   f.raw("topologySpreadConstraints", c.topology_spread_constraints, RawShape::kListOfObjects,
         {.doc = "As in a pod's spec. When it is not there, pods are spread over nodes as far as "
-                "possible."});
+                "possible.",
+         .kubernetes_type = "TopologySpreadConstraint"});
   f.field("priorityClassName", c.priority_class_name,
           {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
 }
@@ -159,7 +162,8 @@ void describe(Fields& f, PodTemplate& c) {
       "resources", c.resources, RawShape::kObject,
       {.doc = "Requests and limits of the container, as in a pod's spec. The memory limit is also "
               "what the service plans with.",
-       .example = "{requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 512Mi}}"});
+       .example = "{requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 512Mi}}",
+       .kubernetes_type = "ResourceRequirements"});
   describe_scheduling(f, c);
   f.field("serviceAccountName", c.service_account_name,
           {.doc = "When it is not there, one without any rights is made for the component.",

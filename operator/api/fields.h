@@ -52,6 +52,9 @@ struct FieldInfo {
   // What is done when the field is not there. Set = it has no default, although the member has a
   // value (0) that stands for "not there".
   const char* absent = "";
+  // Of raw values: the Kubernetes type of the value, or of each item (kubernetes_types.h); empty =
+  // anything.
+  const char* kubernetes_type = "";
 };
 
 // The names of an enum's values, in order of their numbers from 0.
@@ -61,7 +64,7 @@ using EnumNames = std::vector<std::string_view>;
 struct RuleInfo {
   // Whose fault it is, relative to the object of the rule ("http.port"); empty = the object.
   const char* field = "";
-  const char* cel = "";
+  const char* cel = "";  // Empty = checked by the operator only.
   const char* message = "";
 };
 

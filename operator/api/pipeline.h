@@ -144,10 +144,12 @@ struct Topics {
     kCreateOnly,
     kCreateAndUpdate
   } management = Management::kCreateAndUpdate;
+  std::string prefix;  // Before each name.
   std::string traces = "otel.traces";
   std::string metrics = "otel.metrics";
   std::string logs = "otel.logs";
   std::string dead_letter_suffix = ".dlq";
+  bool shared = false;  // Other Pipelines may name them too.
   std::int64_t partitions = 12;
   std::int64_t replication_factor = 0;   // 0 = the broker's default.
   std::int64_t min_insync_replicas = 0;  // 0 = the broker's default.
@@ -238,6 +240,8 @@ struct Pipeline {
   std::int64_t generation = 0;
   std::map<std::string, std::string> annotations;
   bool deleting = false;
+  // Not of the object: the operator's, and part of consumer groups and client ids. Empty = none.
+  std::string cluster_id;
   PipelineSpec spec;
 };
 

@@ -5,6 +5,7 @@
 
 #include "operator/api/declaration.h"
 #include "operator/api/fields.h"
+#include "operator/api/kubernetes_types.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::api {
@@ -182,6 +183,7 @@ class Reader final : public Fields {
     }
     if (kube::to_text(*given).size() > kRawBytesMax)
       return refuse(name, "must be at most 64 KiB of JSON");
+    if (*info.kubernetes_type != '\0' && !fits_type(*given, shape, path_of(name), info)) return;
     value = *given;
   }
 
@@ -303,6 +305,22 @@ class Reader final : public Fields {
         given.is_string() ? config::did_you_mean(text_of(given), candidates) : "";
     state_.add_unreadable(path, "must be one of " + joined(names) + hint);
     return std::nullopt;
+  }
+  bool fits_type(const Json& given, RawShape shape, const std::string& path,
+                 const FieldInfo& info) {
+    bool fits = true;
+    const AddProblem add = [&](const std::string& where, std::string message) {
+      fits = false;
+      state_.add_unreadable(where, std::move(message));
+    };
+    if (shape == RawShape::kObject) {
+      check_kubernetes_type(info.kubernetes_type, given, path, add);
+      return fits;
+    }
+    for (std::size_t i = 0; i < given.size(); ++i)
+      check_kubernetes_type(info.kubernetes_type, given[i], path + "[" + std::to_string(i) + "]",
+                            add);
+    return fits;
   }
   bool check_size(std::string_view name, std::size_t size, const FieldInfo& info) {
     if (size < info.items_min)

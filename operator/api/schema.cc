@@ -1,5 +1,6 @@
 #include "operator/api/schema.h"
 
+#include "operator/api/kubernetes_types.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::api {
@@ -80,7 +81,11 @@ class SchemaWriter final : public Fields {
   }
   void raw(std::string_view name, Json&, RawShape shape, const FieldInfo& info) override {
     Json object = {{"type", "object"}};
-    if (is_kubernetes()) object["x-kubernetes-preserve-unknown-fields"] = true;
+    if (*info.kubernetes_type != '\0') {
+      object = kubernetes_schema(info.kubernetes_type, dialect_);
+    } else if (is_kubernetes()) {
+      object["x-kubernetes-preserve-unknown-fields"] = true;
+    }
     if (shape == RawShape::kObject) {
       add(name, info, object);
       return;
@@ -154,7 +159,7 @@ class SchemaWriter final : public Fields {
       property["uniqueItems"] = true;
   }
   void add_rule(const RuleInfo& info) {
-    if (!is_kubernetes()) return;
+    if (!is_kubernetes() || *info.cel == '\0') return;
     Json rule = {{"rule", info.cel}, {"message", info.message}};
     const std::string_view field = info.field;
     // The API server knows of metadata only what every object has, so it takes no path into it.

@@ -97,6 +97,14 @@ Json topics() {
                                              kMessageMax)}}));
 }
 
+Json shared_with() {
+  return {{"type", "array"},
+          {"description", "Pipelines that share topics with this one, as namespace/name."},
+          {"maxItems", 256},
+          {"x-kubernetes-list-type", "atomic"},
+          {"items", {{"type", "string"}, {"maxLength", 512}}}};
+}
+
 Json config() {
   return object("Revisions of the whole Pipeline, and the memory of the rollout.",
                 {{"desiredRevision", text("Of the spec.")},
@@ -126,12 +134,14 @@ Json status_schema() {
   return object("What the operator sees.",
                 {{"observedGeneration", number("The generation that this status is about.")},
                  {"version", text("Of the components that run.")},
+                 {"upgrade", text("Why the operator's new version is not rolled out yet.")},
                  {"replicas", number("Pods of the ingress, for `kubectl scale`.")},
                  {"selector", text("Selects them.", kMessageMax)},
                  {"conditions", conditions()},
                  {"components", components()},
                  {"exporters", exporters()},
                  {"topics", topics()},
+                 {"topicsSharedWith", shared_with()},
                  {"config", config()},
                  {"summary", summary()}});
 }

@@ -38,7 +38,11 @@ void expect_bounds(const kube::Json& schema, const std::string& path) {
   }
   if (schema.contains("properties")) {
     for (const auto& [name, property] : schema["properties"].items()) {
-      EXPECT_FALSE(kube::string_at(property, "description").empty()) << path << "." << name;
+      // Kubernetes' own types are described elsewhere.
+      const bool is_ours = path.find(".template.") == std::string::npos &&
+                           path.find(".networkPolicy.") == std::string::npos;
+      EXPECT_TRUE(!is_ours || !kube::string_at(property, "description").empty())
+          << path << "." << name;
       expect_bounds(property, path + "." + name);
     }
   }
