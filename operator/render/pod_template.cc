@@ -61,10 +61,14 @@ Json from_field(const char* name, const char* path) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
 }
 
-Json environment(const ComponentSpec& spec) {
+Json environment(const Context& context, const ComponentSpec& spec) {
   Json list = Json::array({from_field("POD_NAME", "metadata.name")});
-  if (spec.id.role == Role::kConsumer)
+  const std::string& cluster = context.facts.cluster_id;
+  if (spec.id.role == Role::kConsumer && cluster.empty()) {
     list.push_back(from_field("GROUP_INSTANCE_ID", "metadata.name"));
+  } else if (spec.id.role == Role::kConsumer) {
+    list.push_back({{"name", "GROUP_INSTANCE_ID"}, {"value", cluster + "-$(POD_NAME)"}});
+  }
   for (const auto& [name, value] : spec.pods->env) {
     if (name == "POD_NAME" || name == "GROUP_INSTANCE_ID") continue;
     list.push_back({{"name", name}, {"value", environment_literal(value)}});
@@ -159,7 +163,7 @@ Json main_container(const Context& context, const PodInput& input,
   container["imagePullPolicy"] = pull_policy(context.pipeline.spec.image.pull_policy);
   container["command"] = Json::array({binary_of(input.spec.id.role)});
   container["args"] = Json::array({"--config", config_file()});
-  container["env"] = environment(input.spec);
+  container["env"] = environment(context, input.spec);
   container["ports"] = ports(context.pipeline, input.spec.id.role);
   container["resources"] = container_resources(input.spec);
   container["securityContext"] = container_security();
@@ -243,7 +247,23 @@ Json pod_labels(const Context& context, const ComponentSpec& spec) {
   if (labels.is_null()) labels = Json::object();
   labels.update(component_labels(context, spec));  // Ours win: selectors depend on them.
   labels[api::kTrackLabel] = kStableTrack;
+  // Of the object, not of its pods: they would be replaced for a label.
+  labels.erase("app.kubernetes.io/version");
   return labels;
+}
+
+// Of "key=hash;key=hash" what is mounted; a label or another key of the Secret concerns no pod.
+std::string identity_of_keys(const std::string& identity, const std::vector<std::string>& keys) {
+  if (!identity.starts_with("uid=")) return identity;
+  const std::string all = ";" + identity + ";";
+  std::string out;
+  for (const std::string& key : keys) {
+    const std::size_t at = all.find(";" + key + "=");
+    if (at == std::string::npos) continue;
+    const std::size_t from = at + key.size() + 2;
+    out += all.substr(from, all.find(';', from) - from);
+  }
+  return kube::fingerprint(Json(out));
 }
 
 }  // namespace
@@ -262,7 +282,7 @@ std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretM
   for (const SecretMount& mount : mounts) {
     const auto found = facts.secret_identities.find(mount.secret);
     if (!mount.reloaded && found != facts.secret_identities.end())
-      identities[mount.secret] = found->second;
+      identities[mount.secret] += identity_of_keys(found->second, mount.keys);
   }
   std::string text;
   for (const auto& [name, identity] : identities)
@@ -313,6 +333,7 @@ Json topics_template(const Context& context, const std::string& config_map,
 
   Json tmpl;
   tmpl["metadata"]["labels"] = common_labels(context, "topics");
+  tmpl["metadata"]["labels"].erase("app.kubernetes.io/version");
   tmpl["spec"] = base_pod(context, service_account);
   tmpl["spec"]["containers"] = Json::array({container});
   tmpl["spec"]["volumes"] = volumes(config_map, mounts);

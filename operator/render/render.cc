@@ -56,7 +56,9 @@ std::span<const kube::ResourceType> rendered_kinds() {
   return kKinds;
 }
 
-Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts) {
+Rendering render(const api::Pipeline& of, const ClusterFacts& facts) {
+  api::Pipeline pipeline = of;
+  pipeline.cluster_id = facts.cluster_id;
   const Context context{pipeline, facts};
   Rendering out;
   Json revisions = Json::object();  // The order of exporters says nothing.

@@ -20,11 +20,13 @@ struct ClusterFacts {
   std::string operator_namespace = "spanway-system";  // Its pods may read /statusz and metrics.
   std::string version;                                // Of this build.
   std::string image_repository = "spanway";
+  // Tells Pipelines of the same name in different clusters apart; empty = they are not.
+  std::string cluster_id;
   bool serves_service_monitors = false;
   bool serves_prometheus_rules = false;
   // Exporters may send to public addresses only: for clusters that people share.
   bool deny_private_endpoints = false;
-  // Of each referenced Secret, by name: "uid/resourceVersion". Missing = not looked up.
+  // Of each referenced Secret, by name: its identity (keyed hashes of its keys). Missing = not looked up.
   std::map<std::string, std::string> secret_identities;
 };
 

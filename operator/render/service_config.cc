@@ -118,13 +118,18 @@ void add_kafka_tls(const api::KafkaTls& tls, Json& kafka) {
   kafka["tls"]["key_file"] = file_in(kKafkaClientFolder, "tls.key");
 }
 
+std::string with_cluster(const api::Pipeline& pipeline, char separator) {
+  return pipeline.cluster_id.empty() ? "" : pipeline.cluster_id + separator;
+}
+
 Json kafka_config(const api::Pipeline& pipeline) {
   const api::Kafka& kafka = pipeline.spec.kafka;
   Json config;
   config["brokers"] = Json::array();
   for (const std::string& broker : config::split_list(kafka.bootstrap_servers))
     config["brokers"].push_back(literal(broker));
-  config["client_id"] = "spanway-" + pipeline.name_space + "-" + pipeline.name;
+  config["client_id"] =
+      "spanway-" + with_cluster(pipeline, '-') + pipeline.name_space + "-" + pipeline.name;
   add_kafka_tls(kafka.tls, config);
   if (kafka.authentication.type != api::KafkaAuthentication::Type::kNone) {
     constexpr std::array kMechanisms = {"none", "plain", "scram_sha_256", "scram_sha_512"};
@@ -133,9 +138,10 @@ Json kafka_config(const api::Pipeline& pipeline) {
         {"username", literal(kafka.authentication.username)},
         {"password", file_reference(kafka.authentication.password)}};
   }
-  config["topics"] = {{"traces", literal(kafka.topics.traces)},
-                      {"metrics", literal(kafka.topics.metrics)},
-                      {"logs", literal(kafka.topics.logs)}};
+  const std::string& prefix = kafka.topics.prefix;
+  config["topics"] = {{"traces", literal(prefix + kafka.topics.traces)},
+                      {"metrics", literal(prefix + kafka.topics.metrics)},
+                      {"logs", literal(prefix + kafka.topics.logs)}};
   config["dead_letter_suffix"] = literal(kafka.topics.dead_letter_suffix);
   return config;
 }
@@ -196,7 +202,8 @@ Json consumer_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   config["kafka"] = kafka_config(pipeline);
   Json& consumer = config["consumer"];
   // Dots stand in none of the names, so that nobody shares a group, and its data, by accident.
-  consumer["group"] = "spanway." + pipeline.name_space + "." + pipeline.name + "." + exporter.name;
+  consumer["group"] = "spanway." + with_cluster(pipeline, '.') + pipeline.name_space + "." +
+                      pipeline.name + "." + exporter.name;
   // The pods of the StatefulSet have this variable, the canary has not: it leaves the group at
   // once.
   consumer["group_instance_id"] = "${env:GROUP_INSTANCE_ID:-}";

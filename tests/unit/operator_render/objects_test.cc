@@ -271,6 +271,39 @@ TEST(Objects, OfEachComponentAreComplete) {
                           "autoscaled-tempo-consumer", "autoscaled-topics"));
 }
 
+TEST(Objects, TheClusterIdTellsGroupsAndInstancesOfTwoClustersApart) {
+  ClusterFacts facts = sample_facts();
+  facts.cluster_id = "eu1";
+  const Rendering rendering = render(quickstart(), facts);
+  const Component& consumer =
+      component_of(rendering, Role::kConsumer, quickstart().spec.exporters[0].name);
+  const std::string file = config_file_of(consumer);
+  EXPECT_THAT(file, testing::HasSubstr("spanway.eu1."));
+  EXPECT_THAT(file, testing::HasSubstr("spanway-eu1-"));
+  const auto env = by_name(at(container_of(consumer.workload.object), "env"));
+  EXPECT_EQ(kube::string_at(env.at("GROUP_INSTANCE_ID"), "value"), "eu1-$(POD_NAME)");
+  EXPECT_FALSE(
+      by_name(at(container_of(consumer.canary.object), "env")).contains("GROUP_INSTANCE_ID"));
+}
+
+TEST(Objects, ThePrefixStandsBeforeTheNameOfEachTopic) {
+  api::Pipeline pipeline = quickstart();
+  pipeline.spec.kafka.topics.prefix = "mine.";
+  const std::string file =
+      config_file_of(component_of(render(pipeline, sample_facts()), Role::kBridge));
+  for (const char* topic : {"mine.otel.traces", "mine.otel.metrics", "mine.otel.logs"})
+    EXPECT_THAT(file, testing::HasSubstr(topic));
+}
+
+TEST(Objects, NoLabelOfAPodNamesTheVersion) {
+  for (const Manifest& manifest : all_manifests(rendered(sample("secured")))) {
+    const Json* pods = pod_template_of(manifest.object);
+    if (pods == nullptr) continue;
+    EXPECT_EQ(kube::find(*pods, "metadata/labels/app.kubernetes.io~1version"), nullptr)
+        << manifest.key().name;
+  }
+}
+
 // A Job's template cannot be changed, so whatever it depends on is part of its name.
 // The rules of a policy that let in at a port.
 

@@ -39,6 +39,18 @@ TEST(Secrets, ThatTheServiceReadsAgainDoNotRestartIt) {
   EXPECT_EQ(identity(Role::kConsumer, "tempo"), identity(Role::kBridge));
 }
 
+TEST(Secrets, OnlyTheKeysThatAreMountedRestartPods) {
+  const auto template_with = [](const std::string& identity) {
+    ClusterFacts facts = sample_facts();
+    facts.secret_identities["kafka-login"] = identity;
+    return component_of(render(sample("secured"), facts), Role::kBridge).revision;
+  };
+  const std::string mounted = sample("secured").spec.kafka.authentication.password.key;
+  const std::string before = template_with("uid=1;other=a;" + mounted + "=b");
+  EXPECT_EQ(template_with("uid=1;other=CHANGED;" + mounted + "=b"), before);
+  EXPECT_NE(template_with("uid=1;other=a;" + mounted + "=CHANGED"), before);
+}
+
 TEST(Secrets, AreListedOnce) {
   EXPECT_THAT(referenced_secrets(sample("secured")),
               ElementsAre("kafka-ca", "kafka-login", "kafka-user", "otlp-clients", "otlp-tls",
