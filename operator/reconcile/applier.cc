@@ -4,9 +4,13 @@
 #include <utility>
 
 #include "operator/reconcile/field_owner.h"
+#include "operator/reconcile/owned_fields.h"
 
 namespace spanway::reconcile {
 namespace {
+
+// A webhook that writes something else each time must not make us write each time.
+constexpr int kChangesMax = 3;
 
 kube::ObjectKey key_of(const Json& object) {
   return {kube::string_at(object, "metadata/namespace"), kube::string_at(object, "metadata/name")};
@@ -53,32 +57,58 @@ Applier::Applier(kube::Client& client, const Stores& stores, UnseenWrites& unsee
                  const Events& events)
     : client_(client), stores_(stores), unseen_(unseen), events_(events) {}
 
+UnseenWrites::Stored Applier::stored(const kube::ResourceType& type,
+                                     const kube::ObjectKey& key) const {
+  // In this order: the store may move on in between.
+  UnseenWrites::Stored stored{stores_.version(type, key.name_space), "", ""};
+  if (auto state = stores_.state(type, key); state) {
+    stored.version = std::move(state->version);
+    stored.uid = std::move(state->uid);
+  }
+  return stored;
+}
+
 std::optional<Json> Applier::live(const kube::ResourceType& type,
                                   const kube::ObjectKey& key) const {
-  return unseen_.newest(type, key, stores_.get(type, key));
+  const std::string store_version = stores_.version(type, key.name_space);
+  return newest(type, key, store_version, stores_.get(type, key));
+}
+
+std::optional<Json> Applier::newest(const kube::ResourceType& type, const kube::ObjectKey& key,
+                                    const std::string& store_version,
+                                    std::optional<Json> object) const {
+  UnseenWrites::Stored stored{store_version, "", ""};
+  if (object) {
+    stored.version = kube::string_at(*object, "metadata/resourceVersion");
+    stored.uid = kube::string_at(*object, "metadata/uid");
+  }
+  return unseen_.newest(type, key, stored, std::move(object));
 }
 
 std::vector<Json> Applier::live_of(const kube::ResourceType& type,
                                    const kube::ObjectKey& pipeline) const {
-  std::vector<Json> newest;
+  std::vector<Json> out;
+  const std::string store_version = stores_.version(type, pipeline.name_space);
   for (Json& object : stores_.of_owner(type, pipeline)) {
     const kube::ObjectKey key = key_of(object);
-    if (auto known = unseen_.newest(type, key, std::move(object)); known)
-      newest.push_back(std::move(*known));
+    if (auto known = newest(type, key, store_version, std::move(object)); known)
+      out.push_back(std::move(*known));
   }
-  return newest;
+  return out;
 }
 
 std::string Applier::version(const kube::ResourceType& type, const kube::ObjectKey& key) const {
-  const auto state = stores_.state(type, key);
-  return unseen_.newest_version(type, key, state ? state->version : "");
+  return unseen_.newest_version(type, key, stored(type, key));
 }
 
 std::optional<std::uint64_t> Applier::made(const kube::ResourceType& type,
                                            const kube::ObjectKey& key) const {
+  UnseenWrites::Stored stored{stores_.version(type, key.name_space), "", ""};
   const auto state = stores_.state(type, key);
-  if (!state || unseen_.newest_version(type, key, state->version) != state->version)
-    return std::nullopt;
+  if (!state) return std::nullopt;
+  stored.version = state->version;
+  stored.uid = state->uid;
+  if (unseen_.newest_version(type, key, stored) != state->version) return std::nullopt;
   return state->made;
 }
 
@@ -122,14 +152,13 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   const Json wanted = project(manifest.type, object);
 
   SPANWAY_ASSIGN(const std::optional<Json> known, look(pipeline, manifest));
+  bool is_reported = !known;  // What is added to a new object is no drift.
   if (known) {
-    const bool is_made_of_it = intent_of(*known) == intent;
-    std::string field;
-    if (kube::contains(*known, wanted, &field)) return false;
-    if (is_made_of_it) {
-      if (is_not_kept(manifest, intent, field)) return false;
-      tell_drift(pipeline, manifest, field);
-    }
+    const Drift drift = drift_of(manifest, intent, *known, wanted);
+    if (drift.empty()) return false;
+    // Otherwise the differences are those of the two intents.
+    is_reported = intent_of(*known) == intent;
+    if (is_reported) SPANWAY_TRY(report_drift(pipeline, manifest, drift));
     if (has_replicas(manifest.type) && kube::find(object, "spec/replicas") == nullptr)
       SPANWAY_TRY(hand_over_replicas(manifest));
   }
@@ -137,10 +166,37 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   if (!answer.ok()) return explained(std::move(answer).error(), manifest);
   events_.wrote("apply", manifest.type, manifest.key());
   Json after = project(manifest.type, std::move(answer).value());
+  if (!drift_of(manifest, intent, after, wanted).foreign.empty()) {
+    SPANWAY_ASSIGN(std::optional<Json> cleaned,
+                   take_out_foreign(pipeline, manifest, wanted, is_reported));
+    if (cleaned) after = std::move(*cleaned);
+  }
   learn(pipeline, manifest, intent, after, wanted);
-  unseen_.wrote(manifest.type, manifest.key(), stores_.get(manifest.type, manifest.key()),
-                std::move(after));
+  unseen_.wrote(key_of(pipeline), manifest.type, manifest.key(), after,
+                stored(manifest.type, manifest.key()));
   return true;
+}
+
+Result<std::optional<Json>> Applier::take_out_foreign(const Json& pipeline,
+                                                      const render::Manifest& manifest,
+                                                      const Json& wanted, bool is_reported) {
+  auto raw = client_.get(manifest.type, manifest.key());
+  if (!raw.ok()) {
+    if (raw.error().code == Code::kNotFound) return std::optional<Json>();
+    return std::move(raw).error();
+  }
+  const std::vector<std::string> foreign = foreign_fields(manifest.type, *raw, wanted);
+  if (foreign.empty()) return std::optional<Json>(project(manifest.type, std::move(*raw)));
+  if (!is_reported)
+    events_.drift(pipeline, manifest.type, manifest.key(), readable_path(*raw, foreign.front()),
+                  other_manager(*raw, *raw, foreign.front(), kFieldManager));
+  // Lists are written whole, so the version is the condition.
+  Json patch = kube::merge_difference(*raw, remove_fields(*raw, foreign));
+  patch["metadata"]["resourceVersion"] = kube::string_at(*raw, "metadata/resourceVersion");
+  auto answer = client_.merge_patch(manifest.type, manifest.key(), patch);
+  if (!answer.ok()) return std::move(answer).error();
+  events_.wrote("apply", manifest.type, manifest.key());
+  return std::optional<Json>(project(manifest.type, std::move(answer).value()));
 }
 
 Status Applier::hand_over_replicas(const render::Manifest& manifest) {
@@ -167,35 +223,76 @@ Status Applier::hand_over_replicas(const render::Manifest& manifest) {
   return {};
 }
 
-void Applier::tell_drift(const Json& pipeline, const render::Manifest& manifest,
-                         const std::string& field) {
+Status Applier::report_drift(const Json& pipeline, const render::Manifest& manifest,
+                             const Drift& drift) {
   const auto raw = client_.get(manifest.type, manifest.key());
+  if (!raw.ok() && raw.error().code == Code::kDeadlineExceeded) return raw.error();
+  std::vector<std::string> foreign = drift.foreign;
+  // The store's object has the same lists, unless it is behind.
+  if (raw.ok()) foreign = foreign_fields(manifest.type, *raw, manifest.object);
+  if (!foreign.empty()) {
+    const std::string manager =
+        raw.ok() ? other_manager(*raw, *raw, foreign.front(), kFieldManager) : "";
+    events_.drift(pipeline, manifest.type, manifest.key(),
+                  raw.ok() ? readable_path(*raw, foreign.front()) : foreign.front(), manager);
+  }
+  if (drift.fields.empty()) return {};
+  const std::string& field = drift.fields.front().path;
   const std::string manager =
       raw.ok() ? other_manager(*raw, manifest.object, field, kFieldManager) : "";
   events_.drift(pipeline, manifest.type, manifest.key(), field, manager);
+  return {};
 }
 
-bool Applier::is_not_kept(const render::Manifest& manifest, const std::string& intent,
-                          const std::string& field) const {
+Applier::Drift Applier::drift_of(const render::Manifest& manifest, const std::string& intent,
+                                 const Json& live, const Json& wanted) const {
+  Drift drift{kube::differences(live, wanted), foreign_fields(manifest.type, live, wanted)};
+  if (drift.empty()) return drift;
   MutexLock lock(mutex_);
   const auto found = not_kept_.find(place(manifest.type, manifest.key()));
-  return found != not_kept_.end() && found->second.intent == intent && found->second.field == field;
+  if (found == not_kept_.end() || found->second.intent != intent) return drift;
+  const auto is_known = [&](const std::string& path, const Json& value) {
+    const auto known = found->second.fields.find(path);
+    return known != found->second.fields.end() &&
+           (known->second.changes > kChangesMax ||
+            known->second.live == kube::fingerprint_number(value));
+  };
+  std::erase_if(drift.fields, [&](const kube::Difference& difference) {
+    return is_known(difference.path, difference.live);
+  });
+  std::erase_if(drift.foreign, [&](const std::string& path) {
+    const Json* value = kube::find(live, path);
+    return value != nullptr && is_known("+" + path, *value);
+  });
+  return drift;
 }
 
 void Applier::learn(const Json& pipeline, const render::Manifest& manifest,
                     const std::string& intent, const Json& answer, const Json& wanted) {
-  std::string field;
-  const bool kept = kube::contains(answer, wanted, &field);
+  std::map<std::string, std::uint64_t> fields;
+  for (const kube::Difference& difference : kube::differences(answer, wanted))
+    fields[difference.path] = kube::fingerprint_number(difference.live);
+  for (const std::string& path : foreign_fields(manifest.type, answer, wanted))
+    if (const Json* value = kube::find(answer, path); value != nullptr)
+      fields["+" + path] = kube::fingerprint_number(*value);
+  std::vector<std::string> news;
   {
     MutexLock lock(mutex_);
     const std::string where = place(manifest.type, manifest.key());
-    if (kept) {
+    if (fields.empty()) {
       not_kept_.erase(where);
       return;
     }
-    not_kept_[where] = {key_of(pipeline), intent, field};
+    NotKept& known = not_kept_[where];
+    if (known.intent != intent) known = {key_of(pipeline), intent, {}};
+    for (const auto& [path, live] : fields) {
+      const auto [value, is_new] = known.fields.try_emplace(path, NotKept::Value{live, 0});
+      if (is_new) news.push_back(path);
+      if (value->second.live != live) ++value->second.changes;
+      value->second.live = live;
+    }
   }
-  events_.not_kept(manifest.type, manifest.key(), field);
+  for (const std::string& path : news) events_.not_kept(manifest.type, manifest.key(), path);
 }
 
 Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, const Json& live) {
@@ -204,7 +301,7 @@ Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, con
   const kube::ObjectKey key = key_of(live);
   SPANWAY_TRY(client_.remove(type, key, uid));
   events_.wrote("delete", type, key);
-  unseen_.wrote(type, key, stores_.get(type, key), std::nullopt);
+  unseen_.removed(key_of(pipeline), type, key, live, stored(type, key));
   MutexLock lock(mutex_);
   not_kept_.erase(place(type, key));
   return {};
@@ -212,6 +309,7 @@ Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, con
 
 void Applier::forget(const kube::ObjectKey& pipeline) {
   MutexLock lock(mutex_);
+  unseen_.forget(pipeline);
   std::erase_if(not_kept_, [&](const auto& entry) { return entry.second.pipeline == pipeline; });
 }
 

@@ -38,6 +38,8 @@ class Applier {
   std::vector<Json> live_of(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
   // The resourceVersion of live(), without reading it; "" when there is no object.
   std::string version(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  // For UnseenWrites: what the store shows of it.
+  UnseenWrites::Stored stored(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   // Equal when nothing that apply() looks at has changed of the object; nothing while that is not
   // known for sure. While it is equal, an apply() of the same manifest that wrote nothing would
   // write nothing again.
@@ -47,20 +49,39 @@ class Applier {
   void forget(const kube::ObjectKey& pipeline);
 
  private:
-  // The server changes a field of this intent at once, so that applying it again is pointless.
+  // Fields of this intent that the server (a webhook) changes at once, with what it makes of them:
+  // applying them again is pointless while they have that value. Other fields are not concerned.
   struct NotKept {
+    struct Value {
+      std::uint64_t live = 0;  // Hash of what the server has answered.
+      int changes = 0;         // How often that was another one; above kChangesMax any is taken.
+    };
     kube::ObjectKey pipeline;
     std::string intent;
-    std::string field;
+    std::map<std::string, Value> fields;
+  };
+  // What an object lacks of an intent, or has against it.
+  struct Drift {
+    std::vector<kube::Difference> fields;
+    std::vector<std::string> foreign;  // foreign_fields().
+    bool empty() const { return fields.empty() && foreign.empty(); }
   };
 
+  std::optional<Json> newest(const kube::ResourceType& type, const kube::ObjectKey& key,
+                             const std::string& store_version, std::optional<Json> object) const;
   Status check_owner(const Json& pipeline, const render::Manifest& manifest,
                      const Json& live) const;
   Result<std::optional<Json>> look(const Json& pipeline, const render::Manifest& manifest);
   Status hand_over_replicas(const render::Manifest& manifest);
-  void tell_drift(const Json& pipeline, const render::Manifest& manifest, const std::string& field);
-  bool is_not_kept(const render::Manifest& manifest, const std::string& intent,
-                   const std::string& field) const;
+  // Without what is known not to be kept.
+  Drift drift_of(const render::Manifest& manifest, const std::string& intent, const Json& live,
+                 const Json& wanted) const;
+  Status report_drift(const Json& pipeline, const render::Manifest& manifest, const Drift& drift);
+  // Takes out what other managers have put into fields that are owned whole. The new live object;
+  // nothing when the object is gone.
+  Result<std::optional<Json>> take_out_foreign(const Json& pipeline,
+                                               const render::Manifest& manifest, const Json& wanted,
+                                               bool is_reported);
   void learn(const Json& pipeline, const render::Manifest& manifest, const std::string& intent,
              const Json& answer, const Json& wanted);
 

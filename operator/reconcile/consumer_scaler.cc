@@ -5,8 +5,13 @@
 #include <set>
 #include <utility>
 
+#include "operator/reconcile/field_owner.h"
+
 namespace spanway::reconcile {
 namespace {
+
+// By which the client patches.
+constexpr char kScaleManager[] = "spanway-operator";
 
 const api::Exporter* find_exporter(const api::Pipeline& pipeline, const std::string& name) {
   for (const api::Exporter& exporter : pipeline.spec.exporters)
@@ -27,15 +32,21 @@ std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
 }
 
 LagScalerInput input_of(const api::LagAutoscaling& rules, const ComponentView& view,
-                        const StatuszMonitor::Reports& reports, std::int64_t now_ms) {
+                        const StatuszMonitor::Reports& reports, std::int64_t replicas,
+                        std::int64_t now_ms) {
   LagScalerInput input;
   input.rules = rules;
-  input.replicas = view.stable.replicas;
+  input.replicas = replicas;
   input.now_ms = now_ms;
   input.complete = reports.round != 0;
   std::vector<const StatuszReport*> of_pods;
   for (const PodView& pod : view.pods) {
     if (pod.deleting) continue;
+    // Without an address it does not run: no partition is its.
+    if (pod.ip.empty()) {
+      ++input.pending;
+      continue;
+    }
     const auto report = reports.by_pod.find(pod.name);
     if (report == reports.by_pod.end() || !report->second.answered) {
       input.complete = false;
@@ -69,7 +80,9 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
     Exporter& state = exporters_[exporter->name];
     const api::LagAutoscaling& rules = *exporter->consumer.autoscaling;
     if (!state.decided || state.round != reports.round) {
-      const LagScalerInput input = input_of(rules, view, reports, now_ms);
+      // What was decided, not what another has made of it: write() puts that back.
+      const std::int64_t replicas = state.decided ? state.decision.replicas : view.stable.replicas;
+      const LagScalerInput input = input_of(rules, view, reports, replicas, now_ms);
       state.partitions = std::max(state.partitions, input.partitions);
       state.decision = scale_by_lag(input, state.memory);
       state.memory = state.decision.memory;
@@ -104,12 +117,22 @@ Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& want
     const std::string version = kube::string_at(*live, "metadata/resourceVersion");
     const std::int64_t replicas =
         state.written_at == version ? state.written : kube::int_at(*live, "spec/replicas", 1);
-    if (replicas == state.decision.replicas) continue;
+    if (replicas == state.decision.replicas) {
+      state.held = replicas;
+      continue;
+    }
+    if (state.held == state.decision.replicas) {
+      const auto raw = client.get(component.workload.type, key);
+      if (!raw.ok()) return raw.error();
+      events.drift(pipeline, component.workload.type, key, "spec/replicas",
+                   other_manager(*raw, *raw, "spec/replicas", kScaleManager));
+    }
     const auto answer = client.merge_patch(
         component.workload.type, key, {{"spec", {{"replicas", state.decision.replicas}}}}, "scale");
     if (!answer.ok()) return answer.error();
     events.wrote("scale", component.workload.type, key);
-    events.scaled(pipeline, key.name, replicas, state.decision.replicas, state.decision.message);
+    if (state.held != state.decision.replicas)
+      events.scaled(pipeline, key.name, replicas, state.decision.replicas, state.decision.message);
     state.written_at = version;
     state.written = state.decision.replicas;
   }

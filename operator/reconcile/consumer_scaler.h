@@ -41,6 +41,7 @@ class ConsumerScaler {
     // another version is seen, that is what it has.
     std::string written_at;
     std::int64_t written = 0;
+    std::int64_t held = 0;  // What it was seen to have as decided; 0 = not yet.
   };
   std::map<std::string, Exporter> exporters_;
 };

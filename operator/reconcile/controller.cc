@@ -9,6 +9,7 @@
 #include "operator/reconcile/wall_time.h"
 #include "operator/reconcile/wanted_objects.h"
 #include "services/lib/base/check.h"
+#include "services/lib/config/scalar.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -16,6 +17,12 @@ namespace {
 using Phase = RolloutDecision::Phase;
 
 constexpr std::size_t kNoteBytesMax = 1000;
+// A failure that lasts as long is in the status whatever it is.
+// Keeps a Pipeline at the version of the operator that its last good revision was made by.
+constexpr char kHoldVersionAnnotation[] = "spanway.dev/hold-version";
+// How often one that waits for its upgrade asks again.
+constexpr Duration kUpgradeLook = std::chrono::seconds(30);
+constexpr Duration kFailureShownAfter = std::chrono::seconds(30);
 
 const Json& status_of(const Json& pipeline) {
   static const Json kNothing = Json::object();
@@ -34,23 +41,6 @@ const Json* find_condition(const Json& status, std::string_view type) {
   for (const Json& one : *all)
     if (kube::string_at(one, "type") == type) return &one;
   return nullptr;
-}
-
-// The merge patch (RFC 7386) that turns `before` into `after`.
-Json merge_difference(const Json& before, const Json& after) {
-  if (!before.is_object() || !after.is_object()) return after;
-  Json patch = Json::object();
-  for (const auto& [name, value] : after.items()) {
-    const auto old = before.find(name);
-    if (old == before.end()) {
-      patch[name] = value;
-    } else if (*old != value) {
-      patch[name] = merge_difference(*old, value);
-    }
-  }
-  for (const auto& [name, value] : before.items())
-    if (!after.contains(name)) patch[name] = nullptr;
-  return patch;
 }
 
 // Where the spec names this Secret: "spec.kafka.tls.caSecretName".
@@ -88,15 +78,36 @@ void show_failure(Json& status, const std::string& failure, const std::string& n
 }
 
 // All that a rendering is made of, but for what is the same as long as the operator runs: equal
-// ones make equal renderings.
+// ones make equal renderings. The version is that of the last good one while an upgrade waits.
 std::string inputs_of(const Json& pipeline, const render::ClusterFacts& facts,
                       const std::string& last_good_version) {
-  Json inputs = {{"metadata", pipeline.value("metadata", Json::object())},
+  Json inputs = {{"version", facts.version},
+                 {"image", facts.image_repository},
+                 {"metadata", pipeline.value("metadata", Json::object())},
                  {"spec", pipeline.value("spec", Json::object())},
                  {"secrets", facts.secret_identities},
                  {"lastGood", last_good_version}};
   inputs["metadata"].erase("resourceVersion");
   return kube::fingerprint(inputs);
+}
+
+std::vector<std::string> texts_of(const std::vector<kube::ObjectKey>& keys) {
+  constexpr std::size_t kShownMax = 256;
+  std::vector<std::string> out;
+  for (const kube::ObjectKey& key : keys)
+    if (out.size() < kShownMax) out.push_back(key.text());
+  return out;
+}
+
+// The server has answered, and would answer the same again: 400, 422, and 500, which is what an
+// apply of a field that it does not know gets. Rights and conflicts are no fault of what was sent.
+bool is_refusal(const Error& error) {
+  return std::string_view(error.reason) == "invalid" ||
+         std::string_view(error.reason) == "internal_error" || error.code == Code::kInvalidArgument;
+}
+
+bool is_silent(const Error& error) {
+  return error.code == Code::kDeadlineExceeded || std::string_view(error.reason) == "no_connection";
 }
 
 Duration earlier(Duration a, Duration b) {
@@ -115,8 +126,17 @@ struct Controller::Held {
 
 struct Controller::Memory {
   ConsumerScaler scaler;
-  // Why the last apply failed for good; part of the status until one succeeds.
+  // Why the last apply failed for good, or again and again; part of the status until one succeeds.
   std::string failure;
+  // Since when applies fail in a row, and since when the server refuses (not: does not answer) an
+  // object of this revision.
+  std::optional<SystemTime> failing_since;
+  std::optional<SystemTime> refused_since;
+  std::string refusal;
+  std::string refused_revision;
+  // Of the last good one: which operator made it, and the version of its ConfigMap.
+  std::optional<RecordedVersion> recorded;
+  std::string recorded_at;
   std::string checked;  // "uid/generation" of the last spec whose configurations load.
   // What was rendered last without anything being wrong, as outlines, and of what.
   std::string inputs;
@@ -142,8 +162,11 @@ struct Controller::Look {
   api::Pipeline pipeline;
   std::shared_ptr<Memory> memory;
   config::Problems problems;
+  TopicClaims::Sharing sharing;
   render::ClusterFacts facts;
   std::string last_good_version;  // Of its ConfigMap; "" = there is none.
+  std::string upgrade;  // Why it waits with the operator's new version; empty = it does not.
+  bool is_spec_recorded = false;  // The spec is the last good one; only when it waits.
   std::string inputs;
   std::optional<LastGood> last_good_spec;   // Not read while the inputs are as before.
   std::optional<render::Rendering> wanted;  // Outlines, both.
@@ -156,6 +179,7 @@ struct Controller::Look {
   std::optional<RolloutDecision> decision;
   RolloutMemory remembered;  // Before the decision.
   TopicsDecision topics;
+  std::optional<std::int64_t> ingress_endpoints;
   std::map<std::string, StatuszReport> reports;
   std::map<std::string, LagScalerDecision> scaling;
   WantedObjects objects;
@@ -168,6 +192,8 @@ struct Controller::Look {
 Controller::Controller(const ControllerDeps& deps, render::ClusterFacts facts)
     : deps_(deps),
       facts_(std::move(facts)),
+      claims_(deps.stores),
+      pacer_(deps.upgrades),
       unseen_(deps.clock),
       applier_(deps.client, deps.stores, unseen_, deps.events) {}
 
@@ -184,6 +210,8 @@ void Controller::forget(const kube::ObjectKey& key) {
   deps_.secrets.forget(key);
   deps_.monitor.forget(key);
   applier_.forget(key);
+  pacer_.done(key);
+  for (const kube::ObjectKey& other : claims_.forget(key)) deps_.enqueue(other);
   MutexLock lock(mutex_);
   memories_.erase(key);
 }
@@ -230,28 +258,29 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
   const Status written = write(look);
   look.held.shrink_to_fit();
   look.memory->held = std::move(look.held);
-  std::string failure;
-  if (!written.ok() && written.error().refusal != Refusal::kTransient)
-    failure = written.error().message;
+  const std::string failure = note_outcome(look, written);
   if (failure != look.memory->failure) {
     look.memory->failure = failure;
     SPANWAY_TRY(write_status(look));
   }
   if (!written.ok()) return written.error();
-  return earlier(status_look_again(status_input(look), look.before),
-                 earlier(look.decision->look_again, look.topics.look_again));
+  const Duration again = earlier(status_look_again(status_input(look), look.before),
+                                 earlier(look.decision->look_again, look.topics.look_again));
+  const Duration upgrade = look.upgrade.empty() ? Duration::zero() : kUpgradeLook;
+  // An entry that ends without an event changes what is known.
+  return earlier(earlier(again, upgrade), unseen_.expires_in(look.key));
 }
 
 Result<Duration> Controller::reconcile_paused(Look& look) {
   SPANWAY_TRY(write_status(look));
-  return Duration::zero();
+  return unseen_.expires_in(look.key);
 }
 
 // What runs stays as it is.
 Result<Duration> Controller::reconcile_invalid(Look& look) {
   deps_.monitor.set_pace(look.key, false, false);
   SPANWAY_TRY(write_status(look));
-  return Duration::zero();
+  return unseen_.expires_in(look.key);
 }
 
 // Loading every component's file is most of the work of a look at a Pipeline at rest. It depends on
@@ -264,17 +293,90 @@ void Controller::check_once(Look& look) {
   look.memory->checked = look.problems.all().size() == before ? spec : "";
 }
 
+// A new version of the operator renders other pods. They wait for their turn; until then the
+// version of the last good revision is rendered.
+void Controller::choose_version(Look& look) {
+  Memory& memory = *look.memory;
+  if (memory.recorded_at != look.last_good_version) {
+    memory.recorded = read_recorded(applier_.live(kube::kConfigMaps, last_good_key(look.key)));
+    memory.recorded_at = look.last_good_version;
+  }
+  const std::optional<RecordedVersion>& recorded = memory.recorded;
+  // One that has failed and was rolled back is not tried again, so it needs no place.
+  const bool is_settled =
+      !recorded || recorded->version == facts_.version || !look.remembered.failed_revision.empty();
+  if (is_settled) return pacer_.done(look.key);
+  const bool is_held = annotation(look.pipeline.annotations, kHoldVersionAnnotation) == "true";
+  look.upgrade = is_held ? std::string("held by the annotation ") + kHoldVersionAnnotation
+                         : pacer_.admit(look.key, look.wall_now);
+  if (look.upgrade.empty()) return;
+  look.upgrade = "from " + recorded->version + " to " + facts_.version + ": " + look.upgrade;
+  look.facts.version = recorded->version;
+  look.facts.image_repository = recorded->image_repository;
+  look.is_spec_recorded =
+      recorded->spec == kube::fingerprint(look.object.value("spec", Json::object()));
+}
+
+// What this version of the operator renders otherwise of the same spec waits as well.
+void Controller::hold_back(Look& look) const {
+  if (look.upgrade.empty() || !look.is_spec_recorded) return;
+  RolloutDecision& decision = *look.decision;
+  bool differs = false;
+  for (std::size_t i = 0; i < look.components.size(); ++i) {
+    const WorkloadView& stable = look.components[i].stable;
+    if (!stable.exists || stable.revision == look.wanted->components[i].revision) continue;
+    differs = true;
+    decision.actions[i] = {look.wanted->components[i].id, Target::kKeep, false};
+  }
+  if (!differs) return;
+  decision.phase = Phase::kComplete;
+  decision.memory = look.remembered;
+  decision.record_last_good = false;
+  decision.just_failed = false;
+  decision.remove_others = false;
+  decision.reason = "UpgradePending";
+  decision.message = look.upgrade;
+}
+
+// The topics of another Pipeline are not taken over; those that all agree to share are kept for as
+// long as the most patient wants.
+void Controller::check_topics(Look& look) {
+  std::set<kube::ObjectKey> changed;
+  look.sharing = claims_.look_up(look.key, changed);
+  for (const kube::ObjectKey& other : changed) deps_.enqueue(other);
+  api::Topics& topics = look.pipeline.spec.kafka.topics;
+  if (look.sharing.with.empty()) {
+    look.sharing.retention = topics.retention;
+    look.sharing.dead_letter_retention = topics.dead_letter_retention;
+  }
+  topics.retention = std::max(topics.retention, look.sharing.retention);
+  topics.dead_letter_retention =
+      std::max(topics.dead_letter_retention, look.sharing.dead_letter_retention);
+  if (!look.sharing.taken_by) return;
+  look.problems.add("spec.kafka.topics",
+                    "the topic " + look.sharing.taken_topic +
+                        " of these brokers is that of the Pipeline " +
+                        look.sharing.taken_by->text() +
+                        ": each would deliver the other's data. Set spec.kafka.topics.prefix, or "
+                        "spec.kafka.topics.shared: true in both");
+}
+
 // Everything that can be wrong with the Pipeline. Errors are those of the API server.
 Status Controller::check(Look& look) {
   if (!look.problems.empty()) return {};
+  check_topics(look);
   SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
                  deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));
   look.facts = facts_;
   look.facts.secret_identities = secrets.identities;
   look.last_good_version = applier_.version(kube::kConfigMaps, last_good_key(look.key));
-  look.inputs = inputs_of(look.object, look.facts, look.last_good_version);
+  choose_version(look);
+  look.inputs = inputs_of(look.object, look.facts, look.last_good_version) +
+                config::format_duration(look.sharing.retention) +
+                config::format_duration(look.sharing.dead_letter_retention);
   const bool all_secrets = secrets.missing.empty() && secrets.refused.empty();
-  if (all_secrets && look.memory->inputs == look.inputs) return {};  // It has passed.
+  if (all_secrets && look.problems.empty() && look.memory->inputs == look.inputs)
+    return {};  // It has passed.
 
   look.last_good_spec = read_last_good(applier_.live(kube::kConfigMaps, last_good_key(look.key)),
                                        look.object, facts_);
@@ -354,6 +456,33 @@ Result<const render::Manifest*> Controller::whole(Look& look, const render::Mani
                      " of");
 }
 
+std::int64_t Controller::refused_for_ms(const Look& look) {
+  const Memory& memory = *look.memory;
+  if (!memory.refused_since || memory.refused_revision != look.wanted->revision) return 0;
+  return unix_ms(look.wall_now) - unix_ms(*memory.refused_since);
+}
+
+// What the status says of it: a refusal for good at once, any other failure when it repeats.
+std::string Controller::note_outcome(Look& look, const Status& written) {
+  Memory& memory = *look.memory;
+  if (written.ok()) {
+    memory.failing_since.reset();
+    memory.refused_since.reset();
+    memory.refusal.clear();
+    return "";
+  }
+  const Error& error = written.error();
+  if (!memory.failing_since) memory.failing_since = look.wall_now;
+  if (is_refusal(error)) {
+    if (!memory.refused_since || memory.refused_revision != look.wanted->revision)
+      memory.refused_since = look.wall_now;
+    memory.refused_revision = look.wanted->revision;
+    memory.refusal = error.message;
+  }
+  const bool repeats = look.wall_now - *memory.failing_since >= kFailureShownAfter;
+  return repeats || error.refusal != Refusal::kTransient ? error.message : memory.failure;
+}
+
 // What runs, and what to make of it.
 void Controller::see(Look& look) {
   outline(look);
@@ -361,6 +490,10 @@ void Controller::see(Look& look) {
   for (Json& set : applier_.live_of(kube::kStatefulSets, look.key))
     look.workloads.push_back(std::move(set));
   look.pods = deps_.stores.of_owner(kube::kPods, look.key);
+  const kube::ObjectKey ingress{
+      look.key.name_space, render::object_name(look.pipeline.name, {render::Role::kIngress, ""})};
+  if (const auto service = applier_.live(kube::kServices, ingress); service)
+    look.ingress_endpoints = count_endpoints(*service, look.pods);
   for (const render::Component& component : look.wanted->components)
     look.components.push_back(
         observe(component, look.pipeline.name, look.workloads, look.pods, look.wall_now));
@@ -379,7 +512,10 @@ void Controller::see(Look& look) {
                           .rules = look.pipeline.spec.rollout,
                           .now_ms = now_ms,
                           .forced = is_forced,
+                          .refused_for_ms = refused_for_ms(look),
+                          .refusal = memory.refusal,
                           .reports = &look.reports});
+  hold_back(look);
   look.objects = wanted_objects(*look.wanted, look.last_good_rendering(), *look.decision);
 
   look.scaling =
@@ -439,6 +575,8 @@ Status Controller::apply_shared(Look& look) {
   Status first;
   for (const render::Manifest& manifest : look.objects.support) {
     Status applied = apply(look, manifest);
+    // A server that does not answer would hold this worker for each of them.
+    if (!applied.ok() && is_silent(applied.error())) return applied;
     if (!applied.ok() && first.ok()) first = std::move(applied);
   }
   return first;
@@ -512,7 +650,10 @@ StatusInput Controller::status_input(const Look& look) const {
           .topics = look.topics.view,
           .paused = look.paused,
           .operator_version = facts_.version,
-          .wall_now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000)};
+          .wall_now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000),
+          .config_reason = look.sharing.taken_by ? "TopicsTaken" : "ConfigInvalid",
+          .topics_shared_with = texts_of(look.sharing.with),
+          .ingress_endpoints = look.ingress_endpoints};
 }
 
 Status Controller::write_status(Look& look) {
@@ -520,16 +661,20 @@ Status Controller::write_status(Look& look) {
   const std::string& now = input.wall_now;
   Json status = make_status(input, look.before);
   show_failure(status, look.memory->failure, now);
+  // The kept status of one that is invalid or paused has the old words.
+  status.erase("upgrade");
+  if (!look.upgrade.empty()) status["upgrade"] = look.upgrade;
   if (status == look.before) return {};
   const Json patch = {
       {"metadata", {{"resourceVersion", kube::string_at(look.object, "metadata/resourceVersion")}}},
-      {"status", merge_difference(look.before, status)}};
+      {"status", kube::merge_difference(look.before, status)}};
   auto answer = deps_.client.merge_patch(kube::kPipelines, look.key, patch, "status");
   if (!answer.ok()) return std::move(answer).error();
   deps_.events.wrote("status", kube::kPipelines, look.key);
   Json after = project(kube::kPipelines, std::move(answer).value());
   tell(look, look.before, status);
-  unseen_.wrote(kube::kPipelines, look.key, deps_.stores.get(kube::kPipelines, look.key), after);
+  unseen_.wrote(look.key, kube::kPipelines, look.key, after,
+                applier_.stored(kube::kPipelines, look.key));
   look.object = std::move(after);
   look.before = status_of(look.object);
   return {};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,8 +25,10 @@
 #include "operator/reconcile/status.h"
 #include "operator/reconcile/statusz_monitor.h"
 #include "operator/reconcile/stores.h"
+#include "operator/reconcile/topic_claims.h"
 #include "operator/reconcile/topics.h"
 #include "operator/reconcile/unseen_writes.h"
+#include "operator/reconcile/upgrade_pacer.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"
 
@@ -39,6 +42,9 @@ struct ControllerDeps {
   StatuszMonitor& monitor;
   const Events& events;
   const Clock& clock;
+  // Reconciles another Pipeline soon, because of this one. May be called from any thread.
+  std::function<void(const kube::ObjectKey& pipeline)> enqueue = [](const kube::ObjectKey&) {};
+  UpgradeRules upgrades = {};
 };
 
 // Thread-safe for different Pipelines; one Pipeline is given to one thread at a time (WorkQueue).
@@ -68,6 +74,9 @@ class Controller {
   Result<Duration> reconcile_invalid(Look& look);
   Status check(Look& look);
   void check_once(Look& look);
+  void check_topics(Look& look);
+  void choose_version(Look& look);
+  void hold_back(Look& look) const;
   void render(Look& look);
   void outline(Look& look);
   Status render_whole(Look& look);
@@ -80,6 +89,8 @@ class Controller {
   Status prune(Look& look);
   Status apply(Look& look, const render::Manifest& outline);
   Result<bool> apply_whole(Look& look, const render::Manifest& manifest);
+  static std::int64_t refused_for_ms(const Look& look);
+  static std::string note_outcome(Look& look, const Status& written);
   StatusInput status_input(const Look& look) const;
   Status write_status(Look& look);
   void tell(const Look& look, const Json& before, const Json& after) const;
@@ -87,6 +98,8 @@ class Controller {
 
   const ControllerDeps deps_;
   const render::ClusterFacts facts_;
+  TopicClaims claims_;
+  UpgradePacer pacer_;
   UnseenWrites unseen_;
   Applier applier_;
   std::atomic<std::size_t> renderings_{0};

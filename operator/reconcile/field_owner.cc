@@ -12,7 +12,9 @@ std::vector<std::string> segments_of(std::string_view path) {
   std::vector<std::string> out;
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
-    out.emplace_back(path.substr(0, slash));
+    std::string& step = out.emplace_back(path.substr(0, slash));
+    for (std::size_t at = 0; (at = step.find("~1", at)) != std::string::npos; ++at)
+      step.replace(at, 2, "/");
     path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   }
   return out;
@@ -70,7 +72,8 @@ std::string other_manager(const Json& object, const Json& intent, std::string_vi
   std::size_t best_depth = 0;
   for (const Json& entry : *managers) {
     const std::string manager = kube::string_at(entry, "manager");
-    if (manager == ours || !kube::string_at(entry, "subresource").empty()) continue;
+    // A scale is a change of the object; a status is none.
+    if (manager == ours || kube::string_at(entry, "subresource") == "status") continue;
     const Json* fields = kube::find(entry, "fieldsV1");
     if (fields == nullptr || !fields->is_object()) continue;
     const auto [depth, whole] = depth_of(*fields, intent, segments);

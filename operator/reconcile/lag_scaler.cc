@@ -245,13 +245,13 @@ LagScalerDecision Scaler::run() {
   if (memory_.changed_at_ms != 0 && input_.now_ms - memory_.changed_at_ms < kSettleMs) {
     return stay("Settling", "");
   }
-  if (!input_.complete || lag_.partitions == 0) {
+  if (lag_.partitions == 0) {
     // What was low may not be low any more.
     memory_.low_since_ms = 0;
     memory_.last_lag_at_ms = 0;
-    return stay("NoReports", "not all consumers have told their lag");
+    return stay("NoReports", "no consumer has told its lag");
   }
-  if (input_.replicas > most_) return change(most_, "ScaledDown");
+  if (input_.complete && input_.replicas > most_) return change(most_, "ScaledDown");
   note_end_of_limit();
   if (memory_.last_lag_at_ms != 0 && input_.now_ms - memory_.last_lag_at_ms < kSampleMs) {
     return stay("Steady", "");
@@ -262,7 +262,15 @@ LagScalerDecision Scaler::run() {
   memory_.last_lag_at_ms = std::max<std::int64_t>(1, input_.now_ms);
   if (high()) {
     memory_.low_since_ms = 0;
-    return first || shrinks ? stay("Steady", "") : go_up();
+    if (first || shrinks) return stay("Steady", "");
+    if (input_.pending > 0)
+      return stay("PodsPending", std::to_string(input_.pending) +
+                                     " consumers are Pending: more would wait with them");
+    return go_up();
+  }
+  if (!input_.complete) {
+    memory_.low_since_ms = 0;
+    return stay("NoReports", "not all consumers have told their lag");
   }
   if (lag_.of_stalled > target_) {
     memory_.low_since_ms = 0;

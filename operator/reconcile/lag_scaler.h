@@ -5,9 +5,12 @@
 // third of the target for the stabilization time. Never more than partitions, preferring counts
 // that divide them evenly; partitions that are stalled (their destination refuses) do not count:
 // more consumers would not help. For two session timeouts after a change nothing is decided: the
-// rebalance itself makes lag. Without fresh reports nothing changes. A few hot partitions do not
-// scale: a consumer that is too slow lags on all of its partitions. A count that was too few is not
-// gone back to for 16 stabilization times: lag does not tell by how much there are enough.
+// rebalance itself makes lag. Without fresh reports nothing changes; while one running consumer is
+// silent the lag of the others still counts upwards, as what is unknown can only add to it. Pods
+// that are Pending have no partitions: they are not waited for, and no more are added to them. A
+// few hot partitions do not scale: a consumer that is too slow lags on all of its partitions. A
+// count that was too few is not gone back to for 16 stabilization times: lag does not tell by how
+// much there are enough.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +37,8 @@ struct LagScalerInput {
   std::int64_t replicas = 1;    // Now.
   std::int64_t partitions = 0;  // Of all its topics together; 0 = unknown.
   std::vector<PartitionReport> lag;
-  bool complete = false;  // All consumer pods have answered.
+  bool complete = false;     // All consumer pods that run have answered.
+  std::int64_t pending = 0;  // Pods that do not run yet.
   std::int64_t now_ms = 0;
 };
 struct LagScalerDecision {
@@ -42,7 +46,7 @@ struct LagScalerDecision {
   LagScalerMemory memory = {};
   bool limited = false;  // More would be wanted than is allowed.
   // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "HotPartition", "NoReports",
-  // "Settling", "ScaledUp", "ScaledDown", "Steady"
+  // "PodsPending", "Settling", "ScaledUp", "ScaledDown", "Steady"
   std::string reason = {};
   std::string message = {};
 };

@@ -53,6 +53,17 @@ render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterF
        {"data", {{"pipeline.json", kube::to_text(content)}}}}};
 }
 
+std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_map) {
+  if (!config_map) return std::nullopt;
+  const auto content =
+      kube::parse_json(kube::string_at(*config_map, "data/pipeline.json"), kBytesMax);
+  if (!content.ok() || !content->is_object()) return std::nullopt;
+  const std::string version = kube::string_at(*content, "version");
+  if (version.empty()) return std::nullopt;
+  return RecordedVersion{version, kube::string_at(*content, "imageRepository"),
+                         kube::fingerprint(content->value("spec", Json::object()))};
+}
+
 std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, const Json& pipeline,
                                        const render::ClusterFacts& now) {
   if (!config_map) return std::nullopt;

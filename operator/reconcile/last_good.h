@@ -24,6 +24,14 @@ kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline);
 render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts);
 // From the ConfigMap and the live Pipeline's uid. `now` gives what is not kept: what the cluster
 // serves. Nothing when there is none, or one that can no longer be read.
+// By which operator it was recorded.
+struct RecordedVersion {
+  std::string version;
+  std::string image_repository;
+  std::string spec;  // Its fingerprint.
+};
+std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_map);
+
 std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, const Json& pipeline,
                                        const render::ClusterFacts& now);
 

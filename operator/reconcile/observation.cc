@@ -311,4 +311,20 @@ ComponentView observe(const render::Component& component, const std::string& pip
   return view;
 }
 
+std::int64_t count_endpoints(const Json& service, const std::vector<Json>& pods) {
+  const Json* selector = kube::find(service, "spec/selector");
+  // Without a selector a Service selects nothing.
+  if (selector == nullptr || !selector->is_object() || selector->empty()) return 0;
+  return std::count_if(pods.begin(), pods.end(), [&](const Json& pod) {
+    const Json* labels = kube::find(pod, "metadata/labels");
+    const Json* ready = condition(pod, "Ready");
+    return labels != nullptr && ready != nullptr && string_at(*ready, "status") == "True" &&
+           string_at(pod, "metadata/deletionTimestamp").empty() &&
+           std::all_of(selector->items().begin(), selector->items().end(), [&](const auto& entry) {
+             const auto found = labels->find(entry.key());
+             return found != labels->end() && *found == entry.value();
+           });
+  });
+}
+
 }  // namespace spanway::reconcile

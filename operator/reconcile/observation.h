@@ -65,4 +65,7 @@ ComponentView observe(const render::Component& component, const std::string& pip
 // One pod as above, for messages about jobs too.
 PodView view_pod(const Json& pod, SystemTime wall_now);
 
+// Ready pods that the live Service selects: what EndpointSlices will hold.
+std::int64_t count_endpoints(const Json& service, const std::vector<Json>& pods);
+
 }  // namespace spanway::reconcile

@@ -14,23 +14,83 @@
 namespace spanway::reconcile {
 namespace {
 
-// A write that begins in the last moment of the renew deadline (10 s) is over before another
-// operator may take the Lease (15 s).
-constexpr Duration kRequestTimeout = std::chrono::seconds(4);
 constexpr Duration kListTimeout = std::chrono::seconds(30);
 constexpr Duration kDrainMax = std::chrono::hours(1);
 constexpr Duration kSyncLook = std::chrono::milliseconds(100);
+
+// A write that begins in the last moment of the renew deadline is over before another operator may
+// take the Lease: others wait as long as the holder's Lease says.
+OperatorTimes lease_times(Duration request_timeout) {
+  OperatorTimes times;
+  times.lease_renew_deadline =
+      std::max(times.lease_renew_deadline, 2 * request_timeout + times.lease_retry);
+  times.lease =
+      std::max(times.lease, times.lease_renew_deadline + request_timeout + std::chrono::seconds(1));
+  return times;
+}
+
+UpgradeRules upgrade_rules(const OperatorSettings& settings) {
+  return {.concurrent_max = settings.max_concurrent_rollouts,
+          .window = MaintenanceWindow::parse(settings.maintenance_window)};
+}
+
+// Half of the workers, at least one.
+std::size_t slow_workers(const OperatorSettings& settings) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(1, settings.workers / 2));
+}
 
 MonitorTimes times_of(const OperatorSettings& settings) {
   return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
 }
 
+// An error when it is not known whether there is one: another id would make all consumers begin
+// anew.
+Result<std::string> find_cluster_id(kube::Client& client, const telemetry::Logger& log) {
+  constexpr std::size_t kDigits = 8;
+  const auto name_space = client.get(kube::kNamespaces, {"", "kube-system"});
+  if (name_space.ok()) return kube::string_at(*name_space, "metadata/uid").substr(0, kDigits);
+  const Code code = name_space.error().code;
+  if (code != Code::kNotFound && code != Code::kPermissionDenied) return name_space.error();
+  log.warn(
+      "The namespace kube-system may not be read: consumer groups hold no cluster id. Set "
+      "cluster_id when several clusters use one Kafka",
+      {{"error", name_space.error().message}});
+  return std::string();
+}
+
+// Few watches when the rights are there: each costs a connection and a thread. Whatever cannot be
+// listed over all namespaces is watched in each.
+Stores::Watches choose_watches(kube::Client& client, const OperatorSettings& settings,
+                               std::vector<kube::ResourceType> kinds,
+                               const telemetry::Logger& log) {
+  constexpr std::size_t kPerNamespaceMax = 4;
+  if (settings.watch_namespaces.size() <= kPerNamespaceMax) return Stores::Watches::kPerNamespace;
+  kinds.push_back(kube::kPipelines);
+  kinds.push_back(kube::kPods);
+  for (const kube::ResourceType& kind : kinds) {
+    // Selects nothing: only the right counts.
+    const auto listed = client.list(kind, {.name_space = {},
+                                           .label_selector = "spanway.dev/none=none",
+                                           .field_selector = {},
+                                           .resource_version = "0"});
+    if (listed.ok()) continue;
+    log.warn(
+        "Many namespaces are watched one by one, with a connection and a thread for each kind: "
+        "let the operator list and watch in all (Helm: rbac.watchAll) to have one for each kind",
+        {{"namespaces", settings.watch_namespaces.size()}, {"error", listed.error().message}});
+    return Stores::Watches::kPerNamespace;
+  }
+  return Stores::Watches::kClusterWide;
+}
+
 render::ClusterFacts facts_of(const OperatorSettings& settings, const std::string& name_space,
-                              bool service_monitors, bool prometheus_rules) {
+                              const std::string& cluster_id, bool service_monitors,
+                              bool prometheus_rules) {
   render::ClusterFacts facts;
   facts.operator_namespace = name_space;
   facts.version = SPANWAY_VERSION;
   facts.image_repository = settings.image_repository;
+  facts.cluster_id = cluster_id;
   facts.serves_service_monitors = service_monitors;
   facts.serves_prometheus_rules = prometheus_rules;
   facts.deny_private_endpoints = settings.deny_private_endpoints;
@@ -51,19 +111,23 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
       parts_(std::move(parts)),
       deps_(deps),
       writer_(*parts_.client, [this] { return leads(); }),
-      queue_(deps.clock),
+      queue_(deps.clock, slow_workers(settings)),
       recorder_(std::make_unique<kube::EventRecorder>(parts_.identity, *parts_.client, deps.clock,
                                                       Random::from_entropy(), deps.telemetry)),
       events_(deps.telemetry,
               [this](const Announcement& a) {
                 recorder_->record({a.regarding, a.is_warning, a.reason, a.action, a.note});
               }),
-      stores_(settings.watch_namespaces, Stores::owned_kinds(service_monitors, prometheus_rules)),
+      stores_(settings.watch_namespaces, Stores::owned_kinds(service_monitors, prometheus_rules),
+              parts_.watches),
       secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
       monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),
                [this](const kube::ObjectKey& key) { queue_.add(key); }),
-      controller_(ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock},
-                  facts_of(settings, parts_.name_space, service_monitors, prometheus_rules)) {
+      controller_(ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock,
+                                 [this](const kube::ObjectKey& key) { queue_.add(key); },
+                                 upgrade_rules(settings)},
+                  facts_of(settings, parts_.name_space, parts_.cluster_id, service_monitors,
+                           prometheus_rules)) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
   kube::LeaseOptions options;
@@ -100,6 +164,13 @@ Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorS
   SPANWAY_ASSIGN(const bool service_monitors, parts.client->serves(kube::kServiceMonitors));
   SPANWAY_ASSIGN(const bool prometheus_rules, parts.client->serves(kube::kPrometheusRules));
   SPANWAY_ASSIGN(const bool pipelines, parts.client->serves(kube::kPipelines));
+  parts.cluster_id = settings.cluster_id;
+  if (parts.cluster_id.empty()) {
+    SPANWAY_ASSIGN(parts.cluster_id, find_cluster_id(*parts.client, deps.telemetry.log));
+  }
+  parts.watches =
+      choose_watches(*parts.client, settings,
+                     Stores::owned_kinds(service_monitors, prometheus_rules), deps.telemetry.log);
   if (!pipelines)
     return configuration_error(Code::kFailedPrecondition,
                                "the API server has no Pipelines (spanway.dev/v1alpha1): apply the "
@@ -114,11 +185,12 @@ Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorS
                                                  config::Sources::of_process(), deps.clock));
   OperatorParts parts;
   kube::RestClientOptions options;
-  options.request_timeout = kRequestTimeout;
+  options.request_timeout = settings.request_timeout;
   options.list_timeout = kListTimeout;
   SPANWAY_ASSIGN(parts.client,
                  kube::RestClient::create(*access, deps.clock, deps.telemetry, options));
   parts.statusz = make_statusz_reader();
+  parts.times = lease_times(settings.request_timeout);
   parts.name_space = settings.operator_namespace.empty() ? access->cluster().name_space
                                                          : settings.operator_namespace;
   std::string pod = environment("POD_NAME");
@@ -152,6 +224,8 @@ Status OperatorService::start() {
       start_thread("clock", [this](const std::stop_token& stop) { keep_time(stop); }));
   threads_.push_back(
       start_thread("statusz", [this](const std::stop_token& stop) { watch_pods(stop); }));
+  threads_.push_back(
+      start_thread("secrets", [this](const std::stop_token& stop) { poll_secrets(stop); }));
   if (election_) {
     election_->start();
   } else {
@@ -221,7 +295,9 @@ void OperatorService::reconcile(const kube::ObjectKey& key) {
     return;
   }
   events_.reconcile_failed(key, again.error(), took);
-  if (again.error().retry_after) {
+  if (again.error().code == Code::kDeadlineExceeded) {
+    queue_.add_timed_out(key);
+  } else if (again.error().retry_after) {
     queue_.add_after(key, *again.error().retry_after);
   } else {
     queue_.add_rate_limited(key);
@@ -234,21 +310,25 @@ void OperatorService::add_all() {
 
 void OperatorService::keep_time(const std::stop_token& stop) {
   SteadyTime resync_at = deps_.clock.now() + settings_.resync;
-  SteadyTime secrets_at = deps_.clock.now() + settings_.secrets_poll;
   while (wait_for(stop, parts_.times.tick)) {
     events_.pipelines(stores_.pipelines().size());
     events_.waiting(queue_.waiting());
     events_.cached(stores_.size(), stores_.bytes());
     if (!may_begin() || !synced()) continue;
     const SteadyTime now = deps_.clock.now();
-    if (now >= secrets_at) {
-      secrets_.poll();
-      secrets_at = deps_.clock.now() + settings_.secrets_poll;
-    }
     if (now >= resync_at) {
       add_all();
       resync_at = now + settings_.resync;
     }
+  }
+}
+
+void OperatorService::poll_secrets(const std::stop_token& stop) {
+  SteadyTime due = deps_.clock.now() + settings_.secrets_poll;
+  while (wait_for(stop, parts_.times.tick)) {
+    if (!may_begin() || !synced() || deps_.clock.now() < due) continue;
+    secrets_.poll();
+    due = deps_.clock.now() + settings_.secrets_poll;
   }
 }
 

@@ -41,11 +41,15 @@ struct OperatorParts {
   std::unique_ptr<StatuszReader> statusz;
   std::string identity;    // Unique among the replicas.
   std::string name_space;  // The operator's own.
+  // Found by create().
+  std::string cluster_id = {};
+  Stores::Watches watches = Stores::Watches::kPerNamespace;
   OperatorTimes times = {};
 };
 
-// See runtime::Service for the thread contract. Threads of its own: one reflector for each kind and
-// namespace, `workers`, the Lease, Events, /statusz, and one clock for resync and Secrets.
+// See runtime::Service for the thread contract. Threads of its own: one reflector for each watch
+// (a kind, or a kind in a namespace), `workers`, the Lease, Events, /statusz, Secrets, and one
+// clock for the resync.
 //
 // Every replica watches; only the leader writes, and asks before each single write whether it still
 // leads. One that loses the Lease ends with an error, so that nothing of its memory goes on.
@@ -81,6 +85,7 @@ class OperatorService final : public runtime::Service {
   void reconcile(const kube::ObjectKey& key);
   void keep_time(const std::stop_token& stop);
   void watch_pods(const std::stop_token& stop);
+  void poll_secrets(const std::stop_token& stop);
   void add_all();
   // False when it was asked to stop.
   bool wait_for(const std::stop_token& stop, Duration wait);

@@ -323,6 +323,8 @@ bool Machine::canary_is_there(const Part& part) const {
 
 RolloutDecision Machine::roll() {
   if (memory_.rolling_revision != wanted_revision_) start_rolling();
+  if (input_.refused_for_ms > 0 && input_.refused_for_ms >= to_ms(input_.rules.progress_deadline))
+    return fail({"ApplyRefused", input_.refusal});
   if (!memory_.rolling_component.empty()) {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       if (parts_[i].name != memory_.rolling_component) continue;

@@ -5,8 +5,15 @@
 namespace spanway::reconcile {
 
 std::string secret_identity(const kube::Json& secret) {
-  return kube::string_at(secret, "metadata/uid") + "/" +
-         kube::string_at(secret, "metadata/resourceVersion");
+  // Keyed by the uid, which is known only to those who may read the Secret anyway: the hash of a
+  // short password must not be one that others can guess.
+  const std::string uid = kube::string_at(secret, "metadata/uid");
+  std::string text = "uid=" + uid.substr(0, uid.find('-'));
+  const Json* data = kube::find(secret, "data");
+  if (data == nullptr || !data->is_object()) return text;
+  for (const auto& [key, value] : data->items())
+    text += ";" + key + "=" + kube::fingerprint(Json::array({uid, key, value, uid}));
+  return text;
 }
 
 SecretsPoller::SecretsPoller(kube::Client& client, const Events& events, Changed changed)
@@ -83,9 +90,12 @@ void SecretsPoller::poll() {
     for (const auto& [key, entry] : secrets_) all.push_back(key);
   }
   std::set<kube::ObjectKey> touched;
+  std::set<std::string> silent;  // Namespaces that did not answer: not waited for again.
   for (const kube::ObjectKey& secret : all) {
+    if (silent.contains(secret.name_space)) continue;
     auto state = ask(secret);
     if (!state.ok()) {
+      if (state.error().code == Code::kDeadlineExceeded) silent.insert(secret.name_space);
       events_.secret_failed(secret, state.error());
       continue;
     }

@@ -14,7 +14,8 @@
 
 namespace spanway::reconcile {
 
-// What tells one state of a Secret from another, without its data; pods restart when it changes.
+// What tells one state of a Secret's data from another: "uid=<first part>;<key>=<hash>;...", the
+// hashes keyed by the uid. Pods restart when a key that they mount changes.
 std::string secret_identity(const kube::Json& secret);
 
 // Thread-safe. As many entries as Secrets that Pipelines refer to.
@@ -25,7 +26,7 @@ class SecretsPoller {
   SecretsPoller(kube::Client& client, const Events& events, Changed changed);
 
   struct Found {
-    // "uid/resourceVersion" by name.
+    // secret_identity() by name.
     std::map<std::string, std::string> identities;
     std::vector<std::string> missing;
     // Those that may not be read, with the server's words.

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "operator/reconcile/upgrade_pacer.h"
+
 namespace spanway::reconcile {
 namespace {
 
@@ -32,6 +34,13 @@ void describe(config::Binder& b, OperatorSettings& s) {
         {.doc = "Namespace of the operator; its pods may read the services' admin ports. Empty = "
                 "of the service account or the kubeconfig's context.",
          .pattern = kNameOrNothing});
+  b.key("cluster_id", s.cluster_id,
+        {.doc = "Tells this cluster apart from others on the same Kafka: part of consumer groups, "
+                "instance ids and client ids, so changing it makes all consumers begin anew. Empty "
+                "= the first 8 digits of the uid of the namespace kube-system, where the operator "
+                "may read it, else none.",
+         .example = "eu-west-1",
+         .pattern = "([a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?)?"});
   b.key("image_repository", s.image_repository,
         {.doc = "Image of the services where a Pipeline names none.",
          .example = "registry.example.com/spanway",
@@ -42,6 +51,23 @@ void describe(config::Binder& b, OperatorSettings& s) {
                 "clusters where those who write Pipelines must not reach inner services."});
   b.key("workers", s.workers,
         {.doc = "Pipelines reconciled at the same time.", .min = 1, .max = 64});
+  b.key(
+      "max_concurrent_rollouts", s.max_concurrent_rollouts,
+      {.doc = "Pipelines that roll out a new version of the operator at the same time; 0 = all. "
+              "Edits of a Pipeline do not wait. The annotation spanway.dev/hold-version: \"true\" "
+              "keeps one Pipeline at its version.",
+       .min = 0,
+       .max = 10'000});
+  b.key("maintenance_window", s.maintenance_window,
+        {.doc = "When the rollout of a new version of the operator may begin for a Pipeline, in "
+                "UTC. Empty = always.",
+         .example = "Sat,Sun 02:00-06:00"});
+  b.key("request_timeout", s.request_timeout,
+        {.doc = "How long one request to the API server may take. A write that is not answered in "
+                "time ends the reconciliation, which is repeated after 1 s, doubling to 60 s. The "
+                "Lease lasts three such times and 3 s, at least 15 s.",
+         .min = kSecond,
+         .max = 30 * kSecond});
   b.key("resync", s.resync,
         {.doc = "Each Pipeline is looked at this often even when nothing seems to have changed.",
          .min = 10 * kSecond,
@@ -62,6 +88,8 @@ void describe(config::Binder& b, OperatorSettings& s) {
 void validate(const OperatorSettings& s, config::Problems& problems) {
   if (s.statusz_poll > s.statusz_poll_idle)
     problems.add("statusz_poll", "must not be above statusz_poll_idle");
+  if (!s.maintenance_window.empty() && !MaintenanceWindow::parse(s.maintenance_window))
+    problems.add("maintenance_window", "must be like \"02:00-06:00\" or \"Sat,Sun 22:00-06:00\"");
   const std::set<std::string> distinct(s.watch_namespaces.begin(), s.watch_namespaces.end());
   if (distinct.size() != s.watch_namespaces.size())
     problems.add("watch_namespaces", "names a namespace twice");

@@ -20,9 +20,13 @@ struct OperatorSettings {
   std::string kubeconfig;                     // Empty = $KUBECONFIG, else inside a pod.
   std::vector<std::string> watch_namespaces;  // Empty = all.
   std::string operator_namespace;             // Empty = of the pod or the kubeconfig's context.
+  std::string cluster_id;                     // Empty = of the kube-system namespace.
   std::string image_repository = "spanway";
   bool deny_private_endpoints = false;
   std::int64_t workers = 2;
+  std::int64_t max_concurrent_rollouts = 10;
+  std::string maintenance_window;  // Empty = always.
+  Duration request_timeout = std::chrono::seconds(4);
   Duration resync = std::chrono::minutes(10);
   Duration secrets_poll = std::chrono::seconds(60);
   Duration statusz_poll = std::chrono::seconds(10);

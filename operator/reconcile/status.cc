@@ -65,6 +65,11 @@ class StatusMaker {
   std::string with_words_of(const PodView& pod, const std::string& problem) const;
   Verdict progressing() const;
   Verdict rolled_back() const;
+  bool ingress_is_wanted() const {
+    for (std::size_t i = 0; i < input_.components.size(); ++i)
+      if (input_.components[i].id.role == render::Role::kIngress) return desired(i) > 0;
+    return false;
+  }
   // The first time of all, and something is wrong with it.
   bool install_fails() const {
     return input_.rollout->phase == Phase::kInstalling && input_.rollout->reason != "Installing";
@@ -155,6 +160,7 @@ Json StatusMaker::full() {
     status["exporters"].push_back(to_json(exporter));
   }
   status["topics"] = input_.topics.topics.is_array() ? input_.topics.topics : Json::array();
+  if (!input_.topics_shared_with.empty()) status["topicsSharedWith"] = input_.topics_shared_with;
   add_config(status);
   add_summary(status);
   add_scale(status);
@@ -173,7 +179,7 @@ Verdict StatusMaker::config_valid() const {
     // The end of a long message is cut, so the count goes first.
     message = std::to_string(problems.size()) + " problems, the first: " + message;
   }
-  return no("ConfigInvalid", std::move(message));
+  return no(input_.config_reason, std::move(message));
 }
 
 Verdict StatusMaker::paused() const {
@@ -319,6 +325,10 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
     }
     return no("ComponentNotReady", name_of(view) + " has no ready pod");
   }
+  if (input_.ingress_endpoints == 0 && ingress_is_wanted())
+    return no("NoEndpoints",
+              "the Service of the ingress selects no ready pod: compare its selector "
+              "with the labels of the pods");
   if (kafka.truth == Truth::kFalse) return no(kafka.reason, kafka.message);
   if (topics.truth != Truth::kTrue) {
     return no(topics.truth == Truth::kFalse ? topics.reason : "TopicsPending", topics.message);

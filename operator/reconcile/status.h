@@ -35,7 +35,12 @@ struct StatusInput {
   TopicsView topics;
   bool paused = false;
   std::string operator_version;
-  std::string wall_now;  // RFC 3339, for lastTransitionTime.
+  std::string wall_now;                         // RFC 3339, for lastTransitionTime.
+  std::string config_reason = "ConfigInvalid";  // Of ConfigValid=False.
+  // "namespace/name" of the Pipelines that share topics with this one, as all say.
+  std::vector<std::string> topics_shared_with = {};
+  // Ready pods that the live Service of the ingress selects; nothing = not known.
+  std::optional<std::int64_t> ingress_endpoints = {};
 };
 
 // The whole `status` object. `before` is the one that is stored: a condition whose status stays

@@ -44,14 +44,16 @@ struct StatuszReport {
 // Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
 
-// Asks many pods at once, at most 16 at a time over all callers; each has its patience and 1 MiB.
-// Thread-safe.
+// Asks many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
+// holds up its own pods only. When the first 4 of a node do not answer, its other pods are reported
+// as not answered without being asked. Each has its patience and 1 MiB. Thread-safe.
 class StatuszReader {
  public:
   struct Address {
     std::string pod;
     std::string ip;
     std::uint16_t port = 8080;
+    std::string node = {};  // Empty = not known.
   };
   virtual ~StatuszReader() = default;
   // Blocks until all have answered or failed. By pod name.

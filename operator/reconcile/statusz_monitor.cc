@@ -81,7 +81,9 @@ std::vector<StatuszReader::Address> StatuszMonitor::addresses(
     const std::string ip = kube::string_at(pod, "status/podIP");
     if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr || ip.empty()) continue;
     if (!kube::string_at(pod, "metadata/deletionTimestamp").empty()) continue;
-    out.push_back({.pod = kube::string_at(pod, "metadata/name"), .ip = ip});
+    out.push_back({.pod = kube::string_at(pod, "metadata/name"),
+                   .ip = ip,
+                   .node = kube::string_at(pod, "spec/nodeName")});
   }
   return out;
 }

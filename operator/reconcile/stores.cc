@@ -56,17 +56,21 @@ std::vector<kube::ResourceType> Stores::owned_kinds(bool service_monitors, bool 
 }
 
 Stores::Stores(const std::vector<std::string>& namespaces,
-               const std::vector<kube::ResourceType>& kinds)
-    : kinds_(kinds) {
+               const std::vector<kube::ResourceType>& kinds, Watches watches)
+    : kinds_(kinds), wanted_(namespaces.begin(), namespaces.end()) {
   const std::vector<std::string> all = {""};
-  const auto add = [this](const kube::ResourceType& type, const std::string& name_space,
-                          const std::string& selector) {
+  const bool per_namespace = watches == Watches::kPerNamespace && !namespaces.empty();
+  kube::Store::Wants wants;
+  if (!per_namespace && !namespaces.empty())
+    wants = [this](const std::string& name_space) { return wanted_.contains(name_space); };
+  const auto add = [&](const kube::ResourceType& type, const std::string& name_space,
+                       const std::string& selector) {
     entries_.push_back(
-        {type, name_space, selector, std::make_unique<kube::Store>([type](Json object) {
-           return project(type, std::move(object));
-         })});
+        {type, name_space, selector,
+         std::make_unique<kube::Store>(
+             [type](Json object) { return project(type, std::move(object)); }, wants)});
   };
-  for (const std::string& name_space : namespaces.empty() ? all : namespaces) {
+  for (const std::string& name_space : per_namespace ? namespaces : all) {
     add(kube::kPipelines, name_space, "");
     add(kube::kPods, name_space, kManagedBySelector);
     for (const kube::ResourceType& kind : kinds_) add(kind, name_space, kManagedBySelector);
@@ -97,6 +101,11 @@ std::optional<kube::Store::State> Stores::state(const kube::ResourceType& type,
                                                 const kube::ObjectKey& key) const {
   const kube::Store* store = find(type, key.name_space);
   return store == nullptr ? std::nullopt : store->state(key);
+}
+
+std::string Stores::version(const kube::ResourceType& type, const std::string& name_space) const {
+  const kube::Store* store = find(type, name_space);
+  return store == nullptr ? std::string() : store->version();
 }
 
 std::vector<kube::ObjectKey> Stores::keys_of_owner(const kube::ResourceType& type,

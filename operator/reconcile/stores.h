@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,13 @@ class Stores {
     std::unique_ptr<kube::Store> store;
   };
 
+  // One watch for each kind and namespace, or one for each kind over all namespaces, of which only
+  // those that are wanted are kept.
+  enum class Watches { kPerNamespace, kClusterWide };
   // Pipelines and the kinds made of them. Kinds the server does not have are left out by the
   // caller.
-  Stores(const std::vector<std::string>& namespaces, const std::vector<kube::ResourceType>& kinds);
+  Stores(const std::vector<std::string>& namespaces, const std::vector<kube::ResourceType>& kinds,
+         Watches watches = Watches::kPerNamespace);
 
   // The kinds that are made of a Pipeline and pruned; without Pipelines and Pods.
   static std::vector<kube::ResourceType> owned_kinds(bool service_monitors, bool prometheus_rules);
@@ -43,6 +48,8 @@ class Stores {
   std::vector<Json> of_owner(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
   std::optional<kube::Store::State> state(const kube::ResourceType& type,
                                           const kube::ObjectKey& key) const;
+  // kube::Store::version() of the kind in the namespace.
+  std::string version(const kube::ResourceType& type, const std::string& name_space) const;
   std::vector<kube::ObjectKey> keys_of_owner(const kube::ResourceType& type,
                                              const kube::ObjectKey& pipeline) const;
   std::vector<kube::ObjectKey> pipelines() const;
@@ -54,6 +61,7 @@ class Stores {
   const kube::Store* find(const kube::ResourceType& type, const std::string& name_space) const;
 
   const std::vector<kube::ResourceType> kinds_;
+  const std::set<std::string> wanted_;  // Empty = all.
   std::vector<Entry> entries_;
 };
 

@@ -7,68 +7,113 @@ namespace {
 
 constexpr Duration kBelieved = std::chrono::seconds(30);
 
-std::string version_of(const std::optional<Json>& object) {
-  return object ? kube::string_at(*object, "metadata/resourceVersion") : std::string();
+// False also when they cannot be compared.
+bool is_less(const std::string& a, const std::string& b) {
+  const auto order = kube::compare_versions(a, b);
+  return order && *order < 0;
 }
 
 }  // namespace
 
-void UnseenWrites::wrote(const kube::ResourceType& type, const kube::ObjectKey& key,
-                         const std::optional<Json>& seen, std::optional<Json> after) {
-  MutexLock lock(mutex_);
-  const SteadyTime now = clock_.now();
-  // Those of objects that nobody asks for again would stay.
-  if (now - swept_at_ > kBelieved) {
-    std::erase_if(entries_, [now](const auto& entry) { return now - entry.second.at > kBelieved; });
-    swept_at_ = now;
-  }
-  const Place place{std::string(type.plural), key};
-  const std::string after_version = version_of(after);
-  if (version_of(seen) == after_version) {
-    entries_.erase(place);
-    return;
-  }
-  const auto known = entries_.find(place);
-  // Two writes on top of one sight: the store still shows what was there before the first.
-  std::string seen_version =
-      known != entries_.end() && known->second.after_version == version_of(seen)
-          ? known->second.seen_version
-          : version_of(seen);
-  std::string text = after ? kube::to_text(*after) : std::string();
+void UnseenWrites::wrote(const kube::ObjectKey& pipeline, const kube::ResourceType& type,
+                         const kube::ObjectKey& key, const Json& answer, const Stored& stored) {
+  std::string text = kube::to_text(answer);
   text.shrink_to_fit();
-  entries_[place] = {std::move(seen_version), after_version, std::move(text), now};
+  MutexLock lock(mutex_);
+  put({std::string(type.plural), key},
+      {.pipeline = pipeline,
+       .version = kube::string_at(answer, "metadata/resourceVersion"),
+       .removed_uid = {},
+       .text = std::move(text),
+       .at = clock_.now()},
+      stored);
 }
 
-const UnseenWrites::Entry* UnseenWrites::entry_over(const Place& place,
-                                                    const std::string& stored_version) {
+void UnseenWrites::removed(const kube::ObjectKey& pipeline, const kube::ResourceType& type,
+                           const kube::ObjectKey& key, const Json& deleted, const Stored& stored) {
+  MutexLock lock(mutex_);
+  put({std::string(type.plural), key},
+      {.pipeline = pipeline,
+       .version = kube::string_at(deleted, "metadata/resourceVersion"),
+       .removed_uid = kube::string_at(deleted, "metadata/uid"),
+       .text = {},
+       .at = clock_.now()},
+      stored);
+}
+
+void UnseenWrites::put(Place place, Entry entry, const Stored& stored) {
+  if (const auto known = entries_.find(place); known != entries_.end()) drop(known);
+  if (!is_newer(entry, stored)) return;
+  Pending& pending = pending_[entry.pipeline];
+  ++pending.entries;
+  pending.last = entry.at;
+  entries_.emplace(std::move(place), std::move(entry));
+}
+
+UnseenWrites::Entries::iterator UnseenWrites::drop(Entries::iterator entry) {
+  const auto pending = pending_.find(entry->second.pipeline);
+  if (pending != pending_.end() && --pending->second.entries == 0) pending_.erase(pending);
+  return entries_.erase(entry);
+}
+
+bool UnseenWrites::is_newer(const Entry& entry, const Stored& stored) const {
+  // A delete is not answered with a version: it is over when the store shows a later object, or
+  // none although it has come as far as what was deleted.
+  if (!entry.removed_uid.empty() && !stored.version.empty())
+    return stored.uid == entry.removed_uid || is_less(stored.version, entry.version);
+  if (!stored.version.empty() && !is_less(stored.version, entry.version)) return false;
+  return is_less(stored.store_version, entry.version);
+}
+
+const UnseenWrites::Entry* UnseenWrites::entry_over(const Place& place, const Stored& stored) {
   const auto found = entries_.find(place);
   if (found == entries_.end()) return nullptr;
-  if (stored_version == found->second.seen_version && clock_.now() - found->second.at <= kBelieved)
+  if (clock_.now() - found->second.at < kBelieved && is_newer(found->second, stored))
     return &found->second;
-  entries_.erase(found);
+  drop(found);
   return nullptr;
 }
 
 std::optional<Json> UnseenWrites::newest(const kube::ResourceType& type, const kube::ObjectKey& key,
-                                         std::optional<Json> stored) {
+                                         const Stored& stored, std::optional<Json> object) {
   std::string text;
   {
     MutexLock lock(mutex_);
-    const Entry* entry = entry_over({std::string(type.plural), key}, version_of(stored));
-    if (entry == nullptr) return stored;
-    text = entry->after;
+    const Entry* entry = entry_over({std::string(type.plural), key}, stored);
+    if (entry == nullptr) return object;
+    text = entry->text;
   }
   if (text.empty()) return std::nullopt;
-  auto object = kube::parse_json(text, text.size());
+  auto parsed = kube::parse_json(text, text.size());
   // What was written as text can be read.
-  return object.ok() ? std::optional<Json>(std::move(object).value()) : std::nullopt;
+  return parsed.ok() ? std::optional<Json>(std::move(parsed).value()) : std::nullopt;
 }
 
 std::string UnseenWrites::newest_version(const kube::ResourceType& type, const kube::ObjectKey& key,
-                                         const std::string& stored_version) {
+                                         const Stored& stored) {
   MutexLock lock(mutex_);
-  const Entry* entry = entry_over({std::string(type.plural), key}, stored_version);
-  return entry == nullptr ? stored_version : entry->after_version;
+  const Entry* entry = entry_over({std::string(type.plural), key}, stored);
+  if (entry == nullptr) return stored.version;
+  return entry->removed_uid.empty() ? entry->version : std::string();
+}
+
+Duration UnseenWrites::expires_in(const kube::ObjectKey& pipeline) {
+  MutexLock lock(mutex_);
+  const auto pending = pending_.find(pipeline);
+  if (pending == pending_.end()) return Duration::zero();
+  const Duration left = pending->second.last + kBelieved - clock_.now();
+  if (left > Duration::zero()) return left;
+  // Objects that no reconciliation asks for any more.
+  for (auto entry = entries_.begin(); entry != entries_.end();)
+    entry = entry->second.pipeline == pipeline ? drop(entry) : std::next(entry);
+  return Duration::zero();
+}
+
+void UnseenWrites::forget(const kube::ObjectKey& pipeline) {
+  MutexLock lock(mutex_);
+  if (!pending_.contains(pipeline)) return;
+  for (auto entry = entries_.begin(); entry != entries_.end();)
+    entry = entry->second.pipeline == pipeline ? drop(entry) : std::next(entry);
 }
 
 std::size_t UnseenWrites::size() const {

@@ -1,5 +1,6 @@
-// What we have written and the stores do not show yet: without it the next look at a store would
-// take our own write for missing and do it again.
+// Read-your-writes over the stores: what the API server has answered to our writes and the watch
+// has not delivered yet. Without it the next reconciliation would take our own write for missing
+// and repeat it.
 #pragma once
 
 #include <map>
@@ -15,24 +16,38 @@ namespace spanway::reconcile {
 
 using kube::Json;
 
-// Thread-safe. An entry is dropped as soon as the store shows another version than the one that was
-// there when we wrote; after 30 s the store is believed again, and after a minute those that nobody
-// asks for are gone. Kept as text: a thousand Pipelines that are installed at once are many
-// objects.
+// Thread-safe. Answers and watch events come in any order, so an entry counts only while both the
+// stored object and the whole store (kube::Store::version) are older than it by resourceVersion; an
+// entry that the store has passed is dropped. Versions that cannot be compared are never kept: the
+// store decides, and a write is repeated at worst. After 30 s the store decides in any case, and
+// the Pipeline must be reconciled again (expires_in). Kept as text: a thousand Pipelines that are
+// installed at once are many objects.
 class UnseenWrites {
  public:
-  explicit UnseenWrites(const Clock& clock) : clock_(clock), swept_at_(clock.now()) {}
+  explicit UnseenWrites(const Clock& clock) : clock_(clock) {}
 
-  // `seen` = what the store showed before (nothing = no object), `after` = the server's answer;
-  // nothing = deleted.
-  void wrote(const kube::ResourceType& type, const kube::ObjectKey& key,
-             const std::optional<Json>& seen, std::optional<Json> after);
-  // The newest state that is known, given what the store shows now.
+  // What the store shows of an object. `store_version` is read before the object is.
+  struct Stored {
+    std::string store_version;
+    std::string version;  // Empty = no object.
+    std::string uid;
+  };
+  // `answer` = the object as the server has answered it.
+  void wrote(const kube::ObjectKey& pipeline, const kube::ResourceType& type,
+             const kube::ObjectKey& key, const Json& answer, const Stored& stored);
+  // `deleted`: uid and version of the object that was deleted.
+  void removed(const kube::ObjectKey& pipeline, const kube::ResourceType& type,
+               const kube::ObjectKey& key, const Json& deleted, const Stored& stored);
+
+  // The newest known state: `object` is what the store shows.
   std::optional<Json> newest(const kube::ResourceType& type, const kube::ObjectKey& key,
-                             std::optional<Json> stored);
+                             const Stored& stored, std::optional<Json> object);
   // The same of the versions; "" = no object.
   std::string newest_version(const kube::ResourceType& type, const kube::ObjectKey& key,
-                             const std::string& stored_version);
+                             const Stored& stored);
+  // When the last entry of the Pipeline ends; zero = it has none.
+  Duration expires_in(const kube::ObjectKey& pipeline);
+  void forget(const kube::ObjectKey& pipeline);
   std::size_t size() const;
 
  private:
@@ -42,20 +57,28 @@ class UnseenWrites {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
   struct Entry {
-    std::string seen_version;
-    std::string after_version;
-    std::string after;  // Empty = deleted.
+    kube::ObjectKey pipeline;
+    std::string version;      // Of the answer, or of what was deleted.
+    std::string removed_uid;  // Empty = was written.
+    std::string text;
     SteadyTime at;
   };
+  struct Pending {
+    std::size_t entries = 0;
+    SteadyTime last;
+  };
+  using Entries = std::map<Place, Entry>;
 
-  // Null when the store shows something newer, or is believed again.
-  const Entry* entry_over(const Place& place, const std::string& stored_version)
-      SPANWAY_REQUIRES(mutex_);
+  void put(Place place, Entry entry, const Stored& stored) SPANWAY_REQUIRES(mutex_);
+  Entries::iterator drop(Entries::iterator entry) SPANWAY_REQUIRES(mutex_);
+  bool is_newer(const Entry& entry, const Stored& stored) const SPANWAY_REQUIRES(mutex_);
+  // Null when the store has passed it, or decides again.
+  const Entry* entry_over(const Place& place, const Stored& stored) SPANWAY_REQUIRES(mutex_);
 
   const Clock& clock_;
   mutable Mutex mutex_;
-  std::map<Place, Entry> entries_ SPANWAY_GUARDED_BY(mutex_);
-  SteadyTime swept_at_ SPANWAY_GUARDED_BY(mutex_);
+  Entries entries_ SPANWAY_GUARDED_BY(mutex_);
+  std::map<kube::ObjectKey, Pending> pending_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::reconcile

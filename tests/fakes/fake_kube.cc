@@ -284,6 +284,7 @@ Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next
   Kind& kind = kind_of(type);
   const auto before = kind.find(key);
   set_defaults(type, next.object);
+  if (on_store) on_store(type, next.object);
   const bool is_new = before == kind.end();
   if (!is_new && before->second.object == next.object) {
     before->second.managers = std::move(next.managers);

@@ -42,6 +42,9 @@ class FakeKube final : public kube::Client {
                 const std::string& uid = {}) override;
   Result<bool> serves(const kube::ResourceType& type) override;
 
+  // A mutating webhook: changes an object before it is stored, whoever writes it.
+  std::function<void(const kube::ResourceType& type, Json& object)> on_store;
+
   // What others do; not counted as writes of the client.
   // Merge-patches spec, metadata or data as `manager` would with kubectl edit.
   void edit(const kube::ResourceType& type, const kube::ObjectKey& key, const Json& patch,

@@ -115,7 +115,14 @@ log: {level: {{ .Values.logLevel }}}
 watch_namespaces: {{ toJson .Values.watchNamespaces }}
 operator_namespace: {{ .Release.Namespace }}
 image_repository: {{ .Values.image.repository | quote }}
+{{- with .Values.clusterId }}
+cluster_id: {{ . | quote }}
+{{- end }}
 deny_private_endpoints: {{ .Values.denyPrivateEndpoints }}
+max_concurrent_rollouts: {{ .Values.maxConcurrentRollouts }}
+{{- with .Values.maintenanceWindow }}
+maintenance_window: {{ . | quote }}
+{{- end }}
 lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}
 {{- with .Values.config }}
 {{ toYaml . }}

@@ -408,6 +408,45 @@ TEST_F(LagScalerRules, BoundsHoldAtOnce) {
   EXPECT_EQ(scale_by_lag(input_, {}).replicas, 6);
 }
 
+TEST_F(LagScalerRules, GoesUpOnTheLagOfThoseThatAnswerWhileOneIsSilent) {
+  set(2, 12, 100);
+  input_.lag.resize(6);
+  input_.complete = false;
+  EXPECT_GT(decide_twice().replicas, 2);
+}
+
+TEST_F(LagScalerRules, DoesNotGoDownWhileARunningConsumerIsSilent) {
+  set(4, 12, 0);
+  input_.lag.resize(9);
+  input_.complete = false;
+  LagScalerDecision decision;
+  for (int i = 0; i < 100; ++i) {
+    decision = scale_by_lag(input_, decision.memory);
+    ASSERT_EQ(decision.replicas, 4);
+    input_.now_ms += 10'000;
+  }
+  EXPECT_EQ(decision.reason, "NoReports");
+}
+
+TEST_F(LagScalerRules, PendingPodsAreTakenAwayWhenThoseThatRunAreEnough) {
+  set(4, 12, 0);
+  input_.pending = 1;
+  LagScalerDecision decision;
+  for (int i = 0; i < 100 && decision.reason != "ScaledDown"; ++i) {
+    decision = scale_by_lag(input_, decision.memory);
+    input_.now_ms += 10'000;
+  }
+  EXPECT_LT(decision.replicas, 4);
+}
+
+TEST_F(LagScalerRules, AddsNoPodsToThoseThatArePending) {
+  set(4, 12, 100);
+  input_.pending = 1;
+  const LagScalerDecision decision = decide_twice();
+  EXPECT_EQ(decision.replicas, 4);
+  EXPECT_EQ(decision.reason, "PodsPending");
+}
+
 TEST_F(LagScalerRules, ATopicThatIsNotToldOfTakesNoConsumersAway) {
   set(6, 12, 0);
   input_.partitions = 4;

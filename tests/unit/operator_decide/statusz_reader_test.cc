@@ -74,5 +74,27 @@ TEST_F(StatuszReaderTest, APodThatHangsHoldsUpNobodyForLong) {
   EXPECT_TRUE(read_one().answered) << "and its place is free again";
 }
 
+TEST_F(StatuszReaderTest, ANodeThatHangsHoldsUpItsOwnPodsOnlyAndIsGivenUp) {
+  reader_ = make_statusz_reader(std::chrono::milliseconds(500));
+  backend_.answer_with([](const fakes::SeenRequest&) { return fakes::Answer(); });
+  fakes::FakeHttpBackend healthy;
+  healthy.answer_with([](const fakes::SeenRequest&) { return fakes::http_answer(200, kBody); });
+  std::vector<StatuszReader::Address> pods;
+  for (int i = 0; i < 40; ++i) {
+    pods.push_back(address("hangs-" + std::to_string(i)));
+    pods.back().node = "a";
+    pods.push_back(
+        {.pod = "ok-" + std::to_string(i), .ip = "127.0.0.1", .port = healthy.port(), .node = "b"});
+  }
+  const auto reports = reader_->read(pods);
+  int not_asked = 0;
+  for (const auto& [pod, report] : reports) {
+    EXPECT_EQ(report.answered, pod.starts_with("ok-")) << pod;
+    not_asked += report.error.find("no pod on node a answers") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(not_asked, 36);
+  backend_.release([] { return fakes::http_answer(200, kBody); });
+}
+
 }  // namespace
 }  // namespace spanway::reconcile

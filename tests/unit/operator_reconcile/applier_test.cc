@@ -101,6 +101,120 @@ TEST_F(ApplierTest, LeavesForeignFieldsAlone) {
   EXPECT_EQ(live()["spec"]["template"]["metadata"]["annotations"], restart);
 }
 
+TEST_F(ApplierTest, TakesOutWhatOthersAddToFieldsThatAreOwnedWhole) {
+  ASSERT_TRUE(*apply(deployment()));
+  const Json before = live()["spec"];
+  const Json additions = {
+      {{"template", {{"spec", {{"nodeSelector", {{"disk", "ssd"}}}}}}}},
+      {{"template",
+        {{"spec",
+          {{"containers",
+            Json::array({{{"name", "ingress"},
+                          {"image", "a:1"},
+                          {"env", Json::array({{{"name", "LD_PRELOAD"}, {"value", "x"}}})}}})}}}}}},
+      {{"template",
+        {{"spec",
+          {{"containers", Json::array({{{"name", "ingress"}, {"image", "a:1"}},
+                                       {{"name", "miner"}, {"image", "m:1"}}})}}}}}},
+      {{"template", {{"spec", {{"hostNetwork", true}}}}}},
+      {{"paused", true}}};
+  for (const Json& addition : additions) {
+    SCOPED_TRACE(kube::to_text(addition));
+    bench_.events_seen.clear();
+    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", addition}},
+                     "kubectl-edit");
+    bench_.sync();
+    EXPECT_TRUE(*apply(deployment()));
+    EXPECT_TRUE(kube::contains(before, live()["spec"])) << live()["spec"];
+    EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
+    bench_.sync();
+    EXPECT_FALSE(*apply(deployment()));
+  }
+}
+
+TEST_F(ApplierTest, AKeyAddedToTheSelectorOfAServiceIsTakenOut) {
+  render::Manifest service{kube::kServices,
+                           {{"apiVersion", "v1"},
+                            {"kind", "Service"},
+                            {"metadata", deployment().object["metadata"]},
+                            {"spec",
+                             {{"selector", {{"app", "x"}}},
+                              {"ports", Json::array({{{"name", "otlp"}, {"port", 4317}}})}}}}};
+  ASSERT_TRUE(*apply(service));
+  bench_.kube.edit(kube::kServices, {"team", "p-ingress"},
+                   {{"spec",
+                     {{"selector", {{"example.com/evil", "1"}}},
+                      {"ports", Json::array({{{"name", "otlp"}, {"port", 4317}},
+                                             {{"name", "more"}, {"port", 99}}})}}}},
+                   "kubectl-patch");
+  bench_.sync();
+  EXPECT_TRUE(*apply(service));
+  const Json live = bench_.kube.at(kube::kServices, {"team", "p-ingress"});
+  EXPECT_EQ(live["spec"]["selector"], (Json{{"app", "x"}}));
+  EXPECT_EQ(live["spec"]["ports"].size(), 1u);
+  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-patch\""));
+  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("spec/selector/example.com/evil"));
+}
+
+TEST_F(ApplierTest, AFieldThatAWebhookRewritesHidesNoDriftOfOthers) {
+  // An image mirror.
+  const auto mirror = [&] {
+    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("mirror/a:1")}},
+                     "webhook");
+    bench_.sync();
+  };
+  bench_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+    if (!(type == kube::kDeployments)) return;
+    Json& image = object["spec"]["template"]["spec"]["containers"][0]["image"];
+    if (image == "a:1") image = "mirror/a:1";
+  };
+  ASSERT_TRUE(*apply(deployment()));
+  mirror();
+  EXPECT_FALSE(*apply(deployment()));
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 9}}}},
+                   "kubectl-edit");
+  bench_.sync();
+  EXPECT_TRUE(*apply(deployment()));
+  EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
+                   "kubectl-edit");
+  bench_.sync();
+  EXPECT_TRUE(*apply(deployment())) << "another value than the one the webhook has made";
+  EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "mirror/a:1");
+  bench_.sync();
+  EXPECT_FALSE(*apply(deployment()));
+}
+
+TEST_F(ApplierTest, AWebhookThatWritesSomethingElseEachTimeDoesNotMakeUsWriteForEver) {
+  int writes = 0;
+  bench_.kube.on_store = [&](const kube::ResourceType& type, Json& object) {
+    if (type == kube::kDeployments)
+      object["spec"]["template"]["spec"]["containers"][0]["image"] =
+          "w:" + std::to_string(++writes);
+  };
+  for (int i = 0; i < 50; ++i) {
+    (void)apply(deployment());
+    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                     {{"metadata", {{"annotations", {{"touched", std::to_string(i)}}}}}}, "other");
+    bench_.sync();
+  }
+  EXPECT_LT(bench_.kube.write_count(), 10u);
+}
+
+TEST_F(ApplierTest, WhatAWebhookAddsAgainAndAgainIsLeft) {
+  bench_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+    if (type == kube::kDeployments)
+      object["spec"]["template"]["spec"]["containers"][0]["env"] =
+          Json::array({{{"name", "INJECTED"}, {"value", "1"}}});
+  };
+  for (int i = 0; i < 10; ++i) {
+    (void)apply(deployment());
+    bench_.sync();
+  }
+  EXPECT_LE(bench_.kube.write_count(), 2u);
+  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+}
+
 TEST_F(ApplierTest, NeverTakesOverWhatIsNotOurs) {
   render::Manifest foreign = deployment();
   foreign.object["metadata"].erase("ownerReferences");

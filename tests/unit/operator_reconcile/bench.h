@@ -47,6 +47,8 @@ class Bench {
   // Lets stores, pods and reconciliations follow until nothing more is to be done; at most 200
   // rounds. Errors are kept in `errors`.
   void settle();
+  // One round of it; false when there is nothing to do.
+  bool settle_once();
   // settle(), then `by` of time in steps of a second at most 600 times, settling after each step.
   void pass(Duration by, Duration step = std::chrono::seconds(5));
   // One reconciliation of everything, as after a resync. Stores are up to date before and after.
@@ -70,6 +72,13 @@ class Bench {
   fakes::FakeKube kube{clock};
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
+  // What the operator speaks to; another one may stand before `kube`. Counts from restart() on.
+  kube::Client* client = &kube;
+  // True = the watch of this kind has not delivered its events yet.
+  std::function<bool(const kube::ResourceType& type)> is_watch_late;
+  // Of the operator; count from restart() on.
+  std::string operator_version = "1.0.0";
+  UpgradeRules upgrade_rules;
   FakeStatusz statusz;
   std::vector<Announcement> events_seen;
   Events events{{log, metrics}, [this](const Announcement& a) { events_seen.push_back(a); }};

@@ -439,6 +439,15 @@ TEST_F(ControllerTest, ConsumersFollowTheLagThroughTheScaleSubresource) {
   EXPECT_LE(replicas(), 6);
   EXPECT_TRUE(bench_.has_event("Scaled"));
   EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  // Replicas of what we scale are ours alone.
+  const std::int64_t decided = replicas();
+  lag = 5;
+  bench_.pass(std::chrono::seconds(20), std::chrono::seconds(10));
+  bench_.kube.edit(kube::kStatefulSets, {"team", "p-tempo-consumer"}, {{"spec", {{"replicas", 1}}}},
+                   "kubectl-scale");
+  bench_.pass(std::chrono::seconds(10), std::chrono::seconds(10));
+  EXPECT_EQ(replicas(), decided);
+  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-scale\""));
 }
 
 TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {
@@ -451,6 +460,54 @@ TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {
   bench_.install();
   // One look whose first three objects are refused, two whose status is.
   EXPECT_EQ(bench_.errors.size(), 3u);
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, ARefusalThatRepeatsIsInTheStatusWhateverItsCodeAndEndsInARollback) {
+  bench_.install();
+  const std::string good = bench_.revision_of(kube::kDeployments, "p-ingress");
+  // What the server answers to a field that it does not know.
+  bench_.kube.fail("apply", "deployments",
+                   transient_error(Code::kUnavailable, "HTTP 500: .spec.x: field not declared")
+                       .with_reason("internal_error"),
+                   10'000);
+  bench_.change({{"image", {{"tag", "next"}}}});
+  bench_.pass(std::chrono::seconds(20));
+  EXPECT_NE(bench_.condition("Degraded"), "True: ApplyFailed");
+  bench_.pass(std::chrono::seconds(20));
+  EXPECT_EQ(bench_.condition("Degraded"), "True: ApplyFailed");
+  EXPECT_THAT(bench_.message("Degraded"), HasSubstr("field not declared"));
+  bench_.pass(std::chrono::minutes(11), std::chrono::seconds(10));
+  EXPECT_THAT(bench_.condition("RolledBack"), StartsWith("True"));
+  EXPECT_THAT(bench_.message("RolledBack"), HasSubstr("field not declared"));
+  EXPECT_EQ(bench_.revision_of(kube::kDeployments, "p-ingress"), good);
+}
+
+TEST_F(ControllerTest, AWriteThatIsNotAnsweredEndsTheReconciliation) {
+  bench_.kube.fail("apply", "", transient_error(Code::kDeadlineExceeded, "no answer in time"),
+                   10'000);
+  bench_.kube.put(kube::kPipelines, Bench::pipeline());
+  bench_.settle();
+  const auto writes = bench_.kube.writes();
+  const auto applies = std::count_if(writes.begin(), writes.end(), [](const std::string& write) {
+    return write.starts_with("apply");
+  });
+  EXPECT_EQ(static_cast<std::size_t>(applies), bench_.errors.size());
+}
+
+TEST_F(ControllerTest, IsNotReadyWhileTheServiceOfTheIngressSelectsNoPod) {
+  bench_.install();
+  const Json pods = bench_.kube.all(kube::kPods);
+  EXPECT_EQ(count_endpoints(bench_.kube.at(kube::kServices, {"team", "p-ingress"}), pods), 1);
+  // It cannot be put back for now.
+  bench_.kube.fail("apply", "services", unavailable("HTTP 503"), 10'000);
+  bench_.kube.edit(kube::kServices, {"team", "p-ingress"}, {{"spec", {{"selector", {{"x", "1"}}}}}},
+                   "kubectl-edit");
+  EXPECT_EQ(count_endpoints(bench_.kube.at(kube::kServices, {"team", "p-ingress"}), pods), 0);
+  bench_.pass(std::chrono::seconds(10));
+  EXPECT_EQ(bench_.condition("Ready"), "False: NoEndpoints");
+  bench_.kube.heal();
+  bench_.pass(std::chrono::seconds(10));
   EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
 }
 

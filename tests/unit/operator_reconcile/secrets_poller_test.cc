@@ -33,7 +33,21 @@ TEST_F(SecretsPollerTest, TellsIdentityAndWhatIsMissing) {
   const auto found = poller_.look_up(kP, {"a", "b"});
   ASSERT_TRUE(found.ok());
   EXPECT_THAT(found->missing, ElementsAre("b"));
-  EXPECT_EQ(found->identities.at("a").find("uid-"), 0u);
+  EXPECT_EQ(found->identities.at("a").find("uid="), 0u);
+}
+
+TEST_F(SecretsPollerTest, OnlyTheDataMakesTheIdentity) {
+  put("a", "MQ==");
+  const std::string before = poller_.look_up(kP, {"a"})->identities.at("a");
+  EXPECT_EQ(before.find("MQ=="), std::string::npos);
+  bench_.kube.edit(kube::kSecrets, {"team", "a"}, {{"metadata", {{"labels", {{"x", "y"}}}}}},
+                   "kubectl-label");
+  poller_.poll();
+  EXPECT_TRUE(changed_.empty());
+  EXPECT_EQ(poller_.look_up(kP, {"a"})->identities.at("a"), before);
+  put("a", "Mg==");
+  poller_.poll();
+  EXPECT_NE(poller_.look_up(kP, {"a"})->identities.at("a"), before);
 }
 
 TEST_F(SecretsPollerTest, AsksOnceUntilItPolls) {

@@ -52,5 +52,22 @@ TEST(Stores, TellsNamespacesApart) {
   EXPECT_TRUE(stores.of_owner(kube::kSecrets, {"a", "p"}).empty());
 }
 
+TEST(Stores, OneWatchOverAllNamespacesKeepsOnlyThoseThatAreWanted) {
+  const std::vector<std::string> namespaces = {"a", "b"};
+  const auto kinds = Stores::owned_kinds(false, false);
+  Stores stores(namespaces, kinds, Stores::Watches::kClusterWide);
+  EXPECT_EQ(stores.entries().size(), kinds.size() + 2);
+  for (const Stores::Entry& entry : stores.entries()) {
+    if (!(entry.type == kube::kServices)) continue;
+    EXPECT_EQ(entry.name_space, "");
+    for (const char* name_space : {"a", "c"})
+      (void)entry.store->upsert(
+          {{"metadata", {{"name", "x"}, {"namespace", name_space}, {"resourceVersion", "1"}}}});
+  }
+  EXPECT_TRUE(stores.get(kube::kServices, {"a", "x"}).has_value());
+  EXPECT_FALSE(stores.get(kube::kServices, {"c", "x"}).has_value());
+  EXPECT_EQ(Stores(namespaces, kinds).entries().size(), 2 * (kinds.size() + 2));
+}
+
 }  // namespace
 }  // namespace spanway::reconcile
