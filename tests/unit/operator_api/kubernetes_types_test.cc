@@ -40,7 +40,7 @@ TEST(KubernetesTypes, TakesWhatKubernetesTakes) {
 
 TEST(KubernetesTypes, RefusesWhatTheApiServerWouldOnlyRefuseAtTheApply) {
   EXPECT_THAT(wrong("Toleration", {{"efect", "NoExecute"}}),
-              ElementsAre("t.efect: is no field; did you mean 'effect'?"));
+              ElementsAre("t.efect: is no field (did you mean 'effect'?)"));
   EXPECT_THAT(wrong("Toleration", {{"effect", "NoExec"}}),
               ElementsAre(testing::StartsWith("t.effect: must be one of NoSchedule, ")));
   EXPECT_THAT(wrong("Toleration", {{"tolerationSeconds", "30"}}),
@@ -59,7 +59,7 @@ TEST(KubernetesTypes, RefusesWhatTheApiServerWouldOnlyRefuseAtTheApply) {
   EXPECT_THAT(wrong("NetworkPolicyIngressRule",
                     {{"ports", Json::array({{{"port", true}}})}, {"form", Json::array()}}),
               UnorderedElementsAre("t.ports[0].port: must be a whole number or a name",
-                                   "t.form: is no field; did you mean 'from'?"));
+                                   "t.form: is no field (did you mean 'from'?)"));
 }
 
 TEST(KubernetesTypes, ATypoInATemplateIsAProblemOfThePipeline) {
