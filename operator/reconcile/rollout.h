@@ -96,8 +96,8 @@ struct RolloutInput {
   api::Rollout rules;
   std::int64_t now_ms = 0;  // Wall clock.
   bool forced = false;      // Forget that this revision has failed.
-  // How long the API server has refused an object of the wanted revision, and its words; 0 = it does
-  // not. After the progress deadline that is a failure of the revision.
+  // How long the API server has refused an object of the wanted revision, and its words; 0 = it
+  // does not. After the progress deadline that is a failure of the revision.
   std::int64_t refused_for_ms = 0;
   std::string refusal = {};
   // What the pods say of themselves, by name; null = nobody was asked.

@@ -26,7 +26,8 @@ struct ClusterFacts {
   bool serves_prometheus_rules = false;
   // Exporters may send to public addresses only: for clusters that people share.
   bool deny_private_endpoints = false;
-  // Of each referenced Secret, by name: its identity (keyed hashes of its keys). Missing = not looked up.
+  // Of each referenced Secret, by name: its identity (keyed hashes of its keys). Missing = not
+  // looked up.
   std::map<std::string, std::string> secret_identities;
 };
 
