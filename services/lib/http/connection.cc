@@ -25,7 +25,7 @@ constexpr Duration kLingerTimeout = std::chrono::seconds(1);
 constexpr std::size_t kConnectionBytes = 3 * 1024;
 constexpr std::size_t kTlsBytes = 40 * 1024;
 // Memory is asked for and given back in steps.
-constexpr std::size_t kChargeStep = 4 * 1024;
+constexpr std::size_t kChargeStep = 1024;
 constexpr std::size_t kChargeSlack = 16 * 1024;
 
 }  // namespace

@@ -31,8 +31,8 @@ constexpr std::size_t kOrphansFactor = 2;
 constexpr std::size_t kQueuedAnswerBytesMax = 16 * 1024 * 1024;
 // What nghttp2 holds for a connection (tables, frame buffers), and both of us for a stream (its
 // fields, its reader, its place in the tables).
-constexpr std::size_t kSessionBytes = 36 * 1024;
-constexpr std::size_t kStreamBytes = 2 * 1024;
+constexpr std::size_t kSessionBytes = 14 * 1024;
+constexpr std::size_t kStreamBytes = 1536;
 constexpr Duration kDrainPingTimeout = std::chrono::seconds(1);
 constexpr std::uint8_t kDrainPing[8] = {'s', 'p', 'a', 'n', 'w', 'a', 'y', 0};
 

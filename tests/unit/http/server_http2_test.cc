@@ -360,10 +360,10 @@ TEST(ServerHttp2, StreamsAndTheirHeadersAreCharged) {
   std::vector<std::int32_t> held;
   for (int i = 0; i < 50; ++i) held.push_back(client.request("GET", "/hold"));
   ASSERT_TRUE(client.run_until([&] { return server.handler.held() == 50; }));
-  EXPECT_TRUE(eventually([&] { return memory.used() > 100 * 1024; }));
+  EXPECT_TRUE(eventually([&] { return memory.used() > 80 * 1024; }));
   server.handler.release();
   for (const auto stream : held) ASSERT_TRUE(client.run_until_closed(stream));
-  EXPECT_TRUE(eventually([&] { return memory.used() < 80 * 1024; }));
+  EXPECT_TRUE(eventually([&] { return memory.used() < 64 * 1024; }));
 }
 
 TEST(ServerHttp2, CutsPeersThatDoNotReadTheSocket) {
