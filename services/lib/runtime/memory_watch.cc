@@ -21,6 +21,9 @@ constexpr Duration kInterval = std::chrono::milliseconds(100);
 constexpr Duration kTrimInterval = std::chrono::milliseconds(500);
 constexpr std::uint64_t kClosePercent = 90;
 constexpr std::uint64_t kOpenPercent = 85;
+// Below the first nothing is given back; above it now and then, so that a peak does not stay.
+constexpr std::uint64_t kKeptPercent = 30;
+constexpr Duration kLeisurelyTrimInterval = std::chrono::seconds(30);
 constexpr char kGroup[] = "/sys/fs/cgroup/";
 
 // The first number of a text.
@@ -89,8 +92,9 @@ MemoryPolicy::Decision MemoryPolicy::decide(const MemoryUse& use, SteadyTime now
   }
   Decision decision{.open = open_};
   // Freed memory that the allocator keeps counts, too.
-  decision.trim = percent >= kOpenPercent &&
-                  (trimmed_at_ == SteadyTime::min() || now - trimmed_at_ >= kTrimInterval);
+  const Duration interval = percent >= kOpenPercent ? kTrimInterval : kLeisurelyTrimInterval;
+  decision.trim = percent >= kKeptPercent &&
+                  (trimmed_at_ == SteadyTime::min() || now - trimmed_at_ >= interval);
   decision.shed = !open_ && trimmed_while_closed_ && percent >= kClosePercent;
   if (decision.trim) {
     trimmed_at_ = now;

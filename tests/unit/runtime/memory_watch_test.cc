@@ -39,9 +39,17 @@ TEST_F(MemoryPolicyTest, ConnectionsAreClosedOnlyWhenGivingFreedMemoryBackWasNot
 }
 
 TEST_F(MemoryPolicyTest, FreedMemoryIsGivenBackNearTheLimitButNotAllTheTime) {
-  EXPECT_FALSE(at(80).trim);
   EXPECT_TRUE(at(86).trim);
   EXPECT_FALSE(policy_.decide({.resident = 870}, clock_.now() + milliseconds(100)).trim);
+  EXPECT_TRUE(at(86).trim);
+}
+
+TEST_F(MemoryPolicyTest, APeakDoesNotStayForGood) {
+  EXPECT_FALSE(at(25).trim);
+  EXPECT_TRUE(at(50).trim);
+  EXPECT_FALSE(at(50).trim);
+  clock_.advance(std::chrono::seconds(30));
+  EXPECT_TRUE(at(50).trim);
 }
 
 TEST_F(MemoryPolicyTest, TheControlGroupCountsToo) {
