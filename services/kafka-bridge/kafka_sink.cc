@@ -14,6 +14,10 @@ constexpr auto kRetryLater = std::chrono::seconds(5);
 // Deadlines this close behind the producer's own need no watching here.
 constexpr Duration kReportSlack = std::chrono::milliseconds(500);
 
+// What a record takes besides its payload, here and in librdkafka: it counts where each trace is
+// one.
+constexpr std::size_t kRecordBytes = 768;
+
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> counter{0};
   return ++counter;
@@ -259,7 +263,9 @@ Result<std::vector<otlp::Part>> KafkaSink::cut(pipeline::Batch& batch, const otl
     return parts;
   }
   const std::size_t output = otlp::split_bytes(index, batch.payload.view(), options);
-  if (!batch.permit.grow_to(batch.payload.size() + output)) {
+  // As many records as there are traces, which only the split counts.
+  const std::size_t records = options.by_trace ? index.items.size() * kRecordBytes : 0;
+  if (!batch.permit.grow_to(batch.payload.size() + output + records)) {
     return transient_error(Code::kResourceExhausted,
                            "no memory is left to split this request by partition")
         .with_reason("no_memory")
@@ -267,7 +273,7 @@ Result<std::vector<otlp::Part>> KafkaSink::cut(pipeline::Batch& batch, const otl
   }
   parts = otlp::split(index, batch.payload.view(), options);
   batch.payload = Bytes();
-  batch.permit.shrink_to(output);
+  batch.permit.shrink_to(output + (options.by_trace ? parts.size() * kRecordBytes : 0));
   return parts;
 }
 

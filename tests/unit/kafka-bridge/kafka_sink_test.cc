@@ -184,6 +184,17 @@ TEST(KafkaSink, SendsTheTenantAlong) {
   sent->report(ok_status());
 }
 
+TEST(KafkaSink, ManyRecordsOfOneRequestAreChargedForMoreThanTheirBytes) {
+  SinkBench bench(1);
+  bench.options.key_by_trace = true;
+  bench.remake();
+  const std::size_t before = bench.budget.used();
+  bench.send(spans(0, 50));
+  EXPECT_GT(bench.budget.used(), before + 50 * 500u);
+  while (auto sent = bench.producer.take()) sent->report(ok_status());
+  EXPECT_EQ(bench.budget.used(), before);
+}
+
 TEST(KafkaSink, KeysByTraceWhenToldSo) {
   SinkBench bench(1);
   bench.options.key_by_trace = true;
