@@ -1,13 +1,16 @@
 #include "services/kafka-bridge/bridge_service.h"
 
+#include <charconv>
 #include <future>
 #include <utility>
 
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/base/thread.h"
+#include "services/lib/kafka/admin.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/runtime/memory_status.h"
+#include "services/lib/sinks/file_ops.h"
 #include "services/lib/telemetry/escape.h"
 
 namespace spanway::kafka_bridge {
@@ -22,6 +25,10 @@ constexpr std::size_t kStatusTextMax = 1024;
 constexpr std::size_t kConnectionShare = 2;
 // Beside it, so that clients can be told to come back when requests have used up all of it.
 constexpr std::size_t kFreeConnectionBytes = 8u << 20;
+// For a topic's max.message.bytes; dead letters wait for it.
+constexpr Duration kSettingsPatience = std::chrono::seconds(5);
+// Headers and framing: producer.record_bytes_max says that topics leave room for them.
+constexpr std::size_t kRecordOverheadBytes = 64u << 10;
 
 std::string quoted(std::string_view text) {
   std::string json = "\"";
@@ -141,18 +148,7 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
     network_destination_ = std::move(sink).value();
     destination_ = network_destination_.get();
   }
-  kafka::ProducerConfig letters = config_.producer.kafka;
-  letters.queue_bytes_max = {kDeadLetterQueueBytes};
-  letters.record_bytes_max = {kDeadLetterQueueBytes};
-  SPANWAY_ASSIGN(dead_letter_producer_,
-                 kafka::Producer::create(config_.kafka, letters, deps_.clock, deps_.telemetry));
-  KafkaDeadLettersOptions options;
-  options.topics = config_.kafka.topics;
-  options.suffix = config_.kafka.dead_letter_suffix;
-  options.destination = config_.consumer.destination;
-  options.group = config_.consumer.group();
-  options.record_bytes_max = config_.producer.kafka.record_bytes_max.bytes;
-  dead_letters_ = std::make_unique<KafkaDeadLetters>(std::move(options), *dead_letter_producer_);
+  SPANWAY_TRY(create_dead_letters());
   kafka::ConsumerConfig consumer = config_.consumer.kafka;
   consumer.group = config_.consumer.group();
   consumer.read_delay = config_.consumer.batch.linger;
@@ -169,11 +165,53 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   return ok_status();
 }
 
+Status BridgeService::create_dead_letters() {
+  kafka::ProducerConfig producer = config_.producer.kafka;
+  producer.queue_bytes_max = {kDeadLetterQueueBytes};
+  producer.record_bytes_max = {kDeadLetterQueueBytes};
+  SPANWAY_ASSIGN(dead_letter_producer_,
+                 kafka::Producer::create(dead_letter_client(config_.kafka), producer, deps_.clock,
+                                         deps_.telemetry));
+  dead_letter_loop_ = std::make_unique<Loop>("dead-letters", deps_.clock);
+  KafkaDeadLettersOptions options;
+  options.topics = config_.kafka.topics;
+  options.suffix = config_.kafka.dead_letter_suffix;
+  options.destination = config_.consumer.destination;
+  options.group = config_.consumer.group();
+  options.record_bytes_assumed =
+      config_.producer.kafka.record_bytes_max.bytes + kRecordOverheadBytes;
+  const DeadLetterFallbackConfig& fallback = config_.consumer.dead_letters.fallback;
+  options.fallback_topic = fallback.topic;
+  options.fallback_file = fallback.file;
+  options.fallback_file_bytes_max = fallback.file_bytes_max.bytes;
+  dead_letters_ = std::make_unique<KafkaDeadLetters>(
+      std::move(options),
+      KafkaDeadLettersDeps{
+          *dead_letter_loop_, *dead_letter_producer_, budget_, sinks::posix_file_ops(),
+          [this](const std::string& topic) { return read_size_limit(topic); }, deps_.telemetry});
+  return ok_status();
+}
+
+Result<std::size_t> BridgeService::read_size_limit(const std::string& topic) const {
+  SPANWAY_ASSIGN(const auto settings,
+                 kafka::read_topic_settings(config_.kafka, topic,
+                                            Deadline::after(deps_.clock, kSettingsPatience),
+                                            deps_.clock, deps_.telemetry));
+  const auto found = settings.find("max.message.bytes");
+  std::size_t bytes = 0;
+  if (found != settings.end()) {
+    const char* end = found->second.data() + found->second.size();
+    if (std::from_chars(found->second.data(), end, bytes).ptr == end) return bytes;
+  }
+  return unknown_error(Code::kInternal, "topic " + topic + " has no max.message.bytes");
+}
+
 BridgeService::~BridgeService() {
   stop_accepting();
   if (topic_watch_) topic_watch_->stop();
   drain(Deadline::after(deps_.clock, Duration::zero()));
   loop_.stop();
+  if (dead_letter_loop_) dead_letter_loop_->stop();
 }
 
 Status BridgeService::listen() {

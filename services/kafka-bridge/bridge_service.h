@@ -51,6 +51,8 @@ class BridgeService final : public runtime::Service {
   BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps);
   Status create_producing();
   Status create_consuming(pipeline::Sink* in_process_destination);
+  Status create_dead_letters();
+  Result<std::size_t> read_size_limit(const std::string& topic) const;
   Status listen();
   void watch_topics();
   void judge_topics(const TopicWatch::Reports& reports);
@@ -66,6 +68,9 @@ class BridgeService final : public runtime::Service {
   MemoryBudget connection_memory_, index_memory_;
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;
+  // Of the dead letters: reading topic settings and writing the fallback file block it. Null in
+  // mode produce.
+  std::unique_ptr<Loop> dead_letter_loop_;
 
   // Each destroyed before what stands above it.
   std::unique_ptr<pipeline::Sink> network_destination_;

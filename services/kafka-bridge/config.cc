@@ -38,6 +38,17 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
   if (c.consumer.retry.initial > c.consumer.retry.max) {
     problems.add("consumer.retry.initial", "must not be larger than retry.max");
   }
+  const DeadLetterFallbackConfig& fallback = c.consumer.dead_letters.fallback;
+  if (!fallback.topic.empty() && !fallback.file.empty()) {
+    problems.add("consumer.dead_letters.fallback", "takes a topic or a file, not both");
+  }
+  for (const std::string* data :
+       {&c.kafka.topics.traces, &c.kafka.topics.metrics, &c.kafka.topics.logs}) {
+    if (fallback.topic != *data && fallback.topic != *data + c.kafka.dead_letter_suffix) continue;
+    problems.add("consumer.dead_letters.fallback.topic",
+                 "must be neither a signal's topic nor its dead-letter topic");
+    break;
+  }
   if (c.destination.in_flight_max < c.consumer.max_in_flight_per_partition) {
     problems.add("destination.in_flight_max",
                  "must not be smaller than consumer.max_in_flight_per_partition");
@@ -171,11 +182,30 @@ void describe(config::Binder& b, RetryConfig& c) {
          .max = 100});
 }
 
+void describe(config::Binder& b, DeadLetterFallbackConfig& c) {
+  b.key("topic", c.topic,
+        {.doc = "A second topic, for the dead letters of all signals.",
+         .example = "otel.dlq.fallback",
+         .pattern = "[A-Za-z0-9._-]{0,249}"});
+  b.key("file", c.file,
+        {.doc = "A file of JSON lines: topic, headers, value in base64. It is synced before an "
+                "offset is committed and may be moved away at any time.",
+         .example = "/var/lib/spanway/dead-letters.jsonl"});
+  b.key("file_bytes_max", c.file_bytes_max,
+        {.doc = "Largest size of that file; when it is reached, the letters wait.",
+         .min = kMiB,
+         .max = 1024 * 1024 * kMiB});
+}
+
 void describe(config::Binder& b, DeadLetterConfig& c) {
   b.key(
       "partial", c.partial, {"copy", "count"},
       {.doc = "When a destination takes a batch but refuses some of its items: keep a copy of the "
               "batch as dead letter, or only count them."});
+  b.section("fallback", c.fallback,
+            "Where dead letters go that their topic cannot take: it is missing, may not be "
+            "written, or takes no record that holds a part of them. One of topic and file; without "
+            "it the partition stalls.");
 }
 
 void describe(config::Binder& b, ConsumeConfig& c) {

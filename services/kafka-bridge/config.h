@@ -70,9 +70,17 @@ struct RetryConfig {
   std::int64_t unknown_tries = 5;
 };
 
+// Where a dead letter goes that its topic cannot take. Both empty = nowhere: the partition stalls.
+struct DeadLetterFallbackConfig {
+  std::string topic;
+  std::string file;
+  config::ByteSize file_bytes_max{1024u << 20};
+};
+
 struct DeadLetterConfig {
   // What becomes of a batch of which the destination has refused some items.
   enum class Partial { kCopy, kCount } partial = Partial::kCopy;
+  DeadLetterFallbackConfig fallback;
 };
 
 struct ConsumeConfig {

@@ -69,6 +69,14 @@ constexpr MetricSpec kDeadLetters{"spanway_kafka_bridge_dead_letters_total", Met
 constexpr MetricSpec kDeadLetterFailures{
     "spanway_kafka_bridge_dead_letter_failures_total", MetricKind::kCounter,
     "Dead letters that could not be written; they are tried again and nothing is committed."};
+constexpr MetricSpec kDeadLetterParts{
+    "spanway_kafka_bridge_dead_letter_parts_total", MetricKind::kCounter,
+    "Records that hold a part of a dead letter which is larger than its topic takes.", "signal"};
+constexpr MetricSpec kDeadLetterFallbacks{
+    "spanway_kafka_bridge_dead_letter_fallbacks_total", MetricKind::kCounter,
+    "Dead letters that were given to consumer.dead_letters.fallback because their topic does not "
+    "take them.",
+    "signal"};
 constexpr MetricSpec kStalled{"spanway_kafka_bridge_stalled_partitions", MetricKind::kGauge,
                               "Partitions that wait for somebody to change a setting."};
 constexpr MetricSpec kLost{"spanway_kafka_bridge_lost_records_total", MetricKind::kCounter,
@@ -116,6 +124,8 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kHalved,
                                  kDeadLetters,
                                  kDeadLetterFailures,
+                                 kDeadLetterParts,
+                                 kDeadLetterFallbacks,
                                  kStalled,
                                  kLost,
                                  kTruncated,
@@ -224,6 +234,23 @@ void ProduceEvents::possible_duplicates(otlp::Signal signal, std::uint64_t items
 void ProduceEvents::memory(std::size_t used, std::size_t limit) const noexcept {
   memory_used_.set(static_cast<double>(used));
   memory_limit_.set(static_cast<double>(limit));
+}
+
+DeadLetterEvents::DeadLetterEvents(telemetry::Telemetry telemetry, std::string destination)
+    : log_(telemetry.log), destination_(std::move(destination)) {
+  telemetry::Metrics& m = telemetry.metrics;
+  for_signals(parts_, [&](const auto& s) { return m.counter(kDeadLetterParts, {{"signal", s}}); });
+  for_signals(fallbacks_, [&](const auto& s) {
+    return m.counter(kDeadLetterFallbacks, {{"signal", s}});
+  });
+}
+
+void DeadLetterEvents::fell_back(otlp::Signal signal, std::string_view origin,
+                                 const std::string& why) {
+  fallbacks_[otlp::index_of(signal)].add();
+  log_.limited(LogLevel::kError, "kafka_bridge_dead_letter_fallback",
+               "Dead letter goes to consumer.dead_letters.fallback",
+               {{"destination", destination_}, {"origin", origin}, {"why", why}});
 }
 
 ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destination)

@@ -59,6 +59,20 @@ enum class DeadLetterCause : unsigned char {
 inline constexpr std::size_t kDeadLetterCauseCount = 5;
 std::string_view to_string(DeadLetterCause cause) noexcept;
 
+// What becomes of dead letters on their way. Used on the executor of KafkaDeadLetters.
+class DeadLetterEvents {
+ public:
+  DeadLetterEvents(telemetry::Telemetry telemetry, std::string destination);
+
+  void wrote_part(otlp::Signal signal) noexcept { parts_[otlp::index_of(signal)].add(); }
+  void fell_back(otlp::Signal signal, std::string_view origin, const std::string& why);
+
+ private:
+  const telemetry::Logger& log_;
+  const std::string destination_;
+  std::array<telemetry::Counter, kSignalCount> parts_, fallbacks_;
+};
+
 // Mode consume. Used on the consumer's executor only, except where said.
 class ConsumeEvents {
  public:

@@ -48,9 +48,9 @@ class Admin final : private native::Callbacks {
   void create(const TopicSpec& spec, TopicReport& report);
   void grow(const TopicSpec& spec, TopicReport& report);
   void compare(const TopicSpec& spec, TopicReport& report);
+  Result<std::map<std::string, std::string>> ask_for_settings(const std::string& topic);
 
  private:
-  Result<std::map<std::string, std::string>> ask_for_settings(const std::string& topic);
   // With a few tries: right after a topic was made not every broker knows it.
   Result<std::map<std::string, std::string>> read_settings(const std::string& topic);
   void on_error(int, const std::string& text, bool) noexcept override { last_error_ = text; }
@@ -293,6 +293,16 @@ Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
     if (reports[i].action != TopicReport::Action::kFailed) admin.compare(specs[i], reports[i]);
   }
   return reports;
+}
+
+Result<std::map<std::string, std::string>> read_topic_settings(const ClientConfig& client,
+                                                               const std::string& topic,
+                                                               Deadline deadline,
+                                                               const Clock& clock,
+                                                               telemetry::Telemetry telemetry) {
+  Admin admin(deadline, clock, telemetry);
+  SPANWAY_TRY(admin.open(client));
+  return admin.ask_for_settings(topic);
 }
 
 }  // namespace spanway::kafka

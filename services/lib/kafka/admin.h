@@ -53,4 +53,12 @@ Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
                                               TopicChanges changes, Deadline deadline,
                                               const Clock& clock, telemetry::Telemetry telemetry);
 
+// The effective settings of a topic that exists, by name. Blocks until answered or the deadline has
+// passed. PERMISSION_DENIED without DescribeConfigs on it.
+Result<std::map<std::string, std::string>> read_topic_settings(const ClientConfig& client,
+                                                               const std::string& topic,
+                                                               Deadline deadline,
+                                                               const Clock& clock,
+                                                               telemetry::Telemetry telemetry);
+
 }  // namespace spanway::kafka

@@ -26,7 +26,7 @@ constexpr int kPollWaitMs = 200;  // Reports wake the poll at once; this bounds 
 // a busy producer wakes a few hundred times a second and not a few thousand.
 constexpr Duration kReportGathering = std::chrono::milliseconds(2);
 constexpr int kMetadataTimeoutMs = 2000;
-constexpr std::size_t kHeadersMax = 8;                   // Of one record.
+constexpr std::size_t kHeadersMax = 10;                  // Of one record.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
 // A broker's restart must not look like an outage.
 constexpr Duration kDownGrace = std::chrono::seconds(2);
@@ -322,7 +322,7 @@ void RdProducer::hand_over(Record record, Report report) noexcept {
   events_.queued(queue_bytes_ += pending->payload.size());
   const std::string& topic = pending->topic;
   if (!native || record.headers.size() > kHeadersMax) {
-    finish(std::move(pending), native ? invalid_argument("a record carries more than 8 headers")
+    finish(std::move(pending), native ? invalid_argument("a record carries more than 10 headers")
                                       : unavailable("the producer is not ready")
                                             .with_reason("kafka_producer_rebuilt")
                                             .with_retry_after(std::chrono::seconds(1)));

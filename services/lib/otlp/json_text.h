@@ -1,4 +1,4 @@
-// Hex, base64 and quoted strings, as OTLP/JSON writes them. Internal to otlp.
+// Hex, base64 and quoted strings, as OTLP/JSON writes them.
 #pragma once
 
 #include <cstddef>

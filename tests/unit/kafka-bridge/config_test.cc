@@ -27,6 +27,17 @@ TEST(BridgeConfig, DefaultsAreGoodInEveryMode) {
   }
 }
 
+TEST(BridgeConfig, TheFallbackOfDeadLettersIsOneAndNoTopicOfASignal) {
+  const auto with = [](const std::string& fallback) {
+    return problems_of("mode: consume\nconsumer: {dead_letters: {fallback: " + fallback + "}}");
+  };
+  EXPECT_EQ(with("{topic: otel.fallback}"), "");
+  EXPECT_EQ(with("{file: /letters, file_bytes_max: 10MiB}"), "");
+  EXPECT_NE(with("{topic: t, file: /letters}").find("not both"), std::string::npos);
+  EXPECT_NE(with("{topic: otel.logs}").find("dead-letter topic"), std::string::npos);
+  EXPECT_NE(with("{topic: otel.traces.dlq}").find("dead-letter topic"), std::string::npos);
+}
+
 TEST(BridgeConfig, TakesAWholeFile) {
   BridgeConfig c;
   EXPECT_EQ(problems_of(R"(

@@ -1,44 +1,133 @@
 #include "services/kafka-bridge/dead_letters.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
 
+#include "services/lib/base/random.h"
 #include "services/lib/kafka/error_map.h"
+#include "tests/fakes/fake_file_ops.h"
 #include "tests/fakes/fake_producer.h"
 #include "tests/unit/kafka-bridge/lane_bench.h"
 
 namespace spanway::kafka_bridge {
 namespace {
 
-KafkaDeadLettersOptions options(std::size_t record_bytes_max = 900u << 10) {
-  KafkaDeadLettersOptions options;
-  options.destination = "jaeger";
-  options.group = "spanway-jaeger";
-  options.record_bytes_max = record_bytes_max;
-  return options;
-}
+using std::chrono::seconds;
+using ::testing::HasSubstr;
 
-DeadLetter letter(std::string_view payload) {
+constexpr int kMessageSizeTooLarge = 10;
+constexpr int kUnknownTopic = 3;
+constexpr int kTopicNotAuthorised = 29;
+
+DeadLetter letter(std::string_view payload, std::string origin = "otel.traces:5:17") {
   DeadLetter letter;
   letter.payload = Bytes(payload);
   letter.error = "cannot be stored";
-  letter.origin = "otel.traces:5:17";
+  letter.origin = std::move(origin);
   letter.partition = 5;
   letter.attempts = 7;
   return letter;
 }
 
-TEST(KafkaDeadLetters, SayWhyAndWhence) {
-  fakes::FakeProducer producer(3);
-  KafkaDeadLetters letters(options(), producer);
+// A writer over a topic that refuses records above a size, as a broker does.
+struct Bench {
+  Bench() {
+    options.destination = "jaeger";
+    options.group = "spanway-jaeger";
+  }
+  KafkaDeadLetters& letters() {
+    if (!writer) {
+      writer = std::make_unique<KafkaDeadLetters>(
+          options, KafkaDeadLettersDeps{executor,
+                                        producer,
+                                        budget,
+                                        files,
+                                        [this](const std::string&) -> Result<std::size_t> {
+                                          ++reads;
+                                          return setting;
+                                        },
+                                        {log, metrics}});
+    }
+    return *writer;
+  }
+  void write(DeadLetter one) {
+    answer.reset();
+    letters().write(std::move(one), [this](Status status) { answer = std::move(status); });
+    executor.run();
+  }
+  // From now on: what is larger than `limit` is refused, and kept is what is not.
+  void broker(std::size_t limit) {
+    producer.answer_with([this, limit](const fakes::FakeProducer::Sent& sent) -> Status {
+      ++tries;
+      std::size_t bytes = sent.record.payload.size();
+      for (const auto& [name, value] : sent.record.headers) bytes += name.size() + value.size();
+      if (bytes > limit) return kafka::error_from_code(kMessageSizeTooLarge, "writing");
+      if (fail_next) return std::exchange(fail_next, std::nullopt).value();
+      records.push_back({sent.topic,
+                         std::string(sent.record.payload.view()),
+                         {sent.record.headers.begin(), sent.record.headers.end()}});
+      return {};
+    });
+  }
+
+  struct Written {
+    std::string topic;
+    std::string payload;
+    std::map<std::string, std::string> headers;
+  };
+  // As a reader joins the parts of a letter: by their first bytes.
+  std::string join() const {
+    std::map<std::size_t, std::string> parts;
+    for (const Written& record : records) {
+      const std::string& range = record.headers.at("spanway-part");
+      const auto begin = static_cast<std::size_t>(std::atoll(range.c_str()));
+      EXPECT_TRUE(parts.emplace(begin, record.payload).second) << range << " was written twice";
+      EXPECT_EQ(record.headers.at("spanway-letter"), records[0].headers.at("spanway-letter"));
+    }
+    std::string whole;
+    for (const auto& [begin, payload] : parts) {
+      EXPECT_EQ(begin, whole.size());
+      whole += payload;
+    }
+    return whole;
+  }
+
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor{clock};
+  fakes::FakeProducer producer{3};
+  fakes::FakeFileOps files;
+  MemoryBudget budget{256u << 20};
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  KafkaDeadLettersOptions options;
+  Result<std::size_t> setting = Error{Code::kPermissionDenied, Refusal::kConfiguration, "no"};
+  int reads = 0;
+  int tries = 0;
+  std::optional<Error> fail_next;
+  std::vector<Written> records;
   std::optional<Status> answer;
+  std::unique_ptr<KafkaDeadLetters> writer;
+};
+
+std::string random_bytes(std::size_t size) {
+  Random random(size);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random.next() | 0x80);
+  return bytes;
+}
+
+TEST(KafkaDeadLetters, SayWhyAndWhence) {
+  Bench bench;
   DeadLetter one = letter(spans(0, 1));
   one.tenant = "acme";
   one.rejected = "2/10";
-  letters.write(std::move(one), [&answer](Status status) { answer = std::move(status); });
-  auto sent = producer.take();
+  bench.write(std::move(one));
+  auto sent = bench.producer.take();
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->topic, "otel.traces.dlq");
   EXPECT_EQ(sent->record.partition, 5 % 3);
@@ -51,63 +140,237 @@ TEST(KafkaDeadLetters, SayWhyAndWhence) {
   EXPECT_EQ(sent->header("spanway-group"), "spanway-jaeger");
   EXPECT_EQ(sent->header("spanway-tenant"), "acme");
   EXPECT_EQ(sent->header("spanway-rejected"), "2/10");
-  EXPECT_LE(sent->record.headers.size(), 8u) << "what a producer takes";
-  EXPECT_FALSE(answer);
+  EXPECT_EQ(sent->header("spanway-part"), "") << "it is whole";
+  EXPECT_LE(sent->record.headers.size(), 8u) << "a part has two more, and a producer takes 10";
+  EXPECT_FALSE(bench.answer);
   sent->report(ok_status());
-  ASSERT_TRUE(answer);
-  EXPECT_TRUE(answer->ok());
+  bench.executor.run();
+  ASSERT_TRUE(bench.answer);
+  EXPECT_TRUE(bench.answer->ok());
+  EXPECT_EQ(bench.budget.used(), 0u);
 }
 
-TEST(KafkaDeadLetters, SplitWhatNoRecordCanHold) {
-  fakes::FakeProducer producer;
-  const std::string payload = spans(0, 100);
-  KafkaDeadLetters letters(options(payload.size() / 3), producer);
-  std::optional<Status> answer;
-  letters.write(letter(payload), [&answer](Status status) { answer = std::move(status); });
-  std::size_t names = 0;
-  std::size_t records = 0;
-  while (auto sent = producer.take()) {
-    EXPECT_FALSE(answer) << "not before all are written";
-    EXPECT_LE(sent->record.payload.size(), payload.size() / 3);
-    names += span_names(sent->record.payload.view()).size();
-    ++records;
-    sent->report(ok_status());
+TEST(KafkaDeadLetters, CutBetweenItemsWhatNoRecordCanHold) {
+  Bench bench;
+  bench.options.record_bytes_assumed = 3000;
+  bench.broker(3000);
+  bench.write(letter(spans(0, 100)));
+  EXPECT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_GE(bench.records.size(), 3u);
+  std::vector<std::string> names;
+  for (const auto& record : bench.records) {
+    EXPECT_EQ(record.headers.count("spanway-part"), 0u) << "each is a letter of its own";
+    for (std::string& name : span_names(record.payload)) names.push_back(std::move(name));
   }
-  EXPECT_GE(records, 3u);
-  EXPECT_EQ(names, 100u);
-  EXPECT_TRUE(answer && answer->ok());
+  EXPECT_EQ(names, span_names(spans(0, 100)));
+  EXPECT_EQ(bench.budget.used(), 0u);
 }
 
-TEST(KafkaDeadLetters, GarbageIsWrittenWhole) {
-  fakes::FakeProducer producer;
-  KafkaDeadLetters letters(options(100), producer);
-  letters.write(letter(std::string(500, '\xff')), [](const Status&) {});
-  auto sent = producer.take();
-  ASSERT_TRUE(sent);
-  EXPECT_EQ(sent->record.payload.size(), 500u);
+// P1: one span of 3 MB, and a topic with the broker's default limit.
+TEST(KafkaDeadLetters, OneItemLargerThanTheTopicTakesGoesInPartsThatAReaderCanJoin) {
+  Bench bench;
+  bench.broker(1'048'588);
+  const std::string payload = fakes::otlp_request_of({fakes::otlp_span(
+      1, 1, "span-0/", {fakes::otlp_attribute("a", std::string(3u << 20, 'x'))})});
+  bench.write(letter(payload));
+  ASSERT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_EQ(bench.records.size(), 4u);
+  EXPECT_EQ(bench.join(), payload);
+  EXPECT_EQ(bench.records[0].headers.at("spanway-origin"), "otel.traces:5:17");
+  EXPECT_EQ(
+      bench.metrics.value("spanway_kafka_bridge_dead_letter_parts_total", {{"signal", "traces"}}),
+      4);
+  EXPECT_EQ(bench.budget.used(), 0u);
 }
 
-TEST(KafkaDeadLetters, OneFailureFailsTheLetter) {
-  fakes::FakeProducer producer;
-  const std::string payload = spans(0, 100);
-  KafkaDeadLetters letters(options(payload.size() / 2), producer);
-  std::optional<Status> answer;
-  letters.write(letter(payload), [&answer](Status status) { answer = std::move(status); });
-  producer.take()->report(unavailable("no broker"));
-  while (auto sent = producer.take()) sent->report(ok_status());
-  ASSERT_TRUE(answer);
-  EXPECT_FALSE(answer->ok());
+TEST(KafkaDeadLetters, GarbageGoesInPartsToo) {
+  Bench bench;
+  bench.broker(1'048'588);
+  const std::string payload = random_bytes(2'500'000);
+  bench.write(letter(payload));
+  ASSERT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_EQ(bench.join(), payload);
 }
 
-TEST(KafkaDeadLetters, AMissingTopicIsAnErrorAtOnce) {
-  fakes::FakeProducer producer;
-  producer.set_partitions("otel.traces.dlq", kafka::error_from_code(3, "looking up"));
-  KafkaDeadLetters letters(options(), producer);
-  std::optional<Status> answer;
-  letters.write(letter("x"), [&answer](Status status) { answer = std::move(status); });
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->error().code, Code::kNotFound);
-  EXPECT_EQ(producer.count(), 0u);
+TEST(KafkaDeadLetters, LargerThanTheProducersQueueIsNoMatter) {
+  Bench bench;
+  bench.broker(10u << 20);
+  bench.setting = std::size_t{10u << 20};
+  const std::string payload = random_bytes(40u << 20);
+  bench.write(letter(payload));
+  ASSERT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_EQ(bench.join(), payload);
+  EXPECT_EQ(bench.reads, 1);
+}
+
+TEST(KafkaDeadLetters, TheTopicsOwnLimitIsUsedWhereItMayBeRead) {
+  Bench bench;
+  bench.setting = std::size_t{4u << 20};
+  bench.broker(4u << 20);
+  bench.write(letter(random_bytes(3u << 20)));
+  ASSERT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_EQ(bench.records.size(), 1u) << "it fits whole";
+}
+
+TEST(KafkaDeadLetters, ALimitThatMayNotBeReadIsFoundByHalving) {
+  Bench bench;
+  bench.broker(100'000);
+  const std::string payload = random_bytes(500'000);
+  bench.write(letter(payload));
+  ASSERT_TRUE(bench.answer && bench.answer->ok());
+  EXPECT_EQ(bench.join(), payload);
+  EXPECT_LE(bench.tries, 5 + static_cast<int>(bench.records.size()));
+  const int before = bench.tries;
+  bench.records.clear();
+  bench.write(letter(payload, "otel.traces:5:18"));
+  EXPECT_EQ(bench.join(), payload);
+  EXPECT_EQ(bench.tries - before, static_cast<int>(bench.records.size()))
+      << "what was found out is remembered";
+}
+
+TEST(KafkaDeadLetters, WhatIsWrittenIsNotWrittenAgainByTheNextTry) {
+  Bench bench;
+  bench.broker(1'048'588);
+  const std::string payload = random_bytes(4'000'000);
+  for (int round = 0; round < 4; ++round) {
+    bench.fail_next = round == 0 ? std::nullopt : std::optional<Error>(unavailable("no broker"));
+    const std::size_t before = bench.records.size();
+    if (round == 0) {
+      // Stops after two parts.
+      bench.producer.answer_with([&bench](const fakes::FakeProducer::Sent& sent) -> Status {
+        if (bench.records.size() == 2) return unavailable("no broker");
+        bench.records.push_back({sent.topic,
+                                 std::string(sent.record.payload.view()),
+                                 {sent.record.headers.begin(), sent.record.headers.end()}});
+        return {};
+      });
+    } else if (round == 3) {
+      bench.fail_next.reset();
+      bench.broker(1'048'588);
+    }
+    bench.write(letter(payload));
+    ASSERT_TRUE(bench.answer);
+    EXPECT_EQ(bench.answer->ok(), round == 3);
+    EXPECT_EQ(bench.records.size() - before, round == 0 ? 2u : round == 3 ? 3u : 0u);
+  }
+  EXPECT_EQ(bench.join(), payload);
+  EXPECT_EQ(bench.budget.used(), 0u);
+}
+
+TEST(KafkaDeadLetters, LettersThatWereCutBetweenItemsAreNotRepeatedEither) {
+  Bench bench;
+  bench.options.record_bytes_assumed = 3000;
+  bench.producer.answer_with([&bench](const fakes::FakeProducer::Sent& sent) -> Status {
+    if (bench.records.size() == 1) return unavailable("no broker");
+    bench.records.push_back({sent.topic, std::string(sent.record.payload.view()), {}});
+    return {};
+  });
+  bench.write(letter(spans(0, 100)));
+  EXPECT_FALSE(bench.answer->ok());
+  bench.broker(3000);
+  bench.write(letter(spans(0, 100)));
+  EXPECT_TRUE(bench.answer->ok());
+  std::vector<std::string> names;
+  for (const auto& record : bench.records) {
+    for (std::string& name : span_names(record.payload)) names.push_back(std::move(name));
+  }
+  EXPECT_EQ(names, span_names(spans(0, 100)));
+}
+
+TEST(KafkaDeadLetters, AMissingTopicIsAnErrorThatSaysWhatToDo) {
+  Bench bench;
+  bench.producer.set_partitions("otel.traces.dlq",
+                                kafka::error_from_code(kUnknownTopic, "looking up"));
+  bench.write(letter("x"));
+  ASSERT_TRUE(bench.answer);
+  EXPECT_EQ(bench.answer->error().code, Code::kNotFound);
+  EXPECT_THAT(bench.answer->error().message, HasSubstr("create the topic otel.traces.dlq"));
+  EXPECT_THAT(bench.answer->error().message, HasSubstr("dead_letters.fallback"));
+  EXPECT_EQ(bench.producer.count(), 0u);
+}
+
+TEST(KafkaDeadLetters, ATopicThatCannotHoldTheHeadersIsAnErrorThatSaysWhatToDo) {
+  Bench bench;
+  bench.broker(100);
+  bench.write(letter(std::string(5000, '\xff')));
+  ASSERT_TRUE(bench.answer);
+  EXPECT_THAT(bench.answer->error().message, HasSubstr("raise max.message.bytes"));
+  EXPECT_LT(bench.tries, 30);
+}
+
+TEST(KafkaDeadLetters, NoMemoryForAPartIsTransient) {
+  Bench bench;
+  bench.broker(1'048'588);
+  auto others = bench.budget.try_acquire(bench.budget.limit() - 1000);
+  bench.write(letter(random_bytes(3'000'000)));
+  ASSERT_TRUE(bench.answer && !bench.answer->ok());
+  EXPECT_EQ(bench.answer->error().refusal, Refusal::kTransient);
+  others->release();
+  bench.write(letter(random_bytes(3'000'000)));
+  EXPECT_TRUE(bench.answer->ok());
+  EXPECT_EQ(bench.budget.used(), 0u);
+}
+
+// --- The fallback ---
+
+TEST(KafkaDeadLetters, TheFallbackTopicTakesWhatTheTopicDoesNot) {
+  Bench bench;
+  bench.options.fallback_topic = "fallback";
+  bench.producer.set_partitions("otel.traces.dlq",
+                                kafka::error_from_code(kTopicNotAuthorised, "looking up"));
+  bench.broker(1'048'588);
+  for (int i = 0; i < 2; ++i) {
+    bench.write(letter("x"));
+    EXPECT_FALSE(bench.answer->ok()) << "a topic that was just made may be unknown for a moment";
+  }
+  bench.write(letter("x"));
+  ASSERT_TRUE(bench.answer->ok());
+  ASSERT_EQ(bench.records.size(), 1u);
+  EXPECT_EQ(bench.records[0].topic, "fallback");
+  bench.write(letter("y"));
+  EXPECT_TRUE(bench.answer->ok()) << "it is known by now";
+  // The topic is tried again after a while.
+  bench.producer.set_partitions("otel.traces.dlq", 3);
+  bench.executor.advance(seconds(31));
+  bench.write(letter("z"));
+  ASSERT_EQ(bench.records.size(), 3u);
+  EXPECT_EQ(bench.records[2].topic, "otel.traces.dlq");
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_dead_letter_fallbacks_total",
+                                {{"signal", "traces"}}),
+            2);
+}
+
+TEST(KafkaDeadLetters, TheFallbackFileHoldsTheBytesBeforeTheLetterCounts) {
+  Bench bench;
+  bench.options.fallback_file = "/letters";
+  bench.broker(100);
+  const std::string payload = random_bytes(100'000);
+  for (int i = 0; i < 3; ++i) bench.write(letter(payload));
+  ASSERT_TRUE(bench.answer->ok());
+  const std::string line = bench.files.content("/letters").value();
+  EXPECT_THAT(line, HasSubstr(R"("topic":"otel.traces.dlq")"));
+  EXPECT_THAT(line, HasSubstr(R"("spanway-origin":"otel.traces:5:17")"));
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+}
+
+TEST(KafkaDeadLetters, AFallbackThatFailsTooIsAnErrorThatNamesIt) {
+  Bench bench;
+  bench.options.fallback_file = "/letters";
+  bench.files.fail_sync(EIO);
+  bench.broker(100);
+  for (int i = 0; i < 3; ++i) bench.write(letter("xxx"));
+  ASSERT_FALSE(bench.answer->ok());
+  EXPECT_THAT(bench.answer->error().message, HasSubstr("consumer.dead_letters.fallback"));
+  EXPECT_THAT(bench.answer->error().message, HasSubstr("/letters"));
+}
+
+TEST(KafkaDeadLetters, ABrokerThatIsAwayIsNoCaseForTheFallback) {
+  Bench bench;
+  bench.options.fallback_file = "/letters";
+  bench.producer.set_partitions("otel.traces.dlq", unavailable("no broker has answered yet"));
+  for (int i = 0; i < 10; ++i) bench.write(letter("x"));
+  EXPECT_FALSE(bench.answer->ok());
+  EXPECT_FALSE(bench.files.content("/letters").has_value());
 }
 
 }  // namespace
