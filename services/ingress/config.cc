@@ -21,14 +21,6 @@ constexpr double kSecond = 1000.0;
 
 }  // namespace
 
-bool is_valid_tenant(std::string_view tenant) noexcept {
-  if (tenant.empty() || tenant.size() > 64) return false;
-  return std::all_of(tenant.begin(), tenant.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-}
-
 static void describe(Binder& b, TlsConfig& c) {
   b.key("certificate_file", c.certificate_file,
         {.doc = "PEM file with the certificate chain of both listeners; set it to serve TLS. "

@@ -163,7 +163,4 @@ void describe(config::Binder& b, IngressSections& sections);
 // Rules that go across keys.
 void validate(const IngressConfig& c, config::Problems& problems);
 
-// True for what may name a tenant: [A-Za-z0-9_-]{1,64}.
-bool is_valid_tenant(std::string_view tenant) noexcept;
-
 }  // namespace spanway::ingress

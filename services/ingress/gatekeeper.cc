@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "services/lib/base/tenant_name.h"
+
 namespace spanway::ingress {
 
 Result<std::string> TenantResolver::resolve(const http::RequestHead& head,
@@ -15,7 +17,7 @@ Result<std::string> TenantResolver::resolve(const http::RequestHead& head,
         return invalid_argument("more than one header " + config_.header)
             .with_reason("tenant_duplicate_header");
       tenant = std::string(head.headers.get(config_.header));
-      if (head.headers.find(config_.header) && !is_valid_tenant(tenant))
+      if (head.headers.find(config_.header) && !is_tenant_name(tenant))
         return invalid_argument("header " + config_.header +
                                 " must be 1 to 64 letters, digits, '_' or '-'")
             .with_reason("tenant_invalid");
@@ -26,7 +28,7 @@ Result<std::string> TenantResolver::resolve(const http::RequestHead& head,
       break;
     case TenantSource::kCertificate:
       tenant = head.peer_certificate_cn;
-      if (!tenant.empty() && !is_valid_tenant(tenant))
+      if (!tenant.empty() && !is_tenant_name(tenant))
         return configuration_error(Code::kPermissionDenied,
                                    "the common name of the client certificate must be 1 to 64 "
                                    "letters, digits, '_' or '-' to name a tenant")

@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "services/kafka-bridge/batch_halves.h"
+#include "services/lib/base/tenant_name.h"
 #include "services/lib/otlp/split.h"
 
 namespace spanway::kafka_bridge {
 namespace {
 
-constexpr std::size_t kTenantBytesMax = 256;
 // What is in Kafka has been accepted: only what no receiver can read is turned away here, not what
 // is larger than our own ingress would let in.
 otlp::ScanLimits reading_limits() {
@@ -20,12 +20,6 @@ otlp::ScanLimits reading_limits() {
   limits.value_depth_max = 100;
   limits.submessages_max = 100'000'000;
   return limits;
-}
-
-// It becomes gRPC metadata, which carries printable ASCII only.
-bool is_tenant(std::string_view text) {
-  return text.size() <= kTenantBytesMax &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 // One for all partitions of a thread. What a record with unusually many items has taken is given
@@ -53,8 +47,9 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
   for (const kafka::HeaderView& header : record.headers) {
     if (header.name == "spanway-tenant") read.tenant = header.value;
   }
-  if (!is_tenant(read.tenant)) {
-    return invalid_argument("the header spanway-tenant is not printable ASCII of at most 256 bytes")
+  // As strict as those that get it from us: whole, with one reason, and not item by item.
+  if (!read.tenant.empty() && !is_tenant_name(read.tenant)) {
+    return invalid_argument("the header spanway-tenant must be 1 to 64 of A-Z a-z 0-9 _ -")
         .with_reason("tenant_invalid");
   }
   Permit index_memory = memory_ == nullptr ? Permit() : memory_->empty_permit();
