@@ -7,7 +7,7 @@ import os
 
 import grpc
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness.otlp_receiver import items_of
 from harness.processes import Service, wait_until
@@ -20,14 +20,14 @@ _numbers = itertools.count(1)
 class Bench:
     """A consuming bridge before a receiver that refuses every request with a span called "bad"."""
 
-    def __init__(self, kafka, receiver, folder, dead_letters=None, dead_letter_topic=True, topic_bytes=8 * MIB):
+    def __init__(self, kafka, receiver, folder, dead_letters=None, dead_letter_topic=True, dead_letter_settings=None, topic_bytes=8 * MIB):
         self.brokers, self.receiver = kafka.brokers, receiver
         self.topic = f"letters.{next(_numbers)}"
         self.group = f"spanway-{self.topic}"
         self.admin = AdminClient({"bootstrap.servers": self.brokers})
         self.create(self.topic, {"max.message.bytes": str(topic_bytes)})
         if dead_letter_topic:
-            self.create(self.topic + ".dlq")
+            self.create(self.topic + ".dlq", dead_letter_settings)
         receiver.answer = self.answer
         self.service = Service(
             self.topic,
@@ -80,6 +80,8 @@ class Bench:
         consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": self.group})
         try:
             return consumer.committed([TopicPartition(self.topic, 0)], timeout=10)[0].offset
+        except KafkaException:  # The group has no coordinator yet.
+            return -1
         finally:
             consumer.close()
 
@@ -219,11 +221,9 @@ def test_the_fallback_file_takes_what_the_topic_cannot(kafka, receiver, tmp_path
 def test_the_fallback_topic_takes_what_the_topic_cannot(kafka, receiver, tmp_path):
     bad, good = one_span("bad"), one_span("good")
     fallback = f"fallback.{os.urandom(4).hex()}"
-    with Bench(kafka, receiver, tmp_path, {"fallback": {"topic": fallback}}) as bench:
-        # So small that not even the headers of a letter fit.
-        future = bench.admin.create_topics([NewTopic(fallback, 1, 1)])
-        future[fallback].result()
-        kafka.tool("configs", "--bootstrap-server", kafka.brokers, "--alter", "--topic", bench.topic + ".dlq", "--add-config", "max.message.bytes=200")
+    # So small that not even the headers of a letter fit.
+    with Bench(kafka, receiver, tmp_path, {"fallback": {"topic": fallback}}, dead_letter_settings={"max.message.bytes": "200"}) as bench:
+        bench.create(fallback)
         bench.produce(bad.SerializeToString(), good.SerializeToString())
         bench.wait_committed(2)
         assert receiver.items() == items_of(good)
