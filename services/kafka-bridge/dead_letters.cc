@@ -16,6 +16,9 @@ constexpr std::size_t kRememberedMax = 10'000;
 constexpr std::size_t kBudgetShare = 16;
 // A topic that was made a moment ago may be unknown to some brokers.
 constexpr int kTriesBeforeFallback = 3;
+// While a topic is looked up for the first time.
+constexpr int kLookUpsMax = 20;
+constexpr Duration kLookUpWait = std::chrono::milliseconds(100);
 constexpr Duration kTopicRetry = std::chrono::seconds(30);
 constexpr std::chrono::milliseconds kMemoryRetry = std::chrono::seconds(1);
 
@@ -129,7 +132,14 @@ void KafkaDeadLetters::next(const JobPtr& job) {
   }
   if (job->chunks.empty()) return finish(job, ok_status());
   const Result<std::int32_t> partitions = deps_.producer.partition_count(job->topic);
-  if (!partitions.ok()) return fail(job, partitions.error());
+  if (!partitions.ok()) {
+    if (partitions.error().refusal != Refusal::kTransient || ++job->look_ups > kLookUpsMax) {
+      return fail(job, partitions.error());
+    }
+    // The first letter for a topic: the broker is being asked.
+    deps_.executor.post_after(kLookUpWait, [this, job] { next(job); });
+    return;
+  }
 
   Chunk& chunk = job->chunks.front();
   const std::size_t size = chunk.payload.size();

@@ -96,6 +96,7 @@ class KafkaDeadLetters final : public DeadLetterWriter {
     RecordHeaders headers;
     std::string topic;  // Where it is being written.
     bool in_fallback = false;
+    int look_ups = 0;
     std::deque<Chunk> chunks;
     std::vector<std::string> remembered;  // Keys of written_.
     Permit parts;                         // Of chunks that were cut.

@@ -277,6 +277,18 @@ TEST(KafkaDeadLetters, LettersThatWereCutBetweenItemsAreNotRepeatedEither) {
   EXPECT_EQ(names, span_names(spans(0, 100)));
 }
 
+TEST(KafkaDeadLetters, TheFirstLetterWaitsForTheLookUpOfItsTopic) {
+  Bench bench;
+  bench.broker(1'048'588);
+  bench.producer.set_partitions("otel.traces.dlq", unavailable("no broker has answered yet"));
+  bench.write(letter("x"));
+  EXPECT_FALSE(bench.answer);
+  bench.producer.set_partitions("otel.traces.dlq", 3);
+  bench.executor.advance(seconds(1));
+  ASSERT_TRUE(bench.answer);
+  EXPECT_TRUE(bench.answer->ok());
+}
+
 TEST(KafkaDeadLetters, AMissingTopicIsAnErrorThatSaysWhatToDo) {
   Bench bench;
   bench.producer.set_partitions("otel.traces.dlq",
@@ -368,8 +380,12 @@ TEST(KafkaDeadLetters, ABrokerThatIsAwayIsNoCaseForTheFallback) {
   Bench bench;
   bench.options.fallback_file = "/letters";
   bench.producer.set_partitions("otel.traces.dlq", unavailable("no broker has answered yet"));
-  for (int i = 0; i < 10; ++i) bench.write(letter("x"));
-  EXPECT_FALSE(bench.answer->ok());
+  for (int i = 0; i < 10; ++i) {
+    bench.write(letter("x"));
+    bench.executor.advance(seconds(5));
+    ASSERT_TRUE(bench.answer) << "the wait has an end";
+    EXPECT_EQ(bench.answer->error().refusal, Refusal::kTransient);
+  }
   EXPECT_FALSE(bench.files.content("/letters").has_value());
 }
 
