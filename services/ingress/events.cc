@@ -40,7 +40,9 @@ constexpr MetricSpec kMergeResent = {
     "Requests sent again alone, because what they were joined to was refused.", "signal"};
 constexpr MetricSpec kMergeUnattributed = {
     "spanway_ingress_merge_unattributed_rejected_items_total", MetricKind::kCounter,
-    "Items rejected behind the ingress in joined requests; each client got a warning.", "signal"};
+    "Items rejected behind the ingress in joined requests: the clients' counts add up to them, but "
+    "may name the wrong one. Requests of that tenant go alone afterwards.",
+    "signal"};
 constexpr MetricSpec kForwardDuration = {
     "spanway_ingress_forward_duration_seconds", MetricKind::kHistogram,
     "From handing a request on to the next hop's answer.", "signal"};

@@ -1,7 +1,9 @@
 #include "services/ingress/merger.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +20,10 @@ namespace {
 // Requests whose client waits less than this go alone: a joined request lives as long as its most
 // impatient part, which must not spoil it for the others.
 constexpr Duration kPatienceMin = std::chrono::seconds(2);
+
+// After the next hop has rejected items of a joined request: alone, each client gets exact counts.
+constexpr Duration kAlone = std::chrono::minutes(5);
+constexpr std::size_t kAloneMax = 10'000;  // Tenants and signals; more forget the others.
 
 struct Part {
   pipeline::Batch batch;
@@ -46,6 +52,8 @@ struct Merger::Core : std::enable_shared_from_this<Merger::Core> {
   void accepted(Parts& parts, const pipeline::Outcome& outcome) noexcept;
   void resend(Parts& parts) noexcept;
   void settle(Part& part, Result<pipeline::Outcome> result) noexcept;
+  bool goes_alone(otlp::Signal signal, const std::string& tenant) noexcept;
+  void send_alone(otlp::Signal signal, const std::string& tenant) noexcept;
 
   const MergeConfig config;
   pipeline::Sink& next;
@@ -55,6 +63,10 @@ struct Merger::Core : std::enable_shared_from_this<Merger::Core> {
   // Requests that wait here or are under way as part of a joined one.
   pipeline::InFlight in_flight;
   std::atomic<bool> closed{false};
+  // Whose requests are not joined, and until when: the next hop has rejected items of a joined one.
+  std::atomic<bool> any_alone{false};
+  Mutex mutex;
+  std::map<std::pair<otlp::Signal, std::string>, SteadyTime> alone SPANWAY_GUARDED_BY(mutex);
 };
 
 // The open buckets of one io thread.
@@ -256,21 +268,46 @@ void Merger::Core::answer(Parts& parts, Result<pipeline::Outcome> result) noexce
   for (Part& part : parts) settle(part, Error(error));
 }
 
+bool Merger::Core::goes_alone(otlp::Signal signal, const std::string& tenant) noexcept {
+  if (!any_alone.load(std::memory_order_relaxed)) return false;
+  MutexLock lock(mutex);
+  const auto found = alone.find({signal, tenant});
+  if (found == alone.end()) return false;
+  if (clock.now() < found->second) return true;
+  alone.erase(found);
+  any_alone = !alone.empty();
+  return false;
+}
+
+void Merger::Core::send_alone(otlp::Signal signal, const std::string& tenant) noexcept {
+  MutexLock lock(mutex);
+  if (alone.size() >= kAloneMax) alone.clear();
+  alone.insert_or_assign({signal, tenant}, clock.now() + kAlone);
+  any_alone = true;
+}
+
+// The shares of what was rejected add up to it; whose items they were is not told.
 void Merger::Core::accepted(Parts& parts, const pipeline::Outcome& outcome) noexcept {
   pipeline::Outcome each;
   each.message = outcome.message;
   if (outcome.rejected > 0) {
     std::uint64_t items = 0;
     for (const Part& part : parts) items += part.batch.item_count;
-    const otlp::Signal signal = parts.front().batch.signal;
-    events.merge_unattributed(signal, outcome.rejected);
+    const pipeline::Batch& first = parts.front().batch;
+    events.merge_unattributed(first.signal, outcome.rejected);
+    send_alone(first.signal, first.metadata.tenant);
     each.message =
         std::to_string(outcome.rejected) + " of " + std::to_string(items) + " " +
-        std::string(otlp::item_name(signal)) +
+        std::string(otlp::item_name(first.signal)) +
         " of a joined request were rejected behind the ingress, perhaps some of yours: " +
         outcome.message;
   }
-  for (Part& part : parts) settle(part, each);
+  std::uint64_t left = outcome.rejected;
+  for (Part& part : parts) {
+    each.rejected = std::min(left, part.batch.item_count);
+    left -= each.rejected;
+    settle(part, each);
+  }
 }
 
 void Merger::Core::resend(Parts& parts) noexcept {
@@ -317,6 +354,7 @@ bool Merger::passes_through(const pipeline::Batch& batch) const noexcept {
          batch.payload.size() >= config.small_request_bytes.bytes ||
          batch.item_count >= static_cast<std::uint64_t>(config.items_max) ||
          !batch.metadata.batch_id.empty() || !batch.metadata.traceparent.empty() ||
+         core_->goes_alone(batch.signal, batch.metadata.tenant) ||
          batch.deadline.remaining(core_->clock.now()) < kPatienceMin;
 }
 
