@@ -56,8 +56,8 @@ class Chain:
 
     def stop(self):
         """Ends all; returns the services that did not end cleanly."""
-        codes = {s.name: s.stop(60) for s in reversed(self.services())}
-        return [f"{name} ended with {code} after SIGTERM" for name, code in codes.items() if code not in (0, None)]
+        codes = {s.name: s.stop(60) for s in reversed(self.services()) if s.alive()}
+        return [f"{name} ended with {code} after SIGTERM" for name, code in codes.items() if code != 0]
 
     def kill(self):
         for process in [*self.services(), *self.loads, self.sink]:
