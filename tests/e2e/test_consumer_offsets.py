@@ -27,9 +27,15 @@ def folder(parent, name):
     return parent / name
 
 
-def await_all(futures):
+def admin_of(brokers):
+    return AdminClient({"bootstrap.servers": brokers})
+
+
+def await_all(admin, futures):
+    """`admin` must outlive its futures."""
     for future in futures.values():
         future.result(30)
+    del admin
 
 
 def lag(consumer):
@@ -43,10 +49,10 @@ def lag(consumer):
 def test_unclean_election_while_the_consumer_is_down_delivers_all_that_the_log_has(kafka3, sink, tmp_path):
     pipeline = Pipeline(tmp_path, kafka3.brokers, to(sink), bridge={"create_topics": False}, consumer={"create_topics": False})
     topic, consumer = pipeline.topics["traces"], pipeline.consumers["sink"]
-    admin = AdminClient({"bootstrap.servers": kafka3.brokers})
+    admin = admin_of(kafka3.brokers)
     settings = {"min.insync.replicas": "1", "unclean.leader.election.enable": "true"}
-    await_all(admin.create_topics([NewTopic(topic, 2, replica_assignment=[[2, 3], [3, 2]], config=settings)]))
-    await_all(admin.create_topics([NewTopic(pipeline.topics[s], 1, 3) for s in ("metrics", "logs")]))
+    await_all(admin, admin.create_topics([NewTopic(topic, 2, replica_assignment=[[2, 3], [3, 2]], config=settings)]))
+    await_all(admin, admin.create_topics([NewTopic(pipeline.topics[s], 1, 3) for s in ("metrics", "logs")]))
     with running(pipeline):
         before = Load(tmp_path, pipeline.endpoint, 500, 4).start()
         assert before.wait(60) == 0, before.log()
@@ -97,12 +103,13 @@ def latest_pipeline(tmp_path, brokers, destination, partitions, **change):
 
 
 def create(brokers, topics):
-    admin = AdminClient({"bootstrap.servers": brokers})
-    await_all(admin.create_topics([NewTopic(name, count, 1) for name, count in topics.items()]))
+    admin = admin_of(brokers)
+    await_all(admin, admin.create_topics([NewTopic(name, count, 1) for name, count in topics.items()]))
 
 
 def grow(brokers, topic, partitions):
-    await_all(AdminClient({"bootstrap.servers": brokers}).create_partitions([NewPartitions(topic, partitions)]))
+    admin = admin_of(brokers)
+    await_all(admin, admin.create_partitions([NewPartitions(topic, partitions)]))
 
 
 def all_delivered(sink, load, seconds=60):
@@ -211,10 +218,9 @@ def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, 
         before = Load(folder(tmp_path, "before"), pipeline.endpoint, 300, 5).start()
         assert before.wait(60) == 0, before.log()
         all_delivered(sink, before)
-        await_all(AdminClient({"bootstrap.servers": kafka.brokers}).delete_topics([topic]))
-        wait_until(
-            lambda: topic not in AdminClient({"bootstrap.servers": kafka.brokers}).list_topics(timeout=5).topics, 20, "deleted"
-        )
+        admin = admin_of(kafka.brokers)
+        await_all(admin, admin.delete_topics([topic]))
+        wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "deleted")
         create(kafka.brokers, {topic: 1})
         load = Load(tmp_path, pipeline.endpoint, 300, 25).start()
         assert load.wait(90) == 0, load.log()
@@ -287,7 +293,8 @@ def log_end(brokers, topic):
 
 def set_commit(brokers, group, topic, offset):
     commit = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])
-    await_all(AdminClient({"bootstrap.servers": brokers}).alter_consumer_group_offsets([commit]))
+    admin = admin_of(brokers)
+    await_all(admin, admin.alter_consumer_group_offsets([commit]))
 
 
 def test_lag_behind_transaction_markers_is_0(kafka, receiver, tmp_path):
@@ -315,7 +322,8 @@ def test_deleted_records_leave_no_lag_and_are_counted(kafka, receiver, tmp_path)
         assert consumer.stop() == 0
         send_spans(pipeline, 30)
         end = log_end(kafka.brokers, topic)
-        await_all(AdminClient({"bootstrap.servers": kafka.brokers}).delete_records([TopicPartition(topic, 0, end)]))
+        admin = admin_of(kafka.brokers)
+        await_all(admin, admin.delete_records([TopicPartition(topic, 0, end)]))
         consumer.restart()
         consumer.wait_ready()
         wait_until(lambda: lag(consumer) == 0, 30, "no lag, although no further record comes")

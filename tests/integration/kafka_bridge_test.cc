@@ -128,6 +128,8 @@ struct BridgeBench {
     config.consumer.destination = "test";
     config.consumer.signals = {"traces"};
     config.consumer.kafka.start_from = kafka::ConsumerConfig::StartFrom::kEarliest;
+    // The mock coordinator waits for a whole session at each rebalance; Kafka's does not.
+    config.consumer.kafka.session_timeout = seconds(6);
     config.consumer.commit_interval = milliseconds(50);
     config.consumer.retry.stalled_max = milliseconds(200);
   }

@@ -95,8 +95,12 @@ void check_access(const ClientConfig& c, config::Problems& problems) {
     problems.add("kafka.tls.enabled", "is false although other TLS settings are given");
   }
   const bool has_sasl = c.sasl.mechanism != SaslConfig::Mechanism::kNone;
-  if (has_sasl && (c.sasl.username.empty() || c.sasl.password.empty())) {
-    problems.add("kafka.sasl", "this mechanism needs username and password");
+  const bool has_password = !c.sasl.password.empty() || !c.sasl.password_file.empty();
+  if (has_sasl && (c.sasl.username.empty() || !has_password)) {
+    problems.add("kafka.sasl", "this mechanism needs username and password or password_file");
+  }
+  if (!c.sasl.password.empty() && !c.sasl.password_file.empty()) {
+    problems.add("kafka.sasl.password_file", "is given beside password; keep one of them");
   }
   if (!has_sasl && !c.sasl.username.empty()) {
     problems.add("kafka.sasl.mechanism", "is none although a username is given");
@@ -117,7 +121,14 @@ void describe(config::Binder& b, SaslConfig& c) {
   b.key("mechanism", c.mechanism, {"none", "plain", "scram_sha_256", "scram_sha_512"},
         {.doc = "How to log in to the brokers."});
   b.key("username", c.username, {.doc = "SASL user."});
-  b.key("password", c.password, {.doc = "SASL password.", .example = "${file:/secrets/password}"});
+  b.key(
+      "password", c.password,
+      {.doc = "SASL password. Either this or password_file.", .example = "${env:KAFKA_PASSWORD}"});
+  b.key(
+      "password_file", c.password_file,
+      {.doc = "File with the SASL password; read again every few seconds, so that a new one needs "
+              "no restart.",
+       .example = "/secrets/password"});
 }
 
 void describe(config::Binder& b, TopicNames& c) {

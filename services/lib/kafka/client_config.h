@@ -21,6 +21,7 @@ struct SaslConfig {
   enum class Mechanism { kNone, kPlain, kScramSha256, kScramSha512 } mechanism = Mechanism::kNone;
   std::string username;
   Secret password;
+  std::string password_file;  // Instead of `password`; read again when it changes.
 };
 struct TopicNames {
   std::string traces = "otel.traces", metrics = "otel.metrics", logs = "otel.logs";

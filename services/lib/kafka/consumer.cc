@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/offset_epochs.h"
 #include "services/lib/kafka/queries.h"
+#include "services/lib/kafka/sasl_password.h"
 
 namespace spanway::kafka {
 namespace {
@@ -45,6 +47,7 @@ class RdConsumer;
 // Where a slot's reading is moved to.
 struct Seek {
   std::uint64_t slot = 0;
+  std::uint64_t move = 0;  // Slot::moves when it was asked for: a later one takes its place.
   native::GroupOffset to;
 };
 
@@ -64,6 +67,7 @@ struct Slot {
   bool blocked = false;
   bool revoking = false;
   bool seeking = false;  // The fetch position is being moved: what comes until then is not read.
+  std::uint64_t moves = 0;
   std::int64_t expected = 0;
   OffsetEpochs epochs;
   // A jump backwards was checked: what comes next is what the log has.
@@ -153,6 +157,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
         alive_(std::make_shared<int>(0)),
         fetch_size_(fetch_limits(config_)),
         brokers_(topic_names_),
+        password_(client_.sasl),
         lookup_("kafka-lookup", executor.clock()) {}
   ~RdConsumer() override { shut(); }
 
@@ -198,7 +203,9 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   bool arrive(Slot& slot, std::int64_t offset);
   void check_jump(Slot& slot, std::int64_t offset);
   void move(std::vector<Seek> seeks);
-  void finish_move(std::vector<Seek> left, const std::vector<std::uint64_t>& slots);
+  Seek begin_move(Slot& slot, std::int64_t offset, std::int32_t epoch);
+  bool is_current(const Seek& seek) const;
+  void finish_move(const std::vector<Seek>& seeks, const std::set<TopicPartition>& left);
   void read_anew(const std::set<std::string>& topics);
   void report(const Error& error);
 
@@ -262,6 +269,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   Membership membership_;
   BrokerProbe brokers_;                    // Asked on lookup_.
   std::unique_ptr<GroupOffsets> offsets_;  // Used on lookup_ only.
+  native::SaslPassword password_;          // Used on lookup_ only.
 
   // Questions to the brokers that block: offsets, watermarks, metadata. Last member: stops first.
   Loop lookup_;
@@ -307,7 +315,7 @@ Status RdConsumer::open() {
   rd_kafka_poll_set_consumer(handle_.get());
   group_queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
   group_wake_.consumer = this;
-  offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_);
+  offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_, closing_);
   return ok_status();
 }
 
@@ -472,18 +480,18 @@ bool RdConsumer::arrive(Slot& slot, std::int64_t offset) {
 // above its end. The leader knows where the log parted from the one that was read, if an epoch is
 // known; a topic that was made again is read from its start.
 void RdConsumer::check_jump(Slot& slot, std::int64_t offset) {
-  slot.seeking = true;
   slot.checked = true;
-  Seek seek{slot.wake.slot, {slot.partition, slot.expected, slot.epochs.before(slot.expected), ""}};
-  if (seek.to.leader_epoch < 0) seek.to.offset = offset;
+  const std::int32_t epoch = slot.epochs.before(slot.expected);
+  const Seek seek = begin_move(slot, epoch < 0 ? offset : slot.expected, epoch);
   lookup_.post([this, seek] {
+    if (closing_) return;
     std::set<std::string> made_anew;
     if (const auto topics = brokers_.ask(handle_.get()); topics.ok()) {
       made_anew = offsets_->notice(*topics);
     }
     post([this, made_anew, seek] {
       read_anew(made_anew);
-      if (made_anew.count(seek.to.partition.topic) == 0) move({seek});
+      if (is_current(seek)) move({seek});
     });
   });
 }
@@ -494,49 +502,58 @@ void RdConsumer::read_anew(const std::set<std::string>& topics) {
     if (topics.count(partition.topic) == 0) continue;
     slot->refused.reset();
     slot->blocked = false;
-    slot->checked = slot->made_anew = slot->seeking = true;
-    seeks.push_back({slot->wake.slot, {partition, native::kLogStart, -1, ""}});
+    slot->checked = slot->made_anew = true;
+    seeks.push_back(begin_move(*slot, native::kLogStart, OffsetEpochs::kUnknown));
   }
+  if (seeks.empty()) return;
+  lookup_.post([this, topics] { offsets_->taken_over(topics); });
   move(std::move(seeks));
 }
 
-// Slots of `seeks` are marked as seeking; those that go meanwhile are left out.
+Seek RdConsumer::begin_move(Slot& slot, std::int64_t offset, std::int32_t epoch) {
+  slot.seeking = true;
+  return {slot.wake.slot, ++slot.moves, {slot.partition, offset, epoch, ""}};
+}
+
+bool RdConsumer::is_current(const Seek& seek) const {
+  const auto found = slots_by_id_.find(seek.slot);
+  return found != slots_by_id_.end() && found->second->moves == seek.move;
+}
+
 void RdConsumer::move(std::vector<Seek> seeks) {
   if (seeks.empty() || closing_) return;
   lookup_.post([this, seeks = std::move(seeks)] {
     std::vector<native::GroupOffset> positions;
-    std::vector<std::uint64_t> slots;
-    for (const Seek& seek : seeks) {
-      positions.push_back(seek.to);
-      slots.push_back(seek.slot);
-    }
+    for (const Seek& seek : seeks) positions.push_back(seek.to);
     if (closing_) return;
-    std::vector<Seek> left;
-    for (native::GroupOffset& position : native::seek(handle_.get(), std::move(positions))) {
-      for (const Seek& seek : seeks) {
-        if (seek.to.partition == position.partition) left.push_back({seek.slot, position});
-      }
+    std::set<TopicPartition> left;
+    for (const native::GroupOffset& position : native::seek(handle_.get(), std::move(positions))) {
+      left.insert(position.partition);
     }
-    post([this, left = std::move(left), slots = std::move(slots)] { finish_move(left, slots); });
+    post([this, seeks, left = std::move(left)] { finish_move(seeks, left); });
   });
 }
 
-void RdConsumer::finish_move(std::vector<Seek> left, const std::vector<std::uint64_t>& slots) {
-  left.erase(
-      std::remove_if(left.begin(), left.end(),
-                     [this](const Seek& seek) { return slots_by_id_.count(seek.slot) == 0; }),
-      left.end());
-  for (const std::uint64_t id : slots) {
-    const bool is_left =
-        std::any_of(left.begin(), left.end(), [id](const Seek& seek) { return seek.slot == id; });
-    const auto found = slots_by_id_.find(id);
-    if (is_left || found == slots_by_id_.end()) continue;
-    found->second->seeking = false;
-    wake_now(*found->second);
+// Slots that have gone, or are moved elsewhere by now, are left out.
+void RdConsumer::finish_move(const std::vector<Seek>& seeks, const std::set<TopicPartition>& left) {
+  std::vector<Seek> again;
+  for (const Seek& seek : seeks) {
+    if (!is_current(seek)) continue;
+    if (left.count(seek.to.partition) > 0) {
+      again.push_back(seek);
+      continue;
+    }
+    Slot& slot = *slots_by_id_.at(seek.slot);
+    slot.seeking = false;
+    wake_now(slot);
   }
-  if (left.empty()) return;
-  executor_.post_after(kSeekRetry, [this, alive = std::weak_ptr<int>(alive_), left] {
-    if (alive.lock()) move(left);
+  if (again.empty()) return;
+  executor_.post_after(kSeekRetry, [this, alive = std::weak_ptr<int>(alive_), again] {
+    if (!alive.lock()) return;
+    std::vector<Seek> current;
+    std::copy_if(again.begin(), again.end(), std::back_inserter(current),
+                 [this](const Seek& seek) { return is_current(seek); });
+    move(std::move(current));
   });
 }
 
@@ -617,6 +634,11 @@ void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) 
     return;
   }
   pending_assign_.clear();
+  std::set<std::string> made_anew;
+  for (const GroupOffsets::Start& start : *result) {
+    if (start.made_anew) made_anew.insert(start.partition.topic);
+  }
+  read_anew(made_anew);  // Those of its partitions that are held already.
   const native::PartitionList list = native::make_partition_list(static_cast<int>(result->size()));
   std::vector<Seek> seeks;
   for (const GroupOffsets::Start& start : *result) {
@@ -649,8 +671,7 @@ void RdConsumer::open_slot(const GroupOffsets::Start& start, std::vector<Seek>& 
   rd_kafka_queue_forward(slot->queue.get(), nullptr);
   rd_kafka_queue_cb_event_enable(slot->queue.get(), &RdConsumer::on_queue_event, &slot->wake);
   if (start.leader_epoch >= 0 && start.position.offset > 0) {
-    slot->seeking = true;
-    seeks.push_back({slot->wake.slot, {partition, start.position.offset, start.leader_epoch, ""}});
+    seeks.push_back(begin_move(*slot, start.position.offset, start.leader_epoch));
   }
   slots_by_id_[slot->wake.slot] = slot.get();
   slots_[partition] = std::move(slot);
@@ -828,6 +849,10 @@ void RdConsumer::probe() {
   }
   lookup_.post([this, unread = std::move(unread)] {
     if (closing_) return;
+    if (const Result<bool> changed = password_.refresh(handle_.get()); !changed.ok()) {
+      last_error_.note(changed.error());
+      events_.client_error(changed.error());
+    }
     std::set<std::string> made_anew;
     native::LogOffsets low;
     native::LogOffsets high;
@@ -835,7 +860,9 @@ void RdConsumer::probe() {
       last_error_.clear();
       made_anew = offsets_->notice(*topics);
       const bool committed = config_.isolation == ConsumerConfig::Isolation::kReadCommitted;
+      if (closing_) return;
       low = native::list_offsets(handle_.get(), unread, native::LogEnd::kFirst, committed);
+      if (closing_) return;
       high = native::list_offsets(handle_.get(), unread, native::LogEnd::kLast, committed);
     }
     post([this, made_anew, low = std::move(low.found), high = std::move(high.found)] {

@@ -19,7 +19,9 @@ void describe(config::Binder& b, ConsumerConfig& c) {
   b.key("isolation", c.isolation, {"read_uncommitted", "read_committed"},
         {.doc = "Whether records of open or aborted transactions are read."});
   b.key("session_timeout", c.session_timeout,
-        {.doc = "After this silence the group gives the partitions to others.",
+        {.doc = "After this silence the group gives the partitions to others. Keep it well above "
+                "the brokers' own broker.session.timeout.ms (9s), or the crash of one broker costs "
+                "the group all its partitions.",
          .min = 6000,
          .max = 300000});
   b.key("heartbeat_interval", c.heartbeat_interval,

@@ -77,8 +77,10 @@ void ProducerEvents::rebuilt(const std::string& cause) {
 }
 
 void ProducerEvents::client_error(const Error& error) {
-  log_.limited(LogLevel::kWarn, "kafka_producer_error", "Producer reports an error",
-               {{"reason", error.reason}, {"error", error.message}});
+  const bool refused = error.refusal == Refusal::kConfiguration;
+  log_.limited(refused ? LogLevel::kError : LogLevel::kWarn,
+               refused ? "kafka_producer_refused" : "kafka_producer_error",
+               "Producer reports an error", {{"reason", error.reason}, {"error", error.message}});
 }
 
 void ProducerEvents::reachable(bool is_reachable) { reachable_.set(is_reachable ? 1 : 0); }
@@ -113,9 +115,11 @@ void ConsumerEvents::commit_failed(const Error& error) {
 }
 
 void ConsumerEvents::client_error(const Error& error) {
+  // A limit of its own: of the many lines about brokers that are down none may take its place.
+  const bool refused = error.refusal == Refusal::kConfiguration;
   log_.limited(error.refusal == Refusal::kTransient ? LogLevel::kWarn : LogLevel::kError,
-               "kafka_consumer_error", "Consumer reports an error",
-               {{"reason", error.reason}, {"error", error.message}});
+               refused ? "kafka_consumer_refused" : "kafka_consumer_error",
+               "Consumer reports an error", {{"reason", error.reason}, {"error", error.message}});
 }
 
 }  // namespace spanway::kafka

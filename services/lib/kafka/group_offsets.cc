@@ -46,22 +46,30 @@ struct GroupOffsets::Lookup {
 };
 
 GroupOffsets::GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config,
-                           std::vector<std::string> topics)
+                           std::vector<std::string> topics, const std::atomic<bool>& stopping)
     : handle_(handle),
       start_from_(config.start_from),
       read_committed_(config.isolation == ConsumerConfig::Isolation::kReadCommitted),
-      topics_(std::move(topics)) {}
+      topics_(std::move(topics)),
+      stopping_(stopping) {}
+
+Status GroupOffsets::go_on() const {
+  return stopping_ ? Status(unavailable("the consumer is closing")) : ok_status();
+}
 
 std::set<std::string> GroupOffsets::notice(const std::vector<native::TopicDescription>& topics) {
-  std::set<std::string> made_anew;
   for (const native::TopicDescription& topic : topics) {
     if (is_missing(topic)) seen_missing_.insert(topic.name);
     const auto begun = ids_.find(topic.name);
     if (topic.id.empty() || begun == ids_.end() || begun->second == topic.id) continue;
     begun->second = topic.id;
-    made_anew.insert(topic.name);
+    made_anew_.insert(topic.name);
   }
-  return made_anew;
+  return made_anew_;
+}
+
+void GroupOffsets::taken_over(const std::set<std::string>& topics) {
+  for (const std::string& topic : topics) made_anew_.erase(topic);
 }
 
 Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
@@ -69,6 +77,7 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
   Lookup lookup;
   lookup.assigned = partitions;
   SPANWAY_ASSIGN(lookup.topics, native::describe_topics(handle_, topics_));
+  SPANWAY_TRY(go_on());
   lookup.made_anew = notice(lookup.topics);
   std::set<TopicPartition> all(partitions.begin(), partitions.end());
   for (const native::TopicDescription& topic : lookup.topics) {
@@ -77,6 +86,7 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
   lookup.all.assign(all.begin(), all.end());
   std::vector<native::GroupOffset> committed;
   SPANWAY_ASSIGN(committed, native::committed_offsets(handle_, lookup.all));
+  SPANWAY_TRY(go_on());
   for (native::GroupOffset& offset : committed) {
     const TopicPartition partition = offset.partition;
     lookup.committed[partition] = std::move(offset);
@@ -84,17 +94,21 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
   const std::vector<TopicPartition> to_list = unsettled(lookup);
   auto first = native::list_offsets(handle_, to_list, native::LogEnd::kFirst, read_committed_);
   SPANWAY_TRY(first.status);
+  SPANWAY_TRY(go_on());
   auto last = native::list_offsets(handle_, to_list, native::LogEnd::kLast, read_committed_);
   SPANWAY_TRY(last.status);
   lookup.first = std::move(first.found);
   lookup.last = std::move(last.found);
   decide(lookup);
+  SPANWAY_TRY(go_on());
   SPANWAY_TRY(commit(lookup));
   for (const native::TopicDescription& topic : lookup.topics) {
     const bool begun =
         std::any_of(partitions.begin(), partitions.end(),
                     [&topic](const TopicPartition& p) { return p.topic == topic.name; });
-    if (begun && !topic.id.empty()) ids_[topic.name] = topic.id;
+    if (!begun) continue;
+    made_anew_.erase(topic.name);
+    if (!topic.id.empty()) ids_[topic.name] = topic.id;
   }
   return std::move(lookup.starts);
 }
@@ -128,6 +142,7 @@ void GroupOffsets::decide(Lookup& lookup) {
   for (const TopicPartition& partition : lookup.assigned) {
     Start& start = lookup.starts.emplace_back();
     start.partition = partition;
+    start.made_anew = lookup.made_anew.count(partition.topic) > 0;
     if (lookup.is_committed(partition)) {
       native::GroupOffset& committed = lookup.committed.at(partition);
       start.position = {committed.offset, std::move(committed.metadata)};
@@ -185,6 +200,7 @@ Status GroupOffsets::commit(Lookup& lookup) {
     for (const native::GroupOffset& other : lookup.others) partitions.push_back(other.partition);
     std::vector<native::GroupOffset> now;
     SPANWAY_ASSIGN(now, native::committed_offsets(handle_, partitions));
+    SPANWAY_TRY(go_on());
     std::set<TopicPartition> taken;
     for (const native::GroupOffset& offset : now) {
       if (offset.offset >= 0) taken.insert(offset.partition);

@@ -2,6 +2,7 @@
 // none, at the end or the start of the log. Private to services/lib/kafka.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -36,15 +37,20 @@ class GroupOffsets {
     StartPosition position;
     std::int32_t leader_epoch = -1;  // Of the record before; -1 unknown.
     std::int64_t committed = 0;      // Above position.offset when the log has lost its end.
+    bool made_anew = false;          // The topic is another one than this process has read.
   };
-  // The handle outlives this.
-  GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config, std::vector<std::string> topics);
+  // The handle outlives this, and so does `stopping`: once it is set, a look-up ends after the
+  // request that it waits for.
+  GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config, std::vector<std::string> topics,
+               const std::atomic<bool>& stopping);
 
   // What was not committed before is by the time this returns.
   Result<std::vector<Start>> look_up(const std::vector<TopicPartition>& partitions);
   // To be told of each answer of the brokers. Returns the topics that were deleted and made again
-  // since they were described before.
+  // and have not been begun since.
   std::set<std::string> notice(const std::vector<native::TopicDescription>& topics);
+  // Partitions of these are held and being read anew: the next look-up goes by their commits again.
+  void taken_over(const std::set<std::string>& topics);
 
  private:
   struct Lookup;
@@ -52,13 +58,17 @@ class GroupOffsets {
   std::vector<TopicPartition> unsettled(const Lookup& lookup) const;
   void decide(Lookup& lookup);
   Status commit(Lookup& lookup);
+  Status go_on() const;
 
   rd_kafka_s* const handle_;
   const ConsumerConfig::StartFrom start_from_;
   const bool read_committed_;
   const std::vector<std::string> topics_;
+  const std::atomic<bool>& stopping_;
   std::set<std::string> seen_missing_;
   std::map<std::string, std::string> ids_;  // Of topics that this process has begun to read.
+  // Noticed, and not begun since: what is committed for them may be an offset in the earlier one.
+  std::set<std::string> made_anew_;
 };
 
 }  // namespace spanway::kafka

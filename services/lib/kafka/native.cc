@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "services/lib/kafka/sasl_password.h"
+
 namespace spanway::kafka::native {
 namespace {
 
@@ -70,11 +72,14 @@ void apply_tls(Conf& conf, const TlsConfig& tls) {
   if (tls.insecure_skip_verify) conf.set("enable.ssl.certificate.verification", "false");
 }
 
-void apply_sasl(Conf& conf, const SaslConfig& sasl) {
+Status apply_sasl(Conf& conf, const SaslConfig& sasl) {
   constexpr std::array<const char*, 4> kNames = {"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
   conf.set("sasl.mechanisms", kNames[static_cast<std::size_t>(sasl.mechanism)]);
   conf.set("sasl.username", sasl.username);
-  conf.set("sasl.password", sasl.password.reveal());
+  std::string password;
+  SPANWAY_ASSIGN(password, read_password(sasl));
+  conf.set("sasl.password", password);
+  return ok_status();
 }
 
 // A setting of the other role is ignored by librdkafka, with a warning at every start.
@@ -124,7 +129,7 @@ void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks) 
                                                      "sasl_ssl"};
   conf.set("security.protocol", kProtocols[(sasl ? 2u : 0u) + (client.tls.enabled ? 1u : 0u)]);
   if (client.tls.enabled) apply_tls(conf, client.tls);
-  if (sasl) apply_sasl(conf, client.sasl);
+  if (sasl) conf.note(apply_sasl(conf, client.sasl));
   // Back within seconds after a broker's restart; half-open connections are found in 20 s.
   conf.set("reconnect.backoff.ms", 100);
   conf.set("reconnect.backoff.max.ms", 2000);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "services/lib/base/result.h"
 #include "services/lib/kafka/client_config.h"
@@ -42,6 +43,10 @@ class Conf {
   void set(const char* name, const std::string& value);
   void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
   rd_kafka_conf_s* raw() noexcept { return conf_; }
+  // What could not be set.
+  void note(Status status) {
+    if (status_.ok()) status_ = std::move(status);
+  }
   const Status& status() const noexcept { return status_; }
 
  private:

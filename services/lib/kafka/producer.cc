@@ -15,8 +15,10 @@
 #include "services/lib/base/thread.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
+#include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/produce_admission.h"
+#include "services/lib/kafka/sasl_password.h"
 
 namespace spanway::kafka {
 namespace {
@@ -80,7 +82,8 @@ class RdProducer final : public Producer, private native::Callbacks {
         config_(config),
         clock_(clock),
         events_(telemetry),
-        admission_(admission_limits(client_, config_)) {}
+        admission_(admission_limits(client_, config_)),
+        password_(client_.sasl) {}
   ~RdProducer() override { stop(); }
 
   Status start();
@@ -89,10 +92,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   Result<std::int32_t> partition_count(std::string_view topic) override;
   bool connected_once() const noexcept override { return connected_once_; }
   bool reachable() const noexcept override;
-  std::string last_error() const override {
-    MutexLock lock(mutex_);
-    return last_error_;
-  }
+  std::string last_error() const override { return last_error_.message(); }
   std::size_t queue_bytes() const noexcept override { return queue_bytes_; }
   bool drain(Deadline deadline) override;
 
@@ -147,7 +147,8 @@ class RdProducer final : public Producer, private native::Callbacks {
   bool topic_refused_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool stopping_ SPANWAY_GUARDED_BY(mutex_) = false;
   std::string fatal_cause_ SPANWAY_GUARDED_BY(mutex_);
-  std::string last_error_ SPANWAY_GUARDED_BY(mutex_);
+  LastError last_error_;
+  native::SaslPassword password_;  // Used on metadata_thread_ only.
   std::atomic<bool> has_error_{false};
 
   std::jthread metadata_thread_;
@@ -406,7 +407,7 @@ void RdProducer::on_error(int code, const std::string& text, bool fatal) noexcep
   events_.client_error(error);
   if (down) events_.reachable(false);
   MutexLock lock(mutex_);
-  last_error_ = std::move(error.message);
+  last_error_.note(error);
   has_error_ = true;
   if (down) {
     refresh_wanted_ = true;
@@ -416,9 +417,7 @@ void RdProducer::on_error(int code, const std::string& text, bool fatal) noexcep
 
 void RdProducer::mark_up() noexcept {
   if (down_since_.exchange(0) != 0 || !connected_once_) events_.reachable(true);
-  if (!has_error_.exchange(false)) return;
-  MutexLock lock(mutex_);
-  last_error_.clear();
+  if (has_error_.exchange(false)) last_error_.clear();
 }
 
 bool RdProducer::reachable() const noexcept {
@@ -528,6 +527,11 @@ bool RdProducer::refresh_all(const std::stop_token& stop) {
     native = handle_;
   }
   if (!native) return false;
+  if (const Result<bool> changed = password_.refresh(native.get()); !changed.ok()) {
+    last_error_.note(changed.error());
+    has_error_ = true;
+    events_.client_error(changed.error());
+  }
   bool complete = true;
   bool answered = false;
   for (const auto& [name, state] : topics) {

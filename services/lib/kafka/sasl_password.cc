@@ -11,7 +11,8 @@ constexpr std::streamsize kFileBytesMax = 64 * 1024;
 
 Error unusable(const std::string& file, const char* why) {
   return configuration_error(Code::kFailedPrecondition, "kafka.sasl.password_file " + file + " " +
-                                                            why + "; check the path, its content "
+                                                            why +
+                                                            "; check the path, its content "
                                                             "and its permissions")
       .with_reason("kafka_not_authenticated");
 }

@@ -92,5 +92,13 @@ TEST(ClientConfig, NamesEachMistake) {
   }
 }
 
+TEST(ClientConfig, APasswordComesFromTheConfigurationOrFromAFileThatIsReadAgain) {
+  EXPECT_EQ(problems_of("kafka: {sasl: {mechanism: plain, username: u, password_file: /p}}"), "");
+  EXPECT_NE(problems_of("kafka: {sasl: {mechanism: plain, username: u}}"), "");
+  EXPECT_NE(
+      problems_of("kafka: {sasl: {mechanism: plain, username: u, password: p, password_file: /p}}"),
+      "");
+}
+
 }  // namespace
 }  // namespace spanway::kafka

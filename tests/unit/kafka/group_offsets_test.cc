@@ -29,7 +29,8 @@ TEST(GroupOffsets, ATopicThatCameLaterIsReadFromItsBeginningIfNothingOfItWasDele
 }
 
 TEST(GroupOffsets, NoticesATopicThatWasMadeAnewOnlyAmongThoseThatItHasBegun) {
-  GroupOffsets offsets(nullptr, {}, {"a"});
+  const std::atomic<bool> stopping{false};
+  GroupOffsets offsets(nullptr, {}, {"a"}, stopping);
   EXPECT_TRUE(offsets.notice({{"a", "id-1", 2, 0}}).empty());
   EXPECT_TRUE(offsets.notice({{"a", "id-2", 2, 0}}).empty()) << "nothing was read of the first one";
 }
