@@ -37,6 +37,15 @@ enum class Message : std::uint8_t {
 };
 inline constexpr std::size_t kMessageCount = 20;
 
+// protobuf keeps the numbers 19000 to 19999 for itself, so no field of OTLP will ever have one.
+// Whoever writes a request from a value that its field cannot take (the JSON reader) puts this
+// field into the item, scope or resource instead; the scan rejects that with kInvalidValue.
+inline constexpr std::uint32_t kInvalidValueField = 19999;
+inline constexpr std::uint32_t kInvalidValueTag =
+    wire::make_tag(kInvalidValueField, wire::Type::kVarint);
+// Of the request: it had fields that have no number here. Never beside an item.
+inline constexpr std::uint32_t kUnknownNamesField = 19998;
+
 // Does a top-level field of Metric with this tag hold its data points?
 constexpr bool is_metric_data(std::uint32_t tag) noexcept {
   return tag == 0x2a || tag == 0x3a || tag == 0x4a || tag == 0x52 || tag == 0x5a;

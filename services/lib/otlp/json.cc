@@ -6,12 +6,12 @@
 #include <limits>
 #include <utility>
 
+#include "services/lib/otlp/item_walker.h"
 #include "services/lib/otlp/json_fields.h"
 #include "services/lib/otlp/json_number.h"
 #include "services/lib/otlp/json_output.h"
 #include "services/lib/otlp/json_reader.h"
 #include "services/lib/otlp/json_text.h"
-#include "services/lib/otlp/utf8.h"
 
 namespace spanway::otlp {
 namespace {
@@ -84,11 +84,15 @@ class JsonDecoder {
         in_(json, std::min(limits.depth_max, kDepthCeiling)),
         out_(limits.output_bytes_max, json.size() / 2 + 64, limits.permit) {}
 
-  Result<Bytes> run() {
+  Result<Bytes> run(JsonNotes* notes) {
     if (in_.peek() != Next::kObject) {
       fail("the request must be an object", {});
     } else if (object(json_request(signal_), {}) && !in_.finish()) {
       fail(in_.problem(), {});
+    }
+    if (items_ == 0 && unknown_names_ > 0) {
+      out_.tag(kUnknownNamesField, 0);
+      out_.varint(unknown_names_);
     }
     if (out_.no_memory()) {
       return transient_error(Code::kResourceExhausted,
@@ -102,6 +106,7 @@ class JsonDecoder {
     }
     if (!problem_.empty())
       return invalid_argument(std::move(problem_)).with_reason("malformed_json");
+    if (notes != nullptr) *notes = std::move(notes_);
     return std::move(out_).take();
   }
 
@@ -110,18 +115,34 @@ class JsonDecoder {
   bool fail(const char* problem, const Place& place) {
     return fail_at(in_.offset(), problem, place);
   }
-  // About a piece of the text that has been read.
-  bool fail(const char* problem, const Place& place, std::string_view piece) {
-    return fail_at(static_cast<std::size_t>(piece.data() - text_.data()), problem, place);
-  }
   bool fail_at(std::size_t offset, const char* problem, const Place& place) {
-    if (!problem_.empty()) return false;
+    if (problem_.empty()) problem_ = describe(offset, problem, place);
+    return false;
+  }
+  static std::string describe(std::size_t offset, const char* problem, const Place& place) {
     std::string path;
     append_path(place, path);
-    problem_ = "OTLP/JSON: at byte " + std::to_string(offset);
-    if (!path.empty()) problem_ += " (" + path + ")";
-    problem_ += std::string(": ") + problem;
-    return false;
+    std::string text = "OTLP/JSON: at byte " + std::to_string(offset);
+    if (!path.empty()) text += " (" + path + ")";
+    return text + ": " + problem;
+  }
+
+  // A value that its field cannot take: costs the innermost item, scope or resource. Outside of
+  // them there is nothing to keep.
+  bool wrong_at(std::size_t offset, const char* problem, const Place& place) {
+    if (rejectable_ == 0) return fail_at(offset, problem, place);
+    if (notes_.first_fault.empty()) notes_.first_fault = describe(offset, problem, place);
+    wrong_ = true;
+    return true;
+  }
+  // About a piece of the text that has been read.
+  bool wrong(const char* problem, const Place& place, std::string_view piece) {
+    return wrong_at(static_cast<std::size_t>(piece.data() - text_.data()), problem, place);
+  }
+  // About the next value, which is skipped.
+  bool wrong(const char* problem, const Place& place) {
+    return wrong_at(in_.offset(), problem, place) &&
+           (in_.skip_value() || fail(in_.problem(), place));
   }
   bool stopped(const Place& place) {
     if (in_.problem() != nullptr) fail(in_.problem(), place);
@@ -129,7 +150,7 @@ class JsonDecoder {
   }
 
   bool object(const JsonMessage& message, const Place& place) {
-    if (in_.peek() != Next::kObject) return fail("an object is due", place);
+    if (in_.peek() != Next::kObject) return wrong("an object is due", place);
     if (!in_.open_object()) return fail(in_.problem(), place);
     std::uint32_t seen = 0;
     std::size_t expected = 0;
@@ -137,6 +158,9 @@ class JsonDecoder {
     while (in_.next_member(key)) {
       const JsonField* field = lookup(message, key, expected);
       if (field == nullptr) {
+        const bool is_group =
+            message.role == JsonRole::kRequest || message.role == JsonRole::kGroup;
+        if (is_group && in_.peek() != Next::kNull) ++unknown_names_;
         if (!in_.skip_value()) break;
         continue;
       }
@@ -176,16 +200,32 @@ class JsonDecoder {
   bool submessage(const JsonField& field, const Place& place) {
     out_.tag(field.number, 2);
     const JsonOutput::Mark mark = out_.begin(field.message->length_bytes);
+    const JsonRole role = field.message->role;
+    const bool rejectable = role == JsonRole::kGroup || role == JsonRole::kItem;
+    const bool wrong_around = wrong_;
+    if (role == JsonRole::kItem) ++items_;
+    if (rejectable) {
+      ++rejectable_;
+      wrong_ = false;
+    }
     // An element of a list may be null: an empty message, as a null attribute is.
     const bool read = in_.peek() == Next::kNull ? in_.read_literal() || fail(in_.problem(), place)
                                                 : object(*field.message, place);
+    if (rejectable) {
+      if (wrong_) {
+        out_.tag(kInvalidValueField, 0);
+        out_.varint(1);
+      }
+      --rejectable_;
+      wrong_ = wrong_around;
+    }
     out_.end(mark, field.message->length_bytes);
     return read;
   }
 
   // Of messages or strings.
   bool elements(const JsonField& field, const Place& place) {
-    if (in_.peek() != Next::kArray) return fail("an array is due", place);
+    if (in_.peek() != Next::kArray) return wrong("an array is due", place);
     if (!in_.open_array()) return fail(in_.problem(), place);
     for (Place here{place.parent, place.name, 0}; in_.next_element(); ++here.index) {
       const bool read =
@@ -197,7 +237,7 @@ class JsonDecoder {
 
   // Of numbers.
   bool packed(const JsonField& field, const Place& place) {
-    if (in_.peek() != Next::kArray) return fail("an array is due", place);
+    if (in_.peek() != Next::kArray) return wrong("an array is due", place);
     if (!in_.open_array()) return fail(in_.problem(), place);
     constexpr unsigned kLengthBytes = 1;
     JsonOutput::Mark mark = 0;
@@ -227,16 +267,17 @@ class JsonDecoder {
     }
   }
 
-  // What goes onto the wire for the next value.
+  // What goes onto the wire for the next value; 0 for a wrong one. False = give up.
   bool number(JsonKind kind, std::uint64_t& bits, const Place& place) {
+    bits = 0;
     const Next next = in_.peek();
     if (kind == JsonKind::kBool) {
-      if (next != Next::kTrue && next != Next::kFalse) return fail("true or false is due", place);
+      if (next != Next::kTrue && next != Next::kFalse) return wrong("true or false is due", place);
       bits = next == Next::kTrue ? 1 : 0;
       return in_.read_literal() || fail(in_.problem(), place);
     }
     if (kind == JsonKind::kEnum && next == Next::kString) {
-      return fail("an enum must be its number, not its name", place);
+      return wrong("an enum must be its number, not its name", place);
     }
     std::string_view digits;
     if (next == Next::kNumber) {
@@ -247,11 +288,11 @@ class JsonDecoder {
       if (kind == JsonKind::kDouble && named_double(quoted.raw, bits)) return true;
       // No number needs an escape.
       if (!JsonReader::is_number(quoted.raw)) {
-        return fail("the string holds no number", place, quoted.raw);
+        return wrong("the string holds no number", place, quoted.raw);
       }
       digits = quoted.raw;
     } else {
-      return fail("a number is due", place);
+      return wrong("a number is due", place);
     }
     return kind == JsonKind::kDouble ? real(digits, bits, place) : whole(kind, digits, bits, place);
   }
@@ -275,7 +316,7 @@ class JsonDecoder {
   bool real(std::string_view digits, std::uint64_t& bits, const Place& place) {
     double value = 0;
     if (parse_double(digits, value) != NumberFault::kNone) {
-      return fail("the number is out of range", place, digits);
+      return wrong("the number is out of range", place, digits);
     }
     bits = std::bit_cast<std::uint64_t>(value);
     return true;
@@ -284,11 +325,11 @@ class JsonDecoder {
   bool whole(JsonKind kind, std::string_view digits, std::uint64_t& bits, const Place& place) {
     WholeNumber parsed;
     const NumberFault fault = parse_whole(digits, parsed);
-    if (fault == NumberFault::kFraction) return fail("the number must be whole", place, digits);
+    if (fault == NumberFault::kFraction) return wrong("the number must be whole", place, digits);
     const Bounds bounds = bounds_of(kind);
     if (fault == NumberFault::kRange ||
         parsed.magnitude > (parsed.negative ? bounds.negative_max : bounds.positive_max)) {
-      return fail("the number is out of range", place, digits);
+      return wrong("the number is out of range", place, digits);
     }
     bits = parsed.negative ? 0 - parsed.magnitude : parsed.magnitude;
     if (kind == JsonKind::kSint32) {  // Zigzag.
@@ -300,9 +341,10 @@ class JsonDecoder {
   // --- Strings ---
 
   bool text(const JsonField& field, bool even_empty, const Place& place) {
-    if (in_.peek() != Next::kString) return fail("a string is due", place);
+    if (in_.peek() != Next::kString) return wrong("a string is due", place);
     JsonString string;
     if (!in_.read_string(string)) return fail(in_.problem(), place);
+    notes_.replaced_surrogates += string.lone_surrogates;
     if (string.raw.empty() && !even_empty) return true;
     out_.tag(field.number, 2);
     if (field.kind == JsonKind::kString && !string.escaped) {
@@ -325,7 +367,7 @@ class JsonDecoder {
     }
     out_.cut(std::max<std::size_t>(string.raw.size(), 1) - size);
     out_.end(mark, length_bytes);
-    return valid || fail("the string is not base64", place, string.raw);
+    return valid || wrong("the string is not base64", place, string.raw);
   }
 
   // In place. What no hex can mean becomes an id of a length that the scan rejects.
@@ -340,37 +382,23 @@ class JsonDecoder {
   std::string_view text_;
   JsonReader in_;
   JsonOutput out_;
-  std::string problem_;
+  std::string problem_;  // Why the request is refused.
+  JsonNotes notes_;
+  std::uint64_t items_ = 0;
+  std::uint64_t unknown_names_ = 0;  // In the request, its resources and scopes.
+  unsigned rejectable_ = 0;          // Open items, scopes and resources.
+  bool wrong_ = false;               // The innermost of them holds a wrong value.
 };
-
-// Of text that is known not to be UTF-8.
-std::size_t first_bad_utf8(std::string_view text) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::string_view rest = text.substr(at);
-    at += wire::left(wire::begin_of(rest), ascii_end(wire::begin_of(rest), wire::end_of(rest)));
-    if (at == text.size()) break;
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (!is_utf8(text.substr(at, size))) break;
-    at += size;
-  }
-  return at;
-}
 
 }  // namespace
 
-Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits) {
+Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits,
+                               JsonNotes* notes) {
   if (json.starts_with("\xef\xbb\xbf")) {
     return invalid_argument("OTLP/JSON: at byte 0: the text must not begin with a byte order mark")
         .with_reason("malformed_json");
   }
-  if (!is_utf8(json)) {
-    return invalid_argument("OTLP/JSON: at byte " + std::to_string(first_bad_utf8(json)) +
-                            ": the text is not UTF-8")
-        .with_reason("malformed_json");
-  }
-  return JsonDecoder(signal, json, limits).run();
+  return JsonDecoder(signal, json, limits).run(notes);
 }
 
 }  // namespace spanway::otlp

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,14 +26,28 @@ struct JsonLimits {
   Permit* permit = nullptr;
 };
 
+// What the bytes do not show.
+struct JsonNotes {
+  // Halves of surrogate pairs that became U+FFFD.
+  std::uint64_t replaced_surrogates = 0;
+  // The first value that its field cannot take, with its place; empty without one. Never quotes the
+  // request.
+  std::string first_fault;
+};
+
 // One Export*ServiceRequest. Both 64-bit forms (number, decimal string), hex ids in either case,
-// base64 bytesValue, NaN/Infinity as strings. Enum names are an error, unknown names are ignored.
-// An id that is not hex becomes one zero byte, a length that no id has, so that the scan rejects
-// that item alone.
+// base64 bytesValue, NaN/Infinity as strings.
+// Only what is no JSON, or nests deeper than the limit, refuses the request. A value that its field
+// cannot take (an enum by its name, "true" in quotes, a number out of range) costs its item, one of
+// a resource or scope all items under it: the scan of the bytes rejects and counts them
+// (kInvalidValue, kInvalidTraceId, kInvalidUtf8 ...), so whoever uses the bytes scans them first.
+// Unknown names are ignored, but a request with unknown names and no item is one that the scan
+// rejects (kUnknownContent); snake_case is unknown, and a usual mistake.
 // Errors are data errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT
 // with the reason "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large".
 // Thread-safe. Needs memory for the answer only, and no more than twice of it while it grows.
-Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits = {});
+Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits = {},
+                               JsonNotes* notes = nullptr);
 
 // The reverse, for `file` and `debug`: compact, lowerCamelCase, 64-bit integers as strings, fields
 // in the order of their numbers. What JSON has no name for (unknown fields) is left out. Broken

@@ -136,26 +136,36 @@ constexpr JsonField kSpanFields[] = {
     plain("flags", 16, JsonKind::kFixed32),
 };
 static_assert(std::size(kSpanFields) <= kJsonFieldsMax);  // The message with the most fields.
-constexpr JsonMessage kSpan{"Span", kSpanFields, 2};
+constexpr JsonMessage kSpan{"Span", kSpanFields, 2, JsonRole::kItem};
 
 constexpr JsonField kScopeSpansFields[] = {
     message("scope", 1, kInstrumentationScope),
     messages("spans", 2, kSpan),
     plain("schemaUrl", 3, JsonKind::kString),
 };
-constexpr JsonMessage kScopeSpans{"ScopeSpans", kScopeSpansFields, 3};
+constexpr JsonMessage kScopeSpans{"ScopeSpans", kScopeSpansFields, 3, JsonRole::kGroup};
+
+constexpr JsonField kInstrumentationLibrarySpansFields[] = {
+    message("instrumentationLibrary", 1, kInstrumentationScope),
+    messages("spans", 2, kSpan),
+    plain("schemaUrl", 3, JsonKind::kString),
+};
+constexpr JsonMessage kInstrumentationLibrarySpans{"InstrumentationLibrarySpans",
+                                                   kInstrumentationLibrarySpansFields, 3};
 
 constexpr JsonField kResourceSpansFields[] = {
     message("resource", 1, kResource),
     messages("scopeSpans", 2, kScopeSpans),
     plain("schemaUrl", 3, JsonKind::kString),
+    messages("instrumentationLibrarySpans", 1000, kInstrumentationLibrarySpans),
 };
-constexpr JsonMessage kResourceSpans{"ResourceSpans", kResourceSpansFields, 3};
+constexpr JsonMessage kResourceSpans{"ResourceSpans", kResourceSpansFields, 3, JsonRole::kGroup};
 
 constexpr JsonField kTraceRequestFields[] = {
     messages("resourceSpans", 1, kResourceSpans),
 };
-constexpr JsonMessage kTraceRequest{"ExportTraceServiceRequest", kTraceRequestFields};
+constexpr JsonMessage kTraceRequest{"ExportTraceServiceRequest", kTraceRequestFields, 1,
+                                    JsonRole::kRequest};
 
 // --- Metrics ---
 
@@ -270,26 +280,37 @@ constexpr JsonField kMetricFields[] = {
     member("summary", 11, kSummary),
     messages("metadata", 12, kKeyValue),
 };
-constexpr JsonMessage kMetric{"Metric", kMetricFields, 2};
+constexpr JsonMessage kMetric{"Metric", kMetricFields, 2, JsonRole::kItem};
 
 constexpr JsonField kScopeMetricsFields[] = {
     message("scope", 1, kInstrumentationScope),
     messages("metrics", 2, kMetric),
     plain("schemaUrl", 3, JsonKind::kString),
 };
-constexpr JsonMessage kScopeMetrics{"ScopeMetrics", kScopeMetricsFields, 3};
+constexpr JsonMessage kScopeMetrics{"ScopeMetrics", kScopeMetricsFields, 3, JsonRole::kGroup};
+
+constexpr JsonField kInstrumentationLibraryMetricsFields[] = {
+    message("instrumentationLibrary", 1, kInstrumentationScope),
+    messages("metrics", 2, kMetric),
+    plain("schemaUrl", 3, JsonKind::kString),
+};
+constexpr JsonMessage kInstrumentationLibraryMetrics{"InstrumentationLibraryMetrics",
+                                                     kInstrumentationLibraryMetricsFields, 3};
 
 constexpr JsonField kResourceMetricsFields[] = {
     message("resource", 1, kResource),
     messages("scopeMetrics", 2, kScopeMetrics),
     plain("schemaUrl", 3, JsonKind::kString),
+    messages("instrumentationLibraryMetrics", 1000, kInstrumentationLibraryMetrics),
 };
-constexpr JsonMessage kResourceMetrics{"ResourceMetrics", kResourceMetricsFields, 3};
+constexpr JsonMessage kResourceMetrics{"ResourceMetrics", kResourceMetricsFields, 3,
+                                       JsonRole::kGroup};
 
 constexpr JsonField kMetricsRequestFields[] = {
     messages("resourceMetrics", 1, kResourceMetrics),
 };
-constexpr JsonMessage kMetricsRequest{"ExportMetricsServiceRequest", kMetricsRequestFields};
+constexpr JsonMessage kMetricsRequest{"ExportMetricsServiceRequest", kMetricsRequestFields, 1,
+                                      JsonRole::kRequest};
 
 // --- Logs ---
 
@@ -306,26 +327,36 @@ constexpr JsonField kLogRecordFields[] = {
     plain("observedTimeUnixNano", 11, JsonKind::kFixed64),
     plain("eventName", 12, JsonKind::kString),
 };
-constexpr JsonMessage kLogRecord{"LogRecord", kLogRecordFields, 2};
+constexpr JsonMessage kLogRecord{"LogRecord", kLogRecordFields, 2, JsonRole::kItem};
 
 constexpr JsonField kScopeLogsFields[] = {
     message("scope", 1, kInstrumentationScope),
     messages("logRecords", 2, kLogRecord),
     plain("schemaUrl", 3, JsonKind::kString),
 };
-constexpr JsonMessage kScopeLogs{"ScopeLogs", kScopeLogsFields, 3};
+constexpr JsonMessage kScopeLogs{"ScopeLogs", kScopeLogsFields, 3, JsonRole::kGroup};
+
+constexpr JsonField kInstrumentationLibraryLogsFields[] = {
+    message("instrumentationLibrary", 1, kInstrumentationScope),
+    messages("logRecords", 2, kLogRecord),
+    plain("schemaUrl", 3, JsonKind::kString),
+};
+constexpr JsonMessage kInstrumentationLibraryLogs{"InstrumentationLibraryLogs",
+                                                  kInstrumentationLibraryLogsFields, 3};
 
 constexpr JsonField kResourceLogsFields[] = {
     message("resource", 1, kResource),
     messages("scopeLogs", 2, kScopeLogs),
     plain("schemaUrl", 3, JsonKind::kString),
+    messages("instrumentationLibraryLogs", 1000, kInstrumentationLibraryLogs),
 };
-constexpr JsonMessage kResourceLogs{"ResourceLogs", kResourceLogsFields, 3};
+constexpr JsonMessage kResourceLogs{"ResourceLogs", kResourceLogsFields, 3, JsonRole::kGroup};
 
 constexpr JsonField kLogsRequestFields[] = {
     messages("resourceLogs", 1, kResourceLogs),
 };
-constexpr JsonMessage kLogsRequest{"ExportLogsServiceRequest", kLogsRequestFields};
+constexpr JsonMessage kLogsRequest{"ExportLogsServiceRequest", kLogsRequestFields, 1,
+                                   JsonRole::kRequest};
 
 }  // namespace
 

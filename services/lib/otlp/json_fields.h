@@ -1,5 +1,6 @@
 // What OTLP/JSON calls the fields of the protobuf messages, as constant tables. Both directions of
-// json.h are driven by them; a test compares them with the descriptors of proto/.
+// json.h are driven by them; a test compares them with the descriptors of proto/. Beyond those they
+// have the deprecated field 1000 of the resources, so that the scan can count what stands there.
 #pragma once
 
 #include <cstddef>
@@ -44,12 +45,21 @@ struct JsonField {
   const JsonMessage* message = nullptr;  // Of kMessage.
 };
 
+// What a message is to the request.
+enum class JsonRole : unsigned char {
+  kPart,
+  kRequest,
+  kGroup,  // ResourceSpans, ScopeSpans and their like.
+  kItem,
+};
+
 struct JsonMessage {
   std::string_view name;
   // In the order of their numbers, the order in which protobuf writes them.
   std::span<const JsonField> fields;
   // How many bytes the length of such a message usually takes; a wrong guess costs a move.
   unsigned length_bytes = 1;
+  JsonRole role = JsonRole::kPart;
 };
 
 // More fields than any message of OTLP has.

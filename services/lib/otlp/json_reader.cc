@@ -74,8 +74,18 @@ unsigned hex4(const char* at) noexcept {
   return unit;
 }
 
+constexpr unsigned kReplacement = 0xfffd;
+
 bool is_high_surrogate(unsigned unit) noexcept { return unit >= 0xd800 && unit < 0xdc00; }
 bool is_low_surrogate(unsigned unit) noexcept { return unit >= 0xdc00 && unit < 0xe000; }
+
+// Whether the escape of a low surrogate stands at `at`.
+bool low_surrogate_follows(const char* at, const char* end) noexcept {
+  if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return false;
+  for (int i = 2; i < 6; ++i)
+    if (hex_value(at[i]) < 0) return false;
+  return is_low_surrogate(hex4(at + 2));
+}
 
 char* put_utf8(unsigned point, char* out) noexcept {
   const auto put = [&](unsigned byte) { *out++ = static_cast<char>(byte); };
@@ -180,13 +190,14 @@ bool JsonReader::read_string(JsonString& out) noexcept {
   if (at_ == end_ || *at_ != '"') return fail("a string is due");
   const char* start = ++at_;
   out.escaped = false;
+  out.lone_surrogates = 0;
   while (true) {
     at_ = find_special(at_, end_);
     if (at_ == end_) return fail("the text ends inside a string");
     if (*at_ == '"') break;
     if (*at_ != '\\') return fail("a control character in a string must be escaped");
     out.escaped = true;
-    if (!read_escape()) return false;
+    if (!read_escape(out)) return false;
   }
   out.raw = {start, static_cast<std::size_t>(at_ - start)};
   ++at_;
@@ -203,7 +214,7 @@ bool JsonReader::read_hex4(unsigned& unit) noexcept {
   return true;
 }
 
-bool JsonReader::read_escape() noexcept {
+bool JsonReader::read_escape(JsonString& text) noexcept {
   ++at_;
   if (at_ == end_) return fail("the text ends inside a string");
   if (*at_ != 'u') {
@@ -216,13 +227,12 @@ bool JsonReader::read_escape() noexcept {
   ++at_;
   unsigned unit = 0;
   if (!read_hex4(unit)) return false;
-  if (is_low_surrogate(unit)) return fail("a low surrogate stands alone");
-  if (!is_high_surrogate(unit)) return true;
-  if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u')
-    return fail("a high surrogate stands alone");
-  at_ += 2;
-  if (!read_hex4(unit)) return false;
-  return is_low_surrogate(unit) || fail("a high surrogate stands alone");
+  if (is_high_surrogate(unit) && low_surrogate_follows(at_, end_)) {
+    at_ += 6;
+  } else if (is_high_surrogate(unit) || is_low_surrogate(unit)) {
+    ++text.lone_surrogates;
+  }
+  return true;
 }
 
 std::size_t JsonReader::unescape(const JsonString& text, char* out) noexcept {
@@ -244,9 +254,11 @@ std::size_t JsonReader::unescape(const JsonString& text, char* out) noexcept {
     }
     unsigned point = hex4(at);
     at += 4;
-    if (is_high_surrogate(point)) {
+    if (is_high_surrogate(point) && low_surrogate_follows(at, end)) {
       point = 0x10000 + ((point - 0xd800) << 10) + (hex4(at + 2) - 0xdc00);
       at += 6;
+    } else if (is_high_surrogate(point) || is_low_surrogate(point)) {
+      point = kReplacement;
     }
     out = put_utf8(point, out);
   }

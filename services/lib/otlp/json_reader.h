@@ -1,8 +1,10 @@
-// A pull reader for JSON (RFC 8259, to the letter) over text that somebody else owns. It copies
-// nothing, needs no memory besides itself, and checks what is skipped as strictly as what is read.
+// A pull reader for JSON (RFC 8259) over text that somebody else owns. It copies nothing, needs no
+// memory besides itself, and checks what is skipped as strictly as what is read. Strings may hold
+// any bytes from 0x80 on, so whoever keeps one checks its UTF-8.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace spanway::otlp {
@@ -11,9 +13,11 @@ namespace spanway::otlp {
 struct JsonString {
   std::string_view raw;
   bool escaped = false;
+  // Escapes of half a surrogate pair. SDKs write one where they cut a string at a length limit.
+  std::uint32_t lone_surrogates = 0;
 };
 
-// Single-thread. The text must be valid UTF-8 and outlive this object. Every function that reads
+// Single-thread. The text outlives this object. Every function that reads
 // returns false, and reads nothing more, after the first mistake: then problem() is not null and
 // offset() is where it was found.
 class JsonReader {
@@ -55,7 +59,8 @@ class JsonReader {
   const char* problem() const noexcept { return problem_; }
   std::size_t offset() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
-  // Writes the meaning of `text.raw`, at most text.raw.size() bytes, and returns how many.
+  // Writes the meaning of `text.raw`, at most text.raw.size() bytes, and returns how many. A lone
+  // surrogate means U+FFFD, as in Go and JavaScript.
   static std::size_t unescape(const JsonString& text, char* out) noexcept;
   // Whether all of `text` is one JSON number.
   static bool is_number(std::string_view text) noexcept;
@@ -66,7 +71,7 @@ class JsonReader {
   bool open(char bracket) noexcept;
   // Moves to the next entry of an object or array; false at `closing` or a mistake.
   bool next_entry(char closing) noexcept;
-  bool read_escape() noexcept;
+  bool read_escape(JsonString& text) noexcept;
   bool read_hex4(unsigned& unit) noexcept;
 
   const char* begin_;

@@ -78,6 +78,8 @@ constexpr std::string_view rule_of(RejectReason reason) {
       return "the resource and scope are too large to repeat";
     case RejectReason::kMalformedItem:
       return "not a valid protobuf message";
+    case RejectReason::kInvalidValue:
+      return "a value has another type than its field, or is out of range";
     case RejectReason::kDeprecatedField:
       return "the instrumentation_library_* fields are not read: send scope_*, as OTLP has it "
              "since "
@@ -317,6 +319,8 @@ bool Pass::resource(Ptr p, Ptr end) {
     add_resource_prefix(begin, p);
     if (field.tag == kOwnerTag) {
       reject(walker_.walk(Message::kResource, field.begin, field.end, kResourceDepth));
+    } else if (field.tag == kInvalidValueTag) {
+      reject(RejectReason::kInvalidValue);
     } else if (field.tag != kSchemaUrlTag) {
       ++index_.unknown_fields;
     } else if (!walker_.valid_utf8(field.begin, field.end)) {
@@ -350,6 +354,8 @@ bool Pass::scope(Ptr p, Ptr end) {
       add_scope_prefix(begin, p);
       if (field.tag == kOwnerTag) {
         reject(walker_.walk(Message::kScope, field.begin, field.end, kItemDepth));
+      } else if (field.tag == kInvalidValueTag) {
+        reject(RejectReason::kInvalidValue);
       } else if (field.tag != kSchemaUrlTag) {
         ++index_.unknown_fields;
       } else if (!walker_.valid_utf8(field.begin, field.end)) {
@@ -590,6 +596,8 @@ std::string_view to_string(RejectReason reason) noexcept {
       return "prefix_too_large";
     case RejectReason::kMalformedItem:
       return "malformed_item";
+    case RejectReason::kInvalidValue:
+      return "invalid_value";
     case RejectReason::kDeprecatedField:
       return "deprecated_field";
     case RejectReason::kUnknownContent:

@@ -42,6 +42,7 @@ enum class RejectReason : unsigned char {
   kItemTooLarge,
   kPrefixTooLarge,
   kMalformedItem,
+  kInvalidValue,  // OTLP/JSON: a value that its field cannot take.
   // Items in a deprecated field (instrumentation_library_spans and its like) that receivers of
   // today skip.
   kDeprecatedField,
@@ -49,7 +50,7 @@ enum class RejectReason : unsigned char {
   // counted: 1.
   kUnknownContent,
 };
-inline constexpr std::size_t kRejectReasonCount = 10;
+inline constexpr std::size_t kRejectReasonCount = 11;
 // "invalid_utf8" and so on: for messages and metric labels.
 std::string_view to_string(RejectReason reason) noexcept;
 

@@ -96,11 +96,6 @@ TEST(JsonReader, RefusesWhatTheGrammarRefuses) {
                            "\"\\u",
                            "\"\t\"",
                            "\"\n\"",
-                           "\"\\ud800\"",
-                           "\"\\udc00\"",
-                           "\"\\ud800x\"",
-                           "\"\\ud800\\n\"",
-                           "\"\\ud800\\ud800\"",
                            "\"\\ud800\\u\"",
                            "{} {}",
                            "1 1",
@@ -165,6 +160,20 @@ TEST(JsonReader, UnescapesEveryEscape) {
             "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\xef\xbf\xbf");
 }
 
+TEST(JsonReader, HalfASurrogatePairIsTheReplacementCharacter) {
+  EXPECT_EQ(unescaped(R"("\ud800")"), "\xef\xbf\xbd");
+  EXPECT_EQ(unescaped(R"("a\udc00b")"),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(unescaped(R"("\ud800\ud800\udc00\n")"), "\xef\xbf\xbd\xf0\x90\x80\x80\n");
+  JsonReader reader(R"(["\udc00\ud800\ud800\udc00", "x"])", 2);
+  JsonString text;
+  ASSERT_TRUE(reader.open_array() && reader.next_element() && reader.read_string(text));
+  EXPECT_EQ(text.lone_surrogates, 2u);
+  ASSERT_TRUE(reader.next_element() && reader.read_string(text));
+  EXPECT_EQ(text.lone_surrogates, 0u);
+}
+
 TEST(JsonReader, ReadsNothingMoreAfterAMistake) {
   JsonReader reader("[1,x,2]", 4);
   std::string_view number;
@@ -206,6 +215,10 @@ TEST(JsonReader, AgreesWithSimdjsonOnMutations) {
     }
     const simdjson::error_code verdict = judge.parse(text).error();
     if (verdict == simdjson::NUMBER_ERROR && problem_of(text) == nullptr) continue;
+    // simdjson refuses halves of surrogate pairs.
+    if (verdict == simdjson::STRING_ERROR && problem_of(text) == nullptr &&
+        text.find("\\ud") != std::string::npos)
+      continue;
     ASSERT_EQ(verdict == simdjson::SUCCESS, problem_of(text) == nullptr)
         << text << ": simdjson says " << simdjson::error_message(verdict);
     malformed += verdict == simdjson::SUCCESS ? 0 : 1;

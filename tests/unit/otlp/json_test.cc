@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <random>
@@ -63,6 +65,20 @@ std::string error_of(Signal signal, const std::string& json) {
   return bytes.error().message;
 }
 
+// The first value of a wrong kind, of a request whose only item must be rejected for it.
+std::string fault_of(Signal signal, const std::string& json) {
+  JsonNotes notes;
+  const Result<Bytes> bytes = json_to_protobuf(signal, json, {}, &notes);
+  EXPECT_TRUE(bytes.ok()) << json << "\n" << (bytes.ok() ? "" : bytes.error().message);
+  if (!bytes.ok()) return "";
+  Scanner scanner;
+  EXPECT_TRUE(scanner.scan(signal, bytes->view()).ok()) << json;
+  EXPECT_EQ(scanner.index().accepted, 0u) << json;
+  EXPECT_EQ(scanner.index().rejected, 1u) << json;
+  EXPECT_EQ(scanner.index().first_reject, RejectReason::kInvalidValue) << json;
+  return notes.first_fault;
+}
+
 std::string with_span(const std::string& members) {
   return R"({"resourceSpans":[{"scopeSpans":[{"spans":[{)" + members + "}]}]}]}";
 }
@@ -75,6 +91,9 @@ void expect_span(const std::string& members, const std::string& fields) {
 }
 std::string span_error(const std::string& members) {
   return error_of(Signal::kTraces, with_span(members));
+}
+std::string span_fault(const std::string& members) {
+  return fault_of(Signal::kTraces, with_span(members));
 }
 // A span with one attribute "k".
 std::string with_value(const std::string& value) {
@@ -261,30 +280,30 @@ TEST(Json, NumbersComeAsNumbersOrAsStrings) {
   expect_span(R"("kind":-2147483648)", "kind: -2147483648");
 }
 
-TEST(Json, NumbersOutOfRangeAreErrors) {
+TEST(Json, NumbersOutOfRangeCostTheirItem) {
   for (const char* value :
        {R"({"intValue":9223372036854775808})", R"({"intValue":"-9223372036854775809"})",
         R"({"intValue":18446744073709551616})", R"({"intValue":1e400})", R"({"doubleValue":1e400})",
         R"({"doubleValue":"-1e400"})", R"({"stringValueStrindex":2147483648})"}) {
-    EXPECT_THAT(error_of(Signal::kTraces, with_value(value)), HasSubstr("out of range")) << value;
+    EXPECT_THAT(fault_of(Signal::kTraces, with_value(value)), HasSubstr("out of range")) << value;
   }
   for (const char* members :
        {R"("startTimeUnixNano":-1)", R"("startTimeUnixNano":"18446744073709551616")",
         R"("droppedEventsCount":4294967296)", R"("flags":-1)", R"("kind":2147483648)"}) {
-    EXPECT_THAT(span_error(members), HasSubstr("out of range")) << members;
+    EXPECT_THAT(span_fault(members), HasSubstr("out of range")) << members;
   }
-  EXPECT_EQ(span_error(R"("kind":1.5,"name":"")"),
+  EXPECT_EQ(span_fault(R"("kind":1.5,"name":"")"),
             "OTLP/JSON: at byte 51 (resourceSpans[0].scopeSpans[0].spans[0].kind): the number must "
             "be whole");
-  EXPECT_THAT(span_error(R"("startTimeUnixNano":"0.1")"), HasSubstr("whole"));
+  EXPECT_THAT(span_fault(R"("startTimeUnixNano":"0.1")"), HasSubstr("whole"));
 }
 
-TEST(Json, WrongTypesAreErrorsWithThePlace) {
-  EXPECT_EQ(span_error(R"("kind":"SPAN_KIND_SERVER")"),
+TEST(Json, WrongTypesCostTheirItemAndTellThePlace) {
+  EXPECT_EQ(span_fault(R"("kind":"SPAN_KIND_SERVER")"),
             "OTLP/JSON: at byte 51 (resourceSpans[0].scopeSpans[0].spans[0].kind): "
             "an enum must be its number, not its name");
   EXPECT_EQ(
-      error_of(Signal::kTraces, R"({"resourceSpans":[{},{"scopeSpans":[{},{},{"spans":7}]}]})"),
+      fault_of(Signal::kTraces, R"({"resourceSpans":[{},{"scopeSpans":[{},{},{"spans":7}]}]})"),
       "OTLP/JSON: at byte 51 (resourceSpans[1].scopeSpans[2].spans): an array is due");
   for (const char* members :
        {R"("kind":"2")",       R"("kind":true)",      R"("name":5)",
@@ -295,25 +314,25 @@ TEST(Json, WrongTypesAreErrorsWithThePlace) {
         R"("status":[])",      R"("status":"x")",     R"("attributes":{})",
         R"("attributes":[1])", R"("attributes":"x")", R"("startTimeUnixNano":"NaN")",
         R"("events":[[]])"}) {
-    EXPECT_NE(span_error(members), "") << members;
+    EXPECT_NE(span_fault(members), "") << members;
   }
   for (const char* value :
        {R"({"boolValue":"true"})", R"({"boolValue":1})", R"({"doubleValue":"nan"})",
         R"({"doubleValue":"inf"})", R"({"doubleValue":""})", R"({"doubleValue":true})",
         R"({"stringValue":1})", R"({"bytesValue":[1]})", R"({"arrayValue":[]})", "[]", "1",
         "\"x\""}) {
-    EXPECT_NE(error_of(Signal::kTraces, with_value(value)), "") << value;
+    EXPECT_NE(fault_of(Signal::kTraces, with_value(value)), "") << value;
   }
   // A list of numbers has no place for "no number".
   EXPECT_NE(
-      error_of(Signal::kMetrics,
+      fault_of(Signal::kMetrics,
                R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"histogram":{"dataPoints":)"
                R"([{"bucketCounts":[1,null]}]}}]}]}]})"),
       "");
 }
 
-TEST(Json, ErrorsNeverQuoteThePayload) {
-  EXPECT_EQ(span_error(R"("name":"s3cret","s3cret":1,"kind":"s3cret")").find("s3cret"),
+TEST(Json, FaultsNeverQuoteThePayload) {
+  EXPECT_EQ(span_fault(R"("name":"s3cret","s3cret":1,"kind":"s3cret")").find("s3cret"),
             std::string::npos);
 }
 
@@ -329,16 +348,191 @@ TEST(Json, RequestsThatAreNotJsonAreErrors) {
   EXPECT_NE(error_of(Signal::kLogs, std::string("{}\0", 3)), "");
 }
 
-TEST(Json, BadUtf8AndLoneSurrogatesAreErrors) {
-  EXPECT_EQ(error_of(Signal::kTraces, "{\"x\":\"\xc3\xa9\x80\"}"),
-            "OTLP/JSON: at byte 8: the text is not UTF-8");
+// Counts what the scan makes of a JSON request.
+struct Verdict {
+  std::uint64_t accepted = 0, rejected = 0;
+  std::string message;
+  std::string fault;
+  std::uint64_t replaced = 0;
+  std::uint64_t count(RejectReason reason) const {
+    return by_reason[static_cast<std::size_t>(reason)];
+  }
+  std::array<std::uint64_t, kRejectReasonCount> by_reason = {};
+};
+Verdict judge(Signal signal, const std::string& json) {
+  JsonNotes notes;
+  const Result<Bytes> bytes = json_to_protobuf(signal, json, {}, &notes);
+  EXPECT_TRUE(bytes.ok()) << json << "\n" << (bytes.ok() ? "" : bytes.error().message);
+  Scanner scanner;
+  EXPECT_TRUE(bytes.ok() && scanner.scan(signal, bytes->view()).ok()) << json;
+  const Index& index = scanner.index();
+  return {index.accepted,
+          index.rejected,
+          index.reject_message,
+          notes.first_fault,
+          notes.replaced_surrogates,
+          index.rejected_by_reason};
+}
+
+constexpr const char* kGoodIds =
+    R"("traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174")";
+std::string good_span(const std::string& members = "") {
+  return std::string("{") + kGoodIds + (members.empty() ? "" : "," + members) + "}";
+}
+std::string spans(const std::string& list) {
+  return R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + list + "]}]}]}";
+}
+
+TEST(Json, BadUtf8CostsItsItem) {
   for (const char* bad : {"\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
-    EXPECT_THAT(span_error(std::string("\"name\":\"") + bad + '"'), HasSubstr("not UTF-8"));
+    const Verdict verdict =
+        judge(Signal::kTraces,
+              spans(good_span() + ',' + good_span(std::string("\"name\":\"") + bad + '"') + ',' +
+                    good_span(std::string("\"name\":\"\\n") + bad + '"')));
+    EXPECT_EQ(verdict.accepted, 1u);
+    EXPECT_EQ(verdict.rejected, 2u);
+    EXPECT_EQ(verdict.count(RejectReason::kInvalidUtf8), 2u);
   }
-  for (const char* lone : {R"(\ud800)", R"(\udc00)", R"(\udc00\ud800)", R"(\ud800\u0041)"}) {
-    EXPECT_THAT(span_error(std::string("\"name\":\"") + lone + '"'), HasSubstr("surrogate"));
-    EXPECT_THAT(span_error(std::string("\"unknown\":\"") + lone + '"'), HasSubstr("surrogate"));
+  // Outside of strings such bytes are no JSON.
+  EXPECT_NE(error_of(Signal::kTraces, "{\x80\"a\":1}"), "");
+}
+
+TEST(Json, ALoneSurrogateBecomesTheReplacementCharacterAndIsCounted) {
+  const struct {
+    const char* json;
+    const char* text;
+    std::uint64_t replaced;
+  } cases[] = {
+      {R"(cut \ud83d)", "cut \xef\xbf\xbd", 1},
+      {R"(\udc00)", "\xef\xbf\xbd", 1},
+      {R"(\udc00\ud800)", "\xef\xbf\xbd\xef\xbf\xbd", 2},
+      {R"(\ud800A)",
+       "\xef\xbf\xbd"
+       "A",
+       1},
+      {R"(\ud800\u0041)",
+       "\xef\xbf\xbd"
+       "A",
+       1},
+      {R"(\ud83d\n)", "\xef\xbf\xbd\n", 1},
+      // Only the half that stands alone is replaced.
+      {R"(\ud83d\ud83d\ude00)", "\xef\xbf\xbd\xf0\x9f\x98\x80", 1},
+      {R"(\ud83d\ude00\ude00)", "\xf0\x9f\x98\x80\xef\xbf\xbd", 1},
+      {R"(\ud83d\ude00)", "\xf0\x9f\x98\x80", 0},
+  };
+  for (const auto& c : cases) {
+    const std::string json = with_span(std::string("\"name\":\"") + c.json + '"');
+    JsonNotes notes;
+    const Result<Bytes> bytes = json_to_protobuf(Signal::kTraces, json, {}, &notes);
+    ASSERT_TRUE(bytes.ok()) << bytes.error().message;
+    collector::trace::v1::ExportTraceServiceRequest request;
+    ASSERT_TRUE(request.ParseFromArray(bytes->data(), static_cast<int>(bytes->size())));
+    EXPECT_EQ(request.resource_spans(0).scope_spans(0).spans(0).name(), c.text) << c.json;
+    EXPECT_EQ(notes.replaced_surrogates, c.replaced) << c.json;
   }
+  // What is skipped is not replaced. Broken escapes stay errors.
+  EXPECT_EQ(judge(Signal::kTraces, spans(good_span(R"("unknown":"\ud800")"))).replaced, 0u);
+  for (const char* broken : {R"(\ud83d\u)", R"(\ud83d\uzzzz)", R"(\ud83)", R"(\ud83d\)"})
+    EXPECT_NE(span_error(std::string("\"name\":\"") + broken + '"'), "") << broken;
+}
+
+TEST(Json, AWrongValueCostsItsItemAndNoOther) {
+  const std::string wrong[] = {
+      good_span(R"("kind":"SPAN_KIND_SERVER")"),
+      good_span(R"("status":{"code":"STATUS_CODE_ERROR"})"),
+      good_span(R"("attributes":[{"key":"b","value":{"boolValue":"true"}}])"),
+      good_span(R"("attributes":[{"key":"i","value":{"intValue":"18446744073709551615"}}])"),
+      good_span(R"("attributes":[{"key":"i","value":{"intValue":18446744073709551615}}])"),
+      good_span(R"("events":[{"timeUnixNano":"yesterday"},{"name":7}],"links":{"a":[1,{}]})"),
+      "7",
+      "\"span\"",
+      "[]",
+  };
+  for (const std::string& span : wrong) {
+    const Verdict verdict =
+        judge(Signal::kTraces, spans(good_span() + ',' + span + ',' + good_span()));
+    EXPECT_EQ(verdict.accepted, 2u) << span;
+    EXPECT_EQ(verdict.rejected, 1u) << span;
+    EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), 1u) << span;
+    EXPECT_THAT(verdict.fault, HasSubstr("spans[1]")) << span;
+    EXPECT_THAT(verdict.message, HasSubstr("spans[1]")) << span;
+  }
+  // A uint64 is one where the field is.
+  EXPECT_EQ(judge(Signal::kTraces, spans(good_span(R"("endTimeUnixNano":"18446744073709551615")")))
+                .accepted,
+            1u);
+}
+
+TEST(Json, AWrongMetricCountsItsPoints) {
+  const Verdict verdict = judge(Signal::kMetrics,
+                                R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+      {"name":"a","sum":{"dataPoints":[{"asInt":1},{"asInt":"x"},{"asInt":3}]}},
+      {"name":"b","gauge":{"dataPoints":[{"asInt":1},{"asInt":2}]}},
+      {"name":"c","sum":{"isMonotonic":"true","dataPoints":[{},{}]}},
+      {"name":"d","gauge":{"dataPoints":7}},
+      {"name":"e","gauge":{"dataPoints":[7,{"asInt":1}]}}]}]}]})");
+  EXPECT_EQ(verdict.accepted, 2u);
+  EXPECT_EQ(verdict.rejected, 3u + 2u + 1u + 2u);
+  EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), verdict.rejected);
+}
+
+TEST(Json, AWrongResourceOrScopeCostsItsItems) {
+  const std::string two = "[" + good_span() + "," + good_span() + "]";
+  const std::string good = R"({"scopeSpans":[{"spans":)" + two + "}]}";
+  const std::string wrong[] = {
+      R"({"resource":{"attributes":[{"key":7}]},"scopeSpans":[{"spans":)" + two + "}]}",
+      R"({"scopeSpans":[{"spans":)" + two + R"(}],"resource":"x"})",
+      R"({"scopeSpans":[{"spans":)" + two + R"(}],"schemaUrl":7})",
+      R"({"scopeSpans":[{"spans":)" + two + R"(,"scope":{"name":{}}}]})",
+      R"({"scopeSpans":[{"schemaUrl":[],"spans":)" + two + "}]}",
+  };
+  for (const std::string& group : wrong) {
+    const Verdict verdict =
+        judge(Signal::kTraces, R"({"resourceSpans":[)" + group + "," + good + "]}");
+    EXPECT_EQ(verdict.accepted, 2u) << group;
+    EXPECT_EQ(verdict.rejected, 2u) << group;
+    EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), 2u) << group;
+  }
+  // Without items that could be counted: one.
+  for (const std::string group : {"7", "[]", R"({"scopeSpans":7})", R"({"scopeSpans":[7]})",
+                                  R"({"scopeSpans":[{"spans":{}}]})"}) {
+    const Verdict verdict =
+        judge(Signal::kTraces, R"({"resourceSpans":[)" + good + "," + group + "]}");
+    EXPECT_EQ(verdict.accepted, 2u) << group;
+    EXPECT_EQ(verdict.rejected, 1u) << group;
+  }
+  // Nothing is left of such a request.
+  EXPECT_THAT(error_of(Signal::kTraces, R"({"resourceSpans":7})"), HasSubstr("an array is due"));
+}
+
+TEST(Json, DeprecatedNamesAreCountedAndUnknownOnesWithoutItemsReported) {
+  const std::string library = R"({"instrumentationLibrary":{"name":"l"},"spans":[)" + good_span() +
+                              "," + good_span() + "]}";
+  const Verdict old =
+      judge(Signal::kTraces, R"({"resourceSpans":[{"instrumentationLibrarySpans":[)" + library +
+                                 "," + library + "]}]}");
+  EXPECT_EQ(old.rejected, 4u);
+  EXPECT_EQ(old.count(RejectReason::kDeprecatedField), 4u);
+  EXPECT_EQ(judge(Signal::kLogs, R"({"resourceLogs":[{"instrumentationLibraryLogs":[{"logRecords":)"
+                                 R"([{},{}]}]}]})")
+                .count(RejectReason::kDeprecatedField),
+            2u);
+  EXPECT_EQ(
+      judge(Signal::kMetrics, R"({"resourceMetrics":[{"instrumentationLibraryMetrics":[{"metrics":)"
+                              R"([{"gauge":{"dataPoints":[{},{}]}}]}]}]})")
+          .count(RejectReason::kDeprecatedField),
+      2u);
+  for (const std::string json : {R"({"resource_spans":[{"scope_spans":[{"spans":[{}]}]}]})",
+                                 R"({"spans":[]})", R"({"resourceSpans":[{"scope_spans":[{}]}]})",
+                                 R"({"resourceSpans":[{"scopeSpans":[{"Spans":[{}]}]}]})"}) {
+    const Verdict verdict = judge(Signal::kTraces, json);
+    EXPECT_EQ(verdict.rejected, 1u) << json;
+    EXPECT_EQ(verdict.count(RejectReason::kUnknownContent), 1u) << json;
+  }
+  // Beside an item unknown names are ignored, and leave nothing behind.
+  EXPECT_EQ(read(Signal::kTraces, R"({"future":1,"resourceSpans":[{"future":2,"scopeSpans":[)"
+                                  R"({"future":3,"spans":[{}]}]}]})"),
+            read(Signal::kTraces, with_span("")));
 }
 
 TEST(Json, StringsOfAllLengthsAndEscapesAreExact) {
@@ -372,8 +566,8 @@ TEST(Json, BytesValuesAreBase64) {
   expect_value(R"({"bytesValue":"Zg=="})", R"(bytes_value: "f")");
   expect_value(R"({"bytesValue":"Zg"})", R"(bytes_value: "f")");
   expect_value(R"({"bytesValue":"AP\/+"})", R"(bytes_value: "\000\377\376")");
-  EXPECT_THAT(error_of(Signal::kTraces, with_value(R"({"bytesValue":"Z"})")), HasSubstr("base64"));
-  EXPECT_THAT(error_of(Signal::kTraces, with_value(R"({"bytesValue":"!!"})")), HasSubstr("base64"));
+  EXPECT_THAT(fault_of(Signal::kTraces, with_value(R"({"bytesValue":"Z"})")), HasSubstr("base64"));
+  EXPECT_THAT(fault_of(Signal::kTraces, with_value(R"({"bytesValue":"!!"})")), HasSubstr("base64"));
 }
 
 TEST(Json, IdsAreHexInEitherCase) {
