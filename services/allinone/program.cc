@@ -40,16 +40,17 @@ class DestinationService final : public runtime::Service {
 Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime::ServiceDeps& deps,
                                      runtime::Host& host) {
   if (config.fused && config.runs("bridge")) {
-    SPANWAY_ASSIGN(auto gate,
-                   exporter::create_gate(config.exporter, exporter::builtin_destinations(), deps));
-    auto service = std::make_unique<DestinationService>(std::move(gate));
+    auto gate = exporter::create_gate(config.exporter, exporter::builtin_destinations(), deps);
+    if (!gate.ok()) return std::move(gate).error().with_context("exporter");
+    auto service = std::make_unique<DestinationService>(std::move(gate).value());
     pipeline::Sink* const sink = &service->sink();
     host.add("exporter", std::move(service));
     return sink;
   }
-  SPANWAY_ASSIGN(auto service, exporter::ExporterService::create(
-                                   config.exporter, exporter::builtin_destinations(), deps));
-  host.add("exporter", std::move(service));
+  auto service =
+      exporter::ExporterService::create(config.exporter, exporter::builtin_destinations(), deps);
+  if (!service.ok()) return std::move(service).error().with_context("exporter");
+  host.add("exporter", std::move(service).value());
   return nullptr;
 }
 
@@ -67,13 +68,15 @@ Result<std::unique_ptr<runtime::Service>> create_services(const AllInOneConfig& 
     kafka_bridge::BridgeConfig bridge = config.bridge;
     const bool ingress_is_here = config.fused && config.runs("ingress");
     if (ingress_is_here) bridge.otlp.grpc.enabled = false;
-    SPANWAY_ASSIGN(auto service, kafka_bridge::BridgeService::create(bridge, deps, destination));
-    if (ingress_is_here) kafka = service->kafka_sink();
-    host->add("bridge", std::move(service));
+    auto service = kafka_bridge::BridgeService::create(bridge, deps, destination);
+    if (!service.ok()) return std::move(service).error().with_context("bridge");
+    if (ingress_is_here) kafka = (*service)->kafka_sink();
+    host->add("bridge", std::move(service).value());
   }
   if (config.runs("ingress")) {
-    SPANWAY_ASSIGN(auto service, ingress::Service::create(config.ingress, deps, kafka));
-    host->add("ingress", std::move(service));
+    auto service = ingress::Service::create(config.ingress, deps, kafka);
+    if (!service.ok()) return std::move(service).error().with_context("ingress");
+    host->add("ingress", std::move(service).value());
   }
   return std::unique_ptr<runtime::Service>(std::move(host));
 }

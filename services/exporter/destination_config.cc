@@ -1,6 +1,9 @@
 #include "services/exporter/destination_config.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
 
 namespace spanway::exporter {
 namespace {
@@ -34,13 +37,13 @@ bool is_url(std::string_view text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
+void add_problem(const std::string& path, std::string problem, Problems& problems) {
+  if (!problem.empty()) problems.add(path, std::move(problem));
+}
+
 void check_url(const std::string& path, std::string_view url, Problems& problems) {
-  if (!is_url(url)) return problems.add(path, "must be a URL that begins with http:// or https://");
-  const std::string_view authority = url.substr(url.find("//") + 2);
-  const std::string_view host = authority.substr(0, authority.find_first_of("/?"));
-  if (host.empty()) problems.add(path, "has no host");
-  if (host.find('@') != std::string_view::npos)
-    problems.add(path, "must not hold a user or password; put them into `headers`");
+  config::UrlParts parts;
+  add_problem(path, config::parse_url(url, parts), problems);
 }
 
 void check_pair(const std::string& path, const std::string& certificate, const std::string& key,
@@ -51,14 +54,18 @@ void check_pair(const std::string& path, const std::string& certificate, const s
 
 void check_http(const std::string& path, const HttpConfig& c, Problems& problems) {
   check_pair(path + ".tls", c.tls.certificate_file, c.tls.key_file, problems);
-  for (const auto& [name, value] : c.headers) {
-    const std::string where = path + ".headers." + name;
-    if (name == "content-type" || name == "content-encoding" || name == "content-length" ||
-        name == "host" || name == "transfer-encoding")
-      problems.add(where, "is set by the exporter itself");
-    if (value.find_first_of("\r\n") != std::string::npos)
-      problems.add(where, "must not hold a line break");
-  }
+  config::check_headers(path + ".headers", c.headers, config::HeaderUse::kHttp, problems);
+  if (!c.tenant_header.empty())
+    add_problem(path + ".tenant_header",
+                config::header_name_problem(c.tenant_header, config::HeaderUse::kHttp), problems);
+}
+
+void check_grpc(const OtlpGrpcConfig& c, Problems& problems) {
+  config::HostPort target;
+  add_problem("destination.otlp_grpc.endpoint", config::parse_host_port(grpc_target(c), target),
+              problems);
+  config::check_headers("destination.otlp_grpc.headers", c.headers, config::HeaderUse::kGrpc,
+                        problems);
 }
 
 void describe_client_files(Binder& b, std::string& ca, std::string& certificate, std::string& key,
@@ -73,7 +80,8 @@ void describe_client_files(Binder& b, std::string& ca, std::string& certificate,
 
 void describe_headers(Binder& b, std::map<std::string, std::string>& headers) {
   b.key("headers", headers,
-        {.doc = "Sent with each request, names in lower case. Values are secrets: refer to the "
+        {.doc = "Sent with each request; the case of names makes no difference. Values are "
+                "secrets: refer to the "
                 "environment or to a file.",
          .example = "{authorization: \"Bearer ${env:TOKEN}\"}",
          .secret = true});
@@ -131,7 +139,7 @@ static void describe_http(Binder& b, HttpConfig& c) {
   b.key("tenant_header", c.tenant_header,
         {.doc = "Name of a header that carries the batch's tenant; empty = none.",
          .example = "x-scope-orgid",
-         .pattern = "[a-z0-9-]{0,64}"});
+         .pattern = "[A-Za-z0-9-]{0,64}"});
 }
 
 static void describe(Binder& b, OtlpHttpConfig& c) {
@@ -242,11 +250,7 @@ void describe(Binder& b, DestinationConfig& c) {
 void validate(const DestinationConfig& c, Problems& problems) {
   switch (c.type) {
     case DestinationType::kOtlpGrpc:
-      if (grpc_target(c.otlp_grpc).find(':') == std::string::npos)
-        problems.add("destination.otlp_grpc.endpoint", "must be host:port");
-      if (c.otlp_grpc.endpoint.find('@') != std::string::npos)
-        problems.add("destination.otlp_grpc.endpoint",
-                     "must not hold a user or password; put them into `headers`");
+      check_grpc(c.otlp_grpc, problems);
       check_pair("destination.otlp_grpc.tls", c.otlp_grpc.tls.certificate_file,
                  c.otlp_grpc.tls.key_file, problems);
       return;

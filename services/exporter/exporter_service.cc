@@ -110,20 +110,24 @@ Status ExporterService::listen() {
   export_service_ = std::make_unique<rpc::ExportService>(service, *gate_, *gatekeeper_, budget_,
                                                          deps_.clock, deps_.telemetry, "otlp_grpc");
   if (c.tls.enabled()) {
-    SPANWAY_ASSIGN(tls_, http::TlsServerContext::create({.certificate_file = c.tls.certificate_file,
-                                                         .key_file = c.tls.key_file,
-                                                         .client_ca_file = c.tls.client_ca_file}));
+    auto tls = http::TlsServerContext::create({.certificate_file = c.tls.certificate_file,
+                                               .key_file = c.tls.key_file,
+                                               .client_ca_file = c.tls.client_ca_file});
+    if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
+    tls_ = std::move(tls).value();
   }
   http::ServerOptions server;
   server.name = "otlp_grpc";
   server.host = c.host;
-  server.port = c.grpc.port;
+  server.port = deps_.listen_port(c.host, c.grpc.port);
   server.connection_memory = &connection_memory_;
   server.limits.connections_max = static_cast<std::size_t>(c.connections_max);
   server.limits.connection_age_max = c.connection_age_max;
   server.limits.connection_age_grace = c.connection_age_grace;
-  SPANWAY_ASSIGN(server_, http::Server::create(std::move(server), tls_, deps_.io, *export_service_,
-                                               deps_.telemetry));
+  auto created =
+      http::Server::create(std::move(server), tls_, deps_.io, *export_service_, deps_.telemetry);
+  if (!created.ok()) return std::move(created).error().with_context("otlp");
+  server_ = std::move(created).value();
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "services/lib/config/endpoint.h"
 #include "services/lib/config/memory_limit.h"
 
 namespace spanway::ingress {
@@ -14,7 +15,7 @@ using config::Problems;
 
 constexpr const char* kTenantPattern = "[A-Za-z0-9_-]{1,64}";
 constexpr const char* kTenantOrEmptyPattern = "[A-Za-z0-9_-]{0,64}";
-constexpr const char* kHeaderNamePattern = "[a-z0-9!#$%&'*+.^_`|~-]{1,64}";
+constexpr const char* kHeaderNamePattern = "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}";
 
 constexpr double kMebi = 1024.0 * 1024.0;
 constexpr double kSecond = 1000.0;
@@ -103,7 +104,7 @@ static void describe(Binder& b, TenantConfig& c) {
         {.doc = "Where the tenant of a request is taken from: nowhere, a header the client sends, "
                 "the token or user it proved, or the common name of its certificate."});
   b.key("header", c.header,
-        {.doc = "Header with the tenant, with from = header; lower case.",
+        {.doc = "Header with the tenant, with from = header; the case makes no difference.",
          .pattern = kHeaderNamePattern});
   b.key("default", c.default_tenant,
         {.doc = "Tenant of requests that name none.", .pattern = kTenantOrEmptyPattern});
@@ -345,7 +346,7 @@ void validate_tenant(const IngressConfig& c, Problems& problems) {
     problems.add("tenant.from", "is certificate, which needs otlp.tls.client_ca_file");
   if (tenant.required && tenant.from == TenantSource::kNone && tenant.default_tenant.empty())
     problems.add("tenant.required", "can never be met: set tenant.from or tenant.default");
-  if (tenant.header.starts_with("spanway-"))
+  if (config::lower_header_name(tenant.header).starts_with("spanway-"))
     problems.add("tenant.header",
                  "must not start with spanway-: those names are for Spanway's own "
                  "services");
@@ -396,7 +397,9 @@ void validate(const IngressConfig& c, Problems& problems) {
                    "'" + origin +
                        "': write an origin such as https://example.com, with at most "
                        "one *");
-  if (c.next.endpoint.empty()) problems.add("next.endpoint", "is empty: write host:port");
+  config::HostPort next;
+  if (std::string problem = config::parse_host_port(c.next.endpoint, next); !problem.empty())
+    problems.add("next.endpoint", std::move(problem));
   validate_tls(c, problems);
   validate_auth(c.auth, problems);
   validate_tenant(c, problems);

@@ -1,5 +1,6 @@
 #include "services/ingress/cors.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -28,8 +29,11 @@ bool matches(std::string_view pattern, std::string_view text) {
 CorsPolicy::CorsPolicy(const CorsConfig& config)
     : allowed_headers_("content-type, content-encoding") {
   for (const std::string& origin : config.allowed_origins) {
-    origins_.push_back(lower(origin));
-    any_origin_ = any_origin_ || origin == "*";
+    if (origin == "*") {
+      any_origin_ = true;
+    } else {
+      origins_.push_back(lower(origin));
+    }
   }
   for (const std::string& header : config.allowed_headers) allowed_headers_ += ", " + lower(header);
   max_age_ =
@@ -41,16 +45,21 @@ bool CorsPolicy::is_preflight(const http::RequestHead& head) noexcept {
          head.headers.find("access-control-request-method");
 }
 
-bool CorsPolicy::allows(std::string_view origin) const {
+bool CorsPolicy::lists(std::string_view origin) const {
   const std::string lowered = lower(origin);
-  for (const std::string& pattern : origins_)
-    if (matches(pattern, lowered)) return true;
-  return false;
+  return std::any_of(origins_.begin(), origins_.end(),
+                     [&](const std::string& pattern) { return matches(pattern, lowered); });
 }
 
+bool CorsPolicy::allows(std::string_view origin) const { return any_origin_ || lists(origin); }
+
 void CorsPolicy::add_origin(http::Headers& headers, std::string_view origin) const {
-  headers.add("access-control-allow-origin", any_origin_ ? "*" : std::string(origin));
-  if (!any_origin_) headers.add("vary", "origin");
+  const bool listed = lists(origin);
+  headers.add("access-control-allow-origin", listed ? std::string(origin) : "*");
+  // navigator.sendBeacon, which browser SDKs use when a page closes, always sends with credentials.
+  // "*" and credentials exclude each other.
+  if (listed) headers.add("access-control-allow-credentials", "true");
+  if (!origins_.empty()) headers.add("vary", "origin");
 }
 
 std::optional<http::Response> CorsPolicy::preflight(const http::RequestHead& head) const {

@@ -16,7 +16,7 @@ class CorsPolicy {
  public:
   explicit CorsPolicy(const CorsConfig& config);
 
-  bool enabled() const noexcept { return !origins_.empty(); }
+  bool enabled() const noexcept { return any_origin_ || !origins_.empty(); }
   // True for OPTIONS with origin and access-control-request-method.
   static bool is_preflight(const http::RequestHead& head) noexcept;
   // The answer to a preflight; nothing when the origin is not allowed.
@@ -26,9 +26,11 @@ class CorsPolicy {
 
  private:
   bool allows(std::string_view origin) const;
+  // Named by a pattern other than "*": it may send credentials.
+  bool lists(std::string_view origin) const;
   void add_origin(http::Headers& headers, std::string_view origin) const;
 
-  std::vector<std::string> origins_;  // Lower case.
+  std::vector<std::string> origins_;  // Lower case, without "*".
   bool any_origin_ = false;
   std::string allowed_headers_;
   std::string max_age_;

@@ -22,6 +22,9 @@ constexpr MetricSpec kRequestDuration = {
 constexpr MetricSpec kRejectedItems = {
     "spanway_ingress_rejected_items_total", MetricKind::kCounter,
     "Items refused for good, told to the client as partial success.", "signal,reason"};
+constexpr MetricSpec kReplacedSurrogates = {
+    "spanway_ingress_json_replaced_surrogates_total", MetricKind::kCounter,
+    "Halves of surrogate pairs in OTLP/JSON strings that were replaced by U+FFFD.", "signal"};
 constexpr MetricSpec kRefusedRequests = {"spanway_ingress_refused_requests_total",
                                          MetricKind::kCounter, "Requests answered with an error.",
                                          "transport,reason"};
@@ -60,10 +63,10 @@ constexpr MetricSpec kOtelReceivedSpans = {"otel_received_spans_total", MetricKi
                                            "Spans received, under the name dashboards expect."};
 
 constexpr std::array kSpecs = {
-    kReceivedRequests, kReceivedItems,     kReceivedBytes,    kRequestDuration, kRejectedItems,
-    kRefusedRequests,  kAuthFailures,      kRateLimitedItems, kMergedRequests,  kMergedBatches,
-    kMergeResent,      kMergeUnattributed, kForwardDuration,  kReloadFailures,  kMemoryUsed,
-    kMemoryLimit,      kTlsExpiry,         kOtelReceivedSpans};
+    kReceivedRequests,   kReceivedItems,   kReceivedBytes,     kRequestDuration,  kRejectedItems,
+    kReplacedSurrogates, kRefusedRequests, kAuthFailures,      kRateLimitedItems, kMergedRequests,
+    kMergedBatches,      kMergeResent,     kMergeUnattributed, kForwardDuration,  kReloadFailures,
+    kMemoryUsed,         kMemoryLimit,     kTlsExpiry,         kOtelReceivedSpans};
 
 }  // namespace
 
@@ -103,6 +106,7 @@ Events::Events(telemetry::Telemetry telemetry) : telemetry_(telemetry) {
   for (const otlp::Signal signal : otlp::kSignals) {
     const std::size_t i = otlp::index_of(signal);
     const telemetry::Labels labels = {{"signal", std::string(otlp::to_string(signal))}};
+    replaced_surrogates_[i] = metrics.counter(kReplacedSurrogates, labels);
     rate_limited_[i] = metrics.counter(kRateLimitedItems, labels);
     merged_requests_[i] = metrics.counter(kMergedRequests, labels);
     merged_batches_[i] = metrics.counter(kMergedBatches, labels);
@@ -168,6 +172,10 @@ void Events::rejected(otlp::Signal signal, otlp::RejectReason reason,
   const auto index = static_cast<std::size_t>(reason);
   if (index < kRejectCount)
     rejected_[otlp::index_of(signal)][index].add(static_cast<double>(items));
+}
+
+void Events::replaced_surrogates(otlp::Signal signal, std::uint64_t count) const noexcept {
+  replaced_surrogates_[otlp::index_of(signal)].add(static_cast<double>(count));
 }
 
 void Events::refused(Transport transport, RefusedBy reason) const noexcept {

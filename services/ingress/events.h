@@ -47,6 +47,8 @@ class Events {
   void received(otlp::Signal signal, Transport transport, std::uint64_t items,
                 std::size_t bytes) const noexcept;
   void rejected(otlp::Signal signal, otlp::RejectReason reason, std::uint64_t items) const noexcept;
+  // Halves of surrogate pairs in OTLP/JSON that became U+FFFD.
+  void replaced_surrogates(otlp::Signal signal, std::uint64_t count) const noexcept;
   void refused(Transport transport, RefusedBy reason) const noexcept;
   void answered(otlp::Signal signal, Transport transport, double seconds) const noexcept;
   void rate_limited(otlp::Signal signal, std::uint64_t items) const noexcept;
@@ -82,6 +84,7 @@ class Events {
   PerSource<telemetry::Histogram> duration_;
   std::array<std::array<telemetry::Counter, kRejectCount>, kSignalCount> rejected_;
   std::array<std::array<telemetry::Counter, kRefusedByCount>, kTransportCount> refused_;
+  PerSignal<telemetry::Counter> replaced_surrogates_;
   PerSignal<telemetry::Counter> rate_limited_;
   PerSignal<telemetry::Counter> merged_requests_;
   PerSignal<telemetry::Counter> merged_batches_;

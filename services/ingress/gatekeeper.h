@@ -6,6 +6,7 @@
 #include "services/ingress/authenticator.h"
 #include "services/ingress/config.h"
 #include "services/ingress/events.h"
+#include "services/lib/config/endpoint.h"
 #include "services/lib/rpc/export_service.h"
 
 namespace spanway::ingress {
@@ -13,7 +14,9 @@ namespace spanway::ingress {
 // Finds the tenant of a request. Immutable.
 class TenantResolver {
  public:
-  explicit TenantResolver(TenantConfig config) : config_(std::move(config)) {}
+  explicit TenantResolver(TenantConfig config) : config_(std::move(config)) {
+    config_.header = config::lower_header_name(config_.header);
+  }
   // The tenant, possibly empty. Errors: INVALID_ARGUMENT for a header that is not a tenant's name,
   // PERMISSION_DENIED where the identity has no usable tenant.
   Result<std::string> resolve(const http::RequestHead& head, const Identity& identity) const;

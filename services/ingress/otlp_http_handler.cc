@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "services/lib/rpc/grpc_response.h"
+
 namespace spanway::ingress {
 namespace {
 
@@ -11,7 +13,10 @@ namespace {
 constexpr std::size_t kJsonGrowthMax = 4;
 constexpr std::size_t kJsonBytesMin = 64;
 
+// Endpoints are often joined from parts, so one slash too many at either end is forgiven.
 std::optional<otlp::Signal> signal_of(std::string_view path) noexcept {
+  while (path.starts_with("//")) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
   for (const otlp::Signal signal : otlp::kSignals)
     if (otlp::http_path(signal) == path) return signal;
   return std::nullopt;
@@ -22,6 +27,18 @@ Error too_large(const std::string& what, std::size_t bytes_max) {
              Code::kResourceExhausted,
              what + " is larger than " + std::to_string(bytes_max) + " bytes: send smaller batches")
       .with_reason("body_too_large");
+}
+
+// Where the first of the rejected items was wrong: the scan does not have the JSON.
+std::string with_fault(std::string message, const std::string& fault) {
+  if (fault.empty()) return message;
+  return message.empty() ? fault : message + "; " + fault;
+}
+
+// Over HTTP/1.1 no gRPC client could read its answer.
+bool is_grpc(const http::RequestHead& head) noexcept {
+  return head.protocol == http::Protocol::kHttp2 &&
+         head.headers.get("content-type").starts_with("application/grpc");
 }
 
 RefusedBy refused_by_decoding(const Error& error) noexcept {
@@ -113,11 +130,15 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     // Covers the text, and grows with what becomes of it.
     permit_.shrink_to(body_.capacity());
     limits.permit = &permit_;
-    Result<Bytes> payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits);
+    otlp::JsonNotes notes;
+    Result<Bytes> payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits, &notes);
     if (!payload.ok() && payload.error().refusal == Refusal::kTransient)
       return refuse(RefusedBy::kMemory, handler_.memory_error());
     if (!payload.ok()) return refuse(refused_by_decoding(payload.error()), payload.error());
     body_ = std::move(payload).value();
+    if (notes.replaced_surrogates > 0)
+      handler_.events_.replaced_surrogates(head_.signal, notes.replaced_surrogates);
+    json_fault_ = std::move(notes.first_fault);
     return true;
   }
 
@@ -133,11 +154,16 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     auto answer = std::make_shared<HttpAnswer>(std::move(answer_));
     handler_.sink_.send(
         std::move(batch),
-        pipeline::AckToken([answer, signal = head_.signal](Result<pipeline::Outcome> result) {
+        pipeline::AckToken([answer, signal = head_.signal,
+                            fault = std::move(json_fault_)](Result<pipeline::Outcome> result) {
           if (result.ok()) {
-            answer->succeed(signal, result->rejected, result->message);
+            answer->succeed(signal, result->rejected,
+                            with_fault(std::move(result->message), fault));
           } else {
-            answer->fail(result.error());
+            Error error = std::move(result).error();
+            if (std::string_view(error.reason) == "all_items_rejected")
+              error.message = with_fault(std::move(error.message), fault);
+            answer->fail(error);
           }
         }));
   }
@@ -148,6 +174,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
   Permit permit_;
   std::unique_ptr<http::Decoder> decoder_;
   Bytes body_;
+  std::string json_fault_;
   std::size_t wire_bytes_ = 0;
   bool answered_ = false;
 };
@@ -174,6 +201,15 @@ Error OtlpHttpHandler::memory_error() const {
       .with_retry_after(
           std::chrono::duration_cast<std::chrono::milliseconds>(options_.retry_after_overload))
       .with_reason("memory_limit");
+}
+
+Error OtlpHttpHandler::wrong_port() const {
+  const std::uint16_t port = grpc_port_.load(std::memory_order_relaxed);
+  return configuration_error(Code::kUnimplemented,
+                             "this port serves OTLP/HTTP, not gRPC: " +
+                                 (port == 0 ? std::string("OTLP/gRPC is not enabled here")
+                                            : "send OTLP/gRPC to port " + std::to_string(port)))
+      .with_reason("wrong_port");
 }
 
 std::variant<otlp::Signal, OtlpHttpHandler::Refused> OtlpHttpHandler::route(
@@ -208,7 +244,8 @@ std::optional<OtlpHttpHandler::Refused> OtlpHttpHandler::check_body(
   const auto parsed = http::parse_content_coding(head.headers.get("content-encoding"));
   if (head.headers.count("content-encoding") > 1 || !parsed.ok()) {
     return Refused{RefusedBy::kUnsupported,
-                   invalid_argument("content-encoding must be identity, gzip or zstd, once")
+                   invalid_argument("content-encoding must be one of " +
+                                    std::string(http::kContentCodings) + ", once")
                        .with_reason("content_encoding"),
                    415};
   }
@@ -229,6 +266,11 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
       responder.send(*std::move(response));
       return nullptr;
     }
+  }
+  if (is_grpc(head)) {
+    events_.refused(Transport::kHttp, RefusedBy::kUnsupported);
+    responder.send(rpc::error_response(wrong_port()));
+    return nullptr;
   }
   // Whoever sends neither protobuf nor JSON is most likely a person: JSON can be read.
   const auto encoding =
@@ -257,6 +299,11 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
   }
   body.metadata = std::move(metadata).value();
   if (const auto refused = check_body(head, body.coding)) {
+    const std::string_view reason = refused->error.reason;
+    if (reason == "content_encoding")
+      answer.add_header("accept-encoding", std::string(http::kContentCodings));
+    if (reason == "content_type")
+      answer.add_header("accept", "application/x-protobuf, application/json");
     refuse(answer, refused->reason, refused->error, refused->status);
     return nullptr;
   }

@@ -1,7 +1,9 @@
 // OTLP/HTTP: POST /v1/traces, /v1/metrics and /v1/logs, in protobuf and JSON.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +42,8 @@ class OtlpHttpHandler final : public http::Handler {
 
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
                                                http::Responder responder) override;
+  // What a gRPC client that has come here is told; 0 = gRPC is not served.
+  void set_grpc_port(std::uint16_t port) noexcept { grpc_port_ = port; }
 
  private:
   class Body;
@@ -55,6 +59,7 @@ class OtlpHttpHandler final : public http::Handler {
                                     http::ContentCoding& coding) const;
   void refuse(HttpAnswer& answer, RefusedBy reason, const Error& error, int status = 0) const;
   Error memory_error() const;
+  Error wrong_port() const;
 
   const OtlpHttpOptions options_;
   const CorsPolicy cors_;
@@ -63,6 +68,7 @@ class OtlpHttpHandler final : public http::Handler {
   MemoryBudget& budget_;
   const Clock& clock_;
   const Events events_;
+  std::atomic<std::uint16_t> grpc_port_{0};
 };
 
 }  // namespace spanway::ingress

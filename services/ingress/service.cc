@@ -53,6 +53,7 @@ Result<std::unique_ptr<Service>> Service::create(IngressConfig config,
   SPANWAY_TRY(self->create_auth());
   SPANWAY_TRY(self->create_next(in_process_next));
   self->create_chain();
+  if (deps.check != nullptr) SPANWAY_TRY(self->listen());
   return self;
 }
 
@@ -111,28 +112,35 @@ Service::~Service() {
   drain(Deadline::after(deps_.clock, Duration::zero()));
 }
 
-Status Service::listen(const char* name, std::uint16_t port, bool http1, http::Handler& handler,
+// HTTP/1.1 is spoken on the gRPC port, too, so that a client that is wrong there is told so.
+Status Service::listen(const char* name, std::uint16_t port, http::Handler& handler,
                        std::unique_ptr<http::Server>& server) {
   http::ServerOptions options;
   options.name = name;
   options.host = config_.otlp.host;
-  options.port = port;
-  options.http1 = http1;
+  options.port = deps_.listen_port(config_.otlp.host, port);
   options.limits = server_limits(config_.limits);
   options.connection_memory = &connection_memory_;
   auto created = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
-  if (!created.ok()) return std::move(created).error().with_context(name);
+  if (!created.ok()) return std::move(created).error().with_context("otlp");
   server = std::move(created).value();
   return ok_status();
 }
 
-Status Service::start() {
+Status Service::listen() {
   if (config_.otlp.grpc.enabled)
-    SPANWAY_TRY(listen("otlp_grpc", config_.otlp.grpc.port, false, *grpc_handler_, grpc_server_));
+    SPANWAY_TRY(listen("otlp_grpc", config_.otlp.grpc.port, *grpc_handler_, grpc_server_));
   if (config_.otlp.http.enabled)
-    SPANWAY_TRY(listen("otlp_http", config_.otlp.http.port, true, *http_handler_, http_server_));
+    SPANWAY_TRY(listen("otlp_http", config_.otlp.http.port, *http_handler_, http_server_));
+  return ok_status();
+}
+
+Status Service::start() {
+  SPANWAY_TRY(listen());
   grpc_port_.store(grpc_server_ ? grpc_server_->port() : 0);
   http_port_.store(http_server_ ? http_server_->port() : 0);
+  grpc_handler_->set_http_port(http_port());
+  http_handler_->set_grpc_port(grpc_port());
   if (grpc_server_) grpc_server_->start();
   if (http_server_) http_server_->start();
   listening_.store(true);

@@ -55,7 +55,8 @@ class Service final : public runtime::Service {
   Status create_next(pipeline::Sink* in_process_next);
   Status create_auth();
   void create_chain();
-  Status listen(const char* name, std::uint16_t port, bool http1, http::Handler& handler,
+  Status listen();
+  Status listen(const char* name, std::uint16_t port, http::Handler& handler,
                 std::unique_ptr<http::Server>& server);
   // Housekeeping, on loop_.
   void tick();

@@ -102,8 +102,10 @@ Result<std::unique_ptr<BridgeService>> BridgeService::create(
 }
 
 Status BridgeService::create_producing() {
-  SPANWAY_ASSIGN(producer_, kafka::Producer::create(config_.kafka, config_.producer.kafka,
-                                                    deps_.clock, deps_.telemetry));
+  auto producer =
+      kafka::Producer::create(config_.kafka, config_.producer.kafka, deps_.clock, deps_.telemetry);
+  if (!producer.ok()) return std::move(producer).error().with_context("kafka");
+  producer_ = std::move(producer).value();
   KafkaSinkOptions options;
   options.topics = config_.kafka.topics;
   options.limits = scan_limits(config_.limits);
@@ -136,7 +138,7 @@ Status BridgeService::create_producing() {
   service.deadline_max = config_.limits.request_timeout;
   handler_ = std::make_unique<rpc::ExportService>(service, *kafka_sink_, *gatekeeper_, budget_,
                                                   deps_.clock, deps_.telemetry, "otlp_grpc");
-  return ok_status();
+  return deps_.check != nullptr ? listen() : ok_status();
 }
 
 Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
@@ -218,13 +220,12 @@ Status BridgeService::listen() {
   http::ServerOptions options;
   options.name = "otlp_grpc";
   options.host = config_.otlp.host;
-  options.port = config_.otlp.grpc.port;
-  options.http1 = false;
+  options.port = deps_.listen_port(config_.otlp.host, config_.otlp.grpc.port);
   options.connection_memory = &connection_memory_;
   options.limits.request_timeout = config_.limits.request_timeout;
   auto created =
       http::Server::create(std::move(options), tls_, deps_.io, *handler_, deps_.telemetry);
-  if (!created.ok()) return std::move(created).error().with_context("otlp.grpc");
+  if (!created.ok()) return std::move(created).error().with_context("otlp");
   server_ = std::move(created).value();
   server_->start();
   grpc_port_ = server_->port();

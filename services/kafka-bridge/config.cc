@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "services/lib/config/endpoint.h"
 #include "services/lib/config/memory_limit.h"
 
 namespace spanway::kafka_bridge {
@@ -14,11 +15,27 @@ constexpr double kMiB = 1024 * kKiB;
 
 using config::mebibytes;
 
+void check_headers(const std::vector<HeaderConfig>& headers, config::Problems& problems) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const std::string path = "destination.headers[" + std::to_string(i) + "]";
+    const auto check = [&](const char* key, std::string problem) {
+      if (!problem.empty()) problems.add(path + key, std::move(problem));
+    };
+    constexpr auto kUse = config::HeaderUse::kGrpc;
+    check(".name", config::header_name_problem(headers[i].name, kUse));
+    check(".value", config::header_value_problem(headers[i].value.reveal(), kUse));
+    if (!seen.insert(config::lower_header_name(headers[i].name)).second)
+      problems.add(path + ".name", "stands there twice, whatever the case of its letters");
+  }
+}
+
 void check_destination(const BridgeConfig& c, config::Problems& problems) {
   const DestinationConfig& d = c.destination;
-  if (d.endpoint.rfind(':') == std::string::npos || d.endpoint.find("://") != std::string::npos) {
-    problems.add("destination.endpoint", "'" + d.endpoint + "' is not of the form host:port");
-  }
+  config::HostPort target;
+  if (std::string problem = config::parse_host_port(d.endpoint, target); !problem.empty())
+    problems.add("destination.endpoint", std::move(problem));
+  check_headers(d.headers, problems);
   if (d.tls.certificate_file.empty() != d.tls.key_file.empty()) {
     problems.add("destination.tls", "certificate_file and key_file belong together");
   }
@@ -243,7 +260,9 @@ void describe(config::Binder& b, ClientTlsConfig& c) {
 
 void describe(config::Binder& b, HeaderConfig& c) {
   b.key("name", c.name,
-        {.doc = "Name of the metadata.", .required = true, .pattern = "[a-z0-9_.-]{1,100}"});
+        {.doc = "Name of the metadata; the case makes no difference.",
+         .required = true,
+         .pattern = "[A-Za-z0-9_.-]{1,100}"});
   b.key("value", c.value, {.doc = "Its value.", .example = "${env:TOKEN}"});
 }
 

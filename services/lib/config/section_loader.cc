@@ -385,6 +385,7 @@ std::optional<std::map<std::string, SectionLoader::Given>> SectionLoader::map_it
   }
   bool good = true;
   for (const auto& [name, node] : found.node->entries) {
+    state_.places[found.origin.path + "." + name] = node->key_place;
     const Origin origin{found.origin.path + "." + shown_key(name), node->place, ""};
     std::optional<Given> item;
     if (node->kind == Node::Kind::kScalar) {

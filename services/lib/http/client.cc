@@ -9,8 +9,10 @@
 namespace spanway::http {
 namespace {
 
+// Ours, so never the data's fault.
 Error request_error(std::string_view what) {
-  return invalid_argument("http client: " + std::string(what)).with_reason("request_invalid");
+  return configuration_error(Code::kInvalidArgument, "http client: " + std::string(what))
+      .with_reason("request_invalid");
 }
 
 bool is_method(std::string_view method) noexcept {

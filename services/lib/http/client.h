@@ -44,7 +44,8 @@ struct ClientRequest {
 };
 
 // To one origin. Thread-safe. Redirects are not followed. Answers of any status are results; errors
-// are transport failures: transient, with Code::kUnavailable or kDeadlineExceeded. Retries nothing,
+// are transport failures: transient, with Code::kUnavailable or kDeadlineExceeded; a request that
+// cannot be written as HTTP is INVALID_ARGUMENT, configuration. Retries nothing,
 // except that a request which found a kept-alive connection closed before one byte came back is
 // sent once more on a new one when `idempotent`. Destruction answers what is under way with
 // UNAVAILABLE before it returns; not on an io thread other than the client's own.

@@ -28,10 +28,12 @@ class IdentityDecoder final : public Decoder {
 
 Result<ContentCoding> parse_content_coding(std::string_view header) {
   if (header.empty() || equals_ignoring_case(header, "identity")) return ContentCoding::kIdentity;
-  if (equals_ignoring_case(header, "gzip")) return ContentCoding::kGzip;
+  if (equals_ignoring_case(header, "gzip") || equals_ignoring_case(header, "x-gzip"))
+    return ContentCoding::kGzip;
+  if (equals_ignoring_case(header, "deflate")) return ContentCoding::kDeflate;
   if (equals_ignoring_case(header, "zstd")) return ContentCoding::kZstd;
-  return data_error(Code::kUnimplemented,
-                    "this content coding is not supported; use gzip, zstd or identity")
+  return data_error(Code::kUnimplemented, "this content coding is not supported; use one of " +
+                                              std::string(kContentCodings))
       .with_reason("content_coding_unsupported");
 }
 
@@ -43,6 +45,8 @@ std::string_view to_string(ContentCoding coding) noexcept {
       return "gzip";
     case ContentCoding::kZstd:
       return "zstd";
+    case ContentCoding::kDeflate:
+      return "deflate";
   }
   return "identity";
 }
@@ -55,6 +59,8 @@ std::unique_ptr<Decoder> Decoder::create(ContentCoding coding, DecodeLimits limi
       return make_gzip_decoder(limits);
     case ContentCoding::kZstd:
       return make_zstd_decoder(limits);
+    case ContentCoding::kDeflate:
+      return make_deflate_decoder(limits);
   }
   return std::make_unique<IdentityDecoder>(limits);
 }
@@ -67,6 +73,8 @@ Result<Bytes> encode(ContentCoding coding, std::string_view body, int level) {
       return gzip_encode(body, level);
     case ContentCoding::kZstd:
       return zstd_encode(body, level);
+    case ContentCoding::kDeflate:
+      return deflate_encode(body, level);
   }
   return Bytes(body);
 }

@@ -1,5 +1,5 @@
-// Compression of bodies: gzip and zstd, streamed and bounded, so that a small body cannot become a
-// large one before anybody has said yes.
+// Compression of bodies: gzip, deflate and zstd, streamed and bounded, so that a small body cannot
+// become a large one before anybody has said yes.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,12 @@
 
 namespace spanway::http {
 
-enum class ContentCoding : unsigned char { kIdentity, kGzip, kZstd };
+enum class ContentCoding : unsigned char { kIdentity, kGzip, kZstd, kDeflate };
+// What is understood, for Accept-Encoding and messages.
+inline constexpr std::string_view kContentCodings = "gzip, deflate, zstd, identity";
 
-// "" and "identity" are kIdentity. Anything else unknown, or a list of codings: UNIMPLEMENTED
-// (HTTP 415), data.
+// "" and "identity" are kIdentity, "x-gzip" is kGzip (RFC 9110, 8.4.1.3). Anything else unknown, or
+// a list of codings: UNIMPLEMENTED (HTTP 415), data.
 Result<ContentCoding> parse_content_coding(std::string_view header);
 std::string_view to_string(ContentCoding coding) noexcept;
 
@@ -26,13 +28,14 @@ struct DecodeLimits {
 };
 
 // Decodes one body, chunk by chunk. External lock. Gzip: concatenated members are decoded, trailing
-// garbage is an error. Zstd: window at most 8 MiB.
+// garbage is an error. Deflate: with or without the header of zlib, as both are sent. Zstd: window
+// at most 8 MiB.
 class Decoder {
  public:
-  // Asked before `out` and the decoder's own state (48 KiB for gzip, the window for zstd) grow to
-  // `total` bytes together, with both buffers while `out` is moved to a larger one; false = no
-  // memory now (RESOURCE_EXHAUSTED, transient). Asked again with less once it was moved: what is
-  // above may be given back. May be empty.
+  // Asked before `out` and the decoder's own state (48 KiB for gzip and deflate, the window for
+  // zstd) grow to `total` bytes together, with both buffers while `out` is moved to a larger one;
+  // false = no memory now (RESOURCE_EXHAUSTED, transient). Asked again with less once it was moved:
+  // what is above may be given back. May be empty.
   using Grow = std::function<bool(std::size_t total)>;
   static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
   virtual ~Decoder() = default;
@@ -43,7 +46,7 @@ class Decoder {
   virtual Status finish() = 0;
 };
 
-// Compresses a whole body. `level` 0 = the quickest; gzip 1..9, zstd 1..19.
+// Compresses a whole body. `level` 0 = the quickest; gzip and deflate 1..9, zstd 1..19.
 Result<Bytes> encode(ContentCoding coding, std::string_view body, int level = 0);
 
 }  // namespace spanway::http

@@ -8,7 +8,10 @@
 namespace spanway::http {
 namespace {
 
+// What zlib's window argument says besides the window.
 constexpr int kGzipOnly = 16 + MAX_WBITS;
+constexpr int kZlibOnly = MAX_WBITS;
+constexpr int kRaw = -MAX_WBITS;
 // What inflate holds: its window and tables.
 constexpr std::size_t kStateBytes = 48 * 1024;
 constexpr std::size_t kStepBytes = 64 * 1024;
@@ -18,18 +21,25 @@ Bytef* bytes_of(const char* text) noexcept {
   return reinterpret_cast<Bytef*>(const_cast<char*>(text));
 }
 
-class GzipDecoder final : public Decoder {
+// "deflate" is the format of zlib (RFC 9110, 8.4.1.2), but some send what is inside without its
+// header. Compression method 8 in the low bits of the first byte is that header: in a raw stream it
+// would be an uncompressed block with padding that is not zero.
+int deflate_format(char first) noexcept { return (first & 0x0f) == Z_DEFLATED ? kZlibOnly : kRaw; }
+
+class InflateDecoder final : public Decoder {
  public:
-  explicit GzipDecoder(DecodeLimits limits) : output_(limits) {}
-  ~GzipDecoder() override {
+  InflateDecoder(DecodeLimits limits, bool gzip) : output_(limits), gzip_(gzip) {}
+  ~InflateDecoder() override {
     if (ready_) inflateEnd(&stream_);
   }
-  GzipDecoder(const GzipDecoder&) = delete;
-  GzipDecoder& operator=(const GzipDecoder&) = delete;
+  InflateDecoder(const InflateDecoder&) = delete;
+  InflateDecoder& operator=(const InflateDecoder&) = delete;
 
   Status decode(std::string_view chunk, Bytes& out, const Grow& grow) override {
     if (!ready_) {
-      if (inflateInit2(&stream_, kGzipOnly) != Z_OK)
+      if (chunk.empty()) return ok_status();
+      const int format = gzip_ ? kGzipOnly : deflate_format(chunk.front());
+      if (inflateInit2(&stream_, format) != Z_OK)
         return transient_error(Code::kResourceExhausted, "body: no memory to decode it now")
             .with_reason("memory_budget");
       ready_ = true;
@@ -43,7 +53,7 @@ class GzipDecoder final : public Decoder {
   }
 
   Status finish() override {
-    if (!member_done_) return corrupt_body("the gzip stream is cut off");
+    if (!member_done_) return corrupt_body("the compressed stream is cut off");
     return ok_status();
   }
 
@@ -55,6 +65,7 @@ class GzipDecoder final : public Decoder {
         full = false;
         return ok_status();
       }
+      if (!gzip_) return corrupt_body("something follows the deflate stream");
       // Another member; what is not one fails in its header.
       inflateReset(&stream_);
       member_done_ = false;
@@ -75,28 +86,23 @@ class GzipDecoder final : public Decoder {
     SPANWAY_TRY(output_.added(made));
     // Z_BUF_ERROR: nothing to do without more input.
     if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR) return ok_status();
-    return corrupt_body("not a valid gzip stream");
+    return corrupt_body(gzip_ ? "not a valid gzip stream" : "not a valid deflate stream");
   }
 
   DecodedOutput output_;
+  const bool gzip_;
   z_stream stream_{};
   bool ready_ = false;
   bool member_done_ = false;
 };
 
-}  // namespace
-
-std::unique_ptr<Decoder> make_gzip_decoder(DecodeLimits limits) {
-  return std::make_unique<GzipDecoder>(limits);
-}
-
-Result<Bytes> gzip_encode(std::string_view body, int level) {
+Result<Bytes> deflate_with(int format, std::string_view body, int level) {
   if (body.size() > std::numeric_limits<uInt>::max() / 2)
-    return data_error(Code::kResourceExhausted, "gzip: a body of 2 GiB or more")
+    return unknown_error(Code::kResourceExhausted, "gzip: a body of 2 GiB or more")
         .with_reason("body_too_large");
   z_stream stream{};
   constexpr int kMemoryLevel = 8;
-  if (deflateInit2(&stream, level == 0 ? 1 : std::clamp(level, 1, 9), Z_DEFLATED, kGzipOnly,
+  if (deflateInit2(&stream, level == 0 ? 1 : std::clamp(level, 1, 9), Z_DEFLATED, format,
                    kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
     return transient_error(Code::kResourceExhausted, "gzip: no memory").with_reason("memory");
   Bytes out;
@@ -110,6 +116,22 @@ Result<Bytes> gzip_encode(std::string_view body, int level) {
   deflateEnd(&stream);
   SPANWAY_CHECK(code == Z_STREAM_END);
   return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Decoder> make_gzip_decoder(DecodeLimits limits) {
+  return std::make_unique<InflateDecoder>(limits, true);
+}
+std::unique_ptr<Decoder> make_deflate_decoder(DecodeLimits limits) {
+  return std::make_unique<InflateDecoder>(limits, false);
+}
+
+Result<Bytes> gzip_encode(std::string_view body, int level) {
+  return deflate_with(kGzipOnly, body, level);
+}
+Result<Bytes> deflate_encode(std::string_view body, int level) {
+  return deflate_with(kZlibOnly, body, level);
 }
 
 }  // namespace spanway::http

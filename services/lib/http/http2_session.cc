@@ -22,9 +22,10 @@ constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 constexpr std::uint32_t kFrameBytesMax = 64 * 1024;
 // A field counts as its name and value plus this (RFC 9113, 6.5.2).
 constexpr std::size_t kFieldOverheadBytes = 32;
-// Fields beyond the limit are answered with 431; beyond this many times the limit the connection
-// ends.
-constexpr std::size_t kHeaderExcessMax = 4;
+// Fields beyond the limit are dropped as they come, and the request is answered with 431, or what
+// that is in gRPC; beyond this many times the limit the connection ends.
+constexpr std::size_t kHeaderExcessMax = 16;
+constexpr std::string_view kGrpcType = "application/grpc";
 // Answers that the handler still owes for streams that are gone, in multiples of streams_max.
 constexpr std::size_t kOrphansFactor = 2;
 // Answers that wait for the peer: beyond this no new request of the connection is taken.
@@ -57,6 +58,7 @@ struct Incoming {
   std::size_t bytes = 0;
   std::size_t count = 0;
   bool too_big = false;
+  bool grpc = false;
 };
 
 struct Stream {
@@ -119,6 +121,7 @@ class Http2Session final : public Session {
   void discard(Stream& stream, std::size_t bytes);
   void submit_answer(Stream& stream);
   void answer_self(Stream& stream, int status, std::string_view text);
+  void refuse_grpc_headers(Stream& stream, std::size_t bytes);
   void add_fields(const Headers& headers);
   void submit_trailers(Stream& stream);
   void reset(Stream& stream, std::uint32_t error);
@@ -373,6 +376,7 @@ int Http2Session::on_header(const nghttp2_frame& frame, std::string_view name,
   const std::size_t pseudo_fields = 4;
   incoming.too_big = incoming.too_big || incoming.bytes > limits_.header_bytes_max ||
                      incoming.count > limits_.header_count_max + pseudo_fields;
+  if (name == "content-type") incoming.grpc = value.starts_with(kGrpcType);
   if (incoming.too_big) return 0;
   if (name == ":method") {
     incoming.method = value;
@@ -418,7 +422,8 @@ void Http2Session::headers_done(Stream& stream, bool end_stream) {
   stream.body_done = end_stream;
   if (incoming.too_big) {
     context_.events.cut(CutReason::kHeadersTooBig);
-    return answer_self(stream, 431, "the request's headers are too big");
+    return incoming.grpc ? refuse_grpc_headers(stream, incoming.bytes)
+                         : answer_self(stream, 431, "the request's headers are too big");
   }
   if (incoming.method == "CONNECT") return answer_self(stream, 501, "CONNECT is not supported");
   auto target = parse_request_target(incoming.target);
@@ -517,6 +522,21 @@ void Http2Session::answer_self(Stream& stream, int status, std::string_view text
   submit_answer(stream);
 }
 
+// gRPC clients take any HTTP status for a fault of a proxy and do not show its text.
+void Http2Session::refuse_grpc_headers(Stream& stream, std::size_t bytes) {
+  constexpr std::string_view kResourceExhausted = "8";
+  Headers& headers = stream.response.headers;
+  stream.response.status = 200;
+  headers.add("content-type", std::string(kGrpcType));
+  headers.add("grpc-status", std::string(kResourceExhausted));
+  headers.add("grpc-message", "the request's metadata of " + std::to_string(bytes) +
+                                  " bytes is above the limit of " +
+                                  std::to_string(limits_.header_bytes_max) + " bytes or " +
+                                  std::to_string(limits_.header_count_max) +
+                                  " entries: send less metadata");
+  submit_answer(stream);
+}
+
 void Http2Session::add_fields(const Headers& headers) {
   for (const auto& [name, value] : headers.fields()) {
     const bool ours = name == "content-length" || name == "transfer-encoding" ||
@@ -537,7 +557,7 @@ void Http2Session::submit_answer(Stream& stream) {
   context_.events.answered(Protocol::kHttp2, response.status);
   const std::string status = std::to_string(response.status);
   const std::string length = std::to_string(response.body.size());
-  const bool grpc = response.headers.get("content-type").starts_with("application/grpc");
+  const bool grpc = response.headers.get("content-type").starts_with(kGrpcType);
   const bool bodiless = response.status == 204 || response.status == 304;
   fields_.clear();
   fields_.push_back(make_field(":status", status));

@@ -13,7 +13,6 @@ inline constexpr const char* kErrorDomain = "spanway";
 
 inline constexpr std::array kReasons = {
     "all_items_rejected",
-    "all_spans_invalid",
     "auth_duplicate_header",
     "auth_missing",
     "auth_scheme",
@@ -76,6 +75,7 @@ inline constexpr std::array kReasons = {
     "message_corrupt",
     "message_too_large",
     "no_memory",
+    "not_the_api",
     "rate_limited",
     "request_invalid",
     "request_too_large",
@@ -95,6 +95,7 @@ inline constexpr std::array kReasons = {
     "unknown_method",
     "unknown_path",
     "url_invalid",
+    "wrong_port",
     "zipkin_too_large",
 };
 

@@ -78,6 +78,8 @@ constexpr std::array kHttpMeanings = {
     HttpMeaning{407, Code::kUnauthenticated, Refusal::kConfiguration},
     HttpMeaning{415, Code::kUnimplemented, Refusal::kConfiguration},
     HttpMeaning{501, Code::kUnimplemented, Refusal::kConfiguration},
+    HttpMeaning{408, Code::kUnavailable, Refusal::kTransient},  // Request Timeout.
+    HttpMeaning{425, Code::kUnavailable, Refusal::kTransient},  // Too Early.
     HttpMeaning{429, Code::kResourceExhausted, Refusal::kTransient},
     HttpMeaning{502, Code::kUnavailable, Refusal::kTransient},
     HttpMeaning{503, Code::kUnavailable, Refusal::kTransient},

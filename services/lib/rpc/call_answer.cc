@@ -2,72 +2,10 @@
 
 #include <utility>
 
-#include "services/lib/http/content_coding.h"
 #include "services/lib/otlp/status_map.h"
-#include "services/lib/rpc/grpc_wire.h"
+#include "services/lib/rpc/grpc_response.h"
 
 namespace spanway::rpc {
-namespace {
-
-constexpr std::size_t kCompressAboveBytes = 1024;
-
-http::Response grpc_response() {
-  http::Response response;
-  response.headers.add("content-type", "application/grpc");
-  return response;
-}
-
-// Whether the status alone would lose something.
-bool has_details(const Error& error) noexcept {
-  return error.refusal == Refusal::kTransient || error.retry_after.has_value() ||
-         *error.reason != '\0';
-}
-
-}  // namespace
-
-http::Response ok_response(Bytes message, bool gzip) {
-  http::Response response = grpc_response();
-  response.trailers.add("grpc-status", "0");
-  if (gzip && message.size() > kCompressAboveBytes) {
-    Result<Bytes> smaller = http::encode(http::ContentCoding::kGzip, message.view());
-    if (smaller.ok() && smaller->size() < message.size()) {
-      response.headers.add("grpc-encoding", "gzip");
-      response.body = frame_message(smaller->view(), true);
-      return response;
-    }
-  }
-  response.body = frame_message(message.view(), false);
-  return response;
-}
-
-http::Response error_response(const Error& error) {
-  http::Response response = grpc_response();
-  response.headers.add("grpc-status", std::to_string(static_cast<int>(otlp::grpc_code(error))));
-  response.headers.add("grpc-message", percent_encode(error.message));
-  // So that a client whose encoding was refused learns which ones are not.
-  if (error.code == Code::kUnimplemented) {
-    response.headers.add("grpc-accept-encoding", "identity,gzip,zstd");
-  }
-  if (has_details(error)) {
-    Error bounded = error;
-    if (bounded.message.size() > kStatusMessageBytesMax) {
-      std::size_t size = kStatusMessageBytesMax;
-      while (size > 0 && (static_cast<unsigned char>(bounded.message[size]) & 0xc0) == 0x80) --size;
-      bounded.message.resize(size);
-    }
-    response.headers.add("grpc-status-details-bin",
-                         base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view()));
-  }
-  return response;
-}
-
-http::Response plain_response(int status, std::string_view text) {
-  http::Response response;
-  response.status = status;
-  response.headers.add("content-type", "text/plain; charset=utf-8");
-  response.body = Bytes(text);
-  return response;
-}
 
 CallAnswer::CallAnswer(http::Responder responder, std::shared_ptr<const ServerEvents> events,
                        const Clock& clock, Call call)

@@ -13,13 +13,6 @@
 
 namespace spanway::rpc {
 
-// A message with grpc-status 0, compressed where `gzip` and the message is larger than 1 KiB.
-http::Response ok_response(Bytes message, bool gzip);
-// Trailers only: grpc-status, grpc-message and, where it says more, grpc-status-details-bin.
-http::Response error_response(const Error& error);
-// For what is not gRPC at all.
-http::Response plain_response(int status, std::string_view text);
-
 // The duty to answer one Export call, and to count it. External lock; may be handed to another
 // thread, also after the service has gone. Dropped unanswered counts as CANCELLED: the client went
 // away.

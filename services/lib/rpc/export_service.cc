@@ -6,14 +6,18 @@
 #include <utility>
 
 #include "services/lib/http/content_coding.h"
+#include "services/lib/otlp/status_map.h"
 #include "services/lib/rpc/call_answer.h"
 #include "services/lib/rpc/events.h"
+#include "services/lib/rpc/grpc_response.h"
 #include "services/lib/rpc/grpc_wire.h"
 #include "services/lib/rpc/health_service.h"
 #include "services/lib/rpc/message_reader.h"
 
 namespace spanway::rpc {
 namespace {
+
+constexpr int kHttpVersionNotSupported = 505;
 
 std::optional<otlp::Signal> signal_of(std::string_view path) noexcept {
   for (const otlp::Signal signal : otlp::kSignals) {
@@ -22,11 +26,31 @@ std::optional<otlp::Signal> signal_of(std::string_view path) noexcept {
   return std::nullopt;
 }
 
+// The answer to HTTP/1.1, in the encoding that an OTLP/HTTP client would read it in.
+http::Response http1_response(const http::RequestHead& head, std::uint16_t http_port) {
+  const Error error =
+      configuration_error(
+          Code::kUnimplemented,
+          "this port serves OTLP/gRPC, which needs HTTP/2" +
+              (http_port == 0 ? std::string("; OTLP/HTTP is not served here")
+                              : ": send OTLP/HTTP to port " + std::to_string(http_port)))
+          .with_reason("wrong_port");
+  const std::string_view type = head.headers.get("content-type");
+  const bool json = type.starts_with("application/json");
+  if (!json && !type.starts_with("application/x-protobuf"))
+    return plain_response(kHttpVersionNotSupported, error.message + "\n");
+  http::Response response;
+  response.status = kHttpVersionNotSupported;
+  response.headers.add("content-type", json ? "application/json" : "application/x-protobuf");
+  response.body =
+      otlp::status_body(error, json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf);
+  return response;
+}
+
 // What makes a request not gRPC, as an HTTP answer; nothing when it is.
-std::optional<http::Response> check_transport(const http::RequestHead& head, ContentType type) {
-  if (head.protocol != http::Protocol::kHttp2) {
-    return plain_response(505, "gRPC needs HTTP/2\n");
-  }
+std::optional<http::Response> check_transport(const http::RequestHead& head, ContentType type,
+                                              std::uint16_t http_port) {
+  if (head.protocol != http::Protocol::kHttp2) return http1_response(head, http_port);
   if (head.method != "POST") {
     http::Response response = plain_response(405, "gRPC calls are POST requests\n");
     response.headers.add("allow", "POST");
@@ -76,7 +100,8 @@ Result<CallHead> read_head(const http::RequestHead& head, ContentType type, Dura
   Result<http::ContentCoding> coding =
       http::parse_content_coding(head.headers.get("grpc-encoding"));
   if (!coding.ok()) {
-    return data_error(Code::kUnimplemented, "grpc-encoding must be gzip, zstd or identity")
+    return data_error(Code::kUnimplemented,
+                      "grpc-encoding must be one of " + std::string(http::kContentCodings))
         .with_reason("grpc_encoding");
   }
   call.coding = *coding;
@@ -157,6 +182,7 @@ struct ExportService::Impl {
   // Shared with the answers, which may be given after this service has gone.
   std::shared_ptr<const ServerEvents> events;
   std::atomic<bool> serving{true};
+  std::atomic<std::uint16_t> http_port{0};
 
   MessageLimits message_limits() const {
     return {.message_bytes_max = options.message_bytes_max,
@@ -227,7 +253,7 @@ ExportService::~ExportService() = default;
 std::unique_ptr<http::BodyReader> ExportService::on_request(const http::RequestHead& head,
                                                             http::Responder responder) {
   const ContentType type = parse_content_type(head.headers.get("content-type"));
-  if (auto refusal = check_transport(head, type)) {
+  if (auto refusal = check_transport(head, type, impl_->http_port)) {
     responder.send(std::move(*refusal));
     return nullptr;
   }
@@ -236,6 +262,10 @@ std::unique_ptr<http::BodyReader> ExportService::on_request(const http::RequestH
   }
   if (head.path == kHealthCheckPath) return health_check(std::move(responder), impl_->serving);
   return impl_->refuse_method(head, std::move(responder));
+}
+
+void ExportService::set_http_port(std::uint16_t port) noexcept {
+  impl_->http_port.store(port, std::memory_order_relaxed);
 }
 
 void ExportService::set_serving(bool serving) noexcept {

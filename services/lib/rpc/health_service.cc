@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "services/lib/otlp/signal.h"
-#include "services/lib/rpc/call_answer.h"
+#include "services/lib/rpc/grpc_response.h"
 #include "services/lib/rpc/message_reader.h"
 
 namespace spanway::rpc {

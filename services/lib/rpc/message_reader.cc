@@ -64,7 +64,10 @@ Status MessageReader::begin_message() {
   }
   const bool compressed = flag == kCompressedFlag;
   if (compressed && coding_ == http::ContentCoding::kIdentity) {
-    return bad_framing("it is flagged as compressed, but there is no grpc-encoding");
+    // The code that the gRPC specification of compression asks for.
+    return unknown_error(Code::kInternal,
+                         "gRPC message: it is flagged as compressed, but there is no grpc-encoding")
+        .with_reason("grpc_bad_framing");
   }
   for (std::size_t i = 1; i < prefix_.size(); ++i) {
     remaining_ = remaining_ << 8 | static_cast<unsigned char>(prefix_[i]);

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <fstream>
 #include <list>
 #include <optional>
@@ -23,6 +22,7 @@
 
 #include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
+#include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/pipeline/in_flight.h"
 #include "services/lib/rpc/events.h"
@@ -45,32 +45,14 @@ Error bad_option(std::string message) {
 
 // --- Checking what a user wrote ---
 
-Status check_endpoint(std::string_view endpoint) {
-  const std::size_t colon = endpoint.rfind(':');
-  const std::string_view host = endpoint.substr(0, colon);
-  unsigned port = 0;
-  const char* end = endpoint.data() + endpoint.size();
-  const bool has_port = colon != std::string_view::npos && colon + 1 < endpoint.size() &&
-                        std::from_chars(endpoint.data() + colon + 1, end, port).ptr == end;
-  const bool is_v6 = host.starts_with('[') && host.ends_with(']');
-  const bool bare_v6 = !is_v6 && host.find(':') != std::string_view::npos;
-  const bool clean = std::ranges::all_of(host, [](char c) { return c > 0x20 && c < 0x7f; }) &&
-                     host.find('/') == std::string_view::npos;
-  if (host.empty() || !clean || bare_v6 || !has_port || port < 1 || port > 65535) {
-    return bad_option("endpoint '" + std::string(endpoint) +
-                      "' is not host:port (without a scheme; IPv6 in brackets)");
-  }
-  return ok_status();
+Status check_endpoint(const std::string& endpoint) {
+  config::HostPort parsed;
+  const std::string problem = config::parse_host_port(endpoint, parsed);
+  if (problem.empty()) return ok_status();
+  return bad_option("endpoint '" + endpoint + "' " + problem);
 }
 
 // What gRPC takes as metadata; anything else makes the library abort.
-bool is_metadata_key(std::string_view key) noexcept {
-  return !key.empty() && !key.starts_with("grpc-") && !key.starts_with(':') &&
-         std::ranges::all_of(key, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                  c == '.';
-         });
-}
 bool is_metadata_value(std::string_view value) noexcept {
   return std::ranges::all_of(value, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -87,10 +69,11 @@ Status check(const OtlpGrpcSinkOptions& options) {
   if (options.compression != "none" && options.compression != "gzip") {
     return bad_option("compression '" + options.compression + "' must be none or gzip");
   }
-  for (const auto& [key, value] : options.headers) {
-    if (!is_metadata_key(key) || !is_metadata_value(value.reveal())) {
-      return bad_option("the header '" + key +
-                        "' must have a lower-case name and a printable ASCII value");
+  for (const auto& [name, value] : options.headers) {
+    for (const std::string& problem :
+         {config::header_name_problem(name, config::HeaderUse::kGrpc),
+          config::header_value_problem(value.reveal(), config::HeaderUse::kGrpc)}) {
+      if (!problem.empty()) return bad_option("the header '" + name + "' " + problem);
     }
   }
   SPANWAY_TRY(check_readable("tls_ca_file", options.tls_ca_file));
@@ -415,6 +398,10 @@ Result<std::unique_ptr<OtlpGrpcSink>> OtlpGrpcSink::create(OtlpGrpcSinkOptions o
   // Debian builds the library under gRPC in its debug form, which draws a graph of all mutexes at
   // each lock, to find deadlocks of gRPC's own.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  std::map<std::string, Secret> lowered;
+  for (auto& [name, value] : options.headers)
+    lowered.insert_or_assign(config::lower_header_name(name), std::move(value));
+  options.headers = std::move(lowered);
   auto impl = std::make_unique<Impl>(std::move(options), clock, telemetry);
   impl->open_channels();
   return std::unique_ptr<OtlpGrpcSink>(new OtlpGrpcSink(std::move(impl)));

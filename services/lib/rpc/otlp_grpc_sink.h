@@ -20,7 +20,7 @@ struct OtlpGrpcSinkOptions {
   std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
   // How often the files are looked at again, in whole seconds; the next connection uses new ones.
   Duration tls_reload_interval = std::chrono::seconds(10);
-  std::map<std::string, Secret> headers;        // Sent with each call, e.g. authorization.
+  std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization; any case.
   Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
   // Taken off the batch's deadline before it is passed on.
   Duration deadline_margin = std::chrono::milliseconds(200);

@@ -13,6 +13,7 @@
 #include "services/lib/runtime/memory_watch.h"
 #include "services/lib/runtime/process.h"
 #include "services/lib/runtime/signal_watcher.h"
+#include "services/lib/runtime/start_check.h"
 #include "services/lib/runtime/supervisor.h"
 #include "services/lib/runtime/termination.h"
 
@@ -55,7 +56,8 @@ class Run {
       return kExitUsage;
     }
     if (const auto done = print_static(arguments->action)) return *done;
-    if (!load_config(arguments->config_file)) return kExitUsage;
+    const bool check = arguments->action == Arguments::Action::kCheckConfig;
+    if (!load_config(arguments->config_file, check)) return kExitUsage;
     if (const auto done = print_loaded(*arguments)) return *done;
     if (arguments->command != nullptr) return arguments->command->run(arguments->command_arguments);
     return serve();
@@ -106,7 +108,7 @@ class Run {
     return all;
   }
 
-  bool load_config(const std::string& file) {
+  bool load_config(const std::string& file, bool check) {
     std::string yaml;
     if (!file.empty()) {
       auto content = read_config_file(file);
@@ -117,11 +119,13 @@ class Run {
       yaml = std::move(*content);
     }
     file_name_ = file.empty() ? "(no --config)" : file;
-    config::LoadReport report = config::load(yaml, file_name_, config::Sources::of_process(),
-                                             describe_all(), [this](config::Problems& problems) {
-                                               validate(runtime_, problems);
-                                               if (program_.validate) program_.validate(problems);
-                                             });
+    config::LoadReport report =
+        config::load(yaml, file_name_, config::Sources::of_process(), describe_all(),
+                     [this, check](config::Problems& problems) {
+                       validate(runtime_, problems);
+                       if (program_.validate) program_.validate(problems);
+                       if (check && problems.empty()) check_start(program_, runtime_, problems);
+                     });
     warnings_ = std::move(report.warnings);
     if (report.problems.empty()) return true;
     for (const std::string& warning : warnings_) print_error("warning: " + warning + "\n");

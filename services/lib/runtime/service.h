@@ -1,9 +1,12 @@
 // A service as the host sees it, and the main function that all binaries share.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/lib/base/clock.h"
@@ -16,6 +19,20 @@
 
 namespace spanway::runtime {
 
+// The listeners of a process that is only checked. They take free ports instead of the configured
+// ones, which may be in use by the service that runs now. Single-thread.
+class ListenerCheck {
+ public:
+  // Notes the configured port and returns 0, a free one.
+  std::uint16_t add(const std::string& host, std::uint16_t port);
+  // Ports that two listeners of the process would need.
+  const std::set<std::uint16_t>& conflicts() const noexcept { return conflicts_; }
+
+ private:
+  std::vector<std::pair<std::string, std::uint16_t>> taken_;
+  std::set<std::uint16_t> conflicts_;
+};
+
 // Given to every service; all outlive it.
 struct ServiceDeps {
   http::IoPool& io;
@@ -23,6 +40,13 @@ struct ServiceDeps {
   const Clock& clock;
   // Of the process; null where nothing measures it.
   const MemoryGate* memory = nullptr;
+  // Set only to find out whether the service can start, for --check-config: create() then also
+  // opens its listeners, and start() is not called.
+  ListenerCheck* check = nullptr;
+  // The port to listen on: `port`, or any free one while checking.
+  std::uint16_t listen_port(const std::string& host, std::uint16_t port) const {
+    return check == nullptr ? port : check->add(host, port);
+  }
 };
 
 // Life: create (static, of the implementation) -> start -> stop_accepting -> drain -> destroy.
@@ -75,6 +99,8 @@ struct Program {
   std::function<std::uint64_t()> memory_limit = nullptr;
 };
 
+// --check-config runs what the start runs: it loads, validates, and creates the service
+// (start_check.h), so that files and libraries have their say.
 // --help, --version, --config FILE, --check-config, --print-config, --print-schema,
 // --print-config-doc, --print-metrics; then runs until SIGTERM or SIGINT, drains, and returns the
 // exit code: 0 clean, 1 failed at start, at run time or drained incompletely, 2 bad usage or

@@ -26,6 +26,13 @@ Result<std::string> batch_to_json(pipeline::Batch& batch) {
   if (!json.ok() && json.error().code == Code::kResourceExhausted &&
       json.error().refusal == Refusal::kData)
     json = convert(kGrowthMax);
+  // A limit of ours, not a refusal by the destination: halving helps.
+  if (!json.ok() && json.error().code == Code::kResourceExhausted &&
+      json.error().refusal == Refusal::kData) {
+    Error error = std::move(json).error();
+    error.refusal = Refusal::kUnknown;
+    return error;
+  }
   if (json.ok()) batch.permit.shrink_to(held + json->size());
   return json;
 }

@@ -1,7 +1,9 @@
 #include "services/lib/sinks/http_poster.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/sinks/delivery.h"
 
@@ -24,7 +26,62 @@ void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& execu
   });
 }
 
+bool is_web_page(const http::Response& response) {
+  return !response.body.empty() &&
+         config::lower_header_name(response.headers.get("content-type")).starts_with("text/html");
+}
+
+// Where it leads, without the query, which may hold a token. Redirects are not followed: the body
+// would go to a place that nobody has configured.
+std::string redirect_text(const http::Response& response) {
+  constexpr std::size_t kTargetBytesMax = 256;
+  const std::string_view location = response.headers.get("location");
+  std::string target;
+  for (const char c : location.substr(0, std::min(location.find('?'), kTargetBytesMax)))
+    target += c > ' ' && c < '\x7f' ? c : '?';
+  if (target.empty()) return ", a redirect that names no target";
+  return ", a redirect to " + target + "; redirects are not followed: set the endpoint to it";
+}
+
+Status check_headers(const HttpOptions& options) {
+  const auto problem_of = [](const std::string& name, const std::string& problem) -> Status {
+    if (problem.empty()) return ok_status();
+    return configuration_error(Code::kInvalidArgument, "the header '" + name + "' " + problem)
+        .with_reason("bad_configuration");
+  };
+  constexpr auto kUse = config::HeaderUse::kHttp;
+  for (const auto& [name, value] : options.headers) {
+    SPANWAY_TRY(problem_of(name, config::header_name_problem(name, kUse)));
+    SPANWAY_TRY(problem_of(name, config::header_value_problem(value.reveal(), kUse)));
+  }
+  if (options.tenant_header.empty()) return ok_status();
+  return problem_of(options.tenant_header,
+                    config::header_name_problem(options.tenant_header, kUse));
+}
+
+HttpOptions with_lower_names(HttpOptions options) {
+  std::map<std::string, Secret> lowered;
+  for (auto& [name, value] : options.headers)
+    lowered.insert_or_assign(config::lower_header_name(name), std::move(value));
+  options.headers = std::move(lowered);
+  options.tenant_header = config::lower_header_name(options.tenant_header);
+  return options;
+}
+
 }  // namespace
+
+Error not_the_api(const http::Response& response) {
+  constexpr std::size_t kTypeBytesMax = 64;
+  std::string type(response.headers.get("content-type").substr(0, kTypeBytesMax));
+  return configuration_error(
+             Code::kFailedPrecondition,
+             "HTTP " + std::to_string(response.status) + " with a body of " +
+                 std::to_string(response.body.size()) + " bytes" +
+                 (type.empty() ? "" : " of type " + type) +
+                 " that is no answer of this API: something else is served there; check the "
+                 "endpoint and its path")
+      .with_reason("not_the_api");
+}
 
 struct HttpPoster::Shared {
   Shared(const Clock& c, telemetry::Telemetry telemetry, std::string name)
@@ -40,10 +97,14 @@ struct HttpPoster::Shared {
   Result<http::Response> judge(Result<http::Response> answer) const {
     if (!answer.ok()) return std::move(answer).error().with_context(endpoint);
     http::Response& response = answer.value();
-    if (response.status >= 200 && response.status < 300) return std::move(answer).value();
-    return otlp::error_from_http(response.status, response.headers.get("retry-after"),
-                                 response.body.view(), clock.system_now())
-        .with_context(endpoint);
+    if (response.status >= 200 && response.status < 300) {
+      if (is_web_page(response)) return not_the_api(response).with_context(endpoint);
+      return std::move(answer).value();
+    }
+    Error error = otlp::error_from_http(response.status, response.headers.get("retry-after"),
+                                        response.body.view(), clock.system_now());
+    if (response.status >= 300 && response.status < 400) error.message += redirect_text(response);
+    return std::move(error).with_context(endpoint);
   }
 };
 
@@ -56,7 +117,8 @@ std::string printable(const http::Url& url) {
 
 Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const HttpOptions& options,
                                                        const HttpSinkDeps& deps) {
-  std::unique_ptr<HttpPoster> poster(new HttpPoster(url, options, deps));
+  SPANWAY_TRY(check_headers(options));
+  std::unique_ptr<HttpPoster> poster(new HttpPoster(url, with_lower_names(options), deps));
   const auto& shared = poster->shared_;
   if (url.https) {
     SPANWAY_ASSIGN(shared->tls, http::TlsClientContext::create(options.tls));
@@ -73,9 +135,9 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   return poster;
 }
 
-HttpPoster::HttpPoster(http::Url url, const HttpOptions& options, const HttpSinkDeps& deps)
+HttpPoster::HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& deps)
     : url_(std::move(url)),
-      options_(options),
+      options_(std::move(options)),
       shared_(std::make_shared<Shared>(deps.clock, deps.telemetry, printable(url_))) {}
 
 HttpPoster::~HttpPoster() = default;
@@ -83,6 +145,8 @@ HttpPoster::~HttpPoster() = default;
 std::shared_ptr<const HttpEvents> HttpPoster::shared_events() const noexcept {
   return shared_->events;
 }
+
+const std::string& HttpPoster::endpoint() const noexcept { return shared_->endpoint; }
 
 Status HttpPoster::compress(Request& request, Permit& permit) const {
   if (options_.compression == http::ContentCoding::kIdentity) return {};

@@ -22,7 +22,7 @@ namespace spanway::sinks {
 // The part of their options that all HTTP sinks share.
 struct HttpOptions {
   http::ContentCoding compression = http::ContentCoding::kGzip;
-  std::map<std::string, Secret> headers;        // Sent with each request; names in lower case.
+  std::map<std::string, Secret> headers;        // Sent with each request; names in any case.
   http::TlsClientFiles tls;                     // Used when the URL is https.
   Duration timeout = std::chrono::seconds(10);  // Of one request.
   // Taken off the batch's deadline, so that the answer is in time one hop further up.
@@ -30,7 +30,7 @@ struct HttpOptions {
   std::size_t connections_max = 8;
   std::size_t in_flight_max = 256;  // Batches; more are refused.
   std::size_t response_bytes_max = 4u << 20;
-  // The header that carries the batch's tenant, e.g. "x-scope-orgid"; empty = none.
+  // The header that carries the batch's tenant, e.g. "x-scope-orgid", in any case; empty = none.
   std::string tenant_header;
 };
 
@@ -43,6 +43,9 @@ struct HttpSinkDeps {
 // The origin and path of a URL without its query, which may hold a token.
 std::string printable(const http::Url& url);
 
+// FAILED_PRECONDITION, configuration: a 2xx that does not come from what the sink speaks to.
+Error not_the_api(const http::Response& response);
+
 // Thread-safe. Callbacks may run after the poster is gone, or never (they are destroyed then): they
 // own what they touch.
 class HttpPoster {
@@ -52,7 +55,8 @@ class HttpPoster {
     std::string content_type;
     Bytes body;  // Uncompressed.
   };
-  // The answer of a 2xx, or the Error that status_map makes of any other.
+  // The answer of a 2xx, or the Error that status_map makes of any other. A web page is no answer
+  // of an API, whatever its status: CONFIGURATION.
   using Callback = std::function<void(Result<http::Response>)>;
 
   static Result<std::unique_ptr<HttpPoster>> create(http::Url url, const HttpOptions& options,
@@ -65,10 +69,12 @@ class HttpPoster {
   Status post(Request request, const pipeline::Metadata& metadata, Permit& permit,
               Deadline deadline, Callback callback);
   std::shared_ptr<const HttpEvents> shared_events() const noexcept;
+  // Printable, for messages.
+  const std::string& endpoint() const noexcept;
 
  private:
   struct Shared;
-  HttpPoster(http::Url url, const HttpOptions& options, const HttpSinkDeps& deps);
+  HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& deps);
   Status compress(Request& request, Permit& permit) const;
   http::Headers headers_for(const Request& request, const pipeline::Metadata& metadata) const;
 

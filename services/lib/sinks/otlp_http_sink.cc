@@ -21,18 +21,21 @@ std::string append_path(std::string_view path, std::string_view suffix) {
   return result;
 }
 
-pipeline::Outcome read_answer(otlp::Signal signal, const http::Response& response,
-                              const HttpEvents& events) {
+// An empty body is a full success: many backends send none. Any other body must be an Export
+// response; a login page answered with 200 is not, and what was sent is not taken.
+Result<pipeline::Outcome> read_answer(otlp::Signal signal, const http::Response& response,
+                                      const HttpEvents& events) {
+  if (response.body.empty()) return pipeline::Outcome{};
   const std::string_view type = response.headers.get("content-type");
   const bool is_json = type.starts_with("application/json");
-  if (response.body.empty() || (!is_json && !type.starts_with("application/x-protobuf"))) return {};
+  if (!is_json && !type.starts_with("application/x-protobuf")) return not_the_api(response);
   auto parsed = otlp::parse_export_response(
       signal, response.body.view(), is_json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf);
   if (!parsed.ok()) {
     events.unreadable_answer(parsed.error());
-    return {};
+    return not_the_api(response);
   }
-  return {.rejected = parsed->rejected, .message = std::move(parsed->message)};
+  return pipeline::Outcome{.rejected = parsed->rejected, .message = std::move(parsed->message)};
 }
 
 // What is kept until the answer.
@@ -106,10 +109,14 @@ void OtlpHttpSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcep
       Pending{std::move(delivery), std::move(batch.permit), batch.signal});
   auto sent = route.poster->post(
       std::move(request), batch.metadata, pending->permit, batch.deadline,
-      [pending, events = route.poster->shared_events()](Result<http::Response> answer) {
+      [pending, events = route.poster->shared_events(),
+       endpoint = route.poster->endpoint()](Result<http::Response> answer) {
         pending->permit.release();
         if (!answer.ok()) return pending->delivery->finish(std::move(answer).error());
-        pending->delivery->finish(read_answer(pending->signal, answer.value(), *events));
+        auto read = read_answer(pending->signal, answer.value(), *events);
+        if (!read.ok())
+          return pending->delivery->finish(std::move(read).error().with_context(endpoint));
+        pending->delivery->finish(std::move(read));
       });
   if (!sent.ok()) pending->delivery->finish(std::move(sent).error(), /*from_destination=*/false);
 }

@@ -385,9 +385,11 @@ bool Converter::write_span(const otlp::SpanView& span) {
 Status Converter::append_span() {
   written_ += span_.size() + 2;
   if (written_ > options_.output_bytes_max) {
-    return data_error(Code::kResourceExhausted, "The batch becomes more than " +
-                                                    std::to_string(options_.output_bytes_max) +
-                                                    " bytes of Zipkin JSON; send smaller batches")
+    // A limit of ours, not a refusal: halving helps, and one span alone is for the sender to judge.
+    return unknown_error(Code::kResourceExhausted,
+                         "The batch becomes more than " +
+                             std::to_string(options_.output_bytes_max) +
+                             " bytes of Zipkin JSON; send smaller batches")
         .with_reason("zipkin_too_large");
   }
   if (written_ > granted_) {

@@ -50,11 +50,6 @@ Result<ZipkinRequests> ZipkinSink::convert(pipeline::Batch& batch) const {
                  }));
   batch.payload = Bytes();
   batch.permit.shrink_to(requests.total_bytes());
-  if (requests.spans == 0 && requests.rejected > 0) {
-    return invalid_argument("No span of the batch can be sent: " +
-                            outcome_of(requests.rejected).message)
-        .with_reason("all_spans_invalid");
-  }
   return requests;
 }
 
@@ -72,6 +67,9 @@ void ZipkinSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept 
   auto requests = convert(batch);
   if (!requests.ok())
     return delivery->finish(std::move(requests).error(), /*from_destination=*/false);
+  // Nothing that Zipkin could take: reported like every span that it cannot take.
+  if (requests->spans == 0 && requests->rejected > 0)
+    return delivery->finish(outcome_of(requests->rejected), /*from_destination=*/false);
   auto upload = std::make_shared<Upload>();
   upload->delivery = std::move(delivery);
   upload->poster = poster_;

@@ -131,8 +131,44 @@ TEST(ExporterConfig, ChecksOnlyTheDestinationThatIsUsed) {
 
 TEST(ExporterConfig, RefusesHeadersThatTheExporterSets) {
   EXPECT_NE(problem_of("destination: {type: zipkin, zipkin: {headers: {content-type: x}}}")
-                .find("is set by the exporter itself"),
+                .find("is set by the sender itself"),
             std::string::npos);
+}
+
+TEST(ExporterConfig, TakesHeaderNamesInAnyCase) {
+  EXPECT_EQ(load(R"(
+destination:
+  type: otlp_http
+  otlp_http: {headers: {Authorization: "Bearer x"}, tenant_header: X-Scope-OrgID}
+)")
+                .problems(),
+            "");
+  EXPECT_EQ(load("destination: {otlp_grpc: {headers: {Authorization: x}}}").problems(), "");
+}
+
+TEST(ExporterConfig, ReportsBadHeadersWithLineAndColumn) {
+  for (const char* type : {"otlp_http", "zipkin", "otlp_grpc"}) {
+    const std::string at = std::string("destination:\n  type: ") + type + "\n  " + type +
+                           ":\n    headers:\n      good: x\n      ";
+    const std::string path = std::string("destination.") + type + ".headers.";
+    const std::string blank = problem_of(at + "a b: x\n");
+    EXPECT_TRUE(blank.starts_with("e.yaml:6:7: " + path + "a b: is no header name")) << blank;
+    const std::string lines = problem_of(at + "ab: \"x\\ny\"\n");
+    EXPECT_TRUE(lines.starts_with("e.yaml:6:7: " + path + "ab: has a value")) << lines;
+    const std::string twice = problem_of(at + "Good: y\n");
+    EXPECT_NE(twice.find("stands there twice"), std::string::npos) << twice;
+  }
+  EXPECT_NE(problem_of("destination: {type: zipkin, zipkin: {tenant_header: Content-Type}}")
+                .find("destination.zipkin.tenant_header"),
+            std::string::npos);
+}
+
+TEST(ExporterConfig, RefusesWhatGrpcCannotConnectTo) {
+  for (const char* endpoint : {"http://jaeger:4317/v1/traces", "jaeger:99999", "jaeger:0", ":4317"})
+    EXPECT_NE(problem_of(std::string("destination: {otlp_grpc: {endpoint: '") + endpoint + "'}}")
+                  .find("destination.otlp_grpc.endpoint: must be host:port"),
+              std::string::npos)
+        << endpoint;
 }
 
 TEST(ExporterConfig, RefusesLimitsThatContradictEachOther) {

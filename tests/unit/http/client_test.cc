@@ -329,7 +329,9 @@ TEST(Client, RefusesMalformedRequests) {
   TestClient client(local(server.server->port()));
   ClientRequest split{.method = "GET", .path = "/", .headers = {}, .body = {}};
   split.headers.add("x", "a\r\nb: c");
-  EXPECT_STREQ(client.ask(std::move(split)).error().reason, "request_invalid");
+  const Error error = client.ask(std::move(split)).error();
+  EXPECT_STREQ(error.reason, "request_invalid");
+  EXPECT_EQ(error.refusal, Refusal::kConfiguration) << "ours, so never the data's fault";
   for (const char* path : {"/a b", "/a\r\nb", "a", "http://b/"})
     EXPECT_STREQ(client.get(path).error().reason, "request_invalid") << path;
   EXPECT_STREQ(

@@ -124,7 +124,7 @@ TEST_P(EveryCoding, TakesAnEmptyGrowAsYes) {
 
 INSTANTIATE_TEST_SUITE_P(Codings, EveryCoding,
                          testing::Values(ContentCoding::kIdentity, ContentCoding::kGzip,
-                                         ContentCoding::kZstd),
+                                         ContentCoding::kZstd, ContentCoding::kDeflate),
                          [](const auto& coding) { return std::string(to_string(coding.param)); });
 
 class EveryCompression : public EveryCoding {};
@@ -166,13 +166,14 @@ TEST_P(EveryCompression, RefusesTrailingGarbageAndPlainText) {
   }
 }
 
-TEST_P(EveryCompression, DecodesConcatenatedStreams) {
+TEST_P(EveryCompression, DecodesConcatenatedStreamsWhereTheFormatHasThem) {
   const std::string packed =
       encoded(GetParam(), "one ") + encoded(GetParam(), "") + encoded(GetParam(), "two");
   for (const std::size_t chunk : {std::size_t{1}, packed.size()}) {
     const Decoded result = decode(GetParam(), packed, chunk);
-    ASSERT_TRUE(result.status.ok()) << result.status.error().message;
-    EXPECT_EQ(result.text, "one two");
+    const bool has_them = GetParam() != ContentCoding::kDeflate;
+    ASSERT_EQ(result.status.ok(), has_them);
+    EXPECT_EQ(result.text, has_them ? "one two" : "one ");
   }
 }
 
@@ -189,7 +190,8 @@ TEST_P(EveryCompression, SurvivesAnyFlippedByte) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Codings, EveryCompression,
-                         testing::Values(ContentCoding::kGzip, ContentCoding::kZstd),
+                         testing::Values(ContentCoding::kGzip, ContentCoding::kZstd,
+                                         ContentCoding::kDeflate),
                          [](const auto& coding) { return std::string(to_string(coding.param)); });
 
 TEST(GzipDecoder, ChecksTheSum) {
@@ -219,6 +221,22 @@ TEST(GzipDecoder, CountsTheBombOverAllMembers) {
       decode(ContentCoding::kGzip, packed, 1000, {.decoded_bytes_max = 9'000'000}).status.ok());
 }
 
+TEST(DeflateDecoder, TakesTheStreamWithAndWithoutTheHeaderOfZlib) {
+  const std::string text = mixed_text(100'000);
+  const std::string zlib = encoded(ContentCoding::kDeflate, text);
+  // Two bytes of header in front, four of checksum behind.
+  const std::string raw = zlib.substr(2, zlib.size() - 6);
+  for (const std::string& packed : {zlib, raw}) {
+    for (const std::size_t chunk : {std::size_t{1}, packed.size()}) {
+      const Decoded result = decode(ContentCoding::kDeflate, packed, chunk);
+      ASSERT_TRUE(result.status.ok()) << result.status.error().message;
+      EXPECT_EQ(result.text, text);
+    }
+    EXPECT_FALSE(decode(ContentCoding::kDeflate, packed + "x").status.ok());
+    EXPECT_FALSE(decode(ContentCoding::kDeflate, packed.substr(0, packed.size() / 2)).status.ok());
+  }
+}
+
 TEST(ZstdDecoder, TakesWindowsUpTo8MiBAndAsksForThem) {
   const std::string text = mixed_text(100'000);
   std::size_t most = 0;
@@ -240,8 +258,10 @@ TEST(ContentCoding, ParsesOnlyWhatIsSupported) {
   EXPECT_EQ(parse_content_coding("identity").value(), ContentCoding::kIdentity);
   EXPECT_EQ(parse_content_coding("gzip").value(), ContentCoding::kGzip);
   EXPECT_EQ(parse_content_coding("GZIP").value(), ContentCoding::kGzip);
+  EXPECT_EQ(parse_content_coding("x-gzip").value(), ContentCoding::kGzip);
+  EXPECT_EQ(parse_content_coding("deflate").value(), ContentCoding::kDeflate);
   EXPECT_EQ(parse_content_coding("zstd").value(), ContentCoding::kZstd);
-  for (const char* header : {"br", "deflate", "gzip, gzip", "gzip,identity", "snappy", " gzip"}) {
+  for (const char* header : {"br", "x-deflate", "gzip, gzip", "gzip,identity", "snappy", " gzip"}) {
     const auto coding = parse_content_coding(header);
     ASSERT_FALSE(coding.ok()) << header;
     EXPECT_EQ(coding.error().code, Code::kUnimplemented);

@@ -270,6 +270,29 @@ TEST(ServerHttp2, RefusesTooManyOrTooBigHeaders) {
   }
 }
 
+TEST(ServerHttp2, RefusesTooManyOrTooBigHeadersOfGrpcAsGrpcDoes) {
+  TestServer server;
+  Http2Client client(server.server->port());
+  // The type may come before or behind what is too much.
+  Headers early;
+  early.add("content-type", "application/grpc");
+  early.add("x", std::string(9000, 'y'));
+  Headers late;
+  for (int i = 0; i < 40; ++i) late.add("x-" + std::to_string(i), std::string(900, 'y'));
+  late.add("content-type", "application/grpc+proto");
+  for (const Headers& headers : {early, late}) {
+    const auto stream = client.request("POST", "/echo", std::nullopt, headers);
+    ASSERT_TRUE(client.run_until_closed(stream));
+    const auto& answer = client.answer(stream);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.headers.get("content-type"), "application/grpc");
+    EXPECT_EQ(answer.headers.get("grpc-status"), "8");
+    EXPECT_THAT(std::string(answer.headers.get("grpc-message")),
+                testing::HasSubstr("limit of 8192 bytes"));
+  }
+  EXPECT_EQ(server.handler.requests(), 0U);
+}
+
 // ---- Early answers.
 
 TEST(ServerHttp2, ResetsTheStreamWhenTheRestOfARefusedBodyIsLong) {

@@ -36,6 +36,7 @@ TEST(CorsPolicy, AnswersThePreflightOfAnAllowedOrigin) {
   EXPECT_EQ(response->status, 204);
   EXPECT_EQ(response->headers.get("access-control-allow-origin"), "https://shop.example.com");
   EXPECT_EQ(response->headers.get("vary"), "origin");
+  EXPECT_EQ(response->headers.get("access-control-allow-credentials"), "true");
   EXPECT_EQ(response->headers.get("access-control-allow-methods"), "POST");
   EXPECT_EQ(response->headers.get("access-control-allow-headers"),
             "content-type, content-encoding, authorization");
@@ -66,6 +67,20 @@ TEST(CorsPolicy, SaysStarWhenEverybodyMay) {
   ASSERT_TRUE(response.has_value());
   EXPECT_EQ(response->headers.get("access-control-allow-origin"), "*");
   EXPECT_FALSE(response->headers.find("vary").has_value());
+  EXPECT_FALSE(response->headers.find("access-control-allow-credentials").has_value());
+}
+
+// navigator.sendBeacon sends with credentials: the answer must name the origin and allow them.
+TEST(CorsPolicy, LetsOnlyListedOriginsSendCredentials) {
+  const CorsPolicy cors(origins({"*", "https://*.example.com"}));
+  const auto listed = cors.response_headers(preflight_from("https://shop.example.com"));
+  EXPECT_EQ(listed.get("access-control-allow-origin"), "https://shop.example.com");
+  EXPECT_EQ(listed.get("access-control-allow-credentials"), "true");
+  EXPECT_EQ(listed.get("vary"), "origin");
+  const auto other = cors.response_headers(preflight_from("https://anything.org"));
+  EXPECT_EQ(other.get("access-control-allow-origin"), "*");
+  EXPECT_FALSE(other.find("access-control-allow-credentials").has_value());
+  EXPECT_EQ(other.get("vary"), "origin");
 }
 
 TEST(CorsPolicy, KnowsAPreflightFromAPlainOptionsRequest) {

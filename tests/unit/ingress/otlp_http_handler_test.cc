@@ -115,9 +115,11 @@ TEST_F(OtlpHttpHandlerTest, ServesThreeSignals) {
   }
 }
 
-TEST_F(OtlpHttpHandlerTest, DecodesGzipAndZstd) {
+TEST_F(OtlpHttpHandlerTest, DecodesEveryCoding) {
   const Bytes request = trace_request(50);
   for (const auto& [coding, name] : {std::pair(http::ContentCoding::kGzip, "gzip"),
+                                     std::pair(http::ContentCoding::kGzip, "x-gzip"),
+                                     std::pair(http::ContentCoding::kDeflate, "deflate"),
                                      std::pair(http::ContentCoding::kZstd, "zstd")}) {
     const std::string body = encoded(coding, request.view());
     http::RequestHead head = post("/v1/traces", kProtobuf, body.size());
@@ -150,7 +152,8 @@ TEST_F(OtlpHttpHandlerTest, PassesRefusalsOnAsStatusInTheRequestsEncoding) {
 TEST_F(OtlpHttpHandlerTest, RefusesUnknownPathsMethodsAndTypes) {
   EXPECT_EQ(run(post("/v1/trace", kProtobuf), "").status(), 404);
   EXPECT_EQ(run(post("/", kProtobuf), "").status(), 404);
-  EXPECT_EQ(run(post("/v1/traces/", kProtobuf), "").status(), 404);
+  EXPECT_EQ(run(post("/v1//traces", kProtobuf), "").status(), 404);
+  EXPECT_EQ(run(post("//", kProtobuf), "").status(), 404);
   http::RequestHead get = post("/v1/traces", "");
   get.method = "GET";
   const Exchange not_allowed = run(get, "");
@@ -160,19 +163,65 @@ TEST_F(OtlpHttpHandlerTest, RefusesUnknownPathsMethodsAndTypes) {
     const Exchange exchange = run(post("/v1/traces", type), "x");
     EXPECT_EQ(exchange.status(), 415) << type;
     EXPECT_EQ(exchange.header("content-type"), kJson);
+    EXPECT_EQ(exchange.header("accept"), "application/x-protobuf, application/json");
+    EXPECT_EQ(exchange.header("accept-encoding"), "");
   }
   http::RequestHead twice = post("/v1/traces", kProtobuf);
   twice.headers.add("content-type", kJson);
   EXPECT_EQ(run(twice, "").status(), 415);
   EXPECT_EQ(next_.sent(), 0u);
-  EXPECT_EQ(refused("unsupported"), 8);
+  EXPECT_EQ(refused("unsupported"), 9);
+}
+
+TEST_F(OtlpHttpHandlerTest, ForgivesASlashTooManyAtEitherEndOfThePath) {
+  for (const char* path : {"//v1/traces", "/v1/traces/", "///v1/traces//"})
+    EXPECT_EQ(run(post(path, kProtobuf), "").status(), 200) << path;
+  EXPECT_EQ(next_.sent(), 3u);
+}
+
+TEST_F(OtlpHttpHandlerTest, TellsGrpcClientsWhichPortToUse) {
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  handler.set_grpc_port(4317);
+  http::RequestHead head =
+      post(std::string(otlp::grpc_path(otlp::Signal::kTraces)), "application/grpc+proto");
+  head.protocol = http::Protocol::kHttp2;
+  Exchange exchange;
+  EXPECT_EQ(handler.on_request(head, exchange.responder()), nullptr);
+  EXPECT_EQ(exchange.status(), 200);
+  EXPECT_EQ(exchange.header("content-type"), "application/grpc");
+  EXPECT_EQ(exchange.header("grpc-status"), "12");
+  EXPECT_NE(exchange.header("grpc-message").find("send OTLP/gRPC to port 4317"),
+            std::string_view::npos);
+  EXPECT_EQ(refused("unsupported"), 1);
+}
+
+TEST_F(OtlpHttpHandlerTest, TellsWhatWasWrongInTheJson) {
+  const std::string json =
+      R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"INFO"},)"
+      R"({"severityText":"cut \ud83d"}]}]}]})";
+  answer_ = pipeline::Outcome{1, "1 of 2 log_records rejected"};
+  const Exchange partial = run(post("/v1/logs", kJson), json);
+  EXPECT_EQ(partial.status(), 200);
+  EXPECT_NE(partial.body().find("1 of 2 log_records rejected; OTLP/JSON: at byte 64 "
+                                "(resourceLogs[0].scopeLogs[0].logRecords[0].severityNumber): an "
+                                "enum must be its number"),
+            std::string_view::npos)
+      << partial.body();
+  answer_ = invalid_argument("all 2 log_records were rejected").with_reason("all_items_rejected");
+  const Exchange refused_all = run(post("/v1/logs", kJson), json);
+  EXPECT_EQ(refused_all.status(), 400);
+  EXPECT_NE(refused_all.body().find("rejected; OTLP/JSON: at byte 64"), std::string_view::npos);
+  EXPECT_EQ(metrics_.value("spanway_ingress_json_replaced_surrogates_total", {{"signal", "logs"}}),
+            2);
 }
 
 TEST_F(OtlpHttpHandlerTest, RefusesUnknownAndRepeatedCodings) {
-  for (const char* coding : {"br", "snappy", "gzip, gzip", "deflate"}) {
+  for (const char* coding : {"br", "snappy", "gzip, gzip"}) {
     http::RequestHead head = post("/v1/traces", kProtobuf);
     head.headers.add("content-encoding", coding);
-    EXPECT_EQ(run(head, "x").status(), 415) << coding;
+    const Exchange exchange = run(head, "x");
+    EXPECT_EQ(exchange.status(), 415) << coding;
+    EXPECT_EQ(exchange.header("accept-encoding"), "gzip, deflate, zstd, identity");
   }
   http::RequestHead twice = post("/v1/traces", kProtobuf);
   twice.headers.add("content-encoding", "gzip");

@@ -81,8 +81,12 @@ class ServiceTest : public ::testing::Test {
     return {};
   }
   Result<pipeline::Outcome> call(Bytes payload, std::map<std::string, Secret> headers = {}) {
+    return call_port(service_->grpc_port(), std::move(payload), std::move(headers));
+  }
+  Result<pipeline::Outcome> call_port(std::uint16_t port, Bytes payload,
+                                      std::map<std::string, Secret> headers = {}) {
     rpc::OtlpGrpcSinkOptions options;
-    options.endpoint = "127.0.0.1:" + std::to_string(service_->grpc_port());
+    options.endpoint = "127.0.0.1:" + std::to_string(port);
     options.headers = std::move(headers);
     options.connections = 1;
     auto created = rpc::OtlpGrpcSink::create(options, system_clock(), {log_, metrics_});
@@ -127,6 +131,42 @@ class ServiceTest : public ::testing::Test {
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<rpc::OtlpGrpcSink> grpc_;
 };
+
+TEST_F(ServiceTest, TellsClientsOnTheWrongPortWhichOneToUse) {
+  start();
+  const Result<pipeline::Outcome> grpc = call_port(service_->http_port(), trace_request(1));
+  ASSERT_FALSE(grpc.ok());
+  EXPECT_EQ(grpc.error().code, Code::kUnimplemented);
+  EXPECT_EQ(grpc.error().refusal, Refusal::kConfiguration);
+  EXPECT_NE(
+      grpc.error().message.find("send OTLP/gRPC to port " + std::to_string(service_->grpc_port())),
+      std::string::npos)
+      << grpc.error().message;
+
+  http::Url url;
+  url.host = "127.0.0.1";
+  url.port = service_->grpc_port();
+  auto client = http::Client::create(url, {}, nullptr, io_);
+  ASSERT_TRUE(client.ok());
+  client_ = std::move(client).value();
+  const http::Response http = ask(kJson, json_trace_request());
+  EXPECT_EQ(http.status, 505);
+  EXPECT_EQ(http.headers.get("content-type"), kJson);
+  EXPECT_NE(
+      http.body.view().find("send OTLP/HTTP to port " + std::to_string(service_->http_port())),
+      std::string_view::npos)
+      << http.body.view();
+  EXPECT_TRUE(seen().empty());
+}
+
+// The header block of a client that sends too much metadata.
+TEST_F(ServiceTest, RefusesTooMuchMetadataOverGrpcAsResourceExhausted) {
+  start();
+  const auto answer = call(trace_request(1), {{"x-large", Secret(std::string(10'000, 'x'))}});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kResourceExhausted) << answer.error().message;
+  EXPECT_NE(answer.error().message.find("send less metadata"), std::string::npos);
+}
 
 TEST_F(ServiceTest, TakesProtobufAndJsonPlainAndCompressedOverHttp) {
   start();

@@ -294,6 +294,7 @@ TEST(ErrorFromHttp, KindByStatus) {
       {400, Refusal::kData},          {413, Refusal::kData},
       {422, Refusal::kData},          {401, Refusal::kConfiguration},
       {403, Refusal::kConfiguration}, {404, Refusal::kConfiguration},
+      {408, Refusal::kTransient},     {425, Refusal::kTransient},
       {301, Refusal::kConfiguration}, {405, Refusal::kConfiguration},
       {415, Refusal::kConfiguration}, {429, Refusal::kTransient},
       {502, Refusal::kTransient},     {503, Refusal::kTransient},

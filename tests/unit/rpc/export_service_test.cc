@@ -192,6 +192,25 @@ TEST_F(ExportServiceTest, RefusesWhatIsNotGrpcAsHttp) {
   EXPECT_EQ(call(old, "")->status, 505);
 }
 
+TEST_F(ExportServiceTest, TellsHttp1ClientsWhichPortToUse) {
+  http::RequestHead head = export_head();
+  head.protocol = http::Protocol::kHttp11;
+  head.path = "/v1/traces";
+  EXPECT_NE(call(head, "")->body.view().find("not served here"), std::string_view::npos);
+  service_->set_http_port(4318);
+  const auto text = call(head, "");
+  EXPECT_EQ(text->status, 505);
+  EXPECT_NE(text->body.view().find("send OTLP/HTTP to port 4318"), std::string_view::npos);
+  // OTLP/HTTP exporters read a Status in their own encoding.
+  for (const char* type : {"application/json", "application/x-protobuf"}) {
+    const auto answer = call(with_header(head, "content-type", type), "{}");
+    EXPECT_EQ(answer->status, 505);
+    EXPECT_EQ(answer->headers.get("content-type"), type);
+    EXPECT_NE(answer->body.view().find("send OTLP/HTTP to port 4318"), std::string_view::npos);
+  }
+  EXPECT_EQ(sink_.sent(), 0u);
+}
+
 TEST_F(ExportServiceTest, AnswersUnknownMethodsUnimplemented) {
   for (const char* path : {"/", "", "/opentelemetry.proto.collector.trace.v1.TraceService/Import",
                            "/grpc.health.v1.Health/Watch", "/v1/traces"}) {
@@ -231,9 +250,9 @@ TEST_F(ExportServiceTest, RefusesBadHeadersBeforeABodyByte) {
 }
 
 TEST_F(ExportServiceTest, TellsWhichEncodingsAreTaken) {
-  const auto answer = call(with_header(export_head(), "grpc-encoding", "deflate"), framed("x"));
+  const auto answer = call(with_header(export_head(), "grpc-encoding", "snappy"), framed("x"));
   ASSERT_TRUE(answer.has_value());
-  EXPECT_EQ(answer->headers.get("grpc-accept-encoding"), "identity,gzip,zstd");
+  EXPECT_EQ(answer->headers.get("grpc-accept-encoding"), "identity,gzip,deflate,zstd");
 }
 
 TEST_F(ExportServiceTest, RefusesBrokenFramesWithoutTheSink) {
@@ -246,7 +265,7 @@ TEST_F(ExportServiceTest, RefusesBrokenFramesWithoutTheSink) {
                {std::string("\0\0", 2), 3},
                {framed("abc").substr(0, 7), 3},
                {framed("a") + framed("b"), 12},
-               {framed("abc", true), 3},
+               {framed("abc", true), 13},  // Compressed, but how?
                {flagged, 3},
                {std::string("\0\xff\xff\xff\xff", 5), 8}};
   for (const auto& c : cases) {
@@ -283,11 +302,13 @@ TEST_F(ExportServiceTest, RefusesTooLargeForGood) {
   EXPECT_EQ(refusal.refusal, Refusal::kData);
 }
 
-TEST_F(ExportServiceTest, DecodesGzipAndZstd) {
+TEST_F(ExportServiceTest, DecodesEveryCoding) {
   std::string message;
   for (int i = 0; i < 5000; ++i) message += std::to_string(i);
   const std::pair<const char*, http::ContentCoding> codings[] = {
-      {"gzip", http::ContentCoding::kGzip}, {"zstd", http::ContentCoding::kZstd}};
+      {"gzip", http::ContentCoding::kGzip},
+      {"deflate", http::ContentCoding::kDeflate},
+      {"zstd", http::ContentCoding::kZstd}};
   for (const auto& [name, coding] : codings) {
     const Bytes body = http::encode(coding, message).value();
     call(with_header(export_head(), "grpc-encoding", name), framed(body.view(), true), 100);

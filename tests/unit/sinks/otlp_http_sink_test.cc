@@ -120,15 +120,68 @@ TEST_F(OtlpHttpSinkTest, ReadsPartialSuccessInBothEncodings) {
   }
 }
 
-TEST_F(OtlpHttpSinkTest, AcceptedWithAnUnreadableBodyIsAccepted) {
+TEST_F(OtlpHttpSinkTest, AcceptedWithABodyThatIsNoOtlpAnswerIsAConfigurationRefusal) {
+  const std::pair<const char*, const char*> bodies[] = {
+      {"<html>Log in, please</html>", "text/html; charset=utf-8"},
+      {"ok", "text/plain"},
+      {"ok", ""},
+      {"\xff\xff", "application/x-protobuf"},
+      {"<html>", "application/json"}};
+  const auto sink = make();
+  for (const auto& [body, type] : bodies) {
+    backend_.answer_with([body = body, type = type](const fakes::SeenRequest&) {
+      return fakes::http_answer(200, body, type);
+    });
+    sink->send(batch(), answers_.token());
+    const auto answer = answers_.next();
+    ASSERT_FALSE(answer->ok()) << type;
+    EXPECT_EQ(answer->error().refusal, Refusal::kConfiguration) << type;
+    EXPECT_STREQ(answer->error().reason, "not_the_api");
+    EXPECT_NE(answer->error().message.find(backend_.url()), std::string::npos);
+    EXPECT_EQ(answer->error().message.find("Log in"), std::string::npos);
+  }
+}
+
+TEST_F(OtlpHttpSinkTest, NamesTheTargetOfARedirectWithoutItsQuery) {
   backend_.answer_with([](const fakes::SeenRequest&) {
-    return fakes::http_answer(200, "\xff\xff", "application/x-protobuf");
+    http::Response response;
+    response.status = 302;
+    response.headers.add("location", "https://login.example.com/otlp?token=s3cret");
+    return std::optional(std::move(response));
   });
   const auto sink = make();
   sink->send(batch(), answers_.token());
   const auto answer = answers_.next();
-  ASSERT_TRUE(answer->ok());
-  EXPECT_EQ(answer->value().rejected, 0u);
+  ASSERT_FALSE(answer->ok());
+  EXPECT_EQ(answer->error().refusal, Refusal::kConfiguration);
+  EXPECT_NE(answer->error().message.find("a redirect to https://login.example.com/otlp;"),
+            std::string::npos)
+      << answer->error().message;
+  EXPECT_EQ(answer->error().message.find("s3cret"), std::string::npos);
+}
+
+TEST_F(OtlpHttpSinkTest, WritesHeaderNamesInLowerCase) {
+  OtlpHttpSinkOptions options;
+  options.http.headers.emplace("Authorization", Secret("Bearer t"));
+  options.http.tenant_header = "X-Scope-OrgID";
+  const auto sink = make(options);
+  pipeline::Batch b = batch();
+  b.metadata.tenant = "acme";
+  const fakes::SeenRequest seen = exchange(*sink, std::move(b));
+  EXPECT_EQ(seen.head.headers.get("authorization"), "Bearer t");
+  EXPECT_EQ(seen.head.headers.get("x-scope-orgid"), "acme");
+}
+
+TEST_F(OtlpHttpSinkTest, RefusesToStartWithHeadersThatCannotBeSent) {
+  for (const auto& [name, value] : {std::pair("a b", "x"), std::pair("a", "x\r\nb: y"),
+                                    std::pair("", "x"), std::pair("Host", "x")}) {
+    OtlpHttpSinkOptions options;
+    options.endpoint = backend_.url();
+    options.http.headers.emplace(name, Secret(value));
+    const auto sink = OtlpHttpSink::create(options, {io_, system_clock(), {log_, metrics_}});
+    ASSERT_FALSE(sink.ok()) << name;
+    EXPECT_EQ(sink.error().refusal, Refusal::kConfiguration);
+  }
 }
 
 TEST_F(OtlpHttpSinkTest, GivesBackItsPermit) {

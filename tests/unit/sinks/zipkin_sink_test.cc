@@ -105,12 +105,13 @@ TEST_F(ZipkinSinkTest, CountsSpansThatCannotBeSent) {
   EXPECT_NE(answer->value().message, "");
 }
 
-TEST_F(ZipkinSinkTest, NothingThatCanBeSentIsRefusedAsData) {
+TEST_F(ZipkinSinkTest, NothingThatCanBeSentIsReportedLikeASpanThatCannot) {
   const auto sink = make();
   sink->send(batch_of({fakes::otlp_span("short", "id")}), answers_.token());
-  const Error error = answers_.next()->error();
-  EXPECT_EQ(error.refusal, Refusal::kData);
-  EXPECT_STREQ(error.reason, "all_spans_invalid");
+  const auto answer = answers_.next();
+  ASSERT_TRUE(answer->ok());
+  EXPECT_EQ(answer->value().rejected, 1u);
+  EXPECT_NE(answer->value().message, "");
   EXPECT_TRUE(backend_.requests().empty());
 }
 

@@ -1,0 +1,10 @@
+// The ingress as a program: its configuration and how it is made from it.
+#pragma once
+
+#include "services/lib/runtime/service.h"
+
+namespace spanway::ingress {
+
+runtime::Program make_program();
+
+}  // namespace spanway::ingress

@@ -1,0 +1,10 @@
+// The kafka-bridge as a program: its configuration and how it is made from it.
+#pragma once
+
+#include "services/lib/runtime/service.h"
+
+namespace spanway::kafka_bridge {
+
+runtime::Program make_program();
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,149 @@
+#include "services/lib/config/endpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+namespace spanway::config {
+namespace {
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_host_char(char c) noexcept {
+  return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
+}
+bool is_ipv6_char(char c) noexcept {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+bool parse_port(std::string_view text, std::uint16_t& port) noexcept {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > 65'535)
+    return false;
+  port = static_cast<std::uint16_t>(value);
+  return true;
+}
+
+// "host", "host:1", "[::1]:1". `rest` is what follows the host: "" or ":1".
+std::string split_host(std::string_view text, std::string& host, std::string_view& rest) {
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return "has '[' without ']'";
+    host = text.substr(1, end - 1);
+    rest = text.substr(end + 1);
+    if (host.find(':') == std::string::npos || !std::all_of(host.begin(), host.end(), is_ipv6_char))
+      return "has no IPv6 address in its brackets";
+    return "";
+  }
+  const std::size_t colon = text.find(':');
+  host = text.substr(0, colon);
+  rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+  if (host.empty()) return "has no host";
+  if (!std::all_of(host.begin(), host.end(), is_host_char))
+    return "has a host with a character that may not stand there";
+  if (std::count(rest.begin(), rest.end(), ':') > 1) return "needs brackets around an IPv6 address";
+  return "";
+}
+
+constexpr std::array<std::string_view, 7> kSetBySender = {
+    "connection", "content-encoding", "content-length", "content-type", "host",
+    "te",         "transfer-encoding"};
+
+}  // namespace
+
+std::string parse_host_port(std::string_view text, HostPort& out) {
+  if (text.find('/') != std::string_view::npos)
+    return "must be host:port, without a scheme and without a path";
+  if (text.find('@') != std::string_view::npos)
+    return "must be host:port; it must not hold a user or password, put them into headers";
+  std::string_view rest;
+  if (std::string problem = split_host(text, out.host, rest); !problem.empty())
+    return "must be host:port; it " + problem;
+  if (rest.empty()) return "must be host:port; it has no port";
+  if (!rest.starts_with(':') || !parse_port(rest.substr(1), out.port))
+    return "must be host:port; the port is a number from 1 to 65535";
+  return "";
+}
+
+std::string parse_url(std::string_view text, UrlParts& out) {
+  const bool printable =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (!printable) return "must not hold a space, a control character or one beyond ASCII";
+  const std::size_t mark = text.find("://");
+  const std::string scheme = lower(text.substr(0, mark == std::string_view::npos ? 0 : mark));
+  if (scheme != "http" && scheme != "https")
+    return "must be a URL that begins with http:// or https://";
+  out.https = scheme == "https";
+  out.port = out.https ? 443 : 80;
+  text.remove_prefix(mark + 3);
+  if (text.find_first_of("#\\") != std::string_view::npos) return "must hold neither '#' nor '\\'";
+  const std::size_t end = text.find_first_of("/?");
+  const std::string_view authority = text.substr(0, end);
+  if (authority.find('@') != std::string_view::npos)
+    return "must not hold a user or password; put them into headers";
+  std::string_view rest;
+  if (std::string problem = split_host(authority, out.host, rest); !problem.empty()) return problem;
+  out.host = lower(out.host);
+  if (!rest.empty() && (!rest.starts_with(':') || !parse_port(rest.substr(1), out.port)))
+    return "has a port that is not a number from 1 to 65535";
+  if (end == std::string_view::npos) {
+    out.path = "/";
+  } else {
+    out.path = (text[end] == '/' ? "" : "/") + std::string(text.substr(end));
+  }
+  return "";
+}
+
+std::string lower_header_name(std::string_view name) { return lower(name); }
+
+std::string header_name_problem(std::string_view name, HeaderUse use) {
+  const std::string_view marks = use == HeaderUse::kGrpc ? "-_." : "!#$%&'*+-.^_`|~";
+  const auto allowed = [marks](char c) {
+    return is_letter(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
+  };
+  if (name.empty()) return "is a header without a name";
+  if (!std::all_of(name.begin(), name.end(), allowed))
+    return "is no header name: use letters, digits and " + std::string(marks);
+  const std::string lowered = lower(name);
+  if (std::find(kSetBySender.begin(), kSetBySender.end(), lowered) != kSetBySender.end())
+    return "is set by the sender itself; take it out";
+  if (use == HeaderUse::kGrpc && lowered.starts_with("grpc-"))
+    return "must not begin with grpc-, which is gRPC's own; take it out";
+  return "";
+}
+
+std::string header_value_problem(std::string_view value, HeaderUse use) {
+  const auto allowed = [use](char c) {
+    if (c == '\t') return use == HeaderUse::kHttp;
+    if (c < 0) return use == HeaderUse::kHttp;  // Beyond ASCII.
+    return c >= ' ' && c != '\x7f';
+  };
+  if (std::all_of(value.begin(), value.end(), allowed)) return "";
+  return use == HeaderUse::kGrpc ? "has a value with a character that is not printable ASCII"
+                                 : "has a value with a line break or another control character";
+}
+
+void check_headers(const std::string& path, const std::map<std::string, std::string>& headers,
+                   HeaderUse use, Problems& problems) {
+  std::set<std::string> seen;
+  for (const auto& [name, value] : headers) {
+    const std::string where = path + "." + name;
+    if (std::string problem = header_name_problem(name, use); !problem.empty())
+      problems.add(where, std::move(problem));
+    if (std::string problem = header_value_problem(value, use); !problem.empty())
+      problems.add(where, std::move(problem));
+    if (!seen.insert(lower(name)).second)
+      problems.add(where, "stands there twice: the case of a header's name makes no difference");
+  }
+}
+
+}  // namespace spanway::config

@@ -1,0 +1,44 @@
+// What a setting may name on the network: endpoints, URLs, header fields. The code that connects
+// reads them with the same functions, so what --check-config takes can be used.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "services/lib/config/binder.h"
+
+namespace spanway::config {
+
+// Functions without state: thread-safe. A problem is returned as text that follows the key's path
+// ("must be host:port ..."), "" when there is none. It does not repeat a URL or a header's value,
+// which may hold a secret.
+
+struct HostPort {
+  std::string host;  // An IPv6 address without its brackets.
+  std::uint16_t port = 0;
+};
+// "collector:4317", "[::1]:4317"; no scheme, user or path.
+std::string parse_host_port(std::string_view text, HostPort& out);
+
+struct UrlParts {
+  bool https = false;
+  std::string host;  // Lower case; an IPv6 address without its brackets.
+  std::uint16_t port = 80;
+  std::string path = "/";  // With the query.
+};
+// http:// or https://; no user, fragment or backslash.
+std::string parse_url(std::string_view text, UrlParts& out);
+
+// Header names are case-insensitive and sent in lower case: HTTP/2 has no other.
+std::string lower_header_name(std::string_view name);
+enum class HeaderUse : unsigned char { kHttp, kGrpc };
+// `name` in any case. The names that the sender sets itself, and "grpc-" in gRPC, are refused.
+std::string header_name_problem(std::string_view name, HeaderUse use);
+std::string header_value_problem(std::string_view value, HeaderUse use);
+// A map of headers under `path`: each name and value, and names that differ only in case.
+void check_headers(const std::string& path, const std::map<std::string, std::string>& headers,
+                   HeaderUse use, Problems& problems);
+
+}  // namespace spanway::config
