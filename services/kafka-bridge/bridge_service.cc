@@ -83,6 +83,14 @@ std::string partition_json(const PartitionStatus& status) {
          ",\"stalled\":" + boolean(status.stalled) + ",\"reason\":" + quoted(status.reason) + "}";
 }
 
+std::string stall_json(const StallStatus& stall) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof(seconds), "%.3f", std::chrono::duration<double>(stall.age).count());
+  return "{\"signal\":" + quoted(otlp::to_string(stall.signal)) +
+         ",\"tenant\":" + quoted(stall.tenant) + ",\"scope\":" + quoted(to_string(stall.scope)) +
+         ",\"reason\":" + quoted(stall.reason) + ",\"seconds\":" + seconds + "}";
+}
+
 }  // namespace
 
 BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps)
@@ -423,6 +431,11 @@ std::string BridgeService::status_json() const {
     json += ",\"assignment\":{\"ok\":" + std::string(boolean(assignment.ok)) +
             ",\"reason\":" + quoted(assignment.reason) + "}";
     json += ",\"lost_records\":" + std::to_string(group_->lost_records());
+    std::string stalls;
+    for (const StallStatus& stall : group_->stalls()) {
+      stalls += (stalls.empty() ? "" : ",") + stall_json(stall);
+    }
+    json += ",\"stalls\":[" + stalls + "]";
   }
   const std::size_t prefetched = group_ ? group_->consumer().prefetched_bytes() : 0;
   json += ",\"memory\":" + runtime::memory_json(deps_.memory, budget_,

@@ -66,6 +66,12 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
                  "must be neither a signal's topic nor its dead-letter topic");
     break;
   }
+  if (c.consumer.revoke_timeout > Duration::zero() &&
+      c.consumer.revoke_timeout < c.destination.timeout) {
+    problems.add("consumer.revoke_timeout",
+                 "must not be below destination.timeout: what is in flight would be sent again; 0 "
+                 "follows it");
+  }
   if (c.destination.in_flight_max < c.consumer.max_in_flight_per_partition) {
     problems.add("destination.in_flight_max",
                  "must not be smaller than consumer.max_in_flight_per_partition");
@@ -243,9 +249,10 @@ void describe(config::Binder& b, ConsumeConfig& c) {
         {.doc = "How often offsets are committed.", .min = 10, .max = 60e3});
   b.key("revoke_timeout", c.revoke_timeout,
         {.doc = "How long partitions that move to another replica may take to finish what is in "
-                "flight.",
+                "flight; 0 = destination.timeout and 5 s more. Not below destination.timeout: what "
+                "is not answered by then is sent again by the other replica.",
          .min = 0,
-         .max = 60e3});
+         .max = 700e3});
   b.section("retry", c.retry, "Trying again.");
   b.section("dead_letters", c.dead_letters, "What is refused for good.");
 }

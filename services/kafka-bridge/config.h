@@ -92,7 +92,7 @@ struct ConsumeConfig {
   std::int64_t max_in_flight_per_partition = 8;
   bool batch_identity = false;
   Duration commit_interval = std::chrono::seconds(1);
-  Duration revoke_timeout = std::chrono::seconds(5);
+  Duration revoke_timeout{};  // Zero = what revoke_patience() says.
   RetryConfig retry;
   DeadLetterConfig dead_letters;
 
@@ -147,6 +147,13 @@ struct BridgeConfig {
   bool produces() const noexcept { return mode != Mode::kConsume; }
   bool consumes() const noexcept { return mode != Mode::kProduce; }
 };
+
+// How long revoked partitions may finish what is in flight: never shorter than the destination may
+// take to answer, or the member that gets them next sends it again.
+constexpr Duration revoke_patience(const BridgeConfig& c) noexcept {
+  if (c.consumer.revoke_timeout > Duration::zero()) return c.consumer.revoke_timeout;
+  return c.destination.timeout + std::chrono::seconds(5);
+}
 
 // What librdkafka holds of a producer besides the records: those lie in their requests' permits.
 inline constexpr std::uint64_t kProducerBytes = 16u << 20;

@@ -41,13 +41,16 @@ ShipperOptions shipper_options(const BridgeConfig& config) {
 
 ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps)
     : config_(config.consumer),
+      revoke_patience_(revoke_patience(config)),
       topics_(config.kafka.topics),
       deps_(deps),
       events_(deps.telemetry, config.consumer.destination),
+      stalls_(config_.retry, deps_.executor, ledger_, events_, Random(deps_.random.next())),
+      shares_(deps_.budget, signals_of(config_)),
       mailbox_(std::make_shared<Mailbox>(deps_.executor)),
       shipper_(shipper_options(config), deps_.executor, mailbox_, deps_.sink, deps_.budget),
-      lane_deps_{deps_.executor, mailbox_, shipper_, deps_.dead_letters,
-                 deps_.budget,   events_,  passes_,  deps_.random} {}
+      lane_deps_{deps_.executor, mailbox_, shipper_, deps_.dead_letters, deps_.budget, shares_,
+                 events_,        ledger_,  stalls_,  deps_.random} {}
 
 Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig& config,
                                                              const ConsumerGroupDeps& deps,
@@ -129,7 +132,7 @@ void ConsumerGroup::on_lost(const std::vector<kafka::TopicPartition>& partitions
 
 void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partitions,
                                std::function<void()> done) {
-  leave(partitions, config_.revoke_timeout, [function = std::move(done)](bool) { function(); });
+  leave(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
 }
 
 void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> done) {
@@ -348,6 +351,7 @@ void ConsumerGroup::watch_tick() {
 
 void ConsumerGroup::look() {
   std::vector<PartitionStatus> statuses;
+  std::vector<StallStatus> stalls = stalls_.status(signals_of(config_));
   std::size_t stalled = 0;
   std::size_t batches = 0;
   std::size_t bytes = 0;
@@ -358,11 +362,16 @@ void ConsumerGroup::look() {
     stalled += status.stalled ? 1 : 0;
     batches += status.in_flight;
     bytes += member->lane->state().bytes;
+    member->lane->add_failing(stalls);
+  }
+  for (const otlp::Signal signal : otlp::kSignals) {
+    events_.stalled_streams(signal, stalls_.count(signal));
   }
   events_.stalled_partitions(stalled);
   events_.in_flight(batches, bytes);
   MutexLock lock(mutex_);
   status_ = std::move(statuses);
+  stall_status_ = std::move(stalls);
 }
 
 // Partitions that came or went are told of at once.
@@ -422,6 +431,11 @@ double ConsumerGroup::lag_seconds(Member& member, const PartitionLane::State& st
 std::vector<PartitionStatus> ConsumerGroup::partitions() const {
   MutexLock lock(mutex_);
   return status_;
+}
+
+std::vector<StallStatus> ConsumerGroup::stalls() const {
+  MutexLock lock(mutex_);
+  return stall_status_;
 }
 
 Status ConsumerGroup::fatal() const {

@@ -15,7 +15,6 @@
 #include "services/kafka-bridge/dead_letters.h"
 #include "services/kafka-bridge/events.h"
 #include "services/kafka-bridge/partition_lane.h"
-#include "services/kafka-bridge/passes.h"
 #include "services/kafka-bridge/shipper.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
@@ -70,6 +69,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   const kafka::Consumer& consumer() const noexcept { return *consumer_; }
   // At most a second old.
   std::vector<PartitionStatus> partitions() const;
+  std::vector<StallStatus> stalls() const;
   Status fatal() const;
   // Records that the log lost after they were read, or deleted before, since the start.
   std::uint64_t lost_records() const noexcept { return lost_records_; }
@@ -81,6 +81,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
         : group(owner), partition(std::move(of)) {}
     void on_room() override;
     void on_plan() override { group.on_plan(); }
+    void on_rewind(std::int64_t offset) override { group.consumer_->rewind(partition, offset); }
     void on_drained() override { group.on_drained(*this); }
     ConsumerGroup& group;
     const kafka::TopicPartition partition;
@@ -150,10 +151,13 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   }
 
   const ConsumeConfig config_;
+  const Duration revoke_patience_;
   const kafka::TopicNames topics_;
   ConsumerGroupDeps deps_;
   ConsumeEvents events_;
-  Passes passes_;
+  EvidenceLedger ledger_;
+  Stalls stalls_;
+  BudgetShares shares_;
   const std::shared_ptr<Mailbox> mailbox_;
   Shipper shipper_;
   const LaneDeps lane_deps_;
@@ -170,6 +174,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
 
   mutable Mutex mutex_;
   std::vector<PartitionStatus> status_ SPANWAY_GUARDED_BY(mutex_);
+  std::vector<StallStatus> stall_status_ SPANWAY_GUARDED_BY(mutex_);
   Status fatal_ SPANWAY_GUARDED_BY(mutex_);
 
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -1,6 +1,7 @@
 #include "services/kafka-bridge/delivery.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "services/kafka-bridge/batch_halves.h"
@@ -9,9 +10,21 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Each piece repeats its resource and scope; without a neighbour passing, the destination itself is
-// broken and finer pieces tell nothing.
-constexpr std::size_t kBlindPiecesMax = 64;
+// Pieces of one batch that are not decided, suspects included: each repeats its resource and scope.
+constexpr std::size_t kPiecesMax = 64;
+// Pieces that are sent without a wait while none is accepted: down to one item of a large batch.
+constexpr std::size_t kBurstMax = 16;
+// How long a suspect waits for another batch of its stream to be accepted.
+constexpr Duration kVerdictWait = std::chrono::seconds(5);
+constexpr Duration kVerdictPoll = std::chrono::milliseconds(100);
+constexpr std::uint64_t kNeverConfirmed = ~std::uint64_t{0};
+// An ordered lane lets another batch pass a transient failure only after this many tries.
+constexpr std::int64_t kOrderedTransientTries = 10;
+
+std::uint64_t next_delivery_id() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
 
 BackoffOptions backoff_options(const RetryConfig& config) {
   return {config.initial, config.max, 2.0, 0.5};
@@ -24,7 +37,9 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
     : options_(options),
       deps_(deps),
       owner_(owner),
+      id_(next_delivery_id()),
       batch_(std::move(batch)),
+      stream_{options.signal, batch_.tenant},
       origin_(std::move(origin)),
       identity_(std::move(identity)),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
@@ -39,6 +54,8 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
     : options_(options),
       deps_(deps),
       owner_(owner),
+      id_(next_delivery_id()),
+      stream_{options.signal, letter.tenant},
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   Piece whole;
   whole.payload.add(std::make_shared<const Bytes>(std::move(letter.payload)));
@@ -51,7 +68,12 @@ Delivery::~Delivery() { timer_.cancel(); }
 std::size_t Delivery::bytes() const noexcept {
   std::size_t bytes = 0;
   for (const Piece& piece : pieces_) bytes += piece.payload.size();
+  for (const Suspect& suspect : suspects_) bytes += suspect.piece.payload.size();
   return bytes;
+}
+
+std::uint64_t Delivery::refusals() const noexcept {
+  return pieces_.empty() ? 0 : static_cast<std::uint64_t>(pieces_.front().tries);
 }
 
 void Delivery::start() {
@@ -63,6 +85,8 @@ void Delivery::start() {
 }
 
 void Delivery::send_next() {
+  if (!suspects_.empty() && settle_suspects()) return;
+  if (pieces_.empty() && !suspects_.empty()) return await_verdict();
   if (pieces_.empty()) {
     // Every item that was read is delivered or dead-lettered, each once.
     if (settled_items_ != batch_.item_count) count_bug("Delivery: items do not add up");
@@ -70,32 +94,36 @@ void Delivery::send_next() {
     owner_.on_done();
     return;
   }
-  if (owner_.draining() || !owner_.may_send()) {
-    set_idle(State::kHeld);
-    return;
+  if (owner_.draining()) return set_idle(State::kHeld);
+  if (!probing_) {
+    if (const Error* reason = deps_.stalls.reason(stream_)) return hold(*reason);
   }
   send_front();
 }
 
 void Delivery::probe() {
   probing_ = true;
+  burst_ = 0;
   send_front();
 }
 
 void Delivery::resume() {
-  if (held()) send_next();
+  if (state_ == State::kHeld) send_next();
 }
 
 void Delivery::send_front() {
   Piece& piece = pieces_.front();
   ++piece.attempts;
-  piece.passes_at_send = deps_.passes.of(options_.signal, batch_.tenant);
+  piece.passed_before_send =
+      piece.first_refusal && deps_.ledger.accepted_after(stream_, *piece.first_refusal);
+  piece.sent = deps_.ledger.send();
   Shipment shipment;
   shipment.signal = options_.signal;
   shipment.tenant = batch_.tenant;
   shipment.payload = piece.payload;
   shipment.item_count = piece.item_count;
   shipment.batch_id = identity_of(piece);
+  shipment.alone = probing_ || piece.first_refusal.has_value();
   state_ = State::kSending;
   sent_at_ = deps_.executor.clock().now();
   deps_.shipper.ship(std::move(shipment), [self = weak_from_this(),
@@ -128,10 +156,11 @@ void Delivery::on_accepted(const Shipped& shipped) {
   const std::uint64_t rejected = std::min(shipped.rejected, piece.item_count);
   deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload.size(),
                          now - sent_at_, since_produced);
-  deps_.passes.add(options_.signal, batch_.tenant);
   probing_ = false;
+  burst_ = 0;
   backoff_.reset();
-  owner_.on_judged();
+  deps_.ledger.accept(stream_, piece.sent);
+  deps_.stalls.on_accepted(stream_, piece.sent);
   if (shipped.request_rejected == 0) {
     drop_front();
     return;
@@ -149,71 +178,118 @@ void Delivery::on_accepted(const Shipped& shipped) {
        std::to_string(shipped.request_rejected) + "/" + std::to_string(shipped.request_items));
 }
 
+// --- Refused ---
+
 void Delivery::on_refused(Error error) {
   Piece& piece = pieces_.front();
   deps_.events.refused(options_.signal, error);
-  if (error.refusal == Refusal::kUnknown) {
-    ++piece.unknown_tries;
-    if (!piece.passes_at_refusal) piece.passes_at_refusal = piece.passes_at_send;
+  note_refusal(piece, error);
+  const Step step = next_step(options_.retry, judge(piece, error));
+  needs_neighbour_ = false;
+  act(step, std::move(error));
+}
+
+void Delivery::note_refusal(Piece& piece, const Error& error) {
+  ++piece.tries;
+  const bool first = !piece.first_refusal;
+  const bool alone = piece.passed_before_send;
+  deps_.ledger.refuse(stream_, id_, first, alone, sent_at_);
+  if (first) {
+    piece.first_refusal = deps_.ledger.now();
+    piece.counts_at_refusal = deps_.ledger.counts(stream_);
+    refused_first_ = sent_at_;
   }
+  if (alone) failing_alone_ = error;
+}
+
+Refused Delivery::judge(const Piece& piece, const Error& error) const {
   Refused refused;
   refused.kind = error.refusal;
+  refused.timed_out = error.code == Code::kDeadlineExceeded;
   refused.single_item = piece.item_count <= 1;
-  refused.unknown_tries = piece.unknown_tries;
-  refused.neighbours_pass =
-      piece.passes_at_refusal && piece.passes_at_send > *piece.passes_at_refusal;
+  refused.whole = piece.whole;
+  refused.probe = probing_;
+  refused.tries = piece.tries;
+  refused.others_passed = piece.passed_before_send;
+  refused.others_fail = deps_.ledger.others_refused_after(stream_, id_, *piece.first_refusal - 1);
   refused.others_tried = piece.others_tried || pieces_.size() == 1;
-  refused.may_cut_blindly = pieces_.size() < kBlindPiecesMax;
-  const Step step = next_step(options_.retry, refused);
-  needs_neighbour_ = step == Step::kRotate && pieces_.size() == 1;
-
-  const bool was_probe = std::exchange(probing_, false);
-  if (error.refusal == Refusal::kData) {
-    owner_.on_judged();
-  } else if (was_probe && step != Step::kStall) {
-    set_idle(State::kHeld);
-    owner_.on_probe_failed(error);
-    return;
+  refused.may_cut = pieces_.size() + suspects_.size() < kPiecesMax;
+  if (const auto since = deps_.ledger.failing_since(stream_)) {
+    refused.failing_for = deps_.executor.clock().now() - *since;
   }
+  const EvidenceLedger::Counts counts = deps_.ledger.counts(stream_);
+  refused.others.accepted = counts.accepted - piece.counts_at_refusal.accepted;
+  refused.others.refused = counts.refused - piece.counts_at_refusal.refused;
+  return refused;
+}
+
+void Delivery::act(Step step, Error error) {
   switch (step) {
-    case Step::kStall:
-      set_idle(State::kHeld);
-      owner_.on_stall(error, was_probe);
-      return;
     case Step::kHalve:
-      if (halve()) {
-        if (error.refusal == Refusal::kData) return send_next();
-        return wait_and_retry(retry_wait(options_.retry, backoff_, error.retry_after),
-                              error.refusal);
-      }
-      [[fallthrough]];  // It has one item after all.
-    case Step::kDeadLetter:
-      return bury(
-          error.refusal == Refusal::kData ? DeadLetterCause::kRefused : DeadLetterCause::kUnknown,
-          std::move(error.message), "");
+      if (halve()) return go_on_halved(error);
+      return act_on_uncut(std::move(error));
+    case Step::kVerdict:
+      return suspect(std::move(error));
+    case Step::kStall:
+      if (probing_) return hold(error);
+      deps_.stalls.begin(stream_, error);
+      return hold(error);
     case Step::kRotate:
       rotate();
+      if (error.refusal == Refusal::kData) return go_on_halved(error);
       [[fallthrough]];
     case Step::kRetry:
-      return wait_and_retry(retry_wait(options_.retry, backoff_, error.retry_after), error.refusal);
+      if (probing_) return hold(error);
+      return wait_and_retry(error);
   }
 }
 
-void Delivery::wait_and_retry(Duration wait, Refusal kind) {
-  set_idle(State::kWaiting);
-  if (owner_.draining()) return;
-  timer_ = deps_.executor.post_after(wait, [self = weak_from_this(), kind] {
-    const auto delivery = self.lock();
-    if (!delivery || delivery->state_ != State::kWaiting) return;
-    delivery->deps_.events.retried(kind);
-    delivery->send_next();
-  });
+// What cannot be cut is treated as the one item that it seems to be.
+void Delivery::act_on_uncut(Error error) {
+  Refused refused = judge(pieces_.front(), error);
+  refused.single_item = true;
+  act(next_step(options_.retry, refused), std::move(error));
 }
 
+// The destination has judged these bytes and does so fast: the culprit is looked for at once, for a
+// number of pieces.
+void Delivery::go_on_halved(const Error& error) {
+  if (error.refusal == Refusal::kData && ++burst_ < kBurstMax) return send_next();
+  if (probing_) return hold(error);
+  wait_and_retry(error);
+}
+
+void Delivery::hold(const Error& error) {
+  const bool was_probe = std::exchange(probing_, false);
+  if (!deps_.stalls.stalled(stream_)) return wait_and_retry(error);  // Ended meanwhile.
+  const std::int64_t tries = pieces_.front().tries;
+  if (tries > 0 && pieces_.size() > 1) rotate();  // Another piece is the next probe.
+  needs_neighbour_ = tries >= (error.refusal == Refusal::kTransient ? kOrderedTransientTries : 2);
+  set_idle(State::kHeld);
+  deps_.stalls.hold(stream_, weak_from_this());
+  if (was_probe) deps_.stalls.on_probe_refused(stream_, error);
+}
+
+void Delivery::wait_and_retry(const Error& error) {
+  set_idle(State::kWaiting);
+  if (owner_.draining()) return;
+  timer_ = deps_.executor.post_after(retry_wait(options_.retry, backoff_, error.retry_after),
+                                     [self = weak_from_this(), kind = error.refusal] {
+                                       const auto delivery = self.lock();
+                                       if (!delivery || delivery->state_ != State::kWaiting) return;
+                                       delivery->deps_.events.retried(kind);
+                                       delivery->send_next();
+                                     });
+}
+
+// Behind the next piece that has not had its turn.
 void Delivery::rotate() {
   pieces_.front().others_tried = true;
-  pieces_.push_back(std::move(pieces_.front()));
+  Piece front = std::move(pieces_.front());
   pieces_.pop_front();
+  const auto fresh = std::find_if(pieces_.begin(), pieces_.end(),
+                                  [](const Piece& piece) { return !piece.others_tried; });
+  pieces_.insert(fresh == pieces_.end() ? fresh : std::next(fresh), std::move(front));
 }
 
 bool Delivery::halve() {
@@ -227,16 +303,92 @@ bool Delivery::halve() {
   rest.first_item = piece.first_item + first.item_count;
   rest.item_count = second.item_count;
   rest.attempts = piece.attempts;
-  rest.passes_at_refusal = piece.passes_at_refusal;
+  rest.first_refusal = piece.first_refusal;
+  rest.counts_at_refusal = piece.counts_at_refusal;
   rest.whole = false;
   piece.payload = pipeline::Pieces();
   piece.payload.add(std::make_shared<const Bytes>(std::move(first.payload)));
   piece.item_count = first.item_count;
-  piece.unknown_tries = 0;
+  piece.tries = 0;
   piece.others_tried = false;
   piece.whole = false;
   pieces_.insert(std::next(pieces_.begin()), std::move(rest));
   return true;
+}
+
+// --- Suspects ---
+
+void Delivery::suspect(Error error) {
+  const bool was_probe = std::exchange(probing_, false);
+  if (was_probe) deps_.stalls.on_probe_refused(stream_, error);
+  Suspect suspect;
+  suspect.piece = std::move(pieces_.front());
+  pieces_.pop_front();
+  suspect.error = std::move(error);
+  suspect.proven = suspect.piece.passed_before_send;
+  suspect.refused = deps_.ledger.now();
+  // A refusal during a stall never counts.
+  suspect.stalls = deps_.stalls.stalled(stream_) ? kNeverConfirmed : deps_.ledger.stalls(stream_);
+  const SteadyTime now = deps_.executor.clock().now();
+  if (!suspect.piece.suspected) suspect.piece.suspected = now;
+  suspect.since = suspect.proven ? now : *suspect.piece.suspected;
+  suspects_.push_back(std::move(suspect));
+  send_next();
+}
+
+Delivery::Verdict Delivery::verdict(const Suspect& suspect) const {
+  const bool stalled_since = deps_.ledger.stalls(stream_) != suspect.stalls;
+  const bool waited = deps_.executor.clock().now() - suspect.since >= kVerdictWait;
+  if (suspect.proven) {
+    // What was refused while everything was says nothing.
+    if (stalled_since) return Verdict::kTryAgain;
+    if (deps_.ledger.accepted_after(stream_, suspect.refused)) return Verdict::kConfirmed;
+    if (!waited || deps_.ledger.others_refused_after(stream_, id_, suspect.refused)) {
+      return Verdict::kOpen;
+    }
+    return deps_.ledger.take_unproven(stream_) ? Verdict::kConfirmed : Verdict::kStalls;
+  }
+  if (stalled_since) return Verdict::kTryAgain;
+  if (deps_.ledger.accepted_after(stream_, *suspect.piece.first_refusal)) return Verdict::kTryAgain;
+  if (deps_.ledger.others_refused_after(stream_, id_, *suspect.piece.first_refusal)) {
+    return Verdict::kStalls;
+  }
+  if (!waited) return Verdict::kOpen;
+  if (suspect.piece.tries < 2) return Verdict::kTryAgain;
+  return deps_.ledger.take_unproven(stream_) ? Verdict::kConfirmed : Verdict::kStalls;
+}
+
+// True: a dead letter is on its way, or the batch stalls.
+bool Delivery::settle_suspects() {
+  if (owner_.draining()) return false;
+  for (auto it = suspects_.begin(); it != suspects_.end(); ++it) {
+    const Verdict found = verdict(*it);
+    if (found == Verdict::kOpen) continue;
+    Suspect suspect = std::move(*it);
+    suspects_.erase(it);
+    pieces_.push_front(std::move(suspect.piece));
+    if (found == Verdict::kTryAgain) return false;
+    if (found == Verdict::kStalls) {
+      deps_.stalls.begin(stream_, suspect.error);
+      hold(suspect.error);
+      return true;
+    }
+    bury(suspect.error.refusal == Refusal::kData ? DeadLetterCause::kRefused
+                                                 : DeadLetterCause::kUnknown,
+         std::move(suspect.error.message), "");
+    return true;
+  }
+  return false;
+}
+
+void Delivery::await_verdict() {
+  needs_neighbour_ = true;
+  set_idle(State::kWaiting);
+  if (owner_.draining()) return;
+  timer_ = deps_.executor.post_after(kVerdictPoll, [self = weak_from_this()] {
+    const auto delivery = self.lock();
+    if (delivery && delivery->state_ == State::kWaiting) delivery->send_next();
+  });
 }
 
 void Delivery::bury(DeadLetterCause cause, std::string error, std::string rejected) {
@@ -301,6 +453,7 @@ void Delivery::drop_front() {
   settled_items_ += pieces_.front().item_count;
   pieces_.pop_front();
   needs_neighbour_ = false;
+  failing_alone_.reset();
   backoff_.reset();
   send_next();
 }

@@ -78,7 +78,13 @@ constexpr MetricSpec kDeadLetterFallbacks{
     "take them.",
     "signal"};
 constexpr MetricSpec kStalled{"spanway_kafka_bridge_stalled_partitions", MetricKind::kGauge,
-                              "Partitions that wait for somebody to change a setting."};
+                              "Partitions of which nothing can be delivered."};
+constexpr MetricSpec kStalledStreams{
+    "spanway_kafka_bridge_stalled_streams", MetricKind::kGauge,
+    "Tenants of a signal that the destination refuses: only probes are sent, nothing is lost.",
+    "signal"};
+constexpr MetricSpec kStalls{"spanway_kafka_bridge_stalls_total", MetricKind::kCounter,
+                             "Times that a tenant of a signal began to stall.", "signal"};
 constexpr MetricSpec kLost{"spanway_kafka_bridge_lost_records_total", MetricKind::kCounter,
                            "Records that Kafka deleted before they were read."};
 constexpr MetricSpec kTruncated{
@@ -127,6 +133,8 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kDeadLetterParts,
                                  kDeadLetterFallbacks,
                                  kStalled,
+                                 kStalledStreams,
+                                 kStalls,
                                  kLost,
                                  kTruncated,
                                  kResets,
@@ -294,6 +302,10 @@ ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destina
   for (const Refusal kind : kRefusalKinds) {
     retries_[at(kind)] = m.counter(kRetries, {{"kind", std::string(to_string(kind))}});
   }
+  for_signals(stalls_, [&](const auto& s) { return m.counter(kStalls, {{"signal", s}}); });
+  for_signals(stalled_streams_, [&](const auto& s) {
+    return m.gauge(kStalledStreams, {{"signal", s}});
+  });
   halved_ = m.counter(kHalved);
   dead_letter_failures_ = m.counter(kDeadLetterFailures);
   lost_ = m.counter(kLost);
@@ -355,19 +367,28 @@ void ConsumeEvents::dead_letter_failed(const Error& error) {
                {{"destination", destination_}, {"reason", error.reason}, {"error", error.message}});
 }
 
-void ConsumeEvents::stalled(std::string_view topic, std::int32_t partition, const Error& error) {
-  log_.error("Partition stalls: somebody has to change a setting", {{"destination", destination_},
-                                                                    {"topic", topic},
-                                                                    {"partition", partition},
-                                                                    {"code", to_string(error.code)},
-                                                                    {"error", error.message}});
+void ConsumeEvents::stalled(otlp::Signal signal, std::string_view tenant, const Error& error) {
+  stalls_[otlp::index_of(signal)].add();
+  log_.limited(LogLevel::kError, "kafka_bridge_stalled",
+               "Destination refuses everything of a signal and tenant; it stalls until a probe "
+               "passes",
+               {{"destination", destination_},
+                {"signal", otlp::to_string(signal)},
+                {"tenant", tenant},
+                {"code", to_string(error.code)},
+                {"error", error.message}});
 }
 
-void ConsumeEvents::resumed(std::string_view topic, std::int32_t partition, Duration after) {
-  log_.info("Partition goes on", {{"destination", destination_},
-                                  {"topic", topic},
-                                  {"partition", partition},
-                                  {"stalled_seconds", seconds(after)}});
+void ConsumeEvents::resumed(otlp::Signal signal, std::string_view tenant, Duration after) {
+  log_.limited(LogLevel::kInfo, "kafka_bridge_resumed", "Stall has ended",
+               {{"destination", destination_},
+                {"signal", otlp::to_string(signal)},
+                {"tenant", tenant},
+                {"stalled_seconds", seconds(after)}});
+}
+
+void ConsumeEvents::stalled_streams(otlp::Signal signal, std::size_t count) noexcept {
+  stalled_streams_[otlp::index_of(signal)].set(static_cast<double>(count));
 }
 
 void ConsumeEvents::stalled_partitions(std::size_t count) noexcept {

@@ -88,8 +88,10 @@ class ConsumeEvents {
   void dead_lettered(otlp::Signal signal, DeadLetterCause cause, std::string_view origin,
                      const std::string& error);
   void dead_letter_failed(const Error& error);
-  void stalled(std::string_view topic, std::int32_t partition, const Error& error);
-  void resumed(std::string_view topic, std::int32_t partition, Duration after);
+  // A signal and tenant, in all partitions.
+  void stalled(otlp::Signal signal, std::string_view tenant, const Error& error);
+  void resumed(otlp::Signal signal, std::string_view tenant, Duration after);
+  void stalled_streams(otlp::Signal signal, std::size_t count) noexcept;
   void stalled_partitions(std::size_t count) noexcept;
   void lost(std::string_view topic, std::int32_t partition, std::int64_t expected,
             std::int64_t continued_at, std::uint64_t records);
@@ -110,6 +112,8 @@ class ConsumeEvents {
   std::array<std::array<telemetry::Counter, 4>, kSignalCount> refused_;
   std::array<std::array<telemetry::Counter, kDeadLetterCauseCount>, kSignalCount> dead_letters_;
   std::array<telemetry::Counter, 4> retries_;
+  PerSignal stalls_;
+  std::array<telemetry::Gauge, kSignalCount> stalled_streams_;
   telemetry::Counter halved_, dead_letter_failures_, lost_, truncated_, resets_, no_memory_,
       commits_;
   telemetry::Gauge stalled_, in_flight_batches_, in_flight_bytes_;

@@ -1,6 +1,7 @@
 #include "services/kafka-bridge/partition_lane.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "services/kafka-bridge/cut_plan.h"
@@ -13,10 +14,28 @@ constexpr std::size_t kCutsAheadMax = 1024;
 // Cuts that are made and wait: for a batch in flight to end, or for their plan to be committed.
 constexpr std::size_t kWaitingCutsMax = 1;
 constexpr std::size_t kWaitingPlannedCutsMax = 8;
-constexpr Duration kProbeInitial = std::chrono::seconds(1);
+// Batches of one partition that wait for the end of a stall.
+constexpr std::size_t kStalledMax = 4;
+// What stalls for longer leaves memory.
+constexpr Duration kHoldBackAfter = std::chrono::seconds(5);
+// Between the end of a stall and reading again; longer each time it stalls again.
+constexpr Duration kPassInitial = std::chrono::milliseconds(200);
+constexpr Duration kPassMax = std::chrono::minutes(1);
+// Left free in a commit's note for what is in flight.
+constexpr std::size_t kNoteSpare = 1500;
+// Until a half-filled planned cut that was given up is read again.
+constexpr Duration kGiveWay = std::chrono::seconds(1);
+// A batch that fails alone is named in /statusz after this time; how many entries there may be.
+constexpr Duration kFailingTold = std::chrono::seconds(30);
+constexpr std::size_t kStatusesMax = 128;
 
-// Sinks in this process may need more for a batch than its bytes: lanes leave a quarter to them.
-std::size_t share_of(const MemoryBudget& budget) { return budget.limit() - budget.limit() / 4; }
+std::string_view tenant_of(const kafka::RecordView& record) {
+  std::string_view tenant;
+  for (const kafka::HeaderView& header : record.headers) {
+    if (header.name == "spanway-tenant") tenant = header.value;
+  }
+  return tenant;
+}
 
 }  // namespace
 
@@ -30,32 +49,44 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
       permit_(deps.budget.empty_permit()),
       tracker_(start.offset),
       committed_(start.offset),
-      committed_metadata_(start.metadata) {
-  if (!options_.batch_identity) return;
-  const auto ends = parse_cut_plan(start.metadata, start.offset);
-  if (!ends) {
-    deps_.events.log().warn("Committed batch plan is not understood; batches are cut anew",
+      committed_metadata_(start.metadata),
+      pass_backoff_({kPassInitial, kPassMax, 2.0, 0.5}, Random(deps_.random.next())) {
+  deps_.stalls.subscribe(*this);
+  const auto note = parse_commit_note(start.metadata, start.offset);
+  if (!note) {
+    deps_.events.log().warn("Committed note is not understood; everything behind it is read",
                             {{"topic", options_.topic}, {"partition", options_.partition}});
     return;
   }
-  replay_ends_.assign(ends->begin(), ends->end());
-  planned_ = replay_ends_.size();
+  if (note->end <= start.offset) return;
+  pass_.emplace(start.offset);
+  pass_->end = note->end;
+  pass_->tenants = note->tenants;
+  for (const auto& [tenant, from] : note->tenants) deps_.ledger.see({options_.signal, tenant});
+  pass_->ranges.assign(note->ranges.begin(), note->ranges.end());
+  tracker_.pass(note->end);
+  if (options_.batch_identity) planned_ = note->ranges.size();
 }
 
 PartitionLane::~PartitionLane() {
   linger_.cancel();
-  if (stall_) stall_->timer.cancel();
+  pass_timer_.cancel();
+  deps_.stalls.unsubscribe(*this);
+  deps_.shares.change(options_.signal, share_used_, 0);
+  deps_.shares.end_turn(this);
 }
 
 // --- Taking records ---
 
 bool PartitionLane::has_room() const {
-  if (draining_ || stall_ || dead_letter_error_ || open_.size() >= kCutsAheadMax) return false;
+  if (draining_ || gave_way_ || dead_letter_error_ || open_.size() >= kCutsAheadMax) return false;
   if (options_.batch_identity && open_.size() >= kPlannedCutsMax) return false;
   std::size_t waiting = 0;
   for (const OpenCut& cut : open_) {
-    const bool waits = std::any_of(cut.deliveries.begin(), cut.deliveries.end(),
-                                   [](const auto& delivery) { return !delivery->started(); });
+    const bool waits =
+        std::any_of(cut.deliveries.begin(), cut.deliveries.end(), [this](const auto& delivery) {
+          return !delivery->started() && !deps_.stalls.stalled(delivery->stream());
+        });
     waiting += waits ? 1 : 0;
   }
   return waiting < (options_.batch_identity ? kWaitingPlannedCutsMax : kWaitingCutsMax);
@@ -71,7 +102,16 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   end_.reset();
   refused_timestamp_ms_ = record.timestamp_ms;
   if (!has_room()) return refuse();
-  finish_replayed_before(record.offset);
+  switch (place(record)) {
+    case Place::kSkip:
+      refused_timestamp_ms_ = 0;
+      advance_pass(record.offset + 1);
+      return true;
+    case Place::kRefuse:
+      return refuse();
+    case Place::kTake:
+      break;
+  }
   const Result<ReadRecord> read = reader_.read(options_.signal, record);
   if (!read.ok() && read.error().refusal == Refusal::kTransient) {
     deps_.events.no_memory();
@@ -82,7 +122,8 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   if (!taken) return refuse();
   refused_timestamp_ms_ = 0;
   deps_.events.consumed(options_.signal, record.value.size());
-  finish_replayed_at(record.offset);
+  if (fills_range() && record.offset == pass_->ranges.front().last) seal();
+  advance_pass(record.offset + 1);
   return true;
 }
 
@@ -92,17 +133,107 @@ void PartitionLane::reach_end(std::int64_t offset) {
 }
 
 void PartitionLane::skip_to_end() {
-  if (!end_ || draining_ || !open_.empty() || !merger_.empty() || !letters_.empty()) return;
-  finish_replayed_before(*end_);
-  if (tracker_.idle() && *end_ > tracker_.position()) {
-    tracker_.finish(tracker_.begin(*end_ - 1, *end_ - 1, 0));
-  }
+  if (!end_ || draining_ || gave_way_ || !open_.empty() || !merger_.empty()) return;
+  if (pass_ && pass_->reading && *end_ >= pass_->end) end_reading_again();
+  if (pass_ && pass_->reading) return;
+  tracker_.pass(*end_);
   end_.reset();
 }
 
+void PartitionLane::advance_pass(std::int64_t next) {
+  if (!pass_ || !pass_->reading) return;
+  pass_->next = next;
+  if (next >= pass_->end) end_reading_again();
+}
+
+// What becomes of a record: taken, passed over because it is done or held back, or offered again.
+PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
+  const std::string_view tenant = tenant_of(record);
+  if (pass_ && pass_->reading) {
+    if (record.offset < pass_->end) return place_again(record, tenant);
+    end_reading_again();
+  }
+  const Place place = place_by_stall(tenant, record.offset);
+  if (place != Place::kSkip) return place;
+  if (merger_.empty()) {
+    tracker_.pass(record.offset + 1);
+  } else {
+    merger_.skip(record.offset, 0);
+  }
+  return Place::kSkip;
+}
+
+// Of a stalled tenant some batches are kept as probes; the rest stays in Kafka.
+PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant, std::int64_t offset) {
+  if (holds_back(tenant, offset)) {
+    // Without tenants there is nothing but what stalls.
+    const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
+    return others ? Place::kSkip : Place::kRefuse;
+  }
+  if (!deps_.stalls.any()) return Place::kTake;
+  const Stream stream{options_.signal, std::string(tenant)};
+  if (!deps_.stalls.stalled(stream)) return Place::kTake;
+  std::size_t kept = 0;
+  for_deliveries([&](const Delivery& d) { kept += d.stream() == stream ? 1 : 0; });
+  if (kept < kStalledMax) return Place::kTake;
+  if (may_hold_back(tenant, offset)) {
+    held_.emplace(tenant, offset);
+    return Place::kSkip;
+  }
+  note_full_ = deps_.ledger.has_tenants(options_.signal);
+  return Place::kRefuse;
+}
+
+PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
+                                                std::string_view tenant) {
+  leave_ranges_before(record.offset);
+  if (in_range(record.offset)) {
+    if (!merger_.empty() && merger_.first() < pass_->ranges.front().first) seal();
+    return Place::kTake;
+  }
+  const auto found = pass_->tenants.find(tenant);
+  if (found == pass_->tenants.end() || record.offset < found->second) return Place::kSkip;
+  return place_by_stall(tenant, record.offset);
+}
+
+bool PartitionLane::in_range(std::int64_t offset) const {
+  return pass_ && pass_->reading && !pass_->ranges.empty() &&
+         offset >= pass_->ranges.front().first && offset <= pass_->ranges.front().last;
+}
+
+// A planned cut is being filled: it ends where it ended before, whatever the limits say now.
+bool PartitionLane::fills_range() const { return !merger_.empty() && in_range(merger_.first()); }
+
+void PartitionLane::leave_ranges_before(std::int64_t offset) {
+  while (!pass_->ranges.empty() && offset > pass_->ranges.front().last) {
+    if (fills_range()) {
+      seal();
+    } else {  // Its records have gone.
+      pass_->ranges.pop_front();
+      if (options_.batch_identity) ++cuts_;
+    }
+  }
+}
+
+void PartitionLane::end_reading_again() {
+  leave_ranges_before(pass_->end);
+  if (!merger_.empty()) seal();
+  pass_->next = pass_->end;
+  pass_->reading = false;
+  schedule_collect();
+}
+
+// Nothing of the second pass is left.
+void PartitionLane::end_pass() {
+  if (!pass_ || pass_->reading || !pass_->tracker.idle()) return;
+  pass_.reset();
+  pass_backoff_.reset();
+  read_again_later();
+}
+
 bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord& read) {
-  const bool replaying = !replay_ends_.empty();
-  if (!replaying && !merger_.fits(read.tenant, read.payload.size(), read.item_count)) {
+  if (!in_range(record.offset) &&
+      !merger_.fits(read.tenant, read.payload.size(), read.item_count)) {
     seal();
     if (!has_room()) return false;
   }
@@ -148,61 +279,96 @@ void PartitionLane::add_letter(const kafka::RecordView& record, DeadLetterCause 
 }
 
 bool PartitionLane::acquire(std::size_t bytes) {
-  const std::size_t others = deps_.budget.used() - std::min(deps_.budget.used(), permit_.bytes());
-  if (others + bytes <= share_of(deps_.budget) && permit_.grow_to(bytes)) return true;
+  if (deps_.shares.may_hold(options_.signal, permit_.bytes(), bytes) && permit_.grow_to(bytes)) {
+    account();
+    return true;
+  }
   // What is here already goes out, and gives its memory back.
-  if (!merger_.empty() && replay_ends_.empty()) seal();
+  if (fills_range()) {
+    give_way();
+  } else if (!merger_.empty()) {
+    seal();
+  }
   deps_.events.no_memory();
   wants_memory_ = true;
   return false;
 }
 
-void PartitionLane::begin_linger() {
-  if (!merger_.empty() || !replay_ends_.empty()) return;
-  linger_.cancel();
-  linger_ = deps_.executor.post_after(options_.linger, [this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock() && !merger_.empty() && replay_ends_.empty()) seal();
-  });
-}
-
-// Repeated cuts end where they ended before the restart, whatever the limits say now.
-void PartitionLane::finish_replayed_before(std::int64_t offset) {
-  while (!replay_ends_.empty() && offset > replay_ends_.front()) {
-    if (merger_.empty()) {  // Its records have gone.
-      replay_ends_.pop_front();
-      ++cuts_;
-    } else {
-      seal();
-    }
+// A planned cut is half-filled and memory is short.
+void PartitionLane::give_way() {
+  const OffsetRange range = pass_->ranges.front();
+  if (!deps_.shares.take_turn(this)) {
+    // Another lane's first; this one is read again.
+    pass_->next = merger_.first();
+    merger_.clear();
+    letters_.clear();
+    letter_bytes_ = 0;
+    permit_.release();
+    account();
+    end_.reset();
+    gave_way_ = true;
+    deps_.executor.post_after(kGiveWay, [this, alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.lock() || draining_ || !std::exchange(gave_way_, false)) return;
+      host_.on_rewind(pass_->next);
+    });
+  } else if (deps_.budget.used() <= permit_.bytes()) {
+    // Larger than all there is: planned under another limit. It goes in parts under new names.
+    const std::int64_t next = merger_.last() + 1;
+    seal();
+    pass_->ranges.push_front({next, range.last});
   }
 }
 
-void PartitionLane::finish_replayed_at(std::int64_t offset) {
-  if (!replay_ends_.empty() && offset == replay_ends_.front()) seal();
+// Tells the signal's share what this lane holds.
+void PartitionLane::account() {
+  std::size_t bytes = permit_.bytes();
+  for (const OpenCut& cut : open_) bytes += cut.permit.bytes();
+  deps_.shares.change(options_.signal, share_used_, bytes);
+  share_used_ = bytes;
+}
+
+void PartitionLane::begin_linger() {
+  if (!merger_.empty()) return;
+  linger_.cancel();
+  linger_ = deps_.executor.post_after(options_.linger, [this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock() && !merger_.empty() && !fills_range()) seal();
+  });
 }
 
 void PartitionLane::seal() {
   linger_.cancel();
+  const bool planned_before = fills_range();
+  const bool again = pass_ && pass_->reading;
   Cut cut = merger_.take();
-  ++cuts_;
-  if (!replay_ends_.empty()) replay_ends_.pop_front();
+  if (planned_before) {
+    pass_->ranges.pop_front();
+    deps_.shares.end_turn(this);
+  }
   OpenCut open;
-  open.run = tracker_.begin(cut.first, cut.last, cut.timestamp_ms);
-  open.number = cuts_;
+  open.again = again;
+  open.planned = planned_before;
+  open.range = {cut.first, cut.last};
+  open.run = (again ? pass_->tracker : tracker_).begin(cut.first, cut.last, cut.timestamp_ms);
+  // What is read again for a tenant alone is sent without a plan.
+  if (!again || planned_before) open.number = ++cuts_;
   open.permit = std::exchange(permit_, deps_.budget.empty_permit());
   const std::string origin = options_.topic + ":" + std::to_string(options_.partition);
   for (MergedBatch& batch : cut.batches) {
+    if (!again && holds_back(batch.tenant, batch.records.front().offset)) continue;
     std::string identity;
     if (options_.batch_identity) {
       identity =
           batch_identity(options_.topic, options_.partition, cut.first, cut.last, batch.tenant);
     }
+    deps_.ledger.see({options_.signal, batch.tenant});
     open.deliveries.push_back(std::make_shared<Delivery>(options_, deps_, owner(), std::move(batch),
                                                          origin, std::move(identity)));
   }
+  const std::size_t letters = letters_.size();
   for (auto& letter : letters_) open.deliveries.push_back(std::move(letter));
   letters_.clear();
   letter_bytes_ = 0;
+  open.batches = cut.batches.size() + letters;
   if (open.deliveries.empty()) schedule_collect();
   open_.push_back(std::move(open));
   if (options_.batch_identity && plan_pending()) host_.on_plan();
@@ -211,26 +377,36 @@ void PartitionLane::seal() {
 
 // --- Sending ---
 
+// What stalls makes room for others.
 std::size_t PartitionLane::in_flight() const {
   std::size_t count = 0;
-  for_deliveries([&count](const Delivery& d) { count += d.started() && !d.done() ? 1 : 0; });
+  for_deliveries(
+      [&count](const Delivery& d) { count += d.started() && !d.done() && !d.stalled() ? 1 : 0; });
   return count;
 }
 
+// At most one beyond the limit, however many wait for another batch to pass. With a limit of one,
+// batches of a tenant keep their order, also while it stalls.
 void PartitionLane::pump() {
-  if (draining_ || stall_) return;
-  std::size_t limit = options_.max_in_flight;
-  for_deliveries([&limit](const Delivery& d) {
-    if (d.needs_neighbour()) ++limit;
+  if (draining_) return;
+  const bool ordered = options_.max_in_flight == 1;
+  bool extra = false;
+  std::set<std::string_view> busy;
+  for_deliveries([&](const Delivery& d) {
+    extra = extra || d.needs_neighbour();
+    if (ordered && d.started() && !d.done()) busy.insert(d.stream().tenant);
   });
-  // At most one extra, however many wait for a neighbour.
-  limit = std::min(limit, options_.max_in_flight + 1);
+  const std::size_t limit = options_.max_in_flight + (extra ? 1 : 0);
   std::size_t count = in_flight();
   for (const OpenCut& cut : open_) {
     if (options_.batch_identity && cut.number > planned_) return;
     for (const auto& delivery : cut.deliveries) {
       if (delivery->started()) continue;
       if (count >= limit) return;
+      if (ordered && !busy.insert(delivery->stream().tenant).second) {
+        if (!extra) continue;
+        extra = false;
+      }
       ++count;
       delivery->start();
     }
@@ -248,18 +424,23 @@ void PartitionLane::schedule_collect() {
 
 void PartitionLane::collect() {
   for (OpenCut& cut : open_) {
-    if (cut.run == kFinishedRun) continue;
     auto& deliveries = cut.deliveries;
+    const std::size_t before = deliveries.size();
     deliveries.erase(std::remove_if(deliveries.begin(), deliveries.end(),
                                     [](const auto& delivery) { return delivery->done(); }),
                      deliveries.end());
-    if (!deliveries.empty()) continue;
-    tracker_.finish(cut.run);
-    cut.run = kFinishedRun;
-    cut.permit.release();
+    if (deliveries.empty()) {
+      (cut.again ? pass_->tracker : tracker_).finish(cut.run);
+    } else if (deliveries.size() < before) {
+      std::size_t bytes = 0;
+      for (const auto& delivery : deliveries) bytes += 2 * delivery->bytes();
+      cut.permit.shrink_to(bytes);
+    }
   }
-  while (!open_.empty() && open_.front().run == kFinishedRun) open_.pop_front();
+  std::erase_if(open_, [](const OpenCut& cut) { return cut.deliveries.empty(); });
   skip_to_end();
+  end_pass();
+  account();
   pump();
   if (refused_ && has_room()) {
     refused_ = false;
@@ -280,61 +461,116 @@ void PartitionLane::on_idle() { schedule_collect(); }
 
 // --- Stalling ---
 
-void PartitionLane::on_stall(const Error& error, bool was_probe) {
-  if (!stall_) {
-    stall_.emplace(Stall{error, deps_.executor.clock().now(),
-                         Backoff({std::min(kProbeInitial, options_.retry.stalled_max),
-                                  options_.retry.stalled_max, 2.0, 0.5},
-                                 Random(deps_.random.next())),
-                         Timer()});
-    deps_.events.stalled(options_.topic, options_.partition, error);
-    schedule_probe();
-    return;
+void PartitionLane::on_stall_begun(const Stream& stream) {
+  if (stream.signal != options_.signal) return;
+  schedule_collect();
+  // A short stall is not worth reading again.
+  deps_.executor.post_after(kHoldBackAfter, [this, stream, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock() && deps_.stalls.stalled(stream)) hold_back(stream.tenant);
+  });
+}
+
+void PartitionLane::on_stall_ended(const Stream& stream) {
+  if (stream.signal != options_.signal) return;
+  note_full_ = false;
+  schedule_collect();
+  if (held_.count(stream.tenant) > 0) read_again_later();
+}
+
+bool PartitionLane::holds_back(std::string_view tenant, std::int64_t offset) const {
+  const auto found = held_.find(tenant);
+  return found != held_.end() && offset >= found->second;
+}
+
+// Whether the commit can still say what is done if this tenant is left out from here on.
+bool PartitionLane::may_hold_back(std::string_view tenant, std::int64_t from) const {
+  if (draining_ || (tenant.empty() && !deps_.ledger.has_tenants(options_.signal))) return false;
+  CommitNote with = note();
+  with.tenants.emplace(tenant, from);
+  return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
+}
+
+// Of a stalled tenant only its oldest batches stay, to probe with. Never dropped are those that
+// wait for an answer, or of which a part is done, nor anything before them.
+void PartitionLane::hold_back(const std::string& tenant) {
+  if (draining_ || fills_range()) return;
+  if (!merger_.empty()) seal();
+  std::vector<std::shared_ptr<Delivery>> ours;
+  for (const OpenCut& cut : open_) {
+    if (cut.number > planned_ && options_.batch_identity) continue;  // Its plan is being committed.
+    for (const auto& delivery : cut.deliveries) {
+      if (delivery->stream().tenant == tenant && delivery->first_offset() >= 0) {
+        ours.push_back(delivery);
+      }
+    }
   }
-  stall_->error = error;
-  if (was_probe) schedule_probe();
+  std::sort(ours.begin(), ours.end(),
+            [](const auto& a, const auto& b) { return a->first_offset() < b->first_offset(); });
+  std::size_t keep = std::min(kStalledMax, ours.size());
+  for (std::size_t i = keep; i < ours.size(); ++i) {
+    if (!ours[i]->droppable()) keep = i + 1;
+  }
+  std::optional<std::int64_t> from;
+  if (keep < ours.size()) from = ours[keep]->first_offset();
+  if (pass_ && pass_->reading) {
+    if (const auto found = pass_->tenants.find(tenant); found != pass_->tenants.end()) {
+      const std::int64_t unread = std::max(pass_->next, found->second);
+      from = std::min(from.value_or(unread), unread);
+    }
+  }
+  if (!from) return;
+  for (const auto& delivery : ours) {
+    if (delivery->first_offset() >= *from && delivery->droppable()) drop(*delivery);
+  }
+  const auto [entry, fresh] = held_.emplace(tenant, *from);
+  if (!fresh) entry->second = std::min(entry->second, *from);
+  schedule_collect();
 }
 
-void PartitionLane::on_probe_failed(const Error& error) {
-  if (!stall_) return;
-  stall_->error = error;
-  schedule_probe();
+void PartitionLane::drop(const Delivery& delivery) {
+  for (OpenCut& cut : open_) {
+    if (std::erase_if(cut.deliveries,
+                      [&](const auto& known) { return known.get() == &delivery; }) == 0) {
+      continue;
+    }
+    std::size_t bytes = 0;
+    for (const auto& left : cut.deliveries) bytes += 2 * left->bytes();
+    cut.permit.shrink_to(bytes);
+  }
 }
 
-void PartitionLane::schedule_probe() {
-  stall_->timer =
-      deps_.executor.post_after(stall_->backoff.next(), [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.lock() && stall_) send_probe();
+void PartitionLane::read_again_later() {
+  if (held_.empty() || pass_ || draining_) return;
+  pass_timer_.cancel();
+  pass_timer_ =
+      deps_.executor.post_after(pass_backoff_.next(), [this, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.lock()) read_again();
       });
 }
 
-void PartitionLane::send_probe() {
-  if (draining_) return;
-  std::shared_ptr<Delivery> candidate;
-  for (const OpenCut& cut : open_) {
-    for (const auto& delivery : cut.deliveries) {
-      if (!candidate && delivery->held()) candidate = delivery;
+void PartitionLane::read_again() {
+  if (pass_ || draining_) return;
+  if (!merger_.empty()) seal();
+  Pass pass(tracker_.end());
+  std::int64_t start = tracker_.end();
+  for (auto it = held_.begin(); it != held_.end();) {
+    if (deps_.stalls.stalled({options_.signal, it->first})) {
+      ++it;
+      continue;
     }
+    start = std::min(start, it->second);
+    pass.tenants.insert(*it);
+    it = held_.erase(it);
   }
-  if (candidate) {
-    deps_.events.retried(Refusal::kConfiguration);
-    candidate->probe();
-  } else {
-    schedule_probe();
-  }
-}
-
-void PartitionLane::on_judged() {
-  if (stall_) end_stall();
-}
-
-void PartitionLane::end_stall() {
-  stall_->timer.cancel();
-  deps_.events.resumed(options_.topic, options_.partition,
-                       deps_.executor.clock().now() - stall_->since);
-  stall_.reset();
-  for_deliveries([](Delivery& d) { d.resume(); });
-  schedule_collect();
+  if (pass.tenants.empty()) return;
+  pass.end = tracker_.end();
+  pass.next = start;
+  pass.tracker = OffsetTracker(start);
+  pass_ = std::move(pass);
+  refused_ = false;
+  refused_timestamp_ms_ = 0;
+  end_.reset();
+  host_.on_rewind(start);
 }
 
 void PartitionLane::on_dead_letter(const Error* error) {
@@ -349,16 +585,74 @@ void PartitionLane::on_dead_letter(const Error* error) {
 
 // --- Committing, draining, telling ---
 
+std::int64_t PartitionLane::position() const {
+  std::int64_t position = tracker_.position();
+  for (const auto& [tenant, from] : held_) position = std::min(position, from);
+  if (pass_) position = std::min(position, pass_position());
+  return position;
+}
+
+std::int64_t PartitionLane::pass_position() const {
+  const std::int64_t position = pass_->tracker.idle() ? pass_->next : pass_->tracker.position();
+  return pass_->reading && !merger_.empty() ? std::min(position, merger_.first()) : position;
+}
+
+CommitNote PartitionLane::note() const {
+  CommitNote note;
+  const auto except = [&note](const std::string& tenant, std::int64_t from) {
+    const auto [entry, fresh] = note.tenants.emplace(tenant, from);
+    if (!fresh) entry->second = std::min(entry->second, from);
+  };
+  for (const auto& [tenant, from] : held_) except(tenant, from);
+  if (pass_) {
+    for (const auto& [tenant, from] : pass_->tenants) {
+      except(tenant, std::max(from, pass_position()));
+    }
+  }
+  for (const OpenCut& cut : open_) {
+    if (cut.again && cut.planned) note.ranges.push_back(cut.range);
+  }
+  if (pass_) note.ranges.insert(note.ranges.end(), pass_->ranges.begin(), pass_->ranges.end());
+  for (const OpenCut& cut : open_) {
+    if (cut.again) continue;
+    if (options_.batch_identity || !waits_for_stalls(cut)) {
+      note.ranges.push_back(cut.range);
+      continue;
+    }
+    // The other tenants of this cut are done.
+    for (const auto& delivery : cut.deliveries) {
+      except(delivery->stream().tenant, delivery->first_offset());
+    }
+  }
+  note.end = tracker_.end();
+  const auto trim = [&] {
+    if (note.ranges.size() > kNoteRangesMax) return true;
+    return !options_.batch_identity && !note.ranges.empty() &&
+           note.ranges.back().last + 1 == note.end;
+  };
+  while (trim()) {
+    note.end = note.ranges.back().first;
+    note.ranges.pop_back();
+  }
+  return note;
+}
+
+// Some of its tenants are done and the others stall: these can be read again by themselves.
+bool PartitionLane::waits_for_stalls(const OpenCut& cut) const {
+  return !cut.deliveries.empty() && cut.deliveries.size() < cut.batches &&
+         std::all_of(cut.deliveries.begin(), cut.deliveries.end(), [this](const auto& delivery) {
+           return delivery->stalled() && delivery->droppable() && delivery->first_offset() >= 0 &&
+                  deps_.stalls.stalled(delivery->stream());
+         });
+}
+
 std::optional<PartitionLane::Commit> PartitionLane::commit() const {
   Commit commit;
-  commit.offset = tracker_.position();
+  commit.offset = position();
   commit.planned = cuts_;
-  if (options_.batch_identity) {
-    std::vector<std::int64_t> ends = tracker_.open_ends();
-    ends.insert(ends.end(), replay_ends_.begin(), replay_ends_.end());
-    commit.metadata = encode_cut_plan(ends);
-    commit.planned += replay_ends_.size();
-  }
+  if (options_.batch_identity && pass_) commit.planned += pass_->ranges.size();
+  commit.metadata = encode_commit_note(note(), commit.offset);
+  if (commit.metadata.size() > kNoteBytesMax) commit.metadata.clear();
   if (commit.offset == committed_ && commit.metadata == committed_metadata_) return std::nullopt;
   return commit;
 }
@@ -374,10 +668,13 @@ void PartitionLane::on_committed(const Commit& commit) {
 void PartitionLane::drain() {
   if (std::exchange(draining_, true)) return;
   linger_.cancel();
-  if (stall_) stall_->timer.cancel();
+  pass_timer_.cancel();
+  deps_.shares.end_turn(this);
+  if (pass_ && pass_->reading && !merger_.empty()) pass_->next = merger_.first();
   merger_.clear();
   letters_.clear();
   permit_.release();
+  account();
   schedule_collect();
 }
 
@@ -387,24 +684,63 @@ PartitionLane::State PartitionLane::state() const {
   state.in_flight = in_flight();
   state.bytes = permit_.bytes();
   for (const OpenCut& cut : open_) state.bytes += cut.permit.bytes();
-  state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
+  if (pass_) state.oldest_timestamp_ms = pass_->tracker.oldest_timestamp_ms();
+  if (!state.oldest_timestamp_ms) state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
   if (!state.oldest_timestamp_ms && !merger_.empty()) {
     state.oldest_timestamp_ms = merger_.timestamp_ms();
   }
   if (!state.oldest_timestamp_ms && refused_timestamp_ms_ > 0) {
     state.oldest_timestamp_ms = refused_timestamp_ms_;
   }
+  describe_stall(state);
+  return state;
+}
+
+void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
   const SteadyTime now = deps_.executor.clock().now();
-  if (stall_) {
-    state.stalled = true;
-    state.reason = stall_->error.message;
-    state.stalled_for = now - stall_->since;
-  } else if (dead_letter_error_) {
+  for_deliveries([&](const Delivery& d) {
+    const Error* error = d.failing_alone();
+    if (error == nullptr || d.done() || statuses.size() >= kStatusesMax) return;
+    const Duration age = now - d.refused_first();
+    if (age < kFailingTold) return;
+    statuses.push_back({StallStatus::Scope::kRecord, options_.signal, d.stream().tenant,
+                        "fails alone in " + options_.topic + " partition " +
+                            std::to_string(options_.partition) + ": " + error->message,
+                        age});
+  });
+}
+
+// The partition itself stalls when nothing of it moves; a tenant that stalls beside others that are
+// read is told by Stalls::status().
+void PartitionLane::describe_stall(State& state) const {
+  const SteadyTime now = deps_.executor.clock().now();
+  if (dead_letter_error_) {
     state.stalled = true;
     state.reason = "dead letters cannot be written: " + dead_letter_error_->message;
     state.stalled_for = now - dead_letter_since_;
+    return;
   }
-  return state;
+  const Delivery* oldest = nullptr;
+  const Delivery* stalled = nullptr;
+  for_deliveries([&](const Delivery& d) {
+    if (oldest == nullptr && d.started() && !d.done()) oldest = &d;
+    if (stalled == nullptr && d.stalled()) stalled = &d;
+  });
+  const bool full = refused_ && (note_full_ || !has_room());
+  if (stalled != nullptr && (full || stalled->stream().tenant.empty())) {
+    const Error* error = deps_.stalls.reason(stalled->stream());
+    if (error == nullptr) return;
+    state.stalled = true;
+    state.reason = note_full_ ? "too many tenants stall to read on beside them; one of them: " : "";
+    state.reason += error->message;
+    state.stalled_for = deps_.stalls.age(stalled->stream());
+  } else if (full && open_.size() >= kCutsAheadMax && oldest != nullptr) {
+    const Error* error = oldest->failing_alone();
+    state.stalled = true;
+    state.reason = std::to_string(open_.size()) + " batches wait for one that is not delivered" +
+                   (error != nullptr ? ": " + error->message : "");
+    state.stalled_for = now - oldest->refused_first();
+  }
 }
 
 }  // namespace spanway::kafka_bridge

@@ -1,17 +1,23 @@
 // One partition's way from Kafka to the destination: joins records, keeps several batches in
-// flight, decides what may be committed, stalls and goes on. A state machine without threads.
+// flight, holds back what stalls, decides what may be committed. A state machine without threads.
+//
+// What a stall holds back leaves memory, except a few batches to probe with; the commit stays
+// below it, and its note (commit_note.h) says what is done beyond. After the stall, or a restart, a
+// second pass reads the partition again from there and delivers only what is not done.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "services/kafka-bridge/batch_merger.h"
+#include "services/kafka-bridge/commit_note.h"
 #include "services/kafka-bridge/delivery.h"
 #include "services/kafka-bridge/offset_tracker.h"
 #include "services/kafka-bridge/record_reader.h"
@@ -30,10 +36,12 @@ class LaneHost {
   virtual void on_plan() = 0;
   // Draining is over: nothing is in flight.
   virtual void on_drained() = 0;
+  // Reading has to go on from `offset`, which was read before: what was held back for a stall.
+  virtual void on_rewind(std::int64_t offset) = 0;
 };
 
 // Single-thread: everything on the executor of LaneDeps.
-class PartitionLane final : private DeliveryOwner {
+class PartitionLane final : private DeliveryOwner, private StallListener {
  public:
   // `start`: the offset that reading begins at, with what was committed beside it.
   PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost& host,
@@ -56,7 +64,7 @@ class PartitionLane final : private DeliveryOwner {
   };
   std::optional<Commit> commit() const;
   void on_committed(const Commit& commit);
-  bool plan_pending() const noexcept { return planned_ < cuts_; }
+  bool plan_pending() const noexcept { return options_.batch_identity && planned_ < cuts_; }
 
   // Takes nothing more, forgets what is not in flight, and calls on_drained() once, maybe at once,
   // when nothing is. Then commit() is final.
@@ -72,30 +80,48 @@ class PartitionLane final : private DeliveryOwner {
     Duration stalled_for{};
   };
   State state() const;
+  // Batches that have failed alone for long, beside others that pass. Adds up to a bound.
+  void add_failing(std::vector<StallStatus>& statuses) const;
 
  private:
-  static constexpr OffsetTracker::Run kFinishedRun = ~OffsetTracker::Run{0};
-  // A cut, until it and all before it are done.
+  // A cut that is not done.
   struct OpenCut {
-    OffsetTracker::Run run;  // kFinishedRun once all its batches are done.
-    std::uint64_t number;    // From 1, in order.
+    OffsetTracker::Run run;
+    OffsetRange range;
+    std::size_t batches = 0;   // At first; `deliveries` are those that are not done.
+    bool again = false;        // Of the pass that reads again.
+    bool planned = false;      // Of its ranges.
+    std::uint64_t number = 0;  // From 1, in order; 0 = needs no plan.
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
+  };
+  using TenantOffsets = std::map<std::string, std::int64_t, std::less<>>;
+  // Reads again what lies below `end` and is not done: `ranges`, each as one cut, and the records
+  // of `tenants` from the given offset on.
+  struct Pass {
+    explicit Pass(std::int64_t start) : tracker(start), next(start) {}
+    OffsetTracker tracker;
+    std::int64_t next;  // Below it everything has been looked at.
+    std::int64_t end = 0;
+    std::deque<OffsetRange> ranges;
+    TenantOffsets tenants;
+    bool reading = true;
   };
 
   // DeliveryOwner:
   void on_done() override;
-  void on_stall(const Error& error, bool was_probe) override;
-  void on_judged() override;
-  void on_probe_failed(const Error& error) override;
   void on_dead_letter(const Error* error) override;
   void on_idle() override;
-  bool may_send() const override { return !stall_; }
   bool draining() const override { return draining_; }
+
+  // StallListener:
+  void on_stall_begun(const Stream& stream) override;
+  void on_stall_ended(const Stream& stream) override;
 
   DeliveryOwner& owner() noexcept { return *this; }
   bool has_room() const;
   bool acquire(std::size_t bytes);
+  void give_way();
   bool take_read(const kafka::RecordView& record, const ReadRecord& read);
   bool take_undecodable(const kafka::RecordView& record, const Error& error);
   void add_letter(const kafka::RecordView& record, DeadLetterCause cause, std::string_view tenant,
@@ -103,28 +129,38 @@ class PartitionLane final : private DeliveryOwner {
   bool refuse() noexcept;
   void begin_linger();
   void skip_to_end();
-  void finish_replayed_before(std::int64_t offset);
-  void finish_replayed_at(std::int64_t offset);
+  enum class Place { kTake, kSkip, kRefuse };
+  Place place(const kafka::RecordView& record);
+  Place place_by_stall(std::string_view tenant, std::int64_t offset);
+  Place place_again(const kafka::RecordView& record, std::string_view tenant);
+  bool in_range(std::int64_t offset) const;
+  bool fills_range() const;
+  void leave_ranges_before(std::int64_t offset);
+  void advance_pass(std::int64_t next);
+  std::int64_t pass_position() const;
+  void end_reading_again();
+  void end_pass();
+  bool holds_back(std::string_view tenant, std::int64_t offset) const;
+  bool may_hold_back(std::string_view tenant, std::int64_t from) const;
+  void hold_back(const std::string& tenant);
+  void drop(const Delivery& delivery);
+  void read_again_later();
+  void read_again();
+  CommitNote note() const;
+  std::int64_t position() const;
   void seal();
   void pump();
   void schedule_collect();
   void collect();
-  void schedule_probe();
-  void send_probe();
-  void end_stall();
   std::size_t in_flight() const;
+  bool waits_for_stalls(const OpenCut& cut) const;
+  void account();
+  void describe_stall(State& state) const;
   template <typename F>
   void for_deliveries(F function) const {
     for (const OpenCut& cut : open_)
       for (const auto& delivery : cut.deliveries) function(*delivery);
   }
-
-  struct Stall {
-    Error error;
-    SteadyTime since;
-    Backoff backoff;
-    Timer timer;
-  };
 
   const LaneOptions options_;
   const LaneDeps& deps_;
@@ -143,13 +179,18 @@ class PartitionLane final : private DeliveryOwner {
   // Cuts made, and how many of them stand in a committed plan.
   std::uint64_t cuts_ = 0;
   std::uint64_t planned_ = 0;
-  std::deque<std::int64_t> replay_ends_;  // Cuts to repeat.
   // Of the log, while no record is known beyond; whoever gives records back unread resets it.
   std::optional<std::int64_t> end_;
-  std::optional<Stall> stall_;
+  std::optional<Pass> pass_;
+  TenantOffsets held_;  // Not delivered from the offset on, and not in memory.
+  Backoff pass_backoff_;
+  Timer pass_timer_;
+  bool gave_way_ = false;   // A planned cut was given up; it is read again.
+  bool note_full_ = false;  // Another stalled tenant would not fit into the commit.
   std::optional<Error> dead_letter_error_;
   SteadyTime dead_letter_since_;
-  bool refused_ = false;  // take() said no.
+  std::size_t share_used_ = 0;  // Bytes told to BudgetShares.
+  bool refused_ = false;        // take() said no.
   bool wants_memory_ = false;
   std::int64_t refused_timestamp_ms_ = 0;
   bool draining_ = false;

@@ -20,7 +20,7 @@ void Shipper::ship(Shipment shipment, Answer answer) {
   const std::size_t bytes = shipment.payload.size();
   Waiting waiting{std::move(shipment), std::move(answer)};
   if (options_.linger == Duration::zero() || !waiting.shipment.batch_id.empty() ||
-      bytes >= options_.bytes_max) {
+      waiting.shipment.alone || bytes >= options_.bytes_max) {
     std::vector<Waiting> alone;
     alone.push_back(std::move(waiting));
     send(std::move(alone));

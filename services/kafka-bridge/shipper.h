@@ -30,6 +30,8 @@ struct Shipment {
   pipeline::Pieces payload;
   std::uint64_t item_count = 0;
   std::string batch_id;  // Set = travels alone.
+  // Was refused before: must not make others fail, nor be judged by them.
+  bool alone = false;
 };
 
 // How it went for one shipment.

@@ -38,6 +38,16 @@ class FakeConsumer final : public kafka::Consumer {
     blocked.erase(partition);
     deliver(partition);
   }
+  void rewind(const kafka::TopicPartition& partition, std::int64_t offset) override {
+    ++rewinds;
+    auto& queue = queues[partition];
+    queue.clear();
+    for (const Stored& stored : log[partition]) {
+      if (stored.offset >= offset) queue.push_back(stored);
+    }
+    blocked.erase(partition);
+    deliver(partition);
+  }
   void pause(const kafka::TopicPartition& partition) override { paused.insert(partition); }
   void unpause(const kafka::TopicPartition& partition) override { paused.erase(partition); }
   void commit(std::vector<kafka::OffsetCommit> offsets, std::function<void(Status)> done) override {
@@ -69,6 +79,7 @@ class FakeConsumer final : public kafka::Consumer {
     listener.on_assigned(partition, {offset, metadata});
   }
   void put(const kafka::TopicPartition& partition, Stored record) {
+    log[partition].push_back(record);
     queues[partition].push_back(std::move(record));
     deliver(partition);
   }
@@ -92,6 +103,7 @@ class FakeConsumer final : public kafka::Consumer {
 
   kafka::ConsumerListener& listener;
   std::map<kafka::TopicPartition, std::deque<Stored>> queues;
+  std::map<kafka::TopicPartition, std::deque<Stored>> log;  // Everything that was put.
   std::set<kafka::TopicPartition> blocked, paused;
   std::map<kafka::TopicPartition, kafka::OffsetCommit> committed;
   std::map<kafka::TopicPartition, kafka::Watermarks> marks;
@@ -99,6 +111,7 @@ class FakeConsumer final : public kafka::Consumer {
   Status commit_answer;
   kafka::Assignment assigned;
   int commits = 0;
+  int rewinds = 0;
   bool hold_commits = false;
   bool started = false;
   bool closed = false;

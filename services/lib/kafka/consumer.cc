@@ -164,6 +164,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   Status open();
   Status start() override;
   void resume_reading(const TopicPartition& partition) override;
+  void rewind(const TopicPartition& partition, std::int64_t offset) override;
   void pause(const TopicPartition& partition) override { set_paused(partition, true); }
   void unpause(const TopicPartition& partition) override { set_paused(partition, false); }
   void commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) override;
@@ -562,6 +563,17 @@ void RdConsumer::resume_reading(const TopicPartition& partition) {
   if (slot == nullptr || !slot->blocked) return;
   slot->blocked = false;
   wake_now(*slot);
+}
+
+void RdConsumer::rewind(const TopicPartition& partition, std::int64_t offset) {
+  Slot* slot = find(partition);
+  if (slot == nullptr || slot->revoking) return;
+  slot->refused.reset();
+  slot->blocked = false;
+  slot->seeking = true;
+  slot->expected = offset;
+  slot->checked = false;
+  move({{slot->wake.slot, {partition, offset, slot->epochs.before(offset), ""}}});
 }
 
 void RdConsumer::report(const Error& error) {

@@ -115,6 +115,9 @@ class Consumer {
   virtual Status start() = 0;
   // Offers the record that was refused, and those after it.
   virtual void resume_reading(const TopicPartition& partition) = 0;
+  // Reads on from `offset`, which was read before; what was offered and refused is forgotten. The
+  // listener's next record is at that offset or behind it.
+  virtual void rewind(const TopicPartition& partition, std::int64_t offset) = 0;
   // Throws the prefetch away and stops fetching; for long stalls only. unpause() undoes it.
   virtual void pause(const TopicPartition& partition) = 0;
   virtual void unpause(const TopicPartition& partition) = 0;

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 
+#include "services/lib/base/check.h"
 #include "tests/fakes/fake_consumer.h"
 #include "tests/unit/kafka-bridge/lane_bench.h"
 
@@ -187,7 +191,9 @@ TEST(ConsumerGroup, RevocationDoesNotWaitForEver) {
   auto taken = bench.sink.take(Duration::zero());
   bool done = false;
   bench.consumer->listener.on_revoked({bench.p0}, [&done] { done = true; });
-  bench.executor.advance(bench.config.consumer.revoke_timeout);
+  bench.executor.advance(bench.config.destination.timeout);
+  EXPECT_FALSE(done) << "the destination may still answer";
+  bench.executor.advance(seconds(5));
   EXPECT_TRUE(done);
   EXPECT_EQ(bench.committed(bench.p0), -1) << "what is not answered is not committed";
   taken->token.ack();  // Too late: the partition belongs to somebody else.
@@ -458,6 +464,146 @@ TEST(ConsumerGroup, PlansOfManyCutsShareOneCommit) {
   }
   bench.executor.advance(seconds(1));
   EXPECT_EQ(bench.sink.sent(), 5u);
+}
+
+// --- Stalls ---
+
+// A destination that knows no logs: its stall holds no more memory than its share, and says so.
+TEST(ConsumerGroup, OneRefusedSignalDoesNotStarveTheOthers) {
+  GroupBench bench;
+  bench.config.consumer.batch.items_max = 1;
+  bench.begin();
+  bench.sink.answer_with([](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (batch.signal == otlp::Signal::kLogs) return configuration_error(Code::kNotFound, "no logs");
+    return pipeline::Outcome{};
+  });
+  const std::string log_record =
+      fakes::otlp_request_of({fakes::otlp_log_record(std::string(200'000, 'x'))});
+  for (int partition = 0; partition < 12; ++partition) {
+    const kafka::TopicPartition p{"otel.logs", partition};
+    bench.consumer->assign(p, 0);
+    for (int i = 0; i < 40; ++i) bench.consumer->put(p, {i, 0, log_record, ""});
+  }
+  bench.executor.advance(seconds(60));
+  EXPECT_LT(bench.budget.used(), bench.budget.limit() / 2);
+  bench.consumer->assign(bench.p0, 0);
+  for (int i = 0; i < 100; ++i) {
+    bench.put(bench.p0, i, i);
+    bench.executor.advance(milliseconds(100));
+  }
+  bench.executor.advance(seconds(2));
+  EXPECT_EQ(bench.committed(bench.p0), 100);
+  const auto stalls = bench.group->stalls();
+  ASSERT_EQ(stalls.size(), 1u);
+  EXPECT_EQ(stalls[0].signal, otlp::Signal::kLogs);
+  EXPECT_EQ(stalls[0].scope, StallStatus::Scope::kSignal);
+  EXPECT_EQ(stalls[0].reason, "no logs");
+  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_stalled_streams", {{"signal", "logs"}}), 1);
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+}
+
+// Random tenants and refusals, poisoned spans of every kind, kills and drains: every span is
+// delivered or a dead letter, only poison becomes one, and everything is committed in the end.
+TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
+  const std::uint64_t bugs = bug_count();
+  const Error errors[] = {busy(), token_expired(), bad_data(), broken()};
+  const Error outages[] = {busy(), token_expired(), broken()};
+  const std::string tenants[] = {"", "a", "b", "c"};
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    Random random(seed);
+    std::map<kafka::TopicPartition, std::deque<fakes::FakeConsumer::Stored>> log;
+    std::map<kafka::TopicPartition, kafka::OffsetCommit> committed;
+    std::map<std::string, Error> poison;
+    std::map<std::string, int> received;
+    std::map<std::string, Error> refusing;  // Tenants.
+    std::set<std::string> letters;
+    const bool kills = seed % 2 == 0;
+    const std::uint64_t in_flight = 1 + random.next_below(8);
+    int next_span = 0;
+    const kafka::TopicPartition partitions[] = {{"otel.traces", 0}, {"otel.traces", 1}};
+    for (int life = 0; life < 5; ++life) {
+      GroupBench bench;
+      bench.config.consumer.batch.items_max = 4;
+      bench.config.consumer.max_in_flight_per_partition = static_cast<std::int64_t>(in_flight);
+      bench.begin();
+      bench.consumer->committed = committed;
+      bench.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+        const auto refused = refusing.find(batch.metadata.tenant);
+        if (refused != refusing.end()) return refused->second;
+        const auto names = span_names(batch.payload.view());
+        for (const auto& name : names) {
+          if (const auto found = poison.find(name); found != poison.end()) return found->second;
+        }
+        for (const auto& name : names) ++received[name];
+        return pipeline::Outcome{};
+      });
+      for (const auto& p : partitions) {
+        const auto& start = committed[p];
+        bench.consumer->log[p] = log[p];
+        bench.consumer->assign(p, start.offset, start.metadata);
+        for (const auto& stored : log[p]) {
+          if (stored.offset >= start.offset) bench.consumer->queues[p].push_back(stored);
+        }
+        bench.consumer->deliver(p);
+      }
+      const int steps = life == 4 ? 3000 : 100;
+      for (int step = 0; step < steps; ++step) {
+        if (step < 60) {
+          const auto& p = partitions[random.next_below(2)];
+          const auto offset = static_cast<std::int64_t>(log[p].size());
+          const int count = 1 + static_cast<int>(random.next_below(3));
+          const std::string name = "span-" + std::to_string(next_span);
+          if (random.next_below(25) == 0) poison.emplace(name, errors[random.next_below(4)]);
+          const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span, count),
+                                                   tenants[random.next_below(4)]};
+          next_span += count;
+          log[p].push_back(stored);
+          bench.consumer->put(p, stored);
+        }
+        if (life < 4 && random.next_below(20) == 0) {
+          const std::string& tenant = tenants[1 + random.next_below(3)];
+          if (refusing.erase(tenant) == 0) refusing.emplace(tenant, outages[random.next_below(3)]);
+        }
+        if (life == 4) refusing.clear();
+        // Healthy traffic goes on, so that a culprit is told from its destination.
+        if (life == 4 && step % 10 == 0 && step < 2500) {
+          for (const auto& tenant : tenants) {
+            for (const auto& p : partitions) {
+              const auto offset = static_cast<std::int64_t>(log[p].size());
+              const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span++, 1), tenant};
+              log[p].push_back(stored);
+              bench.consumer->put(p, stored);
+            }
+          }
+        }
+        bench.executor.advance(milliseconds(500));
+      }
+      if (!kills || life == 4) {
+        bench.group->drain(seconds(20), [](bool) {});
+        bench.executor.advance(seconds(30));
+      }
+      committed = bench.consumer->committed;
+      for (const DeadLetter& letter : bench.letters.letters) {
+        for (const auto& name : span_names(letter.payload.view())) letters.insert(name);
+      }
+      bench.group.reset();
+    }
+    for (const auto& name : letters) {
+      EXPECT_EQ(poison.count(name), 1u) << name << " is no poison, seed " << seed;
+    }
+    int missing = 0;
+    for (int i = 0; i < next_span; ++i) {
+      const std::string name = "span-" + std::to_string(i);
+      const bool is_letter = letters.count(name) > 0;
+      if (received.count(name) == 0 && !is_letter) ++missing;
+    }
+    EXPECT_EQ(missing, 0) << "seed " << seed;
+    for (const auto& p : partitions) {
+      EXPECT_EQ(committed[p].offset, static_cast<std::int64_t>(log[p].size())) << "seed " << seed;
+      EXPECT_EQ(committed[p].metadata, "") << "seed " << seed;
+    }
+  }
+  EXPECT_EQ(bug_count(), bugs) << last_bug_site();
 }
 
 TEST(ConsumerGroup, AFencedMemberIsFatal) {

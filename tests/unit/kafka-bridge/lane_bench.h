@@ -120,6 +120,7 @@ struct LaneBench : LaneHost {
   void on_room() override { ++rooms; }
   void on_plan() override { ++plans; }
   void on_drained() override { ++drained; }
+  void on_rewind(std::int64_t offset) override { rewinds.push_back(offset); }
 
   fakes::ManualClock clock;
   fakes::ManualExecutor executor{clock};
@@ -129,7 +130,7 @@ struct LaneBench : LaneHost {
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
   ConsumeEvents events{{log, metrics}, "test"};
-  Passes passes;
+  EvidenceLedger ledger;
   Random random{1};
   std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(executor);
   // Joins nothing: these tests are about one lane.
@@ -138,14 +139,18 @@ struct LaneBench : LaneHost {
                   mailbox,
                   sink,
                   budget};
-  LaneDeps deps{executor, mailbox, shipper, letters, budget, events, passes, random};
   LaneOptions options;
+  Stalls stalls{options.retry, executor, ledger, events, Random(1)};
+  BudgetShares shares{budget, {otlp::Signal::kTraces}};
+  LaneDeps deps{executor, mailbox, shipper, letters, budget,
+                shares,   events,  ledger,  stalls,  random};
   std::unique_ptr<PartitionLane> lane;
   std::vector<std::string> received;
   int calls = 0;
   int rooms = 0;
   int plans = 0;
   int drained = 0;
+  std::vector<std::int64_t> rewinds;
   std::optional<PartitionLane::Commit> committed;
 };
 

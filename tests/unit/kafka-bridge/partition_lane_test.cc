@@ -143,8 +143,9 @@ TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
   LaneBench bench;
   const std::string record = spans(0, 50);
   MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
-  const LaneDeps deps{bench.executor, bench.mailbox, bench.shipper, bench.letters,
-                      small,          bench.events,  bench.passes,  bench.random};
+  BudgetShares shares(small, {otlp::Signal::kTraces});
+  const LaneDeps deps{bench.executor, bench.mailbox, bench.shipper, bench.letters, small,
+                      shares,         bench.events,  bench.ledger,  bench.stalls,  bench.random};
   bench.lane =
       std::make_unique<PartitionLane>(bench.options, deps, bench, kafka::StartPosition{0, ""});
   EXPECT_TRUE(bench.take(0, record));
@@ -219,8 +220,10 @@ TEST(PartitionLane, BacksOffMoreAndMore) {
   bench.destination([](const auto&) { return Status(busy()); });
   bench.nack(std::move(*bench.sent()), busy());
   bench.executor.advance(seconds(100));
-  EXPECT_GE(bench.calls, 50);
-  EXPECT_LE(bench.calls, 110);
+  EXPECT_GE(bench.calls, 10);
+  EXPECT_LE(bench.calls, 40);
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_THAT(bench.lane->state().reason, HasSubstr("busy"));
 }
 
 // --- Data ---
@@ -262,6 +265,7 @@ TEST(PartitionLane, FindsAllCulprits) {
     return {};
   });
   bench.settle();
+  bench.executor.advance(seconds(5));  // Nothing comes behind the last one to confirm it.
   EXPECT_EQ(bench.letters.letters.size(), 4u);
   EXPECT_EQ(bench.received.size(), 96u);
   EXPECT_EQ(bench.commit(), 1);
@@ -274,6 +278,7 @@ TEST(PartitionLane, DoesNotCommitBeforeTheDeadLetterIsWritten) {
   bench.letters.hold = true;
   bench.destination([](const auto&) -> Status { return bad_data(); });
   bench.settle();
+  bench.executor.advance(seconds(5));
   ASSERT_EQ(bench.letters.held.size(), 1u);
   EXPECT_EQ(bench.commit(), 0);
   bench.letters.held[0].second(ok_status());
@@ -294,7 +299,7 @@ TEST(PartitionLane, StallsWhileDeadLettersCannotBeWritten) {
   EXPECT_THAT(bench.lane->state().reason, HasSubstr("no such topic"));
   EXPECT_FALSE(bench.take(1, spans(1, 1)));
   EXPECT_EQ(bench.commit(), 0);
-  EXPECT_EQ(bench.calls, 1) << "the verdict is known: it is not asked for again";
+  EXPECT_EQ(bench.calls, 2) << "the verdict is known: it is not asked for again";
   bench.letters.answer = ok_status();
   bench.executor.advance(bench.options.retry.max);
   EXPECT_FALSE(bench.lane->state().stalled);
@@ -371,17 +376,234 @@ TEST(PartitionLane, AProbeThatFailsOtherwiseKeepsTheStall) {
   EXPECT_EQ(bench.commit(), 1);
 }
 
-TEST(PartitionLane, AVerdictOnTheDataEndsAStall) {
+// An expired key can be answered as if the data were wrong: only an acceptance ends a stall.
+TEST(PartitionLane, AProbeRefusedForItsDataKeepsTheStallUntilAnotherBatchPasses) {
   LaneBench bench;
   bench.begin();
   bench.take(0, spans(0, 1));
   bench.settle();
   bench.nack(std::move(*bench.sent()), token_expired());
-  bench.executor.advance(seconds(1));
-  bench.nack(std::move(*bench.sent()), bad_data());
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return bad_data();
+    return {};
+  });
+  bench.executor.advance(minutes(10));
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  bench.take(1, spans(1, 1));
+  bench.executor.advance(minutes(1));
   EXPECT_FALSE(bench.lane->state().stalled);
   EXPECT_EQ(bench.letters.letters.size(), 1u);
-  EXPECT_EQ(bench.commit(), 1);
+  EXPECT_THAT(bench.received, ElementsAre("span-1"));
+  EXPECT_EQ(bench.commit(), 2);
+}
+
+// --- Evidence ---
+
+// One of many fails, for whatever reason: it alone becomes a dead letter, and nothing stalls.
+TEST(PartitionLane, WhatFailsAloneInAStreamBecomesADeadLetterWhateverTheKind) {
+  const Error late = transient_error(Code::kDeadlineExceeded, "no answer within 30 s");
+  for (const Error& error : {busy(), late, token_expired(), bad_data(), broken()}) {
+    LaneBench bench;
+    bench.options.merge.items_max = 8;
+    bench.begin();
+    bench.destination([&error](const std::vector<std::string>& names) -> Status {
+      for (const auto& name : names)
+        if (name == "span-13") return error;
+      return {};
+    });
+    int offset = 0;
+    for (int second = 0; second < 1200; ++second) {
+      ASSERT_TRUE(bench.take(offset, spans(offset * 8, 8))) << error.message;
+      ++offset;
+      bench.executor.advance(seconds(1));
+    }
+    ASSERT_EQ(bench.letters.letters.size(), 1u) << error.message;
+    EXPECT_THAT(span_names(bench.letters.letters[0].payload.view()), ElementsAre("span-13"));
+    EXPECT_EQ(bench.received.size(), static_cast<std::size_t>(offset * 8 - 1)) << error.message;
+    EXPECT_EQ(std::set<std::string>(bench.received.begin(), bench.received.end()).size(),
+              bench.received.size());
+    EXPECT_EQ(bench.commit(), offset) << error.message;
+    EXPECT_FALSE(bench.lane->state().stalled);
+  }
+}
+
+// Clouds answer an expired key as 400.
+TEST(PartitionLane, WhatFailsTogetherStallsWhateverTheKind) {
+  for (const Error& error : {busy(), token_expired(), bad_data(), broken()}) {
+    LaneBench bench;
+    bench.options.merge.items_max = 8;
+    bench.begin();
+    bool expired = false;
+    bench.destination([&](const auto&) -> Status {
+      if (expired) return error;
+      return {};
+    });
+    int offset = 0;
+    for (int step = 0; step < 200; ++step) {
+      if (step == 20) expired = true;
+      while (offset < step * 10 && bench.take(offset, spans(offset * 8, 8))) ++offset;
+      bench.executor.advance(seconds(1));
+    }
+    EXPECT_THAT(bench.letters.letters, IsEmpty()) << error.message;
+    EXPECT_TRUE(bench.lane->state().stalled) << error.message;
+    EXPECT_THAT(bench.lane->state().reason, HasSubstr(error.message));
+    const int calls = bench.calls;
+    bench.executor.advance(minutes(10));
+    EXPECT_LE(bench.calls - calls, 20 * 16) << "probes, with back-off";
+    EXPECT_THAT(bench.letters.letters, IsEmpty()) << error.message;
+    expired = false;
+    bench.executor.advance(minutes(5));
+    EXPECT_THAT(bench.letters.letters, IsEmpty()) << error.message;
+    EXPECT_FALSE(bench.lane->state().stalled);
+  }
+}
+
+TEST(PartitionLane, AFailingBatchIsNamedWhileOthersPass) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return busy().with_retry_after(seconds(20));
+    return {};
+  });
+  for (int i = 0; i < 60; ++i) {
+    bench.take(i, spans(i, 1));
+    bench.executor.advance(seconds(1));
+  }
+  std::vector<StallStatus> statuses;
+  bench.lane->add_failing(statuses);
+  ASSERT_EQ(statuses.size(), 1u);
+  EXPECT_EQ(statuses[0].scope, StallStatus::Scope::kRecord);
+  EXPECT_THAT(statuses[0].reason, HasSubstr("busy"));
+  EXPECT_FALSE(bench.lane->state().stalled);
+}
+
+// --- Held back ---
+
+// One refused tenant: the others of its partition go on, however long it takes, and the commit says
+// what is done beyond it.
+TEST(PartitionLane, ARefusedTenantStallsAloneAndTheOthersGoOn) {
+  LaneBench bench;
+  bench.options.merge.items_max = 2;
+  bench.begin();
+  bool refused = true;
+  bench.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (refused && batch.metadata.tenant == "evil") {
+      return configuration_error(Code::kPermissionDenied, "no such tenant");
+    }
+    const auto names = span_names(batch.payload.view());
+    bench.received.insert(bench.received.end(), names.begin(), names.end());
+    return pipeline::Outcome{};
+  });
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1), i % 3 == 0 ? "evil" : "good")) << i;
+    bench.executor.advance(milliseconds(10));
+  }
+  bench.settle();
+  EXPECT_EQ(bench.received.size(), 2000u);
+  EXPECT_FALSE(bench.lane->state().stalled);
+  EXPECT_LT(bench.budget.used(), 4u * 4096) << "what is held back left memory";
+  EXPECT_EQ(bench.commit(), 0);
+  const std::string note = bench.committed->metadata;
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  // A restart does not repeat the others.
+  bench.lane->drain();
+  bench.executor.run();
+  bench.commit();
+  LaneBench second;
+  second.options.merge.items_max = 2;
+  second.begin(bench.committed->offset, bench.committed->metadata);
+  second.destination([](const auto&) -> Status { return {}; });
+  for (int i = 0; i < 3010; ++i) {
+    ASSERT_TRUE(second.take(i, spans(i, 1), i % 3 == 0 ? "evil" : "good")) << i;
+    second.settle();
+  }
+  EXPECT_EQ(second.received.size(), 1010u) << "the tenant's, and what is new";
+  EXPECT_EQ(second.commit(), 3010);
+  EXPECT_EQ(second.committed->metadata, "");
+}
+
+TEST(PartitionLane, WhatWasHeldBackIsReadAgainOnceAfterTheStall) {
+  LaneBench bench;
+  bench.options.merge.items_max = 2;
+  bench.begin();
+  bool refused = true;
+  bench.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (refused && batch.metadata.tenant == "evil") return token_expired();
+    const auto names = span_names(batch.payload.view());
+    bench.received.insert(bench.received.end(), names.begin(), names.end());
+    return pipeline::Outcome{};
+  });
+  const auto tenant = [](int i) { return i % 3 == 0 ? "evil" : "good"; };
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1), tenant(i))) << i;
+    bench.settle();
+  }
+  bench.executor.advance(seconds(20));
+  refused = false;
+  bench.executor.advance(minutes(2));
+  ASSERT_EQ(bench.rewinds.size(), 1u);
+  for (int i = static_cast<int>(bench.rewinds[0]); i < 310; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1), tenant(i))) << i;
+    bench.settle();
+  }
+  EXPECT_EQ(bench.received.size(), 310u);
+  EXPECT_EQ(std::set<std::string>(bench.received.begin(), bench.received.end()).size(), 310u);
+  EXPECT_EQ(bench.commit(), 310);
+  EXPECT_EQ(bench.committed->metadata, "");
+}
+
+TEST(PartitionLane, WithoutTenantsALongStallLeavesMemoryToo) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bool refused = true;
+  bench.destination([&refused](const auto&) -> Status {
+    if (refused) return token_expired();
+    return {};
+  });
+  int next = 0;
+  while (next < 100 && bench.take(next, spans(next, 1))) ++next;
+  bench.settle();
+  EXPECT_LE(next, 12) << "nothing else is there to be read";
+  bench.executor.advance(minutes(1));
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_FALSE(bench.take(next, spans(next, 1)));
+  refused = false;
+  bench.executor.advance(minutes(1));
+  const int from = bench.rewinds.empty() ? next : static_cast<int>(bench.rewinds.back());
+  for (int i = from; i < 40; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1))) << i;
+    bench.settle();
+  }
+  EXPECT_EQ(bench.received.size(), 40u);
+  EXPECT_EQ(bench.commit(), 40);
+}
+
+// What is done behind a batch that fails is not repeated by a restart.
+TEST(PartitionLane, ARestartRepeatsOnlyWhatWasNotDone) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return busy().with_retry_after(seconds(60));
+    return {};
+  });
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1))) << "a batch that fails stops nothing: " << i;
+    bench.settle();
+  }
+  EXPECT_EQ(bench.received.size(), 2999u);
+  EXPECT_EQ(bench.commit(), 0);
+  EXPECT_EQ(bench.committed->metadata, "spanway2:3000,0-0");
+  LaneBench second;
+  second.begin(0, bench.committed->metadata);
+  second.destination([](const auto&) -> Status { return {}; });
+  for (int i = 0; i < 3001; ++i) ASSERT_TRUE(second.take(i, spans(i, 1)));
+  second.settle();
+  EXPECT_THAT(second.received, ::testing::UnorderedElementsAre("span-0", "span-3000"));
+  EXPECT_EQ(second.commit(), 3001);
 }
 
 // --- Unknown ---
@@ -650,7 +872,7 @@ TEST(PartitionLane, TellsTheOldestTimestampAlsoOfWhatItRefused) {
   bench.settle();
   bench.nack(std::move(*bench.sent()), token_expired());
   EXPECT_EQ(bench.lane->state().oldest_timestamp_ms, 5000);
-  EXPECT_FALSE(bench.take(1, spans(1, 1), "", 6000));
+  EXPECT_TRUE(bench.take(1, spans(1, 1), "", 6000));
   bench.executor.advance(seconds(1));
   bench.ack(std::move(*bench.sent()));
   EXPECT_EQ(bench.lane->state().oldest_timestamp_ms, 6000);
@@ -671,7 +893,7 @@ TEST(PartitionLane, PlansACutBeforeItIsSent) {
   bench.commit();
   ASSERT_TRUE(bench.committed);
   EXPECT_EQ(bench.committed->offset, 10) << "the offset stands still";
-  EXPECT_EQ(bench.committed->metadata, "spanway1:12");
+  EXPECT_EQ(bench.committed->metadata, "spanway2:3,0-2");
   EXPECT_FALSE(bench.lane->plan_pending());
   auto none = bench.sent();
   auto acme = bench.sent();
@@ -771,6 +993,42 @@ TEST(PartitionLane, HalvesHaveNamesThatARepetitionFindsAgain) {
               ElementsAre("otel.traces:3:0-0", "otel.traces:3:0-0~0+2", "otel.traces:3:0-0~2+2"));
 }
 
+TEST(PartitionLane, LanesThatRepeatPlannedCutsDoNotWaitForEachOthersMemory) {
+  LaneBench bench;
+  bench.options.batch_identity = true;
+  const std::string record = spans(0, 50);
+  MemoryBudget small(record.size() * 13);  // Three quarters: less than five records, each twice.
+  BudgetShares shares(small, {otlp::Signal::kTraces});
+  const LaneDeps deps{bench.executor, bench.mailbox, bench.shipper, bench.letters, small,
+                      shares,         bench.events,  bench.ledger,  bench.stalls,  bench.random};
+  bench.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  LaneOptions other = bench.options;
+  other.partition = 4;
+  const kafka::StartPosition start{0, "spanway1:3"};  // Four records in one cut.
+  struct Host final : LaneHost {
+    void on_room() override {}
+    void on_plan() override {}
+    void on_drained() override {}
+    void on_rewind(std::int64_t offset) override { next = offset; }
+    std::int64_t next = 0;
+  };
+  Host hosts[2];
+  PartitionLane first(bench.options, deps, hosts[0], start);
+  PartitionLane second(other, deps, hosts[1], start);
+  PartitionLane* lanes[2] = {&first, &second};
+  for (int step = 0; step < 200; ++step) {
+    for (int i = 0; i < 2; ++i) {
+      kafka::RecordView view;
+      view.offset = hosts[i].next;
+      view.value = record;
+      if (view.offset < 4 && lanes[i]->take(view)) ++hosts[i].next;
+    }
+    bench.executor.advance(milliseconds(100));
+  }
+  EXPECT_EQ(bench.sink.items(), 400u) << "both cuts, each once";
+  EXPECT_LE(small.peak(), small.limit());
+}
+
 TEST(PartitionLane, AForeignPlanIsNotFollowed) {
   LaneBench bench;
   bench.options.batch_identity = true;
@@ -778,7 +1036,7 @@ TEST(PartitionLane, AForeignPlanIsNotFollowed) {
   bench.take(5, spans(0, 1));
   bench.settle();
   EXPECT_EQ(bench.commit(), 5);
-  EXPECT_EQ(bench.committed->metadata, "spanway1:5");
+  EXPECT_EQ(bench.committed->metadata, "spanway2:1,0-0");
   EXPECT_TRUE(bench.sent());
 }
 

@@ -9,71 +9,114 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+constexpr Refusal kKinds[] = {Refusal::kTransient, Refusal::kData, Refusal::kConfiguration,
+                              Refusal::kUnknown};
+
 Refused refused(Refusal kind) {
   Refused r;
   r.kind = kind;
   return r;
 }
 
-TEST(RetryPolicy, TransientIsRetriedForEver) {
-  Refused r = refused(Refusal::kTransient);
-  r.single_item = true;
-  r.unknown_tries = 1000;
-  r.neighbours_pass = true;
-  EXPECT_EQ(next_step({}, r), Step::kRetry);
+TEST(RetryPolicy, WhatFailsAloneIsHalvedAndJudgedWhateverItsKind) {
+  const RetryConfig config;
+  for (const Refusal kind : kKinds) {
+    Refused r = refused(kind);
+    r.others_passed = true;
+    r.tries = config.unknown_tries;
+    EXPECT_EQ(next_step(config, r), Step::kHalve) << to_string(kind);
+    r.single_item = true;
+    EXPECT_EQ(next_step(config, r), Step::kVerdict) << to_string(kind);
+  }
 }
 
-TEST(RetryPolicy, DataIsHalvedDownToTheCulprit) {
+TEST(RetryPolicy, WhatFailsTogetherIsNeverJudgedWhateverItsKind) {
+  const RetryConfig config;
+  for (const Refusal kind : kKinds) {
+    for (const bool single : {false, true}) {
+      for (const bool tried : {false, true}) {
+        Refused r = refused(kind);
+        r.tries = 1'000'000;
+        r.failing_for = std::chrono::hours(1);
+        r.others_fail = true;
+        r.single_item = single;
+        r.others_tried = tried;
+        EXPECT_NE(next_step(config, r), Step::kVerdict) << to_string(kind);
+        r.may_cut = false;
+        r.others_tried = true;
+        EXPECT_EQ(next_step(config, r), Step::kStall) << to_string(kind);
+      }
+    }
+  }
+}
+
+TEST(RetryPolicy, TransientIsRetriedWhileItIsShort) {
+  Refused r = refused(Refusal::kTransient);
+  r.tries = 1000;
+  r.failing_for = kTransientStall - milliseconds(1);
+  EXPECT_EQ(next_step({}, r), Step::kRetry);
+  r.failing_for = kTransientStall;
+  EXPECT_EQ(next_step({}, r), Step::kStall);
+  r.tries = 1;
+  EXPECT_EQ(next_step({}, r), Step::kRetry) << "one answer says nothing about others";
+}
+
+TEST(RetryPolicy, WhatNeverComesBackInTimeIsHalvedToo) {
+  Refused r = refused(Refusal::kTransient);
+  r.timed_out = true;
+  r.failing_for = minutes(3);
+  r.tries = RetryConfig().unknown_tries;
+  EXPECT_EQ(next_step({}, r), Step::kStall);
+  r.probe = true;
+  EXPECT_EQ(next_step({}, r), Step::kHalve);
+  r.single_item = true;
+  EXPECT_EQ(next_step({}, r), Step::kStall);
+}
+
+TEST(RetryPolicy, DataIsHalvedAtOnceDownToOneItem) {
   Refused r = refused(Refusal::kData);
   EXPECT_EQ(next_step({}, r), Step::kHalve);
   r.single_item = true;
-  EXPECT_EQ(next_step({}, r), Step::kDeadLetter);
+  EXPECT_EQ(next_step({}, r), Step::kRotate) << "the other pieces tell more";
+  r.others_tried = true;
+  EXPECT_EQ(next_step({}, r), Step::kVerdict) << "nothing else is there: it is judged with care";
+  r.others_fail = true;
+  EXPECT_EQ(next_step({}, r), Step::kStall);
 }
 
-TEST(RetryPolicy, ConfigurationNeverBecomesADeadLetter) {
+TEST(RetryPolicy, ConfigurationStallsAtOnceUnlessOthersPass) {
   Refused r = refused(Refusal::kConfiguration);
-  r.single_item = true;
-  r.unknown_tries = 1000;
-  r.neighbours_pass = true;
   EXPECT_EQ(next_step({}, r), Step::kStall);
+  r.others_passed = true;
+  EXPECT_EQ(next_step({}, r), Step::kRetry);
 }
 
 TEST(RetryPolicy, UnknownIsTriedSeveralTimesFirst) {
   const RetryConfig config;
   Refused r = refused(Refusal::kUnknown);
-  r.neighbours_pass = true;
-  r.single_item = true;
-  r.unknown_tries = config.unknown_tries - 1;
+  r.tries = config.unknown_tries - 1;
   EXPECT_EQ(next_step(config, r), Step::kRetry);
-  r.unknown_tries = config.unknown_tries;
-  EXPECT_EQ(next_step(config, r), Step::kDeadLetter);
-  r.single_item = false;
+  r.tries = config.unknown_tries;
+  EXPECT_EQ(next_step(config, r), Step::kStall);
+  r.probe = true;
+  EXPECT_EQ(next_step(config, r), Step::kHalve) << "probes find out whether parts pass";
+  r.probe = false;
+  r.others_passed = true;
   EXPECT_EQ(next_step(config, r), Step::kHalve);
+  r.tries = config.unknown_tries - 1;
+  EXPECT_EQ(next_step(config, r), Step::kRetry);
+  r.whole = false;
+  r.tries = 1;
+  EXPECT_EQ(next_step(config, r), Step::kHalve) << "parts of it are cut at once";
 }
 
-TEST(RetryPolicy, UnknownIsNeverADeadLetterWhileNothingElsePasses) {
+TEST(RetryPolicy, AFlakyDestinationNeedsMoreTriesBeforeOneItemIsToBlame) {
   const RetryConfig config;
-  for (const bool others_tried : {false, true}) {
-    for (const bool blindly : {false, true}) {
-      Refused r = refused(Refusal::kUnknown);
-      r.single_item = true;
-      r.unknown_tries = 1'000'000;
-      r.others_tried = others_tried;
-      r.may_cut_blindly = blindly;
-      EXPECT_EQ(next_step(config, r), Step::kRotate);
-    }
-  }
-}
-
-TEST(RetryPolicy, WithoutEvidenceTheOthersAreTriedBeforeCuttingFurther) {
-  const RetryConfig config;
-  Refused r = refused(Refusal::kUnknown);
-  r.unknown_tries = config.unknown_tries;
-  EXPECT_EQ(next_step(config, r), Step::kRotate);
-  r.others_tried = true;
-  EXPECT_EQ(next_step(config, r), Step::kHalve);
-  r.may_cut_blindly = false;
-  EXPECT_EQ(next_step(config, r), Step::kRotate);
+  EXPECT_EQ(tries_to_blame(config, {1000, 0}), config.unknown_tries);
+  EXPECT_EQ(tries_to_blame(config, {1000, 1}), config.unknown_tries);
+  EXPECT_EQ(tries_to_blame(config, {500, 500}), 20);
+  EXPECT_GT(tries_to_blame(config, {100, 900}), 100);
+  EXPECT_EQ(tries_to_blame(config, {0, 900}), 1000);
 }
 
 TEST(RetryPolicy, WaitsAsLongAsTheDestinationAsksUpToALimit) {

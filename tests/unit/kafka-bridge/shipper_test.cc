@@ -125,6 +125,18 @@ TEST(Shipper, WhatHasAnIdentityTravelsAlone) {
   taken->token.ack();
 }
 
+TEST(Shipper, WhatWasRefusedBeforeTravelsAlone) {
+  ShipperBench bench;
+  bench.begin();
+  bench.ship("good");
+  Shipment again;
+  again.payload.add(std::make_shared<const Bytes>(std::string("refused before")));
+  again.alone = true;
+  bench.shipper->ship(std::move(again), [](const Result<Shipped>&) {});
+  bench.executor.advance(bench.options.linger);
+  EXPECT_THAT(bench.sent_payloads(), ::testing::UnorderedElementsAre("good", "refused before"));
+}
+
 TEST(Shipper, WithoutLingerNothingIsJoined) {
   ShipperBench bench;
   bench.options.linger = Duration::zero();
