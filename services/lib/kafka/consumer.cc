@@ -570,10 +570,9 @@ void RdConsumer::rewind(const TopicPartition& partition, std::int64_t offset) {
   if (slot == nullptr || slot->revoking) return;
   slot->refused.reset();
   slot->blocked = false;
-  slot->seeking = true;
   slot->expected = offset;
   slot->checked = false;
-  move({{slot->wake.slot, {partition, offset, slot->epochs.before(offset), ""}}});
+  move({begin_move(*slot, offset, slot->epochs.before(offset))});
 }
 
 void RdConsumer::report(const Error& error) {
