@@ -86,7 +86,9 @@ void describe(Fields& f, PipelineSpec& c) {
   f.object("image", c.image, {.doc = "Where the components' images come from."});
   f.object("ingress", c.ingress, {.doc = "Takes OTLP from applications."});
   f.group("bridge", {.doc = "Between ingress, Kafka and exporters."}, [&c](Fields& inner) {
-    inner.object("produce", c.produce, {.doc = "The bridge that writes what the ingress took."});
+    inner.object("produce", c.produce,
+                 {.doc = "The bridge that writes what the ingress took. The pods of the topics Job "
+                         "have its template's labels, annotations, placement and CPU limit."});
   });
   f.object("kafka", c.kafka, {.doc = "The Kafka cluster.", .required = true});
   f.list("exporters", c.exporters,

@@ -312,6 +312,27 @@ Json canary_template(Json stable) {
   return stable;
 }
 
+namespace {
+
+// A Job on quick errands needs little, but a quota may ask for a CPU limit.
+Json topics_resources(const api::PodTemplate& pods) {
+  Json resources = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
+                    {"limits", {{"memory", kTopicsMemory}}}};
+  if (const Json* cpu = kube::find(pods.resources, "limits/cpu"); cpu != nullptr)
+    resources["limits"]["cpu"] = *cpu;
+  return resources;
+}
+
+// As the producing bridge: it is the same program with the same way to Kafka.
+void add_topics_placement(const api::PodTemplate& pods, Json& pod) {
+  if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
+  if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;
+  if (!pods.priority_class_name.empty()) pod["priorityClassName"] = pods.priority_class_name;
+  if (!pods.affinity.is_null()) pod["affinity"] = pods.affinity;
+}
+
+}  // namespace
+
 Json topics_template(const Context& context, const std::string& config_map,
                      const std::string& service_account, const std::vector<std::string>& command) {
   const std::vector<SecretMount> mounts = kafka_mounts(context.pipeline);
@@ -323,18 +344,23 @@ Json topics_template(const Context& context, const std::string& config_map,
   container["args"] = command;
   container["args"].push_back("--config");
   container["args"].push_back(config_file());
+  const api::PodTemplate& pods = context.pipeline.spec.produce.pods;
   container["env"] = Json::array({from_field("POD_NAME", "metadata.name")});
-  container["resources"] = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
-                            {"limits", {{"memory", kTopicsMemory}}}};
+  container["resources"] = topics_resources(pods);
   container["securityContext"] = container_security();
   // The report is one line on standard output; on failure the last lines of the log follow.
   container["terminationMessagePolicy"] = "FallbackToLogsOnError";
   container["volumeMounts"] = volume_mounts(mounts);
 
   Json tmpl;
-  tmpl["metadata"]["labels"] = common_labels(context, "topics");
-  tmpl["metadata"]["labels"].erase("app.kubernetes.io/version");
+  Json labels = pods.labels;
+  if (labels.is_null()) labels = Json::object();
+  labels.update(common_labels(context, "topics"));
+  labels.erase("app.kubernetes.io/version");
+  tmpl["metadata"]["labels"] = std::move(labels);
+  if (!pods.annotations.empty()) tmpl["metadata"]["annotations"] = pods.annotations;
   tmpl["spec"] = base_pod(context, service_account);
+  add_topics_placement(pods, tmpl["spec"]);
   tmpl["spec"]["containers"] = Json::array({container});
   tmpl["spec"]["volumes"] = volumes(config_map, mounts);
   tmpl["spec"]["restartPolicy"] = "Never";

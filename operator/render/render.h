@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -83,6 +84,11 @@ Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts);
 
 // The names of all Secrets that the Pipeline refers to, sorted.
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
+
+// Components whose pods mount one of these Secrets; whether the topics Job does.
+std::set<ComponentId> components_with(const api::Pipeline& pipeline,
+                                      const std::set<std::string>& secrets);
+bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets);
 
 // The configuration file of a component, as the service will read it.
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);

@@ -105,6 +105,23 @@ std::string secret_file(const api::SecretKey& key) {
   return kSecretsFolder + key.name + "/" + key.key;
 }
 
+std::set<ComponentId> components_with(const api::Pipeline& pipeline,
+                                      const std::set<std::string>& secrets) {
+  std::set<ComponentId> out;
+  for (const ComponentSpec& spec : component_specs(pipeline)) {
+    for (const SecretMount& mount : secret_mounts(pipeline, spec)) {
+      if (secrets.contains(mount.secret)) out.insert(spec.id);
+    }
+  }
+  return out;
+}
+
+bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets) {
+  for (const SecretMount& mount : kafka_mounts(pipeline))
+    if (secrets.contains(mount.secret)) return true;
+  return false;
+}
+
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline) {
   std::set<std::string> names;
   for (const ComponentSpec& spec : component_specs(pipeline)) {

@@ -73,13 +73,15 @@ Manifest canary_workload(const Context& context, const ComponentSpec& spec, cons
   return manifest;
 }
 
-// One pod at a time; a pod that is broken anyway never holds up a node that is emptied.
+// One pod at a time; a pod that is broken anyway never holds up a node that is emptied. A canary is
+// not counted: one that is broken must not use up what the stable pods may lack.
 Manifest disruption_budget(const Context& context, const ComponentSpec& spec) {
   Manifest manifest = make_manifest(context, kube::kPodDisruptionBudgets, spec.object,
                                     component_labels(context, spec));
-  manifest.object["spec"] = {{"maxUnavailable", 1},
-                             {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
-                             {"selector", {{"matchLabels", component_selector(context, spec)}}}};
+  manifest.object["spec"] = {
+      {"maxUnavailable", 1},
+      {"unhealthyPodEvictionPolicy", "AlwaysAllow"},
+      {"selector", {{"matchLabels", track_selector(context, spec, kStableTrack)}}}};
   return manifest;
 }
 

@@ -49,6 +49,25 @@ TEST(TopicsJob, IsAnotherOneWhenThereIsSomethingToDo) {
   EXPECT_TRUE(names.insert(name()).second);
 }
 
+// A quota that asks for CPU limits, or nodes with taints, must not keep it from starting.
+TEST(TopicsJob, IsPlacedAndLimitedAsTheProducingBridge) {
+  api::Pipeline pipeline = quickstart();
+  api::PodTemplate& pods = pipeline.spec.produce.pods;
+  pods.annotations["sidecar.istio.io/inject"] = "false";
+  pods.node_selector["pool"] = "telemetry";
+  pods.tolerations = Json::array({{{"key", "telemetry"}, {"operator", "Exists"}}});
+  pods.priority_class_name = "high";
+  pods.resources = {{"limits", {{"cpu", "2"}, {"memory", "1Gi"}}}};
+  const Json object = rendered(pipeline).topics_job->object;
+  EXPECT_EQ(at(object, "spec/template/metadata/annotations/sidecar.istio.io~1inject"), "false");
+  EXPECT_EQ(at(object, "spec/template/spec/nodeSelector/pool"), "telemetry");
+  EXPECT_EQ(at(object, "spec/template/spec/tolerations/0/key"), "telemetry");
+  EXPECT_EQ(at(object, "spec/template/spec/priorityClassName"), "high");
+  EXPECT_EQ(at(object, "spec/template/spec/containers/0/resources/limits/cpu"), "2");
+  EXPECT_EQ(at(object, "spec/template/spec/containers/0/resources/limits/memory"), "128Mi")
+      << "what it needs";
+}
+
 TEST(TopicsJob, EndsByItself) {
   const Json object = rendered(quickstart()).topics_job->object;
   EXPECT_GT(kube::int_at(object, "spec/activeDeadlineSeconds"), 0);
