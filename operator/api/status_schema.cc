@@ -48,7 +48,7 @@ Json conditions() {
        {"observedGeneration", number("The generation that it is about.")}});
   Json conditions = list(
       "Ready, Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, "
-      "RolledBack, ScalingLimited, RetentionAtRisk, Paused.",
+      "RolledBack, ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled.",
       "type", std::move(item));
   conditions["items"]["required"] = {"type", "status"};
   return conditions;
@@ -117,6 +117,14 @@ Json config() {
                  {"rollingPromoted", flag("Whether the canary has passed.")},
                  {"rollingSince", number("Since when, in milliseconds of the epoch.")},
                  {"healthySince", number("Since when all is healthy, in the same unit.")},
+                 {"unproven",
+                  {{"type", "array"},
+                   {"description",
+                    "Workloads that have not been available for healthyAfter yet "
+                    "although the revision is the last good one."},
+                   {"maxItems", kItemsMax},
+                   {"x-kubernetes-list-type", "set"},
+                   {"items", text("Its name.")}}},
                  {"forceCheck", text("Value of the annotation spanway.dev/force-config-check that "
                                      "was obeyed last; of a long one its hash.")}});
 }

@@ -40,6 +40,16 @@ std::string intent_of(const Json& object) {
   return kube::string_at(object, path);
 }
 
+// Ours by its labels, and nobody owns it.
+bool is_orphan_of(const Json& pipeline, const Json& live) {
+  const Json* owners = kube::find(live, "metadata/ownerReferences");
+  if (owners != nullptr && owners->is_array() && !owners->empty()) return false;
+  return kube::string_at(live, "metadata/labels/app.kubernetes.io~1managed-by") ==
+             "spanway-operator" &&
+         kube::string_at(live, "metadata/labels/spanway.dev~1pipeline") ==
+             kube::string_at(pipeline, "metadata/name");
+}
+
 Error explained(Error error, const render::Manifest& manifest) {
   if (error.code == Code::kInvalidArgument && has_replicas(manifest.type) &&
       (error.message.find("immutable") != std::string::npos ||
@@ -116,6 +126,8 @@ Status Applier::check_owner(const Json& pipeline, const render::Manifest& manife
                             const Json& live) const {
   const std::string owner = controller_of(live);
   if (owner == kube::string_at(pipeline, "metadata/uid")) return {};
+  // The Pipeline was deleted with --cascade=orphan and made again: what it left is taken over.
+  if (is_orphan_of(pipeline, live)) return {};
   const std::string what = std::string(manifest.type.kind) + " " + manifest.key().name;
   if (kube::string_at(live, "metadata/ownerReferences/0/name") ==
       kube::string_at(pipeline, "metadata/name")) {

@@ -24,7 +24,7 @@ inline constexpr char kHandoverManager[] = "spanway-replicas-handover";
 
 // Thread-safe, but one Pipeline's objects are worked on by one thread at a time. What is given
 // outlives it. Errors are those of kube::Client; an object of somebody else is FAILED_PRECONDITION
-// (configuration) and never touched.
+// (configuration) and never touched. One with our labels and no owner is adopted.
 class Applier {
  public:
   Applier(kube::Client& client, const Stores& stores, UnseenWrites& unseen, const Events& events);

@@ -41,7 +41,7 @@ Truth Conditions::stored_truth(std::string_view type) const {
   return status == "False" ? Truth::kFalse : Truth::kUnknown;
 }
 
-void Conditions::set(std::string_view type, Verdict verdict) {
+void Conditions::set(std::string_view type, Verdict verdict, std::int64_t generation) {
   std::string since = wall_now_;
   if (const Json* one = stored(type);
       one != nullptr && kube::string_at(*one, "status") == to_string(verdict.truth)) {
@@ -51,7 +51,7 @@ void Conditions::set(std::string_view type, Verdict verdict) {
                    {"status", to_string(verdict.truth)},
                    {"reason", std::move(verdict.reason)},
                    {"message", one_line(verdict.message, kMessageBytesMax)},
-                   {"observedGeneration", generation_},
+                   {"observedGeneration", generation},
                    {"lastTransitionTime", std::move(since)}});
 }
 

@@ -27,7 +27,9 @@ class Conditions {
   Conditions(const Json& before, std::int64_t generation, std::string wall_now);
 
   // Messages are cut to 512 bytes.
-  void set(std::string_view type, Verdict verdict);
+  void set(std::string_view type, Verdict verdict) { set(type, std::move(verdict), generation_); }
+  // About another generation than the Pipeline's.
+  void set(std::string_view type, Verdict verdict, std::int64_t generation);
   // As it was stored; with this verdict when it was not.
   void keep(std::string_view type, Verdict otherwise);
   // The stored one; null when there is none.

@@ -6,6 +6,8 @@
 
 #include "operator/api/declaration.h"
 #include "operator/reconcile/outline.h"
+#include "operator/reconcile/refused_pods.h"
+#include "operator/reconcile/traffic.h"
 #include "operator/reconcile/wall_time.h"
 #include "operator/reconcile/wanted_objects.h"
 #include "services/lib/base/check.h"
@@ -68,8 +70,9 @@ void show_failure(Json& status, const std::string& failure, const std::string& n
   if (failure.empty() || !status.contains("conditions")) return;
   for (Json& condition : status["conditions"]) {
     const std::string type = kube::string_at(condition, "type");
-    if (type != "Degraded" && type != "Progressing") continue;
-    const std::string value = type == "Degraded" ? "True" : "False";
+    const bool is_bad = type == "Degraded" || type == "Stalled";
+    if (!is_bad && type != "Progressing" && type != "Reconciling") continue;
+    const std::string value = is_bad ? "True" : "False";
     if (condition["status"] != value) condition["lastTransitionTime"] = now;
     condition["status"] = value;
     condition["reason"] = "ApplyFailed";
@@ -110,6 +113,11 @@ bool is_silent(const Error& error) {
   return error.code == Code::kDeadlineExceeded || std::string_view(error.reason) == "no_connection";
 }
 
+std::string texts_of_retentions(const TopicClaims::Sharing& sharing) {
+  return config::format_duration(sharing.retention) +
+         config::format_duration(sharing.dead_letter_retention);
+}
+
 Duration earlier(Duration a, Duration b) {
   if (a == Duration::zero()) return b;
   return b == Duration::zero() ? a : std::min(a, b);
@@ -144,6 +152,11 @@ struct Controller::Memory {
   std::optional<std::string> last_good;  // Empty = the same as `wanted`.
   // At most one for each object that is wanted.
   std::vector<Held> held;
+  std::string last_good_version;  // Of the operator that recorded the last good spec.
+  RefusedPods refused;
+  // As it was written last. What is found in the status instead was not written by us.
+  std::optional<RolloutMemory> rollout;
+  std::set<std::string> ended_pods;  // Uids of those that there are, each told once.
   std::string topics_job;
   int topics_failures = 0;
 };
@@ -157,11 +170,15 @@ struct Controller::Whole {
 
 struct Controller::Look {
   kube::ObjectKey key;
-  Json object;  // The Pipeline.
-  Json before;  // Its status.
+  Json object;     // The Pipeline.
+  Json effective;  // What is reconciled: the Pipeline, or its last good spec.
+  Json before;     // Its status.
   api::Pipeline pipeline;
   std::shared_ptr<Memory> memory;
-  config::Problems problems;
+  config::Problems problems;  // Of the spec; not empty = the last good one is reconciled.
+  config::Problems secret_problems;
+  std::set<std::string> missing_secrets;  // Also those that may not be read.
+  std::set<render::ComponentId> blocked;  // Components that use one of them.
   TopicClaims::Sharing sharing;
   render::ClusterFacts facts;
   std::string last_good_version;  // Of its ConfigMap; "" = there is none.
@@ -183,6 +200,10 @@ struct Controller::Look {
   std::map<std::string, StatuszReport> reports;
   std::map<std::string, LagScalerDecision> scaling;
   WantedObjects objects;
+  std::optional<render::Manifest> topics_job;  // Of the rendering that is to run.
+  std::map<std::string, std::string> idle_autoscalers;
+  std::string refused_job;  // Why the topics Job has no pod.
+  Duration refused_again{};
   bool paused = false;
   SystemTime wall_now{};
 
@@ -234,22 +255,26 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
   look.before = status_of(look.object);
   look.memory = memory_of(key);
   look.wall_now = deps_.clock.system_now();
+  look.effective = look.object;
   look.pipeline = api::read(look.object, look.problems);
-  look.remembered = rollout_memory(look.before);
+  look.remembered = look.memory->rollout ? *look.memory->rollout : rollout_memory(look.before);
   look.paused = look.pipeline.spec.paused ||
                 annotation(look.pipeline.annotations, api::kPauseAnnotation) == "true";
-  if (look.paused) return reconcile_paused(look);
   SPANWAY_TRY(check(look));
-  if (!look.problems.empty()) return reconcile_invalid(look);
+  const bool is_new = !look.before.contains("conditions");
+  if ((!look.problems.empty() && !fall_back(look)) || (look.paused && is_new))
+    return reconcile_nothing(look);
 
   see(look);
+  tell_ended_pods(look);
   deps_.monitor.set_pace(
       key, look.decision->phase != Phase::kComplete && look.decision->phase != Phase::kRolledBack,
       !look.scaling.empty());
+  if (look.paused) return observe_paused(look);
   // The spec first: a status that speaks of a last good one without it could not be repaired.
   if (look.decision->record_last_good) {
     SPANWAY_TRY(render_whole(look));  // While the last good one is still the one decided with.
-    auto recorded = apply_whole(look, last_good_manifest(look.object, look.facts));
+    auto recorded = apply_whole(look, last_good_manifest(look.effective, look.facts));
     if (!recorded.ok()) return std::move(recorded).error();
   }
   // What is about to be done is said before it is done.
@@ -264,23 +289,41 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
     SPANWAY_TRY(write_status(look));
   }
   if (!written.ok()) return written.error();
-  const Duration again = earlier(status_look_again(status_input(look), look.before),
-                                 earlier(look.decision->look_again, look.topics.look_again));
+  const Duration again = earlier(
+      status_look_again(status_input(look), look.before),
+      earlier(look.refused_again, earlier(look.decision->look_again, look.topics.look_again)));
   const Duration upgrade = look.upgrade.empty() ? Duration::zero() : kUpgradeLook;
   // An entry that ends without an event changes what is known.
   return earlier(earlier(again, upgrade), unseen_.expires_in(look.key));
 }
 
-Result<Duration> Controller::reconcile_paused(Look& look) {
+Result<Duration> Controller::observe_paused(Look& look) {
+  SPANWAY_TRY(write_status(look));
+  return earlier(status_look_again(status_input(look), look.before), unseen_.expires_in(look.key));
+}
+
+Result<Duration> Controller::reconcile_nothing(Look& look) {
+  deps_.monitor.set_pace(look.key, false, false);
   SPANWAY_TRY(write_status(look));
   return unseen_.expires_in(look.key);
 }
 
-// What runs stays as it is.
-Result<Duration> Controller::reconcile_invalid(Look& look) {
-  deps_.monitor.set_pace(look.key, false, false);
-  SPANWAY_TRY(write_status(look));
-  return unseen_.expires_in(look.key);
+void Controller::read_last_good_once(Look& look) {
+  if (look.last_good_spec) return;
+  look.last_good_spec = read_last_good(applier_.live(kube::kConfigMaps, last_good_key(look.key)),
+                                       look.object, facts_);
+}
+
+// False when there is no last good spec.
+bool Controller::fall_back(Look& look) {
+  read_last_good_once(look);
+  if (!look.last_good_spec) return false;
+  look.effective = look.last_good_spec->object;
+  look.pipeline = look.last_good_spec->pipeline;
+  look.facts = look.last_good_spec->facts;
+  look.blocked.clear();
+  look.inputs = inputs_of(look.effective, look.facts, look.last_good_version);
+  return true;
 }
 
 // Loading every component's file is most of the work of a look at a Pipeline at rest. It depends on
@@ -363,35 +406,45 @@ void Controller::check_topics(Look& look) {
 
 // Everything that can be wrong with the Pipeline. Errors are those of the API server.
 Status Controller::check(Look& look) {
+  look.last_good_version = applier_.version(kube::kConfigMaps, last_good_key(look.key));
   if (!look.problems.empty()) return {};
   check_topics(look);
+  SPANWAY_TRY(check_secrets(look));
+  if (!look.paused) choose_version(look);
+  look.inputs = inputs_of(look.object, look.facts, look.last_good_version) +
+                texts_of_retentions(look.sharing);
+  if (look.problems.empty() && look.memory->inputs == look.inputs) return {};  // It has passed.
+
+  read_last_good_once(look);
+  if (look.last_good_spec)
+    api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
+  check_once(look);
+  return {};
+}
+
+// A Secret's trouble is that of the components that use it.
+Status Controller::check_secrets(Look& look) {
   SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
                  deps_.secrets.look_up(look.key, render::referenced_secrets(look.pipeline)));
   look.facts = facts_;
   look.facts.secret_identities = secrets.identities;
-  look.last_good_version = applier_.version(kube::kConfigMaps, last_good_key(look.key));
-  choose_version(look);
-  look.inputs = inputs_of(look.object, look.facts, look.last_good_version) +
-                config::format_duration(look.sharing.retention) +
-                config::format_duration(look.sharing.dead_letter_retention);
-  const bool all_secrets = secrets.missing.empty() && secrets.refused.empty();
-  if (all_secrets && look.problems.empty() && look.memory->inputs == look.inputs)
-    return {};  // It has passed.
-
-  look.last_good_spec = read_last_good(applier_.live(kube::kConfigMaps, last_good_key(look.key)),
-                                       look.object, facts_);
-  if (look.last_good_spec)
-    api::check_transition(look.last_good_spec->pipeline, look.pipeline, look.problems);
-  check_once(look);
+  if (secrets.missing.empty() && secrets.refused.empty()) return {};
   const Json spec = look.object.value("spec", Json::object());
   const auto add = [&](const std::string& name, const std::string& message) {
     const std::string place = place_of_secret(spec, "spec", name);
-    look.problems.add(place.empty() ? "spec" : place, message);
+    look.secret_problems.add(place.empty() ? "spec" : place, message);
+    look.missing_secrets.insert(name);
   };
   for (const std::string& name : secrets.missing)
     add(name, "there is no Secret \"" + name + "\" in namespace " + look.key.name_space);
   for (const auto& [name, words] : secrets.refused)
     add(name, "Secret \"" + name + "\" may not be read: " + words);
+  look.blocked = render::components_with(look.pipeline, look.missing_secrets);
+  // What runs was made with a Secret that is gone: it is not made anew without.
+  read_last_good_once(look);
+  if (!look.last_good_spec) return {};
+  for (const auto& [name, identity] : look.last_good_spec->facts.secret_identities)
+    if (look.missing_secrets.contains(name)) look.facts.secret_identities[name] = identity;
   return {};
 }
 
@@ -410,6 +463,7 @@ void Controller::outline(Look& look) {
     render(look);
     memory.wanted = outline_of(look.whole->wanted);
     memory.last_good.reset();
+    memory.last_good_version = look.last_good_spec ? look.last_good_spec->facts.version : "";
     if (look.whole->last_good) {
       memory.last_good = outline_of(*look.whole->last_good);
       if (*memory.last_good == memory.wanted) memory.last_good = std::string();
@@ -446,6 +500,8 @@ Result<const render::Manifest*> Controller::whole(Look& look, const render::Mani
     return manifest.type == outline.type && manifest.key() == key;
   };
   if (whole.wanted.topics_job && is_it(*whole.wanted.topics_job)) return &*whole.wanted.topics_job;
+  if (whole.last_good && whole.last_good->topics_job && is_it(*whole.last_good->topics_job))
+    return &*whole.last_good->topics_job;
   for (const auto* manifests :
        {&whole.objects->support, &whole.objects->canaries, &whole.objects->workloads}) {
     const auto found = std::find_if(manifests->begin(), manifests->end(), is_it);
@@ -497,11 +553,15 @@ void Controller::see(Look& look) {
   for (const render::Component& component : look.wanted->components)
     look.components.push_back(
         observe(component, look.pipeline.name, look.workloads, look.pods, look.wall_now));
+  see_refusals(look);
+  see_autoscalers(look);
 
   Memory& memory = *look.memory;
   RolloutMemory remembered = look.remembered;
-  const bool is_forced = obey_force_check(
-      annotation(look.pipeline.annotations, api::kForceCheckAnnotation), remembered);
+  const bool is_forced =
+      !look.paused && look.problems.empty() &&
+      obey_force_check(annotation(look.pipeline.annotations, api::kForceCheckAnnotation),
+                       remembered);
   const std::int64_t now_ms = unix_ms(look.wall_now);
   const StatuszMonitor::Reports reports = deps_.monitor.reports(look.key);
   look.reports = reports.by_pod;
@@ -514,28 +574,77 @@ void Controller::see(Look& look) {
                           .forced = is_forced,
                           .refused_for_ms = refused_for_ms(look),
                           .refusal = memory.refusal,
+                          .blocked = look.blocked,
                           .reports = &look.reports});
   hold_back(look);
+  if (!look.problems.empty()) {
+    // What has failed is not tried again after a spec that was refused.
+    look.decision->memory.failed_revision = look.remembered.failed_revision;
+    look.decision->memory.failed_reason = look.remembered.failed_reason;
+  }
   look.objects = wanted_objects(*look.wanted, look.last_good_rendering(), *look.decision);
+  if (!look.paused)
+    look.scaling =
+        memory.scaler.decide(look.pipeline, *look.wanted, look.components, reports, now_ms);
+  see_topics(look);
+}
 
-  look.scaling =
-      memory.scaler.decide(look.pipeline, *look.wanted, look.components, reports, now_ms);
+// No Event is watched, so whoever lacks a pod is looked at again.
+void Controller::see_refusals(Look& look) {
+  RefusedPods& refused = look.memory->refused;
+  for (const Json& workload : look.workloads) {
+    if (kube::string_at(workload, "kind") != kube::kStatefulSets.kind || !lacks_pods(workload))
+      continue;
+    look.refused_again = RefusedPods::kAnswerCounts;
+    const std::string why =
+        refused.look_up(deps_.client, kube::kStatefulSets, workload, deps_.clock.now());
+    for (ComponentView& view : look.components) {
+      if (render::object_name(look.pipeline.name, view.id) ==
+          kube::string_at(workload, "metadata/name"))
+        view.stable.problem = why;
+    }
+  }
+}
 
+void Controller::see_autoscalers(Look& look) {
+  for (const Json& autoscaler : applier_.live_of(kube::kHorizontalPodAutoscalers, look.key)) {
+    const Json* active = find_condition(status_of(autoscaler), "ScalingActive");
+    if (active == nullptr || kube::string_at(*active, "status") != "False") continue;
+    look.idle_autoscalers[kube::string_at(autoscaler, "metadata/name")] =
+        kube::string_at(*active, "reason") + ": " + kube::string_at(*active, "message");
+  }
+}
+
+void Controller::see_topics(Look& look) {
+  Memory& memory = *look.memory;
   std::optional<Json> job;
-  if (look.wanted->topics_job) {
-    const kube::ObjectKey job_key = look.wanted->topics_job->key();
+  // After a rollback the failed revision's Job goes with it.
+  const bool is_back = look.decision->phase == Phase::kRolledBack && look.last_good;
+  look.topics_job = is_back ? look.last_good->topics_job : look.wanted->topics_job;
+  if (look.topics_job) {
+    const kube::ObjectKey job_key = look.topics_job->key();
     job = applier_.live(kube::kJobs, job_key);
+    if (job && lacks_pods(*job)) {
+      look.refused_again = RefusedPods::kAnswerCounts;
+      look.refused_job = memory.refused.look_up(deps_.client, kube::kJobs, *job, deps_.clock.now());
+    }
     if (memory.topics_job != job_key.name) {
       memory.topics_job = job_key.name;
       memory.topics_failures = 0;
     }
   }
-  look.topics = look_at_topics({.wanted = look.wanted->topics_job,
+  memory.refused.sweep();
+  look.topics = look_at_topics({.wanted = look.topics_job,
                                 .job = job,
                                 .pods = look.pods,
                                 .status = look.before,
                                 .failures = memory.topics_failures + 1,
+                                .refused = look.refused_job,
+                                .missing = reports_missing_topic(look.components, look.reports),
                                 .wall_now = look.wall_now});
+  if (look.topics.is_well) memory.topics_failures = 0;
+  if (!render::topics_job_uses(look.pipeline, look.missing_secrets)) return;
+  look.topics.create = look.topics.remove = false;
 }
 
 Status Controller::write(Look& look) {
@@ -589,13 +698,16 @@ Status Controller::apply_workloads(Look& look) {
 }
 
 Status Controller::apply_topics(Look& look) {
-  if (look.topics.create) return apply(look, *look.wanted->topics_job);
+  if (look.topics.create) return apply(look, *look.topics_job);
   if (!look.topics.remove) return {};
-  const auto live = applier_.live(kube::kJobs, look.wanted->topics_job->key());
+  const auto live = applier_.live(kube::kJobs, look.topics_job->key());
   if (!live) return {};
+  look.memory->topics_failures = std::min(look.memory->topics_failures + 1, 16);
   if (look.topics.view.state == TopicsView::State::kFailed) {
-    look.memory->topics_failures = std::min(look.memory->topics_failures + 1, 16);
     deps_.events.announce(look.object, true, "TopicsFailed", "Retry", look.topics.view.message);
+  } else if (reports_missing_topic(look.components, look.reports)) {
+    deps_.events.announce(look.object, true, "TopicMissing", "Retry",
+                          "pods report a topic that does not exist: the topics Job runs again");
   }
   SPANWAY_TRY(applier_.remove(look.object, kube::kJobs, *live));
   look.topics.look_again = std::chrono::seconds(1);
@@ -611,7 +723,7 @@ Status Controller::prune(Look& look) {
        {&look.objects.support, &look.objects.canaries, &look.objects.workloads})
     for (const render::Manifest& manifest : *manifests) keep_object(manifest.type, manifest.key());
   for (const auto& [type, key] : look.objects.untouched) keep_object(type, key);
-  if (look.wanted->topics_job) keep_object(kube::kJobs, look.wanted->topics_job->key());
+  if (look.topics_job) keep_object(kube::kJobs, look.topics_job->key());
   keep_object(kube::kConfigMaps, last_good_key(look.key));
   // Also those of the last good spec while it is not applied: going back must not wait for
   // anything.
@@ -642,14 +754,17 @@ Status Controller::prune(Look& look) {
 StatusInput Controller::status_input(const Look& look) const {
   return {.pipeline = look.pipeline,
           .problems = look.problems,
+          .secret_problems = &look.secret_problems,
           .wanted = look.wanted ? &*look.wanted : nullptr,
           .components = look.components,
           .rollout = look.decision ? &*look.decision : nullptr,
           .reports = look.reports,
           .scaling = look.scaling,
           .topics = look.topics.view,
+          .idle_autoscalers = look.idle_autoscalers,
           .paused = look.paused,
-          .operator_version = facts_.version,
+          .operator_version = look.facts.version.empty() ? facts_.version : look.facts.version,
+          .last_good_version = look.memory->last_good_version,
           .wall_now = wall_time_text(unix_ms(look.wall_now) / 1000 * 1000),
           .config_reason = look.sharing.taken_by ? "TopicsTaken" : "ConfigInvalid",
           .topics_shared_with = texts_of(look.sharing.with),
@@ -664,7 +779,10 @@ Status Controller::write_status(Look& look) {
   // The kept status of one that is invalid or paused has the old words.
   status.erase("upgrade");
   if (!look.upgrade.empty()) status["upgrade"] = look.upgrade;
-  if (status == look.before) return {};
+  if (status == look.before) {
+    look.memory->rollout = rollout_memory(status);
+    return {};
+  }
   const Json patch = {
       {"metadata", {{"resourceVersion", kube::string_at(look.object, "metadata/resourceVersion")}}},
       {"status", kube::merge_difference(look.before, status)}};
@@ -677,6 +795,7 @@ Status Controller::write_status(Look& look) {
                 applier_.stored(kube::kPipelines, look.key));
   look.object = std::move(after);
   look.before = status_of(look.object);
+  look.memory->rollout = rollout_memory(look.before);
   return {};
 }
 
@@ -706,6 +825,20 @@ void Controller::tell(const Look& look, const Json& before, const Json& after) c
   }
 }
 
+// A pod in a terminal phase is no part of what runs any more; why it ended is an Event, once.
+void Controller::tell_ended_pods(const Look& look) const {
+  std::set<std::string> ended;
+  for (const Json& pod : look.pods) {
+    if (kube::string_at(pod, "status/phase") != "Failed") continue;
+    if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr) continue;
+    std::string uid = kube::string_at(pod, "metadata/uid");
+    if (!look.memory->ended_pods.contains(uid))
+      deps_.events.announce(look.object, true, "PodFailed", "Observe", ending_of_pod(pod));
+    ended.insert(std::move(uid));
+  }
+  look.memory->ended_pods = std::move(ended);
+}
+
 void Controller::tell_rollout(const Look& look) const {
   const RolloutDecision& decision = *look.decision;
   const RolloutMemory& now = decision.memory;
@@ -714,7 +847,7 @@ void Controller::tell_rollout(const Look& look) const {
     deps_.events.rolled_back(look.object, decision.reason, decision.message);
     return;
   }
-  if (decision.record_last_good) {
+  if (decision.record_last_good && now.last_good_revision != then.last_good_revision) {
     deps_.events.announce(
         look.object, false, "RolloutComplete", "Record",
         "revision " + look.wanted->revision + " stayed healthy and is the last good one now");

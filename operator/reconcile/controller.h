@@ -1,5 +1,7 @@
 // One look at one Pipeline: read it, check it, render it, see what runs, decide, write what
-// differs. Never waits for anything: when time alone matters, it says when to look again.
+// differs. In place of a spec that is refused the last good one is reconciled; a component whose
+// Secret is missing stays as it is; a paused Pipeline is observed and nothing but its status is
+// written. Never waits for anything: when time alone matters, it says when to look again.
 //
 // Of each Pipeline it keeps, in a few kilobytes, an outline of what was rendered last and which
 // live objects were found to hold it. While neither the Pipeline nor anything else that rendering
@@ -70,9 +72,13 @@ class Controller {
   std::shared_ptr<Memory> memory_of(const kube::ObjectKey& key);
   void forget(const kube::ObjectKey& key);
 
-  Result<Duration> reconcile_paused(Look& look);
-  Result<Duration> reconcile_invalid(Look& look);
+  // Nothing can be observed: never installed, and now paused or refused.
+  Result<Duration> reconcile_nothing(Look& look);
+  Result<Duration> observe_paused(Look& look);
   Status check(Look& look);
+  Status check_secrets(Look& look);
+  void read_last_good_once(Look& look);
+  bool fall_back(Look& look);
   void check_once(Look& look);
   void check_topics(Look& look);
   void choose_version(Look& look);
@@ -82,6 +88,9 @@ class Controller {
   Status render_whole(Look& look);
   Result<const render::Manifest*> whole(Look& look, const render::Manifest& outline);
   void see(Look& look);
+  void see_refusals(Look& look);
+  void see_autoscalers(Look& look);
+  void see_topics(Look& look);
   Status write(Look& look);
   Status apply_shared(Look& look);
   Status apply_workloads(Look& look);
@@ -95,6 +104,7 @@ class Controller {
   Status write_status(Look& look);
   void tell(const Look& look, const Json& before, const Json& after) const;
   void tell_rollout(const Look& look) const;
+  void tell_ended_pods(const Look& look) const;
 
   const ControllerDeps deps_;
   const render::ClusterFacts facts_;

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "operator/reconcile/pod_health.h"
+#include "operator/reconcile/traffic.h"
 #include "operator/reconcile/wall_time.h"
 
 namespace spanway::reconcile {
@@ -75,9 +76,22 @@ bool none_reaches_it(const Voices& voices) {
   return any;
 }
 
+std::string stall_text(const StallReport& stall) {
+  std::string text = stall.scope == "destination" || stall.scope.empty() ? "" : stall.scope + " ";
+  if (!stall.signal.empty() && stall.scope != "destination") text += stall.signal + " ";
+  if (!stall.tenant.empty()) text += "of tenant " + stall.tenant + " ";
+  return text + (text.empty() ? "" : "stalls: ") +
+         (stall.reason.empty() ? "the destination refuses" : stall.reason);
+}
+
 void take_error(const Voices& voices, ExporterStatus& status) {
   for (const StatuszReport* report : voices.answers) {
     if (!status.error_message.empty()) return;
+    for (const StallReport& stall : report->stalls) {
+      status.error_reason = "Stalled";
+      status.error_message = one_line(stall_text(stall), kErrorBytesMax);
+      return;
+    }
     for (const PartitionReport& partition : report->partitions) {
       if (!partition.stalled || partition.reason.empty()) continue;
       status.error_reason = "Stalled";
@@ -92,6 +106,7 @@ void take_error(const Voices& voices, ExporterStatus& status) {
 
 bool has_stalled_partition(const Voices& consumers) {
   for (const StatuszReport* report : consumers.answers) {
+    if (!report->stalls.empty()) return true;
     for (const PartitionReport& partition : report->partitions) {
       if (partition.stalled) return true;
     }
@@ -188,14 +203,26 @@ ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
     status.since = kube::string_at(then, "since", input.wall_now);
     return status;
   }
-  const bool stalled =
-      none_reaches_it(senders) || none_reaches_it(consumers) || has_stalled_partition(consumers);
+  status.lost_records =
+      std::any_of(consumers.answers.begin(), consumers.answers.end(),
+                  [](const StatuszReport* report) { return report->lost_records > 0; });
+  const ComponentView* consumer = find_view(input, Role::kConsumer, exporter.name);
+  std::optional<Obstacle> unassigned;
+  if (consumer != nullptr)
+    unassigned = assignment_obstacle(input.pipeline.name, *consumer, input.reports);
+  const bool idle = unassigned && unassigned->blocks;
+  const bool stalled = none_reaches_it(senders) || none_reaches_it(consumers) ||
+                       has_stalled_partition(consumers) || idle;
   const bool heard = !senders.answers.empty() && !consumers.answers.empty();
   status.state = stalled ? "Stalled" : (heard ? "Running" : "Unknown");
   status.lag = next_bucket(kube::string_at(then, "lag"), consumers, status.lag_seconds);
   // The one that speaks with the destination knows best.
   take_error(senders, status);
   if (stalled) take_error(consumers, status);
+  if (idle && status.error_message.empty()) {
+    status.error_reason = unassigned->reason;
+    status.error_message = one_line(unassigned->message(), kErrorBytesMax);
+  }
   settle(status, then, input.wall_now);
   return status;
 }

@@ -16,7 +16,8 @@ struct ExporterStatus {
   std::string lag;    // As a bucket; empty = unknown.
   // Of the moment; nothing when no consumer has told. Not part of the status.
   std::optional<double> lag_seconds;
-  std::string error_reason;  // CamelCase; empty = no error.
+  bool lost_records = false;  // Not part of the status either.
+  std::string error_reason;   // CamelCase; empty = no error.
   std::string error_message;
   std::string since;  // When lag or error moved last: they do so at most every 30 s.
 };

@@ -76,7 +76,7 @@ std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, co
                  {"spec", content->value("spec", Json::object())}};
   object["metadata"]["annotations"] = content->value("annotations", Json::object());
   config::Problems problems;
-  LastGood last{api::read(object, problems), now};
+  LastGood last{object, api::read(object, problems), now};
   // An older operator's spec that this one refuses.
   if (!problems.empty()) return std::nullopt;
   last.facts.version = kube::string_at(*content, "version", now.version);

@@ -13,6 +13,7 @@ namespace spanway::reconcile {
 using kube::Json;
 
 struct LastGood {
+  Json object;  // The recorded spec and annotations under the live metadata.
   api::Pipeline pipeline;
   // Those of then: another version of the operator or of a Secret must not restart pods that run
   // the last good configuration.

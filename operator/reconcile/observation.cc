@@ -245,6 +245,7 @@ WorkloadView view_workload(const Json& object) {
   const bool current =
       int_at(object, "status/observedGeneration") >= int_at(object, "metadata/generation");
   view.problem = refused_pods(object);
+  view.paused = bool_at(object, "spec/paused");
   view.settled = current && !string_at(object, "metadata/deletionTimestamp").size() &&
                  int_at(object, "status/replicas") == view.replicas &&
                  view.updated == view.replicas && view.ready == view.replicas;
@@ -272,6 +273,26 @@ bool belongs(const Json& pod, const render::ComponentId& id, const std::string& 
 }
 
 }  // namespace
+
+bool has_ended(const Json& pod) {
+  const std::string phase = string_at(pod, "status/phase");
+  return phase == "Failed" || phase == "Succeeded";
+}
+
+std::string ending_of_pod(const Json& pod) {
+  std::string reason = string_at(pod, "status/reason");
+  std::string message = string_at(pod, "status/message");
+  if (reason.empty()) {
+    if (const Json* target = condition(pod, "DisruptionTarget")) {
+      reason = string_at(*target, "reason");
+      message = string_at(*target, "message");
+    }
+  }
+  if (reason.empty()) reason = string_at(pod, "status/phase");
+  return one_line("pod " + string_at(pod, "metadata/name") + ": " + reason +
+                      (message.empty() ? "" : ": " + message),
+                  kProblemBytesMax);
+}
 
 PodView view_pod(const Json& pod, SystemTime wall_now) {
   PodView view;
@@ -303,7 +324,8 @@ ComponentView observe(const render::Component& component, const std::string& pip
   view.stable = find_workload(workloads, component.workload);
   view.canary = find_workload(workloads, component.canary);
   for (const Json& pod : pods) {
-    if (belongs(pod, component.id, pipeline)) view.pods.push_back(view_pod(pod, wall_now));
+    if (belongs(pod, component.id, pipeline) && !has_ended(pod))
+      view.pods.push_back(view_pod(pod, wall_now));
   }
   // What is told of several pods must not depend on the order of a cache.
   std::sort(view.pods.begin(), view.pods.end(),

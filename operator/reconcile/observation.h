@@ -31,7 +31,8 @@ struct PodView {
   // (the termination message, cut to 256 bytes): "pod quickstart-ingress-5d-x: container ingress
   // exited with 1 (Error), 3 restarts: cannot listen on port 4317". Empty when ready.
   std::string problem;
-  // "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Unschedulable", "NodeLost", "NotReady", ...
+  // "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Unschedulable", "NodeLost", "NotReady",
+  // ...
   std::string reason;
   SystemTime created{};
   std::optional<SystemTime> ready_since;
@@ -46,6 +47,7 @@ struct WorkloadView {
   std::int64_t updated = 0;
   // Exists, observedGeneration is current and all replicas are updated and ready.
   bool settled = false;
+  bool paused = false;  // spec.paused of a Deployment: `kubectl rollout pause`.
   // Why its pods cannot even be made: a quota, an admission webhook. Empty when they can.
   std::string problem = {};
 };
@@ -57,11 +59,16 @@ struct ComponentView {
   std::vector<PodView> pods;
 };
 
-// `workloads`: Deployments and StatefulSets of the Pipeline; `pods`: its pods. All times are those
-// of the wall clock.
+// `workloads`: Deployments and StatefulSets of the Pipeline; `pods`: its pods, of which those that
+// have ended are left out. All times are those of the wall clock.
 ComponentView observe(const render::Component& component, const std::string& pipeline,
                       const std::vector<Json>& workloads, const std::vector<Json>& pods,
                       SystemTime wall_now);
+// The pod is in a terminal phase (evicted, preempted, its node shut down): it serves nothing any
+// more, and another one takes its place.
+bool has_ended(const Json& pod);
+// Why it ended, in one sentence: "pod p-ingress-x: Evicted: The node was low on resource: memory".
+std::string ending_of_pod(const Json& pod);
 // One pod as above, for messages about jobs too.
 PodView view_pod(const Json& pod, SystemTime wall_now);
 

@@ -28,6 +28,26 @@ std::string name_of(const Component& component) {
   return kube::string_at(component.workload.object, "metadata/name");
 }
 
+std::string kafka_error_of(const StatuszReport& report) {
+  if (!report.kafka_reachable)
+    return report.last_error.empty() ? "no broker answers" : report.last_error;
+  for (const TopicReport& topic : report.topics) {
+    if (!topic.error.empty()) return "topic " + topic.name + ": " + topic.error;
+  }
+  if (report.produce && !report.produce->ok)
+    return "produce requests fail: " + report.produce->error;
+  return "";
+}
+
+// `waits`: one that has not answered yet is an error too.
+std::string destination_error_of(const StatuszReport& report, bool waits) {
+  if (!report.has_destination) return "";
+  const std::string place = "destination " + report.destination_endpoint;
+  if (!report.destination_known) return waits ? place + " has not answered yet" : "";
+  if (report.destination_reachable) return "";
+  return place + " cannot be reached: " + report.destination_error;
+}
+
 // A reason that fails a rollout.
 struct Failure {
   std::string reason;
@@ -46,6 +66,7 @@ class Machine {
     const Component* last_good = nullptr;  // Null when the last good spec has no such component.
     const ComponentView* view = nullptr;
     std::string name;
+    bool blocked = false;  // A Secret of it is missing.
   };
   RolloutDecision look();
   // What begins a look: whether there is something to go back to, and what has changed since.
@@ -71,7 +92,17 @@ class Machine {
   std::int64_t last_progress_ms(const Part& part, bool ready_only) const;
 
   bool settled(const Part& part) const;
-  const Part* first_unsettled(bool changed_only) const;
+  // All pods of the wanted revision but one are ready, or what is missing has no node to run on.
+  bool available(const Part& part) const;
+  // Available, and some pod of it has been ready for healthy_after.
+  bool proven(const Part& part) const;
+  bool unproven(const Part& part) const { return memory_.unproven.contains(part.name); }
+  // The rollout depends on it: it is changed, may change, and something good ran there before.
+  bool counts(const Part& part) const;
+  const Part* first_unavailable() const;
+  void record(RolloutDecision& out);
+  std::optional<RolloutDecision> install_in_part(std::int64_t deadline_ms);
+  RolloutDecision complete_in_part();
   // A pod of the wanted revision that crashes or cannot be made, in a changed component whose step
   // is over, or is `step`. Pods of earlier attempts do not count.
   std::optional<Failure> broken(std::size_t step) const;
@@ -80,8 +111,9 @@ class Machine {
   const PodView* troubled_pod(const Part& part) const;
   // What the pod says of itself; null when it has not answered.
   const StatuszReport* report_of(const PodView& pod) const;
-  // What a canary complains of that pods of the old revision do not; empty when nothing.
-  std::string complaint(const Part& part, const PodView& canary) const;
+  // What a canary complains of that pods of the old revision do not; empty when nothing. While it
+  // `waits` for a destination's first answer, that counts too: exporters probe at their start.
+  std::string complaint(const Part& part, const PodView& canary, bool waits) const;
   // Those who have reached Kafka once do not any more, none of them.
   bool kafka_is_gone() const;
   // Nothing but that keeps the component from going on.
@@ -95,10 +127,19 @@ class Machine {
   static bool says_nothing(const PodView& pod);
   std::string waiting_for(const Part& part) const;
 
+  // Where a component goes that has had its step.
+  Target forward(const Part& part) const { return part.blocked ? held(part) : Target::kWanted; }
+  // Where a component stays whose Secret is missing.
+  Target held(const Part& part) const {
+    const bool was_good = exact_ && part.last_good != nullptr && !unproven(part);
+    return was_good ? Target::kLastGood : Target::kKeep;
+  }
   // Where a component rests that does not run the wanted revision (yet, or any more).
   Target resting(const Part& part, bool going_back) const;
   RolloutDecision decision(Phase phase, std::string reason, std::string message) const;
   void look_again_at(RolloutDecision& decision, std::int64_t when_ms) const;
+  // When what is available will be proven if it stays so.
+  void look_again_at_proofs(RolloutDecision& decision) const;
 
   const RolloutInput& input_;
   const std::string& wanted_revision_;
@@ -117,6 +158,7 @@ Machine::Machine(const RolloutInput& input)
     part.wanted = &input.wanted.components[i];
     part.view = i < input.components.size() ? &input.components[i] : &kNothing;
     part.name = name_of(*part.wanted);
+    part.blocked = input.blocked.contains(part.wanted->id);
     if (input.last_good != nullptr) {
       for (const Component& component : input.last_good->components) {
         if (component.id == part.wanted->id) part.last_good = &component;
@@ -167,7 +209,8 @@ RolloutDecision Machine::decision(Phase phase, std::string reason, std::string m
   decision.memory = memory_;
   decision.reason = std::move(reason);
   decision.message = one_line(message, kMessageBytesMax);
-  for (const Part& part : parts_) decision.actions.push_back({.id = part.wanted->id});
+  for (const Part& part : parts_)
+    decision.actions.push_back({.id = part.wanted->id, .stable = forward(part)});
   return decision;
 }
 
@@ -175,6 +218,16 @@ void Machine::look_again_at(RolloutDecision& decision, std::int64_t when_ms) con
   const auto wait = std::chrono::milliseconds(std::max(kLookAgainMsMin, when_ms - input_.now_ms));
   if (decision.look_again == Duration::zero() || decision.look_again > wait) {
     decision.look_again = wait;
+  }
+}
+
+void Machine::look_again_at_proofs(RolloutDecision& decision) const {
+  for (const Part& part : parts_) {
+    if (part.blocked || proven(part) || !available(part)) continue;
+    for (const PodView& pod : part.view->pods) {
+      if (pod.canary || pod.deleting || !pod.ready || !pod.ready_since) continue;
+      look_again_at(decision, unix_ms(*pod.ready_since) + to_ms(input_.rules.healthy_after));
+    }
   }
 }
 
@@ -187,11 +240,19 @@ RolloutDecision Machine::install() {
     memory_.rolling_promoted = false;
     memory_.rolling_since_ms = input_.now_ms;
     memory_.healthy_since_ms = 0;
+    memory_.unproven.clear();
   }
+  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
+  if (auto out = install_in_part(deadline)) return std::move(*out);
   if (const auto failure = broken(parts_.size())) {
     memory_.healthy_since_ms = 0;
     RolloutDecision out = decision(Phase::kInstalling, failure->reason, failure->message);
     out.remove_others = true;
+    if (input_.now_ms < deadline) {
+      look_again_at(out, deadline);
+    } else {
+      look_again_at_proofs(out);
+    }
     // One that stays up from now on makes no event either.
     for (const Part& part : parts_) {
       for (const PodView& pod : part.view->pods) {
@@ -202,19 +263,37 @@ RolloutDecision Machine::install() {
     }
     return out;
   }
-  const Part* waiting = first_unsettled(false);
+  const Part* waiting = first_unavailable();
   if (waiting == nullptr) return prove();
   memory_.healthy_since_ms = 0;
-  const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
   RolloutDecision out;
   if (input_.now_ms >= deadline) {
     const Failure failure = late(*waiting, "ProgressDeadlineExceeded");
     out = decision(Phase::kInstalling, failure.reason, failure.message);
+    look_again_at_proofs(out);
   } else {
     out = decision(Phase::kInstalling, "Installing", waiting_for(*waiting));
     look_again_at(out, deadline);
   }
   out.remove_others = true;
+  return out;
+}
+
+// One component that does not come up must not keep the others from a last good revision.
+std::optional<RolloutDecision> Machine::install_in_part(std::int64_t deadline_ms) {
+  if (input_.now_ms < deadline_ms) return std::nullopt;
+  const auto is_good = [this](const Part& part) {
+    return !part.blocked && part.wanted->replicas > 0 && proven(part) && !broken(part, false);
+  };
+  if (std::none_of(parts_.begin(), parts_.end(), is_good)) return std::nullopt;
+  if (std::all_of(parts_.begin(), parts_.end(), is_good)) return std::nullopt;  // As usual.
+  for (const Part& part : parts_) {
+    if (part.blocked || !proven(part) || broken(part, false)) memory_.unproven.insert(part.name);
+  }
+  if (memory_.unproven.empty()) return std::nullopt;
+  memory_.last_good_revision = wanted_revision_;
+  RolloutDecision out = complete();
+  out.record_last_good = true;
   return out;
 }
 
@@ -228,36 +307,82 @@ RolloutDecision Machine::complete() {
   memory_.healthy_since_ms = 0;
   memory_.failed_revision.clear();
   memory_.failed_reason.clear();
-  RolloutDecision out = decision(Phase::kComplete, "Complete",
-                                 "revision " + wanted_revision_ + " runs and has proven itself");
+  std::erase_if(memory_.unproven, [this](const std::string& name) {
+    return std::none_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+      return part.name == name && (part.blocked || !proven(part) || broken(part, false));
+    });
+  });
+  RolloutDecision out =
+      memory_.unproven.empty()
+          ? decision(Phase::kComplete, "Complete",
+                     "revision " + wanted_revision_ + " runs and has proven itself")
+          : complete_in_part();
+  // The recorded spec is gone or cannot be read any more: this one is equal to it.
+  out.record_last_good = input_.last_good == nullptr;
   out.remove_others = true;
+  return out;
+}
+
+// The spec is recorded, and a component of it has never been available for long enough.
+RolloutDecision Machine::complete_in_part() {
+  const auto first = std::find_if(parts_.begin(), parts_.end(),
+                                  [this](const Part& part) { return unproven(part); });
+  if (first->blocked) {
+    return decision(Phase::kInstalling, "SecretMissing", first->name + ": waits for a Secret");
+  }
+  const auto failure = broken(*first, false);
+  RolloutDecision out;
+  if (failure) {
+    out = decision(Phase::kInstalling, failure->reason, failure->message);
+  } else if (available(*first)) {
+    out = decision(Phase::kProving, "Proving", first->name + ": is available and proves itself");
+  } else {
+    const Failure lacking = late(*first, "ProgressDeadlineExceeded");
+    out = decision(Phase::kInstalling, lacking.reason, lacking.message);
+  }
+  look_again_at_proofs(out);
+  for (const Part& part : parts_) {
+    for (const PodView& pod : part.view->pods) {
+      const std::int64_t at = crashing_ends_ms(pod, input_.now_ms, input_.rules.progress_deadline);
+      if (at != 0) look_again_at(out, at);
+    }
+  }
   return out;
 }
 
 RolloutDecision Machine::prove() {
   if (memory_.healthy_since_ms == 0) memory_.healthy_since_ms = input_.now_ms;
-  // A pod may have come and gone while nobody looked.
-  std::int64_t healthy_since = memory_.healthy_since_ms;
-  for (const Part& part : parts_) {
-    for (const PodView& pod : part.view->pods) {
-      if (pod.deleting || pod.canary || !pod.ready_since) continue;
-      healthy_since = std::max(healthy_since, unix_ms(*pod.ready_since));
-    }
+  const std::int64_t good_at = memory_.healthy_since_ms + to_ms(input_.rules.healthy_after);
+  const auto blocked = std::find_if(parts_.begin(), parts_.end(), [this](const Part& part) {
+    return part.blocked && part.last_good != nullptr && !unproven(part);
+  });
+  if (blocked != parts_.end()) {
+    // Recording would forget what is good of it.
+    RolloutDecision out =
+        decision(Phase::kProving, "SecretMissing", blocked->name + ": waits for a Secret");
+    out.remove_others = true;
+    return out;
   }
-  const std::int64_t good_at =
-      std::min(healthy_since, input_.now_ms) + to_ms(input_.rules.healthy_after);
   if (input_.now_ms >= good_at) {
-    memory_.last_good_revision = wanted_revision_;
-    RolloutDecision out = complete();
-    out.record_last_good = true;
+    RolloutDecision out;
+    record(out);
     return out;
   }
   RolloutDecision out = decision(Phase::kProving, "Proving",
                                  "all components run revision " + wanted_revision_ +
-                                     "; it counts as good when they stay ready");
+                                     "; it counts as good when they stay available");
   out.remove_others = true;
   look_again_at(out, good_at);
   return out;
+}
+
+void Machine::record(RolloutDecision& out) {
+  for (const Part& part : parts_) {
+    if (part.blocked) memory_.unproven.insert(part.name);
+  }
+  memory_.last_good_revision = wanted_revision_;
+  out = complete();
+  out.record_last_good = true;
 }
 
 // ---- Component after component ------------------------------------------------------------------
@@ -288,7 +413,7 @@ std::size_t Machine::first_step_from(std::size_t index) const {
     const Part& part = parts_[index];
     const bool runs_already =
         part.view->stable.exists && part.view->stable.revision == part.wanted->revision;
-    if (!leaves_as_it_is(part) && !runs_already) break;
+    if (!part.blocked && !leaves_as_it_is(part) && !runs_already) break;
     ++index;
   }
   return index;
@@ -303,7 +428,7 @@ bool Machine::needs_canary(const Part& part) const {
   if (input_.rules.strategy == api::Rollout::Strategy::kRollingUpdate) return false;
   // New in this pipeline: nothing runs that could suffer.
   if (input_.last_good != nullptr && part.last_good == nullptr) return false;
-  if (!part.view->stable.exists) return false;
+  if (!part.view->stable.exists || unproven(part)) return false;
   // Paused: a canary would do what nobody wants done.
   return part.wanted->replicas > 0 || part.wanted->replicas_elsewhere;
 }
@@ -336,25 +461,29 @@ RolloutDecision Machine::roll() {
     start_rolling();
     return roll();
   }
+  // One whose Secret was missing when its turn came has it now.
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
+    if (!counts(part) || part.last_good == nullptr || !part.view->stable.exists) continue;
+    if (part.last_good->revision == part.wanted->revision ||
+        part.view->stable.revision != part.last_good->revision)
+      continue;
+    start_step(i);
+    return roll();
+  }
   if (const auto failure = broken(parts_.size())) return fail(*failure);
-  const Part* waiting = first_unsettled(false);
+  const Part* waiting = first_unavailable();
   if (waiting == nullptr) return prove();
   memory_.healthy_since_ms = 0;
-  const Part* changed = first_unsettled(true);
   // A pod that takes the place of another, or comes with more replicas, has its own time.
-  const std::int64_t deadline = changed == nullptr ? 0
-                                                   : last_progress_ms(*changed, false) +
-                                                         to_ms(input_.rules.progress_deadline);
-  const bool excused =
-      changed != nullptr && (lacks_room_only(*changed) || waits_for_kafka(*changed));
-  if (changed != nullptr && !excused && input_.now_ms >= deadline) {
-    return fail(late_in_its_words(*changed, "ProgressDeadlineExceeded"));
-  }
+  const std::int64_t deadline =
+      last_progress_ms(*waiting, false) + to_ms(input_.rules.progress_deadline);
+  const bool excused = waits_for_kafka(*waiting);
+  if (!excused && input_.now_ms >= deadline)
+    return fail(late_in_its_words(*waiting, "ProgressDeadlineExceeded"));
   RolloutDecision out = decision(Phase::kProving, "Proving", waiting_for(*waiting));
   out.remove_others = true;
-  if (changed != nullptr) {
-    look_again_at(out, excused ? input_.now_ms + kExcuseLookMs : deadline);
-  }
+  look_again_at(out, excused ? input_.now_ms + kExcuseLookMs : deadline);
   return out;
 }
 
@@ -364,7 +493,7 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
     RolloutDecision out = decision(Phase::kRolling, reason, part.name + ": " + message);
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       // Those before have had their step, or needed none.
-      out.actions[i].stable = i < index ? Target::kWanted : resting(parts_[i], false);
+      out.actions[i].stable = i < index ? forward(parts_[i]) : resting(parts_[i], false);
     }
     out.actions[index].canary = canary;
     return out;
@@ -393,7 +522,7 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
   const std::int64_t proof = to_ms(input_.rules.healthy_after);
   if (pod != nullptr && pod->ready && pod->ready_since) {
     const std::int64_t good_at = unix_ms(*pod->ready_since) + proof;
-    const std::string words = complaint(part, *pod);
+    const std::string words = complaint(part, *pod, input_.now_ms < deadline);
     if (input_.now_ms >= good_at && words.empty()) {
       memory_.rolling_promoted = true;
       memory_.rolling_since_ms = input_.now_ms;
@@ -428,7 +557,8 @@ RolloutDecision Machine::look_at_canary(std::size_t index) {
 
 RolloutDecision Machine::look_at_stable(std::size_t index) {
   const Part& part = parts_[index];
-  if (settled(part) || lacks_room_only(part)) {
+  // One that was never good holds up nothing.
+  if (settled(part) || lacks_room_only(part) || unproven(part)) {
     start_step(first_step_from(index + 1));
     return roll();
   }
@@ -444,7 +574,7 @@ RolloutDecision Machine::look_at_stable(std::size_t index) {
       excused ? decision(Phase::kRolling, "KafkaUnreachable", part.name + ": " + kKafkaIsGone)
               : decision(Phase::kRolling, "Promoting", waiting_for(part));
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    out.actions[i].stable = i <= index ? Target::kWanted : resting(parts_[i], false);
+    out.actions[i].stable = i <= index ? forward(parts_[i]) : resting(parts_[i], false);
   }
   // It bears its share until the others do.
   out.actions[index].canary = needs_canary(part);
@@ -507,6 +637,7 @@ RolloutDecision Machine::stay_failed() {
 }
 
 Target Machine::resting(const Part& part, bool going_back) const {
+  if (part.blocked) return held(part);
   const WorkloadView& stable = part.view->stable;
   const bool runs_wanted = stable.exists && stable.revision == part.wanted->revision;
   if (leaves_as_it_is(part)) return Target::kWanted;
@@ -536,16 +667,42 @@ bool Machine::settled(const Part& part) const {
   return stable.exists && stable.revision == part.wanted->revision && stable.settled;
 }
 
-const Machine::Part* Machine::first_unsettled(bool changed_only) const {
-  for (const Part& part : parts_) {
-    if (!settled(part) && !(changed_only && leaves_as_it_is(part))) return &part;
+bool Machine::available(const Part& part) const {
+  const WorkloadView& stable = part.view->stable;
+  if (!stable.exists || stable.revision != part.wanted->revision) return false;
+  if (stable.replicas == 0 || settled(part) || lacks_room_only(part)) return true;
+  std::int64_t ready = 0;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting) continue;
+    if (pod.revision != part.wanted->revision) return false;
+    ready += pod.ready ? 1 : 0;
   }
+  return ready >= std::max<std::int64_t>(1, stable.replicas - 1);
+}
+
+bool Machine::proven(const Part& part) const {
+  if (!available(part)) return false;
+  if (part.view->stable.replicas == 0) return true;
+  const std::int64_t proof = to_ms(input_.rules.healthy_after);
+  return std::any_of(part.view->pods.begin(), part.view->pods.end(), [&](const PodView& pod) {
+    return !pod.canary && !pod.deleting && pod.ready && pod.ready_since &&
+           unix_ms(*pod.ready_since) + proof <= input_.now_ms;
+  });
+}
+
+bool Machine::counts(const Part& part) const {
+  return !part.blocked && !leaves_as_it_is(part) && !unproven(part);
+}
+
+const Machine::Part* Machine::first_unavailable() const {
+  for (const Part& part : parts_)
+    if (counts(part) && !available(part)) return &part;
   return nullptr;
 }
 
 std::optional<Failure> Machine::broken(std::size_t step) const {
   for (std::size_t i = 0; i < parts_.size() && i <= step; ++i) {
-    if (leaves_as_it_is(parts_[i])) continue;
+    if (!counts(parts_[i])) continue;
     const bool canary_stage = i == step && !memory_.rolling_promoted;
     if (canary_stage && memory_.rolling_since_ms == 0) continue;
     if (auto failure = broken(parts_[i], canary_stage)) return failure;
@@ -584,6 +741,11 @@ Failure Machine::late(const Part& part, const char* fallback) const {
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(input_.rules.progress_deadline).count();
   const std::string waited = ", after " + std::to_string(seconds) + " s";
+  if (part.view->stable.paused && std::string_view(fallback) != "CanaryNotReady") {
+    return {"DeploymentPaused",
+            part.name + ": spec.paused of the Deployment is set (kubectl rollout pause); " +
+                "kubectl rollout resume lets it go on" + waited};
+  }
   const PodView* pod = troubled_pod(part);
   if (pod == nullptr) {
     const std::string what = std::to_string(part.view->stable.updated) + " of " +
@@ -622,24 +784,23 @@ const StatuszReport* Machine::report_of(const PodView& pod) const {
   return found == input_.reports->end() || !found->second.answered ? nullptr : &found->second;
 }
 
-std::string Machine::complaint(const Part& part, const PodView& canary) const {
-  const render::Role role = part.wanted->id.role;
-  const bool speaks_kafka = role == render::Role::kBridge || role == render::Role::kConsumer;
+std::string Machine::complaint(const Part& part, const PodView& canary, bool waits) const {
   const StatuszReport* report = report_of(canary);
-  if (!speaks_kafka || report == nullptr) return "";
-  const auto error_of = [](const StatuszReport& one) -> std::string {
-    if (!one.kafka_reachable) return one.last_error.empty() ? "no broker answers" : one.last_error;
-    for (const TopicReport& topic : one.topics) {
-      if (!topic.error.empty()) return "topic " + topic.name + ": " + topic.error;
-    }
-    return "";
+  if (report == nullptr) return "";
+  const render::Role role = part.wanted->id.role;
+  if (role == render::Role::kIngress) return "";
+  const auto error_of = [role, waits](const StatuszReport& one) {
+    return role == render::Role::kExporter ? destination_error_of(one, waits) : kafka_error_of(one);
   };
   const std::string error = error_of(*report);
   if (error.empty()) return "";
   for (const PodView& pod : part.view->pods) {
     if (pod.canary || pod.deleting || pod.revision == part.wanted->revision) continue;
     const StatuszReport* old = report_of(pod);
-    if (old != nullptr && error_of(*old).empty()) {
+    // Of a destination that nothing was sent to nothing is known.
+    const bool has_proof =
+        role != render::Role::kExporter || (old != nullptr && old->destination_known);
+    if (old != nullptr && has_proof && error_of(*old).empty()) {
       return "pod " + canary.name + ": " + error + "; pods of the old revision do not say so";
     }
   }

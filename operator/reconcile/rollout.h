@@ -13,16 +13,24 @@
 //     is remembered as failed and not tried again until the spec, a Secret or the force-check
 //     annotation changes
 //
-//   all settled and healthy for healthy_after: this spec is the last good one
+//   all changed components available for healthy_after: this spec is the last good one. Available
+//   is
+//     a component with all of its pods but one ready, however young they are
 //
-// A canary that says it cannot reach Kafka, or of a topic that it cannot use it, does not pass
-// while pods of the old revision can. A destination that cannot be reached never fails a rollout,
-// nor does Kafka while those who run do not reach it either, nor a component that the new revision
-// leaves as it was: these only delay it. A revision that has replaced the old one and lacks room
-// for more pods is not at fault either.
+//   a component of the first spec that is not available by the progress deadline is unproven: the
+//     others are recorded without it. It has no canary until it has been available for
+//     healthy_after, and its failure takes nothing else back
+//
+// A canary that says it cannot reach Kafka, or of a topic that it cannot use it, or of an exporter
+// that its destination cannot be reached, does not pass while pods of the old revision can. A
+// destination that no revision reaches never fails a rollout, nor does Kafka while those who run do
+// not reach it either: these only delay it. A component that the new revision leaves as it was does
+// not even delay it. A component whose Secret is missing stays as it is until the Secret is there.
+// A revision that has replaced the old one and lacks room for more pods is not at fault either.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +52,9 @@ struct RolloutMemory {
   std::string rolling_component;  // Object name; the step that runs. Empty = all have had theirs.
   bool rolling_promoted = false;  // The canary of this step has passed.
   std::int64_t healthy_since_ms = 0;  // Since when everything of the wanted revision is healthy.
+  // Object names of components that have not been available for healthy_after yet although the spec
+  // is recorded as the last good one.
+  std::set<std::string> unproven;
   std::string force_check;  // The force-check annotation that was obeyed last; a long one's hash.
   friend bool operator==(const RolloutMemory&, const RolloutMemory&) = default;
 };
@@ -100,6 +111,8 @@ struct RolloutInput {
   // does not. After the progress deadline that is a failure of the revision.
   std::int64_t refused_for_ms = 0;
   std::string refusal = {};
+  // Components that use a Secret that is missing or may not be read.
+  std::set<render::ComponentId> blocked = {};
   // What the pods say of themselves, by name; null = nobody was asked.
   const std::map<std::string, StatuszReport>* reports = nullptr;
 };

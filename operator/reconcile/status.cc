@@ -5,6 +5,7 @@
 #include "operator/reconcile/conditions.h"
 #include "operator/reconcile/exporter_status.h"
 #include "operator/reconcile/pod_health.h"
+#include "operator/reconcile/traffic.h"
 #include "operator/reconcile/wall_time.h"
 
 namespace spanway::reconcile {
@@ -40,7 +41,7 @@ class StatusMaker {
     now_ms_ = now ? unix_ms(*now) : 0;
   }
 
-  // Nothing was looked at: the Pipeline is paused or wrong, and what runs stays as it is.
+  // Nothing can be observed: the Pipeline is paused or wrong, and was never installed.
   Json kept();
   Json full();
 
@@ -56,6 +57,10 @@ class StatusMaker {
     return {conditions_.stored_truth(type), kube::string_at(stored, "reason"),
             kube::string_at(stored, "message")};
   }
+  // Words of the same failure differ from try to try: those of the stored condition stay while it
+  // is about the same place.
+  std::string steady_message(std::string_view condition, const Obstacle& obstacle) const;
+  std::optional<Obstacle> denied_group() const;
   Verdict config_valid() const;
   Verdict paused() const;
   Verdict kafka_reachable() const;
@@ -64,6 +69,16 @@ class StatusMaker {
   Verdict ready(const Verdict& kafka, const Verdict& topics) const;
   std::string with_words_of(const PodView& pod, const std::string& problem) const;
   Verdict progressing() const;
+  Verdict reconciling() const;
+  Verdict stalled() const;
+  // The workloads have reached what this generation asks for, or had before.
+  const ComponentView* first_scaling() const;
+  std::int64_t ready_generation() const;
+  std::string running_version() const;
+  bool invalid() const { return !input_.problems.empty(); }
+  bool lacks_secret() const {
+    return input_.secret_problems != nullptr && !input_.secret_problems->empty();
+  }
   Verdict rolled_back() const;
   bool ingress_is_wanted() const {
     for (std::size_t i = 0; i < input_.components.size(); ++i)
@@ -90,23 +105,25 @@ class StatusMaker {
   const Json& before_;
   Conditions conditions_;
   std::vector<ExporterStatus> exporters_;
+  std::optional<Obstacle> next_hop_;
+  std::optional<Obstacle> topics_;
   std::int64_t now_ms_ = 0;
 };
 
 Json StatusMaker::kept() {
-  const bool invalid = !input_.problems.empty();
+  const bool is_refused = invalid();
   Json status = before_;
   status["observedGeneration"] = input_.pipeline.generation;
   status["version"] = kube::string_at(before_, "version", input_.operator_version);
   const Verdict nothing =
-      invalid ? no("ConfigInvalid", "nothing has been made of it: the configuration is refused")
-              : unknown("Paused", "reconciliation is paused");
+      is_refused ? no("ConfigInvalid", "nothing has been made of it: the configuration is refused")
+                 : unknown("Paused", "reconciliation is paused");
   conditions_.keep("Ready", nothing);
   conditions_.set("Progressing",
-                  no(invalid ? "ConfigInvalid" : "Paused", "what runs stays as it is"));
+                  no(is_refused ? "ConfigInvalid" : "Paused", "what runs stays as it is"));
   const Verdict not_seen = unknown(nothing.reason, "not looked at yet");
   // Who pauses stops the check too.
-  if (invalid) {
+  if (is_refused) {
     conditions_.set("ConfigValid", config_valid());
   } else {
     conditions_.keep("ConfigValid", not_seen);
@@ -114,7 +131,7 @@ Json StatusMaker::kept() {
   for (const char* type : {"KafkaReachable", "TopicsReady", "ExportersHealthy"}) {
     conditions_.keep(type, not_seen);
   }
-  if (invalid) {
+  if (is_refused) {
     conditions_.set("Degraded", yes("ConfigInvalid", config_valid().message));
   } else {
     conditions_.keep("Degraded", not_seen);
@@ -123,6 +140,9 @@ Json StatusMaker::kept() {
     conditions_.keep(type, not_seen);
   }
   conditions_.set("Paused", paused());
+  conditions_.set("Reconciling", no(nothing.reason, nothing.message));
+  conditions_.set("Stalled", is_refused ? yes("ConfigInvalid", config_valid().message)
+                                        : no("Paused", "reconciliation is paused"));
   status["conditions"] = conditions_.take();
   const Json* summary = kube::find(before_, "summary");
   status["summary"] = summary != nullptr && summary->is_object()
@@ -134,14 +154,16 @@ Json StatusMaker::kept() {
 
 Json StatusMaker::full() {
   exporters_ = look_at_exporters(input_, before_);
+  next_hop_ = next_hop_obstacle(input_.pipeline.name, input_.components, input_.reports);
+  topics_ = topics_obstacle(input_.pipeline.name, input_.components, input_.reports);
   const Verdict kafka = kafka_reachable();
   const Verdict topics = topics_ready();
   const Verdict exporters = exporters_healthy();
   const Verdict retention = retention_at_risk();
 
   Json status = {{"observedGeneration", input_.pipeline.generation},
-                 {"version", input_.operator_version}};
-  conditions_.set("Ready", ready(kafka, topics));
+                 {"version", running_version()}};
+  conditions_.set("Ready", ready(kafka, topics), ready_generation());
   conditions_.set("Progressing", progressing());
   conditions_.set("ConfigValid", config_valid());
   conditions_.set("KafkaReachable", kafka);
@@ -152,6 +174,8 @@ Json StatusMaker::full() {
   conditions_.set("ScalingLimited", scaling_limited());
   conditions_.set("RetentionAtRisk", retention);
   conditions_.set("Paused", paused());
+  conditions_.set("Reconciling", reconciling());
+  conditions_.set("Stalled", stalled());
   status["conditions"] = conditions_.take();
 
   add_components(status);
@@ -170,8 +194,10 @@ Json StatusMaker::full() {
 // ---- Conditions ---------------------------------------------------------------------------------
 
 Verdict StatusMaker::config_valid() const {
-  const auto& problems = input_.problems.all();
-  if (problems.empty()) return yes("Valid", "the services accept their configuration");
+  const bool is_refused = invalid();
+  if (!is_refused && !lacks_secret())
+    return yes("Valid", "the services accept their configuration");
+  const auto& problems = (is_refused ? input_.problems : *input_.secret_problems).all();
   std::string message = problems.front().path.empty()
                             ? problems.front().message
                             : problems.front().path + ": " + problems.front().message;
@@ -179,7 +205,7 @@ Verdict StatusMaker::config_valid() const {
     // The end of a long message is cut, so the count goes first.
     message = std::to_string(problems.size()) + " problems, the first: " + message;
   }
-  return no(input_.config_reason, std::move(message));
+  return no(is_refused ? input_.config_reason : "SecretMissing", std::move(message));
 }
 
 Verdict StatusMaker::paused() const {
@@ -251,13 +277,41 @@ Verdict StatusMaker::kafka_reachable() const {
   return unknown("NoReports", "no bridge has answered yet");
 }
 
+std::string StatusMaker::steady_message(std::string_view condition,
+                                        const Obstacle& obstacle) const {
+  if (const Json* stored = conditions_.stored(condition)) {
+    std::string message = kube::string_at(*stored, "message");
+    if (message.starts_with(obstacle.place) &&
+        kube::string_at(*stored, "reason") == obstacle.reason)
+      return message;
+  }
+  return obstacle.message();
+}
+
+// A consumer group that the user of Kafka may not join.
+std::optional<Obstacle> StatusMaker::denied_group() const {
+  for (const ComponentView& view : input_.components) {
+    if (view.id.role != Role::kConsumer) continue;
+    auto obstacle = assignment_obstacle(input_.pipeline.name, view, input_.reports);
+    if (obstacle && obstacle->blocks && obstacle->reason == "KafkaAccessDenied") return obstacle;
+  }
+  return std::nullopt;
+}
+
 Verdict StatusMaker::topics_ready() const {
   const TopicsView& view = input_.topics;
+  const bool were_ready = conditions_.stored_truth("TopicsReady") == Truth::kTrue;
+  const bool job_decides =
+      view.state == TopicsView::State::kFailed ||
+      (view.state == TopicsView::State::kPending && conditions_.stored("TopicsReady") == nullptr);
+  // What the pods report now counts for more than what a Job has found some time ago.
+  if (topics_ && topics_->blocks && !job_decides)
+    return no(topics_->reason, steady_message("TopicsReady", *topics_));
   switch (view.state) {
     case TopicsView::State::kUnmanaged:
       return yes("Unmanaged", "spec.kafka.topics.management is None: topics are not looked at");
     case TopicsView::State::kPending:
-      if (conditions_.stored_truth("TopicsReady") == Truth::kTrue) {
+      if (were_ready) {
         return yes("Updating", "the topics are there and are looked at again");
       }
       return unknown("Pending", view.message.empty() ? "the topics are being made" : view.message);
@@ -266,6 +320,10 @@ Verdict StatusMaker::topics_ready() const {
     case TopicsView::State::kWeak:
       return no("TopicsWeaker",
                 view.message.empty() ? "a topic promises less than wanted" : view.message);
+    case TopicsView::State::kBlocked:
+      // Topics that were there stay.
+      if (were_ready) return yes("JobBlocked", view.message);
+      return no("JobBlocked", view.message);
     case TopicsView::State::kFailed:
       break;
   }
@@ -281,7 +339,9 @@ Verdict StatusMaker::exporters_healthy() const {
     if (exporter.state == "Unknown") silent += (silent.empty() ? "" : ", ") + exporter.name;
     if (exporter.state != "Stalled") continue;
     if (reason.empty()) {
-      reason = exporter.error_reason == "Stalled" ? "DestinationRefuses" : "DestinationUnreachable";
+      reason = exporter.error_reason == "Stalled"        ? "DestinationRefuses"
+               : exporter.error_reason == "NoAssignment" ? "NoAssignment"
+                                                         : "DestinationUnreachable";
     }
     unwell += (unwell.empty() ? "" : "; ") + std::string("exporter ") + exporter.name + ": " +
               (exporter.error_message.empty() ? "nothing gets through to its destination"
@@ -310,7 +370,11 @@ std::string StatusMaker::with_words_of(const PodView& pod, const std::string& pr
 Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
   for (std::size_t i = 0; i < input_.components.size(); ++i) {
     const ComponentView& view = input_.components[i];
-    if (desired(i) == 0) continue;
+    if (desired(i) == 0) {
+      if (view.id.role == Role::kIngress || view.id.role == Role::kBridge)
+        return no("ScaledToZero", name_of(view) + " has 0 replicas: nothing is received");
+      continue;
+    }
     const auto serves = [](const PodView& pod) { return pod.ready && !pod.deleting; };
     if (std::any_of(view.pods.begin(), view.pods.end(), serves)) continue;
     for (const PodView& pod : view.pods) {
@@ -323,6 +387,7 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
     if (!view.stable.problem.empty()) {
       return no("PodsRefused", name_of(view) + ": " + view.stable.problem);
     }
+    if (!view.stable.exists && lacks_secret()) return no("SecretMissing", config_valid().message);
     return no("ComponentNotReady", name_of(view) + " has no ready pod");
   }
   if (input_.ingress_endpoints == 0 && ingress_is_wanted())
@@ -333,12 +398,21 @@ Verdict StatusMaker::ready(const Verdict& kafka, const Verdict& topics) const {
   if (topics.truth != Truth::kTrue) {
     return no(topics.truth == Truth::kFalse ? topics.reason : "TopicsPending", topics.message);
   }
+  if (const auto denied = denied_group())
+    return no(denied->reason, steady_message("Ready", *denied));
+  if (next_hop_ && next_hop_->blocks)
+    return no(next_hop_->reason, steady_message("Ready", *next_hop_));
   if (kafka.truth == Truth::kUnknown) return unknown(kafka.reason, kafka.message);
-  return yes("Running", "Kafka is reachable, topics are right, every component has a ready pod");
+  return yes("Running",
+             "Kafka is reachable, topics can be written, the ingress reaches its next hop, every "
+             "component that is not scaled to zero has a ready pod");
 }
 
 Verdict StatusMaker::progressing() const {
   const RolloutDecision& rollout = *input_.rollout;
+  if (input_.paused) return no("Paused", "what runs stays as it is");
+  if (invalid())
+    return no("ConfigInvalid", "the spec is refused; the last good one is reconciled in its place");
   switch (rollout.phase) {
     case Phase::kInstalling:
       if (install_fails()) return no(rollout.reason, rollout.message);
@@ -362,10 +436,96 @@ Verdict StatusMaker::progressing() const {
   return no("RolledBack", "the last good revision runs");
 }
 
+const ComponentView* StatusMaker::first_scaling() const {
+  if (input_.wanted == nullptr) return nullptr;
+  const Json* ready = conditions_.stored("Ready");
+  const bool was_there = ready != nullptr &&
+                         kube::int_at(*ready, "observedGeneration") >= input_.pipeline.generation &&
+                         conditions_.stored_truth("Reconciling") == Truth::kFalse;
+  if (was_there) return nullptr;
+  for (std::size_t i = 0; i < input_.components.size(); ++i) {
+    const render::Component& wanted = input_.wanted->components.at(i);
+    const ComponentView& view = input_.components[i];
+    if (wanted.replicas_elsewhere || !view.stable.exists) continue;
+    if (view.stable.replicas != wanted.replicas || !view.stable.settled) return &view;
+  }
+  return nullptr;
+}
+
+// Whether a change is on its way, as kstatus has it.
+Verdict StatusMaker::reconciling() const {
+  const RolloutDecision& rollout = *input_.rollout;
+  if (input_.paused) return no("Paused", "reconciliation is paused");
+  if (invalid()) return no("ConfigInvalid", "the spec is refused");
+  const bool waits = rollout.reason == "SecretMissing";
+  switch (rollout.phase) {
+    case Phase::kInstalling:
+      if (install_fails() && !waits) return no(rollout.reason, rollout.message);
+      return yes(rollout.reason, rollout.message);
+    case Phase::kRolling:
+    case Phase::kProving:
+      return yes(rollout.reason, rollout.message);
+    case Phase::kComplete:
+      if (const ComponentView* view = first_scaling(); view != nullptr)
+        return yes("Scaling", name_of(*view) + ": its pods are not yet as many as wanted");
+      return no("Complete", rollout.message);
+    case Phase::kPausedFailure:
+      return no("RolloutFailed", rollout.message);
+    case Phase::kRolledBack:
+      break;
+  }
+  return progressing();
+}
+
+// Whether nothing will come of this generation unless it is changed, as kstatus has it.
+Verdict StatusMaker::stalled() const {
+  const RolloutDecision& rollout = *input_.rollout;
+  if (input_.paused) return no("Paused", "reconciliation is paused");
+  if (invalid()) return yes("ConfigInvalid", config_valid().message);
+  if (reconciling().truth == Truth::kTrue) return no("Reconciling", "a change is on its way");
+  switch (rollout.phase) {
+    case Phase::kInstalling:
+      return yes(rollout.reason, rollout.message);
+    case Phase::kPausedFailure:
+      return yes("RolloutFailed", rollout.message);
+    case Phase::kRolledBack:
+      return yes("RolledBack", rolled_back().message);
+    case Phase::kRolling:
+    case Phase::kProving:
+    case Phase::kComplete:
+      break;
+  }
+  return no("NotStalled", "nothing stands in the way of this generation");
+}
+
+// Ready is about what runs: a change that is not through is not ready at its generation.
+std::int64_t StatusMaker::ready_generation() const {
+  const std::int64_t generation = input_.pipeline.generation;
+  const Json* stored = conditions_.stored("Ready");
+  const bool is_through = input_.rollout->phase == Phase::kComplete && !invalid() &&
+                          !input_.paused && first_scaling() == nullptr;
+  if (stored == nullptr || is_through) return generation;
+  return std::min(generation, kube::int_at(*stored, "observedGeneration", generation));
+}
+
+// What most pods run. While a change is rolled out that is the last good one.
+std::string StatusMaker::running_version() const {
+  const Phase phase = input_.rollout->phase;
+  const bool wanted_runs =
+      phase == Phase::kComplete || phase == Phase::kProving || phase == Phase::kInstalling;
+  if (wanted_runs && !input_.paused) return input_.operator_version;
+  return input_.last_good_version.empty()
+             ? kube::string_at(before_, "version", input_.operator_version)
+             : input_.last_good_version;
+}
+
 Verdict StatusMaker::rolled_back() const {
   const RolloutDecision& rollout = *input_.rollout;
   if (install_fails()) {
-    return no("NothingToGoBackTo", "no revision has been healthy yet: " + rollout.message);
+    return no("NothingToGoBackTo", (rollout.memory.last_good_revision.empty()
+                                        ? "no revision has been healthy yet: "
+                                        : "no revision of this component has been healthy yet: ") +
+                                       rollout.message);
   }
   if (rollout.phase != Phase::kRolledBack) return no("NotRolledBack", "nothing was rolled back");
   return yes(rollout.reason.empty() ? "RolloutFailed" : rollout.reason,
@@ -382,10 +542,13 @@ Verdict StatusMaker::degraded(const Verdict& kafka, const Verdict& topics, const
     message += (message.empty() ? "" : "; ") + text;
   };
   const RolloutDecision& rollout = *input_.rollout;
+  if (const Verdict config = config_valid(); config.truth == Truth::kFalse)
+    add(config.reason, config.message);
   if (rollout.phase == Phase::kRolledBack) add("RolledBack", rollout.message);
   if (rollout.phase == Phase::kPausedFailure) add("RolloutFailed", rollout.message);
   if (kafka.truth == Truth::kFalse) add(kafka.reason, kafka.message);
-  if (topics.truth == Truth::kFalse) add(topics.reason, topics.message);
+  if (topics.truth == Truth::kFalse || topics.reason == "JobBlocked")
+    add(topics.reason, topics.message);
   for (const ComponentView& view : input_.components) {
     if (!view.stable.problem.empty())
       add("PodsRefused", name_of(view) + ": " + view.stable.problem);
@@ -395,6 +558,17 @@ Verdict StatusMaker::degraded(const Verdict& kafka, const Verdict& topics, const
       add(pod.reason.empty() ? "PodNotReady" : pod.reason, name_of(view) + ": " + pod.problem);
       break;
     }
+  }
+  // Also when only some pods are affected. The condition's own first words stay.
+  if (topics_ && topics.truth != Truth::kFalse) add(topics_->reason, topics_->place + "fails");
+  if (const auto denied = denied_group()) add(denied->reason, denied->place + "access denied");
+  if (next_hop_) add(next_hop_->reason, next_hop_->place + "connection failed");
+  if (const auto old =
+          certificate_obstacle(input_.pipeline.name, input_.components, input_.reports))
+    add(old->reason, old->message());
+  if (input_.topics.state == TopicsView::State::kUnmanaged) {
+    for (const std::string& weakness : reported_weaknesses(input_.components, input_.reports))
+      add("TopicsWeaker", weakness);
   }
   if (exporters.truth == Truth::kFalse) add(exporters.reason, exporters.message);
   if (retention.truth == Truth::kTrue) add("RetentionAtRisk", retention.message);
@@ -412,6 +586,12 @@ Verdict StatusMaker::scaling_limited() const {
     if (reason.empty()) reason = decision.reason;
     message += (message.empty() ? "" : "; ") + ("exporter " + exporter + ": ") + decision.message;
   }
+  for (const auto& [name, why] : input_.idle_autoscalers) {
+    const std::size_t colon = why.find(": ");
+    if (reason.empty()) reason = why.substr(0, colon);
+    message += (message.empty() ? "" : "; ") + ("HorizontalPodAutoscaler " + name) +
+               " does not scale: " + (colon == std::string::npos ? why : why.substr(colon + 2));
+  }
   if (!reason.empty()) return yes(std::move(reason), std::move(message));
   if (!heard && conditions_.stored_truth("ScalingLimited") != Truth::kFalse) {
     return unknown("NoReports", "not all consumers have told their lag");
@@ -420,6 +600,13 @@ Verdict StatusMaker::scaling_limited() const {
 }
 
 Verdict StatusMaker::retention_at_risk() const {
+  for (const ExporterStatus& exporter : exporters_) {
+    if (!exporter.lost_records) continue;
+    return yes("RecordsLost", "exporter " + exporter.name +
+                                  ": Kafka deleted records before they were delivered (counted "
+                                  "since the consumer's start); raise the retention or the number "
+                                  "of consumers");
+  }
   if (input_.pipeline.spec.kafka.topics.management == api::Topics::Management::kNone) {
     return unknown("RetentionUnknown",
                    "the topics are somebody else's: nobody says what they keep");
@@ -478,6 +665,12 @@ void StatusMaker::add_components(Json& status) const {
 }
 
 void StatusMaker::add_config(Json& status) const {
+  // Nothing is decided while it is paused.
+  if (input_.paused) {
+    const Json* stored = kube::find(before_, "config");
+    status["config"] = stored != nullptr && stored->is_object() ? *stored : Json::object();
+    return;
+  }
   const RolloutMemory& memory = input_.rollout->memory;
   Json config = Json::object();
   const auto add = [&config](const char* key, const std::string& value) {
@@ -487,7 +680,8 @@ void StatusMaker::add_config(Json& status) const {
   const Phase phase = input_.rollout->phase;
   const bool wanted_runs =
       phase == Phase::kComplete || phase == Phase::kProving || phase == Phase::kInstalling;
-  add("desiredRevision", wanted);
+  // A spec that is refused has none.
+  if (!invalid()) add("desiredRevision", wanted);
   add("activeRevision", wanted_runs ? wanted : memory.last_good_revision);
   add("lastGoodRevision", memory.last_good_revision);
   add("failedRevision", memory.failed_revision);
@@ -497,6 +691,7 @@ void StatusMaker::add_config(Json& status) const {
   if (memory.rolling_promoted) config["rollingPromoted"] = true;
   if (memory.rolling_since_ms != 0) config["rollingSince"] = memory.rolling_since_ms;
   if (memory.healthy_since_ms != 0) config["healthySince"] = memory.healthy_since_ms;
+  for (const std::string& name : memory.unproven) config["unproven"].push_back(name);
   add("forceCheck", memory.force_check);
   status["config"] = std::move(config);
 }
@@ -567,12 +762,12 @@ void StatusMaker::add_scale(Json& status) const {
 
 Json make_status(const StatusInput& input, const Json& before) {
   StatusMaker maker(input, before);
-  return input.rollout == nullptr || !input.problems.empty() ? maker.kept() : maker.full();
+  return input.rollout == nullptr ? maker.kept() : maker.full();
 }
 
 Duration status_look_again(const StatusInput& input, const Json& status) {
   const auto now = parse_wall_time(input.wall_now);
-  if (input.rollout == nullptr || !input.problems.empty() || !now) return Duration::zero();
+  if (input.rollout == nullptr || !now) return Duration::zero();
   StatusInput later = input;
   later.wall_now = wall_time_text(unix_ms(*now + kStatusMoveMin));
   Json exporters = Json::array();
@@ -599,6 +794,11 @@ RolloutMemory rollout_memory(const Json& status) {
   memory.rolling_promoted = kube::bool_at(status, "config/rollingPromoted");
   memory.rolling_since_ms = time("rollingSince");
   memory.healthy_since_ms = time("healthySince");
+  if (const Json* list = kube::find(status, "config/unproven");
+      list != nullptr && list->is_array()) {
+    for (const Json& name : *list)
+      if (name.is_string()) memory.unproven.insert(name.get<std::string>());
+  }
   memory.force_check = text("forceCheck");
   return memory;
 }

@@ -23,6 +23,8 @@ constexpr std::size_t kAnswerBytesMax = 1u << 20;
 // What one pod may tell; more is a pod that lies.
 constexpr std::size_t kTopicsMax = 256;
 constexpr std::size_t kPartitionsMax = 10'000;
+constexpr std::size_t kStallsMax = 256;
+constexpr std::size_t kWeaknessesMax = 64;
 constexpr std::size_t kTextBytesMax = 1024;
 
 std::string text_at(const Json& value, std::string_view path) {
@@ -62,12 +64,58 @@ void read_partitions(const Json& root, StatuszReport& report) {
   }
 }
 
+void read_stalls(const Json& root, StatuszReport& report) {
+  const Json* list = kube::find(root, "stalls");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& stall : *list) {
+    if (report.stalls.size() == kStallsMax) return;
+    report.stalls.push_back({.signal = text_at(stall, "signal"),
+                             .tenant = text_at(stall, "tenant"),
+                             .scope = text_at(stall, "scope"),
+                             .reason = text_at(stall, "reason")});
+  }
+}
+
+void read_weaknesses(const Json& root, StatuszReport& report) {
+  const Json* list = kube::find(root, "weaknesses");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& one : *list) {
+    if (report.weaknesses.size() == kWeaknessesMax) return;
+    if (one.is_string())
+      report.weaknesses.push_back(one.get<std::string>().substr(0, kTextBytesMax));
+  }
+}
+
+// Nothing when the object or its flag is missing: an older service does not report it.
+std::optional<ActivityReport> activity_at(const Json& root, std::string_view name,
+                                          std::string_view flag) {
+  const Json* object = kube::find(root, name);
+  if (object == nullptr || !object->is_object()) return std::nullopt;
+  const Json* ok = kube::find(*object, flag);
+  if (ok == nullptr || !ok->is_boolean()) return std::nullopt;
+  return ActivityReport{.ok = ok->get<bool>(),
+                        .error = text_at(*object, "last_error"),
+                        .reason = text_at(*object, "last_error_reason")};
+}
+
+void read_activities(const Json& root, StatuszReport& report) {
+  report.produce = activity_at(root, "produce", "ok");
+  report.assignment = activity_at(root, "assignment", "ok");
+  // A group has one reason, in words.
+  if (report.assignment) report.assignment->error = text_at(root, "assignment/reason");
+  report.next = activity_at(root, "next", "reachable");
+  // An ingress that has not sent anything yet: nothing speaks against its next hop.
+  if (report.next && !report.next->ok && report.next->error.empty()) report.next.reset();
+}
+
 void read_destination(const Json& root, StatuszReport& report) {
   const Json* destination = kube::find(root, "destination");
   if (destination == nullptr || !destination->is_object()) return;
   report.has_destination = true;
   // An exporter that has not sent anything yet says null: nothing speaks against its destination.
   report.destination_reachable = kube::bool_at(*destination, "reachable", true);
+  const Json* reachable = kube::find(*destination, "reachable");
+  report.destination_known = reachable != nullptr && reachable->is_boolean();
   report.destination_error = text_at(*destination, "last_error");
   report.destination_error_reason = text_at(*destination, "last_error_reason");
   report.destination_endpoint = text_at(*destination, "endpoint");
@@ -215,6 +263,11 @@ StatuszReport parse_statusz(std::string_view body) {
   read_topics(*parsed, report);
   read_partitions(*parsed, report);
   read_destination(*parsed, report);
+  read_activities(*parsed, report);
+  report.certificate_error = text_at(*parsed, "certificate_reload_error");
+  read_stalls(*parsed, report);
+  report.lost_records = std::max<std::int64_t>(0, kube::int_at(*parsed, "lost_records"));
+  read_weaknesses(*parsed, report);
   return report;
 }
 

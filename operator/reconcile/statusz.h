@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,19 @@ struct PartitionReport {
   bool stalled = false;
   std::string reason = {};  // Why it is stalled.
 };
+// What a consumer has stopped delivering, beyond single partitions.
+struct StallReport {
+  std::string signal = {};
+  std::string tenant = {};
+  std::string scope = {};  // "destination", "signal", "tenant", "record"
+  std::string reason = {};
+};
+// One activity of a service; nothing when the service does not report it.
+struct ActivityReport {
+  bool ok = true;
+  std::string error = {};
+  std::string reason = {};  // The error as one word; may be empty.
+};
 // Of one pod. Missing fields keep their defaults: an older service says less.
 struct StatuszReport {
   bool answered = false;
@@ -35,8 +49,16 @@ struct StatuszReport {
   std::string last_error = {};   // Of bridges only: the newest of Kafka or the destination.
   std::vector<TopicReport> topics = {};
   std::vector<PartitionReport> partitions = {};
+  std::optional<ActivityReport> next = {};  // Of the ingress: its next hop.
+  std::string certificate_error = {};  // Of the ingress: why the newest certificate is not in use.
+  std::optional<ActivityReport> produce = {};     // Of producing bridges: produce requests.
+  std::optional<ActivityReport> assignment = {};  // Of consumers: partitions of the group.
+  std::vector<StallReport> stalls = {};           // Of consumers.
+  std::int64_t lost_records = 0;  // Of consumers: deleted from the log before they were read.
+  std::vector<std::string> weaknesses = {};  // Of bridges: settings that endanger records.
   bool has_destination = false;        // Of consumers: the exporter; of exporters: the real one.
   bool destination_reachable = false;  // True too when nothing has been sent yet.
+  bool destination_known = false;      // Something has been sent and answered, or failed.
   std::string destination_error = {};
   std::string destination_error_reason = {};
   std::string destination_endpoint = {};

@@ -6,6 +6,7 @@
 
 #include "operator/api/pipeline.h"
 #include "operator/reconcile/lag_scaler.h"
+#include "operator/reconcile/observation.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -22,6 +23,11 @@ std::string lag_text(double seconds) {
   return text + std::to_string(std::lround(std::log(seconds / kLastBorder) / std::log(1.1)));
 }
 
+std::string activity_text(char name, const std::optional<ActivityReport>& activity) {
+  if (!activity) return "";
+  return std::string(1, name) + (activity->ok ? "+" : "-" + activity->reason);
+}
+
 // What a status would say of these reports, as text: equal digests need no new look.
 std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
   std::string out;
@@ -32,6 +38,14 @@ std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
     out += report.kafka_reachable ? 'k' : '-';
     out += report.destination_reachable ? 'd' : '-';
     out += report.reason + '|' + report.destination_error_reason + '|' + report.error + '|';
+    out += report.destination_known ? 'D' : '-';
+    out += activity_text('n', report.next) + activity_text('p', report.produce) +
+           activity_text('g', report.assignment);
+    if (report.lost_records > 0) out += 'l';
+    if (!report.certificate_error.empty()) out += 'c';
+    for (const StallReport& stall : report.stalls)
+      out += stall.scope + stall.signal + stall.tenant + ',';
+    for (const std::string& weakness : report.weaknesses) out += weakness + ',';
     for (const TopicReport& topic : report.topics)
       out += topic.name + ':' + std::to_string(topic.partitions) + topic.error + ',';
     double lag = -1;
@@ -80,6 +94,8 @@ std::vector<StatuszReader::Address> StatuszMonitor::addresses(
     // Pods of Jobs have no track and serve nothing.
     const std::string ip = kube::string_at(pod, "status/podIP");
     if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr || ip.empty()) continue;
+    // The address of a pod that has ended may be another pod's by now.
+    if (has_ended(pod)) continue;
     if (!kube::string_at(pod, "metadata/deletionTimestamp").empty()) continue;
     out.push_back({.pod = kube::string_at(pod, "metadata/name"),
                    .ip = ip,

@@ -33,14 +33,32 @@ void strip_pod(Json& pod) {
   pod["spec"] = std::move(spec);
 }
 
+void keep_scaling_active(Json& autoscaler) {
+  Json kept = Json::array();
+  if (const Json* all = kube::find(autoscaler, "status/conditions");
+      all != nullptr && all->is_array()) {
+    for (const Json& one : *all) {
+      if (kube::string_at(one, "type") != "ScalingActive" ||
+          kube::string_at(one, "status") != "False")
+        continue;
+      kept.push_back({{"type", "ScalingActive"},
+                      {"status", "False"},
+                      {"reason", kube::string_at(one, "reason")},
+                      {"message", kube::string_at(one, "message")}});
+    }
+  }
+  autoscaler.erase("status");
+  if (!kept.empty()) autoscaler["status"]["conditions"] = std::move(kept);
+}
+
 }  // namespace
 
 Json project(const kube::ResourceType& type, Json object) {
   object = kube::without_bookkeeping(std::move(object));
   if (type == kube::kPods) strip_pod(object);
-  // Nobody looks at it, and it moves all the time.
-  if (type == kube::kHorizontalPodAutoscalers || type == kube::kPodDisruptionBudgets)
-    object.erase("status");
+  // It moves all the time; only whether an autoscaler can compute at all counts.
+  if (type == kube::kHorizontalPodAutoscalers) keep_scaling_active(object);
+  if (type == kube::kPodDisruptionBudgets) object.erase("status");
   if (type == kube::kConfigMaps && kube::bool_at(object, "immutable")) object.erase("data");
   return object;
 }

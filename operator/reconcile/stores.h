@@ -18,8 +18,8 @@ using kube::Json;
 inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=spanway-operator";
 
 // What is kept of an object: without managedFields, of pods without their specification, of
-// autoscalers and disruption budgets without their status, of immutable ConfigMaps without their
-// data (it cannot be changed in place).
+// autoscalers of their status only that they cannot compute, of disruption budgets without it, of
+// immutable ConfigMaps without their data (it cannot be changed in place).
 Json project(const kube::ResourceType& type, Json object);
 
 // All kinds, in each of the watched namespaces. Thread-safe after construction.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "operator/reconcile/pod_health.h"
+#include "operator/reconcile/wall_time.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -139,6 +140,21 @@ void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const J
   if (view.message.empty()) view.message = "the topics Job has failed; its pods say why";
 }
 
+// Why the pod of a Job that has not ended is not there or does not run.
+std::string what_blocks(const TopicsInput& input) {
+  if (!input.refused.empty()) return input.refused;
+  const std::string job = input.wanted->key().name;
+  for (const Json& pod : input.pods) {
+    if (kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name") != job) continue;
+    if (has_ended(pod)) continue;
+    const PodView view = view_pod(pod, input.wall_now);
+    // One that runs is never ready: it has no probe.
+    if (view.reason.empty() || view.reason == "NotReady") continue;
+    if (is_in_trouble(view, unix_ms(input.wall_now))) return view.problem;
+  }
+  return "";
+}
+
 }  // namespace
 
 Duration topics_retry_wait(int failures) {
@@ -162,24 +178,37 @@ TopicsDecision look_at_topics(const TopicsInput& input) {
     return decision;
   }
   const Ending ending = ending_of(input.pods, input.wanted->key().name);
-  if (condition(*input.job, "Complete") != nullptr) {
+  const auto retry_after = [&](const Json& ended, Duration wait) {
+    const auto since = parse_time(kube::string_at(ended, "lastTransitionTime"));
+    const Duration waited = since ? input.wall_now - *since : wait;
+    decision.remove = waited >= wait;
+    if (!decision.remove) decision.look_again = std::min(wait, wait - waited);
+  };
+  if (const Json* complete = condition(*input.job, "Complete"); complete != nullptr) {
     read_ending(view, ending, true, input.status);
+    decision.is_well = !input.missing;
+    // Pods know a topic only some seconds after it was made, so not at once.
+    if (input.missing) retry_after(*complete, topics_retry_wait(std::max(1, input.failures)));
     return decision;
   }
   const Json* failed = condition(*input.job, "Failed");
   if (failed == nullptr) {
     view.message = "the topics Job runs";
+    const std::string blocked = what_blocks(input);
+    if (!blocked.empty()) {
+      view.state = TopicsView::State::kBlocked;
+      view.message = "the topics Job does not start: " + blocked;
+      if (const Json* known = kube::find(input.status, "topics"); known != nullptr)
+        view.topics = *known;
+      return decision;
+    }
     if (ending.known && ending.exit_code != 0) view.message += ": " + last_line(ending.message);
     return decision;
   }
   read_ending(view, ending, false, input.status);
-  const auto since = parse_time(kube::string_at(*failed, "lastTransitionTime"));
-  const Duration wait = view.state == TopicsView::State::kWeak
-                            ? kLongestWait
-                            : topics_retry_wait(std::max(1, input.failures));
-  const Duration waited = since ? input.wall_now - *since : wait;
-  decision.remove = waited >= wait;
-  if (!decision.remove) decision.look_again = std::min(wait, wait - waited);
+  // Only its owner can change what is weak; a topic that is gone can be made.
+  const bool is_weak = view.state == TopicsView::State::kWeak && !input.missing;
+  retry_after(*failed, is_weak ? kLongestWait : topics_retry_wait(std::max(1, input.failures)));
   return decision;
 }
 

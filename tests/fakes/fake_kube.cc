@@ -864,6 +864,7 @@ void FakeKube::step() {
   for (const auto& [key, stored] : kind_of(kube::kPods)) pods.push_back(stored.object);
   for (const Json& pod : pods) {
     if (kube::string_at(pod, "metadata/ownerReferences/0/kind") == "Job") continue;
+    if (kube::string_at(pod, "status/phase") == "Failed") continue;  // For good.
     const auto known = fates.find(key_of(pod));
     run_pod(key_of(pod), known == fates.end() ? fate(pod) : known->second);
   }

@@ -100,7 +100,7 @@ default
 # What was decided, for people.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create, patch, list] # list: why pods of a StatefulSet or Job cannot be made
 {{- if .Values.rbac.secrets }}
 # Whether a Secret that a Pipeline names has changed. Never a list, never a watch.
 - apiGroups: [""]

@@ -190,6 +190,20 @@ bool FakeCluster::is_healthy(const Part& part) const {
   return current >= part.stable.replicas;
 }
 
+bool FakeCluster::is_available(const Part& part) const {
+  if (!part.stable.exists) return false;
+  std::int64_t ready = 0;
+  std::int64_t without_room = 0;
+  for (const Pod& pod : part.pods) {
+    if (pod.canary) continue;
+    if (pod.revision != part.stable.revision) return false;
+    ready += pod.ready ? 1 : 0;
+    without_room += pod.behaviour.kind == Behaviour::Kind::kNoRoom ? 1 : 0;
+  }
+  return part.stable.replicas == 0 ||
+         ready + without_room >= std::max<std::int64_t>(1, part.stable.replicas - 1);
+}
+
 bool FakeCluster::is_settled(const Part& part) const {
   const auto stable =
       std::count_if(part.pods.begin(), part.pods.end(), [](const Pod& pod) { return !pod.canary; });
@@ -207,7 +221,7 @@ void FakeCluster::tick(std::int64_t ms) {
       part.proven[pod.revision] = true;
     }
     reconcile(name, part);
-    if (!is_healthy(part)) {
+    if (!is_available(part)) {
       part.healthy_since_ms = 0;
     } else if (part.healthy_since_ms == 0) {
       part.healthy_since_ms = now_ms_;
@@ -266,8 +280,10 @@ std::vector<ComponentView> FakeCluster::views(const render::Rendering& rendering
   return views;
 }
 
-bool FakeCluster::healthy_since(const render::Rendering& rendering, std::int64_t ms) const {
+bool FakeCluster::healthy_since(const render::Rendering& rendering, std::int64_t ms,
+                                const std::set<std::string>& without) const {
   for (const render::Component& component : rendering.components) {
+    if (without.contains(name_of(component))) continue;
     const auto found = parts_.find(name_of(component));
     if (found == parts_.end() || found->second.stable.revision != component.revision) return false;
     if (found->second.healthy_since_ms == 0 || found->second.healthy_since_ms > ms) return false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,7 @@ class FakeCluster {
     std::vector<Pod> pods;
     // Revisions of which a canary was ready for long enough, ever.
     std::map<std::string, bool> proven;
-    std::int64_t healthy_since_ms = 0;  // Settled and all ready; 0 = is not.
+    std::int64_t healthy_since_ms = 0;  // Available; 0 = is not.
   };
 
   FakeCluster(std::int64_t now_ms, Duration healthy_after)
@@ -78,13 +79,17 @@ class FakeCluster {
   ComponentView view(const render::Component& component) const;
   std::vector<ComponentView> views(const render::Rendering& rendering) const;
   std::map<std::string, Part>& parts() noexcept { return parts_; }
-  bool healthy_since(const render::Rendering& rendering, std::int64_t ms) const;
+  // Of all components but those named in `without`.
+  bool healthy_since(const render::Rendering& rendering, std::int64_t ms,
+                     const std::set<std::string>& without) const;
 
  private:
   void live(Pod& pod);
   void reconcile(const std::string& name, Part& part);
   bool is_settled(const Part& part) const;
   bool is_healthy(const Part& part) const;  // Also while there are more pods than wanted.
+  // All pods but one are ready, or what is missing has no room.
+  bool is_available(const Part& part) const;
   Pod new_pod(const std::string& name, const std::string& revision, bool canary);
 
   std::int64_t now_ms_;

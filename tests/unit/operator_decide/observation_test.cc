@@ -371,6 +371,25 @@ TEST_F(ObserveTest, StableAndCanaryAreToldApartByNameAndKind) {
   EXPECT_FALSE(observe(component_, "p", {}, {}, at_ms(kNowMs)).stable.exists);
 }
 
+TEST_F(ObserveTest, PodsThatHaveEndedAreLeftOut) {
+  Json evicted = pod_named("a");
+  evicted["status"] = {{"phase", "Failed"},
+                       {"reason", "Evicted"},
+                       {"message", "The node was low on resource: memory."}};
+  Json preempted = pod_named("b");
+  preempted["status"] = {{"phase", "Failed"},
+                         {"conditions", Json::array({{{"type", "DisruptionTarget"},
+                                                      {"status", "True"},
+                                                      {"reason", "PreemptionByScheduler"},
+                                                      {"message", "preempting"}}})}};
+  const ComponentView view = look({evicted, preempted, pod_named("c")});
+  ASSERT_EQ(view.pods.size(), 1u);
+  EXPECT_EQ(view.pods[0].name, "c");
+  EXPECT_TRUE(has_ended(evicted));
+  EXPECT_EQ(ending_of_pod(evicted), "pod a: Evicted: The node was low on resource: memory.");
+  EXPECT_EQ(ending_of_pod(preempted), "pod b: PreemptionByScheduler: preempting");
+}
+
 TEST_F(ObserveTest, OnlyItsOwnPodsInTheOrderOfTheirNames) {
   Json of_another = pod_named("a1");
   of_another["metadata"]["labels"][api::kPipelineLabel] = "q";

@@ -134,18 +134,199 @@ TEST_F(RolloutFaults, PodsThatAnAutoscalerWantsAndNoNodeHasRoomForAreNotItsFault
   pod.problem = "pod no-room: cannot be scheduled: 0/3 nodes are available";
   views_[kIngress].pods.push_back(pod);
   now_ += 3'600'000;
+  EXPECT_EQ(look().phase, Phase::kProving);
+  now_ += 30'000;
+  EXPECT_TRUE(look().record_last_good) << "what has room is good";
+}
+
+// ---- What is good is recorded component by component --------------------------------------------
+
+TEST_F(RolloutFaults, PodsThatAreReplacedAllTheTimeAreGoodWhileTheirComponentIsAvailable) {
+  promote_the_ingress();
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  EXPECT_EQ(look().phase, Phase::kProving);
+  for (int moment = 0; moment < 3; ++moment) {
+    now_ += 10'000;
+    // One pod is always younger than healthy_after, and one is just being made.
+    views_[kIngress].pods[0] = pod_of("young-" + std::to_string(moment), "new", false, now_);
+    make_ready(views_[kIngress].pods[0], now_);
+    views_[kIngress].pods[1] = pod_of("made-" + std::to_string(moment), "new", false, now_);
+    views_[kIngress].stable.settled = false;
+    if (moment == 2) break;
+    EXPECT_FALSE(look().record_last_good);
+  }
+  EXPECT_TRUE(look().record_last_good);
+}
+
+TEST_F(RolloutFaults, AComponentThatNeverCameUpKeepsNoOtherFromACanary) {
+  has_good_ = false;
+  memory_ = {};
+  views_[kExporter].pods = {pod_of("p-a-0", "old", false, now_)};
+  views_[kExporter].pods[0].reason = "Unschedulable";
+  views_[kExporter].stable.settled = false;
+  EXPECT_EQ(look().reason, "Installing");
+  now_ += 300'000;
   RolloutDecision decision = look();
-  EXPECT_EQ(decision.phase, Phase::kProving);
-  EXPECT_FALSE(decision.record_last_good);
-  EXPECT_THAT(decision.message, HasSubstr("0/3 nodes are available"));
-  EXPECT_NE(decision.look_again, Duration::zero());
-  const RolloutMemory before = memory_;
-  now_ += 60'000;
-  EXPECT_EQ(look().memory, before);
+  EXPECT_TRUE(decision.record_last_good);
+  EXPECT_EQ(memory_.unproven, std::set<std::string>{"p-a"});
+  EXPECT_EQ(decision.phase, Phase::kInstalling) << "and it is not said to be through";
+  EXPECT_EQ(decision.reason, "Unschedulable");
+  has_good_ = true;
+  good_parts_ = wanted_parts_;
+  EXPECT_FALSE(look().record_last_good);
+  // Another component is changed: a canary comes first, and is recorded in the end.
+  roll_the_ingress();
+  make_ready(canary(kIngress), now_);
+  now_ += 30'000;
+  ASSERT_EQ(look().actions[kIngress].stable, Target::kWanted);
   views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
   look();
   now_ += 30'000;
   EXPECT_TRUE(look().record_last_good);
+  EXPECT_EQ(memory_.unproven, std::set<std::string>{"p-a"});
+  good_parts_ = wanted_parts_;
+  // It comes up at last.
+  views_[kExporter] = healthy_view(wanted_parts_[kExporter], now_);
+  EXPECT_EQ(look().phase, Phase::kProving);
+  now_ += 30'000;
+  EXPECT_EQ(look().phase, Phase::kComplete);
+  EXPECT_TRUE(memory_.unproven.empty());
+}
+
+TEST_F(RolloutFaults, AnUnprovenComponentIsChangedWithoutACanaryAndTakesNothingBack) {
+  memory_.unproven = {"p-a"};
+  views_[kExporter].pods[0].ready = false;
+  wanted_parts_[kExporter].revision = "mended";
+  wanted_parts_[kIngress].revision = "new";
+  RolloutDecision decision = look();
+  EXPECT_EQ(decision.actions[kExporter].stable, Target::kWanted);
+  EXPECT_FALSE(decision.actions[kExporter].canary);
+  EXPECT_TRUE(decision.actions[kIngress].canary);
+  views_[kExporter].stable.revision = "mended";
+  views_[kExporter].pods = {pod_of("p-a-0", "mended", false, now_)};
+  views_[kExporter].pods[0].crash_looping = true;
+  EXPECT_FALSE(look().just_failed);
+}
+
+TEST_F(RolloutFaults, TheRecordOfTheLastGoodSpecIsMadeAgain) {
+  has_good_ = false;
+  const RolloutDecision decision = look();
+  EXPECT_EQ(decision.phase, Phase::kComplete);
+  EXPECT_TRUE(decision.record_last_good);
+  has_good_ = true;
+  EXPECT_FALSE(look().record_last_good);
+}
+
+// ---- A Secret is missing ------------------------------------------------------------------------
+
+TEST_F(RolloutFaults, AMissingSecretHoldsItsComponentOnly) {
+  wanted_parts_[kExporter].revision = "new";
+  wanted_parts_[kIngress].revision = "new";
+  blocked_ = {wanted_parts_[kExporter].id};
+  RolloutDecision decision = look();
+  EXPECT_EQ(decision.actions[kExporter].stable, Target::kLastGood);
+  EXPECT_FALSE(decision.actions[kExporter].canary);
+  EXPECT_TRUE(decision.actions[kIngress].canary) << "the others go on";
+  add_canary(kIngress, now_);
+  make_ready(canary(kIngress), now_);
+  now_ += 30'000;
+  EXPECT_EQ(look().actions[kIngress].stable, Target::kWanted);
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  look();
+  now_ += 60'000;
+  decision = look();
+  EXPECT_EQ(decision.reason, "SecretMissing");
+  EXPECT_FALSE(decision.record_last_good) << "what is good of the exporter would be forgotten";
+  EXPECT_EQ(decision.actions[kExporter].stable, Target::kLastGood);
+  blocked_.clear();
+  EXPECT_TRUE(look().actions[kExporter].canary);
+}
+
+TEST_F(RolloutFaults, TheFirstTimeAMissingSecretLeavesItsComponentOut) {
+  has_good_ = false;
+  memory_ = {};
+  blocked_ = {wanted_parts_[kIngress].id};
+  views_[kIngress] = ComponentView();
+  views_[kIngress].id = wanted_parts_[kIngress].id;
+  EXPECT_EQ(look().actions[kIngress].stable, Target::kKeep);
+  now_ += 30'000;
+  EXPECT_TRUE(look().record_last_good);
+  EXPECT_EQ(memory_.unproven, std::set<std::string>{"p-ingress"});
+  has_good_ = true;
+  EXPECT_EQ(look().reason, "SecretMissing");
+}
+
+// ---- A destination ------------------------------------------------------------------------------
+
+TEST_F(RolloutFaults, AnExporterThatLosesItsDestinationFailsAsACanary) {
+  asks_ = true;
+  for (const PodView& pod : views_[kExporter].pods)
+    reports_[pod.name] = {.answered = true,
+                          .has_destination = true,
+                          .destination_reachable = true,
+                          .destination_known = true};
+  wanted_parts_[kExporter].revision = "new";
+  look();
+  add_canary(kExporter, now_);
+  make_ready(canary(kExporter), now_);
+  StatuszReport& told = reports_["canary"];
+  told = {.answered = true,
+          .has_destination = true,
+          .destination_reachable = false,
+          .destination_known = true,
+          .destination_error = "no such host",
+          .destination_endpoint = "tempoo:4317"};
+  now_ += 60'000;
+  const RolloutDecision waiting = look();
+  EXPECT_EQ(waiting.actions[kExporter].stable, Target::kLastGood) << "not promoted";
+  EXPECT_THAT(waiting.message, HasSubstr("tempoo:4317 cannot be reached: no such host"));
+  now_ += 270'000;
+  const RolloutDecision failed = look();
+  EXPECT_TRUE(failed.just_failed);
+  EXPECT_EQ(failed.reason, "CanaryUnhealthy");
+}
+
+TEST_F(RolloutFaults, ADestinationThatNoRevisionReachesFailsNothing) {
+  asks_ = true;
+  const StatuszReport dead = {.answered = true, .has_destination = true, .destination_known = true};
+  for (const PodView& pod : views_[kExporter].pods) reports_[pod.name] = dead;
+  wanted_parts_[kExporter].revision = "new";
+  look();
+  add_canary(kExporter, now_);
+  make_ready(canary(kExporter), now_);
+  reports_["canary"] = dead;
+  now_ += 30'000;
+  EXPECT_EQ(look().actions[kExporter].stable, Target::kWanted);
+}
+
+TEST_F(RolloutFaults, AnExporterCanaryThatHasNotAnsweredYetIsWaitedFor) {
+  asks_ = true;
+  StatuszReport reached = {.answered = true,
+                           .has_destination = true,
+                           .destination_reachable = true,
+                           .destination_known = true};
+  for (const PodView& pod : views_[kExporter].pods) reports_[pod.name] = reached;
+  wanted_parts_[kExporter].revision = "new";
+  look();
+  add_canary(kExporter, now_);
+  make_ready(canary(kExporter), now_);
+  reached.destination_known = false;
+  reports_["canary"] = reached;
+  now_ += 30'000;
+  EXPECT_EQ(look().actions[kExporter].stable, Target::kLastGood);
+  now_ += 270'000;
+  EXPECT_EQ(look().actions[kExporter].stable, Target::kWanted) << "it never sends: no fault of it";
+}
+
+// ---- By hand ------------------------------------------------------------------------------------
+
+TEST_F(RolloutFaults, ADeploymentThatIsPausedByHandIsNamed) {
+  promote_the_ingress();
+  views_[kIngress].stable.paused = true;
+  now_ += 300'000;
+  const RolloutDecision decision = look();
+  EXPECT_EQ(decision.reason, "DeploymentPaused");
+  EXPECT_THAT(decision.message, HasSubstr("kubectl rollout resume"));
 }
 
 TEST_F(RolloutFaults, APodThatItsNodeTookAwayIsNotItsFault) {
@@ -456,7 +637,7 @@ TEST_F(RolloutFaults, TheFirstTimePodsThatCrashedAndThenStayUpAreGoodInTheEnd) {
   const RolloutDecision decision = look();
   EXPECT_EQ(decision.reason, "CrashLoopBackOff");
   EXPECT_THAT(decision.message, HasSubstr("3 restarts, the last one: container bridge: Error"));
-  ASSERT_EQ(decision.look_again, Duration(std::chrono::milliseconds(300'001)));
+  ASSERT_EQ(decision.look_again, Duration(std::chrono::milliseconds(300'000)));
   now_ += 300'001;
   EXPECT_EQ(look().phase, Phase::kProving);
   now_ += 30'000;

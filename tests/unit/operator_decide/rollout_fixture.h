@@ -42,6 +42,7 @@ class RolloutTest : public ::testing::Test {
                                        .rules = rules_,
                                        .now_ms = now_,
                                        .forced = forced_,
+                                       .blocked = blocked_,
                                        .reports = asks_ ? &reports_ : nullptr});
     memory_ = decision.memory;
     return decision;
@@ -90,6 +91,7 @@ class RolloutTest : public ::testing::Test {
   bool has_good_ = true;
   bool forced_ = false;
   bool asks_ = false;
+  std::set<render::ComponentId> blocked_;
   std::map<std::string, StatuszReport> reports_;
 };
 

@@ -71,14 +71,17 @@ void StatusScene::set_pod(std::size_t component, const Json& pod) {
 StatusInput StatusScene::input() const {
   return {.pipeline = pipeline,
           .problems = problems,
-          .wanted = problems.empty() ? &wanted : nullptr,
+          .secret_problems = &secret_problems,
+          .wanted = problems.empty() || keeps_wanted ? &wanted : nullptr,
           .components = views,
           .rollout = has_rollout ? &rollout : nullptr,
           .reports = reports,
           .scaling = scaling,
           .topics = topics,
+          .idle_autoscalers = idle_autoscalers,
           .paused = paused,
           .operator_version = "1.2.3",
+          .last_good_version = last_good_version,
           .wall_now = wall_time_text(now_ms)};
 }
 

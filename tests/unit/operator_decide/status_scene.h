@@ -45,6 +45,9 @@ class StatusScene {
 
   api::Pipeline pipeline;
   config::Problems problems;
+  config::Problems secret_problems;
+  bool keeps_wanted = false;  // The last good spec is there although there are problems.
+  std::string last_good_version;
   render::Rendering wanted;
   std::vector<ComponentView> views;
   RolloutDecision rollout;
@@ -52,6 +55,7 @@ class StatusScene {
   std::map<std::string, StatuszReport> reports;
   std::map<std::string, LagScalerDecision> scaling;
   TopicsView topics;
+  std::map<std::string, std::string> idle_autoscalers;
   bool paused = false;
   std::int64_t now_ms = kSceneStartMs;
   Json status = Json::object();

@@ -10,6 +10,7 @@
 namespace spanway::reconcile {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -46,7 +47,7 @@ class StatusTest : public ::testing::Test {
   StatusScene scene_;
 };
 
-TEST_F(StatusTest, HasElevenConditionsOfWhichNoneIsWrong) {
+TEST_F(StatusTest, HasThirteenConditionsOfWhichNoneIsWrong) {
   const Json status = scene_.look();
   std::vector<std::string> types;
   for (const Json& one : status["conditions"]) {
@@ -55,9 +56,10 @@ TEST_F(StatusTest, HasElevenConditionsOfWhichNoneIsWrong) {
     EXPECT_EQ(kube::string_at(one, "lastTransitionTime"), wall_time_text(kSceneStartMs));
     EXPECT_FALSE(kube::string_at(one, "message").empty());
   }
-  EXPECT_THAT(types, ElementsAre("Ready", "Progressing", "ConfigValid", "KafkaReachable",
-                                 "TopicsReady", "ExportersHealthy", "Degraded", "RolledBack",
-                                 "ScalingLimited", "RetentionAtRisk", "Paused"));
+  EXPECT_THAT(types,
+              ElementsAre("Ready", "Progressing", "ConfigValid", "KafkaReachable", "TopicsReady",
+                          "ExportersHealthy", "Degraded", "RolledBack", "ScalingLimited",
+                          "RetentionAtRisk", "Paused", "Reconciling", "Stalled"));
   EXPECT_EQ(scene_.condition("Ready"), "True: Running");
   EXPECT_EQ(scene_.condition("Progressing"), "False: Complete");
   EXPECT_EQ(scene_.condition("ConfigValid"), "True: Valid");
@@ -114,11 +116,182 @@ TEST_F(StatusTest, PodsThatAreRefusedAreToldOf) {
 }
 
 TEST_F(StatusTest, WhatIsScaledToNothingNeedsNoPod) {
-  for (const std::size_t place : {kSceneConsumer, kSceneIngress}) {
+  const auto scale_to_nothing = [this](std::size_t place) {
+    scene_.wanted.components[place].replicas = 0;
     scene_.views[place].stable = {.exists = true, .revision = "r1", .settled = true};
     scene_.views[place].pods.clear();
-  }
+  };
+  scale_to_nothing(kSceneConsumer);
   EXPECT_EQ(look_at("Ready"), "True: Running");
+  scale_to_nothing(kSceneIngress);
+  EXPECT_EQ(look_at("Ready"), "False: ScaledToZero") << "nothing is received";
+  EXPECT_EQ(scene_.message("Ready"), "p-ingress has 0 replicas: nothing is received");
+}
+
+// ---- Ready: what the pods report now ------------------------------------------------------------
+
+TEST_F(StatusTest, ATopicThatIsGoneIsNotReadyHoweverTheJobEnded) {
+  scene_.look();
+  scene_.report(kSceneBridge).topics = {
+      {.name = "otel.traces", .error = "Broker: Unknown topic or partition"}};
+  EXPECT_EQ(look_at("TopicsReady"), "False: TopicMissing");
+  EXPECT_THAT(scene_.message("TopicsReady"),
+              AllOf(StartsWith("p-bridge: pod " + scene_.name_of(kSceneBridge)),
+                    HasSubstr("otel.traces"), HasSubstr("Unknown topic")));
+  EXPECT_EQ(scene_.condition("Ready"), "False: TopicMissing");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: TopicMissing");
+  scene_.topics.state = TopicsView::State::kUnmanaged;
+  EXPECT_EQ(look_at("Ready"), "False: TopicMissing") << "whoever makes the topics";
+}
+
+TEST_F(StatusTest, ProduceErrorsAreNotReady) {
+  for (const auto& [error, reason] : std::map<std::string, std::string>{
+           {"NOT_ENOUGH_REPLICAS", "NotEnoughReplicas"},
+           {"Broker: Not enough in-sync replicas", "NotEnoughReplicas"},
+           {"Broker: Topic authorization failed", "KafkaAccessDenied"},
+           {"Broker: Unknown topic or partition", "TopicMissing"},
+           {"Local: Message timed out", "ProduceFailed"}}) {
+    scene_.report(kSceneBridge).produce = {.ok = false, .error = error};
+    EXPECT_EQ(look_at("Ready"), "False: " + reason) << error;
+    EXPECT_THAT(scene_.message("Ready"), HasSubstr(error));
+  }
+  scene_.report(kSceneBridge).produce = {.ok = true};
+  EXPECT_EQ(look_at("Ready"), "True: Running");
+  EXPECT_EQ(scene_.condition("TopicsReady"), "True: Ready");
+}
+
+TEST_F(StatusTest, AnIngressWithoutItsNextHopIsNotReady) {
+  scene_.report(kSceneIngress).next = {.ok = false, .error = "connect failed (after 3ms)"};
+  EXPECT_EQ(look_at("Ready"), "False: NextHopUnreachable");
+  EXPECT_THAT(scene_.message("Ready"),
+              AllOf(StartsWith("p-ingress: pod "), HasSubstr("after 3ms")));
+  const Json before = scene_.status;
+  scene_.report(kSceneIngress).next = {.ok = false, .error = "connect failed (after 7ms)"};
+  scene_.pass(60);
+  EXPECT_EQ(scene_.look(), before) << "other words of the same failure";
+  scene_.report(kSceneIngress).next = {.ok = true};
+  EXPECT_EQ(look_at("Ready"), "True: Running");
+}
+
+TEST_F(StatusTest, OnePodOfTwoThatFailsIsDegradedOnly) {
+  PodView other = scene_.views[kSceneBridge].pods[0];
+  other.name = "other";
+  scene_.views[kSceneBridge].pods.push_back(other);
+  scene_.report(kSceneBridge).produce = {.ok = true};
+  scene_.reports["other"] = {.answered = true,
+                             .kafka_reachable = true,
+                             .produce = ActivityReport{.ok = false, .error = "timed out"}};
+  EXPECT_EQ(look_at("Ready"), "True: Running");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: ProduceFailed");
+}
+
+TEST_F(StatusTest, AGroupThatMayNotBeJoinedIsNotReady) {
+  scene_.report(kSceneConsumer).assignment = {.ok = false, .error = "Group authorization failed"};
+  EXPECT_EQ(look_at("Ready"), "False: KafkaAccessDenied");
+  EXPECT_THAT(scene_.message("Ready"), StartsWith("p-a-consumer: "));
+  scene_.report(kSceneConsumer).assignment = {.ok = false, .error = "foreign assignor"};
+  EXPECT_EQ(look_at("Ready"), "True: Running");
+  EXPECT_EQ(scene_.condition("ExportersHealthy"), "False: NoAssignment");
+  EXPECT_THAT(scene_.message("ExportersHealthy"), HasSubstr("foreign assignor"));
+}
+
+TEST_F(StatusTest, StallsAndLostRecordsOfAConsumerAreToldOf) {
+  scene_.report(kSceneConsumer).stalls = {
+      {.signal = "logs", .tenant = "t", .scope = "tenant", .reason = "HTTP 403"}};
+  EXPECT_EQ(look_at("ExportersHealthy"), "False: DestinationRefuses");
+  EXPECT_EQ(scene_.message("ExportersHealthy"),
+            "exporter a: tenant logs of tenant t stalls: HTTP 403");
+  scene_.report(kSceneConsumer).lost_records = 3;
+  EXPECT_EQ(look_at("RetentionAtRisk"), "True: RecordsLost");
+}
+
+TEST_F(StatusTest, AnIngressThatKeepsItsOldCertificateIsDegraded) {
+  scene_.report(kSceneIngress).certificate_error = "tls.crt: no certificate in it";
+  EXPECT_EQ(look_at("Degraded"), "True: CertificateNotLoaded");
+  EXPECT_THAT(scene_.message("Degraded"),
+              AllOf(StartsWith("p-ingress: pod "), HasSubstr("the old certificate stays in use"),
+                    HasSubstr("no certificate in it")));
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+}
+
+TEST_F(StatusTest, WeaknessesOfTopicsOfOthersDegrade) {
+  scene_.report(kSceneBridge).weaknesses = {"otel.logs: cleanup.policy=compact"};
+  EXPECT_EQ(look_at("Degraded"), "False: AsWanted") << "of managed topics the Job reports";
+  scene_.topics.state = TopicsView::State::kUnmanaged;
+  EXPECT_EQ(look_at("Degraded"), "True: TopicsWeaker");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+}
+
+// ---- Reconciling and Stalled: kstatus -----------------------------------------------------------
+
+// The rules of sigs.k8s.io/cli-utils/pkg/kstatus for a custom resource, restated.
+std::string kstatus(const Json& status, std::int64_t generation) {
+  if (kube::int_at(status, "observedGeneration") != generation) return "InProgress";
+  std::string ready = "Current";
+  for (const Json& one : status["conditions"]) {
+    const std::string type = kube::string_at(one, "type");
+    const bool is_true = kube::string_at(one, "status") == "True";
+    if (type == "Reconciling" && is_true) return "InProgress";
+    if (type == "Stalled" && is_true) return "Failed";
+    if (type == "Ready") ready = is_true ? "Current" : "InProgress";
+  }
+  return ready;
+}
+
+TEST_F(StatusTest, EveryPhaseIsWhatKstatusMakesOfIt) {
+  struct Case {
+    Phase phase;
+    const char* reason;
+    const char* kstatus;
+  };
+  scene_.look();
+  scene_.pipeline.generation = 4;
+  for (const Case& c : {Case{Phase::kInstalling, "Installing", "InProgress"},
+                        Case{Phase::kInstalling, "CrashLoopBackOff", "Failed"},
+                        Case{Phase::kInstalling, "SecretMissing", "InProgress"},
+                        Case{Phase::kRolling, "CanaryProving", "InProgress"},
+                        Case{Phase::kProving, "Proving", "InProgress"},
+                        Case{Phase::kRolledBack, "OOMKilled", "Failed"},
+                        Case{Phase::kPausedFailure, "OOMKilled", "Failed"}}) {
+    scene_.set_rollout(c.phase, c.reason, "what it does");
+    scene_.look();
+    EXPECT_EQ(kstatus(scene_.status, 4), c.kstatus) << c.reason;
+    EXPECT_EQ(scene_.condition("Ready"), "True: Running") << "what runs is ready";
+    EXPECT_EQ(kube::int_at(scene_.status["conditions"][0], "observedGeneration"), 3)
+        << "and not at this generation: " << c.reason;
+  }
+  scene_.views[kSceneIngress].stable.settled = false;
+  scene_.set_rollout(Phase::kRolledBack, "OOMKilled", "x");
+  EXPECT_EQ(look_at("Reconciling"), "True: RollingBack");
+  scene_.views[kSceneIngress].stable.settled = true;
+  scene_.set_rollout(Phase::kComplete, "Complete", "it runs");
+  scene_.look();
+  EXPECT_EQ(kstatus(scene_.status, 4), "Current");
+  EXPECT_EQ(kube::int_at(scene_.status["conditions"][0], "observedGeneration"), 4);
+}
+
+TEST_F(StatusTest, AScalingChangeIsReconcilingUntilItsPodsAreThere) {
+  scene_.look();
+  scene_.pipeline.generation = 4;
+  scene_.wanted.components[kSceneIngress].replicas = 2;
+  EXPECT_EQ(look_at("Reconciling"), "True: Scaling");
+  EXPECT_EQ(kstatus(scene_.status, 4), "InProgress");
+  scene_.views[kSceneIngress].stable.replicas = 2;
+  EXPECT_EQ(look_at("Reconciling"), "False: Complete");
+  EXPECT_EQ(kstatus(scene_.status, 4), "Current");
+  scene_.views[kSceneIngress].stable.settled = false;
+  EXPECT_EQ(look_at("Reconciling"), "False: Complete") << "a pod that restarts is no change";
+}
+
+TEST_F(StatusTest, TheVersionIsThatOfWhatRuns) {
+  EXPECT_EQ((scene_.look(), scene_.at("version")), "1.2.3");
+  scene_.last_good_version = "1.2.2";
+  for (const Phase phase : {Phase::kRolling, Phase::kRolledBack}) {
+    scene_.set_rollout(phase, "CanaryStarting", "x");
+    EXPECT_EQ((scene_.look(), scene_.at("version")), "1.2.2");
+  }
+  scene_.set_rollout(Phase::kComplete, "Complete", "x");
+  EXPECT_EQ((scene_.look(), scene_.at("version")), "1.2.3");
 }
 
 TEST_F(StatusTest, APodThatIsNotReadySaysWhyInItsFirstWords) {
@@ -179,6 +352,45 @@ TEST_F(StatusTest, ProgressingFollowsTheRollout) {
 
 // ---- ConfigValid --------------------------------------------------------------------------------
 
+TEST_F(StatusTest, WithARefusedSpecTheLastGoodOneIsObservedOn) {
+  scene_.look();
+  scene_.pipeline.generation = 4;
+  scene_.problems.add("spec.ingress.config", "has no such key");
+  scene_.keeps_wanted = true;
+  scene_.look();
+  EXPECT_EQ(scene_.condition("ConfigValid"), "False: ConfigInvalid");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  EXPECT_EQ(scene_.condition("Stalled"), "True: ConfigInvalid");
+  EXPECT_EQ(scene_.condition("Progressing"), "False: ConfigInvalid");
+  EXPECT_EQ(kstatus(scene_.status, 4), "Failed");
+  scene_.report(kSceneBridge).kafka_reachable = false;
+  EXPECT_EQ(look_at("Ready"), "False: KafkaUnreachable") << "its conditions are fresh";
+  EXPECT_THAT(scene_.message("Degraded"), AllOf(HasSubstr("has no such key"), HasSubstr("broker")));
+}
+
+TEST_F(StatusTest, AMissingSecretIsInTheConditions) {
+  scene_.secret_problems.add("spec.ingress.tls.secretName", "there is no Secret \"x\"");
+  EXPECT_EQ(look_at("ConfigValid"), "False: SecretMissing");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: SecretMissing");
+  scene_.views[kSceneIngress].stable.exists = false;
+  scene_.views[kSceneIngress].pods.clear();
+  EXPECT_EQ(look_at("Ready"), "False: SecretMissing") << "nothing was made of it yet";
+}
+
+TEST_F(StatusTest, APausedPipelineIsObserved) {
+  const Json config = scene_.look()["config"];
+  scene_.paused = true;
+  scene_.pipeline.generation = 4;
+  scene_.set_rollout(Phase::kRolling, "CanaryStarting", "not now");
+  scene_.report(kSceneBridge).kafka_reachable = false;
+  EXPECT_EQ(look_at("Ready"), "False: KafkaUnreachable");
+  EXPECT_EQ(scene_.condition("Progressing"), "False: Paused");
+  EXPECT_EQ(scene_.condition("Reconciling"), "False: Paused");
+  EXPECT_EQ(scene_.condition("Stalled"), "False: Paused");
+  EXPECT_EQ(scene_.status["config"], config) << "nothing is decided";
+}
+
 TEST_F(StatusTest, AnInvalidConfigurationNamesTheFieldAndChangesNothingElse) {
   const Json before = scene_.look();
   scene_.pass(60);
@@ -203,12 +415,14 @@ TEST_F(StatusTest, AnInvalidConfigurationNamesTheFieldAndChangesNothingElse) {
 
 TEST_F(StatusTest, OneProblemIsToldWithoutACount) {
   scene_.problems.add("spec", "has no exporter");
+  scene_.has_rollout = false;
   EXPECT_EQ(look_at("ConfigValid"), "False: ConfigInvalid");
   EXPECT_EQ(scene_.message("ConfigValid"), "spec: has no exporter");
   EXPECT_EQ(scene_.condition("Ready"), "False: ConfigInvalid") << "nothing was ever made of it";
   EXPECT_EQ(scene_.condition("KafkaReachable"), "Unknown: ConfigInvalid");
   EXPECT_EQ(scene_.condition("RolledBack"), "Unknown: ConfigInvalid");
   scene_.problems = {};
+  scene_.has_rollout = true;
   EXPECT_EQ(look_at("ConfigValid"), "True: Valid");
 }
 
@@ -485,6 +699,27 @@ TEST_F(StatusTest, ScalingLimitedSaysWhyNot) {
   EXPECT_EQ(look_at("ScalingLimited"), "False: NotLimited");
 }
 
+TEST_F(StatusTest, AnAutoscalerThatCannotComputeLimitsScaling) {
+  scene_.idle_autoscalers["p-ingress"] = "FailedGetResourceMetric: no metrics API";
+  EXPECT_EQ(look_at("ScalingLimited"), "True: FailedGetResourceMetric");
+  EXPECT_EQ(scene_.message("ScalingLimited"),
+            "HorizontalPodAutoscaler p-ingress does not scale: no metrics API");
+}
+
+TEST_F(StatusTest, ATopicsJobThatCannotStartIsSaid) {
+  scene_.topics = {.state = TopicsView::State::kBlocked,
+                   .message = "the topics Job does not start: exceeded quota"};
+  EXPECT_EQ(look_at("TopicsReady"), "False: JobBlocked");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: JobBlocked");
+  scene_.topics.state = TopicsView::State::kReady;
+  scene_.look();
+  scene_.topics.state = TopicsView::State::kBlocked;
+  scene_.topics.message = "the topics Job does not start: exceeded quota";
+  EXPECT_EQ(look_at("TopicsReady"), "True: JobBlocked") << "they are there all the time";
+  EXPECT_EQ(scene_.condition("Degraded"), "True: JobBlocked");
+  EXPECT_THAT(scene_.message("Degraded"), HasSubstr("exceeded quota"));
+}
+
 TEST_F(StatusTest, WhetherScalingIsLimitedIsUnknownUntilConsumersHaveTold) {
   scene_.scaling["a"] = {.reason = "NoReports"};
   EXPECT_EQ(look_at("ScalingLimited"), "Unknown: NoReports");
@@ -710,6 +945,7 @@ TEST_F(StatusTest, TheMemoryOfARolloutIsReadAsItWasWritten) {
                            .rolling_component = "p-a",
                            .rolling_promoted = true,
                            .healthy_since_ms = 18,
+                           .unproven = {"p-a", "p-b"},
                            .force_check = "2026-11-21 17:00"};
   EXPECT_EQ(rollout_memory(scene_.look()), scene_.rollout.memory);
   EXPECT_EQ(rollout_memory(Json::object()), RolloutMemory());
@@ -744,8 +980,10 @@ TEST_F(StatusTest, TextFromOutsideIsCutAndStaysText) {
   scene_.report(kSceneBridge).last_error = endless;
   scene_.topics = {.state = TopicsView::State::kFailed, .message = endless};
   scene_.problems.add("spec", endless);
+  scene_.has_rollout = false;
   scene_.look();
   scene_.problems = {};
+  scene_.has_rollout = true;
   scene_.look();
   for (const Json& one : scene_.status["conditions"]) {
     EXPECT_LE(kube::string_at(one, "message").size(), 512u);
@@ -757,7 +995,7 @@ TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
-  scene_.rollout.memory = {"g", "f", "OOMKilled: x", "r", 17, "p-a", true, 18, "1"};
+  scene_.rollout.memory = {"g", "f", "OOMKilled: x", "r", 17, "p-a", true, 18, {"p-a"}, "1"};
   scene_.look();
   std::set<std::string> missing;
   for (const std::string& field : fields_of(api::status_schema(), "")) {

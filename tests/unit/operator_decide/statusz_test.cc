@@ -40,6 +40,42 @@ TEST(Statusz, ReadsAConsumingBridge) {
   EXPECT_EQ(report.destination_endpoint, "p-a:4317");
 }
 
+TEST(Statusz, ReadsWhatBridgesReportOfProducingAndTheirGroup) {
+  const StatuszReport report = parse_statusz(
+      R"({"mode":"both","produce":{"ok":false,"last_error":"no","last_error_reason":"acl"},)"
+      R"("assignment":{"ok":false,"reason":"foreign assignor"},"lost_records":7,)"
+      R"("stalls":[{"signal":"logs","tenant":"t","scope":"signal","reason":"501","seconds":3}],)"
+      R"("weaknesses":["min.insync.replicas is 1",5]})");
+  ASSERT_TRUE(report.produce && report.assignment);
+  EXPECT_FALSE(report.produce->ok);
+  EXPECT_EQ(report.produce->error, "no");
+  EXPECT_EQ(report.produce->reason, "acl");
+  EXPECT_EQ(report.assignment->error, "foreign assignor");
+  EXPECT_EQ(report.lost_records, 7);
+  ASSERT_EQ(report.stalls.size(), 1u);
+  EXPECT_EQ(report.stalls[0].scope, "signal");
+  EXPECT_EQ(report.weaknesses, std::vector<std::string>{"min.insync.replicas is 1"});
+}
+
+TEST(Statusz, WhatAnOlderServiceDoesNotReportIsUnknown) {
+  for (const char* text : {"{}", R"({"produce":5,"assignment":{},"stalls":{},"next":{"ok":1}})"}) {
+    const StatuszReport report = parse_statusz(text);
+    EXPECT_FALSE(report.produce || report.assignment || report.next) << text;
+    EXPECT_TRUE(report.stalls.empty() && report.weaknesses.empty()) << text;
+    EXPECT_FALSE(report.destination_known);
+  }
+}
+
+TEST(Statusz, ReadsTheNextHopOfAnIngressOnceItHasSent) {
+  const auto next = [](const char* fields) {
+    return parse_statusz(std::string(R"({"next":{"endpoint":"b:1",)") + fields + "}}").next;
+  };
+  EXPECT_FALSE(next(R"("reachable":false,"last_error":"","last_error_reason":"")"));
+  ASSERT_TRUE(next(R"("reachable":false,"last_error":"refused","last_error_reason":"connect")"));
+  EXPECT_FALSE(next(R"("reachable":false,"last_error":"refused")")->ok);
+  EXPECT_TRUE(next(R"("reachable":true,"last_error":"")")->ok);
+}
+
 TEST(Statusz, ReadsAnExporterThatHasNotSentYet) {
   const StatuszReport report = parse_statusz(
       R"({"destination":{"type":"otlp_grpc","endpoint":"tempo:4317","reachable":null,)"

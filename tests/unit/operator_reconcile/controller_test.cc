@@ -173,6 +173,235 @@ TEST_F(ControllerTest, AMistakeTouchesNothingThatRuns) {
   EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("True"));
 }
 
+// What is refused is not rolled out, and what runs is not left alone for it.
+TEST_F(ControllerTest, WithARefusedSpecTheLastGoodOneIsReconciled) {
+  bench_.install();
+  const std::string before = bench_.revision_of(kube::kDeployments, "p-ingress");
+  bench_.change({{"ingress", {{"config", {{"no_such_key", 1}}}}}});
+  bench_.pass(std::chrono::seconds(30));
+  bench_.kube.erase(kube::kDeployments, {"team", "p-bridge"});
+  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 7}}}}, "x");
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_FALSE(deployment("p-bridge").is_null()) << "repaired";
+  EXPECT_NE(kube::int_at(deployment("p-ingress"), "spec/replicas"), 7);
+  EXPECT_EQ(bench_.revision_of(kube::kDeployments, "p-ingress"), before);
+  bench_.statusz.answer = [](const std::string&) {
+    StatuszReport report;
+    report.answered = report.ready = true;
+    report.last_error = "connection refused";
+    return report;
+  };
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(bench_.condition("Ready"), "False: KafkaUnreachable") << "its conditions are fresh";
+  EXPECT_EQ(bench_.condition("Stalled"), "True: ConfigInvalid");
+  bench_.kube.forget_writes();
+  for (int i = 0; i < 5; ++i) bench_.resync();
+  bench_.pass(std::chrono::seconds(120), std::chrono::seconds(30));
+  EXPECT_THAT(bench_.kube.writes(), IsEmpty()) << "and rests";
+}
+
+TEST_F(ControllerTest, ARefusedSpecTakesAHalfRolledOutRevisionBack) {
+  bench_.install();
+  const std::string good = bench_.revision_of(kube::kDeployments, "p-tempo");
+  bench_.change({{"kafka", {{"bootstrapServers", "other:9092"}}},
+                 {"exporters", Json::array({[] {
+                    Json exporter = Bench::exporter("tempo");
+                    exporter["destination"]["endpoint"] = "other:4317";
+                    return exporter;
+                  }()})}});
+  for (int i = 0; i < 60 && bench_.revision_of(kube::kDeployments, "p-tempo") == good; ++i)
+    bench_.pass(std::chrono::seconds(5));
+  ASSERT_NE(bench_.revision_of(kube::kDeployments, "p-tempo"), good);
+  bench_.change({{"ingress", {{"config", {{"no_such_key", 1}}}}}});
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(bench_.revision_of(kube::kDeployments, "p-tempo"), good);
+  for (const std::string& name : bench_.kube.names(kube::kDeployments))
+    EXPECT_THAT(name, Not(HasSubstr("canary")));
+}
+
+TEST_F(ControllerTest, ASecretThatIsDeletedStopsNothing) {
+  const Json secret = {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}}};
+  bench_.kube.put(kube::kSecrets, secret);
+  Json pipeline = Bench::pipeline();
+  pipeline["spec"]["kafka"]["authentication"] = {
+      {"type", "ScramSha512"},
+      {"username", "u"},
+      {"passwordSecretKeyRef", {{"name", "kafka-user"}, {"key", "password"}}}};
+  bench_.install(pipeline);
+  const std::string before = bench_.revision_of(kube::kDeployments, "p-bridge");
+  bench_.kube.erase(kube::kSecrets, {"team", "kafka-user"});
+  bench_.secrets->poll();
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(bench_.condition("ConfigValid"), "False: SecretMissing");
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True")) << "its pods run on";
+  bench_.kube.erase(kube::kDeployments, {"team", "p-bridge"});
+  bench_.change({{"ingress", {{"replicas", 2}}}});
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(bench_.revision_of(kube::kDeployments, "p-bridge"), before) << "repaired as it was";
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2) << "the others go on";
+}
+
+TEST_F(ControllerTest, PodsThatHaveEndedAreAnEventAndNothingElse) {
+  bench_.install();
+  Json pod;
+  for (const Json& one : bench_.kube.all(kube::kPods))
+    if (kube::string_at(one, "metadata/name").find("p-ingress") == 0) pod = one;
+  ASSERT_FALSE(pod.is_null());
+  Json evicted = pod;
+  evicted["metadata"]["name"] = "p-ingress-evicted";
+  for (const char* field : {"uid", "resourceVersion", "ownerReferences"})
+    evicted["metadata"].erase(field);
+  evicted["status"] = {{"phase", "Failed"},
+                       {"reason", "Evicted"},
+                       {"message", "low on memory"},
+                       {"podIP", "10.0.0.9"}};
+  bench_.kube.put(kube::kPods, evicted, "kubelet");
+  std::set<std::string> asked;
+  const auto answer = bench_.statusz.answer;
+  bench_.statusz.answer = [&](const std::string& name) {
+    asked.insert(name);
+    return answer(name);
+  };
+  bench_.pass(std::chrono::seconds(180));
+  EXPECT_THAT(asked, Contains(HasSubstr("p-ingress")));
+  EXPECT_THAT(asked, Not(Contains(HasSubstr("evicted"))));
+  EXPECT_EQ(bench_.event("PodFailed"), "pod p-ingress-evicted: Evicted: low on memory");
+  EXPECT_EQ(std::count_if(bench_.events_seen.begin(), bench_.events_seen.end(),
+                          [](const Announcement& one) { return one.reason == "PodFailed"; }),
+            1);
+  EXPECT_THAT(bench_.condition("Degraded"), StartsWith("False"));
+}
+
+TEST_F(ControllerTest, TheTopicsJobRunsAgainWhenPodsMissATopicAndNotTooOften) {
+  bench_.install();
+  const auto answer = bench_.statusz.answer;
+  bench_.statusz.answer = [&](const std::string& pod) {
+    StatuszReport report = answer(pod);
+    if (pod.find("bridge") != std::string::npos)
+      report.topics.push_back({.name = "otel.traces", .error = "Broker: Unknown topic"});
+    return report;
+  };
+  const auto jobs_made = [this] {
+    const auto writes = bench_.kube.writes();
+    return std::count_if(writes.begin(), writes.end(),
+                         [](const std::string& write) { return write.starts_with("apply jobs"); });
+  };
+  bench_.kube.forget_writes();
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(bench_.condition("TopicsReady"), "False: TopicMissing");
+  EXPECT_EQ(bench_.condition("Ready"), "False: TopicMissing");
+  EXPECT_TRUE(bench_.has_event("TopicMissing"));
+  EXPECT_GE(jobs_made(), 1);
+  bench_.pass(std::chrono::seconds(1800), std::chrono::seconds(10));
+  EXPECT_LE(jobs_made(), 8) << "backed off";
+  bench_.statusz.answer = answer;
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+}
+
+TEST_F(ControllerTest, TheRecordOfTheLastGoodSpecIsMadeAgainAtRest) {
+  bench_.install();
+  bench_.pass(std::chrono::seconds(60));
+  const Json before = bench_.kube.at(kube::kConfigMaps, {"team", "p-last-good"})["data"];
+  bench_.events_seen.clear();
+  bench_.kube.erase(kube::kConfigMaps, {"team", "p-last-good"});
+  bench_.pass(std::chrono::seconds(10));
+  EXPECT_EQ(bench_.kube.at(kube::kConfigMaps, {"team", "p-last-good"})["data"], before);
+  EXPECT_FALSE(bench_.has_event("RolloutComplete")) << "nothing was rolled out";
+}
+
+TEST_F(ControllerTest, WhatAPipelineLeftAsOrphansIsAdopted) {
+  bench_.install();
+  std::map<std::string, Json> left;
+  const auto kinds = bench_.stores->kinds();
+  std::vector<std::pair<kube::ResourceType, Json>> objects;
+  for (const kube::ResourceType& type : kinds) {
+    for (Json object : bench_.kube.all(type)) {
+      object["metadata"].erase("ownerReferences");
+      object["metadata"].erase("resourceVersion");
+      objects.emplace_back(type, std::move(object));
+    }
+  }
+  bench_.kube.erase(kube::kPipelines, {"team", "p"});
+  bench_.pass(std::chrono::seconds(5));
+  for (auto& [type, object] : objects) bench_.kube.put(type, object);
+  bench_.install();
+  EXPECT_THAT(bench_.condition("Degraded"), Not(HasSubstr("ApplyFailed")));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  EXPECT_EQ(kube::string_at(deployment("p-ingress"), "metadata/ownerReferences/0/uid"),
+            kube::string_at(object(), "metadata/uid"));
+}
+
+TEST_F(ControllerTest, AStatusThatIsEditedByHandIsWrittenAnew) {
+  bench_.install();
+  bench_.pass(std::chrono::seconds(60));
+  const Json before = bench_.status();
+  const auto pods = bench_.kube.names(kube::kPods);
+  ASSERT_TRUE(
+      bench_.kube
+          .merge_patch(
+              kube::kPipelines, {"team", "p"},
+              {{"status",
+                {{"config", {{"lastGoodRevision", "made-up"}, {"failedRevision", "nonsense"}}}}}},
+              "status")
+          .ok());
+  ASSERT_NE(bench_.status()["config"], before["config"]);
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(bench_.status()["config"], before["config"]);
+  EXPECT_EQ(bench_.kube.names(kube::kPods), pods) << "nothing was rolled";
+}
+
+TEST_F(ControllerTest, AnAutoscalerWithoutMetricsIsSaid) {
+  Json pipeline = Bench::pipeline();
+  pipeline["spec"]["ingress"]["autoscaling"] = {{"minReplicas", 2}, {"maxReplicas", 10}};
+  bench_.install(pipeline);
+  const Json status = {{"currentReplicas", 2},
+                       {"conditions", Json::array({{{"type", "ScalingActive"},
+                                                    {"status", "False"},
+                                                    {"reason", "FailedGetResourceMetric"},
+                                                    {"message", "no metrics API"}}})}};
+  ASSERT_TRUE(bench_.kube
+                  .merge_patch(kube::kHorizontalPodAutoscalers, {"team", "p-ingress"},
+                               {{"status", status}}, "status")
+                  .ok());
+  bench_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(bench_.condition("ScalingLimited"), "True: FailedGetResourceMetric");
+  EXPECT_THAT(bench_.message("ScalingLimited"), HasSubstr("p-ingress"));
+}
+
+TEST_F(ControllerTest, AfterARollbackTheFailedRevisionsTopicsJobIsGone) {
+  bench_.install();
+  const auto good = bench_.kube.names(kube::kJobs);
+  const std::string old = bench_.revision_of(kube::kDeployments, "p-bridge");
+  bench_.kube.fate = [old](const Json& pod) {
+    fakes::FakeKube::PodFate fate;
+    const bool is_new = kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != old;
+    if (kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "bridge" && is_new)
+      fate.kind = fakes::FakeKube::PodFate::Kind::kCrashes;
+    return fate;
+  };
+  bench_.change({{"kafka", {{"bootstrapServers", "other:9092"}}}});
+  bench_.pass(std::chrono::seconds(600), std::chrono::seconds(10));
+  ASSERT_THAT(bench_.condition("RolledBack"), StartsWith("True"));
+  EXPECT_EQ(bench_.kube.names(kube::kJobs), good);
+}
+
+TEST_F(ControllerTest, APausedPipelineIsObserved) {
+  bench_.install();
+  bench_.change({{"paused", true}, {"ingress", {{"replicas", 3}}}});
+  bench_.pass(std::chrono::seconds(10));
+  bench_.statusz.answer = [](const std::string&) {
+    StatuszReport report;
+    report.answered = report.ready = true;
+    report.last_error = "connection refused";
+    return report;
+  };
+  bench_.kube.forget_writes();
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(bench_.condition("Ready"), "False: KafkaUnreachable");
+  EXPECT_THAT(writes_without_status(), IsEmpty());
+}
+
 TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
   Json object = Bench::pipeline();
   object["spec"]["ingress"]["tls"]["secretName"] = "otlp-tls";
@@ -180,7 +409,11 @@ TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
   EXPECT_THAT(bench_.condition("ConfigValid"), StartsWith("False"));
   EXPECT_THAT(bench_.message("ConfigValid"),
               AllOf(HasSubstr("otlp-tls"), HasSubstr("spec.ingress.tls.secretName")));
-  EXPECT_THAT(bench_.kube.all(kube::kDeployments), IsEmpty());
+  EXPECT_EQ(bench_.condition("Ready"), "False: SecretMissing");
+  EXPECT_EQ(bench_.condition("Reconciling"), "True: SecretMissing");
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments), Not(Contains("p-ingress")));
+  EXPECT_THAT(bench_.kube.names(kube::kDeployments), Contains("p-bridge"))
+      << "a Secret's trouble is that of who uses it";
   // It appears: the next poll finds it.
   bench_.kube.put(kube::kSecrets, {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}}});
   bench_.secrets->poll();

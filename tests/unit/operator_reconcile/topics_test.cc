@@ -125,6 +125,48 @@ TEST_F(TopicsTest, AFailureSaysWhyAndIsTriedAgainLater) {
   EXPECT_FALSE(decision.remove);
 }
 
+TEST_F(TopicsTest, AJobThatCannotStartSaysWhy) {
+  const auto refused = look_at_topics({.wanted = wanted_,
+                                       .job = job(nullptr),
+                                       .pods = {},
+                                       .status = Json::object(),
+                                       .refused = "pods cannot be made: exceeded quota",
+                                       .wall_now = kNow});
+  EXPECT_EQ(refused.view.state, State::kBlocked);
+  EXPECT_THAT(refused.view.message, HasSubstr("exceeded quota"));
+  Json waiting = pod(0, "");
+  waiting["spec"]["containers"] = Json::array({{{"name", "topics"}, {"image", "nowhere:1"}}});
+  waiting["status"] = {
+      {"phase", "Pending"},
+      {"containerStatuses",
+       Json::array(
+           {{{"name", "topics"}, {"state", {{"waiting", {{"reason", "ImagePullBackOff"}}}}}}})}};
+  const auto without_image = look(job(nullptr), {waiting});
+  EXPECT_EQ(without_image.view.state, State::kBlocked);
+  EXPECT_THAT(without_image.view.message, HasSubstr("cannot pull nowhere:1"));
+  waiting["status"]["containerStatuses"][0]["state"] = {{"running", Json::object()}};
+  EXPECT_EQ(look(job(nullptr), {waiting}).view.state, State::kPending) << "it runs";
+}
+
+TEST_F(TopicsTest, RunsAgainWhenPodsMissATopic) {
+  const auto look_at = [this](const char* since, int failures) {
+    return look_at_topics({.wanted = wanted_,
+                           .job = job("Complete", since),
+                           .pods = {},
+                           .status = Json::object(),
+                           .failures = failures,
+                           .missing = true,
+                           .wall_now = kNow});
+  };
+  auto decision = look_at("2025-12-31T23:59:50Z", 1);
+  EXPECT_FALSE(decision.remove) << "pods know a new topic only some seconds later";
+  EXPECT_FALSE(decision.is_well);
+  EXPECT_EQ(decision.look_again, std::chrono::seconds(20));
+  EXPECT_TRUE(look_at("2025-12-31T23:59:30Z", 1).remove);
+  EXPECT_FALSE(look_at("2025-12-31T23:59:30Z", 2).remove) << "backed off";
+  EXPECT_TRUE(look(job("Complete")).is_well);
+}
+
 TEST_F(TopicsTest, KeepsTheLastReportWhenItsPodIsGone) {
   const Json status = {{"topics", Json::array({{{"name", "t"}}})}};
   EXPECT_EQ(look(job("Complete"), {}, status).view.topics[0]["name"], "t");

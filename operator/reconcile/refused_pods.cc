@@ -1,0 +1,82 @@
+#include "operator/reconcile/refused_pods.h"
+
+#include "operator/reconcile/pod_health.h"
+
+namespace spanway::reconcile {
+namespace {
+
+constexpr std::size_t kBytesMax = 480;
+
+std::string time_of(const Json& event) {
+  for (const char* path : {"series/lastObservedTime", "deprecatedLastTimestamp", "eventTime",
+                           "metadata/creationTimestamp"}) {
+    if (std::string time = kube::string_at(event, path); !time.empty()) return time;
+  }
+  return "";
+}
+
+// Without what is new at each try: "create Pod p-a-consumer-0 in StatefulSet p-a-consumer failed
+// error: pods "p-a-consumer-0" is forbidden: ..."
+std::string words_of(const Json& event) {
+  std::string note = kube::string_at(event, "note");
+  for (const char* mark : {"error: ", "Error creating: "}) {
+    const std::size_t at = note.find(mark);
+    if (at != std::string::npos) note = note.substr(at + std::string_view(mark).size());
+  }
+  if (note.starts_with("pods \"")) {
+    const std::size_t end = note.find("\" ");
+    if (end != std::string::npos) note = "a pod " + note.substr(end + 2);
+  }
+  return one_line("pods cannot be made: " + note, kBytesMax);
+}
+
+}  // namespace
+
+bool lacks_pods(const Json& workload) {
+  if (kube::find(workload, "spec/completions") != nullptr ||
+      kube::find(workload, "spec/backoffLimit") != nullptr) {
+    const Json* conditions = kube::find(workload, "status/conditions");
+    const bool has_ended = kube::int_at(workload, "status/succeeded") > 0 ||
+                           kube::int_at(workload, "status/failed") > 0 ||
+                           (conditions != nullptr && !conditions->empty());
+    return !has_ended && kube::int_at(workload, "status/active") == 0;
+  }
+  return kube::int_at(workload, "status/replicas") < kube::int_at(workload, "spec/replicas", 1);
+}
+
+std::string newest_refusal(const std::vector<Json>& events, const std::string& uid) {
+  const Json* newest = nullptr;
+  for (const Json& event : events) {
+    if (kube::string_at(event, "reason") != "FailedCreate") continue;
+    if (kube::string_at(event, "regarding/uid") != uid) continue;
+    if (newest == nullptr || time_of(event) > time_of(*newest)) newest = &event;
+  }
+  return newest == nullptr ? "" : words_of(*newest);
+}
+
+std::string RefusedPods::look_up(kube::Client& client, const kube::ResourceType& type,
+                                 const Json& workload, SteadyTime now) {
+  const std::string uid = kube::string_at(workload, "metadata/uid");
+  if (!lacks_pods(workload) || uid.empty()) return "";
+  const auto known = entries_.find(uid);
+  if (known != entries_.end()) {
+    known->second.used = true;
+    if (now - known->second.at < kAnswerCounts) return known->second.refusal;
+  }
+  kube::ListOptions options;
+  options.name_space = kube::string_at(workload, "metadata/namespace");
+  options.field_selector = "reason=FailedCreate,regarding.kind=" + std::string(type.kind) +
+                           ",regarding.name=" + kube::string_at(workload, "metadata/name");
+  const auto events = client.list(kube::kEvents, options);
+  // Without the right to read Events its pods are just missing.
+  std::string refusal = events.ok() ? newest_refusal(events->items, uid) : "";
+  entries_[uid] = {refusal, now, true};
+  return refusal;
+}
+
+void RefusedPods::sweep() {
+  std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
+  for (auto& [uid, entry] : entries_) entry.used = false;
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,65 @@
+#include "operator/reconcile/refused_pods.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator_reconcile/bench.h"
+
+namespace spanway::reconcile {
+namespace {
+
+Json refusal(const char* uid, const char* note, const char* time) {
+  return {{"reason", "FailedCreate"},
+          {"regarding", {{"uid", uid}}},
+          {"note", note},
+          {"deprecatedLastTimestamp", time}};
+}
+
+TEST(RefusedPods, TheNewestRefusalOfTheObjectIsSaidWithoutTheNameOfThePod) {
+  const std::vector<Json> events = {
+      refusal("u", "Error creating: old", "2026-01-01T00:00:00Z"),
+      refusal("u",
+              "create Pod s-0 in StatefulSet s failed error: pods \"s-0\" is forbidden: exceeded "
+              "quota: q",
+              "2026-01-01T00:01:00Z"),
+      refusal("other", "Error creating: x", "2026-01-01T00:02:00Z")};
+  EXPECT_EQ(newest_refusal(events, "u"),
+            "pods cannot be made: a pod is forbidden: exceeded quota: q");
+  EXPECT_EQ(newest_refusal(events, "nobody"), "");
+}
+
+TEST(RefusedPods, AStatefulSetAndAJobLackPods) {
+  EXPECT_TRUE(lacks_pods({{"spec", {{"replicas", 2}}}, {"status", {{"replicas", 1}}}}));
+  EXPECT_FALSE(lacks_pods({{"spec", {{"replicas", 2}}}, {"status", {{"replicas", 2}}}}));
+  const Json job = {{"backoffLimit", 3}};
+  EXPECT_TRUE(lacks_pods({{"spec", job}, {"status", Json::object()}}));
+  EXPECT_FALSE(lacks_pods({{"spec", job}, {"status", {{"active", 1}}}}));
+  EXPECT_FALSE(lacks_pods({{"spec", job}, {"status", {{"succeeded", 1}}}}));
+}
+
+TEST(RefusedPods, AsksOnceInAWhileForEachObjectThatLacksPods) {
+  Bench bench;
+  RefusedPods refused;
+  const Json set = {{"metadata", {{"name", "s"}, {"namespace", "team"}, {"uid", "u"}}},
+                    {"spec", {{"replicas", 1}}}};
+  bench.kube.put(kube::kEvents, {{"metadata", {{"name", "e"}, {"namespace", "team"}}},
+                                 {"reason", "FailedCreate"},
+                                 {"regarding", {{"uid", "u"}}},
+                                 {"note", "Error creating: quota"}});
+  const auto look = [&] {
+    return refused.look_up(bench.kube, kube::kStatefulSets, set, bench.clock.now());
+  };
+  const std::size_t before = bench.kube.read_count();
+  EXPECT_EQ(look(), "pods cannot be made: quota");
+  EXPECT_EQ(look(), "pods cannot be made: quota");
+  EXPECT_EQ(bench.kube.read_count(), before + 1);
+  bench.clock.advance(RefusedPods::kAnswerCounts);
+  look();
+  EXPECT_EQ(bench.kube.read_count(), before + 2);
+  Json whole = set;
+  whole["status"]["replicas"] = 1;
+  EXPECT_EQ(refused.look_up(bench.kube, kube::kStatefulSets, whole, bench.clock.now()), "");
+  EXPECT_EQ(bench.kube.read_count(), before + 2) << "nothing is asked at rest";
+}
+
+}  // namespace
+}  // namespace spanway::reconcile
