@@ -14,7 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 from cluster import Cluster, kube_folder, run  # noqa: E402
 from harness.load import Sink  # noqa: E402
 from harness.parts import Kafka, require_built  # noqa: E402
-from harness.processes import BIN, ROOT  # noqa: E402
+from harness.processes import BIN, ROOT, wait_until  # noqa: E402
 from pipelines import Running, make_pipeline  # noqa: E402
 
 STATE = pathlib.Path(os.environ.get("STATE", "/tmp/spanway-cluster"))
@@ -47,7 +47,9 @@ def cluster(request):
 def crd(cluster):
     path = ROOT / "k8s/crd/pipelines.spanway.dev.yaml"
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", path)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/pipelines.spanway.dev", "--timeout=30s")
+    # Not kubectl wait: it fails while the API server has not set the first condition.
+    established = ("get", "crd/pipelines.spanway.dev", "-o", "jsonpath={.status.conditions[?(@.type=='Established')].status}")
+    wait_until(lambda: cluster.kubectl(*established).stdout == "True", 60, "the CRD to be established", 0.5)
     return path
 
 

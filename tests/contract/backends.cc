@@ -130,7 +130,9 @@ class HttpBackend final : public NetworkBackend {
       case Verdict::kBroken:
         return fakes::http_answer(500);
       case Verdict::kHuge:
-        return fakes::http_answer(200, std::string(kHugeBytes, 'x'));
+        return fakes::http_answer(
+            200, std::string(kHugeBytes, 'x'),
+            encoding_ == otlp::Encoding::kJson ? "application/json" : "application/x-protobuf");
       case Verdict::kHugeRefusal:
         return fakes::http_answer(400, std::string(kHugeBytes, 'x'));
       case Verdict::kHang:

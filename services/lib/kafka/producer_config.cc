@@ -5,12 +5,13 @@ namespace spanway::kafka {
 void describe(config::Binder& b, ProducerConfig& c) {
   b.key("linger", c.linger,
         {.doc = "How long a record may wait for others of its partition.", .min = 0, .max = 1000});
-  b.key("queue_bytes_max", c.queue_bytes_max,
-        {.doc = "Bytes that may wait for the brokers. A request gets room for all its records before "
-                "the first is written, or is refused with UNAVAILABLE; one that is larger than this "
-                "is written when nothing else waits.",
-         .min = 1024 * 1024,
-         .max = 2147483647.0 * 1024});
+  b.key(
+      "queue_bytes_max", c.queue_bytes_max,
+      {.doc = "Bytes that may wait for the brokers. A request gets room for all its records before "
+              "the first is written, or is refused with UNAVAILABLE; one that is larger than this "
+              "is written when nothing else waits.",
+       .min = 1024 * 1024,
+       .max = 2147483647.0 * 1024});
   b.key("record_bytes_max", c.record_bytes_max,
         {.doc = "Largest record; requests are split at item boundaries below it. With 64 KiB added "
                 "it must fit the topics' max.message.bytes.",

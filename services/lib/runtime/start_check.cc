@@ -56,7 +56,8 @@ void check_start(const Program& program, const RuntimeConfig& runtime, config::P
     admin_config.metrics_port = listeners.add(admin_config.host, admin_config.metrics_port);
   const auto admin = AdminServer::create(admin_config, no_pages(), io, telemetry);
   if (!admin.ok()) problems.add("admin.host", admin.error().message);
-  const auto service = program.create(ServiceDeps{io, telemetry, system_clock(), nullptr, &listeners});
+  const auto service =
+      program.create(ServiceDeps{io, telemetry, system_clock(), nullptr, &listeners});
   if (!service.ok()) problems.add(problem_of(service.error()));
   for (const std::uint16_t port : listeners.conflicts())
     problems.add("", "port " + std::to_string(port) +

@@ -1,5 +1,6 @@
 #include "services/lib/sinks/otlp_http_sink.h"
 
+#include <charconv>
 #include <utility>
 
 #include "services/lib/sinks/batch_json.h"
@@ -21,6 +22,15 @@ std::string append_path(std::string_view path, std::string_view suffix) {
   return result;
 }
 
+// Of an answer that is too long to be kept only the status counts: it says that all was taken.
+bool is_cut(const http::Response& response) {
+  std::uint64_t announced = 0;
+  const std::string_view length = response.headers.get("content-length");
+  const auto [end, error] =
+      std::from_chars(length.data(), length.data() + length.size(), announced);
+  return error == std::errc() && announced > response.body.size();
+}
+
 // An empty body is a full success: many backends send none. Any other body must be an Export
 // response; a login page answered with 200 is not, and what was sent is not taken.
 Result<pipeline::Outcome> read_answer(otlp::Signal signal, const http::Response& response,
@@ -29,6 +39,7 @@ Result<pipeline::Outcome> read_answer(otlp::Signal signal, const http::Response&
   const std::string_view type = response.headers.get("content-type");
   const bool is_json = type.starts_with("application/json");
   if (!is_json && !type.starts_with("application/x-protobuf")) return not_the_api(response);
+  if (is_cut(response)) return pipeline::Outcome{};
   auto parsed = otlp::parse_export_response(
       signal, response.body.view(), is_json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf);
   if (!parsed.ok()) {
