@@ -264,7 +264,8 @@ void BridgeService::watch_topics() {
                                    Deadline::after(deps_.clock, patience), deps_.clock,
                                    deps_.telemetry);
       },
-      [this](const TopicWatch::Reports& reports) { judge_topics(reports); }, deps_.telemetry);
+      [this](const TopicWatch::Reports& reports) { judge_topics(reports); }, deps_.telemetry,
+      TopicWatch::Intervals{});
   // Records with keys are not taken before the topics are known not to be compacted.
   topic_watch_->start(config_.create_topics,
                       config_.create_topics || (kafka_sink_ && keys_records(config_)));
@@ -282,6 +283,10 @@ void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
                                        .with_reason("kafka_compacted_topic"));
       } else if (report.settings_read || !report.unread.empty()) {
         kafka_sink_->refuse_signal(signal, std::nullopt);
+      } else if (!report.error.empty()) {
+        kafka_sink_->refuse_signal(
+            signal, unavailable("whether the topic is compacted is not known: " + report.error)
+                        .with_reason("kafka_unverified_topic"));
       }
     }
   }

@@ -1,5 +1,6 @@
 #include "services/kafka-bridge/topic_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "services/kafka-bridge/topics.h"
@@ -8,11 +9,14 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-constexpr Duration kInterval = std::chrono::minutes(5);
-constexpr Duration kRetry = std::chrono::seconds(1);
 constexpr Duration kFirstPatience = std::chrono::seconds(10);
 // Of one further try; stopping waits for it.
 constexpr Duration kPatience = std::chrono::seconds(4);
+
+bool is_complete(const kafka::TopicReport& report) {
+  return report.action != kafka::TopicReport::Action::kFailed &&
+         (report.settings_read || !report.unread.empty());
+}
 
 }  // namespace
 
@@ -36,11 +40,12 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
   while (!stop.stop_requested()) {
     {
       MutexLock lock(mutex_);
-      if (checked) changed_.wait_for(mutex_, kInterval, [&] { return stop.stop_requested(); });
+      const Duration interval = complete_ ? intervals_.complete : intervals_.incomplete;
+      if (checked) changed_.wait_for(mutex_, interval, [&] { return stop.stop_requested(); });
     }
     while (!stop.stop_requested() && !check(kPatience)) {
       MutexLock lock(mutex_);
-      changed_.wait_for(mutex_, kRetry, [&] { return stop.stop_requested(); });
+      changed_.wait_for(mutex_, intervals_.retry, [&] { return stop.stop_requested(); });
     }
     checked = true;
   }
@@ -56,6 +61,7 @@ bool TopicWatch::check(Duration patience) {
                            {{"error", reports.error().message}});
     return false;
   }
+  complete_ = std::all_of(reports->begin(), reports->end(), is_complete);
   std::vector<std::string> found = kafka_bridge::weaknesses(*reports);
   bool changed = false;
   {

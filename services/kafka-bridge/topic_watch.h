@@ -14,8 +14,9 @@
 
 namespace spanway::kafka_bridge {
 
-// Makes the topics when told to, then compares their settings every five minutes: somebody may
-// weaken a topic while the bridge runs. Until the brokers have answered it asks every second.
+// Creates the topics when configured to, then compares their settings every five minutes: they may
+// be weakened while the bridge runs. Until the brokers have answered it asks every second, and
+// while a topic is missing or its settings are unknown every five seconds.
 //
 // start() and stop() by one thread, weaknesses() from any. `on_reports` runs on the thread that
 // asks, also inside start().
@@ -25,10 +26,19 @@ class TopicWatch {
   // Asks the brokers, within `patience`; blocks.
   using Apply = std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)>;
 
+  struct Intervals {
+    Duration retry = std::chrono::seconds(1);       // After no answer.
+    Duration incomplete = std::chrono::seconds(5);  // While a topic is not known whole.
+    Duration complete = std::chrono::minutes(5);
+  };
+
   // `telemetry` and what the functions use outlive it.
   TopicWatch(Apply apply, std::function<void(const Reports&)> on_reports,
-             telemetry::Telemetry telemetry)
-      : apply_(std::move(apply)), on_reports_(std::move(on_reports)), telemetry_(telemetry) {}
+             telemetry::Telemetry telemetry, Intervals intervals)
+      : apply_(std::move(apply)),
+        on_reports_(std::move(on_reports)),
+        telemetry_(telemetry),
+        intervals_(intervals) {}
   ~TopicWatch() { stop(); }
   TopicWatch(const TopicWatch&) = delete;
   TopicWatch& operator=(const TopicWatch&) = delete;
@@ -48,7 +58,10 @@ class TopicWatch {
   const Apply apply_;
   const std::function<void(const Reports&)> on_reports_;
   telemetry::Telemetry telemetry_;
-  bool create_ = false;  // Of one thread at a time: start(), then the watching one.
+  const Intervals intervals_;
+  // Of one thread at a time: start(), then the watching one.
+  bool create_ = false;
+  bool complete_ = false;  // The last round found every topic and its settings.
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -25,6 +25,14 @@ struct WatchBench {
     kafka::TopicReport report;
     report.name = "otel.traces";
     report.weaker = {"unclean.leader.election.enable is true, wanted false"};
+    report.settings_read = true;
+    return {report};
+  }
+  static TopicWatch::Reports missing_topic() {
+    kafka::TopicReport report;
+    report.name = "otel.traces";
+    report.action = kafka::TopicReport::Action::kFailed;
+    report.error = "there is no topic otel.traces";
     return {report};
   }
   std::size_t rounds() {
@@ -43,7 +51,10 @@ struct WatchBench {
                      MutexLock lock(mutex);
                      ++reported;
                    },
-                   {log, metrics}};
+                   {log, metrics},
+                   {.retry = std::chrono::seconds(1),
+                    .incomplete = std::chrono::milliseconds(1),
+                    .complete = std::chrono::hours(1)}};
 };
 
 TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
@@ -81,6 +92,17 @@ TEST(TopicWatch, AsksAgainUntilTheBrokersAnswerAndMakesTopicsOnce) {
   EXPECT_EQ(bench.asked.back(), TopicChanges::kCreateAndGrow);
   EXPECT_FALSE(bench.watch.check(Duration::zero()));
   EXPECT_EQ(bench.asked.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
+}
+
+TEST(TopicWatch, ATopicThatIsMissingAtTheStartIsFoundSoonAfterItIsCreated) {
+  WatchBench bench;
+  bench.answers.emplace_back(WatchBench::missing_topic());
+  bench.answers.emplace_back(WatchBench::missing_topic());
+  bench.answers.emplace_back(WatchBench::weak_topic());
+  bench.watch.start(false, true);
+  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
+  bench.watch.stop();
+  EXPECT_EQ(bench.rounds(), 3u) << "then it waits for the long interval";
 }
 
 }  // namespace
