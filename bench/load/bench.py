@@ -103,10 +103,13 @@ def build_two_services(folder, kafka, sink, port):
 
 
 def consumer(folder, kafka, endpoint):
+    # A group of its own: the member that the run before killed would hold up the join of this one
+    # until its session ends.
+    group = "bench-" + kafka["topics"]["traces"].rpartition(".")[2]
     return Service(
         "consumer",
         "spanway-kafka-bridge",
-        {"mode": "consume", "kafka": kafka, "create_topics": True, "consumer": {"destination": "sink", "signals": ["traces"], "start_from": "earliest"}, "destination": {"endpoint": endpoint}, "runtime": {"io_threads": 1}},
+        {"mode": "consume", "kafka": kafka, "create_topics": True, "consumer": {"destination": "sink", "group": group, "signals": ["traces"], "start_from": "earliest"}, "destination": {"endpoint": endpoint}, "runtime": {"io_threads": 1}},
         folder,
     )
 
