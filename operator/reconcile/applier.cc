@@ -40,7 +40,7 @@ std::string intent_of(const Json& object) {
   return kube::string_at(object, path);
 }
 
-// Ours by its labels, and nobody owns it.
+// Has our labels and no owner reference.
 bool is_orphan_of(const Json& pipeline, const Json& live) {
   const Json* owners = kube::find(live, "metadata/ownerReferences");
   if (owners != nullptr && owners->is_array() && !owners->empty()) return false;

@@ -589,7 +589,7 @@ void Controller::see(Look& look) {
   see_topics(look);
 }
 
-// No Event is watched, so whoever lacks a pod is looked at again.
+// Events are not watched, so a workload that lacks a pod is requeued.
 void Controller::see_refusals(Look& look) {
   RefusedPods& refused = look.memory->refused;
   for (const Json& workload : look.workloads) {

@@ -41,7 +41,7 @@ std::optional<Obstacle> assignment_obstacle(const std::string& pipeline, const C
 // Some pod that reaches Kafka reports a topic that does not exist, and no pod of its component has
 // it.
 bool reports_missing_topic(const std::vector<ComponentView>& components, const Reports& reports);
-// Of an ingress that goes on with an old certificate; it never blocks.
+// Of an ingress that still serves an old certificate; it never blocks.
 std::optional<Obstacle> certificate_obstacle(const std::string& pipeline,
                                              const std::vector<ComponentView>& components,
                                              const Reports& reports);

@@ -39,7 +39,7 @@ class BudgetShares {
     used = used - std::min(used, before) + after;
   }
   // Planned cuts are filled to their end or not at all, so several half-filled ones could wait for
-  // each other's memory: only whoever has the turn may keep one while memory is short.
+  // each other's memory: only the lane that has the turn may keep one while memory is short.
   bool take_turn(const void* holder) noexcept {
     if (turn_ == nullptr) turn_ = holder;
     return turn_ == holder;

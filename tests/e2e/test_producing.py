@@ -57,7 +57,7 @@ def test_of_two_large_requests_at_once_none_is_written_in_part(kafka, tmp_path):
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 calls = [pool.submit(grpc_export, f"127.0.0.1:{pipeline.bridge_port}", request) for _ in range(2)]
                 wait_until(lambda: pipeline.bridge.metric("spanway_kafka_produce_queue_bytes") > 30 << 20 or any(c.done() for c in calls), 20, "a queue")
-                time.sleep(1)
+                time.sleep(1)  # The second request arrives while the first fills the queue.
                 kafka.signal(signal.SIGCONT)
                 answers = [call.exception() for call in calls]
         finally:
@@ -95,10 +95,10 @@ def test_while_one_leader_is_out_of_reach_retries_write_nothing(kafka3, tmp_path
         with running(Pipeline(tmp_path, kafka3.brokers, to(sink), kafka={"brokers": kafka3.addresses}, bridge=bridge, consumer=consumer)) as pipeline:
             victim = leaders(kafka3, pipeline.topics["traces"])[0]
             load = Load(tmp_path, pipeline.endpoint, 300, 50).start()
-            time.sleep(4)
+            time.sleep(4)  # Of load with every leader there.
             kafka3.signal(victim, signal.SIGSTOP)
             try:
-                time.sleep(35)
+                time.sleep(35)  # The length of the outage: duplicates used to grow with it.
             finally:
                 kafka3.signal(victim, signal.SIGCONT)
             assert load.wait(120) == 0, load.log()
@@ -121,7 +121,7 @@ def test_under_a_brokers_quota_work_follows_what_it_takes(kafka, tmp_path):
         section = {"client_id": client}
         with running(Pipeline(tmp_path, kafka.brokers, to(sink), kafka=section)) as pipeline:
             load = Load(tmp_path, pipeline.endpoint, 1000, 20, "--batch", "100").start()
-            time.sleep(25)
+            time.sleep(25)  # The load of 20 s and what the quota holds up behind it.
             set_quota(kafka, client, None)
             assert load.wait(150) == 0, load.log()
             result = settle(sink, load.ledger)
