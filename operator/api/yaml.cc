@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "operator/api/declaration.h"
+#include "services/lib/base/json_writer.h"
 #include "services/lib/config/document.h"
 #include "services/lib/config/scalar.h"
 
@@ -48,7 +49,7 @@ bool may_be_plain(std::string_view text) {
 }
 
 std::string scalar_text(std::string_view text) {
-  return may_be_plain(text) ? std::string(text) : config::json_quote(text);
+  return may_be_plain(text) ? std::string(text) : json_quoted(text);
 }
 
 void write(const Json& value, std::size_t indent, bool in_list, std::string& out);

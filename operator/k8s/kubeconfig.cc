@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "operator/k8s/base64.h"
+#include "services/lib/base/base64.h"
 #include "services/lib/config/document.h"
 
 namespace spanway::kube {
@@ -44,7 +44,9 @@ std::string beside(const std::string& path, const std::string& file) {
 }
 
 Result<std::string> decoded(const Node* map, std::string_view key, const std::string& path) {
-  const std::string text = text_at(map, key);
+  std::string text = text_at(map, key);
+  // YAML folds long values over lines.
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
   auto bytes = decode_base64(text);
   if (!bytes) return bad(path, std::string(key) + " is not base64");
   return std::move(*bytes);

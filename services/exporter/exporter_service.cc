@@ -3,9 +3,9 @@
 #include <atomic>
 #include <utility>
 
+#include "services/lib/base/json_writer.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/runtime/memory_status.h"
-#include "services/lib/sinks/json_text.h"
 
 namespace spanway::exporter {
 namespace {
@@ -20,9 +20,9 @@ constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
 
 void append_member(Bytes& out, std::string_view name, std::string_view text) {
-  sinks::append_json_string(out, name);
+  out.append(json_quoted(name));
   out.append(":");
-  sinks::append_json_string(out, text);
+  out.append(json_quoted(text));
 }
 
 }  // namespace
@@ -183,7 +183,7 @@ std::string ExporterService::status_json() const {
   out.append(",");
   append_member(out, "last_error_reason", health.last_error_reason);
   out.append("},\"listener\":{\"port\":");
-  sinks::append_number(out, std::uint64_t{port()});
+  out.append(std::to_string(port()));
   out.append("},\"memory\":");
   out.append(runtime::memory_json(deps_.memory, budget_, {{"connections", connection_memory_}}));
   out.append("}");

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <utility>
 
+#include "services/lib/base/base64.h"
+
 namespace spanway::ingress {
 namespace {
 
@@ -34,39 +36,7 @@ std::optional<std::string_view> after_scheme(std::string_view header, std::strin
   return header.substr(begin);
 }
 
-int base64_value(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
 }  // namespace
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
-  std::string decoded;
-  decoded.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text.substr(0, text.size() - padding)) {
-    const int value = base64_value(c);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded.push_back(static_cast<char>((bits >> count) & 0xff));
-    }
-  }
-  // Two spellings of one credential would be two credentials: the unused bits must be zero.
-  if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
-  return decoded;
-}
 
 std::optional<std::string> read_small_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -184,7 +154,9 @@ Result<Identity> Authenticator::authenticate(const http::RequestHead& head) cons
   std::optional<Identity> identity;
   if (bearer) {
     identity = find(*sent);
-  } else if (const auto decoded = decode_base64(*sent)) {
+  } else if (const auto decoded = decode_base64(*sent);
+             decoded && encode_base64(*decoded) == *sent) {
+    // Two spellings of one credential would be two credentials.
     identity = find(*decoded);
   }
   if (!identity)

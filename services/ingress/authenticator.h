@@ -63,9 +63,6 @@ class Authenticator {
   std::shared_ptr<const Table> table_ SPANWAY_GUARDED_BY(mutex_);
 };
 
-// Standard base64 with padding; nothing for anything else.
-std::optional<std::string> decode_base64(std::string_view text);
-
 // Reads at most 64 KiB; nothing when the file cannot be read or is larger.
 std::optional<std::string> read_small_file(const std::string& path);
 

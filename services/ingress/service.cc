@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "services/ingress/options.h"
+#include "services/lib/base/json_writer.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/runtime/memory_status.h"
-#include "services/lib/telemetry/escape.h"
 
 namespace spanway::ingress {
 namespace {
@@ -26,11 +26,7 @@ std::vector<Executor*> executors_of(http::IoPool& io) {
   return executors;
 }
 
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
-  telemetry::append_escaped(json, text, kStatusTextMax);
-  return json + "\"";
-}
+std::string quoted(std::string_view text) { return json_quoted(text, kStatusTextMax); }
 
 const char* boolean(bool value) { return value ? "true" : "false"; }
 

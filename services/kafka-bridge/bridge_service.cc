@@ -6,12 +6,12 @@
 
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
+#include "services/lib/base/json_writer.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/kafka/admin.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/runtime/memory_status.h"
 #include "services/lib/sinks/file_ops.h"
-#include "services/lib/telemetry/escape.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -30,11 +30,7 @@ constexpr Duration kSettingsPatience = std::chrono::seconds(5);
 // Headers and framing: producer.record_bytes_max says that topics leave room for them.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;
 
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
-  telemetry::append_escaped(json, text, kStatusTextMax);
-  return json + "\"";
-}
+std::string quoted(std::string_view text) { return json_quoted(text, kStatusTextMax); }
 
 const char* boolean(bool value) { return value ? "true" : "false"; }
 

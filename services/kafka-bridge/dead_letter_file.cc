@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "services/lib/otlp/json_text.h"
-#include "services/lib/telemetry/escape.h"
+#include "services/lib/base/base64.h"
+#include "services/lib/base/json_writer.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -16,25 +16,14 @@ constexpr std::size_t kHeaderBytesMax = 4096;
 // What a line needs besides the payload, at most.
 constexpr std::size_t kLineBytes = 16u << 10;
 
-void append_string(std::string& line, std::string_view text) {
-  line += '"';
-  telemetry::append_escaped(line, text, kHeaderBytesMax);
-  line += '"';
-}
-
 std::string head_of(std::string_view topic, const RecordHeaders& headers) {
-  std::string line = "{\"topic\":";
-  append_string(line, topic);
-  line += ",\"headers\":{";
-  const char* separator = "";
-  for (const auto& [name, value] : headers) {
-    line += separator;
-    append_string(line, name);
-    line += ':';
-    append_string(line, value);
-    separator = ",";
-  }
-  return line + "},\"value\":\"";
+  std::string line;
+  JsonWriter json(line, kHeaderBytesMax);
+  json.begin_object().member("topic", topic).begin_object("headers");
+  for (const auto& [name, value] : headers) json.member(name, value);
+  json.end_object().key("value");
+  // The payload is appended piece by piece.
+  return line + "\"";
 }
 
 }  // namespace
@@ -77,7 +66,7 @@ Status DeadLetterFile::write_line(int file, std::string_view topic, const Record
   while (!payload.empty()) {
     const std::string_view piece = payload.substr(0, kPieceBytes);
     payload.remove_prefix(piece.size());
-    otlp::append_base64(piece, text);
+    append_base64(text, piece);
     SPANWAY_TRY(write_all(file, text));
     text.clear();
   }

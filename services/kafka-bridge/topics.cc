@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "services/kafka-bridge/signal_topics.h"
+#include "services/lib/base/json_writer.h"
 #include "services/lib/runtime/termination.h"
-#include "services/lib/telemetry/escape.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -14,17 +14,12 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(60);
 // Dead letters may come from other producers and be larger than what we write ourselves.
 constexpr std::uint64_t kDeadLetterBytesMax = 16u << 20;
+constexpr std::size_t kErrorBytesMax = 1024;
 // What brokers allow without being asked.
 constexpr std::uint64_t kBrokerDefaultBytes = 1'000'000;
 
 std::string milliseconds(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
-}
-
-std::string quoted(std::string_view text, std::size_t bytes_max = 1024) {
-  std::string json = "\"";
-  telemetry::append_escaped(json, text, bytes_max);
-  return json + "\"";
 }
 
 kafka::TopicSpec spec_of(const BridgeConfig& config, const std::string& name,
@@ -65,28 +60,29 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
 }
 
 std::string to_json(const std::vector<kafka::TopicReport>& reports, std::size_t text_bytes_max) {
-  std::string json = "{\"topics\":[";
+  std::string text;
+  JsonWriter json(text);
+  const auto limited = [text_bytes_max](const std::string& words) {
+    return json_quoted(words, text_bytes_max);
+  };
+  json.begin_object().begin_array("topics");
   bool ok = true;
-  for (std::size_t i = 0; i < reports.size(); ++i) {
-    const kafka::TopicReport& report = reports[i];
-    json += i == 0 ? "{" : ",{";
-    json += "\"name\":" + quoted(report.name);
-    json += ",\"action\":" + quoted(to_string(report.action));
-    json += ",\"partitions\":" + std::to_string(report.partitions);
-    json += ",\"replication_factor\":" + std::to_string(report.replication_factor);
-    if (report.min_insync_replicas) {
-      json += ",\"min_insync_replicas\":" + std::to_string(*report.min_insync_replicas);
-    }
-    json += ",\"weaker\":[";
-    for (std::size_t k = 0; k < report.weaker.size(); ++k) {
-      json += (k == 0 ? "" : ",") + quoted(report.weaker[k], text_bytes_max);
-    }
-    json += "],\"error\":" + quoted(report.error, text_bytes_max);
-    if (!report.unread.empty()) json += ",\"unread\":" + quoted(report.unread, text_bytes_max);
-    json += "}";
+  for (const kafka::TopicReport& report : reports) {
+    json.begin_object()
+        .member("name", report.name)
+        .member("action", to_string(report.action))
+        .member("partitions", report.partitions)
+        .member("replication_factor", report.replication_factor);
+    if (report.min_insync_replicas) json.member("min_insync_replicas", *report.min_insync_replicas);
+    json.begin_array("weaker");
+    for (const std::string& weaker : report.weaker) json.raw(limited(weaker));
+    json.end_array().key("error").raw(limited(report.error));
+    if (!report.unread.empty()) json.key("unread").raw(limited(report.unread));
+    json.end_object();
     ok = ok && report.action != kafka::TopicReport::Action::kFailed && report.weaker.empty();
   }
-  return json + "],\"ok\":" + (ok ? "true}" : "false}");
+  json.end_array().member("ok", ok).end_object();
+  return text;
 }
 
 std::string termination_report(std::vector<kafka::TopicReport> reports) {
@@ -159,7 +155,7 @@ int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
                                            system_clock(), {log, metrics});
   if (!reports.ok()) {
     const auto failure = [](const std::string& words) {
-      return "{\"topics\":[],\"ok\":false,\"error\":" + quoted(words) + "}";
+      return "{\"topics\":[],\"ok\":false,\"error\":" + json_quoted(words, kErrorBytesMax) + "}";
     };
     std::printf("%s\n", failure(reports.error().message).c_str());
     runtime::write_termination_report(runtime::kTerminationLog,

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "services/load/item_id.h"
-#include "services/load/json_text.h"
+#include "services/load/latency_json.h"
 
 namespace spanway::load {
 
@@ -34,19 +34,22 @@ Comparison compare(const Ledger& ledger, const CountingSink& sink) {
 }
 
 std::string to_json(const Comparison& comparison) {
-  return JsonObject()
-      .add("acknowledged", comparison.acknowledged)
-      .add("rejected", comparison.rejected)
-      .add("failed", comparison.failed)
-      .add("received", comparison.received)
-      .add("unique", comparison.unique)
-      .add("duplicates", comparison.duplicates)
-      .add("missing", comparison.missing)
-      .add("unseen", comparison.unseen)
-      .add("failed_but_received", comparison.failed_but_received)
-      .add("unrecorded", comparison.unrecorded)
-      .add_raw("latency_ms", latency_json(comparison.latency))
-      .text();
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object()
+      .member("acknowledged", comparison.acknowledged)
+      .member("rejected", comparison.rejected)
+      .member("failed", comparison.failed)
+      .member("received", comparison.received)
+      .member("unique", comparison.unique)
+      .member("duplicates", comparison.duplicates)
+      .member("missing", comparison.missing)
+      .member("unseen", comparison.unseen)
+      .member("failed_but_received", comparison.failed_but_received)
+      .member("unrecorded", comparison.unrecorded);
+  write_latency(json, comparison.latency);
+  json.end_object();
+  return text;
 }
 
 }  // namespace spanway::load

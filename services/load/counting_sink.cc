@@ -4,7 +4,7 @@
 
 #include "services/lib/otlp/status_map.h"
 #include "services/load/item_id.h"
-#include "services/load/json_text.h"
+#include "services/load/latency_json.h"
 
 namespace spanway::load {
 namespace {
@@ -156,34 +156,37 @@ std::uint64_t CountingSink::count_in(std::uint64_t run, std::uint64_t first,
 
 std::string CountingSink::report_json() const {
   MutexLock lock(mutex_);
-  std::string runs = "[";
   std::uint64_t unique = 0;
   LatencyHistogram latency;
   for (const auto& [id, run] : runs_) {
     unique += run->seen.size();
     latency.merge(run->latency);
-    if (runs.size() > 1) runs += ',';
-    runs += JsonObject()
-                .add("run", to_hex(id))
-                .add("received", run->received)
-                .add("unique", run->seen.size())
-                .add("duplicates", run->received - run->seen.size())
-                .add("highest", run->seen.highest())
-                .add_raw("latency_ms", latency_json(run->latency))
-                .text();
   }
-  return JsonObject()
-      .add("received", totals_.received)
-      .add("unique", unique)
-      .add("duplicates", totals_.received - unique)
-      .add("foreign", totals_.foreign)
-      .add("requests", totals_.requests)
-      .add("refused", totals_.refused)
-      .add("malformed", totals_.malformed)
-      .add("bytes", totals_.bytes)
-      .add_raw("latency_ms", latency_json(latency))
-      .add_raw("runs", runs + "]")
-      .text();
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object()
+      .member("received", totals_.received)
+      .member("unique", unique)
+      .member("duplicates", totals_.received - unique)
+      .member("foreign", totals_.foreign)
+      .member("requests", totals_.requests)
+      .member("refused", totals_.refused)
+      .member("malformed", totals_.malformed)
+      .member("bytes", totals_.bytes);
+  write_latency(json, latency);
+  json.begin_array("runs");
+  for (const auto& [id, run] : runs_) {
+    json.begin_object()
+        .member("run", to_hex(id))
+        .member("received", run->received)
+        .member("unique", run->seen.size())
+        .member("duplicates", run->received - run->seen.size())
+        .member("highest", run->seen.highest());
+    write_latency(json, run->latency);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return text;
 }
 
 }  // namespace spanway::load

@@ -11,8 +11,8 @@
 #include <optional>
 #include <utility>
 
+#include "services/lib/base/json_writer.h"
 #include "services/load/item_id.h"
-#include "services/load/json_text.h"
 
 namespace spanway::load {
 namespace {
@@ -90,11 +90,16 @@ std::optional<LedgerEntry> parse_line(std::string_view line) noexcept {
 }  // namespace
 
 std::string to_line(const LedgerEntry& entry) {
-  JsonObject line;
-  line.add("first", entry.first).add("count", entry.count).add("outcome", name_of(entry.outcome));
-  if (entry.outcome == LedgerEntry::Outcome::kPartial) line.add("rejected", entry.rejected);
-  if (entry.outcome == LedgerEntry::Outcome::kFailed) line.add("code", to_string(entry.code));
-  return line.text() + "\n";
+  std::string line;
+  JsonWriter json(line);
+  json.begin_object()
+      .member("first", entry.first)
+      .member("count", entry.count)
+      .member("outcome", name_of(entry.outcome));
+  if (entry.outcome == LedgerEntry::Outcome::kPartial) json.member("rejected", entry.rejected);
+  if (entry.outcome == LedgerEntry::Outcome::kFailed) json.member("code", to_string(entry.code));
+  json.end_object();
+  return line + "\n";
 }
 
 Result<std::unique_ptr<LedgerWriter>> LedgerWriter::create(const std::string& path,
@@ -104,7 +109,8 @@ Result<std::unique_ptr<LedgerWriter>> LedgerWriter::create(const std::string& pa
   std::unique_ptr<LedgerWriter> writer(new LedgerWriter(fd));
   {
     MutexLock lock(writer->mutex_);
-    writer->held_back_ = JsonObject().add("run", to_hex(run)).text() + "\n";
+    JsonWriter(writer->held_back_).begin_object().member("run", to_hex(run)).end_object();
+    writer->held_back_ += "\n";
   }
   SPANWAY_TRY(writer->flush());
   return writer;

@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "services/load/item_id.h"
-#include "services/load/json_text.h"
+#include "services/load/latency_json.h"
 
 namespace spanway::load {
 namespace {
@@ -45,26 +45,28 @@ void Report::merge(const Report& other) {
 }
 
 std::string to_json(const Report& report) {
-  JsonObject errors;
-  for (const auto& [code, count] : report.errors) errors.add(to_string(code), count);
-  return JsonObject()
-      .add("run", to_hex(report.run))
-      .add("endpoint", report.endpoint)
-      .add("rate", report.rate)
-      .add("seconds", seconds(report.took))
-      .add("items_per_second", per_second(report))
-      .add("acknowledged", report.acknowledged)
-      .add("rejected", report.rejected)
-      .add("failed", report.failed)
-      .add("unsent", report.unsent)
-      .add("requests", report.requests)
-      .add("attempts", report.attempts)
-      .add("bytes", report.bytes)
-      .add("cpu_seconds", report.cpu_seconds)
-      .add_raw("latency_ms", latency_json(report.latency))
-      .add_raw("errors", errors.text())
-      .add("first_error", report.first_error)
-      .text();
+  std::string text;
+  JsonWriter json(text);
+  const auto decimal = [&json](std::string_view name, double value) {
+    json.key(name).fixed(value, kReportDecimals);
+  };
+  json.begin_object().member("run", to_hex(report.run)).member("endpoint", report.endpoint);
+  decimal("rate", report.rate);
+  decimal("seconds", seconds(report.took));
+  decimal("items_per_second", per_second(report));
+  json.member("acknowledged", report.acknowledged)
+      .member("rejected", report.rejected)
+      .member("failed", report.failed)
+      .member("unsent", report.unsent)
+      .member("requests", report.requests)
+      .member("attempts", report.attempts)
+      .member("bytes", report.bytes);
+  decimal("cpu_seconds", report.cpu_seconds);
+  write_latency(json, report.latency);
+  json.begin_object("errors");
+  for (const auto& [code, count] : report.errors) json.member(to_string(code), count);
+  json.end_object().member("first_error", report.first_error).end_object();
+  return text;
 }
 
 std::string to_text(const Report& report) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "services/exporter/destination.h"
+#include "services/lib/base/base64.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/sinks/file_sink.h"
 #include "tests/fakes/fake_file_ops.h"
@@ -22,20 +23,6 @@ using exporter::DestinationType;
 using fakes::SeenRequest;
 
 constexpr std::size_t kHugeBytes = 5u << 20;
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t group = 0;
-  unsigned bits = 0;
-  for (const char c : bytes) {
-    group = group << 8 | static_cast<unsigned char>(c);
-    for (bits += 8; bits >= 6; bits -= 6) out += kAlphabet[group >> (bits - 6) & 63];
-  }
-  if (bits > 0) out += kAlphabet[group << (6 - bits) & 63];
-  return out;  // gRPC takes it without padding.
-}
 
 // Of destinations that are reached through FakeHttpBackend.
 class NetworkBackend : public Backend {
@@ -174,7 +161,8 @@ class GrpcBackend final : public NetworkBackend {
   static http::Response failure(const Error& error) {
     http::Response response = fakes::grpc_failure(static_cast<int>(error.code), error.message);
     const Bytes details = otlp::status_body(error, otlp::Encoding::kProtobuf);
-    response.trailers.add("grpc-status-details-bin", base64(details.view()));
+    response.trailers.add("grpc-status-details-bin",
+                          encode_base64(details.view(), Base64Padding::kOmitted));
     return response;
   }
   static http::Response bare(Code code) {

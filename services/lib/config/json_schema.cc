@@ -1,6 +1,7 @@
 #include <cmath>
 #include <utility>
 
+#include "services/lib/base/json_writer.h"
 #include "services/lib/config/load.h"
 #include "services/lib/config/scalar.h"
 
@@ -11,11 +12,11 @@ namespace {
 class Object {
  public:
   Object& add(std::string_view name, std::string_view json) {
-    out_ += (out_.empty() ? "" : ",") + json_quote(name) + ":" + std::string(json);
+    out_ += (out_.empty() ? "" : ",") + json_quoted(name) + ":" + std::string(json);
     return *this;
   }
   Object& add_text(std::string_view name, std::string_view text) {
-    return add(name, json_quote(text));
+    return add(name, json_quoted(text));
   }
   std::string json() const { return "{" + out_ + "}"; }
 
@@ -55,7 +56,7 @@ class SchemaBinder final : public Binder {
     property(name, number("number", info), format_double(value), info);
   }
   void key(std::string_view name, std::string& value, const KeyInfo& info) override {
-    property(name, text_schema(info.pattern), json_quote(value), info);
+    property(name, text_schema(info.pattern), json_quoted(value), info);
   }
   void key(std::string_view name, Secret&, const KeyInfo& info) override {
     property(name, text_schema(info.pattern), "", info);
@@ -64,17 +65,17 @@ class SchemaBinder final : public Binder {
     const std::string zero = Object().add("const", "0").json();
     const std::string text = text_schema("0|(0|[1-9][0-9]*)(ns|us|ms|s|m|h)");
     property(name, Object().add("anyOf", "[" + zero + "," + text + "]").json(),
-             json_quote(format_duration(value)), info);
+             json_quoted(format_duration(value)), info);
   }
   void key(std::string_view name, ByteSize& value, const KeyInfo& info) override {
     const std::string bytes = number("integer", KeyInfo{.min = 0});
     const std::string text = text_schema("(0|[1-9][0-9]*)(B|KiB|MiB|GiB|TiB)?");
     property(name, Object().add("anyOf", "[" + bytes + "," + text + "]").json(),
-             json_quote(format_size(value)), info);
+             json_quoted(format_size(value)), info);
   }
   void key(std::string_view name, std::vector<std::string>& value, const KeyInfo& info) override {
     std::string items;
-    for (const std::string& item : value) items += (items.empty() ? "" : ",") + json_quote(item);
+    for (const std::string& item : value) items += (items.empty() ? "" : ",") + json_quoted(item);
     const std::string item_schema =
         Object().add("anyOf", or_substitution(text_schema(info.pattern))).json();
     property(name, Object().add_text("type", "array").add("items", item_schema).json(),
@@ -99,9 +100,9 @@ class SchemaBinder final : public Binder {
   void enum_key(std::string_view name, int& value, const EnumNames& names,
                 const KeyInfo& info) override {
     std::string all;
-    for (const std::string_view word : names) all += (all.empty() ? "" : ",") + json_quote(word);
+    for (const std::string_view word : names) all += (all.empty() ? "" : ",") + json_quoted(word);
     property(name, Object().add("enum", "[" + all + "]").json(),
-             json_quote(names.at(static_cast<std::size_t>(value))), info);
+             json_quoted(names.at(static_cast<std::size_t>(value))), info);
   }
   void section_impl(std::string_view name, const char* doc,
                     const std::function<void(Binder&)>& describe_section) override {
@@ -146,7 +147,7 @@ class SchemaBinder final : public Binder {
     out.add_text("description", std::string(info.doc) + (info.required ? " Required." : ""));
     out.add("anyOf", or_substitution(schema));
     if (!value.empty() && !info.required) out.add("default", value);
-    if (*info.example != '\0') out.add("examples", "[" + json_quote(info.example) + "]");
+    if (*info.example != '\0') out.add("examples", "[" + json_quoted(info.example) + "]");
     properties_.add(name, out.json());
   }
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "services/lib/base/json_writer.h"
 #include "services/lib/config/load.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/config/substitute.h"
@@ -30,7 +31,7 @@ bool is_plain(std::string_view text) {
 }
 
 std::string text_value(std::string_view text) {
-  return is_plain(text) ? std::string(text) : json_quote(escape_dollars(text));
+  return is_plain(text) ? std::string(text) : json_quoted(escape_dollars(text));
 }
 
 // One section as lines without indentation; whoever contains it indents them.
@@ -72,7 +73,7 @@ class PrintBinder final : public Binder {
     lines_.push_back(std::string(name) + ":");
     for (const auto& [item, text] : value) {
       // No substitution in keys: their '$' stands for itself.
-      const std::string item_key = is_plain(item) ? item : json_quote(item);
+      const std::string item_key = is_plain(item) ? item : json_quoted(item);
       lines_.push_back("  " + item_key + ": " + (info.secret ? kRedacted : text_value(text)));
     }
   }

@@ -196,33 +196,6 @@ std::string quote(std::string_view text) {
   return "'" + escape(text.substr(0, end)) + "...'";
 }
 
-std::string json_quote(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const CodePoint c = decode_utf8(text);
-    const std::size_t length = c.length == 0 ? 1 : c.length;
-    // 0x80 to 0x9f and the line separators are control characters to YAML.
-    const bool control = c.value < 0x20 || (c.value >= 0x7f && c.value < 0xa0) ||
-                         c.value == 0x2028 || c.value == 0x2029 || c.value == 0xfeff;
-    if (c.length == 0) {
-      out += "\xef\xbf\xbd";
-    } else if (c.value == '"' || c.value == '\\') {
-      out += '\\';
-      out += text[0];
-    } else if (c.value == '\n') {
-      out += "\\n";
-    } else if (control) {
-      char buffer[8];
-      std::snprintf(buffer, sizeof buffer, "\\u%04x", c.value & 0xffffu);
-      out += buffer;
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length);
-  }
-  return out + "\"";
-}
-
 std::string_view nearest(std::string_view name, const std::vector<std::string>& candidates) {
   if (name.size() > kComparedBytesMax) return "";
   const std::string wanted = normalised(name);

@@ -33,8 +33,6 @@ std::vector<std::string> split_list(std::string_view text);
 std::string escape(std::string_view text);
 // 'text', escaped and cut to 64 bytes.
 std::string quote(std::string_view text);
-// A JSON string; a double-quoted YAML string as well. Bad UTF-8 becomes U+FFFD.
-std::string json_quote(std::string_view text);
 
 // The candidate that `name` was most likely meant to be; "" when none is near.
 std::string_view nearest(std::string_view name, const std::vector<std::string>& candidates);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/otlp/item_walker.h"
 #include "services/lib/otlp/json_fields.h"
 #include "services/lib/otlp/json_number.h"
@@ -363,7 +364,7 @@ class JsonDecoder {
     if (field.kind == JsonKind::kId) {
       size = decode_id(plain, place_of_bytes);
     } else if (field.kind == JsonKind::kBytes) {
-      valid = decode_base64(plain, place_of_bytes, size);
+      valid = decode_base64_lenient(plain, place_of_bytes, size);
     }
     out_.cut(std::max<std::size_t>(string.raw.size(), 1) - size);
     out_.end(mark, length_bytes);

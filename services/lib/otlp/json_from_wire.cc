@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/otlp/json.h"
 #include "services/lib/otlp/json_fields.h"
 #include "services/lib/otlp/json_text.h"
@@ -266,7 +267,7 @@ class JsonPrinter {
     if (kind == JsonKind::kId) {
       append_hex(bytes, out_);
     } else {
-      append_base64(bytes, out_);
+      append_base64(out_, bytes);
     }
     out_ += '"';
   }

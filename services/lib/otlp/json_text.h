@@ -1,4 +1,4 @@
-// Hex, base64 and quoted strings, as OTLP/JSON writes them.
+// Hex and quoted strings, as OTLP/JSON writes them.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,8 @@ namespace spanway::otlp {
 
 // Either case. Not for an odd number of digits.
 bool decode_hex(std::string_view text, char* out, std::size_t& size) noexcept;
-// The standard and the URL-safe alphabet, with padding or without.
-bool decode_base64(std::string_view text, char* out, std::size_t& size) noexcept;
 
 void append_hex(std::string_view bytes, std::string& out);
-// The standard alphabet, padded.
-void append_base64(std::string_view bytes, std::string& out);
 // In quotes; escapes what JSON demands and DEL, and nothing else. `text` should be UTF-8.
 void append_quoted(std::string_view text, std::string& out);
 

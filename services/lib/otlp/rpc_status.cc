@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "services/lib/base/json_writer.h"
 #include "services/lib/otlp/reasons.h"
 #include "services/lib/otlp/retry_after.h"
 #include "services/lib/otlp/utf8.h"
@@ -43,23 +44,6 @@ void write_any(wire::Writer& writer, std::string_view type, WriteBody write) {
   write();
   writer.end(body);
   writer.end(any);
-}
-
-void append_json_string(Bytes& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[7];
-      std::snprintf(escaped, sizeof(escaped), "\\u%04x", static_cast<unsigned>(c));
-      out.append(escaped);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
 }
 
 std::string json_duration(milliseconds wait) {
@@ -200,7 +184,7 @@ Bytes write_protobuf(const RpcStatus& status) {
 Bytes write_json(const RpcStatus& status) {
   Bytes out;
   out.append("{\"code\":" + std::to_string(status.code) + ",\"message\":");
-  append_json_string(out, status.message);
+  out.append(json_quoted(status.message));
   const bool has_reason = *status.reason != '\0';
   if (status.retry_after || has_reason) out.append(",\"details\":[");
   if (status.retry_after) {
@@ -210,9 +194,9 @@ Bytes write_json(const RpcStatus& status) {
   if (has_reason) {
     if (status.retry_after) out.push_back(',');
     out.append("{\"@type\":\"" + std::string(kErrorInfoType) + "\",\"reason\":");
-    append_json_string(out, status.reason);
+    out.append(json_quoted(status.reason));
     out.append(",\"domain\":");
-    append_json_string(out, kErrorDomain);
+    out.append(json_quoted(kErrorDomain));
     out.push_back('}');
   }
   if (status.retry_after || has_reason) out.push_back(']');
@@ -263,7 +247,7 @@ Bytes write_partial_success_json(Signal signal, std::uint64_t rejected, std::str
   }
   if (!message.empty()) {
     out.append("\"errorMessage\":");
-    append_json_string(out, message);
+    out.append(json_quoted(message));
   }
   out.append("}}");
   return out;

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/rpc/grpc_wire.h"
@@ -57,7 +58,8 @@ http::Response error_response(const Error& error) {
       bounded.message.resize(size);
     }
     response.headers.add("grpc-status-details-bin",
-                         base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view()));
+                         encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
+                                       Base64Padding::kOmitted));
   }
   return response;
 }

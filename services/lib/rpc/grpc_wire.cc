@@ -85,24 +85,6 @@ std::string percent_encode(std::string_view text, std::size_t encoded_bytes_max)
   return out;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() * 4 + 2) / 3);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const std::size_t length = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < length ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j <= length; ++j) {
-      out.push_back(kAlphabet[group >> (18 - 6 * j) & 63]);
-    }
-  }
-  return out;
-}
-
 ContentType parse_content_type(std::string_view header) noexcept {
   constexpr std::string_view kGrpc = "application/grpc";
   std::string_view type = header.substr(0, header.find(';'));

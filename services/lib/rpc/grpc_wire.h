@@ -26,9 +26,6 @@ Result<Duration> parse_timeout(std::string_view text);
 std::string percent_encode(std::string_view text,
                            std::size_t encoded_bytes_max = kStatusMessageBytesMax);
 
-// Standard alphabet, without padding, as gRPC asks for -bin headers.
-std::string base64(std::string_view bytes);
-
 // application/grpc and application/grpc+proto, with or without parameters.
 enum class ContentType : unsigned char { kProtobuf, kOtherMessages, kNotGrpc };
 ContentType parse_content_type(std::string_view header) noexcept;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lib/telemetry/escape.h"
+#include "services/lib/base/json_writer.h"
 
 namespace spanway::runtime {
 namespace {
@@ -21,9 +21,13 @@ http::Response text_response(int status, std::string_view type, std::string_view
 }
 
 http::Response json_error(int status, std::string_view message, std::string_view path) {
-  std::string body = "{\"error\":\"" + std::string(message) + "\",\"path\":\"";
-  telemetry::append_escaped(body, path, kShownBytesMax);
-  return text_response(status, "application/json", body + "\"}\n");
+  std::string body;
+  JsonWriter(body, kShownBytesMax)
+      .begin_object()
+      .member("error", message)
+      .member("path", path)
+      .end_object();
+  return text_response(status, "application/json", body + "\n");
 }
 
 // Immutable; the functions of AdminPages are thread-safe.

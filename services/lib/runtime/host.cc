@@ -1,7 +1,7 @@
 #include "services/lib/runtime/host.h"
 
 #include "services/lib/base/check.h"
-#include "services/lib/telemetry/escape.h"
+#include "services/lib/base/json_writer.h"
 
 namespace spanway::runtime {
 namespace {
@@ -102,9 +102,7 @@ std::string Host::status_json() const {
   std::string out = "{";
   for (const auto& [name, service] : all) {
     if (out.size() > 1) out += ',';
-    out += '"';
-    telemetry::append_escaped(out, name, kNameBytesMax);
-    out += "\":" + service->status_json();
+    out += json_quoted(name, kNameBytesMax) + ":" + service->status_json();
   }
   return out + "}";
 }

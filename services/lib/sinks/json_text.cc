@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/base/utf8.h"
 
 namespace spanway::sinks {
@@ -20,19 +21,9 @@ void append_chars(Bytes& out, T number) {
 }
 
 void append_base64(Bytes& out, std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    const auto byte = [&](std::size_t n) -> std::uint32_t {
-      return n < left ? static_cast<unsigned char>(bytes[i + n]) : 0;
-    };
-    const std::uint32_t group = byte(0) << 16 | byte(1) << 8 | byte(2);
-    const std::array<char, 4> text = {kAlphabet[group >> 18], kAlphabet[group >> 12 & 63],
-                                      left > 1 ? kAlphabet[group >> 6 & 63] : '=',
-                                      left > 2 ? kAlphabet[group & 63] : '='};
-    out.append({text.data(), text.size()});
-  }
+  const std::size_t begin = out.size();
+  out.resize(begin + base64_bytes(bytes.size()));
+  encode_base64(bytes, out.data() + begin);
 }
 
 void append_escape(Bytes& out, unsigned char c) {

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/json_writer.h"
 #include "services/lib/base/mutex.h"
-#include "services/lib/telemetry/escape.h"
 
 namespace spanway::telemetry {
 namespace {
@@ -82,26 +82,35 @@ std::string timestamp(SystemTime now) {
   return buffer;
 }
 
+// True when `text` can stand in a key=value line without quotes.
+bool is_plain_word(std::string_view text) noexcept {
+  if (text.empty()) return false;
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f)
+      return false;
+  return true;
+}
+
 void append_quoted(std::string& out, std::string_view text, std::size_t bytes_max) {
   out += '"';
-  append_escaped(out, text, bytes_max);
+  append_json_escaped(out, text, bytes_max);
   out += '"';
 }
 
 std::string text_line(SystemTime now, LogLevel level, const std::string& service,
                       std::string_view message, std::span<const LogField> fields) {
   std::string line = timestamp(now) + " " + level_name(level, false) + " ";
-  append_escaped(line, service, kValueBytesMax);
+  append_json_escaped(line, service, kValueBytesMax);
   line += "  ";
-  append_escaped(line, message, kMessageBytesMax);
+  append_json_escaped(line, message, kMessageBytesMax);
   for (const LogField& field : fields) {
     line += ' ';
-    append_escaped(line, field.key, kValueBytesMax);
+    append_json_escaped(line, field.key, kValueBytesMax);
     line += '=';
     // A value that escaping changes is quoted, so that it can be told from the same text written
     // with backslashes.
     std::string escaped;
-    append_escaped(escaped, field.value, kValueBytesMax);
+    append_json_escaped(escaped, field.value, kValueBytesMax);
     const bool plain = field.bare || (is_plain_word(field.value) && escaped == field.value);
     line += plain ? escaped : "\"" + escaped + "\"";
   }

@@ -103,6 +103,9 @@ TEST_F(AuthenticatorTest, ChecksUserAndPasswordTogether) {
             "auth_unknown_credential");
   EXPECT_EQ(reason_of(created.value()->authenticate(with("Basic c2hvcDpwYXNzOndvcmQ"))),
             "auth_unknown_credential");
+  // The same bytes spelt with other unused bits: one credential has one spelling.
+  EXPECT_EQ(reason_of(created.value()->authenticate(with("Basic c2hvcDpwYXNzOndvcmR="))),
+            "auth_unknown_credential");
   EXPECT_TRUE(created.value()->challenge().starts_with("Basic "));
 }
 
@@ -134,14 +137,6 @@ TEST_F(AuthenticatorTest, TakesAChangedFileAndKeepsTheOldTokenWhenItIsBroken) {
   files_["/run/token"] = "";
   EXPECT_FALSE(authenticator.reload().ok());
   EXPECT_EQ(reason_of(authenticator.authenticate(with("Bearer gamma"))), "ok");
-}
-
-TEST(DecodeBase64, TakesExactlyTheStandardForm) {
-  EXPECT_EQ(decode_base64("YTpi"), "a:b");
-  EXPECT_EQ(decode_base64("YTpiYw=="), "a:bc");
-  EXPECT_EQ(decode_base64("+/+/"), "\xfb\xff\xbf");
-  for (const char* bad : {"", "YTp", "YTp=i", "====", "Y===", "YTpiYx==", "YT pi", "-_-_"})
-    EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
 }
 
 TEST(ReadSmallFile, SaysNothingForWhatIsNotThere) {

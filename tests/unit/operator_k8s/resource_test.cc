@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/k8s/base64.h"
 #include "operator/k8s/cut_text.h"
 
 namespace spanway::kube {
@@ -25,16 +24,6 @@ TEST(ResourcePath, ANameCannotLeaveItsSegment) {
             "/api/v1/namespaces/a/secrets/..%2F..%2Fx%3Fy%3D1%23z");
   EXPECT_EQ(resource_path(kSecrets, "..", "b"), "/api/v1/namespaces/%2E%2E/secrets/b");
   EXPECT_EQ(resource_path(kSecrets, "a", "\xc3\xa4 "), "/api/v1/namespaces/a/secrets/%C3%A4%20");
-}
-
-TEST(Base64, TakesWhatRfc4648Says) {
-  EXPECT_EQ(decode_base64(""), "");
-  EXPECT_EQ(decode_base64("Zg=="), "f");
-  EXPECT_EQ(decode_base64("Zm8="), "fo");
-  EXPECT_EQ(decode_base64("Zm9v\nYmFy"), "foobar");
-  EXPECT_EQ(decode_base64("/+8="), "\xff\xef");
-  for (const char* bad : {"Z", "Zg", "Zg=", "Zg==Zg==", "=", "====", "Z===", "Zm9v!", "Zg=a"})
-    EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
 }
 
 TEST(CutText, KeepsCharactersWhole) {

@@ -13,42 +13,16 @@ std::optional<std::string> hex(std::string text) {
   if (!decode_hex(text, text.data(), size)) return std::nullopt;
   return text.substr(0, size);
 }
-std::optional<std::string> base64(std::string text) {
-  std::size_t size = 0;
-  if (!decode_base64(text, text.data(), size)) return std::nullopt;
-  return text.substr(0, size);
-}
-
 TEST(JsonText, HexIsReadInEitherCaseAndInPlace) {
   EXPECT_EQ(hex("00fFaB9c"), std::string("\x00\xff\xab\x9c", 4));
   EXPECT_EQ(hex(""), "");
   for (const char* bad : {"0", "0g", "g0", "0x00", " 00", "00 "}) EXPECT_FALSE(hex(bad)) << bad;
 }
 
-TEST(JsonText, Base64IsReadInBothAlphabetsWithAndWithoutPadding) {
-  // RFC 4648, section 10.
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("Zg=="), "f");
-  EXPECT_EQ(base64("Zg"), "f");
-  EXPECT_EQ(base64("Zm8="), "fo");
-  EXPECT_EQ(base64("Zm8"), "fo");
-  EXPECT_EQ(base64("Zm9v"), "foo");
-  EXPECT_EQ(base64("Zm9vYmFy"), "foobar");
-  EXPECT_EQ(base64("+/+/"), "\xfb\xff\xbf");
-  EXPECT_EQ(base64("-_-_"), "\xfb\xff\xbf");
-  for (const char* bad :
-       {"Z", "Zm9vY", "Zg=", "Zg===", "Z===", "=", "====", "Zm=v", "Zm 9v", "Zm9v\n"})
-    EXPECT_FALSE(base64(bad)) << bad;
-}
-
 TEST(JsonText, BytesAreWrittenAsTheyAreRead) {
   std::string bytes;
   for (int i = 0; i < 256; ++i) {
     std::string text;
-    append_base64(bytes, text);
-    EXPECT_EQ(text.size() % 4, 0u);
-    EXPECT_EQ(base64(text), bytes);
-    text.clear();
     append_hex(bytes, text);
     EXPECT_EQ(hex(text), bytes);
     bytes += static_cast<char>(255 - i);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/http/server.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/rpc/grpc_wire.h"
@@ -50,23 +51,6 @@ inline std::string framed(std::string_view message, bool compressed = false) {
   return std::string(frame_message(message, compressed).view());
 }
 
-inline std::string unbase64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    bits = bits << 6 | static_cast<std::uint32_t>(kAlphabet.find(c));
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out.push_back(static_cast<char>(bits >> count & 0xff));
-    }
-  }
-  return out;
-}
-
 // grpc-status of an answer, wherever it stands; -1 without one.
 inline int grpc_status(const http::Response& response) {
   const std::string_view text = response.trailers.count("grpc-status") > 0
@@ -77,8 +61,12 @@ inline int grpc_status(const http::Response& response) {
 
 // The refusal as a client understands it.
 inline Error refusal_of(const http::Response& response) {
+  std::string details(response.headers.get("grpc-status-details-bin"));
+  std::size_t size = 0;
+  EXPECT_TRUE(decode_base64_lenient(details, details.data(), size));
+  details.resize(size);
   return otlp::error_from_grpc(grpc_status(response), response.headers.get("grpc-message"),
-                               unbase64(response.headers.get("grpc-status-details-bin")));
+                               details);
 }
 
 }  // namespace spanway::rpc

@@ -56,15 +56,6 @@ TEST(GrpcMessage, IsBoundedWithoutCuttingAnEscape) {
   EXPECT_LE(percent_encode(std::string(100'000, '\xff')).size(), kStatusMessageBytesMax);
 }
 
-TEST(GrpcBinaryHeader, IsBase64WithoutPadding) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg");
-  EXPECT_EQ(base64("fo"), "Zm8");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foob"), "Zm9vYg");
-  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
-}
-
 TEST(GrpcContentType, IsProtobufOnlyWhenItSaysSo) {
   EXPECT_EQ(parse_content_type("application/grpc"), ContentType::kProtobuf);
   EXPECT_EQ(parse_content_type("application/grpc+proto"), ContentType::kProtobuf);
