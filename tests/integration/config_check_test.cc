@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -287,6 +289,26 @@ std::vector<Variant> variants() {
                    with({{"otlp.grpc.port", "0"}, {"destination.type", type}})});
   return all;
 }
+
+// Some keys name files, which the start of a service creates: in a folder of their own.
+class TemporaryFolder final : public testing::Environment {
+ public:
+  void SetUp() override {
+    std::string folder = testing::TempDir() + "config_check.XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    std::filesystem::current_path(folder);
+    folder_ = folder;
+  }
+  void TearDown() override {
+    std::filesystem::current_path("/");
+    std::filesystem::remove_all(folder_);
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+const testing::Environment* const kFolder =
+    testing::AddGlobalTestEnvironment(new TemporaryFolder);  // NOLINT: owned by gtest.
 
 class ConfigCheck : public testing::TestWithParam<Variant> {};
 

@@ -112,7 +112,7 @@ TEST(StatusBody, JsonHasTypedDetails) {
   const Error error =
       unavailable("Kafka \"a\"\n is away").with_retry_after(1500ms).with_reason("no_memory");
   EXPECT_EQ(status_body(error, Encoding::kJson).view(),
-            R"({"code":14,"message":"Kafka \"a\"\u000a is away","details":[)"
+            R"({"code":14,"message":"Kafka \"a\"\n is away","details":[)"
             R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1.500s"},)"
             R"({"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"no_memory",)"
             R"("domain":"spanway"}]})");
