@@ -25,13 +25,13 @@
 #include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/pipeline/in_flight.h"
+#include "services/lib/rpc/client_status.h"
 #include "services/lib/rpc/events.h"
 
 namespace spanway::rpc {
 namespace {
 
 constexpr std::size_t kConnectionsMax = 8;
-constexpr int kAnswerBytesMax = 4 << 20;
 constexpr auto kRetryAfterFull = std::chrono::milliseconds(100);
 constexpr auto kRetryAfterDraining = std::chrono::milliseconds(1000);
 // After the last answer gRPC lets go of a cancelled call's bytes in microseconds.
@@ -354,8 +354,8 @@ void OtlpGrpcSink::Impl::finish(Call* call, const grpc::Status& status) noexcept
 Result<pipeline::Outcome> OtlpGrpcSink::Impl::read_answer(const Call& call,
                                                           const grpc::Status& status) {
   if (!status.ok()) {
-    Error error = otlp::error_from_grpc(static_cast<int>(status.error_code()),
-                                        status.error_message(), status.error_details())
+    Error error = error_from_call(static_cast<int>(status.error_code()), status.error_message(),
+                                  status.error_details())
                       .with_context("otlp_grpc " + options.endpoint);
     events.failed(error);
     remember_failure(error);

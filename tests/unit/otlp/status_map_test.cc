@@ -86,7 +86,14 @@ TEST(GrpcCode, ErrorSurvivesAHop) {
                   .refusal,
               Refusal::kData);
   }
-  EXPECT_EQ(error_from_grpc(13, "", "").refusal, Refusal::kUnknown);
+  for (int number = 1; number <= 16; ++number) {
+    const Error error = unknown_error(static_cast<Code>(number), "why");
+    EXPECT_EQ(error_from_grpc(static_cast<int>(grpc_code(error)), "",
+                              status_body(error, Encoding::kProtobuf).view())
+                  .refusal,
+              Refusal::kUnknown)
+        << number;
+  }
 }
 
 TEST(HttpStatus, FollowsTheKind) {
