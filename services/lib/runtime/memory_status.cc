@@ -23,6 +23,8 @@ std::string memory_json(const MemoryGate* gate, const MemoryBudget& budget,
   json += "," + member("rss", gate == nullptr ? 0 : gate->resident());
   json += "," + member("peak", gate == nullptr ? 0 : gate->peak());
   json += "," + member("budget", budget.limit());
+  // As the metric spanway_runtime_memory_gate_closed.
+  json += ",\"gate_closed\":" + std::string(gate != nullptr && !gate->is_open() ? "true" : "false");
   json += ",\"owners\":{" + member("requests", requests) + by_owner + "}}";
   return json;
 }

@@ -24,7 +24,6 @@ constexpr std::uint64_t kOpenPercent = 85;
 // Below the first nothing is given back; above it now and then, so that a peak does not stay.
 constexpr std::uint64_t kKeptPercent = 30;
 constexpr Duration kLeisurelyTrimInterval = std::chrono::seconds(30);
-constexpr char kGroup[] = "/sys/fs/cgroup/";
 
 // The first number of a text.
 std::optional<std::uint64_t> number_in(std::string_view text) noexcept {
@@ -70,15 +69,15 @@ std::uint64_t unreclaimable_bytes(std::string_view current, std::string_view sta
   return used - std::min(used, files);
 }
 
-MemoryUse measure_memory(std::uint64_t limit) {
+MemoryUse measure_memory(std::uint64_t limit, const std::string& group) {
   MemoryUse use;
   use.resident =
       resident_bytes(read_file("/proc/self/statm"), static_cast<std::uint64_t>(getpagesize()));
-  const auto group_limit = number_in(read_file(std::string(kGroup) + "memory.max"));
+  const auto group_limit = number_in(read_file(group + "/memory.max"));
   if (!group_limit || *group_limit > limit + limit / 4) return use;
   use.group_limit = *group_limit;
-  use.group_used = unreclaimable_bytes(read_file(std::string(kGroup) + "memory.current"),
-                                       read_file(std::string(kGroup) + "memory.stat"));
+  use.group_used =
+      unreclaimable_bytes(read_file(group + "/memory.current"), read_file(group + "/memory.stat"));
   return use;
 }
 

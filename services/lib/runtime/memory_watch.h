@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "services/lib/base/clock.h"
@@ -48,8 +49,8 @@ std::uint64_t resident_bytes(std::string_view statm, std::uint64_t page_bytes) n
 // What a control group uses besides files that can be dropped, from memory.current and memory.stat.
 std::uint64_t unreclaimable_bytes(std::string_view current, std::string_view stat) noexcept;
 // Reads /proc and, where the control group's limit is this process's own (at most a quarter above
-// `limit`), the group.
-MemoryUse measure_memory(std::uint64_t limit);
+// `limit`), the group: version 2 of control groups, mounted at `group`.
+MemoryUse measure_memory(std::uint64_t limit, const std::string& group = "/sys/fs/cgroup");
 
 // Thread-safe. Measures ten times a second on a thread of its own from start() to the destructor.
 class MemoryWatch {

@@ -1,6 +1,11 @@
 #include "services/lib/runtime/memory_watch.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "services/lib/base/mutex.h"
 #include "tests/fakes/manual_clock.h"
@@ -76,6 +81,37 @@ TEST(MemoryUse, FilesThatCanBeDroppedDoNotCount) {
 }
 
 TEST(MemoryUse, MeasuresThisProcess) { EXPECT_GT(measure_memory(1).resident, 100'000u); }
+
+class ControlGroupTest : public testing::Test {
+ protected:
+  ControlGroupTest() : folder_(testing::TempDir() + "cgroup-" + std::to_string(getpid())) {
+    std::filesystem::create_directories(folder_);
+    write("memory.current", "900\n");
+    write("memory.stat", "anon 500\ninactive_file 300\nactive_file 100\n");
+  }
+  ~ControlGroupTest() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  const std::string folder_;
+};
+
+TEST_F(ControlGroupTest, IsReadWhereItsLimitIsThisProcesssOwn) {
+  write("memory.max", "1250\n");
+  const MemoryUse use = measure_memory(1000, folder_);
+  EXPECT_EQ(use.group_limit, 1250u);
+  EXPECT_EQ(use.group_used, 500u);
+  EXPECT_GT(use.resident, 0u);
+}
+
+TEST_F(ControlGroupTest, IsLeftOutWhereOthersShareItOrItHasNoLimit) {
+  for (const char* max : {"1251\n", "max\n", ""}) {
+    write("memory.max", max);
+    EXPECT_EQ(measure_memory(1000, folder_).group_limit, 0u) << max;
+    EXPECT_EQ(measure_memory(1000, folder_).group_used, 0u) << max;
+  }
+  EXPECT_EQ(measure_memory(1000, folder_ + "/none").group_limit, 0u);
+}
 
 TEST(MemoryWatch, MeasuresAndReports) {
   const telemetry::Logger log = telemetry::Logger::null();
