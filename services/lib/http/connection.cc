@@ -237,7 +237,13 @@ bool Connection::take_answers() {
     if (answers_.empty()) return taken;
     taken = true;
     busy_ = true;
-    for (auto& answer : answers_) session_->answer(answer.id, std::move(answer.response));
+    for (auto& answer : answers_) {
+      if (answer.resumes) {
+        session_->resume(answer.id);
+      } else {
+        session_->answer(answer.id, std::move(answer.response), std::move(answer.stream));
+      }
+    }
     busy_ = false;
   }
 }
@@ -293,7 +299,7 @@ void Connection::flush() {
 }
 
 std::size_t Connection::memory() const noexcept {
-  return kConnectionBytes + (tls_ ? kTlsBytes : 0) + out_.capacity() +
+  return kConnectionBytes + (tls_ ? kTlsBytes : 0) + out_.capacity() + mailbox_->stream_bytes() +
          (session_ ? session_->memory() : 0);
 }
 

@@ -13,8 +13,9 @@ constexpr std::array<const char*, kRefusedReasons> kRefusedNames{
     "connections_max",  "connections_per_peer", "accept_error",
     "handshake_failed", "handshake_timeout",    "protocol"};
 constexpr std::array<const char*, kCutReasons> kCutNames{
-    "header_timeout",  "request_timeout", "write_stall", "protocol_error", "flood",
-    "headers_too_big", "rest_too_big",    "drain",       "evicted",        "memory"};
+    "header_timeout", "request_timeout", "write_stall",  "protocol_error",
+    "flood",          "headers_too_big", "rest_too_big", "drain",
+    "evicted",        "stream_deadline", "memory"};
 constexpr std::array<const char*, 5> kStatusClasses{"1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, 2> kProtocols{"http1", "http2"};
 

@@ -59,12 +59,13 @@ enum class CutReason : unsigned char {
   kProtocolError,
   kFlood,  // Frames or resets out of proportion to the requests.
   kHeadersTooBig,
-  kRestTooBig,  // The rest of a body that was already answered.
-  kDrain,       // Still open at the end of the grace.
-  kEvicted,     // Idle, and made room for another at a limit of connections or of their memory.
-  kMemory,      // No memory for its state, or among the newest when memory was at its limit.
+  kRestTooBig,      // The rest of a body that was already answered.
+  kDrain,           // Still open at the end of the grace.
+  kEvicted,         // Idle, and made room for another at a limit of connections or of their memory.
+  kStreamDeadline,  // A streamed answer was not finished by its deadline.
+  kMemory,          // No memory for its state, or among the newest when memory was at its limit.
 };
-inline constexpr std::size_t kCutReasons = 10;
+inline constexpr std::size_t kCutReasons = 11;
 
 // Thread-safe.
 class ServerEvents {

@@ -1,9 +1,11 @@
 #include "services/lib/http/http1_session.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +23,8 @@ constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 // Of a body without a length: what lies behind its end in the same read is kept.
 constexpr std::size_t kChunkedReadBytes = 16 * 1024;
+// Of a streamed answer, taken at once: one chunk on the wire.
+constexpr std::size_t kStreamPieceBytes = 16 * 1024;
 // The parser and its fields.
 constexpr std::size_t kSessionBytes = 4 * 1024;
 
@@ -34,6 +38,8 @@ struct Exchange {
   bool body_done = false;
   bool answered = false;
   std::uint64_t discarded = 0;
+  std::shared_ptr<StreamBody> stream;  // Of an answer that is streamed, until its end.
+  bool chunked = false;                // The stream is sent in the chunked coding.
   std::optional<std::uint64_t> length;
   std::uint64_t received = 0;
 };
@@ -48,14 +54,19 @@ class Http1Session final : public Session {
     begin_request();
   }
   ~Http1Session() override {
-    if (exchange_) context_.events.stream_closed();
+    if (!exchange_) return;
+    cancel_stream(CancelReason::kConnectionEnded);
+    context_.events.stream_closed();
   }
 
   void receive(std::string_view bytes) override;
   void receive_end() override;
-  void answer(std::uint64_t id, Response response) override;
+  void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) override;
+  void resume(std::uint64_t) override {}  // produce() is called after each.
   void produce(Bytes& out, std::size_t bytes_max) override;
-  bool wants_read() const override { return state_ == SessionState::kOpen && can_parse(); }
+  bool wants_read() const override {
+    return state_ == SessionState::kOpen && (can_parse() || watches_peer());
+  }
   std::size_t read_bytes_max() const override;
   bool is_idle() const override { return !exchange_ || !exchange_->body_done; }
   std::size_t memory() const override {
@@ -73,7 +84,16 @@ class Http1Session final : public Session {
   bool can_parse() const {
     return state_ == SessionState::kOpen && !(exchange_ && exchange_->body_done) && !abandoned_;
   }
-  bool has_output() const { return head_sent_ < head_.size() || body_sent_ < body_.size(); }
+  bool has_output() const {
+    return head_sent_ < head_.size() || body_sent_ < body_.size() ||
+           (exchange_ && exchange_->stream != nullptr);
+  }
+  // While an answer is streamed the socket is read, so that the end of the peer is seen: no further
+  // than one head of a next request.
+  bool watches_peer() const {
+    return exchange_ && exchange_->stream != nullptr && !abandoned_ &&
+           in_.size() - in_used_ < limits_.header_bytes_max;
+  }
   void begin_request();
   // Both return how much was used.
   std::size_t parse(std::string_view bytes);
@@ -85,7 +105,12 @@ class Http1Session final : public Session {
   void on_body(std::string_view bytes);
   void body_done();
   void fail(Http1Fault fault, CutReason reason);
-  void write_head(const Response& response, bool with_length);
+  enum class Framing : unsigned char { kNone, kLength, kChunked, kUntilClose };
+  void write_head(const Response& response, Framing framing);
+  void begin_stream(const Response& head, std::shared_ptr<StreamBody> stream);
+  void produce_stream(Bytes& out, std::size_t bytes_max);
+  void end_stream(Bytes& out);
+  void cancel_stream(CancelReason reason);
   void exchange_done(SessionState end);
 
   const SessionContext context_;
@@ -268,13 +293,16 @@ void Http1Session::on_body(std::string_view bytes) {
 
 void Http1Session::body_done() {
   exchange_->body_done = true;
-  deadline_ = SteadyTime::max();
+  deadline_ = exchange_->stream != nullptr ? exchange_->stream->deadline() : SteadyTime::max();
   if (const auto reader = std::move(exchange_->reader)) reader->on_end();
   if (exchange_->answered && !has_output()) exchange_done(SessionState::kFinished);
 }
 
 void Http1Session::receive_end() {
-  if (exchange_ && exchange_->body_done) {
+  if (exchange_ && exchange_->stream != nullptr) {
+    cancel_stream(CancelReason::kPeerGone);
+    state_ = SessionState::kCut;
+  } else if (exchange_ && exchange_->body_done) {
     // A half-closed connection still gets its answer.
     exchange_->keep_alive = false;
     draining_ = true;
@@ -291,6 +319,10 @@ void Http1Session::fail(Http1Fault fault, CutReason reason) {
   deadline_ = SteadyTime::max();
   const bool answered = exchange_ && exchange_->answered;
   if (exchange_) exchange_->reader.reset();
+  if (exchange_ && exchange_->stream != nullptr) {
+    cancel_stream(CancelReason::kConnectionEnded);
+    state_ = SessionState::kCut;
+  }
   if (answered) return;
   Response response{
       .status = fault.status, .headers = {}, .body = Bytes(fault.text), .trailers = {}};
@@ -302,13 +334,16 @@ void Http1Session::fail(Http1Fault fault, CutReason reason) {
   }
   exchange_->answered = true;
   exchange_->keep_alive = false;
-  write_head(response, true);
+  write_head(response, Framing::kLength);
   body_ = std::move(response.body);
   body_sent_ = 0;
 }
 
-void Http1Session::answer(std::uint64_t id, Response response) {
-  if (!exchange_ || exchange_->id != id || exchange_->answered) return;
+void Http1Session::answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) {
+  if (!exchange_ || exchange_->id != id || exchange_->answered) {
+    if (stream) stream->cancel(CancelReason::kPeerGone);
+    return;
+  }
   exchange_->answered = true;
   if (response.status < 200 || response.status > 599) response.status = 500;
   context_.events.answered(Protocol::kHttp11, response.status);
@@ -318,13 +353,76 @@ void Http1Session::answer(std::uint64_t id, Response response) {
         exchange_->length && *exchange_->length - exchange_->received <= kDiscardBytesMax;
     if (!short_rest) exchange_->keep_alive = false;
   }
+  if (stream) return begin_stream(response, std::move(stream));
   const bool bodiless = response.status == 204 || response.status == 304;
-  write_head(response, !bodiless);
+  write_head(response, bodiless ? Framing::kNone : Framing::kLength);
   if (!exchange_->head_request && !bodiless) body_ = std::move(response.body);
   body_sent_ = 0;
 }
 
-void Http1Session::write_head(const Response& response, bool with_length) {
+void Http1Session::begin_stream(const Response& head, std::shared_ptr<StreamBody> stream) {
+  const bool bodiless = exchange_->head_request || head.status == 204 || head.status == 304;
+  if (bodiless) {
+    stream->cancel(CancelReason::kNoBody);
+    return write_head(head, Framing::kNone);
+  }
+  exchange_->chunked = !exchange_->http10;
+  if (exchange_->http10) exchange_->keep_alive = false;
+  write_head(head, exchange_->chunked ? Framing::kChunked : Framing::kUntilClose);
+  deadline_ = std::min(deadline_, stream->deadline());
+  exchange_->stream = std::move(stream);
+}
+
+void Http1Session::produce_stream(Bytes& out, std::size_t bytes_max) {
+  while (exchange_->stream != nullptr && out.size() < bytes_max) {
+    std::array<char, kStreamPieceBytes> piece;
+    StreamBody::State after = StreamBody::State::kOpen;
+    const std::size_t size = exchange_->stream->read(
+        std::span(piece).first(std::min(piece.size(), bytes_max - out.size())), after);
+    if (size > 0 && exchange_->chunked) {
+      std::array<char, 16> length;
+      char* const end = std::to_chars(length.data(), length.data() + length.size(), size, 16).ptr;
+      out.append({length.data(), static_cast<std::size_t>(end - length.data())});
+      out.append("\r\n");
+    }
+    out.append({piece.data(), size});
+    if (size > 0 && exchange_->chunked) out.append("\r\n");
+    if (after == StreamBody::State::kAborted) {
+      cancel_stream(CancelReason::kConnectionEnded);
+      state_ = SessionState::kCut;
+    } else if (after == StreamBody::State::kComplete) {
+      end_stream(out);
+    } else if (size == 0) {
+      return;
+    }
+  }
+}
+
+void Http1Session::end_stream(Bytes& out) {
+  if (exchange_->chunked) {
+    out.append("0\r\n");
+    const Headers trailers = exchange_->stream->take_trailers();
+    for (const auto& [name, value] : trailers.fields()) {
+      if (!is_sendable_field(name, value)) {
+        count_bug("http1_unsendable_field");
+        continue;
+      }
+      out.append(name);
+      out.append(": ");
+      out.append(value);
+      out.append("\r\n");
+    }
+    out.append("\r\n");
+  }
+  exchange_->stream.reset();
+  if (exchange_->body_done) deadline_ = SteadyTime::max();
+}
+
+void Http1Session::cancel_stream(CancelReason reason) {
+  if (const auto stream = std::exchange(exchange_->stream, nullptr)) stream->cancel(reason);
+}
+
+void Http1Session::write_head(const Response& response, Framing framing) {
   const auto reason = boost::beast::http::obsolete_reason(
       boost::beast::http::int_to_status(static_cast<unsigned>(response.status)));
   head_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
@@ -340,8 +438,9 @@ void Http1Session::write_head(const Response& response, bool with_length) {
     head_.append(name).append(": ").append(value).append("\r\n");
   }
   head_.append("date: ").append(http_date(context_.clock)).append("\r\n");
-  if (with_length)
+  if (framing == Framing::kLength)
     head_.append("content-length: ").append(std::to_string(response.body.size())).append("\r\n");
+  if (framing == Framing::kChunked) head_.append("transfer-encoding: chunked\r\n");
   if (!exchange_->keep_alive) head_.append("connection: close\r\n");
   if (exchange_->keep_alive && exchange_->http10) head_.append("connection: keep-alive\r\n");
   head_.append("\r\n");
@@ -359,7 +458,8 @@ void Http1Session::produce(Bytes& out, std::size_t bytes_max) {
     out.append(body_.slice(body_sent_, size));
     body_sent_ += size;
   }
-  if (!exchange_ || !exchange_->answered || has_output()) return;
+  if (exchange_) produce_stream(out, bytes_max);
+  if (state_ == SessionState::kCut || !exchange_ || !exchange_->answered || has_output()) return;
   const bool all_read = exchange_->body_done && in_used_ == in_.size();
   exchange_done(all_read ? SessionState::kDone : SessionState::kFinished);
   if (!exchange_) parse_rest();
@@ -387,7 +487,11 @@ void Http1Session::exchange_done(SessionState end) {
 void Http1Session::on_time(SteadyTime now) {
   if (now < deadline_ || state_ != SessionState::kOpen) return;
   deadline_ = SteadyTime::max();
-  if (exchange_) {
+  if (exchange_ && exchange_->stream != nullptr && now >= exchange_->stream->deadline()) {
+    cancel_stream(CancelReason::kDeadline);
+    context_.events.cut(CutReason::kStreamDeadline);
+    state_ = SessionState::kCut;
+  } else if (exchange_) {
     fail({408, "the request's body did not arrive in time"}, CutReason::kRequestTimeout);
   } else if (head_begun_) {
     fail({408, "the request's head did not arrive in time"}, CutReason::kHeaderTimeout);

@@ -74,6 +74,7 @@ struct Stream {
   bool answer_sent = false;
   std::uint64_t discarded = 0;
   Response response;
+  std::shared_ptr<StreamBody> body;  // Of an answer that is streamed, until its end.
   std::size_t body_sent = 0;
   SteadyTime deadline = SteadyTime::max();
 };
@@ -87,7 +88,8 @@ class Http2Session final : public Session {
 
   void receive(std::string_view bytes) override;
   void receive_end() override { broken_ = true; }
-  void answer(std::uint64_t id, Response response) override;
+  void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> body) override;
+  void resume(std::uint64_t id) override;
   void produce(Bytes& out, std::size_t bytes_max) override;
   bool wants_read() const override { return !broken_ && !terminated_; }
   std::size_t read_bytes_max() const override { return std::string_view::npos; }
@@ -111,6 +113,8 @@ class Http2Session final : public Session {
   int on_frame_sent(const nghttp2_frame& frame);
   int on_stream_close(std::int32_t id);
   ssize_t read_body(Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
+  ssize_t read_stream(Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
+  void cancel_body(Stream& stream, CancelReason reason);
 
   void submit_settings();
   Stream* find(std::int32_t id);
@@ -256,7 +260,10 @@ Http2Session::Http2Session(SessionContext context, ResponderSource& responders)
 }
 
 Http2Session::~Http2Session() {
-  for (std::size_t i = 0; i < streams_.size(); ++i) context_.events.stream_closed();
+  for (const auto& [id, stream] : streams_) {
+    cancel_body(*stream, CancelReason::kConnectionEnded);
+    context_.events.stream_closed();
+  }
   streams_.clear();
   nghttp2_session_del(session_);
 }
@@ -498,6 +505,7 @@ int Http2Session::on_stream_close(std::int32_t id) {
   streams_.erase(found);
   queued_answer_bytes_ -= stream->response.body.size() - stream->body_sent;
   drop_incoming(*stream);
+  cancel_body(*stream, CancelReason::kPeerGone);
   if (stream->owed) --owed_;
   context_.events.stream_closed();
   if (!streams_.empty()) return 0;
@@ -508,11 +516,24 @@ int Http2Session::on_stream_close(std::int32_t id) {
 
 // ---- What is sent.
 
-void Http2Session::answer(std::uint64_t id, Response response) {
+void Http2Session::answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> body) {
   Stream* const stream = find(static_cast<std::int32_t>(id));
-  if (stream == nullptr || stream->answered || stream->refused) return;
+  if (stream == nullptr || stream->answered || stream->refused) {
+    if (body) body->cancel(CancelReason::kPeerGone);
+    return;
+  }
   stream->response = std::move(response);
+  stream->body = std::move(body);
   submit_answer(*stream);
+}
+
+void Http2Session::resume(std::uint64_t id) {
+  const Stream* const stream = find(static_cast<std::int32_t>(id));
+  if (stream != nullptr && stream->body) nghttp2_session_resume_data(session_, stream->id);
+}
+
+void Http2Session::cancel_body(Stream& stream, CancelReason reason) {
+  if (const auto body = std::exchange(stream.body, nullptr)) body->cancel(reason);
 }
 
 void Http2Session::answer_self(Stream& stream, int status, std::string_view text) {
@@ -564,25 +585,29 @@ void Http2Session::submit_answer(Stream& stream) {
   add_fields(response.headers);
   // gRPC clients want neither, and they are many.
   if (!grpc) fields_.push_back(make_field("date", http_date(context_.clock)));
-  if (!grpc && !bodiless) fields_.push_back(make_field("content-length", length));
-  if (bodiless || stream.head_request) response.body = Bytes();
+  if (!grpc && !bodiless && !stream.body) fields_.push_back(make_field("content-length", length));
+  if (bodiless || stream.head_request) {
+    response.body = Bytes();
+    cancel_body(stream, CancelReason::kNoBody);
+  }
   if (stream.head_request) response.trailers = Headers();
   queued_answer_bytes_ += response.body.size();
 
   // A write that does not move is cut; the connection's own stalls are the connection's business.
   const SteadyTime stall = now() + limits_.idle_timeout;
   if (stream.body_done || stall < stream.deadline) set_deadline(stream, stall);
+  if (stream.body) set_deadline(stream, std::min(stream.deadline, stream.body->deadline()));
   const bool has_trailers = !response.trailers.fields().empty();
   nghttp2_data_provider provider{};
   provider.source.ptr = &stream;
   provider.read_callback = Callbacks::read;
-  if (response.body.empty() && has_trailers) {
+  if (response.body.empty() && has_trailers && !stream.body) {
     nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, fields_.data(),
                            fields_.size(), nullptr);
     submit_trailers(stream);
   } else {
     nghttp2_submit_response(session_, stream.id, fields_.data(), fields_.size(),
-                            response.body.empty() ? nullptr : &provider);
+                            response.body.empty() && !stream.body ? nullptr : &provider);
   }
 }
 
@@ -594,6 +619,7 @@ void Http2Session::submit_trailers(Stream& stream) {
 
 ssize_t Http2Session::read_body(Stream& stream, std::span<std::uint8_t> into,
                                 std::uint32_t& flags) {
+  if (stream.body) return read_stream(stream, into, flags);
   const Bytes& body = stream.response.body;
   const std::size_t size = std::min(into.size(), body.size() - stream.body_sent);
   std::memcpy(into.data(), body.data() + stream.body_sent, size);
@@ -603,6 +629,34 @@ ssize_t Http2Session::read_body(Stream& stream, std::span<std::uint8_t> into,
   if (stream.body_done) set_deadline(stream, now() + limits_.idle_timeout);
   if (stream.body_sent == body.size()) {
     flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!stream.response.trailers.fields().empty()) {
+      flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      submit_trailers(stream);
+    }
+  }
+  return static_cast<ssize_t>(size);
+}
+
+ssize_t Http2Session::read_stream(Stream& stream, std::span<std::uint8_t> into,
+                                  std::uint32_t& flags) {
+  StreamBody::State after = StreamBody::State::kOpen;
+  const std::size_t size =
+      stream.body->read({reinterpret_cast<char*>(into.data()), into.size()}, after);
+  if (after == StreamBody::State::kAborted) {
+    cancel_body(stream, CancelReason::kConnectionEnded);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM INTERNAL_ERROR.
+  }
+  // While there is nothing to send the peer owes nothing.
+  const bool waits = size == 0 && after == StreamBody::State::kOpen;
+  if (stream.body_done)
+    set_deadline(stream, std::min(stream.body->deadline(),
+                                  waits ? SteadyTime::max() : now() + limits_.idle_timeout));
+  if (waits) return NGHTTP2_ERR_DEFERRED;
+  control_credit_.earn(2);
+  if (after == StreamBody::State::kComplete) {
+    flags |= NGHTTP2_DATA_FLAG_EOF;
+    stream.response.trailers = stream.body->take_trailers();
+    stream.body.reset();
     if (!stream.response.trailers.fields().empty()) {
       flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       submit_trailers(stream);
@@ -636,6 +690,7 @@ void Http2Session::reset(Stream& stream, std::uint32_t error) {
   stream.deadline = SteadyTime::max();
   drop_incoming(stream);
   stream.reader.reset();
+  cancel_body(stream, CancelReason::kConnectionEnded);
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, error);
 }
 
@@ -671,6 +726,11 @@ void Http2Session::on_time(SteadyTime time) {
 void Http2Session::cut_late(Stream& stream) {
   // An unfinished header block blocks the whole connection.
   if (!stream.headers_done) return terminate(NGHTTP2_ENHANCE_YOUR_CALM, CutReason::kHeaderTimeout);
+  if (stream.body && now() >= stream.body->deadline()) {
+    context_.events.cut(CutReason::kStreamDeadline);
+    cancel_body(stream, CancelReason::kDeadline);
+    return reset(stream, NGHTTP2_CANCEL);
+  }
   context_.events.cut(stream.body_done ? CutReason::kWriteStall : CutReason::kRequestTimeout);
   reset(stream, stream.answer_sent ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
 }

@@ -10,7 +10,13 @@ class Mailbox::Slot final : public Responder::Target {
   ~Slot() override { mailbox_->unanswered_.fetch_sub(1, std::memory_order_relaxed); }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
-  void respond(Response response) noexcept override { mailbox_->put(id_, std::move(response)); }
+  void respond(Response response) noexcept override {
+    mailbox_->put({.id = id_, .response = std::move(response)});
+  }
+  ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
+                              StreamOptions options) override {
+    return mailbox_->start_stream(id_, std::move(head), std::move(observer), options);
+  }
 
  private:
   const std::shared_ptr<Mailbox> mailbox_;
@@ -21,12 +27,26 @@ Responder Mailbox::make_responder(std::uint64_t id) {
   return Responder(std::make_shared<Slot>(shared_from_this(), id));
 }
 
-void Mailbox::put(std::uint64_t id, Response response) {
+bool Mailbox::put(Answer answer) {
   MutexLock lock(mutex_);
-  if (closed_) return;
-  answers_.push_back({id, std::move(response)});
+  if (closed_) return false;
+  answers_.push_back(std::move(answer));
   // Under the lock, so that close() is a barrier: no wake-up after it.
   if (answers_.size() == 1) wake_();
+  return true;
+}
+
+ResponseStream Mailbox::start_stream(std::uint64_t id, Response head,
+                                     std::shared_ptr<StreamObserver> observer,
+                                     StreamOptions options) {
+  Bytes first = std::move(head.body);
+  auto body = std::make_shared<StreamBody>(
+      std::move(observer), options, stream_bytes_, [weak = weak_from_this(), id] {
+        if (const auto self = weak.lock()) self->put({.id = id, .response = {}, .resumes = true});
+      });
+  body->write(first.view(), &first);
+  if (!put({.id = id, .response = std::move(head), .stream = body})) body->abandon();
+  return ResponseStream(std::move(body));
 }
 
 void Mailbox::take(std::vector<Answer>& into) {
@@ -38,10 +58,14 @@ void Mailbox::take(std::vector<Answer>& into) {
 void Mailbox::close() {
   std::function<void()> wake;
   std::vector<Answer> answers;
-  MutexLock lock(mutex_);
-  closed_ = true;
-  wake.swap(wake_);
-  answers.swap(answers_);
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+    wake.swap(wake_);
+    answers.swap(answers_);
+  }
+  for (const Answer& answer : answers)
+    if (answer.stream) answer.stream->cancel(CancelReason::kConnectionEnded);
 }
 
 }  // namespace spanway::http

@@ -10,16 +10,20 @@
 
 #include "services/lib/base/mutex.h"
 #include "services/lib/http/server.h"
+#include "services/lib/http/stream_body.h"
 
 namespace spanway::http {
 
-// Thread-safe. Holds at most one answer per request handed out, and the session bounds those. After
-// close() answers are dropped, so a responder may outlive its connection, server and pool.
+// Thread-safe. Holds at most one answer and one resumption per request handed out, and the session
+// bounds those. After close() answers are dropped, so a responder may outlive its connection,
+// server and pool.
 class Mailbox final : public std::enable_shared_from_this<Mailbox> {
  public:
   struct Answer {
     std::uint64_t id = 0;
-    Response response;
+    Response response;                             // Without a body where there is a stream.
+    std::shared_ptr<StreamBody> stream = nullptr;  // Of an answer that is streamed.
+    bool resumes = false;  // No answer: the stream of this request has more to send.
   };
 
   // `wake` is called, from any thread, when the first answer lies in an empty box.
@@ -27,14 +31,22 @@ class Mailbox final : public std::enable_shared_from_this<Mailbox> {
 
   Responder make_responder(std::uint64_t id);
   std::size_t unanswered() const noexcept { return unanswered_.load(std::memory_order_relaxed); }
+  // What open streams may hold.
+  std::size_t stream_bytes() const noexcept {
+    return stream_bytes_->load(std::memory_order_relaxed);
+  }
   // Moves the answers to `into`, which is emptied first.
   void take(std::vector<Answer>& into);
   void close();
 
  private:
   class Slot;
-  void put(std::uint64_t id, Response response);
+  // False when the box is closed.
+  bool put(Answer answer);
+  ResponseStream start_stream(std::uint64_t id, Response head,
+                              std::shared_ptr<StreamObserver> observer, StreamOptions options);
 
+  const StreamAccount stream_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<std::size_t> unanswered_{0};
   Mutex mutex_;
   std::function<void()> wake_ SPANWAY_GUARDED_BY(mutex_);

@@ -168,6 +168,21 @@ void Responder::send(Response response) noexcept {
   if (const auto target = std::move(target_)) target->respond(std::move(response));
 }
 
+ResponseStream Responder::start_stream(Response head, std::shared_ptr<StreamObserver> observer,
+                                       StreamOptions options) {
+  const auto target = std::move(target_);
+  if (target == nullptr) return ResponseStream();
+  return target->start_stream(std::move(head), std::move(observer), options);
+}
+
+ResponseStream Responder::Target::start_stream(Response, std::shared_ptr<StreamObserver>,
+                                               StreamOptions) {
+  Response response;
+  response.status = 500;
+  respond(std::move(response));
+  return ResponseStream();
+}
+
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options,
                                                std::shared_ptr<TlsServerContext> tls, IoPool& pool,
                                                Handler& handler, telemetry::Telemetry telemetry) {

@@ -15,6 +15,7 @@
 #include "services/lib/base/result.h"
 #include "services/lib/http/io_pool.h"
 #include "services/lib/http/message.h"
+#include "services/lib/http/response_stream.h"
 #include "services/lib/http/tls.h"
 #include "services/lib/telemetry/telemetry.h"
 
@@ -28,6 +29,9 @@ class Responder {
    public:
     virtual ~Target() = default;
     virtual void respond(Response response) noexcept = 0;
+    // What cannot stream answers 500.
+    virtual ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
+                                        StreamOptions options);
   };
   Responder() = default;
   explicit Responder(std::shared_ptr<Target> target) : target_(std::move(target)) {}
@@ -36,6 +40,11 @@ class Responder {
   ~Responder();
 
   void send(Response response) noexcept;
+  // Answers with a body that is sent as it is written to the stream, `head.body` first. The
+  // observer is kept until the stream is over; null where nobody waits for room or needs to know of
+  // the end.
+  ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
+                              StreamOptions options = {});
   explicit operator bool() const noexcept { return target_ != nullptr; }
 
  private:

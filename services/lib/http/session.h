@@ -12,6 +12,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/http/events.h"
 #include "services/lib/http/server.h"
+#include "services/lib/http/stream_body.h"
 
 namespace spanway::http {
 
@@ -50,7 +51,11 @@ class Session {
   virtual void receive(std::string_view bytes) = 0;
   // The peer will send no more.
   virtual void receive_end() = 0;
-  virtual void answer(std::uint64_t id, Response response) = 0;
+  // With a stream, `response` is the head of an answer whose body comes from there. The session
+  // ends the stream: by reading it to its end, or by cancelling it.
+  virtual void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) = 0;
+  // The stream of request `id`, which had nothing to send, has something now.
+  virtual void resume(std::uint64_t id) = 0;
   // Appends at most about `bytes_max` bytes to send; nothing appended = nothing to send now.
   virtual void produce(Bytes& out, std::size_t bytes_max) = 0;
   // False while the session has enough to do with what it was given.
