@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# A real ClickHouse server (HTTP and native protocol). clickhouse.sh get | start | stop | kill9 | sql 'QUERY'
+# Environment: ROOT (run data), NAME, PORT (HTTP, default 8123), TCP_PORT (default 9000), MEMORY (bytes).
+# Users: default without a password; writer and reader with PASSWORD (default spanway), the reader read-only.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/cache.sh"
+version=26.7.3-stable.1
+home=$CACHE/clickhouse-$version
+library=$home/node_modules/@chdb/lib-linux-x64-gnu
+ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-clickhouse} PORT=${PORT:-8123} TCP_PORT=${TCP_PORT:-9000}
+MEMORY=${MEMORY:-4000000000} PASSWORD=${PASSWORD:-spanway}
+data=$ROOT/$NAME
+
+# libchdb holds the whole server. Its clickhouse-local opens the server's listeners with SYSTEM START
+# LISTEN, and this program gives that entry point a process of its own.
+fetch() {
+  [ -x "$home/clickhouse" ] && return
+  mkdir -p "$home"
+  npm install --silent --no-fund --no-audit --prefix "$home" "@chdb/lib-linux-x64-gnu@$version"
+  cat >"$home/clickhouse.c" <<'C'
+#include <stdio.h>
+void *chdb_query_cmdline(int argc, char **argv);
+const char *chdb_result_error(void *result);
+int main(int argc, char **argv) {
+  void *result = chdb_query_cmdline(argc, argv);
+  const char *error = result ? chdb_result_error(result) : "no result";
+  if (error) fprintf(stderr, "%s\n", error);
+  return error ? 1 : 0;
+}
+C
+  gcc -O1 -o "$home/clickhouse.new" "$home/clickhouse.c" -L"$library" -lchdb -Wl,-rpath,"$library"
+  mv "$home/clickhouse.new" "$home/clickhouse"
+}
+
+write_config() {
+  cat >"$data/users.xml" <<XML
+<clickhouse>
+  <profiles><default/><reader><readonly>1</readonly></reader></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
+      <quota>default</quota><access_management>1</access_management></default>
+    <writer><password>$PASSWORD</password><networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile><quota>default</quota></writer>
+    <reader><password>$PASSWORD</password><networks><ip>127.0.0.1</ip></networks>
+      <profile>reader</profile><quota>default</quota></reader>
+  </users>
+</clickhouse>
+XML
+  cat >"$data/config.xml" <<XML
+<clickhouse>
+  <users_config>$data/users.xml</users_config>
+  <max_server_memory_usage>$MEMORY</max_server_memory_usage>
+</clickhouse>
+XML
+}
+
+# The process lives as long as its query: one row a second, for months.
+start() {
+  mkdir -p "$data/store"
+  write_config
+  "$home/clickhouse" --config-file="$data/config.xml" --path="$data/store" \
+    --listen_host=127.0.0.1 --http_port="$PORT" --tcp_port="$TCP_PORT" --multiquery \
+    --query="SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;
+      SELECT sleepEachRow(1) FROM numbers(10000000) SETTINGS max_block_size = 1,
+      function_sleep_max_microseconds_per_block = 0 FORMAT Null" >"$data/log" 2>&1 9>&- &
+  echo $! >"$data/pid"
+  wait_until 60 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$PORT/ping"
+}
+
+case "${1:-}" in
+get) with_lock clickhouse fetch ;;
+start)
+  with_lock clickhouse fetch
+  start
+  ;;
+stop) stop_pid "$data/pid" ;;
+kill9) kill -9 "$(cat "$data/pid")" ;;
+sql) curl -sS --fail-with-body "http://127.0.0.1:$PORT/" --data-binary "$2" ;;
+*) sed -n 2,4p "$0"; exit 2 ;;
+esac
