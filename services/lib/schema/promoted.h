@@ -1,0 +1,26 @@
+// Span attributes that have a column of their own, each with its one type.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace spanway::schema {
+
+enum class PromotedKind : unsigned char { kText, kInteger };
+
+struct PromotedAttribute {
+  std::string_view key;     // As in OTLP: "http.route"
+  std::string_view column;  // Of spans: "http_route"
+  PromotedKind kind = PromotedKind::kText;
+  bool is_indexed = false;  // key=value is among the tokens of the text index.
+};
+
+// An attribute of another type than its column goes to the maps, like one without a column. The
+// table, the column list of spans and its token expression agree: schema_test compares them.
+std::span<const PromotedAttribute> promoted_attributes() noexcept;
+
+// The position in promoted_attributes(), or -1. One hash and one comparison.
+int find_promoted(std::string_view key) noexcept;
+
+}  // namespace spanway::schema
