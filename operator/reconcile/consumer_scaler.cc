@@ -31,11 +31,12 @@ std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
   return sum;
 }
 
-LagScalerInput input_of(const api::LagAutoscaling& rules, const ComponentView& view,
+LagScalerInput input_of(const api::Exporter& exporter, const ComponentView& view,
                         const StatuszMonitor::Reports& reports, std::int64_t replicas,
                         std::int64_t now_ms) {
   LagScalerInput input;
-  input.rules = rules;
+  input.rules = *exporter.consumer.autoscaling;
+  input.session_timeout = render::session_timeout(exporter);
   input.replicas = replicas;
   input.now_ms = now_ms;
   input.complete = reports.round != 0;
@@ -82,7 +83,7 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
     if (!state.decided || state.round != reports.round) {
       // What was decided, not what another has made of it: write() puts that back.
       const std::int64_t replicas = state.decided ? state.decision.replicas : view.stable.replicas;
-      const LagScalerInput input = input_of(rules, view, reports, replicas, now_ms);
+      const LagScalerInput input = input_of(*exporter, view, reports, replicas, now_ms);
       state.partitions = std::max(state.partitions, input.partitions);
       state.decision = scale_by_lag(input, state.memory);
       state.memory = state.decision.memory;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "operator/api/declaration.h"
+#include "operator/reconcile/foreign_autoscalers.h"
 #include "operator/reconcile/outline.h"
 #include "operator/reconcile/refused_pods.h"
 #include "operator/reconcile/traffic.h"
@@ -154,8 +155,11 @@ struct Controller::Memory {
   std::vector<Held> held;
   std::string last_good_version;  // Of the operator that recorded the last good spec.
   RefusedPods refused;
+  ForeignAutoscalers foreign_autoscalers;
   // As it was written last. What is found in the status instead was not written by us.
   std::optional<RolloutMemory> rollout;
+  // Since when every reconciliation has ended with its status written.
+  std::optional<SystemTime> observed_since;
   std::set<std::string> ended_pods;  // Uids of those that there are, each told once.
   std::string topics_job;
   int topics_failures = 0;
@@ -202,10 +206,13 @@ struct Controller::Look {
   WantedObjects objects;
   std::optional<render::Manifest> topics_job;  // Of the rendering that is to run.
   std::map<std::string, std::string> idle_autoscalers;
+  std::map<std::string, std::string> foreign_autoscalers;
   std::string refused_job;  // Why the topics Job has no pod.
   Duration refused_again{};
   bool paused = false;
   SystemTime wall_now{};
+  SystemTime observed_since{};
+  bool falls_back = false;  // The last good spec is reconciled in place of the Pipeline's.
 
   const render::Rendering* last_good_rendering() const { return last_good ? &*last_good : nullptr; }
 };
@@ -258,6 +265,9 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
   look.effective = look.object;
   look.pipeline = api::read(look.object, look.problems);
   look.remembered = look.memory->rollout ? *look.memory->rollout : rollout_memory(look.before);
+  // Should this one fail, what it has seen of the pods is not remembered.
+  look.observed_since = look.memory->observed_since.value_or(look.wall_now);
+  look.memory->observed_since.reset();
   look.paused = look.pipeline.spec.paused ||
                 annotation(look.pipeline.annotations, api::kPauseAnnotation) == "true";
   SPANWAY_TRY(check(look));
@@ -274,11 +284,14 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
   // The spec first: a status that speaks of a last good one without it could not be repaired.
   if (look.decision->record_last_good) {
     SPANWAY_TRY(render_whole(look));  // While the last good one is still the one decided with.
-    auto recorded = apply_whole(look, last_good_manifest(look.effective, look.facts));
+    const auto stored = applier_.live(kube::kConfigMaps, last_good_key(look.key));
+    auto recorded = apply_whole(
+        look, last_good_manifest(look.effective, look.facts, look.decision->keep_recorded, stored));
     if (!recorded.ok()) return std::move(recorded).error();
   }
   // What is about to be done is said before it is done.
   SPANWAY_TRY(write_status(look));
+  look.memory->observed_since = look.observed_since;
   tell_rollout(look);
   const Status written = write(look);
   look.held.shrink_to_fit();
@@ -318,6 +331,7 @@ void Controller::read_last_good_once(Look& look) {
 bool Controller::fall_back(Look& look) {
   read_last_good_once(look);
   if (!look.last_good_spec) return false;
+  look.falls_back = true;
   look.effective = look.last_good_spec->object;
   look.pipeline = look.last_good_spec->pipeline;
   look.facts = look.last_good_spec->facts;
@@ -450,9 +464,8 @@ Status Controller::check_secrets(Look& look) {
 
 void Controller::render(Look& look) {
   Whole& whole = look.whole.emplace();
-  whole.wanted = render::render(look.pipeline, look.facts);
-  if (look.last_good_spec)
-    whole.last_good = render::render(look.last_good_spec->pipeline, look.last_good_spec->facts);
+  if (look.last_good_spec) whole.last_good = render_last_good(*look.last_good_spec);
+  whole.wanted = look.falls_back ? *whole.last_good : render::render(look.pipeline, look.facts);
   ++renderings_;
 }
 
@@ -571,6 +584,7 @@ void Controller::see(Look& look) {
                           .memory = std::move(remembered),
                           .rules = look.pipeline.spec.rollout,
                           .now_ms = now_ms,
+                          .observed_since_ms = unix_ms(look.observed_since),
                           .forced = is_forced,
                           .refused_for_ms = refused_for_ms(look),
                           .refusal = memory.refusal,
@@ -586,6 +600,7 @@ void Controller::see(Look& look) {
   if (!look.paused)
     look.scaling =
         memory.scaler.decide(look.pipeline, *look.wanted, look.components, reports, now_ms);
+  see_contention(look);
   see_topics(look);
 }
 
@@ -613,6 +628,29 @@ void Controller::see_autoscalers(Look& look) {
     look.idle_autoscalers[kube::string_at(autoscaler, "metadata/name")] =
         kube::string_at(*active, "reason") + ": " + kube::string_at(*active, "message");
   }
+}
+
+// Replicas that were set and are others now may be those of another autoscaler.
+void Controller::see_contention(Look& look) {
+  std::set<std::string> workloads;
+  bool contested = false;
+  for (std::size_t i = 0; i < look.components.size(); ++i) {
+    const render::Component& component = look.wanted->components[i];
+    const WorkloadView& stable = look.components[i].stable;
+    if (!stable.exists) continue;
+    std::int64_t replicas = component.replicas;
+    if (component.replicas_elsewhere) {
+      const auto scaled = look.scaling.find(component.id.exporter);
+      if (component.id.role != render::Role::kConsumer || scaled == look.scaling.end()) continue;
+      replicas = scaled->second.replicas;
+    }
+    workloads.insert(std::string(component.workload.type.kind) + "/" +
+                     component.workload.key().name);
+    contested = contested || stable.replicas != replicas;
+  }
+  look.foreign_autoscalers = look.memory->foreign_autoscalers.look_up(
+      deps_.client, look.key.name_space, workloads, contested, deps_.clock.now());
+  if (!look.foreign_autoscalers.empty()) look.refused_again = ForeignAutoscalers::kListCounts;
 }
 
 void Controller::see_topics(Look& look) {
@@ -762,6 +800,7 @@ StatusInput Controller::status_input(const Look& look) const {
           .scaling = look.scaling,
           .topics = look.topics.view,
           .idle_autoscalers = look.idle_autoscalers,
+          .foreign_autoscalers = look.foreign_autoscalers,
           .paused = look.paused,
           .operator_version = look.facts.version.empty() ? facts_.version : look.facts.version,
           .last_good_version = look.memory->last_good_version,

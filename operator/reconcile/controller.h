@@ -90,6 +90,7 @@ class Controller {
   void see(Look& look);
   void see_refusals(Look& look);
   void see_autoscalers(Look& look);
+  void see_contention(Look& look);
   void see_topics(Look& look);
   Status write(Look& look);
   Status apply_shared(Look& look);

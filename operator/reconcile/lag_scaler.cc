@@ -8,8 +8,8 @@
 namespace spanway::reconcile {
 namespace {
 
-// Two session timeouts of a consumer.
-constexpr std::int64_t kSettleMs = 12'000;
+// A rebalance takes up to one session timeout to begin and its lag as long to be read.
+constexpr std::int64_t kSettleSessions = 2;
 // Two samples closer than this say nothing of a trend.
 constexpr std::int64_t kSampleMs = 10'000;
 // Lag that falls by less than this a sample does not shrink.
@@ -110,6 +110,9 @@ class Scaler {
   LagScalerDecision run();
 
  private:
+  std::int64_t settle_ms() const noexcept {
+    return kSettleSessions * (input_.session_timeout / std::chrono::milliseconds(1));
+  }
   bool high() const noexcept { return lag_.of_moving > target_; }
   LagScalerDecision stay(std::string reason, std::string message);
   LagScalerDecision limited(const char* reason);
@@ -242,7 +245,7 @@ LagScalerDecision Scaler::run() {
   if (input_.replicas > input_.rules.max_replicas && input_.rules.max_replicas >= least_) {
     return change(std::max<std::int64_t>(1, most_), "ScaledDown");
   }
-  if (memory_.changed_at_ms != 0 && input_.now_ms - memory_.changed_at_ms < kSettleMs) {
+  if (memory_.changed_at_ms != 0 && input_.now_ms - memory_.changed_at_ms < settle_ms()) {
     return stay("Settling", "");
   }
   if (lag_.partitions == 0) {

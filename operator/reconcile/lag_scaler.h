@@ -39,6 +39,8 @@ struct LagScalerInput {
   std::vector<PartitionReport> lag;
   bool complete = false;     // All consumer pods that run have answered.
   std::int64_t pending = 0;  // Pods that do not run yet.
+  // Of a consumer in its group: after a change nothing is decided for two of them.
+  Duration session_timeout = std::chrono::seconds(20);
   std::int64_t now_ms = 0;
 };
 struct LagScalerDecision {

@@ -18,22 +18,71 @@ Json kept_annotations(const Json& pipeline) {
   return kept;
 }
 
+Json content_of(const Json& pipeline, const render::ClusterFacts& facts) {
+  Json identities = Json::object();
+  for (const auto& [name, identity] : facts.secret_identities) identities[name] = identity;
+  return {{"annotations", kept_annotations(pipeline)},
+          {"spec", pipeline.value("spec", Json::object())},
+          {"version", facts.version},
+          {"imageRepository", facts.image_repository},
+          {"secretIdentities", identities}};
+}
+
+std::optional<Json> content_in(const std::optional<Json>& config_map) {
+  if (!config_map) return std::nullopt;
+  auto content = kube::parse_json(kube::string_at(*config_map, "data/pipeline.json"), kBytesMax);
+  if (!content.ok() || !content->is_object()) return std::nullopt;
+  return std::move(content).value();
+}
+
+// What is recorded of one component.
+Json recorded_of(const Json& content, const std::string& component) {
+  if (const Json* earlier = kube::find(content, "earlier");
+      earlier != nullptr && earlier->is_object() && earlier->contains(component))
+    return (*earlier)[component];
+  Json whole = content;
+  whole.erase("earlier");
+  return whole;
+}
+
+std::optional<GoodSpec> read_spec(const Json& content, const Json& pipeline,
+                                  const render::ClusterFacts& now) {
+  Json object = {{"apiVersion", kube::kPipelines.api_version()},
+                 {"kind", kube::kPipelines.kind},
+                 {"metadata", pipeline.value("metadata", Json::object())},
+                 {"spec", content.value("spec", Json::object())}};
+  object["metadata"]["annotations"] = content.value("annotations", Json::object());
+  config::Problems problems;
+  GoodSpec spec{object, api::read(object, problems), now};
+  // An older operator's spec that this one refuses.
+  if (!problems.empty()) return std::nullopt;
+  spec.facts.version = kube::string_at(content, "version", now.version);
+  spec.facts.image_repository = kube::string_at(content, "imageRepository", now.image_repository);
+  spec.facts.secret_identities.clear();
+  if (const Json* identities = kube::find(content, "secretIdentities");
+      identities != nullptr && identities->is_object()) {
+    for (const auto& [name, identity] : identities->items()) {
+      if (identity.is_string()) spec.facts.secret_identities[name] = identity.get<std::string>();
+    }
+  }
+  return spec;
+}
+
 }  // namespace
 
 kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline) {
   return {pipeline.name_space, pipeline.name + "-last-good"};
 }
 
-render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts) {
+render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts,
+                                    const std::set<std::string>& keep,
+                                    const std::optional<Json>& stored) {
   const kube::ObjectKey key{kube::string_at(pipeline, "metadata/namespace"),
                             kube::string_at(pipeline, "metadata/name")};
-  Json identities = Json::object();
-  for (const auto& [name, identity] : facts.secret_identities) identities[name] = identity;
-  const Json content = {{"annotations", kept_annotations(pipeline)},
-                        {"spec", pipeline.value("spec", Json::object())},
-                        {"version", facts.version},
-                        {"imageRepository", facts.image_repository},
-                        {"secretIdentities", identities}};
+  Json content = content_of(pipeline, facts);
+  if (const std::optional<Json> before = keep.empty() ? std::nullopt : content_in(stored)) {
+    for (const std::string& name : keep) content["earlier"][name] = recorded_of(*before, name);
+  }
   const Json owner = {{"apiVersion", kube::kPipelines.api_version()},
                       {"kind", kube::kPipelines.kind},
                       {"name", key.name},
@@ -54,10 +103,8 @@ render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterF
 }
 
 std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_map) {
-  if (!config_map) return std::nullopt;
-  const auto content =
-      kube::parse_json(kube::string_at(*config_map, "data/pipeline.json"), kBytesMax);
-  if (!content.ok() || !content->is_object()) return std::nullopt;
+  const std::optional<Json> content = content_in(config_map);
+  if (!content) return std::nullopt;
   const std::string version = kube::string_at(*content, "version");
   if (version.empty()) return std::nullopt;
   return RecordedVersion{version, kube::string_at(*content, "imageRepository"),
@@ -66,29 +113,33 @@ std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_m
 
 std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, const Json& pipeline,
                                        const render::ClusterFacts& now) {
-  if (!config_map) return std::nullopt;
-  const auto content =
-      kube::parse_json(kube::string_at(*config_map, "data/pipeline.json"), kBytesMax);
-  if (!content.ok() || !content->is_object()) return std::nullopt;
-  Json object = {{"apiVersion", kube::kPipelines.api_version()},
-                 {"kind", kube::kPipelines.kind},
-                 {"metadata", pipeline.value("metadata", Json::object())},
-                 {"spec", content->value("spec", Json::object())}};
-  object["metadata"]["annotations"] = content->value("annotations", Json::object());
-  config::Problems problems;
-  LastGood last{object, api::read(object, problems), now};
-  // An older operator's spec that this one refuses.
-  if (!problems.empty()) return std::nullopt;
-  last.facts.version = kube::string_at(*content, "version", now.version);
-  last.facts.image_repository = kube::string_at(*content, "imageRepository", now.image_repository);
-  last.facts.secret_identities.clear();
-  if (const Json* identities = kube::find(*content, "secretIdentities");
-      identities != nullptr && identities->is_object()) {
-    for (const auto& [name, identity] : identities->items()) {
-      if (identity.is_string()) last.facts.secret_identities[name] = identity.get<std::string>();
-    }
+  const std::optional<Json> content = content_in(config_map);
+  if (!content) return std::nullopt;
+  std::optional<GoodSpec> all = read_spec(*content, pipeline, now);
+  if (!all) return std::nullopt;
+  LastGood last{std::move(*all), {}};
+  if (const Json* earlier = kube::find(*content, "earlier");
+      earlier != nullptr && earlier->is_object()) {
+    for (const auto& [name, one] : earlier->items())
+      if (auto spec = read_spec(one, pipeline, now)) last.earlier.emplace(name, std::move(*spec));
   }
   return last;
+}
+
+render::Rendering render_last_good(const LastGood& last_good) {
+  render::Rendering out = render::render(last_good.pipeline, last_good.facts);
+  std::map<std::string, std::string> revisions;
+  for (render::Component& component : out.components) {
+    const std::string name = component.workload.key().name;
+    if (const auto earlier = last_good.earlier.find(name); earlier != last_good.earlier.end()) {
+      render::Rendering then = render::render(earlier->second.pipeline, earlier->second.facts);
+      for (render::Component& one : then.components)
+        if (one.id == component.id) component = std::move(one);
+    }
+    revisions[name] = component.revision;
+  }
+  out.revision = render::revision_of(revisions);
+  return out;
 }
 
 }  // namespace spanway::reconcile

@@ -77,6 +77,8 @@ class Machine {
   RolloutDecision complete();
   RolloutDecision roll();
   RolloutDecision prove();
+  // What prove() does while a component that has a record lacks its Secret.
+  RolloutDecision prove_all_but(const Part& blocked);
   RolloutDecision fail(const Failure& failure);
   RolloutDecision stay_failed();
 
@@ -94,9 +96,22 @@ class Machine {
   bool settled(const Part& part) const;
   // All pods of the wanted revision but one are ready, or what is missing has no node to run on.
   bool available(const Part& part) const;
-  // Available, and some pod of it has been ready for healthy_after.
+  // Has been available for healthy_after.
   bool proven(const Part& part) const;
+  // When an available one will be proven if it stays so.
+  std::int64_t proven_at_ms(const Part& part) const;
+  // Brings memory_.available_since_ms up to date.
+  void count_availability();
+  // From when on the ready pods of today suffice.
+  std::int64_t enough_pods_since_ms(const Part& part) const;
+  static std::int64_t enough_pods(const Part& part);
+  // Too few of its pods have been ready since then: others were there, and were not.
+  bool has_restarted(const Part& part, std::int64_t since_ms) const;
   bool unproven(const Part& part) const { return memory_.unproven.contains(part.name); }
+  // Recording the wanted spec of it would forget what is good of it.
+  bool keeps_record(const Part& part) const {
+    return part.blocked && part.last_good != nullptr && !unproven(part);
+  }
   // The rollout depends on it: it is changed, may change, and something good ran there before.
   bool counts(const Part& part) const;
   const Part* first_unavailable() const;
@@ -200,7 +215,52 @@ void Machine::forget_what_is_over() {
   }
   // A clock that was put back must not make us wait for it.
   memory_.rolling_since_ms = std::min(memory_.rolling_since_ms, input_.now_ms);
-  memory_.healthy_since_ms = std::min(memory_.healthy_since_ms, input_.now_ms);
+  for (auto& [name, since] : memory_.available_since_ms) since = std::min(since, input_.now_ms);
+}
+
+std::int64_t Machine::enough_pods(const Part& part) {
+  return std::max<std::int64_t>(1, part.view->stable.replicas - 1);
+}
+
+std::int64_t Machine::enough_pods_since_ms(const Part& part) const {
+  std::vector<std::int64_t> ready;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting || !pod.ready || pod.revision != part.wanted->revision) continue;
+    ready.push_back(pod.ready_since ? unix_ms(*pod.ready_since) : input_.now_ms);
+  }
+  if (ready.empty()) return 0;
+  std::sort(ready.begin(), ready.end());
+  const std::size_t enough = std::min(ready.size(), static_cast<std::size_t>(enough_pods(part)));
+  return ready[enough - 1];
+}
+
+bool Machine::has_restarted(const Part& part, std::int64_t since_ms) const {
+  std::int64_t steady = 0;
+  std::int64_t restarted = 0;
+  for (const PodView& pod : part.view->pods) {
+    if (pod.canary || pod.deleting || !pod.ready || pod.revision != part.wanted->revision) continue;
+    // A pod that came later may have taken the place of one that served until then.
+    const bool came_later = unix_ms(pod.created) > since_ms;
+    const bool was_ready = !pod.ready_since || unix_ms(*pod.ready_since) <= since_ms;
+    steady += came_later || was_ready ? 1 : 0;
+    restarted += came_later || was_ready ? 0 : 1;
+  }
+  return restarted > 0 && steady < enough_pods(part);
+}
+
+void Machine::count_availability() {
+  std::map<std::string, std::int64_t> since;
+  for (const Part& part : parts_) {
+    if (part.blocked || (leaves_as_it_is(part) && !unproven(part))) continue;
+    if (!available(part) || broken(part, false)) continue;
+    const auto known = memory_.available_since_ms.find(part.name);
+    std::int64_t at = known == memory_.available_since_ms.end() ? input_.now_ms : known->second;
+    if (at < input_.observed_since_ms)
+      at = std::max(at, std::min(enough_pods_since_ms(part), input_.observed_since_ms));
+    if (has_restarted(part, at)) at = std::max(at, enough_pods_since_ms(part));
+    since[part.name] = at;
+  }
+  memory_.available_since_ms = std::move(since);
 }
 
 RolloutDecision Machine::decision(Phase phase, std::string reason, std::string message) const {
@@ -223,11 +283,8 @@ void Machine::look_again_at(RolloutDecision& decision, std::int64_t when_ms) con
 
 void Machine::look_again_at_proofs(RolloutDecision& decision) const {
   for (const Part& part : parts_) {
-    if (part.blocked || proven(part) || !available(part)) continue;
-    for (const PodView& pod : part.view->pods) {
-      if (pod.canary || pod.deleting || !pod.ready || !pod.ready_since) continue;
-      look_again_at(decision, unix_ms(*pod.ready_since) + to_ms(input_.rules.healthy_after));
-    }
+    if (memory_.available_since_ms.contains(part.name) && !proven(part))
+      look_again_at(decision, proven_at_ms(part));
   }
 }
 
@@ -239,13 +296,13 @@ RolloutDecision Machine::install() {
     memory_.rolling_component.clear();
     memory_.rolling_promoted = false;
     memory_.rolling_since_ms = input_.now_ms;
-    memory_.healthy_since_ms = 0;
     memory_.unproven.clear();
+    memory_.available_since_ms.clear();
   }
+  count_availability();
   const std::int64_t deadline = memory_.rolling_since_ms + to_ms(input_.rules.progress_deadline);
   if (auto out = install_in_part(deadline)) return std::move(*out);
   if (const auto failure = broken(parts_.size())) {
-    memory_.healthy_since_ms = 0;
     RolloutDecision out = decision(Phase::kInstalling, failure->reason, failure->message);
     out.remove_others = true;
     if (input_.now_ms < deadline) {
@@ -265,7 +322,6 @@ RolloutDecision Machine::install() {
   }
   const Part* waiting = first_unavailable();
   if (waiting == nullptr) return prove();
-  memory_.healthy_since_ms = 0;
   RolloutDecision out;
   if (input_.now_ms >= deadline) {
     const Failure failure = late(*waiting, "ProgressDeadlineExceeded");
@@ -283,12 +339,12 @@ RolloutDecision Machine::install() {
 std::optional<RolloutDecision> Machine::install_in_part(std::int64_t deadline_ms) {
   if (input_.now_ms < deadline_ms) return std::nullopt;
   const auto is_good = [this](const Part& part) {
-    return !part.blocked && part.wanted->replicas > 0 && proven(part) && !broken(part, false);
+    return part.wanted->replicas > 0 && proven(part);
   };
   if (std::none_of(parts_.begin(), parts_.end(), is_good)) return std::nullopt;
   if (std::all_of(parts_.begin(), parts_.end(), is_good)) return std::nullopt;  // As usual.
   for (const Part& part : parts_) {
-    if (part.blocked || !proven(part) || broken(part, false)) memory_.unproven.insert(part.name);
+    if (!proven(part)) memory_.unproven.insert(part.name);
   }
   if (memory_.unproven.empty()) return std::nullopt;
   memory_.last_good_revision = wanted_revision_;
@@ -300,18 +356,19 @@ std::optional<RolloutDecision> Machine::install_in_part(std::int64_t deadline_ms
 // ---- The end ------------------------------------------------------------------------------------
 
 RolloutDecision Machine::complete() {
+  count_availability();
   memory_.rolling_revision.clear();
   memory_.rolling_component.clear();
   memory_.rolling_promoted = false;
   memory_.rolling_since_ms = 0;
-  memory_.healthy_since_ms = 0;
   memory_.failed_revision.clear();
   memory_.failed_reason.clear();
   std::erase_if(memory_.unproven, [this](const std::string& name) {
-    return std::none_of(parts_.begin(), parts_.end(), [&](const Part& part) {
-      return part.name == name && (part.blocked || !proven(part) || broken(part, false));
-    });
+    return std::none_of(parts_.begin(), parts_.end(),
+                        [&](const Part& part) { return part.name == name && !proven(part); });
   });
+  std::erase_if(memory_.available_since_ms,
+                [this](const auto& entry) { return !memory_.unproven.contains(entry.first); });
   RolloutDecision out =
       memory_.unproven.empty()
           ? decision(Phase::kComplete, "Complete",
@@ -351,18 +408,16 @@ RolloutDecision Machine::complete_in_part() {
 }
 
 RolloutDecision Machine::prove() {
-  if (memory_.healthy_since_ms == 0) memory_.healthy_since_ms = input_.now_ms;
-  const std::int64_t good_at = memory_.healthy_since_ms + to_ms(input_.rules.healthy_after);
-  const auto blocked = std::find_if(parts_.begin(), parts_.end(), [this](const Part& part) {
-    return part.blocked && part.last_good != nullptr && !unproven(part);
-  });
-  if (blocked != parts_.end()) {
-    // Recording would forget what is good of it.
-    RolloutDecision out =
-        decision(Phase::kProving, "SecretMissing", blocked->name + ": waits for a Secret");
-    out.remove_others = true;
-    return out;
-  }
+  // Also when no component is changed: one may be gone.
+  std::int64_t good_at = memory_.rolling_since_ms + to_ms(input_.rules.healthy_after);
+  for (const Part& part : parts_)
+    if (counts(part)) good_at = std::max(good_at, proven_at_ms(part));
+  const auto blocked = std::find_if(parts_.begin(), parts_.end(),
+                                    [this](const Part& part) { return keeps_record(part); });
+  if (blocked != parts_.end() &&
+      (input_.now_ms >= good_at ||
+       std::none_of(parts_.begin(), parts_.end(), [this](const Part& p) { return counts(p); })))
+    return prove_all_but(*blocked);
   if (input_.now_ms >= good_at) {
     RolloutDecision out;
     record(out);
@@ -373,6 +428,25 @@ RolloutDecision Machine::prove() {
                                      "; it counts as good when they stay available");
   out.remove_others = true;
   look_again_at(out, good_at);
+  return out;
+}
+
+RolloutDecision Machine::prove_all_but(const Part& blocked) {
+  const bool is_new =
+      std::any_of(parts_.begin(), parts_.end(), [this](const Part& part) { return counts(part); });
+  if (is_new) {
+    std::map<std::string, std::string> revisions;
+    for (const Part& part : parts_)
+      revisions[part.name] = keeps_record(part) ? part.last_good->revision : part.wanted->revision;
+    memory_.last_good_revision = render::revision_of(revisions);
+    memory_.available_since_ms.clear();
+  }
+  RolloutDecision out =
+      decision(Phase::kProving, "SecretMissing", blocked.name + ": waits for a Secret");
+  out.remove_others = true;
+  out.record_last_good = is_new;
+  for (const Part& part : parts_)
+    if (is_new && keeps_record(part)) out.keep_recorded.insert(part.name);
   return out;
 }
 
@@ -389,7 +463,6 @@ void Machine::record(RolloutDecision& out) {
 
 void Machine::start_rolling() {
   memory_.rolling_revision = wanted_revision_;
-  memory_.healthy_since_ms = 0;
   start_step(first_step_from(0));
 }
 
@@ -451,6 +524,7 @@ RolloutDecision Machine::roll() {
   if (input_.refused_for_ms > 0 && input_.refused_for_ms >= to_ms(input_.rules.progress_deadline))
     return fail({"ApplyRefused", input_.refusal});
   if (!memory_.rolling_component.empty()) {
+    memory_.available_since_ms.clear();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       if (parts_[i].name != memory_.rolling_component) continue;
       // Components that have had their step still count.
@@ -471,10 +545,10 @@ RolloutDecision Machine::roll() {
     start_step(i);
     return roll();
   }
+  count_availability();
   if (const auto failure = broken(parts_.size())) return fail(*failure);
   const Part* waiting = first_unavailable();
   if (waiting == nullptr) return prove();
-  memory_.healthy_since_ms = 0;
   // A pod that takes the place of another, or comes with more replicas, has its own time.
   const std::int64_t deadline =
       last_progress_ms(*waiting, false) + to_ms(input_.rules.progress_deadline);
@@ -602,7 +676,6 @@ RolloutDecision Machine::fail(const Failure& failure) {
   memory_.rolling_component.clear();
   memory_.rolling_promoted = false;
   memory_.rolling_since_ms = 0;
-  memory_.healthy_since_ms = 0;
   RolloutDecision out = stay_failed();
   out.just_failed = true;
   return out;
@@ -617,7 +690,7 @@ RolloutDecision Machine::stay_failed() {
   memory_.rolling_component.clear();
   memory_.rolling_promoted = false;
   memory_.rolling_since_ms = 0;
-  memory_.healthy_since_ms = 0;
+  memory_.available_since_ms.clear();
   const bool pause = input_.rules.on_failure == api::Rollout::OnFailure::kPause;
   RolloutDecision out =
       decision(pause ? Phase::kPausedFailure : Phase::kRolledBack, reason, message);
@@ -670,24 +743,24 @@ bool Machine::settled(const Part& part) const {
 bool Machine::available(const Part& part) const {
   const WorkloadView& stable = part.view->stable;
   if (!stable.exists || stable.revision != part.wanted->revision) return false;
-  if (stable.replicas == 0 || settled(part) || lacks_room_only(part)) return true;
+  if (settled(part) || lacks_room_only(part)) return true;
   std::int64_t ready = 0;
   for (const PodView& pod : part.view->pods) {
     if (pod.canary || pod.deleting) continue;
     if (pod.revision != part.wanted->revision) return false;
     ready += pod.ready ? 1 : 0;
   }
-  return ready >= std::max<std::int64_t>(1, stable.replicas - 1);
+  return stable.replicas == 0 || ready >= enough_pods(part);
+}
+
+std::int64_t Machine::proven_at_ms(const Part& part) const {
+  const auto since = memory_.available_since_ms.find(part.name);
+  return (since == memory_.available_since_ms.end() ? input_.now_ms : since->second) +
+         to_ms(input_.rules.healthy_after);
 }
 
 bool Machine::proven(const Part& part) const {
-  if (!available(part)) return false;
-  if (part.view->stable.replicas == 0) return true;
-  const std::int64_t proof = to_ms(input_.rules.healthy_after);
-  return std::any_of(part.view->pods.begin(), part.view->pods.end(), [&](const PodView& pod) {
-    return !pod.canary && !pod.deleting && pod.ready && pod.ready_since &&
-           unix_ms(*pod.ready_since) + proof <= input_.now_ms;
-  });
+  return memory_.available_since_ms.contains(part.name) && input_.now_ms >= proven_at_ms(part);
 }
 
 bool Machine::counts(const Part& part) const {

@@ -13,13 +13,19 @@
 //     is remembered as failed and not tried again until the spec, a Secret or the force-check
 //     annotation changes
 //
-//   all changed components available for healthy_after: this spec is the last good one. Available
-//   is
-//     a component with all of its pods but one ready, however young they are
+//   all changed components available for healthy_after, each by its own count: this spec is the
+//     last good one. A component is available while all of its pods but one are ready, however
+//     young they are; a pod that restarts or is replaced starts the count again only when the
+//     component was not available meanwhile. For the time before this process watched the Pipeline
+//     the pods are the only witnesses: then a component counts as available from when enough of
+//     the pods of today became ready
 //
-//   a component of the first spec that is not available by the progress deadline is unproven: the
-//     others are recorded without it. It has no canary until it has been available for
-//     healthy_after, and its failure takes nothing else back
+//   a component of the first spec that has not been available for healthy_after by the progress
+//     deadline is unproven: the others are recorded without it. It has no canary until it has been
+//     available for healthy_after, and its failure takes nothing else back
+//
+//   a component whose Secret is missing when all others have proven themselves keeps what is
+//     recorded of it: the others are recorded without it
 //
 // A canary that says it cannot reach Kafka, or of a topic that it cannot use it, or of an exporter
 // that its destination cannot be reached, does not pass while pods of the old revision can. A
@@ -51,7 +57,9 @@ struct RolloutMemory {
   std::int64_t rolling_since_ms = 0;
   std::string rolling_component;  // Object name; the step that runs. Empty = all have had theirs.
   bool rolling_promoted = false;  // The canary of this step has passed.
-  std::int64_t healthy_since_ms = 0;  // Since when everything of the wanted revision is healthy.
+  // Since when components of the wanted revision have been available without a break, by object
+  // name: those that are to be recorded. Empty when nothing is.
+  std::map<std::string, std::int64_t> available_since_ms;
   // Object names of components that have not been available for healthy_after yet although the spec
   // is recorded as the last good one.
   std::set<std::string> unproven;
@@ -90,7 +98,9 @@ struct RolloutDecision {
   bool remove_others = false;
   RolloutMemory memory;
   bool record_last_good = false;  // The wanted spec is to be stored as the last good one, now.
-  bool just_failed = false;       // For the Event, once.
+  // Object names of components whose present record stays when the wanted spec is recorded.
+  std::set<std::string> keep_recorded;
+  bool just_failed = false;  // For the Event, once.
   // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"; of a rollout that
   // goes well "Installing", "CanaryStarting", "CanaryProving", "Promoting", "Proving", "Complete".
   std::string reason;
@@ -106,7 +116,10 @@ struct RolloutInput {
   RolloutMemory memory;
   api::Rollout rules;
   std::int64_t now_ms = 0;  // Wall clock.
-  bool forced = false;      // Forget that this revision has failed.
+  // Since when every change of the pods has been decided on; what was remembered before may have
+  // missed some. 0 = always.
+  std::int64_t observed_since_ms = 0;
+  bool forced = false;  // Forget that this revision has failed.
   // How long the API server has refused an object of the wanted revision, and its words; 0 = it
   // does not. After the progress deadline that is a failure of the revision.
   std::int64_t refused_for_ms = 0;

@@ -30,6 +30,13 @@ Verdict unknown(std::string reason, std::string message) {
   return {Truth::kUnknown, std::move(reason), std::move(message)};
 }
 
+constexpr char kForeignAutoscaler[] = "ForeignAutoscaler";
+
+std::string contention(const std::string& workload, const std::string& autoscaler) {
+  return "HorizontalPodAutoscaler " + autoscaler + " scales " + workload +
+         ", whose replicas the operator sets: delete it, or use the autoscaling of the Pipeline";
+}
+
 // Puts together one status.
 class StatusMaker {
  public:
@@ -116,11 +123,11 @@ Json StatusMaker::kept() {
   status["observedGeneration"] = input_.pipeline.generation;
   status["version"] = kube::string_at(before_, "version", input_.operator_version);
   const Verdict nothing =
-      is_refused ? no("ConfigInvalid", "nothing has been made of it: the configuration is refused")
-                 : unknown("Paused", "reconciliation is paused");
+      is_refused
+          ? no(input_.config_reason, "nothing has been made of it: the configuration is refused")
+          : unknown("Paused", "reconciliation is paused");
   conditions_.keep("Ready", nothing);
-  conditions_.set("Progressing",
-                  no(is_refused ? "ConfigInvalid" : "Paused", "what runs stays as it is"));
+  conditions_.set("Progressing", no(nothing.reason, "what runs stays as it is"));
   const Verdict not_seen = unknown(nothing.reason, "not looked at yet");
   // Who pauses stops the check too.
   if (is_refused) {
@@ -132,7 +139,7 @@ Json StatusMaker::kept() {
     conditions_.keep(type, not_seen);
   }
   if (is_refused) {
-    conditions_.set("Degraded", yes("ConfigInvalid", config_valid().message));
+    conditions_.set("Degraded", yes(input_.config_reason, config_valid().message));
   } else {
     conditions_.keep("Degraded", not_seen);
   }
@@ -141,7 +148,7 @@ Json StatusMaker::kept() {
   }
   conditions_.set("Paused", paused());
   conditions_.set("Reconciling", no(nothing.reason, nothing.message));
-  conditions_.set("Stalled", is_refused ? yes("ConfigInvalid", config_valid().message)
+  conditions_.set("Stalled", is_refused ? yes(input_.config_reason, config_valid().message)
                                         : no("Paused", "reconciliation is paused"));
   status["conditions"] = conditions_.take();
   const Json* summary = kube::find(before_, "summary");
@@ -412,7 +419,8 @@ Verdict StatusMaker::progressing() const {
   const RolloutDecision& rollout = *input_.rollout;
   if (input_.paused) return no("Paused", "what runs stays as it is");
   if (invalid())
-    return no("ConfigInvalid", "the spec is refused; the last good one is reconciled in its place");
+    return no(input_.config_reason,
+              "the spec is refused; the last good one is reconciled in its place");
   switch (rollout.phase) {
     case Phase::kInstalling:
       if (install_fails()) return no(rollout.reason, rollout.message);
@@ -456,7 +464,7 @@ const ComponentView* StatusMaker::first_scaling() const {
 Verdict StatusMaker::reconciling() const {
   const RolloutDecision& rollout = *input_.rollout;
   if (input_.paused) return no("Paused", "reconciliation is paused");
-  if (invalid()) return no("ConfigInvalid", "the spec is refused");
+  if (invalid()) return no(input_.config_reason, "the spec is refused");
   const bool waits = rollout.reason == "SecretMissing";
   switch (rollout.phase) {
     case Phase::kInstalling:
@@ -481,7 +489,7 @@ Verdict StatusMaker::reconciling() const {
 Verdict StatusMaker::stalled() const {
   const RolloutDecision& rollout = *input_.rollout;
   if (input_.paused) return no("Paused", "reconciliation is paused");
-  if (invalid()) return yes("ConfigInvalid", config_valid().message);
+  if (invalid()) return yes(input_.config_reason, config_valid().message);
   if (reconciling().truth == Truth::kTrue) return no("Reconciling", "a change is on its way");
   switch (rollout.phase) {
     case Phase::kInstalling:
@@ -570,6 +578,8 @@ Verdict StatusMaker::degraded(const Verdict& kafka, const Verdict& topics, const
     for (const std::string& weakness : reported_weaknesses(input_.components, input_.reports))
       add("TopicsWeaker", weakness);
   }
+  for (const auto& [workload, name] : input_.foreign_autoscalers)
+    add(kForeignAutoscaler, contention(workload, name));
   if (exporters.truth == Truth::kFalse) add(exporters.reason, exporters.message);
   if (retention.truth == Truth::kTrue) add("RetentionAtRisk", retention.message);
   if (reason.empty()) return no("AsWanted", "nothing is wrong");
@@ -591,6 +601,10 @@ Verdict StatusMaker::scaling_limited() const {
     if (reason.empty()) reason = why.substr(0, colon);
     message += (message.empty() ? "" : "; ") + ("HorizontalPodAutoscaler " + name) +
                " does not scale: " + (colon == std::string::npos ? why : why.substr(colon + 2));
+  }
+  for (const auto& [workload, name] : input_.foreign_autoscalers) {
+    if (reason.empty()) reason = kForeignAutoscaler;
+    message += (message.empty() ? "" : "; ") + contention(workload, name);
   }
   if (!reason.empty()) return yes(std::move(reason), std::move(message));
   if (!heard && conditions_.stored_truth("ScalingLimited") != Truth::kFalse) {
@@ -690,7 +704,8 @@ void StatusMaker::add_config(Json& status) const {
   add("rollingComponent", memory.rolling_component);
   if (memory.rolling_promoted) config["rollingPromoted"] = true;
   if (memory.rolling_since_ms != 0) config["rollingSince"] = memory.rolling_since_ms;
-  if (memory.healthy_since_ms != 0) config["healthySince"] = memory.healthy_since_ms;
+  for (const auto& [name, since] : memory.available_since_ms)
+    config["availableSince"][name] = since;
   for (const std::string& name : memory.unproven) config["unproven"].push_back(name);
   add("forceCheck", memory.force_check);
   status["config"] = std::move(config);
@@ -793,7 +808,12 @@ RolloutMemory rollout_memory(const Json& status) {
   memory.rolling_component = text("rollingComponent");
   memory.rolling_promoted = kube::bool_at(status, "config/rollingPromoted");
   memory.rolling_since_ms = time("rollingSince");
-  memory.healthy_since_ms = time("healthySince");
+  if (const Json* since = kube::find(status, "config/availableSince");
+      since != nullptr && since->is_object()) {
+    for (const auto& [name, ms] : since->items())
+      if (ms.is_number_integer())
+        memory.available_since_ms[name] = std::max<std::int64_t>(0, ms.get<std::int64_t>());
+  }
   if (const Json* list = kube::find(status, "config/unproven");
       list != nullptr && list->is_array()) {
     for (const Json& name : *list)

@@ -45,11 +45,13 @@ struct StatusInput {
   std::map<std::string, LagScalerDecision> scaling;  // By exporter.
   TopicsView topics;
   std::map<std::string, std::string> idle_autoscalers = {};  // By name: why they do not scale.
+  // Of others, by the workload ("<kind>/<name>") whose replicas the operator sets as well.
+  std::map<std::string, std::string> foreign_autoscalers = {};
   bool paused = false;
   std::string operator_version;                 // Of `wanted`.
   std::string last_good_version = {};           // Of the operator that recorded the last good spec.
   std::string wall_now;                         // RFC 3339, for lastTransitionTime.
-  std::string config_reason = "ConfigInvalid";  // Of ConfigValid=False.
+  std::string config_reason = "ConfigInvalid";  // Of every condition that a refused spec decides.
   // "namespace/name" of the Pipelines that share topics with this one, as all say.
   std::vector<std::string> topics_shared_with = {};
   // Ready pods that the live Service of the ingress selects; nothing = not known.

@@ -2,24 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
-#include <deque>
 #include <optional>
 #include <utility>
 
 #include "operator/json/json.h"
-#include "services/lib/base/mutex.h"
-#include "services/lib/http/client.h"
-#include "services/lib/http/io_pool.h"
 
 namespace spanway::reconcile {
 namespace {
 
 using kube::Json;
 
-constexpr std::size_t kAtOnceMax = 32;
-constexpr std::size_t kOfNodeAtOnceMax = 4;
-constexpr std::size_t kAnswerBytesMax = 1u << 20;
 // What one pod may tell; more is a pod that lies.
 constexpr std::size_t kTopicsMax = 256;
 constexpr std::size_t kPartitionsMax = 10'000;
@@ -121,137 +113,16 @@ void read_destination(const Json& root, StatuszReport& report) {
   report.destination_endpoint = text_at(*destination, "endpoint");
 }
 
+}  // namespace
+
 StatuszReport not_answered(std::string why) {
   StatuszReport report;
   report.error = std::move(why);
   return report;
 }
 
-StatuszReport to_report(const Result<http::Response>& answer) {
-  if (!answer.ok()) return not_answered(answer.error().message);
-  if (answer->status != 200) return not_answered("HTTP " + std::to_string(answer->status));
-  return parse_statusz(answer->body.view());
-}
-
-class HttpReader final : public StatuszReader {
- public:
-  explicit HttpReader(Duration patience) : patience_(patience), pool_("statusz", 1) {}
-  std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
-
- private:
-  struct Node {
-    std::deque<std::size_t> waiting;  // Indices of pods.
-    std::size_t running = 0;
-    std::size_t silent = 0;
-    bool has_answered = false;
-    bool is_given_up() const { return !has_answered && silent >= kOfNodeAtOnceMax; }
-  };
-  struct Call {
-    std::unique_ptr<http::Client> client;
-    Node* node = nullptr;
-    StatuszReport report;
-    SteadyTime started{};
-    bool done = false;
-  };
-  // The callback marks the call as done.
-  void start(const Address& pod, Call& call);
-  void finish(Call& call, StatuszReport report);
-  // A pod that may be asked now; nothing when all are asked or must wait.
-  std::optional<std::size_t> take_next(std::map<std::string, Node>& nodes, std::vector<Call>& calls)
-      SPANWAY_REQUIRES(mutex_);
-
-  const Duration patience_;
-  http::IoPool pool_;
-  Mutex mutex_;
-  CondVar changed_;
-  std::size_t running_ SPANWAY_GUARDED_BY(mutex_) = 0;
-};
-
-void HttpReader::finish(Call& call, StatuszReport report) {
-  const MutexLock lock(mutex_);
-  if (report.answered) {
-    call.node->has_answered = true;
-  } else if ((system_clock().now() - call.started) * 2 >= patience_) {
-    // A refusal comes at once and holds up no other pod.
-    ++call.node->silent;
-  }
-  --call.node->running;
-  call.report = std::move(report);
-  call.done = true;
-  --running_;
-  changed_.notify_all();
-}
-
-void HttpReader::start(const Address& pod, Call& call) {
-  call.started = system_clock().now();
-  const bool v6 = pod.ip.find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + pod.ip + "]" : pod.ip;
-  auto url = http::Url::parse("http://" + host + ":" + std::to_string(pod.port) + "/statusz");
-  http::ClientOptions options;
-  options.connections_max = 1;
-  options.response_bytes_max = kAnswerBytesMax;
-  options.connect_timeout = patience_;
-  auto client = url.ok() ? http::Client::create(*url, options, nullptr, pool_)
-                         : Result<std::unique_ptr<http::Client>>(url.error());
-  if (!client.ok()) return finish(call, not_answered(client.error().message));
-  call.client = std::move(*client);
-  http::ClientRequest request;
-  request.method = "GET";
-  call.client->send(
-      std::move(request), Deadline::after(system_clock(), patience_), true,
-      [this, &call](const Result<http::Response>& answer) { finish(call, to_report(answer)); });
-}
-
-std::optional<std::size_t> HttpReader::take_next(std::map<std::string, Node>& nodes,
-                                                 std::vector<Call>& calls) {
-  for (auto& [name, node] : nodes) {
-    if (node.is_given_up()) {
-      for (const std::size_t i : std::exchange(node.waiting, {})) {
-        calls[i].report = not_answered("not asked: no pod on node " + name + " answers");
-        calls[i].done = true;
-      }
-    }
-    if (node.waiting.empty() || running_ >= kAtOnceMax) continue;
-    if (!name.empty() && node.running >= kOfNodeAtOnceMax) continue;
-    const std::size_t i = node.waiting.front();
-    node.waiting.pop_front();
-    ++node.running;
-    ++running_;
-    calls[i].node = &node;
-    return i;
-  }
-  return std::nullopt;
-}
-
-std::map<std::string, StatuszReport> HttpReader::read(const std::vector<Address>& pods) {
-  // Their addresses are in the callbacks: the list never grows.
-  std::vector<Call> calls(pods.size());
-  std::map<std::string, Node> nodes;
-  for (std::size_t i = 0; i < pods.size(); ++i) nodes[pods[i].node].waiting.push_back(i);
-  const auto all_done = [&calls] {
-    return std::all_of(calls.begin(), calls.end(), [](const Call& call) { return call.done; });
-  };
-  for (;;) {
-    std::optional<std::size_t> next;
-    {
-      const MutexLock lock(mutex_);
-      while (!(next = take_next(nodes, calls)) && !all_done()) changed_.wait(mutex_);
-    }
-    if (!next) break;
-    start(pods[*next], calls[*next]);
-  }
-  std::map<std::string, StatuszReport> reports;
-  for (std::size_t i = 0; i < pods.size(); ++i) {
-    calls[i].client.reset();
-    reports[pods[i].pod] = std::move(calls[i].report);
-  }
-  return reports;
-}
-
-}  // namespace
-
 StatuszReport parse_statusz(std::string_view body) {
-  const auto parsed = kube::parse_json(body, kAnswerBytesMax);
+  const auto parsed = kube::parse_json(body, kStatuszBytesMax);
   if (!parsed.ok()) return not_answered(parsed.error().message);
   if (!parsed->is_object()) return not_answered("/statusz is no JSON object");
   StatuszReport report;
@@ -269,10 +140,6 @@ StatuszReport parse_statusz(std::string_view body) {
   report.lost_records = std::max<std::int64_t>(0, kube::int_at(*parsed, "lost_records"));
   read_weaknesses(*parsed, report);
   return report;
-}
-
-std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience) {
-  return std::make_unique<HttpReader>(patience);
 }
 
 }  // namespace spanway::reconcile

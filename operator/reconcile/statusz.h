@@ -1,15 +1,11 @@
-// What the services say of themselves: GET /statusz of each pod, never Kafka itself.
+// What a service says of itself in its answer to GET /statusz: pure.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include "services/lib/base/clock.h"
-#include "services/lib/base/result.h"
 
 namespace spanway::reconcile {
 
@@ -63,24 +59,10 @@ struct StatuszReport {
   std::string destination_error_reason = {};
   std::string destination_endpoint = {};
 };
+// What a pod may answer; more is an error.
+inline constexpr std::size_t kStatuszBytesMax = 1u << 20;
+StatuszReport not_answered(std::string why);
 // Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
-
-// Asks many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
-// holds up its own pods only. When the first 4 of a node do not answer, its other pods are reported
-// as not answered without being asked. Each has its patience and 1 MiB. Thread-safe.
-class StatuszReader {
- public:
-  struct Address {
-    std::string pod;
-    std::string ip;
-    std::uint16_t port = 8080;
-    std::string node = {};  // Empty = not known.
-  };
-  virtual ~StatuszReader() = default;
-  // Blocks until all have answered or failed. By pod name.
-  virtual std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) = 0;
-};
-std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience = std::chrono::seconds(2));
 
 }  // namespace spanway::reconcile

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "operator/k8s/resource.h"
-#include "operator/reconcile/statusz.h"
+#include "operator/reconcile/statusz_reader.h"
 #include "operator/reconcile/stores.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"

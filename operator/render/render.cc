@@ -56,17 +56,21 @@ std::span<const kube::ResourceType> rendered_kinds() {
   return kKinds;
 }
 
+std::string revision_of(const std::map<std::string, std::string>& revisions) {
+  return kube::fingerprint(Json(revisions));
+}
+
 Rendering render(const api::Pipeline& of, const ClusterFacts& facts) {
   api::Pipeline pipeline = of;
   pipeline.cluster_id = facts.cluster_id;
   const Context context{pipeline, facts};
   Rendering out;
-  Json revisions = Json::object();  // The order of exporters says nothing.
+  std::map<std::string, std::string> revisions;  // The order of exporters says nothing.
   for (const ComponentSpec& spec : component_specs(pipeline)) {
     out.components.push_back(render_component(context, spec));
     revisions[spec.object] = out.components.back().revision;
   }
-  out.revision = kube::fingerprint(revisions);
+  out.revision = revision_of(revisions);
   out.shared = network_policies(context);
   for (Manifest& manifest : monitoring(context)) out.shared.push_back(std::move(manifest));
   if (std::optional<TopicsJob> topics = topics_job(context)) {

@@ -10,6 +10,7 @@
 #include "operator/api/pipeline.h"
 #include "operator/json/json.h"
 #include "operator/k8s/resource.h"
+#include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
 
 namespace spanway::render {
@@ -81,6 +82,8 @@ struct Rendering {
 };
 
 Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts);
+// The revision of components together: object names with the revision of each, in any order.
+std::string revision_of(const std::map<std::string, std::string>& revisions);
 
 // The names of all Secrets that the Pipeline refers to, sorted.
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
@@ -89,6 +92,9 @@ std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
 std::set<ComponentId> components_with(const api::Pipeline& pipeline,
                                       const std::set<std::string>& secrets);
 bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets);
+
+// Of the consumers of an exporter in their group, as their configuration says it.
+Duration session_timeout(const api::Exporter& exporter);
 
 // The configuration file of a component, as the service will read it.
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);

@@ -10,6 +10,7 @@
 #include "services/exporter/destination_config.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/config/substitute.h"
+#include "services/lib/kafka/consumer_config.h"
 
 namespace spanway::render {
 namespace {
@@ -304,6 +305,11 @@ Json service_config(const api::Pipeline& pipeline, const ComponentSpec& spec) {
 
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id) {
   return api::to_yaml(service_config(pipeline, component_spec(pipeline, id)));
+}
+
+Duration session_timeout(const api::Exporter& exporter) {
+  return duration_at(exporter.consumer.config, "consumer/session_timeout",
+                     kafka::ConsumerConfig{}.session_timeout);
 }
 
 Json topics_config(const api::Pipeline& pipeline) {

@@ -261,7 +261,7 @@ Status FakeKube::begin(std::string_view verb, const ResourceType& type, const st
   if (is_write) {
     writes_.push_back(std::string(verb) + " " + what);
   } else {
-    ++reads_;
+    ++reads_[std::string(verb)];
   }
   for (Failure& failure : failures_) {
     if (failure.times > 0 && failure.verb == verb &&
@@ -915,14 +915,16 @@ std::size_t FakeKube::write_count() const {
   MutexLock lock(mutex_);
   return writes_.size();
 }
-std::size_t FakeKube::read_count() const {
+std::size_t FakeKube::read_count(std::string_view verb) const {
   MutexLock lock(mutex_);
-  return reads_;
+  std::size_t count = 0;
+  for (const auto& [name, reads] : reads_) count += verb.empty() || name == verb ? reads : 0;
+  return count;
 }
 void FakeKube::forget_writes() {
   MutexLock lock(mutex_);
   writes_.clear();
-  reads_ = 0;
+  reads_.clear();
 }
 
 void FakeKube::fail(std::string verb, std::string plural, Error error, int times) {

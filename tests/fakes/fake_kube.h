@@ -78,7 +78,8 @@ class FakeKube final : public kube::Client {
   // those that failed or changed nothing.
   std::vector<std::string> writes() const;
   std::size_t write_count() const;
-  std::size_t read_count() const;
+  // Of all verbs, or of one: "get", "list".
+  std::size_t read_count(std::string_view verb = {}) const;
   void forget_writes();
 
   // The next `times` calls of `verb` ("get", "list", "apply", "create", "replace", "patch",
@@ -160,7 +161,7 @@ class FakeKube final : public kube::Client {
   std::map<std::string, std::string> template_hashes_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Change> changes_ SPANWAY_GUARDED_BY(mutex_);  // The last 20'000.
   std::vector<std::string> writes_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t reads_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::size_t> reads_ SPANWAY_GUARDED_BY(mutex_);  // By verb.
   std::vector<Failure> failures_ SPANWAY_GUARDED_BY(mutex_);
   std::set<std::string> unserved_ SPANWAY_GUARDED_BY(mutex_) = {"servicemonitors",
                                                                 "prometheusrules"};

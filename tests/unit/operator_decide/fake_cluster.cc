@@ -78,7 +78,6 @@ void FakeCluster::delete_a_pod(Random& random) {
     if (part.pods.empty() || random.next_below(3) != 0) continue;
     part.pods.erase(part.pods.begin() +
                     static_cast<std::ptrdiff_t>(random.next_below(part.pods.size())));
-    part.healthy_since_ms = 0;
     ++version_;
     return;
   }

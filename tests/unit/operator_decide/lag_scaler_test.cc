@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "operator/render/render.h"
 #include "services/lib/base/random.h"
 
 namespace spanway::reconcile {
@@ -346,6 +347,31 @@ TEST_F(LagScalerRules, ACountThatWasTooFewIsNotGoneBackToForALongTime) {
   set(4, 12, 0);
   EXPECT_EQ(low_until(16 * 300'000 - 10'000), 4);
   EXPECT_EQ(low_until(16 * 300'000 + 10'000), 3);
+}
+
+TEST_F(LagScalerRules, AfterAChangeNothingIsDecidedForTwoSessionTimeouts) {
+  for (const std::int64_t session : {6, 20, 45}) {
+    input_.now_ms = kStartMs;
+    input_.session_timeout = std::chrono::seconds(session);
+    set(2, 12, 45);
+    LagScalerDecision decision = decide_twice();
+    ASSERT_EQ(decision.replicas, 3);
+    const std::int64_t changed_at = input_.now_ms;
+    set(3, 12, 300);
+    input_.now_ms = changed_at + 2000 * session - 1;
+    decision = scale_by_lag(input_, decision.memory);
+    EXPECT_EQ(decision.reason, "Settling") << session;
+    input_.now_ms = changed_at + 2000 * session;
+    decision = scale_by_lag(input_, decision.memory);
+    EXPECT_NE(decision.reason, "Settling") << session;
+  }
+}
+
+TEST(LagScalerSession, IsThatOfTheConsumersConfiguration) {
+  api::Exporter exporter;
+  EXPECT_EQ(render::session_timeout(exporter), std::chrono::seconds(20));
+  exporter.consumer.config = {{"consumer", {{"session_timeout", "45s"}}}};
+  EXPECT_EQ(render::session_timeout(exporter), std::chrono::seconds(45));
 }
 
 TEST_F(LagScalerRules, OneSampleIsNoTrend) {

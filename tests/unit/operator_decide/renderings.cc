@@ -6,6 +6,7 @@ SystemTime at_ms(std::int64_t unix_ms) { return SystemTime(std::chrono::millisec
 
 render::Rendering rendering_of(const std::vector<PartSpec>& parts) {
   render::Rendering rendering;
+  std::map<std::string, std::string> revisions;
   for (const PartSpec& part : parts) {
     render::Component component;
     component.id = part.id;
@@ -16,9 +17,10 @@ render::Rendering rendering_of(const std::vector<PartSpec>& parts) {
     component.workload.object = {{"metadata", {{"name", name}}}};
     component.canary.type = kube::kDeployments;
     component.canary.object = {{"metadata", {{"name", name + "-canary"}}}};
-    rendering.revision += name + "=" + part.revision + ";";
+    revisions[name] = part.revision;
     rendering.components.push_back(std::move(component));
   }
+  rendering.revision = render::revision_of(revisions);
   return rendering;
 }
 

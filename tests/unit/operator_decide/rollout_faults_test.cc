@@ -158,6 +158,76 @@ TEST_F(RolloutFaults, PodsThatAreReplacedAllTheTimeAreGoodWhileTheirComponentIsA
   EXPECT_TRUE(look().record_last_good);
 }
 
+TEST_F(RolloutFaults, APodThatRestartsDelaysTheRecordOfItsComponent) {
+  promote_the_ingress();
+  wanted_parts_[kIngress].replicas = 1;
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  EXPECT_EQ(look().phase, Phase::kProving);
+  now_ += 20'000;
+  // Its only pod restarts, and is ready again a second later.
+  PodView& pod = views_[kIngress].pods[0];
+  pod.ready = false;
+  views_[kIngress].stable.settled = false;
+  look();
+  now_ += 1'000;
+  pod.restarts = 1;
+  make_ready(pod, now_);
+  views_[kIngress].stable.settled = true;
+  look();
+  now_ += 29'000;
+  EXPECT_FALSE(look().record_last_good) << "available for 29 s only";
+  now_ += 1'000;
+  EXPECT_TRUE(look().record_last_good);
+}
+
+TEST_F(RolloutFaults, ARestartBetweenTwoReconciliationsCountsToo) {
+  promote_the_ingress();
+  wanted_parts_[kIngress].replicas = 1;
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  look();
+  now_ += 20'000;
+  make_ready(views_[kIngress].pods[0], now_ - 5'000);
+  now_ += 10'000;
+  EXPECT_FALSE(look().record_last_good) << "ready for 15 s";
+  now_ += 15'000;
+  EXPECT_TRUE(look().record_last_good);
+}
+
+TEST_F(RolloutFaults, OfTheTimeBeforeTheOperatorStartedOnlyThePodsOfTodayAreWitnesses) {
+  promote_the_ingress();
+  wanted_parts_[kIngress].replicas = 1;
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  look();
+  // The operator is away; another pod takes the place of the only one.
+  now_ += 60'000;
+  views_[kIngress].pods = {pod_of("another", "new", false, now_ - 10'000)};
+  make_ready(views_[kIngress].pods[0], now_ - 10'000);
+  observed_since_ = now_;
+  EXPECT_FALSE(look().record_last_good) << "ready for 10 s";
+  now_ += 20'000;
+  EXPECT_TRUE(look().record_last_good);
+}
+
+TEST_F(RolloutFaults, ARestartDelaysItsOwnComponentOnly) {
+  has_good_ = false;
+  memory_ = {};
+  look();
+  now_ += 290'000;
+  PodView& pod = views_[kExporter].pods[0];
+  views_[kExporter].pods.resize(1);
+  views_[kExporter].stable.replicas = wanted_parts_[kExporter].replicas = 1;
+  make_ready(pod, now_);
+  look();
+  now_ += 10'000;
+  EXPECT_TRUE(look().record_last_good);
+  EXPECT_EQ(memory_.unproven, std::set<std::string>{"p-a"});
+  has_good_ = true;
+  EXPECT_EQ(look().phase, Phase::kProving);
+  now_ += 20'000;
+  EXPECT_EQ(look().phase, Phase::kComplete);
+  EXPECT_TRUE(memory_.unproven.empty());
+}
+
 TEST_F(RolloutFaults, AComponentThatNeverCameUpKeepsNoOtherFromACanary) {
   has_good_ = false;
   memory_ = {};
@@ -236,10 +306,54 @@ TEST_F(RolloutFaults, AMissingSecretHoldsItsComponentOnly) {
   now_ += 60'000;
   decision = look();
   EXPECT_EQ(decision.reason, "SecretMissing");
-  EXPECT_FALSE(decision.record_last_good) << "what is good of the exporter would be forgotten";
   EXPECT_EQ(decision.actions[kExporter].stable, Target::kLastGood);
   blocked_.clear();
   EXPECT_TRUE(look().actions[kExporter].canary);
+}
+
+TEST_F(RolloutFaults, AComponentWithoutItsSecretKeepsItsRecordAndTheOthersAreRecorded) {
+  wanted_parts_[kExporter].revision = "new";
+  blocked_ = {wanted_parts_[kExporter].id};
+  promote_the_ingress();
+  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  EXPECT_FALSE(look().record_last_good);
+  now_ += 30'000;
+  RolloutDecision decision = look();
+  EXPECT_TRUE(decision.record_last_good);
+  EXPECT_EQ(decision.keep_recorded, std::set<std::string>{"p-a"});
+  EXPECT_EQ(decision.phase, Phase::kProving) << "the change is not through";
+  good_parts_ = wanted_parts_;
+  good_parts_[kExporter].revision = "old";
+  EXPECT_EQ(decision.memory.last_good_revision, rendering_of(good_parts_).revision);
+  const RolloutMemory before = memory_;
+  EXPECT_FALSE(look().record_last_good) << "once";
+  EXPECT_EQ(memory_, before);
+  // The next change of the ingress fails: it goes back to what was recorded without the exporter.
+  const std::vector<PartSpec> wanted = wanted_parts_;
+  wanted_parts_[kIngress].revision = "broken";
+  ASSERT_TRUE(look().actions[kIngress].canary);
+  add_canary(kIngress, now_);
+  canary(kIngress).crash_looping = true;
+  decision = look();
+  EXPECT_EQ(decision.phase, Phase::kRolledBack);
+  EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
+  EXPECT_EQ(good_.components[kIngress].revision, "new");
+  views_[kIngress] = healthy_view(good_parts_[kIngress], now_);
+  // The Secret is there: the exporter has its turn, and then all is recorded.
+  wanted_parts_ = wanted;
+  blocked_.clear();
+  EXPECT_TRUE(look().actions[kExporter].canary);
+  add_canary(kExporter, now_);
+  make_ready(canary(kExporter), now_);
+  now_ += 30'000;
+  ASSERT_EQ(look().actions[kExporter].stable, Target::kWanted);
+  views_[kExporter] = healthy_view(wanted_parts_[kExporter], now_);
+  look();
+  now_ += 30'000;
+  decision = look();
+  EXPECT_TRUE(decision.record_last_good);
+  EXPECT_TRUE(decision.keep_recorded.empty());
+  EXPECT_EQ(decision.phase, Phase::kComplete);
 }
 
 TEST_F(RolloutFaults, TheFirstTimeAMissingSecretLeavesItsComponentOut) {

@@ -41,6 +41,7 @@ class RolloutTest : public ::testing::Test {
                                        .memory = memory_,
                                        .rules = rules_,
                                        .now_ms = now_,
+                                       .observed_since_ms = observed_since_,
                                        .forced = forced_,
                                        .blocked = blocked_,
                                        .reports = asks_ ? &reports_ : nullptr});
@@ -88,6 +89,7 @@ class RolloutTest : public ::testing::Test {
   std::vector<ComponentView> views_;
   RolloutMemory memory_;
   std::int64_t now_ = kNow;
+  std::int64_t observed_since_ = 0;
   bool has_good_ = true;
   bool forced_ = false;
   bool asks_ = false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "operator/reconcile/rollout.h"
 #include "operator/reconcile/status.h"
@@ -43,7 +44,10 @@ class History {
       const bool eventful = second < kEventfulSeconds;
       if (eventful && random_.next_below(60) == 0) happen();
       cluster_.tick(1000);
-      if (cluster_.now_ms() < down_until_ms_) continue;
+      if (cluster_.now_ms() < down_until_ms_) {
+        has_missed_something_ = true;
+        continue;
+      }
       look_if_there_is_reason(eventful);
       if (::testing::Test::HasFailure()) return;
       over_ = !eventful && is_over();
@@ -172,6 +176,7 @@ class History {
     // The write of the status fails: then nothing is done at all.
     if (eventful && random_.next_below(20) == 0) {
       look_again_ms_ = cluster_.now_ms() + 1000;
+      has_missed_something_ = true;
       return;
     }
     forced_ = false;
@@ -184,18 +189,21 @@ class History {
     // The operator dies between its writes.
     if (eventful && random_.next_below(20) == 0) {
       changed_ = true;
+      has_missed_something_ = true;
       return;
     }
     apply(decision);
   }
 
   RolloutDecision decide_on(const std::vector<ComponentView>& views, const RolloutMemory& memory) {
+    if (std::exchange(has_missed_something_, false)) observed_since_ms_ = cluster_.now_ms();
     return decide({.wanted = rendering_,
                    .last_good = last_good_ ? &*last_good_ : nullptr,
                    .components = views,
                    .memory = memory,
                    .rules = rules_,
                    .now_ms = cluster_.now_ms(),
+                   .observed_since_ms = observed_since_ms_,
                    .forced = forced_});
   }
 
@@ -248,8 +256,11 @@ class History {
         if (good != nullptr && good->revision == component.revision)
           without.insert(render::object_name("p", component.id));
       }
-      EXPECT_TRUE(cluster_.healthy_since(rendering_, cluster_.now_ms(), without))
-          << "good only what is available, " << where();
+      const std::int64_t healthy_after_ms = rules_.healthy_after / std::chrono::milliseconds(1);
+      EXPECT_TRUE(
+          cluster_.healthy_since(rendering_, cluster_.now_ms() - healthy_after_ms, without) ||
+          is_recorded_again(memory))
+          << "good only what has been available for healthyAfter, " << where();
     }
     if (last_good_ && rendering_.revision == last_good_->revision &&
         decision.memory.unproven.empty()) {
@@ -267,6 +278,11 @@ class History {
       EXPECT_FALSE(decision.message.empty()) << where();
     }
     check_actions(decision);
+  }
+
+  // The record was lost, and what is wanted is what it held.
+  bool is_recorded_again(const RolloutMemory& memory) const {
+    return memory.last_good_revision == rendering_.revision;
   }
 
   void check_actions(const RolloutDecision& decision) {
@@ -416,6 +432,8 @@ class History {
   std::int64_t revisions_ = 0;
   bool forced_ = false;
   bool changed_ = true;
+  bool has_missed_something_ = false;
+  std::int64_t observed_since_ms_ = kStartMs;
 };
 
 TEST(RolloutHistory, HoldsWhatItPromisesInAllOfThem) {

@@ -40,7 +40,9 @@ class Chaos {
     if (one_of(2)) memory_.rolling_component = one_of(4) ? "p-nobody" : "p-bridge";
     memory_.rolling_promoted = one_of(2);
     memory_.rolling_since_ms = one_of(3) ? 0 : any_time();
-    memory_.healthy_since_ms = one_of(2) ? 0 : any_time();
+    for (const char* name : {"p-a", "p-a-consumer", "p-bridge", "p-ingress", "p-nobody"})
+      if (one_of(2)) memory_.available_since_ms[name] = any_time();
+    if (one_of(4)) observed_since_ms_ = any_time();
     renew();
   }
 
@@ -57,6 +59,7 @@ class Chaos {
                                        .memory = memory_,
                                        .rules = rules_,
                                        .now_ms = now_ms_,
+                                       .observed_since_ms = observed_since_ms_,
                                        .forced = false,
                                        .reports = &reports_});
     check(decision);
@@ -201,6 +204,7 @@ class Chaos {
   std::map<std::string, StatuszReport> reports_;
   RolloutMemory memory_;
   std::int64_t now_ms_ = kNow;
+  std::int64_t observed_since_ms_ = 0;
 };
 
 TEST(RolloutRandom, NoStateMakesItPromoteWhatCrashes) {

@@ -79,6 +79,7 @@ StatusInput StatusScene::input() const {
           .scaling = scaling,
           .topics = topics,
           .idle_autoscalers = idle_autoscalers,
+          .foreign_autoscalers = foreign_autoscalers,
           .paused = paused,
           .operator_version = "1.2.3",
           .last_good_version = last_good_version,

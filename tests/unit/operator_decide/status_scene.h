@@ -56,6 +56,7 @@ class StatusScene {
   std::map<std::string, LagScalerDecision> scaling;
   TopicsView topics;
   std::map<std::string, std::string> idle_autoscalers;
+  std::map<std::string, std::string> foreign_autoscalers;
   bool paused = false;
   std::int64_t now_ms = kSceneStartMs;
   Json status = Json::object();

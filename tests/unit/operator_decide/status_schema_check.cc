@@ -55,6 +55,7 @@ void check_object(const Json& object, const Json& schema, const std::string& pat
   for (const auto& [name, member] : object.items()) {
     const std::string at = joined(path, name);
     const Json* known = kube::find(schema, "properties/" + name);
+    if (known == nullptr) known = kube::find(schema, "additionalProperties");
     if (known == nullptr) {
       findings.problems.push_back(at + " is not in the schema");
       continue;

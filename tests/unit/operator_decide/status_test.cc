@@ -706,6 +706,19 @@ TEST_F(StatusTest, AnAutoscalerThatCannotComputeLimitsScaling) {
             "HorizontalPodAutoscaler p-ingress does not scale: no metrics API");
 }
 
+TEST_F(StatusTest, AnAutoscalerOfAnotherThatScalesTheSameIsNamed) {
+  scene_.foreign_autoscalers = {{"Deployment/p-bridge", "team-hpa"}};
+  EXPECT_EQ(look_at("ScalingLimited"), "True: ForeignAutoscaler");
+  EXPECT_THAT(scene_.message("ScalingLimited"),
+              AllOf(HasSubstr("HorizontalPodAutoscaler team-hpa"), HasSubstr("Deployment/p-bridge"),
+                    HasSubstr("delete it")));
+  EXPECT_EQ(scene_.condition("Degraded"), "True: ForeignAutoscaler");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running") << "it still delivers";
+  scene_.foreign_autoscalers.clear();
+  EXPECT_EQ(look_at("ScalingLimited"), "False: NotLimited");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+}
+
 TEST_F(StatusTest, ATopicsJobThatCannotStartIsSaid) {
   scene_.topics = {.state = TopicsView::State::kBlocked,
                    .message = "the topics Job does not start: exceeded quota"};
@@ -944,7 +957,7 @@ TEST_F(StatusTest, TheMemoryOfARolloutIsReadAsItWasWritten) {
                            .rolling_since_ms = 17,
                            .rolling_component = "p-a",
                            .rolling_promoted = true,
-                           .healthy_since_ms = 18,
+                           .available_since_ms = {{"p-a", 18}, {"p-b", 19}},
                            .unproven = {"p-a", "p-b"},
                            .force_check = "2026-11-21 17:00"};
   EXPECT_EQ(rollout_memory(scene_.look()), scene_.rollout.memory);
@@ -952,10 +965,11 @@ TEST_F(StatusTest, TheMemoryOfARolloutIsReadAsItWasWritten) {
 }
 
 TEST_F(StatusTest, AStoredStatusThatIsNoneIsSurvived) {
-  for (const char* text :
-       {"null", "[]", "3", R"({"conditions":{},"exporters":3,"config":[],"summary":"x"})",
-        R"({"conditions":[1,{"type":"Ready"},{"type":7,"status":false}],"exporters":[{"name":1},)"
-        R"({"name":"a","since":9,"lag":[]}],"config":{"rollingSince":-5,"healthySince":"x"}})"}) {
+  for (
+      const char* text :
+      {"null", "[]", "3", R"({"conditions":{},"exporters":3,"config":[],"summary":"x"})",
+       R"({"conditions":[1,{"type":"Ready"},{"type":7,"status":false}],"exporters":[{"name":1},)"
+       R"({"name":"a","since":9,"lag":[]}],"config":{"rollingSince":-5,"availableSince":{"p-a":"x"}}})"}) {
     scene_.status = *kube::parse_json(text);
     scene_.look();
     EXPECT_EQ(scene_.condition("Ready"), "True: Running") << text;
@@ -995,7 +1009,8 @@ TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
-  scene_.rollout.memory = {"g", "f", "OOMKilled: x", "r", 17, "p-a", true, 18, {"p-a"}, "1"};
+  scene_.rollout.memory = {"g",   "f",  "OOMKilled: x", "r",     17,
+                           "p-a", true, {{"p-a", 18}},  {"p-a"}, "1"};
   scene_.look();
   std::set<std::string> missing;
   for (const std::string& field : fields_of(api::status_schema(), "")) {

@@ -98,6 +98,13 @@ TEST(Statusz, ReadsAnIngress) {
   EXPECT_FALSE(report.has_destination);
 }
 
+TEST(Statusz, ReadsWhyANewCertificateIsNotInUse) {
+  const StatuszReport report =
+      parse_statusz(R"({"ready":true,"certificate_reload_error":"tls.crt: no certificate in it"})");
+  EXPECT_EQ(report.certificate_error, "tls.crt: no certificate in it");
+  EXPECT_EQ(parse_statusz(R"({"ready":true})").certificate_error, "");
+}
+
 TEST(Statusz, SurvivesWhatAPodMaySay) {
   for (const char* body :
        {"", "null", "[]", "\"x\"", "{", "<html>", "{\"ready\":true", "\xff\xfe"}) {

@@ -67,10 +67,28 @@ TEST_F(TopicClaimsTest, TheLaterPipelineIsRefusedAndNothingIsMadeOfIt) {
   EXPECT_EQ(bench_.condition("ConfigValid", "z-first"), "True: Valid");
   EXPECT_EQ(bench_.condition("ConfigValid", "a-second"), "False: TopicsTaken");
   EXPECT_THAT(bench_.message("ConfigValid", "a-second"), HasSubstr("team/z-first"));
+  for (const char* type : {"Ready", "Progressing", "Reconciling"})
+    EXPECT_EQ(bench_.condition(type, "a-second"), "False: TopicsTaken") << type;
+  for (const char* type : {"Degraded", "Stalled"})
+    EXPECT_EQ(bench_.condition(type, "a-second"), "True: TopicsTaken") << type;
   EXPECT_TRUE(bench_.kube.at(kube::kDeployments, {"team", "a-second-ingress"}).is_null());
   bench_.kube.forget_writes();
   settle();
   EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+}
+
+TEST_F(TopicClaimsTest, OneThatRunsAndIsRefusedSaysSoInEveryCondition) {
+  put(pipeline("first", "kafka:9092"));
+  put(pipeline("second", "kafka:9092", {{"prefix", "second."}}));
+  bench_.pass(std::chrono::seconds(60));
+  ASSERT_EQ(bench_.condition("Progressing", "second"), "False: Complete");
+  bench_.change({{"kafka", {{"topics", {{"prefix", nullptr}}}}}}, "second");
+  settle();
+  for (const char* type : {"ConfigValid", "Progressing", "Reconciling"})
+    EXPECT_EQ(bench_.condition(type, "second"), "False: TopicsTaken") << type;
+  for (const char* type : {"Degraded", "Stalled"})
+    EXPECT_EQ(bench_.condition(type, "second"), "True: TopicsTaken") << type;
+  EXPECT_EQ(bench_.condition("Ready", "second"), "True: Running") << "of the last good spec";
 }
 
 TEST_F(TopicClaimsTest, APrefixIsTheWayOut) {

@@ -1,0 +1,43 @@
+// GET /statusz of many pods: never Kafka itself.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "operator/reconcile/statusz.h"
+#include "services/lib/base/clock.h"
+
+namespace spanway::reconcile {
+
+// Asks many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
+// holds up its own pods only. When the first 4 of a node do not answer, its other pods are reported
+// as not answered without being asked. Thread-safe.
+class StatuszReader {
+ public:
+  struct Address {
+    std::string pod;
+    std::string ip;
+    std::uint16_t port = 8080;
+    std::string node = {};  // Empty = not known.
+  };
+  virtual ~StatuszReader() = default;
+  // Blocks until all have answered or failed. By pod name.
+  virtual std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) = 0;
+};
+// Over HTTP. Each pod has its patience and kStatuszBytesMax.
+std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience = std::chrono::seconds(2));
+
+// Asks one pod and calls back once, on any thread, also at once; a pod that is silent for longer
+// than the reader's patience is a report that was not answered. What it returns lives until the
+// pods of this read() have answered.
+using StatuszFetch = std::function<std::shared_ptr<void>(const StatuszReader::Address& pod,
+                                                         std::function<void(StatuszReport)> done)>;
+// The same over any transport. `clock` outlives it.
+std::unique_ptr<StatuszReader> make_statusz_reader(StatuszFetch fetch, const Clock& clock,
+                                                   Duration patience);
+
+}  // namespace spanway::reconcile
