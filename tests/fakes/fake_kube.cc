@@ -611,8 +611,22 @@ std::vector<Json> FakeKube::pods_of(const Json& owner) {
   return out;
 }
 
-void FakeKube::make_pod(const Json& owner, const ResourceType& owner_type,
+bool FakeKube::make_pod(const Json& owner, const ResourceType& owner_type,
                         const std::string& name) {
+  if (const std::string refusal = refuse_pods(owner); !refusal.empty()) {
+    if (owner_type == kube::kDeployments) return false;
+    const std::string uid = kube::string_at(owner, "metadata/uid");
+    const ObjectKey event{kube::string_at(owner, "metadata/namespace"), "refused." + uid};
+    update(kube::kEvents, event,
+           {{"metadata", {{"name", event.name}, {"namespace", event.name_space}}},
+            {"type", "Warning"},
+            {"reason", "FailedCreate"},
+            {"regarding",
+             {{"kind", owner_type.kind}, {"name", owner["metadata"]["name"]}, {"uid", uid}}},
+            {"note", "Error creating: pods \"" + name + "\" is forbidden: " + refusal}},
+           "kube-controller-manager", false);
+    return false;
+  }
   const ObjectKey key{kube::string_at(owner, "metadata/namespace"), name};
   Json pod = owner["spec"]["template"];
   pod["metadata"]["name"] = key.name;
@@ -628,6 +642,7 @@ void FakeKube::make_pod(const Json& owner, const ResourceType& owner_type,
                                                      {"controller", true}}});
   pod["status"] = {{"phase", "Pending"}};
   update(kube::kPods, key, std::move(pod), "kube-controller-manager", false);
+  return true;
 }
 
 void FakeKube::run_pod(const ObjectKey& key, const PodFate& is) {
@@ -695,6 +710,15 @@ void FakeKube::workload_status(const ResourceType& type, const Json& workload) {
                     {"updatedReplicas", updated},
                     {"unavailableReplicas",
                      std::max<std::int64_t>(0, kube::int_at(workload, "spec/replicas") - ready)}};
+  const bool lacks_pods =
+      static_cast<std::int64_t>(pods.size()) < kube::int_at(workload, "spec/replicas", 1);
+  const std::string refusal = lacks_pods ? refuse_pods(workload) : "";
+  if (type == kube::kDeployments && !refusal.empty())
+    next["status"]["conditions"] =
+        Json::array({{{"type", "ReplicaFailure"},
+                      {"status", "True"},
+                      {"reason", "FailedCreate"},
+                      {"message", "pods \"x\" is forbidden: " + refusal}}});
   if (type == kube::kStatefulSets) {
     next["status"]["updateRevision"] = template_hash(workload);
     next["status"]["currentRevision"] =
@@ -726,9 +750,10 @@ void FakeKube::run_deployments() {
     // maxSurge 1, maxUnavailable 0.
     while (current < wanted && current + count_old < wanted + (count_old > 0 ? 1 : 0)) {
       ++current;
-      make_pod(deployment, kube::kDeployments,
-               kube::string_at(deployment, "metadata/name") + "-" + template_hash(deployment) +
-                   "-" + std::to_string(++uids_));
+      if (!make_pod(deployment, kube::kDeployments,
+                    kube::string_at(deployment, "metadata/name") + "-" + template_hash(deployment) +
+                        "-" + std::to_string(++uids_)))
+        break;
     }
     for (const ObjectKey& key : old) {
       const bool ready = is_ready(kind_of(kube::kPods).at(key).object);
@@ -787,8 +812,9 @@ void FakeKube::run_jobs() {
   for (Json& job : jobs) {
     if (kube::int_at(job, "status/succeeded") > 0 || kube::int_at(job, "status/failed") > 0)
       continue;
-    if (pods_of(job).empty())
-      make_pod(job, kube::kJobs, kube::string_at(job, "metadata/name") + "-pod");
+    if (pods_of(job).empty() &&
+        !make_pod(job, kube::kJobs, kube::string_at(job, "metadata/name") + "-pod"))
+      continue;
     Json pod = pods_of(job).front();
     const PodFate result = fate(pod);
     if (result.kind == PodFate::Kind::kNotReady || result.kind == PodFate::Kind::kUnschedulable)

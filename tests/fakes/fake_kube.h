@@ -63,6 +63,11 @@ class FakeKube final : public kube::Client {
   // message is the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
   std::function<PodFate(const Json& pod)> fate = [](const Json&) { return PodFate{}; };
 
+  // An admission of pods that refuses, as a quota does: why the owner may have no (further) pod, ""
+  // when it may. The owner's controller reports it as it does in a real cluster: a Deployment by
+  // its condition ReplicaFailure, others by an Event FailedCreate.
+  std::function<std::string(const Json& owner)> refuse_pods = [](const Json&) { return ""; };
+
   // The Deployment, StatefulSet and Job controllers, the garbage collector and the kubelet do one
   // round.
   void step();
@@ -137,7 +142,8 @@ class FakeKube final : public kube::Client {
   // Objects whose owner was gone before they came; those that go with it go in erase_locked().
   void run_garbage_collector() SPANWAY_REQUIRES(mutex_);
   void run_pod(const kube::ObjectKey& key, const PodFate& is) SPANWAY_REQUIRES(mutex_);
-  void make_pod(const Json& owner, const kube::ResourceType& owner_type, const std::string& name)
+  // False when it is refused.
+  bool make_pod(const Json& owner, const kube::ResourceType& owner_type, const std::string& name)
       SPANWAY_REQUIRES(mutex_);
   std::vector<Json> pods_of(const Json& owner) SPANWAY_REQUIRES(mutex_);
   void workload_status(const kube::ResourceType& type, const Json& workload)

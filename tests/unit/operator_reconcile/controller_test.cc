@@ -30,6 +30,36 @@ class ControllerTest : public testing::Test {
   Json deployment(const char* name) const {
     return bench_.kube.at(kube::kDeployments, {"team", name});
   }
+  // Consumers of 12 partitions report `lag`, which outlives this.
+  void report_lag(const double& lag) {
+    bench_.statusz.answer = [&lag](const std::string& pod) {
+      StatuszReport report;
+      report.answered = report.ready = report.kafka_reachable = true;
+      report.has_destination = report.destination_reachable = true;
+      if (pod.find("consumer") == std::string::npos) return report;
+      TopicReport& topic = report.topics.emplace_back();
+      topic.name = "otel.traces";
+      topic.partitions = 12;
+      for (int i = 0; i < 6; ++i) {
+        PartitionReport& partition = report.partitions.emplace_back();
+        partition.topic = "otel.traces";
+        partition.partition = i;
+        partition.lag_messages = 1000;
+        partition.lag_seconds = lag;
+      }
+      return report;
+    };
+  }
+  static Json pipeline_that_scales_by_lag() {
+    Json object = Bench::pipeline();
+    object["spec"]["exporters"][0]["consumer"]["autoscaling"] = {
+        {"minReplicas", 2}, {"maxReplicas", 6}, {"targetLagSeconds", 10}};
+    return object;
+  }
+  std::int64_t consumers() const {
+    return kube::int_at(bench_.kube.at(kube::kStatefulSets, {"team", "p-tempo-consumer"}),
+                        "spec/replicas");
+  }
   Bench bench_;
 };
 
@@ -634,53 +664,62 @@ TEST_F(ControllerTest, AnAutoscalerIsNeverFought) {
 }
 
 TEST_F(ControllerTest, ConsumersFollowTheLagThroughTheScaleSubresource) {
-  Json object = Bench::pipeline();
-  object["spec"]["exporters"][0]["consumer"]["autoscaling"] = {
-      {"minReplicas", 2}, {"maxReplicas", 6}, {"targetLagSeconds", 10}};
   double lag = 0;
-  bench_.statusz.answer = [&](const std::string& pod) {
-    StatuszReport report;
-    report.answered = report.ready = report.kafka_reachable = true;
-    report.has_destination = report.destination_reachable = true;
-    if (pod.find("consumer") != std::string::npos) {
-      TopicReport& topic = report.topics.emplace_back();
-      topic.name = "otel.traces";
-      topic.partitions = 12;
-      for (int i = 0; i < 6; ++i) {
-        PartitionReport& partition = report.partitions.emplace_back();
-        partition.topic = "otel.traces";
-        partition.partition = i;
-        partition.lag_messages = 1000;
-        partition.lag_seconds = lag;
-      }
-    }
-    return report;
-  };
-  bench_.install(object);
-  const auto replicas = [&] {
-    return kube::int_at(bench_.kube.at(kube::kStatefulSets, {"team", "p-tempo-consumer"}),
-                        "spec/replicas");
-  };
-  EXPECT_EQ(replicas(), 2);
+  report_lag(lag);
+  bench_.install(pipeline_that_scales_by_lag());
+  EXPECT_EQ(consumers(), 2);
   const auto writes = bench_.kube.writes();
   EXPECT_THAT(writes, Contains("patch statefulsets/scale team/p-tempo-consumer"));
   for (int i = 0; i < 30; ++i) {
     lag += 30;
     bench_.pass(std::chrono::seconds(10), std::chrono::seconds(10));
   }
-  EXPECT_GT(replicas(), 2);
-  EXPECT_LE(replicas(), 6);
+  EXPECT_GT(consumers(), 2);
+  EXPECT_LE(consumers(), 6);
   EXPECT_TRUE(bench_.has_event("Scaled"));
   EXPECT_FALSE(bench_.has_event("DriftReverted"));
   // Replicas of what we scale are ours alone.
-  const std::int64_t decided = replicas();
+  const std::int64_t decided = consumers();
   lag = 5;
   bench_.pass(std::chrono::seconds(20), std::chrono::seconds(10));
   bench_.kube.edit(kube::kStatefulSets, {"team", "p-tempo-consumer"}, {{"spec", {{"replicas", 1}}}},
                    "kubectl-scale");
   bench_.pass(std::chrono::seconds(10), std::chrono::seconds(10));
-  EXPECT_EQ(replicas(), decided);
+  EXPECT_EQ(consumers(), decided);
   EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-scale\""));
+}
+
+TEST_F(ControllerTest, ARefusedSpecStopsNoScaling) {
+  double lag = 0;
+  report_lag(lag);
+  bench_.install(pipeline_that_scales_by_lag());
+  bench_.change({{"ingress", {{"config", {{"no_such_key", 1}}}}}});
+  bench_.pass(std::chrono::seconds(30));
+  ASSERT_EQ(bench_.condition("ConfigValid"), "False: ConfigInvalid");
+  for (int i = 0; i < 30; ++i) {
+    lag += 30;
+    bench_.pass(std::chrono::seconds(10), std::chrono::seconds(10));
+  }
+  EXPECT_GT(consumers(), 2);
+}
+
+TEST_F(ControllerTest, PodsThatAQuotaRefusesAreNamedOfEveryKindOfWorkload) {
+  bench_.kube.refuse_pods = [](const Json&) {
+    return "exceeded quota: cpu, limited: limits.cpu=1";
+  };
+  bench_.kube.put(kube::kPipelines, Bench::pipeline());
+  bench_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(bench_.condition("TopicsReady"), "False: JobBlocked");
+  EXPECT_THAT(bench_.message("TopicsReady"), HasSubstr("exceeded quota: cpu"));
+  EXPECT_THAT(bench_.condition("Degraded"), StartsWith("True"));
+  for (const char* workload : {"p-tempo: ", "p-tempo-consumer: "})
+    EXPECT_THAT(bench_.message("Degraded"),
+                HasSubstr(std::string(workload) + "pods cannot be made: a pod is forbidden: "))
+        << "a Deployment and a StatefulSet";
+  bench_.kube.refuse_pods = [](const Json&) { return ""; };
+  bench_.pass(std::chrono::seconds(180));
+  EXPECT_THAT(bench_.condition("Ready"), StartsWith("True"));
+  EXPECT_THAT(bench_.condition("Degraded"), StartsWith("False"));
 }
 
 TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {

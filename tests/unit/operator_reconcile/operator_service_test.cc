@@ -337,6 +337,22 @@ TEST_F(OperatorServiceTest, ASecretThatChangesIsNoticed) {
   EXPECT_TRUE(until([&] { return revision() != before; }));
 }
 
+TEST_F(OperatorServiceTest, TheClusterIdIsTheBeginningOfTheUidOfKubeSystem) {
+  kube_.put(kube::kNamespaces, {{"metadata", {{"name", "kube-system"}}}});
+  const std::string uid =
+      kube::string_at(kube_.at(kube::kNamespaces, {"", "kube-system"}), "metadata/uid");
+  Replica a;
+  start(a, "a");
+  kube_.put(kube::kPipelines, Bench::pipeline());
+  ASSERT_TRUE(until_ready()) << condition("Ready");
+  bool is_in_group = false;
+  for (const Json& config_map : kube_.all(kube::kConfigMaps))
+    is_in_group = is_in_group ||
+                  kube::to_text(config_map).find("spanway." + uid.substr(0, 8) + ".team.p.tempo") !=
+                      std::string::npos;
+  EXPECT_TRUE(is_in_group) << uid;
+}
+
 TEST_F(OperatorServiceTest, WithoutALeaseItLeadsAtOnce) {
   settings_.lease.enabled = false;
   Replica a;

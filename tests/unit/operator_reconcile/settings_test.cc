@@ -31,11 +31,12 @@ TEST(OperatorSettings, DefaultsAreGood) {
 TEST(OperatorSettings, ReadsFileAndEnvironment) {
   OperatorSettings settings;
   EXPECT_THAT(problems_of("watch_namespaces: [a, b]\nlease: {name: x, namespace: y}\n", settings,
-                          {{"SPANWAY_WORKERS", "7"}}),
+                          {{"SPANWAY_WORKERS", "7"}, {"SPANWAY_REQUEST_TIMEOUT", "9s"}}),
               IsEmpty());
   EXPECT_THAT(settings.watch_namespaces, testing::ElementsAre("a", "b"));
   EXPECT_EQ(settings.lease.name_space, "y");
   EXPECT_EQ(settings.workers, 7);
+  EXPECT_EQ(settings.request_timeout, std::chrono::seconds(9));
 }
 
 TEST(OperatorSettings, RefusesWhatCannotWork) {
