@@ -53,6 +53,13 @@ class PemFile {
     if (file.text_.empty()) return tls_error(path, "is empty");
     return file;
   }
+  // `name` is for messages.
+  static PemFile of_text(std::string name, std::string text) {
+    PemFile file;
+    file.path_ = std::move(name);
+    file.text_ = std::move(text);
+    return file;
+  }
   PemFile(PemFile&&) = default;
   PemFile& operator=(PemFile&&) = default;
   PemFile(const PemFile&) = delete;
@@ -155,7 +162,7 @@ Result<SslContext> make_server_context(const PemFile& certificate, const PemFile
   return context;
 }
 
-Result<SslContext> make_client_context(const TlsClientFiles& files, const PemFile& ca,
+Result<SslContext> make_client_context(bool insecure_skip_verify, const PemFile& ca,
                                        const PemFile& certificate, const PemFile& key) {
   SslContext context = make_context(TLS_client_method());
   if (!ca.text().empty()) {
@@ -164,7 +171,7 @@ Result<SslContext> make_client_context(const TlsClientFiles& files, const PemFil
     return tls_error("the system's CA store", "cannot be read");
   }
   if (!certificate.text().empty()) SPANWAY_TRY(use_certificate(context.get(), certificate, key));
-  SSL_CTX_set_verify(context.get(), files.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+  SSL_CTX_set_verify(context.get(), insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                      nullptr);
   return context;
 }
@@ -194,12 +201,14 @@ double TlsServerContextImpl::seconds_to_expiry() const {
 }
 
 Result<bool> TlsClientContextImpl::reload() {
+  if (!from_files_) return false;
   SPANWAY_ASSIGN(const PemFile ca, PemFile::read(files_.ca_file));
   SPANWAY_ASSIGN(const PemFile certificate, PemFile::read(files_.certificate_file));
   SPANWAY_ASSIGN(const PemFile key, PemFile::read(files_.key_file));
   std::string fingerprint = fingerprint_of({&ca, &certificate, &key});
   if (material_.matches(fingerprint)) return false;
-  SPANWAY_ASSIGN(SslContext made, make_client_context(files_, ca, certificate, key));
+  SPANWAY_ASSIGN(SslContext made,
+                 make_client_context(files_.insecure_skip_verify, ca, certificate, key));
   material_.replace(std::move(made), std::move(fingerprint));
   return true;
 }
@@ -222,6 +231,21 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(TlsClientFile
   auto context = std::make_shared<TlsClientContextImpl>(std::move(files));
   SPANWAY_TRY(context->reload());
   return std::shared_ptr<TlsClientContext>(std::move(context));
+}
+
+Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(const TlsClientPem& pem) {
+  if (pem.certificate.empty() != pem.key.empty())
+    return configuration_error(Code::kInvalidArgument,
+                               "TLS: a client certificate needs both itself and its key")
+        .with_reason("tls_file");
+  SPANWAY_ASSIGN(SslContext context,
+                 make_client_context(pem.insecure_skip_verify, PemFile::of_text("the CA", pem.ca),
+                                     PemFile::of_text("the client certificate", pem.certificate),
+                                     PemFile::of_text("the client key", pem.key.reveal())));
+  TlsClientFiles names;
+  names.server_name = pem.server_name;
+  return std::shared_ptr<TlsClientContext>(
+      std::make_shared<TlsClientContextImpl>(std::move(names), std::move(context)));
 }
 
 }  // namespace spanway::http

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "services/lib/base/result.h"
+#include "services/lib/base/secret.h"
 
 namespace spanway::http {
 
@@ -22,6 +23,15 @@ struct TlsClientFiles {
   bool insecure_skip_verify = false;  // Only for tests and by explicit setting.
 };
 
+// The same for material that the caller has in memory.
+struct TlsClientPem {
+  std::string ca;           // Empty = the system's CAs.
+  std::string certificate;  // Empty = none.
+  Secret key;
+  std::string server_name;
+  bool insecure_skip_verify = false;
+};
+
 // Thread-safe. New connections use the newest good material; a broken new file keeps the old one
 // and is logged by whoever calls reload().
 class TlsServerContext {
@@ -37,6 +47,8 @@ class TlsServerContext {
 class TlsClientContext {
  public:
   static Result<std::shared_ptr<TlsClientContext>> create(TlsClientFiles files);
+  // reload() does nothing.
+  static Result<std::shared_ptr<TlsClientContext>> create(const TlsClientPem& pem);
   virtual ~TlsClientContext() = default;
   virtual Result<bool> reload() = 0;
 };

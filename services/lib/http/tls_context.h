@@ -52,12 +52,18 @@ class TlsServerContextImpl final : public TlsServerContext {
 class TlsClientContextImpl final : public TlsClientContext {
  public:
   explicit TlsClientContextImpl(TlsClientFiles files) : files_(std::move(files)) {}
+  // Of material that is in no files: `names` has the server's name alone.
+  TlsClientContextImpl(TlsClientFiles names, SslContext context)
+      : files_(std::move(names)), from_files_(false) {
+    material_.replace(std::move(context), {});
+  }
   Result<bool> reload() override;
   SslContext current() const { return material_.current(); }
   const TlsClientFiles& files() const noexcept { return files_; }
 
  private:
   const TlsClientFiles files_;
+  const bool from_files_ = true;
   TlsMaterial material_;
 };
 
@@ -71,9 +77,10 @@ struct AlpnOffer {
 std::unique_ptr<Transport> make_tls_server_transport(int fd, const SslContext& context,
                                                      AlpnOffer offer);
 // Verifies that the certificate is for `host`, a DNS name or an IP address, unless the context does
-// not verify.
+// not verify. `alpn` in the form of the wire (length, name, ...); empty = none is offered.
 std::unique_ptr<Transport> make_tls_client_transport(int fd, const SslContext& context,
-                                                     const std::string& host);
+                                                     const std::string& host,
+                                                     std::string_view alpn = {});
 // For SSL_CTX_set_alpn_select_cb.
 int select_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                 const unsigned char* offered, unsigned int offered_size, void* unused) noexcept;

@@ -161,10 +161,16 @@ std::unique_ptr<Transport> make_tls_server_transport(int fd, const SslContext& c
 }
 
 std::unique_ptr<Transport> make_tls_client_transport(int fd, const SslContext& context,
-                                                     const std::string& host) {
+                                                     const std::string& host,
+                                                     std::string_view alpn) {
   SslPtr ssl(SSL_new(context.get()));
   if (ssl == nullptr) return nullptr;
   SSL_set_connect_state(ssl.get());
+  // Zero is success, unlike in the rest of OpenSSL.
+  if (!alpn.empty() &&
+      SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
+                          static_cast<unsigned int>(alpn.size())) != 0)
+    return nullptr;
   X509_VERIFY_PARAM* const parameters = SSL_get0_param(ssl.get());
   // Without a name to check against, nothing must pass.
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) != 1) {
