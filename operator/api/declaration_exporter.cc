@@ -1,9 +1,12 @@
 // Exporters: a destination, and the consumer that reads Kafka for it.
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "operator/api/declaration_parts.h"
+#include "services/lib/config/endpoint.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::api {
@@ -178,8 +181,8 @@ void rule_on_exporter(Fields& f, Exporter& c) {
 // Not in the unnamed namespace: Fields finds them next to their types.
 static void describe(Fields& f, Header& c) {
   f.field("name", c.name,
-          {.doc = "Its name, in lower case.",
-           .pattern = "[a-z0-9_.-]+",
+          {.doc = "Its name, in any case; sent in lower case.",
+           .pattern = "[A-Za-z0-9_.-]+",
            .length_max = 100,
            .required = true});
   f.field("value", c.value,
@@ -191,11 +194,12 @@ static void describe(Fields& f, Header& c) {
          [](const Header& h) { return h.value.empty() == h.secret.has_value(); });
   f.rule(c,
          {.field = "name",
-          .cel = "!(self.name in ['content-type', 'content-encoding', 'content-length', 'host', "
-                 "'transfer-encoding'])",
+          .cel = "!(self.name.lowerAscii() in ['content-type', 'content-encoding', "
+                 "'content-length', 'host', 'transfer-encoding'])",
           .message = "is set by the exporter itself"},
          [](const Header& h) {
-           return std::find(kOwnHeaders.begin(), kOwnHeaders.end(), h.name) == kOwnHeaders.end();
+           return std::find(kOwnHeaders.begin(), kOwnHeaders.end(),
+                            config::lower_header_name(h.name)) == kOwnHeaders.end();
          });
 }
 
@@ -230,6 +234,17 @@ static void describe(Fields& f, Destination& c) {
           {.doc = "How long an answer may take.", .min = 100, .max = 300'000});
   rule_on_endpoint(f, c);
   rule_on_transport(f, c);
+  f.rule(c,
+         {.field = "headers",
+          .cel = "!has(self.headers) || self.headers.all(h, self.headers.exists_one(o, "
+                 "o.name.lowerAscii() == h.name.lowerAscii()))",
+          .message = "must not name a header twice: the case of its name makes no difference"},
+         [](const Destination& d) {
+           std::set<std::string> names;
+           return std::all_of(d.headers.begin(), d.headers.end(), [&names](const Header& h) {
+             return names.insert(config::lower_header_name(h.name)).second;
+           });
+         });
 }
 
 static void describe(Fields& f, Consumer& c) {

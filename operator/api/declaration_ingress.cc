@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "operator/api/declaration_parts.h"
+#include "services/lib/config/endpoint.h"
 
 namespace spanway::api {
 namespace {
@@ -85,8 +86,8 @@ static void describe(Fields& f, IngressTenant& c) {
       {.doc = "What names the tenant of a request: nothing, a header, the token or user, or the "
               "client certificate."});
   f.field("header", c.header,
-          {.doc = "Name of that header, in lower case. When it is not there, x-scope-orgid.",
-           .pattern = "[a-z0-9-]+",
+          {.doc = "Name of that header, in any case. Unset = x-scope-orgid.",
+           .pattern = "[A-Za-z0-9_.-]+",
            .length_max = 64});
   f.field("default", c.default_tenant, tenant_info("Tenant of requests that name none."));
   f.field("required", c.required, {.doc = "Refuse requests without a tenant."});
@@ -99,9 +100,11 @@ static void describe(Fields& f, IngressTenant& c) {
          });
   f.rule(c,
          {.field = "header",
-          .cel = "!has(self.header) || !self.header.startsWith('spanway-')",
+          .cel = "!has(self.header) || !self.header.lowerAscii().startsWith('spanway-')",
           .message = "must not begin with spanway-: those names are for Spanway's own services"},
-         [](const IngressTenant& t) { return !t.header.starts_with("spanway-"); });
+         [](const IngressTenant& t) {
+           return !config::lower_header_name(t.header).starts_with("spanway-");
+         });
   f.rule(c,
          {.field = "required",
           .cel = "!self.required || self.from != 'None' || has(self.default)",

@@ -180,7 +180,7 @@ TEST(Malicious, HeadersCannotEndALine) {
                 ElementsAre(StartsWith("spec.exporters[debug].destination.headers[a].value: ")))
         << value;
   }
-  for (const char* name : {"a b", "a:", "a\r\nb", "A", "", "\xd0\xb0", ":authority"}) {
+  for (const char* name : {"a b", "a:", "a\r\nb", "", "\xd0\xb0", ":authority"}) {
     Json object = with(kDestination, destination("OtlpGrpc", "tempo:4317"));
     object["spec"]["exporters"][0]["destination"]["headers"] = {{{"name", name}, {"value", "x"}}};
     EXPECT_THAT(problems_of_json(object), SizeIs(1)) << name;

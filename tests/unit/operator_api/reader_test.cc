@@ -34,6 +34,25 @@ TEST(Reader, FillsInDefaults) {
   EXPECT_TRUE(p.spec.ingress.pods.affinity.is_null());
 }
 
+TEST(Reader, HeaderNamesTakeAnyCase) {
+  const Pipeline p = valid(R"(
+apiVersion: spanway.dev/v1alpha1
+kind: Pipeline
+metadata: {name: p}
+spec:
+  kafka: {bootstrapServers: "kafka:9092"}
+  ingress: {tenant: {from: Header, header: X-Scope-OrgID}}
+  exporters:
+  - name: x
+    destination:
+      type: OtlpHttp
+      endpoint: http://tempo:4318
+      headers: [{name: X-Scope-OrgID, value: a}, {name: x-other_one, value: b}]
+)");
+  EXPECT_EQ(p.spec.ingress.tenant.header, "X-Scope-OrgID");
+  EXPECT_EQ(p.spec.exporters[0].destination.headers[0].name, "X-Scope-OrgID");
+}
+
 TEST(Reader, ReadsMetadata) {
   kube::Json object = documents(pipeline_yaml()).at(0);
   object["metadata"]["uid"] = "u-1";
