@@ -1,4 +1,4 @@
-// What the caches of the operator count.
+// Metrics of the watch caches.
 #pragma once
 
 #include <array>

@@ -1,12 +1,9 @@
 #include "operator/cache/reflector.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <utility>
 
 #include "operator/cache/events.h"
-#include "services/lib/base/mutex.h"
-#include "services/lib/base/thread.h"
 
 namespace spanway::kube {
 namespace {
@@ -16,11 +13,10 @@ constexpr BackoffOptions kBackoff{.initial = std::chrono::milliseconds(800),
 constexpr Duration kHealthy = std::chrono::minutes(2);
 constexpr Duration kRetryAfterMax = std::chrono::minutes(5);
 constexpr Duration kShortWatch = std::chrono::seconds(1);
-// A watch lasts between this and twice this, so that those of a thousand clients do not end at
-// once.
+// A watch lasts between this and twice this, so that watches do not end all at once.
 constexpr std::uint64_t kWatchSecondsMin = 300;
 
-// After these the watch may go on where it was: nothing was missed.
+// After these the watch resumes from its resourceVersion: no event was missed.
 bool keeps_version(const Error& error) {
   switch (error.code) {
     case Code::kUnavailable:
@@ -32,6 +28,10 @@ bool keeps_version(const Error& error) {
     default:
       return false;
   }
+}
+
+std::int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
 }  // namespace
@@ -54,40 +54,30 @@ Reflector::Reflector(ReflectorOptions options, Client& client, Store& store, Cha
           telemetry.metrics.gauge(kCacheBytes, {{"resource", std::string(options_.type.plural)}})),
       failed_at_(clock.now()) {}
 
-Reflector::~Reflector() { stop(); }
+Reflector::~Reflector() = default;
 
-void Reflector::start() {
-  thread_ = start_thread("reflect-" + std::string(options_.type.plural),
-                         [this](const std::stop_token& stop) { run(stop); });
-}
+bool Reflector::debugging() const { return telemetry_.log.enabled(telemetry::LogLevel::kDebug); }
 
 void Reflector::stop() {
-  thread_.request_stop();
-  if (thread_.joinable()) thread_.join();
+  stopped_ = true;
+  MutexLock lock(mutex_);
+  if (watch_ != nullptr) watch_->cancel();
 }
 
-void Reflector::run(const std::stop_token& stop) {
-  Mutex mutex;
-  std::condition_variable_any wakes;
-  while (!stop.stop_requested()) {
-    const Duration wait = step(stop);
-    std::unique_lock lock(mutex);
-    if (wait > Duration::zero()) wakes.wait_for(lock, stop, wait, [] { return false; });
-  }
-}
-
-Duration Reflector::step(const std::stop_token& stop) {
-  return listed_ ? step_watch(stop) : step_list();
+void Reflector::step(Done done) {
+  if (listed_) return step_watch(std::move(done));
+  done(step_list());
 }
 
 Duration Reflector::step_list() {
   Status status = list(resource_version_);
-  // Too old for the server, or newer than its cache is: whatever it has, from a quorum.
+  // Expired, or newer than the watch cache: list the newest from a quorum.
   if (!status.ok() && status.error().code == Code::kOutOfRange) status = list("");
   return status.ok() ? Duration::zero() : failed("list", status.error());
 }
 
 Status Reflector::list(const std::string& resource_version) {
+  const SteadyTime started = clock_.now();
   SPANWAY_ASSIGN(const ListResult result,
                  client_.list(options_.type, {.name_space = options_.name_space,
                                               .label_selector = options_.label_selector,
@@ -97,38 +87,65 @@ Status Reflector::list(const std::string& resource_version) {
   resource_version_ = result.resource_version;
   listed_ = true;
   synced_ = true;
-  tell(owners);
+  if (debugging())
+    telemetry_.log.debug("Listed", {{"resource", options_.type.plural},
+                                    {"namespace", options_.name_space},
+                                    {"resource_version", resource_version_},
+                                    {"objects", result.items.size()},
+                                    {"ms", milliseconds(clock_.now() - started)}});
+  publish(owners);
   return ok_status();
 }
 
-Duration Reflector::step_watch(const std::stop_token& stop) {
-  const SteadyTime start = clock_.now();
-  const Status status = watch(stop);
-  if (stop.stop_requested()) return Duration::zero();
-  const bool expired = !status.ok() && status.error().code == Code::kOutOfRange;
-  const bool again = std::exchange(expired_before_, expired);
-  if (status.ok()) {
-    if (events_ > 0 || clock_.now() - start >= kShortWatch) return Duration::zero();
-    return failed("watch", unavailable("the watch ended at once without an event"));
-  }
-  if (!keeps_version(status.error())) listed_ = false;
-  // A server that calls every version expired is not asked without a pause.
-  if (expired && !again) return Duration::zero();
-  return failed("watch", status.error());
-}
-
-Status Reflector::watch(const std::stop_token& stop) {
+void Reflector::step_watch(Done done) {
+  const SteadyTime started = clock_.now();
   events_ = 0;
   WatchOptions options;
   options.name_space = options_.name_space;
   options.label_selector = options_.label_selector;
   options.resource_version = resource_version_;
   options.timeout = std::chrono::seconds(kWatchSecondsMin + random_.next_below(kWatchSecondsMin));
-  return client_.watch(options_.type, options, stop, [&](const WatchEvent& event) {
-    ++events_;
-    take(event);
-    return !stop.stop_requested();
-  });
+  if (debugging())
+    telemetry_.log.debug("Watching", {{"resource", options_.type.plural},
+                                      {"namespace", options_.name_space},
+                                      {"resource_version", resource_version_},
+                                      {"ms_max", milliseconds(options.timeout)}});
+  MutexLock lock(mutex_);
+  // The previous watch has ended; wait for the return of its callback.
+  watch_.reset();
+  if (stopped_) return done(Duration::zero());
+  watch_ = client_.start_watch(
+      options_.type, options,
+      {.on_event =
+           [this](const WatchEvent& event) {
+             ++events_;
+             take(event);
+             return !stopped_;
+           },
+       .on_end = [this, started, done = std::move(done)](
+                     const Status& status) { done(watch_ended(started, status)); }});
+}
+
+Duration Reflector::watch_ended(SteadyTime started, const Status& status) {
+  if (stopped_) return Duration::zero();
+  if (debugging())
+    telemetry_.log.debug("The watch ended",
+                         {{"resource", options_.type.plural},
+                          {"namespace", options_.name_space},
+                          {"resource_version", resource_version_},
+                          {"events", events_},
+                          {"ms", milliseconds(clock_.now() - started)},
+                          {"outcome", status.ok() ? "ok" : status.error().message}});
+  const bool expired = !status.ok() && status.error().code == Code::kOutOfRange;
+  const bool again = std::exchange(expired_before_, expired);
+  if (status.ok()) {
+    if (events_ > 0 || clock_.now() - started >= kShortWatch) return Duration::zero();
+    return failed("watch", unavailable("the watch ended at once without an event"));
+  }
+  if (!keeps_version(status.error())) listed_ = false;
+  // A server that reports every version as expired is retried with back-off.
+  if (expired && !again) return Duration::zero();
+  return failed("watch", status.error());
 }
 
 void Reflector::take(const WatchEvent& event) {
@@ -140,17 +157,24 @@ void Reflector::take(const WatchEvent& event) {
         version);
   } else if (event.type == WatchEvent::Type::kBookmark) {
     store_.advance_to(version);
+    if (debugging())
+      telemetry_.log.debug("Bookmark", {{"resource", options_.type.plural},
+                                        {"namespace", options_.name_space},
+                                        {"resource_version", version}});
   } else {
     owners = store_.upsert(event.object);
   }
-  // Only now: if the store had thrown, the event would have to come again.
+  // After the store: an event that it did not take must be sent again.
   if (!version.empty()) resource_version_ = version;
-  tell(owners);
+  publish(owners);
 }
 
-void Reflector::tell(const std::vector<ObjectKey>& owners) {
-  objects_gauge_.set(static_cast<double>(store_.size()));
-  bytes_gauge_.set(static_cast<double>(store_.bytes()));
+void Reflector::publish(const std::vector<ObjectKey>& owners) {
+  // Differences: reflectors of other namespaces add to the same gauges.
+  const auto objects = static_cast<double>(store_.size());
+  const auto bytes = static_cast<double>(store_.bytes());
+  objects_gauge_.add(objects - std::exchange(objects_counted_, objects));
+  bytes_gauge_.add(bytes - std::exchange(bytes_counted_, bytes));
   for (const ObjectKey& owner : owners) changed_(owner);
 }
 
@@ -161,16 +185,22 @@ Duration Reflector::failed(const char* what, const Error& error) {
   if (now - failed_at_ >= kHealthy) backoff_.reset();
   failed_at_ = now;
   const Duration own = backoff_.next();
-  const Duration asked =
+  const Duration requested =
       std::min<Duration>(error.retry_after.value_or(std::chrono::milliseconds(0)), kRetryAfterMax);
-  const Duration wait = std::max(own, asked);
-  telemetry_.log.limited(
-      telemetry::LogLevel::kWarn, "kubernetes_reflector", "The cache is not being kept up to date",
-      {{"resource", options_.type.plural},
-       {"step", what},
-       {"error", error.message},
-       {"retry_in_ms",
-        std::int64_t{std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()}}});
+  const Duration wait = std::max(own, requested);
+  telemetry_.log.limited(telemetry::LogLevel::kWarn, "kubernetes_reflector",
+                         "List or watch failed; the cache is stale until the next try",
+                         {{"resource", options_.type.plural},
+                          {"step", what},
+                          {"error", error.message},
+                          {"retry_in_ms", milliseconds(wait)}});
+  // The warning is limited for all kinds together.
+  if (debugging())
+    telemetry_.log.debug("Backing off", {{"resource", options_.type.plural},
+                                         {"namespace", options_.name_space},
+                                         {"step", what},
+                                         {"relist", !listed_},
+                                         {"retry_in_ms", milliseconds(wait)}});
   return wait;
 }
 

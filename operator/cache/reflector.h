@@ -1,19 +1,21 @@
-// Keeps a Store equal to what the API server has: list, watch, and again, as client-go's reflector
-// does (tools/cache/reflector.go): first list at resourceVersion "0", bookmarks move the version,
-// an expired version lists again at once and once with "" (quorum), 429 and lost connections back
-// off and watch on from the same version, 800 ms doubling to 30 s with jitter, reset after two
-// minutes of health. A watch that ends within a second without events counts as a failure.
+// Mirrors one kind of the API server into a Store by list and watch, as client-go's reflector
+// does (tools/cache/reflector.go): the first list is at resourceVersion "0", bookmarks advance the
+// version, an expired version lists again at once and then with "" (quorum), 429 and lost
+// connections back off and resume the watch from the same version: 800 ms doubling to 30 s with
+// jitter, reset after two minutes without a failure. A watch that ends within a second without
+// events counts as a failure.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
-#include <thread>
 
 #include "operator/cache/store.h"
 #include "operator/k8s/client.h"
 #include "services/lib/base/backoff.h"
 #include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
 #include "services/lib/base/random.h"
 #include "services/lib/telemetry/telemetry.h"
 
@@ -25,33 +27,37 @@ struct ReflectorOptions {
   std::string label_selector;
 };
 
-// Starts its thread in start(); stop() ends a watch or a wait within a second, a list under way is
-// waited for. The client, the store, the clock and the callback outlive it.
+// Has no thread of its own (reflector_pool.h calls step()). One step at a time, from any thread;
+// the client, the store, the clock and the callback outlive it.
 class Reflector {
  public:
-  // `changed` is called on the reflector's thread with the owners of what has changed.
+  // `changed` is called with the owners of what has changed, on the thread of a step or on the
+  // client's.
   using Changed = std::function<void(const ObjectKey& owner)>;
+  // How long to wait before the next step.
+  using Done = std::function<void(Duration wait)>;
   Reflector(ReflectorOptions options, Client& client, Store& store, Changed changed,
             const Clock& clock, Random random, telemetry::Telemetry telemetry);
   ~Reflector();
-  void start();
+  // One list, or one watch to its end. `done` is called once: on this thread after a list, on the
+  // client's after a watch.
+  void step(Done done);
+  // Ends a watch under way within a second (`done` follows) and starts no other; step() returns
+  // after a list under way.
   void stop();
   // True once the first list is in the store; stays true.
   bool synced() const noexcept { return synced_; }
   // Lists and watches that failed; for tests and metrics.
   std::uint64_t failures() const noexcept { return failures_; }
-  // One list, or one watch to its end; how long to wait before the next. What the thread calls, and
-  // tests instead of it.
-  Duration step(const std::stop_token& stop);
 
  private:
-  void run(const std::stop_token& stop);
+  bool debugging() const;
   Duration step_list();
-  Duration step_watch(const std::stop_token& stop);
+  void step_watch(Done done);
   Status list(const std::string& resource_version);
-  Status watch(const std::stop_token& stop);
+  Duration watch_ended(SteadyTime started, const Status& status);
   void take(const WatchEvent& event);
-  void tell(const std::vector<ObjectKey>& owners);
+  void publish(const std::vector<ObjectKey>& owners);
   // Counts and logs; the wait before the next try.
   Duration failed(const char* what, const Error& error);
 
@@ -73,7 +79,12 @@ class Reflector {
   SteadyTime failed_at_;
   std::atomic<bool> synced_{false};
   std::atomic<std::uint64_t> failures_{0};
-  std::jthread thread_;
+  std::atomic<bool> stopped_{false};
+  // The objects and bytes that this reflector has added to the gauges of its resource.
+  double objects_counted_ = 0;
+  double bytes_counted_ = 0;
+  Mutex mutex_;
+  std::unique_ptr<RunningWatch> watch_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::kube

@@ -21,11 +21,11 @@ ObjectKey owner_of(const Json& object, const ObjectKey& key) {
 }
 
 struct Hashes {
-  std::uint64_t made = 0;
+  std::uint64_t content = 0;
   std::uint64_t status = 0;
 };
-// Of what is kept, without the version. Nobody can make two that are equal on purpose: whoever
-// relies on `made` would not see what was done to an object.
+// Hashes of the stored fields without the version. Keyed by nothing a user controls: an edit that
+// collides on purpose would go unnoticed.
 Hashes hashes_of(Json kept) {
   Hashes out;
   if (!kept.is_object()) return out;
@@ -36,7 +36,7 @@ Hashes hashes_of(Json kept) {
     out.status = fingerprint_number(*status);
     kept.erase(status);
   }
-  out.made = fingerprint_number(kept);
+  out.content = fingerprint_number(kept);
   return out;
 }
 
@@ -52,8 +52,8 @@ Json without_bookkeeping(Json object) {
   return object;
 }
 
-Store::Store(Projection projection, Wants wants)
-    : projection_(std::move(projection)), wants_(std::move(wants)) {}
+Store::Store(Projection projection, NamespaceFilter keeps_namespace)
+    : projection_(std::move(projection)), keeps_namespace_(std::move(keeps_namespace)) {}
 
 std::optional<Json> Store::get(const ObjectKey& key) const {
   std::string text;
@@ -63,7 +63,7 @@ std::optional<Json> Store::get(const ObjectKey& key) const {
     if (found == entries_.end()) return std::nullopt;
     text = found->second.text;
   }
-  // Parsed outside of the lock: it takes longer than all else here.
+  // Parse outside of the lock: it takes longer than everything else here.
   auto object = parse_json(text, text.size());
   SPANWAY_CHECK(object.ok());
   return std::move(*object);
@@ -106,7 +106,7 @@ std::optional<Store::State> Store::state(const ObjectKey& key) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(key);
   if (found == entries_.end()) return std::nullopt;
-  return State{found->second.resource_version, found->second.uid, found->second.made};
+  return State{found->second.resource_version, found->second.uid, found->second.content};
 }
 
 std::string Store::version() const {
@@ -134,7 +134,7 @@ void Store::unlink(const ObjectKey& owner, const ObjectKey& key) {
 void Store::upsert_locked(const Json& object, Owners& changed) {
   const ObjectKey key = key_of(object);
   // No object of the API is without a name; one that is cannot be found again.
-  if (key.name.empty() || (wants_ && !wants_(key.name_space))) return;
+  if (key.name.empty() || (keeps_namespace_ && !keeps_namespace_(key.name_space))) return;
   const std::string version = string_at(object, "metadata/resourceVersion");
   const std::string uid = string_at(object, "metadata/uid");
   const ObjectKey owner = owner_of(object, key);
@@ -152,14 +152,14 @@ void Store::upsert_locked(const Json& object, Owners& changed) {
   by_owner_[owner].insert(key);
   const Json kept = projection_ ? projection_(object) : object;
   const Hashes hashes = hashes_of(kept);
-  if (!known || found->second.made != hashes.made || found->second.status != hashes.status ||
+  if (!known || found->second.content != hashes.content || found->second.status != hashes.status ||
       found->second.owner != owner) {
     changed.insert(owner);
   }
   std::string text = to_text(kept);
   text.shrink_to_fit();
   bytes_ += text.size();
-  entries_[key] = {std::move(text), uid, version, hashes.made, hashes.status, owner};
+  entries_[key] = {std::move(text), uid, version, hashes.content, hashes.status, owner};
 }
 
 void Store::erase_locked(const ObjectKey& key, Owners& changed) {

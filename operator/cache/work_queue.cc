@@ -14,9 +14,9 @@ constexpr int kDoublingsMax = 14;
 constexpr Duration kFirstTimedOut = std::chrono::seconds(1);
 constexpr Duration kLastTimedOut = std::chrono::seconds(60);
 constexpr int kTimedOutDoublingsMax = 6;
-// Longer than the last wait: a namespace that still hangs is noticed before it counts as healthy.
+// Longer than the last back-off: a namespace that still hangs times out again before it expires.
 constexpr Duration kSlowFor = std::chrono::minutes(2);
-// Slow ones get a worker at the latest after so many others.
+// A slow namespace is served after at most this many others.
 constexpr int kFastInARow = 8;
 
 Duration retry_wait(int failures) {
@@ -53,7 +53,7 @@ void WorkQueue::add_after_locked(const ObjectKey& key, Duration wait) {
   const SteadyTime due = clock_.now() + wait;
   const auto [found, is_new] = delayed_.try_emplace(key, due);
   if (!is_new) found->second = std::min(found->second, due);
-  // A worker that waits for a later one has to look again.
+  // A worker that waits for a later key must re-evaluate its wait.
   changed_.notify_one();
 }
 
@@ -69,7 +69,7 @@ void WorkQueue::add_rate_limited(const ObjectKey& key) {
   const std::chrono::duration<double> passed = now - refilled_;
   tokens_ = std::min(kTokensMax, tokens_ + passed.count() * kTokensPerSecond) - 1;
   refilled_ = now;
-  // In debt: the token that this key takes is there only then.
+  // In debt: wait until this key's token is refilled.
   const std::chrono::duration<double> shared(tokens_ < 0 ? -tokens_ / kTokensPerSecond : 0);
   add_after_locked(key, std::max(own, std::chrono::duration_cast<Duration>(shared)));
 }
@@ -163,7 +163,7 @@ std::optional<ObjectKey> WorkQueue::next() {
     const auto earliest =
         std::min_element(delayed_.begin(), delayed_.end(),
                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    // A copy: the entry may be gone while we wait.
+    // A copy: the entry may be erased during the wait.
     const Duration wait = earliest->second - clock_.now();
     if (wait > Duration::zero()) changed_.wait_for(mutex_, wait);
   }
@@ -178,7 +178,7 @@ void WorkQueue::done(const ObjectKey& key) {
   }
   if (closed_) return;
   if (dirty_.count(key) > 0) put_ready(key);
-  // A slow one may have waited for this worker.
+  // A slow key may be waiting for this worker.
   if (waiting_ > 0) changed_.notify_one();
 }
 

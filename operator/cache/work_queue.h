@@ -1,11 +1,11 @@
-// Keys that want to be reconciled. A key waits at most once; one that is added while a worker has
-// it waits until that worker is done. Retries are rate-limited: 5 ms doubling to 60 s a key, and
-// 10 a second with a burst of 100 for all (client-go's util/workqueue).
+// The keys to reconcile. A key is queued at most once; one that is added while a worker processes
+// it is queued again when that worker is done. Retries are rate-limited: 5 ms doubling to 60 s a
+// key, and 10 a second with a burst of 100 for all (client-go's util/workqueue).
 //
-// Namespaces take turns, and one whose API calls are not answered (a webhook or an aggregated API
-// that hangs) cannot hold all workers: a key that timed out backs off by seconds, and the keys of
-// slow namespaces together have `slow_workers_max` workers until one of those that timed out
-// succeeds, or for two minutes.
+// Namespaces are served round-robin, and one whose API calls time out (a hanging webhook or
+// aggregated API) cannot occupy all workers: a key that timed out backs off by seconds, and the
+// keys of slow namespaces share `slow_workers_max` workers until one that timed out succeeds, or
+// for two minutes.
 #pragma once
 
 #include <condition_variable>
@@ -32,20 +32,20 @@ class WorkQueue {
   void add_after(const ObjectKey& key, Duration wait);
   // add_after with the next wait of this key's back-off.
   void add_rate_limited(const ObjectKey& key);
-  // add_after with 1 s doubling to 60 s: its API calls were not answered in time.
+  // add_after with 1 s doubling to 60 s: its API calls timed out.
   void add_timed_out(const ObjectKey& key);
-  // The key has succeeded: its back-off starts anew.
+  // The key has succeeded: resets its back-off.
   void forget(const ObjectKey& key);
 
-  // Blocks until a key is due or the queue is closed (nothing). Each key that was given must be
-  // given back with done().
+  // Blocks until a key is due; nullopt once the queue is closed. Each returned key must be passed
+  // to done().
   std::optional<ObjectKey> next();
   // Like next(), but does not wait; for tests.
   std::optional<ObjectKey> try_next();
   void done(const ObjectKey& key);
-  // Wakes all waiting workers; nothing more is given out.
+  // Wakes all waiting workers; no key is returned any more.
   void close();
-  // Keys that are due and that no worker has.
+  // Keys that are due and not being processed.
   std::size_t waiting() const;
 
  private:
@@ -55,7 +55,7 @@ class WorkQueue {
   std::optional<ObjectKey> take() SPANWAY_REQUIRES(mutex_);
   void put_ready(const ObjectKey& key) SPANWAY_REQUIRES(mutex_);
   bool is_slow(const std::string& name_space) SPANWAY_REQUIRES(mutex_);
-  // The namespace whose turn it is; the end when none may run.
+  // The namespace to serve next; the end when none may run.
   std::list<std::string>::iterator next_turn() SPANWAY_REQUIRES(mutex_);
 
   const Clock& clock_;
@@ -63,7 +63,7 @@ class WorkQueue {
   mutable Mutex mutex_;
   CondVar changed_;
   bool closed_ SPANWAY_GUARDED_BY(mutex_) = false;
-  // By namespace; the turns are of those that have any.
+  // By namespace; turns_ has the namespaces with ready keys.
   std::map<std::string, std::deque<ObjectKey>> ready_ SPANWAY_GUARDED_BY(mutex_);
   std::list<std::string> turns_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t waiting_ SPANWAY_GUARDED_BY(mutex_) = 0;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kDepthMax = 64;
 
-// "containers/0/name" taken apart, with ~1 and ~0 put back.
+// Splits "containers/0/name" at its slashes and decodes ~1 and ~0.
 std::string_view next_step(std::string_view& path) {
   const std::size_t slash = path.find('/');
   const std::string_view step = path.substr(0, slash);
@@ -69,7 +69,7 @@ bool equal_scalars(const Json& live, const Json& intent) {
   return std::abs(*a - *b) <= 1e-9 * std::max(std::abs(*a), std::abs(*b));
 }
 
-// What the API server merges such a list by; empty when its items are no objects with such a key.
+// The merge keys by which the API server merges such a list; empty for a list without one.
 std::vector<std::string> merge_keys(const Json& list) {
   static const std::vector<std::vector<std::string>> kKnown = {{"containerPort", "protocol"},
                                                                {"port", "protocol"},
@@ -98,7 +98,7 @@ bool same_item(const Json& a, const Json& b, const std::vector<std::string>& key
   });
 }
 
-// Goes through `intent`; `differ` says for each difference whether to go on.
+// Walks `intent`; calls `differ` for each difference and stops when it returns false.
 class Comparison {
  public:
   using Differ = std::function<bool(const std::string& path, const Json* live)>;
@@ -113,16 +113,16 @@ class Comparison {
  private:
   bool objects(const Json& live, const Json& intent, const std::string& path) {
     if (!live.is_object()) return differ_(path, &live);
-    for (const auto& [key, wanted] : intent.items()) {
+    for (const auto& [key, desired] : intent.items()) {
       const std::string inner = path.empty() ? key : path + "/" + key;
       const auto found = live.find(key);
       if (found == live.end()) {
         // The API server does not keep what is empty.
-        if (wanted.is_null() || (wanted.is_structured() && wanted.empty())) continue;
+        if (desired.is_null() || (desired.is_structured() && desired.empty())) continue;
         if (!differ_(inner, nullptr)) return false;
         continue;
       }
-      if (!run(*found, wanted, inner)) return false;
+      if (!run(*found, desired, inner)) return false;
     }
     return true;
   }

@@ -18,7 +18,7 @@ namespace spanway::kube {
 
 using Json = nlohmann::json;
 
-// At most `bytes_max` bytes and 64 levels. INVALID_ARGUMENT says where it broke.
+// At most `bytes_max` bytes and 64 levels. INVALID_ARGUMENT names the position of the first error.
 Result<Json> parse_json(std::string_view text, std::size_t bytes_max = 16u << 20);
 // On one line; invalid UTF-8 is replaced, so it never fails.
 std::string to_text(const Json& value);
@@ -26,12 +26,12 @@ std::string to_text(const Json& value);
 // The member at a path of object keys and list indices ("spec/template/spec/containers/0"), with ~1
 // for a slash inside a key, as in RFC 6901 without the first slash; null when there is none.
 const Json* find(const Json& value, std::string_view path);
-// What is at the path, or the fallback when it is missing or of another type.
+// The value at the path, or the fallback when it is missing or of another type.
 std::string string_at(const Json& value, std::string_view path, std::string_view fallback = "");
 std::int64_t int_at(const Json& value, std::string_view path, std::int64_t fallback = 0);
 bool bool_at(const Json& value, std::string_view path, bool fallback = false);
 
-// The value of a Kubernetes quantity ("500m", "1Gi", "2e3"); nothing when it is none.
+// The value of a Kubernetes quantity ("500m", "1Gi", "2e3"); nullopt for anything else.
 std::optional<double> parse_quantity(std::string_view text);
 
 // True when every field that `intent` states has that value in `live`, however much more `live`
@@ -43,7 +43,7 @@ bool contains(const Json& live, const Json& intent, std::string* difference = nu
 // All fields of `intent` that contains() finds different. Indices are those of `intent`.
 struct Difference {
   std::string path;
-  Json live;  // null = it is missing there.
+  Json live;  // null = unset.
 };
 std::vector<Difference> differences(const Json& live, const Json& intent);
 

@@ -26,7 +26,7 @@ bool is_token(const std::string& text) {
   return !text.empty();
 }
 
-// Of an http:// address: "kubectl proxy" on this machine.
+// True for http:// on a loopback address, as `kubectl proxy` serves it.
 bool is_loopback(const std::string& server) {
   const std::string rest = server.substr(std::string("http://").size());
   for (const std::string host : {"127.0.0.1", "localhost", "[::1]"})
@@ -141,7 +141,7 @@ Status Access::read(Credentials& into) const {
 
 void Access::read_again() {
   Credentials fresh;
-  // A file that is being replaced right now: what we have is still the best there is.
+  // A file that is being replaced: keep the previous credentials.
   if (read(fresh).ok()) current_ = std::move(fresh);
   read_at_ = clock_.now();
 }

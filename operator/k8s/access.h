@@ -13,16 +13,16 @@
 
 namespace spanway::kube {
 
-// What does not change while the process runs.
+// Fixed while the process runs.
 struct Cluster {
   std::string server;  // "https://10.96.0.1:443", with a path prefix at most; no slash at the end.
-  std::string name_space;  // Of the context or of the pod; "default" when it is not said.
+  std::string name_space;  // The context's or the pod's; "default" when unset.
   // The name that the certificate must have, when it is not the host of `server`.
   std::string tls_server_name;
   bool insecure_skip_tls_verify = false;
 };
 
-// Files are named where their content may change while we run.
+// Files are kept by name where their content may change while the process runs.
 struct CredentialSources {
   Secret token;
   std::string token_file;
@@ -34,7 +34,7 @@ struct CredentialSources {
   std::string key_file;
 };
 
-// The material of one moment.
+// The credentials read last.
 struct Credentials {
   Secret token;        // Empty = none.
   std::string ca_pem;  // Empty = the system's authorities.
@@ -48,12 +48,12 @@ struct Credentials {
 };
 
 // Thread-safe. Files are read again every 60 s, and at once after a 401; one that cannot be read
-// leaves what was there before. `sources.read_file` and the clock outlive it.
+// keeps its previous content. `sources.read_file` and the clock outlive it.
 class Access {
  public:
   static constexpr Duration kReadEvery = std::chrono::seconds(60);
 
-  // Reads all files once: what cannot be read at the start is an error.
+  // Reads all files once; fails when one cannot be read.
   static Result<std::unique_ptr<Access>> create(Cluster cluster, CredentialSources credentials,
                                                 config::Sources sources, const Clock& clock);
   // KUBERNETES_SERVICE_HOST and _PORT, and the files of the service account.
@@ -65,7 +65,7 @@ class Access {
 
   const Cluster& cluster() const noexcept { return cluster_; }
   Credentials current();
-  // After a 401 with `refused`: true when there is another token now.
+  // After a 401 with `refused`: reads the token again; true when it has changed.
   bool renew(const Secret& refused);
 
  private:

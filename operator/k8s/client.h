@@ -6,8 +6,8 @@
 // 410 and "Expired" OUT_OF_RANGE "expired" (transient), 422 and 400 INVALID_ARGUMENT (data), 429
 // RESOURCE_EXHAUSTED with retry_after (transient), 5xx and no connection UNAVAILABLE, no answer in
 // time DEADLINE_EXCEEDED (transient; the write may have happened: every write here may be
-// repeated). Messages hold the verb, the path and the server's own words (Status.message), cut to 1
-// KiB.
+// repeated). Messages hold the verb, the path and the server's own words (Status.message),
+// truncated to 1 KiB.
 #pragma once
 
 #include <functional>
@@ -28,7 +28,7 @@ struct ListOptions {
   std::string name_space = {};  // Empty = all namespaces.
   std::string label_selector = {};
   std::string field_selector = {};
-  // "0" = whatever the server's cache has; "" = the newest there is; else at least as new.
+  // "0" = any version in the server's cache; "" = the newest (quorum); else at least as new.
   std::string resource_version = "0";
 };
 struct ListResult {
@@ -41,14 +41,31 @@ struct WatchOptions {
   std::string label_selector = {};
   std::string field_selector = {};
   std::string resource_version = {};
-  // The server ends the stream after this; bookmarks come about once a minute. Without a byte for
-  // `silence_max` the watch ends with DEADLINE_EXCEEDED: a server that hangs is not noticed else.
+  // The server ends the stream after this. Bookmarks come about once a minute, but not for a kind
+  // that has never had an object. Without a byte for `silence_max` a watch over HTTP/1.1 ends with
+  // DEADLINE_EXCEEDED, because nothing else detects a dead connection; over HTTP/2 a PING does.
   Duration timeout = std::chrono::seconds(300);
   Duration silence_max = std::chrono::seconds(90);
 };
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark } type = Type::kAdded;
   Json object;  // Without managedFields; of a bookmark only metadata.
+};
+
+struct WatchCallbacks {
+  // For each event; false ends the watch (ok).
+  std::function<bool(WatchEvent)> on_event;
+  // Exactly once, after the last event: ok when the stream has ended, otherwise why.
+  std::function<void(Status)> on_end;
+};
+
+// A watch under way. Thread-safe; not destroyed by its own callbacks.
+class RunningWatch {
+ public:
+  // Ends the watch and waits for its callbacks.
+  virtual ~RunningWatch() = default;
+  // `on_end` follows within a second, with CANCELLED unless the watch has ended otherwise.
+  virtual void cancel() = 0;
 };
 
 struct ApplyOptions {
@@ -64,7 +81,7 @@ class Client {
   virtual ~Client() = default;
 
   virtual Result<Json> get(const ResourceType& type, const ObjectKey& key) = 0;
-  // Pages of 500 are put together.
+  // Joins pages of 500.
   virtual Result<ListResult> list(const ResourceType& type, const ListOptions& options) = 0;
   // Calls `on_event` for each event, on this thread, until the stream ends (ok), fails, `stop` is
   // requested (CANCELLED, within a second) or `on_event` returns false (ok). An ERROR event ends it
@@ -72,17 +89,23 @@ class Client {
   virtual Status watch(const ResourceType& type, const WatchOptions& options,
                        const std::stop_token& stop,
                        const std::function<bool(WatchEvent)>& on_event) = 0;
-  // Server-side apply of the full intent; creates what is not there. Returns the live object.
+  // The same without blocking. The callbacks run one at a time on a thread of the client, never
+  // inside this call, and must not block for long: other watches may share the thread. Without an
+  // override each watch has a thread that blocks in watch().
+  virtual std::unique_ptr<RunningWatch> start_watch(const ResourceType& type,
+                                                    const WatchOptions& options,
+                                                    WatchCallbacks callbacks);
+  // Server-side apply of the full intent; creates a missing object. Returns the live object.
   virtual Result<Json> apply(const ResourceType& type, const Json& object,
                              const ApplyOptions& options, std::string_view subresource = {}) = 0;
   virtual Result<Json> create(const ResourceType& type, const Json& object) = 0;
-  // Full update; `metadata.resourceVersion`, when there, is the condition.
+  // Full update; `metadata.resourceVersion`, when set, is a precondition.
   virtual Result<Json> replace(const ResourceType& type, const Json& object,
                                std::string_view subresource = {}) = 0;
   // JSON merge patch (RFC 7386).
   virtual Result<Json> merge_patch(const ResourceType& type, const ObjectKey& key,
                                    const Json& patch, std::string_view subresource = {}) = 0;
-  // Background propagation. NOT_FOUND is ok. With a uid: only that very object.
+  // Background propagation. NOT_FOUND is ok. With a uid: a precondition.
   virtual Status remove(const ResourceType& type, const ObjectKey& key,
                         const std::string& uid = {}) = 0;
   // True when the server serves this kind (its group's discovery document lists it).

@@ -1,4 +1,4 @@
-// Text cut to a number of bytes without breaking a character.
+// Truncates text to a number of bytes without splitting a UTF-8 character.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace spanway::kube {
 
-// At most `bytes_max` bytes; what was cut ends with "...". `bytes_max` is at least 3.
+// At most `bytes_max` bytes (at least 3); truncated text ends with "...".
 inline std::string cut_text(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return std::string(text);
   std::size_t end = bytes_max - 3;

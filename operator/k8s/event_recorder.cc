@@ -22,7 +22,7 @@ constexpr double kBurst = 25;
 constexpr Duration kTokenEvery = std::chrono::minutes(5);
 constexpr Duration kSeriesEnds = std::chrono::minutes(6);
 constexpr Duration kCountEvery = std::chrono::minutes(1);
-// Bounds of the API server.
+// Limits that the API server enforces.
 constexpr std::size_t kWordBytesMax = 128;
 constexpr std::size_t kNameBytesMax = 200;  // Leaves room for the suffix within 253.
 
@@ -149,12 +149,12 @@ Duration EventRecorder::write(Item item) {
     Series& series = found->second;
     ++series.count;
     series.last_at = item.at;
-    series.seen = clock_.now();
-    // The second time is worth showing at once; a thousandth is not.
+    series.recorded_at = clock_.now();
+    // Write the second occurrence at once, later ones once a minute.
     if (series.written == 1) write_count(item.key, series);
     return Duration::zero();
   }
-  // A try that failed has paid already.
+  // A failed try has already taken its token.
   if (item.tries == 0 && !take_token(item.object)) {
     dropped("rate");
     return Duration::zero();
@@ -180,7 +180,7 @@ Duration EventRecorder::write(Item item) {
 
 Status EventRecorder::create(Item& item) {
   Json& metadata = item.event["metadata"];
-  // The same name in each try: one that was carried out unseen is not made twice.
+  // The same name in each try: a create whose answer was lost is not repeated under another name.
   if (string_at(metadata, "name").empty())
     metadata["name"] = string_at(item.event, "regarding/name", "unknown").substr(0, kNameBytesMax) +
                        "." + hex(random_.next());
@@ -192,7 +192,7 @@ Status EventRecorder::create(Item& item) {
                        .count = 1,
                        .written = 1,
                        .last_at = item.at,
-                       .seen = now,
+                       .recorded_at = now,
                        .written_at = now};
   return ok_status();
 }
@@ -209,7 +209,7 @@ bool EventRecorder::write_series() {
 
 void EventRecorder::write_count(const std::string& key, Series& series) {
   series.written_at = clock_.now();
-  if (!take_token(series.object)) return;  // The count goes on and is written later.
+  if (!take_token(series.object)) return;  // The count keeps growing and is written later.
   const auto patched = client_.merge_patch(
       kEvents, series.event,
       Json{{"series",
@@ -218,7 +218,7 @@ void EventRecorder::write_count(const std::string& key, Series& series) {
     series.written = series.count;
     return;
   }
-  // Somebody has deleted it: the next one is an Event of its own.
+  // Deleted by another client: the next one starts a new Event.
   if (patched.error().code == Code::kNotFound) series_.erase(std::string(key));
 }
 
@@ -241,10 +241,11 @@ bool EventRecorder::take_token(const std::string& object) {
 
 void EventRecorder::forget_old() {
   const SteadyTime now = clock_.now();
-  std::erase_if(series_, [&](const auto& entry) { return now - entry.second.seen >= kSeriesEnds; });
+  std::erase_if(series_,
+                [&](const auto& entry) { return now - entry.second.recorded_at >= kSeriesEnds; });
   if (series_.size() < kSeriesMax) return;
   series_.erase(std::min_element(series_.begin(), series_.end(), [](const auto& a, const auto& b) {
-    return a.second.seen < b.second.seen;
+    return a.second.recorded_at < b.second.recorded_at;
   }));
 }
 

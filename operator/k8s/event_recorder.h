@@ -1,4 +1,4 @@
-// Events of events.k8s.io/v1: what a user sees under `kubectl describe`.
+// Events of events.k8s.io/v1, as `kubectl describe` shows them.
 #pragma once
 
 #include <condition_variable>
@@ -24,14 +24,14 @@ struct EventNote {
   bool is_warning = false;
   std::string reason;  // CamelCase: why.
   std::string action;  // CamelCase: what was done.
-  std::string note;    // One sentence; cut to 1 KiB.
+  std::string note;    // One sentence; truncated to 1 KiB.
 };
 
 // record() is thread-safe, never waits and never fails: events go into a queue of 256 and are
 // written in the background by a thread, or by step() in tests. Equal events within six minutes
-// become one with a count, which is brought up to date once a minute. Of one object at most 25
-// events are written, and then one every five minutes; what is above is counted and dropped. A
-// write that fails for the moment is tried five times. The client, the clock and the telemetry
+// become one series whose count is written once a minute. For one object at most 25
+// events are written, and then one every five minutes; the rest is dropped and counted. A write
+// that fails transiently is tried five times. The client, the clock and the telemetry
 // outlive it.
 class EventRecorder {
  public:
@@ -46,7 +46,7 @@ class EventRecorder {
   ~EventRecorder();
 
   void start();
-  // Writes what is queued, with one try each, and ends the thread.
+  // Writes the queued events, with one try each, and ends the thread.
   void stop();
 
   void record(const EventNote& note);
@@ -56,8 +56,8 @@ class EventRecorder {
 
  private:
   struct Item {
-    std::string key;     // What makes events equal.
-    std::string object;  // Whose bucket.
+    std::string key;     // Equal for events of one series.
+    std::string object;  // Owner of the token bucket.
     Json event;          // Without a name and a series.
     SystemTime at;
     int tries = 0;
@@ -68,7 +68,7 @@ class EventRecorder {
     std::int64_t count = 1;
     std::int64_t written = 1;
     SystemTime last_at;
-    SteadyTime seen;
+    SteadyTime recorded_at;
     SteadyTime written_at;
   };
   struct Bucket {
@@ -79,7 +79,7 @@ class EventRecorder {
   void run(const std::stop_token& stop);
   Duration write(Item item);
   Status create(Item& item);
-  // Of the series that are due, one; false when none is.
+  // Writes one series that is due; false when none is.
   bool write_series();
   void write_count(const std::string& key, Series& series);
   bool take_token(const std::string& object);
@@ -92,7 +92,7 @@ class EventRecorder {
   Random random_;
   Backoff backoff_;
   telemetry::Telemetry telemetry_;
-  // Of the thread that calls step().
+  // Only the thread that calls step() uses these.
   std::map<std::string, Series> series_;
   std::map<std::string, Bucket> buckets_;
   bool stopping_ = false;

@@ -1,4 +1,4 @@
-// What the Kubernetes client counts.
+// Metrics of the Kubernetes client.
 #pragma once
 
 #include <array>

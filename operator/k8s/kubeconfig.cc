@@ -117,10 +117,10 @@ Result<Kubeconfig> read_kubeconfig(std::string_view yaml, const std::string& pat
                          " is not the YAML that is read here (no anchors, no tags, no duplicate "
                          "keys, one document, at most 1 MiB)");
   if (root == nullptr || root->kind != Node::Kind::kMap) return bad(path, "it is empty");
-  const std::string wanted = context.empty() ? text_at(root.get(), "current-context") : context;
-  if (wanted.empty()) return bad(path, "it has no current-context; name one by --context");
-  const Node* chosen = named(*root, "contexts", "context", wanted);
-  if (chosen == nullptr) return bad(path, "there is no context '" + wanted + "'");
+  const std::string name = context.empty() ? text_at(root.get(), "current-context") : context;
+  if (name.empty()) return bad(path, "it has no current-context; name one by --context");
+  const Node* chosen = named(*root, "contexts", "context", name);
+  if (chosen == nullptr) return bad(path, "it has no context '" + name + "'");
 
   Kubeconfig result;
   const std::string cluster = text_at(chosen, "cluster");

@@ -1,4 +1,4 @@
-// Reading a kubeconfig file.
+// Reads a kubeconfig file.
 #pragma once
 
 #include <string>
@@ -13,9 +13,9 @@ struct Kubeconfig {
   CredentialSources credentials;
 };
 
-// The cluster, user and namespace of one context (empty = current-context). Paths inside are taken
-// from the folder of `path`. What would need another program or would silently act as somebody else
-// (exec, auth-provider, impersonation, username and password, proxy-url) is refused by name.
+// The cluster, user and namespace of one context (empty = current-context). Relative paths
+// start at the folder of `path`. exec, auth-provider, impersonation, username and password and
+// proxy-url are refused by name: they would need another program or another identity.
 Result<Kubeconfig> read_kubeconfig(std::string_view yaml, const std::string& path,
                                    const std::string& context);
 

@@ -12,9 +12,9 @@
 namespace spanway::kube {
 namespace {
 
-// client-go's JitterFactor: candidates do not all ask at the same time.
+// client-go's JitterFactor: candidates do not all try at the same time.
 constexpr double kJitter = 1.2;
-// Of what another holder has written; a Lease is not lost to a typing error.
+// Bounds of another holder's leaseDurationSeconds, which may be a typing error.
 constexpr std::int64_t kForeignSecondsMax = 3600;
 
 std::int64_t whole_seconds(Duration duration) {
@@ -82,14 +82,14 @@ Duration LeaderElection::step() {
     lose("it could not be renewed in time");
     return candidate_wait();
   }
-  // Not a moment longer than we may.
+  // Never past the renew deadline.
   const Duration left =
       Duration(renewed_at_.load()) + options_.renew_deadline - clock_.now().time_since_epoch();
   return std::min(options_.retry, left);
 }
 
 Status LeaderElection::try_once() {
-  // Nobody else writes while we hold it, so the last answer is what is there.
+  // No other replica writes while we hold it: the last answer is current.
   if (holding_ && !lease_.is_null()) return take_over(lease_);
   auto lease = client_.get(kLeases, options_.key);
   if (!lease.ok()) {
@@ -107,16 +107,16 @@ Status LeaderElection::try_once() {
 
 void LeaderElection::observe(const Json& lease, SteadyTime now) {
   const Json* spec = find(lease, "spec");
-  Json seen = spec == nullptr ? Json() : *spec;
-  if (seen == observed_ && !observed_.is_null()) return;
-  observed_ = std::move(seen);
+  Json current = spec == nullptr ? Json() : *spec;
+  if (current == observed_ && !observed_.is_null()) return;
+  observed_ = std::move(current);
   observed_at_ = now;
 }
 
 bool LeaderElection::held_by_other(SteadyTime now) const {
   const std::string holder = string_at(observed_, "holderIdentity");
   if (holder.empty() || holder == options_.identity) return false;
-  // The holder's clock may be anything: what counts is for how long we have seen no renewal.
+  // The holder's clock may be wrong: measure how long we have observed no renewal.
   const std::int64_t seconds = std::clamp<std::int64_t>(
       int_at(observed_, "leaseDurationSeconds", whole_seconds(options_.duration)), 1,
       kForeignSecondsMax);
@@ -139,7 +139,7 @@ Json LeaderElection::spec_of_mine(const Json& before) const {
 Status LeaderElection::take_over(Json lease) {
   const Json* spec = find(lease, "spec");
   lease["spec"] = spec_of_mine(spec == nullptr ? Json() : Json(*spec));
-  // The version in it is the condition: of two that try, one wins.
+  // The resourceVersion in it is a precondition: of two candidates one succeeds.
   const SteadyTime sent_at = clock_.now();
   SPANWAY_ASSIGN(Json written, client_.replace(kLeases, lease));
   won(sent_at, std::move(written));
@@ -168,7 +168,7 @@ void LeaderElection::won(SteadyTime sent_at, Json lease) {
   renewed_at_ = sent_at.time_since_epoch().count();
   if (holding_.exchange(true)) return;
   leader_gauge_.set(1);
-  telemetry_.log.info("This replica leads now",
+  telemetry_.log.info("Acquired the Lease",
                       {{"lease", options_.key.text()}, {"identity", options_.identity}});
   if (callbacks_.started) callbacks_.started();
 }
@@ -177,8 +177,7 @@ void LeaderElection::lose(const char* why) {
   if (!holding_.exchange(false)) return;
   lease_ = nullptr;
   leader_gauge_.set(0);
-  telemetry_.log.warn("This replica leads no longer",
-                      {{"lease", options_.key.text()}, {"why", why}});
+  telemetry_.log.warn("Lost the Lease", {{"lease", options_.key.text()}, {"why", why}});
   if (callbacks_.stopped) callbacks_.stopped();
 }
 
@@ -186,7 +185,7 @@ void LeaderElection::release() {
   if (!holding_) return;
   Json lease = std::move(lease_);
   lose("it is given back");
-  if (lease.is_null()) return;  // Not sure that it is still ours: it runs out by itself.
+  if (lease.is_null()) return;  // It may not be ours any more: let it expire.
   const std::string now = micro_time_text(clock_.system_now());
   Json& spec = lease["spec"];
   spec["holderIdentity"] = "";
@@ -194,7 +193,7 @@ void LeaderElection::release() {
   spec["renewTime"] = now;
   spec["acquireTime"] = now;
   if (const auto released = client_.replace(kLeases, lease); !released.ok())
-    telemetry_.log.warn("The Lease could not be given back; it runs out by itself",
+    telemetry_.log.warn("The Lease could not be released; it expires",
                         {{"lease", options_.key.text()}, {"error", released.error().message}});
 }
 

@@ -1,10 +1,10 @@
 // Leader election over a Lease of coordination.k8s.io, as client-go does it (tools/leaderelection):
 // one replica acts, the others wait.
 //
-// There is no fencing: the API server takes writes of a former leader as well. So a leader asks
-// leading() before each write; it turns false renew_deadline after the last renewal was sent,
-// whether or not anybody has noticed, and others take the Lease over no earlier than `duration`
-// after they saw that renewal. What is left between both is for a write under way.
+// The API server does not fence: it accepts writes of a former leader. So a leader calls leading()
+// before each write. leading() turns false renew_deadline after the last renewal was sent, even
+// without an answer; a candidate acquires the Lease `duration` after it observed that renewal at
+// the earliest. A write under way has the time between the two to finish.
 #pragma once
 
 #include <atomic>
@@ -48,10 +48,11 @@ class LeaderElection {
   void stop();
 
   bool leading() const noexcept;
-  // One try to acquire or renew; how long to wait before the next. What the thread calls, and tests
-  // instead of it.
+  // One try to acquire or renew; returns the wait before the next. Called by the thread, or by
+  // tests.
   Duration step();
-  // Stops leading, then lets the others in at once instead of after `duration`. One request.
+  // Stops leading and releases the Lease, so that candidates need not wait for `duration`. One
+  // request.
   void release();
 
  private:
@@ -76,8 +77,8 @@ class LeaderElection {
   const telemetry::Gauge leader_gauge_;
   std::atomic<bool> holding_{false};
   std::atomic<Duration::rep> renewed_at_{0};
-  Json lease_;     // As the server last answered to us; null when the next try has to read it.
-  Json observed_;  // The spec that was seen last, and when it had changed by our clock.
+  Json lease_;     // The last answer to a write of ours; null = the next try reads it.
+  Json observed_;  // The last spec read, and when it changed by our clock.
   SteadyTime observed_at_;
   std::jthread thread_;
 };

@@ -1,4 +1,4 @@
-// The kinds of the Kubernetes API that the operator speaks, and where they live.
+// The kinds of the Kubernetes API that the operator uses, and their paths.
 #pragma once
 
 #include <array>
@@ -51,10 +51,10 @@ std::string resource_path(const ResourceType& type, std::string_view name_space,
                           std::string_view name = {}, std::string_view subresource = {});
 
 // The order of two resourceVersions of one kind (both decimal numbers, as Kubernetes 1.35 promises
-// and every server before it does); nothing when one of them is no such number.
+// and every server before it does); nullopt when one of them is not.
 std::optional<std::strong_ordering> compare_versions(std::string_view a, std::string_view b);
 
-// An object's place. Compared by all three.
+// Namespace and name of an object.
 struct ObjectKey {
   std::string name_space;
   std::string name;

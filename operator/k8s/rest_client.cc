@@ -3,21 +3,28 @@
 #include <chrono>
 #include <utility>
 
+#include "operator/k8s/blocking_watch.h"
 #include "operator/k8s/events.h"
 #include "operator/k8s/status_error.h"
+#include "operator/k8s/streamed_watch.h"
 #include "operator/k8s/transport.h"
 #include "operator/k8s/url_encode.h"
 #include "operator/k8s/watch_decoder.h"
+#include "services/lib/http/io_pool.h"
+#include "services/lib/http/stream_client.h"
 
 namespace spanway::kube {
 namespace {
 
 constexpr int kPageItems = 500;
+// The server ends a watch at its timeout; after this it has forgotten to.
+constexpr Duration kStreamEndMargin = std::chrono::seconds(30);
+constexpr char kUserAgent[] = "spanway-operator/" SPANWAY_VERSION;
 constexpr char kJson[] = "application/json";
 constexpr char kApplyPatch[] = "application/apply-patch+yaml";
 constexpr char kMergePatch[] = "application/merge-patch+json";
 
-// "?a=1&b=2" of the pairs that were added; values are encoded.
+// Builds "?a=1&b=2"; values are encoded.
 class Query {
  public:
   Query& add(std::string_view name, std::string_view value) {
@@ -44,7 +51,18 @@ Result<ObjectKey> key_of(const ResourceType& type, const Json& object) {
   return key;
 }
 
-// A name that is missing would make the path that of the whole collection.
+std::string watch_target(const ResourceType& type, const WatchOptions& options) {
+  Query query;
+  query.add("watch", "1").add("allowWatchBookmarks", "true");
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options.timeout).count();
+  query.add("timeoutSeconds", std::to_string(std::max<std::int64_t>(seconds, 1)))
+      .add_unless_empty("resourceVersion", options.resource_version)
+      .add_unless_empty("labelSelector", options.label_selector)
+      .add_unless_empty("fieldSelector", options.field_selector);
+  return resource_path(type, options.name_space) + query.text();
+}
+
+// Without a name the path would be that of the collection.
 Status check_key(const ResourceType& type, const ObjectKey& key) {
   if (key.name.empty() || (type.namespaced && key.name_space.empty()))
     return invalid_argument("a " + std::string(type.kind) + " needs a name and a namespace, not '" +
@@ -57,7 +75,7 @@ void take_page(const ResourceType& type, Json& page, ListResult& result) {
   if (items == page.end() || !items->is_array()) return;
   for (Json& item : *items) {
     if (!item.is_object()) continue;
-    // The server leaves both out of the items of a list.
+    // The server omits both in the items of a list.
     item["apiVersion"] = type.api_version();
     item["kind"] = std::string(type.kind);
     if (auto metadata = item.find("metadata"); metadata != item.end() && metadata->is_object())
@@ -77,39 +95,66 @@ Result<std::unique_ptr<RestClient>> RestClient::create(Access& access, const Clo
                                                        telemetry::Telemetry telemetry,
                                                        RestClientOptions options) {
   std::unique_ptr<RestClient> client(new RestClient(access, clock, telemetry, options));
+  if (access.cluster().server.starts_with("https://"))
+    client->io_ = std::make_unique<http::IoPool>("watches", 1, clock);
   Credentials credentials = access.current();
-  SPANWAY_ASSIGN(auto transport,
-                 Transport::create(access.cluster(), credentials,
-                                   {.request_timeout = options.request_timeout,
-                                    .longest_timeout = options.list_timeout,
-                                    .answer_bytes_max = options.answer_bytes_max,
-                                    .user_agent = "spanway-operator/" SPANWAY_VERSION}));
+  SPANWAY_ASSIGN(auto connections, connect(access, credentials, options, client->io_.get()));
   {
     MutexLock lock(client->mutex_);
-    client->transport_ = std::move(transport);
+    client->connections_ = std::move(connections);
     client->used_ = std::move(credentials);
   }
   return client;
 }
 
-std::shared_ptr<Transport> RestClient::transport(const Credentials& credentials) {
+Result<RestClient::Connections> RestClient::connect(const Access& access,
+                                                    const Credentials& credentials,
+                                                    const RestClientOptions& options,
+                                                    http::IoPool* io) {
+  Connections made;
+  SPANWAY_ASSIGN(made.requests, Transport::create(access.cluster(), credentials,
+                                                  {.request_timeout = options.request_timeout,
+                                                   .longest_timeout = options.list_timeout,
+                                                   .answer_bytes_max = options.answer_bytes_max,
+                                                   .user_agent = kUserAgent}));
+  if (io == nullptr) return made;
+  SPANWAY_ASSIGN(auto tls, http::TlsClientContext::create(http::TlsClientPem{
+                               .ca = credentials.ca_pem,
+                               .certificate = credentials.certificate_pem,
+                               .key = credentials.key_pem,
+                               .server_name = access.cluster().tls_server_name,
+                               .insecure_skip_verify = access.cluster().insecure_skip_tls_verify}));
+  SPANWAY_ASSIGN(auto url, http::Url::parse(access.cluster().server));
+  SPANWAY_ASSIGN(made.watches, http::StreamClient::create(std::move(url), {}, std::move(tls), *io));
+  return made;
+}
+
+RestClient::Connections RestClient::connections(const Credentials& credentials) {
+  // Outside of the lock: ends watches, whose callbacks may ask for connections.
+  Connections replaced;
   MutexLock lock(mutex_);
-  if (used_.same_tls(credentials)) return transport_;
-  auto fresh = Transport::create(access_.cluster(), credentials,
-                                 {.request_timeout = options_.request_timeout,
-                                  .longest_timeout = options_.list_timeout,
-                                  .answer_bytes_max = options_.answer_bytes_max,
-                                  .user_agent = "spanway-operator/" SPANWAY_VERSION});
-  // A certificate and a key that are being replaced one after the other do not fit for a moment.
+  if (used_.same_tls(credentials)) return connections_;
+  auto fresh = connect(access_, credentials, options_, http2_ ? io_.get() : nullptr);
+  // The certificate and its key are replaced one after the other: for a moment they do not match.
   if (!fresh.ok()) {
-    telemetry_.log.limited(telemetry::LogLevel::kWarn, "kubernetes_certificates",
-                           "New certificates for the API server cannot be used; the old stay",
-                           {{"error", fresh.error().message}});
-    return transport_;
+    telemetry_.log.limited(
+        telemetry::LogLevel::kWarn, "kubernetes_certificates",
+        "New certificates for the API server cannot be used; the previous ones stay in use",
+        {{"error", fresh.error().message}});
+    return connections_;
   }
   used_ = credentials;
-  transport_ = std::move(*fresh);
-  return transport_;
+  replaced = std::exchange(connections_, std::move(*fresh));
+  return connections_;
+}
+
+void RestClient::use_http1() {
+  std::shared_ptr<http::StreamClient> unused;
+  MutexLock lock(mutex_);
+  if (!std::exchange(http2_, false)) return;
+  telemetry_.log.warn(
+      "The API server does not offer HTTP/2: each watch takes a connection and a thread",
+      {{"server", access_.cluster().server}});
 }
 
 void RestClient::count(const char* verb, const Status& outcome) {
@@ -121,7 +166,7 @@ Result<HttpAnswer> RestClient::attempt(const HttpRequest& request) {
   Credentials credentials = access_.current();
   auto answer = transport(credentials)->send(request, credentials.token);
   if (!answer.ok() || answer->status != 401 || !access_.renew(credentials.token)) return answer;
-  // Refused before it was done, so every verb may be repeated.
+  // A 401 comes before the request is executed: every verb may be repeated.
   credentials = access_.current();
   return transport(credentials)->send(request, credentials.token);
 }
@@ -129,12 +174,20 @@ Result<HttpAnswer> RestClient::attempt(const HttpRequest& request) {
 Result<HttpAnswer> RestClient::call(const char* verb, const HttpRequest& request) {
   const SteadyTime start = clock_.now();
   auto answer = attempt(request);
+  const int http_status = answer.ok() ? answer->status : 0;  // 0 = no answer.
   if (answer.ok() && (answer->status < 200 || answer->status > 299))
     answer = error_of_answer(request.method + " " + request.target, answer->status, answer->body,
                              answer->retry_after);
   const std::chrono::duration<double> took = clock_.now() - start;
   telemetry_.metrics.histogram(kApiRequestSeconds, {{"verb", verb}}).observe(took.count());
   count(verb, answer.ok() ? ok_status() : Status(answer.error()));
+  if (telemetry_.log.enabled(telemetry::LogLevel::kDebug))
+    telemetry_.log.debug("API request", {{"verb", verb},
+                                         {"method", request.method},
+                                         {"target", request.target},
+                                         {"status", http_status},
+                                         {"seconds", took.count()},
+                                         {"error", answer.ok() ? "" : answer.error().message}});
   return answer;
 }
 
@@ -164,12 +217,12 @@ Result<ListResult> RestClient::list(const ResourceType& type, const ListOptions&
     query.add("limit", std::to_string(kPageItems))
         .add_unless_empty("labelSelector", options.label_selector)
         .add_unless_empty("fieldSelector", options.field_selector);
-    // The pages after the first are of the version that the token names.
+    // The continue token fixes the version of the pages after the first.
     if (!token.empty()) {
       query.add("continue", token);
     } else if (!options.resource_version.empty()) {
-      // Without the match a page with a limit is of exactly that version, which a watch may already
-      // call too old: the two would go round for ever.
+      // Without the match a page with a limit has exactly that version, which may be expired for a
+      // watch: list and watch would alternate for ever.
       query.add("resourceVersion", options.resource_version)
           .add("resourceVersionMatch", "NotOlderThan");
     }
@@ -207,17 +260,8 @@ Result<HttpAnswer> RestClient::open_watch(const HttpRequest& request, const Watc
 Status RestClient::watch(const ResourceType& type, const WatchOptions& options,
                          const std::stop_token& stop,
                          const std::function<bool(WatchEvent)>& on_event) {
-  Query query;
-  query.add("watch", "1").add("allowWatchBookmarks", "true");
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options.timeout).count();
-  query.add("timeoutSeconds", std::to_string(std::max<std::int64_t>(seconds, 1)))
-      .add_unless_empty("resourceVersion", options.resource_version)
-      .add_unless_empty("labelSelector", options.label_selector)
-      .add_unless_empty("fieldSelector", options.field_selector);
-  const HttpRequest request{.method = "GET",
-                            .target = resource_path(type, options.name_space) + query.text(),
-                            .body = {},
-                            .content_type = {}};
+  const HttpRequest request{
+      .method = "GET", .target = watch_target(type, options), .body = {}, .content_type = {}};
   const std::string what = "WATCH " + resource_path(type, options.name_space);
   WatchDecoder decoder(what);
   std::optional<Error> broken;
@@ -240,6 +284,42 @@ Status RestClient::watch(const ResourceType& type, const WatchOptions& options,
   return outcome;
 }
 
+std::unique_ptr<RunningWatch> RestClient::start_watch(const ResourceType& type,
+                                                      const WatchOptions& options,
+                                                      WatchCallbacks callbacks) {
+  const Credentials credentials = access_.current();
+  auto streams = connections(credentials).watches;
+  const bool http2 = [this] {
+    MutexLock lock(mutex_);
+    return http2_;
+  }();
+  // watch() counts for itself.
+  if (streams == nullptr || !http2) return watch_on_thread(*this, type, options, callbacks);
+  StreamedWatchHooks hooks{
+      .renew = [this](const Secret& refused) -> std::optional<Secret> {
+        if (!access_.renew(refused)) return std::nullopt;
+        return access_.current().token;
+      },
+      .without_http2 = [this, type, options](WatchCallbacks to) -> std::unique_ptr<RunningWatch> {
+        use_http1();
+        return watch_on_thread(*this, type, options, std::move(to));
+      }};
+  callbacks.on_end = [this, on_end = std::move(callbacks.on_end)](Status outcome) {
+    count("watch", outcome);
+    on_end(std::move(outcome));
+  };
+  return std::make_unique<StreamedWatch>(
+      std::move(streams),
+      StreamedWatchRequest{.what = "WATCH " + resource_path(type, options.name_space),
+                           .target = watch_target(type, options),
+                           .user_agent = kUserAgent,
+                           .head_timeout = options_.list_timeout,
+                           // PINGs find a dead connection. A kind without any object in the
+                           // cluster gets no bookmarks, so its silence means nothing.
+                           .silence_max = options.timeout + kStreamEndMargin},
+      credentials.token, std::move(hooks), std::move(callbacks));
+}
+
 Result<Json> RestClient::apply(const ResourceType& type, const Json& object,
                                const ApplyOptions& options, std::string_view subresource) {
   SPANWAY_ASSIGN(const ObjectKey key, key_of(type, object));
@@ -247,7 +327,7 @@ Result<Json> RestClient::apply(const ResourceType& type, const Json& object,
   query.add("fieldManager", options.field_manager).add("force", options.force ? "true" : "false");
   if (options.dry_run) query.add("dryRun", "All");
   Json intent = object;
-  // The server demands both and refuses what it writes itself.
+  // The server requires both and refuses managedFields.
   intent["apiVersion"] = type.api_version();
   intent["kind"] = std::string(type.kind);
   intent["metadata"].erase("managedFields");
@@ -259,7 +339,7 @@ Result<Json> RestClient::apply(const ResourceType& type, const Json& object,
 }
 
 Result<Json> RestClient::create(const ResourceType& type, const Json& object) {
-  // The server takes the namespace of the path; without one it would be that of all.
+  // The path names the namespace.
   const std::string name_space = string_at(object, "metadata/namespace");
   if (type.namespaced && name_space.empty())
     return invalid_argument("a " + std::string(type.kind) + " to be created has no namespace");

@@ -11,6 +11,11 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/telemetry/telemetry.h"
 
+namespace spanway::http {
+class IoPool;
+class StreamClient;
+}  // namespace spanway::http
+
 namespace spanway::kube {
 
 class Transport;
@@ -24,13 +29,13 @@ struct RestClientOptions {
   Duration list_timeout = std::chrono::seconds(30);
   // Above it an answer is RESOURCE_EXHAUSTED.
   std::size_t answer_bytes_max = 64u << 20;
-  // Also of a list in total: pages of 500.
+  // Pages of 500; a longer list fails.
   std::size_t list_pages_max = 1000;
 };
 
-// Thread-safe. A 401 is answered once by reading the token file again; a certificate that has
-// changed is used by the next request. The access and the clock outlive it; requests that were
-// given up end on their own.
+// Thread-safe. After a 401 reads the token file again and repeats the request once; the next
+// request uses a changed certificate. The access and the clock outlive it; abandoned requests end
+// on their own.
 class RestClient final : public Client {
  public:
   // Fails when the certificates cannot be used. Does not connect.
@@ -43,6 +48,10 @@ class RestClient final : public Client {
   Result<ListResult> list(const ResourceType& type, const ListOptions& options) override;
   Status watch(const ResourceType& type, const WatchOptions& options, const std::stop_token& stop,
                const std::function<bool(WatchEvent)>& on_event) override;
+  // Over HTTP/2, all watches on one io thread and few connections; a server without HTTP/2 (an http
+  // address, a proxy) costs a connection and a thread for each.
+  std::unique_ptr<RunningWatch> start_watch(const ResourceType& type, const WatchOptions& options,
+                                            WatchCallbacks callbacks) override;
   Result<Json> apply(const ResourceType& type, const Json& object, const ApplyOptions& options,
                      std::string_view subresource = {}) override;
   Result<Json> create(const ResourceType& type, const Json& object) override;
@@ -57,9 +66,19 @@ class RestClient final : public Client {
  private:
   RestClient(Access& access, const Clock& clock, telemetry::Telemetry telemetry,
              RestClientOptions options);
-  // The transport of these credentials: the one there is, unless certificates have changed.
-  std::shared_ptr<Transport> transport(const Credentials& credentials);
-  // The answer of a 2xx; anything else as its error. `verb` is for the metrics.
+  // The connections with these credentials: the current ones, unless certificates have changed.
+  struct Connections {
+    std::shared_ptr<Transport> requests;
+    std::shared_ptr<http::StreamClient> watches;  // Null without HTTP/2.
+  };
+  static Result<Connections> connect(const Access& access, const Credentials& credentials,
+                                     const RestClientOptions& options, http::IoPool* io);
+  Connections connections(const Credentials& credentials);
+  std::shared_ptr<Transport> transport(const Credentials& credentials) {
+    return connections(credentials).requests;
+  }
+  void use_http1();
+  // An answer that is not 2xx is returned as its error. `verb` labels the metrics.
   Result<HttpAnswer> call(const char* verb, const HttpRequest& request);
   Result<HttpAnswer> attempt(const HttpRequest& request);
   Result<Json> call_json(const char* verb, const HttpRequest& request);
@@ -72,8 +91,10 @@ class RestClient final : public Client {
   const Clock& clock_;
   telemetry::Telemetry telemetry_;
   const RestClientOptions options_;
+  std::unique_ptr<http::IoPool> io_;  // Null for an http address.
   Mutex mutex_;
-  std::shared_ptr<Transport> transport_ SPANWAY_GUARDED_BY(mutex_);
+  bool http2_ SPANWAY_GUARDED_BY(mutex_) = true;
+  Connections connections_ SPANWAY_GUARDED_BY(mutex_);
   Credentials used_ SPANWAY_GUARDED_BY(mutex_);
 };
 

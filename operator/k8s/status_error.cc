@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::seconds kRetryAfterMax = std::chrono::hours(1);
 
-// A Status, or what could be made of an answer that has none.
+// A Status, or its fields derived from an answer without one.
 struct Verdict {
   int code = 0;
   std::string reason;
@@ -30,7 +30,7 @@ void read_status(const Json& status, Verdict& verdict) {
   if (verdict.code == 0) verdict.code = static_cast<int>(int_at(status, "code", 500));
   verdict.reason = string_at(status, "reason");
   verdict.message = string_at(status, "message");
-  // Servers before 1.19 say it only in words.
+  // Servers before 1.19 set no reason, only this message.
   verdict.version_too_large =
       names_cause(status, "ResourceVersionTooLarge") ||
       verdict.message.find("Too large resource version") != std::string::npos;

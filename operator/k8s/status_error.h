@@ -1,4 +1,4 @@
-// What an answer of the API server means as an Error; the table is in client.h.
+// Maps answers of the API server to Errors; the table is in client.h.
 #pragma once
 
 #include <chrono>
@@ -15,16 +15,16 @@ inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 // Machine-readable words of Error::reason that callers compare.
 inline constexpr char kReasonConflict[] = "conflict";
 inline constexpr char kReasonExpired[] = "expired";
-// The server's cache has not got that far yet: list with resourceVersion "".
+// The server's watch cache is older than the requested version: list with resourceVersion "".
 inline constexpr char kReasonTooNew[] = "resource_version_too_large";
 
-// `what` is the verb and the path. `body` is a Status object as text, or whatever a proxy in
-// between has written. `retry_after` is the header's value.
+// `what` is the verb and the path. `body` is a Status object as text, or the text of a
+// proxy. `retry_after` is the header's value.
 Error error_of_answer(std::string_view what, int http_status, std::string_view body,
                       std::optional<std::chrono::milliseconds> retry_after);
-// Of the Status object in an ERROR event of a watch.
+// For the Status object of an ERROR event of a watch.
 Error error_of_status(std::string_view what, const Json& status);
-// The value of a Retry-After header: seconds, at most an hour; nothing when it is anything else.
+// The value of a Retry-After header: seconds, at most an hour; nullopt for anything else.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view header);
 
 }  // namespace spanway::kube

@@ -24,13 +24,13 @@ using web::http::client::http_client_config;
 constexpr std::size_t kPoolThreads = 4;
 // A stream's reader is stopped above this.
 constexpr std::size_t kStreamBytesWaiting = 1u << 20;
-// Of an answer that is no stream after all: an error's text.
+// Body of an answer to stream() that is an error.
 constexpr std::size_t kErrorBodyBytesMax = 1u << 20;
-// Our own deadlines come first; cpprest's are for what we have let go of.
+// Our own deadlines fire first; cpprest's end abandoned requests.
 constexpr Duration kLibraryMargin = std::chrono::seconds(10);
 
-// One request under way, shared by the thread that waits and the threads of cpprest: whoever is
-// last frees it, so giving up needs no goodbye from the library. Thread-safe.
+// One request under way, shared by the waiting thread and cpprest's threads; the last one frees it,
+// so the waiting thread can abandon it without waiting for the library. Thread-safe.
 class Exchange {
  public:
   // `stream`: above kStreamBytesWaiting the sender waits; otherwise `bytes_max` breaks it off.
@@ -66,7 +66,7 @@ class Exchange {
     return pplx::create_task(*drained_);
   }
 
-  // What the waiting thread sees. All but `body` may be read again.
+  // State for the waiting thread. Each piece of `body` is returned once.
   struct View {
     int status = 0;
     bool done = false;
@@ -76,7 +76,7 @@ class Exchange {
     std::string body;
     std::optional<std::chrono::milliseconds> retry_after;
   };
-  // Until everything is there, or until `until`.
+  // Until the answer is complete, or until `until`.
   View wait_done(std::chrono::steady_clock::time_point until) {
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, until, [&] { return done_ || overflow_; });
@@ -107,7 +107,7 @@ class Exchange {
     const std::lock_guard lock(mutex_);
     changed_.notify_all();
   }
-  // Nobody waits any more. The connection is closed by the caller.
+  // The waiting thread gives up. The caller closes the connection.
   void abandon() {
     std::optional<pplx::task_completion_event<std::size_t>> drained;
     {
@@ -126,7 +126,7 @@ class Exchange {
             .overflow = overflow_,
             .connection_died = connection_died_,
             .failure = failure_,
-            // Before the status is known nobody can tell what the bytes are.
+            // Without the status it is unknown whether the bytes are a stream or an error.
             .body = status_ == 0 ? std::string() : std::exchange(body_, {}),
             .retry_after = retry_after_};
   }
@@ -147,7 +147,7 @@ class Exchange {
   std::size_t drained_count_ = 0;
 };
 
-// What cpprest writes an answer's body into. Write-only; the reading half is never called.
+// The stream buffer into which cpprest writes a body. Write-only; the reading half is never called.
 class ExchangeBuffer final : public streams::details::streambuf_state_manager<unsigned char> {
  public:
   explicit ExchangeBuffer(std::shared_ptr<Exchange> exchange)
@@ -205,7 +205,7 @@ void start_pool() {
     try {
       crossplat::threadpool::initialize_with_threads(kPoolThreads);
     } catch (const std::exception&) {
-      // Somebody else was first; their number is as good.
+      // The pool was already started by another user of the library.
     }
   });
 }
@@ -252,9 +252,9 @@ struct Transport::Impl {
 
   web::http::http_request make(const HttpRequest& request, const Secret& token,
                                const std::shared_ptr<Exchange>& exchange) const {
-    web::http::http_request made(request.method);
-    made.set_request_uri(web::uri(request.target));
-    auto& headers = made.headers();
+    web::http::http_request out(request.method);
+    out.set_request_uri(web::uri(request.target));
+    auto& headers = out.headers();
     // cpprest checks the certificate against this name, port excluded.
     if (!host_header.empty()) headers.add("Host", host_header);
     headers.add("Accept", "application/json");
@@ -262,16 +262,16 @@ struct Transport::Impl {
     if (!token.empty()) headers.add("Authorization", "Bearer " + token.reveal());
     if (!request.content_type.empty()) {
       // As bytes: a string's stream is cast to one of another type inside cpprest.
-      made.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
+      out.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
       headers.set_content_type(request.content_type);
     }
     const std::shared_ptr<streams::details::basic_streambuf<unsigned char>> sink =
         std::make_shared<ExchangeBuffer>(exchange);
-    made.set_response_stream(streams::streambuf<unsigned char>(sink).create_ostream());
-    return made;
+    out.set_response_stream(streams::streambuf<unsigned char>(sink).create_ostream());
+    return out;
   }
 
-  // Starts it; `exchange` hears of everything. Throws nothing.
+  // Starts the request; reports to `exchange`. Throws nothing.
   void start(http_client& through, const HttpRequest& request, const Secret& token,
              const std::shared_ptr<Exchange>& exchange, const pplx::cancellation_token& cancel) {
     const auto failed = [exchange](const std::string& why, bool died) {

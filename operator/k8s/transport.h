@@ -18,7 +18,7 @@ namespace spanway::kube {
 
 struct TransportOptions {
   Duration request_timeout = std::chrono::seconds(30);
-  Duration longest_timeout = std::chrono::seconds(30);  // That any request asks for.
+  Duration longest_timeout = std::chrono::seconds(30);  // The longest of any request.
   std::size_t answer_bytes_max = 64u << 20;
   std::string user_agent;
 };
@@ -28,8 +28,7 @@ struct HttpRequest {
   std::string target;  // Path and query, percent-encoded.
   std::string body;
   std::string content_type;  // Of the body; empty = no body.
-  // Doing it twice is like doing it once: a dead keep-alive connection may be answered by sending
-  // it again on a new one, once.
+  // Idempotent: sent again once, on a new connection, when a kept-alive connection was dead.
   bool repeatable = true;
   // Instead of TransportOptions::request_timeout; 0 = that.
   Duration timeout{};
@@ -41,9 +40,9 @@ struct HttpAnswer {
   std::optional<std::chrono::milliseconds> retry_after;
 };
 
-// Thread-safe. Keeps connections alive for send(); each stream has its own. Requests that run when
-// it is destroyed end on their own and touch nothing of it. cpprestsdk runs its I/O on four threads
-// of the process.
+// Thread-safe. Keeps connections alive for send(); each stream has its own. Requests under way
+// at its destruction end on their own and use nothing of it. cpprestsdk runs its I/O on four
+// threads of the process.
 class Transport {
  public:
   // Fails (INVALID_ARGUMENT) when the certificates or the address cannot be used.

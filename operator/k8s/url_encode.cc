@@ -12,7 +12,7 @@ bool is_unreserved(char c) {
 
 std::string url_encode(std::string_view text) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
-  // A segment of dots alone would be taken for "here" or "one up".
+  // Servers resolve the segments "." and "..".
   const bool dots_only = text == "." || text == "..";
   std::string encoded;
   encoded.reserve(text.size());

@@ -41,9 +41,10 @@ Result<WatchDecoder::Next> WatchDecoder::feed(std::string_view bytes,
       return Next::kMore;
     }
     std::string_view line = bytes.substr(0, end);
-    // Only a line that came in pieces has to be copied.
-    const std::string whole = line_.empty() ? std::string() : std::exchange(line_, {}).append(line);
-    if (!whole.empty()) line = whole;
+    // Copy only a line that arrived in pieces.
+    const std::string joined =
+        line_.empty() ? std::string() : std::exchange(line_, {}).append(line);
+    if (!joined.empty()) line = joined;
     bytes.remove_prefix(end + 1);
     auto next = line_done(line, on_event);
     if (!next.ok() || *next == Next::kStop) {
@@ -80,7 +81,7 @@ Result<WatchDecoder::Next> WatchDecoder::line_done(
 
 Status WatchDecoder::finish() const {
   if (ended_ || is_blank(line_)) return ok_status();
-  return unavailable(what_ + ": the watch was cut off in the middle of an event");
+  return unavailable(what_ + ": the watch ended inside an event");
 }
 
 }  // namespace spanway::kube

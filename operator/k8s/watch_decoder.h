@@ -1,4 +1,4 @@
-// The bytes of a watch as events: one JSON document a line, in chunks cut anywhere.
+// Decodes the bytes of a watch into events: one JSON document a line, in chunks of any size.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +10,21 @@
 
 namespace spanway::kube {
 
-// External lock. Keeps at most one unfinished line. After an error it takes nothing more.
+// External lock. Keeps at most one unfinished line. Takes nothing after an error.
 class WatchDecoder {
  public:
   static constexpr std::size_t kLineBytesMax = 8u << 20;
   enum class Next { kMore, kStop };
 
-  // `what` is the verb and the path, for messages.
+  // `what` is the verb and the path, for error messages.
   explicit WatchDecoder(std::string what, std::size_t line_bytes_max = kLineBytesMax);
 
   // Calls `on_event` for each line that `bytes` ends; false from it stops (kStop, the rest is
   // dropped). Fails with the error of an ERROR event, and with INVALID_ARGUMENT when a line is no
-  // watch event, with RESOURCE_EXHAUSTED when it is longer than the bound. Types that are not known
-  // are skipped: a later server may have more.
+  // watch event, with RESOURCE_EXHAUSTED when it is longer than the bound. Unknown
+  // types are skipped: a later server may have more.
   Result<Next> feed(std::string_view bytes, const std::function<bool(WatchEvent)>& on_event);
-  // The stream has ended: half a line left over means that it was cut off (UNAVAILABLE).
+  // The stream has ended: UNAVAILABLE when its last line is incomplete.
   Status finish() const;
   std::size_t buffered() const noexcept { return line_.size(); }
 

@@ -119,7 +119,7 @@ std::optional<std::uint64_t> Applier::made(const kube::ResourceType& type,
   stored.version = state->version;
   stored.uid = state->uid;
   if (unseen_.newest_version(type, key, stored) != state->version) return std::nullopt;
-  return state->made;
+  return state->content;
 }
 
 Status Applier::check_owner(const Json& pipeline, const render::Manifest& manifest,

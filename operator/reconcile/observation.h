@@ -72,7 +72,11 @@ std::string ending_of_pod(const Json& pod);
 // One pod as above, for messages about jobs too.
 PodView view_pod(const Json& pod, SystemTime wall_now);
 
-// Ready pods that the live Service selects: what EndpointSlices will hold.
+// Ready pods that the live Service selects: what the EndpointSlice controller puts into slices. The
+// slices themselves are not read: they follow from the same two objects, which are watched anyway
+// and arrive first; a watch of slices would cost a permission and an event for each change of a
+// pod's readiness, and would add one case only, a controller manager that is down, in which no
+// workload changes either.
 std::int64_t count_endpoints(const Json& service, const std::vector<Json>& pods);
 
 }  // namespace spanway::reconcile

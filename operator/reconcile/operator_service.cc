@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "operator/cache/reflector.h"
 #include "operator/k8s/access.h"
 #include "operator/k8s/event_recorder.h"
 #include "operator/k8s/lease.h"
@@ -16,6 +15,8 @@ namespace {
 
 constexpr Duration kListTimeout = std::chrono::seconds(30);
 constexpr Duration kDrainMax = std::chrono::hours(1);
+// Lists under way at the same time; watches need no thread.
+constexpr std::size_t kListsAtATime = 4;
 constexpr Duration kSyncLook = std::chrono::milliseconds(100);
 
 // A write that begins in the last moment of the renew deadline is over before another operator may
@@ -58,8 +59,8 @@ Result<std::string> find_cluster_id(kube::Client& client, const telemetry::Logge
   return std::string();
 }
 
-// Few watches when the rights are there: each costs a connection and a thread. Whatever cannot be
-// listed over all namespaces is watched in each.
+// Few watches when the rights are there: each costs a list at the start and the API server's
+// memory. What cannot be listed over all namespaces is watched in each.
 Stores::Watches choose_watches(kube::Client& client, const OperatorSettings& settings,
                                std::vector<kube::ResourceType> kinds,
                                const telemetry::Logger& log) {
@@ -74,9 +75,10 @@ Stores::Watches choose_watches(kube::Client& client, const OperatorSettings& set
                                            .field_selector = {},
                                            .resource_version = "0"});
     if (listed.ok()) continue;
-    log.warn(
-        "Many namespaces are watched one by one, with a connection and a thread for each kind: "
-        "let the operator list and watch in all (Helm: rbac.watchAll) to have one for each kind",
+    log.info(
+        "Each namespace is watched on its own, a stream for each kind; permission to list and "
+        "watch "
+        "in all namespaces (Helm: rbac.watchAll) makes it one stream for each kind",
         {{"namespaces", settings.watch_namespaces.size()}, {"error", listed.error().message}});
     return Stores::Watches::kPerNamespace;
   }
@@ -127,7 +129,8 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
                                  [this](const kube::ObjectKey& key) { queue_.add(key); },
                                  upgrade_rules(settings)},
                   facts_of(settings, parts_.name_space, parts_.cluster_id, service_monitors,
-                           prometheus_rules)) {
+                           prometheus_rules)),
+      reflectors_(kListsAtATime, system_clock()) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
   kube::LeaseOptions options;
@@ -154,7 +157,7 @@ OperatorService::~OperatorService() {
   }
   threads_.clear();
   if (election_) election_->stop();
-  for (const auto& reflector : reflectors_) reflector->stop();
+  reflectors_.stop();
   recorder_->stop();
 }
 
@@ -203,7 +206,7 @@ Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorS
 
 void OperatorService::make_reflectors() {
   for (const Stores::Entry& entry : stores_.entries()) {
-    reflectors_.push_back(std::make_unique<kube::Reflector>(
+    reflectors_.add(std::make_unique<kube::Reflector>(
         kube::ReflectorOptions{entry.type, entry.name_space, entry.label_selector}, *parts_.client,
         *entry.store, [this](const kube::ObjectKey& owner) { queue_.add(owner); }, deps_.clock,
         Random::from_entropy(), deps_.telemetry));
@@ -216,7 +219,7 @@ Status OperatorService::start() {
                             {"namespaces", settings_.watch_namespaces.empty() ? "all" : "some"},
                             {"workers", settings_.workers}});
   recorder_->start();
-  for (const auto& reflector : reflectors_) reflector->start();
+  reflectors_.start();
   for (std::int64_t i = 0; i < settings_.workers; ++i)
     threads_.push_back(start_thread("worker-" + std::to_string(i),
                                     [this](const std::stop_token& stop) { work(stop); }));
@@ -251,11 +254,6 @@ void OperatorService::end_leading() {
   writer_.close();
 }
 
-bool OperatorService::synced() const {
-  return std::all_of(reflectors_.begin(), reflectors_.end(),
-                     [](const auto& reflector) { return reflector->synced(); });
-}
-
 // A former leader never writes again, even if it gets the Lease back before the process ends.
 bool OperatorService::leads() const {
   return leading_ && !lost_ && (!election_ || election_->leading());
@@ -266,7 +264,7 @@ bool OperatorService::may_begin() const { return !stopping_ && leads(); }
 
 void OperatorService::work(const std::stop_token& stop) {
   // A look at half of the world would delete the other half.
-  while (!synced() || !leading_)
+  while (!reflectors_.synced() || !leading_)
     if (!wait_for(stop, kSyncLook)) return;
   while (!stop.stop_requested()) {
     const auto key = queue_.next();
@@ -314,7 +312,7 @@ void OperatorService::keep_time(const std::stop_token& stop) {
     events_.pipelines(stores_.pipelines().size());
     events_.waiting(queue_.waiting());
     events_.cached(stores_.size(), stores_.bytes());
-    if (!may_begin() || !synced()) continue;
+    if (!may_begin() || !reflectors_.synced()) continue;
     const SteadyTime now = deps_.clock.now();
     if (now >= resync_at) {
       add_all();
@@ -326,7 +324,7 @@ void OperatorService::keep_time(const std::stop_token& stop) {
 void OperatorService::poll_secrets(const std::stop_token& stop) {
   SteadyTime due = deps_.clock.now() + settings_.secrets_poll;
   while (wait_for(stop, parts_.times.tick)) {
-    if (!may_begin() || !synced() || deps_.clock.now() < due) continue;
+    if (!may_begin() || !reflectors_.synced() || deps_.clock.now() < due) continue;
     secrets_.poll();
     due = deps_.clock.now() + settings_.secrets_poll;
   }
@@ -334,7 +332,7 @@ void OperatorService::poll_secrets(const std::stop_token& stop) {
 
 void OperatorService::watch_pods(const std::stop_token& stop) {
   while (wait_for(stop, parts_.times.tick))
-    if (may_begin() && synced()) monitor_.poll();
+    if (may_begin() && reflectors_.synced()) monitor_.poll();
 }
 
 bool OperatorService::wait_for(const std::stop_token& stop, Duration wait) {
@@ -368,14 +366,14 @@ bool OperatorService::drain(Deadline deadline) {
 runtime::Service::Readiness OperatorService::readiness() const {
   if (stopping_) return {.ready = false, .reason = "draining"};
   if (lost_) return {.ready = false, .reason = "has lost the Lease"};
-  if (!synced()) return {.ready = false, .reason = "the first lists are not there yet"};
+  if (!reflectors_.synced()) return {.ready = false, .reason = "the first lists are not there yet"};
   return {.ready = true, .reason = ""};
 }
 
 std::string OperatorService::status_json() const {
   return kube::to_text({{"identity", parts_.identity},
                         {"leading", leading_.load()},
-                        {"synced", synced()},
+                        {"synced", reflectors_.synced()},
                         {"pipelines", stores_.pipelines().size()},
                         {"waiting", queue_.waiting()},
                         {"cached_objects", stores_.size()},

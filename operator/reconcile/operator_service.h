@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "operator/cache/reflector_pool.h"
 #include "operator/cache/work_queue.h"
 #include "operator/k8s/client.h"
 #include "operator/reconcile/controller.h"
@@ -20,7 +21,6 @@
 namespace spanway::kube {
 class EventRecorder;
 class LeaderElection;
-class Reflector;
 }  // namespace spanway::kube
 
 namespace spanway::reconcile {
@@ -47,9 +47,8 @@ struct OperatorParts {
   OperatorTimes times = {};
 };
 
-// See runtime::Service for the thread contract. Threads of its own: one reflector for each watch
-// (a kind, or a kind in a namespace), `workers`, the Lease, Events, /statusz, Secrets, and one
-// clock for the resync.
+// See runtime::Service for the thread contract. Threads of its own: those of the reflector pool,
+// `workers`, the Lease, Events, /statusz, Secrets, and one clock for the resync; the client's own.
 //
 // Every replica watches; only the leader writes, and asks before each single write whether it still
 // leads. One that loses the Lease ends with an error, so that nothing of its memory goes on.
@@ -76,7 +75,6 @@ class OperatorService final : public runtime::Service {
   OperatorService(const OperatorSettings& settings, OperatorParts parts,
                   const runtime::ServiceDeps& deps, bool service_monitors, bool prometheus_rules);
   void make_reflectors();
-  bool synced() const;
   bool leads() const;
   bool may_begin() const;
   void begin_leading();
@@ -102,7 +100,7 @@ class OperatorService final : public runtime::Service {
   StatuszMonitor monitor_;
   Controller controller_;
   std::unique_ptr<kube::LeaderElection> election_;
-  std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
+  kube::ReflectorPool reflectors_;
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> leading_{false};

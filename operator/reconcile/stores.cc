@@ -75,18 +75,21 @@ std::vector<kube::ResourceType> Stores::owned_kinds(bool service_monitors, bool 
 
 Stores::Stores(const std::vector<std::string>& namespaces,
                const std::vector<kube::ResourceType>& kinds, Watches watches)
-    : kinds_(kinds), wanted_(namespaces.begin(), namespaces.end()) {
+    : kinds_(kinds), watched_(namespaces.begin(), namespaces.end()) {
   const std::vector<std::string> all = {""};
   const bool per_namespace = watches == Watches::kPerNamespace && !namespaces.empty();
-  kube::Store::Wants wants;
+  kube::Store::NamespaceFilter keeps_namespace;
   if (!per_namespace && !namespaces.empty())
-    wants = [this](const std::string& name_space) { return wanted_.contains(name_space); };
+    keeps_namespace = [this](const std::string& name_space) {
+      return watched_.contains(name_space);
+    };
   const auto add = [&](const kube::ResourceType& type, const std::string& name_space,
                        const std::string& selector) {
+    places_.emplace(std::pair(type.plural, name_space), entries_.size());
     entries_.push_back(
         {type, name_space, selector,
          std::make_unique<kube::Store>(
-             [type](Json object) { return project(type, std::move(object)); }, wants)});
+             [type](Json object) { return project(type, std::move(object)); }, keeps_namespace)});
   };
   for (const std::string& name_space : per_namespace ? namespaces : all) {
     add(kube::kPipelines, name_space, "");
@@ -97,11 +100,9 @@ Stores::Stores(const std::vector<std::string>& namespaces,
 
 const kube::Store* Stores::find(const kube::ResourceType& type,
                                 const std::string& name_space) const {
-  for (const Entry& entry : entries_) {
-    if (entry.type == type && (entry.name_space.empty() || entry.name_space == name_space))
-      return entry.store.get();
-  }
-  return nullptr;
+  auto found = places_.find({type.plural, std::string()});
+  if (found == places_.end()) found = places_.find({type.plural, name_space});
+  return found == places_.end() ? nullptr : entries_[found->second].store.get();
 }
 
 std::optional<Json> Stores::get(const kube::ResourceType& type, const kube::ObjectKey& key) const {

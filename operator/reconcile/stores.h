@@ -2,10 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "operator/cache/store.h"
@@ -33,7 +36,7 @@ class Stores {
   };
 
   // One watch for each kind and namespace, or one for each kind over all namespaces, of which only
-  // those that are wanted are kept.
+  // the watched ones are stored.
   enum class Watches { kPerNamespace, kClusterWide };
   // Pipelines and the kinds made of them. Kinds the server does not have are left out by the
   // caller.
@@ -61,8 +64,10 @@ class Stores {
   const kube::Store* find(const kube::ResourceType& type, const std::string& name_space) const;
 
   const std::vector<kube::ResourceType> kinds_;
-  const std::set<std::string> wanted_;  // Empty = all.
+  const std::set<std::string> watched_;  // Empty = all.
   std::vector<Entry> entries_;
+  // Places in entries_ by kind and namespace: there are thousands with one watch a namespace.
+  std::map<std::pair<std::string_view, std::string>, std::size_t> places_;
 };
 
 }  // namespace spanway::reconcile

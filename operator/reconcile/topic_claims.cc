@@ -76,10 +76,10 @@ void TopicClaims::refresh(std::set<kube::ObjectKey>& changed) {
   for (const kube::ObjectKey& key : stores_.pipelines()) {
     const auto state = stores_.state(kube::kPipelines, key);
     const auto known = claims_.find(key);
-    if (!state || (known != claims_.end() && known->second.made == state->made)) continue;
+    if (!state || (known != claims_.end() && known->second.made == state->content)) continue;
     const std::optional<Json> object = stores_.get(kube::kPipelines, key);
     if (!object) continue;
-    Claim claim = read(*object, state->made);
+    Claim claim = read(*object, state->content);
     take_out(key, changed);
     for (const std::string& place : claim.places) by_place_[place].insert(key);
     add_overlapping(key, claim, changed);
@@ -95,7 +95,7 @@ TopicClaims::Sharing TopicClaims::look_up(const kube::ObjectKey& pipeline,
   auto own = claims_.find(pipeline);
   // Earlier ones are in the store before later ones, so what is there now is enough until this one
   // changes; those that change are looked up then.
-  if (own == claims_.end() || !state || own->second.made != state->made) {
+  if (own == claims_.end() || !state || own->second.made != state->content) {
     refresh(changed);
     own = claims_.find(pipeline);
     if (own == claims_.end()) return out;

@@ -81,7 +81,7 @@ TEST(Store, TellsWhatAnObjectIsMadeOfFromWhatBecameOfIt) {
   made["status"]["readyReplicas"] = 1;
   EXPECT_THAT(store.upsert(made), ElementsAre(key("p"))) << "its owner looks at it all the same";
   EXPECT_EQ(store.state(key("a"))->version, "2");
-  EXPECT_EQ(store.state(key("a"))->made, first->made);
+  EXPECT_EQ(store.state(key("a"))->content, first->content);
   made["metadata"]["resourceVersion"] = "3";
   made["status"]["readyReplicas"] = 2;
   EXPECT_THAT(store.upsert(made), ElementsAre(key("p")));
@@ -91,12 +91,12 @@ TEST(Store, TellsWhatAnObjectIsMadeOfFromWhatBecameOfIt) {
     other["metadata"]["resourceVersion"] = std::string("of ") + part;
     other[part]["labels"]["more"] = "x";
     (void)store.upsert(other);
-    EXPECT_NE(store.state(key("a"))->made, first->made) << part;
+    EXPECT_NE(store.state(key("a"))->content, first->content) << part;
   }
   // Deleted and made anew: another object.
   made["metadata"]["uid"] = "another";
   (void)store.upsert(made);
-  EXPECT_NE(store.state(key("a"))->made, first->made);
+  EXPECT_NE(store.state(key("a"))->content, first->content);
 }
 
 TEST(Store, NamesWhatAnOwnerHas) {

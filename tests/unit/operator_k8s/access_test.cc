@@ -113,7 +113,7 @@ TEST_F(AccessTest, PathsAreThoseOfTheFilesFolder) {
 
 TEST_F(AccessTest, WhatIsMissingIsNamed) {
   const auto message = [&](const std::string& context) { return open(context).error().message; };
-  EXPECT_NE(message("three").find("there is no context 'three'"), std::string::npos);
+  EXPECT_NE(message("three").find("it has no context 'three'"), std::string::npos);
   EXPECT_NE(message("lost").find("there is no cluster 'nowhere'"), std::string::npos);
   EXPECT_NE(message("stranger").find("there is no user 'nobody'"), std::string::npos);
   EXPECT_NE(message("two").find("'/abs/token' cannot be read"), std::string::npos);
