@@ -55,12 +55,12 @@ def start_cluster(state):
 
 
 class Operator(Process):
-    def __init__(self, cluster, binary, folder):
+    def __init__(self, cluster, binary, folder, settings=None):
         self.admin_port = free_port()
         config = {
             "admin": {"host": "127.0.0.1", "port": self.admin_port},
             "kubeconfig": str(cluster.kubeconfig), "operator_namespace": "default", "image_repository": "spanway",
-            "lease": {"namespace": "default"},
+            "lease": {"namespace": "default"}, **(settings or {}),
         }
         path = folder / "operator.yaml"
         path.write_text(yaml.safe_dump(config))
