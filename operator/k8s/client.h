@@ -81,6 +81,10 @@ class Client {
   virtual ~Client() = default;
 
   virtual Result<Json> get(const ResourceType& type, const ObjectKey& key) = 0;
+  // The same from the API server's watch cache, which may be a moment behind; costs etcd nothing.
+  virtual Result<Json> get_cached(const ResourceType& type, const ObjectKey& key) {
+    return get(type, key);
+  }
   // Joins pages of 500.
   virtual Result<ListResult> list(const ResourceType& type, const ListOptions& options) = 0;
   // Calls `on_event` for each event, on this thread, until the stream ends (ok), fails, `stop` is

@@ -209,6 +209,15 @@ Result<Json> RestClient::get(const ResourceType& type, const ObjectKey& key) {
                            .content_type = {}});
 }
 
+Result<Json> RestClient::get_cached(const ResourceType& type, const ObjectKey& key) {
+  SPANWAY_TRY(check_key(type, key));
+  return call_json("get", {.method = "GET",
+                           .target = resource_path(type, key.name_space, key.name) +
+                                     Query().add("resourceVersion", "0").text(),
+                           .body = {},
+                           .content_type = {}});
+}
+
 Result<ListResult> RestClient::list(const ResourceType& type, const ListOptions& options) {
   ListResult result;
   std::string token;

@@ -45,6 +45,7 @@ class RestClient final : public Client {
   ~RestClient() override;
 
   Result<Json> get(const ResourceType& type, const ObjectKey& key) override;
+  Result<Json> get_cached(const ResourceType& type, const ObjectKey& key) override;
   Result<ListResult> list(const ResourceType& type, const ListOptions& options) override;
   Status watch(const ResourceType& type, const WatchOptions& options, const std::stop_token& stop,
                const std::function<bool(WatchEvent)>& on_event) override;

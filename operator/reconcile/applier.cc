@@ -141,12 +141,13 @@ Status Applier::check_owner(const Json& pipeline, const render::Manifest& manife
       .with_reason("not_ours");
 }
 
-// The live object. One that the stores do not show is asked for: it may be somebody else's, without
-// our labels, and must not be taken over.
+// The live object. One that the stores do not have is read: it may belong to another owner, without
+// our labels, and must not be taken over. The API server's cache is enough: an object that appears
+// after a read would not be found by a quorum read either.
 Result<std::optional<Json>> Applier::look(const Json& pipeline, const render::Manifest& manifest) {
   std::optional<Json> known = live(manifest.type, manifest.key());
   if (!known) {
-    auto raw = client_.get(manifest.type, manifest.key());
+    auto raw = client_.get_cached(manifest.type, manifest.key());
     if (raw.ok()) {
       known = project(manifest.type, std::move(raw).value());
     } else if (raw.error().code != Code::kNotFound) {

@@ -54,6 +54,17 @@ Result<kube::Json> LeaderClient::get(const kube::ResourceType& type, const kube:
   return behind_.get(type, key);
 }
 
+Result<kube::Json> LeaderClient::get_cached(const kube::ResourceType& type,
+                                            const kube::ObjectKey& key) {
+  return behind_.get_cached(type, key);
+}
+
+std::unique_ptr<kube::RunningWatch> LeaderClient::start_watch(const kube::ResourceType& type,
+                                                              const kube::WatchOptions& options,
+                                                              kube::WatchCallbacks callbacks) {
+  return behind_.start_watch(type, options, std::move(callbacks));
+}
+
 Result<kube::ListResult> LeaderClient::list(const kube::ResourceType& type,
                                             const kube::ListOptions& options) {
   return behind_.list(type, options);

@@ -29,6 +29,11 @@ class LeaderClient final : public kube::Client {
   Result<Json> get(const kube::ResourceType& type, const kube::ObjectKey& key) override;
   Result<kube::ListResult> list(const kube::ResourceType& type,
                                 const kube::ListOptions& options) override;
+  Result<kube::Json> get_cached(const kube::ResourceType& type,
+                                const kube::ObjectKey& key) override;
+  std::unique_ptr<kube::RunningWatch> start_watch(const kube::ResourceType& type,
+                                                  const kube::WatchOptions& options,
+                                                  kube::WatchCallbacks callbacks) override;
   Status watch(const kube::ResourceType& type, const kube::WatchOptions& options,
                const std::stop_token& stop,
                const std::function<bool(kube::WatchEvent)>& on_event) override;

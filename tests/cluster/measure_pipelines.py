@@ -76,6 +76,13 @@ class Operator(Process):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_of(cluster, name):
+    """CPU seconds of a process of the control plane."""
+    stat = cluster.inside("cp", "sh", "-c", f"cat /proc/$(pgrep -x {name})/stat").stdout
+    fields = stat.rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def count_objects(cluster, kind):
     text = cluster.kubectl("get", kind, "-A", "-l", "app.kubernetes.io/managed-by=spanway-operator", "--no-headers").stdout
     return len(text.splitlines())
@@ -91,6 +98,7 @@ def measure(cluster, operator, arguments):
     result["rss_mib_one"] = operator.rss_bytes() >> 20
 
     position, cpu, started = cluster.audit_position(), operator.cpu_seconds(), time.monotonic()
+    control_plane = {name: cpu_of(cluster, name) for name in ("kube-apiserver", "etcd")}
     manifests = [make_pipeline(f"n{n % NAMESPACES}", Nowhere, "sink:4317", name=f"p{n}") for n in range(arguments.count - 1)]
     for first in range(0, len(manifests), 100):
         cluster.apply(*manifests[first:first + 100])
@@ -98,6 +106,9 @@ def measure(cluster, operator, arguments):
     wanted = WORKLOADS * arguments.count
     wait_until(lambda: count_objects(cluster, "deployments,statefulsets") == wanted, 1800, f"{wanted} workloads", 2)
     result["seconds_until_all_have_workloads"] = round(time.monotonic() - started, 1)
+    result["cpu_seconds_until_then"] = {"operator": round(operator.cpu_seconds() - cpu, 1)} | {
+        name: round(cpu_of(cluster, name) - before, 1) for name, before in control_plane.items()}
+    result["load_average"] = os.getloadavg()[0]
     time.sleep(arguments.settle)
     entries = cluster.audit(position, "admin")
     verbs = collections.Counter(e["verb"] for e in entries if e["userAgent"].startswith("spanway"))

@@ -81,6 +81,16 @@ TEST_F(RestClientTest, GetSaysWhoItIs) {
   EXPECT_EQ(counted("get", "ok"), 1);
 }
 
+TEST_F(RestClientTest, ACachedReadIsAnsweredFromTheWatchCache) {
+  serve([](const ApiRequest&, ApiReply& reply) {
+    reply.answer(200, R"({"kind":"ConfigMap","metadata":{"name":"a"}})");
+  });
+  ASSERT_TRUE(client_->get_cached(kConfigMaps, kKey).ok());
+  ASSERT_TRUE(client_->get(kConfigMaps, kKey).ok());
+  EXPECT_EQ(server_->requests().at(0).query, "resourceVersion=0");
+  EXPECT_EQ(server_->requests().at(1).query, "") << "from a quorum";
+}
+
 TEST_F(RestClientTest, AMissingNameIsNeverTheCollection) {
   serve([](const ApiRequest&, ApiReply& reply) { reply.answer(200, "{}"); });
   EXPECT_EQ(client_->get(kPods, {"ns", ""}).error().code, Code::kInvalidArgument);
