@@ -4,13 +4,14 @@
 #   spanway_executable(NAME spanway-ingress SOURCES main.cc DEPS ingress)
 #   spanway_test(NAME otlp_test LABELS unit SOURCES ... DEPS otlp fakes)
 #
-# A library's dependencies must lie in a lower layer; configuring fails otherwise. THIRD_PARTY
+# A library's dependencies must lie in a lower layer, and none of those that it names as NEVER may be
+# among them, not even through others; configuring fails otherwise. THIRD_PARTY
 # libraries are private to their module unless they are listed as PUBLIC_THIRD_PARTY.
 
 set_property(GLOBAL PROPERTY SPANWAY_LIBRARIES "")
 
 function(spanway_library)
-  cmake_parse_arguments(ARG "" "NAME;LAYER" "SOURCES;DEPS;THIRD_PARTY;PUBLIC_THIRD_PARTY" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LAYER" "SOURCES;DEPS;NEVER;THIRD_PARTY;PUBLIC_THIRD_PARTY" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "spanway_library(${ARG_NAME}): unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
   endif()
@@ -36,6 +37,7 @@ function(spanway_library)
   set_property(GLOBAL APPEND PROPERTY SPANWAY_LIBRARIES ${ARG_NAME})
   set_property(GLOBAL PROPERTY SPANWAY_LAYER_${ARG_NAME} ${ARG_LAYER})
   set_property(GLOBAL PROPERTY SPANWAY_DEPS_${ARG_NAME} "${ARG_DEPS}")
+  set_property(GLOBAL PROPERTY SPANWAY_NEVER_${ARG_NAME} "${ARG_NEVER}")
 endfunction()
 
 function(spanway_executable)
@@ -64,6 +66,22 @@ function(spanway_test)
     ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/checks/lsan.supp;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/ci/checks/tsan.supp:halt_on_error=1;UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
+# All dependencies of a library, direct and through others.
+function(spanway_closure library result)
+  get_property(open GLOBAL PROPERTY SPANWAY_DEPS_${library})
+  set(closed "")
+  while(open)
+    list(POP_FRONT open next)
+    if(next IN_LIST closed)
+      continue()
+    endif()
+    list(APPEND closed ${next})
+    get_property(more GLOBAL PROPERTY SPANWAY_DEPS_${next})
+    list(APPEND open ${more})
+  endwhile()
+  set(${result} "${closed}" PARENT_SCOPE)
+endfunction()
+
 # Dependencies point to a lower layer, never sideways or up (ARCHITECTURE.md has the table).
 function(spanway_check_layers)
   get_property(libraries GLOBAL PROPERTY SPANWAY_LIBRARIES)
@@ -78,6 +96,13 @@ function(spanway_check_layers)
       if(NOT dependency_layer LESS layer)
         message(FATAL_ERROR "spanway::${library} (layer ${layer}) must not depend on spanway::${dependency} "
           "(layer ${dependency_layer}): dependencies point down only")
+      endif()
+    endforeach()
+    spanway_closure(${library} all)
+    get_property(never GLOBAL PROPERTY SPANWAY_NEVER_${library})
+    foreach(forbidden IN LISTS never)
+      if(forbidden IN_LIST all)
+        message(FATAL_ERROR "spanway::${library} must never depend on spanway::${forbidden}, not even through others")
       endif()
     endforeach()
   endforeach()
