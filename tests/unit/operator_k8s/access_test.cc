@@ -111,7 +111,7 @@ TEST_F(AccessTest, PathsAreThoseOfTheFilesFolder) {
   EXPECT_EQ((*access)->cluster().name_space, "default");
 }
 
-TEST_F(AccessTest, WhatIsMissingIsNamed) {
+TEST_F(AccessTest, MissingEntriesAreNamed) {
   const auto message = [&](const std::string& context) { return open(context).error().message; };
   EXPECT_NE(message("three").find("it has no context 'three'"), std::string::npos);
   EXPECT_NE(message("lost").find("there is no cluster 'nowhere'"), std::string::npos);
@@ -122,7 +122,7 @@ TEST_F(AccessTest, WhatIsMissingIsNamed) {
   EXPECT_NE(none.error().message.find("'/nowhere' cannot be read"), std::string::npos);
 }
 
-TEST_F(AccessTest, RefusesWhatItCannotDoByName) {
+TEST_F(AccessTest, RefusesUnsupportedCredentialsByName) {
   const std::string good = "server: 'https://x'";
   EXPECT_EQ(refusal(good, "token: t"), "");
   EXPECT_EQ(refusal(good, "exec: null"), "");
@@ -150,7 +150,7 @@ TEST_F(AccessTest, RefusesWhatItCannotDoByName) {
   EXPECT_FALSE(read_kubeconfig("[]", "/f", "x").ok());
 }
 
-TEST_F(AccessTest, AYamlMistakeNeverShowsWhatStandsThere) {
+TEST_F(AccessTest, AYamlErrorNeverShowsTheText) {
   const auto result = read_kubeconfig("token: &x hunter2\nother: *x\ntoken: hunter2\n", "/f", "");
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().message.find("hunter2"), std::string::npos);
@@ -194,7 +194,7 @@ TEST_F(InClusterTest, IsFoundByTheEnvironment) {
   EXPECT_EQ(open_pod()->cluster().server, "https://[fd00::1]:443");
 }
 
-TEST_F(InClusterTest, OutsideOfAPodItSaysWhatToDo) {
+TEST_F(InClusterTest, OutsideOfAPodTheErrorSaysWhatToDo) {
   sources_.environment.clear();
   const auto access = Access::find("", "", sources_, clock_);
   ASSERT_FALSE(access.ok());
@@ -214,7 +214,7 @@ TEST_F(InClusterTest, FilesAreReadEveryMinute) {
   EXPECT_EQ(access->current().ca_pem, "CA2");
 }
 
-TEST_F(InClusterTest, AFileThatIsGoneOrBrokenLeavesWhatWasThere) {
+TEST_F(InClusterTest, AMissingOrBrokenFileKeepsThePreviousContent) {
   const auto access = open_pod();
   for (const char* broken : {"", "\n", "two words", "a\r\nX-Injected: 1"}) {
     files_[folder_ + "token"] = broken;

@@ -41,7 +41,7 @@ class EventRecorderTest : public testing::Test {
   EventRecorder recorder_{"pod-1", kube_, clock_, Random(1), {log_, metrics_}};
 };
 
-TEST_F(EventRecorderTest, SaysWhatTheApiAsksFor) {
+TEST_F(EventRecorderTest, SetsTheFieldsThatTheApiRequires) {
   recorder_.record(note());
   clock_.advance(seconds(10));
   drain();
@@ -121,7 +121,7 @@ TEST_F(EventRecorderTest, AfterSixMinutesASeriesIsOver) {
   EXPECT_EQ(written().size(), 2U);
 }
 
-TEST_F(EventRecorderTest, ASeriesWhoseEventIsGoneStartsAnew) {
+TEST_F(EventRecorderTest, ASeriesWhoseEventWasDeletedStartsANewEvent) {
   recorder_.record(note());
   drain();
   kube_.erase(kEvents, {"ns", string_at(written()[0], "metadata/name")});
@@ -177,7 +177,7 @@ TEST_F(EventRecorderTest, AFaultThatStaysIsGivenUp) {
   EXPECT_EQ(dropped("failed"), 1);
 }
 
-TEST_F(EventRecorderTest, WhatIsNotAllowedIsNotTriedAgain) {
+TEST_F(EventRecorderTest, AForbiddenEventIsNotRetried) {
   kube_.fail("create", "events", configuration_error(Code::kPermissionDenied, "no"), 1);
   recorder_.record(note());
   drain();

@@ -76,10 +76,10 @@ class LeaseTest : public testing::Test {
     Replica(LeaseTest& test, const std::string& identity, std::uint64_t seed)
         : client(test.kube_, test.clock_),
           election({.key = kLease, .identity = identity}, client,
-                   {.started = [this] { told.push_back("started"); },
-                    .stopped = [this] { told.push_back("stopped"); }},
+                   {.started = [this] { callbacks.push_back("started"); },
+                    .stopped = [this] { callbacks.push_back("stopped"); }},
                    test.clock_, Random(seed), test.telemetry_) {}
-    std::vector<std::string> told;
+    std::vector<std::string> callbacks;
     SlowClient client;
     LeaderElection election;
   };
@@ -95,12 +95,12 @@ class LeaseTest : public testing::Test {
   Replica b_{*this, "b", 2};
 };
 
-using Told = std::vector<std::string>;
+using Callbacks = std::vector<std::string>;
 
 TEST_F(LeaseTest, TheFirstCreatesItAndTheOtherWaits) {
   EXPECT_EQ(a_.election.step(), seconds(2));
   EXPECT_TRUE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started"}));
   EXPECT_EQ(string_at(spec(), "holderIdentity"), "a");
   EXPECT_EQ(int_at(spec(), "leaseDurationSeconds"), 15);
   EXPECT_EQ(int_at(spec(), "leaseTransitions"), 0);
@@ -110,7 +110,7 @@ TEST_F(LeaseTest, TheFirstCreatesItAndTheOtherWaits) {
   EXPECT_GE(wait, seconds(2));
   EXPECT_LE(wait, milliseconds(4400));
   EXPECT_FALSE(b_.election.leading());
-  EXPECT_EQ(b_.told, Told{});
+  EXPECT_EQ(b_.callbacks, Callbacks{});
 }
 
 TEST_F(LeaseTest, RenewingKeepsItForever) {
@@ -120,8 +120,8 @@ TEST_F(LeaseTest, RenewingKeepsItForever) {
     clock_.advance(seconds(2));
   }
   EXPECT_TRUE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started"}));
-  EXPECT_EQ(b_.told, Told{});
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started"}));
+  EXPECT_EQ(b_.callbacks, Callbacks{});
   EXPECT_EQ(string_at(spec(), "acquireTime"), "2026-01-01T00:00:01.000000Z");
   EXPECT_EQ(string_at(spec(), "renewTime"), "2026-01-01T00:03:19.000000Z");
 }
@@ -153,7 +153,7 @@ TEST_F(LeaseTest, TheHoldersClockDoesNotMatter) {
   EXPECT_FALSE(b_.election.leading()) << "nor does our wall clock";
 }
 
-TEST_F(LeaseTest, LeadingEndsAtTheDeadlineEvenIfNobodyLooks) {
+TEST_F(LeaseTest, LeadingEndsAtTheDeadlineWithoutAStep) {
   a_.election.step();
   clock_.advance(seconds(10) - milliseconds(1));
   EXPECT_TRUE(a_.election.leading());
@@ -176,15 +176,15 @@ TEST_F(LeaseTest, ALeaderThatCannotRenewStopsBeforeAnotherStarts) {
   kube_.fail("replace", "leases", down(), 4);
   kube_.fail("get", "leases", down(), 4);
   Duration waited{};
-  while (a_.told.size() < 2 && waited < seconds(30)) {
+  while (a_.callbacks.size() < 2 && waited < seconds(30)) {
     const Duration wait = a_.election.step();
-    if (a_.told.size() == 2) break;
+    if (a_.callbacks.size() == 2) break;
     clock_.advance(wait);
     waited += wait;
   }
   EXPECT_EQ(waited, seconds(10));
-  EXPECT_EQ(a_.told, (Told{"started", "stopped"}));
-  EXPECT_EQ(b_.told, Told{});
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started", "stopped"}));
+  EXPECT_EQ(b_.callbacks, Callbacks{});
   EXPECT_EQ(metrics_.value("spanway_kubernetes_leader"), 0);
 }
 
@@ -194,18 +194,18 @@ TEST_F(LeaseTest, AShortOutageIsSurvived) {
   kube_.fail("replace", "leases", down(), 2);
   for (int i = 0; i < 5; ++i) clock_.advance(a_.election.step());
   EXPECT_TRUE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started"}));
   EXPECT_EQ(int_at(spec(), "leaseTransitions"), 0);
 }
 
-TEST_F(LeaseTest, ALeaseThatSomebodyElseTookIsLostAtOnce) {
+TEST_F(LeaseTest, ALeaseTakenByAnotherHolderIsLostAtOnce) {
   a_.election.step();
   kube_.edit(kLeases, kLease, Json{{"spec", {{"holderIdentity", "c"}}}}, "kubectl");
   a_.election.step();  // Conflict: it has changed.
   EXPECT_TRUE(a_.election.leading()) << "who has it is not known yet";
   a_.election.step();
   EXPECT_FALSE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started", "stopped"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started", "stopped"}));
   EXPECT_EQ(string_at(spec(), "holderIdentity"), "c");
 }
 
@@ -215,25 +215,25 @@ TEST_F(LeaseTest, AChangeOfSomethingElseIsNotLost) {
   a_.election.step();
   a_.election.step();
   EXPECT_TRUE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started"}));
   EXPECT_EQ(string_at(kube_.at(kLeases, kLease), "metadata/labels/x"), "y");
 }
 
-TEST_F(LeaseTest, ADeletedLeaseIsMadeAgain) {
+TEST_F(LeaseTest, ADeletedLeaseIsCreatedAgain) {
   a_.election.step();
   kube_.erase(kLeases, kLease);
   a_.election.step();
   a_.election.step();
   EXPECT_TRUE(a_.election.leading());
   EXPECT_EQ(string_at(spec(), "holderIdentity"), "a");
-  EXPECT_EQ(a_.told, (Told{"started"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started"}));
 }
 
 TEST_F(LeaseTest, GivenBackItIsTakenAtOnce) {
   a_.election.step();
   b_.election.step();
   a_.election.release();
-  EXPECT_EQ(a_.told, (Told{"started", "stopped"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started", "stopped"}));
   EXPECT_EQ(string_at(spec(), "holderIdentity"), "");
   b_.election.step();
   EXPECT_TRUE(b_.election.leading());
@@ -281,11 +281,11 @@ TEST_F(LeaseTest, OnlyOneEverLeads) {
     leaderless += !a && !b ? 1 : 0;
   }
   for (int r = 0; r < 2; ++r) {
-    const Told& told = replicas[r]->told;
-    led[r] = static_cast<int>(std::count(told.begin(), told.end(), "started"));
+    const Callbacks& callbacks = replicas[r]->callbacks;
+    led[r] = static_cast<int>(std::count(callbacks.begin(), callbacks.end(), "started"));
     EXPECT_GT(led[r], 30) << "the faults must have had an effect on " << r;
-    for (std::size_t i = 0; i < told.size(); ++i)
-      ASSERT_EQ(told[i], i % 2 == 0 ? "started" : "stopped") << "in turn";
+    for (std::size_t i = 0; i < callbacks.size(); ++i)
+      ASSERT_EQ(callbacks[i], i % 2 == 0 ? "started" : "stopped") << "in turn";
   }
   EXPECT_GE(int_at(spec(), "leaseTransitions"), 30);
   EXPECT_GT(leaderless, 0);
@@ -308,7 +308,7 @@ TEST_F(LeaseTest, AnAnswerThatGetsLostStillCountsFromWhenItWasSent) {
   a_.client.link = SlowClient::Link::kUp;
   a_.election.step();
   EXPECT_FALSE(a_.election.leading());
-  EXPECT_EQ(a_.told, (Told{"started", "stopped"}));
+  EXPECT_EQ(a_.callbacks, (Callbacks{"started", "stopped"}));
 }
 
 TEST_F(LeaseTest, TheThreadLeadsAndGivesBack) {

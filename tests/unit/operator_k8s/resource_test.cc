@@ -26,7 +26,7 @@ TEST(ResourcePath, ANameCannotLeaveItsSegment) {
   EXPECT_EQ(resource_path(kSecrets, "a", "\xc3\xa4 "), "/api/v1/namespaces/a/secrets/%C3%A4%20");
 }
 
-TEST(CutText, KeepsCharactersWhole) {
+TEST(CutText, NeverSplitsACharacter) {
   EXPECT_EQ(cut_text("short", 5), "short");
   EXPECT_EQ(cut_text("longer", 5), "lo...");
   EXPECT_EQ(cut_text("a\xc3\xa4zzzz", 5), "a...");

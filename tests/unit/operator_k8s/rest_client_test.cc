@@ -7,8 +7,7 @@
 
 #include "operator/k8s/status_error.h"
 #include "services/lib/base/thread.h"
-#include "tests/fakes/manual_clock.h"
-#include "tests/fakes/scripted_api_server.h"
+#include "tests/unit/operator_k8s/rest_client_fixture.h"
 
 namespace spanway::kube {
 namespace {
@@ -19,53 +18,9 @@ using fakes::ScriptedApiServer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A client of one scripted server, with a token file that the test may change.
-class RestClientTest : public testing::Test {
- protected:
-  void serve(ScriptedApiServer::Handler handler) {
-    server_ = std::make_unique<ScriptedApiServer>(std::move(handler));
-    connect(server_->url());
-  }
-  void connect(const std::string& url,
-               RestClientOptions options = {.request_timeout = seconds(20)}) {
-    config::Sources sources;
-    sources.read_file = [this](const std::string&) -> std::optional<std::string> {
-      return token_.load() + "\n";
-    };
-    CredentialSources credentials;
-    credentials.token_file = "/token";
-    auto access = Access::create({.server = url,
-                                  .name_space = "default",
-                                  .tls_server_name = {},
-                                  .insecure_skip_tls_verify = false},
-                                 credentials, sources, clock_);
-    ASSERT_TRUE(access.ok()) << access.error().message;
-    access_ = std::move(*access);
-    auto client = RestClient::create(*access_, clock_, {log_, metrics_}, options);
-    ASSERT_TRUE(client.ok()) << client.error().message;
-    client_ = std::move(*client);
-  }
-  double counted(const char* verb, const char* outcome) {
-    return metrics_.value("spanway_kubernetes_requests_total",
-                          {{"verb", verb}, {"outcome", outcome}});
-  }
-
-  std::atomic<const char*> token_holder_{"first"};
-  struct {
-    std::atomic<const char*>* holder;
-    std::string load() const { return holder->load(); }
-  } token_{&token_holder_};
-  fakes::ManualClock clock_;
-  telemetry::Logger log_ = telemetry::Logger::null();
-  telemetry::Metrics metrics_;
-  std::unique_ptr<ScriptedApiServer> server_;
-  std::unique_ptr<Access> access_;
-  std::unique_ptr<RestClient> client_;
-};
-
 const ObjectKey kKey{"ns", "a"};
 
-TEST_F(RestClientTest, GetSaysWhoItIs) {
+TEST_F(RestClientTest, GetSendsTheCredentials) {
   serve([](const ApiRequest&, ApiReply& reply) {
     reply.answer(200, R"({"kind":"ConfigMap","metadata":{"name":"a"}})");
   });
@@ -181,7 +136,7 @@ TEST_F(RestClientTest, AVersionThatTheCacheDoesNotHaveYetIsOutOfRange) {
   EXPECT_STREQ(result.error().reason, kReasonTooNew);
 }
 
-TEST_F(RestClientTest, MessagesAreCut) {
+TEST_F(RestClientTest, MessagesAreTruncated) {
   serve([](const ApiRequest&, ApiReply& reply) {
     reply.answer(422, to_text(Json{{"message", std::string(100'000, 'x')}}));
   });
@@ -299,7 +254,7 @@ TEST_F(RestClientTest, TheOtherWritesSpeakTheirVerbs) {
             R"("propagationPolicy":"Background"})");
 }
 
-TEST_F(RestClientTest, WhatIsGoneNeedsNoRemoval) {
+TEST_F(RestClientTest, RemovingAMissingObjectSucceeds) {
   serve([](const ApiRequest& request, ApiReply& reply) {
     reply.answer(request.path.find("other") == std::string::npos ? 404 : 409, "{}");
   });
@@ -307,7 +262,7 @@ TEST_F(RestClientTest, WhatIsGoneNeedsNoRemoval) {
   EXPECT_EQ(client_->remove(kPods, {"ns", "other"}, "uid").error().code, Code::kAborted);
 }
 
-TEST_F(RestClientTest, ServesAsksTheGroup) {
+TEST_F(RestClientTest, ServesReadsTheGroupsDiscovery) {
   serve([](const ApiRequest& request, ApiReply& reply) {
     if (request.path == "/apis/policy/v1")
       return reply.answer(200, R"({"resources":[{"name":"poddisruptionbudgets"}]})");
@@ -365,7 +320,7 @@ TEST_F(RestClientTest, ADeadKeepAliveConnectionIsReplaced) {
   EXPECT_EQ(server_->connections(), 2);
 }
 
-TEST_F(RestClientTest, AServerThatAlwaysHangsUpIsAskedTwiceAtMost) {
+TEST_F(RestClientTest, AServerThatAlwaysClosesIsTriedTwiceAtMost) {
   serve([](const ApiRequest&, ApiReply& reply) { reply.drop(); });
   EXPECT_EQ(client_->get(kPods, kKey).error().code, Code::kUnavailable);
   EXPECT_EQ(server_->requests().size(), 2U);
@@ -375,7 +330,7 @@ TEST_F(RestClientTest, AServerThatAlwaysHangsUpIsAskedTwiceAtMost) {
   EXPECT_EQ(server_->requests().size(), 3U) << "not twice";
 }
 
-TEST_F(RestClientTest, HalfAnAnswerIsNone) {
+TEST_F(RestClientTest, AnIncompleteAnswerIsAnError) {
   serve([](const ApiRequest&, ApiReply& reply) {
     reply.raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}");
     reply.drop();
@@ -383,7 +338,7 @@ TEST_F(RestClientTest, HalfAnAnswerIsNone) {
   EXPECT_EQ(client_->get(kPods, kKey).error().code, Code::kUnavailable);
 }
 
-TEST_F(RestClientTest, NobodyListens) {
+TEST_F(RestClientTest, ARefusedConnectionIsUnavailable) {
   serve([](const ApiRequest&, ApiReply&) {});
   server_->stop();
   const auto result = client_->get(kPods, kKey);
@@ -401,197 +356,6 @@ TEST_F(RestClientTest, NoAnswerInTime) {
   EXPECT_EQ(client_->get(kPods, kKey).error().code, Code::kDeadlineExceeded);
   EXPECT_EQ(client_->watch(kPods, {}, {}, [](const WatchEvent&) { return true; }).error().code,
             Code::kDeadlineExceeded);
-}
-
-// --- watch
-
-constexpr char kEventA[] = R"({"type":"ADDED","object":{"metadata":{"name":"a"}}})";
-constexpr char kEventB[] = R"({"type":"DELETED","object":{"metadata":{"name":"b"}}})";
-
-TEST_F(RestClientTest, WatchReadsEventsCutAnywhere) {
-  serve([](const ApiRequest&, ApiReply& reply) {
-    const std::string text = std::string(kEventA) + "\n" + kEventB + "\n";
-    reply.start_stream();
-    reply.chunk(text.substr(0, 20));
-    reply.chunk(text.substr(20, 60));
-    reply.chunk(text.substr(80));
-    reply.end_stream();
-  });
-  std::vector<std::string> seen;
-  const auto status = client_->watch(kPods,
-                                     {.name_space = "ns",
-                                      .label_selector = "a=b",
-                                      .field_selector = {},
-                                      .resource_version = "42",
-                                      .timeout = seconds(321)},
-                                     {}, [&](const WatchEvent& event) {
-                                       seen.push_back(string_at(event.object, "metadata/name"));
-                                       return true;
-                                     });
-  EXPECT_TRUE(status.ok()) << status.error().message;
-  EXPECT_EQ(seen, (std::vector<std::string>{"a", "b"}));
-  const ApiRequest request = server_->requests().at(0);
-  EXPECT_EQ(request.path, "/api/v1/namespaces/ns/pods");
-  EXPECT_EQ(request.query,
-            "watch=1&allowWatchBookmarks=true&timeoutSeconds=321&resourceVersion=42"
-            "&labelSelector=a%3Db");
-}
-
-TEST_F(RestClientTest, AnEventComesBeforeTheNextIsWritten) {
-  std::latch first_seen(1);
-  serve([&](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    reply.chunk(std::string(kEventA) + "\n");
-    first_seen.wait();
-    reply.chunk(std::string(kEventB) + "\n");
-    reply.end_stream();
-  });
-  int count = 0;
-  EXPECT_TRUE(client_
-                  ->watch(kPods, {}, {},
-                          [&](const WatchEvent&) {
-                            if (++count == 1) first_seen.count_down();
-                            return true;
-                          })
-                  .ok());
-  EXPECT_EQ(count, 2);
-}
-
-TEST_F(RestClientTest, AWatchThatIsRefusedSaysWhy) {
-  std::atomic<int> count{0};
-  serve([&](const ApiRequest&, ApiReply& reply) {
-    if (count++ == 0) return reply.answer(410, R"({"reason":"Expired"})");
-    reply.answer(429, "{}", {{"Retry-After", "4"}});
-  });
-  const auto all = [](const WatchEvent&) { return true; };
-  EXPECT_EQ(client_->watch(kPods, {}, {}, all).error().code, Code::kOutOfRange);
-  const auto busy = client_->watch(kPods, {}, {}, all);
-  EXPECT_EQ(busy.error().code, Code::kResourceExhausted);
-  EXPECT_EQ(busy.error().retry_after, seconds(4));
-}
-
-TEST_F(RestClientTest, AnErrorEventEndsTheWatch) {
-  serve([](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    reply.chunk(R"({"type":"ERROR","object":{"code":410,"reason":"Expired"}})"
-                "\n");
-    reply.hold();
-  });
-  const auto status = client_->watch(kPods, {}, {}, [](const WatchEvent&) { return true; });
-  EXPECT_EQ(status.error().code, Code::kOutOfRange);
-  EXPECT_EQ(counted("watch", "OUT_OF_RANGE"), 1);
-}
-
-TEST_F(RestClientTest, AWatchWithAnExpiredTokenGoesOnWithTheNew) {
-  serve([this](const ApiRequest& request, ApiReply& reply) {
-    if (request.header("authorization") != "Bearer second") {
-      token_holder_ = "second";
-      return reply.answer(401, "{}");
-    }
-    reply.start_stream();
-    reply.chunk(std::string(kEventA) + "\n");
-    reply.end_stream();
-  });
-  int count = 0;
-  EXPECT_TRUE(client_->watch(kPods, {}, {}, [&](const WatchEvent&) { return ++count > 0; }).ok());
-  EXPECT_EQ(count, 1);
-}
-
-TEST_F(RestClientTest, ASilentWatchEnds) {
-  serve([](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    reply.chunk(std::string(kEventA) + "\n");
-    reply.hold();
-  });
-  int count = 0;
-  WatchOptions options;
-  options.silence_max = milliseconds(150);
-  const auto status =
-      client_->watch(kPods, options, {}, [&](const WatchEvent&) { return ++count > 0; });
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().code, Code::kDeadlineExceeded);
-  EXPECT_EQ(count, 1);
-}
-
-TEST_F(RestClientTest, AWatchThatIsCutOffFails) {
-  serve([](const ApiRequest& request, ApiReply& reply) {
-    reply.start_stream();
-    if (request.path.find("pods") != std::string::npos) return reply.drop();
-    reply.chunk("{\"type\":\"ADD");
-    reply.end_stream();
-  });
-  const auto all = [](const WatchEvent&) { return true; };
-  EXPECT_EQ(client_->watch(kPods, {}, {}, all).error().code, Code::kUnavailable);
-  EXPECT_EQ(client_->watch(kJobs, {}, {}, all).error().code, Code::kUnavailable);
-}
-
-TEST_F(RestClientTest, AWatchStopsWhenAsked) {
-  std::latch watching(1);
-  serve([&](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    reply.chunk(std::string(kEventA) + "\n");
-    reply.hold();
-  });
-  std::stop_source source;
-  const auto stopper = start_thread("stopper", [&](const std::stop_token&) {
-    watching.wait();
-    source.request_stop();
-  });
-  const auto start = system_clock().now();
-  const auto status = client_->watch(kPods, {}, source.get_token(), [&](const WatchEvent&) {
-    watching.count_down();
-    return true;
-  });
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().code, Code::kCancelled);
-  EXPECT_LT(system_clock().now() - start, seconds(5));
-}
-
-TEST_F(RestClientTest, AWatchEndsWhenTheReaderHasEnough) {
-  serve([](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    while (!reply.dropped()) reply.chunk(std::string(kEventA) + "\n");
-  });
-  int count = 0;
-  EXPECT_TRUE(client_->watch(kPods, {}, {}, [&](const WatchEvent&) { return ++count < 5; }).ok());
-  EXPECT_EQ(count, 5);
-}
-
-// A reader that is slow must not fill memory: the server feels it and stops sending.
-TEST_F(RestClientTest, ASlowReaderHoldsTheServerBack) {
-  std::atomic<std::size_t> sent{0};
-  std::latch enough(1);
-  const std::string event =
-      R"({"type":"ADDED","object":{"metadata":{"name":")" + std::string(60'000, 'x') + "\"}}}\n";
-  constexpr int kEvents = 400;  // 24 MB.
-  serve([&](const ApiRequest&, ApiReply& reply) {
-    reply.start_stream();
-    for (int i = 0; i < kEvents; ++i) {
-      reply.chunk(event);
-      sent += event.size();
-    }
-    reply.end_stream();
-  });
-  int count = 0;
-  std::size_t sent_while_blocked = 0;
-  const auto status = client_->watch(kPods, {}, {}, [&](const WatchEvent&) {
-    if (++count == 1) {
-      // Wait until the server makes no more headway.
-      std::size_t before = 0;
-      do {
-        before = sent;
-        Mutex mutex;
-        CondVar never;
-        MutexLock lock(mutex);
-        never.wait_for(mutex, milliseconds(200));
-      } while (sent != before);
-      sent_while_blocked = sent;
-    }
-    return true;
-  });
-  EXPECT_TRUE(status.ok());
-  EXPECT_EQ(count, kEvents);
-  EXPECT_LT(sent_while_blocked, event.size() * kEvents) << "everything was read in advance";
 }
 
 }  // namespace

@@ -203,7 +203,7 @@ TEST_F(StreamedWatchTest, AReaderThatHasEnoughEndsItWell) {
   EXPECT_EQ(reported.names.size(), 2u);
 }
 
-TEST_F(StreamedWatchTest, ARefusalSaysWhy) {
+TEST_F(StreamedWatchTest, ARefusalReturnsTheServersError) {
   serve([](const http::RequestHead&) {
     auto answer = text(429, R"({"kind":"Status","code":429,"message":"slow down"})");
     answer.headers.add("retry-after", "17");

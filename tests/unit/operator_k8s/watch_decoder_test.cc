@@ -25,7 +25,7 @@ std::string line(std::string_view type, std::string_view name) {
          std::string(name) + R"("}}})" + "\n";
 }
 
-TEST(WatchDecoder, EveryCutGivesTheSameEvents) {
+TEST(WatchDecoder, EverySplitGivesTheSameEvents) {
   const std::string text = line("ADDED", "a") + line("MODIFIED", "b") + "\n" +
                            line("DELETED", "c") + line("BOOKMARK", "d");
   for (std::size_t size = 1; size <= text.size(); ++size) {
@@ -139,7 +139,7 @@ TEST(WatchDecoder, ALineHasABound) {
   EXPECT_EQ(endless.buffered(), 0U);
 }
 
-TEST(WatchDecoder, HalfALineAtTheEndIsACutStream) {
+TEST(WatchDecoder, AnIncompleteLastLineIsAnError) {
   WatchDecoder decoder("WATCH /x");
   Seen seen;
   ASSERT_TRUE(decoder.feed(line("ADDED", "a") + "{\"type\":", seen.all()).ok());
