@@ -1,4 +1,4 @@
-// The declaration of the Pipeline as a whole; its sections stand in declaration_*.cc.
+// The declaration of the Pipeline as a whole; its sections are in declaration_*.cc.
 #include "operator/api/declaration.h"
 
 #include <algorithm>
@@ -24,10 +24,10 @@ bool is_pipeline_name(const std::string& name) {
 
 void describe_observability(Fields& f, Observability& c) {
   f.field("logLevel", c.log_level, {"Debug", "Info", "Warn", "Error"},
-          {.doc = "Of all components; Debug is loud."});
+          {.doc = "Log level of all components; Debug is verbose."});
   f.group("serviceMonitor", {.doc = "For the Prometheus Operator."}, [&c](Fields& inner) {
     inner.field("enabled", c.service_monitor,
-                {.doc = "Make one where the cluster knows the kind."});
+                {.doc = "Create one where the cluster serves the kind."});
     inner.field("labels", c.monitor_labels,
                 {.doc = "Labels that Prometheus selects by; the PrometheusRule gets them too.",
                  .pattern = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?",
@@ -36,7 +36,7 @@ void describe_observability(Fields& f, Observability& c) {
   });
   f.group("prometheusRule", {.doc = "Alerts for the Prometheus Operator."}, [&c](Fields& inner) {
     inner.field("enabled", c.prometheus_rule,
-                {.doc = "Make one where the cluster knows the kind."});
+                {.doc = "Create one where the cluster serves the kind."});
   });
 }
 
@@ -52,7 +52,7 @@ static void describe(Fields& f, Rollout& c) {
           {.doc = "Rollback: the last good revision runs again, and the failed one is not tried "
                   "until something changes. Pause: everything is left as it is."});
   f.field("progressDeadline", c.progress_deadline,
-          {.doc = "How long new pods may take to get ready.",
+          {.doc = "How long new pods may take to become ready.",
            .min = 10 * kSecondMs,
            .max = 24 * kHourMs});
   f.field("healthyAfter", c.healthy_after,
@@ -67,9 +67,10 @@ static void describe(Fields& f, Rollout& c) {
 }
 
 static void describe(Fields& f, NetworkPolicy& c) {
-  f.field("enabled", c.enabled,
-          {.doc = "Let components talk only to whom they need. Only behind it do they believe each "
-                  "other about tenants."});
+  f.field(
+      "enabled", c.enabled,
+      {.doc = "Restrict traffic to what the components need. Only behind it do they believe each "
+              "other about tenants."});
   f.raw(
       "extraIngress", c.extra_ingress, RawShape::kListOfObjects,
       {.doc = "Further ingress rules of networking.k8s.io/v1, for all components. State the ports: "
@@ -81,13 +82,15 @@ static void describe(Fields& f, NetworkPolicy& c) {
 }
 
 void describe(Fields& f, PipelineSpec& c) {
-  f.field("paused", c.paused,
-          {.doc = "Change nothing in the cluster; what runs goes on, and the status is kept."});
+  f.field(
+      "paused", c.paused,
+      {.doc = "Change nothing in the cluster; the pods keep running and the status is updated."});
   f.object("image", c.image, {.doc = "Where the components' images come from."});
   f.object("ingress", c.ingress, {.doc = "Takes OTLP from applications."});
   f.group("bridge", {.doc = "Between ingress, Kafka and exporters."}, [&c](Fields& inner) {
     inner.object("produce", c.produce,
-                 {.doc = "The bridge that writes what the ingress took. The pods of the topics Job "
+                 {.doc = "The bridge that writes to Kafka what the ingress accepted. The pods of "
+                         "the topics Job "
                          "have its template's labels, annotations, placement and CPU limit."});
   });
   f.object("kafka", c.kafka, {.doc = "The Kafka cluster.", .required = true});
@@ -96,9 +99,9 @@ void describe(Fields& f, PipelineSpec& c) {
           .items_min = 1,
           .items_max = 16,
           .required = true});
-  f.object("rollout", c.rollout, {.doc = "How changes reach the pods."});
-  f.object("networkPolicy", c.network_policy, {.doc = "Who may talk to whom."});
-  f.group("observability", {.doc = "How the components are watched."},
+  f.object("rollout", c.rollout, {.doc = "How changes are rolled out."});
+  f.object("networkPolicy", c.network_policy, {.doc = "NetworkPolicies of the components."});
+  f.group("observability", {.doc = "Metrics, alerts and logs."},
           [&c](Fields& inner) { describe_observability(inner, c.observability); });
   f.rule(c,
          {.field = "networkPolicy.enabled",
@@ -114,7 +117,7 @@ void describe(Fields& f, PipelineSpec& c) {
 }
 
 void describe(Fields& f, Pipeline& c) {
-  f.object("spec", c.spec, {.doc = "What is to run.", .required = true});
+  f.object("spec", c.spec, {.doc = "The desired state.", .required = true});
   f.rule(c,
          {.field = "metadata.name",
           .cel = "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
@@ -124,7 +127,7 @@ void describe(Fields& f, Pipeline& c) {
   f.rule(c,
          {.field = "metadata.name",
           .cel = "!self.metadata.name.contains('--')",
-          .message = "must not hold two dashes in a row: they part the names of Pipeline and "
+          .message = "must not hold two dashes in a row: they separate the names of Pipeline and "
                      "exporter"},
          [](const Pipeline& p) { return p.name.find("--") == std::string::npos; });
   f.rule(c,

@@ -1,4 +1,4 @@
-// From a Pipeline's JSON to structs, and everything that is made from the one declaration.
+// Reads a Pipeline's JSON into structs, and generates schema, CRD and docs from the declaration.
 #pragma once
 
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace spanway::api {
 
-// Reads what the API server (or a file, as JSON) gives. Defaults are filled in, types, bounds,
-// patterns, list keys and all CEL rules are checked in C++ too: an older CRD or `plan -f` must not
-// let pass what the API server refuses. Unknown fields of the spec are problems. Paths are those
-// of the resource: "spec.exporters[tempo].consumer.autoscaling.minReplicas". The pipeline is
-// usable only when there are no problems.
+// Reads an object of the API server or of a file. Fills in defaults; checks types, bounds,
+// patterns, list keys and all CEL rules in C++ too: an older CRD and `plan -f` must refuse what the
+// API server refuses. Unknown fields of the spec are problems. Paths are those of the resource:
+// "spec.exporters[tempo].consumer.autoscaling.minReplicas". The pipeline is usable only when there
+// are no problems.
 Pipeline read(const kube::Json& object, config::Problems& problems);
 
 // Rules between old and new (immutable names, partitions only grow), the same as the CEL
 // transition rules.
 void check_transition(const Pipeline& before, const Pipeline& after, config::Problems& problems);
 
-// The CustomResourceDefinition, ready to be applied.
+// The CustomResourceDefinition to apply.
 kube::Json crd();
 // CRD.md: every field with type, default, bounds, rules, meaning.
 std::string markdown();

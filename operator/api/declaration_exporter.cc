@@ -23,10 +23,10 @@ std::string_view without_scheme(std::string_view endpoint) {
   return endpoint;
 }
 
-// Another rule refuses these; one complaint about an endpoint is enough.
+// Another rule refuses these; report an endpoint once.
 bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string::npos; }
 
-// Macros, as literals are put together from them. is_authority() says the same.
+// Macros, because literals are concatenated from them. is_authority() is the same rule in C++.
 #define SPANWAY_HOST_PATTERN "([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
 #define SPANWAY_PORT_PATTERN                       \
   "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|" \
@@ -34,8 +34,8 @@ bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string
 
 enum class Port { kOptional, kRequired };
 
-// A name or an address ([...] of IPv6), and a port. Names that a client would take for another way
-// of resolving (unix:..., ipv4:...) are none.
+// A name or an address ([...] for IPv6), and a port. A name that selects another resolver of a
+// client (unix:..., ipv4:...) is refused.
 bool is_authority(std::string_view text, Port port) {
   constexpr std::string_view kName =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -91,19 +91,19 @@ void rule_on_endpoint(Fields& f, Destination& c) {
           .cel = "!has(self.endpoint) || self.type == 'File' || !self.endpoint.contains('@')",
           .message = "must not hold a user or password: use headers with a secretKeyRef"},
          [](const Destination& d) { return d.type == Type::kFile || !has_user(d); });
-  f.rule(c,
-         {.field = "endpoint",
-          .cel = "!has(self.endpoint) || self.type != 'File' || "
-                 "(self.endpoint.startsWith('/var/lib/spanway/') && !self.endpoint.endsWith('/') "
-                 "&& !(self.endpoint + '/').contains('/../'))",
-          .message = "must be a file below /var/lib/spanway/, which is all that the pod can write; "
-                     "without .."},
-         [](const Destination& d) {
-           return d.endpoint.empty() || d.type != Type::kFile ||
-                  (d.endpoint.starts_with(std::string(kDataFolder) + "/") &&
-                   !d.endpoint.ends_with('/') &&
-                   (d.endpoint + "/").find("/../") == std::string::npos);
-         });
+  f.rule(
+      c,
+      {.field = "endpoint",
+       .cel = "!has(self.endpoint) || self.type != 'File' || "
+              "(self.endpoint.startsWith('/var/lib/spanway/') && !self.endpoint.endsWith('/') "
+              "&& !(self.endpoint + '/').contains('/../'))",
+       .message = "must be a file below /var/lib/spanway/, the only folder that the pod can write; "
+                  "without .."},
+      [](const Destination& d) {
+        return d.endpoint.empty() || d.type != Type::kFile ||
+               (d.endpoint.starts_with(std::string(kDataFolder) + "/") &&
+                !d.endpoint.ends_with('/') && (d.endpoint + "/").find("/../") == std::string::npos);
+      });
 }
 
 void rule_on_transport(Fields& f, Destination& c) {
@@ -138,16 +138,16 @@ void rule_on_transport(Fields& f, Destination& c) {
 constexpr std::array<std::string_view, 5> kOwnHeaders = {
     "content-type", "content-encoding", "content-length", "host", "transfer-encoding"};
 
-// Ends of the names of objects. With these left to us, and no "--" in a name, the name of an object
-// says which Pipeline and which exporter it belongs to.
-constexpr std::array<std::string_view, 7> kOwnWords = {"ingress", "bridge", "topics",  "consumer",
-                                                       "canary",  "admin",  "headless"};
+// Reserved suffixes of object names. With these reserved and no "--" in a name, the name of an
+// object identifies its Pipeline and exporter.
+constexpr std::array<std::string_view, 7> kReservedSuffixes = {
+    "ingress", "bridge", "topics", "consumer", "canary", "admin", "headless"};
 
-bool ends_in_word_of_ours(const std::string& name) {
-  const std::string whole = "-" + name;
-  return std::any_of(kOwnWords.begin(), kOwnWords.end(), [&whole](std::string_view word) {
-    return whole.ends_with("-" + std::string(word));
-  });
+bool has_reserved_suffix(const std::string& name) {
+  const std::string dashed = "-" + name;
+  return std::any_of(
+      kReservedSuffixes.begin(), kReservedSuffixes.end(),
+      [&dashed](std::string_view suffix) { return dashed.ends_with("-" + std::string(suffix)); });
 }
 
 void rule_on_exporter(Fields& f, Exporter& c) {
@@ -157,18 +157,18 @@ void rule_on_exporter(Fields& f, Exporter& c) {
                  "headless)$')",
           .message = "must not be or end in ingress, bridge, topics, consumer, canary, admin or "
                      "headless: names of other objects do"},
-         [](const Exporter& e) { return !ends_in_word_of_ours(e.name); });
+         [](const Exporter& e) { return !has_reserved_suffix(e.name); });
   f.rule(c,
          {.field = "name",
           .cel = "!self.name.contains('--')",
-          .message = "must not hold two dashes in a row: they part the names of Pipeline and "
+          .message = "must not hold two dashes in a row: they separate the names of Pipeline and "
                      "exporter"},
          [](const Exporter& e) { return e.name.find("--") == std::string::npos; });
   f.rule(c,
          {.field = "signals",
           .cel = "self.destination.type != 'Zipkin' || !has(self.signals) || "
                  "self.signals.all(s, s == 'Traces')",
-          .message = "must be Traces only: Zipkin takes nothing else"},
+          .message = "must be Traces only: Zipkin has no other signal"},
          [](const Exporter& e) {
            return e.destination.type != Type::kZipkin ||
                   std::all_of(e.signals.begin(), e.signals.end(),
@@ -186,8 +186,8 @@ static void describe(Fields& f, Header& c) {
            .length_max = 100,
            .required = true});
   f.field("value", c.value,
-          {.doc = "Its value, for everybody to see.", .pattern = "[ -~]*", .length_max = 1024});
-  f.optional("secretKeyRef", c.secret, {.doc = "Where its value lies, when that is a secret."});
+          {.doc = "Its value, in clear text.", .pattern = "[ -~]*", .length_max = 1024});
+  f.optional("secretKeyRef", c.secret, {.doc = "The key with its value, when that is a secret."});
   f.rule(c,
          {.cel = "has(self.value) != has(self.secretKeyRef)",
           .message = "needs exactly one of value and secretKeyRef"},
@@ -207,17 +207,18 @@ static void describe(Fields& f, Destination::Tls& c) {
   f.field("enabled", c.enabled,
           {.doc = "Speak TLS. For OtlpGrpc; with other types the endpoint begins with https://."});
   describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
-                       "Secret with ca.crt. When it is not there, the system's authorities.");
+                       "Secret with ca.crt. Unset = the system's authorities.");
   describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
                        Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
-  f.field("serverName", c.server_name,
-          {.doc = "The name that the server's certificate must have, where it is not the host's.",
-           .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
+  f.field(
+      "serverName", c.server_name,
+      {.doc = "The name that the server's certificate must have, when it differs from the host.",
+       .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
 }
 
 static void describe(Fields& f, Destination& c) {
   f.field("type", c.type, {"OtlpGrpc", "OtlpHttp", "Zipkin", "File", "Debug"},
-          {.doc = "What the destination speaks. Debug shows what arrives in the exporter's log.",
+          {.doc = "Protocol of the destination. Debug writes what arrives to the exporter's log.",
            .required = true});
   f.field(
       "endpoint", c.endpoint,
@@ -229,9 +230,8 @@ static void describe(Fields& f, Destination& c) {
   f.list("headers", c.headers, {.doc = "Sent with each request."});
   f.object("tls", c.tls, {.doc = "TLS to the destination."});
   f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},
-          {.doc = "Of requests. Default: what suits the type."});
-  f.field("timeout", c.timeout,
-          {.doc = "How long an answer may take.", .min = 100, .max = 300'000});
+          {.doc = "Compression of requests. Default: by the type."});
+  f.field("timeout", c.timeout, {.doc = "Deadline of one request.", .min = 100, .max = 300'000});
   rule_on_endpoint(f, c);
   rule_on_transport(f, c);
   f.rule(c,
@@ -248,10 +248,11 @@ static void describe(Fields& f, Destination& c) {
 }
 
 static void describe(Fields& f, Consumer& c) {
-  describe_replicas(f, c.replicas,
-                    "Pods; with `autoscaling` it is not applied. More than partitions would idle.");
+  describe_replicas(
+      f, c.replicas,
+      "Pods; not applied with `autoscaling`. Pods beyond the number of partitions would be idle.");
   f.field("startFrom", c.start_from, {"Latest", "Earliest"},
-          {.doc = "Where an exporter begins that has never run."});
+          {.doc = "Where an exporter without committed offsets starts."});
   f.optional("autoscaling", c.autoscaling, {.doc = "By the operator, from lag in seconds."});
   describe_pods(f, c.pods, c.config,
                 "Settings of spanway-kafka-bridge that have no field here, in its own keys "
@@ -261,15 +262,15 @@ static void describe(Fields& f, Consumer& c) {
 void describe(Fields& f, Exporter& c) {
   f.field("name", c.name,
           {.doc = "Names its objects, its consumer group and its dead letters: another name is "
-                  "another exporter, which begins anew.",
+                  "another exporter, which starts without committed offsets.",
            .pattern = kLabelPattern,
            .length_max = 38,
            .required = true});
-  f.field("paused", c.paused, {.doc = "Send nothing; the data waits in Kafka."});
+  f.field("paused", c.paused, {.doc = "Send nothing; the data stays in Kafka."});
   f.words("signals", c.signals, {"Traces", "Metrics", "Logs"},
-          {.doc = "What is sent. When it is not there, all that the type takes."});
-  f.object("destination", c.destination, {.doc = "Where to.", .required = true});
-  describe_replicas(f, c.replicas, "Exporter pods; with `autoscaling` it is not applied.");
+          {.doc = "Signals to send. Unset = all that the type supports."});
+  f.object("destination", c.destination, {.doc = "Where the data is sent.", .required = true});
+  describe_replicas(f, c.replicas, "Exporter pods; not applied with `autoscaling`.");
   f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
   describe_pods(
       f, c.pods, c.config,

@@ -20,10 +20,11 @@ FieldInfo tenant_info(const char* doc) {
 // Not in the unnamed namespace: Fields finds them next to their types.
 static void describe(Fields& f, IngressTls& c) {
   describe_secret_name(f, "secretName", c.secret_name, Presence::kRequired,
-                       "Secret with tls.crt and tls.key. A renewed certificate is taken without a "
+                       "Secret with tls.crt and tls.key. A renewed certificate is loaded without a "
                        "restart.");
-  describe_secret_name(f, "clientCASecretName", c.client_ca_secret_name, Presence::kOptional,
-                       "Secret with ca.crt; set = clients must show a certificate of it (mTLS).");
+  describe_secret_name(
+      f, "clientCASecretName", c.client_ca_secret_name, Presence::kOptional,
+      "Secret with ca.crt; set = clients must present a certificate that it issued (mTLS).");
 }
 
 static void describe(Fields& f, IngressToken& c) {
@@ -32,7 +33,7 @@ static void describe(Fields& f, IngressToken& c) {
            .pattern = kLabelPattern,
            .length_max = 63,
            .required = true});
-  f.object("secretKeyRef", c.secret, {.doc = "Where the token lies.", .required = true});
+  f.object("secretKeyRef", c.secret, {.doc = "The key with the token.", .required = true});
   f.field("tenant", c.tenant, tenant_info("The tenant of this token, with tenant.from Token."));
 }
 
@@ -43,19 +44,19 @@ static void describe(Fields& f, IngressUser& c) {
            .length_max = 128,
            .required = true});
   f.object("passwordSecretKeyRef", c.password,
-           {.doc = "Where the password lies.", .required = true});
+           {.doc = "The key with the password.", .required = true});
   f.field("tenant", c.tenant, tenant_info("The tenant of this user, with tenant.from Token."));
 }
 
 static void describe(Fields& f, IngressAuth& c) {
   f.field("mode", c.mode, {"None", "Bearer", "Basic"},
           {.doc = "What clients must send: nothing, one of `tokens`, or one of `users`."});
-  f.list("tokens", c.tokens, {.doc = "Bearer tokens that are let in.", .items_max = kClientsMax});
-  f.list("users", c.users, {.doc = "Users that are let in.", .items_max = kClientsMax});
+  f.list("tokens", c.tokens, {.doc = "Accepted bearer tokens.", .items_max = kClientsMax});
+  f.list("users", c.users, {.doc = "Accepted users.", .items_max = kClientsMax});
   f.rule(c,
          {.field = "tokens",
           .cel = "self.mode != 'Bearer' || (has(self.tokens) && size(self.tokens) > 0)",
-          .message = "must not be empty with mode Bearer: nobody could send"},
+          .message = "must not be empty with mode Bearer: every request would be refused"},
          [](const IngressAuth& a) {
            return a.mode != IngressAuth::Mode::kBearer || !a.tokens.empty();
          });
@@ -63,7 +64,7 @@ static void describe(Fields& f, IngressAuth& c) {
       c,
       {.field = "users",
        .cel = "self.mode != 'Basic' || (has(self.users) && size(self.users) > 0)",
-       .message = "must not be empty with mode Basic: nobody could send"},
+       .message = "must not be empty with mode Basic: every request would be refused"},
       [](const IngressAuth& a) { return a.mode != IngressAuth::Mode::kBasic || !a.users.empty(); });
   f.rule(c,
          {.field = "tokens",
@@ -116,8 +117,8 @@ static void describe(Fields& f, IngressTenant& c) {
 
 static void describe(Fields& f, IngressLimits& c) {
   f.field("itemsPerSecond", c.items_per_second,
-          {.doc = "Spans, metrics and log records of one tenant, per pod; more are asked to come "
-                  "back later.",
+          {.doc = "Spans, metrics and log records of one tenant, per pod; more are refused with a "
+                  "retry delay.",
            .min = 1,
            .absent = "no limit"});
   f.quantity("bytesPerSecond", c.bytes_per_second,
@@ -128,7 +129,9 @@ static void describe(Fields& f, IngressService& c) {
   f.field("type", c.type, {"ClusterIP", "NodePort", "LoadBalancer"},
           {.doc = "How clients reach the ingress."});
   f.field("annotations", c.annotations,
-          {.doc = "Of the Service, for load balancers.", .length_min = 0, .length_max = 4096});
+          {.doc = "Annotations of the Service, for load balancers.",
+           .length_min = 0,
+           .length_max = 4096});
   f.field("labels", c.labels,
           {.doc = "Further labels of the Service.",
            .pattern = "([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?",
@@ -208,7 +211,7 @@ void rule_on_tenants(Fields& f, Ingress& c) {
           .cel = "self.tenant.from == 'Token' || ((!has(self.auth.tokens) || "
                  "!self.auth.tokens.exists(t, has(t.tenant))) && (!has(self.auth.users) || "
                  "!self.auth.users.exists(u, has(u.tenant))))",
-          .message = "must be Token when tokens or users have a tenant: nothing else binds them"},
+          .message = "must be Token when tokens or users have a tenant: no other mode enforces it"},
          [](const Ingress& i) {
            const auto bound = [](const auto& client) { return !client.tenant.empty(); };
            return i.tenant.from == From::kToken ||
@@ -222,15 +225,15 @@ void rule_on_tenants(Fields& f, Ingress& c) {
 void describe(Fields& f, Ingress& c) {
   describe_replicas(f, c.replicas, "Pods; with `autoscaling` it is not applied.");
   describe_listeners(f, c);
-  f.optional("tls", c.tls, {.doc = "TLS of both listeners; not there = plain text."});
-  f.object("auth", c.auth, {.doc = "Who may send."});
-  f.object("tenant", c.tenant, {.doc = "Whose data it is."});
+  f.optional("tls", c.tls, {.doc = "TLS of both listeners; unset = plain text."});
+  f.object("auth", c.auth, {.doc = "Which clients are accepted."});
+  f.object("tenant", c.tenant, {.doc = "Which tenant a request belongs to."});
   f.object("limits", c.limits, {.doc = "How much one tenant may send."});
   f.object("service", c.service, {.doc = "The Service in front of the pods."});
   f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
   describe_pods(f, c.pods, c.config,
                 "Settings of spanway-ingress that have no field here, in its own keys (CONFIG.md); "
-                "laid over what the operator generates and checked with the service's own code.");
+                "merged over the generated file and checked with the service's own code.");
   rule_on_listeners(f, c);
   rule_on_tenants(f, c);
 }
@@ -241,7 +244,7 @@ void describe(Fields& f, Produce& c) {
           {.doc = "None: one record per partition and request. TraceId: one record per trace, with "
                   "the trace's id as key."});
   f.field("compression", c.compression, {"None", "Gzip", "Snappy", "Lz4", "Zstd"},
-          {.doc = "Of records in Kafka."});
+          {.doc = "Compression of records in Kafka."});
   f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
   describe_pods(f, c.pods, c.config,
                 "Settings of spanway-kafka-bridge that have no field here, in its own keys "

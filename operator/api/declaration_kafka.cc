@@ -38,7 +38,7 @@ void rule_on_topics(Fields& f, Topics& c) {
        .cel = "[self.names.traces, self.names.metrics, self.names.logs].all(n, !(n + "
               "self.deadLetterSuffix in [self.names.traces, self.names.metrics, "
               "self.names.logs]))",
-       .message = "makes the name of another signal's topic: dead letters would be read as data"},
+       .message = "gives the name of another signal's topic: dead letters would be read as data"},
       [](const Topics& t) {
         const std::array names = {t.traces, t.metrics, t.logs};
         return std::none_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -50,15 +50,15 @@ void rule_on_topics(Fields& f, Topics& c) {
           .cel = "!has(self.prefix) || [self.names.traces, self.names.metrics, "
                  "self.names.logs].all(n, size(self.prefix) + size(n) + "
                  "size(self.deadLetterSuffix) <= 249)",
-          .message = "makes a name that is longer than the 249 letters Kafka allows"},
+          .message = "gives a name that is longer than the 249 characters Kafka allows"},
          [](const Topics& t) {
            const std::array names = {t.traces, t.metrics, t.logs};
            return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
              return t.prefix.size() + name.size() + t.dead_letter_suffix.size() <= 249;
            });
          });
-  // Not for the API server: a Pipeline that was refused because its topics are taken may still get
-  // its prefix. The operator compares with the last good spec.
+  // No CEL rule: a Pipeline that was refused because its topics are taken may still set a prefix.
+  // The operator compares with the last good spec.
   f.transition(
       c, {.field = "prefix", .cel = "", .message = kImmutableMessage},
       [](const Topics& before, const Topics& after) { return after.prefix == before.prefix; });
@@ -66,7 +66,7 @@ void rule_on_topics(Fields& f, Topics& c) {
          {.field = "minInsyncReplicas",
           .cel = "!has(self.minInsyncReplicas) || !has(self.replicationFactor) || "
                  "self.minInsyncReplicas <= self.replicationFactor",
-          .message = "must not be above replicationFactor: nothing could be written"},
+          .message = "must not be above replicationFactor: no record could be written"},
          [](const Topics& t) {
            return t.min_insync_replicas == 0 || t.replication_factor == 0 ||
                   t.min_insync_replicas <= t.replication_factor;
@@ -74,7 +74,7 @@ void rule_on_topics(Fields& f, Topics& c) {
   f.transition(c,
                {.field = "partitions",
                 .cel = "self.partitions >= oldSelf.partitions",
-                .message = "can only grow: Kafka never takes partitions away"},
+                .message = "can only grow: Kafka cannot remove partitions"},
                [](const Topics& before, const Topics& after) {
                  return after.partitions >= before.partitions;
                });
@@ -86,7 +86,7 @@ void rule_on_topics(Fields& f, Topics& c) {
 static void describe(Fields& f, KafkaTls& c) {
   f.field("enabled", c.enabled, {.doc = "Speak TLS to the brokers."});
   describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
-                       "Secret with the brokers' CA. When it is not there, the system's "
+                       "Secret with the brokers' CA. Unset = the system's "
                        "authorities.");
   f.field("caKey", c.ca_key, {.doc = "Its key.", .pattern = kSecretKeyPattern, .length_max = 253});
   describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
@@ -132,38 +132,42 @@ static void describe(Fields& f, KafkaAuthentication& c) {
 }
 
 static void describe(Fields& f, Topics& c) {
-  f.field("management", c.management, {"None", "Verify", "CreateOnly", "CreateAndUpdate"},
-          {.doc = "None: the topics are somebody else's and not looked at. Verify: looked at, and "
-                  "reported. CreateOnly: made when missing. CreateAndUpdate: also grown and "
-                  "reconfigured. Topics are never shrunk and never deleted."});
   f.field(
-      "prefix", c.prefix,
-      {.doc = "Stands before each topic's name: the way to have several Pipelines on one Kafka. "
-              "Cannot be changed once the Pipeline has run.",
-       .pattern = "_?[A-Za-z0-9-][A-Za-z0-9._-]*",
-       .length_max = 100});
+      "management", c.management, {"None", "Verify", "CreateOnly", "CreateAndUpdate"},
+      {.doc = "None: the topics are managed elsewhere and not checked. Verify: checked and "
+              "reported. CreateOnly: created when missing. CreateAndUpdate: partitions are also "
+              "added and settings changed. Topics never shrink and are never deleted."});
+  f.field("prefix", c.prefix,
+          {.doc = "Prefix of each topic's name: separates several Pipelines on one Kafka. "
+                  "Cannot be changed once the Pipeline has run.",
+           .pattern = "_?[A-Za-z0-9-][A-Za-z0-9._-]*",
+           .length_max = 100});
   describe_names(f, c);
-  f.field("shared", c.shared,
-          {.doc = "These topics are also those of other Pipelines that say so too: each delivers "
-                  "all of the data, and the longest retention counts. Without it a Pipeline that "
-                  "names a topic of an earlier one on the same brokers is refused."});
-  f.field("deadLetterSuffix", c.dead_letter_suffix,
-          {.doc = "Ends the names of the topics for what a destination refuses for good.",
-           .pattern = "[A-Za-z0-9._-]+",
-           .length_max = 32,
-           .immutable = true});
-  f.field("partitions", c.partitions,
-          {.doc = "Of each signal's topic, and with it the most consumers that share the work. Can "
-                  "only grow.",
-           .min = 1,
-           .max = 10'000});
+  f.field(
+      "shared", c.shared,
+      {.doc = "Share these topics with other Pipelines that also set it: each delivers all of the "
+              "data, and the longest retention applies. Without it a Pipeline that names a topic "
+              "of an earlier one on the same brokers is refused."});
+  f.field(
+      "deadLetterSuffix", c.dead_letter_suffix,
+      {.doc =
+           "Suffix of the dead-letter topics, for records that a destination refuses permanently.",
+       .pattern = "[A-Za-z0-9._-]+",
+       .length_max = 32,
+       .immutable = true});
+  f.field(
+      "partitions", c.partitions,
+      {.doc = "Partitions of each signal's topic, the upper bound of active consumers. Can only "
+              "grow.",
+       .min = 1,
+       .max = 10'000});
   f.field("replicationFactor", c.replication_factor,
           {.doc = "Copies of new topics; 3 survives the loss of a broker.",
            .min = 1,
            .max = 32,
            .absent = "the broker's default"});
   f.field("minInsyncReplicas", c.min_insync_replicas,
-          {.doc = "Copies that must have a record before it counts as written.",
+          {.doc = "In-sync replicas that must have a record before it is acknowledged.",
            .min = 1,
            .max = 32,
            .absent = "the broker's default"});
@@ -179,15 +183,15 @@ static void describe(Fields& f, Topics& c) {
 
 void describe(Fields& f, Kafka& c) {
   f.field("bootstrapServers", c.bootstrap_servers,
-          {.doc = "Brokers to begin with, host:port with commas between.",
+          {.doc = "Bootstrap brokers: host:port, comma-separated.",
            .example = "kafka-0:9092,kafka-1:9092",
            .pattern = "([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}"
                       "(,([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})*",
            .length_max = 1024,
            .required = true});
   f.object("tls", c.tls, {.doc = "TLS to the brokers."});
-  f.object("authentication", c.authentication, {.doc = "Who we are to the brokers."});
-  f.object("topics", c.topics, {.doc = "Where the data waits."});
+  f.object("authentication", c.authentication, {.doc = "How clients authenticate to the brokers."});
+  f.object("topics", c.topics, {.doc = "The topics that buffer the data."});
 }
 
 }  // namespace spanway::api

@@ -1,4 +1,4 @@
-// What all components have in common: image, pods, scaling.
+// Shared by all components: image, pods, scaling.
 #include <algorithm>
 
 #include "operator/api/declaration_parts.h"
@@ -23,8 +23,8 @@ bool has_prefix(const std::map<std::string, std::string>& map, std::string_view 
 void describe_environment(Fields& f, PodTemplate& c) {
   f.list_impl(
       "env",
-      {.doc = "Further environment variables with plain values. Settings of the services belong "
-              "into `config`."},
+      {.doc = "Additional environment variables with plain values. Settings of the services belong "
+              "in `config`."},
       {.key = "name",
        .size = c.env.size(),
        .resize = [&c](std::size_t size) { c.env.resize(size); },
@@ -37,7 +37,7 @@ void describe_environment(Fields& f, PodTemplate& c) {
                          .length_max = 128,
                          .required = true});
              item.field("value", variable.second,
-                        {.doc = "Its value, taken as it is.",
+                        {.doc = "Its literal value.",
                          .pattern = "[^\\x00]*",
                          .length_min = 0,
                          .length_max = 4096});
@@ -57,20 +57,19 @@ void describe_scheduling(Fields& f, PodTemplate& c) {
   f.raw("tolerations", c.tolerations, RawShape::kListOfObjects,
         {.doc = "Taints that the pods tolerate, as in a pod's spec.",
          .kubernetes_type = "Toleration"});
-  f.raw(
-      "affinity", c.affinity, RawShape::kObject,
-      {.doc = "Affinity, as in a pod's spec. When it is not there, pods avoid zones that have one "
-              "of their component.",
-       .kubernetes_type = "Affinity"});
+  f.raw("affinity", c.affinity, RawShape::kObject,
+        {.doc = "Affinity, as in a pod's spec. Unset = pods prefer zones without a pod of their "
+                "component.",
+         .kubernetes_type = "Affinity"});
   f.raw("topologySpreadConstraints", c.topology_spread_constraints, RawShape::kListOfObjects,
-        {.doc = "As in a pod's spec. When it is not there, pods are spread over nodes as far as "
+        {.doc = "As in a pod's spec. Unset = pods are spread over nodes as far as "
                 "possible.",
          .kubernetes_type = "TopologySpreadConstraint"});
   f.field("priorityClassName", c.priority_class_name,
           {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
 }
 
-// What would loosen the pods' confinement, or let others' selectors find them.
+// Refuses what weakens the pods' confinement or matches other selectors.
 void rule_on_template(Fields& f, PodTemplate& c) {
   f.rule(c,
          {.field = "labels",
@@ -127,21 +126,22 @@ void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, c
 }
 
 void describe(Fields& f, Image& c) {
-  f.field(
-      "repository", c.repository,
-      {.doc = "The image with all of Spanway's programs, without tag. When it is not there, the "
-              "operator's own.",
-       .example = "registry.example.com/spanway",
-       .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
-       .length_max = 255});
+  f.field("repository", c.repository,
+          {.doc = "The image with all of Spanway's programs, without tag. Unset = the "
+                  "operator's own.",
+           .example = "registry.example.com/spanway",
+           .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
+           .length_max = 255});
   f.field("tag", c.tag,
-          {.doc = "When it is not there, the operator's version.",
+          {.doc = "Unset = the operator's version.",
            .pattern = "[A-Za-z0-9_][-A-Za-z0-9_.]*",
            .length_max = 128});
   f.field("digest", c.digest,
-          {.doc = "Wins over the tag.", .pattern = "sha256:[a-f0-9]{64}", .length_max = 71});
+          {.doc = "Takes precedence over the tag.",
+           .pattern = "sha256:[a-f0-9]{64}",
+           .length_max = 71});
   f.field("pullPolicy", c.pull_policy, {"Always", "IfNotPresent", "Never"},
-          {.doc = "When nodes fetch the image."});
+          {.doc = "When nodes pull the image."});
   f.list_impl("pullSecrets", {.doc = "Secrets with credentials for the registry.", .items_max = 8},
               {.key = "name",
                .size = c.pull_secrets.size(),
@@ -157,20 +157,19 @@ void describe(Fields& f, Image& c) {
 void describe(Fields& f, PodTemplate& c) {
   f.field("labels", c.labels, labels_info("Further labels of the pods."));
   f.field("annotations", c.annotations,
-          {.doc = "Further annotations of the pods.", .length_min = 0, .length_max = 4096});
-  f.raw(
-      "resources", c.resources, RawShape::kObject,
-      {.doc = "Requests and limits of the container, as in a pod's spec. The memory limit is also "
-              "what the service plans with.",
-       .example = "{requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 512Mi}}",
-       .kubernetes_type = "ResourceRequirements"});
+          {.doc = "Additional annotations of the pods.", .length_min = 0, .length_max = 4096});
+  f.raw("resources", c.resources, RawShape::kObject,
+        {.doc = "Requests and limits of the container, as in a pod's spec. The service "
+                "sizes its memory_limit from the memory limit.",
+         .example = "{requests: {cpu: 250m, memory: 256Mi}, limits: {memory: 512Mi}}",
+         .kubernetes_type = "ResourceRequirements"});
   describe_scheduling(f, c);
   f.field("serviceAccountName", c.service_account_name,
-          {.doc = "When it is not there, one without any rights is made for the component.",
+          {.doc = "Unset = one without permissions is created for the component.",
            .pattern = kSubdomainPattern});
   describe_environment(f, c);
   f.field("terminationGracePeriodSeconds", c.termination_grace_period_seconds,
-          {.doc = "How long a pod may take to finish what it has taken.",
+          {.doc = "How long a pod may take to drain.",
            .min = 1,
            .max = 3600,
            .absent = "what the drain needs"});
@@ -178,14 +177,18 @@ void describe(Fields& f, PodTemplate& c) {
 }
 
 void describe(Fields& f, CpuAutoscaling& c) {
-  f.field("minReplicas", c.min_replicas, {.doc = "The least.", .min = 1, .max = 1000});
+  f.field("minReplicas", c.min_replicas,
+          {.doc = "Lower bound of the replicas.", .min = 1, .max = 1000});
   f.field("maxReplicas", c.max_replicas,
-          {.doc = "The most.", .min = 1, .max = 1000, .required = true});
-  f.field("targetCPUUtilizationPercentage", c.target_cpu_utilization_percentage,
-          {.doc = "Of the requested CPU, averaged over the pods.", .min = 1, .max = 1000});
+          {.doc = "Upper bound of the replicas.", .min = 1, .max = 1000, .required = true});
+  f.field(
+      "targetCPUUtilizationPercentage", c.target_cpu_utilization_percentage,
+      {.doc = "Percentage of the requested CPU, averaged over the pods.", .min = 1, .max = 1000});
   f.field(
       "scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
-      {.doc = "How long less must be enough before pods are taken away.", .min = 0, .max = 3600});
+      {.doc = "How long fewer pods must suffice before the HorizontalPodAutoscaler removes one.",
+       .min = 0,
+       .max = 3600});
   f.rule(c,
          {.field = "minReplicas",
           .cel = "self.minReplicas <= self.maxReplicas",
@@ -194,10 +197,11 @@ void describe(Fields& f, CpuAutoscaling& c) {
 }
 
 void describe(Fields& f, LagAutoscaling& c) {
-  f.field("minReplicas", c.min_replicas, {.doc = "The least.", .min = 1, .max = 1000});
+  f.field("minReplicas", c.min_replicas,
+          {.doc = "Lower bound of the replicas.", .min = 1, .max = 1000});
   f.field("maxReplicas", c.max_replicas,
-          {.doc = "The most. More than there are partitions would idle, so that many are never "
-                  "started.",
+          {.doc = "Upper bound of the replicas; never more are started than the topics have "
+                  "partitions.",
            .min = 1,
            .max = 1000,
            .required = true});
@@ -205,11 +209,12 @@ void describe(Fields& f, LagAutoscaling& c) {
           {.doc = "How old the oldest record that has not been delivered may be.",
            .min = 1,
            .max = 86400});
-  f.field("scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
-          {.doc = "How long the lag must be low before a pod is taken away. A count that was too "
-                  "few is gone back to only 16 times as long after it was raised.",
-           .min = 0,
-           .max = 3600});
+  f.field(
+      "scaleDownStabilizationSeconds", c.scale_down_stabilization_seconds,
+      {.doc = "How long the lag must be low before a pod is removed. A replica count that proved "
+              "too low is tried again only after 16 times as long.",
+       .min = 0,
+       .max = 3600});
   f.rule(c,
          {.field = "minReplicas",
           .cel = "self.minReplicas <= self.maxReplicas",
@@ -222,7 +227,7 @@ void describe_replicas(Fields& f, std::int64_t& replicas, const char* doc) {
 }
 
 void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* service) {
-  f.object("template", pods, {.doc = "Laid over the pods."});
+  f.object("template", pods, {.doc = "Merged over the generated pods."});
   f.raw("config", config, RawShape::kObject, {.doc = service});
 }
 

@@ -29,7 +29,7 @@
 
 namespace spanway::api {
 
-// What is known about a field besides its type.
+// Properties of a field besides its type.
 struct FieldInfo {
   const char* doc = "";
   const char* example = "";
@@ -49,8 +49,8 @@ struct FieldInfo {
   bool required = false;
   // Of texts with a default: never changes once the Pipeline exists.
   bool immutable = false;
-  // What is done when the field is not there. Set = it has no default, although the member has a
-  // value (0) that stands for "not there".
+  // What applies when the field is unset. Set = it has no default, although the member has a value
+  // (0) that means "unset".
   const char* absent = "";
   // Of raw values: the Kubernetes type of the value, or of each item (kubernetes_types.h); empty =
   // anything.
@@ -62,7 +62,7 @@ using EnumNames = std::vector<std::string_view>;
 
 // A rule across fields, as the API server evaluates it and as people read it.
 struct RuleInfo {
-  // Whose fault it is, relative to the object of the rule ("http.port"); empty = the object.
+  // The field at fault, relative to the object of the rule ("http.port"); empty = the object.
   const char* field = "";
   const char* cel = "";  // Empty = checked by the operator only.
   const char* message = "";
@@ -96,9 +96,9 @@ class Fields {
   virtual void raw(std::string_view name, Json& value, RawShape shape, const FieldInfo& info) = 0;
 
   using Describe = std::function<void(Fields&)>;
-  // An object that is always there: when it is missing, its defaults are used.
+  // An object that always exists: its defaults are used when it is missing.
   virtual void group(std::string_view name, const FieldInfo& info, const Describe& describe) = 0;
-  // An object that is there or not. `emplace` makes it before `describe` is called.
+  // An optional object. `emplace` creates it before `describe` is called.
   virtual void optional_impl(std::string_view name, const FieldInfo& info, bool present,
                              const std::function<void()>& emplace, const Describe& describe) = 0;
   // Objects that differ in `key`. `resize` sets how many there are; writers of schemas and

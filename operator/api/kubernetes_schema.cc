@@ -1,4 +1,4 @@
-// Writing and reading by the generated schemas.
+// Writes and reads the generated schemas.
 #include <algorithm>
 #include <limits>
 #include <regex>
@@ -10,7 +10,7 @@
 namespace spanway::api {
 namespace {
 
-// Kubernetes has other bounds for each; these are above all of them.
+// Above the bounds of Kubernetes.
 constexpr std::size_t kTextBytesMax = 1024;
 constexpr std::size_t kItemsMax = 64;
 constexpr char kAnyQuantityPattern[] =

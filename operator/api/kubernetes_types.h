@@ -17,8 +17,8 @@ extern const char kKubernetesTypes[];
 // generated.
 Json kubernetes_schema(std::string_view type, SchemaDialect dialect);
 
-// Adds what is wrong with `value` as a value of the type: unknown members, other types, missing
-// members, values outside of an enumeration or a bound.
+// Reports the problems of `value` as a value of the type: unknown or missing members, wrong types,
+// values outside of an enumeration or a bound.
 using AddProblem = std::function<void(const std::string& path, std::string message)>;
 void check_kubernetes_type(std::string_view type, const Json& value, const std::string& path,
                            const AddProblem& add);

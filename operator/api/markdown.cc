@@ -11,7 +11,7 @@ constexpr char kIntroduction[] =
     "`spanway.dev/v1alpha1`, kind `Pipeline`, short name `pl`. Every field, made from the code; a "
     "test keeps it true. Samples: `k8s/samples`.\n\n"
     "Durations are written as `500ms`, `30s`, `5m`, `24h`. Secrets are named, never written here, "
-    "and lie in the Pipeline's namespace. The API server checks the rules; `spanway-operator plan "
+    "and are in the Pipeline's namespace. The API server checks the rules; `spanway-operator plan "
     "-f` checks the same ones offline.\n";
 
 std::string code(std::string_view text) {
@@ -38,7 +38,7 @@ struct Table {
   std::string rules;
 };
 
-// One object; the tables of all objects stand in one list.
+// Writes one object; the tables of all objects are in one list.
 class MarkdownWriter final : public Fields {
  public:
   MarkdownWriter(std::vector<Table>& tables, std::string path, const char* doc)
@@ -153,7 +153,7 @@ class MarkdownWriter final : public Fields {
   const std::string path_;
 };
 
-// The first table with the same content: templates and autoscaling stand there once.
+// The first table with the same content: templates and autoscaling are written once.
 const Table& first_like(const std::vector<Table>& tables, const Table& table) {
   for (const Table& other : tables)
     if (other.rows == table.rows && other.rules == table.rules) return other;

@@ -1,8 +1,7 @@
-// The custom resource `Pipeline` (spanway.dev/v1alpha1) as structs. What each field means, its
-// bounds, defaults and rules stand in declaration.cc; the schema of the CRD, the reader, the checks
-// and CRD.md are made from there. Every field does something; settings of a service that have no
-// field of their own go into `config`, which is laid over that service's generated file and checked
-// with that service's own code.
+// The custom resource `Pipeline` (spanway.dev/v1alpha1) as structs. declaration.cc has the meaning,
+// bounds, defaults and rules of each field; the CRD's schema, the reader, the checks and CRD.md are
+// generated from it. Settings of a service without a field of their own go into `config`, which is
+// merged over that service's generated file and checked with that service's own code.
 #pragma once
 
 #include <array>
@@ -28,12 +27,12 @@ struct SecretKey {
 struct Image {
   std::string repository;  // Empty = the operator's.
   std::string tag;         // Empty = the operator's version.
-  std::string digest;      // "sha256:..."; wins over the tag.
+  std::string digest;      // "sha256:..."; takes precedence over the tag.
   enum class PullPolicy { kAlways, kIfNotPresent, kNever } pull_policy = PullPolicy::kIfNotPresent;
   std::vector<std::string> pull_secrets;
 };
 
-// Laid over the pods that the operator makes.
+// Merged over the generated pods.
 struct PodTemplate {
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
@@ -43,9 +42,10 @@ struct PodTemplate {
   Json affinity;                     // Object; null = none.
   Json topology_spread_constraints;  // List; null = over nodes and zones, as far as possible.
   std::string priority_class_name;
-  std::string service_account_name;                      // Empty = one made for the component.
-  std::vector<std::pair<std::string, std::string>> env;  // Plain values only; ours win.
-  std::int64_t termination_grace_period_seconds = 0;     // 0 = what the drain needs.
+  std::string service_account_name;  // Empty = one created for the component.
+  std::vector<std::pair<std::string, std::string>>
+      env;  // Plain values only; the operator's take precedence.
+  std::int64_t termination_grace_period_seconds = 0;  // 0 = what the drain needs.
 };
 
 // For ingress, the producing bridge and exporters: a HorizontalPodAutoscaler by CPU.
@@ -99,7 +99,7 @@ struct IngressService {
 };
 
 struct Ingress {
-  std::int64_t replicas = 1;  // Not applied while `autoscaling` is there.
+  std::int64_t replicas = 1;  // Not applied while `autoscaling` is set.
   bool grpc_enabled = true;
   std::int64_t grpc_port = 4317;
   bool http_enabled = true;
@@ -136,8 +136,8 @@ struct KafkaAuthentication {
   SecretKey password;
 };
 struct Topics {
-  // None: topics are somebody else's and not looked at. Verify: looked at only. CreateOnly: made
-  // when missing. CreateAndUpdate: also grown and reconfigured; never shrunk, never deleted.
+  // None: topics are managed elsewhere, not checked. Verify: checked only. CreateOnly: created when
+  // missing. CreateAndUpdate: partitions also added, settings changed; never shrunk, never deleted.
   enum class Management {
     kNone,
     kVerify,
@@ -252,13 +252,13 @@ inline constexpr char kDataFolder[] = "/var/lib/spanway";
 inline constexpr char kPauseAnnotation[] = "spanway.dev/pause-reconciliation";  // "true"
 inline constexpr char kRestartAnnotation[] = "spanway.dev/restart";  // Any new value restarts all.
 inline constexpr char kForceCheckAnnotation[] = "spanway.dev/force-config-check";
-// Labels and annotations on what is made of it.
+// Labels and annotations of the rendered objects.
 inline constexpr char kPipelineLabel[] = "spanway.dev/pipeline";
 inline constexpr char kComponentLabel[] = "spanway.dev/component";  // "ingress", "bridge", ...
 inline constexpr char kExporterLabel[] = "spanway.dev/exporter";
 inline constexpr char kTrackLabel[] = "spanway.dev/track";  // "stable" or "canary"
 inline constexpr char kRevisionAnnotation[] = "spanway.dev/revision";
-inline constexpr char kIntentAnnotation[] = "spanway.dev/intent";    // Hash of what was applied.
+inline constexpr char kIntentAnnotation[] = "spanway.dev/intent";    // Hash of the applied object.
 inline constexpr char kSecretsAnnotation[] = "spanway.dev/secrets";  // Identity, never data.
 
 }  // namespace spanway::api

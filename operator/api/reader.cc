@@ -18,9 +18,9 @@ constexpr char kKind[] = "Pipeline";
 // Known names are listed in a message up to this number.
 constexpr std::size_t kListedNamesMax = 12;
 constexpr std::size_t kShownBytesMax = 64;
-// Problems of one Pipeline; the rest would help nobody.
+// Problems reported of one Pipeline.
 constexpr std::size_t kProblemsMax = 100;
-// Of the whole spec, as JSON. The last good one is kept in a ConfigMap, which may be 1 MiB.
+// Bytes of the spec as JSON: the last good one is kept in a ConfigMap, which may have 1 MiB.
 constexpr std::size_t kSpecBytesMax = 512u << 10;
 // The regex library recurses once per character.
 constexpr std::size_t kPatternBytesMax = 4096;
@@ -34,7 +34,7 @@ class State {
     if (!is_full()) problems_.add(path, std::move(message));
   }
   bool is_full() const { return problems_.all().size() - before_ >= kProblemsMax; }
-  // Something could not be read: rules that need it are not asked, their answers would mislead.
+  // A field could not be read: skip the rules, which would report consequences.
   void add_unreadable(const std::string& path, std::string message) {
     ++unreadable_;
     add(path, std::move(message));
@@ -61,8 +61,8 @@ std::string joined(const EnumNames& names) {
   return all;
 }
 
-// What somebody has written, as a part of a message: short, and in ASCII, so that letters that only
-// look like others, and such that turn the direction of a line, show.
+// User input inside a message: short, and in ASCII, so that look-alike letters and bidirectional
+// controls are visible.
 std::string shown(std::string_view text) {
   std::string out =
       Json(text.substr(0, kShownBytesMax)).dump(-1, ' ', true, Json::error_handler_t::replace);
@@ -81,7 +81,7 @@ bool is_label_key(std::string_view key, State& state) {
   return key.size() <= 63 && state.matches(key, "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?");
 }
 
-// Reads one object. A null object stands for one that is missing: everything keeps its default.
+// Reads one object. Null = missing: every field keeps its default.
 class Reader final : public Fields {
  public:
   Reader(State& state, const Json* object, std::string path)
@@ -259,7 +259,7 @@ class Reader final : public Fields {
     refuse(name, "must be " + wanted);
   }
 
-  // The value, or null when there is none; a null in the file counts as none.
+  // The value, or null when it is missing; a null in the file counts as missing.
   const Json* take(std::string_view name, const FieldInfo& info) {
     known_.emplace_back(name);
     if (object_ != nullptr) {
@@ -351,7 +351,7 @@ class Reader final : public Fields {
   void refuse_unknown() {
     if (object_ == nullptr) return;
     for (const auto& [name, value] : object_->items()) {
-      if (state_.is_full()) return;  // Looking for what was meant costs time.
+      if (state_.is_full()) return;  // Suggestions cost time.
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       std::string message = "is no field" + config::did_you_mean(name, known_);
       if (message.find('?') == std::string::npos && known_.size() <= kListedNamesMax) {

@@ -97,8 +97,8 @@ class SchemaWriter final : public Fields {
 
   void group(std::string_view name, const FieldInfo& info, const Describe& describe) override {
     Json& property = add(name, info, object_schema(dialect_, describe));
-    // So that the defaults of the members show, and CEL rules find them. The members are spelled
-    // out: the API server asks the rules about a default as it is written.
+    // Makes the members' defaults visible to users and CEL rules. The members are spelled out: the
+    // API server evaluates rules on a default as it is written.
     if (is_kubernetes() && !property.contains("required"))
       property["default"] = defaults_of(property["properties"]);
   }
@@ -145,7 +145,7 @@ class SchemaWriter final : public Fields {
   Json& add(std::string_view name, const FieldInfo& info, Json property) {
     property["description"] = info.doc;
     if (*info.absent != '\0')
-      property["description"] = std::string(info.doc) + " Not there: " + info.absent + ".";
+      property["description"] = std::string(info.doc) + " Unset: " + info.absent + ".";
     if (info.required) schema_["required"].push_back(name);
     return schema_["properties"][std::string(name)] = std::move(property);
   }
@@ -162,7 +162,8 @@ class SchemaWriter final : public Fields {
     if (!is_kubernetes() || *info.cel == '\0') return;
     Json rule = {{"rule", info.cel}, {"message", info.message}};
     const std::string_view field = info.field;
-    // The API server knows of metadata only what every object has, so it takes no path into it.
+    // The API server knows the schema of metadata only for every object, so a fieldPath into it is
+    // refused.
     if (field.starts_with("metadata."))
       rule["message"] = std::string(field) + " " + info.message;
     else if (!field.empty())

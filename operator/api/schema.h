@@ -14,9 +14,9 @@ enum class SchemaDialect {
   kEditor,
 };
 
-// Of the object that `describe` describes, freshly made.
+// The schema of the object that `describe` describes.
 Json object_schema(SchemaDialect dialect, const Fields::Describe& describe);
-// What the operator writes into `status`.
+// The schema of `status`.
 Json status_schema();
 
 }  // namespace spanway::api

@@ -1,5 +1,4 @@
-// The status, as the operator writes it. Only the operator writes here, so there are bounds and no
-// rules.
+// The schema of `status`. Only the operator writes it, so it has bounds and no rules.
 #include <initializer_list>
 #include <utility>
 
@@ -22,7 +21,7 @@ Json flag(const char* doc) { return {{"type", "boolean"}, {"description", doc}};
 Json object(const char* doc, Json properties) {
   return {{"type", "object"}, {"description", doc}, {"properties", std::move(properties)}};
 }
-// Objects that are told apart by `key`.
+// Objects with distinct values of `key`.
 Json list(const char* doc, const char* key, Json item) {
   item["required"] = Json::array({key});
   return {{"type", "array"},
@@ -35,17 +34,17 @@ Json list(const char* doc, const char* key, Json item) {
 
 Json conditions() {
   Json item = object(
-      "One thing that is so or not.",
-      {{"type", text("What it is about.")},
+      "A condition.",
+      {{"type", text("Type of the condition.")},
        {"status",
         {{"type", "string"},
          {"enum", {"True", "False", "Unknown"}},
-         {"description", "Whether it is so."}}},
-       {"reason", text("Why, as one word.")},
-       {"message", text("Why, as a sentence.", kMessageMax)},
+         {"description", "True, False or Unknown."}}},
+       {"reason", text("Reason in CamelCase.")},
+       {"message", text("Reason as a sentence.", kMessageMax)},
        {"lastTransitionTime",
         {{"type", "string"}, {"format", "date-time"}, {"description", "When `status` changed."}}},
-       {"observedGeneration", number("The generation that it is about.")}});
+       {"observedGeneration", number("The generation that the condition describes.")}});
   Json conditions = list(
       "Ready, Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, "
       "RolledBack, ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled.",
@@ -60,9 +59,9 @@ Json components() {
       object("One workload.",
              {{"name", text("Its name.")},
               {"role", text("ingress, bridge, exporter or consumer.")},
-              {"exporter", text("Whose it is.")},
-              {"desired", number("Pods that are wanted.")},
-              {"ready", number("Pods that are ready.")},
+              {"exporter", text("The exporter it belongs to.")},
+              {"desired", number("Desired pods.")},
+              {"ready", number("Ready pods.")},
               {"updated", number("Pods of the newest revision.")},
               {"revision", text("The revision that it runs.")},
               {"lastRestartReason", text("Why a container was restarted last.", kMessageMax)}}));
@@ -75,13 +74,13 @@ Json exporters() {
           "One exporter.",
           {{"name", text("Its name.")},
            {"state", text("Running, Paused, Stalled or Unknown.")},
-           {"since", text("Since when lag and last error are as they are.")},
-           {"ready", text("Ready and wanted pods: 1/1.")},
+           {"since", text("Since when lag and last error are unchanged.")},
+           {"ready", text("Ready and desired pods: 1/1.")},
            {"lag", text("Age of the oldest record that is not delivered, as a bucket; unknown when "
-                        "no consumer answers any more.")},
-           {"lastError", object("What keeps it from delivering.",
-                                {{"reason", text("As one word.")},
-                                 {"message", text("What was said.", kMessageMax)}})}}));
+                        "no consumer reports.")},
+           {"lastError",
+            object("Why it does not deliver.", {{"reason", text("Reason in CamelCase.")},
+                                                {"message", text("The error.", kMessageMax)}})}}));
 }
 
 Json topics() {
@@ -106,37 +105,38 @@ Json shared_with() {
 }
 
 Json config() {
-  return object("Revisions of the whole Pipeline, and the memory of the rollout.",
-                {{"desiredRevision", text("Of the spec.")},
-                 {"activeRevision", text("What runs.")},
-                 {"lastGoodRevision", text("What was healthy last.")},
-                 {"failedRevision", text("What was rolled back; it is not tried again.")},
-                 {"failedReason", text("Why.", kMessageMax)},
-                 {"rollingRevision", text("What is being rolled out.")},
-                 {"rollingComponent", text("The workload whose turn it is.")},
-                 {"rollingPromoted", flag("Whether the canary has passed.")},
-                 {"rollingSince", number("Since when, in milliseconds of the epoch.")},
-                 {"availableSince",
-                  {{"type", "object"},
-                   {"description",
-                    "Since when workloads that are not recorded as good yet have been "
-                    "available without a break, in the same unit."},
-                   {"maxProperties", kItemsMax},
-                   {"additionalProperties", {{"type", "integer"}, {"format", "int64"}}}}},
-                 {"unproven",
-                  {{"type", "array"},
-                   {"description",
-                    "Workloads that have not been available for healthyAfter yet "
-                    "although the revision is the last good one."},
-                   {"maxItems", kItemsMax},
-                   {"x-kubernetes-list-type", "set"},
-                   {"items", text("Its name.")}}},
-                 {"forceCheck", text("Value of the annotation spanway.dev/force-config-check that "
-                                     "was obeyed last; of a long one its hash.")}});
+  return object(
+      "Revisions of the Pipeline, and the state of the rollout.",
+      {{"desiredRevision", text("The revision of the spec.")},
+       {"activeRevision", text("The revision that runs.")},
+       {"lastGoodRevision", text("The last revision that was healthy.")},
+       {"failedRevision", text("The revision that was rolled back; it is not tried again.")},
+       {"failedReason", text("Why.", kMessageMax)},
+       {"rollingRevision", text("The revision being rolled out.")},
+       {"rollingComponent", text("The workload being rolled out.")},
+       {"rollingPromoted", flag("Whether the canary has passed.")},
+       {"rollingSince", number("Start of the rollout, in milliseconds since the epoch.")},
+       {"availableSince",
+        {{"type", "object"},
+         {"description",
+          "Since when workloads that are not recorded as good yet have been available without a "
+          "break, in milliseconds since the epoch."},
+         {"maxProperties", kItemsMax},
+         {"additionalProperties", {{"type", "integer"}, {"format", "int64"}}}}},
+       {"unproven",
+        {{"type", "array"},
+         {"description",
+          "Workloads that have not been available for healthyAfter yet "
+          "although the revision is the last good one."},
+         {"maxItems", kItemsMax},
+         {"x-kubernetes-list-type", "set"},
+         {"items", text("Its name.")}}},
+       {"forceCheck", text("Value of the annotation spanway.dev/force-config-check that "
+                           "was consumed last; of a long one its hash.")}});
 }
 
 Json summary() {
-  return object("For `kubectl get`.", {{"ingress", text("Ready and wanted pods: 2/2.")},
+  return object("For `kubectl get`.", {{"ingress", text("Ready and desired pods: 2/2.")},
                                        {"exporters", text("Healthy exporters and all: 1/1.")},
                                        {"lag", text("The worst lag, as a bucket.")},
                                        {"config", text("State of the configuration.")}});
@@ -145,9 +145,9 @@ Json summary() {
 }  // namespace
 
 Json status_schema() {
-  return object("What the operator sees.",
-                {{"observedGeneration", number("The generation that this status is about.")},
-                 {"version", text("Of the components that run.")},
+  return object("The observed state.",
+                {{"observedGeneration", number("The generation that this status describes.")},
+                 {"version", text("Release of the running components.")},
                  {"upgrade", text("Why the operator's new version is not rolled out yet.")},
                  {"replicas", number("Pods of the ingress, for `kubectl scale`.")},
                  {"selector", text("Selects them.", kMessageMax)},

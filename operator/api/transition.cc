@@ -1,4 +1,4 @@
-// Rules between a Pipeline as it was and as it is to be, by the declaration.
+// Transition rules between the old and the new Pipeline, from the declaration.
 #include <map>
 
 #include "operator/api/declaration.h"
@@ -7,14 +7,14 @@
 namespace spanway::api {
 namespace {
 
-// What there was, by path.
+// The old values, by path.
 struct Before {
   std::map<std::string, const void*> objects;
   std::map<std::string, std::string> fixed;
 };
 
-// Walks a Pipeline twice: `before` is filled by the first walk and compared with by the second.
-// Items of lists are told apart by their keys, as the API server does.
+// Walks a Pipeline twice: the first walk fills `before`, the second compares with it. List items
+// are matched by their keys, as in the API server.
 class TransitionWalk final : public Fields {
  public:
   TransitionWalk(Before& before, config::Problems* problems, std::string path)
@@ -83,7 +83,7 @@ class TransitionWalk final : public Fields {
 }  // namespace
 
 void check_transition(const Pipeline& before, const Pipeline& after, config::Problems& problems) {
-  // Describing wants values that can be written to, although this visitor writes none.
+  // describe() needs mutable values, although this visitor changes none.
   Pipeline was = before;
   Pipeline is = after;
   Before facts;

@@ -21,7 +21,7 @@ constexpr std::size_t kDocumentsMax = 100;
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), text) != words.end();
 }
-// The words that kubectl takes for booleans.
+// The words that kubectl reads as booleans.
 bool is_true(std::string_view t) {
   return is_one_of(t, {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"});
 }
@@ -30,7 +30,7 @@ bool is_false(std::string_view t) {
 }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Looks like a number to a reader, whether or not it is one of ours.
+// Some YAML readers take it for a number.
 bool begins_like_number(std::string_view text) {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   if (text.starts_with('.')) text.remove_prefix(1);
@@ -57,7 +57,7 @@ void write(const Json& value, std::size_t indent, bool in_list, std::string& out
 void write_entry(const Json& value, std::size_t indent, std::string& out) {
   const bool nested = value.is_structured() && !value.empty();
   out += nested ? "\n" : " ";
-  // Lists stand under their key without further indentation, as kubectl writes them.
+  // Lists are not indented below their key, as kubectl writes them.
   write(value, nested && value.is_object() ? indent + 2 : indent, false, out);
 }
 
@@ -92,7 +92,7 @@ struct Part {
   std::size_t line = 0;
 };
 
-// A line of three dashes ends a document wherever it stands: YAML allows it in no scalar.
+// A line of three dashes always ends a document: YAML allows it in no scalar.
 std::vector<Part> split_documents(std::string_view text) {
   std::vector<Part> parts(1);
   for (std::size_t line = 0; !text.empty(); ++line) {
@@ -115,14 +115,14 @@ Error mistake(std::string_view file_name, int line, int column, const std::strin
   return invalid_argument(place + ": " + message);
 }
 
-// A plain scalar means what it means to kubectl.
+// Reads a plain scalar as kubectl does.
 Result<Json> plain_value(const Node& node, std::string_view file_name) {
   const std::string& text = node.text;
   if (is_true(text)) return Json(true);
   if (is_false(text)) return Json(false);
   if (const auto number = config::parse_int(text)) return Json(*number);
   if (const auto number = config::parse_double(text)) return Json(*number);
-  // 0x10, 1_000, 012: other readers take them for numbers, so nobody should have to guess.
+  // 0x10, 1_000, 012: other readers take them for numbers; refuse the ambiguity.
   const bool odd =
       begins_like_number(text) && (text.find_first_not_of("0123456789_+-") == std::string::npos ||
                                    text.starts_with("0x") || text.starts_with("0o"));

@@ -1,4 +1,4 @@
-// One view of the four kinds of components, so that what they share is written once.
+// A common view of the four kinds of components.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ namespace spanway::render {
 struct ComponentSpec {
   ComponentId id;
   std::string object;  // object_name()
-  std::string field;   // Where it stands in the resource: "spec.exporters[tempo].consumer"
-  const api::Exporter* exporter = nullptr;  // Of kExporter and kConsumer.
+  std::string field;   // Its path in the resource: "spec.exporters[tempo].consumer"
+  const api::Exporter* exporter = nullptr;  // Set for kExporter and kConsumer.
   const api::PodTemplate* pods = nullptr;
   const Json* config = nullptr;  // The overlay; an object or null.
   std::int64_t replicas = 1;
@@ -30,10 +30,10 @@ struct ComponentSpec {
 
 // All components in the order of a rollout.
 std::vector<ComponentSpec> component_specs(const api::Pipeline& pipeline);
-// Of one that is there; an exporter's name that is unknown is a bug of the caller.
+// An existing component; an unknown exporter is a bug of the caller.
 ComponentSpec component_spec(const api::Pipeline& pipeline, const ComponentId& id);
 
-// Ports inside the pods; Services may show others.
+// Ports inside the pods; Services may use others.
 inline constexpr int kAdminPort = 8080;
 inline constexpr int kIngressGrpcPort = 4317;
 inline constexpr int kIngressHttpPort = 4318;
@@ -43,7 +43,7 @@ inline constexpr int kExporterPort = 4337;
 // "<object>.<namespace>.svc:<port>", found in any cluster domain by the pod's search list.
 std::string service_address(const std::string& object, const std::string& name_space, int port);
 
-// Cut to `bytes_max` with a hash of the whole in place of the rest.
+// Truncated to `bytes_max`; a hash of the full text replaces the rest.
 std::string shortened(const std::string& name, std::size_t bytes_max);
 
 }  // namespace spanway::render

@@ -25,7 +25,7 @@ constexpr std::size_t kProblemsMax = 100;
 constexpr char kPublicOnly[] =
     "; this operator lets exporters send to public addresses only (deny_private_endpoints)";
 
-// Each problem once: several components share the Kafka section. More than a hundred help nobody.
+// Each problem once, because several components share the Kafka section; at most a hundred.
 class Findings {
  public:
   explicit Findings(Problems& problems) : problems_(problems) {}
@@ -61,7 +61,7 @@ void report(const api::Pipeline& pipeline, const ComponentSpec& spec,
             const config::LoadReport& loaded, Findings& findings) {
   for (const config::Problem& problem : loaded.problems.all()) {
     const std::string field = field_of(pipeline, spec, problem.path);
-    // Where the field does not say which setting is meant, the message does.
+    // The message names the setting when the field does not.
     const bool is_vague = field == spec.field || field.ends_with(".memory");
     findings.add(field, is_vague && !problem.path.empty() ? problem.path + " " + problem.message
                                                           : problem.message);
@@ -92,7 +92,7 @@ void check_environment(const ComponentSpec& spec, Findings& findings) {
   }
 }
 
-// Without a request there is nothing that a utilization could be a part of.
+// Utilization is relative to the request.
 void check_autoscaling(const ComponentSpec& spec, Findings& findings) {
   if (spec.cpu_autoscaling == nullptr || !spec.cpu_autoscaling->has_value()) return;
   const Json resources = container_resources(spec);
@@ -102,7 +102,7 @@ void check_autoscaling(const ComponentSpec& spec, Findings& findings) {
                  "is needed by " + spec.field + ".autoscaling");
 }
 
-// The volume is as large as the files may become together.
+// The volume's size is the bound of all files together.
 void check_file_volume(const ComponentSpec& spec, const Json& file, Findings& findings) {
   if (spec.exporter->destination.type != api::Destination::Type::kFile) return;
   if (!file_volume_bytes(file))
@@ -115,18 +115,18 @@ bool knows_tenants(const api::Pipeline& pipeline) {
   return tenant.from != api::IngressTenant::From::kNone || !tenant.default_tenant.empty();
 }
 
-// Tenants are told from pod to pod, which is worth something only where nobody else can connect.
+// Pods forward the tenant in a header, which is trustworthy only where no other client can connect.
 void check_shield(const api::Pipeline& pipeline, Findings& findings) {
   if (!knows_tenants(pipeline) || !pipeline.spec.network_policy.enabled) return;
   for (const int port : {kBridgePort, kExporterPort}) {
     if (!is_shielded(pipeline, port))
       findings.add("spec.networkPolicy.extraIngress",
                    "opens port " + std::to_string(port) +
-                       ", where others could name any tenant: state other `ports`");
+                       ", where other clients could name any tenant: list other `ports`");
   }
 }
 
-// Where an exporter may send to on a cluster that lets out to public addresses only.
+// Endpoints of exporters on a cluster with deny_private_endpoints.
 void check_endpoints(const api::Pipeline& pipeline, const ComponentSpec& spec, const Json& file,
                      Findings& findings) {
   const std::string type(
@@ -155,13 +155,13 @@ void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
   }
 }
 
-// What the ingress lets in, the bridge must not refuse: the client could do nothing about it.
+// The bridge must not refuse what the ingress accepts: the client could not fix it.
 void check_limits_agree(const ComponentSpec& bridge, const ingress::LimitsConfig& in,
                         const kafka_bridge::LimitsConfig& out, Findings& findings) {
   const auto check = [&](const char* key, std::uint64_t wanted, std::uint64_t allowed) {
     if (wanted <= allowed) return;
     findings.add(bridge.field + ".config.limits." + key,
-                 "is lower than in spec.ingress: the bridge would refuse what the ingress takes");
+                 "is lower than in spec.ingress: the bridge would refuse what the ingress accepts");
   };
   check("body_bytes_max", in.body_bytes_max.bytes, out.body_bytes_max.bytes);
   check("item_bytes_max", in.item_bytes_max.bytes, out.item_bytes_max.bytes);

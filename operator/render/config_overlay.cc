@@ -119,7 +119,7 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
   return keys;
 }
 
-// The owner of exactly this key, the most precise one; null when nobody owns it.
+// The most precise owner of this key; null when it is not owned.
 const OwnedKey* owner_of(const std::vector<OwnedKey>& owned, std::string_view path) {
   const OwnedKey* best = nullptr;
   for (const OwnedKey& key : owned) {
@@ -170,7 +170,7 @@ struct Overlay {
   }
 };
 
-// True when the overlay itself says what stands at the path.
+// True when the overlay sets the value at the path.
 bool overlay_states(const Json& overlay, std::string_view path) {
   const Json* at = &overlay;
   while (!path.empty()) {
@@ -178,7 +178,7 @@ bool overlay_states(const Json& overlay, std::string_view path) {
     const std::string key(path.substr(0, end));
     if (!at->is_object() || !at->contains(key)) return false;
     at = &(*at)[key];
-    // Lists are replaced as a whole: who states the list states its items.
+    // Lists are replaced as a whole: setting the list sets its items.
     if (end == std::string_view::npos || path[end] == '[') return true;
     path.remove_prefix(end + 1);
   }

@@ -1,4 +1,4 @@
-// Laying a component's `config` over its generated file, and which keys it may not touch.
+// Merges a component's `config` over its generated file, except for the keys the operator owns.
 #pragma once
 
 #include <string>
@@ -13,14 +13,14 @@ namespace spanway::render {
 // A key of a service's file that the operator writes itself.
 struct OwnedKey {
   std::string path;   // "otlp.grpc.port"; everything below belongs to it.
-  std::string field;  // The field of the Pipeline that decides it; empty = the operator alone.
+  std::string field;  // The field of the Pipeline that sets it; empty = none.
 };
 std::vector<OwnedKey> owned_keys(const ComponentSpec& spec);
 
 // Objects are merged, everything else is replaced. Owned keys stay as they are.
 void lay_over(Json& generated, const Json& overlay, const std::vector<OwnedKey>& owned);
 
-// What of the overlay lay_over() leaves out, with the field to use instead.
+// The keys of the overlay that lay_over() ignores, with the field to set instead.
 void check_overlay(const ComponentSpec& spec, config::Problems& problems);
 
 // The field of the Pipeline that a problem at `path` of the service's file comes from.

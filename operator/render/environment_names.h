@@ -1,4 +1,4 @@
-// Which environment variables the services read as settings.
+// The environment variables that the services read as settings.
 #pragma once
 
 #include <string>

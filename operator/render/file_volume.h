@@ -1,4 +1,4 @@
-// How large the volume of a File destination may become.
+// The size of the volume of a File destination.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace spanway::render {
 
-// From the rotation in the exporter's file, as the service itself reads it: all files that may lie
-// there, and what waits to be written. Nothing when files are never put aside, so that no size is
-// enough; of a file with mistakes, the size by the service's defaults.
+// From the rotation in the exporter's file, as the service reads it: all files together and the
+// write buffer. nullopt without rotation, because no size is enough; for an invalid file, the size
+// with the service's defaults.
 std::optional<std::uint64_t> file_volume_bytes(const kube::Json& config);
 
 }  // namespace spanway::render

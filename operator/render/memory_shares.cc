@@ -13,7 +13,7 @@ constexpr std::uint64_t kMiB = 1u << 20;
 constexpr std::uint64_t kDefaultContainerMemory = 512 * kMiB;
 // The kernel counts sockets and page tables of the container, too.
 constexpr std::uint64_t kLimitPercent = 95;
-// The services' own defaults, taken while they fit.
+// The services' own defaults, used while they fit.
 constexpr std::uint64_t kBodyBytes = 64 * kMiB;
 constexpr std::uint64_t kCompressedBytes = 16 * kMiB;
 constexpr std::uint64_t kPrefetchBytes = 1 * kMiB;
@@ -28,7 +28,7 @@ std::uint64_t whole_mebibytes(std::uint64_t bytes) { return bytes / kMiB * kMiB;
 
 std::string size_text(std::uint64_t bytes) { return config::format_size({bytes}); }
 
-// The value of a size in the file, or the fallback when it is not there or no size.
+// The value of a size in the file, or the fallback when it is unset or invalid.
 std::uint64_t size_at(const Json& config, std::string_view path, std::uint64_t fallback) {
   const auto size = config::parse_size(kube::string_at(config, path));
   return size ? size->bytes : fallback;
@@ -59,7 +59,7 @@ void add_exporter_shares(std::uint64_t budget, Json& config) {
   set_missing(config["otlp"], "compressed_bytes_max", std::min(kCompressedBytes, message));
 }
 
-// One process may come to hold all partitions, so what is fetched ahead shrinks with their number.
+// One consumer may be assigned all partitions, so the prefetch shrinks with their number.
 void add_prefetch_shares(std::uint64_t container, Json& config) {
   Json& consumer = config["consumer"];
   const auto partitions = static_cast<std::uint64_t>(

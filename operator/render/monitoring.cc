@@ -12,7 +12,7 @@ constexpr char kScrapeInterval[] = "30s";
 Json monitor_labels(const Context& context) {
   Json labels = common_labels(context, "");
   for (const auto& [name, value] : context.pipeline.spec.observability.monitor_labels)
-    labels.emplace(name, value);  // Ours win.
+    labels.emplace(name, value);  // The operator's take precedence.
   return labels;
 }
 
@@ -78,11 +78,11 @@ void add_delivery_rules(const api::Pipeline& pipeline, Rules& rules) {
   rules.add("SpanwayDestinationStalled",
             rules.series("spanway_kafka_bridge_stalled_partitions") + " > 0", "5m", "critical",
             "A destination refuses everything",
-            "Exporter {{ $labels.spanway_dev_exporter }} waits for somebody to change a setting: "
+            "Exporter {{ $labels.spanway_dev_exporter }} is stalled until a setting is changed: "
             "credentials, address or the destination itself.");
   rules.add("SpanwayDeadLetters",
             "increase(" + rules.series("spanway_kafka_bridge_dead_letters_total") + "[15m]) > 0",
-            "0m", "warning", "Telemetry was refused for good",
+            "0m", "warning", "A destination refused records permanently",
             "Exporter {{ $labels.spanway_dev_exporter }}: {{ $value }} records went to the "
             "dead-letter topics.");
   rules.add("SpanwayDestinationUnreachable",

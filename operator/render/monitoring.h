@@ -7,7 +7,8 @@
 
 namespace spanway::render {
 
-// A ServiceMonitor and a PrometheusRule, where the cluster has the kind and the Pipeline wants it.
+// A ServiceMonitor and a PrometheusRule, where the cluster serves the kind and the Pipeline enables
+// it.
 std::vector<Manifest> monitoring(const Context& context);
 
 }  // namespace spanway::render

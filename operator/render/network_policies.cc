@@ -9,7 +9,7 @@ namespace spanway::render {
 namespace {
 
 constexpr char kNamespaceName[] = "kubernetes.io/metadata.name";
-constexpr char kOtlpPortName[] = "otlp-grpc";  // Of bridge and exporter.
+constexpr char kOtlpPortName[] = "otlp-grpc";  // On bridge and exporter.
 
 Json tcp(int port) { return {{"protocol", "TCP"}, {"port", port}}; }
 
@@ -27,9 +27,9 @@ Json to_dns() {
                                  Json{{"protocol", "TCP"}, {"port", 53}}})}};
 }
 
-// Brokers and destinations are names, and what they resolve to is known to nobody here: everything
-// but the node's own addresses, where clouds serve credentials. Pods are named besides, because
-// some network plugins do not match them by address.
+// Brokers and destinations are names with unknown addresses: allows everything but link-local
+// addresses, where clouds serve credentials. Pods have a rule of their own because some network
+// plugins do not match them by address.
 Json to_anywhere() {
   return {
       {"to",
@@ -41,7 +41,7 @@ Json to_anywhere() {
                    {"except", Json::array({"fd00:ec2::254/128", "fe80::/10"})}}}}})}};
 }
 
-// What the internet has, and nothing of the cluster or the networks around it.
+// Public addresses only: not the cluster, not private networks.
 Json to_public_addresses() {
   return {
       {"to",
@@ -125,7 +125,7 @@ Manifest component_policy(const Context& context, const ComponentSpec& spec) {
                 component_selector(context, spec), std::move(ingress), std::move(egress));
 }
 
-// Whether a rule of the user's lets somebody in at the port.
+// True when one of the user's rules admits traffic to the port.
 bool opens(const Json& rule, int port) {
   const Json* ports = kube::find(rule, "ports");
   if (ports == nullptr || !ports->is_array() || ports->empty()) return true;

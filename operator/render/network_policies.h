@@ -1,4 +1,4 @@
-// Who may talk to whom.
+// The NetworkPolicies of the components.
 #pragma once
 
 #include <vector>
@@ -7,11 +7,11 @@
 
 namespace spanway::render {
 
-// One per component and one for the Job that looks after the topics; none when they are turned off.
+// One per component and one for the topics Job; none when they are disabled.
 std::vector<Manifest> network_policies(const Context& context);
 
-// True when nobody but the component in front can reach this port of our pods: only then may what
-// is said there about tenants be believed.
+// True when only the component in front can reach this port: only then may the pods trust its
+// tenant header.
 bool is_shielded(const api::Pipeline& pipeline, int port);
 
 }  // namespace spanway::render

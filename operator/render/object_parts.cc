@@ -84,8 +84,7 @@ Manifest make_manifest(const Context& context, const kube::ResourceType& type, s
   metadata["name"] = std::move(name);
   metadata["namespace"] = context.pipeline.name_space;
   metadata["labels"] = std::move(labels);
-  // A file that no cluster has seen yet has no uid; without owners its objects can still be
-  // applied.
+  // A Pipeline from a file has no uid; without owners its objects can still be applied.
   if (context.pipeline.uid.empty()) return {type, std::move(object)};
   metadata["ownerReferences"] = Json::array({Json{{"apiVersion", kube::kPipelines.api_version()},
                                                   {"kind", kube::kPipelines.kind},

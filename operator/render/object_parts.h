@@ -1,4 +1,4 @@
-// Metadata, labels and selectors of what rendering makes.
+// Metadata, labels and selectors of rendered objects.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace spanway::render {
 
-// What everything is rendered from; both outlive it.
+// The inputs of rendering; both outlive it.
 struct Context {
   const api::Pipeline& pipeline;
   const ClusterFacts& facts;
@@ -16,13 +16,13 @@ struct Context {
 // The image that all pods of the Pipeline run.
 std::string image_of(const Context& context);
 
-// Labels of objects that belong to the Pipeline as a whole.
+// Labels of objects that belong to no component.
 Json common_labels(const Context& context, std::string_view component);
 // Labels of a component's objects and pods, without the track.
 Json component_labels(const Context& context, const ComponentSpec& spec);
-// What finds a component's pods, stable and canary.
+// Selects a component's pods, stable and canary.
 Json component_selector(const Context& context, const ComponentSpec& spec);
-// What finds the pods of one workload only.
+// Selects the pods of one workload.
 Json track_selector(const Context& context, const ComponentSpec& spec, std::string_view track);
 
 // An object with apiVersion, kind, name, namespace, labels and the Pipeline as its owner.

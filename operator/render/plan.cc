@@ -94,7 +94,7 @@ class Planner {
     changes_.push_back(std::move(change));
   }
 
-  // What belongs to the Pipeline and is not wanted any more.
+  // Owned objects that are no longer desired.
   void add_deletions(const std::string& pipeline) {
     for (const auto& [place, object] : live_) {
       if (wanted_.contains(place)) continue;
@@ -109,7 +109,7 @@ class Planner {
       Change change;
       change.kind = Change::Kind::kDelete;
       change.manifest = {*type, *object};
-      change.why = "no longer wanted";
+      change.why = "no longer desired";
       changes_.push_back(std::move(change));
     }
   }
@@ -123,7 +123,7 @@ class Planner {
   }
 
   void explain(const Json& live, const Component& component, Change& change) const {
-    // The revision is part of the template; so is what somebody else has changed in it.
+    // The revision is part of the template; so are foreign changes of it.
     change.restarts_pods =
         std::any_of(change.fields.begin(), change.fields.end(),
                     [](const std::string& field) { return field.starts_with(kTemplate); });
@@ -154,7 +154,7 @@ class Planner {
       } else if (field == std::string(kAnnotations) + "spanway.dev~1secrets") {
         reasons.push_back(secret_changes(live, component));
       } else if (field == std::string(kAnnotations) + "spanway.dev~1restart") {
-        reasons.emplace_back("a restart was asked for");
+        reasons.emplace_back("a restart was requested");
       } else if (field != std::string(kAnnotations) + "spanway.dev~1revision") {
         others.push_back(field.substr(sizeof(kTemplate) - 1));
       }

@@ -1,4 +1,4 @@
-// What applying a Pipeline would change, for people: `spanway-operator plan` and Events.
+// Describes what applying a Pipeline would change: for `spanway-operator plan` and Events.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct Change {
   std::string why;  // "configuration: limits.body_bytes_max", "image", "Secret otlp-tls changed"
 };
 
-// `live` holds what runs now, in any order; empty = nothing runs.
+// `live` has the live objects, in any order.
 std::vector<Change> plan(const Rendering& wanted, const std::vector<Json>& live);
 std::string to_text(const std::vector<Change>& changes);
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kUser = 65532;
 constexpr std::uint64_t kMiB = 1u << 20;
-constexpr int kSecretMode = 0440;  // Readable by the pod's group, nobody else.
+constexpr int kSecretMode = 0440;  // Readable by the pod's group only.
 constexpr char kConfigFolder[] = "/etc/spanway/config";
 constexpr char kConfigVolume[] = "config";
 constexpr char kDataVolume[] = "data";
@@ -141,8 +141,8 @@ Json volume_mounts(const std::vector<SecretMount>& mounts) {
   return list;
 }
 
-// Only the `File` destination writes anything. A pod that outgrew the volume would be evicted, so
-// its size follows from when files are put aside.
+// Only the `File` destination writes files. The kubelet evicts a pod that exceeds the volume, so
+// its size is derived from the rotation.
 void add_data_volume(const PodInput& input, Json& pod) {
   if (input.spec.id.role != Role::kExporter ||
       input.spec.exporter->destination.type != api::Destination::Type::kFile)
@@ -201,7 +201,7 @@ void add_placement(const Context& context, const ComponentSpec& spec, Json& pod)
                                          : pods.topology_spread_constraints;
 }
 
-// What every pod of the operator's has, whatever runs in it.
+// Shared by every pod.
 Json base_pod(const Context& context, const std::string& service_account) {
   Json pod;
   pod["serviceAccountName"] = service_account;
@@ -245,14 +245,15 @@ Json pod_annotations(const Context& context, const ComponentSpec& spec,
 Json pod_labels(const Context& context, const ComponentSpec& spec) {
   Json labels = spec.pods->labels;
   if (labels.is_null()) labels = Json::object();
-  labels.update(component_labels(context, spec));  // Ours win: selectors depend on them.
+  labels.update(component_labels(
+      context, spec));  // The operator's labels take precedence: selectors depend on them.
   labels[api::kTrackLabel] = kStableTrack;
-  // Of the object, not of its pods: they would be replaced for a label.
+  // Only on the object: on its pods a changed label would restart them.
   labels.erase("app.kubernetes.io/version");
   return labels;
 }
 
-// Of "key=hash;key=hash" what is mounted; a label or another key of the Secret concerns no pod.
+// The mounted keys of "key=hash;key=hash": a label or another key of the Secret restarts no pod.
 std::string identity_of_keys(const std::string& identity, const std::vector<std::string>& keys) {
   if (!identity.starts_with("uid=")) return identity;
   const std::string all = ";" + identity + ";";
@@ -296,7 +297,7 @@ Json pod_template(const Context& context, const PodInput& input) {
   tmpl["metadata"]["labels"] = pod_labels(context, input.spec);
   tmpl["metadata"]["annotations"] = pod_annotations(context, input.spec, mounts);
   tmpl["spec"] = pod_spec(context, input, mounts);
-  // The ConfigMap's name stands for the configuration, so the template says it all.
+  // The ConfigMap's name changes with its content, so the template covers the configuration.
   tmpl["metadata"]["annotations"][api::kRevisionAnnotation] = kube::fingerprint(tmpl);
   return tmpl;
 }
@@ -314,7 +315,7 @@ Json canary_template(Json stable) {
 
 namespace {
 
-// A Job on quick errands needs little, but a quota may ask for a CPU limit.
+// A short Job needs little, but a quota may require a CPU limit.
 Json topics_resources(const api::PodTemplate& pods) {
   Json resources = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
                     {"limits", {{"memory", kTopicsMemory}}}};
@@ -323,7 +324,7 @@ Json topics_resources(const api::PodTemplate& pods) {
   return resources;
 }
 
-// As the producing bridge: it is the same program with the same way to Kafka.
+// As for the producing bridge: the same program with the same connection to Kafka.
 void add_topics_placement(const api::PodTemplate& pods, Json& pod) {
   if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
   if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;

@@ -16,13 +16,13 @@ struct PodInput {
 
 // The template of the stable workload, annotated with its revision.
 Json pod_template(const Context& context, const PodInput& input);
-// Made of the stable one: another track, and no stable identity in a consumer group.
+// Derived from the stable one: another track, and no static membership in a consumer group.
 Json canary_template(Json stable);
-// The template of the Job that looks after the topics.
+// The template of the topics Job.
 Json topics_template(const Context& context, const std::string& config_map,
                      const std::string& service_account, const std::vector<std::string>& command);
 
-// "name=uid/resourceVersion,..." of what the pods must be restarted for; empty = nothing.
+// "name=hash,..." of the Secrets whose change restarts the pods; empty = none.
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts);
 
 // Literal text of an environment variable: the kubelet would expand $(NAME).

@@ -44,8 +44,8 @@ struct Network6 {
   const char* what;
   bool is_routed = true;  // Packets carry such addresses.
 };
-// Where an IPv4 address is carried inside, the whole network is closed: nobody writes a public
-// address like that.
+// Networks with embedded IPv4 addresses are refused as a whole: public addresses are not written
+// so.
 constexpr std::array<Network6, 10> kNetworks6 = {{
     {"::", 96, Reach::kLocal, "an address of this host", false},
     {"::ffff:0:0", 96, Reach::kLocal, "an IPv4 address in disguise", false},
@@ -58,10 +58,10 @@ constexpr std::array<Network6, 10> kNetworks6 = {{
     {"fec0::", 10, Reach::kPrivate, "a private address"},
     {"ff00::", 8, Reach::kLocal, "a multicast address"},
 }};
-// Lies in a private network, but is as near as a link-local address.
+// A private address, but as local as a link-local one.
 constexpr char kMetadata6[] = "fd00:ec2::254";
 
-// The last labels of names that only the cluster or the site knows.
+// Top-level labels of names that only the cluster or the site resolves.
 constexpr std::array<std::string_view, 8> kInnerDomains = {
     "svc", "local", "internal", "localdomain", "lan", "home", "corp", "home.arpa"};
 
@@ -165,7 +165,7 @@ std::string host_of(std::string_view endpoint) {
     endpoint.remove_prefix(at + 1);
   if (endpoint.starts_with('[')) {
     endpoint = endpoint.substr(1, endpoint.find(']') - 1);
-    endpoint = endpoint.substr(0, endpoint.find('%'));  // An interface is nothing to us.
+    endpoint = endpoint.substr(0, endpoint.find('%'));  // Ignores the interface.
   } else if (std::count(endpoint.begin(), endpoint.end(), ':') == 1) {
     endpoint = endpoint.substr(0, endpoint.find(':'));
   }

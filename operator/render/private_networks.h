@@ -1,5 +1,5 @@
-// Which addresses belong to the cluster and the networks around it. Pure: names are judged by how
-// they are written; what they resolve to is the NetworkPolicy's business.
+// Classifies endpoints as public, private or local. Pure: names are classified by their text; the
+// NetworkPolicy covers the addresses that they resolve to.
 #pragma once
 
 #include <string>
@@ -14,10 +14,10 @@ enum class Family { kV4, kV6 };
 kube::Json private_networks(Family family);
 
 enum class Reach {
-  kPublic,   // Nothing against it.
+  kPublic,   // Allowed.
   kPrivate,  // In the cluster, or in a network around it.
   kLocal,    // The pod or its node, and where clouds serve credentials: no place for telemetry.
-  kUnclear,  // No proper host, or one that is only known later.
+  kUnclear,  // An invalid host, or one that is known only at runtime.
 };
 struct Judgement {
   Reach reach = Reach::kPublic;

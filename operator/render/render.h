@@ -1,4 +1,5 @@
-// A Pipeline to the Kubernetes objects that run it: a pure function, held to by golden files.
+// Renders a Pipeline to the Kubernetes objects that run it: a pure function, tested by golden
+// files.
 #pragma once
 
 #include <map>
@@ -17,19 +18,18 @@ namespace spanway::render {
 
 using kube::Json;
 
-// What rendering may know of the world. Everything else comes from the Pipeline.
+// The inputs of rendering besides the Pipeline.
 struct ClusterFacts {
   std::string operator_namespace = "spanway-system";  // Its pods may read /statusz and metrics.
   std::string version;                                // Of this build.
   std::string image_repository = "spanway";
-  // Tells Pipelines of the same name in different clusters apart; empty = they are not.
+  // Part of consumer groups and client ids, so that clusters can share one Kafka; empty = none.
   std::string cluster_id;
   bool serves_service_monitors = false;
   bool serves_prometheus_rules = false;
-  // Exporters may send to public addresses only: for clusters that people share.
+  // Exporters may send to public addresses only: for multi-tenant clusters.
   bool deny_private_endpoints = false;
-  // Of each referenced Secret, by name: its identity (keyed hashes of its keys). Missing = not
-  // looked up.
+  // The identity of each referenced Secret (keyed hashes of its keys), by name. Missing = not read.
   std::map<std::string, std::string> secret_identities;
 };
 
@@ -38,7 +38,7 @@ std::string_view to_string(Role role) noexcept;  // "exporter", "consumer", "bri
 
 struct ComponentId {
   Role role = Role::kIngress;
-  std::string exporter;  // Of kExporter and kConsumer.
+  std::string exporter;  // Set for kExporter and kConsumer.
   friend auto operator<=>(const ComponentId&, const ComponentId&) = default;
 };
 // "<pipeline>-ingress", "<pipeline>-bridge", "<pipeline>-<exporter>",
@@ -52,23 +52,23 @@ struct Manifest {
   kube::ObjectKey key() const;
 };
 
-// Every kind that a rendering can hold; the last two only where the cluster serves them.
+// The kinds of a rendering; the last two only where the cluster serves them.
 std::span<const kube::ResourceType> rendered_kinds();
 
 struct Component {
   ComponentId id;
-  // Names everything that would restart its pods when it changed: configuration, image, template,
-  // identity of Secrets that cannot be reloaded. Replicas and scaling are not part of it.
+  // Hash of everything whose change restarts the pods: configuration, image, template, identity of
+  // Secrets that cannot be reloaded. Without replicas and scaling.
   std::string revision;
   // ConfigMap (content-addressed, immutable), ServiceAccount, Services, PodDisruptionBudget,
   // HorizontalPodAutoscaler: may be applied at any time.
   std::vector<Manifest> support;
-  // Deployment, or StatefulSet for consumers. Without spec.replicas when somebody else owns them.
+  // Deployment, or StatefulSet for consumers. Without spec.replicas when an autoscaler owns them.
   Manifest workload;
   // One pod of this revision behind the same Services; name with "-canary". A canary consumer is a
   // dynamic member of the group, so that it leaves at once.
   Manifest canary;
-  std::int64_t replicas = 1;  // What the spec asks for; with autoscaling the least.
+  std::int64_t replicas = 1;  // The desired replicas; with autoscaling the minimum.
   bool replicas_elsewhere = false;
   bool stateful = false;
 };
@@ -76,7 +76,7 @@ struct Component {
 struct Rendering {
   std::vector<Manifest> shared;       // NetworkPolicies, PrometheusRule, ServiceMonitor.
   std::vector<Component> components;  // In the order of a rollout.
-  // The Job that makes or verifies the topics; its name holds the fingerprint of what it does.
+  // The Job that creates or verifies the topics; its name has the fingerprint of its work.
   std::optional<Manifest> topics_job;
   std::string revision;  // Of all components together.
 };
@@ -93,14 +93,14 @@ std::set<ComponentId> components_with(const api::Pipeline& pipeline,
                                       const std::set<std::string>& secrets);
 bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets);
 
-// Of the consumers of an exporter in their group, as their configuration says it.
+// The session timeout of an exporter's consumers, from their configuration.
 Duration session_timeout(const api::Exporter& exporter);
 
-// The configuration file of a component, as the service will read it.
+// The configuration file of a component, as the service reads it.
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);
 // Loads every component's file with that service's own code. Problems name the field of the
-// Pipeline where there is one ("spec.ingress.config.limits.body_bytes_max"), else the component. Of
-// the facts only what is forbidden counts.
+// Pipeline ("spec.ingress.config.limits.body_bytes_max"), or the component. Of the facts only
+// deny_private_endpoints matters.
 void check_configs(const api::Pipeline& pipeline, const ClusterFacts& facts,
                    config::Problems& problems);
 

@@ -55,7 +55,7 @@ void add_ingress(const api::Ingress& ingress, Mounts& mounts) {
   }
 }
 
-// librdkafka reads its files once, when a client is made.
+// librdkafka reads its files once, when a client is created.
 void add_kafka(const api::Kafka& kafka, Mounts& mounts) {
   if (kafka.tls.enabled) {
     mounts.add(kafka.tls.ca_secret_name, {kafka.tls.ca_key}, kKafkaCaFolder, false);
@@ -66,7 +66,7 @@ void add_kafka(const api::Kafka& kafka, Mounts& mounts) {
     mounts.add(kafka.authentication.password, false);
 }
 
-// Clients watch their TLS files; headers become part of the configuration at the start.
+// Clients watch their TLS files; headers are read with the configuration at the start.
 void add_destination(const api::Destination& destination, Mounts& mounts) {
   mounts.add(destination.tls.ca_secret_name, {"ca.crt"}, kDestinationCaFolder, true);
   mounts.add(destination.tls.client_certificate_secret_name, kCertificateKeys,

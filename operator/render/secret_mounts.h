@@ -1,5 +1,5 @@
-// Which keys of which Secrets a component's pods see, and where. Secrets are always files, never
-// environment variables: those end up in crash dumps, child processes and `kubectl describe`.
+// The Secret keys that a component's pods mount, and their paths. Secrets are always files, never
+// environment variables, which end up in crash dumps, child processes and `kubectl describe`.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ inline constexpr char kDestinationClientFolder[] = "/etc/spanway/tls/destination
 
 struct SecretMount {
   std::string secret;
-  std::vector<std::string> keys;  // Sorted; no others become files.
+  std::vector<std::string> keys;  // Sorted; only these become files.
   std::string folder;
   // The service re-reads these files: a change needs no restart.
   bool reloaded = false;
@@ -27,7 +27,7 @@ struct SecretMount {
 
 // One per folder, sorted by it.
 std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const ComponentSpec& spec);
-// Of the Job that looks after the topics.
+// Mounts of the topics Job.
 std::vector<SecretMount> kafka_mounts(const api::Pipeline& pipeline);
 
 // "/etc/spanway/secrets/<secret>/<key>"

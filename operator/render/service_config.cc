@@ -20,7 +20,7 @@ constexpr Duration kShutdownDelay = std::chrono::seconds(5);
 constexpr Duration kDrainTimeout = std::chrono::seconds(25);
 constexpr Duration kDrainTimeoutMin = std::chrono::seconds(1);
 constexpr Duration kShutdownMargin = std::chrono::seconds(5);
-// What the services allow.
+// Bounds of the services.
 constexpr Duration kExporterDeadline = std::chrono::seconds(30);
 constexpr Duration kExporterDeadlineMax = std::chrono::seconds(300);
 constexpr Duration kDeadlineMargin = std::chrono::seconds(5);
@@ -49,7 +49,7 @@ const char* level_text(api::Observability::LogLevel level) {
 void add_runtime(const api::Pipeline& pipeline, const ComponentSpec& spec, Json& config) {
   config["admin"] = {{"host", kAnyAddress}, {"port", kAdminPort}};
   config["log"]["level"] = level_text(pipeline.spec.observability.log_level);
-  // A consumer has no clients that would have to find other pods first.
+  // A consumer has no clients that must switch to other pods first.
   const Duration delay = spec.id.role == Role::kConsumer ? Duration::zero() : kShutdownDelay;
   Duration drain = kDrainTimeout;
   if (spec.pods->termination_grace_period_seconds > 0) {
@@ -179,13 +179,14 @@ std::vector<std::string> signals_of(const api::Exporter& exporter) {
   return signals;
 }
 
-// How long an exporter may wait for its destination: a little longer than the destination's own
-// timeout, so that its answer is told and not ours.
+// The deadline of a delivery to the exporter: a little longer than the destination's own timeout,
+// so that the exporter reports the error of the destination.
 Duration exporter_deadline(const api::Destination& destination) {
   return std::clamp(destination.timeout + kDeadlineMargin, kExporterDeadline, kExporterDeadlineMax);
 }
 
-// All of them, as replicas come and go; in steps, so that growing topics seldom restarts pods.
+// For all partitions, because replicas change; in steps, so that growing topics seldom restarts
+// pods.
 std::int64_t partitions_max(const api::Pipeline& pipeline, std::size_t signals) {
   const std::int64_t all =
       pipeline.spec.kafka.topics.partitions * static_cast<std::int64_t>(signals);
@@ -202,11 +203,11 @@ Json consumer_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   config["mode"] = "consume";
   config["kafka"] = kafka_config(pipeline);
   Json& consumer = config["consumer"];
-  // Dots stand in none of the names, so that nobody shares a group, and its data, by accident.
+  // No name holds a dot, so two exporters never share a group by accident.
   consumer["group"] = "spanway." + with_cluster(pipeline, '.') + pipeline.name_space + "." +
                       pipeline.name + "." + exporter.name;
-  // The pods of the StatefulSet have this variable, the canary has not: it leaves the group at
-  // once.
+  // The canary lacks this variable of the StatefulSet's pods: as a dynamic member it leaves the
+  // group at once.
   consumer["group_instance_id"] = "${env:GROUP_INSTANCE_ID:-}";
   consumer["destination"] = exporter.name;
   consumer["signals"] = signals;
@@ -323,7 +324,7 @@ Json topics_config(const api::Pipeline& pipeline) {
       {"min_insync_replicas", topics.min_insync_replicas},
       {"retention", config::format_duration(topics.retention)},
       {"dead_letter_retention", config::format_duration(topics.dead_letter_retention)}};
-  // It reaches Kafka as the bridge does, and makes topics that take the bridge's largest record.
+  // It connects to Kafka as the bridge does, and creates topics for the bridge's largest record.
   const Json& overlay = pipeline.spec.produce.config;
   Json shared = Json::object();
   if (const Json* kafka = kube::find(overlay, "kafka")) shared["kafka"] = *kafka;

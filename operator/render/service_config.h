@@ -10,13 +10,13 @@ namespace spanway::render {
 
 // The file of a component, overlay and memory shares included.
 Json service_config(const api::Pipeline& pipeline, const ComponentSpec& spec);
-// Of the Job that looks after the topics.
+// The file of the topics Job.
 Json topics_config(const api::Pipeline& pipeline);
 
-// How long a stopping pod needs, from the file: the delay, the drain, and some time to leave.
+// How long a pod needs to stop, from the file: the delay, the drain, and a margin.
 Duration shutdown_time(const Json& config);
 
-// Literal text as the services' loader reads it back: `$` would start a substitution.
+// Escapes literal text for the services' loader: `$` would start a substitution.
 std::string literal(const std::string& text);
 
 }  // namespace spanway::render

@@ -11,7 +11,7 @@ Json service_port(const char* name, std::int64_t number) {
   return {{"name", name}, {"port", number}, {"targetPort", name}, {"protocol", "TCP"}};
 }
 
-// For those who send to us: user labels and annotations, load balancers, port numbers of choice.
+// For clients: user labels and annotations, load balancers, chosen port numbers.
 Manifest public_service(const Context& context, const ComponentSpec& spec) {
   constexpr std::array kTypes = {"ClusterIP", "NodePort", "LoadBalancer"};
   const api::Ingress& ingress = context.pipeline.spec.ingress;

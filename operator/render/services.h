@@ -1,4 +1,4 @@
-// How a component's pods are found by others.
+// The Services of a component.
 #pragma once
 
 #include <vector>

@@ -9,14 +9,14 @@ namespace {
 
 using Management = api::Topics::Management;
 
-// One try waits for Kafka for a minute, and the Job controller's waits double from 10 s: four tries
-// end before the deadline, which would take the pods and what they said with it. The operator then
-// begins another Job.
+// One try waits for Kafka for a minute, and the Job controller's back-off doubles from 10 s: four
+// tries end before the deadline, which would delete the pods and their termination messages. The
+// operator then starts another Job.
 constexpr int kRetriesMax = 3;
 constexpr int kDeadlineSeconds = 600;
 constexpr std::size_t kNameMax = 52;
 constexpr std::size_t kHashDigits = 8;
-// Bad configuration, and topics that are weaker than wanted: trying again changes nothing.
+// Invalid configuration, and topics weaker than desired: a retry cannot succeed.
 constexpr int kExitUsage = 2;
 constexpr int kExitWeaker = 3;
 
@@ -73,7 +73,7 @@ std::optional<TopicsJob> topics_job(const Context& context) {
     const auto found = context.pipeline.annotations.find(api::kForceCheckAnnotation);
     return found == context.pipeline.annotations.end() ? Json() : Json(found->second);
   }();
-  // A Job's template cannot be changed: another one has another name.
+  // A Job's template is immutable: a changed one gets another name.
   const std::string hash =
       kube::fingerprint(
           Json{{"template", pods},

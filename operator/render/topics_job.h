@@ -1,4 +1,4 @@
-// The Job that makes or looks at the topics: the operator itself never speaks to Kafka.
+// The Job that creates or verifies the topics: the operator itself never connects to Kafka.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace spanway::render {
 inline constexpr char kTopicsComponent[] = "topics";
 
 bool has_topics_job(const api::Pipeline& pipeline);
-// Of its ServiceAccount and NetworkPolicy; the Job's own name goes on with its fingerprint.
+// The name of its ServiceAccount and NetworkPolicy; the Job's own name adds its fingerprint.
 std::string topics_name(const api::Pipeline& pipeline);
 Json topics_selector(const Context& context);
 

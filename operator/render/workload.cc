@@ -9,7 +9,7 @@ constexpr int kHistory = 2;  // The operator keeps the last good configuration i
 
 bool is_stateful(const ComponentSpec& spec) { return spec.id.role == Role::kConsumer; }
 
-// New pods first: nothing is taken away before its successor is ready.
+// New pods first: an old pod is removed when its successor is ready.
 Json rolling_update() {
   return {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 1}, {"maxUnavailable", 0}}}};
 }
@@ -73,8 +73,8 @@ Manifest canary_workload(const Context& context, const ComponentSpec& spec, cons
   return manifest;
 }
 
-// One pod at a time; a pod that is broken anyway never holds up a node that is emptied. A canary is
-// not counted: one that is broken must not use up what the stable pods may lack.
+// One pod at a time; a pod that is not ready never blocks a node drain. The canary is not selected:
+// a broken one must not use up the budget of the stable pods.
 Manifest disruption_budget(const Context& context, const ComponentSpec& spec) {
   Manifest manifest = make_manifest(context, kube::kPodDisruptionBudgets, spec.object,
                                     component_labels(context, spec));

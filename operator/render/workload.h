@@ -1,4 +1,4 @@
-// What runs a component's pods: the stable workload, its canary, and what scales them.
+// The stable workload of a component, its canary, and its autoscaler and disruption budget.
 #pragma once
 
 #include "operator/render/object_parts.h"
@@ -6,10 +6,10 @@
 namespace spanway::render {
 
 Manifest stable_workload(const Context& context, const ComponentSpec& spec, const Json& pods);
-// A Deployment of one pod; of none where the stable workload has none.
+// A Deployment of one pod, or of none when the stable workload has none.
 Manifest canary_workload(const Context& context, const ComponentSpec& spec, const Json& pods);
 Manifest disruption_budget(const Context& context, const ComponentSpec& spec);
-// Of a component with CPU autoscaling.
+// For a component with CPU autoscaling.
 Manifest cpu_autoscaler(const Context& context, const ComponentSpec& spec);
 
 }  // namespace spanway::render

@@ -1,4 +1,4 @@
-// Which keys of two configuration files differ.
+// The keys in which two configuration files differ.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace spanway::render {
 
 // Paths as the services write them: "limits.body_bytes_max". A list counts as one value. Sorted;
-// empty when the files say the same or one of them cannot be read.
+// empty when the files are equal or one of them cannot be read.
 std::vector<std::string> yaml_differences(std::string_view before, std::string_view after);
 
 }  // namespace spanway::render

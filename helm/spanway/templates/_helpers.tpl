@@ -50,18 +50,18 @@ default
 
 {{- /* What the operator may do where it runs Pipelines. */ -}}
 {{- define "spanway.rules" -}}
-# The Pipelines themselves: read, and their status written.
+# Pipelines: read, and their status written.
 - apiGroups: [spanway.dev]
   resources: [pipelines]
   verbs: [get, list, watch]
 - apiGroups: [spanway.dev]
   resources: [pipelines/status]
   verbs: [patch, update]
-# Where the API server demands it of who sets blockOwnerDeletion in owner references.
+# Required by OwnerReferencesPermissionEnforcement for blockOwnerDeletion.
 - apiGroups: [spanway.dev]
   resources: [pipelines/finalizers]
   verbs: [update]
-# What a Pipeline is made of: configuration, addresses, identities without rights, ...
+# Objects of a Pipeline: configuration, Services, ServiceAccounts without permissions, ...
 - apiGroups: [""]
   resources: [configmaps, services, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
@@ -69,11 +69,11 @@ default
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
-# ... the number of consumers, by their lag, ...
+# ... replicas of consumers, scaled by lag, ...
 - apiGroups: [apps]
   resources: [deployments/scale, statefulsets/scale]
   verbs: [get, patch]
-# ... the job that makes topics, ...
+# ... the topics Job, ...
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
@@ -81,28 +81,28 @@ default
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, watch, create, patch, delete]
-# ... how many pods may be drained at once, ...
+# ... disruption budgets, ...
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
-# ... who may talk to whom, ...
+# ... network policies, ...
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
-# ... and what Prometheus looks at, where its operator is installed.
+# ... and objects of the Prometheus operator, where it is installed.
 - apiGroups: [monitoring.coreos.com]
   resources: [servicemonitors, prometheusrules]
   verbs: [get, list, watch, create, patch, delete]
-# Why a pod is not ready, and its address for /statusz.
+# Pods: why one is not ready, and its address for /statusz.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# What was decided, for people.
+# Events about decisions of the operator.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch, list] # list: why pods of a StatefulSet or Job cannot be made
+  verbs: [create, patch, list] # list: why pods of a StatefulSet or Job cannot be created
 {{- if .Values.rbac.secrets }}
-# Whether a Secret that a Pipeline names has changed. Never a list, never a watch.
+# Changes of Secrets that a Pipeline names. Never list, never watch.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

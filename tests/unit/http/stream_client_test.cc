@@ -294,7 +294,7 @@ TEST(StreamClient, AConnectionThatDoesNotAnswerAPingIsClosed) {
   EXPECT_STREQ(end.error().reason, "connection_dead");
 }
 
-TEST(StreamClient, NobodyListens) {
+TEST(StreamClient, ARefusedConnectionIsUnavailable) {
   std::string url;
   {
     const TestServer server;

@@ -25,7 +25,7 @@ TEST(GeneratedFiles, CrdIsThatOfTheCode) {
 
 TEST(GeneratedFiles, CrdDocIsThatOfTheCode) { expect_file("CRD.md", markdown()); }
 
-TEST(GeneratedFiles, CrdYamlSaysWhatTheJsonSays) {
+TEST(GeneratedFiles, CrdYamlEqualsTheJson) {
   const auto read_back = documents(to_yaml(crd()));
   ASSERT_EQ(read_back.size(), 1u);
   EXPECT_TRUE(read_back.front() == crd());

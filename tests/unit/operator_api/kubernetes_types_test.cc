@@ -20,7 +20,7 @@ std::vector<std::string> wrong(std::string_view type, const Json& value) {
   return out;
 }
 
-TEST(KubernetesTypes, TakesWhatKubernetesTakes) {
+TEST(KubernetesTypes, AcceptsWhatKubernetesAccepts) {
   EXPECT_THAT(wrong("Toleration", {{"key", "a"},
                                    {"operator", "Exists"},
                                    {"effect", "NoExecute"},

@@ -75,7 +75,7 @@ TEST(Malicious, KeysOfSecretsStayInTheirFolder) {
   }
 }
 
-TEST(Malicious, NothingOfThePodsSecurityCanBeSaid) {
+TEST(Malicious, ThePodsSecurityCannotBeSet) {
   const Json privileged = {{"privileged", true}};
   const std::vector<std::pair<const char*, Json>> fields = {
       {"hostNetwork", true},
@@ -187,7 +187,7 @@ TEST(Malicious, HeadersCannotEndALine) {
   }
 }
 
-TEST(Malicious, TopicsOfKafkaItselfAreNotOurs) {
+TEST(Malicious, InternalTopicsOfKafkaAreRefused) {
   for (const char* name :
        {"__consumer_offsets", "__transaction_state", ".", "..", "a/b", "a b", "a\n", ""}) {
     EXPECT_THAT(problems_of_json(with("/spec/kafka/topics", {{"names", {{"traces", name}}}})),
@@ -196,7 +196,7 @@ TEST(Malicious, TopicsOfKafkaItselfAreNotOurs) {
   }
 }
 
-TEST(Malicious, LettersThatOnlyLookLikeOthersAreShown) {
+TEST(Malicious, LookAlikeLettersAreEscaped) {
   // Cyrillic e.
   EXPECT_THAT(
       problems_of_json(with("/spec/exporters/0/name", "t\xd0\xb5mpo")),
@@ -248,7 +248,7 @@ TEST(Malicious, MessagesStayShort) {
               ElementsAre(HasSubstr("AAA...: is no field")));
 }
 
-TEST(Malicious, LargeObjectsAreRefusedAsAWhole) {
+TEST(Malicious, LargeObjectsAreRefused) {
   Json object = good();
   Json& exporters = object["spec"]["exporters"];
   exporters = Json::array();

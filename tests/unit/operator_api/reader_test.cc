@@ -171,7 +171,7 @@ TEST(Reader, OtherKindsAreRefused) {
                              Contains("kind: must be Pipeline")));
 }
 
-TEST(Reader, AllProblemsAreToldAtOnceWithTheirPaths) {
+TEST(Reader, AllProblemsAreReportedAtOnceWithTheirPaths) {
   EXPECT_THAT(
       problems_of(R"(
 apiVersion: spanway.dev/v1alpha1
@@ -213,7 +213,7 @@ TEST(Reader, UnknownFieldsAreRefusedWithAHint) {
 }
 
 // What people who must not become the node's master would try.
-TEST(Reader, NothingPrivilegedCanBeSaid) {
+TEST(Reader, NothingPrivilegedCanBeSet) {
   for (const char* field :
        {"hostNetwork: true", "hostPath: /", "volumes: []", "securityContext: {privileged: true}",
         "initContainers: []", "extraContainers: []", "hostPID: true", "envFrom: []",
@@ -297,7 +297,7 @@ TEST(Reader, NumbersBeyondAllBoundsAreRefused) {
   EXPECT_THAT(texts(problems), ElementsAre("spec.ingress.replicas: must be from 0 to 1000"));
 }
 
-TEST(Reader, AFloodOfProblemsIsCut) {
+TEST(Reader, AFloodOfProblemsIsTruncated) {
   kube::Json object = documents(pipeline_yaml()).at(0);
   for (int i = 0; i < 5000; ++i) object["spec"]["unknown" + std::to_string(i)] = 1;
   config::Problems problems;

@@ -118,7 +118,7 @@ TEST(Schema, ColumnsAndSubresourcesAreThere) {
   EXPECT_EQ(at(crd(), "spec/names/categories"), kube::Json({"all", "telemetry"}));
 }
 
-TEST(Schema, EditorsRefuseUnknownNamesAndSeeNothingOfKubernetes) {
+TEST(Schema, EditorsRefuseUnknownNamesWithoutKubernetesExtensions) {
   const kube::Json schema = json_schema();
   EXPECT_EQ(at(schema, "properties/spec/additionalProperties"), false);
   EXPECT_EQ(at(schema, "properties/spec/properties/exporters/items/additionalProperties"), false);

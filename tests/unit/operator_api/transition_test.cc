@@ -35,7 +35,7 @@ TEST(Transition, PartitionsGrow) {
                           "partitions away"));
 }
 
-TEST(Transition, AllMistakesAreToldAtOnce) {
+TEST(Transition, AllMistakesAreReportedAtOnce) {
   Pipeline after = pipeline();
   after.spec.kafka.topics.traces = "other.traces";
   after.spec.kafka.topics.dead_letter_suffix = ".dead";

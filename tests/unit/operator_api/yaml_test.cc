@@ -15,7 +15,7 @@ std::string error_of(const std::string& yaml) {
   return parsed.ok() ? "" : parsed.error().message;
 }
 
-TEST(ParseYaml, ScalarsMeanWhatTheyMeanToKubectl) {
+TEST(ParseYaml, ScalarsAreReadAsKubectlReadsThem) {
   const auto all = documents(R"(
 a: 1
 b: -2
@@ -101,7 +101,7 @@ TEST(ToYaml, WritesBlocks) {
   EXPECT_EQ(to_yaml(value), "a:\n  e: {}\n  f: []\nb:\n- 1\n- c: x\n  d:\n  - z\n");
 }
 
-TEST(ToYaml, WhatItWritesIsReadBackTheSame) {
+TEST(ToYaml, WrittenYamlIsReadBackUnchanged) {
   for (const char* text :
        {"",  "true", "no", "1",  "1.5", "0x1", "~",  "null", "a: b", "# x", "- a", "a\nb\t\"c\"",
         "'", "ü",    "y",  " a", "a ",  "*",   "&a", "%",    "@",    "`",   "-"})

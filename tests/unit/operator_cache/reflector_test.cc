@@ -65,7 +65,7 @@ class ReflectorTest : public testing::Test {
         store_,
         [this](const ObjectKey& owner) {
           MutexLock lock(mutex_);
-          told_.push_back(owner.name);
+          notified_.push_back(owner.name);
         },
         clock_, Random(1), telemetry_);
   }
@@ -95,9 +95,9 @@ class ReflectorTest : public testing::Test {
   }
   void step_at_once() { EXPECT_EQ(step(), Duration::zero()); }
   std::string query(std::size_t index) { return server_.requests().at(index).query; }
-  std::vector<std::string> told() {
+  std::vector<std::string> notified() {
     MutexLock lock(mutex_);
-    return std::exchange(told_, {});
+    return std::exchange(notified_, {});
   }
   std::vector<std::string> names() {
     std::vector<std::string> all;
@@ -121,7 +121,7 @@ class ReflectorTest : public testing::Test {
   Mutex mutex_;
   std::string token_ = "first";
   std::deque<Act> script_;
-  std::vector<std::string> told_;
+  std::vector<std::string> notified_;
   fakes::ManualClock clock_;
   telemetry::Logger log_ = telemetry::Logger::null();
   telemetry::Metrics metrics_;
@@ -143,12 +143,12 @@ TEST_F(ReflectorTest, ListsFromTheCacheThenWatchesFromThere) {
   EXPECT_FALSE(reflector_->synced());
   step_at_once();
   EXPECT_TRUE(reflector_->synced());
-  EXPECT_THAT(told(), ElementsAre("a", "b"));
+  EXPECT_THAT(notified(), ElementsAre("a", "b"));
   step_at_once();
-  EXPECT_THAT(told(), ElementsAre("c", "a", "b"));
+  EXPECT_THAT(notified(), ElementsAre("c", "a", "b"));
   EXPECT_THAT(names(), ElementsAre("a", "c"));
   step_at_once();
-  EXPECT_THAT(told(), IsEmpty());
+  EXPECT_THAT(notified(), IsEmpty());
   EXPECT_THAT(query(0), HasSubstr("resourceVersion=0"));
   EXPECT_THAT(query(0), HasSubstr("labelSelector=a%3Db"));
   EXPECT_THAT(query(1), HasSubstr("&resourceVersion=10&"));
@@ -157,7 +157,7 @@ TEST_F(ReflectorTest, ListsFromTheCacheThenWatchesFromThere) {
   EXPECT_EQ(metrics_.value("spanway_kubernetes_cache_objects", {{"resource", "pods"}}), 2);
 }
 
-TEST_F(ReflectorTest, EventsCutAnywhereArriveWhole) {
+TEST_F(ReflectorTest, SplitEventsAreJoined) {
   then_answer(200, list_of("10", {}));
   then([](const ApiRequest&, ApiReply& reply) {
     const std::string text = event("ADDED", pod("a", "11")) + event("ADDED", pod("b", "12"));
@@ -170,23 +170,23 @@ TEST_F(ReflectorTest, EventsCutAnywhereArriveWhole) {
   EXPECT_THAT(names(), ElementsAre("a", "b"));
 }
 
-TEST_F(ReflectorTest, AnExpiredWatchListsAgainAtOnceAndFindsWhatIsGone) {
+TEST_F(ReflectorTest, AnExpiredWatchListsAgainAtOnceAndFindsDeletions) {
   then_answer(200, list_of("10", {pod("a", "1"), pod("b", "2")}));
   then_answer(410, R"({"reason":"Expired","code":410})");
   then_answer(200, list_of("50", {pod("a", "1")}));
   then_stream(event("ADDED", pod("c", "51")));
   step_at_once();
-  told();
+  notified();
   step_at_once();
   step_at_once();
-  EXPECT_THAT(told(), ElementsAre("b")) << "its deletion was missed";
+  EXPECT_THAT(notified(), ElementsAre("b")) << "its deletion was missed";
   EXPECT_THAT(query(2), HasSubstr("resourceVersion=10")) << "at least as new as what is known";
   step_at_once();
   EXPECT_THAT(query(3), HasSubstr("resourceVersion=50"));
   EXPECT_EQ(reflector_->failures(), 0U);
 }
 
-TEST_F(ReflectorTest, AnExpiredListAsksTheQuorumAtOnce) {
+TEST_F(ReflectorTest, AnExpiredListIsRepeatedFromTheQuorumAtOnce) {
   then_answer(200, list_of("10", {}));
   then_stream(event("ADDED", pod("a", "11")) + error_event(410, "Expired"));
   then_answer(410, R"({"reason":"Expired","code":410})");
@@ -199,7 +199,7 @@ TEST_F(ReflectorTest, AnExpiredListAsksTheQuorumAtOnce) {
   EXPECT_THAT(names(), ElementsAre("z"));
 }
 
-TEST_F(ReflectorTest, AVersionAheadOfTheServersCacheAsksTheQuorum) {
+TEST_F(ReflectorTest, AVersionAheadOfTheServersCacheIsListedFromTheQuorum) {
   then_answer(504, R"({"code":504,"message":"Too large resource version: 11, current: 3"})");
   then_answer(200, list_of("9", {pod("a", "1")}));
   step_at_once();
@@ -207,7 +207,7 @@ TEST_F(ReflectorTest, AVersionAheadOfTheServersCacheAsksTheQuorum) {
   EXPECT_THAT(names(), ElementsAre("a"));
 }
 
-TEST_F(ReflectorTest, AServerThatCallsEverythingExpiredIsAskedWithPauses) {
+TEST_F(ReflectorTest, AServerThatReportsEverythingAsExpiredIsRetriedWithBackOff) {
   for (int i = 0; i < 2; ++i) {
     then_answer(200, list_of("10", {}));
     then_answer(410, "{}");
@@ -218,7 +218,7 @@ TEST_F(ReflectorTest, AServerThatCallsEverythingExpiredIsAskedWithPauses) {
   EXPECT_GE(step(), milliseconds(400));
 }
 
-TEST_F(ReflectorTest, TooManyRequestsWaitAsAskedAndGoOnWhereTheyWere) {
+TEST_F(ReflectorTest, TooManyRequestsWaitForRetryAfterAndResume) {
   then_answer(200, list_of("10", {}));
   then_answer(429, "{}", {{"Retry-After", "17"}});
   then_stream(event("ADDED", pod("a", "11")));
@@ -231,7 +231,7 @@ TEST_F(ReflectorTest, TooManyRequestsWaitAsAskedAndGoOnWhereTheyWere) {
   EXPECT_EQ(metrics_.value("spanway_kubernetes_cache_failures_total", {{"resource", "pods"}}), 1);
 }
 
-TEST_F(ReflectorTest, ALostConnectionKeepsWhatItHadAndGoesOn) {
+TEST_F(ReflectorTest, ALostConnectionKeepsTheStoreAndResumes) {
   then_answer(200, list_of("10", {pod("a", "1")}));
   then([](const ApiRequest&, ApiReply& reply) {
     reply.start_stream();
@@ -289,7 +289,7 @@ TEST_F(ReflectorTest, MissingRightsBackOff) {
   EXPECT_TRUE(reflector_->synced());
 }
 
-TEST_F(ReflectorTest, BackOffEndsAtHalfAMinuteAndForgetsAfterTwo) {
+TEST_F(ReflectorTest, BackOffIsCappedAt30sAndResetAfterTwoMinutes) {
   Duration last{};
   for (int i = 0; i < 20; ++i) last = step();
   EXPECT_LE(last, seconds(30));
@@ -298,7 +298,7 @@ TEST_F(ReflectorTest, BackOffEndsAtHalfAMinuteAndForgetsAfterTwo) {
   EXPECT_LE(step(), milliseconds(800));
 }
 
-TEST_F(ReflectorTest, AWatchThatEndsAtOnceWithNothingIsAFailure) {
+TEST_F(ReflectorTest, AWatchThatEndsAtOnceWithoutEventsIsAFailure) {
   then_answer(200, list_of("10", {}));
   then_stream("");
   then([this](const ApiRequest&, ApiReply& reply) {

@@ -50,7 +50,7 @@ TEST(Store, NothingChangesWithTheSameVersion) {
   EXPECT_THAT(store.upsert(other), ElementsAre(key("p")));
 }
 
-TEST(Store, WhatIsNotKeptConcernsNobodyWhenItChanges) {
+TEST(Store, AChangeOfADroppedFieldNotifiesNoOwner) {
   Store store([](Json whole) {
     whole.erase("status");
     return whole;
@@ -68,7 +68,7 @@ TEST(Store, WhatIsNotKeptConcernsNobodyWhenItChanges) {
   EXPECT_EQ(store.bytes(), to_text(*store.get(key("a"))).size());
 }
 
-TEST(Store, TellsWhatAnObjectIsMadeOfFromWhatBecameOfIt) {
+TEST(Store, HashesContentAndStatusSeparately) {
   Store store(nullptr);
   EXPECT_EQ(store.state(key("a")), std::nullopt);
   Json made = object("a", "1", "p");
@@ -99,7 +99,7 @@ TEST(Store, TellsWhatAnObjectIsMadeOfFromWhatBecameOfIt) {
   EXPECT_NE(store.state(key("a"))->content, first->content);
 }
 
-TEST(Store, NamesWhatAnOwnerHas) {
+TEST(Store, ListsTheKeysOfAnOwner) {
   Store store(nullptr);
   (void)store.replace({object("a", "1", "p"), object("b", "1", "p"), object("c", "1", "q")});
   EXPECT_THAT(store.keys_of_owner(key("p")), ElementsAre(key("a"), key("b")));
@@ -115,7 +115,7 @@ TEST(Store, AnObjectThatChangesHandsConcernsBothOwners) {
   EXPECT_THAT(store.upsert(object("a", "3")), ElementsAre(key("a"), key("q")));
 }
 
-TEST(Store, EraseOfWhatIsNotThereConcernsNobody) {
+TEST(Store, ErasingAMissingObjectNotifiesNoOwner) {
   Store store(nullptr);
   EXPECT_THAT(store.erase(key("a")), IsEmpty());
   ASSERT_THAT(store.upsert(object("a", "1", "p")), ElementsAre(key("p")));
@@ -126,7 +126,7 @@ TEST(Store, EraseOfWhatIsNotThereConcernsNobody) {
   EXPECT_EQ(store.bytes(), 0U);
 }
 
-TEST(Store, ReplaceFindsWhatIsNewChangedAndGone) {
+TEST(Store, ReplaceFindsNewChangedAndDeletedObjects) {
   Store store(nullptr);
   ASSERT_EQ(store
                 .replace({object("same", "1", "p"), object("changed", "1", "q"),
@@ -141,7 +141,7 @@ TEST(Store, ReplaceFindsWhatIsNewChangedAndGone) {
   EXPECT_EQ(store.bytes(), 0U);
 }
 
-TEST(Store, KeepsWhatTheProjectionLeavesButIndexesTheWhole) {
+TEST(Store, StoresTheProjectionButIndexesTheFullObject) {
   Store store([](const Json&) { return Json{{"only", "this"}}; });
   ASSERT_THAT(store.upsert(object("a", "1", "p")), ElementsAre(key("p")));
   EXPECT_EQ(store.get(key("a")), (Json{{"only", "this"}}));

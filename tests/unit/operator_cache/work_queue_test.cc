@@ -80,7 +80,7 @@ TEST_F(WorkQueueTest, ANamespaceThatHangsLeavesWorkersToTheOthers) {
   EXPECT_EQ(queue_.try_next()->name_space, "hangs");
 }
 
-TEST_F(WorkQueueTest, WhatTimesOutBacksOffBySecondsUpToAMinute) {
+TEST_F(WorkQueueTest, ATimedOutKeyBacksOffBySecondsUpToAMinute) {
   for (const int expected : {1, 2, 4, 8, 16, 32, 60, 60}) {
     queue_.add_timed_out(kA);
     EXPECT_EQ(wait_for(kA, seconds(100), milliseconds(100)), Duration(seconds(expected)));
@@ -90,7 +90,7 @@ TEST_F(WorkQueueTest, WhatTimesOutBacksOffBySecondsUpToAMinute) {
   EXPECT_EQ(wait_for(kA, seconds(100), milliseconds(100)), Duration(seconds(1)));
 }
 
-TEST_F(WorkQueueTest, ANamespaceIsHealthyAgainWhenWhatTimedOutSucceeds) {
+TEST_F(WorkQueueTest, ANamespaceIsHealthyAgainWhenATimedOutKeySucceeds) {
   queue_.add_timed_out(kA);
   queue_.forget(kB);  // Wrote nothing, perhaps.
   queue_.add(kB);
@@ -102,7 +102,7 @@ TEST_F(WorkQueueTest, ANamespaceIsHealthyAgainWhenWhatTimedOutSucceeds) {
   EXPECT_EQ(queue_.try_next(), c);
 }
 
-TEST_F(WorkQueueTest, WhatHangsIsTriedAlthoughOthersNeverRest) {
+TEST_F(WorkQueueTest, ASlowNamespaceIsServedWhileOthersAreBusy) {
   const ObjectKey slow{"hangs", "x"};
   queue_.add_timed_out(slow);
   clock_.advance(seconds(1));
@@ -178,7 +178,7 @@ TEST_F(WorkQueueTest, AllRetriesTogetherAreTenASecond) {
   EXPECT_EQ(in_a_second, 20);
 }
 
-TEST_F(WorkQueueTest, CloseWakesWhoWaits) {
+TEST_F(WorkQueueTest, CloseWakesWaitingWorkers) {
   std::latch started(2);
   std::vector<std::jthread> workers;
   for (int i = 0; i < 2; ++i)
@@ -195,7 +195,7 @@ TEST_F(WorkQueueTest, CloseWakesWhoWaits) {
   EXPECT_EQ(queue_.next(), std::nullopt);
 }
 
-TEST(WorkQueueThreads, AWaitingWorkerGetsWhatComesFirst) {
+TEST(WorkQueueThreads, AWaitingWorkerGetsTheFirstDueKey) {
   WorkQueue queue(system_clock());
   queue.add_after(kA, std::chrono::hours(1));
   std::latch got(1);

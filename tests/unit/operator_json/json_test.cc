@@ -11,7 +11,7 @@ bool holds(std::string_view live, std::string_view intent, std::string* differen
   return contains(parsed(live), parsed(intent), difference);
 }
 
-TEST(ParseJson, SaysWhereItBroke) {
+TEST(ParseJson, NamesThePositionOfTheFirstError) {
   const Result<Json> broken = parse_json(R"({"a": 1,})");
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.error().code, Code::kInvalidArgument);
@@ -71,7 +71,7 @@ TEST(Contains, MatchesListsByTheirKeys) {
   EXPECT_TRUE(holds(R"([{"port":1,"protocol":"TCP"}])", R"([{"port":1}])"));
 }
 
-TEST(Contains, ComparesOtherListsWhole) {
+TEST(Contains, ComparesOtherListsByEquality) {
   EXPECT_TRUE(holds(R"(["a","b"])", R"(["a","b"])"));
   EXPECT_FALSE(holds(R"(["a","b"])", R"(["a"])"));
   EXPECT_FALSE(holds(R"(["a","b"])", R"(["b","a"])"));

@@ -102,7 +102,7 @@ TEST(ConfigCheck, KeysThatAFieldDecidesAreRefusedWithThatField) {
           exporter + "config.trust_metadata: is decided by the operator; remove it"));
 }
 
-TEST(ConfigCheck, AProblemOfASharedSectionIsToldOnce) {
+TEST(ConfigCheck, AProblemOfASharedSectionIsReportedOnce) {
   api::Pipeline pipeline = sample("fan-out");
   pipeline.spec.kafka.bootstrap_servers = "kafka:99999";
   EXPECT_THAT(problems_of(pipeline), ElementsAre(StartsWith("spec.kafka.bootstrapServers: ")));
@@ -117,7 +117,7 @@ TEST(ConfigCheck, FieldsOfTheSpecAreNamedInTheirOwnWords) {
   EXPECT_THAT(problems_of(pipeline), ElementsAre(StartsWith("spec.ingress.auth.tokens[batch]: ")));
 }
 
-TEST(ConfigCheck, AFloodOfProblemsIsCut) {
+TEST(ConfigCheck, AFloodOfProblemsIsTruncated) {
   Json flood = Json::object();
   for (int i = 0; i < 5000; ++i) flood["unknown" + std::to_string(i)] = 1;
   api::Pipeline pipeline = sample("fan-out");
@@ -195,7 +195,7 @@ TEST(ConfigCheck, ScalingByCpuNeedsARequest) {
   EXPECT_THAT(problems_of(pipeline), IsEmpty());
 }
 
-TEST(ConfigCheck, TheBridgeTakesWhatTheIngressTakes) {
+TEST(ConfigCheck, TheBridgeAcceptsWhatTheIngressAccepts) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.produce.config = {{"limits", {{"body_bytes_max", "1MiB"}}}};
   EXPECT_THAT(problems_of(pipeline),
@@ -212,7 +212,7 @@ TEST(ConfigCheck, FilesMustBePutAsideBeforeTheVolumeIsFull) {
                                      "bytes_max: must not be 0")));
 }
 
-TEST(ConfigCheck, TenantsNeedPortsThatNobodyElseReaches) {
+TEST(ConfigCheck, TenantsRequirePortsThatNoOtherClientReaches) {
   const auto with_rule = [](const Json& rule) {
     api::Pipeline pipeline = sample("basic");
     pipeline.spec.network_policy.extra_ingress = Json::array({rule});
@@ -291,7 +291,7 @@ TEST_F(PublicOnly, LeavesKafkaInTheClusterButNotOnTheNode) {
                                       "link-local address"));
 }
 
-TEST_F(PublicOnly, IsOffUnlessTheOperatorSaysSo) {
+TEST_F(PublicOnly, IsOffUnlessTheOperatorEnablesIt) {
   facts_.deny_private_endpoints = false;
   pipeline_.spec.exporters[0].destination.endpoint = "http://10.0.0.1:4318";
   EXPECT_THAT(problems(), IsEmpty());

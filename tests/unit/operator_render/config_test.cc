@@ -184,7 +184,7 @@ TEST(BridgeFile, HasTlsAndAPasswordFromTheMountedSecret) {
   }
 }
 
-TEST(BridgeFile, BelievesWhatItIsToldOnlyBehindTheNetworkPolicy) {
+TEST(BridgeFile, TrustsTheTenantHeaderOnlyBehindTheNetworkPolicy) {
   api::Pipeline pipeline = quickstart();
   EXPECT_TRUE(bridge_of(pipeline).otlp.trust_metadata);
   EXPECT_TRUE(exporter_of(pipeline).trust_metadata);
@@ -387,7 +387,7 @@ TEST(Overlay, MayReplaceAValueBySomethingOfAnotherShape) {
   EXPECT_EQ(config.rate_limit.overrides[0].items_per_second, 5);
 }
 
-TEST(TopicsFile, SaysWhatTheTopicsShallBe) {
+TEST(TopicsFile, DescribesTheDesiredTopics) {
   api::Pipeline pipeline = sample("verify");
   pipeline.spec.kafka.topics.dead_letter_retention = std::chrono::hours(48);
   const auto config = load<kafka_bridge::BridgeConfig>(api::to_yaml(topics_config(pipeline)), {});

@@ -10,7 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 
-TEST(Monitoring, IsThereWhereTheClusterKnowsTheKindAndThePipelineWantsIt) {
+TEST(Monitoring, IsRenderedWhereTheClusterServesTheKindAndThePipelineEnablesIt) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.observability.monitor_labels = {{"release", "prometheus"},
                                                 {api::kPipelineLabel, "theirs"}};

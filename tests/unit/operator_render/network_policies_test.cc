@@ -38,7 +38,7 @@ Json rules_at(const Json& policy, int port) {
   return rules;
 }
 
-TEST(NetworkPolicies, LetInOnlyWhoeverIsInFront) {
+TEST(NetworkPolicies, AdmitOnlyTheComponentInFront) {
   const auto policies = of_kind(rendered(quickstart()), kube::kNetworkPolicies);
   const auto only_from = [&](const std::string& name, int port, const char* component) {
     const Json rules = rules_at(policies.at(name), port);
@@ -86,7 +86,7 @@ TEST(NetworkPolicies, KeepEveryPodFromTheMetadataAddress) {
   }
 }
 
-TEST(NetworkPolicies, LetExportersOutToPublicAddressesOnlyWhereTheOperatorSaysSo) {
+TEST(NetworkPolicies, LimitExportersToPublicAddressesWhenConfigured) {
   ClusterFacts facts = sample_facts();
   facts.deny_private_endpoints = true;
   const auto policies = of_kind(render(quickstart(), facts), kube::kNetworkPolicies);

@@ -87,7 +87,7 @@ TEST_P(EverySample, PodsAreConfined) {
   }
 }
 
-TEST_P(EverySample, VolumesAreFilesOfOursAndBoundedSpace) {
+TEST_P(EverySample, VolumesAreMountedFilesAndBoundedSpace) {
   const std::map<std::string, Json> files = of_kind(rendering_, kube::kConfigMaps);
   const std::vector<std::string> secrets = referenced_secrets(pipeline());
   for (const Manifest& manifest : all_manifests(rendering_)) {
@@ -200,7 +200,7 @@ TEST_P(EverySample, EachSelectorFindsItsOwnPodsOnly) {
 }
 
 // The selector of a workload can never be changed again.
-TEST_P(EverySample, SelectorsAreMadeOfNamesOnly) {
+TEST_P(EverySample, SelectorsUseNamesOnly) {
   for (const Component& component : rendering_.components) {
     for (const Json* workload : {&component.workload.object, &component.canary.object}) {
       for (const auto& [key, value] : at(*workload, "spec/selector/matchLabels").items())
@@ -274,7 +274,7 @@ TEST(Objects, OfEachComponentAreComplete) {
                           "autoscaled-tempo-consumer", "autoscaled-topics"));
 }
 
-TEST(Objects, TheClusterIdTellsGroupsAndInstancesOfTwoClustersApart) {
+TEST(Objects, TheClusterIdSeparatesGroupsAndInstancesOfTwoClusters) {
   ClusterFacts facts = sample_facts();
   facts.cluster_id = "eu1";
   const Rendering rendering = render(quickstart(), facts);

@@ -85,7 +85,7 @@ TEST(Plan, ForAnEmptyClusterCreatesEverythingAndRestartsNothing) {
                                         "no pods restart\n"));
 }
 
-TEST(Plan, OfWhatRunsAlreadyIsEmpty) {
+TEST(Plan, OfTheLiveStateIsEmpty) {
   for (const NamedPipeline& sample : sample_pipelines()) {
     const Planned planned(sample.pipeline, sample.pipeline);
     EXPECT_THAT(planned.of(Kind::kCreate), IsEmpty()) << sample.name;
@@ -107,7 +107,7 @@ TEST(Plan, NamesTheSettingsThatRestartPods) {
   EXPECT_THAT(planned.of(Kind::kDelete), ElementsAre(HasSubstr("ConfigMap quickstart-ingress-")));
 }
 
-TEST(Plan, CutsLongListsOfSettings) {
+TEST(Plan, TruncatesLongListsOfSettings) {
   api::Pipeline after = quickstart();
   after.spec.ingress.config = {{"limits",
                                 {{"streams_max", 7},
@@ -119,7 +119,7 @@ TEST(Plan, CutsLongListsOfSettings) {
   EXPECT_THAT(Planned(quickstart(), after).restarts(), ElementsAre(HasSubstr(" and 1 more")));
 }
 
-TEST(Plan, KnowsWhatASharedSettingRestarts) {
+TEST(Plan, ListsThePodsThatASharedSettingRestarts) {
   api::Pipeline after = quickstart();
   after.spec.kafka.bootstrap_servers = "other:9092";
   EXPECT_THAT(Planned(quickstart(), after).restarts(),
@@ -148,7 +148,7 @@ TEST(Plan, LeavesReplicasToTheAutoscaler) {
   EXPECT_THAT(Planned(live, rendered(sample("autoscaled"))).of(Kind::kUpdate), IsEmpty());
 }
 
-TEST(Plan, OfANewImageSaysSo) {
+TEST(Plan, OfANewImageNamesTheImage) {
   api::Pipeline after = quickstart();
   after.spec.image.digest = "sha256:" + std::string(64, 'a');
   const std::vector<std::string> restarts = Planned(quickstart(), after).restarts();
@@ -173,12 +173,12 @@ TEST(Plan, OfACertificateThatIsReadAgainRestartsNothing) {
   EXPECT_THAT(planned.of(Kind::kUpdate), IsEmpty());
 }
 
-TEST(Plan, OfARestartThatWasAskedForSaysSo) {
+TEST(Plan, OfARequestedRestartNamesIt) {
   api::Pipeline after = quickstart();
   after.annotations[api::kRestartAnnotation] = "2026-01-01";
   const std::vector<std::string> restarts = Planned(quickstart(), after).restarts();
   EXPECT_EQ(restarts.size(), 4u);
-  EXPECT_THAT(restarts, Contains("quickstart-bridge: a restart was asked for"));
+  EXPECT_THAT(restarts, Contains("quickstart-bridge: a restart was requested"));
 }
 
 TEST(Plan, OfPodSettingsNamesThem) {
@@ -246,7 +246,7 @@ TEST(Plan, PutsDriftBack) {
   EXPECT_THAT(planned.restarts(), IsEmpty());
 }
 
-TEST(Plan, KnowsThatPuttingPodsBackRestartsThem) {
+TEST(Plan, RestoringForeignPodChangesRestartsThem) {
   std::vector<Json> live = applied(rendered(quickstart()));
   for (Json& object : live) {
     if (kube::string_at(object, "metadata/name") == "quickstart-ingress" &&
@@ -257,7 +257,7 @@ TEST(Plan, KnowsThatPuttingPodsBackRestartsThem) {
               ElementsAre("quickstart-ingress: image"));
 }
 
-TEST(Plan, TellsFieldsOfAChange) {
+TEST(Plan, NamesTheFieldsOfAChange) {
   api::Pipeline after = quickstart();
   after.spec.ingress.service.type = api::IngressService::Type::kLoadBalancer;
   const Planned planned(quickstart(), after);
@@ -265,7 +265,7 @@ TEST(Plan, TellsFieldsOfAChange) {
   EXPECT_THAT(planned.text(), HasSubstr("~ change Service quickstart-ingress\n    spec/type\n"));
 }
 
-TEST(Plan, NeverShowsWhatASecretHolds) {
+TEST(Plan, NeverShowsTheContentOfASecret) {
   ClusterFacts facts = sample_facts();
   facts.secret_identities["kafka-login"] = "uid-of-kafka-login/2";
   EXPECT_THAT(Planned(sample("secured"), sample("secured"), facts).text(),

@@ -69,7 +69,7 @@ TEST(JudgeEndpoint, InnerNetworksAndNamesArePrivate) {
     EXPECT_EQ(judge_endpoint(endpoint).reach, Reach::kPrivate) << endpoint;
 }
 
-TEST(JudgeEndpoint, WhatCannotBeJudgedIsUnclear) {
+TEST(JudgeEndpoint, AHostThatCannotBeClassifiedIsUnclear) {
   for (const char* endpoint :
        {"", ":80", "http://", "http:///x", "[]:80", "[::1::", "${env:X}:80", "$$:1",
         "ex\nample.com:1", "１６９.254.169.254:80", "%31%36%39.254.169.254:80", "1.2.3.4.5:1",
@@ -86,7 +86,7 @@ TEST(JudgeEndpoint, SaysWhy) {
   EXPECT_EQ(judge_endpoint("1.2.3.4.5:1").why, "'1.2.3.4.5' is no proper address");
 }
 
-TEST(PrivateNetworks, AreWhatANetworkPolicyTakes) {
+TEST(PrivateNetworks, AreValidInANetworkPolicy) {
   const kube::Json v4 = private_networks(Family::kV4);
   EXPECT_NE(std::find(v4.begin(), v4.end(), "169.254.0.0/16"), v4.end());
   EXPECT_NE(std::find(v4.begin(), v4.end(), "172.16.0.0/12"), v4.end());

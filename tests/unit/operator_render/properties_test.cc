@@ -70,7 +70,7 @@ TEST(Properties, TheSameGivesTheSame) {
   }
 }
 
-TEST(Properties, TheOrderOfExportersSaysNothing) {
+TEST(Properties, TheOrderOfExportersDoesNotMatter) {
   for (std::uint64_t seed = 0; seed < kRounds; ++seed) {
     const api::Pipeline pipeline = Maker(seed).pipeline();
     api::Pipeline reversed = pipeline;
@@ -260,7 +260,7 @@ TEST(Names, ThatAreTooLongForThatAreRefused) {
   EXPECT_FALSE(problems_of(pipeline).empty());
 }
 
-TEST(Names, OfConsumerGroupsArePartedByWhatNoNameHas) {
+TEST(Names, OfConsumerGroupsAreSeparatedByACharacterThatNoNameHas) {
   api::Pipeline one = quickstart();
   one.name = "a";
   one.spec.exporters[0].name = "b-c";

@@ -13,7 +13,7 @@ TEST(Services, TowardsOurOwnSendersAreHeadless) {
     EXPECT_EQ(at(service, "spec/clusterIP") == "None", name != "quickstart-ingress") << name;
 }
 
-TEST(Services, ThePublicOneIsAsThePipelineSays) {
+TEST(Services, ThePublicOneFollowsThePipeline) {
   const auto services = of_kind(rendered(sample("public")), kube::kServices);
   const Json& service = services.at("public-ingress");
   EXPECT_EQ(at(service, "spec/type"), "LoadBalancer");

@@ -10,7 +10,7 @@
 namespace spanway::render {
 namespace {
 
-TEST(TopicsJob, DoesWhatThePipelineSays) {
+TEST(TopicsJob, FollowsThePipeline) {
   const auto args = [](const std::string& name) {
     const Rendering rendering = rendered(sample(name));
     return rendering.topics_job

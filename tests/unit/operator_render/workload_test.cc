@@ -26,7 +26,7 @@ TEST(Workloads, ReplicasAreLeftToWhomeverScales) {
   }
 }
 
-TEST(Workloads, OfAPausedExporterHasNoConsumersAndIsScaledByNobody) {
+TEST(Workloads, OfAPausedExporterHasNoConsumersAndNoAutoscaler) {
   const Rendering rendering = rendered(sample("paused"));
   const Component& consumer = component_of(rendering, Role::kConsumer, "zipkin");
   EXPECT_EQ(at(consumer.workload.object, "spec/replicas"), 0);
@@ -55,7 +55,7 @@ TEST(Workloads, OfTheOthersTakeNothingAwayBeforeItsSuccessorIsReady) {
   }
 }
 
-TEST(Scaling, ByCpuIsAsThePipelineSays) {
+TEST(Scaling, ByCpuFollowsThePipeline) {
   const Rendering rendering = rendered(sample("autoscaled"));
   const Json& scaler =
       support_of(component_of(rendering, Role::kIngress), kube::kHorizontalPodAutoscalers);
@@ -102,7 +102,7 @@ TEST(Template, OfThePipelineIsLaidOverThePods) {
                   .is_null());
 }
 
-TEST(Template, ReplacesThePlacementAsAWhole) {
+TEST(Template, ReplacesThePlacement) {
   api::Pipeline pipeline = quickstart();
   api::PodTemplate& pods = pipeline.spec.ingress.pods;
   pods.affinity = {{"nodeAffinity", Json::object()}};
@@ -114,7 +114,7 @@ TEST(Template, ReplacesThePlacementAsAWhole) {
   EXPECT_EQ(spec["topologySpreadConstraints"], Json::array());
 }
 
-TEST(Template, CannotOverrideWhatIsOurs) {
+TEST(Template, CannotOverrideTheOperatorsFields) {
   api::Pipeline pipeline = quickstart();
   api::PodTemplate& pods = pipeline.spec.exporters[0].consumer.pods;
   pods.labels = {{api::kComponentLabel, "ingress"}, {"app.kubernetes.io/name", "theirs"}};
