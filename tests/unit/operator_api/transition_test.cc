@@ -31,8 +31,8 @@ TEST(Transition, PartitionsGrow) {
   after.spec.kafka.topics.partitions += 1;
   EXPECT_THAT(problems_of_change(pipeline(), after), IsEmpty());
   EXPECT_THAT(problems_of_change(after, pipeline()),
-              ElementsAre("spec.kafka.topics.partitions: can only grow: Kafka never takes "
-                          "partitions away"));
+              ElementsAre("spec.kafka.topics.partitions: can only grow: Kafka cannot "
+                          "remove partitions"));
 }
 
 TEST(Transition, AllMistakesAreReportedAtOnce) {
