@@ -326,6 +326,33 @@ TEST_F(ReflectorTest, WatchesLastBetweenFiveAndTenMinutes) {
   EXPECT_GT(all.size(), 10U) << "not all at the same time";
 }
 
+TEST_F(ReflectorTest, DebugLinesFollowListsWatchesBookmarksAndBackOffs) {
+  Mutex mutex;
+  std::string lines;
+  const auto log = telemetry::Logger::create(
+      {.level = telemetry::LogLevel::kDebug, .write = [&](std::string_view line) {
+         MutexLock lock(mutex);
+         lines.append(line).append("\n");
+       }});
+  reflector_ = std::make_unique<Reflector>(
+      ReflectorOptions{.type = kPods, .name_space = "ns", .label_selector = {}}, *client_, store_,
+      [](const ObjectKey&) {}, clock_, Random(1), telemetry::Telemetry{log, metrics_});
+  then_answer(200, list_of("10", {pod("a", "1")}));
+  then_stream(event("BOOKMARK", R"({"metadata":{"resourceVersion":"20"}})"));
+  then_answer(410, R"({"reason":"Expired","code":410})");
+  then_answer(429, "{}", {{"Retry-After", "17"}});
+  for (int i = 0; i < 4; ++i) step();
+  reflector_.reset();
+  MutexLock lock(mutex);
+  for (const char* expected :
+       {"Listed resource=pods namespace=ns resource_version=10 objects=1",
+        "Watching resource=pods namespace=ns resource_version=10",
+        "Bookmark resource=pods namespace=ns resource_version=20",
+        "Watching resource=pods namespace=ns resource_version=20", "Expired",
+        "Backing off resource=pods namespace=ns step=list relist=true retry_in_ms=17000"})
+    EXPECT_THAT(lines, HasSubstr(expected));
+}
+
 TEST_F(ReflectorTest, StopsInTheMiddleOfAWatch) {
   std::latch watching(1);
   then_answer(200, list_of("10", {pod("a", "1")}));
