@@ -840,10 +840,7 @@ void RdConsumer::watch_fetch() {
   if (known) {
     fetch_size_.observe(fetch_meter_.wire_bytes(), taken_bytes_ + queued, slots_.size());
   }
-  if (fetch_size_.bytes() != before) {
-    const Status set = set_fetch_bytes(handle_.get(), fetch_size_.bytes());
-    if (!set.ok()) report(set.error());
-  }
+  if (fetch_size_.bytes() != before) set_fetch_bytes(handle_.get(), fetch_size_.bytes());
   executor_.post_after(kFetchWatch, [this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock()) watch_fetch();
   });

@@ -2,7 +2,8 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <string>
+#include <algorithm>
+#include <limits>
 
 namespace spanway::kafka {
 namespace {
@@ -32,15 +33,10 @@ Status FetchMeter::attach(native::Conf& conf) {
   return configuration_error(Code::kInternal, "librdkafka takes no interceptor for fetches");
 }
 
-Status set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes) {
-  // The object belongs to the handle and is not constant; the library reads this one number before
-  // each fetch and offers no other way to change it.
-  auto* const conf = const_cast<rd_kafka_conf_t*>(rd_kafka_conf(handle));
-  char error[256] = {};
-  if (rd_kafka_conf_set(conf, "fetch.max.bytes", std::to_string(bytes).c_str(), error,
-                        sizeof(error)) == RD_KAFKA_CONF_OK)
-    return ok_status();
-  return configuration_error(Code::kInternal, std::string("fetch.max.bytes: ") + error);
+// The function is ours: ci/deps/librdkafka-fetch-max-bytes.patch says why.
+void set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
+  rd_kafka_set_fetch_max_bytes(handle, static_cast<std::int32_t>(std::min(bytes, kMost)));
 }
 
 }  // namespace spanway::kafka

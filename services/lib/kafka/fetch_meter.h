@@ -25,7 +25,7 @@ class FetchMeter {
   std::atomic<std::uint64_t> wire_bytes_{0};
 };
 
-// Changes fetch.max.bytes of a running consumer: its next fetch asks for no more.
-Status set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes);
+// Changes fetch.max.bytes of a running consumer: its next fetch asks for no more. Thread-safe.
+void set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes) noexcept;
 
 }  // namespace spanway::kafka
