@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 
+#include "services/lib/base/check.h"
 #include "services/lib/kafka/producer.h"
 #include "tests/fakes/eventually.h"
 #include "tests/integration/mock_cluster.h"
@@ -118,6 +119,35 @@ struct ProducerBench {
   std::vector<Error> failures;
   std::unique_ptr<Producer> producer;  // First to go: its reports come here.
 };
+
+// A record of ours that cannot be written says nothing about the data: it is never dead-lettered.
+TEST(KafkaProducer, AMistakeOfOurOwnIsNotOfKindData) {
+  ProducerBench bench;
+  ASSERT_TRUE(bench.ready());
+  const std::uint64_t bugs = bug_count();
+  const auto with_headers = [] {
+    Record record;
+    record.topic = "t";
+    record.payload = Bytes("x");
+    for (int i = 0; i < 11; ++i) record.headers.emplace_back("name", "value");
+    return record;
+  };
+  std::vector<Record> request;
+  request.push_back(with_headers());
+  const Status refused =
+      bench.producer->produce_all(std::move(request), [](std::size_t, Status) { FAIL(); });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().refusal, Refusal::kUnknown);
+  Status reported = ok_status();
+  bench.producer->produce(with_headers(),
+                          [&reported](Status status) { reported = std::move(status); });
+  ASSERT_FALSE(reported.ok());
+  EXPECT_EQ(reported.error().refusal, Refusal::kUnknown);
+  EXPECT_EQ(bug_count(), bugs + 2) << "counted, so that every end-to-end test fails with it";
+  bench.produce("next");
+  ASSERT_TRUE(bench.all_reported());
+  EXPECT_EQ(bench.written, 1);
+}
 
 TEST(KafkaProducer, WritesAndReportsEveryRecord) {
   ProducerBench bench;

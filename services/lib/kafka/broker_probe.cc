@@ -4,8 +4,9 @@
 
 namespace spanway::kafka {
 
-Result<std::vector<native::TopicDescription>> BrokerProbe::ask(rd_kafka_s* handle) {
-  auto topics = native::describe_topics(handle, names_);
+Result<std::vector<native::TopicDescription>> BrokerProbe::ask(
+    rd_kafka_s* handle, const std::function<bool()>& stopping) {
+  auto topics = native::describe_topics(handle, names_, stopping);
   if (topics.ok()) {
     answered(*topics);
   } else {

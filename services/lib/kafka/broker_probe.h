@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ class BrokerProbe {
 
   explicit BrokerProbe(std::vector<std::string> topics) : names_(std::move(topics)) {}
 
-  Result<std::vector<native::TopicDescription>> ask(rd_kafka_s* handle);
+  Result<std::vector<native::TopicDescription>> ask(rd_kafka_s* handle,
+                                                    const std::function<bool()>& stopping);
   // What ask() does with the answer, or without one.
   void answered(const std::vector<native::TopicDescription>& topics);
   void failed() noexcept;

@@ -221,6 +221,10 @@ class RdConsumer final : public Consumer, private native::Callbacks {
 
   void tick();
   void probe();
+  // On lookup_.
+  Result<std::vector<native::TopicDescription>> ask_brokers() {
+    return brokers_.ask(handle_.get(), [this] { return closing_.load(); });
+  }
   static FetchSizeLimits fetch_limits(const ConsumerConfig& config) {
     const auto partitions = static_cast<std::uint64_t>(config.partitions_max);
     return {config.fetch_bytes_max.bytes, config.partition_fetch_bytes_max.bytes,
@@ -487,7 +491,7 @@ void RdConsumer::check_jump(Slot& slot, std::int64_t offset) {
   lookup_.post([this, seek] {
     if (closing_) return;
     std::set<std::string> made_anew;
-    if (const auto topics = brokers_.ask(handle_.get()); topics.ok()) {
+    if (const auto topics = ask_brokers(); topics.ok()) {
       made_anew = offsets_->notice(*topics);
     }
     post([this, made_anew, seek] {
@@ -864,7 +868,7 @@ void RdConsumer::probe() {
     std::set<std::string> made_anew;
     native::LogOffsets low;
     native::LogOffsets high;
-    if (const auto topics = brokers_.ask(handle_.get()); topics.ok()) {
+    if (const auto topics = ask_brokers(); topics.ok()) {
       last_error_.clear();
       made_anew = offsets_->notice(*topics);
       const bool committed = config_.isolation == ConsumerConfig::Isolation::kReadCommitted;

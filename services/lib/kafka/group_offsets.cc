@@ -76,7 +76,8 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
     const std::vector<TopicPartition>& partitions) {
   Lookup lookup;
   lookup.assigned = partitions;
-  SPANWAY_ASSIGN(lookup.topics, native::describe_topics(handle_, topics_));
+  SPANWAY_ASSIGN(lookup.topics,
+                 native::describe_topics(handle_, topics_, [this] { return stopping_.load(); }));
   SPANWAY_TRY(go_on());
   lookup.made_anew = notice(lookup.topics);
   std::set<TopicPartition> all(partitions.begin(), partitions.end());

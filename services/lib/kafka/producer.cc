@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/kafka/error_map.h"
@@ -18,16 +19,16 @@
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/produce_admission.h"
+#include "services/lib/kafka/queries.h"
 #include "services/lib/kafka/sasl_password.h"
 
 namespace spanway::kafka {
 namespace {
 
-constexpr int kPollWaitMs = 200;  // Reports wake the poll at once; this bounds shutdown only.
+constexpr int kPollWaitMs = 1000;  // Reports and stop() wake the poll at once.
 // Reports come one for each partition and request. They are gathered for as long as this, so that
 // a busy producer wakes a few hundred times a second and not a few thousand.
 constexpr Duration kReportGathering = std::chrono::milliseconds(2);
-constexpr int kMetadataTimeoutMs = 2000;
 constexpr std::size_t kHeadersMax = 10;                  // Of one record.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
 // A broker's restart must not look like an outage.
@@ -68,6 +69,17 @@ struct Probe {
 
 // What a record costs besides its payload, here and in librdkafka.
 constexpr std::size_t kRecordCost = 256;
+
+// Headers come from our own code, never from a client: too many are its mistake and say nothing
+// about the data, so the error is not of kind data.
+Status check_headers(const Record& record) {
+  if (record.headers.size() <= kHeadersMax) return ok_status();
+  count_bug("kafka_record_headers");
+  return unknown_error(Code::kInternal, "a record for topic " + std::string(record.topic) +
+                                            " carries " + std::to_string(record.headers.size()) +
+                                            " headers, at most " + std::to_string(kHeadersMax) +
+                                            " are supported; report this as a bug");
+}
 
 std::size_t charge_of(const Record& record) {
   return record.payload.size() + record.key.size() + kRecordCost;
@@ -121,7 +133,8 @@ class RdProducer final : public Producer, private native::Callbacks {
   void retire(SharedHandle old);
   void metadata_loop(const std::stop_token& stop);
   bool refresh_all(const std::stop_token& stop);
-  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state, bool& answered);
+  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state,
+               const std::stop_token& stop, bool& answered);
   void stop();
 
   const ClientConfig client_;
@@ -215,7 +228,8 @@ ProduceAdmission::Limits RdProducer::admission_limits(const ClientConfig& client
 void RdProducer::produce(Record record, Report report) noexcept {
   const std::string topic(record.topic);
   const ProduceAdmission::Part part{record.partition, charge_of(record), 1};
-  Status admitted = admission_.admit_record(topic, part, clock_.now());
+  Status admitted = check_headers(record);
+  if (admitted.ok()) admitted = admission_.admit_record(topic, part, clock_.now());
   if (!admitted.ok()) {
     events_.failed(admitted.error());
     report(std::move(admitted));
@@ -229,6 +243,7 @@ Status RdProducer::produce_all(std::vector<Record> records, RequestReport report
   const std::string_view topic = records.front().topic;
   std::map<std::int32_t, ProduceAdmission::Part> parts;
   for (const Record& record : records) {
+    SPANWAY_TRY(check_headers(record));
     ProduceAdmission::Part& part =
         parts.try_emplace(record.partition, ProduceAdmission::Part{record.partition, 0, 0})
             .first->second;
@@ -322,11 +337,10 @@ void RdProducer::hand_over(Record record, Report report) noexcept {
   }
   events_.queued(queue_bytes_ += pending->payload.size());
   const std::string& topic = pending->topic;
-  if (!native || record.headers.size() > kHeadersMax) {
-    finish(std::move(pending), native ? invalid_argument("a record carries more than 10 headers")
-                                      : unavailable("the producer is not ready")
-                                            .with_reason("kafka_producer_rebuilt")
-                                            .with_retry_after(std::chrono::seconds(1)));
+  if (!native) {
+    finish(std::move(pending), unavailable("the producer is not ready")
+                                   .with_reason("kafka_producer_rebuilt")
+                                   .with_retry_after(std::chrono::seconds(1)));
     return;
   }
   std::array<rd_kafka_vu_t, 5 + kHeadersMax> arguments{};
@@ -536,7 +550,7 @@ bool RdProducer::refresh_all(const std::stop_token& stop) {
   bool answered = false;
   for (const auto& [name, state] : topics) {
     if (stop.stop_requested()) return false;
-    complete = refresh(native.get(), name, *state, answered) && complete;
+    complete = refresh(native.get(), name, *state, stop, answered) && complete;
   }
   // Not before all have been asked for: who is ready can write to each of them.
   if (answered) connected_once_ = true;
@@ -544,12 +558,12 @@ bool RdProducer::refresh_all(const std::stop_token& stop) {
 }
 
 bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicState& state,
-                         bool& answered) {
+                         const std::stop_token& stop, bool& answered) {
   rd_kafka_topic_t* handle = rd_kafka_topic_new(native, topic.c_str(), nullptr);
   if (handle == nullptr) return false;
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error =
-      rd_kafka_metadata(native, 0, handle, &metadata, kMetadataTimeoutMs);
+  native::Metadata metadata;
+  const int error = native::fetch_metadata(
+      native, handle, [&stop] { return stop.stop_requested(); }, metadata);
   rd_kafka_topic_destroy(handle);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     // The last known count stays: it is right until somebody grows the topic.
@@ -569,7 +583,6 @@ bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicStat
     state.error = found.err;
     if (known || gone) state.partitions = found.partition_cnt;
   }
-  rd_kafka_metadata_destroy(metadata);
   return known;
 }
 
@@ -582,6 +595,10 @@ void RdProducer::stop() {
     stopping_ = true;
     native = handle_;
     changed_.notify_all();
+  }
+  if (native) {
+    const native::Queue reports(rd_kafka_queue_get_main(native.get()));
+    rd_kafka_queue_yield(reports.get());
   }
   if (metadata_thread_.joinable()) metadata_thread_.join();
   if (poll_thread_.joinable()) poll_thread_.join();

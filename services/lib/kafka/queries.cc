@@ -48,14 +48,12 @@ std::string id_of(const rd_kafka_TopicDescription_t* topic) {
 
 // A broker that answers now. The library sends what describes topics to the controller, for which
 // it waits without need.
-Result<std::int32_t> answering_broker(rd_kafka_t* handle) {
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error =
-      rd_kafka_metadata(handle, 0, nullptr, &metadata, kQueryTimeoutMs);
+Result<std::int32_t> answering_broker(rd_kafka_t* handle, const std::function<bool()>& stopping) {
+  Metadata metadata;
+  const int error = fetch_metadata(handle, nullptr, stopping, metadata);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "asking for the brokers");
   std::int32_t id = metadata->orig_broker_id;  // -1: its number was not known when it was asked.
   if (id < 0 && metadata->broker_cnt > 0) id = metadata->brokers[0].id;
-  rd_kafka_metadata_destroy(metadata);
   if (id < 0) return error_from_code(RD_KAFKA_RESP_ERR__TRANSPORT, "asking for the brokers");
   return id;
 }
@@ -82,10 +80,41 @@ void fill(rd_kafka_topic_partition_s* entry, std::int64_t offset, std::int32_t l
   std::copy(metadata.begin(), metadata.end(), static_cast<char*>(entry->metadata));
 }
 
+void MetadataDeleter::operator()(const rd_kafka_metadata_t* metadata) const noexcept {
+  rd_kafka_metadata_destroy(metadata);
+}
+
+// The library's call cannot be interrupted. While no broker is connected it fails with __TRANSPORT
+// and has sent nothing, so that short tries lose nothing; once one is, the answer gets the rest of
+// the time.
+int fetch_metadata(rd_kafka_t* handle, rd_kafka_topic_t* topic,
+                   const std::function<bool()>& stopping, Metadata& metadata) {
+  constexpr int kFirstTryMs = 10;
+  constexpr int kTryMsMax = 100;
+  int spent_ms = 0;
+  int try_ms = kFirstTryMs;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TRANSPORT;
+  while (spent_ms < kQueryTimeoutMs && !stopping()) {
+    const rd_kafka_metadata_t* found = nullptr;
+    error = rd_kafka_metadata(handle, 0, topic, &found, try_ms);
+    metadata.reset(found);
+    spent_ms += try_ms;
+    if (error == RD_KAFKA_RESP_ERR__TRANSPORT) {
+      try_ms = std::min(try_ms * 2, kTryMsMax);
+    } else if (error == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      try_ms = std::max(kQueryTimeoutMs - spent_ms, kTryMsMax);
+    } else {
+      break;
+    }
+  }
+  return error;
+}
+
 Result<std::vector<TopicDescription>> describe_topics(rd_kafka_t* handle,
-                                                      const std::vector<std::string>& names) {
+                                                      const std::vector<std::string>& names,
+                                                      const std::function<bool()>& stopping) {
   std::int32_t broker = -1;
-  SPANWAY_ASSIGN(broker, answering_broker(handle));
+  SPANWAY_ASSIGN(broker, answering_broker(handle, stopping));
   std::vector<const char*> texts;
   for (const std::string& name : names) texts.push_back(name.c_str());
   const std::unique_ptr<rd_kafka_TopicCollection_t, void (*)(rd_kafka_TopicCollection_t*)> topics(

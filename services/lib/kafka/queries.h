@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,11 +13,23 @@
 #include "services/lib/kafka/consumer.h"
 
 struct rd_kafka_s;
+struct rd_kafka_topic_s;
+struct rd_kafka_metadata;
 struct rd_kafka_topic_partition_s;
 
 namespace spanway::kafka::native {
 
 inline constexpr int kQueryTimeoutMs = 2000;  // Of each request; describe_topics() sends two.
+
+struct MetadataDeleter {
+  void operator()(const struct rd_kafka_metadata* metadata) const noexcept;
+};
+using Metadata = std::unique_ptr<const struct rd_kafka_metadata, MetadataDeleter>;
+// The brokers as one of them describes them, and `topic` unless it is null. Returns an
+// rd_kafka_resp_err_t. While no broker is connected it ends within 100 ms once `stopping` returns
+// true.
+int fetch_metadata(rd_kafka_s* handle, rd_kafka_topic_s* topic,
+                   const std::function<bool()>& stopping, Metadata& metadata);
 
 struct TopicDescription {
   std::string name;
@@ -25,7 +39,8 @@ struct TopicDescription {
 };
 // Never creates a topic. An error of one topic is in its description.
 Result<std::vector<TopicDescription>> describe_topics(rd_kafka_s* handle,
-                                                      const std::vector<std::string>& names);
+                                                      const std::vector<std::string>& names,
+                                                      const std::function<bool()>& stopping);
 
 struct LogOffset {
   std::int64_t offset = -1;
