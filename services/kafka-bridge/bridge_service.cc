@@ -95,6 +95,7 @@ BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& de
       budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
       connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
       index_memory_(budget_, budget_.limit()),
+      topic_admin_(config_.kafka, deps.clock, deps.telemetry),
       loop_("kafka-bridge", deps.clock) {}
 
 Result<std::unique_ptr<BridgeService>> BridgeService::create(
@@ -200,9 +201,8 @@ Status BridgeService::create_dead_letters() {
 
 Result<std::size_t> BridgeService::read_size_limit(const std::string& topic) const {
   SPANWAY_ASSIGN(const auto settings,
-                 kafka::read_topic_settings(config_.kafka, topic,
-                                            Deadline::after(deps_.clock, kSettingsPatience),
-                                            deps_.clock, deps_.telemetry));
+                 kafka::TopicAdmin(config_.kafka, deps_.clock, deps_.telemetry)
+                     .read_settings(topic, Deadline::after(deps_.clock, kSettingsPatience)));
   const auto found = settings.find("max.message.bytes");
   std::size_t bytes = 0;
   if (found != settings.end()) {
@@ -255,11 +255,12 @@ void BridgeService::watch_topics() {
   std::vector<otlp::Signal> signals(otlp::kSignals.begin(), otlp::kSignals.end());
   if (!config_.produces()) signals = signals_of(config_.consumer);
   topic_watch_ = std::make_unique<TopicWatch>(
-      [this, signals](kafka::TopicChanges changes, Duration patience) {
-        return kafka::apply_topics(config_.kafka, topic_specs(config_, signals), changes,
-                                   Deadline::after(deps_.clock, patience), deps_.clock,
-                                   deps_.telemetry);
-      },
+      TopicWatch::Requests{[this, signals](kafka::TopicChanges changes, Duration patience) {
+                             return topic_admin_.apply(topic_specs(config_, signals), changes,
+                                                       Deadline::after(deps_.clock, patience));
+                           },
+                           [this] { topic_admin_.disconnect(); },
+                           [this] { topic_admin_.cancel(); }},
       [this](const TopicWatch::Reports& reports) { judge_topics(reports); }, deps_.telemetry,
       TopicWatch::Intervals{});
   // Records with keys are not taken before the topics are known not to be compacted.

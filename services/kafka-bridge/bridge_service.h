@@ -16,6 +16,7 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
 #include "services/lib/http/tls.h"
+#include "services/lib/kafka/admin.h"
 #include "services/lib/kafka/producer.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
@@ -66,6 +67,7 @@ class BridgeService final : public runtime::Service {
   MemoryBudget budget_;
   // Owners within it.
   MemoryBudget connection_memory_, index_memory_;
+  kafka::TopicAdmin topic_admin_;  // Used by topic_watch_.
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;
   // Of the dead letters: reading topic settings and writing the fallback file block it. Null in

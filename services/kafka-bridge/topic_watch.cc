@@ -10,7 +10,6 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr Duration kFirstPatience = std::chrono::seconds(10);
-// Of one further try; stopping waits for it.
 constexpr Duration kPatience = std::chrono::seconds(4);
 
 bool is_complete(const kafka::TopicReport& report) {
@@ -28,12 +27,14 @@ void TopicWatch::start(bool create, bool wait) {
 }
 
 void TopicWatch::stop() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
+  requests_.cancel();
   {
     MutexLock lock(mutex_);
     changed_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void TopicWatch::run(const std::stop_token& stop, bool checked) {
@@ -53,8 +54,9 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
 
 bool TopicWatch::check(Duration patience) {
   const auto changes = create_ ? kafka::TopicChanges::kCreateAndGrow : kafka::TopicChanges::kNone;
-  const Result<Reports> reports = apply_(changes, patience);
+  const Result<Reports> reports = requests_.apply(changes, patience);
   if (!reports.ok()) {
+    if (thread_.get_stop_token().stop_requested()) return false;
     telemetry_.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
                            create_ ? "Topics could not be made; this is tried again"
                                    : "Topics could not be compared; this is tried again",
@@ -62,6 +64,7 @@ bool TopicWatch::check(Duration patience) {
     return false;
   }
   complete_ = std::all_of(reports->begin(), reports->end(), is_complete);
+  if (complete_) requests_.disconnect();
   std::vector<std::string> found = kafka_bridge::weaknesses(*reports);
   bool changed = false;
   {

@@ -15,16 +15,24 @@
 namespace spanway::kafka_bridge {
 
 // Creates the topics when configured to, then compares their settings every five minutes: they may
-// be weakened while the bridge runs. Until the brokers have answered it asks every second, and
-// while a topic is missing or its settings are unknown every five seconds.
+// be weakened while the bridge runs. Until the brokers have answered it requests every second, and
+// while a topic is missing or its settings are unknown every five seconds, over one connection that
+// is closed once all is known.
 //
-// start() and stop() by one thread, weaknesses() from any. `on_reports` runs on the thread that
-// asks, also inside start().
+// start() and stop() by one thread, weaknesses() from any. `on_reports` runs on the requesting
+// thread, also inside start().
 class TopicWatch {
  public:
   using Reports = std::vector<kafka::TopicReport>;
-  // Asks the brokers, within `patience`; blocks.
-  using Apply = std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)>;
+  // What reaches the brokers (kafka::TopicAdmin).
+  struct Requests {
+    // Blocks for at most `patience`.
+    std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)> apply;
+    // On the thread of apply(), which connects again.
+    std::function<void()> disconnect;
+    // Thread-safe: apply() returns at once, now and later.
+    std::function<void()> cancel;
+  };
 
   struct Intervals {
     Duration retry = std::chrono::seconds(1);       // After no answer.
@@ -33,9 +41,9 @@ class TopicWatch {
   };
 
   // `telemetry` and what the functions use outlive it.
-  TopicWatch(Apply apply, std::function<void(const Reports&)> on_reports,
+  TopicWatch(Requests requests, std::function<void(const Reports&)> on_reports,
              telemetry::Telemetry telemetry, Intervals intervals)
-      : apply_(std::move(apply)),
+      : requests_(std::move(requests)),
         on_reports_(std::move(on_reports)),
         telemetry_(telemetry),
         intervals_(intervals) {}
@@ -46,6 +54,7 @@ class TopicWatch {
   // With `create`, missing topics are made and small ones grow. With `wait` the first round is
   // over, or has failed within ten seconds, when this returns.
   void start(bool create, bool wait);
+  // Cancels the request in progress.
   void stop();
   // One round; false when the brokers have not answered. While the watching thread does not run.
   bool check(Duration patience);
@@ -55,7 +64,7 @@ class TopicWatch {
  private:
   void run(const std::stop_token& stop, bool checked);
 
-  const Apply apply_;
+  const Requests requests_;
   const std::function<void(const Reports&)> on_reports_;
   telemetry::Telemetry telemetry_;
   const Intervals intervals_;

@@ -150,9 +150,9 @@ int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
   const telemetry::Logger log = telemetry::Logger::create({.service = "kafka-bridge"});
   telemetry::Metrics metrics;
   const std::vector<otlp::Signal> all(otlp::kSignals.begin(), otlp::kSignals.end());
-  const auto reports = kafka::apply_topics(config.kafka, topic_specs(config, all), changes,
-                                           Deadline::after(system_clock(), kPatience),
-                                           system_clock(), {log, metrics});
+  kafka::TopicAdmin admin(config.kafka, system_clock(), {log, metrics});
+  const auto reports =
+      admin.apply(topic_specs(config, all), changes, Deadline::after(system_clock(), kPatience));
   if (!reports.ok()) {
     const auto failure = [](const std::string& words) {
       return "{\"topics\":[],\"ok\":false,\"error\":" + json_quoted(words, kErrorBytesMax) + "}";

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "services/lib/base/mutex.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/native.h"
+#include "services/lib/kafka/queries.h"
+#include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/topic_promises.h"
 
 namespace spanway::kafka {
@@ -24,176 +29,326 @@ struct EventDeleter {
 };
 using Event = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 
+// A topic as the brokers describe it.
 struct Existing {
   std::int32_t partitions = 0;
   std::int32_t replication_factor = 0;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
+using Topics = std::map<std::string, Existing>;
+using Settings = std::map<std::string, std::string>;
 
-class Admin final : private native::Callbacks {
- public:
-  Admin(Deadline deadline, const Clock& clock, telemetry::Telemetry telemetry)
-      : Callbacks(telemetry.log), deadline_(deadline), clock_(clock) {}
-
-  Status open(const ClientConfig& client) {
-    native::Conf conf;
-    native::apply_client(conf, client, *this);
-    conf.set("allow.auto.create.topics", "false");
-    native::apply_raw(conf, client, native::Role::kAdmin);
-    SPANWAY_ASSIGN(handle_, native::create_handle(conf, native::Role::kAdmin));
-    queue_.reset(rd_kafka_queue_new(handle_.get()));
-    return ok_status();
+Existing read_description(const rd_kafka_TopicDescription_t* description) {
+  Existing topic;
+  if (const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(description)) {
+    topic.error = rd_kafka_error_code(error);
   }
-  Result<std::map<std::string, Existing>> list();
-  void pause() { rd_kafka_poll(handle_.get(), kPauseMs); }
+  if (topic.error != RD_KAFKA_RESP_ERR_NO_ERROR) return topic;
+  std::size_t count = 0;
+  const rd_kafka_TopicPartitionInfo_t** partitions =
+      rd_kafka_TopicDescription_partitions(description, &count);
+  topic.partitions = static_cast<std::int32_t>(count);
+  if (count == 0) return topic;
+  std::size_t replicas = 0;
+  rd_kafka_TopicPartitionInfo_replicas(partitions[0], &replicas);
+  topic.replication_factor = static_cast<std::int32_t>(replicas);
+  return topic;
+}
+
+// Those that exist, and those that may not be described.
+Topics read_descriptions(rd_kafka_event_t* event) {
+  std::size_t count = 0;
+  const rd_kafka_TopicDescription_t** found =
+      rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event), &count);
+  Topics topics;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Existing topic = read_description(found[i]);
+    if (topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) continue;
+    topics[rd_kafka_TopicDescription_name(found[i])] = topic;
+  }
+  return topics;
+}
+
+bool exists(const Topics& topics, const std::string& name) {
+  const auto found = topics.find(name);
+  return found != topics.end() && found->second.partitions > 0;
+}
+
+void fail(TopicReport& report, const Error& error) {
+  report.action = TopicReport::Action::kFailed;
+  report.error = error.message;
+}
+
+Error cancelled() {
+  return unavailable("the process is stopping: topics are not looked up any more")
+      .with_reason("stopping");
+}
+
+}  // namespace
+
+// The connection, and one request at a time over it.
+class TopicAdmin::Session final : private native::Callbacks {
+ public:
+  Session(const ClientConfig& client, const Clock& clock, telemetry::Telemetry telemetry)
+      : Callbacks(telemetry.log), client_(client), clock_(clock) {}
+
+  // Before any of the others.
+  Status open(Deadline deadline);
+  void close() noexcept {
+    MutexLock lock(mutex_);
+    queue_.reset();
+    handle_.reset();
+    password_.reset();
+  }
+  void cancel() noexcept {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    if (queue_) rd_kafka_queue_yield(queue_.get());
+  }
+
+  // With retries until the deadline.
+  Result<Topics> describe(const std::vector<TopicSpec>& specs);
   void create(const TopicSpec& spec, TopicReport& report);
   void grow(const TopicSpec& spec, TopicReport& report);
+  // Until the brokers describe what `reports` say was created or grown.
+  Result<Topics> await_changes(const std::vector<TopicSpec>& specs,
+                               const std::vector<TopicReport>& reports);
   void compare(const TopicSpec& spec, TopicReport& report);
-  Result<std::map<std::string, std::string>> ask_for_settings(const std::string& topic);
+  Result<Settings> read_settings(const std::string& topic);
 
  private:
-  // With a few tries: right after a topic was made not every broker knows it.
-  Result<std::map<std::string, std::string>> read_settings(const std::string& topic);
+  using Options = std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)>;
+
   void on_error(int, const std::string& text, bool) noexcept override { last_error_ = text; }
-  // Null once the deadline has passed.
-  Event wait(rd_kafka_event_type_t type);
-  void fail(TopicReport& report, int code, const std::string& what, const char* detail);
-  template <typename Result, typename Topics>
-  void read_topic_result(const Result* result, Topics topics, TopicReport& report,
-                         TopicReport::Action action, const std::string& what);
-  int remaining_ms() const {
+  bool over() const { return cancelled_ || deadline_.passed(clock_.now()); }
+  int remaining_ms(int max) const {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline_.remaining(clock_.now()));
-    return static_cast<int>(std::min<std::int64_t>(left.count(), kRequestMs));
+    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 1, max));
   }
-  std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)> options(
-      rd_kafka_admin_op_t operation) {
-    char text[256];
-    std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)> made(
-        rd_kafka_AdminOptions_new(handle_.get(), operation), rd_kafka_AdminOptions_destroy);
-    rd_kafka_AdminOptions_set_request_timeout(made.get(), std::max(1, remaining_ms()), text,
-                                              sizeof(text));
-    return made;
-  }
+  // Sends by `send(options)` and waits for the answer, at most `ms`.
+  template <typename Send>
+  Result<Event> request(rd_kafka_admin_op_t operation, rd_kafka_event_type_t type, int ms,
+                        const std::string& what, Send send,
+                        std::optional<std::int32_t> broker = std::nullopt);
+  Result<Topics> describe_once(const rd_kafka_TopicCollection_t* topics);
+  void pause();
+  template <typename Answer>
+  void read_topic_result(const Answer* answer,
+                         const rd_kafka_topic_result_t** (*topics)(const Answer*, std::size_t*),
+                         TopicReport& report, TopicReport::Action action, const std::string& what);
+  // Right after a topic was created not every broker knows it.
+  Result<Settings> read_settings_of_new(const std::string& topic);
 
-  const Deadline deadline_;
+  const ClientConfig& client_;
   const Clock& clock_;
+  Deadline deadline_ = Deadline::never();
+  std::string last_error_;
+  std::uintptr_t last_request_ = 0;
+  std::unique_ptr<native::SaslPassword> password_;
+
+  std::atomic<bool> cancelled_{false};
+  // Guards the two against cancel(): only the requesting thread changes them, so that it reads them
+  // without.
+  Mutex mutex_;
   native::Handle handle_;
   native::Queue queue_;
-  std::string last_error_;
 };
 
-// All topics, because asking for one by name may create it.
-Result<std::map<std::string, Existing>> Admin::list() {
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  while (!deadline_.passed(clock_.now())) {
-    const rd_kafka_metadata_t* metadata = nullptr;
-    error = rd_kafka_metadata(handle_.get(), 1, nullptr, &metadata,
-                              std::min(kTryMs, std::max(1, remaining_ms())));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      std::map<std::string, Existing> found;
-      for (int i = 0; i < metadata->topic_cnt; ++i) {
-        const rd_kafka_metadata_topic_t& topic = metadata->topics[i];
-        if (topic.partition_cnt == 0) continue;
-        found[topic.topic] = {topic.partition_cnt, topic.partitions[0].replica_cnt};
-      }
-      rd_kafka_metadata_destroy(metadata);
-      return found;
-    }
-    pause();  // Serves the error callback meanwhile.
+Status TopicAdmin::Session::open(Deadline deadline) {
+  deadline_ = deadline;
+  if (cancelled_) return cancelled();
+  if (handle_) {
+    rd_kafka_poll(handle_.get(), 0);
+    last_error_.clear();
+  } else {
+    native::Conf conf;
+    native::apply_client(conf, client_, *this);
+    conf.set("allow.auto.create.topics", "false");
+    native::apply_raw(conf, client_, native::Role::kAdmin);
+    SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kAdmin));
+    password_ = std::make_unique<native::SaslPassword>(client_.sasl);
+    MutexLock lock(mutex_);
+    handle_ = std::move(created);
+    queue_.reset(rd_kafka_queue_new(handle_.get()));
   }
-  return error_from_code(error, last_error_.empty()
-                                    ? "asking the brokers for topics"
-                                    : "asking the brokers for topics: " + last_error_);
+  SPANWAY_TRY(password_->refresh(handle_.get()));
+  return ok_status();
 }
 
-Event Admin::wait(rd_kafka_event_type_t type) {
+template <typename Send>
+Result<Event> TopicAdmin::Session::request(rd_kafka_admin_op_t operation,
+                                           rd_kafka_event_type_t type, int ms,
+                                           const std::string& what, Send send,
+                                           std::optional<std::int32_t> broker) {
+  char text[256];
+  const Options options(rd_kafka_AdminOptions_new(handle_.get(), operation),
+                        rd_kafka_AdminOptions_destroy);
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), ms, text, sizeof(text));
+  if (broker) {
+    rd_kafka_AdminOptions_set_broker(options.get(), *broker, text, sizeof(text));
+  }
+  const std::uintptr_t id = ++last_request_;
+  rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(id));
+  if (cancelled_) return cancelled();
+  send(options.get());
   while (true) {
-    Event event(rd_kafka_queue_poll(queue_.get(), kRequestMs + kTryMs));
-    if (!event || rd_kafka_event_type(event.get()) == type) return event;
+    // The library answers by itself after the request's timeout; the margin is for that.
+    Event event(rd_kafka_queue_poll(queue_.get(), ms + kTryMs));
+    if (cancelled_) return cancelled();
+    rd_kafka_poll(handle_.get(), 0);  // Serves the error callback.
+    if (!event) return error_from_code(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
+    if (rd_kafka_event_type(event.get()) != type ||
+        rd_kafka_event_opaque(event.get()) != reinterpret_cast<void*>(id)) {
+      continue;
+    }
+    const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return event;
+    Error failure = error_from_code(error, what);
+    if (const char* detail = rd_kafka_event_error_string(event.get())) {
+      failure.message += std::string(" (") + detail + ")";
+    }
+    return failure;
   }
 }
 
-void Admin::fail(TopicReport& report, int code, const std::string& what, const char* detail) {
-  report.action = TopicReport::Action::kFailed;
-  report.error = error_from_code(code, what).message;
-  if (detail != nullptr) report.error += std::string(" (") + detail + ")";
+// Answers of earlier requests that come meanwhile are dropped.
+void TopicAdmin::Session::pause() {
+  const Event event(rd_kafka_queue_poll(queue_.get(), kPauseMs));
+  rd_kafka_poll(handle_.get(), 0);
 }
 
-template <typename Result, typename Topics>
-void Admin::read_topic_result(const Result* result, Topics topics, TopicReport& report,
-                              TopicReport::Action action, const std::string& what) {
+Result<Topics> TopicAdmin::Session::describe_once(const rd_kafka_TopicCollection_t* topics) {
+  SPANWAY_ASSIGN(const std::int32_t broker,
+                 native::answering_broker(handle_.get(), [this] { return cancelled_.load(); }));
+  Result<Event> event = request(
+      RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT, remaining_ms(kTryMs),
+      "describing topics",
+      [&](const rd_kafka_AdminOptions_t* options) {
+        rd_kafka_DescribeTopics(handle_.get(), topics, options, queue_.get());
+      },
+      broker);
+  if (!event.ok()) return std::move(event).error();
+  return read_descriptions(event->get());
+}
+
+Result<Topics> TopicAdmin::Session::describe(const std::vector<TopicSpec>& specs) {
+  std::vector<const char*> names;
+  for (const TopicSpec& spec : specs) names.push_back(spec.name.c_str());
+  const std::unique_ptr<rd_kafka_TopicCollection_t, void (*)(rd_kafka_TopicCollection_t*)>
+      collection(rd_kafka_TopicCollection_of_topic_names(names.data(), names.size()),
+                 rd_kafka_TopicCollection_destroy);
+  Error failure = error_from_code(RD_KAFKA_RESP_ERR__TIMED_OUT, "describing topics");
+  while (!over()) {
+    Result<Topics> topics = describe_once(collection.get());
+    if (topics.ok()) return topics;
+    failure = std::move(topics).error();
+    if (!over()) pause();
+  }
+  if (cancelled_) return cancelled();
+  if (!last_error_.empty()) failure.message += ": " + last_error_;
+  return failure;
+}
+
+template <typename Answer>
+void TopicAdmin::Session::read_topic_result(
+    const Answer* answer, const rd_kafka_topic_result_t** (*topics)(const Answer*, std::size_t*),
+    TopicReport& report, TopicReport::Action action, const std::string& what) {
   std::size_t count = 0;
-  const rd_kafka_topic_result_t** found = topics(result, &count);
+  const rd_kafka_topic_result_t** found = topics(answer, &count);
   const rd_kafka_resp_err_t error =
       count == 1 ? rd_kafka_topic_result_error(found[0]) : RD_KAFKA_RESP_ERR__FAIL;
-  // Somebody else was faster: as good as done.
+  // Another client was faster.
   if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     report.action = action;
-  } else {
-    fail(report, error, what, count == 1 ? rd_kafka_topic_result_error_string(found[0]) : nullptr);
+    return;
   }
+  Error failure = error_from_code(error, what);
+  const char* detail = count == 1 ? rd_kafka_topic_result_error_string(found[0]) : nullptr;
+  if (detail != nullptr) failure.message += std::string(" (") + detail + ")";
+  fail(report, failure);
 }
 
-void Admin::create(const TopicSpec& spec, TopicReport& report) {
+void TopicAdmin::Session::create(const TopicSpec& spec, TopicReport& report) {
   const std::string what = "creating topic " + spec.name;
   char text[512] = {};
-  std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
+  const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
       rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, spec.replication_factor, text,
                             sizeof(text)),
       rd_kafka_NewTopic_destroy);
-  if (!topic) return fail(report, RD_KAFKA_RESP_ERR__INVALID_ARG, what, text);
+  if (!topic) {
+    return fail(report, error_from_code(RD_KAFKA_RESP_ERR__INVALID_ARG, what + ": " + text));
+  }
   for (const auto& [name, value] : spec.settings) {
     rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
   }
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
-  const auto settings = options(RD_KAFKA_ADMIN_OP_CREATETOPICS);
-  rd_kafka_CreateTopics(handle_.get(), topics, 1, settings.get(), queue_.get());
-  const Event event = wait(RD_KAFKA_EVENT_CREATETOPICS_RESULT);
-  if (!event) return fail(report, RD_KAFKA_RESP_ERR__TIMED_OUT, what, nullptr);
-  if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get())) {
-    return fail(report, error, what, rd_kafka_event_error_string(event.get()));
-  }
-  read_topic_result(rd_kafka_event_CreateTopics_result(event.get()),
+  const Result<Event> event =
+      request(RD_KAFKA_ADMIN_OP_CREATETOPICS, RD_KAFKA_EVENT_CREATETOPICS_RESULT,
+              remaining_ms(kRequestMs), what, [&](const rd_kafka_AdminOptions_t* options) {
+                rd_kafka_CreateTopics(handle_.get(), topics, 1, options, queue_.get());
+              });
+  if (!event.ok()) return fail(report, event.error());
+  read_topic_result(rd_kafka_event_CreateTopics_result(event->get()),
                     rd_kafka_CreateTopics_result_topics, report, TopicReport::Action::kCreated,
                     what);
 }
 
-void Admin::grow(const TopicSpec& spec, TopicReport& report) {
+void TopicAdmin::Session::grow(const TopicSpec& spec, TopicReport& report) {
   const std::string what = "adding partitions to topic " + spec.name;
   char text[512] = {};
-  std::unique_ptr<rd_kafka_NewPartitions_t, void (*)(rd_kafka_NewPartitions_t*)> more(
+  const std::unique_ptr<rd_kafka_NewPartitions_t, void (*)(rd_kafka_NewPartitions_t*)> more(
       rd_kafka_NewPartitions_new(spec.name.c_str(), static_cast<std::size_t>(spec.partitions), text,
                                  sizeof(text)),
       rd_kafka_NewPartitions_destroy);
-  if (!more) return fail(report, RD_KAFKA_RESP_ERR__INVALID_ARG, what, text);
-  rd_kafka_NewPartitions_t* list[] = {more.get()};
-  const auto settings = options(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
-  rd_kafka_CreatePartitions(handle_.get(), list, 1, settings.get(), queue_.get());
-  const Event event = wait(RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT);
-  if (!event) return fail(report, RD_KAFKA_RESP_ERR__TIMED_OUT, what, nullptr);
-  if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get())) {
-    return fail(report, error, what, rd_kafka_event_error_string(event.get()));
+  if (!more) {
+    return fail(report, error_from_code(RD_KAFKA_RESP_ERR__INVALID_ARG, what + ": " + text));
   }
-  read_topic_result(rd_kafka_event_CreatePartitions_result(event.get()),
+  rd_kafka_NewPartitions_t* list[] = {more.get()};
+  const Result<Event> event =
+      request(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT,
+              remaining_ms(kRequestMs), what, [&](const rd_kafka_AdminOptions_t* options) {
+                rd_kafka_CreatePartitions(handle_.get(), list, 1, options, queue_.get());
+              });
+  if (!event.ok()) return fail(report, event.error());
+  read_topic_result(rd_kafka_event_CreatePartitions_result(event->get()),
                     rd_kafka_CreatePartitions_result_topics, report, TopicReport::Action::kGrown,
                     what);
 }
 
+Result<Topics> TopicAdmin::Session::await_changes(const std::vector<TopicSpec>& specs,
+                                                  const std::vector<TopicReport>& reports) {
+  Topics topics;
+  const auto complete = [&] {
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (reports[i].action == TopicReport::Action::kFailed) continue;
+      if (!exists(topics, specs[i].name)) return false;
+      const bool changed = reports[i].action != TopicReport::Action::kUnchanged;
+      if (changed && topics[specs[i].name].partitions < specs[i].partitions) return false;
+    }
+    return true;
+  };
+  while (true) {
+    SPANWAY_ASSIGN(topics, describe(specs));
+    if (complete() || over()) return topics;
+    pause();
+  }
+}
+
 // One request; the topic must exist.
-Result<std::map<std::string, std::string>> Admin::ask_for_settings(const std::string& topic) {
+Result<Settings> TopicAdmin::Session::read_settings(const std::string& topic) {
   const std::string what = "reading the settings of topic " + topic;
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()),
       rd_kafka_ConfigResource_destroy);
   rd_kafka_ConfigResource_t* list[] = {resource.get()};
-  const auto settings = options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-  rd_kafka_DescribeConfigs(handle_.get(), list, 1, settings.get(), queue_.get());
-  const Event event = wait(RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT);
-  if (!event) return error_from_code(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
-  if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get())) {
-    return error_from_code(error, what);
-  }
+  Event event;
+  SPANWAY_ASSIGN(
+      event, request(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT,
+                     remaining_ms(kRequestMs), what, [&](const rd_kafka_AdminOptions_t* options) {
+                       rd_kafka_DescribeConfigs(handle_.get(), list, 1, options, queue_.get());
+                     }));
   std::size_t count = 0;
   const rd_kafka_ConfigResource_t** found = rd_kafka_DescribeConfigs_result_resources(
       rd_kafka_event_DescribeConfigs_result(event.get()), &count);
@@ -201,7 +356,7 @@ Result<std::map<std::string, std::string>> Admin::ask_for_settings(const std::st
   if (const rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(found[0])) {
     return error_from_code(error, what);
   }
-  std::map<std::string, std::string> values;
+  Settings values;
   std::size_t entry_count = 0;
   const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(found[0], &entry_count);
   for (std::size_t i = 0; i < entry_count; ++i) {
@@ -211,98 +366,87 @@ Result<std::map<std::string, std::string>> Admin::ask_for_settings(const std::st
   return values;
 }
 
-Result<std::map<std::string, std::string>> Admin::read_settings(const std::string& topic) {
+Result<Settings> TopicAdmin::Session::read_settings_of_new(const std::string& topic) {
   for (int tries = 1;; ++tries) {
-    auto found = ask_for_settings(topic);
-    if (found.ok() || tries == kSettingsTriesMax || deadline_.passed(clock_.now())) return found;
+    auto found = read_settings(topic);
+    if (found.ok() || tries == kSettingsTriesMax || over()) return found;
     const Error& error = found.error();
-    // Not found: a broker that has not heard of a new topic yet.
+    // Not found: a broker that does not know a new topic yet.
     if (error.refusal != Refusal::kTransient && error.code != Code::kNotFound) return found;
     pause();
   }
 }
 
-void Admin::compare(const TopicSpec& spec, TopicReport& report) {
+void TopicAdmin::Session::compare(const TopicSpec& spec, TopicReport& report) {
   compare_numbers(spec, report);
-  const auto settings = read_settings(spec.name);
+  const auto settings = read_settings_of_new(spec.name);
   if (settings.ok()) {
     compare_settings(spec, *settings, report);
   } else if (settings.error().code == Code::kPermissionDenied) {
-    // Whoever may produce and consume need not be able to read settings: that is no fault of the
-    // topic's.
+    // A client that may produce and consume need not be allowed to read settings: that is no fault
+    // of the topic's.
     report.unread = settings.error().message + "; to compare them takes DescribeConfigs on it";
   } else {
     report.weaker.push_back("not known: " + settings.error().message);
   }
 }
 
-}  // namespace
-
 std::string_view to_string(TopicReport::Action action) noexcept {
   constexpr std::array<std::string_view, 4> names = {"unchanged", "created", "grown", "failed"};
   return names[static_cast<std::size_t>(action)];
 }
 
-Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
-                                              const std::vector<TopicSpec>& specs,
-                                              TopicChanges changes, Deadline deadline,
-                                              const Clock& clock, telemetry::Telemetry telemetry) {
-  Admin admin(deadline, clock, telemetry);
-  SPANWAY_TRY(admin.open(client));
-  SPANWAY_ASSIGN(const auto before, admin.list());
+TopicAdmin::TopicAdmin(ClientConfig client, const Clock& clock, telemetry::Telemetry telemetry)
+    : client_(std::move(client)), session_(std::make_unique<Session>(client_, clock, telemetry)) {}
+
+TopicAdmin::~TopicAdmin() { session_->close(); }
+
+Result<std::vector<TopicReport>> TopicAdmin::apply(const std::vector<TopicSpec>& specs,
+                                                   TopicChanges changes, Deadline deadline) {
+  SPANWAY_TRY(session_->open(deadline));
+  Topics topics;
+  SPANWAY_ASSIGN(topics, session_->describe(specs));
   std::vector<TopicReport> reports;
   bool changed = false;
   for (const TopicSpec& spec : specs) {
     TopicReport& report = reports.emplace_back();
     report.name = spec.name;
-    const auto found = before.find(spec.name);
-    if (found == before.end() && changes == TopicChanges::kNone) {
+    const auto found = topics.find(spec.name);
+    if (exists(topics, spec.name)) {
+      const bool grows = changes == TopicChanges::kCreateAndGrow;
+      if (grows && found->second.partitions < spec.partitions) session_->grow(spec, report);
+    } else if (changes != TopicChanges::kNone) {
+      session_->create(spec, report);
+    } else if (found != topics.end()) {
+      fail(report, error_from_code(found->second.error, "describing topic " + spec.name));
+    } else {
       report.action = TopicReport::Action::kFailed;
       report.error = "topic " + spec.name + " does not exist";
-    } else if (found == before.end()) {
-      admin.create(spec, report);
-    } else if (found->second.partitions < spec.partitions &&
-               changes == TopicChanges::kCreateAndGrow) {
-      admin.grow(spec, report);
     }
-    changed = changed || report.action != TopicReport::Action::kUnchanged;
+    const bool tried = report.action != TopicReport::Action::kUnchanged;
+    changed = changed || (tried && changes != TopicChanges::kNone);
   }
-  // A broker may need a moment before it tells of what it has made.
-  std::map<std::string, Existing> after = before;
-  const auto complete = [&] {
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      if (reports[i].action == TopicReport::Action::kFailed) continue;
-      const auto found = after.find(specs[i].name);
-      if (found == after.end()) return false;
-      const bool made = reports[i].action != TopicReport::Action::kUnchanged;
-      if (made && found->second.partitions < specs[i].partitions) return false;
-    }
-    return true;
-  };
-  while (changed) {
-    SPANWAY_ASSIGN(after, admin.list());
-    if (complete() || deadline.passed(clock.now())) break;
-    admin.pause();
+  if (changed) {
+    SPANWAY_ASSIGN(topics, session_->await_changes(specs, reports));
   }
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    const auto found = after.find(specs[i].name);
-    if (found != after.end()) {
+    const auto found = topics.find(specs[i].name);
+    if (found != topics.end()) {
       reports[i].partitions = found->second.partitions;
       reports[i].replication_factor = found->second.replication_factor;
     }
-    if (reports[i].action != TopicReport::Action::kFailed) admin.compare(specs[i], reports[i]);
+    if (reports[i].action != TopicReport::Action::kFailed) session_->compare(specs[i], reports[i]);
   }
   return reports;
 }
 
-Result<std::map<std::string, std::string>> read_topic_settings(const ClientConfig& client,
-                                                               const std::string& topic,
-                                                               Deadline deadline,
-                                                               const Clock& clock,
-                                                               telemetry::Telemetry telemetry) {
-  Admin admin(deadline, clock, telemetry);
-  SPANWAY_TRY(admin.open(client));
-  return admin.ask_for_settings(topic);
+Result<Settings> TopicAdmin::read_settings(const std::string& topic, Deadline deadline) {
+  SPANWAY_TRY(session_->open(deadline));
+  return session_->read_settings(topic);
 }
+
+void TopicAdmin::disconnect() noexcept { session_->close(); }
+
+void TopicAdmin::cancel() noexcept { session_->cancel(); }
 
 }  // namespace spanway::kafka

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,21 +45,37 @@ std::string_view to_string(TopicReport::Action action) noexcept;
 // What may be done about a topic that is not as wanted. In every case it is reported.
 enum class TopicChanges { kNone, kCreate, kCreateAndGrow };
 
-// Blocks until done or the deadline has passed; keeps trying while no broker answers. An error only
-// when nothing could be found out; otherwise one report per spec, in their order. Without
-// permission to create it, a missing topic is kFailed; without permission to read its settings
-// (DescribeConfigs), one is compared by its numbers alone.
-Result<std::vector<TopicReport>> apply_topics(const ClientConfig& client,
-                                              const std::vector<TopicSpec>& specs,
-                                              TopicChanges changes, Deadline deadline,
-                                              const Clock& clock, telemetry::Telemetry telemetry);
+// One client for topics: connects when first used, and keeps the connection until disconnect().
+//
+// Methods by one thread at a time, which they block until done or the deadline has passed; cancel()
+// by any. Clock and telemetry outlive it.
+class TopicAdmin {
+ public:
+  TopicAdmin(ClientConfig client, const Clock& clock, telemetry::Telemetry telemetry);
+  ~TopicAdmin();
+  TopicAdmin(const TopicAdmin&) = delete;
+  TopicAdmin& operator=(const TopicAdmin&) = delete;
 
-// The effective settings of a topic that exists, by name. Blocks until answered or the deadline has
-// passed. PERMISSION_DENIED without DescribeConfigs on it.
-Result<std::map<std::string, std::string>> read_topic_settings(const ClientConfig& client,
-                                                               const std::string& topic,
-                                                               Deadline deadline,
-                                                               const Clock& clock,
-                                                               telemetry::Telemetry telemetry);
+  // Retries while no broker answers. An error only when nothing could be found out; otherwise one
+  // report per spec, in their order. Without permission to create it, a missing topic is kFailed;
+  // without permission to read its settings (DescribeConfigs), one is compared by its numbers
+  // alone.
+  Result<std::vector<TopicReport>> apply(const std::vector<TopicSpec>& specs, TopicChanges changes,
+                                         Deadline deadline);
+  // The effective settings of an existing topic, by name. PERMISSION_DENIED without
+  // DescribeConfigs on it.
+  Result<std::map<std::string, std::string>> read_settings(const std::string& topic,
+                                                           Deadline deadline);
+  // Closes the connections; the next request opens them again.
+  void disconnect() noexcept;
+  // For good: the request in progress and later ones return UNAVAILABLE at once (within 2 s while
+  // a connected broker does not answer).
+  void cancel() noexcept;
+
+ private:
+  class Session;
+  const ClientConfig client_;
+  const std::unique_ptr<Session> session_;
+};
 
 }  // namespace spanway::kafka

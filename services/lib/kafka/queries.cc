@@ -46,18 +46,6 @@ std::string id_of(const rd_kafka_TopicDescription_t* topic) {
          std::to_string(rd_kafka_Uuid_least_significant_bits(id));
 }
 
-// A broker that answers now. The library sends what describes topics to the controller, for which
-// it waits without need.
-Result<std::int32_t> answering_broker(rd_kafka_t* handle, const std::function<bool()>& stopping) {
-  Metadata metadata;
-  const int error = fetch_metadata(handle, nullptr, stopping, metadata);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "asking for the brokers");
-  std::int32_t id = metadata->orig_broker_id;  // -1: its number was not known when it was asked.
-  if (id < 0 && metadata->broker_cnt > 0) id = metadata->brokers[0].id;
-  if (id < 0) return error_from_code(RD_KAFKA_RESP_ERR__TRANSPORT, "asking for the brokers");
-  return id;
-}
-
 PartitionList list_of(const std::vector<GroupOffset>& offsets) {
   PartitionList list = make_partition_list(static_cast<int>(offsets.size()));
   for (const GroupOffset& offset : offsets) {
@@ -108,6 +96,18 @@ int fetch_metadata(rd_kafka_t* handle, rd_kafka_topic_t* topic,
     }
   }
   return error;
+}
+
+// For options that name a broker: without, the library sends DescribeTopics to the controller and
+// waits for that one without need.
+Result<std::int32_t> answering_broker(rd_kafka_t* handle, const std::function<bool()>& stopping) {
+  Metadata metadata;
+  const int error = fetch_metadata(handle, nullptr, stopping, metadata);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "asking for the brokers");
+  std::int32_t id = metadata->orig_broker_id;  // -1: its number was not known when it was asked.
+  if (id < 0 && metadata->broker_cnt > 0) id = metadata->brokers[0].id;
+  if (id < 0) return error_from_code(RD_KAFKA_RESP_ERR__TRANSPORT, "asking for the brokers");
+  return id;
 }
 
 Result<std::vector<TopicDescription>> describe_topics(rd_kafka_t* handle,

@@ -31,6 +31,9 @@ using Metadata = std::unique_ptr<const struct rd_kafka_metadata, MetadataDeleter
 int fetch_metadata(rd_kafka_s* handle, rd_kafka_topic_s* topic,
                    const std::function<bool()>& stopping, Metadata& metadata);
 
+// The id of a broker that answers now.
+Result<std::int32_t> answering_broker(rd_kafka_s* handle, const std::function<bool()>& stopping);
+
 struct TopicDescription {
   std::string name;
   std::string id;               // Another one after the topic was deleted and made again.

@@ -46,7 +46,13 @@ struct WatchBench {
   std::deque<Result<TopicWatch::Reports>> answers;
   std::vector<TopicChanges> asked;
   std::size_t reported = 0;
-  TopicWatch watch{[this](TopicChanges changes, Duration) { return ask(changes); },
+  std::size_t disconnects = 0;
+  TopicWatch watch{{[this](TopicChanges changes, Duration) { return ask(changes); },
+                    [this] {
+                      MutexLock lock(mutex);
+                      ++disconnects;
+                    },
+                    [] {}},
                    [this](const TopicWatch::Reports&) {
                      MutexLock lock(mutex);
                      ++reported;
@@ -103,6 +109,36 @@ TEST(TopicWatch, ATopicThatIsMissingAtTheStartIsFoundSoonAfterItIsCreated) {
   EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
   bench.watch.stop();
   EXPECT_EQ(bench.rounds(), 3u) << "then it waits for the long interval";
+  EXPECT_EQ(bench.disconnects, 1u) << "one connection for all rounds until everything is known";
+}
+
+TEST(TopicWatch, StopEndsTheRequestInProgress) {
+  Mutex mutex;
+  CondVar changed;
+  bool running = false;
+  bool cancelled = false;
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  TopicWatch watch({[&](TopicChanges, Duration) -> Result<TopicWatch::Reports> {
+                      MutexLock lock(mutex);
+                      running = true;
+                      changed.wait(mutex, [&] { return cancelled; });
+                      return unavailable("cancelled");
+                    },
+                    [] {},
+                    [&] {
+                      MutexLock lock(mutex);
+                      cancelled = true;
+                      changed.notify_all();
+                    }},
+                   [](const TopicWatch::Reports&) {}, {log, metrics}, {});
+  watch.start(false, false);
+  ASSERT_TRUE(fakes::eventually([&] {
+    MutexLock lock(mutex);
+    return running;
+  }));
+  watch.stop();
+  EXPECT_TRUE(cancelled);
 }
 
 }  // namespace
