@@ -64,7 +64,8 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(AuthConfig config, 
   return self;
 }
 
-Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file) const {
+Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file_key) const {
+  const std::string& file = file_key.empty() ? value.file() : file_key;
   if (file.empty()) {
     // Validation refuses this, but an empty secret must never let anybody in.
     if (value.empty())

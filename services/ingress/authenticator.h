@@ -34,8 +34,8 @@ class Authenticator {
 
   Result<Identity> authenticate(const http::RequestHead& head) const;
 
-  // Re-reads token and password files. A file that cannot be used is an error and changes nothing.
-  // True when credentials changed. Reads files: not for io threads.
+  // Re-reads token and password files, also those of ${file:path}. A file that cannot be used is an
+  // error and changes nothing. True when credentials changed. Reads files: not for io threads.
   Result<bool> reload();
 
   // The value of www-authenticate that goes with a 401; "" with mode none.
@@ -51,7 +51,8 @@ class Authenticator {
 
   Authenticator(AuthConfig config, ReadFile read_file, KeyedHash::Key key);
   Result<std::shared_ptr<const Table>> read_table() const;
-  Result<Secret> read_secret(const Secret& value, const std::string& file) const;
+  // From the file that one of the two names, or the value itself.
+  Result<Secret> read_secret(const Secret& value, const std::string& file_key) const;
   Status add(Table& table, Secret credential, std::string tenant, const std::string& name) const;
   std::optional<Identity> find(std::string_view credential) const;
 

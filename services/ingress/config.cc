@@ -72,7 +72,10 @@ static void describe(Binder& b, OtlpConfig& c) {
 }
 
 static void describe(Binder& b, TokenConfig& c) {
-  b.key("token", c.token, {.doc = "The token. Either this or token_file."});
+  b.key("token", c.token,
+        {.doc = "The token. Either this or token_file; from ${file:path} it is re-read as from "
+                "token_file.",
+         .reread = true});
   b.key("token_file", c.token_file,
         {.doc = "File that holds the token; re-read when it changes. White space around the token "
                 "is cut off."});
@@ -83,7 +86,10 @@ static void describe(Binder& b, TokenConfig& c) {
 
 static void describe(Binder& b, UserConfig& c) {
   b.key("username", c.username, {.doc = "Name of the user; no colon.", .required = true});
-  b.key("password", c.password, {.doc = "The password. Either this or password_file."});
+  b.key("password", c.password,
+        {.doc = "The password. Either this or password_file; from ${file:path} it is re-read as "
+                "from password_file.",
+         .reread = true});
   b.key("password_file", c.password_file,
         {.doc = "File that holds the password; re-read when it changes."});
   b.key(

@@ -145,12 +145,14 @@ def test_a_missing_right_on_the_group_is_said(secure_kafka, receiver, tmp_path):
         pipeline.kill()
 
 
-def test_a_refused_login_is_said_by_all_who_are_asked_and_a_new_password_needs_no_restart(secure_kafka, receiver, tmp_path):
+@pytest.mark.parametrize("key", ["password_file", "password"])
+def test_a_refused_login_is_said_by_all_who_are_asked_and_a_new_password_needs_no_restart(secure_kafka, receiver, tmp_path, key):
     password = tmp_path / "password"
     password.write_text("wrong\n")
+    given = str(password) if key == "password_file" else f"${{file:{password}}}"
     destination = {"otlp": {"type": "otlp_grpc", "otlp_grpc": {"endpoint": receiver.endpoint}}}
     pipeline = Pipeline(
-        tmp_path, secure_kafka.brokers, destination, kafka=secured(secure_kafka, password_file=str(password)),
+        tmp_path, secure_kafka.brokers, destination, kafka=secured(secure_kafka, **{key: given}),
         bridge={"create_topics": False}, consumer={"create_topics": False},
     )
     create_topics(secure_kafka.brokers, pipeline, 1, 1)

@@ -7,19 +7,24 @@
 
 namespace spanway {
 
-// Immutable once made. reveal() is called only where the value is handed to the library or the
+// Immutable once created. reveal() is called only where the value is handed to the library or the
 // socket that needs it.
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  // `file`: where the value was read from; a client that runs for long reads it again.
+  explicit Secret(std::string value, std::string file = "")
+      : value_(std::move(value)), file_(std::move(file)) {}
   const std::string& reveal() const noexcept { return value_; }
+  // Empty when the value does not come from a file alone.
+  const std::string& file() const noexcept { return file_; }
   bool empty() const noexcept { return value_.empty(); }
   std::string_view redacted() const noexcept { return value_.empty() ? "" : "***"; }
   bool operator==(const Secret& other) const noexcept = default;
 
  private:
   std::string value_;
+  std::string file_;
 };
 
 }  // namespace spanway

@@ -55,6 +55,8 @@ struct KeyInfo {
   // For lists and maps whose values are secrets (request headers): values are printed as ***.
   // A single secret has the type Secret.
   bool secret = false;
+  // For a single secret: its ${file:path} is read again while the process runs (Secret::file()).
+  bool reread = false;
 };
 
 // The names of an enum's values, in order of their numbers from 0.

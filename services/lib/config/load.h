@@ -12,7 +12,7 @@
 
 namespace spanway::config {
 
-// How ${env:NAME} and ${file:path} are answered, and which environment variables exist. The
+// How ${env:NAME} and ${file:path} are resolved, and which environment variables exist. The
 // operator checks configurations with a resolver that reads nothing.
 struct Sources {
   std::map<std::string, std::string> environment;

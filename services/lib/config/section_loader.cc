@@ -139,6 +139,7 @@ std::optional<SectionLoader::Given> SectionLoader::substituted(const Node& node,
   given.text = std::move(result->text);
   given.substituted = result->changed;
   given.unresolved = result->unresolved;
+  given.file = std::move(result->file);
   given.quoted = node.quoted && !result->changed;
   given.shown = is_secret      ? "what is there"
                 : given.quoted ? "the quoted text " + quote(node.text)
@@ -277,7 +278,11 @@ void SectionLoader::key(std::string_view name, Secret& value, const KeyInfo& inf
   if (!found.variable && !given->substituted && !given->text.empty())
     state_.warn(given->origin.path +
                 " is written out in the file; ${file:path} or ${env:NAME} would keep it out");
-  value = Secret(std::move(given->text));
+  if (!given->file.empty() && !given->unresolved && !info.reread) {
+    state_.warn(given->origin.path + " is read from " + quote(given->file) +
+                " once, at the start: restart the process after a change");
+  }
+  value = Secret(std::move(given->text), std::move(given->file));
 }
 
 std::vector<SectionLoader::Given> SectionLoader::split_given(const Given& given) const {

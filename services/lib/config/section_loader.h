@@ -86,6 +86,7 @@ class SectionLoader final : public Binder {
     bool quoted = false;  // In quotes in the file: not a number, not a boolean.
     bool substituted = false;
     bool unresolved = false;  // Only its form can be checked.
+    std::string file{};       // Where the whole text was read from.
   };
   // What a key has: a variable, a node, or neither.
   struct Found {

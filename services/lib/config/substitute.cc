@@ -10,6 +10,8 @@ namespace spanway::config {
 namespace {
 
 constexpr std::string_view kDefaultMark = ":-";
+constexpr std::string_view kEnv = "env:";
+constexpr std::string_view kFile = "file:";
 
 bool is_name(std::string_view name) noexcept {
   const auto is_letter = [](char c) {
@@ -49,8 +51,6 @@ Result<std::string> from_file(std::string_view what, const Sources& sources) {
 }
 
 Result<std::string> resolve(std::string_view inside, const Sources& sources) {
-  constexpr std::string_view kEnv = "env:";
-  constexpr std::string_view kFile = "file:";
   if (inside.starts_with(kEnv)) return from_environment(inside.substr(kEnv.size()), sources);
   if (inside.starts_with(kFile)) return from_file(inside.substr(kFile.size()), sources);
   return invalid_argument(
@@ -70,7 +70,10 @@ Result<Substituted> substitute(std::string_view text, const Sources& sources) {
       const std::size_t end = text.find('}');
       if (end == std::string_view::npos)
         return invalid_argument("'${' without a closing '}'; write $$ for a plain $");
-      SPANWAY_ASSIGN(const std::string value, resolve(text.substr(1, end - 1), sources));
+      const std::string_view inside = text.substr(1, end - 1);
+      SPANWAY_ASSIGN(const std::string value, resolve(inside, sources));
+      const bool is_whole = inside.size() + 3 == original.size();
+      if (is_whole && inside.starts_with(kFile)) out.file = inside.substr(kFile.size());
       out.text += value;
       out.changed = true;
       text.remove_prefix(end + 1);

@@ -15,6 +15,8 @@ struct Substituted {
   bool changed = false;
   // The text still has substitutions, because `sources.resolve_nothing`.
   bool unresolved = false;
+  // The path, when the whole text is one ${file:path}.
+  std::string file;
 };
 
 // What was put in is not searched for further substitutions. The error's message is for people and

@@ -123,7 +123,10 @@ void describe(config::Binder& b, SaslConfig& c) {
   b.key("username", c.username, {.doc = "SASL user."});
   b.key(
       "password", c.password,
-      {.doc = "SASL password. Either this or password_file.", .example = "${env:KAFKA_PASSWORD}"});
+      {.doc = "SASL password. Either this or password_file; from ${file:path} it is read again as "
+              "from password_file.",
+       .example = "${env:KAFKA_PASSWORD}",
+       .reread = true});
   b.key(
       "password_file", c.password_file,
       {.doc = "File with the SASL password; read again every few seconds, so that a new one needs "

@@ -1,5 +1,5 @@
-// The password that a client logs in to the brokers with, read again from its file when that
-// changes. Private to services/lib/kafka.
+// The password that a client logs in to the brokers with, read again from its file (password_file,
+// or password: ${file:path}) when that changes. Private to services/lib/kafka.
 #pragma once
 
 #include <string>

@@ -83,6 +83,7 @@ labels: ${env:LABELS}
   EXPECT_TRUE(report.warnings.empty());
   EXPECT_EQ(config.kafka.brokers, (std::vector<std::string>{"a:1", "b:2"}));
   EXPECT_EQ(config.kafka.password.reveal(), "token");
+  EXPECT_EQ(config.kafka.password.file(), "/run/token");
   EXPECT_EQ(config.kafka.compression, Compression::kGzip);
   EXPECT_EQ(config.listen.port, 7);
   EXPECT_EQ(config.listen.host, "localhost");
@@ -122,6 +123,26 @@ TEST(Load, WarnsOfSecretsWrittenOut) {
   ASSERT_EQ(report.warnings.size(), 1U);
   EXPECT_NE(report.warnings[0].find("kafka.password"), std::string::npos);
   EXPECT_EQ(report.warnings[0].find("hunter2"), std::string::npos);
+}
+
+TEST(Load, WarnsOfAFileThatIsNotReadAgain) {
+  Sources sources;
+  sources.read_file = [](const std::string&) { return std::optional<std::string>("1234"); };
+  Secret pin;
+  Secret password;
+  const LoadReport report = load(
+      "pin: ${file:/run/pin}\npassword: a${file:/x}\n", "f.yaml", sources,
+      [&](Binder& b) {
+        b.key("pin", pin, {.doc = "Read once."});
+        b.key("password", password, {.doc = "Read again.", .reread = true});
+      },
+      [](Problems&) {});
+  EXPECT_TRUE(report.problems.empty());
+  EXPECT_EQ(report.warnings,
+            std::vector<std::string>{"pin is read from '/run/pin' once, at the start: restart the "
+                                     "process after a change"});
+  EXPECT_EQ(pin.file(), "/run/pin");
+  EXPECT_EQ(password.file(), "") << "the file is only a part of it";
 }
 
 TEST(Load, ValidatesOnlyWhatIsRightByItself) {

@@ -32,7 +32,7 @@ inline void describe(Binder& b, SampleKafka& c) {
   b.key("brokers", c.brokers,
         {.doc = "Where to begin.", .alias = "KAFKA_BROKERS", .pattern = "[^:, ]+:[0-9]+"});
   b.section("topics", c.topics, "Names of topics.");
-  b.key("password", c.password, {.doc = "SASL password."});
+  b.key("password", c.password, {.doc = "SASL password.", .reread = true});
   b.key("compression", c.compression, {"none", "gzip", "zstd"}, {.doc = "Codec."});
 }
 

@@ -139,6 +139,18 @@ TEST_F(AuthenticatorTest, TakesAChangedFileAndKeepsTheOldTokenWhenItIsBroken) {
   EXPECT_EQ(reason_of(authenticator.authenticate(with("Bearer gamma"))), "ok");
 }
 
+TEST_F(AuthenticatorTest, ReadsAnInlineFileReferenceAgainAsItDoesATokenFile) {
+  AuthConfig config;
+  config.mode = AuthMode::kBearer;
+  config.tokens.push_back({Secret("beta", "/run/token"), "", "acme"});
+  const auto created = create(config);
+  ASSERT_TRUE(created.ok());
+  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer beta"))), "ok");
+  files_["/run/token"] = "gamma\n";
+  EXPECT_TRUE(created.value()->reload().value());
+  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer gamma"))), "ok");
+}
+
 TEST(ReadSmallFile, SaysNothingForWhatIsNotThere) {
   EXPECT_EQ(read_small_file("/nonexistent/token"), std::nullopt);
 }
