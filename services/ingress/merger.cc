@@ -222,6 +222,7 @@ pipeline::Batch Merger::Core::join(const Parts& parts, Permit permit) const {
   pipeline::Batch joined;
   joined.signal = parts.front().batch.signal;
   joined.metadata.tenant = parts.front().batch.metadata.tenant;
+  joined.metadata.all_or_nothing = true;
   joined.permit = std::move(permit);
   std::size_t bytes = 0;
   for (const Part& part : parts) bytes += part.batch.payload.size();
@@ -286,7 +287,8 @@ void Merger::Core::send_alone(otlp::Signal signal, const std::string& tenant) no
   any_alone = true;
 }
 
-// The shares of what was rejected add up to it; whose items they were is not told.
+// From our own bridge there is nothing rejected here: a joined request is all or nothing. Another
+// receiver does not say whose items it has rejected: the shares add up to their number.
 void Merger::Core::accepted(Parts& parts, const pipeline::Outcome& outcome) noexcept {
   pipeline::Outcome each;
   each.message = outcome.message;

@@ -19,12 +19,14 @@ namespace spanway::ingress {
 // A joined request is sent on when it is full or after the linger; each client's answer waits for
 // the answer from behind. While it is under way the parts are kept (under their own permits; the
 // joined bytes have one of their own, and without memory for that the parts go on unjoined):
-//  - accepted: every client gets success. Items rejected behind (the next hop has stricter limits)
-//    cannot be attributed to a client, and must not be sent again: the clients' counts add up to
-//    them, each gets a warning, and for five minutes no request of that tenant and signal is
-//    joined, so that each client gets its own count.
-//  - refused for its data, or for an unknown reason: every part is sent once more, alone, so that
-//    each client gets its own answer. This is not a retry: nothing is sent twice that was accepted.
+//  - accepted: every client gets success. Items that a next hop of other make has rejected cannot
+//    be attributed to a client, and must not be sent again: the clients' counts add up to them,
+//    each gets a warning, and for five minutes no request of that tenant and signal is joined, so
+//    that each client gets its own count.
+//  - refused for its data (also when a bridge with stricter limits would reject one of its items:
+//    pipeline::Metadata::all_or_nothing), or for an unknown reason: every part is sent once more,
+//    alone, so that each client gets its own answer. This is not a retry: nothing is sent twice
+//    that was accepted.
 //  - refused otherwise: every client gets that refusal and may try again.
 //
 // Bounds: buckets_max open buckets per shard, each of bytes_max, items_max and requests_max.

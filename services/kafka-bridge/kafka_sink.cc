@@ -212,6 +212,13 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
       options_.index_memory == nullptr ? Permit() : options_.index_memory->empty_permit();
   if (!known) SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view(), &index_permit));
   const otlp::Index& index = known ? scanned->index : scan.index();
+  if (index.rejected > 0 && batch.metadata.all_or_nothing) {
+    return invalid_argument(std::to_string(index.rejected) + " " +
+                            std::string(otlp::item_name(batch.signal)) +
+                            " of a joined request would be rejected; send its parts one by one: " +
+                            index.reject_message)
+        .with_reason("joined_items_rejected");
+  }
   if (index.rejected > 0) events_.rejected(index);
   const bool keeps = keeps_items(index);
   if (!keeps && index.rejected > 0 && !otlp::holds_only_unread(index)) {

@@ -14,11 +14,16 @@
 namespace spanway::pipeline {
 
 // Request metadata that OTLP has no field for. On the wire: the gRPC metadata or HTTP headers
-// `spanway-tenant`, `spanway-batch`, `traceparent`, `tracestate`.
+// `spanway-tenant`, `spanway-batch`, `spanway-all-or-nothing`, `traceparent`, `tracestate`.
 struct Metadata {
   std::string tenant;
   // Deterministic identity "topic:partition:first-last[:tenant]"; empty where none is needed.
   std::string batch_id;
+  // Requests of several clients were joined: a receiver that would reject one of the items refuses
+  // the whole batch as data instead, before it has taken any, and the sender repeats each request
+  // alone. So each client gets the count of its own items. Not a promise: another OTLP receiver
+  // ignores it and rejects the items.
+  bool all_or_nothing = false;
   // W3C trace context of the request itself (not of the spans inside).
   std::string traceparent;
   std::string tracestate;

@@ -22,7 +22,7 @@ class Gatekeeper {
   virtual ~Gatekeeper() = default;
   // The metadata the batch will carry (tenant, trace context), or the refusal. The default
   // implementations: trusting_gatekeeper() takes spanway-tenant, spanway-batch and traceparent as
-  // sent, plain_gatekeeper() strips them.
+  // sent, plain_gatekeeper() strips them. Both take spanway-all-or-nothing.
   virtual Result<pipeline::Metadata> admit(const http::RequestHead& head, otlp::Signal signal) = 0;
 };
 std::unique_ptr<Gatekeeper> trusting_gatekeeper();

@@ -20,10 +20,17 @@ Error bad_header(const char* reason, std::string message) {
   return invalid_argument(std::move(message)).with_reason(reason);
 }
 
+// Harmless from any client: it asks for more to be refused, of its own request.
+bool is_all_or_nothing(const http::RequestHead& head) noexcept {
+  return head.headers.get("spanway-all-or-nothing") == "1";
+}
+
 class PlainGatekeeper final : public Gatekeeper {
  public:
-  Result<pipeline::Metadata> admit(const http::RequestHead&, otlp::Signal) override {
-    return pipeline::Metadata{};
+  Result<pipeline::Metadata> admit(const http::RequestHead& head, otlp::Signal) override {
+    pipeline::Metadata metadata;
+    metadata.all_or_nothing = is_all_or_nothing(head);
+    return metadata;
   }
 };
 
@@ -45,6 +52,7 @@ class TrustingGatekeeper final : public Gatekeeper {
     }
     metadata.tenant = tenant;
     metadata.batch_id = batch;
+    metadata.all_or_nothing = is_all_or_nothing(head);
     take_trace_context(head.headers, metadata);
     return metadata;
   }

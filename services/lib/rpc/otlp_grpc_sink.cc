@@ -296,6 +296,7 @@ void OtlpGrpcSink::Impl::add_metadata(const pipeline::Metadata& metadata,
   if (!options.send_metadata) return;
   add("spanway-tenant", metadata.tenant);
   add("spanway-batch", metadata.batch_id);
+  if (metadata.all_or_nothing) add("spanway-all-or-nothing", "1");
 }
 
 // In turn, but one that is connected before one that is not: after the peer's restart the lanes

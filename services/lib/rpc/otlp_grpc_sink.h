@@ -26,7 +26,7 @@ struct OtlpGrpcSinkOptions {
   Duration deadline_margin = std::chrono::milliseconds(200);
   std::size_t in_flight_max = 256;  // Calls; more are refused with UNAVAILABLE and retry_after.
   std::size_t connections = 0;      // 0 = 2 x cores, at most 8.
-  bool send_metadata = true;        // spanway-tenant, spanway-batch: between our own services.
+  bool send_metadata = true;        // spanway-*: between our own services.
 };
 
 // Thread-safe. Not to be destroyed from within an answer: the destructor cancels what is in flight

@@ -293,7 +293,29 @@ TEST_F(MergerTest, TellsEveryClientOfATransientOrConfigurationRefusal) {
   }
 }
 
-// P2: the next hop has stricter limits. What it rejects is never answered with rejected = 0 by all.
+// P2: a bridge with stricter limits. It refuses the joined request whole, and each client gets the
+// count of its own items.
+TEST_F(MergerTest, WhatStricterLimitsBehindRejectIsAnsweredToTheClientThatSentIt) {
+  make();
+  send("good", "acme", 2);
+  send("large", "acme", 3);
+  executor_.advance(milliseconds(2));
+  auto joined = take();
+  EXPECT_TRUE(joined.batch.metadata.all_or_nothing);
+  joined.token.nack(invalid_argument("1 span of a joined request would be rejected"));
+  for (const std::uint64_t rejected : {0u, 1u}) {
+    auto alone = take();
+    EXPECT_FALSE(alone.batch.metadata.all_or_nothing) << "alone its items are rejected one by one";
+    alone.token.ack({rejected, rejected == 0 ? "" : "too large"});
+  }
+  ASSERT_TRUE(answers_[0] && answers_[0]->ok() && answers_[1] && answers_[1]->ok());
+  EXPECT_EQ((*answers_[0])->rejected, 0u);
+  EXPECT_EQ((*answers_[1])->rejected, 1u);
+  EXPECT_EQ(metric("spanway_ingress_merge_unattributed_rejected_items_total"), 0);
+}
+
+// P2: another receiver does not know all_or_nothing. What it rejects is never answered with
+// rejected = 0 by all.
 TEST_F(MergerTest, RejectionsBehindAJoinedRequestAddUpAndTheNextRequestsGoAlone) {
   make();
   send("a", "acme", 2);

@@ -251,6 +251,32 @@ TEST(KafkaSink, RejectsBadItemsOneByOne) {
             2);
 }
 
+TEST(KafkaSink, AJoinedRequestIsRefusedWholeBeforeOneOfItsItemsIsRejected) {
+  for (const bool joined : {true, false}) {
+    SinkBench bench(1);
+    pipeline::Batch batch;
+    batch.payload = Bytes(fakes::otlp_request_of(
+        {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span("short", "12345678")}));
+    batch.permit = *bench.budget.try_acquire(batch.payload.size());
+    batch.metadata.all_or_nothing = joined;
+    bench.sink->send(std::move(batch), bench.answers.token());
+    EXPECT_EQ(bench.producer.count(), joined ? 0u : 1u);
+    bench.report_all();
+    const auto answer = bench.answer();
+    ASSERT_EQ(answer.ok(), !joined);
+    if (joined) {
+      EXPECT_EQ(answer.error().refusal, Refusal::kData) << "the ingress sends the parts alone";
+      EXPECT_STREQ(answer.error().reason, "joined_items_rejected");
+      EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_rejected_items_total",
+                                    {{"signal", "traces"}, {"reason", "invalid_trace_id"}}),
+                0)
+          << "counted when it comes alone";
+    } else {
+      EXPECT_EQ(answer->rejected, 1u);
+    }
+  }
+}
+
 TEST(KafkaSink, AllRejectedIsInvalidArgument) {
   SinkBench bench;
   bench.send(fakes::otlp_request_of({fakes::otlp_span(std::string(16, '\0'), "12345678")}));

@@ -66,6 +66,19 @@ TEST(TrustingGatekeeper, DropsABrokenTraceContext) {
   EXPECT_EQ(metadata->tracestate, "");
 }
 
+TEST(Gatekeeper, AnyClientMayAskForAllOrNothing) {
+  for (const auto& make : {trusting_gatekeeper, plain_gatekeeper}) {
+    const auto gatekeeper = make();
+    const auto joined =
+        gatekeeper->admit(head_with({{"spanway-all-or-nothing", "1"}}), otlp::Signal::kLogs);
+    ASSERT_TRUE(joined.ok());
+    EXPECT_TRUE(joined->all_or_nothing);
+    const auto single = gatekeeper->admit(head_with({}), otlp::Signal::kLogs);
+    ASSERT_TRUE(single.ok());
+    EXPECT_FALSE(single->all_or_nothing);
+  }
+}
+
 TEST(PlainGatekeeper, StripsTheMetadata) {
   const auto metadata = plain_gatekeeper()->admit(
       head_with(

@@ -115,11 +115,26 @@ TEST_F(OtlpGrpcSinkTest, SendsPiecesAsOneMessageAndLeavesThemWhole) {
   EXPECT_EQ(sender_budget_.used(), 0u);
 }
 
+TEST_F(OtlpGrpcSinkTest, AJoinedRequestIsAllOrNothingBehindTheNetworkToo) {
+  const auto sender = sink(options());
+  for (const bool joined : {true, false}) {
+    pipeline::Batch batch = batch_of("x");
+    batch.metadata.all_or_nothing = joined;
+    auto answer = send(*sender, std::move(batch));
+    auto taken = behind_.take(kPatience);
+    ASSERT_TRUE(taken.has_value());
+    EXPECT_EQ(taken->batch.metadata.all_or_nothing, joined);
+    taken->token.ack();
+    EXPECT_TRUE(wait(answer).ok());
+  }
+}
+
 TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenAsked) {
   OtlpGrpcSinkOptions plain = options();
   plain.send_metadata = false;
   const auto sender = sink(plain);
   pipeline::Batch batch = batch_of("x");
+  batch.metadata.all_or_nothing = true;
   batch.metadata.tenant = "blue";
   batch.metadata.batch_id = "id";
   auto answer = send(*sender, std::move(batch));
@@ -127,6 +142,7 @@ TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenAsked) {
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(taken->batch.metadata.tenant, "");
   EXPECT_EQ(taken->batch.metadata.batch_id, "");
+  EXPECT_FALSE(taken->batch.metadata.all_or_nothing);
   taken->token.ack();
   EXPECT_TRUE(wait(answer).ok());
 }
