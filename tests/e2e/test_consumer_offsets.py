@@ -46,13 +46,63 @@ def lag(consumer):
     return sum(lags)
 
 
-def test_unclean_election_while_the_consumer_is_down_delivers_all_that_the_log_has(kafka3, sink, tmp_path):
+def unclean_pipeline(kafka3, sink, tmp_path):
+    """Traces on brokers 2 and 3 alone; either may lead with less than the other had."""
     pipeline = Pipeline(tmp_path, kafka3.brokers, to(sink), bridge={"create_topics": False}, consumer={"create_topics": False})
-    topic, consumer = pipeline.topics["traces"], pipeline.consumers["sink"]
     admin = admin_of(kafka3.brokers)
     settings = {"min.insync.replicas": "1", "unclean.leader.election.enable": "true"}
-    await_all(admin, admin.create_topics([NewTopic(topic, 2, replica_assignment=[[2, 3], [3, 2]], config=settings)]))
+    await_all(admin, admin.create_topics([NewTopic(pipeline.topics["traces"], 2, replica_assignment=[[2, 3], [3, 2]], config=settings)]))
     await_all(admin, admin.create_topics([NewTopic(pipeline.topics[s], 1, 3) for s in ("metrics", "logs")]))
+    return pipeline
+
+
+def elect_uncleanly(kafka3, topic):
+    """Broker 3, which is down, leads without what broker 2 has."""
+    kafka3.kill9(2)
+    kafka3.restart(3)
+    wait_until(
+        lambda: all(p.leader == 3 for p in kafka3.metadata().topics[topic].partitions.values()),
+        60, "broker 3 leads, without what broker 2 had", 0.3,
+    )
+
+
+def log_ends(brokers, topic, partitions):
+    """The sum over the partitions."""
+    reader = Consumer({"bootstrap.servers": brokers, "group.id": "ends"})
+    try:
+        return sum(reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(partitions))
+    finally:
+        reader.close()
+
+
+def test_unclean_election_while_the_consumer_runs_repeats_nothing_and_counts_what_the_log_lost(kafka3, sink, tmp_path):
+    pipeline = unclean_pipeline(kafka3, sink, tmp_path)
+    topic, consumer = pipeline.topics["traces"], pipeline.consumers["sink"]
+    with running(pipeline):
+        before = Load(tmp_path, pipeline.endpoint, 500, 4).start()
+        assert before.wait(60) == 0, before.log()
+        kafka3.kill9(3)
+        more = Load(folder(tmp_path, "more"), pipeline.endpoint, 500, 6).start()
+        assert more.wait(90) == 0, more.log()
+        wait_until(lambda: compare(sink, more.ledger)["missing"] == 0, 60, "what was written to broker 2 alone", 0.5)
+        wait_until(lambda: lag(consumer) == 0, 30, "all of it committed")
+        repeated = [compare(sink, load.ledger)["duplicates"] for load in (before, more)]
+        end = log_ends(kafka3.brokers, topic, 2)
+        elect_uncleanly(kafka3, topic)
+        lost = end - log_ends(kafka3.brokers, topic, 2)
+        assert lost > 0, "the election was clean"
+        new = Load(folder(tmp_path, "new"), pipeline.endpoint, 1000, 12).start()
+        assert new.wait(90) == 0, new.log()
+        all_delivered(sink, new)
+        wait_until(lambda: lag(consumer) == 0, 30, "lag 0")
+        assert [compare(sink, load.ledger)["duplicates"] for load in (before, more)] == repeated, "delivered again"
+        assert consumer.status()["lost_records"] == lost
+        assert consumer.metric("spanway_kafka_bridge_truncated_records_total") == lost
+
+
+def test_unclean_election_while_the_consumer_is_down_delivers_all_that_the_log_has(kafka3, sink, tmp_path):
+    pipeline = unclean_pipeline(kafka3, sink, tmp_path)
+    topic, consumer = pipeline.topics["traces"], pipeline.consumers["sink"]
     with running(pipeline):
         before = Load(tmp_path, pipeline.endpoint, 500, 4).start()
         assert before.wait(60) == 0, before.log()
@@ -62,12 +112,7 @@ def test_unclean_election_while_the_consumer_is_down_delivers_all_that_the_log_h
         wait_until(lambda: compare(sink, more.ledger)["missing"] == 0, 60, "what was written to broker 2 alone", 0.5)
         wait_until(lambda: lag(consumer) == 0, 30, "all of it committed")
         assert consumer.stop() == 0
-        kafka3.kill9(2)
-        kafka3.restart(3)
-        wait_until(
-            lambda: all(p.leader == 3 for p in kafka3.metadata().topics[topic].partitions.values()),
-            60, "broker 3 leads, without what broker 2 had", 0.3,
-        )
+        elect_uncleanly(kafka3, topic)
         new = Load(folder(tmp_path, "new"), pipeline.endpoint, 1000, 12).start()
         assert new.wait(90) == 0, new.log()
         consumer.restart()
