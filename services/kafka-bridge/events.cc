@@ -146,17 +146,12 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kInFlightBytes};
 
 // What a request can be refused for besides Kafka's own reasons.
-constexpr std::array kRefusedReasons = {"deadline_exceeded",
-                                        "no_memory",
-                                        "all_items_rejected",
-                                        "malformed_request",
-                                        "request_too_large",
-                                        "too_many_submessages",
-                                        "stopping",
-                                        "kafka_backlog",
-                                        "kafka_partition_stalled",
-                                        "kafka_compacted_topic",
-                                        "kafka_unverified_topic"};
+constexpr std::array kRefusedReasons = {"deadline_exceeded",     "no_memory",
+                                        "all_items_rejected",    "joined_items_rejected",
+                                        "malformed_request",     "request_too_large",
+                                        "too_many_submessages",  "stopping",
+                                        "kafka_backlog",         "kafka_partition_stalled",
+                                        "kafka_compacted_topic", "kafka_unverified_topic"};
 
 constexpr std::array kRefusalKinds = {Refusal::kTransient, Refusal::kData, Refusal::kConfiguration,
                                       Refusal::kUnknown};

@@ -3,7 +3,7 @@ counted and said."""
 import time
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from harness.load import Load, Sink, compare
 from harness.otlp_receiver import items_of
@@ -67,12 +67,18 @@ def elect_uncleanly(kafka3, topic):
 
 
 def log_ends(brokers, topic, partitions):
-    """The sum over the partitions."""
-    reader = Consumer({"bootstrap.servers": brokers, "group.id": "ends"})
-    try:
-        return sum(reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(partitions))
-    finally:
-        reader.close()
+    """The sum over the partitions; retried, because brokers come and go here."""
+
+    def ends():
+        reader = Consumer({"bootstrap.servers": brokers, "group.id": "ends"})
+        try:
+            return [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in range(partitions)]
+        except KafkaException as error:
+            raise OSError(str(error)) from None
+        finally:
+            reader.close()
+
+    return sum(wait_until(ends, 30, "the ends of the log", 0.3))
 
 
 def test_unclean_election_while_the_consumer_runs_repeats_nothing_and_counts_what_the_log_lost(kafka3, sink, tmp_path):

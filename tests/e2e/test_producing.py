@@ -129,3 +129,25 @@ def test_under_a_brokers_quota_work_follows_what_it_takes(kafka, tmp_path):
             refused = pipeline.bridge.metric("spanway_kafka_bridge_refused_requests_total", reason="kafka_backlog")
             assert refused > 0, "the quota was not felt"
             assert result["duplicates"] <= result["acknowledged"] / 20, result
+
+
+def test_what_a_stricter_bridge_rejects_is_answered_to_the_client_that_sent_it(kafka, tmp_path):
+    """Requests of two clients, joined by the ingress; the bridge allows less nesting."""
+    ingress = {"io_threads": 1, "merge": {"linger": "100ms"}}
+    with running(Pipeline(tmp_path, kafka.brokers, {}, ingress=ingress, bridge={"limits": {"value_depth_max": 2}})) as pipeline:
+        deep = trace_request(spans=3)
+        value = deep.resource_spans[0].scope_spans[0].spans[1].attributes.add(key="deep").value
+        for _ in range(4):
+            value = value.array_value.values.add()
+        value.string_value = "x"
+        joined = 0
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for _ in range(20):  # Until two have arrived within the linger.
+                calls = [pool.submit(grpc_export, pipeline.endpoint, request) for request in (trace_request(spans=5), deep)]
+                rejected = [call.result().partial_success.rejected_spans for call in calls]
+                assert rejected == [0, 1]
+                joined = pipeline.ingress.metric("spanway_ingress_merged_batches_total", signal="traces")
+                if joined >= 3:
+                    break
+        assert joined >= 3, "never joined"
+        assert pipeline.ingress.metric("spanway_ingress_merge_unattributed_rejected_items_total", signal="traces") == 0

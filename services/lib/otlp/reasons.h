@@ -1,6 +1,6 @@
 // The reason words that Spanway puts into google.rpc.ErrorInfo{domain: "spanway"}. A word that
-// comes back from a peer is understood only if it stands here: Error::reason is always a literal of
-// ours, so that labels and headers made of it stay bounded. A new word is added here in the same
+// is returned by a peer is understood only if it is listed here: Error::reason is always a literal
+// of ours, so that labels and headers with it stay bounded. A new word is added here in the same
 // commit; a test compares the list with the sources.
 #pragma once
 
@@ -52,6 +52,7 @@ inline constexpr std::array kReasons = {
     "http_listen",
     "inconsistent_block",
     "index_too_large",
+    "joined_items_rejected",
     "kafka_backlog",
     "kafka_broker_busy",
     "kafka_compacted_topic",
