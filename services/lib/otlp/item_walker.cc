@@ -11,7 +11,7 @@ namespace {
 using wire::Ptr;
 using wire::Type;
 
-// What to do with a field. Fields that are not named are unknown: skipped by their wire type. So
+// The rule of a field. Fields that are not named are unknown: skipped by their wire type. So
 // are known fields with a foreign wire type, as protobuf parsers do.
 enum class Action : std::uint8_t {
   kUnknown,

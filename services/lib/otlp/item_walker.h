@@ -43,7 +43,7 @@ inline constexpr std::size_t kMessageCount = 20;
 inline constexpr std::uint32_t kInvalidValueField = 19999;
 inline constexpr std::uint32_t kInvalidValueTag =
     wire::make_tag(kInvalidValueField, wire::Type::kVarint);
-// Of the request: it had fields that have no number here. Never beside an item.
+// A property of the request: it has unknown fields. Never beside an item.
 inline constexpr std::uint32_t kUnknownNamesField = 19998;
 
 // Does a top-level field of Metric with this tag hold its data points?
@@ -61,7 +61,7 @@ class ItemWalker {
       : utf8_(buffer), value_depth_max_(value_depth_max) {}
 
   // Validates the body [p, end) of a message that is `depth` levels below the request. Stops at the
-  // first fault. Resets what the accessors below tell.
+  // first fault. Resets the values of the accessors below.
   RejectReason walk(Message message, wire::Ptr p, wire::Ptr end, unsigned depth) noexcept;
   bool valid_utf8(wire::Ptr p, wire::Ptr end) noexcept { return utf8_.valid(p, end); }
 
@@ -92,7 +92,7 @@ class ItemWalker {
   std::uint64_t submessages_ = 0;
 };
 
-// Data points of a metric that may be broken, counted as far as its framing holds.
+// Data points of a metric that may be broken, counted up to the first framing error.
 std::uint32_t count_points(wire::Ptr p, wire::Ptr end) noexcept;
 
 }  // namespace spanway::otlp

@@ -19,12 +19,12 @@ namespace {
 
 using Next = JsonReader::Next;
 
-// The stack takes a frame per level, whatever the caller asks for.
+// The stack takes a frame per level, whatever limit the caller passes.
 constexpr std::size_t kDepthCeiling = 512;
 // Longer names belong to no field.
 constexpr std::size_t kNameBytesMax = 64;
 
-// Where the reader stands; a chain through the stack, turned into text only for an error.
+// The position of the reader: a chain through the stack, turned into text only for an error.
 struct Place {
   static constexpr std::size_t kNoIndex = std::numeric_limits<std::size_t>::max();
   const Place* parent = nullptr;
@@ -224,7 +224,7 @@ class JsonDecoder {
     return read;
   }
 
-  // Of messages or strings.
+  // An array of messages or strings.
   bool elements(const JsonField& field, const Place& place) {
     if (in_.peek() != Next::kArray) return wrong("an array is due", place);
     if (!in_.open_array()) return fail(in_.problem(), place);
@@ -236,7 +236,7 @@ class JsonDecoder {
     return !stopped(place);
   }
 
-  // Of numbers.
+  // An array of numbers.
   bool packed(const JsonField& field, const Place& place) {
     if (in_.peek() != Next::kArray) return wrong("an array is due", place);
     if (!in_.open_array()) return fail(in_.problem(), place);
@@ -268,7 +268,7 @@ class JsonDecoder {
     }
   }
 
-  // What goes onto the wire for the next value; 0 for a wrong one. False = give up.
+  // The wire value of the next value; 0 for a wrong one. False = stop.
   bool number(JsonKind kind, std::uint64_t& bits, const Place& place) {
     bits = 0;
     const Next next = in_.peek();
@@ -355,7 +355,7 @@ class JsonDecoder {
     }
     const auto length_bytes = static_cast<unsigned>(wire::varint_size(string.raw.size()));
     const JsonOutput::Mark mark = out_.begin(length_bytes);
-    // No encoding is longer than what stands in the text.
+    // No encoding is longer than its text.
     char* place_of_bytes = out_.grow(std::max<std::size_t>(string.raw.size(), 1));
     if (place_of_bytes == nullptr) return false;
     std::size_t size = JsonReader::unescape(string, place_of_bytes);

@@ -22,11 +22,11 @@ struct JsonLimits {
   // bytes per element.
   std::size_t output_bytes_max = 64u << 20;
   // Grown by what the output takes, by old and new buffer while it is moved to a larger one. When
-  // it cannot be: RESOURCE_EXHAUSTED, transient, "no_memory". Null = nothing is asked.
+  // it cannot be: RESOURCE_EXHAUSTED, transient, "no_memory". Null = no permit is needed.
   Permit* permit = nullptr;
 };
 
-// What the bytes do not show.
+// Properties that the bytes do not show.
 struct JsonNotes {
   // Halves of surrogate pairs that became U+FFFD.
   std::uint64_t replaced_surrogates = 0;
@@ -40,12 +40,12 @@ struct JsonNotes {
 // Only what is no JSON, or nests deeper than the limit, refuses the request. A value that its field
 // cannot take (an enum by its name, "true" in quotes, a number out of range) costs its item, one of
 // a resource or scope all items under it: the scan of the bytes rejects and counts them
-// (kInvalidValue, kInvalidTraceId, kInvalidUtf8 ...), so whoever uses the bytes scans them first.
-// Unknown names are ignored, but a request with unknown names and no item is one that the scan
-// rejects (kUnknownContent); snake_case is unknown, and a usual mistake.
-// Errors are data errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT
-// with the reason "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large".
-// Thread-safe. Needs memory for the answer only, and no more than twice of it while it grows.
+// (kInvalidValue, kInvalidTraceId, kInvalidUtf8 ...), so the bytes must be scanned before they are
+// used. Unknown names are ignored, but a request with unknown names and no item is one that the
+// scan rejects (kUnknownContent); snake_case is unknown, and a usual mistake. Errors are data
+// errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT with the reason
+// "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large". Thread-safe. Needs memory for
+// the answer only, and no more than twice of it while it grows.
 Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits = {},
                                JsonNotes* notes = nullptr);
 

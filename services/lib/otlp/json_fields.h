@@ -1,6 +1,6 @@
-// What OTLP/JSON calls the fields of the protobuf messages, as constant tables. Both directions of
-// json.h are driven by them; a test compares them with the descriptors of proto/. Beyond those they
-// have the deprecated field 1000 of the resources, so that the scan can count what stands there.
+// The OTLP/JSON names of the fields of the protobuf messages, as constant tables. Both directions
+// of json.h are driven by them; a test compares them with the descriptors of proto/. Beyond those
+// they have the deprecated field 1000 of the resources, so that the scan can count their items.
 #pragma once
 
 #include <cstddef>
@@ -38,14 +38,14 @@ struct JsonField {
   std::uint32_t number = 0;
   JsonKind kind = JsonKind::kString;
   bool repeated = false;
-  // Whether set is told apart from zero: members of a oneof, and `optional`.
+  // Has presence (set differs from zero): members of a oneof, and `optional`.
   bool presence = false;
   // In the message's only oneof: the member that comes last wins.
   bool oneof = false;
   const JsonMessage* message = nullptr;  // Of kMessage.
 };
 
-// What a message is to the request.
+// The role of a message in the request.
 enum class JsonRole : unsigned char {
   kPart,
   kRequest,

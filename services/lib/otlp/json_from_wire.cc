@@ -23,7 +23,7 @@ using wire::Ptr;
 // around them.
 constexpr unsigned kDepthMax = 128;
 
-// The occurrences of one field in a message. They need not be neighbours.
+// The occurrences of one field in a message. They need not be adjacent.
 struct Occurrences {
   Ptr first = nullptr;
   Ptr last = nullptr;
@@ -49,7 +49,7 @@ std::uint64_t bits_of(const wire::Field& field) noexcept {
   }
 }
 
-// What the wire says, as the type sees it: parsers cut longer varints.
+// The wire value converted to the type: parsers truncate longer varints.
 std::uint64_t narrowed(JsonKind kind, std::uint64_t bits) noexcept {
   switch (kind) {
     case JsonKind::kBool:
@@ -71,7 +71,7 @@ class JsonPrinter {
 
   Result<std::string> run(const JsonMessage& message, std::string_view payload) {
     joined_bytes_left_ = 2 * payload.size();
-    // All that the caller has asked memory for, where that is no more than text can be: the text
+    // All memory that the caller has reserved, where that is no more than text can be: the text
     // is then never moved, and room that it does not use costs nothing.
     constexpr std::size_t kGrowthMax = 16;
     constexpr std::size_t kSmallBytes = 8 * 1024;
@@ -137,7 +137,7 @@ class JsonPrinter {
     return true;
   }
 
-  // From `expected` on and around; fields.size() when there is none.
+  // From `expected` on and around; fields.size() without one.
   static std::size_t index_of_field(const JsonMessage& message, std::uint32_t tag,
                                     std::size_t expected) noexcept {
     const std::size_t count = message.fields.size();

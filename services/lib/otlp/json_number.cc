@@ -19,7 +19,7 @@ struct Decimal {
   bool negative = false;
 };
 
-// Only cuts: `text` is known to be a JSON number.
+// Only splits: `text` is known to be a JSON number.
 Decimal cut(std::string_view text) noexcept {
   Decimal decimal;
   decimal.negative = text.starts_with('-');
@@ -48,7 +48,7 @@ bool times_ten_plus(std::uint64_t& value, unsigned digit) noexcept {
   return true;
 }
 
-// Of the first digit that is not zero: its power of ten. False when all are zero.
+// The power of ten of the first digit that is not zero. False when all are zero.
 bool leading_power(const Decimal& decimal, std::int64_t& power) noexcept {
   power = static_cast<std::int64_t>(decimal.whole.size()) + decimal.exponent;
   for (const std::string_view digits : {decimal.whole, decimal.fraction}) {

@@ -79,7 +79,7 @@ constexpr unsigned kReplacement = 0xfffd;
 bool is_high_surrogate(unsigned unit) noexcept { return unit >= 0xd800 && unit < 0xdc00; }
 bool is_low_surrogate(unsigned unit) noexcept { return unit >= 0xdc00 && unit < 0xe000; }
 
-// Whether the escape of a low surrogate stands at `at`.
+// True when the escape of a low surrogate is at `at`.
 bool low_surrogate_follows(const char* at, const char* end) noexcept {
   if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return false;
   for (int i = 2; i < 6; ++i)

@@ -1,6 +1,6 @@
-// A pull reader for JSON (RFC 8259) over text that somebody else owns. It copies nothing, needs no
+// A pull reader for JSON (RFC 8259) over text that the caller owns. It copies nothing, needs no
 // memory besides itself, and checks what is skipped as strictly as what is read. Strings may hold
-// any bytes from 0x80 on, so whoever keeps one checks its UTF-8.
+// any bytes from 0x80 on, so the caller checks the UTF-8 of those that it keeps.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ namespace spanway::otlp {
 struct JsonString {
   std::string_view raw;
   bool escaped = false;
-  // Escapes of half a surrogate pair. SDKs write one where they cut a string at a length limit.
+  // Escapes of half a surrogate pair. SDKs write one where they truncate a string at a length
+  // limit.
   std::uint32_t lone_surrogates = 0;
 };
 
@@ -37,7 +38,7 @@ class JsonReader {
   JsonReader(std::string_view text, std::size_t depth_max) noexcept
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), depth_max_(depth_max) {}
 
-  // What kind of value comes next; consumes only white space.
+  // The kind of the next value; consumes only white space.
   Next peek() noexcept;
 
   // After open_*: next_* until it returns false, which is at the closing bracket or a mistake.
@@ -49,7 +50,7 @@ class JsonReader {
   bool read_string(JsonString& out) noexcept;
   // The digits as they stand.
   bool read_number(std::string_view& out) noexcept;
-  // After peek() said kTrue, kFalse or kNull.
+  // After peek() returned kTrue, kFalse or kNull.
   bool read_literal() noexcept;
   // Any value.
   bool skip_value() noexcept;
@@ -62,7 +63,7 @@ class JsonReader {
   // Writes the meaning of `text.raw`, at most text.raw.size() bytes, and returns how many. A lone
   // surrogate means U+FFFD, as in Go and JavaScript.
   static std::size_t unescape(const JsonString& text, char* out) noexcept;
-  // Whether all of `text` is one JSON number.
+  // True when all of `text` is one JSON number.
   static bool is_number(std::string_view text) noexcept;
 
  private:

@@ -7,8 +7,8 @@
 
 namespace spanway::otlp {
 
-// The decoders write at most text.size() bytes to `out`, which may be where `text` stands. False:
-// `out` holds nothing of use, and `size` is 0.
+// The decoders write at most text.size() bytes to `out`, which may be the buffer of `text`. False:
+// the content of `out` is undefined, and `size` is 0.
 
 // Either case. Not for an odd number of digits.
 bool decode_hex(std::string_view text, char* out, std::size_t& size) noexcept;

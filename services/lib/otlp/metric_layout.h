@@ -1,4 +1,5 @@
-// Where the data points of one metric stand, so that it can be cut between them. Internal to otlp.
+// The positions of the data points of one metric, so that it can be split between them. Internal to
+// otlp.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,8 @@
 
 namespace spanway::otlp {
 
-// Of a metric that a scan has accepted. Every piece repeats `metric_prefix` and, inside the data
-// field, `data_prefix`. Offsets are those of the scanned buffer.
+// The layout of a metric that a scan has accepted. Every piece repeats `metric_prefix` and, inside
+// the data field, `data_prefix`. Offsets are those of the scanned buffer.
 struct MetricLayout {
   std::vector<Slice> metric_prefix;  // Name, unit, ...: all that is not the data.
   std::vector<Slice> data_prefix;    // Temporality, ...: all of the data that is not a point.
@@ -21,7 +22,7 @@ struct MetricLayout {
   std::size_t point_bytes_max = 0;
   std::uint32_t data_tag = 0;  // gauge, sum, ...
 
-  // Bytes of a metric's body that holds points of `points_bytes` in all; of 0: what every piece
+  // Bytes of a metric's body with points of `points_bytes` in all; of 0: what every piece
   // repeats.
   std::size_t body_bytes(std::size_t points_bytes) const noexcept;
 };

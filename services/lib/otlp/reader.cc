@@ -1,125 +1,26 @@
 #include "services/lib/otlp/reader.h"
 
-#include <bit>
 #include <memory>
 #include <string>
 
+#include "services/lib/otlp/fields.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {
 namespace {
 
+using fields::Field;
+using fields::for_each_child;
+using fields::for_each_field;
+using fields::read_attribute;
+using fields::read_field;
+using fields::read_value;
+using fields::set;
+using fields::set_enum;
+using fields::set_fixed32;
+using fields::set_fixed64;
+using fields::set_uint32;
 using wire::Type;
-
-struct Field {
-  std::uint32_t number = 0;
-  Type type = Type::kVarint;
-  std::uint64_t scalar = 0;  // kVarint, kFixed64, kFixed32.
-  std::string_view bytes;    // kLength.
-};
-
-// One field off the front of `rest`, which is not empty. False on broken framing.
-bool read_field(std::string_view& rest, Field& field) noexcept {
-  wire::Field raw;
-  const wire::Ptr next = wire::read_field(wire::begin_of(rest), wire::end_of(rest), raw);
-  if (next == nullptr) return false;
-  field.number = wire::field_of(raw.tag);
-  field.type = wire::type_of(raw.tag);
-  if (field.type == Type::kVarint) field.scalar = wire::varint_of(raw);
-  if (field.type == Type::kFixed64) field.scalar = wire::load64(raw.begin);
-  if (field.type == Type::kFixed32) field.scalar = wire::load32(raw.begin);
-  if (field.type == Type::kLength) field.bytes = raw.bytes();
-  rest = wire::view_of(next, wire::end_of(rest));
-  return true;
-}
-
-// Calls on_field(field) -> bool for each field; false on broken framing or when on_field says so.
-// A known number with a foreign wire type reaches on_field, whose accessors below ignore it, as
-// protobuf parsers do with unknown fields.
-template <typename OnField>
-bool for_each_field(std::string_view message, OnField&& on_field) {
-  Field field;
-  while (!message.empty())
-    if (!read_field(message, field) || !on_field(field)) return false;
-  return true;
-}
-
-void set(std::string_view& target, const Field& field) noexcept {
-  if (field.type == Type::kLength) target = field.bytes;
-}
-void set_fixed64(std::uint64_t& target, const Field& field) noexcept {
-  if (field.type == Type::kFixed64) target = field.scalar;
-}
-void set_fixed32(std::uint32_t& target, const Field& field) noexcept {
-  if (field.type == Type::kFixed32) target = static_cast<std::uint32_t>(field.scalar);
-}
-void set_uint32(std::uint32_t& target, const Field& field) noexcept {
-  if (field.type == Type::kVarint) target = static_cast<std::uint32_t>(field.scalar);
-}
-template <typename E>
-void set_enum(E& target, const Field& field) noexcept {
-  if (field.type == Type::kVarint)
-    target = static_cast<E>(static_cast<std::int32_t>(static_cast<std::uint32_t>(field.scalar)));
-}
-
-void set_value(ValueView& value, const Field& field) noexcept {
-  const auto take = [&](ValueKind kind, Type type) {
-    if (field.type != type) return false;
-    value = ValueView{};
-    value.kind = kind;
-    return true;
-  };
-  switch (field.number) {
-    case 1:
-      if (take(ValueKind::kString, Type::kLength)) value.text = field.bytes;
-      break;
-    case 2:
-      if (take(ValueKind::kBool, Type::kVarint)) value.boolean = field.scalar != 0;
-      break;
-    case 3:
-      if (take(ValueKind::kInt, Type::kVarint))
-        value.integer = static_cast<std::int64_t>(field.scalar);
-      break;
-    case 4:
-      if (take(ValueKind::kDouble, Type::kFixed64))
-        value.number = std::bit_cast<double>(field.scalar);
-      break;
-    case 5:
-      if (take(ValueKind::kArray, Type::kLength)) value.text = field.bytes;
-      break;
-    case 6:
-      if (take(ValueKind::kKvlist, Type::kLength)) value.text = field.bytes;
-      break;
-    case 7:
-      if (take(ValueKind::kBytes, Type::kLength)) value.text = field.bytes;
-      break;
-    default:
-      break;
-  }
-}
-
-bool read_value(std::string_view message, ValueView& value) noexcept {
-  return for_each_field(message, [&](const Field& field) {
-    set_value(value, field);
-    return true;
-  });
-}
-
-bool read_attribute(std::string_view message, AttributeView& attribute) noexcept {
-  return for_each_field(message, [&](const Field& field) {
-    if (field.type != Type::kLength) return true;
-    if (field.number == 1) attribute.key = field.bytes;
-    return field.number != 2 || read_value(field.bytes, attribute.value);
-  });
-}
-
-// Calls on_child(bytes) -> bool for each submessage of that number.
-template <typename OnChild>
-bool for_each_child(std::string_view message, std::uint32_t number, OnChild&& on_child) {
-  return for_each_field(message, [&](const Field& field) {
-    return field.number != number || field.type != Type::kLength || on_child(field.bytes);
-  });
-}
 
 bool is_id(std::string_view id, std::size_t size) noexcept {
   return id.size() == size && id.find_first_not_of('\0') != std::string_view::npos;
@@ -189,7 +90,7 @@ std::optional<AttributeView> KvlistReader::next() noexcept {
 
 bool SpanView::has_valid_ids() const noexcept { return is_id(trace_id, 16) && is_id(span_id, 8); }
 
-// Attributes of a level lie one after the other in one vector. Views of them are made only when the
+// Attributes of a level are contiguous in one vector. Views of them are created only when the
 // vector has stopped growing: until then a level remembers positions.
 struct RequestReader::Scratch {
   struct Range {

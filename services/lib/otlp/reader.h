@@ -27,7 +27,7 @@ enum class ValueKind : unsigned char {
   kBytes,
 };
 
-// An AnyValue. `text` holds strings and bytes as sent: UTF-8 is not checked here.
+// An AnyValue. `text` is the string or bytes as sent: UTF-8 is not checked here.
 struct ValueView {
   ValueKind kind = ValueKind::kEmpty;
   bool boolean = false;
@@ -169,7 +169,7 @@ struct MetricView {
   std::span<const std::string_view> points;
 };
 
-// What a reader calls. A resource's view stays valid until the next resource, a scope's until the
+// Called by a reader. A resource's view stays valid until the next resource, a scope's until the
 // next scope, an item's during the call only. An error ends the reading and is what read() returns.
 class RequestVisitor {
  public:

@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Reads fields of fixed formats from the front; `ok` is false once something was not there.
+// Reads fields of fixed formats from the front; `ok` is false once something was missing.
 struct Cursor {
   std::string_view rest;
   bool ok = true;

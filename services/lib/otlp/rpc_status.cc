@@ -87,7 +87,7 @@ std::optional<milliseconds> parse_json_duration(std::string_view text) {
   return wait_of(seconds, nanos);
 }
 
-// Calls visit(field) for each field; false when the framing is broken or visit says so.
+// Calls visit(field) for each field; false when the framing is broken or visit returns false.
 template <typename Visit>
 bool for_each_field(std::string_view bytes, Visit visit) {
   const wire::Ptr end = wire::end_of(bytes);

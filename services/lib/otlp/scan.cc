@@ -8,6 +8,7 @@
 #include "services/lib/otlp/item_walker.h"
 #include "services/lib/otlp/metric_layout.h"
 #include "services/lib/otlp/placement.h"
+#include "services/lib/otlp/reject_message.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {
@@ -43,53 +44,6 @@ constexpr Message item_message(Signal signal) {
   return Message::kSpan;
 }
 
-// The names of the three levels, for messages.
-struct PathNames {
-  std::string_view resource, scope, item;
-};
-constexpr PathNames path_names(Signal signal) {
-  switch (signal) {
-    case Signal::kTraces:
-      return {"resource_spans", "scope_spans", "spans"};
-    case Signal::kMetrics:
-      return {"resource_metrics", "scope_metrics", "metrics"};
-    case Signal::kLogs:
-      return {"resource_logs", "scope_logs", "log_records"};
-  }
-  return {};
-}
-
-// What the sender has to change.
-constexpr std::string_view rule_of(RejectReason reason) {
-  switch (reason) {
-    case RejectReason::kNone:
-      return "";
-    case RejectReason::kInvalidUtf8:
-      return "strings must be UTF-8";
-    case RejectReason::kInvalidTraceId:
-      return "a trace_id is 16 bytes, a span's not all zero";
-    case RejectReason::kInvalidSpanId:
-      return "a span_id is 8 bytes, a span's own not all zero";
-    case RejectReason::kTooDeep:
-      return "attribute values are nested too deeply";
-    case RejectReason::kItemTooLarge:
-      return "larger than one record may be";
-    case RejectReason::kPrefixTooLarge:
-      return "the resource and scope are too large to repeat";
-    case RejectReason::kMalformedItem:
-      return "not a valid protobuf message";
-    case RejectReason::kInvalidValue:
-      return "a value has another type than its field, or is out of range";
-    case RejectReason::kDeprecatedField:
-      return "the instrumentation_library_* fields are not read: send scope_*, as OTLP has it "
-             "since "
-             "0.15";
-    case RejectReason::kUnknownContent:
-      return "the request has fields that are not known and no item that is";
-  }
-  return "";
-}
-
 template <typename T>
 std::size_t capacity_bytes(const std::vector<T>& entries) noexcept {
   return entries.capacity() * sizeof(T);
@@ -118,12 +72,6 @@ void clear(Index& index, Signal signal) {
 // One scan.
 class Pass {
  public:
-  // For messages: where something stands; the deeper indices may be absent.
-  struct Place {
-    static constexpr std::uint32_t kNone = 0xffffffff;
-    std::uint32_t resource = kNone, scope = kNone, item = kNone;
-  };
-
   Pass(const ScanLimits& limits, Signal signal, std::string_view payload, Index& index,
        std::vector<Slice>& resource_slices, Permit* memory)
       : limits_(limits),
@@ -162,8 +110,7 @@ class Pass {
   void check_sizes(const Resource& resource, const Scope& scope);
   bool can_be_cut(const Resource& resource, const Scope& scope, const Item& item);
   void count_resource(const Resource& resource);
-  void count_reject(RejectReason reason, std::uint64_t count, Place place);
-  void describe_rejects();
+  void count_reject(RejectReason reason, std::uint64_t count, ItemPlace place);
 
   bool broken(Ptr at, const char* where);
   bool within_budget();
@@ -185,16 +132,16 @@ class Pass {
   std::uint64_t submessages_ = 0;
   bool no_room_ = false;  // error_ says why.
   std::size_t request_field_bytes_ = 0;
-  // Of the ResourceSpans being read.
+  // State of the ResourceSpans being read.
   RejectReason resource_reject_ = RejectReason::kNone;
   std::uint64_t resource_points_ = 0;
   std::uint64_t resource_deprecated_ = 0;
   bool any_reject_ = false;
   bool any_pending_place_ = false;
-  // The trace id placed last: neighbours often share it.
+  // The trace id placed last: consecutive items often share it.
   std::uint64_t placed_id_[2] = {0, 0};
   std::uint32_t placed_hash_ = 0;
-  Place first_reject_;
+  ItemPlace first_reject_;
   Error error_;
 };
 
@@ -218,7 +165,7 @@ bool Pass::within_budget() {
   return false;
 }
 
-// Doubles; asks for both buffers until the entries have been moved.
+// Doubles; the permit covers both buffers until the entries have been moved.
 template <typename T>
 bool Pass::grow(std::vector<T>& entries, std::size_t more) {
   constexpr std::size_t kEntriesMin = 64;
@@ -265,7 +212,7 @@ Status Pass::request() {
   }
   if (index_.items.empty() && index_.rejected == 0 && index_.unknown_fields > 0)
     count_reject(RejectReason::kUnknownContent, 1, {});
-  if (index_.rejected > 0) describe_rejects();
+  if (index_.rejected > 0) index_.reject_message = describe_rejects(index_, first_reject_);
   return ok_status();
 }
 
@@ -305,7 +252,7 @@ bool Pass::resource(Ptr p, Ptr end) {
     const Ptr begin = p;
     wire::Field field;
     p = wire::read_field(p, end, field);
-    if (p == nullptr) return broken(begin, path_names(signal_).resource.data());
+    if (p == nullptr) return broken(begin, group_field(signal_));
     ++submessages_;
     if (field.tag == kChildrenTag) {
       if (!scope(field.begin, field.end)) return false;
@@ -346,7 +293,7 @@ bool Pass::scope(Ptr p, Ptr end) {
     const Ptr begin = p;
     wire::Field field;
     p = wire::read_field(p, end, field);
-    if (p == nullptr) return broken(begin, path_names(signal_).scope.data());
+    if (p == nullptr) return broken(begin, scope_field(signal_));
     ++submessages_;
     if (field.tag == kChildrenTag) [[likely]] {
       item(begin, field.begin, p);
@@ -369,8 +316,8 @@ bool Pass::scope(Ptr p, Ptr end) {
   return true;
 }
 
-// Counts the items of a deprecated field and leaves them out; a field without any is kept, like
-// every other that is not known.
+// Counts the items of a deprecated field and drops them; a field without any is kept, like every
+// unknown one.
 void Pass::deprecated(Ptr begin, Ptr body, Ptr end) {
   std::uint64_t count = 0;
   for (Ptr p = body; p != end;) {
@@ -430,7 +377,7 @@ void Pass::place_item(Item& item, Ptr trace_id) {
   item.placement_hash = placed_hash_;
 }
 
-// What could not be told before the last field of the ResourceSpans had been seen.
+// Completes what depends on the last field of the ResourceSpans.
 void Pass::close_resource(std::size_t body_bytes) {
   Resource& resource = index_.resources.back();
   resource.scope_end = static_cast<std::uint32_t>(index_.scopes.size());
@@ -526,7 +473,7 @@ void Pass::count_resource(const Resource& resource) {
   }
   for (std::uint32_t s = resource.scope_begin; s != resource.scope_end; ++s) {
     const Scope& scope = index_.scopes[s];
-    const Place place{.resource = r, .scope = s - resource.scope_begin};
+    const ItemPlace place{.resource = r, .scope = s - resource.scope_begin};
     if (scope.item_begin == scope.item_end && scope.reject != RejectReason::kNone)
       count_reject(scope.reject, 1, place);
     for (std::uint32_t i = scope.item_begin; i != scope.item_end; ++i) {
@@ -542,7 +489,7 @@ void Pass::count_resource(const Resource& resource) {
   }
 }
 
-void Pass::count_reject(RejectReason reason, std::uint64_t count, Place place) {
+void Pass::count_reject(RejectReason reason, std::uint64_t count, ItemPlace place) {
   if (index_.first_reject == RejectReason::kNone) {
     index_.first_reject = reason;
     first_reject_ = place;
@@ -551,60 +498,7 @@ void Pass::count_reject(RejectReason reason, std::uint64_t count, Place place) {
   index_.rejected_by_reason[static_cast<std::size_t>(reason)] += count;
 }
 
-void Pass::describe_rejects() {
-  std::string& text = index_.reject_message;
-  text = std::to_string(index_.rejected) + " of " +
-         std::to_string(index_.rejected + index_.accepted) + " " + std::string(item_name(signal_)) +
-         " rejected:";
-  const char* separator = " ";
-  for (std::size_t i = 1; i < kRejectReasonCount; ++i) {
-    if (index_.rejected_by_reason[i] == 0) continue;
-    text += separator + std::string(to_string(static_cast<RejectReason>(i))) + " " +
-            std::to_string(index_.rejected_by_reason[i]);
-    separator = ", ";
-  }
-  const PathNames names = path_names(signal_);
-  separator = "; first at ";
-  const auto element = [&](std::string_view name, std::uint32_t at) {
-    if (at == Place::kNone) return;
-    text += separator + std::string(name) + "[" + std::to_string(at) + "]";
-    separator = ".";
-  };
-  element(names.resource, first_reject_.resource);
-  element(names.scope, first_reject_.scope);
-  element(names.item, first_reject_.item);
-  text += " (" + std::string(rule_of(index_.first_reject)) + ")";
-}
-
 }  // namespace
-
-std::string_view to_string(RejectReason reason) noexcept {
-  switch (reason) {
-    case RejectReason::kNone:
-      return "none";
-    case RejectReason::kInvalidUtf8:
-      return "invalid_utf8";
-    case RejectReason::kInvalidTraceId:
-      return "invalid_trace_id";
-    case RejectReason::kInvalidSpanId:
-      return "invalid_span_id";
-    case RejectReason::kTooDeep:
-      return "too_deep";
-    case RejectReason::kItemTooLarge:
-      return "item_too_large";
-    case RejectReason::kPrefixTooLarge:
-      return "prefix_too_large";
-    case RejectReason::kMalformedItem:
-      return "malformed_item";
-    case RejectReason::kInvalidValue:
-      return "invalid_value";
-    case RejectReason::kDeprecatedField:
-      return "deprecated_field";
-    case RejectReason::kUnknownContent:
-      return "unknown_content";
-  }
-  return "none";
-}
 
 Status Scanner::scan(Signal signal, std::string_view payload, Permit* memory) {
   release_excess();

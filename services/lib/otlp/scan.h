@@ -12,6 +12,7 @@
 
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
+#include "services/lib/otlp/reject_reason.h"
 #include "services/lib/otlp/signal.h"
 
 namespace spanway::otlp {
@@ -32,28 +33,6 @@ struct ScanLimits {
   std::size_t submessages_max = 4'000'000;
 };
 
-// Why items were rejected; the numbers are exact.
-enum class RejectReason : unsigned char {
-  kNone = 0,
-  kInvalidUtf8,
-  kInvalidTraceId,
-  kInvalidSpanId,
-  kTooDeep,
-  kItemTooLarge,
-  kPrefixTooLarge,
-  kMalformedItem,
-  kInvalidValue,  // OTLP/JSON: a value that its field cannot take.
-  // Items in a deprecated field (instrumentation_library_spans and its like) that receivers of
-  // today skip.
-  kDeprecatedField,
-  // The request has fields that are not known, and no item that is. What they hold cannot be
-  // counted: 1.
-  kUnknownContent,
-};
-inline constexpr std::size_t kRejectReasonCount = 11;
-// "invalid_utf8" and so on: for messages and metric labels.
-std::string_view to_string(RejectReason reason) noexcept;
-
 // A run of bytes of the scanned buffer.
 struct Slice {
   std::uint32_t offset = 0;
@@ -64,10 +43,10 @@ struct Slice {
 struct Item {
   Slice bytes;
   std::uint32_t scope = 0;  // Index into Index::scopes.
-  // What it counts as: data points of a metric, else 1. A rejected item counts as 1 at least.
+  // Its count: data points of a metric, else 1. A rejected item counts as 1 at least.
   std::uint32_t points = 1;
   std::uint32_t placement_hash = 0;  // murmur2 & 0x7fffffff; see placement.h.
-  // Where the 16 bytes of its trace id stand; 0 = it has none (metrics, some log records).
+  // Offset of the 16 bytes of its trace id; 0 = it has none (metrics, some log records).
   std::uint32_t trace_id_offset = 0;
   RejectReason reject = RejectReason::kNone;
 };
@@ -85,13 +64,13 @@ struct Scope {
 struct Resource {
   std::uint32_t prefix_begin = 0, prefix_end = 0;
   std::uint32_t prefix_bytes = 0;
-  // Of the encoded Resource message; 0 when no item is placed by it.
+  // Placement of the encoded Resource message; 0 when no item is placed by it.
   std::uint32_t placement_hash = 0;
   std::uint32_t scope_begin = 0, scope_end = 0;
 };
 
-// What a scan found, into the scanned buffer. Reused from scan to scan, so that the steady state
-// allocates nothing.
+// The result of a scan; its slices point into the scanned buffer. Reused from scan to scan, so that
+// the steady state allocates nothing.
 struct Index {
   Signal signal = Signal::kTraces;
   std::vector<Resource> resources;
@@ -101,8 +80,8 @@ struct Index {
   // Unknown fields of the request itself, at most prefix_bytes_max of them: they belong to no item.
   std::vector<Slice> request_slices;
   std::uint64_t accepted = 0;  // Spans, data points or log records.
-  // 0 = the request may go on as it is. A broken resource or scope without items counts as 1, too:
-  // it must not be passed on.
+  // 0 = the request may be forwarded as it is. A broken resource or scope without items counts as
+  // 1, too: it must not be passed on.
   std::uint64_t rejected = 0;
   std::array<std::uint64_t, kRejectReasonCount> rejected_by_reason = {};
   // Fields of the request, of resources and of scopes that are not known. They are kept where an
@@ -113,7 +92,8 @@ struct Index {
   RejectReason first_reject = RejectReason::kNone;
 };
 
-// False when nothing of it may go on. A metric without data points counts as no item, but is one.
+// False when nothing of it may be forwarded. A metric without data points counts as no item, but is
+// one.
 inline bool keeps_items(const Index& index) noexcept {
   if (index.accepted > 0) return true;
   for (const Item& item : index.items) {
@@ -122,8 +102,8 @@ inline bool keeps_items(const Index& index) noexcept {
   return false;
 }
 
-// Nothing of it may go on because all of it is content that this version does not read. Answered
-// with partial_success: the sender did not break a rule that it could know.
+// Nothing of it may be forwarded because all of it is content that this version does not read.
+// Answered with partial_success: the sender did not break a rule that it could know.
 inline bool holds_only_unread(const Index& index) noexcept {
   const auto count = [&index](RejectReason reason) {
     return index.rejected_by_reason[static_cast<std::size_t>(reason)];
@@ -138,7 +118,7 @@ struct Scanned {
   ScanLimits limits;
   Index index;
 };
-// Whether a request that passed `scanned` would pass `own`, too.
+// True when every request that passes `scanned` passes `own`, too.
 constexpr bool at_least_as_strict(const ScanLimits& scanned, const ScanLimits& own) noexcept {
   return scanned.request_bytes_max <= own.request_bytes_max &&
          scanned.prefix_bytes_max <= own.prefix_bytes_max &&
@@ -146,23 +126,23 @@ constexpr bool at_least_as_strict(const ScanLimits& scanned, const ScanLimits& o
          scanned.value_depth_max <= own.value_depth_max &&
          scanned.submessages_max <= own.submessages_max;
 }
-// What an index holds in memory.
+// The memory of an index.
 std::size_t memory_of(const Index& index) noexcept;
-// What a scanner keeps for the next request: the index of 10,000 spans and more.
+// The memory that a scanner keeps for the next request: the index of 10,000 spans and more.
 inline constexpr std::size_t kOwnIndexBytes = 1u << 20;
 
 // Single-thread. `payload` must stay alive while `index()` is used.
 class Scanner {
  public:
   explicit Scanner(ScanLimits limits = {}) : limits_(limits) {}
-  // Broken framing, or a limit of the whole request passed: INVALID_ARGUMENT or
+  // Broken framing, or a limit of the request exceeded: INVALID_ARGUMENT or
   // RESOURCE_EXHAUSTED, both data; the index is empty then. Rejected items are not an error here,
   // even when all are.
   // `memory`, where given, is grown by what the index takes above kOwnIndexBytes: when it cannot
   // be, RESOURCE_EXHAUSTED, transient ("no_memory"), or data when it never could
   // ("index_too_large").
   Status scan(Signal signal, std::string_view payload, Permit* memory = nullptr);
-  // Gives back what an unusually large request has taken, and makes the index empty if it was one:
+  // Releases the memory of an unusually large request, and clears the index if it was one:
   // after its index has been used and before its permit goes.
   void release_excess() noexcept;
   const Index& index() const noexcept { return index_; }

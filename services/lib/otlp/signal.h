@@ -17,7 +17,7 @@ constexpr std::string_view to_string(Signal signal) noexcept {
   constexpr std::array<std::string_view, 3> names = {"traces", "metrics", "logs"};
   return names[index_of(signal)];
 }
-// What one item is called: "spans", "data_points", "log_records".
+// The name of its items: "spans", "data_points", "log_records".
 constexpr std::string_view item_name(Signal signal) noexcept {
   constexpr std::array<std::string_view, 3> names = {"spans", "data_points", "log_records"};
   return names[index_of(signal)];

@@ -46,8 +46,8 @@ Grouping group_by_partition(const Index& index, std::int32_t partition_count) {
   return groups;
 }
 
-// Two traces may share a placement hash; an attacker makes as many as he likes. Sorts the items of
-// one hash by their ids and adds an end for each.
+// Two traces may share a placement hash; an attacker can create any number of them. Sorts the items
+// of one hash by their ids and adds an end for each.
 void group_equal_hashes(const Index& index, std::string_view payload, std::uint32_t begin,
                         Grouping& groups) {
   const std::span<std::uint32_t> items = std::span(groups.items).subspan(begin);
@@ -99,7 +99,7 @@ Grouping group(const Index& index, std::string_view payload, const SplitOptions&
                           : group_by_partition(index, options.partition_count);
 }
 
-// Takes the parts that a Cutter makes, or only their sizes.
+// Receives the parts of a Cutter, or only their sizes.
 struct Output {
   std::vector<Part>* parts = nullptr;
   std::size_t bytes = 0;

@@ -47,7 +47,7 @@ struct SplitOptions {
 // Bytes of all parts that split() will return: grow the permit to it first. Exact, and costs about
 // a fifth of split() itself.
 std::size_t split_bytes(const Index& index, std::string_view payload, const SplitOptions& options);
-// Accepted items only. When everything goes into one part, the part holds a copy of the input, so
+// Accepted items only. When all of them go into one part, the part is a copy of the input, so
 // check is_single_part() first and use the request itself.
 std::vector<Part> split(const Index& index, std::string_view payload, const SplitOptions& options);
 // True when nothing is rejected and all items belong to one partition (by_trace: to one trace) and
@@ -55,7 +55,7 @@ std::vector<Part> split(const Index& index, std::string_view payload, const Spli
 bool is_single_part(const Index& index, std::string_view payload, const SplitOptions& options,
                     std::int32_t& partition);
 
-// Two halves of the accepted items (a metric that stands alone is halved by its data points); the
+// Two halves of the accepted items (a single metric is halved by its data points); the
 // second is empty when there is only one item. A metric without data points counts as one item
 // here. Used to find the culprit of a refusal.
 std::pair<Part, Part> halve(const Index& index, std::string_view payload);

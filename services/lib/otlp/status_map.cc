@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kDefaultRetryAfter = std::chrono::seconds(1);
-// Of a peer's text in our own message.
+// Limit of a peer's text in our own message.
 constexpr std::size_t kPeerTextBytesMax = 512;
 
 bool is_configuration_code(Code code) noexcept {

@@ -18,7 +18,7 @@ namespace spanway::otlp {
 
 enum class Encoding : unsigned char { kProtobuf, kJson };
 
-// Bounds of what we write about an error; cut at a character, broken UTF-8 replaced.
+// Bounds of our error texts; truncated at a character, broken UTF-8 replaced.
 inline constexpr std::size_t kErrorMessageBytesMax = 2048;
 inline constexpr std::size_t kPartialMessageBytesMax = 4096;
 
@@ -32,8 +32,8 @@ Code grpc_code(const Error& error) noexcept;
 // HTTP status: transient 503 or 429, data 400 / 413 / 415, UNAUTHENTICATED 401, PERMISSION_DENIED
 // 403, NOT_FOUND and UNIMPLEMENTED 404, else 500.
 int http_status(const Error& error) noexcept;
-// google.rpc.Status with RetryInfo where there is retry_after (transient ones always get one) and
-// ErrorInfo{domain: "spanway", reason} where there is a reason; the body of every HTTP error and,
+// google.rpc.Status with RetryInfo for a retry_after (transient ones always get one) and
+// ErrorInfo{domain: "spanway", reason} for a reason; the body of every HTTP error and,
 // as protobuf, grpc-status-details-bin.
 Bytes status_body(const Error& error, Encoding encoding);
 // Retry-After in whole seconds, at least 1; nothing when the error is not transient.

@@ -1,4 +1,4 @@
-// UTF-8 validation, made for a forward pass over a buffer full of short ASCII strings. Internal.
+// UTF-8 validation for a forward pass over a buffer full of short ASCII strings. Internal.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,13 @@ bool is_utf8(wire::Ptr p, wire::Ptr end) noexcept;
 inline bool is_utf8(std::string_view text) noexcept {
   return is_utf8(wire::begin_of(text), wire::end_of(text));
 }
-// `text` cut to at most `bytes_max` at a character's border, with every broken byte replaced by
+// `text` truncated to at most `bytes_max` at a character's border, with every broken byte replaced
+// by
 // '?'.
 std::string printable_utf8(std::string_view text, std::size_t bytes_max);
 
-// Validates strings of one buffer, in ascending order. It looks ahead: once a run of ASCII has been
-// measured, all strings inside it cost one comparison, and each byte is looked at once.
+// Validates strings of one buffer, in ascending order. It reads ahead: once a run of ASCII has been
+// measured, all strings inside it cost one comparison, and each byte is read once.
 // Single-thread; the buffer outlives it.
 class Utf8Run {
  public:

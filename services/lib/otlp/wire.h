@@ -1,6 +1,6 @@
 // The protobuf wire format, read and written without objects. Internal to otlp and its tests.
 //
-// Readers take [p, end) and return where the next byte stands, or nullptr when the framing is
+// Readers take [p, end) and return the position of the next byte, or nullptr when the framing is
 // broken; they never touch a byte at or behind `end`. They are stricter than the format where some
 // parser behind us is: a tag must be in its shortest form and at most 5 bytes long, a length at
 // most 5 bytes, a varint at most 10 with nothing above 64 bits; groups do not exist.

@@ -183,7 +183,7 @@ TEST_F(ValidatorTest, ReportsWhatItDoesNotReadByPartialSuccess) {
   ASSERT_EQ(answers_, 2);
   ASSERT_TRUE(answer_.ok());
   EXPECT_EQ(answer_->rejected, 1u);
-  EXPECT_NE(answer_->message.find("not known"), std::string::npos);
+  EXPECT_NE(answer_->message.find("unknown fields"), std::string::npos);
   EXPECT_EQ(next_.sent(), 0u);
   EXPECT_EQ(metrics_.value("spanway_ingress_rejected_items_total",
                            {{"signal", "traces"}, {"reason", "deprecated_field"}}),

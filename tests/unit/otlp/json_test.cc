@@ -167,7 +167,7 @@ void expect_equal_messages(Signal signal, const std::string& bytes, const std::s
   EXPECT_EQ(message->DebugString(), expected->DebugString());
 }
 
-TEST(Json, ReadsAWholeTrace) {
+TEST(Json, ReadsACompleteTrace) {
   expect_equal_messages(Signal::kTraces, read(Signal::kTraces, kTrace), kTraceText);
 }
 
@@ -299,7 +299,7 @@ TEST(Json, NumbersOutOfRangeCostTheirItem) {
   EXPECT_THAT(span_fault(R"("startTimeUnixNano":"0.1")"), HasSubstr("whole"));
 }
 
-TEST(Json, WrongTypesCostTheirItemAndTellThePlace) {
+TEST(Json, WrongTypesRejectTheirItemAndReportThePlace) {
   EXPECT_EQ(span_fault(R"("kind":"SPAN_KIND_SERVER")"),
             "OTLP/JSON: at byte 51 (resourceSpans[0].scopeSpans[0].spans[0].kind): "
             "an enum must be its number, not its name");

@@ -385,7 +385,7 @@ TEST(RequestReader, JudgesIds) {
   EXPECT_FALSE(span.has_valid_ids());
 }
 
-TEST(ArrayReader, SaysThatAnElementIsBroken) {
+TEST(ArrayReader, ReportsABrokenElement) {
   const std::string broken = fakes::ProtoMessage().bytes(1, "\x0a\x7f").encode();
   ArrayReader array(broken);
   EXPECT_FALSE(array.next().has_value());

@@ -284,7 +284,7 @@ TEST(ScanCounts, RejectedMetricCountsItsPoints) {
   EXPECT_EQ(scanned.index().accepted, 3u);
 }
 
-TEST(ScanCounts, MessageTellsRulesCountsAndPlace) {
+TEST(ScanCounts, MessageHasRulesCountsAndPlace) {
   const Scanned scanned(
       Signal::kTraces,
       otlp_request(

@@ -216,7 +216,7 @@ TEST(SplitProperty, PartsAddUpToTheAcceptedItems) {
   EXPECT_GT(cuts, 300u);
 }
 
-TEST(SplitProperty, HalvesAddUpAndNoHalfIsTheWhole) {
+TEST(SplitProperty, HalvesAddUpAndNoHalfIsAll) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     const Signal signal = kSignals[seed % 3];
     const Source source(signal, RandomRequest(seed, signal).encode());
@@ -309,7 +309,7 @@ TEST(Split, ByTraceGivesOnePartPerTraceWithItsKey) {
 }
 
 // Two ids with one hash, found by search over the low 64 bits.
-TEST(Split, ByTraceTellsTracesOfEqualHashApart) {
+TEST(Split, ByTraceSeparatesTracesOfEqualHash) {
   std::map<std::uint32_t, std::uint64_t> seen;
   std::uint64_t first = 0;
   std::uint64_t second = 0;

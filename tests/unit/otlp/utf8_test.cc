@@ -37,7 +37,7 @@ const std::vector<std::string> kBroken = {"\x80",              // Continuation w
                                           "\xfe"};
 
 // In front of, behind and between ASCII of every length up to some blocks of the vector code.
-TEST(Utf8, TellsBrokenFromValidAtEveryOffset) {
+TEST(Utf8, DistinguishesBrokenFromValidAtEveryOffset) {
   for (std::size_t before = 0; before < 80; ++before) {
     for (const std::size_t after : {0u, 1u, 7u, 15u, 16u, 70u}) {
       const std::string front(before, 'x');
