@@ -1,4 +1,4 @@
-// One declaration of a configuration section feeds everything: loading, checking, printing, the
+// One declaration of a configuration section feeds all of these: loading, checking, printing, the
 // JSON schema, CONFIG.md and the custom resource.
 //
 //   struct ListenConfig { std::string host = "0.0.0.0"; std::uint16_t port = 4317; };
@@ -38,7 +38,7 @@ struct ByteSize {
 constexpr ByteSize operator""_KiB(unsigned long long n) { return {n << 10}; }
 constexpr ByteSize operator""_MiB(unsigned long long n) { return {n << 20}; }
 
-// What is known about a key besides its type. Durations are written as 200ms, 5s, 2m, 1h.
+// Declaration of a key besides its type. Durations are written as 200ms, 5s, 2m, 1h.
 struct KeyInfo {
   const char* doc = "";
   // Further environment variables that set it, comma-separated (mission A6: "GRPC_PORT").
@@ -47,10 +47,10 @@ struct KeyInfo {
   // Bounds, inclusive; for durations in milliseconds, for sizes in bytes.
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  // Must be given and not empty. Not for keys of sections that may be left out as a whole: those
+  // Must be set and not empty. Not for keys of sections that may be left out entirely: those
   // are checked in validate().
   bool required = false;
-  // ECMAScript regular expression that a string (or each item of a list) must match whole.
+  // ECMAScript regular expression that a string (or each item of a list) must match entirely.
   const char* pattern = "";
   // For lists and maps whose values are secrets (request headers): values are printed as ***.
   // A single secret has the type Secret.
@@ -114,7 +114,7 @@ class Binder {
 // One mistake in a configuration, with its place.
 struct Problem {
   std::string path;     // "kafka.topics.traces", "destinations[0].name"
-  std::string message;  // What is wrong and what to write instead.
+  std::string message;  // The mistake and what to write instead.
   int line = 0;         // 1-based; 0 when the value did not come from the file.
   int column = 0;
 };

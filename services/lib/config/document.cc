@@ -28,7 +28,7 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(Problems& problems) : problems_(problems) {}
 
-  // Reading on makes no sense; the problem has been added. The parser cannot be interrupted, so
+  // Nothing more can be read; the problem has been added. The parser cannot be interrupted, so
   // from then on its events are ignored.
   bool stopped() const noexcept { return stopped_; }
   std::unique_ptr<Node> take_root() { return stopped_ ? nullptr : std::move(root_); }
@@ -115,7 +115,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!stopped_) open_.pop_back();
   }
 
-  // Puts a new node where the parser stands; null once stopped.
+  // Adds a new node at the position of the parser; null once stopped.
   Node* add(Node::Kind kind, const YAML::Mark& mark) {
     if (++nodes_ > kNodesMax)
       stop(to_place(mark), "more than " + std::to_string(kNodesMax) + " values in one file");
@@ -145,8 +145,8 @@ class TreeBuilder final : public YAML::EventHandler {
       entry->second = std::move(node);
       return entry->second.get();
     }
-    report(key.place, "duplicate key " + quote(key.name) + "; it stands in line " +
-                          std::to_string(entry->second->key_place.line) + " already");
+    report(key.place, "duplicate key " + quote(key.name) + "; first used in line " +
+                          std::to_string(entry->second->key_place.line));
     duplicates_.push_back(std::move(node));
     return duplicates_.back().get();
   }

@@ -23,7 +23,7 @@ struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   Place place;
-  // Of the key in a mapping; the place of the value elsewhere.
+  // The place of the key in a mapping; of the value elsewhere.
   Place key_place;
   // kScalar.
   std::string text;
@@ -38,8 +38,8 @@ inline constexpr std::size_t kFileBytesMax = 1024 * 1024;
 inline constexpr std::size_t kDepthMax = 32;
 inline constexpr std::size_t kNodesMax = 100'000;
 
-// The root of one document; null when the text is empty or too broken to go on. Adds problems for
-// bad syntax, bad UTF-8, duplicate keys, anchors, aliases, tags, several documents and passed
+// The root of one document; null when the text is empty or too broken to continue. Adds problems
+// for bad syntax, bad UTF-8, duplicate keys, anchors, aliases, tags, several documents and passed
 // limits.
 std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems);
 

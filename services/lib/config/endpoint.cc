@@ -142,7 +142,7 @@ void check_headers(const std::string& path, const std::map<std::string, std::str
     if (std::string problem = header_value_problem(value, use); !problem.empty())
       problems.add(where, std::move(problem));
     if (!seen.insert(lower(name)).second)
-      problems.add(where, "stands there twice: the case of a header's name makes no difference");
+      problems.add(where, "is a duplicate: header names are compared without case");
   }
 }
 

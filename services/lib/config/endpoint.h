@@ -1,4 +1,4 @@
-// What a setting may name on the network: endpoints, URLs, header fields. The code that connects
+// Network names in settings: endpoints, URLs, header fields. The code that connects
 // reads them with the same functions, so what --check-config takes can be used.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace spanway::config {
 
 // Functions without state: thread-safe. A problem is returned as text that follows the key's path
-// ("must be host:port ..."), "" when there is none. It does not repeat a URL or a header's value,
+// ("must be host:port ..."), "" without a problem. It does not repeat a URL or a header's value,
 // which may hold a secret.
 
 struct HostPort {

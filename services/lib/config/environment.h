@@ -17,7 +17,7 @@ inline constexpr std::string_view kEnvironmentPrefix = "SPANWAY_";
 std::string environment_name(std::string_view prefix, std::string_view name);
 // The names in KeyInfo::alias.
 std::vector<std::string> alias_names(const char* alias);
-// A Kubernetes service link ("tcp://10.0.0.1:4317") where a port is wanted.
+// A Kubernetes service link ("tcp://10.0.0.1:4317") in place of a port.
 bool is_service_link(std::string_view value) noexcept;
 
 struct EnvironmentValue {
@@ -37,7 +37,7 @@ class Environment {
                                        std::vector<std::string>& warnings);
   // One more than the highest item index that a variable "<prefix>__<index>__..." names.
   std::size_t list_size(std::string_view prefix) const;
-  // Warnings for SPANWAY_* variables that no key asked for.
+  // Warnings for SPANWAY_* variables that belong to no key.
   void warn_unknown(std::vector<std::string>& warnings) const;
 
  private:

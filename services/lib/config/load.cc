@@ -55,7 +55,7 @@ LoadReport load(std::string_view yaml, std::string_view, const Sources& sources,
   if (root != nullptr && keys == nullptr && root->kind != Node::Kind::kNull)
     state.report(
         {"", "the file must be a mapping of keys to values", root->place.line, root->place.column});
-  // Of a file that could not be read to its end, missing keys say nothing.
+  // In a file that could not be parsed to its end, keys are not missing for certain.
   if (readable) {
     const Place start = keys != nullptr ? Place{1, 1} : Place{};
     SectionLoader section(state, keys, start, "", "SPANWAY");

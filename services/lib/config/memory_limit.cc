@@ -6,13 +6,14 @@ namespace spanway::config {
 
 void describe_memory_limit(Binder& b, ByteSize& limit) {
   constexpr double kTebibyte = 1024.0 * 1024 * 1024 * 1024;
-  b.key("memory_limit", limit,
-        {.doc = "What the whole process may use. The share of requests follows from it; beyond "
-                "that, or above 90 % of the limit as the kernel counts it, clients are told to "
-                "come back later. Set it to the container's limit or a little below.",
-         .example = "512MiB",
-         .min = static_cast<double>(kMemoryLimitMin),
-         .max = kTebibyte});
+  b.key(
+      "memory_limit", limit,
+      {.doc = "Memory of the process. The share of requests follows from it; beyond that, or above "
+              "90 % of the limit as the kernel counts it, requests are refused as retryable. Set "
+              "it to the container's limit or a little below.",
+       .example = "512MiB",
+       .min = static_cast<double>(kMemoryLimitMin),
+       .max = kTebibyte});
 }
 
 std::string mebibytes(std::uint64_t bytes) {

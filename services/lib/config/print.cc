@@ -34,7 +34,7 @@ std::string text_value(std::string_view text) {
   return is_plain(text) ? std::string(text) : json_quoted(escape_dollars(text));
 }
 
-// One section as lines without indentation; whoever contains it indents them.
+// One section as lines without indentation; the section around it indents them.
 class PrintBinder final : public Binder {
  public:
   const std::vector<std::string>& lines() const noexcept { return lines_; }
@@ -72,7 +72,7 @@ class PrintBinder final : public Binder {
     if (value.empty()) return line(name, "{}");
     lines_.push_back(std::string(name) + ":");
     for (const auto& [item, text] : value) {
-      // No substitution in keys: their '$' stands for itself.
+      // Keys are not substituted: their '$' is literal.
       const std::string item_key = is_plain(item) ? item : json_quoted(item);
       lines_.push_back("  " + item_key + ": " + (info.secret ? kRedacted : text_value(text)));
     }

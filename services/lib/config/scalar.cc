@@ -76,7 +76,7 @@ std::string normalised(std::string_view name) {
   return out;
 }
 
-// Insertions, deletions, replacements and swaps of neighbours.
+// Insertions, deletions, replacements and transpositions.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;

@@ -141,7 +141,7 @@ std::optional<SectionLoader::Given> SectionLoader::substituted(const Node& node,
   given.unresolved = result->unresolved;
   given.file = std::move(result->file);
   given.quoted = node.quoted && !result->changed;
-  given.shown = is_secret      ? "what is there"
+  given.shown = is_secret      ? "the given value"
                 : given.quoted ? "the quoted text " + quote(node.text)
                                : quote(node.text);
   return given;
@@ -152,7 +152,7 @@ std::optional<SectionLoader::Given> SectionLoader::scalar(const Found& found, co
   std::optional<Given> given;
   if (found.variable) {
     const std::string& value = found.variable->value;
-    given = Given{found.origin, value, is_secret ? "what is there" : quote(value)};
+    given = Given{found.origin, value, is_secret ? "the given value" : quote(value)};
   } else if (found.node == nullptr) {
     return std::nullopt;
   } else if (found.node->kind == Node::Kind::kNull) {
@@ -342,7 +342,7 @@ void SectionLoader::key(std::string_view name, std::vector<std::string>& value,
   std::vector<std::string> texts;
   bool good = true;
   for (Given& item : *items) {
-    if (info.secret) item.shown = "what is there";
+    if (info.secret) item.shown = "the given value";
     good = check_text(item, info, false) && good;
     texts.push_back(std::move(item.text));
   }
@@ -370,7 +370,7 @@ std::optional<std::map<std::string, SectionLoader::Given>> SectionLoader::map_it
     return true;
   };
   if (found.variable) {
-    if (!add_pairs(Given{found.origin, found.variable->value, "what is there"}))
+    if (!add_pairs(Given{found.origin, found.variable->value, "the given value"}))
       return std::nullopt;
     return items;
   }
@@ -417,14 +417,14 @@ void SectionLoader::key(std::string_view name, std::map<std::string, std::string
   std::map<std::string, std::string> texts;
   bool good = true;
   for (auto& [item_name, item] : *items) {
-    if (info.secret) item.shown = "what is there";
+    if (info.secret) item.shown = "the given value";
     good = check_text(item, info, false) && good;
     texts.emplace(item_name, std::move(item.text));
   }
   if (good) value = std::move(texts);
 }
 
-// The node of a section or list; null when there is none or it has been reported.
+// The node of a section or list; null when it is missing or has been reported.
 const Node* SectionLoader::section_node(std::string_view name, Node::Kind kind, const char* what) {
   const Node* node = child(name);
   // `kafka:` with everything below commented out.
@@ -447,8 +447,8 @@ void SectionLoader::section_impl(std::string_view name, const char*,
   section.finish();
 }
 
-std::size_t SectionLoader::wanted_list_size(const Node* node, std::string_view name,
-                                            std::size_t size) {
+std::size_t SectionLoader::configured_list_size(const Node* node, std::string_view name,
+                                                std::size_t size) {
   const std::string prefix = environment_name(environment_prefix_, name);
   if (node != nullptr) size = node->items.size();
   if (size > kListItemsMax) {
@@ -466,7 +466,7 @@ void SectionLoader::list_impl(std::string_view name, const char*, std::size_t si
   const bool in_file = node != nullptr && node->kind == Node::Kind::kList;
   // A list in the file replaces the default one; nothing of the old items may shine through.
   if (in_file) resize(0);
-  const std::size_t wanted = wanted_list_size(in_file ? node : nullptr, name, size);
+  const std::size_t wanted = configured_list_size(in_file ? node : nullptr, name, size);
   resize(wanted);
   const std::string prefix = environment_name(environment_prefix_, name);
   for (std::size_t i = 0; i < wanted; ++i) {

@@ -16,7 +16,7 @@
 
 namespace spanway::config {
 
-// What all sections of one load share. External lock.
+// State shared by all sections of one load. External lock.
 struct LoadState {
   explicit LoadState(const Sources& given) : sources(given), environment(given) {}
 
@@ -66,13 +66,13 @@ class SectionLoader final : public Binder {
                  const std::function<void(std::size_t)>& resize,
                  const std::function<void(Binder&, std::size_t)>& describe_item) override;
 
-  // The section is there but could not be read: missing keys are not worth a problem.
+  // The section exists but could not be read: missing keys are not reported.
   void ignore_missing() noexcept { ignore_missing_ = true; }
   // Reports the keys of the file that nothing has bound.
   void finish();
 
  private:
-  // Where a value comes from, for messages.
+  // The origin of a value, for messages.
   struct Origin {
     std::string path;
     Place place;
@@ -82,13 +82,13 @@ class SectionLoader final : public Binder {
   struct Given {
     Origin origin;
     std::string text;
-    std::string shown;    // For messages: never a secret, never what was put in.
+    std::string shown;    // For messages: never a secret, never a substituted value.
     bool quoted = false;  // In quotes in the file: not a number, not a boolean.
     bool substituted = false;
     bool unresolved = false;  // Only its form can be checked.
     std::string file{};       // Where the whole text was read from.
   };
-  // What a key has: a variable, a node, or neither.
+  // The sources of a key: a variable, a node, or neither.
   struct Found {
     std::optional<EnvironmentValue> variable;
     const Node* node = nullptr;
@@ -112,7 +112,7 @@ class SectionLoader final : public Binder {
   std::optional<std::map<std::string, Given>> map_items(const Found& found);
   std::vector<Given> split_given(const Given& given) const;
   const Node* section_node(std::string_view name, Node::Kind kind, const char* what);
-  std::size_t wanted_list_size(const Node* node, std::string_view name, std::size_t size);
+  std::size_t configured_list_size(const Node* node, std::string_view name, std::size_t size);
 
   LoadState& state_;
   const Node* node_;

@@ -11,16 +11,16 @@ namespace spanway::config {
 
 struct Substituted {
   std::string text;
-  // Something was put in: the text must not be shown, and its YAML quotes say nothing.
+  // Something was substituted: the text must not be shown, and its YAML quotes mean nothing.
   bool changed = false;
   // The text still has substitutions, because `sources.resolve_nothing`.
   bool unresolved = false;
-  // The path, when the whole text is one ${file:path}.
+  // The path, when the text is one ${file:path} and nothing else.
   std::string file;
 };
 
-// What was put in is not searched for further substitutions. The error's message is for people and
-// holds no value.
+// Substituted values are not searched for further substitutions. The error message contains no
+// value.
 Result<Substituted> substitute(std::string_view text, const Sources& sources);
 
 // The text that substitute() turns into `text`.

@@ -1,4 +1,4 @@
-// The right, and the duty, to answer for one batch.
+// Owns the answer to one batch.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace spanway::pipeline {
 
-// What the next owner did with a batch it took. `rejected` items were refused for good and must not
-// be sent again (OTLP partial success); a message without rejected items is a warning.
+// The result of a batch that the next owner has taken. `rejected` items were rejected permanently
+// and must not be sent again (OTLP partial success); a message without rejected items is a warning.
 struct Outcome {
   std::uint64_t rejected = 0;
   std::string message;

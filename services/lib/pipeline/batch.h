@@ -1,4 +1,4 @@
-// What travels through Spanway: the bytes of one OTLP Export request and what belongs to them.
+// The unit of transfer inside Spanway: the bytes of one OTLP Export request with their metadata.
 #pragma once
 
 #include <cstdint>
@@ -20,28 +20,28 @@ struct Metadata {
   // Deterministic identity "topic:partition:first-last[:tenant]"; empty where none is needed.
   std::string batch_id;
   // Requests of several clients were joined: a receiver that would reject one of the items refuses
-  // the whole batch as data instead, before it has taken any, and the sender repeats each request
-  // alone. So each client gets the count of its own items. Not a promise: another OTLP receiver
-  // ignores it and rejects the items.
+  // the batch as data instead, before it has taken any, and the sender sends each request again
+  // alone. So each client gets the count of its own items. Other OTLP receivers ignore the header
+  // and reject the items.
   bool all_or_nothing = false;
   // W3C trace context of the request itself (not of the spans inside).
   std::string traceparent;
   std::string tracestate;
 };
 
-// Move-only. The permit covers the payload and is given back when the batch (or whoever took the
-// permit from it) is done.
+// Move-only. The permit covers the payload and is released with the batch, or by the owner that has
+// taken the permit over.
 struct Batch {
   otlp::Signal signal = otlp::Signal::kTraces;
   // One serialized Export{Trace,Metrics,Logs}ServiceRequest, uncompressed.
   Bytes payload;
-  // Spans, data points or log records in `payload`; 0 when nobody has counted yet.
+  // Spans, data points or log records in `payload`; 0 while they are not counted.
   std::uint64_t item_count = 0;
   Metadata metadata;
-  // What a scan of exactly these bytes has found, without a rejected item; null when nobody in this
-  // process has scanned them. Whoever changes or keeps the payload lets it go: no permit covers it.
+  // The result of a scan of exactly these bytes, without a rejected item; null when they were not
+  // scanned in this process. Code that changes or keeps the payload resets it: no permit covers it.
   std::shared_ptr<const otlp::Scanned> scanned;
-  // When the answer must be there. Whoever waits longer answers DEADLINE_EXCEEDED itself.
+  // Deadline of the answer. A sink that waits until then answers DEADLINE_EXCEEDED itself.
   Deadline deadline = Deadline::never();
   Permit permit;
 

@@ -1,5 +1,5 @@
-// One payload in pieces that others keep, too, so that what has several owners need not be copied
-// together to be sent.
+// One payload in pieces with shared ownership: a payload with several owners is sent without being
+// copied into one buffer.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class Pieces {
   Pieces(Pieces&&) noexcept = default;
   Pieces& operator=(const Pieces&) = default;
   Pieces& operator=(Pieces&&) noexcept = default;
-  // Not inline: ThreadSanitizer has to see the owners' count go down, also in a file that is built
-  // without it.
+  // Not inline: ThreadSanitizer has to instrument the decrement of the owners' count, also in a
+  // file that is built without it.
   ~Pieces();
 
   // Null and empty pieces leave nothing behind.

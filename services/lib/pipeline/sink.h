@@ -1,4 +1,4 @@
-// Where batches go: the one interface between all parts, in one process or across the network.
+// Receives batches: the one interface between all components, in one process or across the network.
 #pragma once
 
 #include "services/lib/base/clock.h"
@@ -8,7 +8,7 @@
 
 namespace spanway::pipeline {
 
-// What a component tells /statusz and the operator about the place it sends to.
+// The state of a destination, for /statusz and the operator.
 struct SinkHealth {
   bool reachable = false;
   // The last failure, empty when the last answer was good. No secrets.
@@ -27,7 +27,7 @@ class Sink {
   // batch.deadline at the latest.
   virtual void send(Batch batch, AckToken token) noexcept = 0;
 
-  // The same for a payload that others keep, too (`batch.payload` is empty). Joined to one, which
+  // The same for a payload with several owners (`batch.payload` is empty). Joined to one, which
   // no permit but the batch's covers, unless the sink can send pieces.
   virtual void send_pieces(Batch batch, Pieces payload, AckToken token) noexcept;
 

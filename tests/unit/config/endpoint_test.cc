@@ -111,7 +111,7 @@ TEST(Headers, OfAMapAreCheckedTogether) {
                 HeaderUse::kHttp, problems);
   ASSERT_EQ(problems.all().size(), 3u);
   EXPECT_EQ(problems.all()[0].path, "d.headers.authorization");
-  EXPECT_NE(problems.all()[0].message.find("twice"), std::string::npos);
+  EXPECT_NE(problems.all()[0].message.find("is a duplicate"), std::string::npos);
   EXPECT_EQ(problems.all()[1].path, "d.headers.x y");
   EXPECT_EQ(problems.all()[2].path, "d.headers.z");
 }

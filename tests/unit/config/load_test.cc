@@ -93,7 +93,7 @@ labels: ${env:LABELS}
   EXPECT_EQ(config.labels, (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}}));
 }
 
-TEST(Load, ChecksWithoutResolvingWhenToldSo) {
+TEST(Load, ChecksWithoutResolvingWhenConfigured) {
   Sources sources;
   sources.resolve_nothing = true;
   SampleConfig config;

@@ -18,7 +18,7 @@ TEST(Markdown, HasATablePerSection) {
   EXPECT_TRUE(has_line(text, "The listener."));
 }
 
-TEST(Markdown, RowsTellTypeDefaultBoundsAndVariables) {
+TEST(Markdown, RowsHaveTypeDefaultBoundsAndVariables) {
   SampleConfig config;
   const std::string text = markdown(describe_of(config));
   for (const char* line : {

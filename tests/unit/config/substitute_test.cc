@@ -41,7 +41,7 @@ TEST(Substitute, TakesTwoDollarsForOne) {
   EXPECT_EQ(substituted("a$b$"), "a$b$");
 }
 
-TEST(Substitute, LooksOnlyOnce) { EXPECT_EQ(substituted("${env:NESTED}"), "${env:NAME}"); }
+TEST(Substitute, SubstitutesOnlyOnce) { EXPECT_EQ(substituted("${env:NESTED}"), "${env:NAME}"); }
 
 TEST(Substitute, RefusesBadForms) {
   for (const char* text : {"${", "${}", "${NAME}", "${env:}", "${env:a-b}", "${env:1a}", "${file:}",
