@@ -71,7 +71,7 @@ def test_min_insync_replicas_in_effect_are_reported(kafka, tmp_path):
     for topic in topics.values():
         assert topic["action"] == "unchanged"
         assert topic["min_insync_replicas"] == 1
-        assert topic["weaker"] == ["min.insync.replicas is 1, wanted 2"]
+        assert topic["weaker"] == ["min.insync.replicas is 1, configured 2"]
 
     # `apply --create-only` looks at what is there in the same way.
     assert topics_command(tmp_path, names, "apply", "--create-only", min_insync_replicas=2) == (code, topics)

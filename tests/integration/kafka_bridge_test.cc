@@ -207,7 +207,7 @@ TEST(KafkaBridge, DeliversWhatItWrote) {
   EXPECT_TRUE(bench.stop(service));
 }
 
-TEST(KafkaBridge, ARestartGoesOnWhereItStopped) {
+TEST(KafkaBridge, ARestartResumesAtTheCommittedOffset) {
   BridgeBench bench;
   auto producer = bench.make(Mode::kProduce);
   ASSERT_TRUE(bench.write(*producer, 10));
@@ -301,7 +301,7 @@ TEST(KafkaBridge, ADestinationThatIsDownLosesNothing) {
   EXPECT_TRUE(bench.stop(service));
 }
 
-TEST(KafkaBridge, AnExpiredTokenStallsAndIsSaid) {
+TEST(KafkaBridge, AnExpiredTokenStallsAndIsReported) {
   BridgeBench bench;
   bench.destination.refuse_with(configuration_error(Code::kUnauthenticated, "token expired"));
   auto service = bench.make(Mode::kBoth);

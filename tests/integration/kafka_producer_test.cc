@@ -37,9 +37,9 @@ constexpr int kOutOfOrderSequence = 45;
 constexpr int kUnknownTopic = 3;
 constexpr int kTransport = -195;
 
-struct ProducerBench {
-  explicit ProducerBench(ProducerConfig config = {},
-                         std::map<std::string, std::string> librdkafka = {}) {
+struct ProducerFixture {
+  explicit ProducerFixture(ProducerConfig config = {},
+                           std::map<std::string, std::string> librdkafka = {}) {
     client.librdkafka = std::move(librdkafka);
     client.brokers = cluster.brokers();
     cluster.create_topic("t", 4);
@@ -122,8 +122,8 @@ struct ProducerBench {
 
 // A record of ours that cannot be written says nothing about the data: it is never dead-lettered.
 TEST(KafkaProducer, AMistakeOfOurOwnIsNotOfKindData) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
   const std::uint64_t bugs = bug_count();
   const auto with_headers = [] {
     Record record;
@@ -135,33 +135,33 @@ TEST(KafkaProducer, AMistakeOfOurOwnIsNotOfKindData) {
   std::vector<Record> request;
   request.push_back(with_headers());
   const Status refused =
-      bench.producer->produce_all(std::move(request), [](std::size_t, Status) { FAIL(); });
+      fixture.producer->produce_all(std::move(request), [](std::size_t, Status) { FAIL(); });
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().refusal, Refusal::kUnknown);
   Status reported = ok_status();
-  bench.producer->produce(with_headers(),
-                          [&reported](Status status) { reported = std::move(status); });
+  fixture.producer->produce(with_headers(),
+                            [&reported](Status status) { reported = std::move(status); });
   ASSERT_FALSE(reported.ok());
   EXPECT_EQ(reported.error().refusal, Refusal::kUnknown);
   EXPECT_EQ(bug_count(), bugs + 2) << "counted, so that every end-to-end test fails with it";
-  bench.produce("next");
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 1);
+  fixture.produce("next");
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 1);
 }
 
 TEST(KafkaProducer, WritesAndReportsEveryRecord) {
-  ProducerBench bench;
-  EXPECT_FALSE(bench.producer->partition_count("t").ok()) << "nobody has answered yet";
-  ASSERT_TRUE(bench.ready());
-  EXPECT_EQ(*bench.producer->partition_count("t"), 4);
-  EXPECT_TRUE(bench.producer->connected_once());
-  EXPECT_TRUE(bench.producer->reachable());
-  for (int i = 0; i < 200; ++i) bench.produce("record-" + std::to_string(i), i % 4);
-  EXPECT_TRUE(bench.producer->drain(Deadline::after(system_clock(), seconds(20))));
-  EXPECT_EQ(bench.reports, 200);
-  EXPECT_EQ(bench.written, 200);
-  EXPECT_EQ(bench.producer->queue_bytes(), 0u);
-  const auto records = bench.cluster.records("t", 4);
+  ProducerFixture fixture;
+  EXPECT_FALSE(fixture.producer->partition_count("t").ok()) << "nobody has answered yet";
+  ASSERT_TRUE(fixture.ready());
+  EXPECT_EQ(*fixture.producer->partition_count("t"), 4);
+  EXPECT_TRUE(fixture.producer->connected_once());
+  EXPECT_TRUE(fixture.producer->reachable());
+  for (int i = 0; i < 200; ++i) fixture.produce("record-" + std::to_string(i), i % 4);
+  EXPECT_TRUE(fixture.producer->drain(Deadline::after(system_clock(), seconds(20))));
+  EXPECT_EQ(fixture.reports, 200);
+  EXPECT_EQ(fixture.written, 200);
+  EXPECT_EQ(fixture.producer->queue_bytes(), 0u);
+  const auto records = fixture.cluster.records("t", 4);
   EXPECT_EQ(records.size(), 200u);
   EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 200u);
 }
@@ -178,16 +178,16 @@ double cpu_seconds() {
 // librdkafka as released spins here (ci/deps/librdkafka-no-spin.patch).
 TEST(KafkaProducer, SleepsWhileASlowBrokerHasAllThatMayBeInFlight) {
   // Five messages of a partition may be in flight: one batch at a time.
-  ProducerBench bench({}, {{"batch.num.messages", "5"}});
-  ASSERT_TRUE(bench.ready());
-  bench.produce("opens the connection");
-  ASSERT_TRUE(bench.all_reported());
-  bench.cluster.set_delay(500);
+  ProducerFixture fixture({}, {{"batch.num.messages", "5"}});
+  ASSERT_TRUE(fixture.ready());
+  fixture.produce("opens the connection");
+  ASSERT_TRUE(fixture.all_reported());
+  fixture.cluster.set_delay(500);
   const SteadyTime start = system_clock().now();
   const double cpu_before = cpu_seconds();
-  for (int i = 0; i < 15; ++i) bench.produce("record-" + std::to_string(i));
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 16);
+  for (int i = 0; i < 15; ++i) fixture.produce("record-" + std::to_string(i));
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 16);
   const double took = std::chrono::duration<double>(system_clock().now() - start).count();
   EXPECT_GT(took, 1.2) << "the batches did not have to wait for each other";
   EXPECT_LT((cpu_seconds() - cpu_before) / took, 0.1) << "of a core";
@@ -206,50 +206,50 @@ bool gives_way(const std::string& name) {
 
 TEST(KafkaProducer, BrokersThreadsDoNotInterruptOurs) {
   EXPECT_FALSE(gives_way("rdk:"));
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
   EXPECT_TRUE(gives_way("rdk:broker"));
   EXPECT_FALSE(gives_way("kafka-"));
 }
 
 TEST(KafkaProducer, RetriesWhatBrokersMendWithoutWritingTwice) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.fail_next(MockCluster::kProduce,
-                          {kNotEnoughReplicas, kRequestTimedOut, kNotLeader, kTransport,
-                           kNotEnoughReplicasAfterAppend, kCorruptMessage});
-  for (int i = 0; i < 100; ++i) bench.produce("record-" + std::to_string(i), i % 4);
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 100);
-  const auto records = bench.cluster.records("t", 4);
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.fail_next(MockCluster::kProduce,
+                            {kNotEnoughReplicas, kRequestTimedOut, kNotLeader, kTransport,
+                             kNotEnoughReplicasAfterAppend, kCorruptMessage});
+  for (int i = 0; i < 100; ++i) fixture.produce("record-" + std::to_string(i), i % 4);
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 100);
+  const auto records = fixture.cluster.records("t", 4);
   EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 100u);
   EXPECT_EQ(records.size(), 100u) << "idempotent: written once";
 }
 
 TEST(KafkaProducer, ABrokersRefusalHasItsKind) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.fail_next(MockCluster::kProduce, {kMessageTooLarge});
-  bench.produce("a");
-  ASSERT_TRUE(bench.all_reported());
-  ASSERT_EQ(bench.failures.size(), 1u);
-  EXPECT_EQ(bench.failures[0].refusal, Refusal::kData) << bench.failures[0].message;
-  bench.cluster.fail_next(MockCluster::kProduce, {kTopicAuthorizationFailed});
-  bench.produce("b");
-  ASSERT_TRUE(bench.all_reported());
-  ASSERT_EQ(bench.failures.size(), 2u);
-  EXPECT_EQ(bench.failures[1].refusal, Refusal::kConfiguration);
-  EXPECT_EQ(bench.failures[1].code, Code::kPermissionDenied);
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.fail_next(MockCluster::kProduce, {kMessageTooLarge});
+  fixture.produce("a");
+  ASSERT_TRUE(fixture.all_reported());
+  ASSERT_EQ(fixture.failures.size(), 1u);
+  EXPECT_EQ(fixture.failures[0].refusal, Refusal::kData) << fixture.failures[0].message;
+  fixture.cluster.fail_next(MockCluster::kProduce, {kTopicAuthorizationFailed});
+  fixture.produce("b");
+  ASSERT_TRUE(fixture.all_reported());
+  ASSERT_EQ(fixture.failures.size(), 2u);
+  EXPECT_EQ(fixture.failures[1].refusal, Refusal::kConfiguration);
+  EXPECT_EQ(fixture.failures[1].code, Code::kPermissionDenied);
 }
 
 TEST(KafkaProducer, ATopicIsWrittenAgainSoonAfterItWasAllowed) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.fail_next(MockCluster::kProduce, {kTopicAuthorizationFailed});
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.fail_next(MockCluster::kProduce, {kTopicAuthorizationFailed});
   EXPECT_TRUE(eventually(
       [&] {
-        bench.produce("again");
-        return bench.all_reported() && bench.written > 0;
+        fixture.produce("again");
+        return fixture.all_reported() && fixture.written > 0;
       },
       seconds(5)));
 }
@@ -257,152 +257,152 @@ TEST(KafkaProducer, ATopicIsWrittenAgainSoonAfterItWasAllowed) {
 TEST(KafkaProducer, ARecordTooLargeIsRefusedAtOnce) {
   ProducerConfig config;
   config.record_bytes_max = {64u << 10};
-  ProducerBench bench(config);
-  ASSERT_TRUE(bench.ready());
-  bench.produce(std::string(200u << 10, 'x'));
-  EXPECT_EQ(bench.reports, 1) << "before produce() returned";
-  ASSERT_EQ(bench.failures.size(), 1u);
-  EXPECT_EQ(bench.failures[0].refusal, Refusal::kData);
-  EXPECT_STREQ(bench.failures[0].reason, "kafka_record_too_large");
+  ProducerFixture fixture(config);
+  ASSERT_TRUE(fixture.ready());
+  fixture.produce(std::string(200u << 10, 'x'));
+  EXPECT_EQ(fixture.reports, 1) << "before produce() returned";
+  ASSERT_EQ(fixture.failures.size(), 1u);
+  EXPECT_EQ(fixture.failures[0].refusal, Refusal::kData);
+  EXPECT_STREQ(fixture.failures[0].reason, "kafka_record_too_large");
 }
 
 TEST(KafkaProducer, AnOutageIsTransientAndPasses) {
   ProducerConfig config;
   config.message_timeout = seconds(2);
-  ProducerBench bench(config);
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.set_all(false);
-  bench.produce("lost-connection");
-  ASSERT_TRUE(bench.all_reported());
-  ASSERT_EQ(bench.failures.size(), 1u);
-  EXPECT_EQ(bench.failures[0].refusal, Refusal::kTransient);
-  EXPECT_TRUE(bench.failures[0].retry_after.has_value());
-  EXPECT_TRUE(eventually([&] { return !bench.producer->reachable(); }));
-  EXPECT_TRUE(bench.producer->connected_once()) << "latched";
-  EXPECT_EQ(*bench.producer->partition_count("t"), 4) << "the last known count stays";
-  EXPECT_NE(bench.producer->last_error(), "");
-  bench.cluster.set_all(true);
-  EXPECT_TRUE(eventually([&] { return bench.producer->reachable(); }, seconds(10)));
-  bench.produce("again");
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 1);
-  EXPECT_EQ(bench.producer->last_error(), "");
+  ProducerFixture fixture(config);
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.set_all(false);
+  fixture.produce("lost-connection");
+  ASSERT_TRUE(fixture.all_reported());
+  ASSERT_EQ(fixture.failures.size(), 1u);
+  EXPECT_EQ(fixture.failures[0].refusal, Refusal::kTransient);
+  EXPECT_TRUE(fixture.failures[0].retry_after.has_value());
+  EXPECT_TRUE(eventually([&] { return !fixture.producer->reachable(); }));
+  EXPECT_TRUE(fixture.producer->connected_once()) << "latched";
+  EXPECT_EQ(*fixture.producer->partition_count("t"), 4) << "the last known count stays";
+  EXPECT_NE(fixture.producer->last_error(), "");
+  fixture.cluster.set_all(true);
+  EXPECT_TRUE(eventually([&] { return fixture.producer->reachable(); }, seconds(10)));
+  fixture.produce("again");
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 1);
+  EXPECT_EQ(fixture.producer->last_error(), "");
 }
 
 TEST(KafkaProducer, AShortOutageIsBridged) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.set_all(false);
-  bench.produce("patient");
-  bench.cluster.set_all(true);
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 1);
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.set_all(false);
+  fixture.produce("patient");
+  fixture.cluster.set_all(true);
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 1);
 }
 
 TEST(KafkaProducer, LeadersMayMove) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
   for (int round = 0; round < 12; ++round) {
-    bench.cluster.set_leader("t", round % 4, 1 + round % 3);
+    fixture.cluster.set_leader("t", round % 4, 1 + round % 3);
     for (int i = 0; i < 20; ++i) {
-      bench.produce(std::to_string(round) + "-" + std::to_string(i), i % 4);
+      fixture.produce(std::to_string(round) + "-" + std::to_string(i), i % 4);
     }
   }
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.written, 240);
-  const auto records = bench.cluster.records("t", 4);
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.written, 240);
+  const auto records = fixture.cluster.records("t", 4);
   EXPECT_EQ(records.size(), 240u);
   EXPECT_EQ(std::set<std::string>(records.begin(), records.end()).size(), 240u);
-  EXPECT_EQ(bench.metrics.value("spanway_kafka_producer_rebuilds_total"), 0);
+  EXPECT_EQ(fixture.metrics.value("spanway_kafka_producer_rebuilds_total"), 0);
 }
 
 // Idempotence lost: the handle is of no more use, the producer is.
 TEST(KafkaProducer, IsRebuiltAfterAFatalError) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.produce("before");
-  ASSERT_TRUE(bench.all_reported());
-  bench.cluster.fail_next(MockCluster::kProduce, {kOutOfOrderSequence});
-  for (int i = 0; i < 20; ++i) bench.produce("victim-" + std::to_string(i), i % 4);
-  ASSERT_TRUE(bench.all_reported());
-  for (const Error& failure : bench.failures) {
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.produce("before");
+  ASSERT_TRUE(fixture.all_reported());
+  fixture.cluster.fail_next(MockCluster::kProduce, {kOutOfOrderSequence});
+  for (int i = 0; i < 20; ++i) fixture.produce("victim-" + std::to_string(i), i % 4);
+  ASSERT_TRUE(fixture.all_reported());
+  for (const Error& failure : fixture.failures) {
     EXPECT_EQ(failure.refusal, Refusal::kTransient) << failure.message;
   }
-  EXPECT_GE(bench.failures.size(), 1u);
+  EXPECT_GE(fixture.failures.size(), 1u);
   EXPECT_TRUE(eventually(
-      [&] { return bench.metrics.value("spanway_kafka_producer_rebuilds_total") == 1; }));
+      [&] { return fixture.metrics.value("spanway_kafka_producer_rebuilds_total") == 1; }));
   // The new one needs a moment; refusals until then are transient.
   EXPECT_TRUE(eventually([&] {
-    const int before = bench.written;
-    bench.produce("after");
-    return bench.all_reported() && bench.written > before;
+    const int before = fixture.written;
+    fixture.produce("after");
+    return fixture.all_reported() && fixture.written > before;
   }));
-  for (const Error& failure : bench.failures) {
+  for (const Error& failure : fixture.failures) {
     EXPECT_EQ(failure.refusal, Refusal::kTransient) << failure.message;
   }
 }
 
-TEST(KafkaProducer, AFullQueueIsSaidAtOnce) {
+TEST(KafkaProducer, AFullQueueIsReportedAtOnce) {
   ProducerConfig config;
   config.queue_bytes_max = {1u << 20};
   config.message_timeout = seconds(2);
-  ProducerBench bench(config);
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.set_all(false);
-  for (int i = 0; i < 20; ++i) bench.produce(std::string(100'000, 'x'));
-  EXPECT_GT(bench.reports, 0) << "without waiting";
-  ASSERT_FALSE(bench.failures.empty());
-  EXPECT_STREQ(bench.failures[0].reason, "kafka_queue_full");
-  EXPECT_EQ(bench.failures[0].refusal, Refusal::kTransient);
-  EXPECT_LE(bench.producer->queue_bytes(), std::size_t{1} << 20);
-  ASSERT_TRUE(bench.all_reported());
+  ProducerFixture fixture(config);
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.set_all(false);
+  for (int i = 0; i < 20; ++i) fixture.produce(std::string(100'000, 'x'));
+  EXPECT_GT(fixture.reports, 0) << "without waiting";
+  ASSERT_FALSE(fixture.failures.empty());
+  EXPECT_STREQ(fixture.failures[0].reason, "kafka_queue_full");
+  EXPECT_EQ(fixture.failures[0].refusal, Refusal::kTransient);
+  EXPECT_LE(fixture.producer->queue_bytes(), std::size_t{1} << 20);
+  ASSERT_TRUE(fixture.all_reported());
 }
 
-TEST(KafkaProducer, ARequestIsWrittenWholeOrNotAtAllWhenTheQueueIsNearlyFull) {
+TEST(KafkaProducer, ARequestIsWrittenEntirelyOrRefusedWhenTheQueueIsNearlyFull) {
   ProducerConfig config;
   config.queue_bytes_max = {1u << 20};
-  ProducerBench bench(config);
-  ASSERT_TRUE(bench.ready());
-  ASSERT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(10)));
-  bench.cluster.set_delay(200);
-  bench.produce(std::string(700'000, 'y'));
-  const auto refused = bench.produce_everywhere(100'000);  // Three of the four would fit.
+  ProducerFixture fixture(config);
+  ASSERT_TRUE(fixture.ready());
+  ASSERT_TRUE(ProducerFixture::all_ok(fixture.produce_everywhere(10)));
+  fixture.cluster.set_delay(200);
+  fixture.produce(std::string(700'000, 'y'));
+  const auto refused = fixture.produce_everywhere(100'000);  // Three of the four would fit.
   ASSERT_FALSE(refused.ok());
   EXPECT_STREQ(refused.error().reason, "kafka_queue_full");
-  ASSERT_TRUE(bench.all_reported());
-  EXPECT_EQ(bench.cluster.record_count("t", 4), 5);
-  EXPECT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(100'000)));
-  EXPECT_EQ(bench.cluster.record_count("t", 4), 9);
+  ASSERT_TRUE(fixture.all_reported());
+  EXPECT_EQ(fixture.cluster.record_count("t", 4), 5);
+  EXPECT_TRUE(ProducerFixture::all_ok(fixture.produce_everywhere(100'000)));
+  EXPECT_EQ(fixture.cluster.record_count("t", 4), 9);
 }
 
 // Every retry of such a request would write its other partitions again otherwise.
 TEST(KafkaProducer, WhileOneLeaderIsOutOfReachRetriesWriteNothing) {
   ProducerConfig config;
   config.message_timeout = seconds(1);
-  ProducerBench bench(config);
+  ProducerFixture fixture(config);
   for (std::int32_t partition = 0; partition < 4; ++partition) {
-    bench.cluster.set_leader("t", partition, partition == 2 ? 1 : 2);
+    fixture.cluster.set_leader("t", partition, partition == 2 ? 1 : 2);
   }
-  ASSERT_TRUE(bench.ready());
-  ASSERT_TRUE(ProducerBench::all_ok(bench.produce_everywhere(10)));
-  bench.cluster.set_down(1);
-  EXPECT_FALSE(ProducerBench::all_ok(bench.produce_everywhere(10))) << "was in flight";
+  ASSERT_TRUE(fixture.ready());
+  ASSERT_TRUE(ProducerFixture::all_ok(fixture.produce_everywhere(10)));
+  fixture.cluster.set_down(1);
+  EXPECT_FALSE(ProducerFixture::all_ok(fixture.produce_everywhere(10))) << "was in flight";
   for (int retry = 0; retry < 3; ++retry) {
-    EXPECT_FALSE(ProducerBench::all_ok(bench.produce_everywhere(10)));
+    EXPECT_FALSE(ProducerFixture::all_ok(fixture.produce_everywhere(10)));
   }
-  bench.cluster.set_up(1);
-  EXPECT_TRUE(
-      eventually([&] { return ProducerBench::all_ok(bench.produce_everywhere(10)); }, seconds(20)));
-  EXPECT_EQ(bench.cluster.record_count("t", 4), 4 + 3 + 4) << "before, in flight, afterwards";
-  EXPECT_TRUE(bench.producer->drain(Deadline::after(system_clock(), seconds(5))));
+  fixture.cluster.set_up(1);
+  EXPECT_TRUE(eventually([&] { return ProducerFixture::all_ok(fixture.produce_everywhere(10)); },
+                         seconds(20)));
+  EXPECT_EQ(fixture.cluster.record_count("t", 4), 4 + 3 + 4) << "before, in flight, afterwards";
+  EXPECT_TRUE(fixture.producer->drain(Deadline::after(system_clock(), seconds(5))));
 }
 
-TEST(KafkaProducer, SaysWhenThereIsNoSuchTopic) {
-  ProducerBench bench;
-  bench.cluster.set_topic_error("gone", kUnknownTopic);
-  ASSERT_TRUE(bench.ready());
+TEST(KafkaProducer, ReportsAMissingTopic) {
+  ProducerFixture fixture;
+  fixture.cluster.set_topic_error("gone", kUnknownTopic);
+  ASSERT_TRUE(fixture.ready());
   EXPECT_TRUE(eventually([&] {
-    const auto count = bench.producer->partition_count("gone");
+    const auto count = fixture.producer->partition_count("gone");
     return !count.ok() && count.error().code == Code::kNotFound;
   }));
 }
@@ -433,14 +433,14 @@ TEST(KafkaProducer, BadSettingsAreAnErrorAtTheStart) {
 }
 
 TEST(KafkaProducer, ReportsEverythingBeforeItGoes) {
-  ProducerBench bench;
-  ASSERT_TRUE(bench.ready());
-  bench.cluster.set_all(false);
-  for (int i = 0; i < 50; ++i) bench.produce("never", i % 4);
-  bench.producer.reset();
-  EXPECT_EQ(bench.reports, 50);
-  EXPECT_EQ(bench.written, 0);
-  for (const Error& failure : bench.failures) EXPECT_EQ(failure.refusal, Refusal::kTransient);
+  ProducerFixture fixture;
+  ASSERT_TRUE(fixture.ready());
+  fixture.cluster.set_all(false);
+  for (int i = 0; i < 50; ++i) fixture.produce("never", i % 4);
+  fixture.producer.reset();
+  EXPECT_EQ(fixture.reports, 50);
+  EXPECT_EQ(fixture.written, 0);
+  for (const Error& failure : fixture.failures) EXPECT_EQ(failure.refusal, Refusal::kTransient);
 }
 
 }  // namespace

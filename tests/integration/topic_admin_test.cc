@@ -69,7 +69,7 @@ TEST(TopicAdmin, DescribesWithoutCreating) {
   }
 }
 
-TEST(TopicWatch, AMissingTopicCostsOneClientHoweverOftenItIsLookedUp) {
+TEST(TopicWatch, AMissingTopicCostsOneClientHoweverOftenItIsRequested) {
   fakes::MockCluster cluster;
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;

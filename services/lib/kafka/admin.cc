@@ -80,7 +80,7 @@ void fail(TopicReport& report, const Error& error) {
 }
 
 Error cancelled() {
-  return unavailable("the process is stopping: topics are not looked up any more")
+  return unavailable("the process is stopping; topics are not described any more")
       .with_reason("stopping");
 }
 

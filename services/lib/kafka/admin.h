@@ -1,4 +1,4 @@
-// Making topics what they should be: created, grown, never shrunk or deleted.
+// Topic administration: topics are created and grown, never shrunk or deleted.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct TopicSpec {
   std::string name;
   std::int32_t partitions = 1;
   std::int32_t replication_factor = -1;  // -1 = the broker's default.
-  // Topic settings, for example min.insync.replicas. Given to a new topic; on one that exists they
-  // are compared, not changed.
+  // Topic settings, for example min.insync.replicas. A new topic gets them; those of an existing
+  // one are compared, not changed.
   std::map<std::string, std::string> settings;
   // Records carry keys: a topic that keeps only the last record of each key is refused.
   bool keyed = false;
@@ -33,16 +33,17 @@ struct TopicReport {
   std::int32_t partitions = 0;
   std::int32_t replication_factor = 0;
   std::optional<std::int32_t> min_insync_replicas;  // In effect; not known without permission.
-  // "min.insync.replicas is 1, wanted 2": what promises less than asked for, or less than it seems.
+  // "min.insync.replicas is 1, configured 2": settings that are weaker than configured, or weaker
+  // than they seem.
   std::vector<std::string> weaker;
-  std::string error;  // Of kFailed.
+  std::string error;  // The cause of kFailed.
   bool settings_read = false;
   bool compacted = false;  // cleanup.policy has compact in it.
-  std::string unread;      // Why its settings may not be read: they were not compared then.
+  std::string unread;      // Set when its settings may not be read and were not compared.
 };
 std::string_view to_string(TopicReport::Action action) noexcept;
 
-// What may be done about a topic that is not as wanted. In every case it is reported.
+// The changes that are allowed to a topic that differs. It is reported in every case.
 enum class TopicChanges { kNone, kCreate, kCreateAndGrow };
 
 // One client for topics: connects when first used, and keeps the connection until disconnect().

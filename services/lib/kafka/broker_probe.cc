@@ -4,18 +4,18 @@
 
 namespace spanway::kafka {
 
-Result<std::vector<native::TopicDescription>> BrokerProbe::ask(
-    rd_kafka_s* handle, const std::function<bool()>& stopping) {
-  auto topics = native::describe_topics(handle, names_, stopping);
+Result<std::vector<native::TopicDescription>> BrokerProbe::request(
+    rd_kafka_s* handle, const std::atomic<bool>& stopping) {
+  auto topics = native::describe_topics(handle, names_, [&stopping] { return stopping.load(); });
   if (topics.ok()) {
-    answered(*topics);
+    on_answer(*topics);
   } else {
-    failed();
+    on_failure();
   }
   return topics;
 }
 
-void BrokerProbe::answered(const std::vector<native::TopicDescription>& topics) {
+void BrokerProbe::on_answer(const std::vector<native::TopicDescription>& topics) {
   failures_ = 0;
   reachable_ = true;
   connected_once_ = true;
@@ -32,9 +32,9 @@ void BrokerProbe::answered(const std::vector<native::TopicDescription>& topics) 
   topics_ = std::move(states);
 }
 
-// What is known of the topics stays.
-void BrokerProbe::failed() noexcept {
-  if (heard_.exchange(false)) {
+// The last description of the topics is kept.
+void BrokerProbe::on_failure() noexcept {
+  if (has_traffic_.exchange(false)) {
     failures_ = 0;
     return;
   }

@@ -9,8 +9,8 @@
 namespace spanway::kafka {
 namespace {
 
-// Settings that are safe to hand through: they change speed and patience, not the promises.
-// Whatever decides about loss, order or credentials has a key of its own or is fixed.
+// Settings that are safe to pass through: they change performance and timeouts, not delivery
+// guarantees. Settings that affect loss, order or credentials have a key of their own or are fixed.
 constexpr std::array<std::string_view, 28> kRawSettings = {
     "api.version.request.timeout.ms",
     "batch.num.messages",
@@ -63,19 +63,20 @@ bool is_topic(std::string_view name, std::size_t suffix_size) {
 }
 
 void check_topics(const ClientConfig& c, config::Problems& problems) {
-  std::set<std::string_view> seen;
+  std::set<std::string_view> used;
   const std::array<std::pair<const char*, std::string_view>, 3> topics = {
       {{"kafka.topics.traces", c.topics.traces},
        {"kafka.topics.metrics", c.topics.metrics},
        {"kafka.topics.logs", c.topics.logs}}};
   for (const auto& [path, name] : topics) {
     if (!is_topic(name, c.dead_letter_suffix.size())) {
-      problems.add(path,
-                   "'" + std::string(name) +
-                       "' is no topic name: use letters, digits, '.', '_' and '-', at most 249 "
-                       "with the dead-letter suffix");
+      problems.add(
+          path,
+          "'" + std::string(name) +
+              "' is not a valid topic name: use letters, digits, '.', '_' and '-', at most 249 "
+              "with the dead-letter suffix");
     }
-    if (!seen.insert(name).second) {
+    if (!used.insert(name).second) {
       problems.add(path, "the same topic as another signal; every signal needs its own");
     }
   }
@@ -119,7 +120,7 @@ void describe(config::Binder& b, TlsConfig& c) {
 
 void describe(config::Binder& b, SaslConfig& c) {
   b.key("mechanism", c.mechanism, {"none", "plain", "scram_sha_256", "scram_sha_512"},
-        {.doc = "How to log in to the brokers."});
+        {.doc = "SASL mechanism towards the brokers."});
   b.key("username", c.username, {.doc = "SASL user."});
   b.key(
       "password", c.password,
@@ -129,8 +130,8 @@ void describe(config::Binder& b, SaslConfig& c) {
        .reread = true});
   b.key(
       "password_file", c.password_file,
-      {.doc = "File with the SASL password; read again every few seconds, so that a new one needs "
-              "no restart.",
+      {.doc = "File with the SASL password; reloaded every few seconds, so that a new one needs no "
+              "restart.",
        .example = "/secrets/password"});
 }
 
@@ -144,18 +145,19 @@ void describe(config::Binder& b, TopicNames& c) {
 
 void describe(config::Binder& b, ClientConfig& c) {
   b.key("brokers", c.brokers,
-        {.doc = "Where to find the cluster: host:port of some brokers.",
+        {.doc = "bootstrap.servers: host:port of some brokers.",
          .alias = "KAFKA_BROKERS",
          .example = "kafka-0:9092,kafka-1:9092"});
-  b.key("client_id", c.client_id, {.doc = "The name brokers see in their logs and quotas."});
+  b.key("client_id", c.client_id,
+        {.doc = "client.id: names this client in the brokers' logs and quotas."});
   b.section_impl("tls", "TLS towards the brokers.",
                  [&c](config::Binder& inner) { describe(inner, c.tls); });
-  b.section_impl("sasl", "Logging in to the brokers.",
+  b.section_impl("sasl", "Authentication towards the brokers.",
                  [&c](config::Binder& inner) { describe(inner, c.sasl); });
   b.section_impl("topics", "One topic per signal.",
                  [&c](config::Binder& inner) { describe(inner, c.topics); });
   b.key("dead_letter_suffix", c.dead_letter_suffix,
-        {.doc = "Added to a topic's name for what its destination refuses for good."});
+        {.doc = "Suffix of the dead-letter topic of each topic."});
   b.key("librdkafka", c.librdkafka,
         {.doc = "Raw librdkafka settings from an allow-list, for tuning only.",
          .example = "socket.timeout.ms: 20000"});

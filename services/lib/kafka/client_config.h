@@ -1,4 +1,4 @@
-// What producers, consumers and the admin client share: where the brokers are and how to get in.
+// Configuration of every Kafka client: addresses, TLS, authentication, topic names.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ struct SaslConfig {
   enum class Mechanism { kNone, kPlain, kScramSha256, kScramSha512 } mechanism = Mechanism::kNone;
   std::string username;
   Secret password;
-  std::string password_file;  // Instead of `password`; read again when it changes.
+  std::string password_file;  // Instead of `password`; reloaded when it changes.
 };
 struct TopicNames {
   std::string traces = "otel.traces", metrics = "otel.metrics", logs = "otel.logs";

@@ -7,25 +7,31 @@ void describe(config::Binder& b, ConsumerConfig& c) {
         {.doc = "Consumer group; empty = spanway-<destination>. One group per destination.",
          .pattern = "[A-Za-z0-9._-]{0,255}"});
   b.key("group_instance_id", c.group_instance_id,
-        {.doc = "Stable name of this replica in the group: a restart in place then keeps its "
+        {.doc = "group.instance.id, stable per replica: a restart in place then keeps its "
                 "partitions. Must be unique: a second holder ends the first. A fingerprint of the "
                 "topics "
                 "is added.",
          .example = "${env:POD_NAME}",
          .pattern = "[A-Za-z0-9._-]{0,240}"});
   b.key("start_from", c.start_from, {"latest", "earliest"},
-        {.doc = "Where a new group begins; committed at once. A partition or a topic that comes to "
-                "the group later is read from its beginning."});
+        {.doc =
+             "Start of a new group; committed at once. A partition or a topic that is added to the "
+             "group later is read from its beginning."});
   b.key("isolation", c.isolation, {"read_uncommitted", "read_committed"},
-        {.doc = "Whether records of open or aborted transactions are read."});
-  b.key("session_timeout", c.session_timeout,
-        {.doc = "After this silence the group gives the partitions to others. Keep it well above "
-                "the brokers' own broker.session.timeout.ms (9s), or the crash of one broker costs "
-                "the group all its partitions.",
-         .min = 6000,
-         .max = 300000});
+        {.doc = "isolation.level: read_uncommitted also reads records of open and aborted "
+                "transactions."});
+  b.key(
+      "session_timeout", c.session_timeout,
+      {.doc = "Without a heartbeat for this long, Kafka reassigns this member's partitions "
+              "(session.timeout.ms). Keep it well above the brokers' own "
+              "broker.session.timeout.ms (9s), or the crash of one broker costs the group all its "
+              "partitions.",
+       .min = 6000,
+       .max = 300000});
   b.key("heartbeat_interval", c.heartbeat_interval,
-        {.doc = "How often the group hears from us.", .min = 500, .max = 60000});
+        {.doc = "Interval of heartbeats to the group (heartbeat.interval.ms).",
+         .min = 500,
+         .max = 60000});
   b.key(
       "prefetch_bytes_max", c.prefetch_bytes_max,
       {.doc = "Bytes fetched ahead per partition.", .min = 64 * 1024, .max = 1024.0 * 1024 * 1024});
@@ -36,7 +42,7 @@ void describe(config::Binder& b, ConsumerConfig& c) {
   b.key("fetch_bytes_max", c.fetch_bytes_max,
         {.doc = "Bytes of one fetch.", .min = 64 * 1024, .max = 1000.0 * 1000 * 1000});
   b.key("partitions_max", c.partitions_max,
-        {.doc = "Partitions one process is expected to hold; counts for the memory check.",
+        {.doc = "Partitions that may be assigned to one process; for the memory check.",
          .min = 1,
          .max = 10000});
 }

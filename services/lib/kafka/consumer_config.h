@@ -1,5 +1,4 @@
-// Settings of a consumer group's member. Transport-free: the operator checks them without
-// librdkafka.
+// Configuration of a consumer. Transport-free: the operator checks it without librdkafka.
 #pragma once
 
 #include <chrono>
@@ -16,7 +15,7 @@ struct ConsumerConfig {
   // Stable per replica (the pod's name): a restart in place then costs no rebalance. A second
   // process with the same id is fenced off, which is fatal.
   std::string group_instance_id;
-  // Where a group that has never committed begins; the choice is committed at once.
+  // The start of a group that has never committed; it is committed at once.
   enum class StartFrom { kLatest, kEarliest } start_from = StartFrom::kLatest;
   enum class Isolation { kReadUncommitted, kReadCommitted } isolation = Isolation::kReadCommitted;
   // Brokers take 9 s to give up one of theirs; a group whose coordinator crashes must outlast that
@@ -29,22 +28,22 @@ struct ConsumerConfig {
   config::ByteSize prefetch_bytes_max{1u << 20};
   config::ByteSize partition_fetch_bytes_max{1u << 20};
   config::ByteSize fetch_bytes_max{16u << 20};
-  // How many partitions of the group one process is expected to hold at most; for the memory check.
+  // Partitions that are expected to be assigned to one process at most; for the memory check.
   std::int64_t partitions_max = 32;
-  // Set by the caller, not by the configuration: after the first news of records, how long to wait
-  // before all partitions are read together. One wake-up instead of one per partition and fetch.
+  // Set by the caller, not by the configuration: the delay between the first event of a queue and
+  // reading all partitions together. One wake-up instead of one per partition and fetch.
   Duration read_delay{};
 };
 void describe(config::Binder& b, ConsumerConfig& c);
 void validate(const ConsumerConfig& c, config::Problems& problems);
 
-// What librdkafka may hold for `partitions` partitions.
+// The most that librdkafka buffers for `partitions` partitions.
 constexpr std::uint64_t prefetch_bytes(const ConsumerConfig& c, std::uint64_t partitions) noexcept {
   return partitions * (c.prefetch_bytes_max.bytes + c.partition_fetch_bytes_max.bytes) +
          c.fetch_bytes_max.bytes;
 }
 
-// Of that, what the last fetch of all partitions may come to.
+// The share of the last fetch of all partitions in it.
 constexpr std::uint64_t fetched_bytes(const ConsumerConfig& c, std::uint64_t partitions) noexcept {
   return partitions * c.partition_fetch_bytes_max.bytes + c.fetch_bytes_max.bytes;
 }

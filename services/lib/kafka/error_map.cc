@@ -92,7 +92,7 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, Code::kNotFound, kConfiguration, kUnknownTopic},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, Code::kNotFound, kConfiguration, kUnknownTopic},
     {RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, Code::kNotFound, kConfiguration, kUnknownTopic},
-    // Partitions vanish only when a topic is made anew with fewer of them; the count is refreshed.
+    // Partitions vanish only when a topic is recreated with fewer of them; the count is refreshed.
     {RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, Code::kUnavailable, kTransient, kUnknownTopic},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Code::kPermissionDenied, kConfiguration,
      kNotAuthorised},

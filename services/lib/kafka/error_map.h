@@ -1,4 +1,5 @@
-// What a librdkafka error says about the next try. The only place where its codes are judged.
+// Maps librdkafka errors to the refusal kinds of base/result.h. The only place that knows its
+// codes.
 #pragma once
 
 #include <span>

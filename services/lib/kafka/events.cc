@@ -1,6 +1,7 @@
 #include "services/lib/kafka/events.h"
 
 #include <array>
+#include <string>
 
 #include "services/lib/kafka/error_map.h"
 
@@ -27,7 +28,7 @@ constexpr std::array kMetrics = {
     MetricSpec{"spanway_kafka_reachable", MetricKind::kGauge,
                "1 while at least one broker is up, as the producer sees it."},
     MetricSpec{"spanway_kafka_assigned_partitions", MetricKind::kGauge,
-               "Partitions this process holds."},
+               "Partitions assigned to this process."},
     MetricSpec{"spanway_kafka_rebalances_total", MetricKind::kCounter,
                "Changes of this process's partitions."},
     MetricSpec{"spanway_kafka_partitions_lost_total", MetricKind::kCounter,
@@ -71,8 +72,8 @@ void ProducerEvents::failed(const Error& error) {
 void ProducerEvents::rebuilt(const std::string& cause) {
   rebuilds_.add();
   log_.error(
-      "Producer is rebuilt after a fatal error; records without report are refused as "
-      "retryable",
+      "Producer is rebuilt after a fatal error; unconfirmed records are "
+      "refused as retryable",
       {{"cause", cause}});
 }
 
@@ -84,6 +85,48 @@ void ProducerEvents::client_error(const Error& error) {
 }
 
 void ProducerEvents::reachable(bool is_reachable) { reachable_.set(is_reachable ? 1 : 0); }
+
+void ProducerEvents::request_refused(std::string_view topic, std::size_t records,
+                                     const Error& error) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.limited(
+      LogLevel::kDebug, "kafka_request_refused", "Request refused before its first record",
+      {{"topic", topic}, {"records", records}, {"reason", error.reason}, {"error", error.message}});
+}
+
+void ProducerEvents::probing(std::string_view topic, std::span<const std::int32_t> partitions,
+                             std::size_t records_kept) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  std::string list;
+  for (const std::int32_t partition : partitions) {
+    list += (list.empty() ? "" : ",") + std::to_string(partition);
+  }
+  log_.debug("Request probes partitions that failed; its other records wait",
+             {{"topic", topic}, {"partitions", list}, {"waiting_records", records_kept}});
+}
+
+void ProducerEvents::probed(std::string_view topic, std::size_t records_kept,
+                            const Error* failure) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug(failure == nullptr ? "Probe confirmed; the waiting records are produced"
+                                : "Probe failed; the waiting records are refused",
+             {{"topic", topic},
+              {"waiting_records", records_kept},
+              {"error", failure == nullptr ? "" : failure->message}});
+}
+
+void ProducerEvents::throttled(Duration by) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.limited(LogLevel::kDebug, "kafka_throttled", "Broker throttles the producer (quota)",
+               {{"seconds", std::chrono::duration<double>(by).count()}});
+}
+
+void ProducerEvents::partitions_changed(std::string_view topic, std::int32_t partitions,
+                                        const char* error) {
+  log_.debug("Topic described", {{"topic", topic}, {"partitions", partitions}, {"error", error}});
+}
+
+void ProducerEvents::password_changed() { log_.debug("Password read again; producer uses it"); }
 
 ConsumerEvents::ConsumerEvents(telemetry::Telemetry telemetry)
     : log_(telemetry.log),
@@ -102,15 +145,16 @@ void ConsumerEvents::revoked(std::size_t count, std::size_t total, bool lost) {
   rebalances_.add();
   partitions_.set(static_cast<double>(total));
   if (lost) lost_.add(static_cast<double>(count));
-  log_.log(
-      lost ? LogLevel::kWarn : LogLevel::kInfo,
-      lost ? "Partitions lost: the group gave them to others without asking" : "Partitions revoked",
-      {{"count", count}, {"total", total}});
+  log_.log(lost ? LogLevel::kWarn : LogLevel::kInfo,
+           lost ? "Partitions lost: the group reassigned them after the "
+                  "session timed out"
+                : "Partitions revoked",
+           {{"count", count}, {"total", total}});
 }
 
 void ConsumerEvents::commit_failed(const Error& error) {
   commit_failures_.add();
-  log_.limited(LogLevel::kWarn, "kafka_commit_failed", "Offset commit failed; it is repeated",
+  log_.limited(LogLevel::kWarn, "kafka_commit_failed", "Offset commit failed; it is retried",
                {{"reason", error.reason}, {"error", error.message}});
 }
 
@@ -121,5 +165,60 @@ void ConsumerEvents::client_error(const Error& error) {
                refused ? "kafka_consumer_refused" : "kafka_consumer_error",
                "Consumer reports an error", {{"reason", error.reason}, {"error", error.message}});
 }
+
+void ConsumerEvents::partition_assigned(const TopicPartition& partition, std::int64_t offset,
+                                        std::int32_t leader_epoch) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug("Partition assigned", {{"topic", partition.topic},
+                                    {"partition", partition.partition},
+                                    {"offset", offset},
+                                    {"leader_epoch", leader_epoch}});
+}
+
+void ConsumerEvents::partition_revoked(const TopicPartition& partition, bool lost) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug(lost ? "Partition lost" : "Partition being revoked",
+             {{"topic", partition.topic}, {"partition", partition.partition}});
+}
+
+void ConsumerEvents::committing(const TopicPartition& partition, std::int64_t offset,
+                                std::int32_t leader_epoch) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug("Committing", {{"topic", partition.topic},
+                            {"partition", partition.partition},
+                            {"offset", offset},
+                            {"leader_epoch", leader_epoch}});
+}
+
+void ConsumerEvents::committed(std::size_t partitions) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug("Committed", {{"partitions", partitions}});
+}
+
+void ConsumerEvents::position_jumped(const TopicPartition& partition, std::int64_t expected,
+                                     std::int64_t found) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug("Log no longer has the next offset", {{"topic", partition.topic},
+                                                   {"partition", partition.partition},
+                                                   {"expected", expected},
+                                                   {"resumed_at", found}});
+}
+
+void ConsumerEvents::seek_finished(const TopicPartition& partition, std::int64_t offset,
+                                   std::int32_t leader_epoch) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.debug("Fetch position set", {{"topic", partition.topic},
+                                    {"partition", partition.partition},
+                                    {"offset", offset},
+                                    {"leader_epoch", leader_epoch}});
+}
+
+void ConsumerEvents::fetch_size_changed(std::uint64_t before, std::uint64_t now, double ratio) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  log_.limited(LogLevel::kDebug, "kafka_fetch_size", "Fetch size changed",
+               {{"bytes_before", before}, {"bytes", now}, {"compression_ratio", ratio}});
+}
+
+void ConsumerEvents::password_changed() { log_.debug("Password read again; consumer uses it"); }
 
 }  // namespace spanway::kafka

@@ -1,19 +1,21 @@
-// Metrics of the Kafka clients.
+// Metrics and logs of the Kafka clients.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string_view>
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
+#include "services/lib/kafka/consumer.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::kafka {
 
 std::span<const telemetry::MetricSpec> metric_specs();
 
-// What can happen to a producer, each as one call. Thread-safe.
+// Each event of a producer as one call. Thread-safe. Debug lines cost a comparison when off.
 class ProducerEvents {
  public:
   explicit ProducerEvents(telemetry::Telemetry telemetry);
@@ -23,6 +25,14 @@ class ProducerEvents {
   void rebuilt(const std::string& cause);
   void client_error(const Error& error);
   void reachable(bool is_reachable);
+  // Admission (produce_admission.h).
+  void request_refused(std::string_view topic, std::size_t records, const Error& error);
+  void probing(std::string_view topic, std::span<const std::int32_t> partitions,
+               std::size_t records_kept);
+  void probed(std::string_view topic, std::size_t records_kept, const Error* failure);
+  void throttled(Duration by);
+  void partitions_changed(std::string_view topic, std::int32_t partitions, const char* error);
+  void password_changed();
 
  private:
   const telemetry::Logger& log_;
@@ -32,7 +42,7 @@ class ProducerEvents {
   std::map<std::string_view, telemetry::Counter> errors_;
 };
 
-// What can happen to a consumer besides reading. One thread.
+// Each event of a consumer, besides records, as one call. One thread, except the last ones.
 class ConsumerEvents {
  public:
   explicit ConsumerEvents(telemetry::Telemetry telemetry);
@@ -40,6 +50,18 @@ class ConsumerEvents {
   void revoked(std::size_t count, std::size_t total, bool lost);
   void commit_failed(const Error& error);
   void client_error(const Error& error);
+  // Debug lines; each costs a comparison when off.
+  void partition_assigned(const TopicPartition& partition, std::int64_t offset,
+                          std::int32_t leader_epoch);
+  void partition_revoked(const TopicPartition& partition, bool lost);
+  void committing(const TopicPartition& partition, std::int64_t offset, std::int32_t leader_epoch);
+  void committed(std::size_t partitions);
+  void position_jumped(const TopicPartition& partition, std::int64_t expected, std::int64_t found);
+  void seek_finished(const TopicPartition& partition, std::int64_t offset,
+                     std::int32_t leader_epoch);
+  void fetch_size_changed(std::uint64_t before, std::uint64_t now, double ratio);
+  // Thread-safe.
+  void password_changed();
 
  private:
   const telemetry::Logger& log_;

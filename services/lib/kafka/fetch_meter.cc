@@ -30,7 +30,8 @@ Status FetchMeter::attach(native::Conf& conf) {
   if (rd_kafka_conf_interceptor_add_on_new(conf.raw(), kName, on_new, this) ==
       RD_KAFKA_RESP_ERR_NO_ERROR)
     return ok_status();
-  return configuration_error(Code::kInternal, "librdkafka takes no interceptor for fetches");
+  return configuration_error(Code::kInternal,
+                             "librdkafka rejects the interceptor of fetch responses");
 }
 
 // The function is ours: ci/deps/librdkafka-fetch-max-bytes.patch says why.

@@ -1,5 +1,5 @@
-// What brokers answer to fetches, in bytes as they come, and the one setting of a running consumer
-// that follows from it. Private to services/lib/kafka.
+// Counts the bytes of fetch responses as transferred, and changes the fetch size of a running
+// consumer. Private to services/lib/kafka.
 #pragma once
 
 #include <atomic>
@@ -10,12 +10,12 @@
 
 namespace spanway::kafka {
 
-// Thread-safe after attach(). Outlives the handle that is made of the configuration.
+// Thread-safe after attach(). Outlives the handle created from the configuration.
 class FetchMeter {
  public:
-  // Before the handle is made.
+  // Before the handle is created.
   Status attach(native::Conf& conf);
-  // Of all answers to fetches since the start.
+  // Of all fetch responses since the start.
   std::uint64_t wire_bytes() const noexcept { return wire_bytes_.load(std::memory_order_relaxed); }
   void add(std::uint64_t bytes) noexcept {
     wire_bytes_.fetch_add(bytes, std::memory_order_relaxed);

@@ -5,11 +5,11 @@
 namespace spanway::kafka {
 namespace {
 
-// A ratio is taken from this much at least: an empty answer has a header, too.
+// A ratio needs at least this much: an empty response has a header, too.
 constexpr std::uint64_t kWindowBytes = 8 * 1024;
-// A ratio that falls is believed by and by, one that rises at once.
+// A falling ratio is smoothed, a rising one applies at once.
 constexpr double kFall = 0.2;
-// Every partition may hold one fetch that was decided on before the last ratio was known.
+// Every partition may have one fetch in flight that was sized before the last ratio was known.
 constexpr double kHeadroom = 1.5;
 constexpr std::uint64_t kGrowth = 2;
 
@@ -25,12 +25,12 @@ std::uint64_t FetchSize::observe(std::uint64_t wire_bytes, std::uint64_t decompr
   const std::uint64_t wire = wire_bytes - std::min(wire_before_, wire_bytes);
   if (wire < kWindowBytes) return bytes_;
   const std::uint64_t decompressed = decompressed_bytes - decompressed_before_;
-  const double seen = static_cast<double>(decompressed) / static_cast<double>(wire);
-  ratio_ = seen >= ratio_ ? seen : ratio_ + kFall * (seen - ratio_);
+  const double measured = static_cast<double>(decompressed) / static_cast<double>(wire);
+  ratio_ = measured >= ratio_ ? measured : ratio_ + kFall * (measured - ratio_);
   wire_before_ = wire_bytes;
   decompressed_before_ = decompressed_bytes;
-  // What has been fetched but not been decompressed yet makes a ratio look small: so a fetch grows
-  // step by step, and shrinks at once.
+  // Bytes that are fetched and not decompressed yet lower the ratio: so a fetch grows step by step,
+  // and shrinks at once.
   const std::uint64_t most = std::min(limits_.fetch_bytes_max, bytes_ * kGrowth);
   const auto share = static_cast<double>(limits_.share_bytes);
   const double factor =

@@ -21,22 +21,22 @@ bool begins_at_log_start(ConsumerConfig::StartFrom start_from, const TopicHistor
          (topic.group_has_commit && topic.complete);
 }
 
-// What one look-up knows.
+// The state of one resolve().
 struct GroupOffsets::Lookup {
   std::vector<native::TopicDescription> topics;
-  std::set<std::string> made_anew;
+  std::set<std::string> recreated;
   std::vector<TopicPartition> assigned;
   std::vector<TopicPartition> all;  // Of all subscribed topics, and the assigned ones.
   std::map<TopicPartition, native::GroupOffset> committed;
   std::map<TopicPartition, native::LogOffset> first, last;
   std::vector<Start> starts;
-  // Beginnings to commit: of assigned partitions; of others where nothing must be overwritten.
+  // Starts to commit: of assigned partitions; of others, where a commit must not be overwritten.
   std::vector<native::GroupOffset> ours, others;
 
   bool is_committed(const TopicPartition& partition) const {
     const auto found = committed.find(partition);
     return found != committed.end() && found->second.offset >= 0 &&
-           made_anew.count(partition.topic) == 0;
+           recreated.count(partition.topic) == 0;
   }
   bool has_commit(const std::string& topic) const {
     return std::any_of(all.begin(), all.end(), [&](const TopicPartition& p) {
@@ -53,33 +53,33 @@ GroupOffsets::GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config,
       topics_(std::move(topics)),
       stopping_(stopping) {}
 
-Status GroupOffsets::go_on() const {
+Status GroupOffsets::check_stopping() const {
   return stopping_ ? Status(unavailable("the consumer is closing")) : ok_status();
 }
 
-std::set<std::string> GroupOffsets::notice(const std::vector<native::TopicDescription>& topics) {
+std::set<std::string> GroupOffsets::observe(const std::vector<native::TopicDescription>& topics) {
   for (const native::TopicDescription& topic : topics) {
-    if (is_missing(topic)) seen_missing_.insert(topic.name);
+    if (is_missing(topic)) was_missing_.insert(topic.name);
     const auto begun = ids_.find(topic.name);
     if (topic.id.empty() || begun == ids_.end() || begun->second == topic.id) continue;
     begun->second = topic.id;
-    made_anew_.insert(topic.name);
+    recreated_.insert(topic.name);
   }
-  return made_anew_;
+  return recreated_;
 }
 
-void GroupOffsets::taken_over(const std::set<std::string>& topics) {
-  for (const std::string& topic : topics) made_anew_.erase(topic);
+void GroupOffsets::on_restarted(const std::set<std::string>& topics) {
+  for (const std::string& topic : topics) recreated_.erase(topic);
 }
 
-Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
+Result<std::vector<GroupOffsets::Start>> GroupOffsets::resolve(
     const std::vector<TopicPartition>& partitions) {
   Lookup lookup;
   lookup.assigned = partitions;
   SPANWAY_ASSIGN(lookup.topics,
                  native::describe_topics(handle_, topics_, [this] { return stopping_.load(); }));
-  SPANWAY_TRY(go_on());
-  lookup.made_anew = notice(lookup.topics);
+  SPANWAY_TRY(check_stopping());
+  lookup.recreated = observe(lookup.topics);
   std::set<TopicPartition> all(partitions.begin(), partitions.end());
   for (const native::TopicDescription& topic : lookup.topics) {
     for (std::int32_t p = 0; p < topic.partitions; ++p) all.insert({topic.name, p});
@@ -87,7 +87,7 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
   lookup.all.assign(all.begin(), all.end());
   std::vector<native::GroupOffset> committed;
   SPANWAY_ASSIGN(committed, native::committed_offsets(handle_, lookup.all));
-  SPANWAY_TRY(go_on());
+  SPANWAY_TRY(check_stopping());
   for (native::GroupOffset& offset : committed) {
     const TopicPartition partition = offset.partition;
     lookup.committed[partition] = std::move(offset);
@@ -95,47 +95,47 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::look_up(
   const std::vector<TopicPartition> to_list = unsettled(lookup);
   auto first = native::list_offsets(handle_, to_list, native::LogEnd::kFirst, read_committed_);
   SPANWAY_TRY(first.status);
-  SPANWAY_TRY(go_on());
+  SPANWAY_TRY(check_stopping());
   auto last = native::list_offsets(handle_, to_list, native::LogEnd::kLast, read_committed_);
   SPANWAY_TRY(last.status);
   lookup.first = std::move(first.found);
   lookup.last = std::move(last.found);
   decide(lookup);
-  SPANWAY_TRY(go_on());
+  SPANWAY_TRY(check_stopping());
   SPANWAY_TRY(commit(lookup));
   for (const native::TopicDescription& topic : lookup.topics) {
     const bool begun =
         std::any_of(partitions.begin(), partitions.end(),
                     [&topic](const TopicPartition& p) { return p.topic == topic.name; });
     if (!begun) continue;
-    made_anew_.erase(topic.name);
+    recreated_.erase(topic.name);
     if (!topic.id.empty()) ids_[topic.name] = topic.id;
   }
   return std::move(lookup.starts);
 }
 
 bool GroupOffsets::is_known(const Lookup& lookup, const std::string& topic) const {
-  return seen_missing_.count(topic) > 0 || ids_.count(topic) > 0 ||
-         lookup.made_anew.count(topic) > 0;
+  return was_missing_.count(topic) > 0 || ids_.count(topic) > 0 ||
+         lookup.recreated.count(topic) > 0;
 }
 
-// Partitions the ends of whose logs must be known: those without a commit; all of a topic that may
-// begin at its end; and those committed without an epoch, which the brokers cannot check.
+// Partitions the ends of whose logs are needed: those without a commit; all of a topic that may
+// start at its end; and those committed without an epoch, which the brokers cannot check.
 std::vector<TopicPartition> GroupOffsets::unsettled(const Lookup& lookup) const {
-  std::set<std::string> whole;
-  std::set<TopicPartition> wanted;
+  std::set<std::string> from_end;
+  std::set<TopicPartition> needed;
   for (const TopicPartition& p : lookup.assigned) {
     if (lookup.is_committed(p) && lookup.committed.at(p).leader_epoch >= 0) continue;
-    wanted.insert(p);
+    needed.insert(p);
     if (start_from_ == ConsumerConfig::StartFrom::kLatest && !lookup.has_commit(p.topic) &&
         !is_known(lookup, p.topic)) {
-      whole.insert(p.topic);
+      from_end.insert(p.topic);
     }
   }
   for (const TopicPartition& p : lookup.all) {
-    if (whole.count(p.topic) > 0) wanted.insert(p);
+    if (from_end.count(p.topic) > 0) needed.insert(p);
   }
-  return {wanted.begin(), wanted.end()};
+  return {needed.begin(), needed.end()};
 }
 
 void GroupOffsets::decide(Lookup& lookup) {
@@ -143,7 +143,7 @@ void GroupOffsets::decide(Lookup& lookup) {
   for (const TopicPartition& partition : lookup.assigned) {
     Start& start = lookup.starts.emplace_back();
     start.partition = partition;
-    start.made_anew = lookup.made_anew.count(partition.topic) > 0;
+    start.recreated = lookup.recreated.count(partition.topic) > 0;
     if (lookup.is_committed(partition)) {
       native::GroupOffset& committed = lookup.committed.at(partition);
       start.position = {committed.offset, std::move(committed.metadata)};
@@ -152,7 +152,7 @@ void GroupOffsets::decide(Lookup& lookup) {
       const auto last = lookup.last.find(partition);
       if (committed.leader_epoch >= 0 || last == lookup.last.end()) continue;
       if (committed.offset <= last->second.offset) continue;
-      // The log has lost its end. Without an epoch nobody knows where it parted: go on at the end.
+      // The log has lost its end. Without an epoch the divergence is unknown: resume at the end.
       start.position = {last->second.offset, ""};
       start.leader_epoch = last->second.leader_epoch;
       lookup.ours.push_back({partition, last->second.offset, last->second.leader_epoch, ""});
@@ -180,7 +180,8 @@ void GroupOffsets::decide(Lookup& lookup) {
     start.committed = at.offset;
     lookup.ours.push_back({partition, at.offset, at.leader_epoch, ""});
   }
-  // Another member must not take a partition of this topic for one that came later.
+  // For another member a partition of this topic without a commit would be one that was added
+  // later.
   for (const auto& [topic, from_start] : at_log_start) {
     if (from_start) continue;
     for (const auto& [partition, last] : lookup.last) {
@@ -196,12 +197,12 @@ void GroupOffsets::decide(Lookup& lookup) {
 Status GroupOffsets::commit(Lookup& lookup) {
   std::vector<native::GroupOffset> offsets = std::move(lookup.ours);
   if (!lookup.others.empty()) {
-    // Their members may have begun meanwhile: what they committed stays.
+    // Their members may have committed meanwhile: those commits are kept.
     std::vector<TopicPartition> partitions;
     for (const native::GroupOffset& other : lookup.others) partitions.push_back(other.partition);
     std::vector<native::GroupOffset> now;
     SPANWAY_ASSIGN(now, native::committed_offsets(handle_, partitions));
-    SPANWAY_TRY(go_on());
+    SPANWAY_TRY(check_stopping());
     std::set<TopicPartition> taken;
     for (const native::GroupOffset& offset : now) {
       if (offset.offset >= 0) taken.insert(offset.partition);

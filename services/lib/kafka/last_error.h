@@ -1,5 +1,5 @@
-// The error that tells most about why Kafka does not answer. librdkafka reports several for one
-// cause, the least telling one ("all brokers are down") last and again and again.
+// The most specific error since the last answer of a broker. librdkafka reports several for one
+// cause, the least specific one ("all brokers are down") last and repeatedly.
 #pragma once
 
 #include <string>
@@ -13,8 +13,9 @@ namespace spanway::kafka {
 // Thread-safe.
 class LastError {
  public:
-  // Takes the place of an error that tells less or as much: a refused login, a missing right or a
-  // wrong setting tells most, a broker out of reach or a timeout least. False when it does not.
+  // Replaces an error that is less or equally specific: a failed authentication, a missing right or
+  // a wrong setting is most specific, an unreachable broker or a timeout least. False when the old
+  // error is kept.
   bool note(const Error& error) {
     MutexLock lock(mutex_);
     if (!error_.ok() && rank(error) < rank(error_.error())) return false;
@@ -26,7 +27,7 @@ class LastError {
     MutexLock lock(mutex_);
     error_ = ok_status();
   }
-  // OK when there is none.
+  // OK without an error.
   Status get() const {
     MutexLock lock(mutex_);
     return error_;

@@ -8,19 +8,19 @@ namespace spanway::kafka {
 void Membership::assigned(std::size_t partitions_now) {
   MutexLock lock(mutex_);
   member_ = admitted_ = true;
-  held_ = partitions_now;
+  assigned_count_ = partitions_now;
   refusal_.clear();
 }
 
 void Membership::revoked(std::size_t partitions_now) {
   MutexLock lock(mutex_);
-  held_ = partitions_now;
+  assigned_count_ = partitions_now;
 }
 
 void Membership::lost() {
   MutexLock lock(mutex_);
   member_ = false;
-  held_ = 0;
+  assigned_count_ = 0;
 }
 
 void Membership::refused(std::string reason) {
@@ -36,11 +36,11 @@ Assignment Membership::state(const std::vector<TopicState>& topics) const {
   if (!refusal_.empty()) {
     return {false, refusal_};
   }
-  if (existing == 0 || held_ > 0) return {true, ""};
+  if (existing == 0 || assigned_count_ > 0) return {true, ""};
   const std::string none =
       "no partition is assigned although " + std::to_string(existing) + " exist";
   if (!member_) return {false, none + ": the group has not admitted this consumer yet"};
-  return {true, none + ": the other members of the group hold them"};
+  return {true, none + ": they are assigned to the other members of the group"};
 }
 
 bool Membership::never_admitted() const {

@@ -1,4 +1,4 @@
-// Whether a consumer has its part of the group's partitions, and why not. Private to
+// The state of a consumer's membership and assignment, with the reason. Private to
 // services/lib/kafka.
 #pragma once
 
@@ -31,7 +31,7 @@ class Membership {
   mutable Mutex mutex_;
   bool member_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool admitted_ SPANWAY_GUARDED_BY(mutex_) = false;
-  std::size_t held_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::size_t assigned_count_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::string refusal_ SPANWAY_GUARDED_BY(mutex_);
 };
 

@@ -21,9 +21,9 @@ void on_log(const rd_kafka_t* handle, int level, const char* facility, const cha
   const telemetry::LogFields fields = {{"facility", facility}, {"text", text}};
   // librdkafka repeats itself for as long as a broker is away.
   if (level <= 4) {
-    callbacks->log().limited(telemetry::LogLevel::kWarn, "librdkafka", "librdkafka says", fields);
+    callbacks->log().limited(telemetry::LogLevel::kWarn, "librdkafka", "librdkafka", fields);
   } else {
-    callbacks->log().debug("librdkafka says", fields);
+    callbacks->log().debug("librdkafka", fields);
   }
 }
 
@@ -38,17 +38,33 @@ void on_error(rd_kafka_t* handle, int code, const char* text, void* opaque) {
   callbacks->on_error(cause, detail, true);
 }
 
-// A thread of librdkafka is woken for every record and every answer of a broker. Woken while one of
-// ours runs, it waits until that one sleeps (or its time slice ends) and then finds a dozen things
-// to do instead of one: a quarter less CPU where both share a core. On an idle core it runs at once
-// as ever. The thread goes without it where this is forbidden.
+// A thread of librdkafka is woken for every record and every answer of a broker. As a batch thread
+// it waits until the running one sleeps (or its time slice ends) and then finds a dozen operations
+// instead of one: a quarter less CPU where both share a core. On an idle core it runs at once.
+// Where the scheduler forbids it, the thread keeps the default.
 rd_kafka_resp_err_t on_thread_start(rd_kafka_t*, rd_kafka_thread_type_t, const char*, void*) {
   const sched_param none{};
   if (::sched_getscheduler(0) == SCHED_OTHER) ::sched_setscheduler(0, SCHED_BATCH, &none);
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+// TRY_CONNECT, CONNECT, SSL_HANDSHAKE, AUTH_HANDSHAKE, AUTH_REQ, UP, DOWN.
+rd_kafka_resp_err_t on_broker_state(rd_kafka_t* handle, std::int32_t id, const char*,
+                                    const char* name, int port, const char* state, void*) {
+  const auto* callbacks = static_cast<const Callbacks*>(rd_kafka_opaque(handle));
+  if (callbacks == nullptr || !callbacks->log().enabled(telemetry::LogLevel::kDebug)) {
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  }
+  callbacks->log().debug("Broker connection changed", {{"client", rd_kafka_name(handle)},
+                                                       {"broker", name},
+                                                       {"port", port},
+                                                       {"broker_id", id},
+                                                       {"state", state}});
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 rd_kafka_resp_err_t on_new(rd_kafka_t* handle, const rd_kafka_conf_t*, void*, char*, std::size_t) {
+  rd_kafka_interceptor_add_on_broker_state_change(handle, kInterceptor, on_broker_state, nullptr);
   return rd_kafka_interceptor_add_on_thread_start(handle, kInterceptor, on_thread_start, nullptr);
 }
 
@@ -62,7 +78,8 @@ void apply_tls(Conf& conf, const TlsConfig& tls) {
   if (!tls.ca_file.empty()) {
     conf.set("ssl.ca.location", tls.ca_file);
   } else {
-    conf.set("ssl.ca.location", "probe");  // The system's; the library is linked statically.
+    conf.set("ssl.ca.location",
+             "probe");  // The system's; the library is linked statically.
   }
   if (!tls.certificate_file.empty()) {
     conf.set("ssl.certificate.location", tls.certificate_file);
@@ -115,7 +132,7 @@ void Conf::set(const char* name, const std::string& value) {
   const bool secret = std::string_view(name).find("password") != std::string_view::npos;
   if (status_.ok()) {
     status_ = configuration_error(Code::kFailedPrecondition,
-                                  std::string("librdkafka refuses the setting ") + name +
+                                  std::string("librdkafka rejects the setting ") + name +
                                       (secret ? "" : std::string(": ") + text))
                   .with_reason("kafka_misconfigured");
   }

@@ -1,4 +1,4 @@
-// What the parts of this module share about librdkafka handles. Private to services/lib/kafka.
+// Creation and ownership of librdkafka handles. Private to services/lib/kafka.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,12 @@ namespace spanway::kafka::native {
 
 enum class Role { kProducer, kConsumer, kAdmin };
 
-// The opaque of every handle: where librdkafka's threads report to. Outlives the handle.
+// The opaque of every handle: receives its callbacks. Outlives the handle.
 class Callbacks {
  public:
   explicit Callbacks(const telemetry::Logger& log) : log_(log) {}
   virtual ~Callbacks() = default;
-  // On whatever thread polls the handle. `fatal`: the handle is of no more use.
+  // On the thread that polls the handle. `fatal`: the handle must be replaced.
   virtual void on_error(int code, const std::string& text, bool fatal) noexcept = 0;
   const telemetry::Logger& log() const noexcept { return log_; }
 
@@ -32,7 +32,7 @@ class Callbacks {
   const telemetry::Logger& log_;
 };
 
-// A configuration under construction; the first setting that is refused is kept for status().
+// A configuration under construction; the first setting that is rejected is kept for status().
 class Conf {
  public:
   Conf();
@@ -43,7 +43,7 @@ class Conf {
   void set(const char* name, const std::string& value);
   void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
   rd_kafka_conf_s* raw() noexcept { return conf_; }
-  // What could not be set.
+  // For a setting whose value could not be determined.
   void note(Status status) {
     if (status_.ok()) status_ = std::move(status);
   }
@@ -55,7 +55,7 @@ class Conf {
   Status status_;
 };
 
-// Brokers, TLS, SASL, patience, logging. Raw settings are applied by apply_raw, last of all.
+// Brokers, TLS, SASL, timeouts, logging. Raw settings are applied last, by apply_raw.
 void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks);
 void apply_raw(Conf& conf, const ClientConfig& client, Role role);
 
@@ -63,7 +63,7 @@ struct HandleDeleter {
   void operator()(rd_kafka_s* handle) const noexcept;
 };
 using Handle = std::unique_ptr<rd_kafka_s, HandleDeleter>;
-// Takes over what `conf` holds.
+// Takes the ownership of `conf`.
 Result<Handle> create_handle(Conf& conf, Role role);
 
 struct QueueDeleter {

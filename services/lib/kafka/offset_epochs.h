@@ -1,6 +1,6 @@
-// Which leader epoch the records of a partition were written in. An epoch that is committed beside
-// an offset lets the brokers tell, when reading goes on there, whether the log is still the one
-// that was read (KIP-320): after an unclean election it is not.
+// The leader epochs of the records of a partition. With the epoch that is committed beside an
+// offset, the brokers detect on resuming whether the log has diverged since it was read (KIP-320):
+// after an unclean election it has.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,13 @@
 namespace spanway::kafka {
 
 // Single-thread. Bound: kChangesMax changes of the epoch since the oldest offset that may still be
-// committed; further ones count for the epoch before, which makes a later check stricter.
+// committed; further ones count as the epoch before, which makes a later check stricter.
 class OffsetEpochs {
  public:
   static constexpr std::int32_t kUnknown = -1;
   static constexpr std::size_t kChangesMax = 64;
 
-  // `epoch`: of the last record before reading begins.
+  // `epoch`: of the last record before the start offset.
   explicit OffsetEpochs(std::int32_t epoch = kUnknown)
       : changes_{{std::numeric_limits<std::int64_t>::min(), epoch}} {}
 
@@ -27,7 +27,7 @@ class OffsetEpochs {
       changes_.push_back({offset, epoch});
     }
   }
-  // Of the last record below `offset`; kUnknown when none is known.
+  // The epoch of the last record below `offset`; kUnknown without one.
   std::int32_t before(std::int64_t offset) const noexcept {
     std::int32_t epoch = changes_.front().epoch;
     for (const Change& change : changes_) {
@@ -35,7 +35,7 @@ class OffsetEpochs {
     }
     return epoch;
   }
-  // Nothing below `offset` will be asked for.
+  // Offsets below `offset` are not queried any more.
   void forget_below(std::int64_t offset) noexcept {
     while (changes_.size() > 1 && changes_[1].first < offset) changes_.pop_front();
   }

@@ -40,7 +40,7 @@ double ProduceAdmission::rate(const Partition& partition, SteadyTime now) const 
 }
 
 Status ProduceAdmission::check_room(std::size_t bytes, std::size_t records) const {
-  if (records_ == 0) return ok_status();  // Alone it may be larger than the queue.
+  if (records_ == 0) return ok_status();  // A single request may be larger than the queue.
   if (bytes_ + bytes <= limits_.bytes_max && records_ + records <= limits_.records_max) {
     return ok_status();
   }
@@ -55,7 +55,7 @@ Status ProduceAdmission::check(std::string_view topic, const Part& part, SteadyT
   const Partition& partition = at(topic, part.partition);
   if (partition.records == 0) return ok_status();
   if (partition.failed) {
-    // One request probes it already.
+    // Another request is probing it.
     Error error = partition.failure;
     error.message = name_of(topic, part.partition) + " takes no records: " + error.message;
     return error;
@@ -64,7 +64,7 @@ Status ProduceAdmission::check(std::string_view topic, const Part& part, SteadyT
   if (silent > limits_.stalled_after) {
     return unavailable(name_of(topic, part.partition) + " has confirmed nothing for " +
                        one_decimal(seconds(silent)) +
-                       " s; its leader may be out of reach, or in-sync replicas are missing")
+                       " s; its leader may be unreachable, or in-sync replicas are missing")
         .with_reason("kafka_partition_stalled")
         .with_retry_after(kRetrySoon);
   }
@@ -77,7 +77,7 @@ Status ProduceAdmission::check(std::string_view topic, const Part& part, SteadyT
   return unavailable(name_of(topic, part.partition) + " confirms " +
                      std::to_string(static_cast<std::int64_t>(confirmed / 1024)) + " KiB/s, and " +
                      std::to_string(partition.bytes >> 10) +
-                     " KiB wait already; a quota of the brokers, or a slow one, holds it back")
+                     " KiB wait already; the brokers throttle it (quota) or are slow")
       .with_reason("kafka_backlog")
       .with_retry_after(kRetrySoon);
 }
@@ -140,7 +140,7 @@ void ProduceAdmission::on_report(std::string_view topic, std::int32_t partition,
   --state.records;
   state.bytes -= bytes;
   if (error != nullptr) {
-    // Too large, or not a record: says nothing of the partition.
+    // Too large, or not a record: no evidence about the partition.
     if (error->refusal == Refusal::kData) return;
     state.failed = true;
     state.failure = *error;

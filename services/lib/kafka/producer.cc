@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
-#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -19,28 +17,22 @@
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/produce_admission.h"
-#include "services/lib/kafka/queries.h"
+#include "services/lib/kafka/producer_options.h"
 #include "services/lib/kafka/sasl_password.h"
+#include "services/lib/kafka/topic_metadata.h"
 
 namespace spanway::kafka {
 namespace {
 
 constexpr int kPollWaitMs = 1000;  // Reports and stop() wake the poll at once.
-// Reports come one for each partition and request. They are gathered for as long as this, so that
-// a busy producer wakes a few hundred times a second and not a few thousand.
+// Reports come one for each partition and request. They are gathered for this long, so that a busy
+// producer wakes a few hundred times a second and not a few thousand.
 constexpr Duration kReportGathering = std::chrono::milliseconds(2);
-constexpr std::size_t kHeadersMax = 10;                  // Of one record.
-constexpr std::size_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
-// A broker's restart must not look like an outage.
+constexpr std::size_t kHeadersMax = 10;  // Of one record.
+// The restart of a broker is not reported as an outage.
 constexpr Duration kDownGrace = std::chrono::seconds(2);
 constexpr Duration kMetadataRetry = std::chrono::milliseconds(500);
 constexpr Duration kPurgeWait = std::chrono::seconds(5);
-
-// What is known about one topic's partitions. `error` is an rd_kafka_resp_err_t.
-struct TopicState {
-  std::atomic<std::int32_t> partitions{0};
-  std::atomic<int> error{RD_KAFKA_RESP_ERR_NO_ERROR};
-};
 
 class RdProducer;
 
@@ -50,16 +42,16 @@ struct Pending {
   Producer::Report report;
   Bytes payload;
   SteadyTime since;
-  std::size_t charge;  // What admission has reserved for it.
-  // As handed over: a record that fails before it has reached its partition is reported without.
+  std::size_t charge;  // The bytes that admission has reserved for it.
+  // Of the record: librdkafka reports one that fails before it reaches its partition without them.
   std::string topic;
   std::int32_t partition;
 };
 
-// A request that probes failing partitions: what is kept back until they have confirmed.
+// A request that probes failing partitions: its other records wait until these have confirmed.
 struct Probe {
   std::string topic;
-  std::vector<std::pair<std::size_t, Record>> kept;  // With the place in the request.
+  std::vector<std::pair<std::size_t, Record>> waiting;  // With the place in the request.
   Producer::RequestReport report;
 
   Mutex mutex;
@@ -67,7 +59,7 @@ struct Probe {
   std::optional<Error> failure SPANWAY_GUARDED_BY(mutex);
 };
 
-// What a record costs besides its payload, here and in librdkafka.
+// Memory of a record besides its payload, here and in librdkafka.
 constexpr std::size_t kRecordCost = 256;
 
 // Headers come from our own code, never from a client: too many are its mistake and say nothing
@@ -95,13 +87,16 @@ class RdProducer final : public Producer, private native::Callbacks {
         clock_(clock),
         events_(telemetry),
         admission_(admission_limits(client_, config_)),
+        topics_(events_, [this] { request_refresh(); }),
         password_(client_.sasl) {}
   ~RdProducer() override { stop(); }
 
   Status start();
   void produce(Record record, Report report) noexcept override;
   Status produce_all(std::vector<Record> records, RequestReport report) noexcept override;
-  Result<std::int32_t> partition_count(std::string_view topic) override;
+  Result<std::int32_t> partition_count(std::string_view topic) override {
+    return topics_.partition_count(topic);
+  }
   bool connected_once() const noexcept override { return connected_once_; }
   bool reachable() const noexcept override;
   std::string last_error() const override { return last_error_.message(); }
@@ -111,8 +106,6 @@ class RdProducer final : public Producer, private native::Callbacks {
  private:
   using SharedHandle = std::shared_ptr<rd_kafka_s>;
 
-  static ProduceAdmission::Limits admission_limits(const ClientConfig& client,
-                                                   const ProducerConfig& config);
   Result<SharedHandle> create_native();
   SharedHandle handle() const {
     MutexLock lock(mutex_);
@@ -132,9 +125,8 @@ class RdProducer final : public Producer, private native::Callbacks {
   void rebuild(const std::stop_token& stop);
   void retire(SharedHandle old);
   void metadata_loop(const std::stop_token& stop);
-  bool refresh_all(const std::stop_token& stop);
-  bool refresh(rd_kafka_t* native, const std::string& topic, TopicState& state,
-               const std::stop_token& stop, bool& answered);
+  bool refresh_topics(const std::stop_token& stop);
+  void request_refresh();
   void stop();
 
   const ClientConfig client_;
@@ -142,6 +134,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   const Clock& clock_;
   ProducerEvents events_;
   ProduceAdmission admission_;
+  TopicMetadata topics_;
 
   std::atomic<bool> connected_once_{false};
   std::atomic<bool> fatal_{false};
@@ -152,11 +145,9 @@ class RdProducer final : public Producer, private native::Callbacks {
   mutable Mutex mutex_;
   CondVar changed_;
   SharedHandle handle_ SPANWAY_GUARDED_BY(mutex_);
-  std::map<std::string, std::shared_ptr<TopicState>, std::less<>> topics_
-      SPANWAY_GUARDED_BY(mutex_);
   std::size_t outstanding_ SPANWAY_GUARDED_BY(mutex_) = 0;
-  bool refresh_wanted_ SPANWAY_GUARDED_BY(mutex_) = false;
-  // librdkafka remembers that a topic was refused until it hears of it again: it is asked soon.
+  bool refresh_requested_ SPANWAY_GUARDED_BY(mutex_) = false;
+  // librdkafka caches that a topic was refused until the next metadata: that is requested soon.
   bool topic_refused_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool stopping_ SPANWAY_GUARDED_BY(mutex_) = false;
   std::string fatal_cause_ SPANWAY_GUARDED_BY(mutex_);
@@ -183,46 +174,16 @@ Status RdProducer::start() {
 }
 
 Result<RdProducer::SharedHandle> RdProducer::create_native() {
-  constexpr std::array<const char*, 5> kCodecs = {"none", "gzip", "snappy", "lz4", "zstd"};
-  const auto milliseconds = [](Duration d) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-  };
   native::Conf conf;
   native::apply_client(conf, client_, *this);
-  conf.set("enable.idempotence", "true");
-  conf.set("acks", "all");
-  conf.set("max.in.flight.requests.per.connection", 5);
-  conf.set("linger.ms", milliseconds(config_.linger));
-  conf.set("message.timeout.ms", milliseconds(config_.message_timeout));
-  // The bounds are ours (admission_): librdkafka's would be met in the midst of a request.
-  conf.set("queue.buffering.max.kbytes", std::numeric_limits<std::int32_t>::max());
-  // A look-up must not make a topic, whatever the brokers allow: with their defaults it would lie
-  // there with too few partitions and copies.
-  conf.set("allow.auto.create.topics", "false");
-  conf.set("message.max.bytes",
-           static_cast<std::int64_t>(config_.record_bytes_max.bytes + kRecordOverheadBytes));
-  conf.set("compression.type", kCodecs[static_cast<std::size_t>(config_.compression)]);
-  conf.set("delivery.report.only.error", "false");
+  native::apply_producer(conf, config_);
   rd_kafka_conf_set_dr_msg_cb(conf.raw(), &RdProducer::on_delivery);
   rd_kafka_conf_set_throttle_cb(conf.raw(), &RdProducer::on_throttle);
   native::apply_raw(conf, client_, native::Role::kProducer);
-  conf.set("queue.buffering.max.messages", 0);  // The raw setting is taken by admission_limits().
+  conf.set("queue.buffering.max.messages",
+           0);  // The raw setting is taken by admission_limits().
   SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kProducer));
   return SharedHandle(std::move(created));
-}
-
-ProduceAdmission::Limits RdProducer::admission_limits(const ClientConfig& client,
-                                                      const ProducerConfig& config) {
-  ProduceAdmission::Limits limits;
-  limits.bytes_max = static_cast<std::size_t>(config.queue_bytes_max.bytes);
-  const auto raw = client.librdkafka.find("queue.buffering.max.messages");
-  if (raw != client.librdkafka.end()) {
-    std::size_t records = 0;
-    const std::string& text = raw->second;
-    std::from_chars(text.data(), text.data() + text.size(), records);
-    if (records > 0) limits.records_max = records;
-  }
-  return limits;
 }
 
 void RdProducer::produce(Record record, Report report) noexcept {
@@ -252,8 +213,12 @@ Status RdProducer::produce_all(std::vector<Record> records, RequestReport report
   }
   std::vector<ProduceAdmission::Part> list;
   for (const auto& [partition, part] : parts) list.push_back(part);
-  SPANWAY_ASSIGN(const std::vector<std::int32_t> probes,
-                 admission_.admit(topic, list, clock_.now()));
+  const Result<std::vector<std::int32_t>> admitted = admission_.admit(topic, list, clock_.now());
+  if (!admitted.ok()) {
+    events_.request_refused(topic, records.size(), admitted.error());
+    return admitted.error();
+  }
+  const std::vector<std::int32_t>& probes = *admitted;
   if (probes.empty() || probes.size() == parts.size()) {
     const auto shared = std::make_shared<RequestReport>(std::move(report));
     for (std::size_t i = 0; i < records.size(); ++i) {
@@ -267,7 +232,7 @@ Status RdProducer::produce_all(std::vector<Record> records, RequestReport report
 }
 
 // The records for failing partitions first, the others once these are confirmed: while a leader is
-// out of reach, the repeated requests of its clients leave nothing behind in other partitions.
+// unreachable, the retried requests of its clients write nothing to other partitions.
 void RdProducer::produce_probing(std::vector<Record> records,
                                  const std::vector<std::int32_t>& probes, RequestReport report) {
   auto probe = std::make_shared<Probe>();
@@ -278,11 +243,12 @@ void RdProducer::produce_probing(std::vector<Record> records,
     records[i].topic = probe->topic;
     const bool probing =
         std::find(probes.begin(), probes.end(), records[i].partition) != probes.end();
-    (probing ? first : probe->kept).emplace_back(i, std::move(records[i]));
+    (probing ? first : probe->waiting).emplace_back(i, std::move(records[i]));
   }
+  events_.probing(probe->topic, probes, probe->waiting.size());
   {
     MutexLock lock(mutex_);
-    outstanding_ += probe->kept.size();
+    outstanding_ += probe->waiting.size();
   }
   {
     MutexLock lock(probe->mutex);
@@ -304,8 +270,9 @@ void RdProducer::on_probed(const std::shared_ptr<Probe>& probe, Status status) {
     if (--probe->outstanding > 0) return;
     failure = std::move(probe->failure);
   }
-  const std::size_t count = probe->kept.size();
-  for (auto& [place, record] : probe->kept) {
+  const std::size_t count = probe->waiting.size();
+  events_.probed(probe->topic, count, failure ? &*failure : nullptr);
+  for (auto& [place, record] : probe->waiting) {
     const ProduceAdmission::Part part{record.partition, charge_of(record), 1};
     if (failure) {
       admission_.on_dropped(part.bytes);
@@ -317,7 +284,7 @@ void RdProducer::on_probed(const std::shared_ptr<Probe>& probe, Status status) {
     hand_over(std::move(record),
               [probe, i = place](Status reported) { probe->report(i, std::move(reported)); });
   }
-  probe->kept.clear();
+  probe->waiting.clear();
   MutexLock lock(mutex_);
   outstanding_ -= count;
   if (outstanding_ == 0) changed_.notify_all();
@@ -389,6 +356,7 @@ void RdProducer::on_throttle(rd_kafka_t*, const char*, std::int32_t, int millise
                              void* opaque) noexcept {
   auto& self = static_cast<RdProducer&>(*static_cast<native::Callbacks*>(opaque));
   if (milliseconds > 0) {
+    self.events_.throttled(std::chrono::milliseconds(milliseconds));
     self.admission_.on_throttled(std::chrono::milliseconds(milliseconds), self.clock_.now());
   }
 }
@@ -424,9 +392,15 @@ void RdProducer::on_error(int code, const std::string& text, bool fatal) noexcep
   last_error_.note(error);
   has_error_ = true;
   if (down) {
-    refresh_wanted_ = true;
+    refresh_requested_ = true;
     changed_.notify_all();
   }
+}
+
+void RdProducer::request_refresh() {
+  MutexLock lock(mutex_);
+  refresh_requested_ = true;
+  changed_.notify_all();
 }
 
 void RdProducer::mark_up() noexcept {
@@ -438,29 +412,6 @@ bool RdProducer::reachable() const noexcept {
   const Duration::rep down = down_since_;
   if (down == 0) return connected_once_;
   return connected_once_ && clock_.now().time_since_epoch() - Duration(down) < kDownGrace;
-}
-
-Result<std::int32_t> RdProducer::partition_count(std::string_view topic) {
-  std::shared_ptr<TopicState> state;
-  {
-    MutexLock lock(mutex_);
-    const auto found = topics_.find(topic);
-    if (found != topics_.end()) {
-      state = found->second;
-    } else {
-      state = topics_.emplace(topic, std::make_shared<TopicState>()).first->second;
-      refresh_wanted_ = true;
-      changed_.notify_all();
-    }
-  }
-  const std::int32_t partitions = state->partitions;
-  if (partitions > 0) return partitions;
-  const std::string what = "looking up topic " + std::string(topic);
-  const int error = state->error;
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, what);
-  return unavailable(what + ": no broker has answered yet")
-      .with_reason("kafka_unreachable")
-      .with_retry_after(std::chrono::seconds(1));
 }
 
 bool RdProducer::drain(Deadline deadline) {
@@ -484,8 +435,8 @@ void RdProducer::poll_loop(const std::stop_token& stop) {
   }
 }
 
-// Idempotence has lost its thread: this handle will never write again. What it has not confirmed
-// is refused as transient; the clients send it again through the new one.
+// After a fatal error of idempotence this handle never writes again. Records that it has not
+// confirmed are refused as transient; the clients send them again through the new one.
 void RdProducer::rebuild(const std::stop_token& stop) {
   SharedHandle old;
   std::string cause;
@@ -507,7 +458,7 @@ void RdProducer::rebuild(const std::stop_token& stop) {
   }
 }
 
-// Every record of `old` is reported before the handle goes: librdkafka forgets them otherwise.
+// Every record of `old` is reported before the handle is destroyed: librdkafka would forget them.
 void RdProducer::retire(SharedHandle old) {
   if (!old) return;
   const Deadline deadline = Deadline::after(clock_, kPurgeWait);
@@ -520,70 +471,38 @@ void RdProducer::retire(SharedHandle old) {
 
 void RdProducer::metadata_loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const bool complete = refresh_all(stop);
+    const bool complete = refresh_topics(stop);
     MutexLock lock(mutex_);
-    const auto wanted = [&]() SPANWAY_REQUIRES(mutex_) {
-      return stop.stop_requested() || std::exchange(refresh_wanted_, false);
+    const auto requested = [&]() SPANWAY_REQUIRES(mutex_) {
+      return stop.stop_requested() || std::exchange(refresh_requested_, false);
     };
-    if (changed_.wait_for(mutex_, kMetadataRetry, wanted) || !complete) continue;
+    if (changed_.wait_for(mutex_, kMetadataRetry, requested) || !complete) continue;
     changed_.wait_for(mutex_, config_.partition_refresh, [&]() SPANWAY_REQUIRES(mutex_) {
-      return wanted() || std::exchange(topic_refused_, false);
+      return requested() || std::exchange(topic_refused_, false);
     });
   }
 }
 
-bool RdProducer::refresh_all(const std::stop_token& stop) {
-  std::map<std::string, std::shared_ptr<TopicState>, std::less<>> topics;
-  SharedHandle native;
-  {
-    MutexLock lock(mutex_);
-    topics = topics_;
-    native = handle_;
-  }
+// True when every topic has partitions.
+bool RdProducer::refresh_topics(const std::stop_token& stop) {
+  const SharedHandle native = handle();
   if (!native) return false;
-  if (const Result<bool> changed = password_.refresh(native.get()); !changed.ok()) {
+  const Result<bool> changed = password_.refresh(native.get());
+  if (!changed.ok()) {
     last_error_.note(changed.error());
     has_error_ = true;
     events_.client_error(changed.error());
+  } else if (*changed) {
+    events_.password_changed();
   }
-  bool complete = true;
-  bool answered = false;
-  for (const auto& [name, state] : topics) {
-    if (stop.stop_requested()) return false;
-    complete = refresh(native.get(), name, *state, stop, answered) && complete;
+  const TopicMetadata::Refreshed refreshed =
+      topics_.refresh(native.get(), [&stop] { return stop.stop_requested(); });
+  if (refreshed.answered) {
+    mark_up();
+    // Not before every topic has been requested: a ready producer can write to each of them.
+    connected_once_ = true;
   }
-  // Not before all have been asked for: who is ready can write to each of them.
-  if (answered) connected_once_ = true;
-  return complete;
-}
-
-bool RdProducer::refresh(rd_kafka_t* native, const std::string& topic, TopicState& state,
-                         const std::stop_token& stop, bool& answered) {
-  rd_kafka_topic_t* handle = rd_kafka_topic_new(native, topic.c_str(), nullptr);
-  if (handle == nullptr) return false;
-  native::Metadata metadata;
-  const int error = native::fetch_metadata(
-      native, handle, [&stop] { return stop.stop_requested(); }, metadata);
-  rd_kafka_topic_destroy(handle);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    // The last known count stays: it is right until somebody grows the topic.
-    if (error != RD_KAFKA_RESP_ERR__TRANSPORT && error != RD_KAFKA_RESP_ERR__TIMED_OUT) {
-      state.error = error;
-    }
-    return false;
-  }
-  mark_up();
-  answered = true;
-  bool known = false;
-  if (metadata->topic_cnt == 1) {
-    const rd_kafka_metadata_topic_t& found = metadata->topics[0];
-    const bool gone = found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                      found.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-    known = found.partition_cnt > 0;
-    state.error = found.err;
-    if (known || gone) state.partitions = found.partition_cnt;
-  }
-  return known;
+  return refreshed.complete;
 }
 
 void RdProducer::stop() {

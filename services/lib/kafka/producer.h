@@ -37,25 +37,25 @@ class Producer {
                                                   const ProducerConfig& config, const Clock& clock,
                                                   telemetry::Telemetry telemetry);
   virtual ~Producer() = default;
-  // The same for the records of one request, by their place in it.
+  // The same for the records of one request, by index.
   using RequestReport = std::function<void(std::size_t record, Status)>;
   // Always leads to exactly one report, also when the queue is full (then before it returns).
   virtual void produce(Record record, Report report) noexcept = 0;
-  // All of `records`, which belong to one topic, or none: room for the whole request is reserved
-  // before its first record, and a request with a record for a partition that takes none at the
-  // moment is refused. An error: nothing was written and nothing will be reported. OK: exactly one
-  // report for each record, some perhaps before it returns.
+  // All of `records`, which belong to one topic, or none: room for the request is reserved before
+  // its first record, and a request with a record for a failing partition is refused. An error:
+  // nothing was written and nothing will be reported. OK: exactly one report for each record, some
+  // perhaps before it returns.
   virtual Status produce_all(std::vector<Record> records, RequestReport report) noexcept = 0;
   // The partitions of a topic, refreshed in the background; never blocks. UNAVAILABLE until the
-  // first metadata has come; configuration (NOT_FOUND) when the broker says there is no such topic.
+  // first metadata; configuration (NOT_FOUND) when the brokers have no such topic.
   virtual Result<std::int32_t> partition_count(std::string_view topic) = 0;
   // Latches with the first metadata answer.
   virtual bool connected_once() const noexcept = 0;
   virtual bool reachable() const noexcept = 0;  // A broker is up now.
-  // What the client library last complained about; empty once a broker has answered since.
+  // The most specific error of the client library; empty once a broker has answered since.
   virtual std::string last_error() const = 0;
   virtual std::size_t queue_bytes() const noexcept = 0;
-  // Waits for all reports; true when none is left.
+  // Waits for all reports; true when all have come.
   virtual bool drain(Deadline deadline) = 0;
 };
 

@@ -4,7 +4,9 @@ namespace spanway::kafka {
 
 void describe(config::Binder& b, ProducerConfig& c) {
   b.key("linger", c.linger,
-        {.doc = "How long a record may wait for others of its partition.", .min = 0, .max = 1000});
+        {.doc = "linger.ms: how long a record may wait for others of its partition.",
+         .min = 0,
+         .max = 1000});
   b.key(
       "queue_bytes_max", c.queue_bytes_max,
       {.doc = "Bytes that may wait for the brokers. A request gets room for all its records before "
@@ -19,12 +21,14 @@ void describe(config::Binder& b, ProducerConfig& c) {
          .max = 64 * 1024 * 1024});
   b.key("compression", c.compression, {"none", "gzip", "snappy", "lz4", "zstd"},
         {.doc = "Compression of what is written to Kafka."});
-  b.key("message_timeout", c.message_timeout,
-        {.doc = "When a record that no broker has confirmed is given up (the client retries).",
-         .min = 1000,
-         .max = 29000});
+  b.key(
+      "message_timeout", c.message_timeout,
+      {.doc = "delivery.timeout.ms: a record that no broker has confirmed for this long fails (the "
+              "client retries).",
+       .min = 1000,
+       .max = 29000});
   b.key("partition_refresh", c.partition_refresh,
-        {.doc = "How often the number of partitions is looked up.", .min = 1000, .max = 600000});
+        {.doc = "Interval of requests for the number of partitions.", .min = 1000, .max = 600000});
 }
 
 }  // namespace spanway::kafka

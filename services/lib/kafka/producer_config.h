@@ -1,4 +1,4 @@
-// Settings of the producer. Transport-free: the operator checks them without librdkafka.
+// Configuration of the producer. Transport-free: the operator checks it without librdkafka.
 #pragma once
 
 #include <chrono>

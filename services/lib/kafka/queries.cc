@@ -98,15 +98,15 @@ int fetch_metadata(rd_kafka_t* handle, rd_kafka_topic_t* topic,
   return error;
 }
 
-// For options that name a broker: without, the library sends DescribeTopics to the controller and
-// waits for that one without need.
+// The id of a broker that answers now. By default the library sends DescribeTopics to the
+// controller and waits for that one without need.
 Result<std::int32_t> answering_broker(rd_kafka_t* handle, const std::function<bool()>& stopping) {
   Metadata metadata;
   const int error = fetch_metadata(handle, nullptr, stopping, metadata);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "asking for the brokers");
-  std::int32_t id = metadata->orig_broker_id;  // -1: its number was not known when it was asked.
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error_from_code(error, "requesting the brokers");
+  std::int32_t id = metadata->orig_broker_id;  // -1: its id was unknown when the request was sent.
   if (id < 0 && metadata->broker_cnt > 0) id = metadata->brokers[0].id;
-  if (id < 0) return error_from_code(RD_KAFKA_RESP_ERR__TRANSPORT, "asking for the brokers");
+  if (id < 0) return error_from_code(RD_KAFKA_RESP_ERR__TRANSPORT, "requesting the brokers");
   return id;
 }
 
@@ -185,6 +185,22 @@ LogOffsets list_offsets(rd_kafka_t* handle, const std::vector<TopicPartition>& p
   return offsets;
 }
 
+std::map<TopicPartition, Watermarks> list_watermarks(rd_kafka_t* handle,
+                                                     const std::vector<TopicPartition>& partitions,
+                                                     bool read_committed,
+                                                     const std::atomic<bool>& stopping) {
+  std::map<TopicPartition, Watermarks> watermarks;
+  if (stopping) return watermarks;
+  const LogOffsets low = list_offsets(handle, partitions, LogEnd::kFirst, read_committed);
+  if (stopping) return watermarks;
+  const LogOffsets high = list_offsets(handle, partitions, LogEnd::kLast, read_committed);
+  for (const auto& [partition, last] : high.found) {
+    const auto first = low.found.find(partition);
+    if (first != low.found.end()) watermarks[partition] = {first->second.offset, last.offset};
+  }
+  return watermarks;
+}
+
 Result<std::vector<GroupOffset>> committed_offsets(rd_kafka_t* handle,
                                                    const std::vector<TopicPartition>& partitions) {
   std::vector<GroupOffset> offsets;
@@ -195,13 +211,13 @@ Result<std::vector<GroupOffset>> committed_offsets(rd_kafka_t* handle,
   }
   const rd_kafka_resp_err_t error = rd_kafka_committed(handle, list.get(), kQueryTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return error_from_code(error, "looking up committed offsets");
+    return error_from_code(error, "fetching committed offsets");
   }
   for (int i = 0; i < list->cnt; ++i) {
     const rd_kafka_topic_partition_t& entry = list->elems[i];
     if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return error_from_code(entry.err,
-                             std::string("looking up committed offsets of ") + entry.topic);
+                             std::string("fetching committed offsets of ") + entry.topic);
     }
     GroupOffset& offset = offsets.emplace_back();
     offset.partition = {entry.topic, entry.partition};
@@ -232,7 +248,7 @@ std::vector<GroupOffset> seek(rd_kafka_t* handle, std::vector<GroupOffset> posit
   if (positions.empty()) return positions;
   const PartitionList list = list_of(positions);
   rd_kafka_error_t* error = rd_kafka_seek_partitions(handle, list.get(), kQueryTimeoutMs);
-  if (error != nullptr) rd_kafka_error_destroy(error);  // Each partition says its own as well.
+  if (error != nullptr) rd_kafka_error_destroy(error);  // Each partition carries its own as well.
   std::vector<GroupOffset> left;
   for (GroupOffset& position : positions) {
     const rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_find(

@@ -1,7 +1,7 @@
-// Requests to the brokers whose answers are waited for, for a thread that may block. Private to
-// services/lib/kafka.
+// Requests to the brokers that block until they are answered. Private to services/lib/kafka.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -36,7 +36,7 @@ Result<std::int32_t> answering_broker(rd_kafka_s* handle, const std::function<bo
 
 struct TopicDescription {
   std::string name;
-  std::string id;               // Another one after the topic was deleted and made again.
+  std::string id;               // Differs after the topic was deleted and created again.
   std::int32_t partitions = 0;  // 0 when there is an error.
   int error = 0;                // rd_kafka_resp_err_t.
 };
@@ -58,6 +58,12 @@ enum class LogEnd { kFirst, kLast };
 LogOffsets list_offsets(rd_kafka_s* handle, const std::vector<TopicPartition>& partitions,
                         LogEnd end, bool read_committed);
 
+// Both ends of each partition that is answered for; returns early once `stopping` is set.
+std::map<TopicPartition, Watermarks> list_watermarks(rd_kafka_s* handle,
+                                                     const std::vector<TopicPartition>& partitions,
+                                                     bool read_committed,
+                                                     const std::atomic<bool>& stopping);
+
 struct GroupOffset {
   TopicPartition partition;
   std::int64_t offset = -1;  // -1: none is committed.
@@ -67,15 +73,15 @@ struct GroupOffset {
 // An offset to commit, in an entry of librdkafka's list.
 void fill(rd_kafka_topic_partition_s* entry, std::int64_t offset, std::int32_t leader_epoch,
           const std::string& metadata);
-// Of the handle's group; fails as a whole.
+// Offsets of the handle's group, all or an error.
 Result<std::vector<GroupOffset>> committed_offsets(rd_kafka_s* handle,
                                                    const std::vector<TopicPartition>& partitions);
 Status commit_offsets(rd_kafka_s* handle, const std::vector<GroupOffset>& offsets);
 
 // Moves the fetch position of assigned partitions; a position with a leader epoch is checked by the
-// partition's leader before anything is fetched, and corrected to where the logs part. Returns
-// those that were not assigned yet or not reached in time; the others are done. What was fetched
-// before is not handed out any more.
+// partition's leader before anything is fetched, and corrected to the offset of divergence. Returns
+// those that were not assigned yet or not reached in time; the others are done. Records that were
+// fetched before are dropped.
 std::vector<GroupOffset> seek(rd_kafka_s* handle, std::vector<GroupOffset> positions);
 inline constexpr std::int64_t kLogStart = -2;  // For GroupOffset::offset of seek().
 

@@ -31,7 +31,7 @@ Result<std::string> read_password(const SaslConfig& sasl) {
   file.read(text.data(), kFileBytesMax + 1);
   if (file.gcount() > kFileBytesMax) return unusable(sasl, "is larger than 64 KiB");
   text.resize(static_cast<std::size_t>(file.gcount()));
-  // As ${file:path} does: without the line's end, but with blanks.
+  // ${file:path} drops line breaks at the end and keeps blanks.
   const char* const kBlank = sasl.password_file.empty() ? "\r\n" : " \t\r\n";
   const std::size_t first = text.find_first_not_of(kBlank);
   if (first == std::string::npos) return unusable(sasl, "is empty");
@@ -47,7 +47,7 @@ Result<bool> SaslPassword::refresh(rd_kafka_t* handle) {
       rd_kafka_sasl_set_credentials(handle, sasl_.username.c_str(), password.c_str());
   if (error != nullptr) {
     rd_kafka_error_destroy(error);
-    return unusable(sasl_, "was refused by librdkafka");
+    return unusable(sasl_, "was rejected by librdkafka");
   }
   const bool changed = !last_.empty();
   last_ = std::move(password);

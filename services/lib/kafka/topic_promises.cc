@@ -8,7 +8,7 @@ namespace spanway::kafka {
 namespace {
 
 constexpr const char* kMinInsync = "min.insync.replicas";
-// A partition that holds less than this loses unread records in an outage of minutes.
+// A partition limited to less than this loses unread records in an outage of minutes.
 constexpr std::int64_t kRetentionBytesMin = std::int64_t{1} << 30;
 
 template <typename Number>
@@ -19,12 +19,13 @@ std::optional<Number> number_in(const std::string& text) {
   return value;
 }
 
-// True when a topic with `actual` promises less than one with `wanted`.
-bool is_weaker(const std::string& setting, const std::string& actual, const std::string& wanted) {
-  if (actual == wanted) return false;
+// True when `actual` is weaker than `configured`.
+bool is_weaker(const std::string& setting, const std::string& actual,
+               const std::string& configured) {
+  if (actual == configured) return false;
   if (setting == "unclean.leader.election.enable") return actual == "true";
   const auto have = number_in<std::int64_t>(actual);
-  const auto want = number_in<std::int64_t>(wanted);
+  const auto want = number_in<std::int64_t>(configured);
   if (!have || !want) return true;
   if (setting.starts_with("retention.")) {  // -1 = for ever.
     if (*have < 0) return false;
@@ -33,7 +34,7 @@ bool is_weaker(const std::string& setting, const std::string& actual, const std:
   return *have < *want;
 }
 
-// What deletes records that nobody has read, whatever the retention time promises.
+// Settings that delete unread records, whatever the retention time.
 void find_early_deletion(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
                          TopicReport& report) {
   const auto policy = settings.find("cleanup.policy");
@@ -53,9 +54,10 @@ void find_early_deletion(const TopicSpec& spec, const std::map<std::string, std:
   if (size == settings.end()) return;
   const auto bytes = number_in<std::int64_t>(size->second);
   if (!bytes || *bytes < 0 || *bytes >= kRetentionBytesMin) return;
-  report.weaker.push_back("retention.bytes is " + size->second +
-                          ": unread records are deleted once a partition holds that much, before "
-                          "retention.ms has passed; set it to -1, or to more than an outage fills");
+  report.weaker.push_back(
+      "retention.bytes is " + size->second +
+      ": unread records are deleted once a partition has reached that size, before "
+      "retention.ms has passed; set it to -1, or to more than an outage fills");
 }
 
 }  // namespace
@@ -63,20 +65,20 @@ void find_early_deletion(const TopicSpec& spec, const std::map<std::string, std:
 void compare_numbers(const TopicSpec& spec, TopicReport& report) {
   if (report.replication_factor < spec.replication_factor) {
     report.weaker.push_back("replication factor is " + std::to_string(report.replication_factor) +
-                            ", wanted " + std::to_string(spec.replication_factor));
+                            ", configured " + std::to_string(spec.replication_factor));
   }
   if (report.partitions < spec.partitions) {
-    report.weaker.push_back("has " + std::to_string(report.partitions) + " partitions, wanted " +
-                            std::to_string(spec.partitions));
+    report.weaker.push_back("has " + std::to_string(report.partitions) +
+                            " partitions, configured " + std::to_string(spec.partitions));
   }
 }
 
 void compare_settings(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
                       TopicReport& report) {
-  for (const auto& [name, wanted] : spec.settings) {
+  for (const auto& [name, configured] : spec.settings) {
     const auto actual = settings.find(name);
-    if (actual == settings.end() || !is_weaker(name, actual->second, wanted)) continue;
-    report.weaker.push_back(name + " is " + actual->second + ", wanted " + wanted);
+    if (actual == settings.end() || !is_weaker(name, actual->second, configured)) continue;
+    report.weaker.push_back(name + " is " + actual->second + ", configured " + configured);
   }
   report.settings_read = true;
   find_early_deletion(spec, settings, report);
@@ -91,8 +93,8 @@ void compare_settings(const TopicSpec& spec, const std::map<std::string, std::st
   const std::string factor = std::to_string(report.replication_factor);
   report.weaker.push_back(std::string(kMinInsync) + " is " + in_sync->second +
                           " but the replication factor is " + factor +
-                          ": older brokers refuse every record, newer ones are content with " +
-                          factor + "; raise the factor or lower the setting");
+                          ": older brokers refuse every record, newer ones use " + factor +
+                          "; raise the factor or lower the setting");
 }
 
 }  // namespace spanway::kafka

@@ -1,4 +1,4 @@
-// What a topic promises, against what was asked for. Pure. Private to services/lib/kafka.
+// Compares the settings of a topic with the configured ones. Pure. Private to services/lib/kafka.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace spanway::kafka {
 
-// Adds to `report.weaker` what its numbers say of `spec`.
+// Adds weaker partition and replica counts to `report.weaker`.
 void compare_numbers(const TopicSpec& spec, TopicReport& report);
 // The same for the topic's effective settings, by name; fills in `report.min_insync_replicas`. A
 // setting that the brokers do not have is not compared.

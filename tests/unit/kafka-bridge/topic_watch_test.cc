@@ -24,7 +24,7 @@ struct WatchBench {
   static TopicWatch::Reports weak_topic() {
     kafka::TopicReport report;
     report.name = "otel.traces";
-    report.weaker = {"unclean.leader.election.enable is true, wanted false"};
+    report.weaker = {"unclean.leader.election.enable is true, configured false"};
     report.settings_read = true;
     return {report};
   }
@@ -69,7 +69,7 @@ TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
   bench.watch.start(true, true);
   EXPECT_EQ(bench.watch.weaknesses(),
             std::vector<std::string>{
-                "otel.traces: unclean.leader.election.enable is true, wanted false"});
+                "otel.traces: unclean.leader.election.enable is true, configured false"});
   bench.watch.stop();
   EXPECT_EQ(bench.asked, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
   EXPECT_EQ(bench.reported, 1u);

@@ -69,8 +69,8 @@ TEST(Topics, ReportsAsJson) {
   EXPECT_EQ(to_json({made}),
             R"({"topics":[{"name":"a","action":"created","partitions":3,"replication_factor":1,)"
             R"("weaker":[],"error":""}],"ok":true})");
-  made.weaker = {"min.insync.replicas is 1, wanted 2"};
-  EXPECT_NE(to_json({made}).find(R"("weaker":["min.insync.replicas is 1, wanted 2"])"),
+  made.weaker = {"min.insync.replicas is 1, configured 2"};
+  EXPECT_NE(to_json({made}).find(R"("weaker":["min.insync.replicas is 1, configured 2"])"),
             std::string::npos);
   EXPECT_NE(to_json({made}).find(R"("ok":false)"), std::string::npos);
 }

@@ -8,35 +8,35 @@ namespace {
 TEST(BrokerProbe, OneFailedRequestDoesNotMakeKafkaUnreachable) {
   BrokerProbe probe({"a"});
   EXPECT_FALSE(probe.reachable());
-  probe.answered({{"a", "id", 3, 0}});
+  probe.on_answer({{"a", "id", 3, 0}});
   EXPECT_TRUE(probe.reachable());
   for (int i = 1; i < BrokerProbe::kFailuresMax; ++i) {
-    probe.failed();
+    probe.on_failure();
     EXPECT_TRUE(probe.reachable());
   }
-  probe.failed();
+  probe.on_failure();
   EXPECT_FALSE(probe.reachable());
   EXPECT_TRUE(probe.connected_once()) << "latches";
   ASSERT_EQ(probe.topics().size(), 1u);
   EXPECT_EQ(probe.topics()[0].partitions, 3) << "what is known stays";
 }
 
-TEST(BrokerProbe, WhileRecordsComeAFailedRequestSaysNothing) {
+TEST(BrokerProbe, WhileRecordsArriveAFailedRequestIsNoEvidence) {
   BrokerProbe probe({"a"});
-  probe.answered({});
+  probe.on_answer({});
   for (int i = 0; i < 10; ++i) {
-    probe.heard();
-    probe.failed();
+    probe.on_traffic();
+    probe.on_failure();
     EXPECT_TRUE(probe.reachable());
   }
 }
 
-TEST(BrokerProbe, AllBrokersDownIsSaidAtOnce) {
+TEST(BrokerProbe, AllBrokersDownIsReportedAtOnce) {
   BrokerProbe probe({"a"});
-  probe.answered({});
-  probe.all_down();
+  probe.on_answer({});
+  probe.on_all_brokers_down();
   EXPECT_FALSE(probe.reachable());
-  probe.answered({});
+  probe.on_answer({});
   EXPECT_TRUE(probe.reachable());
 }
 

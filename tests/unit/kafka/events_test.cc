@@ -30,7 +30,7 @@ TEST(ProducerEvents, CountsWhatIsConfirmed) {
   EXPECT_EQ(metrics.value("spanway_kafka_produced_bytes_total"), 1500);
 }
 
-TEST(ConsumerEvents, TellsHowManyPartitionsAreHeld) {
+TEST(ConsumerEvents, ReportsTheNumberOfAssignedPartitions) {
   const auto log = telemetry::Logger::null();
   telemetry::Metrics metrics;
   ConsumerEvents events({log, metrics});

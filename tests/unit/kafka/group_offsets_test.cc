@@ -28,11 +28,12 @@ TEST(GroupOffsets, ATopicThatCameLaterIsReadFromItsBeginningIfNothingOfItWasDele
       << "a signal was added to the destination: an old topic is not delivered whole";
 }
 
-TEST(GroupOffsets, NoticesATopicThatWasMadeAnewOnlyAmongThoseThatItHasBegun) {
+TEST(GroupOffsets, ARecreatedTopicCountsOnlyAfterItWasRead) {
   const std::atomic<bool> stopping{false};
   GroupOffsets offsets(nullptr, {}, {"a"}, stopping);
-  EXPECT_TRUE(offsets.notice({{"a", "id-1", 2, 0}}).empty());
-  EXPECT_TRUE(offsets.notice({{"a", "id-2", 2, 0}}).empty()) << "nothing was read of the first one";
+  EXPECT_TRUE(offsets.observe({{"a", "id-1", 2, 0}}).empty());
+  EXPECT_TRUE(offsets.observe({{"a", "id-2", 2, 0}}).empty())
+      << "nothing was read of the first one";
 }
 
 }  // namespace

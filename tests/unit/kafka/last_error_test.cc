@@ -26,7 +26,7 @@ TEST(LastError, ARefusedLoginIsNotHiddenByBrokersThatAreDown) {
   EXPECT_EQ(last.message(), kLogin.message);
 }
 
-TEST(LastError, OfTwoThatTellAsMuchTheLaterOneStays) {
+TEST(LastError, OfTwoEquallySpecificTheLaterOneIsKept) {
   LastError last;
   last.note(kLogin);
   const Error rights = error_from_code(kGroupAuthorizationFailed, "group");

@@ -22,7 +22,7 @@ TEST(Membership, NoPartitionAlthoughSomeExistHasAReason) {
   EXPECT_FALSE(membership.state(kTopics).ok);
 }
 
-TEST(Membership, AnIdleMemberIsFineAndSaysWhyItHoldsNothing) {
+TEST(Membership, AnIdleMemberIsOkAndReportsTheReason) {
   Membership membership;
   membership.assigned(0);
   EXPECT_TRUE(membership.state(kTopics).ok);

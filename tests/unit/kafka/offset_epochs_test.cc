@@ -18,7 +18,7 @@ TEST(OffsetEpochs, AnOffsetHasTheEpochOfTheRecordBeforeIt) {
   EXPECT_EQ(epochs.before(111), 7);
 }
 
-TEST(OffsetEpochs, UnknownUntilARecordSaysIt) {
+TEST(OffsetEpochs, UnknownUntilARecordCarriesIt) {
   OffsetEpochs epochs;
   EXPECT_EQ(epochs.before(50), OffsetEpochs::kUnknown);
   epochs.read(50, 2);

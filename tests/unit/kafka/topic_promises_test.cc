@@ -35,8 +35,8 @@ TEST(TopicPromises, FewerCopiesAndPartitionsAreWeaker) {
   spec.replication_factor = 3;
   TopicReport report = report_of(6, 1);
   compare_numbers(spec, report);
-  EXPECT_THAT(report.weaker,
-              ElementsAre("replication factor is 1, wanted 3", "has 6 partitions, wanted 12"));
+  EXPECT_THAT(report.weaker, ElementsAre("replication factor is 1, configured 3",
+                                         "has 6 partitions, configured 12"));
   report = report_of(24, 4);
   compare_numbers(spec, report);
   EXPECT_THAT(report.weaker, IsEmpty());
@@ -46,7 +46,7 @@ TEST(TopicPromises, FewerCopiesAndPartitionsAreWeaker) {
   EXPECT_THAT(report.weaker, IsEmpty()) << "the broker's default is what was asked for";
 }
 
-TEST(TopicPromises, MinInsyncReplicasInEffectAreToldWhetherOrNotTheyWereAskedFor) {
+TEST(TopicPromises, MinInsyncReplicasInEffectAreReportedConfiguredOrNot) {
   EXPECT_EQ(compared({}, {{"min.insync.replicas", "2"}}).min_insync_replicas, 2);
   EXPECT_THAT(compared({}, {{"min.insync.replicas", "1"}}).weaker, IsEmpty());
   EXPECT_EQ(compared({}, {{"retention.ms", "1"}}).min_insync_replicas, std::nullopt);
@@ -58,12 +58,12 @@ TEST(TopicPromises, FewerInSyncThanAskedForIsWeaker) {
   const std::map<std::string, std::string> wanted = {{"min.insync.replicas", "2"}};
   const TopicReport weak = compared(wanted, {{"min.insync.replicas", "1"}});
   EXPECT_EQ(weak.min_insync_replicas, 1);
-  EXPECT_THAT(weak.weaker, ElementsAre("min.insync.replicas is 1, wanted 2"));
+  EXPECT_THAT(weak.weaker, ElementsAre("min.insync.replicas is 1, configured 2"));
   EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "2"}}).weaker, IsEmpty());
   EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "3"}}).weaker, IsEmpty());
 }
 
-TEST(TopicPromises, MoreInSyncThanThereAreCopiesSaysWhatHappensAndWhatToDo) {
+TEST(TopicPromises, MoreInSyncThanReplicasReportsTheEffectAndTheRemedy) {
   const TopicReport report = compared({}, {{"min.insync.replicas", "2"}}, 1);
   EXPECT_EQ(report.min_insync_replicas, 2);
   EXPECT_THAT(
@@ -81,13 +81,13 @@ TEST(TopicPromises, MoreInSyncThanThereAreCopiesSaysWhatHappensAndWhatToDo) {
 TEST(TopicPromises, OtherSettingsAreComparedByWhatTheyMean) {
   EXPECT_THAT(compared({{"retention.ms", "1000"}}, {{"retention.ms", "-1"}}).weaker, IsEmpty());
   EXPECT_THAT(compared({{"retention.ms", "-1"}}, {{"retention.ms", "1000"}}).weaker,
-              ElementsAre("retention.ms is 1000, wanted -1"));
+              ElementsAre("retention.ms is 1000, configured -1"));
   EXPECT_THAT(compared({{"unclean.leader.election.enable", "false"}},
                        {{"unclean.leader.election.enable", "true"}})
                   .weaker,
-              ElementsAre("unclean.leader.election.enable is true, wanted false"));
+              ElementsAre("unclean.leader.election.enable is true, configured false"));
   EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {{"max.message.bytes", "9"}}).weaker,
-              ElementsAre("max.message.bytes is 9, wanted 10"));
+              ElementsAre("max.message.bytes is 9, configured 10"));
   EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {}).weaker, IsEmpty())
       << "not told is not weaker";
 }
