@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# CONFIG.md, METRICS.md and CRD.md come from the binaries. docs.sh write | check
+# CONFIG.md, METRICS.md, STATUSZ.md and CRD.md come from the binaries. docs.sh write | check
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${SPANWAY_BIN:-build/release/bin}

@@ -17,6 +17,7 @@
 #include "operator/render/plan.h"
 #include "operator/render/render.h"
 #include "services/lib/config/load.h"
+#include "services/lib/runtime/flags.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::reconcile {
@@ -35,31 +36,22 @@ struct Options {
   ServiceAccountName account;
 };
 
-bool takes_value(const std::string& flag) {
-  return flag == "-f" || flag == "--file" || flag == "--kubeconfig" || flag == "-n" ||
-         flag == "--namespace" || flag == "--service-account";
-}
-
-Result<Options> parse(const std::vector<std::string>& arguments) {
+Result<Options> parse(const std::string& name, const std::vector<std::string>& arguments) {
   Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& flag = arguments[i];
-    if (!takes_value(flag)) return invalid_argument("unknown argument " + flag);
-    if (i + 1 == arguments.size()) return invalid_argument(flag + " needs a value");
-    const std::string& value = arguments[++i];
-    if (flag == "-f" || flag == "--file") {
-      options.file = value;
-    } else if (flag == "--kubeconfig") {
-      options.kubeconfig = value;
-    } else if (flag == "-n" || flag == "--namespace") {
-      options.name_space = value;
-    } else {
-      const std::size_t slash = value.find('/');
-      if (slash == std::string::npos || slash == 0 || slash + 1 == value.size())
-        return invalid_argument("--service-account is <namespace>/<name>, not " + value);
-      options.account = {value.substr(0, slash), value.substr(slash + 1)};
-    }
-  }
+  runtime::FlagSet flags("spanway-operator " + name + " -f FILE [flags]", "");
+  flags.add("file", options.file, "the manifests; - is standard input");
+  flags.add_alias("f", "file");
+  flags.add("kubeconfig", options.kubeconfig, "the cluster to compare with");
+  flags.add("namespace", options.name_space, "takes the place of the manifests' own");
+  flags.add_alias("n", "namespace");
+  const auto set_account = [&options](std::string_view value) {
+    const std::size_t slash = value.find('/');
+    if (slash == std::string_view::npos || slash == 0 || slash + 1 == value.size()) return false;
+    options.account = {std::string(value.substr(0, slash)), std::string(value.substr(slash + 1))};
+    return true;
+  };
+  flags.add("service-account", set_account, "<namespace>/<name>", "who may read the Secrets");
+  SPANWAY_TRY(flags.parse(arguments));
   if (options.file.empty()) return invalid_argument("-f FILE is missing; - is standard input");
   return options;
 }
@@ -335,7 +327,7 @@ int run_command(const std::string& name, const std::vector<std::string>& argumen
     context.out << (name == "crd" ? api::to_yaml(api::crd()) : api::markdown());
     return kOk;
   }
-  const auto options = parse(arguments);
+  const auto options = parse(name, arguments);
   if (!options.ok()) {
     context.err << name << ": " << options.error().message << '\n';
     return kUsage;

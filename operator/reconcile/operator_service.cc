@@ -370,14 +370,19 @@ runtime::Service::Readiness OperatorService::readiness() const {
   return {.ready = true, .reason = ""};
 }
 
-std::string OperatorService::status_json() const {
-  return kube::to_text({{"identity", parts_.identity},
-                        {"leading", leading_.load()},
-                        {"synced", reflectors_.synced()},
-                        {"pipelines", stores_.pipelines().size()},
-                        {"waiting", queue_.waiting()},
-                        {"cached_objects", stores_.size()},
-                        {"cached_bytes", stores_.bytes()}});
+runtime::Statusz OperatorService::status() const {
+  const Readiness ready = readiness();
+  runtime::Statusz status;
+  status.ready = ready.ready;
+  status.reason = ready.reason;
+  status.controller = {.identity = parts_.identity,
+                       .leading = leading_.load(),
+                       .synced = reflectors_.synced(),
+                       .pipelines = stores_.pipelines().size(),
+                       .waiting = queue_.waiting(),
+                       .cached_objects = stores_.size(),
+                       .cached_bytes = stores_.bytes()};
+  return status;
 }
 
 Status OperatorService::fatal() const {

@@ -68,7 +68,7 @@ class OperatorService final : public runtime::Service {
   bool drain(Deadline deadline) override;
   // Ready once everything has been listed, leader or not; a standby is worth its place.
   Readiness readiness() const override;
-  std::string status_json() const override;
+  runtime::Statusz status() const override;
   Status fatal() const override;
 
  private:

@@ -256,7 +256,7 @@ Verdict StatusMaker::kafka_reachable() const {
       reachable = reachable || report->second.kafka_reachable;
       if (report->second.kafka_reachable || witness != nullptr) continue;
       // Never connected and nothing has failed: it has only just been started.
-      if (!report->second.ready && report->second.last_error.empty()) continue;
+      if (report->second.ready != true && report->second.last_error.empty()) continue;
       witness = &pod;
       error = report->second.last_error.empty() ? report->second.reason : report->second.last_error;
     }
@@ -365,7 +365,7 @@ std::string StatusMaker::with_words_of(const PodView& pod, const std::string& pr
   if (pod.reason != "NotReady") return problem;
   const auto report = input_.reports.find(pod.name);
   if (report == input_.reports.end()) return problem;
-  if (report->second.ready || report->second.reason.empty()) return problem;
+  if (report->second.ready == true || report->second.reason.empty()) return problem;
   const std::string begin = problem + ": ";
   if (const Json* stored = conditions_.stored("Ready")) {
     std::string told = kube::string_at(*stored, "message");

@@ -127,7 +127,8 @@ StatuszReport parse_statusz(std::string_view body) {
   if (!parsed->is_object()) return not_answered("/statusz is no JSON object");
   StatuszReport report;
   report.answered = true;
-  report.ready = kube::bool_at(*parsed, "ready");
+  if (const Json* ready = kube::find(*parsed, "ready"); ready != nullptr && ready->is_boolean())
+    report.ready = ready->get<bool>();
   report.reason = text_at(*parsed, "reason");
   report.kafka_reachable = kube::bool_at(*parsed, "kafka/reachable");
   report.last_error = text_at(*parsed, "last_error");

@@ -38,8 +38,8 @@ struct ActivityReport {
 // Of one pod. Missing fields keep their defaults: an older service says less.
 struct StatuszReport {
   bool answered = false;
-  std::string error = {};  // Why not.
-  bool ready = false;
+  std::string error = {};          // Why not.
+  std::optional<bool> ready = {};  // Unset: an older exporter does not report it.
   std::string reason = {};
   bool kafka_reachable = false;  // Of bridges only.
   std::string last_error = {};   // Of bridges only: the newest of Kafka or the destination.

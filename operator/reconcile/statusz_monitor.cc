@@ -34,7 +34,7 @@ std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
   for (const auto& [pod, report] : reports) {
     out += pod;
     out += report.answered ? 'a' : '-';
-    out += report.ready ? 'r' : '-';
+    out += report.ready == true ? 'r' : '-';
     out += report.kafka_reachable ? 'k' : '-';
     out += report.destination_reachable ? 'd' : '-';
     out += report.reason + '|' + report.destination_error_reason + '|' + report.error + '|';

@@ -15,7 +15,8 @@ namespace {
 // The exporter's destination without its listener: the bridge of this process calls it directly.
 class DestinationService final : public runtime::Service {
  public:
-  explicit DestinationService(std::unique_ptr<exporter::Gate> gate) : gate_(std::move(gate)) {}
+  DestinationService(exporter::DestinationConfig destination, std::unique_ptr<exporter::Gate> gate)
+      : destination_(std::move(destination)), gate_(std::move(gate)) {}
 
   Status start() override {
     gate_->start();
@@ -25,14 +26,16 @@ class DestinationService final : public runtime::Service {
   void stop_accepting() override {}
   bool drain(Deadline deadline) override { return gate_->drain(deadline); }
   Readiness readiness() const override { return {.ready = true, .reason = {}}; }
-  std::string status_json() const override {
-    const bool reachable = gate_->health().reachable;
-    return std::string(R"({"fused":true,"destination":{"reachable":)") +
-           (reachable ? "true" : "false") + "}}";
+  runtime::Statusz status() const override {
+    runtime::Statusz status = exporter::gate_status(*gate_, destination_);
+    status.ready = true;
+    status.fused = true;
+    return status;
   }
   pipeline::Sink& sink() noexcept { return *gate_; }
 
  private:
+  const exporter::DestinationConfig destination_;
   std::unique_ptr<exporter::Gate> gate_;
 };
 
@@ -42,7 +45,8 @@ Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime
   if (config.fused && config.runs("bridge")) {
     auto gate = exporter::create_gate(config.exporter, exporter::builtin_destinations(), deps);
     if (!gate.ok()) return std::move(gate).error().with_context("exporter");
-    auto service = std::make_unique<DestinationService>(std::move(gate).value());
+    auto service =
+        std::make_unique<DestinationService>(config.exporter.destination, std::move(gate).value());
     pipeline::Sink* const sink = &service->sink();
     host.add("exporter", std::move(service));
     return sink;

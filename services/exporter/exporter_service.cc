@@ -3,9 +3,7 @@
 #include <atomic>
 #include <utility>
 
-#include "services/lib/base/json_writer.h"
 #include "services/lib/base/mutex.h"
-#include "services/lib/runtime/memory_status.h"
 
 namespace spanway::exporter {
 namespace {
@@ -18,12 +16,6 @@ constexpr std::size_t kConnectionShare = 2;
 constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 // Left of the drain's deadline for the batches, once the connections are gone.
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
-
-void append_member(Bytes& out, std::string_view name, std::string_view text) {
-  out.append(json_quoted(name));
-  out.append(":");
-  out.append(json_quoted(text));
-}
 
 }  // namespace
 
@@ -60,6 +52,19 @@ struct ExporterService::Housekeeping {
     if (reloaded.value()) events.tls_reloaded();
   }
 };
+
+runtime::Statusz gate_status(const Gate& gate, const DestinationConfig& destination) {
+  const pipeline::SinkHealth health = gate.health();
+  runtime::Statusz status;
+  status.destination = {.name = std::nullopt,
+                        .type = std::string(to_string(destination.type)),
+                        .endpoint = endpoint_of(destination),
+                        .answered = std::nullopt,
+                        .reachable = gate.reachable(),
+                        .last_error = health.last_error,
+                        .last_error_reason = health.last_error_reason};
+  return status;
+}
 
 Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
                                           const DestinationRegistry& registry,
@@ -168,26 +173,15 @@ runtime::Service::Readiness ExporterService::readiness() const {
   return {.ready = false, .reason = "draining"};
 }
 
-std::string ExporterService::status_json() const {
-  const pipeline::SinkHealth health = gate_->health();
-  const std::optional<bool> reachable = gate_->reachable();
-  Bytes out;
-  out.append("{\"destination\":{");
-  append_member(out, "type", to_string(config_.destination.type));
-  out.append(",");
-  append_member(out, "endpoint", endpoint_of(config_.destination));
-  out.append(",\"reachable\":");
-  out.append(!reachable ? "null" : (*reachable ? "true" : "false"));
-  out.append(",");
-  append_member(out, "last_error", health.last_error);
-  out.append(",");
-  append_member(out, "last_error_reason", health.last_error_reason);
-  out.append("},\"listener\":{\"port\":");
-  out.append(std::to_string(port()));
-  out.append("},\"memory\":");
-  out.append(runtime::memory_json(deps_.memory, budget_, {{"connections", connection_memory_}}));
-  out.append("}");
-  return std::string(out.view());
+runtime::Statusz ExporterService::status() const {
+  const Readiness ready = readiness();
+  runtime::Statusz status = gate_status(*gate_, config_.destination);
+  status.ready = ready.ready;
+  status.reason = ready.reason;
+  status.listener = {.port = port()};
+  status.memory =
+      runtime::memory_status(deps_.memory, budget_, {{"connections", connection_memory_}});
+  return status;
 }
 
 std::uint16_t ExporterService::port() const noexcept { return server_->port(); }

@@ -22,6 +22,9 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
                                           const DestinationRegistry& registry,
                                           const runtime::ServiceDeps& deps);
 
+// The member `destination` of /statusz.
+runtime::Statusz gate_status(const Gate& gate, const DestinationConfig& destination);
+
 // See runtime::Service for the thread contract.
 class ExporterService final : public runtime::Service {
  public:
@@ -36,7 +39,7 @@ class ExporterService final : public runtime::Service {
   bool drain(Deadline deadline) override;
   void shed_load() override { server_->shed_connections(); }
   Readiness readiness() const override;
-  std::string status_json() const override;
+  runtime::Statusz status() const override;
 
   std::uint16_t port() const noexcept;
 

@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "services/ingress/options.h"
-#include "services/lib/base/json_writer.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
-#include "services/lib/runtime/memory_status.h"
 
 namespace spanway::ingress {
 namespace {
@@ -14,7 +12,6 @@ namespace {
 constexpr Duration kTick = std::chrono::seconds(1);
 // Certificates and credentials are looked at every so many ticks.
 constexpr std::uint64_t kTicksPerReload = 10;
-constexpr std::size_t kStatusTextMax = 1024;
 // Connections may take this part of the budget.
 constexpr std::size_t kConnectionShare = 2;
 // Beside it, so that clients can be told to come back when requests have used up all of it.
@@ -25,10 +22,6 @@ std::vector<Executor*> executors_of(http::IoPool& io) {
   for (std::size_t i = 0; i < io.size(); ++i) executors.push_back(&io.executor(i));
   return executors;
 }
-
-std::string quoted(std::string_view text) { return json_quoted(text, kStatusTextMax); }
-
-const char* boolean(bool value) { return value ? "true" : "false"; }
 
 }  // namespace
 
@@ -210,33 +203,30 @@ runtime::Service::Readiness Service::readiness() const {
   return {true, ""};
 }
 
-std::string Service::status_json() const {
+runtime::Statusz Service::status() const {
   const pipeline::SinkHealth health = next_hop_->health();
   const Readiness ready = readiness();
-  std::string json = "{\"ready\":" + std::string(boolean(ready.ready));
-  json += ",\"reason\":" + quoted(ready.reason);
-  json += ",\"listeners\":{\"grpc_port\":" + std::to_string(grpc_port()) +
-          ",\"http_port\":" + std::to_string(http_port()) + ",\"tls\":" + boolean(tls_ != nullptr) +
-          "}";
-  json += ",\"next\":{\"endpoint\":" + quoted(network_next_ ? config_.next.endpoint : "in process");
-  json += ",\"answered\":" + std::string(boolean(next_hop_->has_answered()));
-  json += ",\"reachable\":" + std::string(boolean(health.reachable));
-  json += ",\"last_error\":" + quoted(health.last_error);
-  json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
-  json += ",\"memory\":" +
-          runtime::memory_json(deps_.memory, budget_,
-                               {{"connections", connection_memory_}, {"indexes", index_memory_}});
-  json += ",\"received\":{";
+  runtime::Statusz status;
+  status.ready = ready.ready;
+  status.reason = ready.reason;
+  status.listeners = {.grpc_port = grpc_port(), .http_port = http_port(), .tls = tls_ != nullptr};
+  status.next = {.name = std::nullopt,
+                 .type = std::nullopt,
+                 .endpoint = network_next_ ? config_.next.endpoint : "in process",
+                 .answered = next_hop_->has_answered(),
+                 .reachable = health.reachable,
+                 .last_error = health.last_error,
+                 .last_error_reason = health.last_error_reason};
+  status.memory = runtime::memory_status(
+      deps_.memory, budget_, {{"connections", connection_memory_}, {"indexes", index_memory_}});
   for (const otlp::Signal signal : otlp::kSignals) {
-    if (signal != otlp::Signal::kTraces) json += ",";
-    json += "\"" + std::string(otlp::item_name(signal)) +
-            "\":" + std::to_string(static_cast<std::uint64_t>(events_.received_items(signal)));
+    status.received.emplace_back(otlp::item_name(signal),
+                                 static_cast<std::uint64_t>(events_.received_items(signal)));
   }
-  json += "},\"merge_waiting\":" + std::to_string(merger_->waiting());
+  status.merge_waiting = merger_->waiting();
   if (tls_)
-    json += ",\"certificate_expires_in_seconds\":" +
-            std::to_string(static_cast<std::int64_t>(tls_->seconds_to_expiry()));
-  return json + "}";
+    status.certificate_expires_in_seconds = static_cast<std::int64_t>(tls_->seconds_to_expiry());
+  return status;
 }
 
 }  // namespace spanway::ingress

@@ -28,7 +28,7 @@ namespace spanway::ingress {
 // A request goes: listener (headers -> gatekeeper, body -> permit) -> Validator -> Merger ->
 // NextHop
 // -> the bridge, over the network or in this process. Calls of runtime::Service by one thread;
-// readiness() and status_json() from any.
+// readiness() and status() from any.
 class Service final : public runtime::Service {
  public:
   // `config` has passed validate(). With `in_process_next` (fused), that sink takes the place of
@@ -43,7 +43,7 @@ class Service final : public runtime::Service {
   bool drain(Deadline deadline) override;
   void shed_load() override;
   Readiness readiness() const override;
-  std::string status_json() const override;
+  runtime::Statusz status() const override;
 
   // 0 when that listener is off or not started.
   std::uint16_t grpc_port() const noexcept { return grpc_port_.load(); }

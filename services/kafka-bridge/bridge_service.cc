@@ -6,11 +6,9 @@
 
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
-#include "services/lib/base/json_writer.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/kafka/admin.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
-#include "services/lib/runtime/memory_status.h"
 #include "services/lib/sinks/file_ops.h"
 
 namespace spanway::kafka_bridge {
@@ -20,7 +18,6 @@ constexpr Duration kTick = std::chrono::seconds(1);
 constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
-constexpr std::size_t kStatusTextMax = 1024;
 // Connections may take this part of the budget.
 constexpr std::size_t kConnectionShare = 2;
 // Beside it, so that clients can be told to come back when requests have used up all of it.
@@ -29,10 +26,6 @@ constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 constexpr Duration kSettingsPatience = std::chrono::seconds(5);
 // Headers and framing: producer.record_bytes_max says that topics leave room for them.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;
-
-std::string quoted(std::string_view text) { return json_quoted(text, kStatusTextMax); }
-
-const char* boolean(bool value) { return value ? "true" : "false"; }
 
 bool keys_records(const BridgeConfig& config) {
   return config.producer.record_key == ProduceConfig::RecordKey::kTraceId;
@@ -64,27 +57,24 @@ rpc::OtlpGrpcSinkOptions sink_options(const DestinationConfig& c) {
   return options;
 }
 
-std::string topic_json(std::string_view name, std::int32_t partitions, std::string_view error) {
-  return "{\"name\":" + quoted(name) + ",\"partitions\":" + std::to_string(partitions) +
-         ",\"error\":" + quoted(error) + "}";
+runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
+  return {.topic = status.partition.topic,
+          .partition = status.partition.partition,
+          .lag_messages = status.lag_messages,
+          .lag_seconds = status.lag_seconds,
+          .in_flight = status.in_flight,
+          .stalled = status.stalled,
+          .reason = status.reason,
+          .committed_offset = std::nullopt,
+          .batches = {}};
 }
 
-std::string partition_json(const PartitionStatus& status) {
-  char seconds[32];
-  std::snprintf(seconds, sizeof(seconds), "%.3f", status.lag_seconds);
-  return "{\"topic\":" + quoted(status.partition.topic) +
-         ",\"partition\":" + std::to_string(status.partition.partition) + ",\"lag_messages\":" +
-         (status.lag_messages ? std::to_string(*status.lag_messages) : std::string("null")) +
-         ",\"lag_seconds\":" + seconds + ",\"in_flight\":" + std::to_string(status.in_flight) +
-         ",\"stalled\":" + boolean(status.stalled) + ",\"reason\":" + quoted(status.reason) + "}";
-}
-
-std::string stall_json(const StallStatus& stall) {
-  char seconds[32];
-  std::snprintf(seconds, sizeof(seconds), "%.3f", std::chrono::duration<double>(stall.age).count());
-  return "{\"signal\":" + quoted(otlp::to_string(stall.signal)) +
-         ",\"tenant\":" + quoted(stall.tenant) + ",\"scope\":" + quoted(to_string(stall.scope)) +
-         ",\"reason\":" + quoted(stall.reason) + ",\"seconds\":" + seconds + "}";
+runtime::Statusz::Stall to_statusz(const StallStatus& stall) {
+  return {.signal = std::string(otlp::to_string(stall.signal)),
+          .tenant = stall.tenant,
+          .scope = std::string(to_string(stall.scope)),
+          .reason = stall.reason,
+          .age = stall.age};
 }
 
 }  // namespace
@@ -369,82 +359,68 @@ std::string BridgeService::last_error() const {
   return "";
 }
 
-// What produce requests get now.
-std::string BridgeService::produce_json() const {
+void BridgeService::add_produce_status(runtime::Statusz& status) const {
+  for (const otlp::Signal signal : otlp::kSignals) {
+    const std::string& name = topic_of(config_.kafka.topics, signal);
+    const Result<std::int32_t> count = producer_->partition_count(name);
+    status.topics->push_back({.name = name,
+                              .partitions = count.ok() ? *count : 0,
+                              .error = count.ok() ? "" : count.error().message});
+  }
+  status.grpc_port = grpc_port_.load();
+  status.queue_bytes = producer_->queue_bytes();
   const KafkaSink::State state = kafka_sink_->state();
-  return "{\"ok\":" + std::string(boolean(state.ok)) +
-         ",\"last_error\":" + quoted(state.last_error) +
-         ",\"last_error_reason\":" + quoted(state.last_error_reason) + "}";
+  status.produce = {
+      .ok = state.ok, .last_error = state.last_error, .last_error_reason = state.last_error_reason};
 }
 
-std::string BridgeService::status_json() const {
+void BridgeService::add_consume_status(runtime::Statusz& status) const {
+  if (!producer_) {
+    for (const kafka::TopicState& topic : group_->consumer().topics())
+      status.topics->push_back(
+          {.name = topic.name, .partitions = topic.partitions, .error = topic.error});
+  }
+  for (const PartitionStatus& partition : group_->partitions())
+    status.partitions->push_back(to_statusz(partition));
+  status.stalls.emplace();
+  for (const StallStatus& stall : group_->stalls()) status.stalls->push_back(to_statusz(stall));
+  status.group = config_.consumer.group();
+  const pipeline::SinkHealth health = destination_->health();
+  const bool unknown = !health.reachable && health.last_error.empty();
+  status.destination = {
+      .name = config_.consumer.destination,
+      .type = std::nullopt,
+      .endpoint = network_destination_ ? config_.destination.endpoint : "in process",
+      .answered = std::nullopt,
+      .reachable = unknown ? std::nullopt : std::optional(health.reachable),
+      .last_error = health.last_error,
+      .last_error_reason = health.last_error_reason};
+  const kafka::Assignment assignment = group_->consumer().assignment();
+  status.assignment = {.ok = assignment.ok, .reason = assignment.reason};
+  status.lost_records = group_->lost_records();
+}
+
+runtime::Statusz BridgeService::status() const {
   constexpr std::array<const char*, 3> kModes = {"produce", "consume", "both"};
   const Readiness ready = readiness();
-  const bool reachable =
-      (!producer_ || producer_->reachable()) && (!group_ || group_->consumer().reachable());
-  std::string json = "{\"mode\":" + quoted(kModes[static_cast<std::size_t>(config_.mode)]);
-  json += ",\"ready\":" + std::string(boolean(ready.ready)) + ",\"reason\":" + quoted(ready.reason);
-  json += ",\"kafka\":{\"reachable\":" + std::string(boolean(reachable)) + "}";
-  std::string topics;
-  if (producer_) {
-    for (const otlp::Signal signal : otlp::kSignals) {
-      const std::string& name = topic_of(config_.kafka.topics, signal);
-      const Result<std::int32_t> count = producer_->partition_count(name);
-      topics += (topics.empty() ? "" : ",") +
-                topic_json(name, count.ok() ? *count : 0, count.ok() ? "" : count.error().message);
-    }
-  } else {
-    for (const kafka::TopicState& topic : group_->consumer().topics()) {
-      topics += (topics.empty() ? "" : ",") + topic_json(topic.name, topic.partitions, topic.error);
-    }
-  }
-  json += ",\"topics\":[" + topics + "]";
-  if (producer_) {
-    json += ",\"grpc_port\":" + std::to_string(grpc_port_);
-    json += ",\"queue_bytes\":" + std::to_string(producer_->queue_bytes());
-    json += ",\"produce\":" + produce_json();
-  }
-  std::string weak;
-  if (topic_watch_) {
-    for (const std::string& weakness : topic_watch_->weaknesses()) {
-      weak += (weak.empty() ? "" : ",") + quoted(weakness);
-    }
-  }
-  json += ",\"weaknesses\":[" + weak + "]";
-  std::string partitions;
-  if (group_) {
-    for (const PartitionStatus& status : group_->partitions()) {
-      partitions += (partitions.empty() ? "" : ",") + partition_json(status);
-    }
-    const pipeline::SinkHealth health = destination_->health();
-    json += ",\"group\":" + quoted(config_.consumer.group());
-    json += ",\"destination\":{\"name\":" + quoted(config_.consumer.destination);
-    json += ",\"endpoint\":" +
-            quoted(network_destination_ ? config_.destination.endpoint : "in process");
-    // null: nothing has been sent, so nothing is known.
-    const bool unknown = !health.reachable && health.last_error.empty();
-    json += ",\"reachable\":" + std::string(unknown ? "null" : boolean(health.reachable));
-    json += ",\"last_error\":" + quoted(health.last_error);
-    json += ",\"last_error_reason\":" + quoted(health.last_error_reason) + "}";
-  }
-  json += ",\"partitions\":[" + partitions + "]";
-  if (group_) {
-    const kafka::Assignment assignment = group_->consumer().assignment();
-    json += ",\"assignment\":{\"ok\":" + std::string(boolean(assignment.ok)) +
-            ",\"reason\":" + quoted(assignment.reason) + "}";
-    json += ",\"lost_records\":" + std::to_string(group_->lost_records());
-    std::string stalls;
-    for (const StallStatus& stall : group_->stalls()) {
-      stalls += (stalls.empty() ? "" : ",") + stall_json(stall);
-    }
-    json += ",\"stalls\":[" + stalls + "]";
-  }
+  runtime::Statusz status;
+  status.ready = ready.ready;
+  status.reason = ready.reason;
+  status.mode = kModes[static_cast<std::size_t>(config_.mode)];
+  status.kafka = {.reachable = (!producer_ || producer_->reachable()) &&
+                               (!group_ || group_->consumer().reachable())};
+  status.topics.emplace();
+  status.partitions.emplace();
+  status.weaknesses.emplace();
+  if (producer_) add_produce_status(status);
+  if (group_) add_consume_status(status);
+  if (topic_watch_) status.weaknesses = topic_watch_->weaknesses();
   const std::size_t prefetched = group_ ? group_->consumer().prefetched_bytes() : 0;
-  json += ",\"memory\":" + runtime::memory_json(deps_.memory, budget_,
-                                                {{"connections", connection_memory_},
-                                                 {"indexes", index_memory_},
-                                                 {"prefetch", prefetched}});
-  return json + ",\"last_error\":" + quoted(last_error()) + "}";
+  status.memory = runtime::memory_status(
+      deps_.memory, budget_,
+      {{"connections", connection_memory_}, {"indexes", index_memory_}, {"prefetch", prefetched}});
+  status.last_error = last_error();
+  return status;
 }
 
 }  // namespace spanway::kafka_bridge

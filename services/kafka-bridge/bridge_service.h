@@ -23,7 +23,7 @@
 
 namespace spanway::kafka_bridge {
 
-// Calls of runtime::Service by one thread; readiness(), status_json(), fatal() from any.
+// Calls of runtime::Service by one thread; readiness(), status(), fatal() from any.
 class BridgeService final : public runtime::Service {
  public:
   // `config` has passed validate(). With `in_process_destination` (fused), that sink takes the
@@ -38,7 +38,7 @@ class BridgeService final : public runtime::Service {
   bool drain(Deadline deadline) override;
   void shed_load() override;
   Readiness readiness() const override;
-  std::string status_json() const override;
+  runtime::Statusz status() const override;
   Status fatal() const override;
 
   // What writes to Kafka, for an ingress in the same process; null in mode consume. Usable from
@@ -57,7 +57,8 @@ class BridgeService final : public runtime::Service {
   Status listen();
   void watch_topics();
   void judge_topics(const TopicWatch::Reports& reports);
-  std::string produce_json() const;
+  void add_produce_status(runtime::Statusz& status) const;
+  void add_consume_status(runtime::Statusz& status) const;
   void tick();
   bool drain_consuming(Deadline deadline);
   std::string last_error() const;

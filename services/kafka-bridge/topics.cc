@@ -5,6 +5,7 @@
 
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/lib/base/json_writer.h"
+#include "services/lib/runtime/flags.h"
 #include "services/lib/runtime/termination.h"
 
 namespace spanway::kafka_bridge {
@@ -139,11 +140,12 @@ std::vector<std::string> weaknesses(const std::vector<kafka::TopicReport>& repor
 
 int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
                    const std::vector<std::string>& arguments) {
-  const bool create_only = changes != kafka::TopicChanges::kNone &&
-                           arguments == std::vector<std::string>{"--create-only"};
-  if (!arguments.empty() && !create_only) {
-    std::fprintf(stderr,
-                 "besides --config, topics apply takes --create-only, topics verify nothing\n");
+  bool create_only = false;
+  runtime::FlagSet flags("spanway-kafka-bridge topics apply|verify [--config FILE]", "");
+  if (changes != kafka::TopicChanges::kNone)
+    flags.add("create-only", create_only, "create missing topics, grow none");
+  if (const Status parsed = flags.parse(arguments); !parsed.ok()) {
+    std::fprintf(stderr, "%s\n", parsed.error().message.c_str());
     return 2;
   }
   if (create_only) changes = kafka::TopicChanges::kCreate;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/lib/runtime/flags.h"
 #include "services/load/item_id.h"
 
 namespace spanway::load {
@@ -70,14 +71,14 @@ Result<std::map<std::string, Secret>> parse_headers(const std::vector<std::strin
   return headers;
 }
 
-std::uint64_t choose_batch(std::uint64_t wanted, double rate) noexcept {
-  if (wanted > 0) return wanted;
+std::uint64_t choose_batch(std::uint64_t chosen, double rate) noexcept {
+  if (chosen > 0) return chosen;
   if (rate <= 0) return kBatchDefault;
   const auto small = static_cast<std::uint64_t>(std::ceil(rate / kRequestsPerSecondMin));
   return std::clamp<std::uint64_t>(small, 1, kBatchDefault);
 }
 
-void declare(FlagSet& set, SendFlags& flags, SendOptions& options) {
+void declare(runtime::FlagSet& set, SendFlags& flags, SendOptions& options) {
   GeneratorOptions& generator = options.generator;
   set.add("endpoint", flags.endpoint,
           "host:port, or a URL for HTTP; default 127.0.0.1:4317 or :4318");
@@ -182,16 +183,17 @@ std::optional<Code> parse_code(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Parsed<SendOptions>> parse_send(std::span<const std::string_view> arguments,
+Result<Parsed<SendOptions>> parse_send(const std::vector<std::string>& arguments,
                                        std::uint64_t random_run) {
   Parsed<SendOptions> parsed;
   SendFlags flags;
-  FlagSet set("spanway-load [send] [flags] | sink [flags] | compare [flags] | --version",
-              "Sends OTLP at a constant rate and keeps account of every item. Each command has its "
-              "own --help.");
+  runtime::FlagSet set(
+      "spanway-load [send] [flags] | sink [flags] | compare [flags] | --version",
+      "Sends OTLP at a constant rate and keeps account of every item. Each command has its "
+      "own --help.");
   declare(set, flags, parsed.options);
   SPANWAY_TRY(set.parse(arguments));
-  if (set.help_wanted()) {
+  if (set.help_requested()) {
     parsed.help = set.help();
     return parsed;
   }
@@ -202,15 +204,16 @@ Result<Parsed<SendOptions>> parse_send(std::span<const std::string_view> argumen
   return parsed;
 }
 
-Result<Parsed<SinkServerOptions>> parse_sink(std::span<const std::string_view> arguments) {
+Result<Parsed<SinkServerOptions>> parse_sink(const std::vector<std::string>& arguments) {
   Parsed<SinkServerOptions> parsed;
   SinkServerOptions& options = parsed.options;
   std::uint64_t threads = options.threads, message_bytes = options.message_bytes_max;
   std::uint64_t memory_bytes = options.memory_bytes, delay_ms = 0, retry_after_ms = 0;
   std::string fail_code;
-  FlagSet set("spanway-load sink [flags]",
-              "Receives OTLP and counts every item of spanway-load once. GET /report and POST "
-              "/reset, /behaviour and /compare on the admin port; a report at the end.");
+  runtime::FlagSet set(
+      "spanway-load sink [flags]",
+      "Receives OTLP and counts every item of spanway-load once. GET /report and POST "
+      "/reset, /behaviour and /compare on the admin port; a report at the end.");
   set.add("host", options.host, "address to listen on");
   set.add("grpc-port", options.grpc_port, "OTLP/gRPC; 0 = any");
   set.add("http-port", options.http_port, "OTLP/HTTP; 0 = any; without it there is none");
@@ -225,7 +228,7 @@ Result<Parsed<SinkServerOptions>> parse_sink(std::span<const std::string_view> a
   set.add("seed", options.seed, "of which requests fail");
   set.add("ledger", options.ledger_file, "compared with at the end");
   SPANWAY_TRY(set.parse(arguments));
-  if (set.help_wanted()) {
+  if (set.help_requested()) {
     parsed.help = set.help();
     return parsed;
   }
@@ -243,15 +246,15 @@ Result<Parsed<SinkServerOptions>> parse_sink(std::span<const std::string_view> a
   return parsed;
 }
 
-Result<Parsed<CompareOptions>> parse_compare(std::span<const std::string_view> arguments) {
+Result<Parsed<CompareOptions>> parse_compare(const std::vector<std::string>& arguments) {
   Parsed<CompareOptions> parsed;
-  FlagSet set(
+  runtime::FlagSet set(
       "spanway-load compare --ledger FILE [flags]",
       "Says what of a ledger is missing at a sink, as JSON. Ends with 1 when something is.");
   set.add("ledger", parsed.options.ledger_file, "file that spanway-load has written");
   set.add("sink", parsed.options.sink_url, "admin address of the sink");
   SPANWAY_TRY(set.parse(arguments));
-  if (set.help_wanted()) {
+  if (set.help_requested()) {
     parsed.help = set.help();
     return parsed;
   }

@@ -4,14 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/lib/base/result.h"
 #include "services/lib/base/secret.h"
 #include "services/load/counting_sink.h"
-#include "services/load/flags.h"
 #include "services/load/generator.h"
 
 namespace spanway::load {
@@ -59,10 +58,10 @@ struct Parsed {
   std::string help;  // Set = show it and end.
 };
 // `random_run` names the run where the command line does not.
-Result<Parsed<SendOptions>> parse_send(std::span<const std::string_view> arguments,
+Result<Parsed<SendOptions>> parse_send(const std::vector<std::string>& arguments,
                                        std::uint64_t random_run);
-Result<Parsed<SinkServerOptions>> parse_sink(std::span<const std::string_view> arguments);
-Result<Parsed<CompareOptions>> parse_compare(std::span<const std::string_view> arguments);
+Result<Parsed<SinkServerOptions>> parse_sink(const std::vector<std::string>& arguments);
+Result<Parsed<CompareOptions>> parse_compare(const std::vector<std::string>& arguments);
 
 // "UNAVAILABLE" or "14"; nothing for anything else.
 std::optional<Code> parse_code(std::string_view text);

@@ -26,7 +26,7 @@ constexpr std::size_t kLedgerBytesMax = 256u << 20;
 constexpr auto kStopWait = std::chrono::seconds(5);
 constexpr auto kCompareWait = std::chrono::seconds(60);
 
-int complain(const ProgramDeps& deps, const Error& error) {
+int complain(const runtime::ToolDeps& deps, const Error& error) {
   deps.err << "spanway-load: " << error.message << "\n";
   return kUsage;
 }
@@ -91,7 +91,7 @@ Result<Target> connect_http(const SendOptions& options, const Clock& clock,
   return target;
 }
 
-int run_send(std::span<const std::string_view> arguments, const ProgramDeps& deps) {
+int run_send(const std::vector<std::string>& arguments, const runtime::ToolDeps& deps) {
   Result<Parsed<SendOptions>> parsed = parse_send(arguments, Random::from_entropy().next());
   if (!parsed.ok()) return complain(deps, parsed.error());
   if (!parsed->help.empty()) {
@@ -146,7 +146,7 @@ Result<std::string> final_report(const SinkServerOptions& options, const Countin
   return report + ",\"ledger\":" + to_json(compare(ledger, sink)) + "}";
 }
 
-int run_sink(std::span<const std::string_view> arguments, const ProgramDeps& deps) {
+int run_sink(const std::vector<std::string>& arguments, const runtime::ToolDeps& deps) {
   Result<Parsed<SinkServerOptions>> parsed = parse_sink(arguments);
   if (!parsed.ok()) return complain(deps, parsed.error());
   if (!parsed->help.empty()) {
@@ -188,7 +188,7 @@ Result<http::Response> post(const std::string& sink_url, std::string_view path, 
   return future.get();
 }
 
-int run_compare(std::span<const std::string_view> arguments, const ProgramDeps& deps) {
+int run_compare(const std::vector<std::string>& arguments, const runtime::ToolDeps& deps) {
   Result<Parsed<CompareOptions>> parsed = parse_compare(arguments);
   if (!parsed.ok()) return complain(deps, parsed.error());
   if (!parsed->help.empty()) {
@@ -211,18 +211,15 @@ int run_compare(std::span<const std::string_view> arguments, const ProgramDeps& 
 
 }  // namespace
 
-int run_program(std::span<const std::string_view> arguments, const ProgramDeps& deps) {
-  if (!arguments.empty()) {
-    const std::string_view command = arguments.front();
-    if (command == "send") return run_send(arguments.subspan(1), deps);
-    if (command == "sink") return run_sink(arguments.subspan(1), deps);
-    if (command == "compare") return run_compare(arguments.subspan(1), deps);
-    if (command == "--version" || command == "-version") {
-      deps.out << "spanway-load " SPANWAY_VERSION "\n";
-      return 0;
-    }
-  }
-  return run_send(arguments, deps);
+int run(const std::vector<std::string>& arguments, const runtime::ToolDeps& deps) {
+  const std::string command = arguments.empty() ? "" : arguments.front();
+  const bool named = command == "send" || command == "sink" || command == "compare";
+  const std::vector<std::string> rest(arguments.begin() + (named ? 1 : 0), arguments.end());
+  if (command == "sink") return run_sink(rest, deps);
+  if (command == "compare") return run_compare(rest, deps);
+  return run_send(rest, deps);
 }
+
+runtime::Tool make_tool() { return {.name = "spanway-load", .run = run}; }
 
 }  // namespace spanway::load

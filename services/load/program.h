@@ -1,25 +1,16 @@
-// The load tool's main function.
+// The load tool as a program: send, sink, compare.
 #pragma once
 
-#include <ostream>
-#include <span>
-#include <stop_token>
-#include <string_view>
+#include <string>
+#include <vector>
 
-#include "services/lib/base/clock.h"
+#include "services/lib/runtime/tool.h"
 
 namespace spanway::load {
 
-struct ProgramDeps {
-  const Clock& clock;
-  std::ostream& out;  // Reports.
-  std::ostream& err;  // Mistakes.
-  // Requested = end soon: SIGINT or SIGTERM.
-  std::stop_token stop;
-};
-
-// `arguments` are those behind the program's name. 0 = good; 1 = nothing was acknowledged, or
-// something is missing; 2 = wrong flags or no connection to begin with.
-int run_program(std::span<const std::string_view> arguments, const ProgramDeps& deps);
+// 0 = done; 1 = nothing was acknowledged, or something is missing; 2 = bad usage, or no connection
+// at the start.
+int run(const std::vector<std::string>& arguments, const runtime::ToolDeps& deps);
+runtime::Tool make_tool();
 
 }  // namespace spanway::load

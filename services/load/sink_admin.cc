@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/runtime/flags.h"
 #include "services/load/compare.h"
-#include "services/load/flags.h"
 #include "services/load/options.h"
 
 namespace spanway::load {
@@ -73,7 +73,7 @@ Result<Behaviour> parse_behaviour(std::string_view query) {
   Behaviour behaviour;
   std::uint64_t delay_ms = 0, retry_after_ms = 0;
   std::string fail_code = "0";
-  FlagSet set("", "");
+  runtime::FlagSet set("", "");
   set.add("delay-ms", delay_ms, "");
   set.add("fail-code", fail_code, "");
   set.add("fail-ratio", behaviour.fail_ratio, "");

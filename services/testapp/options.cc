@@ -1,104 +1,72 @@
 #include "services/testapp/options.h"
 
-#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "services/lib/config/scalar.h"
+#include "services/lib/runtime/flags.h"
 
 namespace spanway::testapp {
 namespace {
 
-constexpr std::string_view kHelp =
-    R"(usage: spanway-test-app [flags]
-Plays a small shop and sends the traces, metrics and logs of its services as OTLP. Prints a line per
-purchase: "trace <id>" and what the pipeline answered.
+constexpr char kSummary[] =
+    "Plays a small shop and sends the traces, metrics and logs of its services as OTLP. Prints a "
+    "line per\npurchase: \"trace <id>\" and what the pipeline answered. --version prints the "
+    "version.\n"
+    "Exit code: 0; 1 when something was refused (with --count); 2 for bad usage.";
 
-  --endpoint E       where to send; host:port (default 127.0.0.1:4317), or for http a URL
-                     (default http://127.0.0.1:4318); https:// speaks TLS
-  --protocol P       grpc (default) or http
-  --ca-file F        PEM file with the CA of the endpoint; default: the system's
-  --header N=V       sent with every request, e.g. authorization=Bearer x; may be repeated
-  --interval D       between two purchases, e.g. 500ms (default 2s)
-  --count N          stop after so many purchases (default 0 = never)
-  --seed N           repeat the same purchases; default: different ones each time
-  --error-ratio R    how many purchases fail, 0 to 1 (default 0.1)
-  --version          the version
-  --help             this text
-
-Exit code: 0; 1 when something was refused (with --count); 2 for a mistake on the command line.
-)";
-
-// Sets one option; false = not understood.
-using Setter = std::function<bool(Options&, const std::string&)>;
-
-bool set_protocol(Options& options, const std::string& value) {
+bool set_protocol(Options& options, std::string_view value) {
   if (value != "grpc" && value != "http") return false;
   options.protocol = value == "grpc" ? OtlpProtocol::kGrpc : OtlpProtocol::kHttp;
   return true;
 }
 
-bool set_header(Options& options, const std::string& value) {
+bool set_header(Options& options, std::string_view value) {
   const std::size_t equals = value.find('=');
-  if (equals == std::string::npos || equals == 0) return false;
-  std::string name = value.substr(0, equals);
+  if (equals == std::string_view::npos || equals == 0) return false;
+  std::string name(value.substr(0, equals));
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  options.headers.insert_or_assign(std::move(name), Secret(value.substr(equals + 1)));
+  options.headers.insert_or_assign(std::move(name), Secret(std::string(value.substr(equals + 1))));
   return true;
 }
 
-bool set_interval(Options& options, const std::string& value) {
+bool set_interval(Options& options, std::string_view value) {
   const auto duration = config::parse_duration(value);
   if (!duration || *duration <= Duration::zero()) return false;
   options.interval = *duration;
   return true;
 }
 
-std::optional<std::uint64_t> parse_count(const std::string& value) {
-  const auto number = config::parse_int(value);
-  if (!number || *number < 0) return std::nullopt;
-  return static_cast<std::uint64_t>(*number);
-}
-
-bool set_error_ratio(Options& options, const std::string& value) {
+bool set_error_ratio(Options& options, std::string_view value) {
   const auto ratio = config::parse_double(value);
   if (!ratio || !(*ratio >= 0 && *ratio <= 1)) return false;
   options.error_ratio = *ratio;
   return true;
 }
 
-const std::map<std::string, Setter>& setters() {
-  static const std::map<std::string, Setter> table = {
-      {"endpoint",
-       [](Options& o, const std::string& v) {
-         o.endpoint = v;
-         return !v.empty();
-       }},
-      {"protocol", set_protocol},
-      {"ca-file",
-       [](Options& o, const std::string& v) {
-         o.ca_file = v;
-         return !v.empty();
-       }},
-      {"header", set_header},
-      {"interval", set_interval},
-      {"count",
-       [](Options& o, const std::string& v) {
-         const auto count = parse_count(v);
-         o.count = count.value_or(0);
-         return count.has_value();
-       }},
-      {"seed",
-       [](Options& o, const std::string& v) {
-         o.seed = parse_count(v);
-         return o.seed.has_value();
-       }},
-      {"error-ratio", set_error_ratio},
+runtime::FlagSet flag_set(Options& options) {
+  const auto into = [&options](bool (*set)(Options&, std::string_view)) {
+    return [&options, set](std::string_view value) { return set(options, value); };
   };
-  return table;
+  runtime::FlagSet set("spanway-test-app [flags]", kSummary);
+  set.add("endpoint", options.endpoint,
+          "host:port, or for http a URL; https:// uses TLS; default 127.0.0.1:4317 or :4318");
+  set.add("protocol", into(set_protocol), "grpc or http", "grpc (default) or http");
+  set.add("ca-file", options.ca_file,
+          "PEM file with the CA of the endpoint; default: the system's");
+  set.add("header", into(set_header), "name=value",
+          "name=value, sent with every request; several times");
+  set.add("interval", into(set_interval), "a duration above 0, such as 500ms",
+          "between two purchases (default 2s)");
+  set.add("count", options.count, "stop after so many purchases; 0 = never");
+  set.add("seed", options.seed, "repeat the same purchases; default: different ones each time");
+  set.add("error-ratio", into(set_error_ratio), "a number from 0 to 1",
+          "how many purchases fail, 0 to 1 (default 0.1)");
+  return set;
 }
 
-// The endpoint as the protocol's sink wants it.
+// The endpoint in the form that the protocol's sink takes.
 void complete_endpoint(Options& options) {
   const bool http = options.protocol == OtlpProtocol::kHttp;
   std::string& endpoint = options.endpoint;
@@ -115,41 +83,11 @@ void complete_endpoint(Options& options) {
 
 }  // namespace
 
-std::string_view help_text() noexcept { return kHelp; }
-
-Result<Options> parse_options(const std::vector<std::string>& words) {
+Result<Options> parse_options(const std::vector<std::string>& arguments) {
   Options options;
-  std::string mistakes;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (word == "--help" || word == "-h") {
-      options.help = true;
-      continue;
-    }
-    if (word == "--version") {
-      options.version = true;
-      continue;
-    }
-    const std::size_t equals = word.find('=');
-    const std::string flag = word.substr(0, equals);
-    const std::string name = flag.starts_with("--") ? flag.substr(2) : "";
-    const auto setter = setters().find(name);
-    if (setter == setters().end()) {
-      mistakes += config::quote(word) + " is not a flag; see --help\n";
-      continue;
-    }
-    if (equals == std::string::npos && i + 1 == words.size()) {
-      mistakes += word + " needs a value\n";
-      continue;
-    }
-    const std::string value = equals == std::string::npos ? words[++i] : word.substr(equals + 1);
-    if (!setter->second(options, value))
-      mistakes += "--" + name + " does not take " + config::quote(value) + "; see --help\n";
-  }
-  if (!mistakes.empty()) {
-    mistakes.pop_back();
-    return invalid_argument(mistakes);
-  }
+  runtime::FlagSet set = flag_set(options);
+  SPANWAY_TRY(set.parse(arguments));
+  if (set.help_requested()) options.help = set.help();
   complete_endpoint(options);
   return options;
 }

@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "services/lib/base/clock.h"
@@ -17,8 +16,7 @@ namespace spanway::testapp {
 enum class OtlpProtocol : std::uint8_t { kGrpc, kHttp };
 
 struct Options {
-  bool help = false;
-  bool version = false;
+  std::string help;  // Set: print it and end.
   OtlpProtocol protocol = OtlpProtocol::kGrpc;
   // grpc: host:port. http: a URL. Filled in by parse_options() when not given.
   std::string endpoint;
@@ -31,8 +29,7 @@ struct Options {
   double error_ratio = 0.1;
 };
 
-// `words` without the program's name; --name value and --name=value. Errors say every mistake.
-Result<Options> parse_options(const std::vector<std::string>& words);
-std::string_view help_text() noexcept;
+// `arguments` without the program's name. An error lists every mistake.
+Result<Options> parse_options(const std::vector<std::string>& arguments);
 
 }  // namespace spanway::testapp

@@ -19,6 +19,7 @@ struct Arguments {
     kPrintSchema,
     kPrintConfigDoc,
     kPrintMetrics,
+    kToggleDebug,
   };
   Action action = Action::kRun;
   std::string config_file;  // Empty = defaults and environment only.

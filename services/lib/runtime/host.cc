@@ -1,14 +1,8 @@
 #include "services/lib/runtime/host.h"
 
 #include "services/lib/base/check.h"
-#include "services/lib/base/json_writer.h"
 
 namespace spanway::runtime {
-namespace {
-
-constexpr std::size_t kNameBytesMax = 256;
-
-}  // namespace
 
 Host::~Host() {
   begin_shutdown();
@@ -96,15 +90,13 @@ Service::Readiness Host::readiness() const {
   return {true, ""};
 }
 
-std::string Host::status_json() const {
+Statusz Host::status() const {
   const auto all = entries();
-  if (all.size() == 1) return all.front().second->status_json();
-  std::string out = "{";
-  for (const auto& [name, service] : all) {
-    if (out.size() > 1) out += ',';
-    out += json_quoted(name, kNameBytesMax) + ":" + service->status_json();
-  }
-  return out + "}";
+  if (all.size() == 1) return all.front().second->status();
+  Statusz status;
+  status.services.emplace();
+  for (const auto& [name, service] : all) status.services->push_back({name, service->status()});
+  return status;
 }
 
 void Host::shed_load() {

@@ -12,7 +12,7 @@
 namespace spanway::runtime {
 
 // Itself a Service, made of others. add() and the life cycle belong to one thread; readiness(),
-// status_json() and begin_shutdown() are thread-safe.
+// status() and begin_shutdown() are thread-safe.
 class Host final : public Service {
  public:
   explicit Host(telemetry::Telemetry telemetry) : telemetry_(telemetry) {}
@@ -34,8 +34,8 @@ class Host final : public Service {
   bool drain(Deadline deadline) override;
 
   Readiness readiness() const override;
-  // The service's own object when there is one; {"<name>": {...}, ...} when there are several.
-  std::string status_json() const override;
+  // The service's own when there is one; one for each, by name, when there are several.
+  Statusz status() const override;
   void shed_load() override;
   // The first that is not OK.
   Status fatal() const override;

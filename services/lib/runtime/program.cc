@@ -1,9 +1,12 @@
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "services/lib/http/events.h"
@@ -42,6 +45,16 @@ std::optional<std::string> read_config_file(const std::string& path) {
   if (file.bad() || (file.gcount() == 0 && !file.eof())) return std::nullopt;
   content.resize(static_cast<std::size_t>(file.gcount()));
   return content;
+}
+
+Statusz with_errors(Statusz status, const telemetry::Telemetry& telemetry) {
+  status.errors.emplace();
+  for (telemetry::RecentError& error : telemetry.log.recent_errors()) {
+    status.errors->push_back({.time = error.time,
+                              .level = error.level == telemetry::LogLevel::kWarn ? "warn" : "error",
+                              .message = std::move(error.text)});
+  }
+  return status;
 }
 
 // One run of a program, from the command line to the exit code.
@@ -90,9 +103,21 @@ class Run {
       case Arguments::Action::kPrintMetrics:
         print_out(telemetry::metrics_markdown(all_metrics()));
         return kExitOk;
+      case Arguments::Action::kToggleDebug:
+        if (kill(1, SIGHUP) == 0) return kExitOk;
+        print_error("process 1 cannot be signalled: " + std::generic_category().message(errno) +
+                    "\n");
+        return kExitFailed;
       default:
         return std::nullopt;
     }
+  }
+
+  // Only the user of this process can send it a signal: no port changes the level.
+  void toggle_debug(const telemetry::Logger& log) const {
+    const bool on = log.level() != telemetry::LogLevel::kDebug;
+    log.set_level(on ? telemetry::LogLevel::kDebug : runtime_.log.level);
+    log.log(log.level(), "Log level changed by SIGHUP", {{"debug", on}});
   }
 
   std::vector<telemetry::MetricSpec> all_metrics() const {
@@ -187,12 +212,14 @@ class Run {
   Ending serve_observed(const telemetry::Telemetry& telemetry) {
     StopSignal stop;
     auto signals = SignalWatcher::create(
-        [&stop](const char* name) { stop.request(name); },
-        [](const char*) {
-          constexpr std::string_view kText = "second signal: ending at once\n";
-          [[maybe_unused]] const auto n = write(STDERR_FILENO, kText.data(), kText.size());
-          _exit(kExitFailed);
-        });
+        {.stop = [&stop](const char* name) { stop.request(name); },
+         .stop_again =
+             [](const char*) {
+               constexpr std::string_view kText = "second signal: ending at once\n";
+               [[maybe_unused]] const auto n = write(STDERR_FILENO, kText.data(), kText.size());
+               _exit(kExitFailed);
+             },
+         .hang_up = [this, &telemetry] { toggle_debug(telemetry.log); }});
     if (!signals.ok()) return {kExitFailed, signals.error().message};
 
     const std::size_t threads =
@@ -203,7 +230,8 @@ class Run {
     auto admin = AdminServer::create(
         runtime_.admin,
         {.readiness = [&host] { return host.readiness(); },
-         .status_json = [&host] { return host.status_json(); },
+         .status_json = [&host,
+                         &telemetry] { return to_json(with_errors(host.status(), telemetry)); },
          .config_yaml = [text = config::print(describe_all())] { return text; }},
         admin_io, telemetry);
     if (!admin.ok())

@@ -15,6 +15,7 @@
 #include "services/lib/config/load.h"
 #include "services/lib/http/io_pool.h"
 #include "services/lib/runtime/runtime_config.h"
+#include "services/lib/runtime/statusz.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::runtime {
@@ -67,8 +68,9 @@ class Service {
     std::string reason;  // Why not, for people.
   };
   virtual Readiness readiness() const = 0;
-  // The JSON object of /statusz.
-  virtual std::string status_json() const = 0;
+  // Its part of /statusz.
+  virtual Statusz status() const = 0;
+  std::string status_json() const { return to_json(status()); }
   // Memory is at its limit and stays there: close the newest connections, drop what can be had
   // again. Thread-safe; called several times a second until it helps.
   virtual void shed_load() {}

@@ -23,6 +23,7 @@ sigset_t watched_signals() noexcept {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -34,7 +35,7 @@ void block_signals() noexcept {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Handler on_first, Handler on_further) {
+Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Handlers handlers) {
   const sigset_t mask = watched_signals();
   const int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -42,11 +43,8 @@ Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Handler on_first, H
   if (signals < 0 || wake < 0)
     return unknown_error(Code::kInternal,
                          "signals cannot be watched: " + std::generic_category().message(errno));
-  watcher->thread_ =
-      start_thread("signals", [raw = watcher.get(), on_first = std::move(on_first),
-                               on_further = std::move(on_further)](const std::stop_token&) {
-        raw->run(on_first, on_further);
-      });
+  watcher->thread_ = start_thread("signals", [raw = watcher.get(), handlers = std::move(handlers)](
+                                                 const std::stop_token&) { raw->run(handlers); });
   return watcher;
 }
 
@@ -61,16 +59,20 @@ SignalWatcher::~SignalWatcher() {
   if (wake_ >= 0) close(wake_);
 }
 
-void SignalWatcher::run(const Handler& on_first, const Handler& on_further) {
-  bool is_first = true;
+void SignalWatcher::run(const Handlers& handlers) {
+  bool stopping = false;
   while (true) {
     std::array<pollfd, 2> watched{pollfd{signals_, POLLIN, 0}, pollfd{wake_, POLLIN, 0}};
     if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return;
     if (watched[1].revents != 0) return;
     signalfd_siginfo info{};
     if (read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+    if (info.ssi_signo == SIGHUP) {
+      handlers.hang_up();
+      continue;
+    }
     const char* name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
-    (std::exchange(is_first, false) ? on_first : on_further)(name);
+    (std::exchange(stopping, true) ? handlers.stop_again : handlers.stop)(name);
   }
 }
 

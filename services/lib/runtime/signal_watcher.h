@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as events of a thread instead of interruptions of any.
+// SIGTERM, SIGINT and SIGHUP as events of a thread instead of interruptions of any.
 #pragma once
 
 #include <functional>
@@ -10,24 +10,28 @@
 
 namespace spanway::runtime {
 
-// Blocks SIGTERM and SIGINT and ignores SIGPIPE, for this thread and all that it starts. To be
-// called before any thread is started.
+// Blocks SIGTERM, SIGINT and SIGHUP and ignores SIGPIPE, for this thread and all that it starts. To
+// be called before any thread is started.
 void block_signals() noexcept;
 
 // Owns a thread; the destructor ends it. One per process, after block_signals().
 class SignalWatcher {
  public:
-  // Both run on the watcher's thread: `on_first` once, `on_further` for each signal after it, with
-  // "SIGTERM" or "SIGINT".
-  using Handler = std::function<void(const char* name)>;
-  static Result<std::unique_ptr<SignalWatcher>> create(Handler on_first, Handler on_further);
+  // All run on the watcher's thread.
+  struct Handlers {
+    // The first SIGTERM or SIGINT, and each one after it, by name.
+    std::function<void(const char* name)> stop;
+    std::function<void(const char* name)> stop_again;
+    std::function<void()> hang_up;  // SIGHUP.
+  };
+  static Result<std::unique_ptr<SignalWatcher>> create(Handlers handlers);
   ~SignalWatcher();
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
 
  private:
   SignalWatcher(int signals, int wake) noexcept : signals_(signals), wake_(wake) {}
-  void run(const Handler& on_first, const Handler& on_further);
+  void run(const Handlers& handlers);
 
   const int signals_;  // signalfd
   const int wake_;     // eventfd, written to by the destructor.

@@ -7,7 +7,7 @@
 
 #include <cmath>
 #include <cstdio>
-#include <ctime>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,6 +17,7 @@
 
 #include "services/lib/base/json_writer.h"
 #include "services/lib/base/mutex.h"
+#include "services/lib/base/rfc3339.h"
 
 namespace spanway::telemetry {
 namespace {
@@ -24,6 +25,8 @@ namespace {
 constexpr std::size_t kMessageBytesMax = 4 * 1024;
 constexpr std::size_t kValueBytesMax = 4 * 1024;
 constexpr std::size_t kSitesMax = 1024;
+constexpr std::size_t kRecentMax = 16;
+constexpr std::size_t kRecentBytesMax = 1024;
 constexpr Duration kSuppressFor = std::chrono::seconds(10);
 
 // Hands whole lines to a function; the base class serialises the calls.
@@ -67,21 +70,6 @@ const char* level_name(LogLevel level, bool json) noexcept {
   return "";
 }
 
-// "2026-01-01T00:00:00.000Z"
-std::string timestamp(SystemTime now) {
-  const auto since_epoch = now.time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds);
-  const std::time_t whole = seconds.count();
-  std::tm utc{};
-  gmtime_r(&whole, &utc);
-  char buffer[80];
-  std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
-                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                static_cast<int>(millis.count()));
-  return buffer;
-}
-
 // True when `text` can stand in a key=value line without quotes.
 bool is_plain_word(std::string_view text) noexcept {
   if (text.empty()) return false;
@@ -97,11 +85,8 @@ void append_quoted(std::string& out, std::string_view text, std::size_t bytes_ma
   out += '"';
 }
 
-std::string text_line(SystemTime now, LogLevel level, const std::string& service,
-                      std::string_view message, std::span<const LogField> fields) {
-  std::string line = timestamp(now) + " " + level_name(level, false) + " ";
-  append_json_escaped(line, service, kValueBytesMax);
-  line += "  ";
+// The message and its fields, key=value.
+void append_event(std::string& line, std::string_view message, std::span<const LogField> fields) {
   append_json_escaped(line, message, kMessageBytesMax);
   for (const LogField& field : fields) {
     line += ' ';
@@ -114,13 +99,21 @@ std::string text_line(SystemTime now, LogLevel level, const std::string& service
     const bool plain = field.bare || (is_plain_word(field.value) && escaped == field.value);
     line += plain ? escaped : "\"" + escaped + "\"";
   }
+}
+
+std::string text_line(SystemTime now, LogLevel level, const std::string& service,
+                      std::string_view message, std::span<const LogField> fields) {
+  std::string line = to_rfc3339(now) + " " + level_name(level, false) + " ";
+  append_json_escaped(line, service, kValueBytesMax);
+  line += "  ";
+  append_event(line, message, fields);
   return line;
 }
 
 std::string json_line(SystemTime now, LogLevel level, const std::string& service,
                       std::string_view message, std::span<const LogField> fields) {
-  std::string line = "{\"time\":\"" + timestamp(now) + "\",\"level\":\"" + level_name(level, true) +
-                     "\",\"service\":";
+  std::string line = "{\"time\":\"" + to_rfc3339(now) + "\",\"level\":\"" +
+                     level_name(level, true) + "\",\"service\":";
   append_quoted(line, service, kValueBytesMax);
   line += ",\"message\":";
   append_quoted(line, message, kMessageBytesMax);
@@ -167,6 +160,17 @@ struct Logger::Impl {
     const std::string line = options.json ? json_line(now, level, options.service, message, fields)
                                           : text_line(now, level, options.service, message, fields);
     logger.log(to_spdlog(level), spdlog::string_view_t(line));
+    if (level >= LogLevel::kWarn) remember(now, level, message, fields);
+  }
+
+  void remember(SystemTime now, LogLevel level, std::string_view message,
+                std::span<const LogField> fields) {
+    std::string text;
+    append_event(text, message, fields);
+    if (text.size() > kRecentBytesMax) text.resize(kRecentBytesMax);
+    MutexLock lock(mutex);
+    if (recent.size() == kRecentMax) recent.pop_front();
+    recent.push_back({now, level, std::move(text)});
   }
 
   // How many lines were suppressed since the last one, or nothing when this one is, too.
@@ -190,6 +194,7 @@ struct Logger::Impl {
   spdlog::logger logger;
   Mutex mutex;
   std::map<std::string, Site, std::less<>> sites SPANWAY_GUARDED_BY(mutex);
+  std::deque<RecentError> recent SPANWAY_GUARDED_BY(mutex);
 };
 
 Logger::Logger(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -222,6 +227,22 @@ void Logger::limited(LogLevel level, const char* site, std::string_view message,
 
 void Logger::log(LogLevel level, std::string_view message, LogFields fields) const {
   if (enabled(level)) impl_->write(level, message, fields);
+}
+
+std::vector<RecentError> Logger::recent_errors() const {
+  if (impl_ == nullptr) return {};
+  MutexLock lock(impl_->mutex);
+  return {impl_->recent.begin(), impl_->recent.end()};
+}
+
+void Logger::set_level(LogLevel level) const noexcept {
+  if (impl_ != nullptr) impl_->logger.set_level(to_spdlog(level));
+}
+
+LogLevel Logger::level() const noexcept {
+  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn})
+    if (enabled(level)) return level;
+  return LogLevel::kError;
 }
 
 bool Logger::enabled(LogLevel level) const noexcept {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/lib/base/clock.h"
 
@@ -29,6 +30,12 @@ struct LogField {
   std::string_view key;
   std::string value;
   bool bare = false;  // A number or a boolean: printed without quotes.
+};
+// A line of level warn or error: message and fields as key=value, at most 1 KiB.
+struct RecentError {
+  SystemTime time{};
+  LogLevel level = LogLevel::kError;
+  std::string text;
 };
 using LogFields = std::initializer_list<LogField>;
 
@@ -70,6 +77,12 @@ class Logger {
                LogFields fields = {}) const;
   void log(LogLevel level, std::string_view message, LogFields fields) const;
   bool enabled(LogLevel level) const noexcept;
+
+  // Takes effect at once, for all copies of the handle.
+  void set_level(LogLevel level) const noexcept;
+  LogLevel level() const noexcept;
+  // The last 16 warnings and errors that were written, oldest first, for /statusz.
+  std::vector<RecentError> recent_errors() const;
 
  private:
   struct Impl;

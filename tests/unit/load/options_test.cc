@@ -10,7 +10,7 @@ namespace spanway::load {
 namespace {
 
 using std::chrono::seconds;
-using Words = std::vector<std::string_view>;
+using Words = std::vector<std::string>;
 
 Result<Parsed<SendOptions>> send(const Words& words) { return parse_send(words, 42); }
 

@@ -113,10 +113,10 @@ class CommandsTest : public testing::Test {
 TEST_F(CommandsTest, BadUsageIsTwoAndSaysWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "-f FILE is missing"},
-      {{"-f"}, "-f needs a value"},
-      {{"--frob"}, "unknown argument --frob"},
-      {{"--frob", "x"}, "unknown argument --frob"},
-      {{"good.yaml"}, "unknown argument good.yaml"},
+      {{"-f"}, "--file needs a value"},
+      {{"--frob"}, "unknown argument '--frob'"},
+      {{"--frob", "x"}, "unknown argument '--frob'"},
+      {{"good.yaml"}, "unknown argument 'good.yaml'"},
       {{"-f", "good.yaml", "--service-account", "nobody"}, "<namespace>/<name>"}};
   for (const auto& [arguments, words] : cases) {
     for (const char* name : {"plan", "render", "check", "rbac"}) {

@@ -36,7 +36,7 @@ TEST_F(ArgumentsTest, RunsWithoutAny) {
 TEST_F(ArgumentsTest, TakesConfigInBothForms) {
   EXPECT_EQ(parse_arguments(program_, {"--config", "a.yaml"})->config_file, "a.yaml");
   EXPECT_EQ(parse_arguments(program_, {"--config=a.yaml"})->config_file, "a.yaml");
-  EXPECT_EQ(error_of({"--config"}), "--config needs a file");
+  EXPECT_EQ(error_of({"--config"}), "--config needs a value: text");
 }
 
 TEST_F(ArgumentsTest, KnowsEveryAction) {
@@ -47,7 +47,8 @@ TEST_F(ArgumentsTest, KnowsEveryAction) {
       {"--print-config", Action::kPrintConfig},
       {"--print-schema", Action::kPrintSchema},
       {"--print-config-doc", Action::kPrintConfigDoc},
-      {"--print-metrics", Action::kPrintMetrics}};
+      {"--print-metrics", Action::kPrintMetrics},
+      {"--toggle-debug", Action::kToggleDebug}};
   const std::string help = help_text(program_);
   for (const auto& [flag, action] : all) {
     const auto arguments = parse_arguments(program_, {flag, "--config", "f"});

@@ -47,7 +47,12 @@ class FakeService final : public Service {
   Readiness readiness() const override {
     return ready ? Readiness{true, ""} : Readiness{false, "waiting for Kafka"};
   }
-  std::string status_json() const override { return "{\"name\":\"" + name_ + "\"}"; }
+  Statusz status() const override {
+    Statusz status;
+    status.ready = ready;
+    status.mode = name_;
+    return status;
+  }
   Status fatal() const override {
     if (broken) return configuration_error(Code::kFailedPrecondition, "fenced");
     return {};

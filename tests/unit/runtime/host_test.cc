@@ -89,9 +89,11 @@ TEST_F(HostTest, StatusIsTheServicesOwnOrOneObjectPerPart) {
   Host host(telemetry_);
   EXPECT_EQ(host.status_json(), "{}");
   add(host, "a");
-  EXPECT_EQ(host.status_json(), R"({"name":"a"})");
+  EXPECT_EQ(host.status_json(), R"({"ready":true,"reason":"","mode":"a"})");
   add(host, "b");
-  EXPECT_EQ(host.status_json(), R"({"a":{"name":"a"},"b":{"name":"b"}})");
+  EXPECT_EQ(
+      host.status_json(),
+      R"({"a":{"ready":true,"reason":"","mode":"a"},"b":{"ready":true,"reason":"","mode":"b"}})");
 }
 
 TEST_F(HostTest, TellsWhichPartIsBroken) {

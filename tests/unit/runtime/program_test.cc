@@ -151,11 +151,26 @@ TEST(Program, RunsUntilSigtermAndExitsCleanly) {
   ASSERT_TRUE(child.wait_for("Ready")) << child.output();
   const std::uint16_t port = child.number("port");
   EXPECT_TRUE(raw_http(port, "GET", "/readyz").starts_with("HTTP/1.1 200 "));
-  EXPECT_TRUE(raw_http(port, "GET", "/statusz").ends_with("{\"name\":\"test\"}\n"));
+  EXPECT_TRUE(raw_http(port, "GET", "/statusz")
+                  .ends_with(R"({"ready":true,"reason":"","mode":"test","errors":[]})"
+                             "\n"));
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait(), 0) << child.output();
   EXPECT_TRUE(has(child, "INFO  test  Stopping reason=SIGTERM")) << child.output();
   EXPECT_TRUE(has(child, "Stopped")) << child.output();
+}
+
+TEST(Program, SighupTurnsDebugLinesOnAndOffAgain) {
+  Child child({});
+  ASSERT_TRUE(child.wait_for("Ready")) << child.output();
+  child.signal(SIGHUP);
+  ASSERT_TRUE(child.wait_for("DEBUG test  Log level changed by SIGHUP debug=true"))
+      << child.output();
+  child.signal(SIGHUP);
+  ASSERT_TRUE(child.wait_for("INFO  test  Log level changed by SIGHUP debug=false"))
+      << child.output();
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0) << child.output();
 }
 
 TEST(Program, IsNotReadyWhileItWaitsForItsEndpointsToGo) {

@@ -13,17 +13,22 @@ TEST(SignalWatcher, TellsTheFirstSignalFromFurtherOnes) {
   block_signals();
   std::binary_semaphore first{0};
   std::binary_semaphore further{0};
+  std::binary_semaphore hang_up{0};
   std::string first_name, further_name;
-  auto watcher = SignalWatcher::create(
-      [&](const char* name) {
-        first_name = name;
-        first.release();
-      },
-      [&](const char* name) {
-        further_name = name;
-        further.release();
-      });
+  auto watcher = SignalWatcher::create({.stop =
+                                            [&](const char* name) {
+                                              first_name = name;
+                                              first.release();
+                                            },
+                                        .stop_again =
+                                            [&](const char* name) {
+                                              further_name = name;
+                                              further.release();
+                                            },
+                                        .hang_up = [&] { hang_up.release(); }});
   ASSERT_TRUE(watcher.ok());
+  ASSERT_EQ(kill(getpid(), SIGHUP), 0);
+  ASSERT_TRUE(hang_up.try_acquire_for(std::chrono::seconds(20)));
   ASSERT_EQ(kill(getpid(), SIGINT), 0);
   ASSERT_TRUE(first.try_acquire_for(std::chrono::seconds(20)));
   EXPECT_EQ(first_name, "SIGINT");
@@ -34,8 +39,9 @@ TEST(SignalWatcher, TellsTheFirstSignalFromFurtherOnes) {
 
 TEST(SignalWatcher, EndsWithoutASignal) {
   block_signals();
-  auto watcher =
-      SignalWatcher::create([](const char*) { ADD_FAILURE(); }, [](const char*) { ADD_FAILURE(); });
+  auto watcher = SignalWatcher::create({.stop = [](const char*) { ADD_FAILURE(); },
+                                        .stop_again = [](const char*) { ADD_FAILURE(); },
+                                        .hang_up = [] { ADD_FAILURE(); }});
   EXPECT_TRUE(watcher.ok());
 }
 

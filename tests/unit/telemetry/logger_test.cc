@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "services/lib/base/rfc3339.h"
 #include "services/lib/base/thread.h"
 #include "tests/fakes/manual_clock.h"
 
@@ -91,6 +92,35 @@ TEST_F(LoggerTest, LimitedWritesOncePerSiteAndCountsTheRest) {
   clock_.advance(std::chrono::seconds(10));
   log.limited(LogLevel::kWarn, "site_a", "A");
   EXPECT_TRUE(last().ends_with("ingress  A")) << last();
+}
+
+TEST_F(LoggerTest, TheLevelChangesWhileRunningForAllHandles) {
+  const Logger log = create(false, LogLevel::kInfo);
+  const Logger copy = log;
+  copy.set_level(LogLevel::kDebug);
+  EXPECT_EQ(log.level(), LogLevel::kDebug);
+  log.debug("now");
+  EXPECT_EQ(lines_.size(), 1u);
+  log.set_level(LogLevel::kError);
+  copy.warn("no more");
+  EXPECT_EQ(lines_.size(), 1u);
+}
+
+TEST_F(LoggerTest, KeepsTheLast16WarningsAndErrorsWithTheirTimes) {
+  const Logger log = create();
+  log.info("not kept");
+  for (int i = 0; i < 20; ++i) {
+    clock_.advance(std::chrono::seconds(1));
+    log.warn("Failed", {{"attempt", i}, {"why", "a \"b\""}});
+  }
+  log.error(std::string(10'000, 'x'));
+  const std::vector<RecentError> recent = log.recent_errors();
+  ASSERT_EQ(recent.size(), 16u);
+  EXPECT_EQ(recent.front().text, R"(Failed attempt=5 why="a \"b\"")");
+  EXPECT_EQ(to_rfc3339(recent.front().time), "2026-01-01T00:00:07.000Z");
+  EXPECT_EQ(recent.front().level, LogLevel::kWarn);
+  EXPECT_EQ(recent.back().level, LogLevel::kError);
+  EXPECT_LE(recent.back().text.size(), 1024u);
 }
 
 TEST_F(LoggerTest, NullSwallowsEverything) {

@@ -50,9 +50,7 @@ TEST(ParseOptions, SaysEveryMistakeAtOnce) {
 }
 
 TEST(ParseOptions, KnowsHelp) {
-  EXPECT_TRUE(parse_options({"--help"})->help);
-  EXPECT_TRUE(parse_options({"--version"})->version);
-  EXPECT_NE(help_text().find("--error-ratio"), std::string_view::npos);
+  EXPECT_NE(parse_options({"--help"})->help.find("--error-ratio"), std::string::npos);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-#include "services/load/flags.h"
+#include "services/lib/runtime/flags.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace spanway::load {
+namespace spanway::runtime {
 namespace {
 
 using std::chrono::milliseconds;
@@ -66,26 +66,52 @@ TEST_F(FlagSetTest, ReportsEveryMistakeAtOnce) {
 
 TEST_F(FlagSetTest, HelpListsEveryFlagWithItsDefault) {
   ASSERT_TRUE(parse({"--help"}).ok());
-  EXPECT_TRUE(set_.help_wanted());
+  EXPECT_TRUE(set_.help_requested());
   const std::string help = set_.help();
   EXPECT_NE(help.find("usage: test [flags]"), std::string::npos);
   EXPECT_NE(help.find("a rate (default 2.5)"), std::string::npos);
   EXPECT_NE(help.find("a wait (default 4s)"), std::string::npos);
 }
 
-TEST(Duration, IsReadAndShown) {
-  EXPECT_EQ(parse_duration("1.5s"), Duration(milliseconds(1500)));
-  EXPECT_EQ(parse_duration("2m"), Duration(seconds(120)));
-  EXPECT_EQ(parse_duration("1h"), Duration(seconds(3600)));
-  EXPECT_EQ(parse_duration("0s"), Duration::zero());
-  for (const char* text : {"", "5", "s", "-1s", "1 s", "nans", "infs", "1e9h", "5S"}) {
-    EXPECT_EQ(parse_duration(text), std::nullopt) << text;
-  }
-  EXPECT_EQ(to_string(Duration(seconds(90))), "90s");
-  EXPECT_EQ(to_string(Duration(seconds(120))), "2m");
-  EXPECT_EQ(to_string(Duration(milliseconds(1500))), "1500ms");
-  EXPECT_EQ(to_string(Duration::zero()), "0s");
+TEST(FlagSetWords, FromTheFirstWordOnUnknownFlagsAreWordsToo) {
+  std::string config;
+  std::vector<std::string> words;
+  FlagSet set("", "");
+  set.add("config", config, "");
+  set.add_words(words);
+  ASSERT_TRUE(set.parse({"topics", "--dry-run", "--config", "f", "-"}).ok());
+  EXPECT_EQ(config, "f");
+  EXPECT_EQ(words, (std::vector<std::string>{"topics", "--dry-run", "-"}));
+}
+
+TEST(FlagSetWords, WithoutThemAWordIsAMistakeAndSoIsAnUnknownFlagInFront) {
+  FlagSet set("", "");
+  EXPECT_FALSE(set.parse({"word"}).ok());
+  std::vector<std::string> words;
+  set.add_words(words);
+  EXPECT_EQ(set.parse({"--hepl", "word"}).error().message,
+            "unknown argument '--hepl' (did you mean '--help'?); see --help");
+}
+
+TEST(FlagSetCustom, TakesAliasesAndSettersWithTheirExpectation) {
+  std::string file;
+  std::string place;
+  FlagSet set("", "");
+  set.add("file", file, "");
+  set.add_alias("f", "file");
+  set.add(
+      "endpoint",
+      [&place](std::string_view text) {
+        place = text;
+        return text.find(':') != std::string_view::npos;
+      },
+      "host:port", "where to");
+  ASSERT_TRUE(set.parse({"-f", "x", "--endpoint", "a:1"}).ok());
+  EXPECT_EQ(file, "x");
+  EXPECT_EQ(place, "a:1");
+  EXPECT_EQ(set.parse({"--endpoint=a"}).error().message, "--endpoint a: expected host:port");
+  EXPECT_NE(set.flags_help().find("-f, --file"), std::string::npos);
 }
 
 }  // namespace
-}  // namespace spanway::load
+}  // namespace spanway::runtime
