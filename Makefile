@@ -34,11 +34,11 @@ status:          ## what runs, whether it is ready, and its lag
 logs:            ## follow the logs of the services
 	@tail -n 20 -F run/log/*.log
 
-test:            ## all tests, on real parts; says what it skipped and why
+test:            ## all tests, on real parts, and lint of what is changed; names what it skipped and why
 	@ci/checks/test.sh
 
 test-unit: build ## unit, contract and integration tests only
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@. ci/checks/suite.sh && run_ctest $(BUILD) -j $(JOBS)
 
 test-e2e: build  ## the e2e tests only (ARGS="-k zipkin" picks some)
 	@ci/checks/e2e.sh $(ARGS)

@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export SPANWAY_BIN=${SPANWAY_BIN:-$PWD/build/release/bin} STATE=${STATE:-/tmp/spanway-cluster}
-python=$(ci/deps/python.sh | tail -n 1)
-run() { "$python" -m pytest -q -rs --rootdir "$PWD" -o cache_dir="$PWD/build/pytest-cache-cluster" --durations=8 "$@"; }
+. ci/checks/suite.sh
+run() { run_pytest cluster "$@" --durations=8; }
 
 if [ -n "${SPANWAY_KUBECONFIG:-}" ]; then # Somebody else's cluster, with the image already in it.
   run tests/cluster "$@"
@@ -33,9 +33,4 @@ if [ "${KEEP:-0}" = 1 ]; then
 else
   trap 'tests/cluster/down.sh' EXIT # pytest starts it; this is for when pytest is killed.
 fi
-run tests/cluster "$@" || {
-  # A busy machine can make a timing test fail. What fails is run once more, by itself, and said.
-  echo "== cluster: some tests failed; they are run once more by themselves"
-  run tests/cluster "$@" --last-failed --last-failed-no-failures none
-  echo "== cluster: FLAKY: the tests that failed above passed the second time; this deserves a look"
-}
+run tests/cluster "$@"

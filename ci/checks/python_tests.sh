@@ -2,5 +2,6 @@
 # The Python tests that need no servers: descriptors, AsyncAPI, tidy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-python=$(ci/deps/python.sh | tail -n 1)
-SPANWAY_BIN=$PWD/build/release/bin "$python" -m pytest -q -rs -p no:cacheprovider tests/unit tests/tidy "$@"
+. ci/checks/suite.sh
+export SPANWAY_BIN=$PWD/build/release/bin
+run_pytest python tests/unit tests/tidy "$@"

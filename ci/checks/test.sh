@@ -5,6 +5,7 @@
 # tests need them; what time does not suffice for is skipped by name and is not a failure.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+. ci/checks/suite.sh
 started=$SECONDS
 total=${SPANWAY_TEST_SECONDS:-5100}
 export PARTS_DEADLINE=$(($(date +%s) + total - 600))
@@ -49,7 +50,8 @@ if [ ${#failed[@]} -gt 0 ]; then
   echo "the build failed; nothing was tested"
   exit 1
 fi
-step "unit, contract and integration tests" ctest --test-dir build/release --output-on-failure -j "$(nproc)" --timeout 300 --repeat until-pass:2
+step "unit, contract and integration tests" run_ctest build/release -j "$(nproc)" --timeout 300
+step "format, tidy tests, clang-tidy on what is changed" ci/checks/lint.sh changed
 step "documents made from the binaries" ci/checks/docs.sh check
 step "python tests" ci/checks/python_tests.sh
 # A suite that runs out of time skips what it did not reach, by name. The harder bound is for a hang.
@@ -74,7 +76,7 @@ fi
 if [ "${SPANWAY_SANITIZE_IN_TEST:-0}" = 1 ]; then
   step "unit tests under AddressSanitizer and UBSan" ci/checks/sanitize.sh address
 fi
-echo "== skipped: sanitizer builds, lint, fuzzing and benchmarks; they are make sanitize, lint, fuzz, bench"
+echo "== skipped: sanitizer builds, clang-tidy on all files, fuzzing and benchmarks; they are make sanitize, lint, fuzz, bench"
 
 kill "$fetching" 2>/dev/null
 echo "== $((SECONDS - started)) s in all"

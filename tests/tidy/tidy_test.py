@@ -5,6 +5,10 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import vocabulary  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Third-party headers and the one module that may include them (production code only).
@@ -108,7 +112,181 @@ def test_there_is_no_junk_drawer():
     assert not bad, "\n".join(bad)
 
 
+# Files that still hold words of tests/tidy/vocabulary.py. It only shrinks: `tidy_test.py --shrink`
+# removes what has become clean.
+NOT_YET_CLEAN = ROOT / "tests/tidy/not_yet_clean.txt"
+
+# Source files longer than LINES_MAX, and why; the list only shrinks.
+LINES_MAX = 500
+
+LONG_FILES = {
+    "operator/reconcile/controller.cc",
+    "operator/reconcile/rollout.cc",
+    "operator/reconcile/status.cc",
+    "services/kafka-bridge/partition_lane.cc",
+    "services/lib/http/http1_session.cc",
+    "services/lib/http/http2_session.cc",
+    "services/lib/kafka/consumer.cc",
+    "services/lib/kafka/producer.cc",
+    "services/lib/otlp/reader.cc",
+    "services/lib/otlp/scan.cc",
+    "tests/fakes/fake_kube.cc",
+    "tests/unit/http/server_http1_test.cc",
+    "tests/unit/http/server_http2_test.cc",
+    "tests/unit/kafka-bridge/consumer_group_test.cc",
+    "tests/unit/kafka-bridge/partition_lane_test.cc",
+    "tests/unit/operator_decide/rollout_faults_test.cc",
+    "tests/unit/operator_decide/status_test.cc",
+    "tests/unit/operator_k8s/rest_client_test.cc",
+    "tests/unit/operator_reconcile/controller_test.cc",
+    "tests/unit/otlp/json_test.cc",
+    "tests/unit/otlp/scan_test.cc",
+}
+
+# Source files without a header of their own, and the one header whose declarations they implement.
+IMPLEMENTS = {
+    "operator/api/crd.cc": "operator/api/declaration.h",
+    "operator/api/declaration_exporter.cc": "operator/api/declaration_parts.h",
+    "operator/api/declaration_ingress.cc": "operator/api/declaration_parts.h",
+    "operator/api/declaration_kafka.cc": "operator/api/declaration_parts.h",
+    "operator/api/declaration_pods.cc": "operator/api/declaration_parts.h",
+    "operator/api/kubernetes_schema.cc": "operator/api/kubernetes_types.h",
+    "operator/api/markdown.cc": "operator/api/declaration.h",
+    "operator/api/reader.cc": "operator/api/declaration.h",
+    "operator/api/status_schema.cc": "operator/api/schema.h",
+    "operator/api/transition.cc": "operator/api/declaration.h",
+    "operator/render/config_check.cc": "operator/render/render.h",
+    "services/exporter/builtin_destinations.cc": "services/exporter/destination.h",
+    "services/lib/config/json_schema.cc": "services/lib/config/load.h",
+    "services/lib/config/markdown.cc": "services/lib/config/load.h",
+    "services/lib/config/print.cc": "services/lib/config/load.h",
+    "services/lib/config/sources.cc": "services/lib/config/load.h",
+    "services/lib/http/tls_transport.cc": "services/lib/http/transport.h",
+    "services/lib/http/url.cc": "services/lib/http/client.h",
+    "services/lib/otlp/json_from_wire.cc": "services/lib/otlp/json.h",
+    "services/lib/rpc/gatekeeper.cc": "services/lib/rpc/export_service.h",
+    "services/lib/runtime/program.cc": "services/lib/runtime/service.h",
+}
+
+# A name of a header stands for one thing, but for the roles that each module may fill.
+ROLES = {"config.h", "events.h", "options.h", "program.h", "descriptor.h", "factory.h", "sink.h"}
+SAME_NAMES = {"client.h", "delivery.h", "json.h", "json_text.h", "mailbox.h", "plan.h", "service.h", "statusz.h", "topics.h", "transport.h", "utf8.h"}
+
+# What exists once, by the text that only a second one would hold, and where the one is.
+ONE_OF_EACH = {
+    "JSON string escaper (base/json_writer.h)": (
+        r'\\\\u(%04x|00)?"|"u00"|\'u\', \'0\'',
+        {"services/lib/base/json_writer.cc", "services/lib/otlp/json_text.cc", "services/lib/sinks/json_text.cc"},
+    ),
+    "base64 (base/base64.h)": (
+        r"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\+/",
+        {"services/lib/base/base64.cc"},
+    ),
+    "flag parser (runtime/flags.h)": (
+        r'starts_with\("--"\)|== "--[a-z-]+"',
+        {"services/lib/runtime/flags.cc", "services/lib/runtime/tool.cc"},
+    ),
+    "alive flag (base/callback_guard.h)": (
+        r"weak_ptr<int>|make_shared<int>\(0\)|weak_ptr\(alive_\)",
+        {
+            "services/kafka-bridge/consumer_group.cc",
+            "services/kafka-bridge/consumer_group.h",
+            "services/kafka-bridge/partition_lane.cc",
+            "services/kafka-bridge/partition_lane.h",
+            "services/kafka-bridge/shipper.cc",
+            "services/kafka-bridge/shipper.h",
+            "services/kafka-bridge/stalls.cc",
+            "services/kafka-bridge/stalls.h",
+            "services/lib/kafka/consumer.cc",
+        },
+    ),
+}
+
+
+def prose_files():
+    return [
+        name
+        for name in tracked(r"^(services|operator|tests|ci|bench)/.*\.(h|cc|py|sh|md|cmake|txt)$|^[A-Z]+\.md$|^helm/.*\.(yaml|tpl|txt)$")
+        if not vocabulary.EXEMPT.search(name)
+    ]
+
+
+def unclean_files():
+    return [name for name in prose_files() if vocabulary.occurrences((ROOT / name).read_text(errors="replace"))]
+
+
+def test_vocabulary_is_the_fields_own():
+    listed = set(NOT_YET_CLEAN.read_text().split())
+    bad = []
+    for name in prose_files():
+        found = [] if name in listed else vocabulary.occurrences((ROOT / name).read_text(errors="replace"))
+        bad += [f"{name}:{number}: {word!r}: {instead}" for number, word, instead in found]
+    assert not bad, "\n".join(bad)
+
+
+def test_the_list_of_files_that_are_not_yet_clean_shrinks():
+    listed = set(NOT_YET_CLEAN.read_text().split())
+    clean = sorted(listed - set(unclean_files()))
+    assert not clean, "clean or gone; run tests/tidy/tidy_test.py --shrink:\n" + "\n".join(clean)
+
+
+def test_files_are_short():
+    bad = []
+    for name in tracked(r"\.(h|cc|py|sh)$"):
+        lines = (ROOT / name).read_text(errors="replace").count("\n")
+        if lines > LINES_MAX and name not in LONG_FILES:
+            bad.append(f"{name}: {lines} lines; split it by what it does (at most {LINES_MAX})")
+    bad += [f"{name}: no longer above {LINES_MAX} lines; remove it from LONG_FILES" for name in LONG_FILES
+            if not (ROOT / name).exists() or (ROOT / name).read_text(errors="replace").count("\n") <= LINES_MAX]
+    assert not bad, "\n".join(bad)
+
+
+def test_every_source_has_its_header():
+    bad = []
+    for name in tracked(r"^(services|operator)/.*\.cc$"):
+        header = name[:-3] + ".h"
+        if (ROOT / header).exists() or name.endswith("/main.cc"):
+            continue
+        implemented = IMPLEMENTS.get(name)
+        if implemented is None or not (ROOT / implemented).exists():
+            bad.append(f"{name}: has no header, and IMPLEMENTS names none")
+    bad += [f"{name}: gone; remove it from IMPLEMENTS" for name in IMPLEMENTS if not (ROOT / name).exists()]
+    assert not bad, "\n".join(bad)
+
+
+def test_a_name_stands_for_one_thing():
+    places = {}
+    for name in tracked(r"^(services|operator)/.*\.h$"):
+        places.setdefault(pathlib.Path(name).name, []).append(name)
+    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in ROLES}
+    bad = [f"{name}: {', '.join(where)}" for name, where in twice.items() if name not in SAME_NAMES]
+    bad += [f"{name}: unique now; remove it from SAME_NAMES" for name in sorted(SAME_NAMES - set(twice))]
+    assert not bad, "\n".join(bad)
+
+
+def test_there_is_one_of_each():
+    bad = []
+    for thing, (pattern, owners) in ONE_OF_EACH.items():
+        for name in tracked(r"^(services|operator)/.*\.(h|cc)$"):
+            if re.search(pattern, (ROOT / name).read_text()) and name not in owners:
+                bad.append(f"{name}: a second {thing}")
+        bad += [f"{name}: clean; remove it from the owners of {thing}" for name in owners
+                if not (ROOT / name).exists() or not re.search(pattern, (ROOT / name).read_text())]
+    assert not bad, "\n".join(bad)
+
+
+def test_every_file_has_a_place():
+    out = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    known = re.compile(r"^(\.[a-z-]+|[A-Z]+(\.md)?|CMakeLists\.txt|CMakePresets\.json|Makefile)$")
+    bad = [repr(name) for name in out.split("\0") if name and "/" not in name and not known.match(name)]
+    assert not bad, "in the root, where a test may have left them: " + ", ".join(bad)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--shrink"]:
+        kept = set(NOT_YET_CLEAN.read_text().split()) & set(unclean_files())
+        NOT_YET_CLEAN.write_text("".join(f"{name}\n" for name in sorted(kept)))
+        sys.exit(0)
     failures = 0
     for test_name, test in sorted(globals().items()):
         if test_name.startswith("test_") and callable(test):

@@ -1,4 +1,4 @@
-// The one writer of JSON outside the hot encoders of sinks and otlp: statusz, reports, logs, schemas.
+// The one writer of JSON outside the hot encoders of sinks and otlp: statusz, reports, logs.
 #pragma once
 
 #include <cstddef>

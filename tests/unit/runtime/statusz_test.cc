@@ -15,7 +15,7 @@ TEST(Statusz, WritesTimesDurationsAndUnknowns) {
   Statusz status;
   status.ready = true;
   status.destination.emplace();
-  status.partitions = {{}};
+  status.partitions.emplace(1);
   status.stalls.emplace();
   status.commits = {.count = 3, .last = SystemTime(std::chrono::milliseconds(1500))};
   status.received = {{"spans", 5}};

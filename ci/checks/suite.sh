@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs a test suite; what fails runs once more, alone. A test that passes only then is named as
+# FLAKY: it counts as failed where CI=true. Sourced by the other scripts.
+#   run_pytest NAME PATH... [pytest arguments]
+#   run_ctest FOLDER [ctest arguments]
+
+# The verdict on the tests that failed first (one a line, $2) and still fail ($3).
+judge_suite() { # NAME FIRST SECOND
+  local flaky
+  flaky=$(comm -23 <(sort -u <<<"$2") <(sort -u <<<"$3") | sed '/^$/d')
+  [ -z "$flaky" ] || sed 's/^/== FLAKY (passed only the second time): /' <<<"$flaky"
+  if [ -n "$3" ]; then
+    sed 's/^/== FAILED twice: /' <<<"$3"
+    return 1
+  fi
+  [ -z "$flaky" ] || [ "${CI:-}" != true ]
+}
+
+run_pytest() {
+  local name=$1 cache=$PWD/build/pytest-$1 first second
+  shift
+  local failed="$cache/v/cache/lastfailed"
+  local pytest=("$(ci/deps/python.sh | tail -n 1)" -m pytest -q -rs --rootdir "$PWD" -o cache_dir="$cache")
+  rm -f "$failed"
+  "${pytest[@]}" "$@" && return 0
+  local code=$?
+  [ "$code" = 1 ] && [ -s "$failed" ] || return "$code" # Not the tests: collection, usage, a signal.
+  first=$(jq -r 'keys[]' "$failed")
+  echo "== $name: $(wc -l <<<"$first") failed and run once more, alone"
+  "${pytest[@]}" "$@" --last-failed --last-failed-no-failures none
+  second=$([ -s "$failed" ] && jq -r 'keys[]' "$failed")
+  judge_suite "$name" "$first" "$second"
+}
+
+run_ctest() {
+  local folder=$1 first second="" name
+  shift
+  ctest --test-dir "$folder" --output-on-failure "$@" && return 0
+  first=$(sed 's/^[0-9]*://' "$folder/Testing/Temporary/LastTestsFailed.log")
+  [ -n "$first" ] || return 1
+  for name in $first; do
+    echo "== $name failed and runs once more, alone"
+    ctest --test-dir "$folder" --output-on-failure --timeout 300 -R "^$name\$" || second+=$name$'\n'
+  done
+  judge_suite ctest "$first" "${second%$'\n'}"
+}

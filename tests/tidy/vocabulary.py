@@ -1,0 +1,44 @@
+"""The words that are out, and the field's terms that take their place (CONTRIBUTING.md has the
+glossary). Comments, messages, documents and names follow it."""
+import re
+
+# Pattern -> what to write instead.
+OUT = {
+    r"\b[Nn]obody\b": "no client, no pod, no consumer: name the actor",
+    r"\b[Ss]omebody\b": "an operator, another process: name the actor",
+    r"\b[Ee]verybody\b": "all clients, any client: name the actor",
+    r"\b[Ww]hoever\b": "the caller, the client: name the actor",
+    r"\b[Nn]eighbours?\b": "control batch, adjacent, other",
+    r"\b([Bb]ury|[Bb]uried|[Bb]uries|[Bb]urying)\b": "dead-letter",
+    r"\b[Gg]oes on\b|\b[Gg]o on\b": "resumes, continues",
+    r"\bnot there\b": "unset, missing",
+    r"\b[Tt]old\b|\b[Tt]ells?\b|\b[Tt]elling\b": "reports, returns, notifies",
+    r"\b[Ww]anted\b": "desired, requested, configured",
+    r"\b[Ll]ook(s|ed|ing)?\b(?! ?up\b)": "reads, checks, reconciles",
+    r"//\s*(What|Whether|Who|Of)\b": "begin with the noun or the verb",
+    r"\bat rest\b|\bwhat rests\b": "idle, unchanged",
+    r"\bShip(per|ment|ped)\b|\bshipper\b": "request coalescer, delivery request, delivery result",
+    r"\bUnseenWrites\b|\bunseen_writes\b": "read-your-writes mutation cache",
+    r"\bStatusMaker\b": "StatusBuilder",
+    r"\bLeaderClient\b|\bleader_client\b": "FencedClient",
+    r"\blook_again\b": "requeue_after",
+    r"\blate_in_its_words\b": "deadline failure with the pods' report",
+    r"\bobey_force_check\b": "consume_force_check",
+    r"\bcut_plan\b": "batch_plan",
+    r"\bbegin_group\b": "initialize_offsets",
+    r"\blane_bench\b": "a *_fixture",
+}
+
+# Not prose of this repository.
+EXEMPT = re.compile(
+    r"^tests/tidy/|/testdata/|/golden/|^tests/fuzz/corpus/|^proto/opentelemetry/|^proto/google/|^CHANGELOG\.md$"
+)
+
+
+def occurrences(text):
+    """(line number, word, replacement) of each word that is out."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        for pattern, instead in OUT.items():
+            found += [(number, match[0], instead) for match in re.finditer(pattern, line)]
+    return found
