@@ -148,7 +148,7 @@ PATHS = [
 
 
 def create_topics(folder, section):
-    """The same topics for everybody, before anybody looks for them."""
+    """Creates the same topics for all peers, before any of them asks for their metadata."""
     apply = Service("topics", "spanway-kafka-bridge", {"mode": "produce", "kafka": section}, folder)
     subprocess.run([BIN / "spanway-kafka-bridge", "topics", "apply", "--config", apply.config_path], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -24,7 +24,7 @@ std::string random_id(Random& random, std::size_t size) {
   return id;
 }
 
-// What an HTTP server's instrumentation sends.
+// A span as an HTTP server's instrumentation sends it.
 std::vector<ProtoMessage> http_attributes(Random& random) {
   const auto number = [&](std::uint64_t bound) { return std::to_string(random.next_below(bound)); };
   return {

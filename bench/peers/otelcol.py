@@ -33,7 +33,7 @@ class Collector(Process):
 
 
 def is_built():
-    """Waits for nothing: a peer that is not there is left out."""
+    """Waits for nothing: a missing peer is left out."""
     try:
         run_part("jaeger", "cached")
         return True

@@ -9,7 +9,7 @@ export SPANWAY_BIN=${SPANWAY_BIN:-$PWD/build/release/bin} STATE=${STATE:-/tmp/sp
 . ci/checks/suite.sh
 run() { run_pytest cluster "$@" --durations=8; }
 
-if [ -n "${SPANWAY_KUBECONFIG:-}" ]; then # Somebody else's cluster, with the image already in it.
+if [ -n "${SPANWAY_KUBECONFIG:-}" ]; then # A cluster of your own, with the image already in it.
   run tests/cluster "$@"
   exit
 fi

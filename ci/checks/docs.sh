@@ -23,7 +23,11 @@ metrics() {
     "Every metric of every service, made by \`make docs\` from the code; a test keeps it true."
 }
 case "${1:-}" in
-write) config >CONFIG.md; metrics >METRICS.md; "$bin/spanway-operator" crd-doc >CRD.md ;;
+write)
+  config >CONFIG.md; metrics >METRICS.md; "$bin/spanway-operator" crd-doc >CRD.md
+  # STATUSZ.md is compared by this test, and written by it.
+  SPANWAY_UPDATE_GOLDEN=1 "$bin/runtime_test" --gtest_filter=Statusz.IsDocumented >/dev/null
+  ;;
 check)
   diff -u CONFIG.md <(config) && diff -u METRICS.md <(metrics) &&
     diff -u CRD.md <("$bin/spanway-operator" crd-doc) || {

@@ -3,7 +3,7 @@
 from the chart. `manifests.py write` writes them; `manifests.py check` says what differs.
 
 Needs helm: HELM, or on PATH, or the one that tests/parts/kube.sh has fetched. Without it the plain
-manifests are not looked at, and that is said.
+manifests are skipped, by name.
 """
 import difflib
 import os
@@ -80,23 +80,23 @@ def main():
     if len(sys.argv) != 2 or sys.argv[1] not in ("write", "check"):
         print(__doc__)
         return 2
-    wanted = {}
+    rendered = {}
     if CRD.exists():
-        wanted[CHART / "templates/crd.yaml"] = chart_crd()
+        rendered[CHART / "templates/crd.yaml"] = chart_crd()
     else:
-        print(f"manifests: {CRD.relative_to(ROOT)} is not there yet; the chart's CRD was not looked at")
+        print(f"manifests: {CRD.relative_to(ROOT)} is missing; the chart's CRD was skipped")
     helm = find_helm()
     if helm:
-        wanted.update({ROOT / "k8s" / path: text for path, text in plain_manifests(helm).items()})
+        rendered.update({ROOT / "k8s" / path: text for path, text in plain_manifests(helm).items()})
     else:
         print("manifests: SKIPPED k8s/: helm is neither in HELM nor on PATH (tests/parts/kube.sh get fetches it)")
     if sys.argv[1] == "write":
-        for path, text in wanted.items():
+        for path, text in rendered.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         return 0
     bad = False
-    for path, text in wanted.items():
+    for path, text in rendered.items():
         have = path.read_text() if path.exists() else ""
         if have != text:
             bad = True

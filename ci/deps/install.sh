@@ -5,22 +5,22 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-wanted=()
+missing=()
 while read -r package; do
   case "$package" in '' | '#'*) continue ;; esac
-  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || wanted+=("$package")
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done < "$here/packages.txt"
-command -v java >/dev/null || wanted+=(openjdk-17-jdk-headless)
-command -v mvn >/dev/null || wanted+=(maven)
-command -v node >/dev/null || wanted+=(nodejs)
-command -v npm >/dev/null || wanted+=(npm)
+command -v java >/dev/null || missing+=(openjdk-17-jdk-headless)
+command -v mvn >/dev/null || missing+=(maven)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 
-if [ ${#wanted[@]} -gt 0 ]; then
-  echo "deps: installing ${#wanted[@]} Debian packages: ${wanted[*]}"
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "deps: installing ${#missing[@]} Debian packages: ${missing[*]}"
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 # Debian published a security update of libnghttp2 (rapid reset, CONTINUATION) that images often lack.
-if [ ${#wanted[@]} -gt 0 ]; then
+if [ ${#missing[@]} -gt 0 ]; then
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade libnghttp2-14 >/dev/null
 fi

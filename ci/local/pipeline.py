@@ -190,11 +190,11 @@ def up(destinations):
         health = f"http://127.0.0.1:{port}/health" if destination == "zipkin" else "http://127.0.0.1:23133/status"
         start_part(destination, port, health)
 
-    wanted = configs(destinations)
+    desired = configs(destinations)
     for old in (RUN / "pid").iterdir():
-        if old.name not in wanted and old.name != "test-app":
+        if old.name not in desired and old.name != "test-app":
             stop([old.name])
-    for name, (binary, text, admin_port) in wanted.items():
+    for name, (binary, text, admin_port) in desired.items():
         config = RUN / "config" / f"{name}.yaml"
         program = BIN / binary
         fingerprint = hashlib.sha256(text.encode() + str(program.stat().st_mtime_ns).encode()).hexdigest()[:16]
@@ -206,7 +206,7 @@ def up(destinations):
         config.write_text(text)
         say(f"starting {name}")
         start(name, [str(program), "--config", str(config)], fingerprint)
-    for name, (_, _, admin_port) in wanted.items():
+    for name, (_, _, admin_port) in desired.items():
         wait_for(name, lambda: answers(f"http://127.0.0.1:{admin_port}/readyz"), 30, name)
 
     if pid_of("test-app") is None:

@@ -8,13 +8,24 @@
 #include "operator/api/declaration_parts.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/scalar.h"
+#include "services/lib/sinks/destination.h"
 
 namespace spanway::api {
 namespace {
 
 using Type = Destination::Type;
 
-bool is_http(const Destination& d) { return d.type == Type::kOtlpHttp || d.type == Type::kZipkin; }
+bool is_http(const Destination& d) {
+  return sinks::descriptor_of(d.type).endpoint == sinks::EndpointKind::kUrl;
+}
+
+// `spec.exporters[].destination.type` of all that the exporter has.
+EnumNames destination_types() {
+  EnumNames names;
+  for (const sinks::Descriptor& d : sinks::destinations()) names.push_back(d.crd_name);
+  return names;
+}
+
 bool is_https(const Destination& d) { return d.endpoint.starts_with("https://"); }
 
 std::string_view without_scheme(std::string_view endpoint) {
@@ -217,7 +228,7 @@ static void describe(Fields& f, Destination::Tls& c) {
 }
 
 static void describe(Fields& f, Destination& c) {
-  f.field("type", c.type, {"OtlpGrpc", "OtlpHttp", "Zipkin", "File", "Debug"},
+  f.field("type", c.type, destination_types(),
           {.doc = "Protocol of the destination. Debug writes what arrives to the exporter's log.",
            .required = true});
   f.field(

@@ -13,6 +13,7 @@
 
 #include "operator/json/json.h"
 #include "services/lib/base/clock.h"
+#include "services/lib/sinks/destination.h"
 
 namespace spanway::api {
 
@@ -169,7 +170,8 @@ struct Header {
   std::optional<SecretKey> secret;
 };
 struct Destination {
-  enum class Type { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug } type = Type::kOtlpGrpc;
+  using Type = sinks::DestinationType;  // services/lib/sinks/destination.h has the table.
+  Type type = Type::kOtlpGrpc;
   std::string endpoint;  // Needed by all but kDebug; of kFile a path below kDataFolder.
   std::vector<Header> headers;
   struct Tls {

@@ -129,8 +129,7 @@ void check_shield(const api::Pipeline& pipeline, Findings& findings) {
 // Endpoints of exporters on a cluster with deny_private_endpoints.
 void check_endpoints(const api::Pipeline& pipeline, const ComponentSpec& spec, const Json& file,
                      Findings& findings) {
-  const std::string type(
-      exporter::to_string(static_cast<exporter::DestinationType>(spec.exporter->destination.type)));
+  const std::string type(sinks::to_string(spec.exporter->destination.type));
   const Json* section = kube::find(file, "destination/" + type);
   if (section == nullptr || !section->is_object()) return;
   for (const auto& [key, value] : section->items()) {

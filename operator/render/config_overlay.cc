@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "services/exporter/destination_config.h"
+#include "services/lib/sinks/destination.h"
 
 namespace spanway::render {
 namespace {
@@ -97,10 +97,9 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
                                 {"trust_metadata", ""},
                                 {"signals", spec.field + ".signals"},
                                 {"destination.type", field + "type"}};
-  for (std::size_t i = 0; i < exporter::kDestinationTypeCount; ++i) {
-    const auto type = static_cast<exporter::DestinationType>(i);
-    const std::string section = "destination." + std::string(exporter::to_string(type));
-    if (static_cast<std::size_t>(spec.exporter->destination.type) != i) {
+  for (const sinks::Descriptor& descriptor : sinks::destinations()) {
+    const std::string section = "destination." + std::string(descriptor.name);
+    if (spec.exporter->destination.type != descriptor.type) {
       keys.push_back({section, field + "type"});
       continue;
     }

@@ -7,10 +7,10 @@
 #include "operator/render/memory_shares.h"
 #include "operator/render/network_policies.h"
 #include "operator/render/secret_mounts.h"
-#include "services/exporter/destination_config.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/config/substitute.h"
 #include "services/lib/kafka/consumer_config.h"
+#include "services/lib/sinks/destination.h"
 
 namespace spanway::render {
 namespace {
@@ -163,16 +163,12 @@ Json bridge_config(const api::Pipeline& pipeline) {
   return config;
 }
 
-exporter::DestinationType type_of(const api::Destination& destination) {
-  return static_cast<exporter::DestinationType>(destination.type);
-}
-
 // "Traces" of the Pipeline is "traces" of the services. Empty = what the destination takes.
 std::vector<std::string> signals_of(const api::Exporter& exporter) {
   std::vector<std::string> signals;
   for (const std::string& signal : exporter.signals) signals.push_back(lower(signal));
   if (!signals.empty()) return signals;
-  const auto& takes = exporter::traits_of(type_of(exporter.destination)).signals;
+  const auto& takes = sinks::descriptor_of(exporter.destination.type).signals;
   for (const otlp::Signal signal : otlp::kSignals) {
     if (takes[otlp::index_of(signal)]) signals.emplace_back(otlp::to_string(signal));
   }
@@ -196,7 +192,7 @@ std::int64_t partitions_max(const api::Pipeline& pipeline, std::size_t signals) 
 }
 
 Json consumer_config(const api::Pipeline& pipeline, const api::Exporter& exporter) {
-  const exporter::DestinationTraits& traits = exporter::traits_of(type_of(exporter.destination));
+  const sinks::Descriptor& traits = sinks::descriptor_of(exporter.destination.type);
   const std::vector<std::string> signals = signals_of(exporter);
   const bool latest = exporter.consumer.start_from == api::Consumer::StartFrom::kLatest;
   Json config;
@@ -251,7 +247,7 @@ Json network_destination(const api::Destination& destination) {
 
 Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporter) {
   const api::Destination& destination = exporter.destination;
-  const std::string type(exporter::to_string(type_of(destination)));
+  const std::string type(sinks::to_string(destination.type));
   Json config;
   config["otlp"] = {{"host", kAnyAddress},
                     {"grpc", {{"port", kExporterPort}}},
@@ -259,16 +255,15 @@ Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   config["trust_metadata"] = is_shielded(pipeline, kExporterPort);
   config["signals"] = signals_of(exporter);
   config["destination"]["type"] = type;
-  switch (destination.type) {
-    case api::Destination::Type::kOtlpGrpc:
-    case api::Destination::Type::kOtlpHttp:
-    case api::Destination::Type::kZipkin:
+  switch (sinks::descriptor_of(destination.type).endpoint) {
+    case sinks::EndpointKind::kHostPort:
+    case sinks::EndpointKind::kUrl:
       config["destination"][type] = network_destination(destination);
       break;
-    case api::Destination::Type::kFile:
+    case sinks::EndpointKind::kPath:
       config["destination"][type]["path"] = literal(destination.endpoint);
       break;
-    case api::Destination::Type::kDebug:
+    case sinks::EndpointKind::kNone:
       break;
   }
   return config;

@@ -14,7 +14,7 @@ namespace spanway::allinone {
 
 struct AllInOneConfig {
   std::vector<std::string> run = {"ingress", "bridge", "exporter"};
-  // Neighbours hand batches over in memory instead of by OTLP/gRPC on loopback.
+  // Adjacent services pass batches in memory instead of by OTLP/gRPC on loopback.
   bool fused = true;
   ingress::IngressConfig ingress;
   kafka_bridge::BridgeConfig bridge = both_ways();

@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "services/exporter/destination.h"
 #include "services/exporter/events.h"
 #include "services/exporter/exporter_service.h"
 #include "services/ingress/service.h"
 #include "services/kafka-bridge/bridge_service.h"
 #include "services/lib/runtime/host.h"
+#include "services/lib/sinks/registry.h"
 
 namespace spanway::allinone {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 // The exporter's destination without its listener: the bridge of this process calls it directly.
 class DestinationService final : public runtime::Service {
  public:
-  DestinationService(exporter::DestinationConfig destination, std::unique_ptr<exporter::Gate> gate)
+  DestinationService(sinks::DestinationConfig destination, std::unique_ptr<exporter::Gate> gate)
       : destination_(std::move(destination)), gate_(std::move(gate)) {}
 
   Status start() override {
@@ -35,7 +35,7 @@ class DestinationService final : public runtime::Service {
   pipeline::Sink& sink() noexcept { return *gate_; }
 
  private:
-  const exporter::DestinationConfig destination_;
+  const sinks::DestinationConfig destination_;
   std::unique_ptr<exporter::Gate> gate_;
 };
 
@@ -43,7 +43,7 @@ class DestinationService final : public runtime::Service {
 Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime::ServiceDeps& deps,
                                      runtime::Host& host) {
   if (config.fused && config.runs("bridge")) {
-    auto gate = exporter::create_gate(config.exporter, exporter::builtin_destinations(), deps);
+    auto gate = exporter::create_gate(config.exporter, sinks::builtin_destinations(), deps);
     if (!gate.ok()) return std::move(gate).error().with_context("exporter");
     auto service =
         std::make_unique<DestinationService>(config.exporter.destination, std::move(gate).value());
@@ -52,7 +52,7 @@ Result<pipeline::Sink*> add_exporter(const AllInOneConfig& config, const runtime
     return sink;
   }
   auto service =
-      exporter::ExporterService::create(config.exporter, exporter::builtin_destinations(), deps);
+      exporter::ExporterService::create(config.exporter, sinks::builtin_destinations(), deps);
   if (!service.ok()) return std::move(service).error().with_context("exporter");
   host.add("exporter", std::move(service).value());
   return nullptr;

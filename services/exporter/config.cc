@@ -102,7 +102,7 @@ void validate(const ExporterConfig& c, Problems& problems) {
                  "is too large: such a request could never be taken. memory_limit leaves " +
                      config::mebibytes(budget_bytes(c)) +
                      " for requests. Lower it or raise memory_limit");
-  const DestinationTraits& traits = traits_of(c.destination.type);
+  const sinks::Descriptor& traits = sinks::descriptor_of(c.destination.type);
   for (const otlp::Signal signal : otlp::kSignals) {
     if (has_signal(c, signal) && !traits.signals[otlp::index_of(signal)])
       problems.add("signals", "a " + std::string(to_string(c.destination.type)) +
@@ -112,7 +112,7 @@ void validate(const ExporterConfig& c, Problems& problems) {
 }
 
 std::array<bool, 3> accepted_signals(const ExporterConfig& c) noexcept {
-  std::array<bool, 3> accepted = traits_of(c.destination.type).signals;
+  std::array<bool, 3> accepted = sinks::descriptor_of(c.destination.type).signals;
   if (c.signals.empty()) return accepted;
   for (const otlp::Signal signal : otlp::kSignals)
     accepted[otlp::index_of(signal)] = accepted[otlp::index_of(signal)] && has_signal(c, signal);

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "services/exporter/destination_config.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/sinks/destination.h"
 
 namespace spanway::exporter {
 
@@ -36,7 +36,7 @@ struct OtlpListenerConfig {
 
 struct ExporterConfig {
   OtlpListenerConfig otlp;
-  DestinationConfig destination;
+  sinks::DestinationConfig destination;
   // Which signals are accepted; empty = all that the destination takes.
   std::vector<std::string> signals;
   bool trust_metadata = false;

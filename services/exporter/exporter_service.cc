@@ -53,12 +53,12 @@ struct ExporterService::Housekeeping {
   }
 };
 
-runtime::Statusz gate_status(const Gate& gate, const DestinationConfig& destination) {
+runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& destination) {
   const pipeline::SinkHealth health = gate.health();
   runtime::Statusz status;
   status.destination = {.name = std::nullopt,
                         .type = std::string(to_string(destination.type)),
-                        .endpoint = endpoint_of(destination),
+                        .endpoint = sinks::endpoint_of(destination),
                         .answered = std::nullopt,
                         .reachable = gate.reachable(),
                         .last_error = health.last_error,
@@ -67,7 +67,7 @@ runtime::Statusz gate_status(const Gate& gate, const DestinationConfig& destinat
 }
 
 Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
-                                          const DestinationRegistry& registry,
+                                          const sinks::DestinationRegistry& registry,
                                           const runtime::ServiceDeps& deps) {
   SPANWAY_ASSIGN(auto destination,
                  registry.create(config.destination, {deps.io, deps.clock, deps.telemetry}));
@@ -97,7 +97,7 @@ ExporterService::~ExporterService() {
 }
 
 Result<std::unique_ptr<ExporterService>> ExporterService::create(
-    const ExporterConfig& config, const DestinationRegistry& registry,
+    const ExporterConfig& config, const sinks::DestinationRegistry& registry,
     const runtime::ServiceDeps& deps) {
   std::unique_ptr<ExporterService> service(new ExporterService(config, deps));
   SPANWAY_ASSIGN(service->gate_, create_gate(config, registry, deps));
@@ -144,7 +144,7 @@ Status ExporterService::start() {
   deps_.telemetry.log.info("Exporting", {{"listen", config_.otlp.host},
                                          {"port", static_cast<unsigned>(port())},
                                          {"destination", to_string(config_.destination.type)},
-                                         {"endpoint", endpoint_of(config_.destination)}});
+                                         {"endpoint", sinks::endpoint_of(config_.destination)}});
   return {};
 }
 

@@ -7,30 +7,30 @@
 #include <string>
 
 #include "services/exporter/config.h"
-#include "services/exporter/destination.h"
 #include "services/exporter/gate.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
+#include "services/lib/sinks/registry.h"
 
 namespace spanway::exporter {
 
 // The destination of a configuration behind its gate: for the exporter itself, and for processes
 // that send to it without a network hop. Start it to let it probe.
 Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
-                                          const DestinationRegistry& registry,
+                                          const sinks::DestinationRegistry& registry,
                                           const runtime::ServiceDeps& deps);
 
 // The member `destination` of /statusz.
-runtime::Statusz gate_status(const Gate& gate, const DestinationConfig& destination);
+runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& destination);
 
 // See runtime::Service for the thread contract.
 class ExporterService final : public runtime::Service {
  public:
   // Binds the port.
   static Result<std::unique_ptr<ExporterService>> create(const ExporterConfig& config,
-                                                         const DestinationRegistry& registry,
+                                                         const sinks::DestinationRegistry& registry,
                                                          const runtime::ServiceDeps& deps);
   ~ExporterService() override;
 

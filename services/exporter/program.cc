@@ -2,9 +2,9 @@
 
 #include <memory>
 
-#include "services/exporter/destination.h"
 #include "services/exporter/events.h"
 #include "services/exporter/exporter_service.h"
+#include "services/lib/sinks/registry.h"
 
 namespace spanway::exporter {
 
@@ -18,7 +18,7 @@ runtime::Program make_program() {
       .create =
           [config](const runtime::ServiceDeps& deps) -> Result<std::unique_ptr<runtime::Service>> {
         SPANWAY_ASSIGN(auto service,
-                       ExporterService::create(*config, builtin_destinations(), deps));
+                       ExporterService::create(*config, sinks::builtin_destinations(), deps));
         return std::unique_ptr<runtime::Service>(std::move(service));
       },
       .metrics = all_metric_specs(),

@@ -13,7 +13,7 @@ struct Comparison {
   std::uint64_t acknowledged = 0;  // By the ledger; items rejected by partial success are not.
   std::uint64_t rejected = 0;
   std::uint64_t failed = 0;
-  std::uint64_t received = 0;  // Of the run at the sink, duplicates included.
+  std::uint64_t received = 0;  // Items of the run at the sink, duplicates included.
   std::uint64_t unique = 0;
   std::uint64_t duplicates = 0;
   // Acknowledged and not at the sink: lost.

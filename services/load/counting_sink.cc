@@ -11,7 +11,7 @@ namespace {
 
 Error told_to_fail(const Behaviour& behaviour) {
   Error error = otlp::error_from_grpc(static_cast<int>(behaviour.fail_code),
-                                      "spanway-load sink was told to fail", {});
+                                      "spanway-load sink fails by its behaviour", {});
   if (behaviour.retry_after.count() > 0) {
     // RESOURCE_EXHAUSTED, too, asks for a retry when it says when.
     error.refusal = Refusal::kTransient;

@@ -1,5 +1,5 @@
 // A backend for tests: takes everything, and knows of every numbered item whether it came, and how
-// often. It can be slow, or fail, when told to.
+// often. It can be slow, or fail, as configured.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace spanway::load {
 struct Behaviour {
   Duration delay{0};                         // Before an answer.
   Code fail_code = Code::kOk;                // kOk = never fails.
-  double fail_ratio = 1;                     // Of the requests, when there is a code.
+  double fail_ratio = 1;                     // Share of requests, when there is a code.
   std::chrono::milliseconds retry_after{0};  // Goes with transient failures; 0 = as they come.
 };
 
@@ -48,9 +48,9 @@ class CountingSink final : public pipeline::Sink {
 
   // One JSON object: totals, and the same per run.
   std::string report_json() const;
-  // What of a ledger has arrived; see compare.h.
+  // Items of a ledger that have arrived; see compare.h.
   struct Presence {
-    std::uint64_t received = 0;  // Of the run, duplicates included.
+    std::uint64_t received = 0;  // Items of the run, duplicates included.
     std::uint64_t unique = 0;
     LatencyHistogram latency;
   };

@@ -168,7 +168,7 @@ class Generator::Worker : public std::enable_shared_from_this<Worker> {
     if (shared_->ledger != nullptr) shared_->ledger->append(entry);
   }
 
-  // Gives up what is undecided; later answers are not looked at.
+  // Gives up undecided requests; later answers are ignored.
   void close() {
     MutexLock lock(mutex_);
     closed_ = true;

@@ -27,12 +27,12 @@ struct GeneratorOptions {
   std::size_t workers = 2;     // Threads.
   std::size_t in_flight = 16;  // Undecided requests of each worker.
   RetryOptions retry;
-  Duration timeout = std::chrono::seconds(10);  // Of one try.
+  Duration timeout = std::chrono::seconds(10);  // For one attempt.
   // After the plan's end; what is undecided then has failed.
   Duration finish_within = std::chrono::seconds(60);
   std::string tenant;
   std::uint64_t run = 0;   // See item_id.h.
-  std::uint64_t seed = 1;  // Of contents and jitter.
+  std::uint64_t seed = 1;  // For contents and jitter.
 };
 
 // Thread contract: one owner; run() starts and joins the workers. Memory: the templates, and

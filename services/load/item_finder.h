@@ -21,7 +21,7 @@ struct FoundItems {
   std::uint64_t foreign = 0;  // Items that the load tool has not made.
 };
 
-// False when the framing is broken as far as it was looked at. `found` is overwritten.
+// False when the framing is broken as far as it was read. `found` is overwritten.
 bool find_items(otlp::Signal signal, std::string_view payload, FoundItems& found);
 
 }  // namespace spanway::load

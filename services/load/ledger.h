@@ -1,4 +1,4 @@
-// What became of every request, so that another program can say what was lost or came twice.
+// The outcome of every request, for finding lost and duplicated items later.
 //
 // One JSON object per line. The first names the run: {"run":"53570123456789ab"}. Then one for each
 // request when it has been decided:

@@ -23,7 +23,7 @@ Error mistake(std::string text) {
   return invalid_argument(std::move(text)).with_reason("bad_flags");
 }
 
-// What the flags of `send` are read into before it is understood.
+// The flags of `send`, before they are validated.
 struct SendFlags {
   std::string endpoint, protocol = "grpc", signal = "traces", compression = "none";
   std::uint64_t batch = 0, item_bytes = 770, spans_per_trace = 16, workers = 2, in_flight = 16;

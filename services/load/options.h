@@ -1,4 +1,4 @@
-// What the command lines of the load tool mean.
+// The options of the load tool, from its command lines.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct SinkServerOptions {
   std::size_t message_bytes_max = 64u << 20;
   std::size_t memory_bytes = 256u << 20;
   Behaviour behaviour;
-  std::uint64_t seed = 1;   // Of which requests fail.
+  std::uint64_t seed = 1;   // Selects the requests that fail.
   std::string ledger_file;  // Compared with at the end.
 };
 

@@ -1,4 +1,4 @@
-// What a run sends and when: a constant rate, whatever the answers do (an open loop).
+// The requests of a run and their times: a constant rate, whatever the answers do (an open loop).
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@
 #include "services/lib/base/random.h"
 #include "services/lib/http/client.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
-#include "services/lib/sinks/otlp_http_sink.h"
+#include "services/lib/sinks/otlp_http/otlp_http_sink.h"
 #include "services/load/compare.h"
 #include "services/load/options.h"
 #include "services/load/sink_server.h"
@@ -40,7 +40,7 @@ double cpu_seconds() noexcept {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// What a run sends through; the pool is for HTTP only.
+// The client of a run; the pool is for HTTP only.
 struct Target {
   std::unique_ptr<http::IoPool> pool;
   std::unique_ptr<pipeline::Sink> sink;

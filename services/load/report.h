@@ -1,4 +1,4 @@
-// What a run of the load tool has done.
+// The result of a run of the load tool.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,15 @@ struct Report {
   std::string endpoint;
   double rate = 0;             // Asked for, items per second; 0 = no limit.
   Duration took{0};            // From the start to the last decision.
-  double cpu_seconds = 0;      // Of this process.
+  double cpu_seconds = 0;      // Used by this process.
   std::uint64_t requests = 0;  // Decided.
   std::uint64_t attempts = 0;
-  std::uint64_t bytes = 0;  // Of all attempts, before compression.
+  std::uint64_t bytes = 0;  // In all attempts, before compression.
   std::uint64_t acknowledged = 0;
   std::uint64_t rejected = 0;  // By partial success; not acknowledged.
   std::uint64_t failed = 0;
   std::uint64_t unsent = 0;
-  LatencyHistogram latency;              // Of acknowledged requests, from when they were due.
+  LatencyHistogram latency;              // Acknowledged requests, from when they were due.
   std::map<Code, std::uint64_t> errors;  // Answers that were not good, by code; retried ones too.
   std::string first_error;
 

@@ -30,7 +30,7 @@ static_assert(kTraceIdMark.size() == 16 && kSpanIdMark.size() == 8 && kParentIdM
 
 constexpr std::size_t kServices = 8;
 constexpr std::size_t kPointsPerMetric = 16;
-// Of an attribute with its key, as far as room for another one is concerned.
+// Bytes of an attribute with its key, for the room of another one.
 constexpr std::size_t kAttributeBytesGuess = 60;
 
 constexpr std::array kRoutes = {"GET /api/v1/orders/{id}", "POST /api/v1/orders",
@@ -170,7 +170,7 @@ class ItemBuilder {
     out.fixed64(11, mark_value(kEndMark));
   }
 
-  // Attributes up to the wanted size; the last one is cut to fit.
+  // Attributes up to the requested size; the last one is truncated to fit.
   void fill_up(std::string& item) {
     for (std::size_t i = 0;
          i < kKeys.size() && framed(item) + 2 * kAttributeBytesGuess <= options_.item_bytes; ++i) {

@@ -41,14 +41,14 @@ class SendQueue {
   struct Attempt {
     std::uint64_t request = 0;
     SteadyTime due;         // By the plan; latencies count from here.
-    SteadyTime first_sent;  // Of the first try.
-    int number = 1;         // Of this try.
+    SteadyTime first_sent;  // When the first attempt was sent.
+    int number = 1;         // The number of this attempt.
   };
 
   // The plan outlives the queue.
   SendQueue(const Plan& plan, QueueOptions options, Random random);
 
-  // What is to be sent now; nothing when nothing is due or the bound is reached.
+  // The next request to send; nothing when nothing is due or the bound is reached.
   std::optional<Attempt> next(SteadyTime now);
   // When next() may have something; nothing when only an answer can bring it.
   std::optional<SteadyTime> wake_at() const;

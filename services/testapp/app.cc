@@ -62,7 +62,7 @@ void App::buy_and_wait() {
   if (pending_ < options_.pending_max) {
     buy();
   } else {
-    print_("the pipeline is behind: nobody buys anything until it answers");
+    print_("the pipeline is behind: no purchase begins until it answers");
   }
   if (options_.count != 0 && bought_ == options_.count) return;
   executor_.post_after(options_.interval, [this] { buy_and_wait(); });

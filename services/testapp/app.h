@@ -1,4 +1,4 @@
-// Lets people buy something every few seconds and sends what the shop has to tell.
+// Starts a purchase every few seconds and sends the telemetry of the shop's services.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct AppOptions {
   Duration interval = std::chrono::seconds(2);
   std::uint64_t count = 0;  // Purchases; 0 = without end.
   DeliveryOptions delivery;
-  // Purchases under way at once; while the pipeline is that far behind, nobody buys anything.
+  // Purchases under way at once; while the pipeline is that far behind, no purchase begins.
   std::size_t pending_max = 16;
 };
 

@@ -13,7 +13,7 @@ namespace spanway::testapp {
 
 struct DeliveryOptions {
   BackoffOptions backoff = {.initial = std::chrono::seconds(1), .max = std::chrono::seconds(30)};
-  // Of one try.
+  // For one attempt.
   Duration timeout = std::chrono::seconds(10);
   // After this, a request that is still refused for now is given up.
   Duration give_up_after = std::chrono::seconds(60);

@@ -9,7 +9,7 @@
 #include "services/lib/http/io_pool.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/runtime/stop_signal.h"
-#include "services/lib/sinks/otlp_http_sink.h"
+#include "services/lib/sinks/otlp_http/otlp_http_sink.h"
 #include "services/testapp/app.h"
 #include "services/testapp/options.h"
 

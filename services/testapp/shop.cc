@@ -48,7 +48,7 @@ struct Shop::Visit {
   std::string user;
   std::string order;
   std::vector<std::size_t> products;
-  // What is measured, once the times are known.
+  // Records the measurements, once the times are known.
   struct Served {
     Handle span;
     const char* metric;

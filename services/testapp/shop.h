@@ -1,4 +1,4 @@
-// A small shop: somebody buys something, and six services have something to tell about it.
+// A small shop: a purchase produces the telemetry of six services.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the shop's services have to tell, before it is encoded as OTLP.
+// The telemetry of the shop's services, before it is encoded as OTLP.
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct Span {
   TraceId trace_id;
   SpanId span_id;
   SpanId parent_id;  // Empty = the root.
-  // Of the same trace; empty = none.
+  // A span of the same trace; empty = none.
   SpanId linked_id;
   SpanKind kind = SpanKind::kInternal;
   std::string name;

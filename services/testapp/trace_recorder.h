@@ -1,5 +1,5 @@
 // Plays the instrumentation of all services of one request: opens and ends spans and writes log
-// lines at a time that moves only when told to.
+// lines at a time that moves only when it is advanced.
 #pragma once
 
 #include <array>

@@ -8,19 +8,19 @@
 #include <ctime>
 #include <utility>
 
-#include "services/exporter/destination.h"
 #include "services/lib/base/base64.h"
 #include "services/lib/otlp/status_map.h"
-#include "services/lib/sinks/file_sink.h"
+#include "services/lib/sinks/file/file_sink.h"
+#include "services/lib/sinks/registry.h"
 #include "tests/fakes/fake_file_ops.h"
 #include "tests/fakes/fake_http_backend.h"
 
 namespace spanway::contract {
 namespace {
 
-using exporter::DestinationConfig;
-using exporter::DestinationType;
 using fakes::SeenRequest;
+using sinks::DestinationConfig;
+using sinks::DestinationType;
 
 constexpr std::size_t kHugeBytes = 5u << 20;
 
@@ -28,7 +28,7 @@ constexpr std::size_t kHugeBytes = 5u << 20;
 class NetworkBackend : public Backend {
  public:
   bool takes(otlp::Signal signal) const override {
-    return exporter::traits_of(config_.type).signals[otlp::index_of(signal)];
+    return sinks::descriptor_of(config_.type).signals[otlp::index_of(signal)];
   }
   std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
     DestinationConfig config = config_;
@@ -37,7 +37,7 @@ class NetworkBackend : public Backend {
     config.otlp_http.http.timeout = limits.timeout;
     config.zipkin.http.timeout = limits.timeout;
     auto sink =
-        exporter::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
+        sinks::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }
@@ -63,7 +63,7 @@ class HttpBackend final : public NetworkBackend {
   HttpBackend(DestinationType type, bool json) : NetworkBackend(type) {
     config_.zipkin.endpoint = backend_.url();
     config_.otlp_http.endpoint = backend_.url();
-    if (json) config_.otlp_http.encoding = exporter::OtlpHttpConfig::Encoding::kJson;
+    if (json) config_.otlp_http.encoding = sinks::OtlpHttpConfig::Encoding::kJson;
     encoding_ = json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf;
     say(Verdict::kAccept);
   }
@@ -248,7 +248,7 @@ class DebugBackend final : public Backend {
     DestinationConfig config;
     config.type = DestinationType::kDebug;
     auto sink =
-        exporter::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
+        sinks::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }

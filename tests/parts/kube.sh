@@ -28,7 +28,7 @@ install_packages() {
 }
 
 # One module with the pins of Kubernetes itself. It requires its staging modules at v0.0.0 behind
-# relative replaces, which nobody who requires it inherits: each is pointed at what was published.
+# relative replaces, which no dependent module inherits: each is pointed at what was published.
 build_kubernetes() {
   mkdir -p "$work/kubernetes"
   cd "$work/kubernetes"

@@ -156,7 +156,6 @@ IMPLEMENTS = {
     "operator/api/status_schema.cc": "operator/api/schema.h",
     "operator/api/transition.cc": "operator/api/declaration.h",
     "operator/render/config_check.cc": "operator/render/render.h",
-    "services/exporter/builtin_destinations.cc": "services/exporter/destination.h",
     "services/lib/config/json_schema.cc": "services/lib/config/load.h",
     "services/lib/config/markdown.cc": "services/lib/config/load.h",
     "services/lib/config/print.cc": "services/lib/config/load.h",

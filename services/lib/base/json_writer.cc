@@ -54,7 +54,7 @@ void append_number(std::string& out, Form... form) {
 }  // namespace
 
 void append_json_escaped(std::string& out, std::string_view text, std::size_t bytes_max) {
-  std::size_t begin = 0;  // Of the run that is copied as it is.
+  std::size_t begin = 0;  // The start of the run that is copied unchanged.
   for (std::size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text.substr(at));
     const std::size_t length = c.length == 0 ? 1 : c.length;

@@ -13,7 +13,7 @@
 namespace spanway {
 
 // Thread-safe. Functions run in the order they were posted; timers in the order of their times.
-// Unbounded by itself: whoever posts bounds what it posts (one function per held Permit or per
+// Unbounded by itself: the callers bound what they post (one function per held Permit or per
 // connection). The destructor stops the thread; functions not yet run are destroyed.
 class Loop final : public Executor {
  public:

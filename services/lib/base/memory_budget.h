@@ -1,5 +1,5 @@
-// Admission by bytes: whoever is about to hold memory for a request asks first, and says no to the
-// client when there is none left.
+// Admission by bytes: a permit is acquired before memory is allocated for a request; without one,
+// the client gets RESOURCE_EXHAUSTED or 429.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ class [[nodiscard]] Permit {
   std::size_t bytes() const noexcept { return bytes_; }
   // False while the process is near its limit: ask for no bytes that have yet to come.
   bool admits() const noexcept;
-  // True when `total` bytes would be granted if nobody else held any.
+  // True when `total` bytes would be granted if no other permit existed.
   bool can_ever_hold(std::size_t total) const noexcept;
   // Asks for more, up to a total of `total` bytes. False changes nothing. A permit without a
   // budget (tests, in-process tools) grows freely.
@@ -81,7 +81,7 @@ class MemoryBudget {
   bool admits() const noexcept { return gate_ == nullptr || gate_->is_open(); }
   std::size_t limit() const noexcept { return limit_; }
   std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
-  // Of an owner's account: what of it counts in its parent.
+  // For an owner's account: the bytes of it that count in its parent.
   std::size_t used_of_parent() const noexcept { return above_free(used()); }
   // The highest `used()` since the start.
   std::size_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }

@@ -1,5 +1,5 @@
-// Whether the process may take in new work, by the memory that the kernel says it holds: the
-// account of permits is a promise, this is what has become of it.
+// Admission by the memory that the kernel counts for the process: the check of the account that
+// permits keep.
 #pragma once
 
 #include <atomic>
@@ -7,7 +7,7 @@
 
 namespace spanway {
 
-// One per process; written by whoever measures, read before each request. Thread-safe.
+// One per process; written by runtime::MemoryWatch, read before each request. Thread-safe.
 class MemoryGate {
  public:
   explicit MemoryGate(std::size_t limit_bytes) noexcept : limit_(limit_bytes) {}
@@ -16,7 +16,7 @@ class MemoryGate {
 
   // False: refuse new work, for now.
   bool is_open() const noexcept { return open_.load(std::memory_order_relaxed); }
-  // Of the whole process.
+  // For the process.
   std::size_t limit() const noexcept { return limit_; }
   // As last measured, and the most that was.
   std::size_t resident() const noexcept { return resident_.load(std::memory_order_relaxed); }

@@ -38,12 +38,12 @@ enum class Code : int {
 // "UNAVAILABLE" and so on.
 std::string_view to_string(Code code) noexcept;
 
-// What a refusal says about the next try. Decided where the fault is understood (kafka, rpc, http)
-// and never guessed again further up.
+// The meaning of a refusal for the next try. Decided where the fault is understood (kafka, rpc,
+// http) and never guessed again further up.
 enum class Refusal {
   kTransient,      // The same bytes may pass later: retry with back-off.
   kData,           // These bytes will never pass: split, and dead-letter the culprit.
-  kConfiguration,  // Nothing will pass until somebody changes a setting: stall loudly.
+  kConfiguration,  // Nothing will pass until a setting is changed: stall loudly.
   kUnknown,        // Could be either: retry, then halve.
 };
 

@@ -1,4 +1,4 @@
-// What may name a tenant, for every service: a name that one of them takes and another refuses
+// The valid names of tenants, for every service: a name that one accepts and another refuses
 // would turn good records into dead letters.
 #pragma once
 

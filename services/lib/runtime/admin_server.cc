@@ -55,7 +55,8 @@ class PagesHandler final : public http::Handler {
     if (path == "/metrics")
       return text_response(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.expose());
     if (metrics_only_) return json_error(404, "not found; this port has /metrics only", path);
-    // Alive = this thread still answers. What cannot go on ends by itself, with a reason.
+    // Alive = this thread still answers. A service that fails fatally exits by itself, with a
+    // reason.
     if (path == "/healthz" || path == "/livez") return text_response(200, kText, "ok\n");
     if (path == "/readyz") return readyz();
     if (path == "/configz")

@@ -122,7 +122,7 @@ class Watch final : public MemoryWatch {
   void tick() {
     const MemoryUse use = measure_memory(gate_.limit());
     const MemoryPolicy::Decision decision = policy_.decide(use, loop_.clock().now());
-    if (decision.open != gate_.is_open()) tell(use, decision.open);
+    if (decision.open != gate_.is_open()) report(use, decision.open);
     gate_.measured(use.resident, decision.open);
     if (decision.trim) malloc_trim(0);
     if (decision.shed) shed_();
@@ -133,7 +133,7 @@ class Watch final : public MemoryWatch {
   }
 
  private:
-  void tell(const MemoryUse& use, bool open) {
+  void report(const MemoryUse& use, bool open) {
     closed_.set(open ? 0 : 1);
     const telemetry::LogLevel level =
         open ? telemetry::LogLevel::kInfo : telemetry::LogLevel::kWarn;

@@ -15,11 +15,11 @@
 
 namespace spanway::runtime {
 
-// What the kernel counts.
+// The memory that the kernel counts.
 struct MemoryUse {
   std::uint64_t resident = 0;
-  // Of the control group: what cannot be reclaimed (with sockets and page tables), and its limit;
-  // both 0 where there is none or it is shared with others.
+  // The control group: memory that cannot be reclaimed (with sockets and page tables), and its
+  // limit; both 0 where there is none or it is shared with others.
   std::uint64_t group_used = 0;
   std::uint64_t group_limit = 0;
 };
@@ -46,7 +46,7 @@ class MemoryPolicy {
 
 // The resident bytes from the text of /proc/self/statm; 0 when it is not understood.
 std::uint64_t resident_bytes(std::string_view statm, std::uint64_t page_bytes) noexcept;
-// What a control group uses besides files that can be dropped, from memory.current and memory.stat.
+// Memory of a control group without files that can be dropped, from memory.current and memory.stat.
 std::uint64_t unreclaimable_bytes(std::string_view current, std::string_view stat) noexcept;
 // Reads /proc and, where the control group's limit is this process's own (at most a quarter above
 // `limit`), the group: version 2 of control groups, mounted at `group`.

@@ -1,4 +1,4 @@
-// What the process may use of the machine.
+// Limits of the process: CPU and malloc.
 #pragma once
 
 #include <cstddef>

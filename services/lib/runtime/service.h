@@ -39,7 +39,7 @@ struct ServiceDeps {
   http::IoPool& io;
   telemetry::Telemetry telemetry;
   const Clock& clock;
-  // Of the process; null where nothing measures it.
+  // The process's; null where memory is not measured.
   const MemoryGate* memory = nullptr;
   // Set only to find out whether the service can start, for --check-config: create() then also
   // opens its listeners, and start() is not called.
@@ -97,7 +97,7 @@ struct Program {
   // The tables of all components of the service, for --print-metrics. Those of every process are
   // added.
   std::vector<telemetry::MetricSpec> metrics = {};
-  // What the process may use, once the configuration has been loaded; left out = no limit.
+  // memory_limit in bytes, once the configuration has been loaded; unset = no limit.
   std::function<std::uint64_t()> memory_limit = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// What /statusz reports: one struct and one writer for all services and the operator. The fields
+// The content of /statusz: one struct and one writer for all services and the operator. The fields
 // are declared once, in statusz.cc; STATUSZ.md comes from the same declaration. Fields are only
 // ever added: the operator and users read those of older and newer processes.
 #pragma once
@@ -18,8 +18,9 @@ namespace spanway::runtime {
 
 struct NamedStatusz;
 
-// Of one service. Plain values; no secrets. Members that are not set are left out, or null where
-// STATUSZ.md says so: a reader takes a missing one as unknown. Texts are truncated at 1 KiB.
+// The status of one service. Plain values; no secrets. Members that are not set are left out, or
+// null where STATUSZ.md says so: a reader takes a missing one as unknown. Texts are truncated at 1
+// KiB.
 struct Statusz {
   // How often something happened, and when last.
   struct Activity {
@@ -75,7 +76,7 @@ struct Statusz {
     bool ok = true;
     std::string reason;
   };
-  // What a consumer has stopped delivering.
+  // A stream that a consumer has stopped delivering.
   struct Stall {
     std::string signal;
     std::string tenant;
@@ -149,7 +150,7 @@ struct Statusz {
   // Several services in one process: an object with one member for each takes the place of all of
   // the above.
   std::optional<std::vector<NamedStatusz>> services;
-  std::optional<std::vector<LoggedError>> errors;  // Of the process; set by the runtime.
+  std::optional<std::vector<LoggedError>> errors;  // The process's; set by the runtime.
 };
 
 struct NamedStatusz {

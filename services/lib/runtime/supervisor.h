@@ -1,4 +1,4 @@
-// Runs a host until somebody asks it to stop or it cannot go on.
+// Runs a host until a stop is requested or it fails fatally.
 #pragma once
 
 #include <functional>

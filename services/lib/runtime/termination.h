@@ -1,4 +1,4 @@
-// The last words of a process, where Kubernetes looks for them.
+// The termination message of a process, in the file that Kubernetes reads.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ std::string redact(std::string_view reason);
 // happens.
 void write_termination_message(const std::string& path, std::string_view reason);
 
-// What Kubernetes keeps of a file.
+// Kubernetes keeps this much of a file.
 inline constexpr std::size_t kTerminationBytesMax = 4096;
 // A report for a program, as it is, in the same file: the caller has taken secrets out and keeps to
 // kTerminationBytesMax; a longer one is not written, half of it could not be read.

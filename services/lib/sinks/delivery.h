@@ -1,5 +1,5 @@
-// What all sinks of this folder share: one batch on its way to a destination, and what a sink knows
-// about the destination.
+// Shared by all sinks: a batch in flight to a destination, and the health of that destination.
+
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ class SinkState {
   void leave() { in_flight_.leave(); }
   bool drain(Deadline deadline) { return in_flight_.close_and_wait(deadline); }
 
-  // What the destination answered. One that refuses is reachable; what it said is the last error.
+  // Records an answer. A destination that refuses is reachable; its refusal is the last error.
   void record(const Result<pipeline::Outcome>& result);
   pipeline::SinkHealth health() const;
 

@@ -1,4 +1,4 @@
-// What the sinks of this folder report about themselves.
+// Metrics and log events of the sinks.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace spanway::sinks {
 
 std::span<const telemetry::MetricSpec> metric_specs();
 
-// Of one destination reached by HTTP. Thread-safe; outlived by the registry and the log.
+// One destination that is reached by HTTP. Thread-safe; outlived by the registry and the log.
 class HttpEvents {
  public:
   HttpEvents(telemetry::Telemetry telemetry, std::string endpoint);
@@ -33,7 +33,7 @@ class HttpEvents {
   telemetry::Histogram duration_;
 };
 
-// Of one file sink. Thread-safe.
+// One file sink. Thread-safe.
 class FileEvents {
  public:
   explicit FileEvents(telemetry::Telemetry telemetry);

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kDiskFullRetryAfter{5000};
 }  // namespace
 
 int FileOps::open(const std::string& path, int& file, std::uint64_t& size, bool& torn) {
-  // Readable too: the last byte of what an earlier process left is looked at.
+  // Readable too: the last byte that an earlier process wrote is checked.
   file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, kMode);
   if (file < 0) return errno;
   struct stat info = {};

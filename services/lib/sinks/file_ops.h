@@ -30,7 +30,7 @@ class FileOps {
 // The process's one; stateless.
 FileOps& posix_file_ops() noexcept;
 
-// What an errno means for a batch: no space is transient, no permission is configuration, ...
+// The meaning of an errno for a batch: no space is transient, no permission is configuration, ...
 Error file_error(int error_number, std::string_view what, std::string_view path);
 
 }  // namespace spanway::sinks

@@ -11,7 +11,7 @@ namespace spanway::sinks {
 namespace {
 
 constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
-// What gzip and zstd may add to a body that cannot be compressed.
+// The bytes that gzip and zstd may add to a body that cannot be compressed.
 constexpr std::size_t kCompressionOverhead = 4096;
 
 // Ends by itself once the poster is gone.
@@ -31,8 +31,8 @@ bool is_web_page(const http::Response& response) {
          config::lower_header_name(response.headers.get("content-type")).starts_with("text/html");
 }
 
-// Where it leads, without the query, which may hold a token. Redirects are not followed: the body
-// would go to a place that nobody has configured.
+// The redirect target, without the query, which may hold a token. Redirects are not followed: the
+// body would go to a server that is not configured.
 std::string redirect_text(const http::Response& response) {
   constexpr std::size_t kTargetBytesMax = 256;
   const std::string_view location = response.headers.get("location");
@@ -93,7 +93,7 @@ struct HttpPoster::Shared {
   const std::shared_ptr<const HttpEvents> events;
   std::shared_ptr<http::TlsClientContext> tls;
 
-  // What an answer, or the lack of one, means.
+  // The meaning of an answer, or of the lack of one.
   Result<http::Response> judge(Result<http::Response> answer) const {
     if (!answer.ok()) return std::move(answer).error().with_context(endpoint);
     http::Response& response = answer.value();

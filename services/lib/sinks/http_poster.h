@@ -24,7 +24,7 @@ struct HttpOptions {
   http::ContentCoding compression = http::ContentCoding::kGzip;
   std::map<std::string, Secret> headers;        // Sent with each request; names in any case.
   http::TlsClientFiles tls;                     // Used when the URL is https.
-  Duration timeout = std::chrono::seconds(10);  // Of one request.
+  Duration timeout = std::chrono::seconds(10);  // For one request.
   // Taken off the batch's deadline, so that the answer is in time one hop further up.
   Duration deadline_margin = std::chrono::milliseconds(200);
   std::size_t connections_max = 8;

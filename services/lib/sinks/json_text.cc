@@ -112,7 +112,7 @@ bool append_json_value(Bytes& out, const otlp::ValueView& value, int depth) {
 
 void append_json_string(Bytes& out, std::string_view text) {
   out.append("\"");
-  std::size_t begin = 0;  // Of the run that can be copied as it is.
+  std::size_t begin = 0;  // The start of the run that is copied unchanged.
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {

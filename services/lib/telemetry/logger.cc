@@ -92,8 +92,8 @@ void append_event(std::string& line, std::string_view message, std::span<const L
     line += ' ';
     append_json_escaped(line, field.key, kValueBytesMax);
     line += '=';
-    // A value that escaping changes is quoted, so that it can be told from the same text written
-    // with backslashes.
+    // A value that escaping changes is quoted: it must differ from the same text written with
+    // backslashes.
     std::string escaped;
     append_json_escaped(escaped, field.value, kValueBytesMax);
     const bool plain = field.bare || (is_plain_word(field.value) && escaped == field.value);

@@ -72,7 +72,7 @@ class Logger {
     log(LogLevel::kError, message, fields);
   }
   // For the data path: at most one line per `site` (a literal) every 10 s; the next line that is
-  // let through says how many were suppressed. At most 1024 sites are told apart.
+  // let through says how many were suppressed. At most 1024 sites have a limit of their own.
   void limited(LogLevel level, const char* site, std::string_view message,
                LogFields fields = {}) const;
   void log(LogLevel level, std::string_view message, LogFields fields) const;

@@ -57,7 +57,7 @@ class Histogram {
   void* impl_ = nullptr;
 };
 
-// The registry of a process. Thread-safe; look handles up once, at construction, so that every
+// The registry of a process. Thread-safe; get handles once, at construction, so that every
 // series exists at zero from the start. The names in `labels` must be those of the spec. At most
 // 10'000 series per metric: beyond that a handle swallows everything and a bug is counted.
 class Metrics {
@@ -86,7 +86,7 @@ class Metrics {
   std::unique_ptr<Impl> impl_;
 };
 
-// What every process exposes without being asked: spanway_bugs_total, spanway_build_info{version}
+// Metrics that every process exposes: spanway_bugs_total, spanway_build_info{version}
 // and process_* (CPU, memory, open files, threads, start).
 std::span<const MetricSpec> standard_metric_specs();
 // The rows of METRICS.md for `specs`: name, type, labels, meaning.

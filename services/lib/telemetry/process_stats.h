@@ -1,4 +1,4 @@
-// What the kernel knows about this process.
+// CPU, memory, files and start of this process, from the kernel.
 #pragma once
 
 #include <string>

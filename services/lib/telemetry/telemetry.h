@@ -1,4 +1,4 @@
-// What every component is given to report about itself.
+// The log and the metrics that every component gets.
 #pragma once
 
 #include "services/lib/telemetry/logger.h"

@@ -164,11 +164,11 @@ class Zipkin:
         run_part("zipkin", "stop", **self.environment)
 
     def trace(self, trace_id, spans, seconds=30):
-        def look():
+        def fetch():
             found = json.loads(http_get(f"http://127.0.0.1:{self.port}/api/v2/trace/{trace_id}"))
             return found if len(found) >= spans else None
 
-        return wait_until(look, seconds, f"trace {trace_id} with {spans} spans in Zipkin", 0.2)
+        return wait_until(fetch, seconds, f"trace {trace_id} with {spans} spans in Zipkin", 0.2)
 
 
 class Jaeger:
@@ -195,10 +195,10 @@ class Jaeger:
     def trace(self, trace_id, spans, seconds=30):
         """The trace as OTLP/JSON resource spans, from the v3 API."""
 
-        def look():
+        def fetch():
             text = http_get(f"http://127.0.0.1:{self.query_port}/api/v3/traces/{trace_id}")
             resource_spans = json.loads(text)["result"]["resourceSpans"]
             count = sum(len(s["spans"]) for r in resource_spans for s in r["scopeSpans"])
             return resource_spans if count >= spans else None
 
-        return wait_until(look, seconds, f"trace {trace_id} with {spans} spans in Jaeger", 0.2)
+        return wait_until(fetch, seconds, f"trace {trace_id} with {spans} spans in Jaeger", 0.2)

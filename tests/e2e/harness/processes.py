@@ -26,7 +26,7 @@ PORTS_TOGETHER = 6
 
 
 def free_port():
-    """A port that nobody listens on now, below those that the kernel gives to clients, never twice."""
+    """A port without a listener now, below those that the kernel gives to clients, never twice."""
     while True:
         port = random.randrange(20_000, 32_000, 8)
         if port not in _given_ports and all(is_free(port + i) for i in range(PORTS_TOGETHER)):
@@ -226,6 +226,6 @@ class Service(Process):
             if line.startswith("#") or not (line.startswith(name + "{") or line.startswith(name + " ")):
                 continue
             series, value = line.rsplit(" ", 1)
-            if all(f'{key}="{wanted}"' in series for key, wanted in labels.items()):
+            if all(f'{key}="{expected}"' in series for key, expected in labels.items()):
                 total += float(value)
         return total

@@ -5,7 +5,7 @@ when the test function has returned. `broken()` says what did not hold:
 
 - `spanway_bugs_total` is 0;
 - the most memory that the process ever held (VmHWM) is not above its `memory_limit`;
-- of a pipeline that ran through and is at rest, the consuming bridge has delivered no less than the
+- of a pipeline that ran through and is idle, the consuming bridge has delivered no less than the
   producing one has written (`check_sums`, before the pipeline is stopped). Inside the services the
   sum of each batch is a bug counter of its own.
 """
@@ -47,7 +47,7 @@ def sum_of(text, metric, **labels):
     for line in text.splitlines():
         if line.startswith(metric + "{") or line.startswith(metric + " "):
             series, value = line.rsplit(" ", 1)
-            if all(f'{key}="{wanted}"' in series for key, wanted in labels.items()):
+            if all(f'{key}="{expected}"' in series for key, expected in labels.items()):
                 total = (total or 0) + float(value)
     return total
 

@@ -37,7 +37,7 @@ TEST(ExporterConfig, DefaultsAreGood) {
   EXPECT_EQ(loaded.problems(), "");
   EXPECT_EQ(loaded.config.otlp.grpc.port, 4337);
   EXPECT_EQ(loaded.config.otlp.connection_age_max, std::chrono::minutes(5));
-  EXPECT_EQ(loaded.config.destination.type, DestinationType::kOtlpGrpc);
+  EXPECT_EQ(loaded.config.destination.type, sinks::DestinationType::kOtlpGrpc);
   EXPECT_FALSE(loaded.config.trust_metadata);
 }
 
@@ -59,30 +59,30 @@ destination:
   debug: {verbosity: detailed}
 )");
   EXPECT_EQ(loaded.problems(), "");
-  const DestinationConfig& d = loaded.config.destination;
-  EXPECT_EQ(d.type, DestinationType::kOtlpHttp);
-  EXPECT_EQ(d.otlp_http.encoding, OtlpHttpConfig::Encoding::kJson);
-  EXPECT_EQ(d.otlp_http.http.compression, HttpConfig::Compression::kZstd);
+  const sinks::DestinationConfig& d = loaded.config.destination;
+  EXPECT_EQ(d.type, sinks::DestinationType::kOtlpHttp);
+  EXPECT_EQ(d.otlp_http.encoding, sinks::OtlpHttpConfig::Encoding::kJson);
+  EXPECT_EQ(d.otlp_http.http.compression, sinks::HttpConfig::Compression::kZstd);
   EXPECT_EQ(d.otlp_http.http.headers.at("authorization"), "Bearer x");
   EXPECT_EQ(d.zipkin.request_bytes_max.bytes, 1u << 20);
-  EXPECT_EQ(d.zipkin.http.compression, HttpConfig::Compression::kNone);
+  EXPECT_EQ(d.zipkin.http.compression, sinks::HttpConfig::Compression::kNone);
   EXPECT_EQ(d.file.rotate.files_max, 3);
-  EXPECT_EQ(d.debug.verbosity, DebugConfig::Verbosity::kDetailed);
+  EXPECT_EQ(d.debug.verbosity, sinks::DebugConfig::Verbosity::kDetailed);
 }
 
 TEST(ExporterConfig, JaegerEndpointIsAnAlias) {
   const Loaded loaded = load("", {{"JAEGER_ENDPOINT", "http://jaeger:4317/"}});
   EXPECT_EQ(loaded.problems(), "");
-  EXPECT_EQ(grpc_target(loaded.config.destination.otlp_grpc), "jaeger:4317");
-  EXPECT_FALSE(uses_tls(loaded.config.destination.otlp_grpc));
-  EXPECT_EQ(endpoint_of(loaded.config.destination), "jaeger:4317");
+  EXPECT_EQ(sinks::grpc_target(loaded.config.destination.otlp_grpc), "jaeger:4317");
+  EXPECT_FALSE(sinks::uses_tls(loaded.config.destination.otlp_grpc));
+  EXPECT_EQ(sinks::endpoint_of(loaded.config.destination), "jaeger:4317");
 }
 
 TEST(ExporterConfig, HttpsTurnsTlsOn) {
-  OtlpGrpcConfig config;
+  sinks::OtlpGrpcConfig config;
   config.endpoint = "https://otlp.example.com:443";
-  EXPECT_TRUE(uses_tls(config));
-  EXPECT_EQ(grpc_target(config), "otlp.example.com:443");
+  EXPECT_TRUE(sinks::uses_tls(config));
+  EXPECT_EQ(sinks::grpc_target(config), "otlp.example.com:443");
 }
 
 TEST(ExporterConfig, PrintsNoSecrets) {
@@ -98,10 +98,10 @@ destination:
 }
 
 TEST(ExporterConfig, EndpointForPeopleHasNoQuery) {
-  DestinationConfig config;
-  config.type = DestinationType::kOtlpHttp;
+  sinks::DestinationConfig config;
+  config.type = sinks::DestinationType::kOtlpHttp;
   config.otlp_http.endpoint = "https://h/x?api_key=secret";
-  EXPECT_EQ(endpoint_of(config), "https://h/x");
+  EXPECT_EQ(sinks::endpoint_of(config), "https://h/x");
 }
 
 TEST(ExporterConfig, RefusesSignalsThatTheDestinationDoesNotTake) {
@@ -184,7 +184,7 @@ TEST(AcceptedSignals, AreTheDestinationsOrFewer) {
   config.signals = {"logs"};
   EXPECT_EQ(accepted_signals(config), (std::array{false, false, true}));
   config.signals.clear();
-  config.destination.type = DestinationType::kZipkin;
+  config.destination.type = sinks::DestinationType::kZipkin;
   EXPECT_EQ(accepted_signals(config), (std::array{true, false, false}));
 }
 

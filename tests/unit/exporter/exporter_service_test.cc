@@ -23,11 +23,11 @@ class ExporterServiceTest : public testing::Test {
   ExporterServiceTest() {
     config_.otlp.grpc.port = 0;
     config_.probe_interval = Duration::zero();
-    config_.destination.type = DestinationType::kZipkin;
+    config_.destination.type = sinks::DestinationType::kZipkin;
     config_.destination.zipkin.endpoint = backend_.url();
     backend_.answer_with(202);
   }
-  void start(const DestinationRegistry& registry = builtin_destinations()) {
+  void start(const sinks::DestinationRegistry& registry = sinks::builtin_destinations()) {
     auto service = ExporterService::create(config_, registry, {io_, telemetry_, system_clock()});
     ASSERT_TRUE(service.ok()) << service.error().message;
     service_ = std::move(service).value();
@@ -43,13 +43,13 @@ class ExporterServiceTest : public testing::Test {
   fakes::SinkRecorder* start_with_recorder() {
     auto recorder = std::make_unique<fakes::SinkRecorder>();
     fakes::SinkRecorder* borrowed = recorder.get();
-    DestinationRegistry registry;
+    sinks::DestinationRegistry registry;
     auto shared = std::make_shared<std::unique_ptr<fakes::SinkRecorder>>(std::move(recorder));
-    registry.add(DestinationType::kDebug,
-                 [shared](const DestinationConfig&, const DestinationDeps&) {
+    registry.add(sinks::DestinationType::kDebug,
+                 [shared](const sinks::DestinationConfig&, const sinks::DestinationDeps&) {
                    return Result<std::unique_ptr<pipeline::Sink>>(std::move(*shared));
                  });
-    config_.destination.type = DestinationType::kDebug;
+    config_.destination.type = sinks::DestinationType::kDebug;
     start(registry);
     return borrowed;
   }
@@ -244,9 +244,9 @@ TEST_F(ExporterServiceTest, ProbesSoThatStatusKnowsWithoutTraffic) {
 TEST_F(ExporterServiceTest, TakenPortIsAnErrorAtStart) {
   start();
   config_.otlp.grpc.port = service_->port();
-  EXPECT_FALSE(
-      ExporterService::create(config_, builtin_destinations(), {io_, telemetry_, system_clock()})
-          .ok());
+  EXPECT_FALSE(ExporterService::create(config_, sinks::builtin_destinations(),
+                                       {io_, telemetry_, system_clock()})
+                   .ok());
 }
 
 TEST(ExporterMetrics, HaveUniqueNames) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "services/lib/rpc/otlp_grpc_sink.h"
-#include "services/lib/sinks/otlp_http_sink.h"
+#include "services/lib/sinks/otlp_http/otlp_http_sink.h"
 #include "services/load/compare.h"
 #include "services/load/generator.h"
 #include "services/load/item_id.h"

@@ -255,14 +255,14 @@ TEST(ExporterFile, HasADestinationOfEachType) {
   api::Pipeline pipeline = sample("secured");
   const Pod pod{{}, {{"/etc/spanway/secrets/tempo-auth/header", "Bearer $x${env:HOME}\n"}}};
   {
-    const exporter::OtlpGrpcConfig grpc = exporter_of(pipeline, pod).destination.otlp_grpc;
+    const sinks::OtlpGrpcConfig grpc = exporter_of(pipeline, pod).destination.otlp_grpc;
     EXPECT_EQ(grpc.endpoint, "https://tempo.observability:4317");
     EXPECT_TRUE(grpc.tls.enabled);
     EXPECT_EQ(grpc.tls.ca_file, "/etc/spanway/tls/destination-ca/ca.crt");
     EXPECT_EQ(grpc.tls.certificate_file, "/etc/spanway/tls/destination-client/tls.crt");
     EXPECT_EQ(grpc.tls.key_file, "/etc/spanway/tls/destination-client/tls.key");
     EXPECT_EQ(grpc.tls.server_name, "tempo.example.com");
-    EXPECT_EQ(grpc.compression, exporter::OtlpGrpcConfig::Compression::kGzip);
+    EXPECT_EQ(grpc.compression, sinks::OtlpGrpcConfig::Compression::kGzip);
     EXPECT_THAT(grpc.headers, UnorderedElementsAre(Pair("authorization", "Bearer $x${env:HOME}"),
                                                    Pair("x-scope-orgid", "a$b${c}$(D)")));
   }
@@ -272,10 +272,10 @@ TEST(ExporterFile, HasADestinationOfEachType) {
   destination.endpoint = "https://tempo.example.com/otlp";
   destination.compression = api::Destination::Compression::kZstd;
   {
-    const exporter::DestinationConfig config = exporter_of(pipeline, pod).destination;
-    EXPECT_EQ(config.type, exporter::DestinationType::kOtlpHttp);
+    const sinks::DestinationConfig config = exporter_of(pipeline, pod).destination;
+    EXPECT_EQ(config.type, sinks::DestinationType::kOtlpHttp);
     EXPECT_EQ(config.otlp_http.endpoint, "https://tempo.example.com/otlp");
-    EXPECT_EQ(config.otlp_http.http.compression, exporter::HttpConfig::Compression::kZstd);
+    EXPECT_EQ(config.otlp_http.http.compression, sinks::HttpConfig::Compression::kZstd);
     EXPECT_EQ(config.otlp_http.http.tls.ca_file, "/etc/spanway/tls/destination-ca/ca.crt");
     EXPECT_EQ(config.otlp_http.http.tls.server_name, "tempo.example.com");
     EXPECT_EQ(config.otlp_http.http.headers.at("authorization"), "Bearer $x${env:HOME}");
@@ -286,7 +286,7 @@ TEST(ExporterFile, HasADestinationOfEachType) {
   destination.timeout = std::chrono::milliseconds(1500);
   {
     const auto config = exporter_of(pipeline);
-    EXPECT_EQ(config.destination.type, exporter::DestinationType::kZipkin);
+    EXPECT_EQ(config.destination.type, sinks::DestinationType::kZipkin);
     EXPECT_EQ(config.destination.zipkin.endpoint, "http://zipkin:9411/api/v2/spans");
     EXPECT_EQ(config.destination.zipkin.http.timeout, std::chrono::milliseconds(1500));
     EXPECT_THAT(config.signals, ElementsAre("traces"));
@@ -295,18 +295,18 @@ TEST(ExporterFile, HasADestinationOfEachType) {
   destination.endpoint = "/var/lib/spanway/$a-{signal}.jsonl";
   EXPECT_EQ(exporter_of(pipeline).destination.file.path, "/var/lib/spanway/$a-{signal}.jsonl");
   destination.type = Type::kDebug;
-  EXPECT_EQ(exporter_of(pipeline).destination.type, exporter::DestinationType::kDebug);
+  EXPECT_EQ(exporter_of(pipeline).destination.type, sinks::DestinationType::kDebug);
 }
 
 // The destination's defaults are the service's business.
 TEST(ExporterFile, LeavesCompressionToTheService) {
   api::Pipeline pipeline = quickstart();
   EXPECT_EQ(exporter_of(pipeline).destination.otlp_grpc.compression,
-            exporter::OtlpGrpcConfig().compression);
+            sinks::OtlpGrpcConfig().compression);
   pipeline.spec.exporters[0].destination.type = api::Destination::Type::kOtlpHttp;
   pipeline.spec.exporters[0].destination.endpoint = "http://tempo:4318";
   EXPECT_EQ(exporter_of(pipeline).destination.otlp_http.http.compression,
-            exporter::OtlpHttpConfig().http.compression);
+            sinks::OtlpHttpConfig().http.compression);
 }
 
 // A header is what people put anything into.

@@ -108,8 +108,8 @@ class Child {
     dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
     close(ends[1]);
-    clearenv();  // What the person or the CI that runs this has set is not part of the test.
-    setenv("HOME", "/home/somebody", 1);
+    clearenv();  // Variables of the caller are no part of the test.
+    setenv("HOME", "/home/user", 1);
     setenv("TEST_BEHAVIOUR", behaviour.c_str(), 1);
     setenv("SPANWAY_ADMIN__PORT", "0", 1);
     setenv("SPANWAY_ADMIN__HOST", "127.0.0.1", 1);

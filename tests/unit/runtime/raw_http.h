@@ -12,7 +12,7 @@
 
 namespace spanway::runtime {
 
-// "" when nobody listens on the loopback address. Blocks for at most 20 s per read.
+// "" when no server listens on the loopback address. Blocks for at most 20 s per read.
 inline std::string raw_http(std::uint16_t port, const std::string& method,
                             const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

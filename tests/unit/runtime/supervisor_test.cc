@@ -80,9 +80,9 @@ TEST_F(SupervisorTest, RunsUntilStoppedAndShowsReadiness) {
   service_->ready = false;
   Ending ending{-1, ""};
   std::jthread thread = start_thread("run", [&](const std::stop_token&) { ending = run(); });
-  const auto wait_for_ready = [this](double wanted) {
+  const auto wait_for_ready = [this](double expected) {
     const auto end = std::chrono::steady_clock::now() + seconds(20);
-    while (metrics_.value("spanway_runtime_ready") != wanted) {
+    while (metrics_.value("spanway_runtime_ready") != expected) {
       if (std::chrono::steady_clock::now() > end) return false;
       std::this_thread::yield();
     }

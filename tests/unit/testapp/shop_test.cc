@@ -68,7 +68,7 @@ TEST(Shop, MakesOneWholeTraceOfEveryPurchase) {
       const auto parent = spans.find(key_of(span->parent_id));
       ASSERT_NE(parent, spans.end()) << span->name << " has a parent outside its trace";
       EXPECT_GE(span->start, parent->second->start) << span->name;
-      // Whoever reads a message does so after the sender has gone on.
+      // A message is read after its sender has continued.
       if (span->kind != SpanKind::kConsumer) {
         EXPECT_LE(span->end, parent->second->end) << span->name;
       } else {

@@ -1,0 +1,98 @@
+#include "services/lib/sinks/destination.h"
+
+namespace spanway::sinks {
+namespace {
+
+constexpr std::array<bool, 3> kAllSignals = {true, true, true};
+constexpr std::array<bool, 3> kTracesOnly = {true, false, false};
+// gRPC servers refuse messages above 4 MiB by default.
+constexpr std::size_t kUsualBatchBytes = 3'670'016;
+
+// The functions of a row, from the member of DestinationConfig that is its section.
+template <auto kMember>
+constexpr Descriptor row(Descriptor d) {
+  d.describe = [](config::Binder& b, DestinationConfig& c, const Descriptor& self) {
+    b.section(self.name, c.*kMember, self.summary);
+  };
+  d.validate = [](const DestinationConfig& c, config::Problems& problems) {
+    sinks::validate(c.*kMember, "destination." + std::string(to_string(c.type)), problems);
+  };
+  d.endpoint_of = [](const DestinationConfig& c) { return sinks::endpoint_of(c.*kMember); };
+  return d;
+}
+
+constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
+    row<&DestinationConfig::otlp_grpc>(
+        {.type = DestinationType::kOtlpGrpc,
+         .name = "otlp_grpc",
+         .crd_name = "OtlpGrpc",
+         .summary = "OTLP/gRPC: Jaeger, Tempo, an OpenTelemetry Collector, ...",
+         .signals = kAllSignals,
+         .endpoint = EndpointKind::kHostPort,
+         .batch_bytes_max = kUsualBatchBytes}),
+    row<&DestinationConfig::otlp_http>({.type = DestinationType::kOtlpHttp,
+                                        .name = "otlp_http",
+                                        .crd_name = "OtlpHttp",
+                                        .summary = "OTLP/HTTP.",
+                                        .signals = kAllSignals,
+                                        .endpoint = EndpointKind::kUrl,
+                                        .batch_bytes_max = kUsualBatchBytes}),
+    row<&DestinationConfig::zipkin>({.type = DestinationType::kZipkin,
+                                     .name = "zipkin",
+                                     .crd_name = "Zipkin",
+                                     .summary = "Zipkin's JSON API, version 2. Traces only.",
+                                     .signals = kTracesOnly,
+                                     .endpoint = EndpointKind::kUrl,
+                                     .batch_bytes_max = kUsualBatchBytes}),
+    row<&DestinationConfig::file>({.type = DestinationType::kFile,
+                                   .name = "file",
+                                   .crd_name = "File",
+                                   .summary = "Files of OTLP/JSON lines.",
+                                   .signals = kAllSignals,
+                                   .endpoint = EndpointKind::kPath,
+                                   .batch_bytes_max = kUsualBatchBytes}),
+    row<&DestinationConfig::debug>(
+        {.type = DestinationType::kDebug,
+         .name = "debug",
+         .crd_name = "Debug",
+         .summary = "Shows what arrives in the log, and takes everything.",
+         .signals = kAllSignals,
+         .endpoint = EndpointKind::kNone,
+         .batch_bytes_max = kUsualBatchBytes}),
+};
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < kTable.size(); ++i)
+    if (static_cast<std::size_t>(kTable[i].type) != i) return false;
+  return true;
+}
+static_assert(is_in_order());
+
+}  // namespace
+
+std::span<const Descriptor> destinations() noexcept { return kTable; }
+
+const Descriptor& descriptor_of(DestinationType type) noexcept {
+  return kTable[static_cast<std::size_t>(type)];
+}
+
+std::string_view to_string(DestinationType type) noexcept { return descriptor_of(type).name; }
+
+void describe(config::Binder& b, DestinationConfig& c) {
+  config::EnumNames names;
+  for (const Descriptor& d : kTable) names.push_back(d.name);
+  b.key("type", c.type, names, {.doc = "Which of the sections below is used."});
+  b.key("in_flight_max", c.in_flight_max,
+        {.doc = "Batches that may wait for the destination's answer; more are refused for now.",
+         .min = 1,
+         .max = 65'536});
+  for (const Descriptor& d : kTable) d.describe(b, c, d);
+}
+
+void validate(const DestinationConfig& c, config::Problems& problems) {
+  descriptor_of(c.type).validate(c, problems);
+}
+
+std::string endpoint_of(const DestinationConfig& c) { return descriptor_of(c.type).endpoint_of(c); }
+
+}  // namespace spanway::sinks

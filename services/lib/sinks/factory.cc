@@ -1,0 +1,42 @@
+#include "services/lib/sinks/factory.h"
+
+namespace spanway::sinks {
+namespace {
+
+http::ContentCoding coding_of(HttpConfig::Compression compression) {
+  switch (compression) {
+    case HttpConfig::Compression::kGzip:
+      return http::ContentCoding::kGzip;
+    case HttpConfig::Compression::kZstd:
+      return http::ContentCoding::kZstd;
+    case HttpConfig::Compression::kNone:
+      break;
+  }
+  return http::ContentCoding::kIdentity;
+}
+
+}  // namespace
+
+std::map<std::string, Secret> secret_headers(const std::map<std::string, std::string>& headers) {
+  std::map<std::string, Secret> secrets;
+  for (const auto& [name, value] : headers) secrets.emplace(name, Secret(value));
+  return secrets;
+}
+
+HttpOptions http_options(const HttpConfig& c, std::int64_t in_flight_max) {
+  HttpOptions options;
+  options.compression = coding_of(c.compression);
+  options.headers = secret_headers(c.headers);
+  options.tls = {.ca_file = c.tls.ca_file,
+                 .certificate_file = c.tls.certificate_file,
+                 .key_file = c.tls.key_file,
+                 .server_name = c.tls.server_name,
+                 .insecure_skip_verify = c.tls.insecure_skip_verify};
+  options.timeout = c.timeout;
+  options.connections_max = static_cast<std::size_t>(c.connections);
+  options.in_flight_max = static_cast<std::size_t>(in_flight_max);
+  options.tenant_header = c.tenant_header;
+  return options;
+}
+
+}  // namespace spanway::sinks

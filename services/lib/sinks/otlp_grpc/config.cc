@@ -1,0 +1,56 @@
+#include "services/lib/sinks/otlp_grpc/config.h"
+
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
+
+namespace spanway::sinks {
+namespace {
+
+using config::Binder;
+using config::Problems;
+
+}  // namespace
+
+void describe(Binder& b, OtlpGrpcConfig& c) {
+  b.key("endpoint", c.endpoint,
+        {.doc = "host:port, with or without http:// or https://. All addresses of the name are "
+                "used, round robin.",
+         .alias = "JAEGER_ENDPOINT",
+         .example = "jaeger-collector:4317"});
+  b.section("tls", c.tls, "TLS towards the destination.");
+  describe_headers(b, c.headers);
+  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Compression of requests."});
+  describe_timeout(b, c.timeout);
+  b.key("connections", c.connections,
+        {.doc = "Connections to keep; 0 = two per core, at most 8.",
+         .min = 0,
+         .max = kConnectionsMax});
+  b.key("send_metadata", c.send_metadata,
+        {.doc = "Pass on spanway-tenant, spanway-batch and traceparent. For destinations that are "
+                "Spanway services themselves."});
+}
+
+void validate(const OtlpGrpcConfig& c, const std::string& path, Problems& problems) {
+  config::HostPort target;
+  std::string problem = config::parse_host_port(grpc_target(c), target);
+  if (!problem.empty()) problems.add(path + ".endpoint", std::move(problem));
+  config::check_headers(path + ".headers", c.headers, config::HeaderUse::kGrpc, problems);
+  check_certificate(path + ".tls", c.tls.certificate_file, c.tls.key_file, problems);
+}
+
+std::string endpoint_of(const OtlpGrpcConfig& c) { return grpc_target(c); }
+
+std::string grpc_target(const OtlpGrpcConfig& config) {
+  std::string_view target = config.endpoint;
+  if (target.starts_with("http://") || target.starts_with("https://"))
+    target.remove_prefix(target.find("//") + 2);
+  while (target.ends_with('/')) target.remove_suffix(1);
+  return std::string(target);
+}
+
+bool uses_tls(const OtlpGrpcConfig& config) {
+  return config.tls.enabled || config.endpoint.starts_with("https://");
+}
+
+}  // namespace spanway::sinks

@@ -1,0 +1,57 @@
+// Parts that sections of destinations share: TLS, headers, HTTP. No transport.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::sinks {
+
+struct ClientTlsConfig {
+  bool enabled = false;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+  std::string server_name;
+};
+
+struct HttpTlsConfig {
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+  std::string server_name;
+  bool insecure_skip_verify = false;
+};
+
+// For destinations that are reached by HTTP.
+struct HttpConfig {
+  enum class Compression { kNone, kGzip, kZstd } compression = Compression::kGzip;
+  std::map<std::string, std::string> headers;  // Secrets.
+  HttpTlsConfig tls;
+  Duration timeout = std::chrono::seconds(10);
+  std::int64_t connections = 8;
+  std::string tenant_header;
+};
+
+inline constexpr double kConnectionsMax = 64;
+// Bounds of durations are in milliseconds.
+inline constexpr double kSecondMs = 1000.0;
+inline constexpr double kHourMs = 3600.0 * kSecondMs;
+
+void describe(config::Binder& b, ClientTlsConfig& c);
+void describe(config::Binder& b, HttpTlsConfig& c);
+// Binds its keys beside those of the destination.
+void describe_http(config::Binder& b, HttpConfig& c);
+void describe_headers(config::Binder& b, std::map<std::string, std::string>& headers);
+void describe_timeout(config::Binder& b, Duration& timeout);
+
+// `path` is that of the section: "destination.zipkin".
+void check_http(const std::string& path, const HttpConfig& c, config::Problems& problems);
+void check_url(const std::string& path, std::string_view url, config::Problems& problems);
+void check_certificate(const std::string& path, const std::string& certificate,
+                       const std::string& key, config::Problems& problems);
+
+}  // namespace spanway::sinks

@@ -1,0 +1,54 @@
+#include "services/lib/sinks/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/fakes/sink_recorder.h"
+
+namespace spanway::sinks {
+namespace {
+
+class DestinationRegistryTest : public testing::Test {
+ protected:
+  telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  http::IoPool io_{"test", 1};
+  DestinationDeps deps_{io_, system_clock(), {log_, metrics_}};
+};
+
+TEST_F(DestinationRegistryTest, EveryTypeIsBuiltInAndHasItsDescriptor) {
+  for (std::size_t i = 0; i < kDestinationTypeCount; ++i) {
+    DestinationConfig config;
+    config.type = destinations()[i].type;
+    SCOPED_TRACE(to_string(config.type));
+    EXPECT_TRUE(builtin_destinations().create(config, deps_).ok());
+    EXPECT_EQ(descriptor_of(config.type).type, config.type);
+    EXPECT_TRUE(descriptor_of(config.type).signals[0]);
+    // gRPC receivers refuse 4 MiB by default.
+    EXPECT_LT(descriptor_of(config.type).batch_bytes_max, 4u << 20);
+    EXPECT_NE(endpoint_of(config), "");
+  }
+}
+
+TEST_F(DestinationRegistryTest, SaysWhichSectionIsWrong) {
+  DestinationConfig config;
+  config.type = DestinationType::kZipkin;
+  config.zipkin.endpoint = "nonsense";
+  const auto sink = builtin_destinations().create(config, deps_);
+  ASSERT_FALSE(sink.ok());
+  EXPECT_TRUE(sink.error().message.starts_with("destination.zipkin: ")) << sink.error().message;
+}
+
+TEST_F(DestinationRegistryTest, UsesTheFactoryThatWasAddedAndNoOther) {
+  DestinationRegistry registry;
+  registry.add(DestinationType::kDebug, [](const DestinationConfig&, const DestinationDeps&) {
+    return Result<std::unique_ptr<pipeline::Sink>>(std::make_unique<fakes::SinkRecorder>());
+  });
+  DestinationConfig config;
+  config.type = DestinationType::kDebug;
+  EXPECT_TRUE(registry.create(config, deps_).ok());
+  config.type = DestinationType::kFile;
+  EXPECT_EQ(registry.create(config, deps_).error().refusal, Refusal::kConfiguration);
+}
+
+}  // namespace
+}  // namespace spanway::sinks
