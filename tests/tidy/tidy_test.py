@@ -135,6 +135,7 @@ LONG_FILES = {
     "tests/unit/http/server_http2_test.cc",
     "tests/unit/kafka-bridge/consumer_group_test.cc",
     "tests/unit/kafka-bridge/partition_lane_test.cc",
+    "tests/unit/operator_decide/lag_scaler_test.cc",
     "tests/unit/operator_decide/rollout_faults_test.cc",
     "tests/unit/operator_decide/status_test.cc",
     "tests/unit/operator_k8s/rest_client_test.cc",
