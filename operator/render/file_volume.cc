@@ -14,7 +14,7 @@ std::optional<std::uint64_t> file_volume_bytes(const kube::Json& config) {
   (void)config::load(
       api::to_yaml(config), "", nothing, [&exporter](config::Binder& b) { describe(b, exporter); },
       nullptr);
-  const exporter::FileConfig& file = exporter.destination.file;
+  const sinks::FileConfig& file = exporter.destination.file;
   if (file.rotate.bytes_max.bytes == 0) return std::nullopt;
   const bool is_split = file.path.find("{signal}") != std::string::npos;
   const std::uint64_t series = is_split ? otlp::kSignals.size() : 1;

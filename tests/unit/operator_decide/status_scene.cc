@@ -35,7 +35,7 @@ StatusScene::StatusScene() {
   for (const PartSpec& part : parts) {
     views.push_back(healthy_view(part, kSceneStartMs - 3'600'000));
     StatuszReport& told = reports[views.back().pods[0].name];
-    told.answered = told.ready = told.kafka_reachable = true;
+    told.ready = told.answered = told.kafka_reachable = true;
   }
   for (const std::size_t place : {kSceneExporter, kSceneConsumer}) {
     report(place).has_destination = report(place).destination_reachable = true;

@@ -490,7 +490,7 @@ TEST_F(StatusTest, ABridgeOfTwoThatReachesKafkaIsEnough) {
 
 TEST_F(StatusTest, ABridgeThatHasOnlyJustStartedIsNoFailure) {
   auto& bridge = scene_.report(kSceneBridge);
-  bridge.kafka_reachable = bridge.ready = false;
+  bridge.ready = bridge.kafka_reachable = false;
   EXPECT_EQ(look_at("KafkaReachable"), "Unknown: Connecting");
   scene_.report(kSceneConsumer).kafka_reachable = false;  // This one was connected once.
   EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
@@ -498,9 +498,9 @@ TEST_F(StatusTest, ABridgeThatHasOnlyJustStartedIsNoFailure) {
   bridge.last_error = "connect failed";
   EXPECT_EQ(look_at("KafkaReachable"), "False: KafkaUnreachable");
   bridge.last_error = "";
-  bridge.kafka_reachable = bridge.ready = true;
+  bridge.ready = bridge.kafka_reachable = true;
   EXPECT_EQ(look_at("KafkaReachable"), "True: Reachable");
-  bridge.kafka_reachable = bridge.ready = false;  // Restarted.
+  bridge.ready = bridge.kafka_reachable = false;  // Restarted.
   EXPECT_EQ(look_at("KafkaReachable"), "True: Reachable");
 }
 

@@ -34,7 +34,7 @@ class ControllerTest : public testing::Test {
   void report_lag(const double& lag) {
     bench_.statusz.answer = [&lag](const std::string& pod) {
       StatuszReport report;
-      report.answered = report.ready = report.kafka_reachable = true;
+      report.ready = report.answered = report.kafka_reachable = true;
       report.has_destination = report.destination_reachable = true;
       if (pod.find("consumer") == std::string::npos) return report;
       TopicReport& topic = report.topics.emplace_back();
@@ -217,7 +217,7 @@ TEST_F(ControllerTest, WithARefusedSpecTheLastGoodOneIsReconciled) {
   EXPECT_EQ(bench_.revision_of(kube::kDeployments, "p-ingress"), before);
   bench_.statusz.answer = [](const std::string&) {
     StatuszReport report;
-    report.answered = report.ready = true;
+    report.ready = report.answered = true;
     report.last_error = "connection refused";
     return report;
   };
@@ -422,7 +422,7 @@ TEST_F(ControllerTest, APausedPipelineIsObserved) {
   bench_.pass(std::chrono::seconds(10));
   bench_.statusz.answer = [](const std::string&) {
     StatuszReport report;
-    report.answered = report.ready = true;
+    report.ready = report.answered = true;
     report.last_error = "connection refused";
     return report;
   };
@@ -880,7 +880,7 @@ TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
   bench_.install();
   bench_.statusz.answer = [](const std::string& pod) {
     StatuszReport report;
-    report.answered = report.ready = report.kafka_reachable = true;
+    report.ready = report.answered = report.kafka_reachable = true;
     report.has_destination = pod.find("tempo") != std::string::npos;
     report.destination_error = "tempo:4317: connection refused";
     return report;
@@ -896,7 +896,7 @@ TEST_F(ControllerTest, ALagThatMovesIsToldSoonAndSeldom) {
   double lag = 1;
   bench_.statusz.answer = [&](const std::string& pod) {
     StatuszReport report;
-    report.answered = report.ready = report.kafka_reachable = true;
+    report.ready = report.answered = report.kafka_reachable = true;
     report.has_destination = report.destination_reachable = true;
     if (pod.find("consumer") != std::string::npos)
       report.partitions.push_back({.topic = "otel.traces", .lag_seconds = lag});
