@@ -196,8 +196,6 @@ ONE_OF_EACH = {
             "services/kafka-bridge/shipper.h",
             "services/kafka-bridge/stalls.cc",
             "services/kafka-bridge/stalls.h",
-            "services/lib/kafka/partition_reader.cc",
-            "services/lib/kafka/partition_reader.h",
         },
     ),
 }

@@ -79,9 +79,7 @@ void PartitionReader::close() {
 
 // Runs on the executor, unless this has been destroyed by then.
 void PartitionReader::post(std::function<void()> function) {
-  deps_.executor.post([alive = std::weak_ptr<int>(alive_), f = std::move(function)] {
-    if (alive.lock()) f();
-  });
+  deps_.executor.post(guard_.wrap(std::move(function)));
 }
 
 PartitionReader::Partition* PartitionReader::find(const TopicPartition& partition) const {
@@ -102,9 +100,7 @@ void PartitionReader::on_queue_event(rd_kafka_t*, void* opaque) noexcept {
   }
   if (self->reading_soon_.exchange(true)) return;
   self->deps_.executor.post_after(self->read_delay_,
-                                  [self, alive = std::weak_ptr<int>(self->alive_)] {
-                                    if (alive.lock()) self->read_ready();
-                                  });
+                                  self->guard_.wrap([self] { self->read_ready(); }));
 }
 
 void PartitionReader::read_ready() {
@@ -330,13 +326,12 @@ void PartitionReader::finish_seek(const std::vector<Seek>& seeks,
     wake_now(partition);
   }
   if (again.empty()) return;
-  deps_.executor.post_after(kSeekRetry, [this, alive = std::weak_ptr<int>(alive_), again] {
-    if (!alive.lock()) return;
+  deps_.executor.post_after(kSeekRetry, guard_.wrap([this, again] {
     std::vector<Seek> current;
     std::copy_if(again.begin(), again.end(), std::back_inserter(current),
                  [this](const Seek& seek) { return is_current(seek); });
     seek(std::move(current));
-  });
+  }));
 }
 
 // --- The assignment ---

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "services/lib/base/callback_guard.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/kafka/broker_probe.h"
@@ -112,7 +113,7 @@ class PartitionReader {
 
   const Deps deps_;
   const Duration read_delay_;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  const CallbackGuard guard_;
   rd_kafka_s* handle_ = nullptr;  // Null while closed.
   GroupOffsets* offsets_ = nullptr;
   std::map<TopicPartition, std::unique_ptr<Partition>> partitions_;

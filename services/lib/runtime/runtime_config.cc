@@ -14,7 +14,8 @@ void describe(config::Binder& b, AdminConfig& c) {
 
 void describe(config::Binder& b, LogConfig& c) {
   b.key("level", c.level, {"debug", "info", "warn", "error"},
-        {.doc = "The least important lines to write.", .alias = "LOG_LEVEL"});
+        {.doc = "The least important lines to write; SIGHUP switches to debug and back.",
+         .alias = "LOG_LEVEL"});
   b.key("format", c.format, {"text", "json"},
         {.doc = "key=value lines or one JSON object a line."});
 }
