@@ -35,7 +35,7 @@ inline bool read_field(std::string_view& rest, Field& field) noexcept {
   return true;
 }
 
-// Calls on_field(field) -> bool for each field; false on broken framing or when on_field returns false.
+// Calls on_field(field) -> bool for each field; false on broken framing or when on_field does so.
 // A known number with a foreign wire type reaches on_field, whose accessors below ignore it, as
 // protobuf parsers do with unknown fields.
 template <typename OnField>
