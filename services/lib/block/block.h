@@ -24,6 +24,10 @@ struct Field {
 class Block {
  public:
   Block() = default;
+  Block(Block&&) noexcept = default;
+  Block& operator=(Block&&) noexcept = default;
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
   // Empty columns of these fields.
   explicit Block(std::span<const Field> fields);
 

@@ -1,0 +1,91 @@
+#include "services/lib/clickhouse/query.h"
+
+namespace spanway::clickhouse {
+namespace {
+
+void append_encoded(std::string& out, std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+}
+
+}  // namespace
+
+Parameters& Parameters::add(std::string name, std::string_view text) {
+  values_.emplace_back(std::move(name), escape_parameter(text));
+  return *this;
+}
+
+Parameters& Parameters::add(std::string name, std::int64_t number) {
+  values_.emplace_back(std::move(name), std::to_string(number));
+  return *this;
+}
+
+std::string escape_parameter(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '\\':
+      case '\'':
+        out += '\\';
+        out += c;
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\0':
+        out += "\\0";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string query_target(std::string_view path, std::string_view database, std::string_view sql,
+                         const Settings& settings, const Parameters& parameters) {
+  std::string target(path);
+  char separator = path.find('?') == std::string_view::npos ? '?' : '&';
+  const auto add = [&](std::string_view prefix, std::string_view name, std::string_view value) {
+    target += separator;
+    separator = '&';
+    target += prefix;
+    append_encoded(target, name);
+    target += '=';
+    append_encoded(target, value);
+  };
+  if (!database.empty()) add("", "database", database);
+  if (!sql.empty()) add("", "query", sql);
+  for (const auto& [name, value] : settings) add("", name, value);
+  for (const auto& [name, value] : parameters.values()) add("param_", name, value);
+  return target;
+}
+
+std::string quote_identifier(std::string_view name) {
+  std::string out = "`";
+  for (const char c : name) {
+    if (c == '`' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "`";
+}
+
+}  // namespace spanway::clickhouse
