@@ -22,24 +22,13 @@ bool has_signal(const ExporterConfig& c, otlp::Signal signal) {
 }  // namespace
 
 // Not in the unnamed namespace: the binder finds them next to their types.
-static void describe(Binder& b, OtlpListenerConfig::Grpc& c) {
+static void describe(Binder& b, OtlpConfig::Grpc& c) {
   b.key("port", c.port, {.doc = "Port of OTLP/gRPC; 0 takes a free one."});
 }
 
-static void describe(Binder& b, ServerTlsConfig& c) {
-  b.key("certificate_file", c.certificate_file,
-        {.doc = "PEM file with the certificate chain; set it to serve TLS. Re-read when it "
-                "changes."});
-  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
-  b.key("client_ca_file", c.client_ca_file,
-        {.doc = "PEM file with the CA of the clients. Set it to refuse clients without a "
-                "certificate of this CA (mTLS)."});
-}
-
-static void describe(Binder& b, OtlpListenerConfig& c) {
-  b.key("host", c.host, {.doc = "Address to listen on; 0.0.0.0 for all."});
+static void describe(Binder& b, OtlpConfig& c) {
+  describe_listener(b, c);
   b.section("grpc", c.grpc, "OTLP/gRPC.");
-  b.section("tls", c.tls, "TLS of the listener.");
   b.key(
       "message_bytes_max", c.message_bytes_max,
       {.doc = "Largest request, before and after decompression.", .min = 64 * kKibi, .max = kGibi});
@@ -49,15 +38,7 @@ static void describe(Binder& b, OtlpListenerConfig& c) {
         {.doc = "Longest wait for the destination; a sender may ask for less.",
          .min = 100,
          .max = 300 * kSecond});
-  b.key("connections_max", c.connections_max,
-        {.doc = "Connections at once.", .min = 1, .max = 1'000'000});
-  b.key("connection_age_max", c.connection_age_max,
-        {.doc = "After this (+-10 %) a connection is drained, so that clients spread over new "
-                "replicas.",
-         .min = kSecond,
-         .max = 86'400 * kSecond});
-  b.key("connection_age_grace", c.connection_age_grace,
-        {.doc = "How long calls may then still take.", .min = kSecond, .max = 3'600 * kSecond});
+  describe_connection_limits(b, c.connections);
 }
 
 void describe(Binder& b, ExporterSections& sections) {
@@ -91,10 +72,8 @@ std::uint64_t budget_bytes(const ExporterConfig& c) noexcept {
 
 void validate(const ExporterConfig& c, Problems& problems) {
   validate(c.destination, problems);
-  if (c.otlp.tls.certificate_file.empty() != c.otlp.tls.key_file.empty())
-    problems.add("otlp.tls", "certificate_file and key_file must be set together");
-  if (!c.otlp.tls.client_ca_file.empty() && !c.otlp.tls.enabled())
-    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
+  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(c.otlp.connections, "otlp", problems);
   if (c.otlp.compressed_bytes_max > c.otlp.message_bytes_max)
     problems.add("otlp.compressed_bytes_max", "must not be above otlp.message_bytes_max");
   if (const std::uint64_t needed = c.otlp.message_bytes_max.bytes; needed > budget_bytes(c))

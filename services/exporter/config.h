@@ -9,33 +9,23 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/listener_config.h"
 #include "services/lib/sinks/destination.h"
 
 namespace spanway::exporter {
 
-struct ServerTlsConfig {
-  std::string certificate_file;
-  std::string key_file;
-  std::string client_ca_file;
-  bool enabled() const noexcept { return !certificate_file.empty(); }
-};
-
-struct OtlpListenerConfig {
-  std::string host = "127.0.0.1";
+struct OtlpConfig : OtlpListenerConfig {
   struct Grpc {
     std::uint16_t port = 4337;
   } grpc;
-  ServerTlsConfig tls;
   config::ByteSize message_bytes_max{64u << 20};
   config::ByteSize compressed_bytes_max{16u << 20};
   Duration deadline_max = std::chrono::seconds(30);
-  std::int64_t connections_max = 10'000;
-  Duration connection_age_max = std::chrono::minutes(5);
-  Duration connection_age_grace = std::chrono::seconds(30);
+  ConnectionLimitsConfig connections;  // Its keys stand beside the ones above.
 };
 
 struct ExporterConfig {
-  OtlpListenerConfig otlp;
+  OtlpConfig otlp;
   sinks::DestinationConfig destination;
   // Which signals are accepted; empty = all that the destination takes.
   std::vector<std::string> signals;

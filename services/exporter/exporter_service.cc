@@ -9,11 +9,9 @@ namespace spanway::exporter {
 namespace {
 
 constexpr Duration kSampleInterval = std::chrono::seconds(5);
-constexpr int kSamplesPerTlsReload = 12;
-// Connections may take this part of the budget.
-constexpr std::size_t kConnectionShare = 2;
-// Beside it, so that clients can be told to come back when requests have used up all of it.
-constexpr std::size_t kFreeConnectionBytes = 8u << 20;
+constexpr int kSamplesPerTlsReload = 2;
+// For the body of a request; the wait for the destination has its own bound.
+constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 // Left of the drain's deadline for the batches, once the connections are gone.
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
 
@@ -43,11 +41,11 @@ struct ExporterService::Housekeeping {
     const Events& events = service->gate_->events();
     events.memory(service->budget_.used(), service->budget_.limit());
     events.reachable(service->gate_->reachable().value_or(false));
-    if (service->tls_ && ++samples % kSamplesPerTlsReload == 0) reload_tls(events);
+    if (service->listener_->tls() && ++samples % kSamplesPerTlsReload == 0) reload_tls(events);
     later(std::move(self), executor, kSampleInterval);
   }
   void reload_tls(const Events& events) SPANWAY_REQUIRES(mutex) {
-    const auto reloaded = service->tls_->reload();
+    const auto reloaded = service->listener_->reload_tls();
     if (!reloaded.ok()) return events.tls_reload_failed(reloaded.error());
     if (reloaded.value()) events.tls_reloaded();
   }
@@ -83,7 +81,6 @@ ExporterService::ExporterService(const ExporterConfig& config, const runtime::Se
     : config_(config),
       deps_(deps),
       budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
-      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
       housekeeping_(std::make_shared<Housekeeping>(deps.io.executor(0), this)) {}
 
 ExporterService::~ExporterService() {
@@ -91,9 +88,9 @@ ExporterService::~ExporterService() {
     MutexLock lock(housekeeping_->mutex);
     housekeeping_->service = nullptr;
   }
-  // The server first, so that nothing comes in any more; then the gate, whose destination answers
+  // The listener first, so that nothing comes in any more; then the gate, whose destination answers
   // what is still in flight.
-  server_.reset();
+  listener_.reset();
 }
 
 Result<std::unique_ptr<ExporterService>> ExporterService::create(
@@ -106,7 +103,7 @@ Result<std::unique_ptr<ExporterService>> ExporterService::create(
 }
 
 Status ExporterService::listen() {
-  const OtlpListenerConfig& c = config_.otlp;
+  const OtlpConfig& c = config_.otlp;
   gatekeeper_ = config_.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
   rpc::ExportServiceOptions service;
   service.message_bytes_max = c.message_bytes_max.bytes;
@@ -114,30 +111,14 @@ Status ExporterService::listen() {
   service.deadline_max = c.deadline_max;
   export_service_ = std::make_unique<rpc::ExportService>(service, *gate_, *gatekeeper_, budget_,
                                                          deps_.clock, deps_.telemetry, "otlp_grpc");
-  if (c.tls.enabled()) {
-    auto tls = http::TlsServerContext::create({.certificate_file = c.tls.certificate_file,
-                                               .key_file = c.tls.key_file,
-                                               .client_ca_file = c.tls.client_ca_file});
-    if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
-    tls_ = std::move(tls).value();
-  }
-  http::ServerOptions server;
-  server.name = "otlp_grpc";
-  server.host = c.host;
-  server.port = deps_.listen_port(c.host, c.grpc.port);
-  server.connection_memory = &connection_memory_;
-  server.limits.connections_max = static_cast<std::size_t>(c.connections_max);
-  server.limits.connection_age_max = c.connection_age_max;
-  server.limits.connection_age_grace = c.connection_age_grace;
-  auto created =
-      http::Server::create(std::move(server), tls_, deps_.io, *export_service_, deps_.telemetry);
-  if (!created.ok()) return std::move(created).error().with_context("otlp");
-  server_ = std::move(created).value();
-  return {};
+  SPANWAY_ASSIGN(listener_,
+                 otlp_server::OtlpListener::create(
+                     {c, otlp_server::server_limits(c.connections, kBodyTimeout)}, deps_, budget_));
+  return listener_->listen_grpc(c.grpc.port, *export_service_);
 }
 
 Status ExporterService::start() {
-  server_->start();
+  listener_->start();
   gate_->start();
   housekeeping_->state = Housekeeping::State::kServing;
   Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
@@ -150,13 +131,12 @@ Status ExporterService::start() {
 
 void ExporterService::stop_accepting() {
   housekeeping_->state = Housekeeping::State::kStopping;
-  export_service_->set_serving(false);
-  server_->stop_accepting();
+  listener_->stop_accepting();
 }
 
 bool ExporterService::drain(Deadline deadline) {
   stop_accepting();
-  const bool connections_went = server_->drain(deadline.less(kSinkDrainReserve));
+  const bool connections_went = listener_->drain(deadline.less(kSinkDrainReserve));
   const bool batches_done = gate_->drain(deadline);
   return connections_went && batches_done;
 }
@@ -179,11 +159,16 @@ runtime::Statusz ExporterService::status() const {
   status.ready = ready.ready;
   status.reason = ready.reason;
   status.listener = {.port = port()};
-  status.memory =
-      runtime::memory_status(deps_.memory, budget_, {{"connections", connection_memory_}});
+  status.memory = runtime::memory_status(deps_.memory, budget_,
+                                         {{"connections", listener_->connection_memory()}});
+  if (listener_->tls()) {
+    const otlp_server::OtlpListener::TlsStatus tls = listener_->tls_status();
+    status.certificate_expires_in_seconds = static_cast<std::int64_t>(tls.seconds_to_expiry);
+    status.certificate_reload_error = tls.reload_error;
+  }
   return status;
 }
 
-std::uint16_t ExporterService::port() const noexcept { return server_->port(); }
+std::uint16_t ExporterService::port() const noexcept { return listener_->port("otlp_grpc"); }
 
 }  // namespace spanway::exporter

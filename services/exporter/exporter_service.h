@@ -9,7 +9,7 @@
 #include "services/exporter/config.h"
 #include "services/exporter/gate.h"
 #include "services/lib/base/memory_budget.h"
-#include "services/lib/http/server.h"
+#include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 #include "services/lib/sinks/registry.h"
@@ -37,7 +37,7 @@ class ExporterService final : public runtime::Service {
   Status start() override;
   void stop_accepting() override;
   bool drain(Deadline deadline) override;
-  void shed_load() override { server_->shed_connections(); }
+  void shed_load() override { listener_->shed_connections(); }
   Readiness readiness() const override;
   runtime::Statusz status() const override;
 
@@ -52,12 +52,10 @@ class ExporterService final : public runtime::Service {
   const runtime::ServiceDeps deps_;
   // In the order of use: what is below uses what is above.
   MemoryBudget budget_;
-  MemoryBudget connection_memory_;  // Within it.
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
   std::unique_ptr<rpc::ExportService> export_service_;
-  std::shared_ptr<http::TlsServerContext> tls_;
-  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<otlp_server::OtlpListener> listener_;
   std::shared_ptr<Housekeeping> housekeeping_;
 };
 

@@ -22,16 +22,6 @@ constexpr double kSecond = 1000.0;
 
 }  // namespace
 
-static void describe(Binder& b, TlsConfig& c) {
-  b.key("certificate_file", c.certificate_file,
-        {.doc = "PEM file with the certificate chain of both listeners; set it to serve TLS. "
-                "Re-read when it changes."});
-  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
-  b.key("client_ca_file", c.client_ca_file,
-        {.doc = "PEM file with the CA of the clients. Set it to refuse clients without a "
-                "certificate of this CA (mTLS)."});
-}
-
 static void describe(Binder& b, CorsConfig& c) {
   b.key("allowed_origins", c.allowed_origins,
         {.doc = "Origins of web pages that may send, each with at most one `*`. Empty turns CORS "
@@ -61,14 +51,9 @@ static void describe(Binder& b, HttpListenerConfig& c) {
 }
 
 static void describe(Binder& b, OtlpConfig& c) {
-  b.key("host", c.host,
-        {.doc = "Address that both listeners bind. The default is reachable from this machine "
-                "only.",
-         .alias = "SERVER_HOST",
-         .example = "0.0.0.0"});
+  describe_listener(b, c, "SERVER_HOST");
   b.section("grpc", c.grpc, "The OTLP/gRPC listener.");
   b.section("http", c.http, "The OTLP/HTTP listener.");
-  b.section("tls", c.tls, "TLS of both listeners.");
 }
 
 static void describe(Binder& b, TokenConfig& c) {
@@ -169,51 +154,6 @@ static void describe(Binder& b, MergeConfig& c) {
          .max = 1 * kSecond});
 }
 
-static void describe_http_limits(Binder& b, LimitsConfig& c) {
-  b.key("header_bytes_max", c.header_bytes_max,
-        {.doc = "Header bytes of a request.", .min = 1024, .max = kMebi});
-  b.key("header_count_max", c.header_count_max,
-        {.doc = "Header fields of a request.", .min = 8, .max = 1000});
-  b.key("streams_max", c.streams_max,
-        {.doc = "Requests at once on an HTTP/2 connection.", .min = 1, .max = 10'000});
-  b.key("stream_window", c.stream_window,
-        {.doc = "HTTP/2 flow-control window of a request.", .min = 16 * 1024, .max = 64 * kMebi});
-  b.key(
-      "connection_window", c.connection_window,
-      {.doc = "HTTP/2 flow-control window of a connection.", .min = 64 * 1024, .max = 256 * kMebi});
-  b.key("connections_max", c.connections_max,
-        {.doc = "Open connections of a listener. At the limit the longest idle one makes room.",
-         .min = 1,
-         .max = 1'000'000});
-  b.key("connections_per_peer_max", c.connections_per_peer_max,
-        {.doc = "Open connections from one address; 0 = three quarters of connections_max. At the "
-                "limit the longest idle one of that address makes room. Set it lower only where "
-                "clients keep their own addresses.",
-         .min = 0,
-         .max = 1'000'000});
-  b.key("handshake_timeout", c.handshake_timeout,
-        {.doc = "For the TLS handshake.", .min = 100, .max = 300 * kSecond});
-  b.key("header_timeout", c.header_timeout,
-        {.doc = "For the headers of a request.", .min = 100, .max = 300 * kSecond});
-  b.key("request_timeout", c.request_timeout,
-        {.doc = "For the body of a request, and the longest a client is kept waiting for its "
-                "answer.",
-         .min = 1 * kSecond,
-         .max = 300 * kSecond});
-  b.key("idle_timeout", c.idle_timeout,
-        {.doc = "A connection without a request is closed after this.",
-         .min = 1 * kSecond,
-         .max = 3600 * kSecond});
-  b.key("connection_age_max", c.connection_age_max,
-        {.doc = "A connection is drained at this age (+-10 %), so that clients find new replicas.",
-         .min = 1 * kSecond,
-         .max = 86'400 * kSecond});
-  b.key("connection_age_grace", c.connection_age_grace,
-        {.doc = "After that, requests still running are given this long.",
-         .min = 0,
-         .max = 3600 * kSecond});
-}
-
 static void describe(Binder& b, LimitsConfig& c) {
   b.key("body_bytes_max", c.body_bytes_max,
         {.doc = "A request, uncompressed.", .min = 64 * 1024, .max = 1024 * kMebi});
@@ -239,16 +179,12 @@ static void describe(Binder& b, LimitsConfig& c) {
         {.doc = "Messages inside one request (resources, spans, attributes, values, ...).",
          .min = 1000,
          .max = 100'000'000});
-  describe_http_limits(b, c);
-}
-
-static void describe(Binder& b, NextTlsConfig& c) {
-  b.key("enabled", c.enabled, {.doc = "Speak TLS to the next hop."});
-  b.key("ca_file", c.ca_file, {.doc = "PEM file with its CA; empty = the system's CAs."});
-  b.key("certificate_file", c.certificate_file, {.doc = "Client certificate, for mTLS."});
-  b.key("key_file", c.key_file, {.doc = "Its private key."});
-  b.key("server_name", c.server_name,
-        {.doc = "Name in the next hop's certificate, when it is not the endpoint's host."});
+  b.key("request_timeout", c.request_timeout,
+        {.doc = "For the body of a request, and the longest a client is kept waiting for its "
+                "answer.",
+         .min = 1 * kSecond,
+         .max = 300 * kSecond});
+  describe_connection_limits(b, c);
 }
 
 static void describe(Binder& b, NextConfig& c) {
@@ -256,8 +192,7 @@ static void describe(Binder& b, NextConfig& c) {
         {.doc = "host:port that speaks OTLP/gRPC: a Spanway kafka-bridge in mode produce, or any "
                 "OTLP receiver. All addresses of the name are used in turn.",
          .example = "spanway-bridge:4327"});
-  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Of requests to the next hop."});
-  b.section("tls", c.tls, "TLS to the next hop.");
+  describe_client(b, c);
   b.key("deadline_margin", c.deadline_margin,
         {.doc = "Taken off a request's deadline before it is passed on, so that the answer from "
                 "behind still arrives in time.",
@@ -267,10 +202,6 @@ static void describe(Binder& b, NextConfig& c) {
         {.doc = "Requests at once to the next hop; more are refused as overload.",
          .min = 1,
          .max = 100'000});
-  b.key("connections", c.connections,
-        {.doc = "Connections to the next hop; 0 = twice the cores, at most 8.",
-         .min = 0,
-         .max = 256});
 }
 
 void describe(Binder& b, IngressSections& sections) {
@@ -295,22 +226,6 @@ std::uint64_t budget_bytes(const IngressConfig& c) noexcept {
 }
 
 namespace {
-
-void validate_tls(const IngressConfig& c, Problems& problems) {
-  const TlsConfig& tls = c.otlp.tls;
-  if (tls.certificate_file.empty() != tls.key_file.empty())
-    problems.add("otlp.tls", "certificate_file and key_file go together: set both or neither");
-  if (!tls.client_ca_file.empty() && !tls.enabled())
-    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
-  const NextTlsConfig& next = c.next.tls;
-  if (next.certificate_file.empty() != next.key_file.empty())
-    problems.add("next.tls", "certificate_file and key_file go together: set both or neither");
-  const bool unused =
-      !next.ca_file.empty() || !next.certificate_file.empty() || !next.server_name.empty();
-  if (!next.enabled && unused)
-    problems.add("next.tls.enabled",
-                 "is false, yet other keys of next.tls are set: set it to true");
-}
 
 void validate_tokens(const AuthConfig& auth, Problems& problems) {
   for (std::size_t i = 0; i < auth.tokens.size(); ++i) {
@@ -378,8 +293,7 @@ void validate_limits(const IngressConfig& c, Problems& problems) {
                  "and memory_limit leaves " +
                      config::mebibytes(budget_bytes(c)) +
                      " for requests. Lower it or raise memory_limit");
-  if (limits.stream_window > limits.connection_window)
-    problems.add("limits.stream_window", "must not be above limits.connection_window");
+  validate(limits, "limits", problems);
 }
 
 void validate_merge(const IngressConfig& c, Problems& problems) {
@@ -406,7 +320,8 @@ void validate(const IngressConfig& c, Problems& problems) {
   config::HostPort next;
   if (std::string problem = config::parse_host_port(c.next.endpoint, next); !problem.empty())
     problems.add("next.endpoint", std::move(problem));
-  validate_tls(c, problems);
+  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(c.next.tls, "next.tls", problems);
   validate_auth(c.auth, problems);
   validate_tenant(c, problems);
   validate_limits(c, problems);

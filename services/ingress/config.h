@@ -9,15 +9,10 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/secret.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/listener_config.h"
+#include "services/lib/endpoint_config/otlp_grpc_client_config.h"
 
 namespace spanway::ingress {
-
-struct TlsConfig {
-  std::string certificate_file;
-  std::string key_file;
-  std::string client_ca_file;
-  bool enabled() const noexcept { return !certificate_file.empty(); }
-};
 
 struct CorsConfig {
   std::vector<std::string> allowed_origins;  // Empty = CORS is off.
@@ -36,11 +31,9 @@ struct HttpListenerConfig {
   CorsConfig cors;
 };
 
-struct OtlpConfig {
-  std::string host = "127.0.0.1";
+struct OtlpConfig : OtlpListenerConfig {
   GrpcListenerConfig grpc;
   HttpListenerConfig http;
-  TlsConfig tls;
 };
 
 enum class AuthMode { kNone, kBearer, kBasic };
@@ -97,7 +90,7 @@ struct MergeConfig {
   Duration linger = std::chrono::milliseconds(2);
 };
 
-struct LimitsConfig {
+struct LimitsConfig : ConnectionLimitsConfig {
   config::ByteSize body_bytes_max{64u << 20};
   config::ByteSize compressed_bytes_max{16u << 20};
   config::ByteSize item_bytes_max{900u << 10};
@@ -105,35 +98,13 @@ struct LimitsConfig {
   std::int64_t value_depth_max = 32;
   std::int64_t json_depth_max = 256;
   std::int64_t submessages_max = 4'000'000;
-  config::ByteSize header_bytes_max{8u << 10};
-  std::int64_t header_count_max = 64;
-  std::int64_t streams_max = 100;
-  config::ByteSize stream_window{1u << 20};
-  config::ByteSize connection_window{4u << 20};
-  std::int64_t connections_max = 10'000;
-  std::int64_t connections_per_peer_max = 0;
-  Duration handshake_timeout = std::chrono::seconds(10);
-  Duration header_timeout = std::chrono::seconds(10);
   Duration request_timeout = std::chrono::seconds(30);
-  Duration idle_timeout = std::chrono::seconds(60);
-  Duration connection_age_max = std::chrono::minutes(5);
-  Duration connection_age_grace = std::chrono::seconds(30);
 };
 
-struct NextTlsConfig {
-  bool enabled = false;
-  std::string ca_file;
-  std::string certificate_file;
-  std::string key_file;
-  std::string server_name;
-};
-struct NextConfig {
-  std::string endpoint = "127.0.0.1:4327";
-  enum class Compression { kNone, kGzip } compression = Compression::kNone;
-  NextTlsConfig tls;
+struct NextConfig : OtlpGrpcClientConfig {
+  NextConfig() { endpoint = "127.0.0.1:4327"; }
   Duration deadline_margin = std::chrono::milliseconds(200);
   std::int64_t in_flight_max = 1'024;
-  std::int64_t connections = 0;
 };
 
 struct IngressConfig {

@@ -3,14 +3,12 @@
 
 #include "services/ingress/config.h"
 #include "services/ingress/otlp_http_handler.h"
-#include "services/lib/http/server.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 
 namespace spanway::ingress {
 
-http::ServerLimits server_limits(const LimitsConfig& c);
 otlp::ScanLimits scan_limits(const LimitsConfig& c);
 rpc::ExportServiceOptions grpc_options(const LimitsConfig& c);
 OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge);

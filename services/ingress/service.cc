@@ -12,10 +12,6 @@ namespace {
 constexpr Duration kTick = std::chrono::seconds(1);
 // Certificates and credentials are looked at every so many ticks.
 constexpr std::uint64_t kTicksPerReload = 10;
-// Connections may take this part of the budget.
-constexpr std::size_t kConnectionShare = 2;
-// Beside it, so that clients can be told to come back when requests have used up all of it.
-constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 
 std::vector<Executor*> executors_of(http::IoPool& io) {
   std::vector<Executor*> executors;
@@ -30,7 +26,6 @@ Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
       deps_(deps),
       events_(deps.telemetry),
       budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
-      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
       index_memory_(budget_, budget_.limit()),
       limiter_(config_.rate_limit, deps.clock),
       loop_("ingress-files", deps.clock) {}
@@ -52,12 +47,10 @@ Status Service::create_auth() {
       Authenticator::create(config_.auth, read_small_file, KeyedHash::make_key(random));
   if (!authenticator.ok()) return std::move(authenticator).error();
   authenticator_ = std::move(authenticator).value();
-  const TlsConfig& files = config_.otlp.tls;
-  if (!files.enabled()) return ok_status();
-  auto tls = http::TlsServerContext::create(
-      {files.certificate_file, files.key_file, files.client_ca_file});
-  if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
-  tls_ = std::move(tls).value();
+  SPANWAY_ASSIGN(listener_, otlp_server::OtlpListener::create(
+                                {config_.otlp, otlp_server::server_limits(
+                                                   config_.limits, config_.limits.request_timeout)},
+                                deps_, budget_));
   return ok_status();
 }
 
@@ -101,37 +94,21 @@ Service::~Service() {
   drain(Deadline::after(deps_.clock, Duration::zero()));
 }
 
-// HTTP/1.1 is spoken on the gRPC port, too, so that a client that is wrong there is told so.
-Status Service::listen(const char* name, std::uint16_t port, http::Handler& handler,
-                       std::unique_ptr<http::Server>& server) {
-  http::ServerOptions options;
-  options.name = name;
-  options.host = config_.otlp.host;
-  options.port = deps_.listen_port(config_.otlp.host, port);
-  options.limits = server_limits(config_.limits);
-  options.connection_memory = &connection_memory_;
-  auto created = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
-  if (!created.ok()) return std::move(created).error().with_context("otlp");
-  server = std::move(created).value();
-  return ok_status();
-}
-
 Status Service::listen() {
   if (config_.otlp.grpc.enabled)
-    SPANWAY_TRY(listen("otlp_grpc", config_.otlp.grpc.port, *grpc_handler_, grpc_server_));
+    SPANWAY_TRY(listener_->listen_grpc(config_.otlp.grpc.port, *grpc_handler_));
   if (config_.otlp.http.enabled)
-    SPANWAY_TRY(listen("otlp_http", config_.otlp.http.port, *http_handler_, http_server_));
+    SPANWAY_TRY(listener_->listen("otlp_http", config_.otlp.http.port, *http_handler_));
   return ok_status();
 }
 
 Status Service::start() {
   SPANWAY_TRY(listen());
-  grpc_port_.store(grpc_server_ ? grpc_server_->port() : 0);
-  http_port_.store(http_server_ ? http_server_->port() : 0);
+  grpc_port_.store(listener_->port("otlp_grpc"));
+  http_port_.store(listener_->port("otlp_http"));
   grpc_handler_->set_http_port(http_port());
   http_handler_->set_grpc_port(grpc_port());
-  if (grpc_server_) grpc_server_->start();
-  if (http_server_) http_server_->start();
+  listener_->start();
   listening_.store(true);
   next_hop_->start_probing(loop_);
   loop_.post([this] { tick(); });
@@ -139,7 +116,7 @@ Status Service::start() {
                            {{"host", config_.otlp.host},
                             {"grpc_port", static_cast<int>(grpc_port())},
                             {"http_port", static_cast<int>(http_port())},
-                            {"tls", tls_ != nullptr},
+                            {"tls", listener_->tls()},
                             {"auth", config_.auth.mode != AuthMode::kNone},
                             {"next", network_next_ ? config_.next.endpoint : "in process"}});
   const bool local = config_.otlp.host == "127.0.0.1" || config_.otlp.host == "::1" ||
@@ -154,7 +131,7 @@ Status Service::start() {
 
 void Service::tick() {
   events_.memory(budget_.used(), budget_.limit());
-  if (tls_) events_.tls_expiry(tls_->seconds_to_expiry());
+  if (listener_->tls()) events_.tls_expiry(listener_->tls_status().seconds_to_expiry);
   if (++ticks_ % kTicksPerReload == 0) reload_files();
   loop_.post_after(kTick, [this] { tick(); });
 }
@@ -165,8 +142,7 @@ void Service::reload_files() {
   } else if (*changed) {
     events_.log().info("Using changed credentials");
   }
-  if (!tls_) return;
-  if (auto changed = tls_->reload(); !changed.ok()) {
+  if (auto changed = listener_->reload_tls(); !changed.ok()) {
     events_.tls_reload_failed(changed.error());
   } else if (*changed) {
     events_.log().info("Using a changed certificate");
@@ -175,22 +151,18 @@ void Service::reload_files() {
 
 void Service::shed_load() {
   if (!listening_.load()) return;
-  if (grpc_server_) grpc_server_->shed_connections();
-  if (http_server_) http_server_->shed_connections();
+  listener_->shed_connections();
 }
 
 void Service::stop_accepting() {
   stopping_.store(true);
-  if (grpc_handler_) grpc_handler_->set_serving(false);
-  if (grpc_server_) grpc_server_->stop_accepting();
-  if (http_server_) http_server_->stop_accepting();
+  if (listener_) listener_->stop_accepting();
 }
 
 bool Service::drain(Deadline deadline) {
   // Requests under way are finished while everything behind still works; then the rest.
   bool clean = true;
-  if (grpc_server_) clean = grpc_server_->drain(deadline) && clean;
-  if (http_server_) clean = http_server_->drain(deadline) && clean;
+  if (listener_) clean = listener_->drain(deadline) && clean;
   // A service that could not be made has none.
   if (merger_) clean = merger_->drain(deadline) && clean;
   return clean;
@@ -209,7 +181,7 @@ runtime::Statusz Service::status() const {
   runtime::Statusz status;
   status.ready = ready.ready;
   status.reason = ready.reason;
-  status.listeners = {.grpc_port = grpc_port(), .http_port = http_port(), .tls = tls_ != nullptr};
+  status.listeners = {.grpc_port = grpc_port(), .http_port = http_port(), .tls = listener_->tls()};
   status.next = {.name = std::nullopt,
                  .type = std::nullopt,
                  .endpoint = network_next_ ? config_.next.endpoint : "in process",
@@ -218,14 +190,18 @@ runtime::Statusz Service::status() const {
                  .last_error = health.last_error,
                  .last_error_reason = health.last_error_reason};
   status.memory = runtime::memory_status(
-      deps_.memory, budget_, {{"connections", connection_memory_}, {"indexes", index_memory_}});
+      deps_.memory, budget_,
+      {{"connections", listener_->connection_memory()}, {"indexes", index_memory_}});
   for (const otlp::Signal signal : otlp::kSignals) {
     status.received.emplace_back(otlp::item_name(signal),
                                  static_cast<std::uint64_t>(events_.received_items(signal)));
   }
   status.merge_waiting = merger_->waiting();
-  if (tls_)
-    status.certificate_expires_in_seconds = static_cast<std::int64_t>(tls_->seconds_to_expiry());
+  if (listener_->tls()) {
+    const otlp_server::OtlpListener::TlsStatus tls = listener_->tls_status();
+    status.certificate_expires_in_seconds = static_cast<std::int64_t>(tls.seconds_to_expiry);
+    status.certificate_reload_error = tls.reload_error;
+  }
   return status;
 }
 

@@ -18,8 +18,7 @@
 #include "services/ingress/validator.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
-#include "services/lib/http/server.h"
-#include "services/lib/http/tls.h"
+#include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 
@@ -56,8 +55,6 @@ class Service final : public runtime::Service {
   Status create_auth();
   void create_chain();
   Status listen();
-  Status listen(const char* name, std::uint16_t port, http::Handler& handler,
-                std::unique_ptr<http::Server>& server);
   // Housekeeping, on loop_.
   void tick();
   void reload_files();
@@ -66,10 +63,8 @@ class Service final : public runtime::Service {
   const runtime::ServiceDeps deps_;
   const Events events_;
   MemoryBudget budget_;
-  // Owners within it.
-  MemoryBudget connection_memory_, index_memory_;
+  MemoryBudget index_memory_;  // An owner within it.
   RateLimiter limiter_;
-  std::shared_ptr<http::TlsServerContext> tls_;
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<IngressGatekeeper> grpc_gatekeeper_, http_gatekeeper_;
   // Reads files and probes; stopped first, destroyed after everything that posts to it.
@@ -81,7 +76,7 @@ class Service final : public runtime::Service {
   std::unique_ptr<Validator> grpc_validator_, http_validator_;
   std::unique_ptr<rpc::ExportService> grpc_handler_;
   std::unique_ptr<OtlpHttpHandler> http_handler_;
-  std::unique_ptr<http::Server> grpc_server_, http_server_;
+  std::unique_ptr<otlp_server::OtlpListener> listener_;
   std::uint64_t ticks_ = 0;  // Of loop_.
   std::atomic<std::uint16_t> grpc_port_{0}, http_port_{0};
   std::atomic<bool> listening_{false};

@@ -18,10 +18,6 @@ constexpr Duration kTick = std::chrono::seconds(1);
 constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
-// Connections may take this part of the budget.
-constexpr std::size_t kConnectionShare = 2;
-// Beside it, so that clients can be told to come back when requests have used up all of it.
-constexpr std::size_t kFreeConnectionBytes = 8u << 20;
 // For a topic's max.message.bytes; dead letters wait for it.
 constexpr Duration kSettingsPatience = std::chrono::seconds(5);
 // Headers and framing: producer.record_bytes_max says that topics leave room for them.
@@ -42,18 +38,10 @@ otlp::ScanLimits scan_limits(const LimitsConfig& c) {
 }
 
 rpc::OtlpGrpcSinkOptions sink_options(const DestinationConfig& c) {
-  rpc::OtlpGrpcSinkOptions options;
-  options.endpoint = c.endpoint;
-  options.compression = c.compression == DestinationConfig::Compression::kGzip ? "gzip" : "none";
-  options.tls = c.tls.enabled;
-  options.tls_ca_file = c.tls.ca_file;
-  options.tls_certificate_file = c.tls.certificate_file;
-  options.tls_key_file = c.tls.key_file;
-  options.tls_server_name = c.tls.server_name;
+  rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
   for (const HeaderConfig& header : c.headers) options.headers[header.name] = header.value;
   options.timeout = c.timeout;
   options.in_flight_max = static_cast<std::size_t>(c.in_flight_max);
-  options.connections = static_cast<std::size_t>(c.connections);
   return options;
 }
 
@@ -83,7 +71,6 @@ BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& de
     : config_(std::move(config)),
       deps_(deps),
       budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
-      connection_memory_(budget_, budget_.limit() / kConnectionShare, kFreeConnectionBytes),
       index_memory_(budget_, budget_.limit()),
       topic_admin_(config_.kafka, deps.clock, deps.telemetry),
       loop_("kafka-bridge", deps.clock) {}
@@ -119,13 +106,11 @@ Status BridgeService::create_producing() {
     }
   }
   if (!config_.otlp.grpc.enabled) return ok_status();
-  const ServerTlsConfig& files = config_.otlp.tls;
-  if (files.enabled()) {
-    auto tls = http::TlsServerContext::create(
-        {files.certificate_file, files.key_file, files.client_ca_file});
-    if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
-    tls_ = std::move(tls).value();
-  }
+  SPANWAY_ASSIGN(listener_,
+                 otlp_server::OtlpListener::create(
+                     {config_.otlp, otlp_server::server_limits(config_.otlp.connections,
+                                                               config_.limits.request_timeout)},
+                     deps_, budget_));
   gatekeeper_ = config_.otlp.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
   rpc::ExportServiceOptions service;
   service.message_bytes_max = config_.limits.body_bytes_max.bytes;
@@ -211,21 +196,12 @@ BridgeService::~BridgeService() {
 }
 
 Status BridgeService::listen() {
-  http::ServerOptions options;
-  options.name = "otlp_grpc";
-  options.host = config_.otlp.host;
-  options.port = deps_.listen_port(config_.otlp.host, config_.otlp.grpc.port);
-  options.connection_memory = &connection_memory_;
-  options.limits.request_timeout = config_.limits.request_timeout;
-  auto created =
-      http::Server::create(std::move(options), tls_, deps_.io, *handler_, deps_.telemetry);
-  if (!created.ok()) return std::move(created).error().with_context("otlp");
-  server_ = std::move(created).value();
-  server_->start();
-  grpc_port_ = server_->port();
+  SPANWAY_TRY(listener_->listen_grpc(config_.otlp.grpc.port, *handler_));
+  listener_->start();
+  grpc_port_ = listener_->port("otlp_grpc");
   deps_.telemetry.log.info("Listening for OTLP", {{"host", config_.otlp.host},
                                                   {"grpc_port", static_cast<int>(grpc_port_)},
-                                                  {"tls", tls_ != nullptr}});
+                                                  {"tls", listener_->tls()}});
   return ok_status();
 }
 
@@ -281,8 +257,8 @@ void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
 
 void BridgeService::tick() {
   if (kafka_sink_) kafka_sink_->events().memory(budget_.used(), budget_.limit());
-  if (++ticks_ % kTicksPerReload == 0 && tls_) {
-    const Result<bool> changed = tls_->reload();
+  if (++ticks_ % kTicksPerReload == 0 && listener_) {
+    const Result<bool> changed = listener_->reload_tls();
     if (!changed.ok()) {
       deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
                                   "Certificate files are not usable; the old ones stay in use",
@@ -296,19 +272,18 @@ void BridgeService::tick() {
 
 void BridgeService::shed_load() {
   if (!started_) return;
-  if (server_) server_->shed_connections();
+  if (listener_) listener_->shed_connections();
   if (group_) loop_.post([this] { group_->shed_load(); });
 }
 
 void BridgeService::stop_accepting() {
   stopping_ = true;
-  if (handler_) handler_->set_serving(false);
-  if (server_) server_->stop_accepting();
+  if (listener_) listener_->stop_accepting();
 }
 
 bool BridgeService::drain(Deadline deadline) {
   bool clean = true;
-  if (server_) clean = server_->drain(deadline) && clean;
+  if (listener_) clean = listener_->drain(deadline) && clean;
   if (kafka_sink_) clean = kafka_sink_->drain(deadline) && clean;
   if (group_) clean = drain_consuming(deadline) && clean;
   if (network_destination_) clean = network_destination_->drain(deadline) && clean;
@@ -416,9 +391,16 @@ runtime::Statusz BridgeService::status() const {
   if (group_) add_consume_status(status);
   if (topic_watch_) status.weaknesses = topic_watch_->weaknesses();
   const std::size_t prefetched = group_ ? group_->consumer().prefetched_bytes() : 0;
+  const runtime::MemoryOwner connections =
+      listener_ ? runtime::MemoryOwner("connections", listener_->connection_memory())
+                : runtime::MemoryOwner("connections", std::size_t{0});
   status.memory = runtime::memory_status(
-      deps_.memory, budget_,
-      {{"connections", connection_memory_}, {"indexes", index_memory_}, {"prefetch", prefetched}});
+      deps_.memory, budget_, {connections, {"indexes", index_memory_}, {"prefetch", prefetched}});
+  if (listener_ && listener_->tls()) {
+    const otlp_server::OtlpListener::TlsStatus tls = listener_->tls_status();
+    status.certificate_expires_in_seconds = static_cast<std::int64_t>(tls.seconds_to_expiry);
+    status.certificate_reload_error = tls.reload_error;
+  }
   status.last_error = last_error();
   return status;
 }

@@ -14,10 +14,9 @@
 #include "services/kafka-bridge/topic_watch.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
-#include "services/lib/http/server.h"
-#include "services/lib/http/tls.h"
 #include "services/lib/kafka/admin.h"
 #include "services/lib/kafka/producer.h"
+#include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 
@@ -66,8 +65,7 @@ class BridgeService final : public runtime::Service {
   const BridgeConfig config_;
   const runtime::ServiceDeps deps_;
   MemoryBudget budget_;
-  // Owners within it.
-  MemoryBudget connection_memory_, index_memory_;
+  MemoryBudget index_memory_;  // An owner within it.
   kafka::TopicAdmin topic_admin_;  // Used by topic_watch_.
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;
@@ -85,9 +83,8 @@ class BridgeService final : public runtime::Service {
   std::unique_ptr<KafkaSink> kafka_sink_;
   std::unique_ptr<kafka::Producer> producer_;
   std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
-  std::shared_ptr<http::TlsServerContext> tls_;
   std::unique_ptr<rpc::ExportService> handler_;
-  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<otlp_server::OtlpListener> listener_;
 
   std::uint64_t ticks_ = 0;  // Of loop_.
   std::atomic<bool> started_{false};

@@ -36,12 +36,7 @@ void check_destination(const BridgeConfig& c, config::Problems& problems) {
   if (std::string problem = config::parse_host_port(d.endpoint, target); !problem.empty())
     problems.add("destination.endpoint", std::move(problem));
   check_headers(d.headers, problems);
-  if (d.tls.certificate_file.empty() != d.tls.key_file.empty()) {
-    problems.add("destination.tls", "certificate_file and key_file belong together");
-  }
-  if (!d.tls.enabled && !(d.tls.ca_file.empty() && d.tls.certificate_file.empty())) {
-    problems.add("destination.tls.enabled", "is false although other TLS settings are given");
-  }
+  validate(d.tls, "destination.tls", problems);
 }
 
 void check_consumer(const BridgeConfig& c, config::Problems& problems) {
@@ -83,12 +78,8 @@ void check_producer(const BridgeConfig& c, config::Problems& problems) {
     problems.add("limits.item_bytes_max",
                  "must not be larger than producer.record_bytes_max: one item must fit a record");
   }
-  if (c.otlp.tls.certificate_file.empty() != c.otlp.tls.key_file.empty()) {
-    problems.add("otlp.tls", "certificate_file and key_file belong together");
-  }
-  if (!c.otlp.tls.client_ca_file.empty() && !c.otlp.tls.enabled()) {
-    problems.add("otlp.tls.client_ca_file", "needs certificate_file and key_file");
-  }
+  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(c.otlp.connections, "otlp", problems);
   if (c.producer.kafka.message_timeout >= c.limits.request_timeout) {
     problems.add("producer.message_timeout", "must be smaller than limits.request_timeout");
   }
@@ -129,23 +120,15 @@ void check_memory(const BridgeConfig& c, config::Problems& problems) {
 
 }  // namespace
 
-void describe(config::Binder& b, ServerTlsConfig& c) {
-  b.key("certificate_file", c.certificate_file,
-        {.doc = "PEM file with the certificate chain; set = TLS. Re-read when it changes."});
-  b.key("key_file", c.key_file, {.doc = "PEM file with the private key."});
-  b.key("client_ca_file", c.client_ca_file,
-        {.doc = "PEM file with the CA of clients; set = clients need a certificate (mTLS)."});
-}
-
 void describe(config::Binder& b, GrpcListenerConfig& c) {
   b.key("enabled", c.enabled, {.doc = "Serve OTLP/gRPC (mode produce)."});
   b.key("port", c.port, {.doc = "Port of OTLP/gRPC; 0 takes a free one."});
 }
 
 void describe(config::Binder& b, OtlpConfig& c) {
-  b.key("host", c.host, {.doc = "Address to listen on; 0.0.0.0 for all."});
+  describe_listener(b, c);
   b.section("grpc", c.grpc, "The OTLP/gRPC listener.");
-  b.section("tls", c.tls, "TLS of the listener.");
+  describe_connection_limits(b, c.connections);
   b.key("trust_metadata", c.trust_metadata,
         {.doc = "Take spanway-tenant and traceparent as sent. Only together with mTLS, a network "
                 "policy or a loopback address: whoever can connect can name any tenant."});
@@ -257,14 +240,6 @@ void describe(config::Binder& b, ConsumeConfig& c) {
   b.section("dead_letters", c.dead_letters, "What is refused for good.");
 }
 
-void describe(config::Binder& b, ClientTlsConfig& c) {
-  b.key("enabled", c.enabled, {.doc = "Speak TLS to the destination."});
-  b.key("ca_file", c.ca_file, {.doc = "PEM file with its CA; empty = the system's CAs."});
-  b.key("certificate_file", c.certificate_file, {.doc = "Client certificate, for mTLS."});
-  b.key("key_file", c.key_file, {.doc = "Its private key."});
-  b.key("server_name", c.server_name, {.doc = "Name to verify instead of the endpoint's host."});
-}
-
 void describe(config::Binder& b, HeaderConfig& c) {
   b.key("name", c.name,
         {.doc = "Name of the metadata; the case makes no difference.",
@@ -276,14 +251,11 @@ void describe(config::Binder& b, HeaderConfig& c) {
 void describe(config::Binder& b, DestinationConfig& c) {
   b.key("endpoint", c.endpoint,
         {.doc = "host:port that speaks OTLP/gRPC: a Spanway exporter, or any receiver."});
-  b.section("tls", c.tls, "TLS to the destination.");
+  describe_client(b, c);
   b.list("headers", c.headers, "Metadata sent with each request.");
-  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Of requests."});
   b.key("timeout", c.timeout, {.doc = "How long an answer may take.", .min = 100, .max = 600e3});
   b.key("in_flight_max", c.in_flight_max,
         {.doc = "Requests that may be unanswered, over all partitions.", .min = 1, .max = 10000});
-  b.key("connections", c.connections,
-        {.doc = "Connections; 0 = two per core, at most 8.", .min = 0, .max = 64});
 }
 
 void describe(config::Binder& b, TopicsConfig& c) {

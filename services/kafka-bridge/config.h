@@ -9,6 +9,8 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/secret.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/listener_config.h"
+#include "services/lib/endpoint_config/otlp_grpc_client_config.h"
 #include "services/lib/kafka/client_config.h"
 #include "services/lib/kafka/consumer_config.h"
 #include "services/lib/kafka/producer_config.h"
@@ -17,22 +19,14 @@ namespace spanway::kafka_bridge {
 
 enum class Mode { kProduce, kConsume, kBoth };
 
-struct ServerTlsConfig {
-  std::string certificate_file;
-  std::string key_file;
-  std::string client_ca_file;
-  bool enabled() const noexcept { return !certificate_file.empty(); }
-};
-
 struct GrpcListenerConfig {
   bool enabled = true;
   std::uint16_t port = 4327;
 };
 
-struct OtlpConfig {
-  std::string host = "127.0.0.1";
+struct OtlpConfig : OtlpListenerConfig {
   GrpcListenerConfig grpc;
-  ServerTlsConfig tls;
+  ConnectionLimitsConfig connections;  // Its keys stand beside the others.
   // Take spanway-tenant and traceparent as sent. Only where nobody but our ingress can connect.
   bool trust_metadata = false;
 };
@@ -100,24 +94,16 @@ struct ConsumeConfig {
   std::string group() const { return kafka.group.empty() ? "spanway-" + destination : kafka.group; }
 };
 
-struct ClientTlsConfig {
-  bool enabled = false;
-  std::string ca_file, certificate_file, key_file, server_name;
-};
-
 struct HeaderConfig {
   std::string name;
   Secret value;
 };
 
-struct DestinationConfig {
-  std::string endpoint = "127.0.0.1:4337";
-  ClientTlsConfig tls;
+struct DestinationConfig : OtlpGrpcClientConfig {
+  DestinationConfig() { endpoint = "127.0.0.1:4337"; }
   std::vector<HeaderConfig> headers;
-  enum class Compression { kNone, kGzip } compression = Compression::kNone;
   Duration timeout = std::chrono::seconds(30);
   std::int64_t in_flight_max = 256;
-  std::int64_t connections = 0;
 };
 
 struct TopicsConfig {

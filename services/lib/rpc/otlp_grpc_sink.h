@@ -8,6 +8,7 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/secret.h"
+#include "services/lib/endpoint_config/otlp_grpc_client_config.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/telemetry/telemetry.h"
 
@@ -28,6 +29,9 @@ struct OtlpGrpcSinkOptions {
   std::size_t connections = 0;      // 0 = 2 x cores, at most 8.
   bool send_metadata = true;        // spanway-*: between our own services.
 };
+
+// What the configuration says; the rest is the service's.
+OtlpGrpcSinkOptions client_options(const OtlpGrpcClientConfig& c);
 
 // Thread-safe. Not to be destroyed from within an answer: the destructor cancels what is in flight
 // and waits for it.

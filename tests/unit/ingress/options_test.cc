@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "services/lib/otlp_server/otlp_listener.h"
+
 namespace spanway::ingress {
 namespace {
 
@@ -27,14 +29,15 @@ TEST(Options, CarryTheLimitsToEveryPart) {
   EXPECT_EQ(scan.request_bytes_max, 5u << 20);
   EXPECT_EQ(scan.item_bytes_max, 1000u);
   EXPECT_EQ(scan.value_depth_max, 5u);
-  const auto server = server_limits(config.limits);
+  const auto server = otlp_server::server_limits(config.limits, config.limits.request_timeout);
   EXPECT_EQ(server.streams_max, 9u);
   EXPECT_EQ(server.connection_age_max, std::chrono::minutes(1));
 }
 
 TEST(Options, DefaultsAreThoseOfTheParts) {
   const IngressConfig config;
-  const http::ServerLimits server = server_limits(config.limits);
+  const http::ServerLimits server =
+      otlp_server::server_limits(config.limits, config.limits.request_timeout);
   const http::ServerLimits own;
   EXPECT_EQ(server.header_bytes_max, own.header_bytes_max);
   EXPECT_EQ(server.connections_max, own.connections_max);
