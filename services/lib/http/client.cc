@@ -66,11 +66,60 @@ class ClientImpl final : public Client {
                                              std::move(callback)));
   }
 
+  ClientStream stream(ClientRequest request, Deadline deadline, bool idempotent,
+                      std::shared_ptr<ResponseObserver> observer) override {
+    auto head = make_head(core_->target().url, request);
+    auto end = [observer](Result<Response> result) {
+      observer->on_end(result.ok() ? ok_status() : Status(std::move(result).error()));
+    };
+    if (!head.ok()) {
+      core_->thread().post([error = head.error(), end = std::move(end)] { end(error); });
+      return {};
+    }
+    auto call = std::make_shared<ClientCall>(std::move(request.method), std::move(head).value(),
+                                             std::move(request.body), deadline, idempotent,
+                                             std::move(end), std::move(observer));
+    ClientStream stream(core_, call);
+    core_->send(std::move(call));
+    return stream;
+  }
+
  private:
   const std::shared_ptr<ClientCore> core_;
 };
 
 }  // namespace
+
+ClientStream& ClientStream::operator=(ClientStream&& other) noexcept {
+  if (this != &other) {
+    cancel();
+    core_ = std::move(other.core_);
+    call_ = std::move(other.call_);
+  }
+  return *this;
+}
+
+ClientStream::~ClientStream() { cancel(); }
+
+void ClientStream::resume() {
+  const auto core = core_.lock();
+  if (!core) return;
+  core->thread().post([weak_core = core_, weak_call = call_] {
+    const auto alive = weak_core.lock();
+    const auto call = weak_call.lock();
+    if (alive && call) alive->resume(call);
+  });
+}
+
+void ClientStream::cancel() {
+  const auto core = core_.lock();
+  if (!core || call_.expired()) return;
+  core->thread().post([weak_core = core_, weak_call = call_] {
+    const auto alive = weak_core.lock();
+    const auto call = weak_call.lock();
+    if (alive && call) alive->cancel(call);
+  });
+}
 
 Result<std::unique_ptr<Client>> Client::create(Url url, ClientOptions options,
                                                std::shared_ptr<TlsClientContext> tls,

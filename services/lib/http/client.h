@@ -43,6 +43,43 @@ struct ClientRequest {
   Bytes body;
 };
 
+// Takes an answer while it arrives. Called on the client's io thread; must not block.
+class ResponseObserver {
+ public:
+  virtual ~ResponseObserver() = default;
+  // Once, before any data. Interim answers are left out.
+  virtual void on_head(int status, const Headers& headers) = 0;
+  // Bytes of the body, valid during the call only. False = no more before ClientStream::resume():
+  // the client stops reading, and holds at most one read of 128 KiB.
+  virtual bool on_data(std::string_view data) = 0;
+  // Once, last. An error = the answer is not complete, also after cancel().
+  virtual void on_end(Status status) = 0;
+};
+
+class ClientCore;
+struct ClientCall;
+
+// The way to hold an answer back and to give it up. Thread-safe; move-only; dropped = cancel().
+// May outlive the client.
+class ClientStream {
+ public:
+  ClientStream() = default;
+  ClientStream(std::weak_ptr<ClientCore> core, std::weak_ptr<ClientCall> call)
+      : core_(std::move(core)), call_(std::move(call)) {}
+  ClientStream(ClientStream&&) noexcept = default;
+  ClientStream& operator=(ClientStream&& other) noexcept;
+  ~ClientStream();
+
+  // Reads on after on_data() has returned false.
+  void resume();
+  // Closes the connection; on_end() is called with CANCELLED unless it has been called.
+  void cancel();
+
+ private:
+  std::weak_ptr<ClientCore> core_;
+  std::weak_ptr<ClientCall> call_;
+};
+
 // To one origin. Thread-safe. Redirects are not followed. Answers of any status are results; errors
 // are transport failures: transient, with Code::kUnavailable or kDeadlineExceeded; a request that
 // cannot be written as HTTP is INVALID_ARGUMENT, configuration. Retries nothing,
@@ -59,6 +96,10 @@ class Client {
   // The callback runs once, on an io thread, by the deadline at the latest.
   virtual void send(ClientRequest request, Deadline deadline, bool idempotent,
                     Callback callback) = 0;
+  // Streams the answer: its size has no bound, `deadline` covers all of it. The observer is kept
+  // until on_end() has returned.
+  virtual ClientStream stream(ClientRequest request, Deadline deadline, bool idempotent,
+                              std::shared_ptr<ResponseObserver> observer) = 0;
 };
 
 }  // namespace spanway::http

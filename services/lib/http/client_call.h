@@ -14,14 +14,17 @@ namespace spanway::http {
 // Single-thread (the client's io thread) once it is queued. Its callback runs exactly once: at the
 // latest, with UNAVAILABLE, when the last owner lets it go.
 struct ClientCall {
+  // `callback_` and, for an answer that is streamed, `observer_` as well.
   ClientCall(std::string method_, std::string head_, Bytes body_, Deadline deadline_,
-             bool idempotent_, Client::Callback callback_)
+             bool idempotent_, Client::Callback callback_,
+             std::shared_ptr<ResponseObserver> observer_ = nullptr)
       : method(std::move(method_)),
         head(std::move(head_)),
         body(std::move(body_)),
         deadline(deadline_),
         idempotent(idempotent_),
-        callback(std::move(callback_)) {}
+        callback(std::move(callback_)),
+        observer(std::move(observer_)) {}
   ~ClientCall() {
     finish(unavailable("http client: closed before the answer came").with_reason("client_closed"));
   }
@@ -41,6 +44,7 @@ struct ClientCall {
   const bool idempotent;
   bool sent_again = false;  // A kept connection turned out to be closed.
   Client::Callback callback;
+  const std::shared_ptr<ResponseObserver> observer;  // Null for an answer as a whole.
   std::unique_ptr<boost::asio::steady_timer> timer;  // The deadline's.
 };
 

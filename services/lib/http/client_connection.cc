@@ -138,6 +138,9 @@ void ClientConnection::begin_exchange() {
 
 void ClientConnection::begin_answer() {
   answer_ = Bytes();
+  head_reported_ = false;
+  paused_ = false;
+  done_paused_ = false;
   parser_.emplace([this](std::string_view bytes) { on_body(bytes); });
   parser_->header_limit(kHeadBytesMax);
   parser_->eager(true);
@@ -205,9 +208,9 @@ void ClientConnection::on_readable() {
     }
     if (phase_ == Phase::kIdle) return close(nullptr);  // Nobody asked.
     on_bytes({thread_.scratch().data(), result.bytes});
-    if (phase_ == Phase::kClosed || !(result.bytes == thread_.scratch().size())) break;
+    if (phase_ == Phase::kClosed || paused_ || !(result.bytes == thread_.scratch().size())) break;
   }
-  if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kClosed || paused_) return;
   if (transport_->has_buffered())
     thread_.post([self] {
       if (self->phase_ != Phase::kClosed) self->on_readable();
@@ -238,8 +241,9 @@ bool ClientConnection::parse(std::string_view bytes) {
                .with_reason("response_invalid"));
       return false;
     }
+    if (call_->observer != nullptr && parser_->is_header_done()) report_head();
     const bool announced_too_large =
-        parser_->is_header_done() && call_->method != "HEAD" &&
+        parser_->is_header_done() && call_->method != "HEAD" && call_->observer == nullptr &&
         parser_->content_length().value_or(0) > target_.options.response_bytes_max;
     if (too_large_ || announced_too_large) {
       if (target_.options.cut_large_answers) {
@@ -253,6 +257,11 @@ bool ClientConnection::parse(std::string_view bytes) {
     }
     if (parser_->is_done()) {
       const bool interim = parser_->head().status < 200 && parser_->head().status != 101;
+      if (!interim && paused_ && !answer_.empty()) {
+        done_paused_ = true;
+        nothing_left_ = bytes.empty();
+        return false;
+      }
       if (!interim) {
         answer_done(bytes.empty());
         return false;
@@ -271,7 +280,39 @@ bool ClientConnection::parse(std::string_view bytes) {
   return true;
 }
 
+void ClientConnection::report_head() {
+  const int status = parser_->head().status;
+  if (head_reported_ || status < 200) return;
+  head_reported_ = true;
+  call_->observer->on_head(status, parser_->head().headers);
+}
+
+bool ClientConnection::deliver(std::string_view bytes) {
+  report_head();
+  return call_->observer->on_data(bytes);
+}
+
+void ClientConnection::resume() {
+  if (phase_ != Phase::kExchange || !paused_) return;
+  paused_ = false;
+  const Bytes held = std::exchange(answer_, Bytes());
+  if (!held.empty()) paused_ = !deliver(held.view());
+  if (done_paused_) {
+    answer_done(nothing_left_);
+  } else if (!paused_) {
+    on_readable();
+  }
+}
+
 void ClientConnection::on_body(std::string_view bytes) {
+  if (call_->observer != nullptr) {
+    if (paused_) {
+      answer_.append(bytes);
+    } else {
+      paused_ = !deliver(bytes);
+    }
+    return;
+  }
   if (answer_.size() + bytes.size() > target_.options.response_bytes_max) too_large_ = true;
   if (too_large_) return;
   answer_.append(bytes);

@@ -55,6 +55,8 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   const std::shared_ptr<ClientCall>& call() const noexcept { return call_; }
   // Ends now; the call is answered with `error`.
   void abort(Error error);
+  // Delivers what was held back and reads on.
+  void resume();
   // Ends now without telling the owner.
   void detach();
 
@@ -75,6 +77,9 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   void on_bytes(std::string_view bytes);
   bool parse(std::string_view bytes);
   void on_body(std::string_view bytes);
+  // False = hold back.
+  bool deliver(std::string_view bytes);
+  void report_head();
   void input_ended(IoState state);
   void begin_answer();
   void answer_done(bool nothing_left);
@@ -103,13 +108,18 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   bool reused_ = false;
   bool answer_begun_ = false;
   bool too_large_ = false;
+  // Of an answer that is streamed.
+  bool head_reported_ = false;
+  bool paused_ = false;        // The observer takes no more; nothing is read.
+  bool done_paused_ = false;   // The answer ended in what is held back.
+  bool nothing_left_ = false;  // With done_paused_: the connection may be kept.
   std::size_t head_sent_ = 0;
   std::size_t body_sent_ = 0;
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   std::optional<Http1Parser<false>> parser_;
-  Bytes in_;  // A head that is not whole yet.
-  Bytes answer_;
+  Bytes in_;      // A head that is not whole yet.
+  Bytes answer_;  // The body, or what is held back of a streamed one.
 };
 
 }  // namespace spanway::http

@@ -46,15 +46,30 @@ void ClientCore::watch(const std::shared_ptr<ClientCall>& call) {
 }
 
 void ClientCore::expired(const std::shared_ptr<ClientCall>& call) {
-  if (call->finished()) return;
-  Error error = transient_error(Code::kDeadlineExceeded,
-                                "http client: " + target_.url.host + ": no answer in time")
-                    .with_reason("deadline_exceeded");
+  end(call, transient_error(Code::kDeadlineExceeded,
+                            "http client: " + target_.url.host + ": no answer in time")
+                .with_reason("deadline_exceeded"));
+}
+
+void ClientCore::cancel(const std::shared_ptr<ClientCall>& call) {
+  end(call, transient_error(Code::kCancelled, "http client: the request was cancelled")
+                .with_reason("client_cancelled"));
+}
+
+void ClientCore::resume(const std::shared_ptr<ClientCall>& call) {
+  if (const auto connection = connection_of(call)) connection->resume();
+}
+
+std::shared_ptr<ClientConnection> ClientCore::connection_of(
+    const std::shared_ptr<ClientCall>& call) const {
   for (const auto& connection : connections_)
-    if (connection->call() == call) {
-      // A copy: the connection leaves the set while it is aborted.
-      return std::shared_ptr(connection)->abort(std::move(error));
-    }
+    if (connection->call() == call) return connection;
+  return nullptr;
+}
+
+void ClientCore::end(const std::shared_ptr<ClientCall>& call, Error error) {
+  if (call->finished()) return;
+  if (const auto connection = connection_of(call)) return connection->abort(std::move(error));
   queue_.erase(std::remove(queue_.begin(), queue_.end(), call), queue_.end());
   call->finish(std::move(error));
 }

@@ -23,6 +23,9 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   void send(std::shared_ptr<ClientCall> call);
   // Answers everything with UNAVAILABLE and closes all connections.
   void close();
+  // On the io thread.
+  void cancel(const std::shared_ptr<ClientCall>& call);
+  void resume(const std::shared_ptr<ClientCall>& call);
   IoThread& thread() noexcept { return thread_; }
   const ClientTarget& target() const noexcept { return target_; }
 
@@ -30,6 +33,8 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   void enqueue(std::shared_ptr<ClientCall> call);
   void watch(const std::shared_ptr<ClientCall>& call);
   void expired(const std::shared_ptr<ClientCall>& call);
+  void end(const std::shared_ptr<ClientCall>& call, Error error);
+  std::shared_ptr<ClientConnection> connection_of(const std::shared_ptr<ClientCall>& call) const;
   void dispatch();
   bool run_on_kept(const std::shared_ptr<ClientCall>& call);
   void run_on_new(std::shared_ptr<ClientCall> call);

@@ -25,6 +25,7 @@ inline constexpr std::array kReasons = {
     "body_too_large",
     "clickhouse_disk_full",
     "clickhouse_exception",
+    "client_cancelled",
     "client_closed",
     "client_queue_full",
     "connect_failed",

@@ -42,13 +42,13 @@ http::Response ok_response(Bytes message, bool gzip) {
   return response;
 }
 
-http::Response error_response(const Error& error) {
-  http::Response response = grpc_response();
-  response.headers.add("grpc-status", std::to_string(static_cast<int>(otlp::grpc_code(error))));
-  response.headers.add("grpc-message", percent_encode(error.message));
+http::Headers status_trailers(const Error& error) {
+  http::Headers headers;
+  headers.add("grpc-status", std::to_string(static_cast<int>(otlp::grpc_code(error))));
+  headers.add("grpc-message", percent_encode(error.message));
   // So that a client whose encoding was refused learns which ones are not.
   if (error.code == Code::kUnimplemented) {
-    response.headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
+    headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
   }
   if (has_details(error)) {
     Error bounded = error;
@@ -57,10 +57,17 @@ http::Response error_response(const Error& error) {
       while (size > 0 && (static_cast<unsigned char>(bounded.message[size]) & 0xc0) == 0x80) --size;
       bounded.message.resize(size);
     }
-    response.headers.add("grpc-status-details-bin",
-                         encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
-                                       Base64Padding::kOmitted));
+    headers.add("grpc-status-details-bin",
+                encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
+                              Base64Padding::kOmitted));
   }
+  return headers;
+}
+
+http::Response error_response(const Error& error) {
+  http::Response response = grpc_response();
+  const http::Headers status = status_trailers(error);
+  for (const auto& [name, value] : status.fields()) response.headers.add(name, value);
   return response;
 }
 

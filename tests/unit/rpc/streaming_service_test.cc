@@ -1,0 +1,244 @@
+// Server streaming against the real grpc++ client.
+#include "services/lib/rpc/streaming_service.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/http/io_pool.h"
+
+namespace spanway::rpc {
+namespace {
+
+constexpr char kPath[] = "/test.Query/Tail";
+
+// Answers with the messages that the request's text asks for.
+class Method final : public StreamingMethod {
+ public:
+  class Observer final : public http::StreamObserver {
+   public:
+    void on_writable() override {
+      MutexLock lock(mutex_);
+      ++writable_;
+      changed_.notify_all();
+    }
+    void on_cancelled(http::CancelReason reason) override {
+      MutexLock lock(mutex_);
+      cancelled_ = reason;
+      changed_.notify_all();
+    }
+    std::optional<http::CancelReason> wait_cancelled() {
+      MutexLock lock(mutex_);
+      changed_.wait_for(mutex_, std::chrono::seconds(10),
+                        [this]() SPANWAY_REQUIRES(mutex_) { return cancelled_.has_value(); });
+      return cancelled_;
+    }
+    bool wait_writable() {
+      MutexLock lock(mutex_);
+      const bool woken =
+          changed_.wait_for(mutex_, std::chrono::seconds(10),
+                            [this]() SPANWAY_REQUIRES(mutex_) { return writable_ > 0; });
+      writable_ = 0;
+      return woken;
+    }
+
+   private:
+    Mutex mutex_;
+    CondVar changed_;
+    int writable_ SPANWAY_GUARDED_BY(mutex_) = 0;
+    std::optional<http::CancelReason> cancelled_ SPANWAY_GUARDED_BY(mutex_);
+  };
+
+  void on_call(StreamingCall call) override {
+    if (call.request() == "refuse")
+      return call.refuse(configuration_error(Code::kPermissionDenied, "not yours"));
+    auto observer = std::make_shared<Observer>();
+    auto stream = call.start(observer);
+    if (call.request() == "three") {
+      for (const char* message : {"one", "", "three"}) stream.write(message);
+      return stream.finish();
+    }
+    if (call.request() == "error") {
+      stream.write("one");
+      return stream.finish(unavailable("the store is gone"));
+    }
+    if (call.request() == "drop") return;
+    MutexLock lock(mutex_);
+    open_ = std::move(stream);
+    observer_ = std::move(observer);
+    changed_.notify_all();
+  }
+  std::pair<MessageStream, std::shared_ptr<Observer>> wait_open() {
+    MutexLock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(mutex_, std::chrono::seconds(10),
+                                  [this]()
+                                      SPANWAY_REQUIRES(mutex_) { return observer_ != nullptr; }));
+    return {std::move(open_), observer_};
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  MessageStream open_ SPANWAY_GUARDED_BY(mutex_);
+  std::shared_ptr<Observer> observer_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+// One call of the generic client; blocks.
+class ClientCall final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  ClientCall(grpc::GenericStub& stub, const std::string& path, const std::string& request,
+             std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
+    context_.set_deadline(std::chrono::system_clock::now() + timeout);
+    const grpc::Slice slice(request);
+    request_ = grpc::ByteBuffer(&slice, 1);
+    stub.PrepareBidiStreamingCall(&context_, path, {}, this);
+    StartWriteLast(&request_, {});
+    StartRead(&answer_);
+    StartCall();
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    std::vector<grpc::Slice> slices;
+    std::string text;
+    if (answer_.Dump(&slices).ok())
+      for (const grpc::Slice& slice : slices)
+        text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    MutexLock lock(mutex_);
+    messages_.push_back(std::move(text));
+    changed_.notify_all();
+    StartRead(&answer_);
+  }
+  void OnDone(const grpc::Status& status) override {
+    MutexLock lock(mutex_);
+    status_ = status;
+    changed_.notify_all();
+  }
+  grpc::Status wait() {
+    MutexLock lock(mutex_);
+    changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return status_.has_value(); });
+    return *status_;
+  }
+  std::vector<std::string> wait_messages(std::size_t count) {
+    MutexLock lock(mutex_);
+    changed_.wait_for(mutex_, std::chrono::seconds(10),
+                      [&, this]() SPANWAY_REQUIRES(mutex_) { return messages_.size() >= count; });
+    return messages_;
+  }
+  void cancel() { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  grpc::ByteBuffer request_, answer_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::string> messages_ SPANWAY_GUARDED_BY(mutex_);
+  std::optional<grpc::Status> status_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+class StreamingServiceTest : public testing::Test {
+ protected:
+  StreamingServiceTest() {
+    service_.add(kPath, method_);
+    http::ServerOptions options;
+    options.name = "test";
+    server_ = http::Server::create(options, nullptr, pool_, service_, {log_, metrics_}).value();
+    server_->start();
+    stub_ = std::make_unique<grpc::GenericStub>(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials()));
+  }
+
+  telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  MemoryBudget budget_{1 << 20};
+  Method method_;
+  StreamingService service_{{.message_bytes_max = 1000}, budget_, system_clock()};
+  http::IoPool pool_{"test-io", 1};
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<grpc::GenericStub> stub_;
+};
+
+TEST_F(StreamingServiceTest, SendsEveryMessageAndThenOk) {
+  ClientCall call(*stub_, kPath, "three");
+  EXPECT_TRUE(call.wait().ok());
+  EXPECT_EQ(call.wait_messages(3), (std::vector<std::string>{"one", "", "three"}));
+}
+
+TEST_F(StreamingServiceTest, AMessageArrivesBeforeTheNextIsWritten) {
+  ClientCall call(*stub_, kPath, "hold");
+  auto [stream, observer] = method_.wait_open();
+  for (const std::size_t count : {1u, 2u}) {
+    EXPECT_EQ(stream.write("message"), MessageStream::Write::kTaken);
+    EXPECT_EQ(call.wait_messages(count).size(), count);
+  }
+  stream.finish();
+  EXPECT_TRUE(call.wait().ok());
+}
+
+TEST_F(StreamingServiceTest, AnErrorAfterMessagesKeepsItsStatus) {
+  ClientCall call(*stub_, kPath, "error");
+  const grpc::Status status = call.wait();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "the store is gone");
+  EXPECT_FALSE(status.error_details().empty()) << "RetryInfo";
+  EXPECT_EQ(call.wait_messages(1).size(), 1u);
+}
+
+TEST_F(StreamingServiceTest, RefusesWithoutAMessage) {
+  ClientCall refused(*stub_, kPath, "refuse");
+  EXPECT_EQ(refused.wait().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  ClientCall unknown(*stub_, "/test.Query/Other", "three");
+  EXPECT_EQ(unknown.wait().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  ClientCall large(*stub_, kPath, std::string(2000, 'x'));
+  EXPECT_EQ(large.wait().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(StreamingServiceTest, AStreamThatIsDroppedIsNotTakenForComplete) {
+  ClientCall call(*stub_, kPath, "drop");
+  EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::INTERNAL);
+}
+
+TEST_F(StreamingServiceTest, TheClientsCancelReachesTheMethod) {
+  ClientCall call(*stub_, kPath, "hold");
+  auto [stream, observer] = method_.wait_open();
+  stream.write("one");
+  call.wait_messages(1);
+  call.cancel();
+  EXPECT_EQ(observer->wait_cancelled(), http::CancelReason::kPeerGone);
+  EXPECT_EQ(stream.write("two"), MessageStream::Write::kCancelled);
+  EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
+  ClientCall call(*stub_, kPath, "hold", std::chrono::milliseconds(200));
+  auto [stream, observer] = method_.wait_open();
+  EXPECT_TRUE(observer->wait_cancelled().has_value());
+  EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(StreamingServiceTest, AManyTimesFullBufferLosesNothing) {
+  ClientCall call(*stub_, kPath, "hold");
+  auto [stream, observer] = method_.wait_open();
+  const std::string message(10'000, 'm');
+  for (int i = 0; i < 500; ++i) {
+    MessageStream::Write written = stream.write(message);
+    while (written == MessageStream::Write::kFull) {
+      ASSERT_TRUE(observer->wait_writable());
+      written = stream.write(message);
+    }
+    ASSERT_EQ(written, MessageStream::Write::kTaken);
+  }
+  stream.finish();
+  EXPECT_TRUE(call.wait().ok());
+  const auto messages = call.wait_messages(500);
+  ASSERT_EQ(messages.size(), 500u);
+  for (const std::string& got : messages) EXPECT_TRUE(got == message);
+}
+
+}  // namespace
+}  // namespace spanway::rpc
