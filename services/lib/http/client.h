@@ -31,7 +31,7 @@ struct ClientOptions {
   std::size_t response_bytes_max = 4 * 1024 * 1024;
   // What happens to a larger answer: false = an error; true = it is given with the part of its body
   // that has come so far, for those to whom its status matters more. The connection is closed.
-  bool cut_large_answers = false;
+  bool truncate_large_responses = false;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration idle_timeout = std::chrono::seconds(50);
 };

@@ -11,7 +11,7 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr std::uint32_t kHeadBytesMax = 64 * 1024;
-// Of a name's addresses at most this many are tried, each with its share of the time.
+// At most this many addresses of a name are tried, each with its share of the time.
 constexpr std::size_t kAddressesMax = 4;
 constexpr int kReadsInARow = 4;
 
@@ -206,7 +206,7 @@ void ClientConnection::on_readable() {
       input_ended(result.state);
       break;
     }
-    if (phase_ == Phase::kIdle) return close(nullptr);  // Nobody asked.
+    if (phase_ == Phase::kIdle) return close(nullptr);  // Bytes without a request.
     on_bytes({thread_.scratch().data(), result.bytes});
     if (phase_ == Phase::kClosed || paused_ || !(result.bytes == thread_.scratch().size())) break;
   }
@@ -246,7 +246,7 @@ bool ClientConnection::parse(std::string_view bytes) {
         parser_->is_header_done() && call_->method != "HEAD" && call_->observer == nullptr &&
         parser_->content_length().value_or(0) > target_.options.response_bytes_max;
     if (too_large_ || announced_too_large) {
-      if (target_.options.cut_large_answers) {
+      if (target_.options.truncate_large_responses) {
         answer_done(false);
         return false;
       }

@@ -22,12 +22,12 @@ struct ClientTarget {
   Url url;
   ClientOptions options;
   std::shared_ptr<TlsClientContextImpl> tls;  // Null for http.
-  std::string verified_name;                  // What the server's certificate must be for.
+  std::string verified_name;                  // The name that the server's certificate must have.
 };
 
 class ClientConnection;
 
-// What a connection tells its pool. Called on the io thread.
+// The pool, as its connections call it on the io thread.
 class ClientConnectionOwner {
  public:
   virtual ~ClientConnectionOwner() = default;
@@ -57,7 +57,7 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   void abort(Error error);
   // Delivers what was held back and reads on.
   void resume();
-  // Ends now without telling the owner.
+  // Ends now without a call to the owner.
   void detach();
 
  private:
@@ -108,7 +108,7 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   bool reused_ = false;
   bool answer_begun_ = false;
   bool too_large_ = false;
-  // Of an answer that is streamed.
+  // Only for a streamed answer.
   bool head_reported_ = false;
   bool paused_ = false;        // The observer takes no more; nothing is read.
   bool done_paused_ = false;   // The answer ended in what is held back.

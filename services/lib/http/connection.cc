@@ -21,7 +21,7 @@ constexpr int kReadsInARow = 4;
 // not lost to a TCP reset.
 constexpr std::size_t kLingerBytesMax = 64 * 1024;
 constexpr Duration kLingerTimeout = std::chrono::seconds(1);
-// The object, its socket, timer and mailbox; OpenSSL's state and buffers.
+// The object, its socket, timer and queue; OpenSSL's state and buffers.
 constexpr std::size_t kConnectionBytes = 3 * 1024;
 constexpr std::size_t kTlsBytes = 40 * 1024;
 // Memory is asked for and given back in steps.
@@ -39,17 +39,17 @@ Connection::Connection(ConnectionDeps deps, boost::asio::ip::tcp::socket socket,
       transport_(std::move(transport)),
       tls_(tls),
       peer_address_(std::move(peer_address)),
-      mailbox_(std::make_shared<Mailbox>([this] { wake(); })),
+      responses_(std::make_shared<ResponseQueue>([this] { wake(); })),
       age_deadline_(now() + age) {}
 
-Connection::~Connection() { mailbox_->close(); }
+Connection::~Connection() { responses_->close(); }
 
 void Connection::start(std::weak_ptr<ConnectionOwner> owner) {
   owner_ = std::move(owner);
   deps_.events.connection_opened();
   if (deps_.options.connection_memory != nullptr)
     permit_ = deps_.options.connection_memory->empty_permit();
-  if (!charge_or_make_room()) return cut(CutReason::kMemory);
+  if (!charge_or_make_room()) return abort(AbortReason::kMemory);
   if (tls_) {
     phase_deadline_ = now() + deps_.options.limits.handshake_timeout;
     continue_handshake();
@@ -73,7 +73,7 @@ void Connection::wait_readable() {
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->read_waiting_ = false;
                        if (self->phase_ == Phase::kClosed) return;
-                       if (error) return self->cut();
+                       if (error) return self->abort();
                        self->on_readable();
                      });
 }
@@ -85,7 +85,7 @@ void Connection::wait_writable() {
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->write_waiting_ = false;
                        if (self->phase_ == Phase::kClosed) return;
-                       if (error) return self->cut();
+                       if (error) return self->abort();
                        self->on_writable();
                      });
 }
@@ -109,7 +109,7 @@ void Connection::continue_handshake() {
     case IoState::kEof:
     case IoState::kFailed:
       deps_.events.handshake_failed(peer_address_, transport_->failure());
-      return cut();
+      return abort();
   }
   arm_timer();
 }
@@ -198,7 +198,7 @@ bool Connection::read_once() {
   } else {
     const std::size_t before = detected_.size();
     if (detect(bytes)) {
-      // What earlier reads brought, then this one: the session sees the stream from its start.
+      // The bytes of earlier reads, then this one: the session gets the connection from its start.
       const std::string head = std::exchange(detected_, {});
       if (before > 0) serve_bytes(std::string_view(head).substr(0, before));
       serve_bytes(bytes);
@@ -216,14 +216,15 @@ void Connection::serve_bytes(std::string_view bytes) {
 
 void Connection::linger_bytes(std::size_t bytes) {
   lingered_bytes_ += bytes;
-  if (lingered_bytes_ > kLingerBytesMax) cut();
+  if (lingered_bytes_ > kLingerBytesMax) abort();
 }
 
 void Connection::read_ended(IoState state) {
   if (state == IoState::kWantRead) return;
   if (state == IoState::kWantWrite) return wait_writable();
   read_ended_ = true;
-  if (state == IoState::kFailed || phase_ != Phase::kServe) return cut();
+  if (state == IoState::kFailed) deps_.events.connection_lost(peer_address_, transport_->failure());
+  if (state == IoState::kFailed || phase_ != Phase::kServe) return abort();
   busy_ = true;
   session_->receive_end();
   busy_ = false;
@@ -233,7 +234,7 @@ bool Connection::take_answers() {
   // An answer may let a session read on in what it has, and that may lead to the next answer.
   bool taken = false;
   while (true) {
-    mailbox_->take(answers_);
+    responses_->take(answers_);
     if (answers_.empty()) return taken;
     taken = true;
     busy_ = true;
@@ -259,7 +260,7 @@ void Connection::step() {
 
 void Connection::flush() {
   while (phase_ == Phase::kServe) {
-    if (session_->state() == SessionState::kCut) return cut();
+    if (session_->state() == SessionState::kAborted) return abort();
     if (out_sent_ == out_.size()) {
       out_.clear();
       out_sent_ = 0;
@@ -279,7 +280,7 @@ void Connection::flush() {
       deps_.events.sent(result.bytes);
       continue;
     }
-    if (result.state != IoState::kWantWrite && result.state != IoState::kWantRead) return cut();
+    if (result.state != IoState::kWantWrite && result.state != IoState::kWantRead) return abort();
     if (write_deadline_ == SteadyTime::max())
       write_deadline_ = now() + deps_.options.limits.idle_timeout;
     if (result.state == IoState::kWantWrite) {
@@ -294,12 +295,12 @@ void Connection::flush() {
   if (session_->state() == SessionState::kFinished) return finish();
   if (session_->state() == SessionState::kDone) {
     transport_->shutdown();
-    cut();
+    abort();
   }
 }
 
 std::size_t Connection::memory() const noexcept {
-  return kConnectionBytes + (tls_ ? kTlsBytes : 0) + out_.capacity() + mailbox_->stream_bytes() +
+  return kConnectionBytes + (tls_ ? kTlsBytes : 0) + out_.capacity() + responses_->stream_bytes() +
          (session_ ? session_->memory() : 0);
 }
 
@@ -319,7 +320,7 @@ void Connection::account() {
     idle_ = idle;
     if (const auto owner = owner_.lock()) owner->on_idle(*this, idle);
   }
-  if (!charge_or_make_room()) cut(CutReason::kMemory);
+  if (!charge_or_make_room()) abort(AbortReason::kMemory);
 }
 
 bool Connection::charge_or_make_room() {
@@ -332,9 +333,9 @@ bool Connection::charge_or_make_room() {
 }
 
 void Connection::finish() {
-  if (read_ended_) return cut();
+  if (read_ended_) return abort();
   // The session and what its readers hold are given back now; the linger needs neither.
-  mailbox_->close();
+  responses_->close();
   session_.reset();
   transport_->shutdown();
   phase_ = Phase::kLinger;
@@ -346,28 +347,28 @@ void Connection::finish() {
 
 void Connection::refuse(RefusedReason reason) {
   deps_.events.connection_refused(reason);
-  cut();
+  abort();
 }
 
-void Connection::drain(SteadyTime cut_at) {
+void Connection::drain(SteadyTime abort_at) {
   if (phase_ == Phase::kClosed || draining_) return;
   draining_ = true;
-  age_deadline_ = cut_at;
+  age_deadline_ = abort_at;
   if (phase_ == Phase::kServe) {
     session_->drain();
     step();
   }
 }
 
-void Connection::cut(CutReason reason) {
-  if (phase_ != Phase::kClosed) deps_.events.cut(reason);
-  cut();
+void Connection::abort(AbortReason reason) {
+  if (phase_ != Phase::kClosed) deps_.events.aborted({peer_address_, 0}, reason);
+  abort();
 }
 
-void Connection::cut() {
+void Connection::abort() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
-  mailbox_->close();
+  responses_->close();
   session_.reset();
   timer_.cancel();
   boost::system::error_code ignored;
@@ -381,7 +382,7 @@ void Connection::arm_timer() {
   if (phase_ == Phase::kClosed) return;
   SteadyTime next = std::min({phase_deadline_, write_deadline_, age_deadline_});
   if (session_) next = std::min(next, session_->next_deadline());
-  // A timer that fires too early costs one look; so it is only ever moved forward in time.
+  // A timer that fires too early is harmless; so it is only ever moved forward in time.
   if (next >= armed_for_) return;
   armed_for_ = next;
   timer_.expires_after(std::max(next - now(), Duration::zero()));
@@ -397,17 +398,18 @@ void Connection::on_timer() {
   if (time >= phase_deadline_) {
     if (phase_ == Phase::kHandshake)
       deps_.events.connection_refused(RefusedReason::kHandshakeTimeout);
-    if (phase_ == Phase::kDetect) deps_.events.cut(CutReason::kHeaderTimeout);
-    return cut();
+    if (phase_ == Phase::kDetect)
+      deps_.events.aborted({peer_address_, 0}, AbortReason::kHeaderTimeout);
+    return abort();
   }
   if (time >= write_deadline_) {
-    deps_.events.cut(CutReason::kWriteStall);
-    return cut();
+    deps_.events.aborted({peer_address_, 0}, AbortReason::kWriteStall);
+    return abort();
   }
   if (time >= age_deadline_) {
     if (draining_) {
-      deps_.events.cut(CutReason::kDrain);
-      return cut();
+      deps_.events.aborted({peer_address_, 0}, AbortReason::kDrain);
+      return abort();
     }
     drain(time + deps_.options.limits.connection_age_grace);
   } else if (session_) {

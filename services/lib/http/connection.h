@@ -14,13 +14,13 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/http/events.h"
 #include "services/lib/http/io_thread.h"
-#include "services/lib/http/mailbox.h"
+#include "services/lib/http/response_queue.h"
 #include "services/lib/http/session.h"
 #include "services/lib/http/transport.h"
 
 namespace spanway::http {
 
-// What all connections of a server share. Outlives them.
+// Shared by all connections of a server. Outlives them.
 struct ConnectionDeps {
   const ServerOptions& options;
   Handler& handler;
@@ -30,7 +30,7 @@ struct ConnectionDeps {
 
 class Connection;
 
-// Who keeps a connection. Calls on its thread.
+// Owns connections. Called on their thread.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
@@ -56,12 +56,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Connection& operator=(const Connection&) = delete;
 
   void start(std::weak_ptr<ConnectionOwner> owner);
-  // Ends in order: no new requests, what is under way goes on until `cut_at`.
-  void drain(SteadyTime cut_at);
+  // Ends in order: no new requests, requests in progress continue until `abort_at`.
+  void drain(SteadyTime abort_at);
   // Ends now. Also legal from another thread once the io thread has stopped.
-  void cut();
+  void abort();
   // The same, counted with its reason.
-  void cut(CutReason reason);
+  void abort(AbortReason reason);
   const std::string& peer_address() const noexcept { return peer_address_; }
 
   // The owner's: where this connection stands in its lists.
@@ -76,8 +76,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
  private:
   enum class Phase : unsigned char { kHandshake, kDetect, kServe, kLinger, kClosed };
 
-  Responder make_responder(std::uint64_t id) override { return mailbox_->make_responder(id); }
-  std::size_t unanswered() const noexcept override { return mailbox_->unanswered(); }
+  Responder make_responder(std::uint64_t id) override { return responses_->make_responder(id); }
+  std::size_t unanswered() const noexcept override { return responses_->unanswered(); }
 
   void wake();
   void wait_readable();
@@ -116,7 +116,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::unique_ptr<Transport> transport_;
   const bool tls_;
   const std::string peer_address_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<ResponseQueue> responses_;
   std::weak_ptr<ConnectionOwner> owner_;
   Place place_;
   Permit permit_;
@@ -129,12 +129,12 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool read_ended_ = false;
   bool draining_ = false;
   bool idle_ = true;      // As the owner knows it.
-  bool active_ = false;   // The peer has sent something since the owner was told.
-  std::string detected_;  // The bytes seen before the protocol is known: < 24.
+  bool active_ = false;   // The peer has sent something since the last call to the owner.
+  std::string detected_;  // The first bytes, before the protocol is known: < 24.
   Bytes out_;
   std::size_t out_sent_ = 0;
   std::size_t lingered_bytes_ = 0;
-  std::vector<Mailbox::Answer> answers_;
+  std::vector<ResponseQueue::Answer> answers_;
 
   SteadyTime phase_deadline_ = SteadyTime::max();  // Handshake, detection, linger.
   SteadyTime write_deadline_ = SteadyTime::max();  // Set while the socket takes nothing.

@@ -13,7 +13,7 @@
 namespace spanway::http {
 
 enum class ContentCoding : unsigned char { kIdentity, kGzip, kZstd, kDeflate };
-// What is understood, for Accept-Encoding and messages.
+// The supported codings, for Accept-Encoding and messages.
 inline constexpr std::string_view kContentCodings = "gzip, deflate, zstd, identity";
 
 // "" and "identity" are kIdentity, "x-gzip" is kGzip (RFC 9110, 8.4.1.3). Anything else unknown, or
@@ -23,7 +23,7 @@ std::string_view to_string(ContentCoding coding) noexcept;
 
 struct DecodeLimits {
   std::size_t decoded_bytes_max = 64 * 1024 * 1024;
-  // What the peer has announced of a body that is not compressed; 0 = nothing.
+  // The announced size of a body that is not compressed; 0 = unknown.
   std::size_t announced_bytes = 0;
 };
 

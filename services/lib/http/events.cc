@@ -5,14 +5,14 @@
 namespace spanway::http {
 namespace {
 
-constexpr std::array kSpecs{kConnectionsOpen,     kConnectionsTotal, kConnectionsRefusedTotal,
-                            kConnectionsCutTotal, kStreamsOpen,      kReceivedBytesTotal,
-                            kSentBytesTotal,      kRequestsTotal};
+constexpr std::array kSpecs{kConnectionsOpen,         kConnectionsTotal, kConnectionsRefusedTotal,
+                            kConnectionsAbortedTotal, kStreamsOpen,      kReceivedBytesTotal,
+                            kSentBytesTotal,          kRequestsTotal};
 
 constexpr std::array<const char*, kRefusedReasons> kRefusedNames{
     "connections_max",  "connections_per_peer", "accept_error",
     "handshake_failed", "handshake_timeout",    "protocol"};
-constexpr std::array<const char*, kCutReasons> kCutNames{
+constexpr std::array<const char*, kAbortReasons> kAbortNames{
     "header_timeout", "request_timeout", "write_stall",  "protocol_error",
     "flood",          "headers_too_big", "rest_too_big", "drain",
     "evicted",        "stream_deadline", "memory"};
@@ -31,9 +31,9 @@ ServerEvents::ServerEvents(telemetry::Telemetry telemetry, const std::string& li
   for (std::size_t i = 0; i < kRefusedReasons; ++i)
     refused_[i] = metrics.counter(kConnectionsRefusedTotal,
                                   {{"listener", listener}, {"reason", kRefusedNames[i]}});
-  for (std::size_t i = 0; i < kCutReasons; ++i)
-    cut_[i] =
-        metrics.counter(kConnectionsCutTotal, {{"listener", listener}, {"reason", kCutNames[i]}});
+  for (std::size_t i = 0; i < kAbortReasons; ++i)
+    aborted_[i] = metrics.counter(kConnectionsAbortedTotal,
+                                  {{"listener", listener}, {"reason", kAbortNames[i]}});
   streams_open_ = metrics.gauge(kStreamsOpen, {{"listener", listener}});
   received_bytes_ = metrics.counter(kReceivedBytesTotal, {{"listener", listener}});
   sent_bytes_ = metrics.counter(kSentBytesTotal, {{"listener", listener}});
@@ -76,8 +76,32 @@ void ServerEvents::handshake_failed(const std::string& peer, const std::string& 
                          {{"listener", listener_}, {"peer", peer}, {"error", error}});
 }
 
-void ServerEvents::cut(CutReason reason) const noexcept {
-  cut_[static_cast<std::size_t>(reason)].add();
+void ServerEvents::aborted(const Place& place, AbortReason reason) const {
+  const auto index = static_cast<std::size_t>(reason);
+  aborted_[index].add();
+  if (!telemetry_.log.enabled(telemetry::LogLevel::kDebug)) return;
+  telemetry_.log.limited(telemetry::LogLevel::kDebug, kAbortNames[index],
+                         place.stream == 0 ? "Connection aborted" : "Stream aborted",
+                         {{"listener", listener_},
+                          {"peer", place.peer},
+                          {"stream", place.stream},
+                          {"reason", kAbortNames[index]}});
+}
+
+void ServerEvents::reset_by_peer(const Place& place, std::uint32_t error) const {
+  if (!telemetry_.log.enabled(telemetry::LogLevel::kDebug)) return;
+  telemetry_.log.limited(telemetry::LogLevel::kDebug, "http_stream_reset",
+                         "Stream reset by the peer",
+                         {{"listener", listener_},
+                          {"peer", place.peer},
+                          {"stream", place.stream},
+                          {"error_code", error}});
+}
+
+void ServerEvents::connection_lost(std::string_view peer, const std::string& error) const {
+  if (!telemetry_.log.enabled(telemetry::LogLevel::kDebug)) return;
+  telemetry_.log.limited(telemetry::LogLevel::kDebug, "http_connection_lost", "Connection lost",
+                         {{"listener", listener_}, {"peer", peer}, {"error", error}});
 }
 
 void ServerEvents::answered(Protocol protocol, int status) const noexcept {

@@ -1,4 +1,4 @@
-// What the server counts.
+// Metrics and logs of the server.
 #pragma once
 
 #include <array>
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "services/lib/http/message.h"
 #include "services/lib/telemetry/metrics.h"
@@ -22,7 +23,7 @@ inline constexpr telemetry::MetricSpec kConnectionsTotal{
 inline constexpr telemetry::MetricSpec kConnectionsRefusedTotal{
     "spanway_http_connections_refused_total", telemetry::MetricKind::kCounter,
     "Connections closed before a request was read, or not taken at all.", "listener,reason"};
-inline constexpr telemetry::MetricSpec kConnectionsCutTotal{
+inline constexpr telemetry::MetricSpec kConnectionsAbortedTotal{
     "spanway_http_connections_cut_total", telemetry::MetricKind::kCounter,
     "Connections and streams ended by the server because of the peer's behaviour.",
     "listener,reason"};
@@ -52,20 +53,20 @@ enum class RefusedReason : unsigned char {
 };
 inline constexpr std::size_t kRefusedReasons = 6;
 
-enum class CutReason : unsigned char {
+enum class AbortReason : unsigned char {
   kHeaderTimeout,
   kRequestTimeout,
   kWriteStall,
   kProtocolError,
   kFlood,  // Frames or resets out of proportion to the requests.
   kHeadersTooBig,
-  kRestTooBig,      // The rest of a body that was already answered.
-  kDrain,           // Still open at the end of the grace.
-  kEvicted,         // Idle, and made room for another at a limit of connections or of their memory.
+  kRestTooBig,  // The rest of a body that was already answered.
+  kDrain,       // Still open at the end of the grace.
+  kEvicted,     // Idle; closed in favour of another at a limit of connections or of their memory.
   kStreamDeadline,  // A streamed answer was not finished by its deadline.
   kMemory,          // No memory for its state, or among the newest when memory was at its limit.
 };
-inline constexpr std::size_t kCutReasons = 11;
+inline constexpr std::size_t kAbortReasons = 11;
 
 // Thread-safe.
 class ServerEvents {
@@ -78,7 +79,16 @@ class ServerEvents {
   void connection_closed() const noexcept;
   void connection_refused(RefusedReason reason) const noexcept;
   void handshake_failed(const std::string& peer, const std::string& error) const;
-  void cut(CutReason reason) const noexcept;
+  // A connection, or the stream of a request on it, was aborted: counted, and logged at level
+  // debug.
+  struct Place {
+    std::string_view peer;
+    std::uint64_t stream = 0;  // 0 = the whole connection.
+  };
+  void aborted(const Place& place, AbortReason reason) const;
+  // The peer reset a stream with an HTTP/2 error code, or the connection was lost: logged only.
+  void reset_by_peer(const Place& place, std::uint32_t error) const;
+  void connection_lost(std::string_view peer, const std::string& error) const;
   void stream_opened() const noexcept { streams_open_.add(1); }
   void stream_closed() const noexcept { streams_open_.add(-1); }
   void received(std::size_t bytes) const noexcept {
@@ -93,7 +103,7 @@ class ServerEvents {
   telemetry::Gauge connections_open_;
   telemetry::Counter connections_;
   std::array<telemetry::Counter, kRefusedReasons> refused_;
-  std::array<telemetry::Counter, kCutReasons> cut_;
+  std::array<telemetry::Counter, kAbortReasons> aborted_;
   telemetry::Gauge streams_open_;
   telemetry::Counter received_bytes_;
   telemetry::Counter sent_bytes_;

@@ -8,11 +8,11 @@
 namespace spanway::http {
 namespace {
 
-// What zlib's window argument says besides the window.
+// Flags in zlib's window argument.
 constexpr int kGzipOnly = 16 + MAX_WBITS;
 constexpr int kZlibOnly = MAX_WBITS;
 constexpr int kRaw = -MAX_WBITS;
-// What inflate holds: its window and tables.
+// Memory of inflate: its window and tables.
 constexpr std::size_t kStateBytes = 48 * 1024;
 constexpr std::size_t kStepBytes = 64 * 1024;
 
@@ -53,7 +53,7 @@ class InflateDecoder final : public Decoder {
   }
 
   Status finish() override {
-    if (!member_done_) return corrupt_body("the compressed stream is cut off");
+    if (!member_done_) return corrupt_body("the compressed stream is truncated");
     return ok_status();
   }
 
@@ -79,11 +79,11 @@ class InflateDecoder final : public Decoder {
     stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
     stream_.avail_out = static_cast<uInt>(room);
     const int code = inflate(&stream_, Z_NO_FLUSH);
-    const std::size_t made = room - stream_.avail_out;
-    out.resize(before + made);
+    const std::size_t produced = room - stream_.avail_out;
+    out.resize(before + produced);
     full = stream_.avail_out == 0;
     member_done_ = code == Z_STREAM_END;
-    SPANWAY_TRY(output_.added(made));
+    SPANWAY_TRY(output_.added(produced));
     // Z_BUF_ERROR: nothing to do without more input.
     if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR) return ok_status();
     return corrupt_body(gzip_ ? "not a valid gzip stream" : "not a valid deflate stream");

@@ -1,4 +1,4 @@
-// Beast's HTTP/1 parsers, made to collect the head and to pass the body on without copying it. For
+// Beast's HTTP/1 parsers; they collect the head and pass the body on without a copy. For
 // this module only.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace spanway::http {
 
-// What both parsers collect.
+// The head, as both parsers collect it.
 struct Http1Head {
   std::string method;  // Requests.
   std::string target;  // Requests.

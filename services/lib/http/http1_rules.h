@@ -1,4 +1,4 @@
-// What Beast's parser lets through and we do not. For this module only.
+// Requests that Beast's parser accepts and this server rejects. For this module only.
 #pragma once
 
 #include <cstddef>

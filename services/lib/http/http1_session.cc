@@ -4,15 +4,13 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/status.hpp>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "services/lib/http/http1_parser.h"
 #include "services/lib/http/http1_rules.h"
-#include "services/lib/http/http_date.h"
+#include "services/lib/http/http1_writer.h"
 #include "services/lib/http/request_target.h"
 
 namespace spanway::http {
@@ -21,9 +19,9 @@ namespace {
 // The rest of a body whose answer is known is read up to this, to keep the connection.
 constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
-// Of a body without a length: what lies behind its end in the same read is kept.
+// Reads of a body without a length: bytes of the next request in the same read are kept.
 constexpr std::size_t kChunkedReadBytes = 16 * 1024;
-// Of a streamed answer, taken at once: one chunk on the wire.
+// The largest chunk of a streamed answer.
 constexpr std::size_t kStreamPieceBytes = 16 * 1024;
 // The parser and its fields.
 constexpr std::size_t kSessionBytes = 4 * 1024;
@@ -73,8 +71,8 @@ class Http1Session final : public Session {
     return kSessionBytes + in_.capacity() + head_.capacity() + body_.capacity();
   }
   SessionState state() const override {
-    // What is left to send goes first.
-    return state_ != SessionState::kCut && has_output() ? SessionState::kOpen : state_;
+    // Pending output is sent first.
+    return state_ != SessionState::kAborted && has_output() ? SessionState::kOpen : state_;
   }
   SteadyTime next_deadline() const override { return deadline_; }
   void on_time(SteadyTime now) override;
@@ -88,12 +86,13 @@ class Http1Session final : public Session {
     return head_sent_ < head_.size() || body_sent_ < body_.size() ||
            (exchange_ && exchange_->stream != nullptr);
   }
-  // While an answer is streamed the socket is read, so that the end of the peer is seen: no further
-  // than one head of a next request.
+  // While an answer is streamed the socket is read, to detect that the peer has gone: at most
+  // one head of a next request.
   bool watches_peer() const {
     return exchange_ && exchange_->stream != nullptr && !abandoned_ &&
            in_.size() - in_used_ < limits_.header_bytes_max;
   }
+  ServerEvents::Place place() const { return {context_.peer_address, next_id_ - 1}; }
   void begin_request();
   // Both return how much was used.
   std::size_t parse(std::string_view bytes);
@@ -104,9 +103,8 @@ class Http1Session final : public Session {
   void call_handler(RequestHead head);
   void on_body(std::string_view bytes);
   void body_done();
-  void fail(Http1Fault fault, CutReason reason);
-  enum class Framing : unsigned char { kNone, kLength, kChunked, kUntilClose };
-  void write_head(const Response& response, Framing framing);
+  void fail(Http1Fault fault, AbortReason reason);
+  void write_head(const Response& response, Http1Framing framing);
   void begin_stream(const Response& head, std::shared_ptr<StreamBody> stream);
   void produce_stream(Bytes& out, std::size_t bytes_max);
   void end_stream(Bytes& out);
@@ -196,18 +194,18 @@ std::size_t Http1Session::parse_head(std::string_view bytes) {
   const std::string_view block =
       bytes.substr(0, whole ? end + kHeadEnd.size() : limits_.header_bytes_max);
   if (const auto fault = check_head_bytes(block)) {
-    fail(*fault, CutReason::kProtocolError);
+    fail(*fault, AbortReason::kProtocolError);
     return 0;
   }
   if (!whole) {
     if (bytes.size() >= limits_.header_bytes_max + kHeadEnd.size())
-      fail({431, "the request's head is too big"}, CutReason::kHeadersTooBig);
+      fail({431, "the request's head is too big"}, AbortReason::kHeadersTooBig);
     return 0;
   }
   boost::system::error_code error;
   const std::size_t used = parser_->put(boost::asio::buffer(block.data(), block.size()), error);
   if (error || used != block.size() || !parser_->is_header_done()) {
-    fail({400, "the request's head is malformed"}, CutReason::kProtocolError);
+    fail({400, "the request's head is malformed"}, AbortReason::kProtocolError);
     return 0;
   }
   head_done();
@@ -218,10 +216,10 @@ void Http1Session::head_done() {
   const Http1Head& head = parser_->head();
   if (const auto fault = check_head(head, limits_.header_count_max))
     return fail(*fault,
-                fault->status == 431 ? CutReason::kHeadersTooBig : CutReason::kProtocolError);
+                fault->status == 431 ? AbortReason::kHeadersTooBig : AbortReason::kProtocolError);
   auto target = parse_request_target(head.target);
   if (!target.ok())
-    return fail({400, "the request target is malformed"}, CutReason::kProtocolError);
+    return fail({400, "the request target is malformed"}, AbortReason::kProtocolError);
 
   RequestHead request{.method = std::move(parser_->head().method),
                       .path = std::move(target->path),
@@ -266,12 +264,12 @@ std::size_t Http1Session::parse_body(std::string_view bytes) {
   const std::size_t used = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   const bool need_more = error == boost::beast::http::error::need_more;
   if (error && !need_more) {
-    fail({400, "the request's body is malformed"}, CutReason::kProtocolError);
+    fail({400, "the request's body is malformed"}, AbortReason::kProtocolError);
     return used;
   }
   // Chunk headers, extensions and trailers share the limit of the head.
   if (need_more && bytes.size() - used > limits_.header_bytes_max) {
-    fail({400, "a chunk's header or the trailers are too big"}, CutReason::kHeadersTooBig);
+    fail({400, "a chunk's header or the trailers are too big"}, AbortReason::kHeadersTooBig);
     return used;
   }
   if (parser_->is_done() && !abandoned_) body_done();
@@ -286,7 +284,7 @@ void Http1Session::on_body(std::string_view bytes) {
   }
   exchange_->discarded += bytes.size();
   if (exchange_->discarded <= kDiscardBytesMax || abandoned_) return;
-  context_.events.cut(CutReason::kRestTooBig);
+  context_.events.aborted(place(), AbortReason::kRestTooBig);
   exchange_->keep_alive = false;
   abandoned_ = true;
 }
@@ -301,7 +299,7 @@ void Http1Session::body_done() {
 void Http1Session::receive_end() {
   if (exchange_ && exchange_->stream != nullptr) {
     cancel_stream(CancelReason::kPeerGone);
-    state_ = SessionState::kCut;
+    state_ = SessionState::kAborted;
   } else if (exchange_ && exchange_->body_done) {
     // A half-closed connection still gets its answer.
     exchange_->keep_alive = false;
@@ -309,19 +307,19 @@ void Http1Session::receive_end() {
   } else if (!exchange_ && !head_begun_) {
     state_ = SessionState::kDone;
   } else {
-    state_ = SessionState::kCut;
+    state_ = SessionState::kAborted;
   }
 }
 
-void Http1Session::fail(Http1Fault fault, CutReason reason) {
-  context_.events.cut(reason);
+void Http1Session::fail(Http1Fault fault, AbortReason reason) {
+  context_.events.aborted(place(), reason);
   state_ = SessionState::kFinished;
   deadline_ = SteadyTime::max();
   const bool answered = exchange_ && exchange_->answered;
   if (exchange_) exchange_->reader.reset();
   if (exchange_ && exchange_->stream != nullptr) {
     cancel_stream(CancelReason::kConnectionEnded);
-    state_ = SessionState::kCut;
+    state_ = SessionState::kAborted;
   }
   if (answered) return;
   Response response{
@@ -334,7 +332,7 @@ void Http1Session::fail(Http1Fault fault, CutReason reason) {
   }
   exchange_->answered = true;
   exchange_->keep_alive = false;
-  write_head(response, Framing::kLength);
+  write_head(response, Http1Framing::kLength);
   body_ = std::move(response.body);
   body_sent_ = 0;
 }
@@ -355,7 +353,7 @@ void Http1Session::answer(std::uint64_t id, Response response, std::shared_ptr<S
   }
   if (stream) return begin_stream(response, std::move(stream));
   const bool bodiless = response.status == 204 || response.status == 304;
-  write_head(response, bodiless ? Framing::kNone : Framing::kLength);
+  write_head(response, bodiless ? Http1Framing::kNone : Http1Framing::kLength);
   if (!exchange_->head_request && !bodiless) body_ = std::move(response.body);
   body_sent_ = 0;
 }
@@ -364,11 +362,11 @@ void Http1Session::begin_stream(const Response& head, std::shared_ptr<StreamBody
   const bool bodiless = exchange_->head_request || head.status == 204 || head.status == 304;
   if (bodiless) {
     stream->cancel(CancelReason::kNoBody);
-    return write_head(head, Framing::kNone);
+    return write_head(head, Http1Framing::kNone);
   }
   exchange_->chunked = !exchange_->http10;
   if (exchange_->http10) exchange_->keep_alive = false;
-  write_head(head, exchange_->chunked ? Framing::kChunked : Framing::kUntilClose);
+  write_head(head, exchange_->chunked ? Http1Framing::kChunked : Http1Framing::kUntilClose);
   deadline_ = std::min(deadline_, stream->deadline());
   exchange_->stream = std::move(stream);
 }
@@ -379,17 +377,14 @@ void Http1Session::produce_stream(Bytes& out, std::size_t bytes_max) {
     StreamBody::State after = StreamBody::State::kOpen;
     const std::size_t size = exchange_->stream->read(
         std::span(piece).first(std::min(piece.size(), bytes_max - out.size())), after);
-    if (size > 0 && exchange_->chunked) {
-      std::array<char, 16> length;
-      char* const end = std::to_chars(length.data(), length.data() + length.size(), size, 16).ptr;
-      out.append({length.data(), static_cast<std::size_t>(end - length.data())});
-      out.append("\r\n");
+    if (exchange_->chunked) {
+      append_http1_chunk(out, {piece.data(), size});
+    } else {
+      out.append({piece.data(), size});
     }
-    out.append({piece.data(), size});
-    if (size > 0 && exchange_->chunked) out.append("\r\n");
     if (after == StreamBody::State::kAborted) {
       cancel_stream(CancelReason::kConnectionEnded);
-      state_ = SessionState::kCut;
+      state_ = SessionState::kAborted;
     } else if (after == StreamBody::State::kComplete) {
       end_stream(out);
     } else if (size == 0) {
@@ -399,21 +394,7 @@ void Http1Session::produce_stream(Bytes& out, std::size_t bytes_max) {
 }
 
 void Http1Session::end_stream(Bytes& out) {
-  if (exchange_->chunked) {
-    out.append("0\r\n");
-    const Headers trailers = exchange_->stream->take_trailers();
-    for (const auto& [name, value] : trailers.fields()) {
-      if (!is_sendable_field(name, value)) {
-        count_bug("http1_unsendable_field");
-        continue;
-      }
-      out.append(name);
-      out.append(": ");
-      out.append(value);
-      out.append("\r\n");
-    }
-    out.append("\r\n");
-  }
+  if (exchange_->chunked) append_http1_last_chunk(out, exchange_->stream->take_trailers());
   exchange_->stream.reset();
   if (exchange_->body_done) deadline_ = SteadyTime::max();
 }
@@ -422,32 +403,15 @@ void Http1Session::cancel_stream(CancelReason reason) {
   if (const auto stream = std::exchange(exchange_->stream, nullptr)) stream->cancel(reason);
 }
 
-void Http1Session::write_head(const Response& response, Framing framing) {
-  const auto reason = boost::beast::http::obsolete_reason(
-      boost::beast::http::int_to_status(static_cast<unsigned>(response.status)));
-  head_.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-  head_.append(reason.data(), reason.size()).append("\r\n");
-  for (const auto& [name, value] : response.headers.fields()) {
-    const bool ours = name == "content-length" || name == "transfer-encoding" ||
-                      name == "connection" || name == "date";
-    if (ours) continue;
-    if (!is_sendable_field(name, value)) {
-      count_bug("http1_unsendable_field");
-      continue;
-    }
-    head_.append(name).append(": ").append(value).append("\r\n");
-  }
-  head_.append("date: ").append(http_date(context_.clock)).append("\r\n");
-  if (framing == Framing::kLength)
-    head_.append("content-length: ").append(std::to_string(response.body.size())).append("\r\n");
-  if (framing == Framing::kChunked) head_.append("transfer-encoding: chunked\r\n");
-  if (!exchange_->keep_alive) head_.append("connection: close\r\n");
-  if (exchange_->keep_alive && exchange_->http10) head_.append("connection: keep-alive\r\n");
-  head_.append("\r\n");
+void Http1Session::write_head(const Response& response, Http1Framing framing) {
+  append_http1_head(
+      head_, response,
+      {.framing = framing, .keep_alive = exchange_->keep_alive, .http10 = exchange_->http10},
+      context_.clock);
 }
 
 void Http1Session::produce(Bytes& out, std::size_t bytes_max) {
-  if (state_ == SessionState::kCut) return;
+  if (state_ == SessionState::kAborted) return;
   if (head_sent_ < head_.size()) {
     out.append(std::string_view(head_).substr(head_sent_));
     head_.clear();
@@ -459,14 +423,15 @@ void Http1Session::produce(Bytes& out, std::size_t bytes_max) {
     body_sent_ += size;
   }
   if (exchange_) produce_stream(out, bytes_max);
-  if (state_ == SessionState::kCut || !exchange_ || !exchange_->answered || has_output()) return;
+  if (state_ == SessionState::kAborted || !exchange_ || !exchange_->answered || has_output())
+    return;
   const bool all_read = exchange_->body_done && in_used_ == in_.size();
   exchange_done(all_read ? SessionState::kDone : SessionState::kFinished);
   if (!exchange_) parse_rest();
 }
 
 // The answer has been handed over; the body may still be coming. `end` is how the connection ends
-// if it does not go on.
+// if it is not kept.
 void Http1Session::exchange_done(SessionState end) {
   body_ = Bytes();
   body_sent_ = 0;
@@ -489,12 +454,12 @@ void Http1Session::on_time(SteadyTime now) {
   deadline_ = SteadyTime::max();
   if (exchange_ && exchange_->stream != nullptr && now >= exchange_->stream->deadline()) {
     cancel_stream(CancelReason::kDeadline);
-    context_.events.cut(CutReason::kStreamDeadline);
-    state_ = SessionState::kCut;
+    context_.events.aborted(place(), AbortReason::kStreamDeadline);
+    state_ = SessionState::kAborted;
   } else if (exchange_) {
-    fail({408, "the request's body did not arrive in time"}, CutReason::kRequestTimeout);
+    fail({408, "the request's body did not arrive in time"}, AbortReason::kRequestTimeout);
   } else if (head_begun_) {
-    fail({408, "the request's head did not arrive in time"}, CutReason::kHeaderTimeout);
+    fail({408, "the request's head did not arrive in time"}, AbortReason::kHeaderTimeout);
   } else {
     state_ = SessionState::kDone;
   }

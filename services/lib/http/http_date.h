@@ -7,8 +7,8 @@
 
 namespace spanway::http {
 
-// "Thu, 01 Jan 2026 00:00:00 GMT". Kept per thread and made anew once a second; valid until the
-// next call on the same thread.
+// "Thu, 01 Jan 2026 00:00:00 GMT". Kept per thread and formatted again once a second; valid until
+// the next call on the same thread.
 std::string_view http_date(const Clock& clock);
 
 }  // namespace spanway::http

@@ -12,13 +12,13 @@ using boost::asio::ip::tcp;
 
 // Out of file descriptors and the like: the queue of the socket holds the peers meanwhile.
 constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
-// Of a queue that is closed, at most this many are still taken.
+// Connections that are still accepted from a backlog that is being closed.
 constexpr int kLastAcceptsMax = 4096;
 constexpr double kAgeJitter = 0.1;
 // New connections that wait for another thread to end an idle one.
-constexpr std::size_t kAskingMax = 64;
-// Idle connections that are looked at to find one of the same peer.
-constexpr int kIdleSeenMax = 64;
+constexpr std::size_t kEvictionsPendingMax = 64;
+// Idle connections that are searched for one of the same peer.
+constexpr int kIdleSearchedMax = 64;
 
 }  // namespace
 
@@ -100,14 +100,15 @@ void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer
   };
   if (evict_idle(verdict, peer)) return retry(std::move(socket), peer);
   const auto next = next_.lock();
-  if (listeners_ < 2 || next == nullptr || asking_ >= kAskingMax) return refuse(verdict);
-  ++asking_;
+  if (listeners_ < 2 || next == nullptr || evictions_pending_ >= kEvictionsPendingMax)
+    return refuse(verdict);
+  ++evictions_pending_;
   // Shared only because a function must be copyable; there is one owner.
   auto waiting = std::make_shared<tcp::socket>(std::move(socket));
   next->deps_.thread.post([next, verdict, peer, hops = listeners_ - 2, &home = deps_.thread,
                            self = shared_from_this(), waiting, retry] {
     next->evict_elsewhere(verdict, peer, hops, home, [self, waiting, peer, retry](bool evicted) {
-      --self->asking_;
+      --self->evictions_pending_;
       if (self->stopped_) return;
       if (evicted) {
         retry(std::move(*waiting), peer);
@@ -132,13 +133,13 @@ void Listener::evict_elsewhere(ConnectionQuota::Verdict verdict, const std::stri
 }
 
 bool Listener::evict_idle(ConnectionQuota::Verdict verdict, const std::string& peer) {
-  int seen = 0;
+  int searched = 0;
   for (Connection* const connection : idle_) {
     if (verdict == ConnectionQuota::Verdict::kTooManyOfPeer && connection->peer_address() != peer) {
-      if (++seen >= kIdleSeenMax) return false;
+      if (++searched >= kIdleSearchedMax) return false;
       continue;
     }
-    connection->cut(CutReason::kEvicted);
+    connection->abort(AbortReason::kEvicted);
     return true;
   }
   return false;
@@ -188,7 +189,7 @@ void Listener::on_idle(Connection& connection, bool idle) {
 bool Listener::make_room(Connection& connection) {
   for (Connection* const other : idle_) {
     if (other == &connection) continue;
-    other->cut(CutReason::kEvicted);
+    other->abort(AbortReason::kEvicted);
     return true;
   }
   return false;
@@ -196,7 +197,7 @@ bool Listener::make_room(Connection& connection) {
 
 void Listener::shed() {
   for (std::size_t left = (connections_.size() + 7) / 8; left > 0 && !connections_.empty(); --left)
-    std::shared_ptr<Connection>(connections_.back())->cut(CutReason::kMemory);
+    std::shared_ptr<Connection>(connections_.back())->abort(AbortReason::kMemory);
 }
 
 void Listener::stop_accepting() {
@@ -210,13 +211,13 @@ void Listener::stop_accepting() {
   for (const auto& connection : connections) connection->drain(SteadyTime::max());
 }
 
-std::size_t Listener::cut_all() {
+std::size_t Listener::abort_all() {
   stopped_ = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   retry_.cancel();
   const auto connections = connections_;
-  for (const auto& connection : connections) connection->cut();
+  for (const auto& connection : connections) connection->abort();
   return connections.size();
 }
 

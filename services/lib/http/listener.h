@@ -35,9 +35,9 @@ class Listener final : public std::enable_shared_from_this<Listener>, private Co
   void shed();
   // Takes what is still in the socket's queue, closes it, and drains all connections.
   void stop_accepting();
-  // Cuts all connections; also closes the listening socket. Also legal from another thread once the
-  // io thread has stopped. Returns how many were cut.
-  std::size_t cut_all();
+  // Aborts all connections; also closes the listening socket. Also legal from another thread once
+  // the io thread has stopped. Returns how many were aborted.
+  std::size_t abort_all();
 
  private:
   void accept();
@@ -49,7 +49,7 @@ class Listener final : public std::enable_shared_from_this<Listener>, private Co
   void take_in_place_of_idle(boost::asio::ip::tcp::socket socket, const std::string& peer,
                              ConnectionQuota::Verdict verdict);
   bool evict_idle(ConnectionQuota::Verdict verdict, const std::string& peer);
-  // True when one of this listener or of the `hops` behind it was ended; told on `home`.
+  // True when one of this listener or of the `hops` behind it was ended; reported on `home`.
   void evict_elsewhere(ConnectionQuota::Verdict verdict, const std::string& peer, std::size_t hops,
                        IoThread& home, std::function<void(bool)> done);
   void refuse(ConnectionQuota::Verdict verdict);
@@ -70,7 +70,7 @@ class Listener final : public std::enable_shared_from_this<Listener>, private Co
   std::list<Connection*> idle_;                         // The longest idle first.
   std::weak_ptr<Listener> next_;
   std::size_t listeners_ = 1;
-  std::size_t asking_ = 0;  // Sockets that wait for room.
+  std::size_t evictions_pending_ = 0;  // Sockets that wait for room.
 };
 
 }  // namespace spanway::http

@@ -20,7 +20,7 @@ enum class CancelReason : unsigned char {
   kNoBody,           // The request is HEAD, or the status has no body.
 };
 
-// Implemented by whoever writes a streamed answer. Both are called on the connection's io thread
+// Implemented by the writer of a streamed answer. Both are called on the connection's io thread
 // and must not block; they may call the ResponseStream.
 class StreamObserver {
  public:

@@ -60,7 +60,7 @@ class ServerImpl final : public Server {
         handler_(handler),
         events_(telemetry, options_.name),
         quota_(options_.limits) {}
-  ~ServerImpl() override { cut_all(); }
+  ~ServerImpl() override { abort_all(); }
 
   Status bind();
   void start() override;
@@ -71,7 +71,7 @@ class ServerImpl final : public Server {
 
  private:
   void add_listener(IoThread& thread, tcp::acceptor acceptor);
-  std::size_t cut_all();
+  std::size_t abort_all();
 
   const ServerOptions options_;
   const std::shared_ptr<TlsServerContextImpl> tls_;
@@ -135,16 +135,16 @@ bool ServerImpl::drain(Deadline deadline) {
   // stop_accepting() only posts. Before it has run, a connection could still come in and be missed.
   for (auto& thread : pool_.threads) thread->run_and_wait([] {});
   if (!quota_.wait_until_empty(deadline, pool_.threads.front()->clock())) {
-    return cut_all() == 0;
+    return abort_all() == 0;
   }
   return true;
 }
 
-std::size_t ServerImpl::cut_all() {
-  std::size_t cut = 0;
+std::size_t ServerImpl::abort_all() {
+  std::size_t aborted = 0;
   for (std::size_t i = 0; i < listeners_.size(); ++i)
-    pool_.threads[i]->run_and_wait([&] { cut += listeners_[i]->cut_all(); });
-  return cut;
+    pool_.threads[i]->run_and_wait([&] { aborted += listeners_[i]->abort_all(); });
+  return aborted;
 }
 
 }  // namespace

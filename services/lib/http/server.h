@@ -29,7 +29,7 @@ class Responder {
    public:
     virtual ~Target() = default;
     virtual void respond(Response response) noexcept = 0;
-    // What cannot stream answers 500.
+    // The default, for targets without streams, answers 500.
     virtual ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                                         StreamOptions options);
   };
@@ -41,8 +41,8 @@ class Responder {
 
   void send(Response response) noexcept;
   // Answers with a body that is sent as it is written to the stream, `head.body` first. The
-  // observer is kept until the stream is over; null where nobody waits for room or needs to know of
-  // the end.
+  // observer is kept until the stream is over; null where neither room nor
+  // the end needs a report.
   ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                               StreamOptions options = {});
   explicit operator bool() const noexcept { return target_ != nullptr; }
@@ -56,7 +56,8 @@ class BodyReader {
  public:
   virtual ~BodyReader() = default;
   // Some bytes of the body, valid during the call only. False = the reader has answered already
-  // (too big, no memory, bad framing): the rest is discarded or, beyond 64 KiB, the stream is cut.
+  // (too big, no memory, bad framing): the rest is discarded or, beyond 64 KiB, the stream is
+  // aborted.
   virtual bool on_data(std::string_view data) = 0;
   // The whole body has arrived.
   virtual void on_end() = 0;
@@ -101,8 +102,8 @@ struct ServerOptions {
   bool http1 = true;
   bool http2 = true;
   ServerLimits limits;
-  // What connections and their streams hold is charged here: a connection that finds no room takes
-  // the place of the longest idle one, or ends. May be null; outlives the server.
+  // The memory of connections and their streams is charged here: a connection that finds no room
+  // takes the place of the longest idle one, or ends. May be null; outlives the server.
   MemoryBudget* connection_memory = nullptr;
 };
 
@@ -117,12 +118,13 @@ class Server {
 
   virtual void start() = 0;
   virtual std::uint16_t port() const noexcept = 0;
-  // Closes the listening socket and sends GOAWAY / Connection: close; requests in flight go on.
+  // Closes the listening socket and sends GOAWAY / Connection: close; requests in flight are
+  // finished.
   virtual void stop_accepting() = 0;
   // Closes the newest eighth of the connections, at least one: memory is at its limit.
   virtual void shed_connections() = 0;
-  // Waits until no connection is left or the deadline has passed (then cuts them); true when all
-  // went by themselves. Blocks; not for io threads.
+  // Waits until no connection is left or the deadline has passed (then aborts them); true when all
+  // ended by themselves. Blocks; not for io threads.
   virtual bool drain(Deadline deadline) = 0;
 };
 

@@ -1,4 +1,4 @@
-// What a protocol (HTTP/1.1, HTTP/2) does on a connection: bytes in, bytes out, answers, time. It
+// A protocol (HTTP/1.1, HTTP/2) on a connection: bytes in, bytes out, answers, time. It
 // never touches a socket, so that tests can feed it by hand. For this module only.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace spanway::http {
 
-// What a session knows of its surroundings. All references outlive it.
+// The surroundings of a session. All references outlive it.
 struct SessionContext {
   const ServerOptions& options;
   Handler& handler;
@@ -41,7 +41,7 @@ enum class SessionState : unsigned char {
   kOpen,
   kFinished,  // Send what is left, then linger: bytes of the peer may still be under way.
   kDone,      // Send what is left, then close: the peer has sent nothing that is unanswered.
-  kCut,       // Close now.
+  kAborted,   // Close now.
 };
 
 // Single-thread: the connection's io thread.
@@ -64,14 +64,14 @@ class Session {
   virtual std::size_t read_bytes_max() const = 0;
   // No request that has arrived waits for its answer: what happens next is up to the peer.
   virtual bool is_idle() const = 0;
-  // What this session and its requests hold in memory, about; bodies and answers under way have
+  // Memory of this session and its requests, about; bodies and answers under way have
   // permits of their own.
   virtual std::size_t memory() const = 0;
   virtual SessionState state() const = 0;
   // When on_time() should be called at the latest; may be too early, never too late.
   virtual SteadyTime next_deadline() const = 0;
   virtual void on_time(SteadyTime now) = 0;
-  // No new requests; what is under way goes on; then kFinished.
+  // No new requests; those in progress are finished; then kFinished.
   virtual void drain() = 0;
 };
 

@@ -14,7 +14,7 @@
 
 namespace spanway::http {
 
-// What the streams of one connection may hold, for its account. Outlives none of them: shared.
+// Bytes that the streams of one connection may hold. Outlives none of them: shared.
 using StreamAccount = std::shared_ptr<std::atomic<std::size_t>>;
 
 // Thread-safe. Holds at most StreamOptions::buffer_bytes_max, or one chunk.

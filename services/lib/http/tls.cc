@@ -142,7 +142,7 @@ SslContext make_context(const SSL_METHOD* method) {
   // Several records per system call; safe because TlsTransport reads until nothing is left.
   SSL_CTX_set_read_ahead(context.get(), 1);
   SSL_CTX_set_default_read_buffer_len(context.get(), kReadBufferBytes);
-  // Of TLS 1.2, only what has forward secrecy and authenticated encryption.
+  // TLS 1.2 only with forward secrecy and authenticated encryption.
   SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20");
   return context;
 }
@@ -184,8 +184,8 @@ Result<bool> TlsServerContextImpl::reload() {
   SPANWAY_ASSIGN(const PemFile ca, PemFile::read(files_.client_ca_file));
   std::string fingerprint = fingerprint_of({&certificate, &key, &ca});
   if (material_.matches(fingerprint)) return false;
-  SPANWAY_ASSIGN(SslContext made, make_server_context(certificate, key, ca));
-  material_.replace(std::move(made), std::move(fingerprint));
+  SPANWAY_ASSIGN(SslContext created, make_server_context(certificate, key, ca));
+  material_.replace(std::move(created), std::move(fingerprint));
   return true;
 }
 
@@ -207,9 +207,9 @@ Result<bool> TlsClientContextImpl::reload() {
   SPANWAY_ASSIGN(const PemFile key, PemFile::read(files_.key_file));
   std::string fingerprint = fingerprint_of({&ca, &certificate, &key});
   if (material_.matches(fingerprint)) return false;
-  SPANWAY_ASSIGN(SslContext made,
+  SPANWAY_ASSIGN(SslContext created,
                  make_client_context(files_.insecure_skip_verify, ca, certificate, key));
-  material_.replace(std::move(made), std::move(fingerprint));
+  material_.replace(std::move(created), std::move(fingerprint));
   return true;
 }
 

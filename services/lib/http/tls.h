@@ -33,7 +33,7 @@ struct TlsClientPem {
 };
 
 // Thread-safe. New connections use the newest good material; a broken new file keeps the old one
-// and is logged by whoever calls reload().
+// and the caller of reload() logs it.
 class TlsServerContext {
  public:
   static Result<std::shared_ptr<TlsServerContext>> create(TlsServerFiles files);

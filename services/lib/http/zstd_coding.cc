@@ -27,7 +27,7 @@ class ZstdDecoder final : public Decoder {
   }
 
   Status finish() override {
-    if (!frame_done_) return corrupt_body("the zstd stream is cut off");
+    if (!frame_done_) return corrupt_body("the zstd stream is truncated");
     return ok_status();
   }
 

@@ -129,7 +129,7 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   client.waiting_max = options.in_flight_max;
   client.response_bytes_max = options.response_bytes_max;
   // A refusal stays what its status says, and a 2xx an acceptance, however long the text is.
-  client.cut_large_answers = true;
+  client.truncate_large_responses = true;
   SPANWAY_ASSIGN(poster->client_,
                  http::Client::create(std::move(url), client, shared->tls, deps.io));
   return poster;

@@ -227,7 +227,7 @@ std::vector<Framing> hostile_framings() {
       {"TLS", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), "400"},
       {"CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "501"},
       {"broken escape", get("/%zz"), "400"},
-      {"cut escape", get("/a%2"), "400"},
+      {"truncated escape", get("/a%2"), "400"},
       {"NUL escape", get("/a%00b"), "400"},
       {"fragment", get("/a#b"), "400"},
       {"relative target", get("a"), "400"},
@@ -319,7 +319,7 @@ TEST(ServerHttp1, ClosesWhenTheRestOfARefusedBodyIsLong) {
 
 // ---- Time.
 
-TEST(ServerHttp1, CutsSlowHeads) {
+TEST(ServerHttp1, AbortsSlowHeads) {
   TestServer server(with_limits({.header_timeout = std::chrono::milliseconds(50)}));
   RawClient silent(server.server->port());
   RawClient slow(server.server->port());
@@ -329,7 +329,7 @@ TEST(ServerHttp1, CutsSlowHeads) {
   EXPECT_GE(server.metric("spanway_http_connections_cut_total", {{"reason", "header_timeout"}}), 2);
 }
 
-TEST(ServerHttp1, CutsSlowBodiesAndDestroysTheReader) {
+TEST(ServerHttp1, AbortsSlowBodiesAndDestroysTheReader) {
   TestServer server(with_limits({.request_timeout = std::chrono::milliseconds(50)}));
   RawClient client(server.server->port());
   client.send(post("Content-Length: 10\r\n", "abc"));
@@ -345,7 +345,7 @@ TEST(ServerHttp1, ClosesIdleConnectionsWithoutAWord) {
   EXPECT_THAT(client.receive_all(), EndsWith("GET /echo ? "));
 }
 
-TEST(ServerHttp1, CutsPeersThatDoNotReadTheirAnswer) {
+TEST(ServerHttp1, AbortsPeersThatDoNotReadTheirAnswer) {
   TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(100)}));
   RawClient client(server.server->port(), 4096);
   std::string requests;
@@ -537,7 +537,7 @@ TEST(ServerHttp1, DrainEndsWhenTheLastAnswerIsGone) {
   EXPECT_THAT(busy.receive_all(), HasSubstr("connection: close\r\n"));
 }
 
-TEST(ServerHttp1, DestructionCutsWhatIsOpen) {
+TEST(ServerHttp1, DestructionAbortsWhatIsOpen) {
   auto server = std::make_unique<TestServer>();
   RawClient client(server->server->port());
   client.send(get("/hold"));

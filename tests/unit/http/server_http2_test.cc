@@ -322,7 +322,7 @@ TEST(ServerHttp2, TakesTheShortRestOfARefusedBody) {
 
 // ---- Time.
 
-TEST(ServerHttp2, CutsStreamsWhoseBodyDoesNotCome) {
+TEST(ServerHttp2, AbortsStreamsWhoseBodyDoesNotCome) {
   TestServer server(with_limits({.request_timeout = std::chrono::milliseconds(50)}));
   Http2Client client(server.server->port());
   const auto stream = client.request("POST", "/echo", "abc", {}, true);
@@ -339,14 +339,14 @@ TEST(ServerHttp2, DoesNotTimeTheHandler) {
   Http2Client client(server.server->port());
   const auto held = client.request("POST", "/hold", "abc");
   ASSERT_TRUE(client.run_until([&] { return server.handler.held() == 1; }));
-  // Another stream is cut by the same limit meanwhile.
+  // Another stream is aborted by the same limit meanwhile.
   ASSERT_TRUE(client.run_until_closed(client.request("POST", "/echo", "abc", {}, true)));
   server.handler.release();
   ASSERT_TRUE(client.run_until_closed(held));
   EXPECT_EQ(client.answer(held).body, "released");
 }
 
-TEST(ServerHttp2, CutsStreamsThatDoNotTakeTheirAnswer) {
+TEST(ServerHttp2, AbortsStreamsThatDoNotTakeTheirAnswer) {
   TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(50)}));
   Http2Client client(server.server->port(), {.window_bytes = 0});
   const auto stream = client.request("GET", "/big");
@@ -389,7 +389,7 @@ TEST(ServerHttp2, StreamsAndTheirHeadersAreCharged) {
   EXPECT_TRUE(eventually([&] { return memory.used() < 64 * 1024; }));
 }
 
-TEST(ServerHttp2, CutsPeersThatDoNotReadTheSocket) {
+TEST(ServerHttp2, AbortsPeersThatDoNotReadTheSocket) {
   TestServer server(with_limits({.idle_timeout = std::chrono::milliseconds(100)}));
   Http2Client client(server.server->port(),
                      {.receive_buffer_bytes = 4096, .window_bytes = 0x7fffffff});
@@ -399,7 +399,7 @@ TEST(ServerHttp2, CutsPeersThatDoNotReadTheSocket) {
   EXPECT_EQ(server.metric("spanway_http_streams_open"), 0);
 }
 
-TEST(ServerHttp2, CutsHalfSentHeaders) {
+TEST(ServerHttp2, AbortsHalfSentHeaders) {
   TestServer server(with_limits({.header_timeout = std::chrono::milliseconds(50)}));
   const auto client = raw_http2(server);
   client->send(frame(NGHTTP2_HEADERS, kEndStream, 1, kGetBlock));  // END_HEADERS never comes.
@@ -407,7 +407,7 @@ TEST(ServerHttp2, CutsHalfSentHeaders) {
   EXPECT_EQ(server.metric("spanway_http_connections_cut_total", {{"reason", "header_timeout"}}), 1);
 }
 
-TEST(ServerHttp2, CutsConnectionsWithoutSettings) {
+TEST(ServerHttp2, AbortsConnectionsWithoutSettings) {
   TestServer server(with_limits({.header_timeout = std::chrono::milliseconds(50)}));
   RawClient half(server.server->port());
   half.send(kPreface.substr(0, 10));
@@ -430,7 +430,7 @@ TEST(ServerHttp2, DrainsOldConnectionsInTwoSteps) {
   EXPECT_TRUE(client.run_until_disconnected());
 }
 
-TEST(ServerHttp2, CutsOldConnectionsAfterTheGrace) {
+TEST(ServerHttp2, AbortsOldConnectionsAfterTheGrace) {
   TestServer server(with_limits({.connection_age_max = std::chrono::milliseconds(30),
                                  .connection_age_grace = std::chrono::milliseconds(30)}));
   Http2Client client(server.server->port());

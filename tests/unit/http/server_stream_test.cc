@@ -312,7 +312,7 @@ TEST_F(StreamedAnswerWithShortTimeouts, AWriterMayBeSilentForLongerThanAPeerMay)
   EXPECT_TRUE(http2.run_until([&] { return http2.answer(stream).body == "late"; }));
 }
 
-TEST_F(StreamedAnswerWithShortTimeouts, APeerThatTakesNothingIsCut) {
+TEST_F(StreamedAnswerWithShortTimeouts, AStreamThatThePeerDoesNotReadIsAborted) {
   Http2Client client(port(), {.receive_buffer_bytes = 0, .window_bytes = 0, .send_settings = true});
   const std::int32_t stream = client.request("GET", "/stream");
   handler_.writer()->write("never taken");

@@ -199,7 +199,7 @@ TEST(Tls, RefusesClientsWithoutACertificateOfTheAuthority) {
   EXPECT_EQ(server.handler.requests(), 0U);
 }
 
-TEST(Tls, CutsStalledHandshakes) {
+TEST(Tls, AbortsStalledHandshakes) {
   Material material;
   ServerOptions options;
   options.limits.handshake_timeout = std::chrono::milliseconds(50);

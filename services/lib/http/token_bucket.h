@@ -8,24 +8,24 @@
 namespace spanway::http {
 
 // Single-thread. Starts full.
-class Credit {
+class TokenBucket {
  public:
-  Credit(double burst, double per_second, SteadyTime now) noexcept
+  TokenBucket(double burst, double per_second, SteadyTime now) noexcept
       : burst_(burst), per_second_(per_second), tokens_(burst), since_(now) {}
 
-  // False when nothing is left. Time is only looked at when the bucket runs low.
-  bool spend(SteadyTime now) noexcept {
+  // False when nothing is left. The clock is read only when the bucket runs low.
+  bool try_take(SteadyTime now) noexcept {
     if (tokens_ < 1) refill(now);
     if (tokens_ < 1) return false;
     tokens_ -= 1;
     return true;
   }
-  void earn(double tokens) noexcept { tokens_ = std::min(burst_, tokens_ + tokens); }
+  void add_tokens(double tokens) noexcept { tokens_ = std::min(burst_, tokens_ + tokens); }
 
  private:
   void refill(SteadyTime now) noexcept {
     const std::chrono::duration<double> passed = now - since_;
-    earn(passed.count() * per_second_);
+    add_tokens(passed.count() * per_second_);
     since_ = now;
   }
 

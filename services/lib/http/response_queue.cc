@@ -1,33 +1,34 @@
-#include "services/lib/http/mailbox.h"
+#include "services/lib/http/response_queue.h"
 
 namespace spanway::http {
 
-class Mailbox::Slot final : public Responder::Target {
+class ResponseQueue::Slot final : public Responder::Target {
  public:
-  Slot(std::shared_ptr<Mailbox> mailbox, std::uint64_t id) : mailbox_(std::move(mailbox)), id_(id) {
-    mailbox_->unanswered_.fetch_add(1, std::memory_order_relaxed);
+  Slot(std::shared_ptr<ResponseQueue> queue, std::uint64_t id)
+      : responses_(std::move(queue)), id_(id) {
+    responses_->unanswered_.fetch_add(1, std::memory_order_relaxed);
   }
-  ~Slot() override { mailbox_->unanswered_.fetch_sub(1, std::memory_order_relaxed); }
+  ~Slot() override { responses_->unanswered_.fetch_sub(1, std::memory_order_relaxed); }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   void respond(Response response) noexcept override {
-    mailbox_->put({.id = id_, .response = std::move(response)});
+    responses_->put({.id = id_, .response = std::move(response)});
   }
   ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                               StreamOptions options) override {
-    return mailbox_->start_stream(id_, std::move(head), std::move(observer), options);
+    return responses_->start_stream(id_, std::move(head), std::move(observer), options);
   }
 
  private:
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<ResponseQueue> responses_;
   const std::uint64_t id_;
 };
 
-Responder Mailbox::make_responder(std::uint64_t id) {
+Responder ResponseQueue::make_responder(std::uint64_t id) {
   return Responder(std::make_shared<Slot>(shared_from_this(), id));
 }
 
-bool Mailbox::put(Answer answer) {
+bool ResponseQueue::put(Answer answer) {
   MutexLock lock(mutex_);
   if (closed_) return false;
   answers_.push_back(std::move(answer));
@@ -36,9 +37,9 @@ bool Mailbox::put(Answer answer) {
   return true;
 }
 
-ResponseStream Mailbox::start_stream(std::uint64_t id, Response head,
-                                     std::shared_ptr<StreamObserver> observer,
-                                     StreamOptions options) {
+ResponseStream ResponseQueue::start_stream(std::uint64_t id, Response head,
+                                           std::shared_ptr<StreamObserver> observer,
+                                           StreamOptions options) {
   Bytes first = std::move(head.body);
   auto body = std::make_shared<StreamBody>(
       std::move(observer), options, stream_bytes_, [weak = weak_from_this(), id] {
@@ -49,13 +50,13 @@ ResponseStream Mailbox::start_stream(std::uint64_t id, Response head,
   return ResponseStream(std::move(body));
 }
 
-void Mailbox::take(std::vector<Answer>& into) {
+void ResponseQueue::take(std::vector<Answer>& into) {
   into.clear();
   MutexLock lock(mutex_);
   into.swap(answers_);
 }
 
-void Mailbox::close() {
+void ResponseQueue::close() {
   std::function<void()> wake;
   std::vector<Answer> answers;
   {

@@ -17,7 +17,7 @@ namespace spanway::http {
 // Thread-safe. Holds at most one answer and one resumption per request handed out, and the session
 // bounds those. After close() answers are dropped, so a responder may outlive its connection,
 // server and pool.
-class Mailbox final : public std::enable_shared_from_this<Mailbox> {
+class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
  public:
   struct Answer {
     std::uint64_t id = 0;
@@ -27,11 +27,11 @@ class Mailbox final : public std::enable_shared_from_this<Mailbox> {
   };
 
   // `wake` is called, from any thread, when the first answer lies in an empty box.
-  explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
+  explicit ResponseQueue(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   Responder make_responder(std::uint64_t id);
   std::size_t unanswered() const noexcept { return unanswered_.load(std::memory_order_relaxed); }
-  // What open streams may hold.
+  // Bytes that open streams may hold.
   std::size_t stream_bytes() const noexcept {
     return stream_bytes_->load(std::memory_order_relaxed);
   }
