@@ -1,4 +1,4 @@
-#include "services/lib/http/stream_body.h"
+#include "services/lib/http/server/stream_body.h"
 
 #include <gtest/gtest.h>
 

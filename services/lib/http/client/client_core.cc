@@ -1,0 +1,154 @@
+#include "services/lib/http/client/client_core.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace spanway::http {
+
+ClientCore::ClientCore(ClientTarget target, IoThread& thread)
+    : target_(std::move(target)), thread_(thread) {}
+
+ClientCore::~ClientCore() = default;
+
+void ClientCore::send(std::shared_ptr<ClientCall> call) {
+  thread_.post([self = shared_from_this(), call = std::move(call)]() mutable {
+    self->enqueue(std::move(call));
+  });
+}
+
+void ClientCore::enqueue(std::shared_ptr<ClientCall> call) {
+  if (closed_) return;  // The call answers itself.
+  if (call->deadline.passed(thread_.clock().now())) return expired(call);
+  // Calls that can be started at once do not count as waiting.
+  const std::size_t startable = kept_.size() + target_.options.connections_max -
+                                std::min(connections_.size(), target_.options.connections_max);
+  if (queue_.size() >= target_.options.waiting_max + startable) {
+    return call->finish(unavailable("http client: " + target_.url.host + ": " +
+                                    std::to_string(queue_.size()) +
+                                    " requests are waiting for a connection already")
+                            .with_reason("client_queue_full"));
+  }
+  watch(call);
+  queue_.push_back(std::move(call));
+  dispatch();
+}
+
+void ClientCore::watch(const std::shared_ptr<ClientCall>& call) {
+  if (call->deadline.is_never()) return;
+  call->timer = std::make_unique<boost::asio::steady_timer>(
+      thread_.context(), call->deadline.remaining(thread_.clock().now()));
+  call->timer->async_wait([weak_core = weak_from_this(), weak_call = std::weak_ptr(call)](
+                              const boost::system::error_code& error) {
+    const auto core = weak_core.lock();
+    const auto late = weak_call.lock();
+    if (!error && core && late) core->expired(late);
+  });
+}
+
+void ClientCore::expired(const std::shared_ptr<ClientCall>& call) {
+  end(call, transient_error(Code::kDeadlineExceeded,
+                            "http client: " + target_.url.host + ": no answer in time")
+                .with_reason("deadline_exceeded"));
+}
+
+void ClientCore::cancel(const std::shared_ptr<ClientCall>& call) {
+  end(call, transient_error(Code::kCancelled, "http client: the request was cancelled")
+                .with_reason("client_cancelled"));
+}
+
+void ClientCore::resume(const std::shared_ptr<ClientCall>& call) {
+  if (const auto connection = connection_of(call)) connection->resume();
+}
+
+std::shared_ptr<ClientConnection> ClientCore::connection_of(
+    const std::shared_ptr<ClientCall>& call) const {
+  for (const auto& connection : connections_)
+    if (connection->call() == call) return connection;
+  return nullptr;
+}
+
+void ClientCore::end(const std::shared_ptr<ClientCall>& call, Error error) {
+  if (call->finished()) return;
+  if (const auto connection = connection_of(call)) return connection->abort(std::move(error));
+  queue_.erase(std::remove(queue_.begin(), queue_.end(), call), queue_.end());
+  call->finish(std::move(error));
+}
+
+void ClientCore::dispatch() {
+  while (!closed_ && !queue_.empty()) {
+    const auto call = queue_.front();
+    // A call whose kept connection was closed under it trusts no other kept one.
+    const bool may_reuse = !call->sent_again;
+    if (may_reuse && !kept_.empty()) {
+      queue_.pop_front();
+      if (!run_on_kept(call)) queue_.push_front(call);
+      continue;
+    }
+    if (connections_.size() >= target_.options.connections_max) {
+      if (kept_.empty()) return;
+      kept_.front()->abort(unavailable("making room"));
+      continue;
+    }
+    queue_.pop_front();
+    run_on_new(call);
+  }
+}
+
+bool ClientCore::run_on_kept(const std::shared_ptr<ClientCall>& call) {
+  const auto connection = kept_.back();
+  kept_.pop_back();
+  return connection->reuse(call);
+}
+
+void ClientCore::run_on_new(std::shared_ptr<ClientCall> call) {
+  auto connection = std::make_shared<ClientConnection>(*this, target_, thread_, opened_++);
+  connections_.insert(connection);
+  connection->open(std::move(call));
+}
+
+void ClientCore::on_idle(const std::shared_ptr<ClientConnection>& connection) {
+  kept_.push_back(connection);
+  schedule_dispatch();
+}
+
+void ClientCore::on_closed(const std::shared_ptr<ClientConnection>& connection,
+                           std::shared_ptr<ClientCall> unsent) {
+  connections_.erase(connection);
+  kept_.erase(std::remove(kept_.begin(), kept_.end(), connection), kept_.end());
+  if (unsent != nullptr) {
+    unsent->sent_again = true;
+    queue_.push_front(std::move(unsent));
+  }
+  schedule_dispatch();
+}
+
+// Not at once: we are inside the connection.
+void ClientCore::schedule_dispatch() {
+  if (dispatch_scheduled_ || closed_ || queue_.empty()) return;
+  dispatch_scheduled_ = true;
+  thread_.post([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->dispatch_scheduled_ = false;
+    self->dispatch();
+  });
+}
+
+void ClientCore::close() {
+  closed_ = true;
+  const auto queue = std::exchange(queue_, {});
+  const auto connections = std::exchange(connections_, {});
+  kept_.clear();
+  for (const auto& connection : connections) {
+    const auto call = connection->call();
+    connection->detach();
+    if (call != nullptr)
+      call->finish(
+          unavailable("http client: closed before the answer came").with_reason("client_closed"));
+  }
+  for (const auto& call : queue)
+    call->finish(
+        unavailable("http client: closed before the answer came").with_reason("client_closed"));
+}
+
+}  // namespace spanway::http

@@ -1,0 +1,112 @@
+// One HTTP/2 connection of a stream client. For this module only.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "services/lib/http/net/io_thread.h"
+#include "services/lib/http/client/stream_call.h"
+#include "services/lib/http/net/tls_context.h"
+#include "services/lib/http/net/transport.h"
+
+struct nghttp2_session;
+
+namespace spanway::http {
+
+// Where a stream client's connections go. Outlives them.
+struct StreamTarget {
+  Url url;
+  std::string authority;
+  StreamClientOptions options;
+  std::shared_ptr<TlsClientContextImpl> tls;  // Null for http.
+  std::string verified_name;
+};
+
+class StreamConnection;
+
+// Called on the io thread, never from inside a call of the connection by the owner.
+class StreamConnectionOwner {
+ public:
+  virtual ~StreamConnectionOwner() = default;
+  // Streams can be submitted, or more than before.
+  virtual void on_room() = 0;
+  // The connection is closed, its streams have ended. `before_ready`: it never took a stream.
+  virtual void on_closed(const std::shared_ptr<StreamConnection>& connection, bool before_ready,
+                         const Error& why) = 0;
+};
+
+// Single-thread: `thread`.
+class StreamConnection final : public std::enable_shared_from_this<StreamConnection> {
+ public:
+  StreamConnection(std::weak_ptr<StreamConnectionOwner> owner, const StreamTarget& target,
+                   IoThread& thread);
+  ~StreamConnection();
+  StreamConnection(const StreamConnection&) = delete;
+  StreamConnection& operator=(const StreamConnection&) = delete;
+
+  void open();
+  bool ready() const noexcept { return phase_ == Phase::kReady; }
+  bool connecting() const noexcept { return phase_ < Phase::kReady; }
+  // Streams that can be submitted now.
+  std::size_t room() const noexcept;
+  // False when the server takes no more streams on this connection.
+  bool submit(const std::shared_ptr<StreamCall>& call);
+  // Resets the stream of a call that has ended, if it is on this connection.
+  void reset(StreamClient::StreamId id);
+  // Deadlines of the connection itself.
+  void on_time(SteadyTime now);
+  // Ends now, without a call of the owner; its streams end with `why`.
+  void close(const Error& why);
+
+ private:
+  friend struct StreamCallbacksOfNghttp2;
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+  enum class Phase : unsigned char { kConnect, kHandshake, kSettings, kReady, kClosed };
+
+  void connect_next();
+  void connected(const boost::system::error_code& error);
+  void continue_handshake();
+  void begin_session();
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  void receive(std::string_view bytes);
+  void flush();
+  void fail(Error error);
+  void end_streams(const Error& why);
+  // From nghttp2.
+  void settings_received();
+  void announce_room();
+  void header(std::int32_t stream, std::string_view name, std::string_view value);
+  void data(std::int32_t stream, std::string_view bytes);
+  void stream_complete(std::int32_t stream);
+  void stream_closed(std::int32_t stream, std::uint32_t error);
+  StreamCall* find(std::int32_t stream);
+
+  std::weak_ptr<StreamConnectionOwner> owner_;
+  const StreamTarget& target_;
+  IoThread& thread_;
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<Transport> transport_;
+  nghttp2_session* session_ = nullptr;
+  Phase phase_ = Phase::kConnect;
+  std::vector<Endpoint> endpoints_;
+  std::size_t next_endpoint_ = 0;
+  std::string last_failure_;
+  std::unordered_map<std::int32_t, std::shared_ptr<StreamCall>> streams_;
+  std::unordered_map<StreamClient::StreamId, std::int32_t> stream_of_;
+  std::string out_;
+  bool draining_ = false;  // The server has announced its end (GOAWAY).
+  bool pinged_ = false;
+  bool read_waiting_ = false;
+  bool write_waiting_ = false;
+  SteadyTime opened_at_;
+  SteadyTime received_at_;
+  SteadyTime used_at_;  // The last moment with a stream.
+};
+
+}  // namespace spanway::http

@@ -1,0 +1,72 @@
+#include "services/lib/http/server/response_queue.h"
+
+namespace spanway::http {
+
+class ResponseQueue::Slot final : public Responder::Target {
+ public:
+  Slot(std::shared_ptr<ResponseQueue> queue, std::uint64_t id)
+      : responses_(std::move(queue)), id_(id) {
+    responses_->unanswered_.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Slot() override { responses_->unanswered_.fetch_sub(1, std::memory_order_relaxed); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  void respond(Response response) noexcept override {
+    responses_->put({.id = id_, .response = std::move(response)});
+  }
+  ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
+                              StreamOptions options) override {
+    return responses_->start_stream(id_, std::move(head), std::move(observer), options);
+  }
+
+ private:
+  const std::shared_ptr<ResponseQueue> responses_;
+  const std::uint64_t id_;
+};
+
+Responder ResponseQueue::make_responder(std::uint64_t id) {
+  return Responder(std::make_shared<Slot>(shared_from_this(), id));
+}
+
+bool ResponseQueue::put(Answer answer) {
+  MutexLock lock(mutex_);
+  if (closed_) return false;
+  answers_.push_back(std::move(answer));
+  // Under the lock, so that close() is a barrier: no wake-up after it.
+  if (answers_.size() == 1) wake_();
+  return true;
+}
+
+ResponseStream ResponseQueue::start_stream(std::uint64_t id, Response head,
+                                           std::shared_ptr<StreamObserver> observer,
+                                           StreamOptions options) {
+  Bytes first = std::move(head.body);
+  auto body = std::make_shared<StreamBody>(
+      std::move(observer), options, stream_bytes_, [weak = weak_from_this(), id] {
+        if (const auto self = weak.lock()) self->put({.id = id, .response = {}, .resumes = true});
+      });
+  body->write(first.view(), &first);
+  if (!put({.id = id, .response = std::move(head), .stream = body})) body->abandon();
+  return ResponseStream(std::move(body));
+}
+
+void ResponseQueue::take(std::vector<Answer>& into) {
+  into.clear();
+  MutexLock lock(mutex_);
+  into.swap(answers_);
+}
+
+void ResponseQueue::close() {
+  std::function<void()> wake;
+  std::vector<Answer> answers;
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+    wake.swap(wake_);
+    answers.swap(answers_);
+  }
+  for (const Answer& answer : answers)
+    if (answer.stream) answer.stream->cancel(CancelReason::kConnectionEnded);
+}
+
+}  // namespace spanway::http
