@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "services/lib/auth/auth_config.h"
 #include "services/lib/base/clock.h"
-#include "services/lib/base/secret.h"
 #include "services/lib/config/binder.h"
 #include "services/lib/endpoint_config/listener_config.h"
 #include "services/lib/endpoint_config/otlp_grpc_client_config.h"
@@ -34,50 +34,6 @@ struct HttpListenerConfig {
 struct OtlpConfig : OtlpListenerConfig {
   GrpcListenerConfig grpc;
   HttpListenerConfig http;
-};
-
-enum class AuthMode { kNone, kBearer, kBasic };
-
-struct TokenConfig {
-  Secret token;
-  std::string token_file;
-  std::string tenant;
-};
-struct UserConfig {
-  std::string username;
-  Secret password;
-  std::string password_file;
-  std::string tenant;
-};
-struct AuthConfig {
-  AuthMode mode = AuthMode::kNone;
-  std::vector<TokenConfig> tokens;
-  std::vector<UserConfig> users;
-};
-
-enum class TenantSource { kNone, kHeader, kToken, kCertificate };
-
-struct TenantConfig {
-  TenantSource from = TenantSource::kNone;
-  std::string header = "x-scope-orgid";
-  std::string default_tenant;
-  bool required = false;
-};
-
-struct TenantRateConfig {
-  std::string tenant;
-  std::int64_t items_per_second = 0;
-  config::ByteSize bytes_per_second = {};
-  std::int64_t items_burst = 0;
-  config::ByteSize bytes_burst = {};
-};
-struct RateLimitConfig {
-  std::int64_t items_per_second = 0;       // 0 = no limit.
-  config::ByteSize bytes_per_second = {};  // 0 = no limit.
-  std::int64_t items_burst = 0;            // 0 = one second's worth.
-  config::ByteSize bytes_burst = {};       // 0 = one second's worth.
-  std::int64_t tenants_max = 10'000;
-  std::vector<TenantRateConfig> overrides;
 };
 
 struct MergeConfig {
@@ -109,9 +65,9 @@ struct NextConfig : OtlpGrpcClientConfig {
 
 struct IngressConfig {
   OtlpConfig otlp;
-  AuthConfig auth;
-  TenantConfig tenant;
-  RateLimitConfig rate_limit;
+  auth::AuthConfig auth;
+  auth::TenantConfig tenant;
+  auth::RateLimitConfig rate_limit;
   MergeConfig merge;
   LimitsConfig limits;
   config::ByteSize memory_limit{256u << 20};

@@ -43,8 +43,8 @@ Result<std::unique_ptr<Service>> Service::create(IngressConfig config,
 
 Status Service::create_auth() {
   Random random = Random::from_entropy();
-  auto authenticator =
-      Authenticator::create(config_.auth, read_small_file, KeyedHash::make_key(random));
+  auto authenticator = auth::Authenticator::create(config_.auth, auth::read_small_file,
+                                                   auth::KeyedHash::make_key(random));
   if (!authenticator.ok()) return std::move(authenticator).error();
   authenticator_ = std::move(authenticator).value();
   SPANWAY_ASSIGN(listener_, otlp_server::OtlpListener::create(
@@ -117,11 +117,12 @@ Status Service::start() {
                             {"grpc_port", static_cast<int>(grpc_port())},
                             {"http_port", static_cast<int>(http_port())},
                             {"tls", listener_->tls()},
-                            {"auth", config_.auth.mode != AuthMode::kNone},
+                            {"auth", config_.auth.mode != auth::AuthMode::kNone},
                             {"next", network_next_ ? config_.next.endpoint : "in process"}});
   const bool local = config_.otlp.host == "127.0.0.1" || config_.otlp.host == "::1" ||
                      config_.otlp.host == "localhost";
-  if (!local && config_.auth.mode == AuthMode::kNone && config_.otlp.tls.client_ca_file.empty())
+  if (!local && config_.auth.mode == auth::AuthMode::kNone &&
+      config_.otlp.tls.client_ca_file.empty())
     deps_.telemetry.log.warn(
         "Everybody who reaches this address can send: set auth.mode or "
         "otlp.tls.client_ca_file unless a network policy protects it",

@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "services/ingress/authenticator.h"
 #include "services/ingress/config.h"
 #include "services/ingress/events.h"
 #include "services/ingress/gatekeeper.h"
 #include "services/ingress/merger.h"
 #include "services/ingress/next_hop.h"
 #include "services/ingress/otlp_http_handler.h"
-#include "services/ingress/rate_limiter.h"
 #include "services/ingress/validator.h"
+#include "services/lib/auth/authenticator.h"
+#include "services/lib/auth/rate_limiter.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/otlp_server/otlp_listener.h"
@@ -64,8 +64,8 @@ class Service final : public runtime::Service {
   const Events events_;
   MemoryBudget budget_;
   MemoryBudget index_memory_;  // An owner within it.
-  RateLimiter limiter_;
-  std::unique_ptr<Authenticator> authenticator_;
+  auth::RateLimiter limiter_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<IngressGatekeeper> grpc_gatekeeper_, http_gatekeeper_;
   // Reads files and probes; stopped first, destroyed after everything that posts to it.
   Loop loop_;

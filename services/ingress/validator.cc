@@ -31,7 +31,7 @@ pipeline::Outcome joined(pipeline::Outcome own, const pipeline::Outcome& behind)
 
 }  // namespace
 
-Validator::Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter,
+Validator::Validator(otlp::ScanLimits limits, Transport transport, auth::RateLimiter& limiter,
                      const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on,
                      MemoryBudget* index_memory)
     : limits_(limits),

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "services/ingress/events.h"
-#include "services/ingress/rate_limiter.h"
+#include "services/lib/auth/rate_limiter.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/pipeline/sink.h"
@@ -21,8 +21,8 @@ class Validator final : public pipeline::Sink {
   // `hand_scan_on`: `next` is in this process and can use what was found here. `index_memory` is
   // asked for what the index of an unusual request takes; it outlives the validator and may be
   // null.
-  Validator(otlp::ScanLimits limits, Transport transport, RateLimiter& limiter, const Clock& clock,
-            Events events, pipeline::Sink& next, bool hand_scan_on = false,
+  Validator(otlp::ScanLimits limits, Transport transport, auth::RateLimiter& limiter,
+            const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on = false,
             MemoryBudget* index_memory = nullptr);
 
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
@@ -51,7 +51,7 @@ class Validator final : public pipeline::Sink {
   const otlp::ScanLimits limits_;
   const std::uint64_t id_;
   const std::shared_ptr<const Observer> observer_;
-  RateLimiter& limiter_;
+  auth::RateLimiter& limiter_;
   pipeline::Sink& next_;
   const bool hand_scan_on_;
   MemoryBudget* const index_memory_;

@@ -63,11 +63,11 @@ next: {endpoint: "bridge:4327", compression: gzip}
 )");
   EXPECT_TRUE(loaded.report.problems.empty())
       << config::format(loaded.report.problems, "ingress.yaml");
-  EXPECT_EQ(loaded.config.auth.mode, AuthMode::kBearer);
+  EXPECT_EQ(loaded.config.auth.mode, auth::AuthMode::kBearer);
   ASSERT_EQ(loaded.config.auth.tokens.size(), 2u);
   EXPECT_EQ(loaded.config.auth.tokens[0].token.reveal(), "secret");
   EXPECT_EQ(loaded.config.auth.tokens[1].token_file, "/run/token");
-  EXPECT_EQ(loaded.config.tenant.from, TenantSource::kToken);
+  EXPECT_EQ(loaded.config.tenant.from, auth::TenantSource::kToken);
   EXPECT_EQ(loaded.config.rate_limit.overrides.at(0).items_per_second, 5);
   EXPECT_EQ(loaded.config.merge.linger, std::chrono::milliseconds(5));
   EXPECT_EQ(loaded.config.memory_limit.bytes, 512u << 20);

@@ -13,67 +13,18 @@ http::RequestHead with(std::string name, std::string value) {
   return head;
 }
 
-TenantConfig from(TenantSource source) {
-  TenantConfig config;
+auth::TenantConfig from(auth::TenantSource source) {
+  auth::TenantConfig config;
   config.from = source;
   return config;
-}
-
-TEST(TenantResolver, TakesTheHeaderWhenItIsATenantsName) {
-  const TenantResolver resolver(from(TenantSource::kHeader));
-  EXPECT_EQ(resolver.resolve(with("x-scope-orgid", "acme"), {}).value(), "acme");
-  EXPECT_EQ(resolver.resolve({}, {}).value(), "");
-  for (const std::string& bad : {std::string("../etc"), std::string("%252e"), std::string(65, 'a'),
-                                 std::string("a\0b", 3), std::string(), std::string("a|b")}) {
-    const auto refused = resolver.resolve(with("x-scope-orgid", bad), {});
-    ASSERT_FALSE(refused.ok()) << bad;
-    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
-  }
-  http::RequestHead twice = with("x-scope-orgid", "acme");
-  twice.headers.add("x-scope-orgid", "other");
-  EXPECT_FALSE(resolver.resolve(twice, {}).ok());
-}
-
-TEST(TenantResolver, IgnoresHeadersUnlessToldOtherwise) {
-  EXPECT_EQ(
-      TenantResolver(from(TenantSource::kNone)).resolve(with("x-scope-orgid", "acme"), {}).value(),
-      "");
-  EXPECT_EQ(TenantResolver(from(TenantSource::kToken))
-                .resolve(with("x-scope-orgid", "acme"), {.tenant = "umbrella"})
-                .value(),
-            "umbrella");
-}
-
-TEST(TenantResolver, TakesTheCommonNameOfTheCertificate) {
-  const TenantResolver resolver(from(TenantSource::kCertificate));
-  http::RequestHead head;
-  head.peer_certificate_cn = "tenant-a";
-  EXPECT_EQ(resolver.resolve(head, {}).value(), "tenant-a");
-  head.peer_certificate_cn = "CN with spaces";
-  const auto refused = resolver.resolve(head, {});
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
-}
-
-TEST(TenantResolver, FallsBackToTheDefaultAndInsistsWhenRequired) {
-  TenantConfig config = from(TenantSource::kHeader);
-  config.required = true;
-  const auto missing = TenantResolver(config).resolve({}, {});
-  ASSERT_FALSE(missing.ok());
-  EXPECT_STREQ(missing.error().reason, "tenant_missing");
-  config.default_tenant = "shared";
-  EXPECT_EQ(TenantResolver(config).resolve({}, {}).value(), "shared");
-  TenantConfig token = from(TenantSource::kToken);
-  token.required = true;
-  EXPECT_EQ(TenantResolver(token).resolve({}, {}).error().code, Code::kPermissionDenied);
 }
 
 TEST(IngressGatekeeper, StripsWhatClientsMayNotSay) {
   telemetry::Metrics metrics;
   const telemetry::Logger log = telemetry::Logger::null();
-  const auto authenticator = Authenticator::create({}, read_small_file, {1, 2, 3, 4});
+  const auto authenticator = auth::Authenticator::create({}, auth::read_small_file, {1, 2, 3, 4});
   ASSERT_TRUE(authenticator.ok());
-  IngressGatekeeper gatekeeper(*authenticator.value(), from(TenantSource::kHeader),
+  IngressGatekeeper gatekeeper(*authenticator.value(), from(auth::TenantSource::kHeader),
                                Transport::kGrpc, Events({log, metrics}));
   http::RequestHead head = with("spanway-tenant", "stolen");
   head.headers.add("spanway-batch", "t:0:1-2");
@@ -89,12 +40,12 @@ TEST(IngressGatekeeper, StripsWhatClientsMayNotSay) {
 TEST(IngressGatekeeper, CountsWhomItRefuses) {
   telemetry::Metrics metrics;
   const telemetry::Logger log = telemetry::Logger::null();
-  AuthConfig auth;
-  auth.mode = AuthMode::kBearer;
+  auth::AuthConfig auth;
+  auth.mode = auth::AuthMode::kBearer;
   auth.tokens.push_back({Secret("alpha"), "", ""});
-  const auto authenticator = Authenticator::create(auth, read_small_file, {1, 2, 3, 4});
+  const auto authenticator = auth::Authenticator::create(auth, auth::read_small_file, {1, 2, 3, 4});
   ASSERT_TRUE(authenticator.ok());
-  IngressGatekeeper gatekeeper(*authenticator.value(), from(TenantSource::kHeader),
+  IngressGatekeeper gatekeeper(*authenticator.value(), from(auth::TenantSource::kHeader),
                                Transport::kHttp, Events({log, metrics}));
   EXPECT_FALSE(gatekeeper.admit({}, otlp::Signal::kTraces).ok());
   http::RequestHead head = with("authorization", "Bearer alpha");

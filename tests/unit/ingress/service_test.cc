@@ -240,9 +240,9 @@ TEST_F(ServiceTest, JoinsRequestsOfSeveralClientsAndAnswersEach) {
 }
 
 TEST_F(ServiceTest, RefusesStrangersOnBothPorts) {
-  config_.auth.mode = AuthMode::kBearer;
+  config_.auth.mode = auth::AuthMode::kBearer;
   config_.auth.tokens.push_back({Secret("secret-of-acme"), "", "acme"});
-  config_.tenant.from = TenantSource::kToken;
+  config_.tenant.from = auth::TenantSource::kToken;
   start();
   const http::Response unknown = ask(kProtobuf, trace_request(1).view());
   EXPECT_EQ(unknown.status, 401);
@@ -370,7 +370,7 @@ TEST_F(ServiceTest, RefusesToStartOnATakenPort) {
 }
 
 TEST_F(ServiceTest, RefusesToBeMadeWithoutItsFiles) {
-  config_.auth.mode = AuthMode::kBearer;
+  config_.auth.mode = auth::AuthMode::kBearer;
   config_.auth.tokens.push_back({Secret(), "/nonexistent/token", ""});
   EXPECT_FALSE(Service::create(config_, deps(), &next_).ok());
   config_.auth = {};

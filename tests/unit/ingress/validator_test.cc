@@ -16,7 +16,7 @@ using testing::trace_request;
 
 class ValidatorTest : public ::testing::Test {
  protected:
-  Validator make(RateLimiter& limiter, otlp::ScanLimits limits = {},
+  Validator make(auth::RateLimiter& limiter, otlp::ScanLimits limits = {},
                  MemoryBudget* index_memory = nullptr) {
     return Validator(limits, Transport::kGrpc, limiter, clock_, Events({log_, metrics_}), next_,
                      false, index_memory);
@@ -44,7 +44,7 @@ class ValidatorTest : public ::testing::Test {
   telemetry::Metrics metrics_;
   MemoryBudget budget_{1 << 20};
   fakes::SinkRecorder next_;
-  RateLimiter unlimited_{{}, clock_};
+  auth::RateLimiter unlimited_{{}, clock_};
   int answers_ = 0;
   Result<pipeline::Outcome> answer_ = pipeline::Outcome{};
 };
@@ -205,9 +205,9 @@ TEST_F(ValidatorTest, RefusesWhatWouldBeHeldTwiceWithoutMemoryForIt) {
 }
 
 TEST_F(ValidatorTest, RefusesATenantAboveItsRateUntilItHasWaited) {
-  RateLimitConfig config;
+  auth::RateLimitConfig config;
   config.items_per_second = 10;
-  RateLimiter limiter(config, clock_);
+  auth::RateLimiter limiter(config, clock_);
   Validator validator = make(limiter);
   next_.answer_with([](const pipeline::Batch&) { return pipeline::Outcome{}; });
   validator.send(batch(trace_request(10)), token());

@@ -94,12 +94,12 @@ TEST(IngressFile, HasTlsTokensAndTenants) {
   EXPECT_EQ(config.otlp.tls.certificate_file, "/etc/spanway/tls/server/tls.crt");
   EXPECT_EQ(config.otlp.tls.key_file, "/etc/spanway/tls/server/tls.key");
   EXPECT_EQ(config.otlp.tls.client_ca_file, "/etc/spanway/tls/client-ca/ca.crt");
-  EXPECT_EQ(config.auth.mode, ingress::AuthMode::kBearer);
+  EXPECT_EQ(config.auth.mode, auth::AuthMode::kBearer);
   ASSERT_EQ(config.auth.tokens.size(), 2u);
   EXPECT_EQ(config.auth.tokens[0].token_file, "/etc/spanway/secrets/otlp-tokens/web");
   EXPECT_EQ(config.auth.tokens[0].tenant, "shop");
   EXPECT_EQ(config.auth.tokens[1].tenant, "");
-  EXPECT_EQ(config.tenant.from, ingress::TenantSource::kToken);
+  EXPECT_EQ(config.tenant.from, auth::TenantSource::kToken);
   EXPECT_EQ(config.tenant.default_tenant, "others");
   EXPECT_EQ(config.rate_limit.items_per_second, 10'000);
   EXPECT_EQ(config.rate_limit.bytes_per_second.bytes, 10u << 20);
@@ -109,11 +109,11 @@ TEST(IngressFile, HasUsersAndTheTenantsHeader) {
   api::Pipeline pipeline = sample("basic");
   pipeline.spec.ingress.tenant.required = true;
   const auto config = ingress_of(pipeline);
-  EXPECT_EQ(config.auth.mode, ingress::AuthMode::kBasic);
+  EXPECT_EQ(config.auth.mode, auth::AuthMode::kBasic);
   ASSERT_EQ(config.auth.users.size(), 1u);
   EXPECT_EQ(config.auth.users[0].username, "alice");
   EXPECT_EQ(config.auth.users[0].password_file, "/etc/spanway/secrets/users/alice");
-  EXPECT_EQ(config.tenant.from, ingress::TenantSource::kHeader);
+  EXPECT_EQ(config.tenant.from, auth::TenantSource::kHeader);
   EXPECT_EQ(config.tenant.header, "x-tenant");
   EXPECT_TRUE(config.tenant.required);
 }
@@ -121,8 +121,8 @@ TEST(IngressFile, HasUsersAndTheTenantsHeader) {
 TEST(IngressFile, WithoutSecuritySaysSo) {
   const auto config = ingress_of(quickstart());
   EXPECT_FALSE(config.otlp.tls.enabled());
-  EXPECT_EQ(config.auth.mode, ingress::AuthMode::kNone);
-  EXPECT_EQ(config.tenant.from, ingress::TenantSource::kNone);
+  EXPECT_EQ(config.auth.mode, auth::AuthMode::kNone);
+  EXPECT_EQ(config.tenant.from, auth::TenantSource::kNone);
   EXPECT_EQ(config.tenant.header, "x-scope-orgid");
   EXPECT_EQ(config.rate_limit.items_per_second, 0);
 }

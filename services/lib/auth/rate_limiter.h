@@ -12,11 +12,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "services/ingress/config.h"
+#include "services/lib/auth/auth_config.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"
 
-namespace spanway::ingress {
+namespace spanway::auth {
 
 // Thread-safe: one mutex per shard of tenants. Bound: `tenants_max` buckets. When all are taken,
 // the longest unused one is forgotten if it is full again (so nothing is given away); otherwise new
@@ -80,4 +80,4 @@ class RateLimiter {
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

@@ -1,4 +1,4 @@
-#include "services/ingress/authenticator.h"
+#include "services/lib/auth/authenticator.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "services/lib/base/base64.h"
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 64 * 1024;
@@ -188,4 +188,4 @@ std::string_view Authenticator::challenge() const noexcept {
   return "";
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

@@ -1,10 +1,10 @@
-#include "services/ingress/keyed_hash.h"
+#include "services/lib/auth/keyed_hash.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 // From the appendix of "SipHash: a fast short-input PRF" and the authors' vectors: key 00 01 .. 0f,
@@ -39,4 +39,4 @@ TEST(EqualInConstantTime, ComparesEveryByte) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

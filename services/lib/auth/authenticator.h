@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "services/ingress/config.h"
-#include "services/ingress/keyed_hash.h"
+#include "services/lib/auth/auth_config.h"
+#include "services/lib/auth/keyed_hash.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/result.h"
 #include "services/lib/http/message.h"
 
-namespace spanway::ingress {
+namespace spanway::auth {
 
 // What a caller proved. The tenant is the one of its token or user; empty when that has none.
 struct Identity {
@@ -67,4 +67,4 @@ class Authenticator {
 // Reads at most 64 KiB; nothing when the file cannot be read or is larger.
 std::optional<std::string> read_small_file(const std::string& path);
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

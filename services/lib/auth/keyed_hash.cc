@@ -1,8 +1,8 @@
-#include "services/ingress/keyed_hash.h"
+#include "services/lib/auth/keyed_hash.h"
 
 #include <bit>
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 struct State {
@@ -68,4 +68,4 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
   return difference == 0;
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

@@ -1,4 +1,4 @@
-#include "services/ingress/rate_limiter.h"
+#include "services/lib/auth/rate_limiter.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "tests/fakes/manual_clock.h"
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 using std::chrono::milliseconds;
@@ -107,4 +107,4 @@ TEST(RateLimiter, SpreadsManyTenantsOverShardsWithinTheBound) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

@@ -1,9 +1,9 @@
-#include "services/ingress/rate_limiter.h"
+#include "services/lib/auth/rate_limiter.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 constexpr std::size_t kShards = 16;
@@ -136,4 +136,4 @@ std::size_t RateLimiter::tenant_count() const {
   return count;
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

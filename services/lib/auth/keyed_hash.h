@@ -7,7 +7,7 @@
 
 #include "services/lib/base/random.h"
 
-namespace spanway::ingress {
+namespace spanway::auth {
 
 // SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys that an attacker cannot know: 128 bits
 // that tell nothing about the input. Immutable.
@@ -29,4 +29,4 @@ std::uint64_t siphash(std::uint64_t key0, std::uint64_t key1, std::string_view t
 // Takes the same time wherever the two differ; lengths are not secret.
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
-}  // namespace spanway::ingress
+}  // namespace spanway::auth

@@ -1,11 +1,11 @@
-#include "services/ingress/authenticator.h"
+#include "services/lib/auth/authenticator.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
-namespace spanway::ingress {
+namespace spanway::auth {
 namespace {
 
 constexpr KeyedHash::Key kKey = {1, 2, 3, 4};
@@ -156,4 +156,4 @@ TEST(ReadSmallFile, SaysNothingForWhatIsNotThere) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::auth
