@@ -36,7 +36,7 @@ TEST(ExporterConfig, DefaultsAreGood) {
   const Loaded loaded = load("");
   EXPECT_EQ(loaded.problems(), "");
   EXPECT_EQ(loaded.config.otlp.grpc.port, 4337);
-  EXPECT_EQ(loaded.config.otlp.connection_age_max, std::chrono::minutes(5));
+  EXPECT_EQ(loaded.config.otlp.connections.connection_age_max, std::chrono::minutes(5));
   EXPECT_EQ(loaded.config.destination.type, sinks::DestinationType::kOtlpGrpc);
   EXPECT_FALSE(loaded.config.trust_metadata);
 }

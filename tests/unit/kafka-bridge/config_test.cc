@@ -118,7 +118,7 @@ TEST(BridgeConfig, NamesEachMistake) {
       {"memory: {limit: 128MiB}", "memory"},
       {"limits: {item_bytes_max: 2MiB}", "one item must fit a record"},
       {"limits: {request_timeout: 9s}", "must be smaller than limits.request_timeout"},
-      {"otlp: {tls: {certificate_file: /c}}", "belong together"},
+      {"otlp: {tls: {certificate_file: /c}}", "go together"},
       {"topics: {replication_factor: 2, min_insync_replicas: 3}", "must not be larger"},
       {"kafka: {brokers: [x]}", "kafka.brokers"},
       {"consumre: {}", "did you mean"},
