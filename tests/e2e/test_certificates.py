@@ -1,4 +1,4 @@
-"""Certificates of listeners that become garbage while the service runs: reported, and nobody is shut out."""
+"""Certificates of listeners that become garbage while the service runs: reported, and every client is served on."""
 import ssl
 
 import pytest

@@ -26,7 +26,7 @@ static void describe(Binder& b, TokenConfig& c) {
          .reread = true});
   b.key("token_file", c.token_file,
         {.doc = "File that holds the token; re-read when it changes. White space around the token "
-                "is cut off."});
+                "is removed."});
   b.key(
       "tenant", c.tenant,
       {.doc = "Tenant of this token, with tenant.from = token.", .pattern = kTenantOrEmptyPattern});
@@ -47,7 +47,7 @@ static void describe(Binder& b, UserConfig& c) {
 
 void describe(Binder& b, AuthConfig& c) {
   b.key("mode", c.mode, {"none", "bearer", "basic"},
-        {.doc = "How clients prove who they are. With bearer and basic, whoever does not is "
+        {.doc = "How clients prove who they are. With bearer and basic, other clients are "
                 "refused."});
   b.list("tokens", c.tokens, "Accepted tokens, with mode bearer.");
   b.list("users", c.users, "Accepted users, with mode basic.");
@@ -121,9 +121,10 @@ void validate_tokens(const AuthConfig& auth, Problems& problems) {
 
 void validate(const AuthConfig& auth, Problems& problems) {
   if (auth.mode == AuthMode::kBearer && auth.tokens.empty())
-    problems.add("auth.tokens", "is empty with auth.mode bearer: nobody could send. List a token");
+    problems.add("auth.tokens",
+                 "is empty with auth.mode bearer: no client could send. List a token");
   if (auth.mode == AuthMode::kBasic && auth.users.empty())
-    problems.add("auth.users", "is empty with auth.mode basic: nobody could send. List a user");
+    problems.add("auth.users", "is empty with auth.mode basic: no client could send. List a user");
   if (auth.mode != AuthMode::kBearer && !auth.tokens.empty())
     problems.add("auth.mode", "is not bearer, yet auth.tokens is set: nothing would check them");
   if (auth.mode != AuthMode::kBasic && !auth.users.empty())

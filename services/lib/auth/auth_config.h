@@ -1,4 +1,4 @@
-// What the user sets about who may send, whose telemetry it is and how much of it. Plain values; no
+// Configuration of authentication, tenants and rate limits. Plain values; no
 // transport, so that the operator can link them.
 #pragma once
 

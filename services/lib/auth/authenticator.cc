@@ -25,7 +25,7 @@ std::string trimmed(std::string_view text) {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// What follows "<scheme> "; the scheme in any case, one or more spaces.
+// The text behind "<scheme> "; the scheme in any case, one or more spaces.
 std::optional<std::string_view> after_scheme(std::string_view header, std::string_view scheme) {
   if (header.size() <= scheme.size()) return std::nullopt;
   for (std::size_t i = 0; i < scheme.size(); ++i)
@@ -115,7 +115,7 @@ Result<std::shared_ptr<const Authenticator::Table>> Authenticator::read_table() 
   }
   if (config_.mode != AuthMode::kNone && table->empty())
     return configuration_error(Code::kInvalidArgument,
-                               "auth: no credential is configured, so nobody could send");
+                               "auth: no credential is configured, so no client could send");
   return std::shared_ptr<const Table>(std::move(table));
 }
 
@@ -126,7 +126,7 @@ std::optional<Identity> Authenticator::find(std::string_view credential) const {
     table = table_;
   }
   const KeyedHash::Digest digest = hash_(credential);
-  // Every entry is looked at, so that the time does not tell which one came close.
+  // Every entry is compared, so that the time does not reveal which one came close.
   const Entry* match = nullptr;
   for (const Entry& entry : *table) {
     const std::uint64_t difference = (entry.digest[0] ^ digest[0]) | (entry.digest[1] ^ digest[1]);

@@ -1,4 +1,4 @@
-// Who is calling: checks the authorization header against the configured tokens or users.
+// Authentication: checks the authorization header against the configured tokens or users.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@
 
 namespace spanway::auth {
 
-// What a caller proved. The tenant is the one of its token or user; empty when that has none.
+// An authenticated caller. The tenant is the one of its token or user; empty when that has none.
 struct Identity {
   std::string tenant;
 };

@@ -1,4 +1,4 @@
-// Comparing secrets without telling, by the time it takes, how much of a guess was right.
+// Comparing secrets without revealing, by the time it takes, how much of a guess was right.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 namespace spanway::auth {
 
 // SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys that an attacker cannot know: 128 bits
-// that tell nothing about the input. Immutable.
+// that reveal nothing about the input. Immutable.
 class KeyedHash {
  public:
   using Key = std::array<std::uint64_t, 4>;

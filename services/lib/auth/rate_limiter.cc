@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kShards = 16;
 // With fewer tenants than this, an even spread over shards cannot be counted on.
 constexpr std::int64_t kShardedTenantsMin = 1024;
-// How many of the longest unused buckets are looked at for one to forget.
+// How many of the longest unused buckets are searched for one to evict.
 constexpr int kEvictionTries = 4;
 
 // How long until `tokens` reaches what a request of `amount` has to find.

@@ -25,7 +25,7 @@ class RateLimiter {
  public:
   RateLimiter(const RateLimitConfig& config, const Clock& clock);
 
-  // False when nothing is limited; take() then always passes without looking.
+  // False when nothing is limited; take() then always passes at once.
   bool enabled() const noexcept { return enabled_; }
   // Takes all or nothing. Nothing returned = taken; else how long to wait until as much would pass.
   // A request larger than a whole burst passes when its bucket is full and leaves a debt.

@@ -1,4 +1,4 @@
-// What the user sets about a listener for OTLP. Plain values; no transport, so that the operator
+// Configuration of a listener for OTLP. Plain values; no transport, so that the operator
 // can link them.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the user sets about a client that sends OTLP/gRPC. Plain values; no transport, so that the
+// Configuration of a client that sends OTLP/gRPC. Plain values; no transport, so that the
 // operator can link them.
 #pragma once
 

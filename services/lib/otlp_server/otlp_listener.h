@@ -1,5 +1,5 @@
 // The listening side of a service that takes OTLP: its ports, their TLS with its reload, and their
-// serving state. Which requests a port answers is its handler's business.
+// serving state. The handler of a port decides which requests it answers.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class OtlpListener {
     http::ServerLimits limits;
   };
   // Reads the TLS files. `budget` is the service's: connections take at most half of it, and 8 MiB
-  // beside it, so that clients can be told to come back when requests have used up all of it. Both
-  // outlive the listener.
+  // beside it, so that clients still get RESOURCE_EXHAUSTED when requests have used up all of it.
+  // Both outlive the listener.
   static Result<std::unique_ptr<OtlpListener>> create(Options options,
                                                       const runtime::ServiceDeps& deps,
                                                       MemoryBudget& budget);

@@ -69,7 +69,7 @@ class StreamingMethod {
 };
 
 struct StreamingServiceOptions {
-  std::size_t message_bytes_max = 1u << 20;  // Of a request, before and after decompression.
+  std::size_t message_bytes_max = 1u << 20;  // Largest request, before and after decompression.
   Duration deadline_max = std::chrono::minutes(10);
 };
 

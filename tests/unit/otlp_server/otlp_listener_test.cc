@@ -35,7 +35,7 @@ class OtlpListenerTest : public testing::Test {
     ASSERT_TRUE(listener_->listen_grpc(0, service_).ok());
     listener_->start();
   }
-  // Whether a new client with TLS gets an answer.
+  // True when a new client gets an answer.
   bool answers() {
     rpc::OtlpGrpcSinkOptions options;
     options.endpoint = "127.0.0.1:" + std::to_string(listener_->port("otlp_grpc"));

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "services/lib/http/request_target.h"
 #include "services/lib/http/client/stream_connection.h"
+#include "services/lib/http/request_target.h"
 
 namespace spanway::http {
 namespace {
@@ -55,7 +55,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     std::erase(connections_, connection);
     count_ = connections_.size();
     if (closed_) return;
-    // Whoever waited for this connection tries again with a back-off of its own.
+    // Callers that waited for this connection retry with a back-off of their own.
     if (before_ready && connections_.empty())
       for (const auto& call : std::exchange(waiting_, {})) call->end(why);
     dispatch();

@@ -15,7 +15,7 @@ constexpr std::size_t kAddressesMax = 4;
 constexpr int kReadsInARow = 4;
 constexpr std::int32_t kStreamWindowBytes = 1 << 20;
 constexpr std::int32_t kConnectionWindowBytes = 16 << 20;
-// Of what waits for the socket, so that a server that does not read cannot grow it.
+// Bytes that wait for the socket, bounded so that a server that does not read cannot grow it.
 constexpr std::size_t kOutBytes = 64 * 1024;
 constexpr std::string_view kAlpn("\x02h2\x08http/1.1");
 

@@ -44,10 +44,10 @@ Status DecodedOutput::reserve(Bytes& out, std::size_t capacity, std::size_t char
   return ok_status();
 }
 
-Status DecodedOutput::make_room(Bytes& out, std::size_t wanted, std::size_t state_bytes,
+Status DecodedOutput::make_room(Bytes& out, std::size_t requested, std::size_t state_bytes,
                                 const Decoder::Grow& grow) {
-  const std::size_t least = out.size() + std::max<std::size_t>(wanted, 1);
-  if (out.capacity() - out.size() >= wanted)
+  const std::size_t least = out.size() + std::max<std::size_t>(requested, 1);
+  if (out.capacity() - out.size() >= requested)
     return reserve(out, out.capacity(), out.capacity(), state_bytes, grow);
   // Doubling, but not beyond what a body may have: capacity is what the memory costs.
   const std::size_t most = out.size() + (limits_.decoded_bytes_max - output_bytes_) + 1;
@@ -58,9 +58,9 @@ Status DecodedOutput::make_room(Bytes& out, std::size_t wanted, std::size_t stat
   return reserve(out, smallest, smallest, state_bytes, grow);
 }
 
-Status DecodedOutput::make_room_announced(Bytes& out, std::size_t wanted,
+Status DecodedOutput::make_room_announced(Bytes& out, std::size_t requested,
                                           const Decoder::Grow& grow) {
-  const std::size_t least = out.size() + wanted;
+  const std::size_t least = out.size() + requested;
   const std::size_t capacity =
       least <= out.capacity() ? out.capacity() : arrival_capacity(least, limits_.announced_bytes);
   const std::size_t ahead = std::min(2 * least, capacity);

@@ -16,12 +16,12 @@ class DecodedOutput {
  public:
   explicit DecodedOutput(DecodeLimits limits) noexcept : limits_(limits) {}
 
-  // Makes room for `wanted` bytes, and one at least, behind `out`; asks `grow` for the buffer and
-  // for `state_bytes` of the decoder's own memory first.
-  Status make_room(Bytes& out, std::size_t wanted, std::size_t state_bytes,
+  // Makes room for `requested` bytes, and one at least, behind `out`; asks `grow` for the buffer
+  // and for `state_bytes` of the decoder's own memory first.
+  Status make_room(Bytes& out, std::size_t requested, std::size_t state_bytes,
                    const Decoder::Grow& grow);
   // The same for input that is not compressed: only what has come is asked for.
-  Status make_room_announced(Bytes& out, std::size_t wanted, const Decoder::Grow& grow);
+  Status make_room_announced(Bytes& out, std::size_t requested, const Decoder::Grow& grow);
   // `bytes` were appended: too many?
   Status added(std::size_t bytes);
 

@@ -52,7 +52,7 @@ class TlsServerContextImpl final : public TlsServerContext {
 class TlsClientContextImpl final : public TlsClientContext {
  public:
   explicit TlsClientContextImpl(TlsClientFiles files) : files_(std::move(files)) {}
-  // Of material that is in no files: `names` has the server's name alone.
+  // For material that is in no files: `names` has the server's name alone.
   TlsClientContextImpl(TlsClientFiles names, SslContext context)
       : files_(std::move(names)), from_files_(false) {
     material_.replace(std::move(context), {});

@@ -134,11 +134,11 @@ std::string TlsTransport::peer_cn() const {
 int select_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                 const unsigned char* offered, unsigned int offered_size, void*) noexcept {
   const auto* const offer = static_cast<const AlpnOffer*>(SSL_get_ex_data(ssl, kOfferIndex));
-  const auto choose = [&](std::string_view wanted) {
+  const auto choose = [&](std::string_view protocol) {
     for (unsigned int at = 0; at < offered_size;) {
       const unsigned int size = offered[at];
       if (at + 1 + size > offered_size) return false;
-      if (wanted == std::string_view(reinterpret_cast<const char*>(offered + at + 1), size)) {
+      if (protocol == std::string_view(reinterpret_cast<const char*>(offered + at + 1), size)) {
         *out = offered + at + 1;
         *out_size = static_cast<unsigned char>(size);
         return true;
@@ -176,7 +176,7 @@ std::unique_ptr<Transport> make_tls_client_transport(int fd, const SslContext& c
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str()) != 1) {
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(parameters, host.c_str(), host.size()) != 1) return nullptr;
-    // What SSL_set_tlsext_host_name() is, without its C cast.
+    // SSL_set_tlsext_host_name() without its C cast.
     if (SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                  const_cast<char*>(host.c_str())) != 1)
       return nullptr;

@@ -100,7 +100,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool take_answers();
   void flush();
   void finish();
-  // Tells the owner when the connection has become idle or busy, and asks for what it holds.
+  // Reports to the owner when the connection has become idle or busy, and charges its memory.
   void account();
   bool charge();
   bool charge_or_make_room();

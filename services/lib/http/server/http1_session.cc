@@ -36,7 +36,7 @@ struct Exchange {
   bool body_done = false;
   bool answered = false;
   std::uint64_t discarded = 0;
-  std::shared_ptr<StreamBody> stream;  // Of an answer that is streamed, until its end.
+  std::shared_ptr<StreamBody> stream;  // The body of a streamed answer, until its end.
   bool chunked = false;                // The stream is sent in the chunked coding.
   std::optional<std::uint64_t> length;
   std::uint64_t received = 0;

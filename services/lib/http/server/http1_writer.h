@@ -15,7 +15,7 @@ enum class Http1Framing : unsigned char { kNone, kLength, kChunked, kUntilClose 
 struct Http1HeadOptions {
   Http1Framing framing = Http1Framing::kLength;
   bool keep_alive = true;
-  bool http10 = false;  // Of the request.
+  bool http10 = false;  // The version of the request.
 };
 
 // The status line, the fields and those that are the server's own.

@@ -44,7 +44,7 @@ struct Http2Stream {
   bool answer_sent = false;
   std::uint64_t discarded = 0;
   Response response;
-  std::shared_ptr<StreamBody> body;  // Of an answer that is streamed, until its end.
+  std::shared_ptr<StreamBody> body;  // The body of a streamed answer, until its end.
   std::size_t body_sent = 0;
   SteadyTime deadline = SteadyTime::max();
 };
@@ -123,7 +123,7 @@ class Http2Session final : public Session {
   std::vector<nghttp2_nv> fields_;  // Reused.
   std::size_t queued_answer_bytes_ = 0;
   std::size_t owed_ = 0;          // Streams whose request has arrived.
-  std::size_t header_bytes_ = 0;  // Of requests whose header block is not complete.
+  std::size_t header_bytes_ = 0;  // Bytes of header blocks that are not complete.
   bool broken_ = false;           // nghttp2 has failed: nothing more is parsed or sent.
   bool terminated_ = false;       // GOAWAY with an error is on its way.
   bool draining_ = false;

@@ -22,7 +22,7 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
   struct Answer {
     std::uint64_t id = 0;
     Response response;                             // Without a body where there is a stream.
-    std::shared_ptr<StreamBody> stream = nullptr;  // Of an answer that is streamed.
+    std::shared_ptr<StreamBody> stream = nullptr;  // The body of a streamed answer.
     bool resumes = false;  // No answer: the stream of this request has more to send.
   };
 

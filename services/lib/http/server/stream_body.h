@@ -63,7 +63,7 @@ class StreamBody {
   // Null once the stream is over for it.
   std::shared_ptr<StreamObserver> observer_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Bytes> chunks_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t first_read_ SPANWAY_GUARDED_BY(mutex_) = 0;  // Of the first chunk.
+  std::size_t first_read_ SPANWAY_GUARDED_BY(mutex_) = 0;  // Bytes read of the first chunk.
   std::size_t pending_bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::size_t accounted_ SPANWAY_GUARDED_BY(mutex_) = 0;
   Headers trailers_ SPANWAY_GUARDED_BY(mutex_);
