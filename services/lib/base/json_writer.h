@@ -30,8 +30,8 @@ class JsonWriter {
  public:
   static constexpr std::size_t kDepthMax = 64;
 
-  explicit JsonWriter(std::string& out, std::size_t text_bytes_max =
-                                            std::numeric_limits<std::size_t>::max()) noexcept
+  explicit JsonWriter(std::string& out,
+                      std::size_t text_bytes_max = std::numeric_limits<std::size_t>::max()) noexcept
       : out_(out), text_bytes_max_(text_bytes_max) {}
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
@@ -48,8 +48,7 @@ class JsonWriter {
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(const std::string& text) { return value(std::string_view(text)); }
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  JsonWriter& value(T number) {
+  requires std::is_arithmetic_v<T> JsonWriter& value(T number) {
     if constexpr (std::is_same_v<T, bool>) {
       return raw(number ? "true" : "false");
     } else if constexpr (std::is_floating_point_v<T>) {
