@@ -183,14 +183,17 @@ Status FlagSet::parse(const std::vector<std::string>& arguments) {
 
 std::string FlagSet::flags_help() const {
   std::string text;
-  for (const Flag& flag : flags_) {
-    std::string line = flag.alias.empty() ? "  " : "  -" + flag.alias + ", ";
-    line += "--" + flag.name;
+  const auto add_line = [&text](std::string line, const std::string& help) {
     line.resize(std::max(kHelpColumn, line.size() + 1), ' ');
-    text += line + flag.help;
-    if (!flag.default_text.empty()) text += " (default " + flag.default_text + ")";
-    text += "\n";
+    text += line + help + "\n";
+  };
+  for (const Flag& flag : flags_) {
+    const std::string alias = flag.alias.empty() ? "" : "-" + flag.alias + ", ";
+    const std::string value = flag.default_text;
+    add_line("  " + alias + "--" + flag.name,
+             flag.help + (value.empty() ? "" : " (default " + value + ")"));
   }
+  add_line("  --help", "this text");
   return text;
 }
 
