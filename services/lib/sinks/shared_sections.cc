@@ -14,26 +14,10 @@ void add_problem(const std::string& path, std::string problem, Problems& problem
   if (!problem.empty()) problems.add(path, std::move(problem));
 }
 
-void describe_client_files(Binder& b, std::string& ca, std::string& certificate, std::string& key,
-                           std::string& server_name) {
-  b.key("ca_file", ca, {.doc = "PEM file with the CAs that are trusted; empty = the system's."});
-  b.key("certificate_file", certificate,
-        {.doc = "PEM file with the client certificate, for mutual TLS."});
-  b.key("key_file", key, {.doc = "PEM file with its private key."});
-  b.key("server_name", server_name,
-        {.doc = "The name that the server's certificate must have, where it is not the host's."});
-}
-
 }  // namespace
 
-void describe(Binder& b, ClientTlsConfig& c) {
-  b.key("enabled", c.enabled,
-        {.doc = "Use TLS. An endpoint that begins with https:// turns it on."});
-  describe_client_files(b, c.ca_file, c.certificate_file, c.key_file, c.server_name);
-}
-
 void describe(Binder& b, HttpTlsConfig& c) {
-  describe_client_files(b, c.ca_file, c.certificate_file, c.key_file, c.server_name);
+  describe(b, static_cast<ClientTlsFiles&>(c));
   b.key("insecure_skip_verify", c.insecure_skip_verify,
         {.doc = "Accept any certificate. Only for tests."});
 }
@@ -73,14 +57,8 @@ void check_url(const std::string& path, std::string_view url, Problems& problems
   add_problem(path, config::parse_url(url, parts), problems);
 }
 
-void check_certificate(const std::string& path, const std::string& certificate,
-                       const std::string& key, Problems& problems) {
-  if (certificate.empty() != key.empty())
-    problems.add(path, "certificate_file and key_file must be set together");
-}
-
 void check_http(const std::string& path, const HttpConfig& c, Problems& problems) {
-  check_certificate(path + ".tls", c.tls.certificate_file, c.tls.key_file, problems);
+  validate(c.tls, path + ".tls", problems);
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kHttp, problems);
   if (!c.tenant_header.empty())
     add_problem(path + ".tenant_header",

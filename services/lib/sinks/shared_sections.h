@@ -7,22 +7,11 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/tls_config.h"
 
 namespace spanway::sinks {
 
-struct ClientTlsConfig {
-  bool enabled = false;
-  std::string ca_file;
-  std::string certificate_file;
-  std::string key_file;
-  std::string server_name;
-};
-
-struct HttpTlsConfig {
-  std::string ca_file;
-  std::string certificate_file;
-  std::string key_file;
-  std::string server_name;
+struct HttpTlsConfig : ClientTlsFiles {
   bool insecure_skip_verify = false;
 };
 
@@ -41,7 +30,6 @@ inline constexpr double kConnectionsMax = 64;
 inline constexpr double kSecondMs = 1000.0;
 inline constexpr double kHourMs = 3600.0 * kSecondMs;
 
-void describe(config::Binder& b, ClientTlsConfig& c);
 void describe(config::Binder& b, HttpTlsConfig& c);
 // Binds its keys beside those of the destination.
 void describe_http(config::Binder& b, HttpConfig& c);
@@ -51,7 +39,5 @@ void describe_timeout(config::Binder& b, Duration& timeout);
 // `path` is that of the section: "destination.zipkin".
 void check_http(const std::string& path, const HttpConfig& c, config::Problems& problems);
 void check_url(const std::string& path, std::string_view url, config::Problems& problems);
-void check_certificate(const std::string& path, const std::string& certificate,
-                       const std::string& key, config::Problems& problems);
 
 }  // namespace spanway::sinks

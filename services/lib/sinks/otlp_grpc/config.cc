@@ -14,18 +14,13 @@ using config::Problems;
 
 void describe(Binder& b, OtlpGrpcConfig& c) {
   b.key("endpoint", c.endpoint,
-        {.doc = "host:port, with or without http:// or https://. All addresses of the name are "
-                "used, round robin.",
+        {.doc = "host:port, with or without http:// or https://, which turns TLS on. All addresses "
+                "of the name are used, round robin.",
          .alias = "JAEGER_ENDPOINT",
          .example = "jaeger-collector:4317"});
-  b.section("tls", c.tls, "TLS towards the destination.");
+  describe_client(b, c);
   describe_headers(b, c.headers);
-  b.key("compression", c.compression, {"none", "gzip"}, {.doc = "Compression of requests."});
   describe_timeout(b, c.timeout);
-  b.key("connections", c.connections,
-        {.doc = "Connections to keep; 0 = two per core, at most 8.",
-         .min = 0,
-         .max = kConnectionsMax});
   b.key("send_metadata", c.send_metadata,
         {.doc = "Pass on spanway-tenant, spanway-batch and traceparent. For destinations that are "
                 "Spanway services themselves."});
@@ -36,7 +31,7 @@ void validate(const OtlpGrpcConfig& c, const std::string& path, Problems& proble
   std::string problem = config::parse_host_port(grpc_target(c), target);
   if (!problem.empty()) problems.add(path + ".endpoint", std::move(problem));
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kGrpc, problems);
-  check_certificate(path + ".tls", c.tls.certificate_file, c.tls.key_file, problems);
+  validate(static_cast<const ClientTlsFiles&>(c.tls), path + ".tls", problems);
 }
 
 std::string endpoint_of(const OtlpGrpcConfig& c) { return grpc_target(c); }

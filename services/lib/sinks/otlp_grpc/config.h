@@ -4,17 +4,15 @@
 #include <map>
 #include <string>
 
+#include "services/lib/endpoint_config/otlp_grpc_client_config.h"
 #include "services/lib/sinks/shared_sections.h"
 
 namespace spanway::sinks {
 
-struct OtlpGrpcConfig {
-  std::string endpoint = "127.0.0.1:4317";
-  ClientTlsConfig tls;
+struct OtlpGrpcConfig : OtlpGrpcClientConfig {
+  OtlpGrpcConfig() { endpoint = "127.0.0.1:4317"; }
   std::map<std::string, std::string> headers;  // Secrets.
-  enum class Compression { kNone, kGzip } compression = Compression::kNone;
   Duration timeout = std::chrono::seconds(10);
-  std::int64_t connections = 0;
   bool send_metadata = false;
 };
 // "http://jaeger:4317" -> "jaeger:4317". https:// turns TLS on.
