@@ -280,6 +280,17 @@ def test_there_is_one_of_each():
     assert not bad, "\n".join(bad)
 
 
+def test_the_architecture_names_every_library():
+    table = (ROOT / "ARCHITECTURE.md").read_text()
+    bad = []
+    for name in tracked(r"^(services|operator)/.*CMakeLists\.txt$"):
+        for library in re.findall(r"spanway_library\(\s*NAME (\w+)", (ROOT / name).read_text()):
+            short = re.sub(r"^operator_?|_(config|client|transport)$", "", library)
+            if not re.search(rf"`(operator)?_?{short}[`_/]", table):
+                bad.append(f"{name}: {library}")
+    assert not bad, "not in the layers of ARCHITECTURE.md:\n" + "\n".join(bad)
+
+
 def test_every_file_has_a_place():
     out = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     known = re.compile(r"^(\.[a-z-]+|[A-Z]+(\.md)?|CMakeLists\.txt|CMakePresets\.json|Makefile)$")

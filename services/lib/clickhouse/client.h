@@ -27,7 +27,7 @@ struct ClientOptions {
   Secret password;
   std::size_t connections_max = 8;
   std::size_t waiting_max = 256;  // Requests that wait for a connection; more = UNAVAILABLE.
-  std::size_t answer_bytes_max = 64u << 20;  // Of a SELECT; a larger answer is an error.
+  std::size_t answer_bytes_max = 64u << 20;  // For a SELECT; a larger answer is an error.
 };
 
 // One INSERT: the encoded block, whole. `content_encoding` names its compression; empty = none.

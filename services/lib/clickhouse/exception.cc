@@ -51,7 +51,7 @@ constexpr std::array<ExceptionKind, 41> kKinds = {{
     {252, "TOO_MANY_PARTS", kTransient, Code::kResourceExhausted},
     {285, "TOO_FEW_LIVE_REPLICAS", kTransient, Code::kUnavailable},
     {291, "DATABASE_ACCESS_DENIED", kConfiguration, Code::kPermissionDenied},
-    // The insert may have happened: the same token tells the server.
+    // The insert may have happened: the same token lets the server deduplicate.
     {319, "UNKNOWN_STATUS_OF_INSERT", kTransient, Code::kUnavailable},
     {349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN", kData, Code::kInvalidArgument},
     {394, "QUERY_WAS_CANCELLED", kTransient, Code::kUnavailable},

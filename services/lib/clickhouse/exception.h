@@ -25,7 +25,7 @@ std::span<const ExceptionKind> exception_kinds() noexcept;
 // NOT_ENOUGH_SPACE, else "clickhouse_exception".
 Error error_of(int code, std::string_view text);
 
-// Of an answer that is not 200: by X-ClickHouse-Exception-Code, and where a proxy has answered
+// From an answer that is not 200: by X-ClickHouse-Exception-Code, and where a proxy has answered
 // instead of ClickHouse, by the HTTP status.
 Error error_of(const http::Response& response, std::chrono::system_clock::time_point now);
 

@@ -1,4 +1,4 @@
-// What goes into the URL of a query besides its text: parameters and settings.
+// Parameters and settings in the URL of a query, besides its text.
 #pragma once
 
 #include <cstdint>
