@@ -62,7 +62,7 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options,
   http::ClientOptions inserts = queries;
   // The status says it all, and the header holds the exception's code.
   inserts.response_bytes_max = kInsertAnswerBytesMax;
-  inserts.cut_large_answers = true;
+  inserts.truncate_large_responses = true;
   std::unique_ptr<Client> client(new Client(
       std::make_shared<Shared>(Shared{std::move(options), url.path, printable(url), clock})));
   SPANWAY_ASSIGN(client->queries_, http::Client::create(url, queries, tls, pool));
