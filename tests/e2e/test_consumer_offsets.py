@@ -1,6 +1,6 @@
 """Where reading goes on: nothing that the log still has is left out, and what the log has lost is
 counted and said."""
-import time
+import contextlib
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
@@ -66,13 +66,13 @@ def elect_uncleanly(kafka3, topic):
     )
 
 
-def log_ends(brokers, topic, partitions):
-    """The sum over the partitions; retried, because brokers come and go here."""
+def log_ends(brokers, topic, partitions, first=0):
+    """The sum over the partitions from `first` on; retried, because brokers come and go here."""
 
     def ends():
         reader = Consumer({"bootstrap.servers": brokers, "group.id": "ends"})
         try:
-            return [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in range(partitions)]
+            return [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=5)[1] for p in range(first, partitions)]
         except KafkaException as error:
             raise OSError(str(error)) from None
         finally:
@@ -142,11 +142,30 @@ def test_unclean_election_while_the_consumer_is_down_delivers_all_that_the_log_h
 # --- Where a group begins ---
 
 
+# It writes to new partitions before the consumer, which is frozen, can notice them.
+QUICK_BRIDGE = {"create_topics": False, "producer": {"partition_refresh": "1s"}}
+
+
+@contextlib.contextmanager
+def frozen(*services):
+    for service in services:
+        service.freeze()
+    try:
+        yield
+    finally:
+        for service in services:
+            service.thaw()
+
+
+def await_records(brokers, topic, partitions, first=0):
+    wait_until(lambda: log_ends(brokers, topic, partitions, first) > 0, 30, "records in the new partitions", 0.2)
+
+
 def latest_pipeline(tmp_path, brokers, destination, partitions, **change):
     """Topics of our own making, `partitions` of traces; the group starts from latest."""
     consumer = dict({"start_from": "latest"}, **change)
     pipeline = Pipeline(
-        tmp_path, brokers, destination, bridge={"create_topics": False},
+        tmp_path, brokers, destination, bridge=QUICK_BRIDGE,
         consumer={"create_topics": False, "consumer": consumer},
     )
     create(brokers, {pipeline.topics["traces"]: partitions, pipeline.topics["metrics"]: 1, pipeline.topics["logs"]: 1})
@@ -190,8 +209,9 @@ def test_partitions_that_come_while_the_group_runs_are_read_from_their_beginning
     with running(pipeline):
         has_begun(pipeline.consumers["sink"])
         load = Load(tmp_path, pipeline.endpoint, 300, 25).start()
-        time.sleep(2)
-        grow(kafka.brokers, pipeline.topics["traces"], 6)
+        with frozen(pipeline.consumers["sink"]):
+            grow(kafka.brokers, pipeline.topics["traces"], 6)
+            await_records(kafka.brokers, pipeline.topics["traces"], 6, first=1)
         assert load.wait(90) == 0, load.log()
         has_begun(pipeline.consumers["sink"], 6)
         all_delivered(sink, load)
@@ -221,8 +241,9 @@ def test_partitions_that_come_between_two_members_are_read_from_their_beginning(
                 lambda: len(first.status()["partitions"]) == len(second.status()["partitions"]) == 1, 30, "a partition each"
             )
             load = Load(tmp_path, pipeline.endpoint, 300, 25).start()
-            time.sleep(2)
-            grow(kafka.brokers, pipeline.topics["traces"], 6)
+            with frozen(first, second):
+                grow(kafka.brokers, pipeline.topics["traces"], 6)
+                await_records(kafka.brokers, pipeline.topics["traces"], 6, first=2)
             assert load.wait(90) == 0, load.log()
             all_delivered(sink, load)
             assert second.stop() == 0
@@ -230,15 +251,17 @@ def test_partitions_that_come_between_two_members_are_read_from_their_beginning(
 
 def test_a_topic_made_after_the_group_is_read_from_its_beginning(kafka, sink, tmp_path):
     pipeline = Pipeline(
-        tmp_path, kafka.brokers, to(sink), bridge={"create_topics": False},
+        tmp_path, kafka.brokers, to(sink), bridge=QUICK_BRIDGE,
         consumer={"create_topics": False, "consumer": {"start_from": "latest"}},
     )
     create(kafka.brokers, {pipeline.topics["metrics"]: 1, pipeline.topics["logs"]: 1})
     with running(pipeline):
         consumer = pipeline.consumers["sink"]
         wait_until(lambda: any(t["error"] for t in consumer.status()["topics"]), 20, "the missing topic said")
-        create(kafka.brokers, {pipeline.topics["traces"]: 3})
-        load = Load(tmp_path, pipeline.endpoint, 300, 15).start()
+        with frozen(consumer):
+            create(kafka.brokers, {pipeline.topics["traces"]: 3})
+            load = Load(tmp_path, pipeline.endpoint, 300, 15).start()
+            await_records(kafka.brokers, pipeline.topics["traces"], 3)
         assert load.wait(90) == 0, load.log()
         all_delivered(sink, load)
 
