@@ -110,7 +110,7 @@ class TopicAdmin::Session final : private native::Callbacks {
   Result<Topics> describe(const std::vector<TopicSpec>& specs);
   void create(const TopicSpec& spec, TopicReport& report);
   void grow(const TopicSpec& spec, TopicReport& report);
-  // Until the brokers describe what `reports` say was created or grown.
+  // Blocks until the brokers describe the topics that `reports` list as created or grown.
   Result<Topics> await_changes(const std::vector<TopicSpec>& specs,
                                const std::vector<TopicReport>& reports);
   void compare(const TopicSpec& spec, TopicReport& report);

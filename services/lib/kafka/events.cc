@@ -26,7 +26,7 @@ constexpr std::array kMetrics = {
     MetricSpec{"spanway_kafka_producer_rebuilds_total", MetricKind::kCounter,
                "Producers replaced after a fatal error of idempotence."},
     MetricSpec{"spanway_kafka_reachable", MetricKind::kGauge,
-               "1 while at least one broker is up, as the producer sees it."},
+               "1 while the producer reaches at least one broker."},
     MetricSpec{"spanway_kafka_assigned_partitions", MetricKind::kGauge,
                "Partitions assigned to this process."},
     MetricSpec{"spanway_kafka_rebalances_total", MetricKind::kCounter,

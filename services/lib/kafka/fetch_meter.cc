@@ -34,7 +34,7 @@ Status FetchMeter::attach(native::Conf& conf) {
                              "librdkafka rejects the interceptor of fetch responses");
 }
 
-// The function is ours: ci/deps/librdkafka-fetch-max-bytes.patch says why.
+// A function of ours: ci/deps/librdkafka-fetch-max-bytes.patch.
 void set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
   rd_kafka_set_fetch_max_bytes(handle, static_cast<std::int32_t>(std::min(bytes, kMost)));

@@ -15,7 +15,7 @@ class FetchMeter {
  public:
   // Before the handle is created.
   Status attach(native::Conf& conf);
-  // Of all fetch responses since the start.
+  // Sum over all fetch responses since the start.
   std::uint64_t wire_bytes() const noexcept { return wire_bytes_.load(std::memory_order_relaxed); }
   void add(std::uint64_t bytes) noexcept {
     wire_bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -25,7 +25,7 @@ class FetchMeter {
   std::atomic<std::uint64_t> wire_bytes_{0};
 };
 
-// Changes fetch.max.bytes of a running consumer: its next fetch asks for no more. Thread-safe.
+// Changes fetch.max.bytes of a running consumer: the limit of its next fetch request. Thread-safe.
 void set_fetch_bytes(rd_kafka_s* handle, std::uint64_t bytes) noexcept;
 
 }  // namespace spanway::kafka

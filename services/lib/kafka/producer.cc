@@ -3,7 +3,6 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <map>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/produce_admission.h"
+#include "services/lib/kafka/produce_record.h"
 #include "services/lib/kafka/producer_options.h"
 #include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/topic_metadata.h"
@@ -28,7 +28,6 @@ constexpr int kPollWaitMs = 1000;  // Reports and stop() wake the poll at once.
 // Reports come one for each partition and request. They are gathered for this long, so that a busy
 // producer wakes a few hundred times a second and not a few thousand.
 constexpr Duration kReportGathering = std::chrono::milliseconds(2);
-constexpr std::size_t kHeadersMax = 10;  // Of one record.
 // The restart of a broker is not reported as an outage.
 constexpr Duration kDownGrace = std::chrono::seconds(2);
 constexpr Duration kMetadataRetry = std::chrono::milliseconds(500);
@@ -43,7 +42,7 @@ struct Pending {
   Bytes payload;
   SteadyTime since;
   std::size_t charge;  // The bytes that admission has reserved for it.
-  // Of the record: librdkafka reports one that fails before it reaches its partition without them.
+  // librdkafka reports a record that fails before it reaches its partition without these.
   std::string topic;
   std::int32_t partition;
 };
@@ -58,24 +57,6 @@ struct Probe {
   std::size_t outstanding SPANWAY_GUARDED_BY(mutex) = 0;
   std::optional<Error> failure SPANWAY_GUARDED_BY(mutex);
 };
-
-// Memory of a record besides its payload, here and in librdkafka.
-constexpr std::size_t kRecordCost = 256;
-
-// Headers come from our own code, never from a client: too many are its mistake and say nothing
-// about the data, so the error is not of kind data.
-Status check_headers(const Record& record) {
-  if (record.headers.size() <= kHeadersMax) return ok_status();
-  count_bug("kafka_record_headers");
-  return unknown_error(Code::kInternal, "a record for topic " + std::string(record.topic) +
-                                            " carries " + std::to_string(record.headers.size()) +
-                                            " headers, at most " + std::to_string(kHeadersMax) +
-                                            " are supported; report this as a bug");
-}
-
-std::size_t charge_of(const Record& record) {
-  return record.payload.size() + record.key.size() + kRecordCost;
-}
 
 class RdProducer final : public Producer, private native::Callbacks {
  public:
@@ -310,31 +291,11 @@ void RdProducer::hand_over(Record record, Report report) noexcept {
                                    .with_retry_after(std::chrono::seconds(1)));
     return;
   }
-  std::array<rd_kafka_vu_t, 5 + kHeadersMax> arguments{};
-  std::size_t count = 0;
-  const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
-    arguments[count].vtype = type;
-    return arguments[count++];
-  };
-  add(RD_KAFKA_VTYPE_TOPIC).u.cstr = topic.c_str();
-  add(RD_KAFKA_VTYPE_PARTITION).u.i32 = record.partition;
-  // No F_COPY, no F_FREE: the bytes stay ours until the report.
-  add(RD_KAFKA_VTYPE_VALUE).u.mem = {pending->payload.data(), pending->payload.size()};
-  if (!record.key.empty()) {
-    add(RD_KAFKA_VTYPE_KEY).u.mem = {record.key.data(), record.key.size()};
-  }
-  for (const auto& [name, value] : record.headers) {
-    add(RD_KAFKA_VTYPE_HEADER).u.header = {name.c_str(), value.data(),
-                                           static_cast<ssize_t>(value.size())};
-  }
-  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = pending.get();
-  rd_kafka_error_t* error = rd_kafka_produceva(native.get(), arguments.data(), count);
-  if (error == nullptr) {
+  const int code = native::produce(native.get(), topic, record, pending->payload, pending.get());
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
     static_cast<void>(pending.release());  // on_delivery adopts it.
     return;
   }
-  const int code = rd_kafka_error_code(error);
-  rd_kafka_error_destroy(error);
   Error failure = error_from_code(code, "writing to topic " + topic);
   finish(std::move(pending), std::move(failure));
 }
