@@ -134,14 +134,14 @@ std::string header_value_problem(std::string_view value, HeaderUse use) {
 
 void check_headers(const std::string& path, const std::map<std::string, std::string>& headers,
                    HeaderUse use, Problems& problems) {
-  std::set<std::string> seen;
+  std::set<std::string> used;
   for (const auto& [name, value] : headers) {
     const std::string where = path + "." + name;
     if (std::string problem = header_name_problem(name, use); !problem.empty())
       problems.add(where, std::move(problem));
     if (std::string problem = header_value_problem(value, use); !problem.empty())
       problems.add(where, std::move(problem));
-    if (!seen.insert(lower(name)).second)
+    if (!used.insert(lower(name)).second)
       problems.add(where, "is a duplicate: header names are compared without case");
   }
 }

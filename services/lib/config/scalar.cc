@@ -198,14 +198,14 @@ std::string quote(std::string_view text) {
 
 std::string_view nearest(std::string_view name, const std::vector<std::string>& candidates) {
   if (name.size() > kComparedBytesMax) return "";
-  const std::string wanted = normalised(name);
+  const std::string target = normalised(name);
   std::string_view best;
   std::size_t best_distance = 0;
   for (const std::string& candidate : candidates) {
     const std::string known = normalised(candidate);
-    const std::size_t distance = edit_distance(wanted, known);
-    if (distance > (std::max(wanted.size(), known.size()) + 2) / 3) continue;
-    if (distance >= std::min(wanted.size(), known.size())) continue;
+    const std::size_t distance = edit_distance(target, known);
+    if (distance > (std::max(target.size(), known.size()) + 2) / 3) continue;
+    if (distance >= std::min(target.size(), known.size())) continue;
     if (best.empty() || distance < best_distance) {
       best = candidate;
       best_distance = distance;

@@ -352,9 +352,9 @@ void SectionLoader::key(std::string_view name, std::vector<std::string>& value,
 std::optional<std::map<std::string, SectionLoader::Given>> SectionLoader::map_items(
     const Found& found) {
   std::map<std::string, Given> items;
-  const auto add_pairs = [&](const Given& whole) {
-    if (whole.unresolved) return true;
-    for (Given& part : split_given(whole)) {
+  const auto add_pairs = [&](const Given& text) {
+    if (text.unresolved) return true;
+    for (Given& part : split_given(text)) {
       const std::size_t equals = part.text.find('=');
       if (equals == std::string::npos || equals == 0) {
         report(found.origin, "must be a map written as k=v,k2=v2");
@@ -466,10 +466,10 @@ void SectionLoader::list_impl(std::string_view name, const char*, std::size_t si
   const bool in_file = node != nullptr && node->kind == Node::Kind::kList;
   // A list in the file replaces the default one; nothing of the old items may shine through.
   if (in_file) resize(0);
-  const std::size_t wanted = configured_list_size(in_file ? node : nullptr, name, size);
-  resize(wanted);
+  const std::size_t count = configured_list_size(in_file ? node : nullptr, name, size);
+  resize(count);
   const std::string prefix = environment_name(environment_prefix_, name);
-  for (std::size_t i = 0; i < wanted; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const std::string path = path_of(name) + "[" + std::to_string(i) + "]";
     const Node* item = in_file && i < node->items.size() ? node->items[i].get() : nullptr;
     const Place place = item != nullptr ? item->place : node != nullptr ? node->key_place : place_;

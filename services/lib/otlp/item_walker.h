@@ -38,7 +38,7 @@ enum class Message : std::uint8_t {
 inline constexpr std::size_t kMessageCount = 20;
 
 // protobuf keeps the numbers 19000 to 19999 for itself, so no field of OTLP will ever have one.
-// Whoever writes a request from a value that its field cannot take (the JSON reader) puts this
+// A writer of a request whose value does not fit its field (the JSON reader) puts this
 // field into the item, scope or resource instead; the scan rejects that with kInvalidValue.
 inline constexpr std::uint32_t kInvalidValueField = 19999;
 inline constexpr std::uint32_t kInvalidValueTag =

@@ -153,7 +153,7 @@ class JsonDecoder {
   bool object(const JsonMessage& message, const Place& place) {
     if (in_.peek() != Next::kObject) return wrong("an object is due", place);
     if (!in_.open_object()) return fail(in_.problem(), place);
-    std::uint32_t seen = 0;
+    std::uint32_t present = 0;
     std::size_t expected = 0;
     JsonString key;
     while (in_.next_member(key)) {
@@ -167,8 +167,8 @@ class JsonDecoder {
       }
       const std::uint32_t bit = 1u << (field - message.fields.data());
       const Place here{&place, field->name};
-      if (!value(*field, (seen & bit) != 0, here)) return false;
-      seen |= bit;
+      if (!value(*field, (present & bit) != 0, here)) return false;
+      present |= bit;
       if (out_.full()) return false;
     }
     return !stopped(place);

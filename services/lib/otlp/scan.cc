@@ -130,7 +130,7 @@ class Pass {
   MetricLayout layout_;  // Of a metric that is larger than a record.
 
   std::uint64_t submessages_ = 0;
-  bool no_room_ = false;  // error_ says why.
+  bool no_room_ = false;  // error_ has the cause.
   std::size_t request_field_bytes_ = 0;
   // State of the ResourceSpans being read.
   RejectReason resource_reject_ = RejectReason::kNone;
@@ -187,8 +187,8 @@ bool Pass::grow(std::vector<T>& entries, std::size_t more) {
     return false;
   }
   entries.reserve(capacity);
-  const std::size_t held = capacity_bytes(index_, resource_slices_);
-  if (memory_ != nullptr) memory_->shrink_to(held - std::min(held, kOwnIndexBytes));
+  const std::size_t reserved = capacity_bytes(index_, resource_slices_);
+  if (memory_ != nullptr) memory_->shrink_to(reserved - std::min(reserved, kOwnIndexBytes));
   return true;
 }
 

@@ -107,7 +107,7 @@ Code grpc_code(const Error& error) noexcept {
     case Refusal::kConfiguration:
       return is_configuration_code(error.code) ? error.code : Code::kFailedPrecondition;
     case Refusal::kUnknown:
-      // A code that says more than is known would be taken for data or configuration further on.
+      // A more specific code would be taken for data or configuration by the next receiver.
       return refusal_of_grpc(error.code, false) == Refusal::kUnknown && error.code != Code::kOk
                  ? error.code
                  : Code::kUnknown;
