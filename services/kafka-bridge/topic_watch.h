@@ -1,4 +1,4 @@
-// Whether the topics keep what is written to them, now and while the bridge runs.
+// Watches the settings of the topics: weak ones lose records.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ namespace spanway::kafka_bridge {
 class TopicWatch {
  public:
   using Reports = std::vector<kafka::TopicReport>;
-  // What reaches the brokers (kafka::TopicAdmin).
+  // The requests to the brokers (kafka::TopicAdmin).
   struct Requests {
     // Blocks for at most `patience`.
     std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)> apply;
@@ -58,7 +58,8 @@ class TopicWatch {
   void stop();
   // One round; false when the brokers have not answered. While the watching thread does not run.
   bool check(Duration patience);
-  // What can lose records, each with its topic's name; empty until the brokers have answered.
+  // Settings that can lose records, each with its topic's name; empty until the brokers have
+  // answered.
   std::vector<std::string> weaknesses() const;
 
  private:
@@ -68,7 +69,7 @@ class TopicWatch {
   const std::function<void(const Reports&)> on_reports_;
   telemetry::Telemetry telemetry_;
   const Intervals intervals_;
-  // Of one thread at a time: start(), then the watching one.
+  // Used by one thread at a time: start(), then the watching one.
   bool create_ = false;
   bool complete_ = false;  // The last round found every topic and its settings.
 

@@ -161,7 +161,7 @@ def test_a_refused_login_is_said_by_all_who_are_asked_and_a_new_password_needs_n
             service.start().wait_listening()
         for service in (pipeline.bridge, pipeline.consumers["otlp"]):
             wait_until(lambda: "uthentication failed" in not_ready_because(service), 30, f"{service.name}: the login")
-            # Whatever comes after: "all brokers are down" tells less.
+            # Whatever follows: "all brokers are down" is less specific.
             wait_until(lambda: "down" in service.log(), 60, f"{service.name}: the brokers are down as well", 0.2)
             assert "uthentication failed" in not_ready_because(service)
             assert "uthentication failed" in service.status()["last_error"]

@@ -1,5 +1,5 @@
-"""Where reading goes on: nothing that the log still has is left out, and what the log has lost is
-counted and said."""
+"""Where reading resumes: no record that the log still has is left out, and records that the log has
+lost are counted and reported."""
 import contextlib
 
 import pytest

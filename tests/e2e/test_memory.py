@@ -111,7 +111,7 @@ def holds_its_limit(service, watched, limit_mib=LIMIT_MIB):
 
 def nothing_left(consumer):
     lags = [p["lag_messages"] for p in consumer.status()["partitions"]]
-    return len(lags) > 0 and all(lag == 0 for lag in lags)  # None until a broker has told.
+    return len(lags) > 0 and all(lag == 0 for lag in lags)  # None until a broker has answered.
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ def settle(sink, ledger):
 
 
 def test_while_one_leader_is_out_of_reach_retries_write_nothing(kafka3, tmp_path):
-    """One copy of each partition: nobody else can lead those of the frozen broker. Every request has
+    """One copy of each partition: no other broker can lead those of the frozen one. Every request has
     spans for all partitions; what is repeated is what was in flight, however long the outage."""
     alone = {"partitions": 6, "replication_factor": 1, "min_insync_replicas": 1}
     with Sink(tmp_path).start() as sink:
@@ -133,7 +133,7 @@ def test_under_a_brokers_quota_work_follows_what_it_takes(kafka, tmp_path):
 
 def test_what_a_stricter_bridge_rejects_is_answered_to_the_client_that_sent_it(kafka, tmp_path):
     """Requests of two clients, joined by the ingress; the bridge allows less nesting."""
-    ingress = {"io_threads": 1, "merge": {"linger": "100ms"}}
+    ingress = {"runtime": {"io_threads": 1}, "merge": {"linger": "100ms"}}
     with running(Pipeline(tmp_path, kafka.brokers, {}, ingress=ingress, bridge={"limits": {"value_depth_max": 2}})) as pipeline:
         deep = trace_request(spans=3)
         value = deep.resource_spans[0].scope_spans[0].spans[1].attributes.add(key="deep").value

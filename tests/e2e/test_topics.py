@@ -62,7 +62,7 @@ def test_min_insync_replicas_in_effect_are_reported(kafka, tmp_path):
     code, topics = topics_command(tmp_path, names, "apply")
     assert code == 0
     assert len(topics) == 6
-    # Nobody has set it: this is the broker's own.
+    # Not set on the topic: this is the broker's own.
     assert {(topic["action"], topic["min_insync_replicas"]) for topic in topics.values()} == {("created", 1)}
     assert all(topic["weaker"] == [] and "unread" not in topic for topic in topics.values())
 
@@ -73,7 +73,7 @@ def test_min_insync_replicas_in_effect_are_reported(kafka, tmp_path):
         assert topic["min_insync_replicas"] == 1
         assert topic["weaker"] == ["min.insync.replicas is 1, configured 2"]
 
-    # `apply --create-only` looks at what is there in the same way.
+    # `apply --create-only` reports existing topics in the same way.
     assert topics_command(tmp_path, names, "apply", "--create-only", min_insync_replicas=2) == (code, topics)
 
 
@@ -82,11 +82,11 @@ def test_more_in_sync_than_there_are_copies_is_said(kafka, tmp_path):
     assert topics_command(tmp_path, names, "apply")[0] == 0
     set_min_insync_replicas(kafka, "above.traces", 2)
 
-    def told():
+    def reported():
         code, topics = topics_command(tmp_path, names, "verify")
         return topics["above.traces"]["min_insync_replicas"] == 2 and (code, topics)
 
-    code, topics = wait_until(told, 20, "the new setting in the report")
+    code, topics = wait_until(reported, 20, "the new setting in the report")
     assert code == 3
     (words,) = topics["above.traces"]["weaker"]
     assert "min.insync.replicas is 2 but the replication factor is 1" in words
@@ -139,11 +139,11 @@ def test_what_can_lose_records_is_named_by_apply_log_and_status(kafka, tmp_path)
     set_topic(kafka, "weak.metrics", "retention.bytes", 1_000_000)
     set_topic(kafka, "weak.logs", "unclean.leader.election.enable", "true")
 
-    def told():
+    def reported():
         code, topics = topics_command(tmp_path, names, "apply")
         return all(topics[f"weak.{signal}"]["weaker"] for signal in ("traces", "metrics", "logs")) and (code, topics)
 
-    code, topics = wait_until(told, 20, "the weaknesses in the report")
+    code, topics = wait_until(reported, 20, "the weaknesses in the report")
     assert code == 3
     expected = {"traces": "cleanup.policy is compact", "metrics": "retention.bytes is 1000000", "logs": "unclean.leader.election.enable is true"}
     for signal, words in expected.items():

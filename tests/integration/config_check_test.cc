@@ -26,7 +26,7 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-// What strings may be by mistake, as YAML.
+// Mistaken values of strings, as YAML.
 const Values kTexts = {"[]",
                        "{}",
                        "''",
@@ -206,12 +206,12 @@ class Attempt {
   }
   const std::string& yaml() const { return yaml_; }
 
-  // What --check-config prints; empty = ok.
+  // The output of --check-config; empty = ok.
   std::string check() {
     return load(
         [this](config::Problems& problems) { runtime::check_start(program_, runtime_, problems); });
   }
-  // What the start fails with; empty = it runs.
+  // The error of the start; empty = it runs.
   std::string start() {
     if (std::string problems = load(nullptr); !problems.empty()) return problems;
     telemetry::Metrics metrics;
@@ -337,7 +337,7 @@ TEST_P(ConfigCheck, TakesExactlyWhatStarts) {
 INSTANTIATE_TEST_SUITE_P(Services, ConfigCheck, testing::ValuesIn(variants()),
                          [](const auto& variant) { return std::string(variant.param.name); });
 
-// What only shows when several keys are set.
+// Mistakes of several keys together.
 TEST(ConfigCheckOfFiles, RefusesWhatCannotBeReadAtItsKey) {
   const std::string files = "{certificate_file: /nonexistent/a, key_file: /nonexistent/b}";
   const struct {

@@ -151,7 +151,7 @@ TEST(KafkaProducer, AMistakeOfOurOwnIsNotOfKindData) {
 
 TEST(KafkaProducer, WritesAndReportsEveryRecord) {
   ProducerFixture fixture;
-  EXPECT_FALSE(fixture.producer->partition_count("t").ok()) << "nobody has answered yet";
+  EXPECT_FALSE(fixture.producer->partition_count("t").ok()) << "no broker has answered yet";
   ASSERT_TRUE(fixture.ready());
   EXPECT_EQ(*fixture.producer->partition_count("t"), 4);
   EXPECT_TRUE(fixture.producer->connected_once());
@@ -193,7 +193,7 @@ TEST(KafkaProducer, SleepsWhileASlowBrokerHasAllThatMayBeInFlight) {
   EXPECT_LT((cpu_seconds() - cpu_before) / took, 0.1) << "of a core";
 }
 
-// Whether a thread of this process is named `name` and gives way to others.
+// True when a thread of this process is named `name` and is a batch thread.
 bool gives_way(const std::string& name) {
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::string found;

@@ -31,7 +31,7 @@ class MockCluster {
   void set_all(bool up);
   // Every answer comes so late.
   void set_delay(int milliseconds);
-  // What the next requests of that kind are answered with, in order.
+  // The errors of the next requests of that kind, in order.
   static constexpr std::int16_t kProduce = 0;
   static constexpr std::int16_t kOffsetCommit = 8;
   static constexpr std::int16_t kOffsetFetch = 9;
@@ -39,7 +39,7 @@ class MockCluster {
   // As retention does: records below `offset` go.
   void delete_records_before(const std::string& topic, std::int32_t partition, std::int64_t offset);
 
-  // Of all partitions of a topic together: what stands between the ends.
+  // Records between the ends of all partitions of a topic together.
   std::int64_t record_count(const std::string& topic, int partitions);
   // The payload bytes of every record, in order of partitions and offsets.
   std::vector<std::string> records(const std::string& topic, int partitions);

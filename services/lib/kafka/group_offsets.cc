@@ -26,7 +26,8 @@ struct GroupOffsets::Lookup {
   std::vector<native::TopicDescription> topics;
   std::set<std::string> recreated;
   std::vector<TopicPartition> assigned;
-  std::vector<TopicPartition> all;  // Of all subscribed topics, and the assigned ones.
+  std::vector<TopicPartition>
+      all;  // All partitions of the subscribed topics, and the assigned ones.
   std::map<TopicPartition, native::GroupOffset> committed;
   std::map<TopicPartition, native::LogOffset> first, last;
   std::vector<Start> starts;

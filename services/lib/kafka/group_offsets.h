@@ -35,7 +35,7 @@ class GroupOffsets {
   struct Start {
     TopicPartition partition;
     StartPosition position;
-    std::int32_t leader_epoch = -1;  // Of the record before; -1 unknown.
+    std::int32_t leader_epoch = -1;  // Epoch of the record before; -1 unknown.
     std::int64_t committed = 0;      // Above position.offset when the log has lost its end.
     bool recreated = false;          // The topic is another one than this process has read.
   };
@@ -66,7 +66,7 @@ class GroupOffsets {
   const std::vector<std::string> topics_;
   const std::atomic<bool>& stopping_;
   std::set<std::string> was_missing_;
-  std::map<std::string, std::string> ids_;  // Of topics that this process has read.
+  std::map<std::string, std::string> ids_;  // Ids of the topics that this process has read.
   // Not restarted yet: their committed offsets may belong to the earlier topic.
   std::set<std::string> recreated_;
 };

@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kRecordsPerTurn = 64;  // Then other partitions have their turn.
 constexpr Duration kSeekRetry = std::chrono::milliseconds(100);
-constexpr std::uint64_t kRecordOverheadBytes = 256;  // Of a record in librdkafka's queue.
-constexpr std::size_t kHeadersMax = 32;              // Of one record; further ones are not read.
+constexpr std::uint64_t kRecordOverheadBytes = 256;  // Overhead of a record in librdkafka's queue.
+constexpr std::size_t kHeadersMax = 32;  // Headers of one record; further ones are not read.
 
 struct MessageDeleter {
   void operator()(rd_kafka_message_t* message) const noexcept { rd_kafka_message_destroy(message); }

@@ -119,7 +119,7 @@ class PartitionReader {
   std::map<TopicPartition, std::unique_ptr<Partition>> partitions_;
   std::map<std::uint64_t, Partition*> by_id_;
   std::uint64_t next_id_ = 1;
-  std::vector<Seek> pending_seeks_;  // Of partitions that were added and not started.
+  std::vector<Seek> pending_seeks_;  // Seeks of partitions that were added and not started.
   std::uint64_t taken_bytes_ = 0;
   std::uint64_t taken_records_ = 0;
   std::atomic<bool> reading_soon_{false};

@@ -70,7 +70,7 @@ class ProduceAdmission {
   struct Partition {
     std::size_t bytes = 0;     // Produced and not reported.
     std::size_t records = 0;   // The same.
-    SteadyTime progress_at{};  // Of the last confirmation, or of the first record that waits.
+    SteadyTime progress_at{};  // Time of the last confirmation, or of the first record that waits.
     Duration last_latency{};
     bool failed = false;  // The last report was `failure`.
     Error failure;

@@ -9,8 +9,8 @@
 namespace spanway::kafka {
 namespace {
 
-constexpr std::size_t kHeadersMax = 10;   // Of one record.
-constexpr std::size_t kRecordCost = 256;  // Of one record besides its payload and key.
+constexpr std::size_t kHeadersMax = 10;   // Per record.
+constexpr std::size_t kRecordCost = 256;  // Per record, besides its payload and key.
 
 }  // namespace
 

@@ -19,7 +19,7 @@ struct rd_kafka_topic_partition_s;
 
 namespace spanway::kafka::native {
 
-inline constexpr int kQueryTimeoutMs = 2000;  // Of each request; describe_topics() sends two.
+inline constexpr int kQueryTimeoutMs = 2000;  // Per request; describe_topics() sends two.
 
 struct MetadataDeleter {
   void operator()(const struct rd_kafka_metadata* metadata) const noexcept;

@@ -56,7 +56,7 @@ const JsonField* find_field(const JsonMessage& message, std::string_view name,
 
 // The lowest and highest value of an integer kind.
 struct Bounds {
-  std::uint64_t negative_max;  // Of the magnitude.
+  std::uint64_t negative_max;  // Maximum of the magnitude.
   std::uint64_t positive_max;
 };
 constexpr Bounds bounds_of(JsonKind kind) noexcept {

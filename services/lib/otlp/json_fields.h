@@ -42,7 +42,7 @@ struct JsonField {
   bool presence = false;
   // In the message's only oneof: the member that comes last wins.
   bool oneof = false;
-  const JsonMessage* message = nullptr;  // Of kMessage.
+  const JsonMessage* message = nullptr;  // The type of a kMessage.
 };
 
 // The role of a message in the request.

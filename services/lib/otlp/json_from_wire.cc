@@ -115,7 +115,7 @@ class JsonPrinter {
 
   static bool find_all(const JsonMessage& message, std::string_view body, Found& found) noexcept {
     const Ptr end = wire::end_of(body);
-    std::size_t chosen = kJsonFieldsMax;  // Of the oneof.
+    std::size_t chosen = kJsonFieldsMax;  // The set member of the oneof.
     std::size_t i = 0;
     for (Ptr p = wire::begin_of(body); p != end;) {
       wire::Field field;

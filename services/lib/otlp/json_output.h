@@ -93,7 +93,7 @@ class JsonOutput {
   Bytes bytes_;
   std::size_t bytes_max_;
   Permit* const permit_;
-  const std::size_t others_;  // Of the permit, for other things.
+  const std::size_t others_;  // Bytes of the permit for other things.
   bool full_ = false;
   bool no_memory_ = false;
 };

@@ -57,7 +57,7 @@ bool PartBuilder::add(std::uint32_t item_index, std::size_t bytes_max) {
   return true;
 }
 
-// Neighbours in the payload become one slice.
+// Adjacent slices of the payload become one.
 void PartBuilder::append(const Item& item) {
   const bool new_run = runs_.empty() || runs_.back().scope != item.scope;
   if (new_run) {

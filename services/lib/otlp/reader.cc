@@ -100,7 +100,7 @@ struct RequestReader::Scratch {
   std::vector<AttributeView> resource_attributes;
   std::vector<AttributeView> scope_attributes;
   std::vector<AttributeView> item_attributes;
-  std::vector<AttributeView> nested_attributes;  // Of the events and links of one span.
+  std::vector<AttributeView> nested_attributes;  // Events and links of one span.
   std::vector<EventView> events;
   std::vector<LinkView> links;
   std::vector<Range> event_ranges;

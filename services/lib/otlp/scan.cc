@@ -127,7 +127,7 @@ class Pass {
   std::vector<Slice>& resource_slices_;
   Permit* const memory_;
   ItemWalker walker_;
-  MetricLayout layout_;  // Of a metric that is larger than a record.
+  MetricLayout layout_;  // Layout of a metric that is larger than a record.
 
   std::uint64_t submessages_ = 0;
   bool no_room_ = false;  // error_ has the cause.

@@ -41,7 +41,7 @@ Grouping group_by_partition(const Index& index, std::int32_t partition_count) {
   groups.items.resize(next.back());
   for (std::uint32_t i = 0; i < partitions.size(); ++i)
     if (partitions[i] != kNowhere) groups.items[next[partitions[i]]++] = i;
-  next.pop_back();  // What is left is where each partition ends.
+  next.pop_back();  // The rest is the end of each partition.
   groups.ends = std::move(next);
   return groups;
 }

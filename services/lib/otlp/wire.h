@@ -134,7 +134,7 @@ inline Ptr skip_value(Ptr p, Ptr end, std::uint32_t tag) noexcept {
 // Any one field, and for a length-delimited one its content.
 struct Field {
   std::uint32_t tag = 0;
-  Ptr begin = nullptr;  // Of the content (behind tag and length).
+  Ptr begin = nullptr;  // Start of the content (behind tag and length).
   Ptr end = nullptr;
   std::string_view bytes() const noexcept { return view_of(begin, end); }
 };

@@ -9,7 +9,7 @@
 namespace spanway::kafka {
 namespace {
 
-// What is wrong with `yaml` as section "kafka", one line per problem.
+// The problems of `yaml` as section "kafka", one a line.
 std::string problems_of(std::string_view yaml, ClientConfig& config) {
   const config::Describe describe_all = [&config](config::Binder& b) {
     b.section("kafka", config, "");

@@ -20,7 +20,7 @@ std::uint64_t grown(FetchSize& size, std::uint64_t wire, std::uint64_t decompres
 TEST(FetchSize, StartsSmallAndDoublesWhenRecordsAreNotCompressed) {
   FetchSize size({.fetch_bytes_max = 4 * kMiB, .share_bytes = 96 * kMiB});
   EXPECT_EQ(size.bytes(), FetchSize::kFirstBytes);
-  EXPECT_EQ(size.observe(100, 50, 12), FetchSize::kFirstBytes) << "too little to tell";
+  EXPECT_EQ(size.observe(100, 50, 12), FetchSize::kFirstBytes) << "too little evidence";
   EXPECT_EQ(size.observe(200'000, 195'000, 12), 2 * FetchSize::kFirstBytes);
   EXPECT_EQ(grown(size, 200'000, 195'000, 1), 4 * kMiB);
 }

@@ -19,11 +19,11 @@ TopicReport report_of(std::int32_t partitions, std::int32_t replication_factor) 
   return report;
 }
 
-TopicReport compared(const std::map<std::string, std::string>& wanted,
+TopicReport compared(const std::map<std::string, std::string>& configured,
                      const std::map<std::string, std::string>& actual,
                      std::int32_t replication_factor = 3) {
   TopicSpec spec;
-  spec.settings = wanted;
+  spec.settings = configured;
   TopicReport report = report_of(12, replication_factor);
   compare_settings(spec, actual, report);
   return report;
@@ -55,12 +55,12 @@ TEST(TopicPromises, MinInsyncReplicasInEffectAreReportedConfiguredOrNot) {
 }
 
 TEST(TopicPromises, FewerInSyncThanAskedForIsWeaker) {
-  const std::map<std::string, std::string> wanted = {{"min.insync.replicas", "2"}};
-  const TopicReport weak = compared(wanted, {{"min.insync.replicas", "1"}});
+  const std::map<std::string, std::string> configured = {{"min.insync.replicas", "2"}};
+  const TopicReport weak = compared(configured, {{"min.insync.replicas", "1"}});
   EXPECT_EQ(weak.min_insync_replicas, 1);
   EXPECT_THAT(weak.weaker, ElementsAre("min.insync.replicas is 1, configured 2"));
-  EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "2"}}).weaker, IsEmpty());
-  EXPECT_THAT(compared(wanted, {{"min.insync.replicas", "3"}}).weaker, IsEmpty());
+  EXPECT_THAT(compared(configured, {{"min.insync.replicas", "2"}}).weaker, IsEmpty());
+  EXPECT_THAT(compared(configured, {{"min.insync.replicas", "3"}}).weaker, IsEmpty());
 }
 
 TEST(TopicPromises, MoreInSyncThanReplicasReportsTheEffectAndTheRemedy) {
@@ -89,7 +89,7 @@ TEST(TopicPromises, OtherSettingsAreComparedByWhatTheyMean) {
   EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {{"max.message.bytes", "9"}}).weaker,
               ElementsAre("max.message.bytes is 9, configured 10"));
   EXPECT_THAT(compared({{"max.message.bytes", "10"}}, {}).weaker, IsEmpty())
-      << "not told is not weaker";
+      << "not reported is not weaker";
 }
 
 TEST(TopicPromises, WhatDeletesUnreadRecordsEarlyIsWeaker) {

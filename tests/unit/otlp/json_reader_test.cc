@@ -132,7 +132,7 @@ TEST(JsonReader, BoundsTheDepth) {
 }
 
 TEST(JsonReader, FindsTheEndOfAStringWhereverItStands) {
-  // The reader looks at many bytes at a time.
+  // The reader checks many bytes at a time.
   for (std::size_t length = 0; length < 40; ++length) {
     for (const char* special : {"\"", "\\\"", "\\u00e9", "\n"}) {
       const std::string text =

@@ -44,7 +44,7 @@ std::unique_ptr<Message> new_request(Signal signal) {
   return nullptr;
 }
 
-// What protobuf itself writes for the same request in its text format.
+// The text that protobuf itself writes for the same request in its text format.
 std::string bytes_of(Signal signal, const std::string& text) {
   const std::unique_ptr<Message> message = new_request(signal);
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, message.get())) << text;
@@ -431,7 +431,7 @@ TEST(Json, ALoneSurrogateBecomesTheReplacementCharacterAndIsCounted) {
     EXPECT_EQ(request.resource_spans(0).scope_spans(0).spans(0).name(), c.text) << c.json;
     EXPECT_EQ(notes.replaced_surrogates, c.replaced) << c.json;
   }
-  // What is skipped is not replaced. Broken escapes stay errors.
+  // Skipped text is not replaced. Broken escapes stay errors.
   EXPECT_EQ(judge(Signal::kTraces, spans(good_span(R"("unknown":"\ud800")"))).replaced, 0u);
   for (const char* broken : {R"(\ud83d\u)", R"(\ud83d\uzzzz)", R"(\ud83)", R"(\ud83d\)"})
     EXPECT_NE(span_error(std::string("\"name\":\"") + broken + '"'), "") << broken;
@@ -613,7 +613,7 @@ TEST(Json, OfTwoEqualNamesTheLastWins) {
   expect_equal_messages(Signal::kTraces,
                         read(Signal::kTraces, with_value(R"({"stringValue":"a","intValue":1})")),
                         span_text(R"(attributes { key: "k" value { int_value: 1 } })"));
-  // Lists go on, and messages are merged, as on the wire.
+  // Lists are appended to, and messages are merged, as on the wire.
   expect_equal_messages(
       Signal::kTraces,
       read(Signal::kTraces, with_span(R"("status":{"code":2,"message":"m"},"links":[{"flags":1}],)"

@@ -1,5 +1,5 @@
 // The scan against libprotobuf: what the scan accepts, other parsers must take, with the same
-// counts; otherwise one client could poison a batch for everybody.
+// counts; otherwise one client could poison a batch for all clients.
 #include <google/protobuf/message.h>
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ namespace {
 namespace collector = opentelemetry::proto::collector;
 using opentelemetry::proto::metrics::v1::Metric;
 
-// Of what libprotobuf has understood.
+// The content as libprotobuf has parsed it.
 std::uint64_t count_of(const collector::trace::v1::ExportTraceServiceRequest& request) {
   std::uint64_t count = 0;
   for (const auto& resource : request.resource_spans())

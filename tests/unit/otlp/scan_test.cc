@@ -480,7 +480,7 @@ TEST(ScanUtf8, ABadResourceOrScopeTakesItsItemsWithIt) {
   }
 }
 
-// It must not be passed on, and whoever sends it must hear of it.
+// It must not be forwarded, and its sender must be notified.
 TEST(ScanUtf8, ABrokenResourceOrScopeWithoutItemsCountsAsOne) {
   const ProtoMessage good = otlp_resource("a", {otlp_scope("s", {otlp_span(1, 1)})});
   for (const ProtoMessage& bad :

@@ -155,7 +155,7 @@ class RandomRequest {
   bool faults_ = false;
 };
 
-// What every split must keep: nothing lost, nothing twice, everything in its place.
+// The invariants of every split: nothing lost, nothing twice, everything in its place.
 void check_parts(const Source& source, const SplitOptions& options) {
   const Signal signal = source.index().signal;
   const std::vector<Part> parts = source.split(options);
