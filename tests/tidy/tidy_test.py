@@ -125,7 +125,6 @@ LONG_FILES = {
     "operator/reconcile/status.cc",
     "services/kafka-bridge/partition_lane.cc",
     "services/lib/config/section_loader.cc",
-    "services/lib/kafka/producer.cc",
     "services/lib/otlp/scan.cc",
     "tests/fakes/fake_kube.cc",
     "tests/unit/http/server_http1_test.cc",
