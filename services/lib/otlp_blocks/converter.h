@@ -1,0 +1,42 @@
+// One OTLP request as blocks for the tables of the schema.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "services/lib/base/result.h"
+#include "services/lib/otlp/reader.h"
+#include "services/lib/otlp/signal.h"
+#include "services/lib/otlp_blocks/request_blocks.h"
+
+namespace spanway::otlp_blocks {
+
+struct ConvertOptions {
+  std::string_view tenant;
+  // Dictionary rows that need not be written again; null = none. Data blocks do not depend on it.
+  const KnownRows* known = nullptr;
+  // Asked every kItemsPerPermit items for what the blocks take and a margin of kPermitMarginBytes,
+  // and at the end for exactly what they take. False = no memory. May be empty.
+  std::function<bool(std::size_t bytes)> grow = nullptr;
+};
+
+// Single-thread; keeps its scratch memory. Data blocks are a function of the request's bytes and
+// the tenant: equal requests make equal blocks, in every process.
+class Converter {
+ public:
+  static constexpr std::size_t kDaysMax = 32;
+  static constexpr std::size_t kItemsPerPermit = 64;
+  static constexpr std::size_t kPermitMarginBytes = 1u << 20;
+
+  // Errors: broken framing and values nested deeper than kValueDepthMax are data; items of more
+  // than kDaysMax days are unknown, so that the sender halves; no memory is transient. Metrics have
+  // no tables yet: UNIMPLEMENTED, configuration.
+  Result<RequestBlocks> convert(otlp::Signal signal, std::string_view payload,
+                                const ConvertOptions& options);
+
+ private:
+  otlp::RequestReader reader_;
+};
+
+}  // namespace spanway::otlp_blocks
