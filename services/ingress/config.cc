@@ -18,21 +18,6 @@ constexpr double kSecond = 1000.0;
 
 }  // namespace
 
-static void describe(Binder& b, CorsConfig& c) {
-  b.key("allowed_origins", c.allowed_origins,
-        {.doc = "Origins of web pages that may send, each with at most one `*`. Empty turns CORS "
-                "off.",
-         .example = "[\"https://*.example.com\"]"});
-  b.key("allowed_headers", c.allowed_headers,
-        {.doc = "Request headers that such pages may set, besides content-type and "
-                "content-encoding; `authorization` for example.",
-         .pattern = "[A-Za-z0-9_-]{1,64}"});
-  b.key("max_age", c.max_age,
-        {.doc = "How long a browser may remember the answer to a preflight.",
-         .min = 0,
-         .max = 86'400 * kSecond});
-}
-
 static void describe(Binder& b, GrpcListenerConfig& c) {
   b.key("enabled", c.enabled, {.doc = "Serve OTLP/gRPC."});
   b.key("port", c.port,
@@ -178,12 +163,7 @@ void validate(const IngressConfig& c, Problems& problems) {
   if (c.otlp.grpc.enabled && c.otlp.http.enabled && c.otlp.grpc.port != 0 &&
       c.otlp.grpc.port == c.otlp.http.port)
     problems.add("otlp.http.port", "is the same as otlp.grpc.port");
-  for (const std::string& origin : c.otlp.http.cors.allowed_origins)
-    if (origin.empty() || std::count(origin.begin(), origin.end(), '*') > 1)
-      problems.add("otlp.http.cors.allowed_origins",
-                   "'" + origin +
-                       "': write an origin such as https://example.com, with at most "
-                       "one *");
+  validate(c.otlp.http.cors, "otlp.http.cors", problems);
   config::HostPort next;
   if (std::string problem = config::parse_host_port(c.next.endpoint, next); !problem.empty())
     problems.add("next.endpoint", std::move(problem));

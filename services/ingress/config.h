@@ -9,16 +9,11 @@
 #include "services/lib/auth/auth_config.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/cors_config.h"
 #include "services/lib/endpoint_config/listener_config.h"
 #include "services/lib/endpoint_config/otlp_grpc_client_config.h"
 
 namespace spanway::ingress {
-
-struct CorsConfig {
-  std::vector<std::string> allowed_origins;  // Empty = CORS is off.
-  std::vector<std::string> allowed_headers;
-  Duration max_age = std::chrono::hours(2);
-};
 
 struct GrpcListenerConfig {
   bool enabled = true;

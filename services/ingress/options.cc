@@ -26,8 +26,8 @@ rpc::ExportServiceOptions grpc_options(const LimitsConfig& c) {
   return options;
 }
 
-OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge) {
-  OtlpHttpOptions options;
+otlp_server::OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge) {
+  otlp_server::OtlpHttpOptions options;
   options.compressed_bytes_max = size_of(c.limits.compressed_bytes_max);
   options.decode.decoded_bytes_max = size_of(c.limits.body_bytes_max);
   options.json_depth_max = size_of(c.limits.json_depth_max);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "services/ingress/config.h"
-#include "services/ingress/otlp_http_handler.h"
 #include "services/lib/otlp/scan.h"
+#include "services/lib/otlp_server/otlp_http_handler.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 
@@ -11,7 +11,7 @@ namespace spanway::ingress {
 
 otlp::ScanLimits scan_limits(const LimitsConfig& c);
 rpc::ExportServiceOptions grpc_options(const LimitsConfig& c);
-OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge);
+otlp_server::OtlpHttpOptions http_options(const IngressConfig& c, std::string_view challenge);
 rpc::OtlpGrpcSinkOptions next_options(const NextConfig& c, Duration timeout);
 
 }  // namespace spanway::ingress

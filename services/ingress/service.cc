@@ -25,6 +25,7 @@ Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
       events_(deps.telemetry),
+      http_events_(events_),
       budget_(static_cast<std::size_t>(budget_bytes(config_)), deps.memory),
       index_memory_(budget_, budget_.limit()),
       limiter_(config_.rate_limit, deps.clock),
@@ -83,9 +84,9 @@ void Service::create_chain() {
   grpc_handler_ = std::make_unique<rpc::ExportService>(grpc_options(config_.limits),
                                                        *grpc_validator_, *grpc_gatekeeper_, budget_,
                                                        deps_.clock, deps_.telemetry, "otlp_grpc");
-  http_handler_ = std::make_unique<OtlpHttpHandler>(
+  http_handler_ = std::make_unique<otlp_server::OtlpHttpHandler>(
       http_options(config_, authenticator_->challenge()), *http_validator_, *http_gatekeeper_,
-      budget_, deps_.clock, events_);
+      budget_, deps_.clock, http_events_);
 }
 
 Service::~Service() {

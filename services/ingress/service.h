@@ -10,14 +10,15 @@
 #include "services/ingress/config.h"
 #include "services/ingress/events.h"
 #include "services/ingress/gatekeeper.h"
+#include "services/ingress/http_events.h"
 #include "services/ingress/merger.h"
 #include "services/ingress/next_hop.h"
-#include "services/ingress/otlp_http_handler.h"
 #include "services/ingress/validator.h"
 #include "services/lib/auth/authenticator.h"
 #include "services/lib/auth/rate_limiter.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/otlp_server/otlp_http_handler.h"
 #include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
@@ -62,6 +63,7 @@ class Service final : public runtime::Service {
   const IngressConfig config_;
   const runtime::ServiceDeps deps_;
   const Events events_;
+  HttpEvents http_events_;
   MemoryBudget budget_;
   MemoryBudget index_memory_;  // An owner within it.
   auth::RateLimiter limiter_;
@@ -75,7 +77,7 @@ class Service final : public runtime::Service {
   std::unique_ptr<Merger> merger_;
   std::unique_ptr<Validator> grpc_validator_, http_validator_;
   std::unique_ptr<rpc::ExportService> grpc_handler_;
-  std::unique_ptr<OtlpHttpHandler> http_handler_;
+  std::unique_ptr<otlp_server::OtlpHttpHandler> http_handler_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
   std::uint64_t ticks_ = 0;  // Of loop_.
   std::atomic<std::uint16_t> grpc_port_{0}, http_port_{0};

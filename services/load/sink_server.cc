@@ -3,11 +3,22 @@
 #include <utility>
 
 #include "services/lib/http/server.h"
+#include "services/lib/otlp_server/otlp_http_handler.h"
 #include "services/lib/rpc/export_service.h"
-#include "services/load/otlp_http_receiver.h"
 #include "services/load/sink_admin.h"
 
 namespace spanway::load {
+
+namespace {
+
+otlp_server::OtlpHttpOptions http_options(const SinkServerOptions& o) {
+  otlp_server::OtlpHttpOptions options;
+  options.compressed_bytes_max = o.message_bytes_max;
+  options.decode.decoded_bytes_max = o.message_bytes_max;
+  return options;
+}
+
+}  // namespace
 
 struct SinkServer::Impl {
   Impl(const SinkServerOptions& o, const Clock& c, telemetry::Telemetry t)
@@ -20,7 +31,7 @@ struct SinkServer::Impl {
         export_service(
             {.message_bytes_max = o.message_bytes_max, .compressed_bytes_max = o.message_bytes_max},
             sink, *gatekeeper, budget, c, t, "load_grpc"),
-        http_receiver(o.message_bytes_max, sink, budget, c),
+        http_handler(http_options(o), sink, *gatekeeper, budget, c, http_events),
         admin(sink, t.metrics) {}
 
   Status listen(const char* name, std::optional<std::uint16_t> port, http::Handler& handler,
@@ -44,7 +55,8 @@ struct SinkServer::Impl {
   CountingSink sink;
   const std::unique_ptr<rpc::Gatekeeper> gatekeeper = rpc::trusting_gatekeeper();
   rpc::ExportService export_service;
-  OtlpHttpReceiver http_receiver;
+  otlp_server::OtlpHttpEvents http_events;
+  otlp_server::OtlpHttpHandler http_handler;
   SinkAdmin admin;
   std::unique_ptr<http::Server> grpc_server;
   std::unique_ptr<http::Server> http_server;
@@ -57,7 +69,7 @@ Result<std::unique_ptr<SinkServer>> SinkServer::create(const SinkServerOptions& 
   auto impl = std::make_unique<Impl>(options, clock, telemetry);
   SPANWAY_TRY(impl->listen("load_grpc", options.grpc_port, impl->export_service, impl->pool, false,
                            impl->grpc_server));
-  SPANWAY_TRY(impl->listen("load_http", options.http_port, impl->http_receiver, impl->pool, true,
+  SPANWAY_TRY(impl->listen("load_http", options.http_port, impl->http_handler, impl->pool, true,
                            impl->http_server));
   SPANWAY_TRY(impl->listen("load_admin", options.admin_port, impl->admin, impl->admin_pool, true,
                            impl->admin_server));

@@ -12,7 +12,7 @@
 #include "services/lib/otlp/signal.h"
 #include "services/lib/otlp/status_map.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 
 // The encoding that a content-type names, parameters aside; nothing for anything but
 // application/x-protobuf and application/json.
@@ -49,4 +49,4 @@ class HttpAnswer {
   http::Headers extra_;
 };
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

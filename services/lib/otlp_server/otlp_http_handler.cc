@@ -1,4 +1,4 @@
-#include "services/ingress/otlp_http_handler.h"
+#include "services/lib/otlp_server/otlp_http_handler.h"
 
 #include <algorithm>
 #include <optional>
@@ -6,7 +6,7 @@
 
 #include "services/lib/rpc/grpc_response.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
 // A list of short numbers takes two characters each and becomes eight bytes each.
@@ -41,9 +41,10 @@ bool is_grpc(const http::RequestHead& head) noexcept {
          head.headers.get("content-type").starts_with("application/grpc");
 }
 
-RefusedBy refused_by_decoding(const Error& error) noexcept {
-  if (error.refusal == Refusal::kTransient) return RefusedBy::kMemory;
-  return error.code == Code::kResourceExhausted ? RefusedBy::kTooLarge : RefusedBy::kMalformed;
+OtlpHttpEvents::Refused refused_by_decoding(const Error& error) noexcept {
+  if (error.refusal == Refusal::kTransient) return OtlpHttpEvents::Refused::kMemory;
+  return error.code == Code::kResourceExhausted ? OtlpHttpEvents::Refused::kTooLarge
+                                                : OtlpHttpEvents::Refused::kMalformed;
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     wire_bytes_ += data.size();
     if (head_.coding != http::ContentCoding::kIdentity &&
         wire_bytes_ > handler_.options_.compressed_bytes_max) {
-      return refuse(RefusedBy::kTooLarge,
+      return refuse(OtlpHttpEvents::Refused::kTooLarge,
                     too_large("the compressed body", handler_.options_.compressed_bytes_max));
     }
     Status status =
@@ -106,7 +107,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     return total <= permit_.bytes() || (permit_.admits() && permit_.grow_to(total));
   }
 
-  bool refuse(RefusedBy reason, const Error& error) {
+  bool refuse(OtlpHttpEvents::Refused reason, const Error& error) {
     answered_ = true;
     handler_.refuse(answer_, reason, error);
     body_ = Bytes();
@@ -117,7 +118,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
   bool refuse_undecoded(Error error) {
     // The decoder does not know how long to wait.
     if (error.refusal == Refusal::kTransient)
-      return refuse(RefusedBy::kMemory, handler_.memory_error());
+      return refuse(OtlpHttpEvents::Refused::kMemory, handler_.memory_error());
     return refuse(refused_by_decoding(error), error);
   }
 
@@ -133,7 +134,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     otlp::JsonNotes notes;
     Result<Bytes> payload = otlp::json_to_protobuf(head_.signal, body_.view(), limits, &notes);
     if (!payload.ok() && payload.error().refusal == Refusal::kTransient)
-      return refuse(RefusedBy::kMemory, handler_.memory_error());
+      return refuse(OtlpHttpEvents::Refused::kMemory, handler_.memory_error());
     if (!payload.ok()) return refuse(refused_by_decoding(payload.error()), payload.error());
     body_ = std::move(payload).value();
     if (notes.replaced_surrogates > 0)
@@ -181,23 +182,23 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
 
 OtlpHttpHandler::OtlpHttpHandler(OtlpHttpOptions options, pipeline::Sink& sink,
                                  rpc::Gatekeeper& gatekeeper, MemoryBudget& budget,
-                                 const Clock& clock, Events events)
+                                 const Clock& clock, OtlpHttpEvents& events)
     : options_(std::move(options)),
       cors_(options_.cors),
       sink_(sink),
       gatekeeper_(gatekeeper),
       budget_(budget),
       clock_(clock),
-      events_(std::move(events)) {}
+      events_(events) {}
 
-void OtlpHttpHandler::refuse(HttpAnswer& answer, RefusedBy reason, const Error& error,
+void OtlpHttpHandler::refuse(HttpAnswer& answer, OtlpHttpEvents::Refused reason, const Error& error,
                              int status) const {
-  events_.refused(Transport::kHttp, reason);
+  events_.refused(reason);
   answer.fail(error, status);
 }
 
 Error OtlpHttpHandler::memory_error() const {
-  return transient_error(Code::kResourceExhausted, "the memory limit of the ingress is reached")
+  return transient_error(Code::kResourceExhausted, "the memory limit of this process is reached")
       .with_retry_after(
           std::chrono::duration_cast<std::chrono::milliseconds>(options_.retry_after_overload))
       .with_reason("memory_limit");
@@ -217,14 +218,14 @@ std::variant<otlp::Signal, OtlpHttpHandler::Refused> OtlpHttpHandler::route(
   const auto signal = signal_of(head.path);
   if (!signal) {
     return Refused{
-        RefusedBy::kUnsupported,
+        OtlpHttpEvents::Refused::kUnsupported,
         configuration_error(Code::kNotFound,
                             "nothing is served here: use /v1/traces, /v1/metrics or /v1/logs")
             .with_reason("unknown_path"),
         404};
   }
   if (head.method != "POST") {
-    return Refused{RefusedBy::kUnsupported,
+    return Refused{OtlpHttpEvents::Refused::kUnsupported,
                    configuration_error(Code::kUnimplemented, "OTLP is sent with POST")
                        .with_reason("unknown_method"),
                    405};
@@ -236,14 +237,14 @@ std::optional<OtlpHttpHandler::Refused> OtlpHttpHandler::check_body(
     const http::RequestHead& head, http::ContentCoding& coding) const {
   if (head.headers.count("content-type") != 1 || !encoding_of(head.headers.get("content-type"))) {
     return Refused{
-        RefusedBy::kUnsupported,
+        OtlpHttpEvents::Refused::kUnsupported,
         invalid_argument("content-type must be application/x-protobuf or application/json")
             .with_reason("content_type"),
         415};
   }
   const auto parsed = http::parse_content_coding(head.headers.get("content-encoding"));
   if (head.headers.count("content-encoding") > 1 || !parsed.ok()) {
-    return Refused{RefusedBy::kUnsupported,
+    return Refused{OtlpHttpEvents::Refused::kUnsupported,
                    invalid_argument("content-encoding must be one of " +
                                     std::string(http::kContentCodings) + ", once")
                        .with_reason("content_encoding"),
@@ -254,7 +255,7 @@ std::optional<OtlpHttpHandler::Refused> OtlpHttpHandler::check_body(
   const std::size_t bytes_max =
       compressed ? options_.compressed_bytes_max : options_.decode.decoded_bytes_max;
   if (head.content_length.value_or(0) > bytes_max)
-    return Refused{RefusedBy::kTooLarge,
+    return Refused{OtlpHttpEvents::Refused::kTooLarge,
                    too_large(compressed ? "the compressed body" : "the body", bytes_max)};
   return std::nullopt;
 }
@@ -268,11 +269,11 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
     }
   }
   if (is_grpc(head)) {
-    events_.refused(Transport::kHttp, RefusedBy::kUnsupported);
+    events_.refused(OtlpHttpEvents::Refused::kUnsupported);
     responder.send(rpc::error_response(wrong_port()));
     return nullptr;
   }
-  // Whoever sends neither protobuf nor JSON is most likely a person: JSON can be read.
+  // A client that sends neither protobuf nor JSON is most likely a person, who can read JSON.
   const auto encoding =
       encoding_of(head.headers.get("content-type")).value_or(otlp::Encoding::kJson);
   HttpAnswer answer(std::move(responder), encoding,
@@ -308,10 +309,10 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
     return nullptr;
   }
   if (!budget_.admits()) {
-    refuse(answer, RefusedBy::kMemory, memory_error());
+    refuse(answer, OtlpHttpEvents::Refused::kMemory, memory_error());
     return nullptr;
   }
   return std::make_unique<Body>(*this, std::move(body), std::move(answer), budget_.empty_permit());
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "services/ingress/config.h"
+#include "services/lib/endpoint_config/cors_config.h"
 #include "services/lib/http/message.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 
 // Immutable. Off without allowed origins: nothing is added and no preflight is answered.
 class CorsPolicy {
@@ -36,4 +36,4 @@ class CorsPolicy {
   std::string max_age_;
 };
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

@@ -1,9 +1,9 @@
-#include "services/ingress/http_answer.h"
+#include "services/lib/otlp_server/http_answer.h"
 
 #include <charconv>
 #include <utility>
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
 // Below this, compressing an answer costs more than it saves.
@@ -103,4 +103,4 @@ void HttpAnswer::fail(const Error& error, int status) noexcept {
        std::move(extra_));
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

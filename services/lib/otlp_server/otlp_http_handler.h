@@ -9,16 +9,16 @@
 #include <string>
 #include <variant>
 
-#include "services/ingress/cors.h"
-#include "services/ingress/events.h"
-#include "services/ingress/http_answer.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
 #include "services/lib/otlp/json.h"
+#include "services/lib/otlp_server/cors.h"
+#include "services/lib/otlp_server/http_answer.h"
+#include "services/lib/otlp_server/otlp_http_events.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/rpc/export_service.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 
 struct OtlpHttpOptions {
   std::size_t compressed_bytes_max = 16u << 20;  // On the wire, when compressed.
@@ -34,30 +34,31 @@ struct OtlpHttpOptions {
 // calling, type, coding, declared length) and a permit covers it: the bytes themselves, twice for
 // JSON. Large bodies get their permit as they arrive, so that a declared length alone occupies
 // nothing. Errors are a google.rpc.Status in the request's encoding.
-// `sink`, `gatekeeper`, `budget` and telemetry outlive it and the server.
+// `sink`, `gatekeeper`, `budget` and `events` outlive it and the server.
 class OtlpHttpHandler final : public http::Handler {
  public:
   OtlpHttpHandler(OtlpHttpOptions options, pipeline::Sink& sink, rpc::Gatekeeper& gatekeeper,
-                  MemoryBudget& budget, const Clock& clock, Events events);
+                  MemoryBudget& budget, const Clock& clock, OtlpHttpEvents& events);
 
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
                                                http::Responder responder) override;
-  // What a gRPC client that has come here is told; 0 = gRPC is not served.
+  // The port named to gRPC clients that use this one; 0 = gRPC is not served.
   void set_grpc_port(std::uint16_t port) noexcept { grpc_port_ = port; }
 
  private:
   class Body;
   struct Refused {
-    RefusedBy reason;
+    OtlpHttpEvents::Refused reason;
     Error error;
     int status = 0;  // 0 = what the error says.
   };
-  // Whether there is such a thing as this request; the signal it is for.
+  // The signal that path and method name.
   std::variant<otlp::Signal, Refused> route(const http::RequestHead& head) const;
-  // Whether its body can be read: type, coding, declared length. Fills in the coding.
+  // Checks type, coding and declared length of the body. Fills in the coding.
   std::optional<Refused> check_body(const http::RequestHead& head,
                                     http::ContentCoding& coding) const;
-  void refuse(HttpAnswer& answer, RefusedBy reason, const Error& error, int status = 0) const;
+  void refuse(HttpAnswer& answer, OtlpHttpEvents::Refused reason, const Error& error,
+              int status = 0) const;
   Error memory_error() const;
   Error wrong_port() const;
 
@@ -67,8 +68,8 @@ class OtlpHttpHandler final : public http::Handler {
   rpc::Gatekeeper& gatekeeper_;
   MemoryBudget& budget_;
   const Clock& clock_;
-  const Events events_;
+  OtlpHttpEvents& events_;
   std::atomic<std::uint16_t> grpc_port_{0};
 };
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

@@ -1,7 +1,9 @@
-#include "services/ingress/otlp_http_handler.h"
+#include "services/lib/otlp_server/otlp_http_handler.h"
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
 #include <string>
 
 #include "services/lib/http/content_coding.h"
@@ -9,13 +11,13 @@
 #include "tests/fakes/sink_recorder.h"
 #include "tests/unit/ingress/requests.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
-using testing::Exchange;
-using testing::json_trace_request;
-using testing::post;
-using testing::trace_request;
+using ingress::testing::Exchange;
+using ingress::testing::json_trace_request;
+using ingress::testing::post;
+using ingress::testing::trace_request;
 
 constexpr const char* kProtobuf = "application/x-protobuf";
 constexpr const char* kJson = "application/json";
@@ -33,6 +35,20 @@ class FakeGatekeeper final : public rpc::Gatekeeper {
   int asked = 0;
 };
 
+class RecordedEvents final : public OtlpHttpEvents {
+ public:
+  void refused(Refused reason) override {
+    constexpr std::array<const char*, 4> kNames = {"unsupported", "malformed", "too_large",
+                                                   "memory"};
+    refusals[kNames[static_cast<std::size_t>(reason)]] += 1;
+  }
+  void replaced_surrogates(otlp::Signal signal, std::uint64_t count) override {
+    surrogates[signal] += count;
+  }
+  std::map<std::string, double> refusals;
+  std::map<otlp::Signal, std::uint64_t> surrogates;
+};
+
 class OtlpHttpHandlerTest : public ::testing::Test {
  protected:
   OtlpHttpHandlerTest() {
@@ -47,8 +63,7 @@ class OtlpHttpHandlerTest : public ::testing::Test {
   }
   // Sends the whole exchange through a handler with `options_`.
   Exchange run(const http::RequestHead& head, std::string_view body, std::size_t chunk = 1 << 16) {
-    OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_,
-                            Events({log_, metrics_}));
+    OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
     Exchange exchange;
     const auto reader = handler.on_request(head, exchange.responder());
     if (reader == nullptr) return exchange;
@@ -62,15 +77,11 @@ class OtlpHttpHandlerTest : public ::testing::Test {
   static std::string encoded(http::ContentCoding coding, std::string_view body) {
     return std::string(http::encode(coding, body).value().view());
   }
-  double refused(const char* reason) {
-    return metrics_.value("spanway_ingress_refused_requests_total",
-                          {{"transport", "http"}, {"reason", reason}});
-  }
+  double refused(const char* reason) { return events_.refusals[reason]; }
 
   OtlpHttpOptions options_;
   fakes::ManualClock clock_;
-  const telemetry::Logger log_ = telemetry::Logger::null();
-  telemetry::Metrics metrics_;
+  RecordedEvents events_;
   MemoryBudget budget_{64 << 20};
   FakeGatekeeper gatekeeper_;
   fakes::SinkRecorder next_;
@@ -180,7 +191,7 @@ TEST_F(OtlpHttpHandlerTest, ForgivesASlashTooManyAtEitherEndOfThePath) {
 }
 
 TEST_F(OtlpHttpHandlerTest, TellsGrpcClientsWhichPortToUse) {
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
   handler.set_grpc_port(4317);
   http::RequestHead head =
       post(std::string(otlp::grpc_path(otlp::Signal::kTraces)), "application/grpc+proto");
@@ -211,8 +222,7 @@ TEST_F(OtlpHttpHandlerTest, TellsWhatWasWrongInTheJson) {
   const Exchange refused_all = run(post("/v1/logs", kJson), json);
   EXPECT_EQ(refused_all.status(), 400);
   EXPECT_NE(refused_all.body().find("rejected; OTLP/JSON: at byte 64"), std::string_view::npos);
-  EXPECT_EQ(metrics_.value("spanway_ingress_json_replaced_surrogates_total", {{"signal", "logs"}}),
-            2);
+  EXPECT_EQ(events_.surrogates[otlp::Signal::kLogs], 2);
 }
 
 TEST_F(OtlpHttpHandlerTest, RefusesUnknownAndRepeatedCodings) {
@@ -279,7 +289,7 @@ TEST_F(OtlpHttpHandlerTest, TakesAVeryRepetitiveBodyUpToTheSizeLimit) {
 
 TEST_F(OtlpHttpHandlerTest, TakesMemoryForWhatComesNotForWhatIsAnnounced) {
   const Permit most = *budget_.try_acquire(budget_.limit() - 3000);
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
   Exchange exchange;
   const auto reader =
       handler.on_request(post("/v1/traces", kProtobuf, 1 << 20), exchange.responder());
@@ -295,7 +305,7 @@ TEST_F(OtlpHttpHandlerTest, TakesMemoryForWhatComesNotForWhatIsAnnounced) {
 TEST_F(OtlpHttpHandlerTest, RefusesNewWorkWhileTheProcessIsNearItsLimit) {
   MemoryGate gate(100);
   MemoryBudget budget(1 << 20, &gate);
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget, clock_, Events({log_, metrics_}));
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget, clock_, events_);
   gate.measured(95, false);
   Exchange refused_one;
   EXPECT_EQ(handler.on_request(post("/v1/traces", kProtobuf, 10), refused_one.responder()),
@@ -375,7 +385,7 @@ TEST_F(OtlpHttpHandlerTest, AnswersPreflightsWithoutAskingWhoItIs) {
 }
 
 TEST_F(OtlpHttpHandlerTest, GivesEverythingBackWhenThePeerGoesAway) {
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
   Exchange exchange;
   auto reader = handler.on_request(post("/v1/traces", kProtobuf, 1000), exchange.responder());
   ASSERT_NE(reader, nullptr);
@@ -388,7 +398,7 @@ TEST_F(OtlpHttpHandlerTest, GivesEverythingBackWhenThePeerGoesAway) {
 
 TEST_F(OtlpHttpHandlerTest, RefusesOnceWhenMoreFollowsARefusal) {
   options_.decode.decoded_bytes_max = 10;
-  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, Events({log_, metrics_}));
+  OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
   Exchange exchange;
   const auto reader = handler.on_request(post("/v1/traces", kProtobuf), exchange.responder());
   ASSERT_NE(reader, nullptr);
@@ -401,4 +411,4 @@ TEST_F(OtlpHttpHandlerTest, RefusesOnceWhenMoreFollowsARefusal) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

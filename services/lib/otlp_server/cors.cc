@@ -1,10 +1,10 @@
-#include "services/ingress/cors.h"
+#include "services/lib/otlp_server/cors.h"
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
 std::string lower(std::string_view text) {
@@ -84,4 +84,4 @@ http::Headers CorsPolicy::response_headers(const http::RequestHead& head) const 
   return headers;
 }
 
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

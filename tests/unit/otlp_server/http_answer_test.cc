@@ -1,4 +1,4 @@
-#include "services/ingress/http_answer.h"
+#include "services/lib/otlp_server/http_answer.h"
 
 #include <gtest/gtest.h>
 
@@ -6,10 +6,10 @@
 
 #include "tests/unit/ingress/requests.h"
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
-using testing::Exchange;
+using ingress::testing::Exchange;
 
 TEST(EncodingOf, KnowsTheTwoOtlpTypesWithParametersInAnyCase) {
   EXPECT_EQ(encoding_of("application/x-protobuf"), otlp::Encoding::kProtobuf);
@@ -97,4 +97,4 @@ TEST(HttpAnswer, CarriesTheHeadersItWasGiven) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server

@@ -1,8 +1,8 @@
-#include "services/ingress/cors.h"
+#include "services/lib/otlp_server/cors.h"
 
 #include <gtest/gtest.h>
 
-namespace spanway::ingress {
+namespace spanway::otlp_server {
 namespace {
 
 http::RequestHead preflight_from(std::string origin) {
@@ -93,4 +93,4 @@ TEST(CorsPolicy, KnowsAPreflightFromAPlainOptionsRequest) {
 }
 
 }  // namespace
-}  // namespace spanway::ingress
+}  // namespace spanway::otlp_server
