@@ -37,7 +37,7 @@ struct ExporterConfig {
   Duration probe_interval = std::chrono::seconds(30);
 };
 
-// What permits may cover: batches and what they are converted to.
+// The bytes that permits may cover: batches and their conversions.
 std::uint64_t budget_bytes(const ExporterConfig& c) noexcept;
 
 // Binds the sections at the top level of the service's file.

@@ -1,4 +1,4 @@
-// What the exporter reports about itself: one table of metrics, and one function per thing that
+// Metrics and logs of the exporter: one table of metrics, and one function per thing that
 // happens.
 #pragma once
 
@@ -21,7 +21,7 @@ std::span<const telemetry::MetricSpec> metric_specs();
 // That and the tables of all that it is made of.
 std::vector<telemetry::MetricSpec> all_metric_specs();
 
-// Of one destination. Thread-safe; outlived by the registry and the log. All series exist at zero
+// Counts for one destination. Thread-safe; outlived by the registry and the log. All series exist at zero
 // from construction on.
 class Events {
  public:

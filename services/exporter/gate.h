@@ -1,4 +1,4 @@
-// What stands between the listener and the destination: accepts signals, counts, watches.
+// Between the listener and the destination: accepts signals, counts, probes.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ struct GateOptions {
 };
 
 // Thread-safe. Passes on batches of accepted signals and their answers unchanged, except that a
-// refusal without a reason gets one ("destination_data"), so that the sender can tell it in a dead
+// refusal without a reason gets one ("destination_data"), so that the sender can write it into a dead
 // letter. Others are refused as UNIMPLEMENTED, configuration: the sender stalls and loses nothing.
 class Gate final : public pipeline::Sink {
  public:

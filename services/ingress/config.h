@@ -72,7 +72,7 @@ struct IngressConfig {
   NextConfig next;
 };
 
-// What permits may cover: requests and all that is held for their clients.
+// The bytes that permits may cover: requests and the state of their clients.
 std::uint64_t budget_bytes(const IngressConfig& c) noexcept;
 
 // Binds the sections at the top level of the service's file.

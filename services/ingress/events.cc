@@ -21,7 +21,7 @@ constexpr MetricSpec kRequestDuration = {
     "From the whole request having arrived to its answer.", "signal,transport"};
 constexpr MetricSpec kRejectedItems = {
     "spanway_ingress_rejected_items_total", MetricKind::kCounter,
-    "Items refused for good, told to the client as partial success.", "signal,reason"};
+    "Items refused for good, reported to the client as partial success.", "signal,reason"};
 constexpr MetricSpec kReplacedSurrogates = {
     "spanway_ingress_json_replaced_surrogates_total", MetricKind::kCounter,
     "Halves of surrogate pairs in OTLP/JSON strings that were replaced by U+FFFD.", "signal"};
@@ -53,9 +53,9 @@ constexpr MetricSpec kReloadFailures = {
     "spanway_ingress_reload_failures_total", MetricKind::kCounter,
     "Changed certificates or credentials that could not be used; the old ones stay."};
 constexpr MetricSpec kMemoryUsed = {"spanway_ingress_memory_used_bytes", MetricKind::kGauge,
-                                    "Bytes of requests held now."};
+                                    "Bytes of requests in memory now."};
 constexpr MetricSpec kMemoryLimit = {"spanway_ingress_memory_limit_bytes", MetricKind::kGauge,
-                                     "Bytes of requests that may be held."};
+                                     "Bytes of requests that may be in memory."};
 constexpr MetricSpec kTlsExpiry = {"spanway_ingress_tls_certificate_expiry_seconds",
                                    MetricKind::kGauge,
                                    "Until the server certificate expires; 0 without TLS."};

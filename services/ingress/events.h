@@ -1,4 +1,4 @@
-// What the ingress counts. One table of metrics, and one function per thing that can happen.
+// Metrics and logs of the ingress: one table of metrics, and one function per event.
 #pragma once
 
 #include <array>

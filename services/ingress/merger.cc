@@ -39,7 +39,7 @@ Error stopping_error() {
 
 }  // namespace
 
-// What shards, timers and answers share. Lives until the last of them is gone.
+// Shared by shards, timers and answers. Lives until the last of them is gone.
 struct Merger::Core : std::enable_shared_from_this<Merger::Core> {
   Core(MergeConfig c, pipeline::Sink& n, MemoryBudget& b, const Clock& k, Events e)
       : config(std::move(c)), next(n), budget(b), clock(k), events(std::move(e)) {}
@@ -375,7 +375,7 @@ void Merger::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
 }
 
 bool Merger::drain(Deadline deadline) {
-  // What waits is sent on first; next then finishes it before it refuses anything.
+  // Collected requests are forwarded first; next then finishes them before it refuses anything.
   for (const auto& shard : shards_)
     for (Parts& parts : shard->take_all()) core_->flush(std::move(parts));
   const bool behind = core_->next.drain(deadline);

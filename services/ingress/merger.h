@@ -14,11 +14,11 @@
 namespace spanway::ingress {
 
 // Thread-safe. One shard per executor: a request is collected in the shard of the io thread it
-// arrived on, under that shard's own mutex, which nobody else wants.
+// arrived on, under that shard's own mutex, which no other thread uses.
 //
 // A joined request is sent on when it is full or after the linger; each client's answer waits for
 // the answer from behind. While it is under way the parts are kept (under their own permits; the
-// joined bytes have one of their own, and without memory for that the parts go on unjoined):
+// joined bytes have one of their own, and without memory for that the parts are forwarded unjoined):
 //  - accepted: every client gets success. Items that a next hop of other make has rejected cannot
 //    be attributed to a client, and must not be sent again: the clients' counts add up to them,
 //    each gets a warning, and for five minutes no request of that tenant and signal is joined, so
@@ -30,7 +30,7 @@ namespace spanway::ingress {
 //  - refused otherwise: every client gets that refusal and may try again.
 //
 // Bounds: buckets_max open buckets per shard, each of bytes_max, items_max and requests_max.
-// Destroy after drain(), or when nobody sends any more; answers may come later.
+// Destroy after drain(), or when no thread calls send() any more; answers may come later.
 class Merger final : public pipeline::Sink {
  public:
   // `executors` is not empty; they, `budget` and `next` outlive this object.

@@ -1,4 +1,4 @@
-// What the configuration means to the parts the ingress is made of.
+// The options of each part of the ingress, from its configuration.
 #pragma once
 
 #include "services/ingress/config.h"

@@ -10,7 +10,7 @@ namespace spanway::ingress {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
-// Certificates and credentials are looked at every so many ticks.
+// Files of certificates and credentials are checked every so many ticks.
 constexpr std::uint64_t kTicksPerReload = 10;
 
 std::vector<Executor*> executors_of(http::IoPool& io) {
@@ -125,7 +125,7 @@ Status Service::start() {
   if (!local && config_.auth.mode == auth::AuthMode::kNone &&
       config_.otlp.tls.client_ca_file.empty())
     deps_.telemetry.log.warn(
-        "Everybody who reaches this address can send: set auth.mode or "
+        "The listener accepts unauthenticated requests on a non-loopback address: set auth.mode or "
         "otlp.tls.client_ca_file unless a network policy protects it",
         {{"host", config_.otlp.host}});
   return ok_status();

@@ -79,7 +79,7 @@ class Service final : public runtime::Service {
   std::unique_ptr<rpc::ExportService> grpc_handler_;
   std::unique_ptr<otlp_server::OtlpHttpHandler> http_handler_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
-  std::uint64_t ticks_ = 0;  // Of loop_.
+  std::uint64_t ticks_ = 0;  // Counted on loop_.
   std::atomic<std::uint16_t> grpc_port_{0}, http_port_{0};
   std::atomic<bool> listening_{false};
   std::atomic<bool> stopping_{false};

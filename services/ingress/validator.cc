@@ -103,7 +103,7 @@ void Validator::refuse_scanned(pipeline::AckToken token, Error error) const noex
 
 void Validator::refuse_without_memory(pipeline::AckToken token) const noexcept {
   refuse(std::move(token), RefusedBy::kMemory,
-         transient_error(Code::kResourceExhausted, "the memory limit of the ingress is reached")
+         transient_error(Code::kResourceExhausted, "the memory limit of this process is reached")
              .with_retry_after(std::chrono::seconds(1))
              .with_reason("memory_limit"));
 }
@@ -150,7 +150,7 @@ void Validator::take(pipeline::Batch batch, pipeline::AckToken token,
   }
   pipeline::Outcome own;
   if (index.rejected > 0) {
-    // For a moment the request is held twice.
+    // Until the split is over, the request is in memory twice.
     if (!batch.permit.grow_to(batch.permit.bytes() + batch.payload.size())) {
       refuse_without_memory(std::move(token));
       return;

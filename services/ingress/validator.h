@@ -13,7 +13,7 @@
 namespace spanway::ingress {
 
 // Thread-safe; works on the calling thread, with one scanner per thread. An empty request is
-// answered at once. Items that break a rule are cut out and reported in the outcome, together with
+// answered at once. Items that break a rule are removed and reported in the outcome, together with
 // what was rejected behind; when none is left the whole request is INVALID_ARGUMENT. `next` and the
 // limiter outlive it; clock and telemetry outlive every answer.
 class Validator final : public pipeline::Sink {
@@ -32,7 +32,7 @@ class Validator final : public pipeline::Sink {
  private:
   // This thread's.
   otlp::Scanner& scanner();
-  // What to do with a scanned request. The scanner's index is of batch.payload.
+  // Handles a scanned request. The scanner's index is of batch.payload.
   void take(pipeline::Batch batch, pipeline::AckToken token, const otlp::Scanner& scan) noexcept;
   void refuse_scanned(pipeline::AckToken token, Error error) const noexcept;
   void refuse_without_memory(pipeline::AckToken token) const noexcept;
@@ -42,7 +42,7 @@ class Validator final : public pipeline::Sink {
   void count_rejected(const otlp::Index& index) const noexcept;
   pipeline::AckToken observe(otlp::Signal signal, pipeline::Outcome own, pipeline::AckToken token);
 
-  // What answers need that may come late: shared with them, so that they never need the validator.
+  // State of answers that may come late: shared with them, so that they never need the validator.
   struct Observer {
     Events events;
     const Clock& clock;

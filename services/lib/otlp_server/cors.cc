@@ -79,7 +79,7 @@ http::Headers CorsPolicy::response_headers(const http::RequestHead& head) const 
   const auto origin = head.headers.find("origin");
   if (!enabled() || !origin || !allows(*origin)) return headers;
   add_origin(headers, *origin);
-  // A page must be told explicitly that it may read when to come back.
+  // A page may read Retry-After only when the answer allows it.
   headers.add("access-control-expose-headers", "retry-after");
   return headers;
 }

@@ -21,7 +21,7 @@ class CorsPolicy {
   static bool is_preflight(const http::RequestHead& head) noexcept;
   // The answer to a preflight; nothing when the origin is not allowed.
   std::optional<http::Response> preflight(const http::RequestHead& head) const;
-  // What goes onto the answer of a request that came from an allowed origin.
+  // Headers of the answer to a request from an allowed origin.
   http::Headers response_headers(const http::RequestHead& head) const;
 
  private:

@@ -1,4 +1,4 @@
-// What rpc reports about itself: one table of metrics, and one function per thing that happens.
+// Metrics and logs of rpc: one table of metrics, and one function per event.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ std::span<const telemetry::MetricSpec> metric_specs();
 
 inline constexpr std::size_t kCodeCount = 17;  // OK to UNAUTHENTICATED.
 
-// Of one listener. Thread-safe; outlived by the registry and the log.
+// Counts for one listener. Thread-safe; outlived by the registry and the log.
 class ServerEvents {
  public:
   ServerEvents(telemetry::Telemetry telemetry, const std::string& listener);
@@ -28,7 +28,7 @@ class ServerEvents {
   void received(otlp::Signal signal, std::uint64_t wire_bytes) const noexcept {
     bytes_[otlp::index_of(signal)].add(static_cast<double>(wire_bytes));
   }
-  // The answer has been given, or nobody is left to take it (CANCELLED).
+  // The answer has been given, or the client has gone (CANCELLED).
   void finished(otlp::Signal signal, Code code, Duration took) const noexcept;
   // Refused here, before or instead of the sink. `error.reason` is one of kReasons or counted as
   // "other".
@@ -60,7 +60,7 @@ class ServerEvents {
   std::array<telemetry::Counter, kReasons.size()> refused_;
 };
 
-// Of one OTLP/gRPC destination. Thread-safe; outlived by the registry and the log.
+// Counts for one OTLP/gRPC destination. Thread-safe; outlived by the registry and the log.
 class ClientEvents {
  public:
   ClientEvents(telemetry::Telemetry telemetry, const std::string& endpoint);

@@ -64,7 +64,7 @@ class ExportCall final : public http::BodyReader {
     if (head_.deadline.passed(clock_.now())) return refuse(deadline_passed());
     pipeline::Batch batch;
     batch.payload = reader_.take_message();
-    // Nothing to take: OTLP asks for success, and nobody behind needs to see it.
+    // An empty request: OTLP requires success, and it is not forwarded.
     if (batch.payload.empty()) return std::exchange(answer_, nullptr)->succeed(0, {});
     batch.signal = head_.signal;
     batch.metadata = std::move(head_.metadata);

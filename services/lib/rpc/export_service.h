@@ -48,7 +48,7 @@ class ExportService final : public http::Handler {
   ~ExportService() override;
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
                                                http::Responder responder) override;
-  // What an HTTP/1.1 client that has come here is told; 0 = OTLP/HTTP is not served.
+  // The port named to HTTP/1.1 clients that use this one; 0 = OTLP/HTTP is not served.
   void set_http_port(std::uint16_t port) noexcept;
   // grpc.health.v1: SERVING until set to false (drain).
   void set_serving(bool serving) noexcept;

@@ -19,7 +19,7 @@ http::Response grpc_response() {
   return response;
 }
 
-// Whether the status alone would lose something.
+// True when the status alone would lose information.
 bool has_details(const Error& error) noexcept {
   return error.refusal == Refusal::kTransient || error.retry_after.has_value() ||
          *error.reason != '\0';

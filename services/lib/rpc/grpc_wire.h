@@ -21,7 +21,7 @@ inline constexpr std::size_t kStatusMessageBytesMax = 1024;
 Result<Duration> parse_timeout(std::string_view text);
 
 // grpc-message: everything but printable ASCII, and '%', as %XX. The result is at most
-// `encoded_bytes_max` long; what does not fit is left out, never cut inside an escape or a UTF-8
+// `encoded_bytes_max` long; text beyond it is omitted, never split inside an escape or a UTF-8
 // sequence.
 std::string percent_encode(std::string_view text,
                            std::size_t encoded_bytes_max = kStatusMessageBytesMax);
@@ -33,7 +33,7 @@ ContentType parse_content_type(std::string_view header) noexcept;
 // A message with its prefix, as it stands in the body.
 Bytes frame_message(std::string_view message, bool compressed);
 
-// Whether a comma-separated list holds this word.
+// True when a comma-separated list holds this word.
 bool lists(std::string_view header, std::string_view word) noexcept;
 
 }  // namespace spanway::rpc

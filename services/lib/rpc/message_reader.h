@@ -56,7 +56,7 @@ class MessageReader {
   std::unique_ptr<http::Decoder> decoder_;  // Only for a compressed message.
   std::array<char, kMessagePrefixBytes> prefix_{};
   std::size_t prefix_size_ = 0;
-  std::size_t remaining_ = 0;  // Of the message, on the wire.
+  std::size_t remaining_ = 0;  // Bytes of the message, on the wire.
   std::size_t announced_ = 0;  // The same at its beginning.
   std::uint64_t wire_bytes_ = 0;
 };

@@ -52,7 +52,7 @@ Status check_endpoint(const std::string& endpoint) {
   return bad_option("endpoint '" + endpoint + "' " + problem);
 }
 
-// What gRPC takes as metadata; anything else makes the library abort.
+// Valid gRPC metadata; the library aborts the process on anything else.
 bool is_metadata_value(std::string_view value) noexcept {
   return std::ranges::all_of(value, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -344,9 +344,9 @@ void OtlpGrpcSink::Impl::finish(Call* call, const grpc::Status& status) noexcept
   events.finished(static_cast<Code>(status.error_code()), clock.now() - call->start);
   pipeline::AckToken token = std::move(call->token);
   // The context holds the channel, and a channel must not end on this thread, which is gRPC's: it
-  // waits for its own threads then. So it is let go before the destructor may go on.
+  // waits for its own threads then. So it is released before the destructor may continue.
   owned.reset();
-  // Whoever is told may send the next batch at once: make room first.
+  // The owner of the token may send the next batch at once: make room first.
   in_flight_count.fetch_sub(1, std::memory_order_relaxed);
   token.answer(std::move(answer));
   in_flight.leave();

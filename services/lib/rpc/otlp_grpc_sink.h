@@ -19,7 +19,7 @@ struct OtlpGrpcSinkOptions {
   std::string compression = "none";  // none | gzip
   bool tls = false;
   std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
-  // How often the files are looked at again, in whole seconds; the next connection uses new ones.
+  // How often the files are checked for changes, in whole seconds; the next connection uses new ones.
   Duration tls_reload_interval = std::chrono::seconds(10);
   std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization; any case.
   Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
@@ -30,7 +30,7 @@ struct OtlpGrpcSinkOptions {
   bool send_metadata = true;        // spanway-*: between our own services.
 };
 
-// What the configuration says; the rest is the service's.
+// The options that the configuration sets; the others are the service's.
 OtlpGrpcSinkOptions client_options(const OtlpGrpcClientConfig& c);
 
 // Thread-safe. Not to be destroyed from within an answer: the destructor cancels what is in flight
