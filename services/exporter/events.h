@@ -21,8 +21,8 @@ std::span<const telemetry::MetricSpec> metric_specs();
 // That and the tables of all that it is made of.
 std::vector<telemetry::MetricSpec> all_metric_specs();
 
-// Counts for one destination. Thread-safe; outlived by the registry and the log. All series exist at zero
-// from construction on.
+// Counts for one destination. Thread-safe; outlived by the registry and the log. All series exist
+// at zero from construction on.
 class Events {
  public:
   Events(telemetry::Telemetry telemetry, std::string destination);

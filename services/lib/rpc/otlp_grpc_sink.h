@@ -19,7 +19,7 @@ struct OtlpGrpcSinkOptions {
   std::string compression = "none";  // none | gzip
   bool tls = false;
   std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
-  // How often the files are checked for changes, in whole seconds; the next connection uses new ones.
+  // How often the files are checked for changes, in whole seconds; new connections use new ones.
   Duration tls_reload_interval = std::chrono::seconds(10);
   std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization; any case.
   Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
