@@ -22,7 +22,8 @@ bool is_http(const Destination& d) {
 // `spec.exporters[].destination.type` of all that the exporter has.
 EnumNames destination_types() {
   EnumNames names;
-  for (const sinks::Descriptor& d : sinks::destinations()) names.push_back(d.crd_name);
+  for (const sinks::Descriptor& d : sinks::destinations())
+    if (!d.crd_name.empty()) names.push_back(d.crd_name);
   return names;
 }
 

@@ -4,6 +4,7 @@
 
 #include "services/exporter/events.h"
 #include "services/exporter/exporter_service.h"
+#include "services/exporter/migrate_command.h"
 #include "services/lib/sinks/registry.h"
 
 namespace spanway::exporter {
@@ -12,7 +13,8 @@ runtime::Program make_program() {
   auto config = std::make_shared<ExporterConfig>();
   return {
       .name = "spanway-exporter",
-      .summary = "Sends OTLP batches to one destination: OTLP, Zipkin, files or the log.",
+      .summary =
+          "Sends OTLP batches to one destination: OTLP, ClickHouse, Zipkin, files or the log.",
       .describe_config = [config](config::Binder& b) { describe(b, *config); },
       .validate = [config](config::Problems& problems) { validate(*config, problems); },
       .create =
@@ -21,6 +23,10 @@ runtime::Program make_program() {
                        ExporterService::create(*config, sinks::builtin_destinations(), deps));
         return std::unique_ptr<runtime::Service>(std::move(service));
       },
+      .commands = {{"migrate", "Create or update the tables of a ClickHouse destination.",
+                    [config](const std::vector<std::string>& arguments) {
+                      return migrate_command(*config, arguments);
+                    }}},
       .metrics = all_metric_specs(),
       .memory_limit = [config] { return config->memory_limit.bytes; },
   };

@@ -12,6 +12,7 @@
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/sinks/file/file_sink.h"
 #include "services/lib/sinks/registry.h"
+#include "tests/contract/clickhouse_backend.h"
 #include "tests/fakes/fake_file_ops.h"
 #include "tests/fakes/fake_http_backend.h"
 
@@ -272,7 +273,7 @@ std::string_view to_string(Verdict verdict) {
 }
 
 std::vector<std::string> destination_names() {
-  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin", "file", "debug"};
+  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin", "file", "debug", "clickhouse"};
 }
 
 std::unique_ptr<Backend> make_backend(const std::string& destination) {
@@ -284,6 +285,7 @@ std::unique_ptr<Backend> make_backend(const std::string& destination) {
   if (destination == "zipkin")
     return std::make_unique<HttpBackend>(DestinationType::kZipkin, false);
   if (destination == "file") return std::make_unique<FileBackend>();
+  if (destination == "clickhouse") return make_clickhouse_backend();
   SPANWAY_CHECK(destination == "debug");
   return std::make_unique<DebugBackend>();
 }

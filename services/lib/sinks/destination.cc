@@ -5,8 +5,11 @@ namespace {
 
 constexpr std::array<bool, 3> kAllSignals = {true, true, true};
 constexpr std::array<bool, 3> kTracesOnly = {true, false, false};
+constexpr std::array<bool, 3> kTracesAndLogs = {true, false, true};
 // gRPC servers refuse messages above 4 MiB by default.
 constexpr std::size_t kUsualBatchBytes = 3'670'016;
+// One batch is one part in the store: few large ones.
+constexpr std::size_t kStoredBatchBytes = 32u << 20;
 
 // The functions of a row, from the member of DestinationConfig that is its section.
 template <auto kMember>
@@ -59,6 +62,16 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
          .signals = kAllSignals,
          .endpoint = EndpointKind::kNone,
          .batch_bytes_max = kUsualBatchBytes}),
+    row<&DestinationConfig::clickhouse>(
+        {.type = DestinationType::kClickHouse,
+         .name = "clickhouse",
+         .crd_name = "",
+         .summary = "ClickHouse: spans and log records in the tables that `spanway-exporter "
+                    "migrate` creates, each exactly once.",
+         .signals = kTracesAndLogs,
+         .endpoint = EndpointKind::kUrl,
+         .needs_batch_identity = true,
+         .batch_bytes_max = kStoredBatchBytes}),
 };
 
 constexpr bool is_in_order() {

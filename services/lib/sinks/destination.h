@@ -16,6 +16,7 @@
 
 #include "services/lib/config/binder.h"
 #include "services/lib/otlp/signal.h"
+#include "services/lib/sinks/clickhouse/config.h"
 #include "services/lib/sinks/debug/config.h"
 #include "services/lib/sinks/file/config.h"
 #include "services/lib/sinks/otlp_grpc/config.h"
@@ -24,8 +25,8 @@
 
 namespace spanway::sinks {
 
-enum class DestinationType { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug };
-inline constexpr std::size_t kDestinationTypeCount = 5;
+enum class DestinationType { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug, kClickHouse };
+inline constexpr std::size_t kDestinationTypeCount = 6;
 
 // Only the section of `type` is used.
 struct DestinationConfig {
@@ -35,6 +36,7 @@ struct DestinationConfig {
   ZipkinConfig zipkin;
   FileConfig file;
   DebugConfig debug;
+  ClickHouseConfig clickhouse;
   std::int64_t in_flight_max = 256;
 };
 
@@ -44,8 +46,10 @@ enum class EndpointKind { kHostPort, kUrl, kPath, kNone };
 // One row of the table. Immutable; lives for the whole process.
 struct Descriptor {
   DestinationType type;
-  std::string_view name;        // `destination.type` and the section: "otlp_grpc".
-  std::string_view crd_name;    // `spec.exporters[].destination.type`: "OtlpGrpc".
+  std::string_view name;  // `destination.type` and the section: "otlp_grpc".
+  // `spec.exporters[].destination.type`: "OtlpGrpc"; empty = not in the CRD, and behind all that
+  // are.
+  std::string_view crd_name;
   const char* summary;          // CONFIG.md shows it for the section.
   std::array<bool, 3> signals;  // That it takes, by otlp::index_of.
   EndpointKind endpoint = EndpointKind::kUrl;

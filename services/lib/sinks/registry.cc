@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/sinks/clickhouse/factory.h"
 #include "services/lib/sinks/debug/factory.h"
 #include "services/lib/sinks/file/factory.h"
 #include "services/lib/sinks/otlp_grpc/factory.h"
@@ -35,6 +36,7 @@ const DestinationRegistry& builtin_destinations() {
     r.add(DestinationType::kZipkin, create_zipkin);
     r.add(DestinationType::kFile, create_file);
     r.add(DestinationType::kDebug, create_debug);
+    r.add(DestinationType::kClickHouse, create_clickhouse);
     return r;
   }();
   return registry;

@@ -1,0 +1,42 @@
+#include "services/exporter/migrate_command.h"
+
+#include <cstdio>
+
+#include "services/lib/http/io_pool.h"
+#include "services/lib/runtime/flags.h"
+#include "services/lib/runtime/termination.h"
+#include "services/lib/sinks/clickhouse/factory.h"
+
+namespace spanway::exporter {
+namespace {
+
+int fail(const std::string& message, int code) {
+  std::fprintf(stderr, "%s\n", message.c_str());
+  runtime::write_termination_message(runtime::kTerminationLog, message);
+  return code;
+}
+
+}  // namespace
+
+int migrate_command(const ExporterConfig& config, const std::vector<std::string>& arguments) {
+  bool dry_run = false;
+  runtime::FlagSet flags("spanway-exporter migrate [--dry-run] [--config FILE]", "");
+  flags.add("dry-run", dry_run, "print the statements instead of executing them");
+  if (const Status parsed = flags.parse(arguments); !parsed.ok())
+    return fail(parsed.error().message, 2);
+  if (config.destination.type != sinks::DestinationType::kClickHouse)
+    return fail("destination.type " + std::string(to_string(config.destination.type)) +
+                    " has no schema; migrate is for clickhouse",
+                2);
+  http::IoPool io("migrate", 1);
+  const auto report = sinks::migrate(sinks::migrate_options(config.destination.clickhouse, dry_run),
+                                     io, system_clock());
+  if (!report.ok()) return fail(report.error().message, 1);
+  for (const std::string& statement : report->statements) std::printf("%s;\n", statement.c_str());
+  if (dry_run) return 0;
+  for (const std::string& name : report->applied) std::printf("applied %s\n", name.c_str());
+  if (report->applied.empty()) std::printf("the database has the newest schema\n");
+  return 0;
+}
+
+}  // namespace spanway::exporter

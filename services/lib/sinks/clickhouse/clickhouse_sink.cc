@@ -1,0 +1,126 @@
+#include "services/lib/sinks/clickhouse/clickhouse_sink.h"
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/sinks/clickhouse/events.h"
+#include "services/lib/sinks/clickhouse/recent_rows.h"
+#include "services/lib/sinks/clickhouse/upload.h"
+
+namespace spanway::sinks {
+namespace {
+
+constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
+// The only answers with content are columns and error texts.
+constexpr std::size_t kAnswerBytesMax = 4u << 20;
+
+// Ends by itself once the sink is gone.
+void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& executor,
+                      std::shared_ptr<const ClickHouseEvents> events) {
+  executor.post_after(kTlsReloadInterval, [tls, &executor, events] {
+    const auto alive = tls.lock();
+    if (!alive) return;
+    if (const auto reloaded = alive->reload(); !reloaded.ok())
+      events->tls_reload_failed(reloaded.error());
+    reload_tls_later(tls, executor, events);
+  });
+}
+
+}  // namespace
+
+// Converters are kept for their memory: as many as batches were ever converted at once.
+struct ClickHouseSink::Shared {
+  Shared(ClickHouseSinkOptions sink_options, const HttpSinkDeps& deps)
+      : options(std::move(sink_options)), clock(deps.clock) {}
+
+  Result<otlp_blocks::RequestBlocks> convert(pipeline::Batch& batch) {
+    std::unique_ptr<otlp_blocks::Converter> converter;
+    {
+      MutexLock lock(mutex);
+      if (!idle.empty()) {
+        converter = std::move(idle.back());
+        idle.pop_back();
+      }
+    }
+    if (!converter) converter = std::make_unique<otlp_blocks::Converter>();
+    const std::size_t payload = batch.permit.bytes();
+    auto blocks = converter->convert(
+        batch.signal, batch.payload.view(),
+        {.tenant = batch.metadata.tenant, .known = recent.get(), .grow = [&](std::size_t bytes) {
+           return batch.permit.grow_to(payload + bytes);
+         }});
+    MutexLock lock(mutex);
+    idle.push_back(std::move(converter));
+    return blocks;
+  }
+
+  const ClickHouseSinkOptions options;
+  const Clock& clock;
+  std::shared_ptr<SinkState> state;
+  std::shared_ptr<http::TlsClientContext> tls;
+  std::shared_ptr<const ClickHouseEvents> events;
+  std::shared_ptr<RecentRows> recent;
+  std::shared_ptr<clickhouse::Client> client;
+  const std::shared_ptr<std::atomic<bool>> schema_fits = std::make_shared<std::atomic<bool>>();
+  Mutex mutex;
+  std::vector<std::unique_ptr<otlp_blocks::Converter>> idle SPANWAY_GUARDED_BY(mutex);
+};
+
+ClickHouseSink::ClickHouseSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+ClickHouseSink::~ClickHouseSink() = default;
+
+Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOptions options,
+                                                               const HttpSinkDeps& deps) {
+  options.client.waiting_max = 8 * options.in_flight_max;  // Inserts of a batch.
+  options.client.answer_bytes_max = kAnswerBytesMax;
+  auto shared = std::make_shared<Shared>(std::move(options), deps);
+  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
+  SPANWAY_ASSIGN(const http::Url url, http::Url::parse(shared->options.client.url));
+  if (url.https) {
+    SPANWAY_ASSIGN(shared->tls, http::TlsClientContext::create(shared->options.tls));
+  }
+  SPANWAY_ASSIGN(auto client, clickhouse::Client::create(shared->options.client, shared->tls,
+                                                         deps.io, deps.clock));
+  shared->events = std::make_shared<const ClickHouseEvents>(deps.telemetry, client->endpoint());
+  shared->recent = std::make_shared<RecentRows>(deps.clock);
+  shared->client = std::move(client);
+  if (shared->tls) reload_tls_later(shared->tls, deps.io.executor(0), shared->events);
+  return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(shared)));
+}
+
+void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
+  auto delivery = start_delivery(std::move(token), shared_->state);
+  if (!delivery) return;
+  const auto refuse = [&](Error error) {
+    batch.permit.release();
+    delivery->finish(std::move(error), /*from_destination=*/false);
+  };
+  if (batch.deadline.less(shared_->options.deadline_margin).passed(shared_->clock.now()))
+    return refuse(deadline_passed(shared_->client->endpoint()));
+  auto blocks = shared_->convert(batch);
+  if (!blocks.ok()) return refuse(std::move(blocks).error());
+  batch.payload = Bytes();
+  batch.permit.shrink_to(blocks->memory_bytes());
+  const std::uint64_t rejected = blocks->rejected;
+  auto inserts = prepare(std::move(blocks).value(), batch.metadata.batch_id,
+                         shared_->options.policy, shared_->options.compress, batch.permit);
+  if (!inserts.ok()) return refuse(std::move(inserts).error());
+  const UploadDeps deps{.clock = shared_->clock,
+                        .client = shared_->client,
+                        .events = shared_->events,
+                        .recent = shared_->recent,
+                        .schema_fits = shared_->schema_fits,
+                        .insert_timeout = shared_->options.insert_timeout,
+                        .deadline_margin = shared_->options.deadline_margin};
+  std::make_shared<Upload>(deps, std::move(delivery), std::move(batch.permit), batch.deadline,
+                           rejected)
+      ->start(std::move(inserts).value());
+}
+
+bool ClickHouseSink::drain(Deadline deadline) { return shared_->state->drain(deadline); }
+pipeline::SinkHealth ClickHouseSink::health() const { return shared_->state->health(); }
+
+}  // namespace spanway::sinks

@@ -1,0 +1,78 @@
+#include "services/lib/sinks/clickhouse/events.h"
+
+#include <array>
+#include <utility>
+
+namespace spanway::sinks {
+namespace {
+
+using telemetry::LogLevel;
+using telemetry::MetricKind;
+using telemetry::MetricSpec;
+
+constexpr MetricSpec kRows = {"spanway_sink_clickhouse_inserted_rows_total", MetricKind::kCounter,
+                              "Rows of acknowledged inserts; repeated ones that the server "
+                              "deduplicated included.",
+                              "endpoint,table"};
+constexpr MetricSpec kBytes = {"spanway_sink_clickhouse_inserted_bytes_total", MetricKind::kCounter,
+                               "Bytes of acknowledged inserts, after compression.",
+                               "endpoint,table"};
+constexpr MetricSpec kRefusals = {"spanway_sink_clickhouse_refused_inserts_total",
+                                  MetricKind::kCounter, "Inserts that were not acknowledged.",
+                                  "endpoint,table"};
+constexpr MetricSpec kDuration = {
+    "spanway_sink_clickhouse_insert_duration_seconds", MetricKind::kHistogram,
+    "From sending an insert to its acknowledgement.", "endpoint,table"};
+constexpr std::array kSpecs = {kRows, kBytes, kRefusals, kDuration};
+constexpr std::array<const char*, 5> kTables = {"resources", "spans", "logs", "log_streams",
+                                                "attribute_keys"};
+
+}  // namespace
+
+std::span<const MetricSpec> clickhouse_metric_specs() { return kSpecs; }
+
+ClickHouseEvents::ClickHouseEvents(telemetry::Telemetry telemetry, std::string endpoint)
+    : log_(telemetry.log), endpoint_(std::move(endpoint)) {
+  for (const char* table : kTables) {
+    const telemetry::Labels labels = {{"endpoint", endpoint_}, {"table", table}};
+    tables_[table] = {.rows = telemetry.metrics.counter(kRows, labels),
+                      .bytes = telemetry.metrics.counter(kBytes, labels),
+                      .refusals = telemetry.metrics.counter(kRefusals, labels),
+                      .duration = telemetry.metrics.histogram(kDuration, labels)};
+  }
+}
+
+void ClickHouseEvents::inserted(std::string_view table, std::size_t rows, std::size_t bytes,
+                                double seconds) const {
+  const auto found = tables_.find(table);
+  if (found == tables_.end()) return;
+  found->second.rows.add(static_cast<double>(rows));
+  found->second.bytes.add(static_cast<double>(bytes));
+  found->second.duration.observe(seconds);
+}
+
+void ClickHouseEvents::refused(std::string_view table, const Error& error) const {
+  if (const auto found = tables_.find(table); found != tables_.end()) found->second.refusals.add();
+  const bool disk_full = error.reason == std::string_view("clickhouse_disk_full");
+  log_.limited(disk_full ? LogLevel::kError : LogLevel::kDebug, "clickhouse.refused",
+               disk_full ? "The server's disk is full: nothing is stored until there is space"
+                         : "The server refused an insert",
+               {{"endpoint", endpoint_}, {"table", table}, {"error", error.message}});
+}
+
+void ClickHouseEvents::schema_accepted() const {
+  log_.info("The tables of the database fit", {{"endpoint", endpoint_}});
+}
+
+void ClickHouseEvents::schema_refused(const Error& error) const {
+  log_.limited(LogLevel::kError, "clickhouse.schema", "The tables of the database do not fit",
+               {{"endpoint", endpoint_}, {"error", error.message}});
+}
+
+void ClickHouseEvents::tls_reload_failed(const Error& error) const {
+  log_.limited(LogLevel::kWarn, "clickhouse.tls_reload",
+               "New TLS files cannot be used; the old ones stay in use",
+               {{"endpoint", endpoint_}, {"error", error.message}});
+}
+
+}  // namespace spanway::sinks

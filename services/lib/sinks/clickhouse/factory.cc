@@ -1,0 +1,51 @@
+#include "services/lib/sinks/clickhouse/factory.h"
+
+#include <utility>
+
+#include "services/lib/sinks/clickhouse/clickhouse_sink.h"
+
+namespace spanway::sinks {
+namespace {
+
+clickhouse::ClientOptions client_options(const ClickHouseConfig& c) {
+  clickhouse::ClientOptions options;
+  options.url = c.endpoint;
+  options.database = c.database;
+  options.username = c.username;
+  options.password = Secret(c.password);
+  options.connections_max = static_cast<std::size_t>(c.connections);
+  return options;
+}
+
+http::TlsClientFiles tls_files(const HttpTlsConfig& c) {
+  return {.ca_file = c.ca_file,
+          .certificate_file = c.certificate_file,
+          .key_file = c.key_file,
+          .server_name = c.server_name,
+          .insecure_skip_verify = c.insecure_skip_verify};
+}
+
+}  // namespace
+
+SinkResult create_clickhouse(const DestinationConfig& config, const DestinationDeps& deps) {
+  const ClickHouseConfig& c = config.clickhouse;
+  ClickHouseSinkOptions options;
+  options.client = client_options(c);
+  options.tls = tls_files(c.tls);
+  options.policy = {.quorum = c.insert_quorum, .distributed = !c.cluster.empty()};
+  options.compress = c.compression == ClickHouseConfig::Compression::kZstd;
+  options.insert_timeout = c.timeout;
+  options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
+  return as_sink(ClickHouseSink::create(std::move(options), {deps.io, deps.clock, deps.telemetry}));
+}
+
+MigrateOptions migrate_options(const ClickHouseConfig& config, bool dry_run) {
+  MigrateOptions options;
+  options.client = client_options(config);
+  options.tls = tls_files(config.tls);
+  options.cluster = config.cluster;
+  options.dry_run = dry_run;
+  return options;
+}
+
+}  // namespace spanway::sinks

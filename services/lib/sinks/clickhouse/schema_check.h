@@ -1,0 +1,18 @@
+// Compares the tables of a server with those that the sink writes to.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/clickhouse/client.h"
+
+namespace spanway::sinks {
+
+// Asks the server for the columns of its database. FAILED_PRECONDITION, configuration,
+// "schema_mismatch" with each difference when they do not fit; else the error of the question.
+// `done` runs once, on an io thread.
+void check_schema(clickhouse::Client& client, Deadline deadline, std::function<void(Status)> done);
+
+}  // namespace spanway::sinks

@@ -1,0 +1,192 @@
+#include "services/lib/sinks/clickhouse/upload.h"
+
+#include <utility>
+
+#include "services/lib/clickhouse/native_writer.h"
+#include "services/lib/http/content_coding.h"
+#include "services/lib/sinks/clickhouse/schema_check.h"
+
+namespace spanway::sinks {
+namespace {
+
+// An upper bound of the bytes that zstd adds to a body that cannot be compressed.
+constexpr std::size_t kCompressionOverhead = 64u << 10;
+
+// The permit covers `others` bytes besides this insert before and after.
+Result<clickhouse::Insert> encode(std::string_view table, const block::Block& rows, bool compress,
+                                  std::size_t others, Permit& permit) {
+  SPANWAY_TRY(rows.check());
+  const std::size_t native = clickhouse::native_bytes_max(rows);
+  if (!permit.grow_to(others + rows.memory_bytes() + native)) return no_memory("encode a block");
+  clickhouse::Insert insert;
+  insert.sql = clickhouse::insert_sql(table, rows);
+  clickhouse::append_native(rows, insert.body);
+  if (!compress) return insert;
+  if (!permit.grow_to(others + rows.memory_bytes() + 2 * native + kCompressionOverhead))
+    return no_memory("compress a block");
+  SPANWAY_ASSIGN(insert.body, http::encode(http::ContentCoding::kZstd, insert.body.view()));
+  insert.content_encoding = "zstd";
+  return insert;
+}
+
+// The order in which failures of one batch are reported: configuration, transient, unknown, data.
+// Data comes last, because the rows of the other insert were not refused for what they hold.
+int urgency(const Error& error) noexcept {
+  switch (error.refusal) {
+    case Refusal::kConfiguration:
+      return 3;
+    case Refusal::kTransient:
+      return 2;
+    case Refusal::kUnknown:
+      return 1;
+    case Refusal::kData:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
+                                            std::string_view batch_id, const InsertPolicy& policy,
+                                            bool compress, Permit& permit) {
+  std::vector<PreparedInsert> inserts;
+  std::size_t bodies = 0, waiting = blocks.memory_bytes();
+  const auto add = [&](std::string_view table, block::Block& rows,
+                       clickhouse::Settings settings) -> Status {
+    waiting -= rows.memory_bytes();
+    SPANWAY_ASSIGN(clickhouse::Insert insert,
+                   encode(table, rows, compress, bodies + waiting, permit));
+    insert.settings = std::move(settings);
+    bodies += insert.body.capacity();
+    inserts.push_back(
+        {.table = table, .rows = rows.rows(), .insert = std::move(insert), .identities = {}});
+    rows = block::Block();
+    permit.shrink_to(bodies + waiting);
+    return {};
+  };
+  for (otlp_blocks::DictionaryBlock& block : blocks.dictionaries) {
+    SPANWAY_TRY(add(block.table, block.rows, dictionary_settings(policy)));
+    inserts.back().identities = std::move(block.identities);
+  }
+  for (otlp_blocks::DataBlock& block : blocks.data)
+    SPANWAY_TRY(add(block.table, block.rows,
+                    data_settings(policy, deduplication_token(batch_id, block.table, block.day))));
+  return inserts;
+}
+
+Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
+               Deadline deadline, std::uint64_t rejected)
+    : client_(deps.client),
+      deps_([&] {
+        UploadDeps own = deps;
+        own.client.reset();
+        return own;
+      }()),
+      delivery_(std::move(delivery)),
+      deadline_(deadline),
+      rejected_(rejected),
+      permit_(std::move(permit)) {}
+
+void Upload::start(std::vector<PreparedInsert> inserts) {
+  for (PreparedInsert& insert : inserts)
+    (insert.identities.empty() ? data_ : dictionaries_).push_back(std::move(insert));
+  // An empty batch is a probe: only the server can answer it.
+  const bool is_probe = dictionaries_.empty() && data_.empty();
+  if (!is_probe && deps_.schema_fits->load(std::memory_order_acquire)) return insert_dictionaries();
+  check_schema_then([self = shared_from_this()](Status status) {
+    if (!status.ok()) return self->refuse(std::move(status).error());
+    self->insert_dictionaries();
+  });
+}
+
+void Upload::check_schema_then(std::function<void(Status)> next) {
+  const auto client = client_.lock();
+  if (!client) return;  // The sink is gone; the delivery says so.
+  check_schema(*client, request_deadline(),
+               [self = shared_from_this(), next = std::move(next)](Status status) {
+                 if (status.ok()) {
+                   if (!self->deps_.schema_fits->exchange(true, std::memory_order_acq_rel))
+                     self->deps_.events->schema_accepted();
+                 } else if (status.error().reason == std::string_view("schema_mismatch")) {
+                   self->deps_.events->schema_refused(status.error());
+                 }
+                 next(std::move(status));
+               });
+}
+
+void Upload::insert_dictionaries() { insert_all(std::move(dictionaries_), &Upload::insert_data); }
+void Upload::insert_data() { insert_all(std::move(data_), &Upload::acknowledge); }
+
+// Sends all, and calls `next` after the last answer when each is good.
+void Upload::insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next)()) {
+  if (inserts.empty()) return (this->*next)();
+  const auto client = client_.lock();
+  if (!client) return;  // The sink is gone; the delivery says so.
+  {
+    MutexLock lock(mutex_);
+    open_ = inserts.size();
+  }
+  for (PreparedInsert& prepared : inserts) {
+    const SteadyTime start = deps_.clock.now();
+    const std::size_t bytes = prepared.insert.body.size();
+    client->insert(
+        std::move(prepared.insert), request_deadline(),
+        [self = shared_from_this(), next, start, bytes, table = prepared.table,
+         rows = prepared.rows, identities = std::move(prepared.identities)](Status status) {
+          if (status.ok()) {
+            const std::chrono::duration<double> took = self->deps_.clock.now() - start;
+            self->deps_.events->inserted(table, rows, bytes, took.count());
+            self->deps_.recent->add(identities);
+          } else {
+            self->deps_.events->refused(table, status.error());
+          }
+          self->answered(std::move(status), next);
+        });
+  }
+}
+
+void Upload::answered(Status status, void (Upload::*next)()) {
+  std::optional<Error> failure;
+  {
+    MutexLock lock(mutex_);
+    if (!status.ok() && (!failure_ || urgency(status.error()) > urgency(*failure_)))
+      failure_ = std::move(status).error();
+    if (--open_ > 0) return;
+    failure = failure_;
+  }
+  if (!failure) return (this->*next)();
+  if (failure->refusal != Refusal::kData) return refuse(std::move(*failure));
+  // Rows that fit the schema and are refused all the same: the schema may have changed since.
+  deps_.schema_fits->store(false, std::memory_order_release);
+  check_schema_then([self = shared_from_this(), failure = *failure](Status schema) {
+    self->refuse(schema.ok() ? failure : std::move(schema).error());
+  });
+}
+
+void Upload::refuse(Error error) {
+  {
+    MutexLock lock(mutex_);
+    permit_.release();
+  }
+  delivery_->finish(std::move(error));
+}
+
+void Upload::acknowledge() {
+  {
+    MutexLock lock(mutex_);
+    permit_.release();
+  }
+  pipeline::Outcome outcome;
+  outcome.rejected = rejected_;
+  if (rejected_ > 0)
+    outcome.message = std::to_string(rejected_) + " spans have no valid trace and span id";
+  delivery_->finish(std::move(outcome));
+}
+
+Deadline Upload::request_deadline() const {
+  return deadline_.less(deps_.deadline_margin)
+      .earlier(Deadline::after(deps_.clock, deps_.insert_timeout));
+}
+
+}  // namespace spanway::sinks

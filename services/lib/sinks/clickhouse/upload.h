@@ -1,0 +1,81 @@
+// One batch on its way into ClickHouse. Internal to the sink.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/clickhouse/client.h"
+#include "services/lib/otlp_blocks/request_blocks.h"
+#include "services/lib/sinks/clickhouse/events.h"
+#include "services/lib/sinks/clickhouse/insert_settings.h"
+#include "services/lib/sinks/clickhouse/recent_rows.h"
+#include "services/lib/sinks/delivery.h"
+
+namespace spanway::sinks {
+
+// One INSERT, encoded.
+struct PreparedInsert {
+  std::string_view table;
+  std::size_t rows = 0;
+  clickhouse::Insert insert;
+  std::vector<std::uint64_t> identities;  // Set for dictionary rows.
+};
+
+// Shared by the uploads of one sink; outlives them.
+struct UploadDeps {
+  const Clock& clock;
+  std::shared_ptr<clickhouse::Client> client;
+  std::shared_ptr<const ClickHouseEvents> events;
+  std::shared_ptr<RecentRows> recent;
+  std::shared_ptr<std::atomic<bool>> schema_fits;
+  Duration insert_timeout;
+  Duration deadline_margin;
+};
+
+// Encodes one block after the other and frees it, within `permit`, which covers the blocks.
+Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
+                                            std::string_view batch_id, const InsertPolicy& policy,
+                                            bool compress, Permit& permit);
+
+// Checks the schema where that is due, inserts the dictionary rows, then the data, then decides the
+// delivery. Thread-safe: answers come on io threads.
+class Upload : public std::enable_shared_from_this<Upload> {
+ public:
+  Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
+         Deadline deadline, std::uint64_t rejected);
+  void start(std::vector<PreparedInsert> inserts);
+
+ private:
+  void check_schema_then(std::function<void(Status)> next);
+  void insert_dictionaries();
+  void insert_data();
+  void insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next)());
+  void answered(Status status, void (Upload::*next)());
+  void refuse(Error error);
+  void acknowledge();
+  Deadline request_deadline() const;
+
+  // Weak: an upload must not keep the client alive on the client's own thread.
+  const std::weak_ptr<clickhouse::Client> client_;
+  const UploadDeps deps_;
+  const std::shared_ptr<Delivery> delivery_;
+  const Deadline deadline_;
+  const std::uint64_t rejected_;
+  std::vector<PreparedInsert> dictionaries_, data_;
+  Mutex mutex_;
+  Permit permit_ SPANWAY_GUARDED_BY(mutex_);
+  std::size_t open_ SPANWAY_GUARDED_BY(mutex_) = 0;  // Inserts of this step without an answer.
+  std::optional<Error> failure_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::sinks

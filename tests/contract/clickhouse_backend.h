@@ -1,0 +1,12 @@
+// ClickHouse under contract.
+#pragma once
+
+#include <memory>
+
+#include "tests/contract/backends.h"
+
+namespace spanway::contract {
+
+std::unique_ptr<Backend> make_clickhouse_backend();
+
+}  // namespace spanway::contract

@@ -1,0 +1,235 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "services/lib/base/thread.h"
+#include "services/lib/sinks/clickhouse/clickhouse_sink.h"
+#include "services/lib/sinks/clickhouse/migrate.h"
+#include "tests/fakes/answers.h"
+#include "tests/fakes/otlp_builder.h"
+#include "tests/integration/clickhouse/clickhouse_server.h"
+
+namespace spanway::clickhouse {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Newer than the TTL of every table: days of the past are dropped by the server.
+std::uint64_t now_nano() {
+  return static_cast<std::uint64_t>(system_clock().system_now().time_since_epoch().count());
+}
+
+fakes::ProtoMessage span_of(std::uint64_t trace, std::uint64_t id,
+                            const std::vector<fakes::ProtoMessage>& attributes = {}) {
+  fakes::ProtoMessage span = fakes::otlp_span(trace, id, "GET /cart", attributes);
+  const std::uint64_t start = now_nano() - 60'000'000'000ULL;
+  return span.fixed64(7, start).fixed64(8, start + 2'000'000);
+}
+
+class SinkOnServer : public testing::Test {
+ protected:
+  void SetUp() override { SPANWAY_NEEDS_CLICKHOUSE(); }
+
+  sinks::MigrateOptions migration(const std::string& database) const {
+    sinks::MigrateOptions options;
+    options.client.url = ClickHouseServer::shared()->url();
+    options.client.database = database;
+    return options;
+  }
+  void migrate(const std::string& database) {
+    BlockingClient(ClickHouseServer::shared()->url(), "default")
+        .execute("DROP DATABASE IF EXISTS " + database)
+        .ok();
+    const auto report = sinks::migrate(migration(database), io_, system_clock());
+    ASSERT_TRUE(report.ok()) << report.error().message;
+  }
+  std::unique_ptr<sinks::ClickHouseSink> sink(const std::string& database,
+                                              const std::string& user = "",
+                                              const std::string& password = "") {
+    sinks::ClickHouseSinkOptions options;
+    options.client.url = ClickHouseServer::shared()->url();
+    options.client.database = database;
+    options.client.username = user;
+    options.client.password = Secret(password);
+    auto made = sinks::ClickHouseSink::create(options, {io_, system_clock(), {log_, metrics_}});
+    SPANWAY_CHECK(made.ok());
+    return std::move(made).value();
+  }
+  Result<pipeline::Outcome> send(pipeline::Sink& to, const std::string& payload,
+                                 const std::string& batch_id,
+                                 otlp::Signal signal = otlp::Signal::kTraces) {
+    pipeline::Batch batch;
+    batch.signal = signal;
+    batch.payload = Bytes(payload);
+    batch.metadata.tenant = "acme";
+    batch.metadata.batch_id = batch_id;
+    batch.deadline = Deadline::after(system_clock(), std::chrono::seconds(20));
+    to.send(std::move(batch), answers_.token());
+    auto answer = answers_.next();
+    if (!answer) return unknown_error(Code::kUnknown, "no answer");
+    return std::move(*answer);
+  }
+
+  telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  http::IoPool io_{"sink", 2};
+  fakes::Answers answers_;
+};
+
+TEST_F(SinkOnServer, MigratesOnceAndSaysWhatItWouldDo) {
+  const std::string url = ClickHouseServer::shared()->url();
+  BlockingClient server(url, "default");
+  ASSERT_TRUE(server.execute("DROP DATABASE IF EXISTS sink_migrate").ok());
+  sinks::MigrateOptions options = migration("sink_migrate");
+  options.dry_run = true;
+  const auto dry = sinks::migrate(options, io_, system_clock());
+  ASSERT_TRUE(dry.ok()) << dry.error().message;
+  EXPECT_THAT(dry->applied, SizeIs(4));
+  EXPECT_THAT(dry->statements.front(), HasSubstr("CREATE DATABASE"));
+  EXPECT_EQ(server.value("SELECT count() FROM system.databases WHERE name = 'sink_migrate'"), "0");
+
+  options.dry_run = false;
+  EXPECT_THAT(sinks::migrate(options, io_, system_clock())->applied, SizeIs(4));
+  EXPECT_THAT(sinks::migrate(options, io_, system_clock())->applied, IsEmpty());
+  ASSERT_TRUE(server
+                  .execute("ALTER TABLE sink_migrate.schema_version UPDATE checksum = 'other' "
+                           "WHERE version = 1 SETTINGS mutations_sync = 1")
+                  .ok());
+  const auto other = sinks::migrate(options, io_, system_clock());
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().refusal, Refusal::kConfiguration);
+  EXPECT_STREQ(other.error().reason, "schema_mismatch");
+}
+
+TEST_F(SinkOnServer, StoresASpanWithEverythingThatItHolds) {
+  migrate("sink_span");
+  const auto to = sink("sink_span");
+  fakes::ProtoMessage span =
+      span_of(1, 2,
+              {fakes::otlp_attribute("http.route", "/cart"),
+               fakes::otlp_attribute("http.response.status_code", fakes::otlp_int(503)),
+               fakes::otlp_attribute("user", "u-1"), fakes::otlp_attribute("n", fakes::otlp_int(7)),
+               fakes::otlp_attribute("list", fakes::otlp_array({fakes::otlp_string("a")}))});
+  span.message(11, fakes::ProtoMessage().fixed64(1, now_nano()).bytes(2, "exception"));
+  span.message(15, fakes::ProtoMessage().varint(3, 2));
+  const auto answer = send(*to, fakes::otlp_request_of({span}), "t:0:0-0");
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_span");
+  EXPECT_EQ(
+      client.value(
+          "SELECT concat(tenant, '|', service_name, '|', name, '|', toString(kind), '|', "
+          "toString(status), '|', http_route, '|', toString(http_response_status_code), '|', "
+          "attr_str['user'], '|', toString(attr_int['n']), '|', attr_other['list'], '|', "
+          "events.name[1], '|', hex(trace_id), '|', hex(span_id), '|', toString(duration_ns)) "
+          "FROM spans"),
+      "acme|shop|GET /cart|server|error|/cart|503|u-1|7|[\"a\"]|exception|"
+      "00000000000000000000000000000001|0000000000000002|2000000");
+  EXPECT_EQ(client.value("SELECT count() FROM spans WHERE has(tokens, 'user=u-1')"), "1");
+  EXPECT_EQ(client.value("SELECT count() FROM spans JOIN resources USING (tenant, res_id)"), "1");
+  EXPECT_EQ(client.value("SELECT count() FROM attribute_keys WHERE scope = 'item'"), "5");
+  EXPECT_EQ(client.value("SELECT sum(errors) FROM red_1h"), "1");
+}
+
+TEST_F(SinkOnServer, StoresALogRecordInItsStream) {
+  migrate("sink_log");
+  const auto to = sink("sink_log");
+  fakes::ProtoMessage record = fakes::otlp_log_record("disk full", fakes::otlp_trace_id(1));
+  record.fixed64(1, now_nano());
+  ASSERT_TRUE(send(*to, fakes::otlp_request_of({record}), "l:0:0-0", otlp::Signal::kLogs).ok());
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_log");
+  EXPECT_EQ(client.value("SELECT concat(body, '|', severity_text, '|', s.labels['service_name']) "
+                         "FROM logs AS l JOIN log_streams AS s USING (tenant, stream_id)"),
+            "disk full|INFO|shop");
+  EXPECT_EQ(client.value("SELECT sum(lines) FROM log_volume_5m"), "1");
+}
+
+TEST_F(SinkOnServer, ARepeatedBatchIsStoredOnceAndCountedOnce) {
+  migrate("sink_twice");
+  const auto to = sink("sink_twice");
+  const std::string payload = fakes::otlp_request_of({span_of(1, 1), span_of(1, 2)});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(send(*to, payload, "t:0:0-9").ok());
+  // Another process, which knows nothing of the first one.
+  ASSERT_TRUE(send(*sink("sink_twice"), payload, "t:0:0-9").ok());
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_twice");
+  EXPECT_EQ(client.value("SELECT count() FROM spans"), "2");
+  for (const std::string table : {"red_5m", "red_1h", "red_service_5m"})
+    EXPECT_EQ(client.value("SELECT sum(calls) FROM " + table), "2") << table;
+  ASSERT_TRUE(send(*to, payload, "t:0:10-19").ok());
+  EXPECT_EQ(client.value("SELECT count() FROM spans"), "4");
+  EXPECT_EQ(client.value("SELECT sum(calls) FROM red_1h"), "4");
+}
+
+TEST_F(SinkOnServer, AServerThatIsKilledAtAnyMomentHasEachSpanOnceAfterTheRepeat) {
+  migrate("sink_kill");
+  const auto to = sink("sink_kill");
+  constexpr int kBatches = 24, kSpans = 200, kKillEvery = 6;
+  for (int b = 0; b < kBatches; ++b) {
+    std::vector<fakes::ProtoMessage> spans;
+    for (int s = 1; s <= kSpans; ++s)
+      spans.push_back(span_of(static_cast<std::uint64_t>(b + 1), static_cast<std::uint64_t>(s)));
+    const std::string payload = fakes::otlp_request_of(spans);
+    const std::string id = "t:0:" + std::to_string(b);
+    if (b % kKillEvery == kKillEvery - 1) {
+      // The answer to this batch may be lost, or come before its rows have reached a disk.
+      const std::jthread killer = start_thread("killer", [](const std::stop_token&) {
+        ASSERT_TRUE(ClickHouseServer::shared()->kill9().ok());
+      });
+      send(*to, payload, id).ok();
+    }
+    if (b % kKillEvery == kKillEvery - 1) {
+      ASSERT_TRUE(ClickHouseServer::shared()->start().ok());
+    }
+    bool stored = false;
+    for (int attempt = 0; attempt < 100 && !stored; ++attempt) {
+      const auto answer = send(*to, payload, id);
+      if (!answer.ok()) {
+        ASSERT_EQ(answer.error().refusal, Refusal::kTransient) << answer.error().message;
+      }
+      stored = answer.ok();
+    }
+    ASSERT_TRUE(stored);
+  }
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_kill");
+  const std::string expected = std::to_string(kBatches * kSpans);
+  EXPECT_EQ(client.value("SELECT count() FROM spans"), expected);
+  EXPECT_EQ(client.value("SELECT uniqExact(trace_id, span_id) FROM spans"), expected);
+  for (const std::string table : {"red_5m", "red_1h", "red_service_5m"})
+    EXPECT_EQ(client.value("SELECT sum(calls) FROM " + table), expected) << table;
+}
+
+TEST_F(SinkOnServer, ADatabaseThatDoesNotFitIsAConfigurationError) {
+  ClickHouseServer::shared()->database("sink_empty");
+  const std::string payload = fakes::otlp_request_of({span_of(1, 1)});
+  const auto empty = send(*sink("sink_empty"), payload, "t:0:0-0");
+  ASSERT_FALSE(empty.ok());
+  EXPECT_EQ(empty.error().refusal, Refusal::kConfiguration);
+  EXPECT_THAT(empty.error().message, HasSubstr("spanway-exporter migrate"));
+
+  migrate("sink_drift");
+  const auto to = sink("sink_drift");
+  ASSERT_TRUE(send(*to, payload, "t:0:0-0").ok());
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_drift");
+  ASSERT_TRUE(client.execute("ALTER TABLE spans DROP COLUMN flags").ok());
+  const auto drift = send(*to, payload, "t:0:1-1");
+  ASSERT_FALSE(drift.ok());
+  EXPECT_EQ(drift.error().refusal, Refusal::kConfiguration) << drift.error().message;
+}
+
+TEST_F(SinkOnServer, WrongCredentialsAreAConfigurationError) {
+  migrate("sink_user");
+  const std::string payload = fakes::otlp_request_of({span_of(1, 1)});
+  const auto wrong = send(*sink("sink_user", "writer", "wrong"), payload, "t:0:0-0");
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().refusal, Refusal::kConfiguration);
+  const auto reader = send(*sink("sink_user", "reader", "spanway"), payload, "t:0:0-0");
+  ASSERT_FALSE(reader.ok());
+  EXPECT_EQ(reader.error().refusal, Refusal::kConfiguration);
+  EXPECT_TRUE(send(*sink("sink_user", "writer", "spanway"), payload, "t:0:0-0").ok());
+}
+
+}  // namespace
+}  // namespace spanway::clickhouse
