@@ -29,7 +29,7 @@ struct StreamClientOptions {
   // arrives within `ping_timeout` of that.
   Duration ping_after = std::chrono::seconds(30);
   Duration ping_timeout = std::chrono::seconds(15);
-  // Of the body of an answer whose status is not 200; what exceeds it is dropped.
+  // Body of an answer whose status is not 200; the rest is dropped.
   std::size_t error_bytes_max = 1024 * 1024;
 };
 

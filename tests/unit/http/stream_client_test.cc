@@ -19,7 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// What one stream received. Thread-safe.
+// The callbacks of one stream, recorded. Thread-safe.
 struct Outcome {
   bool take(std::string_view piece) {
     MutexLock lock(mutex);
@@ -121,6 +121,22 @@ TEST(StreamClient, ManyStreamsShareAConnectionUpToTheServersLimit) {
   EXPECT_EQ(server.metric("spanway_http_connections_open"), 3);
   server.handler.release();
   for (const auto& outcome : outcomes) EXPECT_TRUE(outcome->result().ok());
+}
+
+TEST(StreamClient, WaitingStreamsEndWhenNoFurtherConnectionOpens) {
+  ServerOptions options;
+  options.limits.streams_max = 1;
+  options.limits.connections_max = 1;
+  TestServer server(options);
+  Streams streams(http_url(server));
+  const auto first = std::make_shared<Outcome>();
+  streams.open(first, {.path = "/hold", .headers = {}});
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 1; }));
+  const auto end = streams.get("/echo");
+  ASSERT_FALSE(end.ok());
+  EXPECT_EQ(end.error().code, Code::kUnavailable) << "to be retried with a back-off";
+  server.handler.release();
+  EXPECT_TRUE(first->result().ok());
 }
 
 TEST(StreamClient, AReaderThatHasEnoughEndsItsStreamAlone) {

@@ -55,8 +55,8 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     std::erase(connections_, connection);
     count_ = connections_.size();
     if (closed_) return;
-    // Callers that waited for this connection retry with a back-off of their own.
-    if (before_ready && connections_.empty())
+    // The waiting calls retry with their own back-off; dispatch() alone would reconnect at once.
+    if (before_ready)
       for (const auto& call : std::exchange(waiting_, {})) call->end(why);
     dispatch();
   }
@@ -112,6 +112,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     for (const auto id : late)
       give_up(id, transient_error(Code::kDeadlineExceeded, "silent for too long")
                       .with_reason("stream_silent"));
+    if (!late.empty()) std::erase_if(waiting_, [](const auto& call) { return call->ended(); });
     // A copy: what is closed takes itself out.
     for (const auto& connection : std::vector(connections_)) connection->on_time(now);
     if (!calls_.empty() || !connections_.empty()) start_clock();

@@ -71,6 +71,7 @@ StreamConnection::StreamConnection(std::weak_ptr<StreamConnectionOwner> owner,
       resolver_(thread.context()),
       socket_(thread.context()),
       opened_at_(thread.clock().now()),
+      tried_at_(opened_at_),
       received_at_(opened_at_),
       used_at_(opened_at_) {}
 
@@ -100,10 +101,13 @@ void StreamConnection::connect_next() {
   transport_.reset();
   boost::system::error_code ignored;
   socket_.close(ignored);
-  socket_.async_connect(endpoints_[next_endpoint_++],
-                        [self = shared_from_this()](const boost::system::error_code& error) {
-                          if (self->phase_ == Phase::kConnect) self->connected(error);
-                        });
+  tried_at_ = thread_.clock().now();
+  const std::size_t attempt = ++next_endpoint_;
+  socket_.async_connect(endpoints_[attempt - 1], [self = shared_from_this(),
+                                                  attempt](const boost::system::error_code& error) {
+    // An attempt that was given up is not the current one.
+    if (self->phase_ == Phase::kConnect && attempt == self->next_endpoint_) self->connected(error);
+  });
 }
 
 void StreamConnection::connected(const boost::system::error_code& error) {
@@ -360,13 +364,7 @@ void StreamConnection::stream_closed(std::int32_t stream, std::uint32_t error) {
 void StreamConnection::on_time(SteadyTime now) {
   if (phase_ == Phase::kClosed) return;
   if (!streams_.empty()) used_at_ = now;
-  if (phase_ != Phase::kReady) {
-    if (now - opened_at_ >= target_.options.connect_timeout)
-      fail(
-          unavailable("no connection in time" + (last_failure_.empty() ? "" : ": " + last_failure_))
-              .with_reason("connect_timeout"));
-    return;
-  }
+  if (phase_ != Phase::kReady) return on_time_connecting(now);
   const Duration silent = now - received_at_;
   if (pinged_ && silent >= target_.options.ping_after + target_.options.ping_timeout)
     return fail(unavailable("the server does not answer a PING").with_reason("connection_dead"));
@@ -377,6 +375,18 @@ void StreamConnection::on_time(SteadyTime now) {
   }
   if (streams_.empty() && now - used_at_ >= target_.options.idle_timeout)
     fail(unavailable("idle").with_reason("idle"));
+}
+
+void StreamConnection::on_time_connecting(SteadyTime now) {
+  const Duration all = target_.options.connect_timeout;
+  if (now - opened_at_ >= all)
+    return fail(
+        unavailable("no connection in time" + (last_failure_.empty() ? "" : ": " + last_failure_))
+            .with_reason("connect_timeout"));
+  // Each address of a name has its share of the time.
+  if (phase_ < Phase::kSettings && next_endpoint_ < endpoints_.size() &&
+      now - tried_at_ >= all / static_cast<Duration::rep>(endpoints_.size()))
+    connect_next();
 }
 
 void StreamConnection::end_streams(const Error& why) {

@@ -75,6 +75,7 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   void on_readable();
   void receive(std::string_view bytes);
   void flush();
+  void on_time_connecting(SteadyTime now);
   void fail(Error error);
   void end_streams(const Error& why);
   // From nghttp2.
@@ -105,6 +106,7 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   SteadyTime opened_at_;
+  SteadyTime tried_at_;  // The current address.
   SteadyTime received_at_;
   SteadyTime used_at_;  // The last moment with a stream.
 };
