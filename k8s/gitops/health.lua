@@ -1,5 +1,5 @@
 -- Health of a Pipeline for Argo CD: resource.customizations.health.spanway.dev_Pipeline in argocd-cm.
-local health = { status = "Progressing", message = "the operator has not looked at it yet" }
+local health = { status = "Progressing", message = "the operator has not reconciled it yet" }
 if obj.status == nil or obj.status.conditions == nil then
   return health
 end
@@ -10,33 +10,33 @@ end
 local function is(type, status)
   return conditions[type] ~= nil and conditions[type].status == status
 end
-local function say(status, type)
+local function report(status, type)
   health.status = status
   health.message = conditions[type].reason .. ": " .. conditions[type].message
   return health
 end
 
 if is("Paused", "True") then
-  return say("Suspended", "Paused")
+  return report("Suspended", "Paused")
 end
--- What is said is about an older spec.
+-- The status describes an older spec.
 if obj.status.observedGeneration ~= obj.metadata.generation then
-  health.message = "the operator has not looked at this generation yet"
+  health.message = "the operator has not reconciled this generation yet"
   return health
 end
 if is("Stalled", "True") then
-  return say("Degraded", "Stalled")
+  return report("Degraded", "Stalled")
 end
 if is("Reconciling", "True") then
-  return say("Progressing", "Reconciling")
+  return report("Progressing", "Reconciling")
 end
 if is("Ready", "False") then
-  return say("Degraded", "Ready")
+  return report("Degraded", "Ready")
 end
 if is("Degraded", "True") then
-  return say("Degraded", "Degraded")
+  return report("Degraded", "Degraded")
 end
 if is("Ready", "True") then
-  return say("Healthy", "Ready")
+  return report("Healthy", "Ready")
 end
 return health

@@ -19,7 +19,7 @@ Json printer_columns() {
   Json columns = {
       column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether it runs."),
       column("Reason", ".status.conditions[?(@.type==\"Ready\")].reason", "Why, or why not."),
-      column("Ingress", ".status.summary.ingress", "Ready and wanted pods of the ingress."),
+      column("Ingress", ".status.summary.ingress", "Ready and desired pods of the ingress."),
       column("Exporters", ".status.summary.exporters", "Healthy exporters and all."),
       column("Lag", ".status.summary.lag", "Age of the oldest record that is not delivered."),
       column("Config", ".status.summary.config", "State of the configuration."),

@@ -1,4 +1,4 @@
-// The declaration of the Pipeline as a whole; its sections are in declaration_*.cc.
+// The declaration of the Pipeline; its sections are in declaration_*.cc.
 #include "operator/api/declaration.h"
 
 #include <algorithm>
@@ -107,8 +107,8 @@ void describe(Fields& f, PipelineSpec& c) {
          {.field = "networkPolicy.enabled",
           .cel = "self.networkPolicy.enabled || (self.ingress.tenant.from == 'None' && "
                  "!has(self.ingress.tenant.default))",
-          .message = "must be true with ingress.tenant: without it whoever reaches the pods behind "
-                     "the ingress could name any tenant"},
+          .message = "must be true with ingress.tenant: without it any client that reaches the "
+                     "pods behind the ingress could name any tenant"},
          [](const PipelineSpec& s) {
            return s.network_policy.enabled ||
                   (s.ingress.tenant.from == IngressTenant::From::kNone &&
@@ -133,8 +133,8 @@ void describe(Fields& f, Pipeline& c) {
   f.rule(c,
          {.field = "metadata.name",
           .cel = "self.spec.exporters.all(e, size(self.metadata.name) + size(e.name) <= 40)",
-          .message = "and the name of each exporter must together be at most 40 long: names of "
-                     "objects are made of them"},
+          .message = "and the name of each exporter must together be at most 40 long: they "
+                     "are parts of object names"},
          [](const Pipeline& p) {
            return std::all_of(p.spec.exporters.begin(), p.spec.exporters.end(),
                               [&p](const Exporter& e) {

@@ -19,9 +19,9 @@ void describe(Fields& f, Exporter& c);
 enum class Presence { kOptional, kRequired };
 void describe_secret_name(Fields& f, std::string_view name, std::string& value, Presence presence,
                           const char* doc);
-// A SecretKey that may be left out: not there = its name is empty.
+// An optional SecretKey: unset = its name is empty.
 void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, const char* doc);
-// What all components have: replicas, autoscaling, template, config.
+// Fields of every component: replicas, autoscaling, template, config.
 void describe_replicas(Fields& f, std::int64_t& replicas, const char* doc);
 void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* service);
 

@@ -34,25 +34,25 @@ struct FieldInfo {
   const char* doc = "";
   const char* example = "";
   // Must match the whole text (or each item, or each value of a map). In the common part of RE2 and
-  // ECMAScript: no look-around, no back-references.
+  // ECMAScript: no assertions, no back-references.
   const char* pattern = "";
   // Bounds, inclusive; of durations in milliseconds.
   std::int64_t min = 0;
   std::int64_t max = 1'000'000'000;
-  // Of a text, of each item of a list and of each value of a map. Code points for the API server,
-  // bytes here, which is never more generous.
+  // Length of a text, of each item of a list and of each value of a map: code points for the API
+  // server, bytes here, which is never more generous.
   std::size_t length_min = 1;
   std::size_t length_max = 253;
-  // Of lists and maps.
+  // Size of lists and maps.
   std::size_t items_min = 0;
   std::size_t items_max = 32;
   bool required = false;
-  // Of texts with a default: never changes once the Pipeline exists.
+  // For texts with a default: immutable once the Pipeline exists.
   bool immutable = false;
-  // What applies when the field is unset. Set = it has no default, although the member has a value
+  // The meaning of an unset field. Set = it has no default, although the member has a value
   // (0) that means "unset".
   const char* absent = "";
-  // Of raw values: the Kubernetes type of the value, or of each item (kubernetes_types.h); empty =
+  // For raw values: the Kubernetes type of the value, or of each item (kubernetes_types.h); empty =
   // anything.
   const char* kubernetes_type = "";
 };
@@ -165,7 +165,7 @@ inline constexpr std::size_t kDurationLengthMax = 8;
 inline constexpr char kQuantityPattern[] = "[1-9][0-9]{0,9}(k|M|G|Ki|Mi|Gi)?";
 inline constexpr std::size_t kQuantityLengthMax = 12;
 inline constexpr char kImmutableMessage[] = "cannot be changed: data waits under the old name";
-// Of one raw value, as JSON text.
+// Size of one raw value as JSON text.
 inline constexpr std::size_t kRawBytesMax = 64u << 10;
 
 // "must be from 1s to 24h": for durations the same words from the API server and from us.

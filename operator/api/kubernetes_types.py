@@ -48,10 +48,10 @@ def definitions():
     return json.loads((folder / "api/openapi-spec/swagger.json").read_text())["definitions"]
 
 
-def reduced(schema, name, wanted):
+def reduced(schema, name, referenced):
     """Type, members and what they refer to; without prose."""
     if "$ref" in schema:
-        wanted.add(schema["$ref"].rsplit("/", 1)[-1])
+        referenced.add(schema["$ref"].rsplit("/", 1)[-1])
         return {"$ref": short(schema["$ref"])}
     out = {}
     for member in ("type", "format", "required"):
@@ -61,10 +61,10 @@ def reduced(schema, name, wanted):
         out["enum"] = ENUMS[name]
     for member in ("items", "additionalProperties"):
         if member in schema:
-            out[member] = reduced(schema[member], "", wanted)
+            out[member] = reduced(schema[member], "", referenced)
     if "properties" in schema:
         out["properties"] = {
-            key: reduced(value, f"{name}.{key}", wanted) for key, value in sorted(schema["properties"].items())
+            key: reduced(value, f"{name}.{key}", referenced) for key, value in sorted(schema["properties"].items())
         }
     return out
 

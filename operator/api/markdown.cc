@@ -8,7 +8,8 @@ namespace {
 
 constexpr char kIntroduction[] =
     "# Pipeline\n\n"
-    "`spanway.dev/v1alpha1`, kind `Pipeline`, short name `pl`. Every field, made from the code; a "
+    "`spanway.dev/v1alpha1`, kind `Pipeline`, short name `pl`. Every field, generated from the "
+    "code; a "
     "test keeps it true. Samples: `k8s/samples`.\n\n"
     "Durations are written as `500ms`, `30s`, `5m`, `24h`. Secrets are named, never written here, "
     "and are in the Pipeline's namespace. The API server checks the rules; `spanway-operator plan "
@@ -135,7 +136,7 @@ class MarkdownWriter final : public Fields {
            const std::string& bounds, const FieldInfo& info) {
     std::string meaning = info.doc;
     if (info.required) meaning += " Required.";
-    if (*info.absent != '\0') meaning += std::string(" Not there: ") + info.absent + ".";
+    if (*info.absent != '\0') meaning += std::string(" Unset: ") + info.absent + ".";
     if (info.immutable) meaning += " Cannot be changed.";
     if (*info.example != '\0') meaning += " Example: " + code(info.example) + ".";
     std::string cells;

@@ -175,7 +175,7 @@ struct Destination {
   std::string endpoint;  // Needed by all but kDebug; of kFile a path below kDataFolder.
   std::vector<Header> headers;
   struct Tls {
-    bool enabled = false;        // Of OtlpGrpc; others say https.
+    bool enabled = false;        // For OtlpGrpc; other types use https://.
     std::string ca_secret_name;  // ca.crt
     std::string client_certificate_secret_name;
     std::string server_name;

@@ -61,7 +61,7 @@ std::string joined(const EnumNames& names) {
   return all;
 }
 
-// User input inside a message: short, and in ASCII, so that look-alike letters and bidirectional
+// User input inside a message: short, and in ASCII, so that confusable letters and bidirectional
 // controls are visible.
 std::string shown(std::string_view text) {
   std::string out =
@@ -207,7 +207,7 @@ class Reader final : public Fields {
     if (!given->is_array()) return wrong_type(name, "a list");
     if (!check_size(name, given->size(), info)) return;
     list.resize(given->size());
-    std::set<std::string> seen;
+    std::set<std::string> keys;
     for (std::size_t i = 0; i < given->size(); ++i) {
       const Json& item = (*given)[i];
       const std::string key = kube::string_at(item, list.key);
@@ -217,8 +217,8 @@ class Reader final : public Fields {
         state_.add_unreadable(path, "must be a mapping");
         continue;
       }
-      if (!key.empty() && !seen.insert(key).second)
-        state_.add(path, "stands there twice; each needs its own " + std::string(list.key));
+      if (!key.empty() && !keys.insert(key).second)
+        state_.add(path, "occurs twice; each needs its own " + std::string(list.key));
       read_object(&item, path, [&](Fields& inner) { list.describe_item(inner, i); });
     }
   }
@@ -229,7 +229,7 @@ class Reader final : public Fields {
   void transition_impl(const RuleInfo&, const void*,
                        const std::function<bool(const void*)>&) override {}
 
-  // Of the root: members that are not part of the declaration.
+  // Members of the root that are not part of the declaration.
   void allow(std::string_view name) { known_.emplace_back(name); }
 
   // Called once everything has been described.
@@ -255,8 +255,8 @@ class Reader final : public Fields {
   void refuse(std::string_view name, std::string message) {
     state_.add_unreadable(path_of(name), std::move(message));
   }
-  void wrong_type(std::string_view name, const std::string& wanted) {
-    refuse(name, "must be " + wanted);
+  void wrong_type(std::string_view name, const std::string& expected) {
+    refuse(name, "must be " + expected);
   }
 
   // The value, or null when it is missing; a null in the file counts as missing.
@@ -371,10 +371,10 @@ class Reader final : public Fields {
 };
 
 void read_metadata(const Json& object, Pipeline& pipeline, State& state) {
-  for (const auto& [name, wanted] :
+  for (const auto& [name, expected] :
        {std::pair("apiVersion", kApiVersion), std::pair("kind", kKind)})
-    if (const std::string given = kube::string_at(object, name); given != wanted)
-      state.add_unreadable(name, std::string("must be ") + wanted);
+    if (const std::string given = kube::string_at(object, name); given != expected)
+      state.add_unreadable(name, std::string("must be ") + expected);
   pipeline.name = kube::string_at(object, "metadata/name");
   pipeline.name_space = kube::string_at(object, "metadata/namespace");
   pipeline.uid = kube::string_at(object, "metadata/uid");

@@ -6,7 +6,7 @@
 namespace spanway::api {
 namespace {
 
-std::string whole(std::string_view pattern) { return "^(" + std::string(pattern) + ")$"; }
+std::string anchored(std::string_view pattern) { return "^(" + std::string(pattern) + ")$"; }
 
 class SchemaWriter final : public Fields {
  public:
@@ -37,7 +37,7 @@ class SchemaWriter final : public Fields {
     Json& property = add(name, info,
                          {{"type", "string"},
                           {"maxLength", kDurationLengthMax},
-                          {"pattern", whole(kDurationPattern)}});
+                          {"pattern", anchored(kDurationPattern)}});
     if (!info.required) property["default"] = config::format_duration(value);
     if (!is_kubernetes()) return;
     const auto bound = [](std::int64_t ms) {
@@ -59,8 +59,8 @@ class SchemaWriter final : public Fields {
          {"additionalProperties", text(info)}});
   }
   void quantity(std::string_view name, std::string&, const FieldInfo& info) override {
-    Json& property =
-        add(name, info, {{"pattern", whole(kQuantityPattern)}, {"maxLength", kQuantityLengthMax}});
+    Json& property = add(
+        name, info, {{"pattern", anchored(kQuantityPattern)}, {"maxLength", kQuantityLengthMax}});
     if (is_kubernetes()) {
       property["x-kubernetes-int-or-string"] = true;
       property["anyOf"] = {{{"type", "integer"}}, {{"type", "string"}}};
@@ -139,7 +139,7 @@ class SchemaWriter final : public Fields {
   static Json text(const FieldInfo& info) {
     Json schema = {{"type", "string"}, {"maxLength", info.length_max}};
     if (info.length_min > 0) schema["minLength"] = info.length_min;
-    if (*info.pattern != '\0') schema["pattern"] = whole(info.pattern);
+    if (*info.pattern != '\0') schema["pattern"] = anchored(info.pattern);
     return schema;
   }
   Json& add(std::string_view name, const FieldInfo& info, Json property) {

@@ -75,7 +75,7 @@ class Reflector {
   std::string resource_version_ = "0";
   bool listed_ = false;          // The store holds the state at resource_version_ or later.
   bool expired_before_ = false;  // The last watch, too, ended with an expired version.
-  std::uint64_t events_ = 0;     // Of this watch.
+  std::uint64_t events_ = 0;     // Received by the current watch.
   SteadyTime failed_at_;
   std::atomic<bool> synced_{false};
   std::atomic<std::uint64_t> failures_{0};

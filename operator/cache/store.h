@@ -47,7 +47,7 @@ class Store {
   // list. An absent object did not exist at this version.
   std::string version() const;
   std::size_t size() const;
-  std::size_t bytes() const;  // Of the texts.
+  std::size_t bytes() const;  // Total size of the texts.
 
   // For the reflector. They return the owners to reconcile, each once: none when only the
   // resourceVersion of the stored fields has changed (an autoscaler's status changes every 15 s),

@@ -111,13 +111,14 @@ Result<RestClient::Connections> RestClient::connect(const Access& access,
                                                     const Credentials& credentials,
                                                     const RestClientOptions& options,
                                                     http::IoPool* io) {
-  Connections made;
-  SPANWAY_ASSIGN(made.requests, Transport::create(access.cluster(), credentials,
-                                                  {.request_timeout = options.request_timeout,
-                                                   .longest_timeout = options.list_timeout,
-                                                   .answer_bytes_max = options.answer_bytes_max,
-                                                   .user_agent = kUserAgent}));
-  if (io == nullptr) return made;
+  Connections connections;
+  SPANWAY_ASSIGN(connections.requests,
+                 Transport::create(access.cluster(), credentials,
+                                   {.request_timeout = options.request_timeout,
+                                    .longest_timeout = options.list_timeout,
+                                    .answer_bytes_max = options.answer_bytes_max,
+                                    .user_agent = kUserAgent}));
+  if (io == nullptr) return connections;
   SPANWAY_ASSIGN(auto tls, http::TlsClientContext::create(http::TlsClientPem{
                                .ca = credentials.ca_pem,
                                .certificate = credentials.certificate_pem,
@@ -125,12 +126,13 @@ Result<RestClient::Connections> RestClient::connect(const Access& access,
                                .server_name = access.cluster().tls_server_name,
                                .insecure_skip_verify = access.cluster().insecure_skip_tls_verify}));
   SPANWAY_ASSIGN(auto url, http::Url::parse(access.cluster().server));
-  SPANWAY_ASSIGN(made.watches, http::StreamClient::create(std::move(url), {}, std::move(tls), *io));
-  return made;
+  SPANWAY_ASSIGN(connections.watches,
+                 http::StreamClient::create(std::move(url), {}, std::move(tls), *io));
+  return connections;
 }
 
 RestClient::Connections RestClient::connections(const Credentials& credentials) {
-  // Outside of the lock: ends watches, whose callbacks may ask for connections.
+  // Destroyed outside of the lock: ending watches runs callbacks that may call this function.
   Connections replaced;
   MutexLock lock(mutex_);
   if (used_.same_tls(credentials)) return connections_;

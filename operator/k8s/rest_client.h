@@ -23,9 +23,9 @@ struct HttpRequest;
 struct HttpAnswer;
 
 struct RestClientOptions {
-  // Of one request.
+  // Deadline of one request.
   Duration request_timeout = std::chrono::seconds(30);
-  // Of one page of a list: five hundred objects may take a busy server a while.
+  // Deadline of one page of a list: five hundred objects may take a busy server a while.
   Duration list_timeout = std::chrono::seconds(30);
   // Above it an answer is RESOURCE_EXHAUSTED.
   std::size_t answer_bytes_max = 64u << 20;

@@ -23,7 +23,7 @@ struct StreamedWatchRequest {
   Duration silence_max{};
 };
 
-// What a watch needs of its client. Called on the io thread.
+// Functions of the client that a watch needs. Called on the io thread.
 struct StreamedWatchHooks {
   // After a 401 with `refused`: the token to use now, if there is another.
   std::function<std::optional<Secret>(const Secret& refused)> renew;

@@ -27,7 +27,7 @@ struct HttpRequest {
   std::string method;
   std::string target;  // Path and query, percent-encoded.
   std::string body;
-  std::string content_type;  // Of the body; empty = no body.
+  std::string content_type;  // Empty = no body.
   // Idempotent: sent again once, on a new connection, when a kept-alive connection was dead.
   bool repeatable = true;
   // Instead of TransportOptions::request_timeout; 0 = that.
@@ -56,11 +56,11 @@ class Transport {
   // status is an answer.
   Result<HttpAnswer> send(const HttpRequest& request, const Secret& token);
 
-  // GET whose body goes to `on_bytes` as it comes, on this thread, if the status is 200; with
-  // another status the body is in the answer. Ends with the stream, when `on_bytes` returns false,
-  // or with CANCELLED (stop), DEADLINE_EXCEEDED (no byte for `silence_max`; the status line must
-  // come within longest_timeout), UNAVAILABLE. At most 1 MiB and one chunk wait for `on_bytes`;
-  // then the server is not read from.
+  // GET whose body is passed to `on_bytes` as it arrives, on this thread, if the status is 200;
+  // with another status the body is in the answer. Ends with the stream, when `on_bytes` returns
+  // false, or with CANCELLED (stop), DEADLINE_EXCEEDED (no byte for `silence_max`; the status line
+  // must come within longest_timeout), UNAVAILABLE. At most 1 MiB and one chunk wait for
+  // `on_bytes`; then the server is not read from.
   Result<HttpAnswer> stream(const HttpRequest& request, const Secret& token, Duration silence_max,
                             const std::stop_token& stop,
                             const std::function<bool(std::string_view)>& on_bytes);

@@ -157,8 +157,8 @@ void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
 // The bridge must not refuse what the ingress accepts: the client could not fix it.
 void check_limits_agree(const ComponentSpec& bridge, const ingress::LimitsConfig& in,
                         const kafka_bridge::LimitsConfig& out, Findings& findings) {
-  const auto check = [&](const char* key, std::uint64_t wanted, std::uint64_t allowed) {
-    if (wanted <= allowed) return;
+  const auto check = [&](const char* key, std::uint64_t accepted, std::uint64_t allowed) {
+    if (accepted <= allowed) return;
     findings.add(bridge.field + ".config.limits." + key,
                  "is lower than in spec.ingress: the bridge would refuse what the ingress accepts");
   };

@@ -122,10 +122,10 @@ Manifest prometheus_rule(const Context& context) {
 
 std::vector<Manifest> monitoring(const Context& context) {
   std::vector<Manifest> manifests;
-  const api::Observability& wanted = context.pipeline.spec.observability;
-  if (wanted.service_monitor && context.facts.serves_service_monitors)
+  const api::Observability& settings = context.pipeline.spec.observability;
+  if (settings.service_monitor && context.facts.serves_service_monitors)
     manifests.push_back(service_monitor(context));
-  if (wanted.prometheus_rule && context.facts.serves_prometheus_rules)
+  if (settings.prometheus_rule && context.facts.serves_prometheus_rules)
     manifests.push_back(prometheus_rule(context));
   return manifests;
 }

@@ -34,12 +34,12 @@ void collect_differences(const Json& live, const Json& intent, const std::string
                          std::vector<std::string>& out) {
   if (kube::contains(live, intent)) return;
   if (intent.is_object() && live.is_object()) {
-    for (const auto& [key, wanted] : intent.items()) {
+    for (const auto& [key, desired] : intent.items()) {
       const std::string inner = path.empty() ? escaped(key) : path + "/" + escaped(key);
       const auto found = live.find(key);
       if (found != live.end()) {
-        collect_differences(*found, wanted, inner, out);
-      } else if (!kube::contains(live, Json{{key, wanted}})) {
+        collect_differences(*found, desired, inner, out);
+      } else if (!kube::contains(live, Json{{key, desired}})) {
         out.push_back(inner);
       }
     }
@@ -214,12 +214,12 @@ const char* verb(Change::Kind kind) {
 
 }  // namespace
 
-std::vector<Change> plan(const Rendering& wanted, const std::vector<Json>& live) {
+std::vector<Change> plan(const Rendering& desired, const std::vector<Json>& live) {
   Planner planner(live);
-  for (const Manifest& manifest : wanted.shared) planner.add(manifest, nullptr);
-  if (wanted.topics_job) planner.add(*wanted.topics_job, nullptr);
+  for (const Manifest& manifest : desired.shared) planner.add(manifest, nullptr);
+  if (desired.topics_job) planner.add(*desired.topics_job, nullptr);
   std::string pipeline;
-  for (const Component& component : wanted.components) {
+  for (const Component& component : desired.components) {
     for (const Manifest& manifest : component.support) planner.add(manifest, nullptr);
     planner.add(component.workload, &component);
     pipeline = kube::string_at(component.workload.object, "metadata/labels/spanway.dev~1pipeline");

@@ -18,7 +18,7 @@ struct Change {
 };
 
 // `live` has the live objects, in any order.
-std::vector<Change> plan(const Rendering& wanted, const std::vector<Json>& live);
+std::vector<Change> plan(const Rendering& desired, const std::vector<Json>& live);
 std::string to_text(const std::vector<Change>& changes);
 
 }  // namespace spanway::render

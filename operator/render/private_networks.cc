@@ -156,7 +156,7 @@ Judgement judge_name(const std::string& host, const std::vector<std::string_view
   return {};
 }
 
-// What stands between scheme, user, port and path; in lower case and without the root's dot.
+// The host of an endpoint, in lower case and without a trailing dot.
 std::string host_of(std::string_view endpoint) {
   if (const std::size_t scheme = endpoint.find("://"); scheme != std::string_view::npos)
     endpoint.remove_prefix(scheme + 3);

@@ -23,8 +23,8 @@ struct Judgement {
   Reach reach = Reach::kPublic;
   std::string why;  // "169.254.169.254 is a link-local address"; empty when public.
 };
-// Of "host:port", "[::1]:port" or a URL. All ways to write an address that a resolver takes are
-// understood: decimal, octal, hexadecimal, short, IPv4 inside of IPv6.
+// Classifies "host:port", "[::1]:port" or a URL. All ways to write an address that a resolver takes
+// are understood: decimal, octal, hexadecimal, short, IPv4 inside of IPv6.
 Judgement judge_endpoint(std::string_view endpoint);
 
 }  // namespace spanway::render

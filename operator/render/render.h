@@ -21,7 +21,7 @@ using kube::Json;
 // The inputs of rendering besides the Pipeline.
 struct ClusterFacts {
   std::string operator_namespace = "spanway-system";  // Its pods may read /statusz and metrics.
-  std::string version;                                // Of this build.
+  std::string version;                                // The release of this build.
   std::string image_repository = "spanway";
   // Part of consumer groups and client ids, so that clusters can share one Kafka; empty = none.
   std::string cluster_id;
@@ -78,7 +78,7 @@ struct Rendering {
   std::vector<Component> components;  // In the order of a rollout.
   // The Job that creates or verifies the topics; its name has the fingerprint of its work.
   std::optional<Manifest> topics_job;
-  std::string revision;  // Of all components together.
+  std::string revision;  // Hash over all components.
 };
 
 Rendering render(const api::Pipeline& pipeline, const ClusterFacts& facts);
@@ -88,7 +88,7 @@ std::string revision_of(const std::map<std::string, std::string>& revisions);
 // The names of all Secrets that the Pipeline refers to, sorted.
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
 
-// Components whose pods mount one of these Secrets; whether the topics Job does.
+// Components whose pods mount one of these Secrets; true when the topics Job does.
 std::set<ComponentId> components_with(const api::Pipeline& pipeline,
                                       const std::set<std::string>& secrets);
 bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets);

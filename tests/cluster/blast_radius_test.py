@@ -84,7 +84,7 @@ def hanging_namespace(cluster, crd):
 def test_a_namespace_whose_writes_hang_holds_up_no_other(cluster, hanging_namespace, kafka, sink, start_pipeline):
     for i in range(6):
         Running(cluster, make_pipeline(hanging_namespace, kafka, sink.address, name=f"h{i}")).apply()
-    wait_until(lambda: any(cluster.get("pipeline", f"h{i}", hanging_namespace).get("status") for i in range(6)), 60, "a first look", 0.5)
+    wait_until(lambda: any(cluster.get("pipeline", f"h{i}", hanging_namespace).get("status") for i in range(6)), 60, "a first reconciliation", 0.5)
     healthy = start_pipeline()
     wait_until(lambda: "p-ingress" in healthy.workloads(), 30, "the workloads of the healthy Pipeline", 0.3)
     healthy.wait_ready()

@@ -117,12 +117,12 @@ def test_every_value_arrives(helm):
     assert container["imagePullPolicy"] == "Always"
     assert pod["metadata"]["labels"]["team"] == "observability"
     assert pod["metadata"]["annotations"]["example.com/owner"] == "me"
-    for name, wanted in {
-        "serviceAccountName": "somebody", "priorityClassName": "system-cluster-critical",
+    for name, expected in {
+        "serviceAccountName": "own-account", "priorityClassName": "system-cluster-critical",
         "imagePullSecrets": [{"name": "registry"}], "nodeSelector": {"kubernetes.io/os": "linux"},
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],
     }.items():
-        assert pod["spec"][name] == wanted, name
+        assert pod["spec"][name] == expected, name
     assert pod["spec"]["topologySpreadConstraints"][0]["topologyKey"] == "topology.kubernetes.io/zone"
     config = yaml.safe_load(objects["ConfigMap", "pipes", "spanway-system"]["data"]["config.yaml"])
     assert config["workers"] == 4 and config["resync"] == "60s" and config["log"]["level"] == "debug"

@@ -40,7 +40,7 @@ class Cluster:
         return self.tool("kubectl", *arguments, **options)
 
     def get(self, kind, name, namespace):
-        """The object, or None when it is not there."""
+        """The object, or None when it is missing."""
         done = self.kubectl("-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found")
         return json.loads(done.stdout) if done.stdout.strip() else None
 

@@ -43,7 +43,7 @@ def test_a_config_the_service_refuses_changes_nothing(start_pipeline):
     assert "spec.ingress.config" in found["message"] and "no_such_key" in found["message"], found
     assert pipeline.templates() == templates
     assert {p["metadata"]["uid"] for p in pipeline.pods()} == pods
-    # What runs goes on.
+    # The running revision stays ready.
     pipeline.wait_condition("Ready", "True", 30)
 
     pipeline.change({"ingress": {"config": None}})

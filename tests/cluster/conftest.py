@@ -28,10 +28,10 @@ def _own_cluster(request):
         pytest.skip(f"no cluster can run here: {reason}")
     require_built("kube")
     if not IMAGE.exists():
-        pytest.skip(f"{IMAGE} is not there: ci/images/oci.sh makes it")
+        pytest.skip(f"{IMAGE} is missing: ci/images/oci.sh makes it")
     if not (STATE / "kubeconfig").exists():
         request.addfinalizer(lambda: run([HERE / "down.sh"], check=False))
-        size = {"NODES": "2", "METRICS": "1", "HPA_FAST": "1"}  # Whoever tests may say otherwise; but not which image.
+        size = {"NODES": "2", "METRICS": "1", "HPA_FAST": "1"}  # The environment may override it, except the image.
         run([HERE / "up.sh"], env={**size, **os.environ, "STATE": str(STATE), "IMAGES": str(IMAGE)}, stdin=subprocess.DEVNULL)
     return Cluster(STATE / "kubeconfig", kube_folder() / "bin", STATE)
 

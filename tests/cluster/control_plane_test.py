@@ -1,4 +1,4 @@
-"""The operator's replicas die and freeze, the API server is killed, etcd forgets: it goes on."""
+"""The operator's replicas die and freeze, the API server is killed, etcd is compacted: it recovers."""
 import time
 
 from harness.processes import wait_until
@@ -62,7 +62,7 @@ def test_the_api_server_killed_and_etcd_compacted(cluster, start_pipeline):
         cluster.release("cp", "apiserver")
     cluster.wait_api()
     assert works_within(start_pipeline, "second", 60) < 45
-    # The first one was not touched, and is still looked after.
+    # The first one was not touched, and is still reconciled.
     assert {p["metadata"]["uid"] for p in first.pods()} == pods
     first.change({"ingress": {"replicas": 2}})
     first.wait_replicas("first-ingress", 2)

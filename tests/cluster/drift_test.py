@@ -31,12 +31,12 @@ def test_a_deleted_object_comes_back(cluster, start_pipeline):
 def test_foreign_fields_and_rollout_restart_are_left_alone(cluster, start_pipeline):
     pipeline = start_pipeline()
     pipeline.wait_good()
-    cluster.kubectl("-n", pipeline.namespace, "annotate", "deployment/p-ingress", "example.com/owner=somebody")
+    cluster.kubectl("-n", pipeline.namespace, "annotate", "deployment/p-ingress", "example.com/owner=another-team")
     cluster.kubectl("-n", pipeline.namespace, "rollout", "restart", "deployment/p-bridge")
     cluster.kubectl("-n", pipeline.namespace, "rollout", "status", "deployment/p-bridge", "--timeout=90s")
     time.sleep(3)  # Something that must not happen has no moment to wait for.
     workloads = pipeline.workloads()
-    assert workloads["p-ingress"]["metadata"]["annotations"]["example.com/owner"] == "somebody"
+    assert workloads["p-ingress"]["metadata"]["annotations"]["example.com/owner"] == "another-team"
     assert "kubectl.kubernetes.io/restartedAt" in workloads["p-bridge"]["spec"]["template"]["metadata"]["annotations"]
 
 
@@ -72,7 +72,7 @@ def test_at_rest_nothing_is_written(cluster, operator, start_pipeline):
     pipeline.wait_good()
     time.sleep(15)  # Until the last Event and the lag bucket are written.
     position = cluster.audit_position()
-    time.sleep(50)  # Two resyncs, five looks at Secrets and /statusz.
+    time.sleep(50)  # Two resyncs, five polls of Secrets and /statusz.
     entries = cluster.audit(position, operator)
     assert any(e["objectRef"].get("resource") == "leases" for e in entries), "the audit log shows nothing of the operator"
     assert [(e["verb"], e["requestURI"]) for e in writes(entries)] == []

@@ -39,8 +39,8 @@ def test_the_operator_may_do_no_more_than_it_must(cluster, operator):
 def test_a_pipeline_becomes_objects(cluster, start_pipeline):
     # measure_pipelines.py says how long it takes; here only that nothing waits for a resync.
     pipeline = start_pipeline()
-    wanted = {"p-ingress", "p-bridge", "p-sink", "p-sink-consumer"}
-    wait_until(lambda: wanted <= set(pipeline.workloads()), 15, "the workloads", 0.05)
+    expected = {"p-ingress", "p-bridge", "p-sink", "p-sink-consumer"}
+    wait_until(lambda: expected <= set(pipeline.workloads()), 15, "the workloads", 0.05)
 
 
 def test_spans_in_spans_out(cluster, start_pipeline, sink, tmp_path):
@@ -94,14 +94,14 @@ def test_helm_test_passes_against_a_pipeline(cluster, start_pipeline):
 def test_the_quickstart_is_accepted_and_valid(cluster, operator, namespace):
     sample = ROOT / "k8s/samples/quickstart.yaml"
     if not sample.exists():
-        pytest.skip("k8s/samples/quickstart.yaml is not there")
+        pytest.skip("k8s/samples/quickstart.yaml is missing")
     cluster.kubectl("-n", namespace, "apply", "-f", sample)
 
-    def look():
+    def is_valid():
         found = cluster.list("pipelines", namespace)[0]
         return condition(found, "ConfigValid")["status"] == "True"
 
-    wait_until(look, 30, "ConfigValid=True", 0.3)
+    wait_until(is_valid, 30, "ConfigValid=True", 0.3)
 
 
 def test_pods_are_restricted_and_hold_no_token(start_pipeline):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures the operator with many Pipelines: memory, time to make their objects, requests, and what
-it writes at rest. Not a test: it takes minutes and its numbers belong into a table.
+it writes while idle. Not a test: it takes minutes and its numbers belong into a table.
 
   measure_pipelines.py [--count 1000] [--rest 120] [--binary build/release/bin/spanway-operator]
 
@@ -37,7 +37,7 @@ class Nowhere:
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--rest", type=int, default=120, help="seconds at rest")
+    parser.add_argument("--rest", type=int, default=120, help="idle seconds")
     parser.add_argument("--settle", type=int, default=90, help="seconds between the last object and the rest")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/release/bin/spanway-operator")
     return parser.parse_args()
@@ -108,9 +108,9 @@ def measure(cluster, operator, arguments):
     for first in range(0, len(manifests), 100):
         cluster.apply(*manifests[first:first + 100])
     result["seconds_to_create"] = round(time.monotonic() - started, 1)
-    wanted = WORKLOADS * arguments.count
+    expected = WORKLOADS * arguments.count
     # From the operator's own cache: kubectl would list thousands of objects each time.
-    wait_until(lambda: operator.cached("deployments", "statefulsets") == wanted, 1800, f"{wanted} workloads", 1)
+    wait_until(lambda: operator.cached("deployments", "statefulsets") == expected, 1800, f"{expected} workloads", 1)
     result["seconds_until_all_have_workloads"] = round(time.monotonic() - started, 1)
     result["cpu_seconds_until_then"] = {"operator": round(operator.cpu_seconds() - cpu, 1)} | {
         name: round(cpu_of(cluster, name) - before, 1) for name, before in control_plane.items()}

@@ -82,14 +82,14 @@ class Running:
     def wait_condition(self, kind, status, seconds=90, reason=None):
         """Of the newest generation. Returns the condition."""
 
-        def look():
+        def check():
             pipeline = self.get()
             found = condition(pipeline, kind)
             if self.is_current(pipeline) and found["status"] == status and reason in (None, found["reason"]):
                 return found
             raise ValueError({c["type"]: (c["status"], c["reason"], c["message"]) for c in pipeline.get("status", {}).get("conditions", [])})
 
-        return wait_until(look, seconds, f"{kind}={status} {reason or ''} of {self.name}", 0.3)
+        return wait_until(check, seconds, f"{kind}={status} {reason or ''} of {self.name}", 0.3)
 
     def wait_ready(self, seconds=120):
         self.wait_condition("Ready", "True", seconds)
@@ -98,7 +98,7 @@ class Running:
     def wait_good(self, seconds=150):
         """Ready, and recorded as the last good one."""
 
-        def look():
+        def check():
             pipeline = self.get()
             config = pipeline.get("status", {}).get("config", {})
             good = config.get("lastGoodRevision")
@@ -107,7 +107,7 @@ class Running:
             raise ValueError(pipeline.get("status", {}).get("config"))
 
         self.wait_ready(seconds)
-        return wait_until(look, seconds, f"{self.name} recorded as good", 0.3)
+        return wait_until(check, seconds, f"{self.name} recorded as good", 0.3)
 
     def endpoint(self, port=4317):
         return self.cluster.service_address(f"{self.name}-ingress", self.namespace, port)
@@ -126,12 +126,12 @@ class Running:
         return {name: workload["spec"]["template"] for name, workload in self.workloads().items()}
 
     def wait_replicas(self, name, count, seconds=90):
-        def look():
+        def check():
             workload = self.workloads()[name]
             status = workload["status"]
             return workload["spec"]["replicas"] == count and status.get("readyReplicas", 0) == count and status.get("replicas", 0) == count
 
-        wait_until(look, seconds, f"{name} with {count} ready pods", 0.3)
+        wait_until(check, seconds, f"{name} with {count} ready pods", 0.3)
 
     def events(self, reason=""):
         found = self.cluster.list("events", self.namespace)

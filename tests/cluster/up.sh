@@ -2,7 +2,7 @@
 # Starts a real Kubernetes on this machine: the control plane and each node in namespaces of their
 # own, on the bridge kube0. Needs root. One cluster per machine: its addresses are fixed.
 #   up.sh            environment: STATE (default /tmp/spanway-cluster), NODES (1; 0 = control plane
-#                    only), METRICS=1 (metrics-server, for HPAs), HPA_FAST=1 (they look every 5 s),
+#                    only), METRICS=1 (metrics-server, for HPAs), HPA_FAST=1 (they sync every 5 s),
 #                    PROXY_MODE (iptables or nftables), IMAGES (tars to load beside the add-ons')
 #   up.sh possible   exits 0 when it can run here; else prints why not
 # Afterwards: KUBECONFIG=$STATE/kubeconfig. The API is https://10.77.0.2:6443; pods and Services are

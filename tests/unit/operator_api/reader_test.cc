@@ -199,7 +199,7 @@ spec:
           "24h",
           "spec.exporters[tempo].consumer.autoscaling.minReplicas: must not be above "
           "maxReplicas",
-          "spec.exporters[tempo]: stands there twice; each needs its own name",
+          "spec.exporters[tempo]: occurs twice; each needs its own name",
           "spec.exporters[tempo].signals[1]: stands there twice",
           "spec.exporters[2]: must be a mapping"));
 }
@@ -212,7 +212,7 @@ TEST(Reader, UnknownFieldsAreRefusedWithAHint) {
                           "progressDeadline, healthyAfter"));
 }
 
-// What people who must not become the node's master would try.
+// Attempts to gain privileges on the node.
 TEST(Reader, NothingPrivilegedCanBeSet) {
   for (const char* field :
        {"hostNetwork: true", "hostPath: /", "volumes: []", "securityContext: {privileged: true}",

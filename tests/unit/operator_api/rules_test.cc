@@ -57,12 +57,12 @@ TEST(Rules, NoRuleIsWithoutItsBadSample) {
     for (const std::string& path : yaml_files(folder))
       expectations.push_back(expectation(file_text(path)));
   for (const auto& [cel, message] : rules) {
-    // Of rules about metadata the path is part of the message.
+    // The message of a rule about metadata contains the path.
     const std::size_t skipped = message.starts_with("metadata.name ") ? 14 : 0;
-    const std::string wanted = message.substr(skipped);
-    const bool shown =
-        std::any_of(expectations.begin(), expectations.end(),
-                    [&wanted](const std::string& line) { return line.ends_with(": " + wanted); });
+    const std::string expected = message.substr(skipped);
+    const bool shown = std::any_of(
+        expectations.begin(), expectations.end(),
+        [&expected](const std::string& line) { return line.ends_with(": " + expected); });
     EXPECT_TRUE(shown) << "no bad sample for: " << message << "\n  " << cel;
   }
 }

@@ -81,7 +81,7 @@ TEST(Schema, DefaultsAreThoseOfTheStructs) {
   EXPECT_EQ(at(schema, spec + "ingress/properties/grpc/properties/port/default"), 4317);
   EXPECT_EQ(at(schema, spec + "kafka/properties/topics/properties/retention/default"), "24h");
   EXPECT_EQ(at(schema, spec + "rollout/properties/strategy/default"), "Canary");
-  // What is required has none, and neither has what means "as the broker likes".
+  // Required fields have no default, and neither have fields that mean "the broker's default".
   EXPECT_EQ(kube::find(schema, spec + "kafka/default"), nullptr);
   EXPECT_EQ(
       kube::find(schema, spec + "kafka/properties/topics/properties/replicationFactor/default"),
@@ -122,7 +122,7 @@ TEST(Schema, EditorsRefuseUnknownNamesWithoutKubernetesExtensions) {
   const kube::Json schema = json_schema();
   EXPECT_EQ(at(schema, "properties/spec/additionalProperties"), false);
   EXPECT_EQ(at(schema, "properties/spec/properties/exporters/items/additionalProperties"), false);
-  // What is kept as it is takes any name.
+  // Raw fields accept any name.
   EXPECT_EQ(kube::find(schema,
                        "properties/spec/properties/ingress/properties/config/additionalProperties"),
             nullptr);

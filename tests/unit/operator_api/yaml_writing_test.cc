@@ -13,7 +13,7 @@ namespace {
 
 using kube::Json;
 
-// What kubectl makes of it, and that the services' own parser reads the same texts.
+// kubectl and the services' own parser read the same texts.
 Json round_trip(const Json& value) {
   const std::string text = to_yaml({{"value", value}});
   config::Problems problems;

@@ -79,7 +79,7 @@ TEST(Store, HashesContentAndStatusSeparately) {
 
   made["metadata"]["resourceVersion"] = "2";
   made["status"]["readyReplicas"] = 1;
-  EXPECT_THAT(store.upsert(made), ElementsAre(key("p"))) << "its owner looks at it all the same";
+  EXPECT_THAT(store.upsert(made), ElementsAre(key("p"))) << "its owner is reconciled all the same";
   EXPECT_EQ(store.state(key("a"))->version, "2");
   EXPECT_EQ(store.state(key("a"))->content, first->content);
   made["metadata"]["resourceVersion"] = "3";

@@ -210,7 +210,7 @@ TEST(WorkQueueThreads, AWaitingWorkerGetsTheFirstDueKey) {
 TEST(WorkQueueThreads, EveryKeyIsHandledAfterItsLastAdd) {
   WorkQueue queue(system_clock());
   constexpr int kKeys = 20;
-  std::vector<std::atomic<int>> wanted(kKeys);
+  std::vector<std::atomic<int>> added(kKeys);
   std::vector<std::atomic<int>> handled(kKeys);
   std::vector<std::atomic<int>> holders(kKeys);
   std::vector<std::jthread> workers;
@@ -219,14 +219,14 @@ TEST(WorkQueueThreads, EveryKeyIsHandledAfterItsLastAdd) {
       while (const auto key = queue.next()) {
         const auto index = static_cast<std::size_t>(std::stoi(key->name));
         EXPECT_EQ(++holders[index], 1);
-        handled[index] = wanted[index].load();
+        handled[index] = added[index].load();
         --holders[index];
         queue.done(*key);
       }
     }));
   for (int round = 1; round <= 200; ++round)
     for (int i = 0; i < kKeys; ++i) {
-      wanted[static_cast<std::size_t>(i)] = round;
+      added[static_cast<std::size_t>(i)] = round;
       queue.add({"ns", std::to_string(i)});
     }
   for (std::size_t i = 0; i < kKeys; ++i)

@@ -24,7 +24,7 @@ contexts:
 - name: lost
   context: {cluster: nowhere, user: u1}
 - name: stranger
-  context: {cluster: c1, user: nobody}
+  context: {cluster: c1, user: missing}
 clusters:
 - name: c1
   cluster:
@@ -63,7 +63,7 @@ class AccessTest : public testing::Test {
   Result<std::unique_ptr<Access>> open(const std::string& context = "") {
     return Access::find("/etc/kube/config", context, sources_, clock_);
   }
-  // What is wrong with a file of one cluster and one user.
+  // The error of a file with one cluster and one user.
   std::string refusal(const std::string& cluster, const std::string& user) {
     const auto result = read_kubeconfig(
         "current-context: x\ncontexts: [{name: x, context: {cluster: c, user: u}}]\n"
@@ -115,7 +115,7 @@ TEST_F(AccessTest, MissingEntriesAreNamed) {
   const auto message = [&](const std::string& context) { return open(context).error().message; };
   EXPECT_NE(message("three").find("it has no context 'three'"), std::string::npos);
   EXPECT_NE(message("lost").find("there is no cluster 'nowhere'"), std::string::npos);
-  EXPECT_NE(message("stranger").find("there is no user 'nobody'"), std::string::npos);
+  EXPECT_NE(message("stranger").find("there is no user 'missing'"), std::string::npos);
   EXPECT_NE(message("two").find("'/abs/token' cannot be read"), std::string::npos);
   EXPECT_TRUE(open("anonymous").ok());
   const auto none = Access::find("/nowhere", "", sources_, clock_);

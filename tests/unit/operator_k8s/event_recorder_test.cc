@@ -109,7 +109,7 @@ TEST_F(EventRecorderTest, EqualOnesBecomeASeries) {
   EXPECT_EQ(most, 10);
   clock_.advance(minutes(1));
   recorder_.step();
-  EXPECT_EQ(kube_.write_count(), 4U) << "no writes at rest";
+  EXPECT_EQ(kube_.write_count(), 4U) << "no writes while idle";
 }
 
 TEST_F(EventRecorderTest, AfterSixMinutesASeriesIsOver) {

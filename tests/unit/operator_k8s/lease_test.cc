@@ -289,7 +289,7 @@ TEST_F(LeaseTest, OnlyOneEverLeads) {
   }
   EXPECT_GE(int_at(spec(), "leaseTransitions"), 30);
   EXPECT_GT(leaderless, 0);
-  EXPECT_LT(leaderless, 25'000) << "mostly somebody leads";
+  EXPECT_LT(leaderless, 25'000) << "a replica leads most of the time";
 }
 
 // A renewal that arrives after the leader has given up on it must not make two of them.

@@ -184,7 +184,8 @@ TEST_F(RestClientTest, ConnectionsAreKept) {
   for (int i = 0; i < kRequests; ++i) ASSERT_TRUE(client_->get(kDeployments, {"ns", "a"}).ok());
   std::set<int> connections;
   for (const ApiRequest& request : server_->requests()) connections.insert(request.connection);
-  // Who asks again at once may be faster than cpprest is with putting the connection back.
+  // A request right after the answer may come before cpprest has returned the connection to its
+  // pool.
   EXPECT_LT(connections.size(), kRequests / 2U);
 }
 

@@ -53,7 +53,7 @@ class ApiHandler final : public http::Handler {
   std::vector<http::Responder> held_ SPANWAY_GUARDED_BY(mutex_);
 };
 
-// What one watch reported. Thread-safe.
+// The callbacks of one watch, recorded. Thread-safe.
 struct Reported {
   WatchCallbacks callbacks() {
     return {[this](WatchEvent event) {

@@ -1,4 +1,4 @@
-// What the configuration check says, and where: people read it in `kubectl describe`.
+// The messages of the configuration check and their fields, as `kubectl describe` shows them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -170,7 +170,7 @@ TEST(BridgeFile, HasKafkaAndItsRecords) {
 
 TEST(BridgeFile, HasTlsAndAPasswordFromTheMountedSecret) {
   const api::Pipeline pipeline = sample("secured");
-  // What a Secret holds is never looked through for substitutions.
+  // The content of a Secret is never scanned for substitutions.
   const std::string password = "p$w${env:HOME}$$ ${file:/etc/passwd}\"'#:";
   const Pod pod{{}, {{"/etc/spanway/secrets/kafka-login/password", password + "\n"}}};
   for (const auto& config : {bridge_of(pipeline, pod), consumer_of(pipeline, pod)}) {
@@ -207,7 +207,7 @@ TEST(ConsumerFile, HasAGroupOfItsOwn) {
   EXPECT_THAT(config.consumer.signals, ElementsAre("logs"));
   EXPECT_EQ(config.consumer.kafka.start_from, kafka::ConsumerConfig::StartFrom::kLatest);
   EXPECT_EQ(config.destination.endpoint, "fan-out-loki.shop.svc:4337");
-  // What the destination takes, where nothing is said.
+  // The signals of the destination, unless configured.
   EXPECT_THAT(consumer_of(pipeline, {}, {Role::kConsumer, "zipkin"}).consumer.signals,
               ElementsAre("traces"));
   EXPECT_THAT(consumer_of(pipeline, {}, {Role::kConsumer, "jaeger"}).consumer.signals,
@@ -236,7 +236,7 @@ TEST(ConsumerFile, WaitsLongerThanTheExporterForItsDestination) {
   }
 }
 
-// What waits for one process that has come to hold all partitions must fit into its memory; the
+// The prefetch of a consumer with all partitions must fit into its memory; the
 // service's own check says so when it does not.
 TEST(ConsumerFile, FitsIntoTheContainerWithAnyNumberOfPartitions) {
   for (const std::int64_t partitions : {1, 12, 100, 1000, 10'000}) {
@@ -418,7 +418,7 @@ TEST(TopicsFile, ReachesKafkaAsTheBridgeDoes) {
 TEST(ShutdownTime, IsDelayDrainAndTimeToLeave) {
   EXPECT_EQ(shutdown_time({{"runtime", {{"shutdown_delay", "2s"}, {"drain_timeout", "1m"}}}}),
             std::chrono::seconds(67));
-  // What the service does when nothing or nonsense is said.
+  // The defaults of the service for missing or invalid values.
   EXPECT_EQ(shutdown_time(Json::object()), std::chrono::seconds(35));
   EXPECT_EQ(shutdown_time({{"runtime", {{"drain_timeout", 5}}}}), std::chrono::seconds(35));
 }

@@ -1,4 +1,4 @@
-// What each sample Pipeline becomes, held to by files. After a change that is meant:
+// The objects of each sample Pipeline, compared with golden files. After an intended change:
 //   SPANWAY_UPDATE_GOLDEN=1 build/dev/bin/operator_render_test
 // and read the difference.
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 namespace spanway::render {
 namespace {
 
-// What all objects of a Pipeline have in common stands once, at the top of its file.
+// Fields that all objects of a Pipeline share are written once, at the top of its file.
 Json common_metadata(const Json& object) {
   Json labels = object["metadata"]["labels"];
   for (const char* own :
@@ -87,7 +87,7 @@ TEST_P(Golden, RendersAsRecorded) {
   const std::string text = text_of(render(GetParam().pipeline, sample_facts()));
   if (std::getenv("SPANWAY_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
   const std::string recorded = read(path);
-  ASSERT_FALSE(recorded.empty()) << path << " is not there";
+  ASSERT_FALSE(recorded.empty()) << path << " is missing";
   EXPECT_EQ(recorded, text);
 }
 

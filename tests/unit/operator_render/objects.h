@@ -12,7 +12,7 @@ namespace spanway::render {
 // With sample_facts().
 Rendering rendered(const api::Pipeline& pipeline);
 
-// What lies at a path (kube::find); null when nothing does.
+// The value at a path (kube::find); null when it is missing.
 const Json& at(const Json& value, const std::string& path);
 // The objects of a kind, by name.
 std::map<std::string, Json> of_kind(const Rendering& rendering, const kube::ResourceType& type);

@@ -1,4 +1,4 @@
-// What must hold for the objects of any Pipeline.
+// Properties of the objects of any Pipeline.
 #include "tests/unit/operator_render/objects.h"
 
 #include <gmock/gmock.h>
@@ -52,7 +52,7 @@ TEST_P(EverySample, ObjectsBelongToThePipeline) {
   }
 }
 
-// Of a file that no cluster has seen yet; the API server takes no owner without uid.
+// A Pipeline from a file has no uid, and the API server refuses an owner without one.
 TEST(Objects, OfAPipelineWithoutUidHaveNoOwner) {
   api::Pipeline pipeline = quickstart();
   pipeline.uid = "";
@@ -60,7 +60,7 @@ TEST(Objects, OfAPipelineWithoutUidHaveNoOwner) {
     EXPECT_FALSE(manifest.object["metadata"].contains("ownerReferences")) << manifest.key().name;
 }
 
-// The "restricted" profile of the Pod Security Standards, and what is wanted beyond it.
+// The "restricted" profile of the Pod Security Standards, and the requirements beyond it.
 TEST_P(EverySample, PodsAreConfined) {
   for (const Manifest& manifest : all_manifests(rendering_)) {
     const Json* pods = pod_template_of(manifest.object);

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// What lies in the cluster once all of it has been applied; canaries are gone by then.
+// The live objects once everything has been applied, without canaries.
 std::vector<Json> applied(const Rendering& rendering) {
   std::vector<Json> live;
   for (const Manifest& manifest : rendering.shared) live.push_back(manifest.object);
@@ -26,7 +26,7 @@ std::vector<Json> applied(const Rendering& rendering) {
     for (const Manifest& manifest : component.support) live.push_back(manifest.object);
     live.push_back(component.workload.object);
   }
-  // What the API server adds to everything.
+  // Fields that the API server adds.
   for (Json& object : live) {
     object["metadata"]["uid"] = "u";
     object["metadata"]["resourceVersion"] = "7";
@@ -41,7 +41,8 @@ class Planned {
   Planned(const api::Pipeline& before, const api::Pipeline& after,
           const ClusterFacts& facts = sample_facts())
       : Planned(applied(rendered(before)), render(after, facts)) {}
-  Planned(const std::vector<Json>& live, const Rendering& wanted) : changes_(plan(wanted, live)) {}
+  Planned(const std::vector<Json>& live, const Rendering& desired)
+      : changes_(plan(desired, live)) {}
 
   // "name: why" of all workloads whose pods restart.
   std::vector<std::string> restarts() const {
@@ -139,7 +140,7 @@ TEST(Plan, OfScalingAloneRestartsNothing) {
   EXPECT_THAT(planned.of(Kind::kUpdate), ElementsAre("Deployment quickstart-ingress"));
 }
 
-// What an autoscaler has set is nobody else's business.
+// Replicas set by an autoscaler are no difference.
 TEST(Plan, LeavesReplicasToTheAutoscaler) {
   std::vector<Json> live = applied(rendered(sample("autoscaled")));
   for (Json& object : live) {
@@ -188,7 +189,7 @@ TEST(Plan, OfPodSettingsNamesThem) {
               ElementsAre("quickstart-bridge: pod template: spec/priorityClassName"));
 }
 
-// Several reasons are all told.
+// All of several reasons are reported.
 TEST(Plan, JoinsReasons) {
   api::Pipeline after = quickstart();
   after.spec.produce.pods.env = {{"TZ", "UTC"}};
@@ -217,10 +218,10 @@ TEST(Plan, OfARemovedExporterDeletesItsObjectsOnly) {
 
 TEST(Plan, DeletesNothingOfOthers) {
   std::vector<Json> live = applied(rendered(quickstart()));
-  api::Pipeline neighbour = quickstart();
-  neighbour.name = "neighbour";
-  for (Json& object : applied(rendered(neighbour))) live.push_back(std::move(object));
-  // Of the same Pipeline, but of a kind that is not ours, and a canary, which its rollout removes.
+  api::Pipeline other = quickstart();
+  other.name = "other";
+  for (Json& object : applied(rendered(other))) live.push_back(std::move(object));
+  // Objects of the same Pipeline, but of a foreign kind, and a canary, which its rollout removes.
   Json foreign = {
       {"apiVersion", "example.com/v1"},
       {"kind", "Thing"},

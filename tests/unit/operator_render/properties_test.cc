@@ -1,4 +1,4 @@
-// What holds for Pipelines of any shape. They are made from a seed, so that a failure can be
+// Properties of Pipelines of any shape. They are made from a seed, so that a failure can be
 // repeated.
 #include <gtest/gtest.h>
 
@@ -139,7 +139,7 @@ TEST(Properties, ScalingIsNoRevision) {
   }
 }
 
-// What names are allowed is the reader's business; rendering must cope with all of those.
+// The reader decides which names are allowed; rendering must accept all of those.
 std::vector<std::string> problems_of(const api::Pipeline& pipeline) {
   Json exporters = Json::array();
   for (const api::Exporter& exporter : pipeline.spec.exporters)
@@ -277,7 +277,8 @@ TEST(Names, OfConsumerGroupsAreSeparatedByACharacterThatNoNameHas) {
   EXPECT_NE(group(one), group(other));
 }
 
-// What the check refuses is rendered nevertheless: `render -f` shows it, and nothing may throw.
+// A Pipeline that the check refuses is rendered nevertheless: `render -f` shows it, and nothing may
+// throw.
 TEST(Properties, NonsenseIsRenderedToo) {
   api::Pipeline pipeline = quickstart();
   pipeline.spec.ingress.pods.resources = {{"limits", {{"memory", "nonsense"}}}};

@@ -22,7 +22,7 @@ TEST(Services, ThePublicOneFollowsThePipeline) {
   ASSERT_EQ(at(service, "spec/ports").size(), 1u);
   EXPECT_EQ(at(service, "spec/ports/0/port"), 14317);
   EXPECT_EQ(at(service, "spec/ports/0/appProtocol"), "kubernetes.io/h2c");
-  // The admin port is open to nobody outside.
+  // The admin port is not exposed.
   EXPECT_EQ(at(services.at("public-ingress-admin"), "spec/type"), "ClusterIP");
 }
 

@@ -96,7 +96,7 @@ TEST(Template, OfThePipelineIsLaidOverThePods) {
   // A ServiceAccount of the user's is not ours to make.
   EXPECT_THAT(names_of(of_kind(rendering, kube::kServiceAccounts)), Not(Contains("telemetry")));
   EXPECT_THAT(names_of(of_kind(rendering, kube::kServiceAccounts)), Not(Contains("pods-ingress")));
-  // Of the ingress only.
+  // For the ingress only.
   EXPECT_TRUE(at(component_of(rendering, Role::kBridge).workload.object,
                  "spec/template/spec/priorityClassName")
                   .is_null());
