@@ -225,8 +225,8 @@ TEST(ConfigCheck, TenantsRequirePortsThatNoOtherClientReaches) {
                            Json{{"ports", Json::array({Json{{"port", 4000}, {"endPort", 5000}}})}},
                            Json{{"ports", Json::array({Json{{"protocol", "TCP"}}})}}}) {
     EXPECT_THAT(with_rule(open),
-                Contains("spec.networkPolicy.extraIngress: opens port 4327, where others could "
-                         "name any tenant: state other `ports`"))
+                Contains("spec.networkPolicy.extraIngress: opens port 4327, where other "
+                         "clients could name any tenant: list other `ports`"))
         << open;
   }
   for (const Json& closed :
