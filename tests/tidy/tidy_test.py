@@ -290,6 +290,19 @@ def test_the_architecture_names_every_library():
     assert not bad, "not in the layers of ARCHITECTURE.md:\n" + "\n".join(bad)
 
 
+def test_paths_in_the_documents_exist():
+    # `kafka-bridge/config.h`, `rollout.*`-like names with a folder, and folders that end in a slash.
+    roots = ["", "services", "services/lib", "services/lib/http", "operator", "ci"]
+    bad = []
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]:
+        for path in re.findall(r"`([a-z][\w./-]*/[\w.*-]*)`", (ROOT / document).read_text()):
+            if re.search(r"\.(h|cc|py|sh|\*)$|/$", path) and "<" not in path and not path.startswith("build/"):
+                pattern = path.rstrip("/")
+                if not any(next((ROOT / root).glob(pattern), None) for root in roots):
+                    bad.append(f"{document}: {path}")
+    assert not bad, "\n".join(bad)
+
+
 def test_every_file_has_a_place():
     out = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     known = re.compile(r"^(\.[a-z-]+|[A-Z]+(\.md)?|CMakeLists\.txt|CMakePresets\.json|Makefile)$")
