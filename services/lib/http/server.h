@@ -17,6 +17,7 @@
 #include "services/lib/http/message.h"
 #include "services/lib/http/response_stream.h"
 #include "services/lib/http/tls.h"
+#include "services/lib/http/web_socket.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::http {
@@ -32,6 +33,9 @@ class Responder {
     // The default, for targets without streams, answers 500.
     virtual ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                                         StreamOptions options);
+    // The default, for targets that cannot be upgraded, answers 501.
+    virtual WebSocket accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
+                                        WebSocketOptions options);
   };
   Responder() = default;
   explicit Responder(std::shared_ptr<Target> target) : target_(std::move(target)) {}
@@ -45,6 +49,10 @@ class Responder {
   // the end needs a report.
   ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                               StreamOptions options = {});
+  // For a request that is_web_socket_request(): the connection becomes a WebSocket. Any other
+  // request is answered with 501, and the WebSocket is closed from the start.
+  WebSocket accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
+                              WebSocketOptions options = {});
   explicit operator bool() const noexcept { return target_ != nullptr; }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "services/lib/http/server/http1_session.h"
 #include "services/lib/http/server/http2_session.h"
+#include "services/lib/http/server/web_socket_session.h"
 
 namespace spanway::http {
 namespace {
@@ -241,12 +242,30 @@ bool Connection::take_answers() {
     for (auto& answer : answers_) {
       if (answer.resumes) {
         session_->resume(answer.id);
+      } else if (answer.web_socket) {
+        session_->upgrade(answer.id, std::move(answer.web_socket));
       } else {
         session_->answer(answer.id, std::move(answer.response), std::move(answer.stream));
       }
     }
     busy_ = false;
+    upgrade();
   }
+}
+
+void Connection::upgrade() {
+  auto upgrade = session_->take_upgrade();
+  if (!upgrade) return;
+  // Beast's operations complete outside of calls to the session.
+  session_ = make_web_socket_session(deps_.thread.context(), upgrade->head,
+                                     std::move(upgrade->channel), [weak = weak_from_this()] {
+                                       if (const auto self = weak.lock();
+                                           self && self->phase_ == Phase::kServe)
+                                         self->step();
+                                     });
+  busy_ = true;
+  session_->receive(upgrade->rest);
+  busy_ = false;
 }
 
 void Connection::step() {

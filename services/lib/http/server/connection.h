@@ -98,6 +98,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void step();
   // False when there was none.
   bool take_answers();
+  // Replaces the session when it has become a WebSocket.
+  void upgrade();
   void flush();
   void finish();
   // Reports to the owner when the connection has become idle or busy, and charges its memory.

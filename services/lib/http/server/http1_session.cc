@@ -18,6 +18,8 @@ namespace {
 
 // The rest of a body whose answer is known is read up to this, to keep the connection.
 constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
+constexpr int kSwitchingProtocols = 101;
+constexpr std::uint16_t kAbnormalClosure = 1006;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 // Reads of a body without a length: bytes of the next request in the same read are kept.
 constexpr std::size_t kChunkedReadBytes = 16 * 1024;
@@ -36,8 +38,9 @@ struct Exchange {
   bool body_done = false;
   bool answered = false;
   std::uint64_t discarded = 0;
-  std::shared_ptr<StreamBody> stream;  // The body of a streamed answer, until its end.
-  bool chunked = false;                // The stream is sent in the chunked coding.
+  std::optional<RequestHead> upgrade_head;  // The head of a request that may become a WebSocket.
+  std::shared_ptr<StreamBody> stream;       // The body of a streamed answer, until its end.
+  bool chunked = false;                     // The stream is sent in the chunked coding.
   std::optional<std::uint64_t> length;
   std::uint64_t received = 0;
 };
@@ -52,6 +55,7 @@ class Http1Session final : public Session {
     begin_request();
   }
   ~Http1Session() override {
+    if (web_socket_) web_socket_->end(kAbnormalClosure);
     if (!exchange_) return;
     cancel_stream(CancelReason::kConnectionEnded);
     context_.events.stream_closed();
@@ -60,6 +64,8 @@ class Http1Session final : public Session {
   void receive(std::string_view bytes) override;
   void receive_end() override;
   void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) override;
+  void upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel) override;
+  std::optional<Upgrade> take_upgrade() override;
   void resume(std::uint64_t) override {}  // produce() is called after each.
   void produce(Bytes& out, std::size_t bytes_max) override;
   bool wants_read() const override {
@@ -121,6 +127,7 @@ class Http1Session final : public Session {
   std::uint64_t next_id_ = 1;
   std::optional<Http1Parser<true>> parser_;
   std::optional<Exchange> exchange_;
+  std::shared_ptr<WebSocketChannel> web_socket_;  // Until take_upgrade().
 
   // Input not used yet: a header block, and less than read_bytes_max() behind a body.
   Bytes in_;
@@ -245,6 +252,7 @@ void Http1Session::call_handler(RequestHead head) {
   exchange_->keep_alive = parser_->keep_alive();
   exchange_->http10 = parser_->head().version < 11;
   exchange_->length = head.content_length;
+  if (is_web_socket_request(head)) exchange_->upgrade_head = head;
   deadline_ = context_.clock.now() + limits_.request_timeout;
   parser_->eager(true);
   exchange_->reader = context_.handler.on_request(head, responders_.make_responder(exchange_->id));
@@ -358,6 +366,22 @@ void Http1Session::answer(std::uint64_t id, Response response, std::shared_ptr<S
   body_sent_ = 0;
 }
 
+void Http1Session::upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel) {
+  const bool possible = exchange_ && exchange_->id == id && !exchange_->answered &&
+                        exchange_->body_done && exchange_->upgrade_head && !draining_;
+  if (!possible) return Session::upgrade(id, std::move(channel));
+  exchange_->answered = true;
+  context_.events.answered(Protocol::kHttp11, kSwitchingProtocols);
+  web_socket_ = std::move(channel);
+}
+
+std::optional<Session::Upgrade> Http1Session::take_upgrade() {
+  if (!web_socket_) return std::nullopt;
+  return Upgrade{.head = std::move(*exchange_->upgrade_head),
+                 .channel = std::exchange(web_socket_, nullptr),
+                 .rest = std::string(in_.view().substr(in_used_))};
+}
+
 void Http1Session::begin_stream(const Response& head, std::shared_ptr<StreamBody> stream) {
   const bool bodiless = exchange_->head_request || head.status == 204 || head.status == 304;
   if (bodiless) {
@@ -423,7 +447,8 @@ void Http1Session::produce(Bytes& out, std::size_t bytes_max) {
     body_sent_ += size;
   }
   if (exchange_) produce_stream(out, bytes_max);
-  if (state_ == SessionState::kAborted || !exchange_ || !exchange_->answered || has_output())
+  if (state_ == SessionState::kAborted || web_socket_ || !exchange_ || !exchange_->answered ||
+      has_output())
     return;
   const bool all_read = exchange_->body_done && in_used_ == in_.size();
   exchange_done(all_read ? SessionState::kDone : SessionState::kFinished);

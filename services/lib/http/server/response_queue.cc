@@ -1,6 +1,11 @@
 #include "services/lib/http/server/response_queue.h"
 
 namespace spanway::http {
+namespace {
+
+constexpr std::uint16_t kAbnormalClosure = 1006;
+
+}  // namespace
 
 class ResponseQueue::Slot final : public Responder::Target {
  public:
@@ -17,6 +22,10 @@ class ResponseQueue::Slot final : public Responder::Target {
   ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                               StreamOptions options) override {
     return responses_->start_stream(id_, std::move(head), std::move(observer), options);
+  }
+  WebSocket accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
+                              WebSocketOptions options) override {
+    return responses_->accept_web_socket(id_, std::move(observer), std::move(options));
   }
 
  private:
@@ -41,13 +50,26 @@ ResponseStream ResponseQueue::start_stream(std::uint64_t id, Response head,
                                            std::shared_ptr<StreamObserver> observer,
                                            StreamOptions options) {
   Bytes first = std::move(head.body);
-  auto body = std::make_shared<StreamBody>(
-      std::move(observer), options, stream_bytes_, [weak = weak_from_this(), id] {
-        if (const auto self = weak.lock()) self->put({.id = id, .response = {}, .resumes = true});
-      });
+  auto body =
+      std::make_shared<StreamBody>(std::move(observer), options, stream_bytes_, resumer(id));
   body->write(first.view(), &first);
   if (!put({.id = id, .response = std::move(head), .stream = body})) body->abandon();
   return ResponseStream(std::move(body));
+}
+
+WebSocket ResponseQueue::accept_web_socket(std::uint64_t id,
+                                           std::shared_ptr<WebSocketObserver> observer,
+                                           WebSocketOptions options) {
+  auto channel = std::make_shared<WebSocketChannel>(std::move(observer), std::move(options),
+                                                    stream_bytes_, resumer(id));
+  if (!put({.id = id, .response = {}, .web_socket = channel})) channel->end(0, /*report=*/false);
+  return WebSocket(std::move(channel));
+}
+
+std::function<void()> ResponseQueue::resumer(std::uint64_t id) {
+  return [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->put({.id = id, .response = {}, .resumes = true});
+  };
 }
 
 void ResponseQueue::take(std::vector<Answer>& into) {
@@ -65,8 +87,10 @@ void ResponseQueue::close() {
     wake.swap(wake_);
     answers.swap(answers_);
   }
-  for (const Answer& answer : answers)
+  for (const Answer& answer : answers) {
     if (answer.stream) answer.stream->cancel(CancelReason::kConnectionEnded);
+    if (answer.web_socket) answer.web_socket->end(kAbnormalClosure);
+  }
 }
 
 }  // namespace spanway::http

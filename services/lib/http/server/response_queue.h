@@ -11,6 +11,7 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/http/server.h"
 #include "services/lib/http/server/stream_body.h"
+#include "services/lib/http/server/web_socket_channel.h"
 
 namespace spanway::http {
 
@@ -23,6 +24,7 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
     std::uint64_t id = 0;
     Response response;                             // Without a body where there is a stream.
     std::shared_ptr<StreamBody> stream = nullptr;  // The body of a streamed answer.
+    std::shared_ptr<WebSocketChannel> web_socket = nullptr;  // In place of an answer.
     bool resumes = false;  // No answer: the stream of this request has more to send.
   };
 
@@ -45,6 +47,9 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
   bool put(Answer answer);
   ResponseStream start_stream(std::uint64_t id, Response head,
                               std::shared_ptr<StreamObserver> observer, StreamOptions options);
+  WebSocket accept_web_socket(std::uint64_t id, std::shared_ptr<WebSocketObserver> observer,
+                              WebSocketOptions options);
+  std::function<void()> resumer(std::uint64_t id);
 
   const StreamAccount stream_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<std::size_t> unanswered_{0};

@@ -183,6 +183,21 @@ ResponseStream Responder::Target::start_stream(Response, std::shared_ptr<StreamO
   return ResponseStream();
 }
 
+WebSocket Responder::accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
+                                       WebSocketOptions options) {
+  const auto target = std::move(target_);
+  if (target == nullptr) return WebSocket();
+  return target->accept_web_socket(std::move(observer), std::move(options));
+}
+
+WebSocket Responder::Target::accept_web_socket(std::shared_ptr<WebSocketObserver>,
+                                               WebSocketOptions) {
+  Response response;
+  response.status = 501;
+  respond(std::move(response));
+  return WebSocket();
+}
+
 Result<std::unique_ptr<Server>> Server::create(ServerOptions options,
                                                std::shared_ptr<TlsServerContext> tls, IoPool& pool,
                                                Handler& handler, telemetry::Telemetry telemetry) {

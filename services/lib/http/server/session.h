@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "services/lib/http/events.h"
 #include "services/lib/http/server.h"
 #include "services/lib/http/server/stream_body.h"
+#include "services/lib/http/server/web_socket_channel.h"
 
 namespace spanway::http {
 
@@ -56,6 +58,15 @@ class Session {
   virtual void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) = 0;
   // The stream of request `id`, which had nothing to send, has something now.
   virtual void resume(std::uint64_t id) = 0;
+  // Request `id` is to become a WebSocket. What cannot ends the channel and answers 501.
+  virtual void upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel);
+  struct Upgrade {
+    RequestHead head;
+    std::shared_ptr<WebSocketChannel> channel;
+    std::string rest;  // Bytes behind the request.
+  };
+  // Set once, after upgrade(): another session takes the place of this one.
+  virtual std::optional<Upgrade> take_upgrade() { return std::nullopt; }
   // Appends at most about `bytes_max` bytes to send; nothing appended = nothing to send now.
   virtual void produce(Bytes& out, std::size_t bytes_max) = 0;
   // False while the session has enough to do with what it was given.
