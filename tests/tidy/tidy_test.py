@@ -167,6 +167,7 @@ IMPLEMENTS = {
     "services/lib/http/server/http2_receive.cc": "services/lib/http/server/http2_session_impl.h",
     "services/lib/http/server/http2_send.cc": "services/lib/http/server/http2_session_impl.h",
     "services/lib/http/server/server.cc": "services/lib/http/server.h",
+    "services/lib/http/server/web_socket.cc": "services/lib/http/web_socket.h",
     "services/lib/otlp/json_from_wire.cc": "services/lib/otlp/json.h",
     "services/lib/rpc/client_options.cc": "services/lib/rpc/otlp_grpc_sink.h",
     "services/lib/rpc/gatekeeper.cc": "services/lib/rpc/export_service.h",

@@ -25,7 +25,7 @@ class WebSocketObserver {
 };
 
 struct WebSocketOptions {
-  std::size_t message_bytes_max = 64 * 1024;  // Of the peer; a larger one closes with 1009.
+  std::size_t message_bytes_max = 64 * 1024;  // Received; a larger one closes with 1009.
   std::size_t buffer_bytes_max = 64 * 1024;   // Sent and not yet written, as of a streamed answer.
   std::string protocol = {};                  // The chosen Sec-WebSocket-Protocol; empty = none.
   // Without a byte of the peer for this long it is pinged at half, then closed.

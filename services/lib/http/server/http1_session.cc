@@ -10,6 +10,7 @@
 
 #include "services/lib/http/http1_parser.h"
 #include "services/lib/http/request_target.h"
+#include "services/lib/http/server/http1_exchange.h"
 #include "services/lib/http/server/http1_rules.h"
 #include "services/lib/http/server/http1_writer.h"
 
@@ -27,23 +28,6 @@ constexpr std::size_t kChunkedReadBytes = 16 * 1024;
 constexpr std::size_t kStreamPieceBytes = 16 * 1024;
 // The parser and its fields.
 constexpr std::size_t kSessionBytes = 4 * 1024;
-
-// One request and its answer.
-struct Exchange {
-  std::uint64_t id = 0;
-  std::unique_ptr<BodyReader> reader;
-  bool head_request = false;
-  bool keep_alive = true;
-  bool http10 = false;
-  bool body_done = false;
-  bool answered = false;
-  std::uint64_t discarded = 0;
-  std::optional<RequestHead> upgrade_head;  // The head of a request that may become a WebSocket.
-  std::shared_ptr<StreamBody> stream;       // The body of a streamed answer, until its end.
-  bool chunked = false;                     // The stream is sent in the chunked coding.
-  std::optional<std::uint64_t> length;
-  std::uint64_t received = 0;
-};
 
 class Http1Session final : public Session {
  public:
@@ -126,7 +110,7 @@ class Http1Session final : public Session {
   bool head_begun_ = false;
   std::uint64_t next_id_ = 1;
   std::optional<Http1Parser<true>> parser_;
-  std::optional<Exchange> exchange_;
+  std::optional<Http1Exchange> exchange_;
   std::shared_ptr<WebSocketChannel> web_socket_;  // Until take_upgrade().
 
   // Input not used yet: a header block, and less than read_bytes_max() behind a body.

@@ -7,7 +7,7 @@ namespace spanway::http {
 namespace {
 
 constexpr std::uint16_t kGoingAway = 1001;
-// Of each message, so that empty ones are bounded, too.
+// Counted for each message, so that empty ones are bounded, too.
 constexpr std::size_t kMessageBytes = 64;
 
 }  // namespace
