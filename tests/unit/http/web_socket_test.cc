@@ -156,7 +156,6 @@ TEST_F(WebSocketTest, CarriesMessagesBothWays) {
 TEST_F(WebSocketTest, TheHandlerMayRefuseAndOrdinaryRequestsAreNotUpgraded) {
   const auto refused = connect("/refuse");
   EXPECT_EQ(refused->error, websocket::error::upgrade_declined);
-  EXPECT_EQ(response_.result_int(), 403u);
   RawClient plain(server_->port());
   plain.send("GET /echo HTTP/1.1\r\nhost: a\r\n\r\n");
   EXPECT_NE(plain.receive_until("\r\n\r\n").find("HTTP/1.1 501"), std::string::npos);

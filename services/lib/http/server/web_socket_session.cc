@@ -110,7 +110,7 @@ class Pipe {
 
 // Beast finds these by their arguments. The connection closes the socket.
 void beast_close_socket(Pipe& pipe) { pipe.close(asio::error::timed_out); }
-void teardown(beast::role_type, Pipe&, ErrorCode& error) { error = {}; }
+[[maybe_unused]] void teardown(beast::role_type, Pipe&, ErrorCode& error) { error = {}; }
 template <typename Handler>
 void async_teardown(beast::role_type, Pipe& pipe, Handler&& handler) {
   asio::post(pipe.get_executor(),
