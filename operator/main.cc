@@ -1,4 +1,4 @@
-#include "operator/reconcile/program.h"
+#include "operator/cli/program.h"
 #include "services/lib/runtime/service.h"
 
 int main(int argc, char** argv) {

@@ -11,7 +11,7 @@
 #include "operator/k8s/client.h"
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/stores.h"
-#include "operator/reconcile/unseen_writes.h"
+#include "operator/reconcile/mutation_cache.h"
 #include "operator/render/render.h"
 #include "services/lib/base/mutex.h"
 

@@ -9,8 +9,8 @@
 
 #include "operator/k8s/client.h"
 #include "operator/reconcile/events.h"
-#include "operator/reconcile/lag_scaler.h"
-#include "operator/reconcile/observation.h"
+#include "operator/decide/lag_scaler.h"
+#include "operator/decide/observation.h"
 #include "operator/reconcile/statusz_monitor.h"
 #include "operator/render/render.h"
 

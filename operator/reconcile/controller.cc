@@ -6,11 +6,11 @@
 
 #include "operator/api/declaration.h"
 #include "operator/reconcile/foreign_autoscalers.h"
-#include "operator/reconcile/outline.h"
+#include "operator/decide/rendering_digest.h"
 #include "operator/reconcile/refused_pods.h"
-#include "operator/reconcile/traffic.h"
-#include "operator/reconcile/wall_time.h"
-#include "operator/reconcile/wanted_objects.h"
+#include "operator/decide/traffic.h"
+#include "operator/decide/wall_time.h"
+#include "operator/decide/desired_objects.h"
 #include "services/lib/base/check.h"
 #include "services/lib/config/scalar.h"
 

@@ -1,6 +1,6 @@
 #include "operator/reconcile/refused_pods.h"
 
-#include "operator/reconcile/pod_health.h"
+#include "operator/decide/pod_health.h"
 
 namespace spanway::reconcile {
 namespace {

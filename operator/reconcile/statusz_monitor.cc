@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "operator/api/pipeline.h"
-#include "operator/reconcile/lag_scaler.h"
-#include "operator/reconcile/observation.h"
+#include "operator/decide/lag_scaler.h"
+#include "operator/decide/observation.h"
 
 namespace spanway::reconcile {
 namespace {

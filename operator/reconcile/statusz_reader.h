@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/statusz.h"
+#include "operator/decide/statusz_report.h"
 #include "services/lib/base/clock.h"
 
 namespace spanway::reconcile {

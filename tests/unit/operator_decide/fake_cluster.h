@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/rollout.h"
+#include "operator/decide/rollout.h"
 #include "services/lib/base/random.h"
 
 namespace spanway::reconcile {

@@ -1,4 +1,4 @@
-#include "operator/reconcile/lag_scaler.h"
+#include "operator/decide/lag_scaler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // Pods and workloads as the API server shows them. The texts are those of kubelets and schedulers.
-#include "operator/reconcile/observation.h"
+#include "operator/decide/observation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/pod_health.h"
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/pod_health.h"
+#include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/renderings.h"
 
 namespace spanway::reconcile {

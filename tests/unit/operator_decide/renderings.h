@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/observation.h"
+#include "operator/decide/observation.h"
 #include "operator/render/render.h"
 
 namespace spanway::reconcile {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/rollout.h"
+#include "operator/decide/rollout.h"
 #include "tests/unit/operator_decide/renderings.h"
 
 namespace spanway::reconcile {

@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include "operator/reconcile/rollout.h"
-#include "operator/reconcile/status.h"
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/rollout.h"
+#include "operator/decide/status.h"
+#include "operator/decide/wall_time.h"
 #include "services/lib/base/random.h"
 #include "tests/unit/operator_decide/fake_cluster.h"
 #include "tests/unit/operator_decide/renderings.h"

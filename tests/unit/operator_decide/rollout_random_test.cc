@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "operator/reconcile/pod_health.h"
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/pod_health.h"
+#include "operator/decide/wall_time.h"
 #include "services/lib/base/random.h"
 #include "tests/unit/operator_decide/rollout_fixture.h"
 

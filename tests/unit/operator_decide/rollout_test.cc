@@ -1,4 +1,4 @@
-#include "operator/reconcile/rollout.h"
+#include "operator/decide/rollout.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

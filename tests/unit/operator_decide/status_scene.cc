@@ -1,7 +1,7 @@
 #include "tests/unit/operator_decide/status_scene.h"
 
 #include "operator/api/schema.h"
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/wall_time.h"
 
 namespace spanway::reconcile {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/reconcile/status.h"
+#include "operator/decide/status.h"
 #include "tests/unit/operator_decide/renderings.h"
 #include "tests/unit/operator_decide/status_schema_check.h"
 

@@ -1,10 +1,10 @@
-#include "operator/reconcile/status.h"
+#include "operator/decide/status.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "operator/api/schema.h"
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/status_scene.h"
 
 namespace spanway::reconcile {

@@ -1,4 +1,4 @@
-#include "operator/reconcile/wall_time.h"
+#include "operator/decide/wall_time.h"
 
 #include <gtest/gtest.h>
 

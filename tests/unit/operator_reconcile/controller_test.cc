@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "tests/unit/operator_reconcile/bench.h"
+#include "tests/unit/operator_reconcile/controller_fixture.h"
 
 namespace spanway::reconcile {
 namespace {

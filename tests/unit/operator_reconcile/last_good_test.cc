@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/api/declaration.h"
-#include "tests/unit/operator_reconcile/bench.h"
+#include "tests/unit/operator_reconcile/controller_fixture.h"
 
 namespace spanway::reconcile {
 namespace {

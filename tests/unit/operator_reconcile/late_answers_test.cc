@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "operator/reconcile/leader_client.h"
+#include "operator/manager/fenced_client.h"
 #include "services/lib/base/random.h"
-#include "tests/unit/operator_reconcile/bench.h"
+#include "tests/unit/operator_reconcile/controller_fixture.h"
 
 namespace spanway::reconcile {
 namespace {

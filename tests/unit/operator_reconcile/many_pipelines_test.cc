@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "tests/unit/operator_reconcile/bench.h"
+#include "tests/unit/operator_reconcile/controller_fixture.h"
 
 namespace spanway::reconcile {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/operator_reconcile/bench.h"
+#include "tests/unit/operator_reconcile/controller_fixture.h"
 
 namespace spanway::reconcile {
 namespace {

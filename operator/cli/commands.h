@@ -1,0 +1,36 @@
+// What spanway-operator does for people: plan, render, check, rbac, crd, crd-doc.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "operator/k8s/client.h"
+#include "operator/manager/settings.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::reconcile {
+
+// What a command may touch. Exit codes: 0 done, 1 the Pipeline is wrong or the cluster refuses, 2
+// bad usage.
+struct CommandContext {
+  const OperatorSettings& settings;
+  std::ostream& out;
+  std::ostream& err;
+  // "-" is standard input. At most 4 MiB.
+  std::function<Result<std::string>(const std::string& path)> read_file;
+  // Calls `use` with a client for the kubeconfig (empty = as the operator would look for one), or
+  // returns why there is none.
+  std::function<Status(const std::string& kubeconfig,
+                       const std::function<int(kube::Client&, const std::string& name_space)>& use)>
+      with_cluster;
+};
+int run_command(const std::string& name, const std::vector<std::string>& arguments,
+                const CommandContext& context);
+
+// Real files, real clusters.
+int run_command(const std::string& name, const std::vector<std::string>& arguments,
+                const OperatorSettings& settings);
+
+}  // namespace spanway::reconcile

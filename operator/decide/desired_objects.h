@@ -1,0 +1,30 @@
+// Which objects a decision asks for, from the wanted and the last good rendering together: pure.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "operator/decide/rollout.h"
+#include "operator/render/render.h"
+
+namespace spanway::reconcile {
+
+struct WantedObjects {
+  // In the order in which they are to be applied.
+  std::vector<render::Manifest> support;  // Of the Pipeline and of all components.
+  std::vector<render::Manifest> canaries;
+  std::vector<render::Manifest> workloads;
+  // Workloads that stay as they are: neither applied nor deleted.
+  std::vector<std::pair<kube::ResourceType, kube::ObjectKey>> untouched;
+};
+WantedObjects wanted_objects(const render::Rendering& wanted, const render::Rendering* last_good,
+                             const RolloutDecision& decision);
+
+// Names of ConfigMaps that workloads or pods mount: they must outlive them.
+std::set<std::string> mounted_config_maps(const std::vector<Json>& workloads,
+                                          const std::vector<Json>& pods);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,257 @@
+#include "operator/decide/exporter_status.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "operator/decide/pod_health.h"
+#include "operator/decide/traffic.h"
+#include "operator/decide/wall_time.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using render::Role;
+
+// A lag that nobody tells any more.
+constexpr std::string_view kLagUnknown = "unknown";
+// From good to bad.
+constexpr std::array<std::string_view, 6> kBuckets = {"<10s", "<1m", kLagUnknown,
+                                                      "<10m", "<1h", ">1h"};
+constexpr std::size_t kErrorBytesMax = 300;
+
+// "http_503" -> "Http503"
+std::string camel_case(std::string_view word) {
+  std::string out;
+  bool upper = true;
+  for (const char c : word) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) {
+      upper = true;
+      continue;
+    }
+    out += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return out.empty() || std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "DestinationError"
+                                                                              : out;
+}
+
+const ComponentView* find_view(const StatusInput& input, Role role, const std::string& exporter) {
+  for (const ComponentView& view : input.components) {
+    if (view.id.role == role && view.id.exporter == exporter) return &view;
+  }
+  return nullptr;
+}
+
+// What the pods of one component say.
+struct Voices {
+  std::size_t pods = 0;
+  std::size_t asked = 0;
+  std::vector<const StatuszReport*> answers;
+
+  bool unasked() const noexcept { return pods > 0 && asked == 0; }
+};
+
+Voices listen(const StatusInput& input, const ComponentView* view) {
+  Voices voices;
+  if (view == nullptr) return voices;
+  for (const PodView& pod : view->pods) {
+    if (pod.deleting) continue;
+    ++voices.pods;
+    const auto report = input.reports.find(pod.name);
+    if (report == input.reports.end()) continue;
+    ++voices.asked;
+    if (report->second.answered) voices.answers.push_back(&report->second);
+  }
+  return voices;
+}
+
+bool none_reaches_it(const Voices& voices) {
+  bool any = false;
+  for (const StatuszReport* report : voices.answers) {
+    if (!report->has_destination) continue;
+    if (report->destination_reachable) return false;
+    any = true;
+  }
+  return any;
+}
+
+std::string stall_text(const StallReport& stall) {
+  std::string text = stall.scope == "destination" || stall.scope.empty() ? "" : stall.scope + " ";
+  if (!stall.signal.empty() && stall.scope != "destination") text += stall.signal + " ";
+  if (!stall.tenant.empty()) text += "of tenant " + stall.tenant + " ";
+  return text + (text.empty() ? "" : "stalls: ") +
+         (stall.reason.empty() ? "the destination refuses" : stall.reason);
+}
+
+void take_error(const Voices& voices, ExporterStatus& status) {
+  for (const StatuszReport* report : voices.answers) {
+    if (!status.error_message.empty()) return;
+    for (const StallReport& stall : report->stalls) {
+      status.error_reason = "Stalled";
+      status.error_message = one_line(stall_text(stall), kErrorBytesMax);
+      return;
+    }
+    for (const PartitionReport& partition : report->partitions) {
+      if (!partition.stalled || partition.reason.empty()) continue;
+      status.error_reason = "Stalled";
+      status.error_message = one_line(partition.reason, kErrorBytesMax);
+      return;
+    }
+    if (report->destination_error.empty() || report->destination_reachable) continue;
+    status.error_reason = camel_case(report->destination_error_reason);
+    status.error_message = one_line(report->destination_error, kErrorBytesMax);
+  }
+}
+
+bool has_stalled_partition(const Voices& consumers) {
+  for (const StatuszReport* report : consumers.answers) {
+    if (!report->stalls.empty()) return true;
+    for (const PartitionReport& partition : report->partitions) {
+      if (partition.stalled) return true;
+    }
+  }
+  return false;
+}
+
+std::optional<double> worst_lag(const Voices& consumers) {
+  std::optional<double> worst;
+  for (const StatuszReport* report : consumers.answers) {
+    for (const PartitionReport& partition : report->partitions) {
+      worst = std::max(worst.value_or(0), partition.lag_seconds);
+    }
+  }
+  return worst;
+}
+
+// The bucket to tell, when `before` is told now.
+std::string next_bucket(const std::string& before, const Voices& consumers,
+                        std::optional<double> lag) {
+  const bool silent = consumers.asked > 0 && consumers.answers.empty();
+  if (silent && !before.empty()) return std::string(kLagUnknown);
+  if (!lag) return consumers.asked == 0 ? "" : before;
+  std::string now = lag_bucket(*lag);
+  if (bucket_rank(now) >= bucket_rank(before)) return now;
+  // Who does not answer may be the one that lags.
+  if (consumers.answers.size() < consumers.pods) return before;
+  std::string careful = lag_bucket(*lag * kBucketLeaves);
+  return bucket_rank(careful) < bucket_rank(before) ? careful : before;
+}
+
+const Json* stored(const Json& before, const std::string& name) {
+  const Json* list = kube::find(before, "exporters");
+  if (list == nullptr || !list->is_array()) return nullptr;
+  for (const Json& one : *list) {
+    if (kube::string_at(one, "name") == name) return &one;
+  }
+  return nullptr;
+}
+
+bool may_move(const std::string& since, const std::string& wall_now) {
+  const auto then = parse_wall_time(since);
+  const auto now = parse_wall_time(wall_now);
+  // A clock that was put back must not stop it for good.
+  return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
+}
+
+// How often it moves is bounded: whatever was told within the last 30 s stays.
+void settle(ExporterStatus& status, const Json& before, const std::string& wall_now) {
+  const std::string since = kube::string_at(before, "since");
+  const std::string lag = kube::string_at(before, "lag");
+  const std::string reason = kube::string_at(before, "lastError/reason");
+  const std::string message = kube::string_at(before, "lastError/message");
+  const bool error_wobbles = !reason.empty() && reason == status.error_reason;
+  if (!may_move(since, wall_now)) {
+    if (!lag.empty() && lag != kLagUnknown && !status.lag.empty()) status.lag = lag;
+    if (error_wobbles) status.error_message = message;
+  }
+  const bool same =
+      status.lag == lag && status.error_reason == reason && status.error_message == message;
+  status.since = same && !since.empty() ? since : wall_now;
+}
+
+std::string ready_text(const ComponentView* view) {
+  if (view == nullptr) return "0/0";
+  return std::to_string(view->stable.ready) + "/" + std::to_string(view->stable.replicas);
+}
+
+ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
+                       const Json& before) {
+  static const Json kNothing = Json::object();
+  const Json* known = stored(before, exporter.name);
+  const Json& then = known == nullptr ? kNothing : *known;
+  const ComponentView* view = find_view(input, Role::kExporter, exporter.name);
+  const Voices senders = listen(input, view);
+  const Voices consumers = listen(input, find_view(input, Role::kConsumer, exporter.name));
+
+  ExporterStatus status;
+  status.name = exporter.name;
+  status.ready = ready_text(view);
+  status.lag_seconds = worst_lag(consumers);
+  // Without consumers nothing is sent, as when it is paused.
+  const bool has_consumers = exporter.consumer.replicas > 0 || exporter.consumer.autoscaling;
+  if (exporter.paused || !has_consumers) {
+    status.state = "Paused";
+    settle(status, then, input.wall_now);
+    return status;
+  }
+  if ((senders.unasked() || consumers.unasked()) && known != nullptr) {
+    status.state = kube::string_at(then, "state", "Unknown");
+    status.lag = kube::string_at(then, "lag");
+    status.error_reason = kube::string_at(then, "lastError/reason");
+    status.error_message = kube::string_at(then, "lastError/message");
+    status.since = kube::string_at(then, "since", input.wall_now);
+    return status;
+  }
+  status.lost_records =
+      std::any_of(consumers.answers.begin(), consumers.answers.end(),
+                  [](const StatuszReport* report) { return report->lost_records > 0; });
+  const ComponentView* consumer = find_view(input, Role::kConsumer, exporter.name);
+  std::optional<Obstacle> unassigned;
+  if (consumer != nullptr)
+    unassigned = assignment_obstacle(input.pipeline.name, *consumer, input.reports);
+  const bool idle = unassigned && unassigned->blocks;
+  const bool stalled = none_reaches_it(senders) || none_reaches_it(consumers) ||
+                       has_stalled_partition(consumers) || idle;
+  const bool heard = !senders.answers.empty() && !consumers.answers.empty();
+  status.state = stalled ? "Stalled" : (heard ? "Running" : "Unknown");
+  status.lag = next_bucket(kube::string_at(then, "lag"), consumers, status.lag_seconds);
+  // The one that speaks with the destination knows best.
+  take_error(senders, status);
+  if (stalled) take_error(consumers, status);
+  if (idle && status.error_message.empty()) {
+    status.error_reason = unassigned->reason;
+    status.error_message = one_line(unassigned->message(), kErrorBytesMax);
+  }
+  settle(status, then, input.wall_now);
+  return status;
+}
+
+}  // namespace
+
+int bucket_rank(std::string_view bucket) noexcept {
+  const auto found = std::find(kBuckets.begin(), kBuckets.end(), bucket);
+  return found == kBuckets.end() ? -1 : static_cast<int>(found - kBuckets.begin());
+}
+
+std::vector<ExporterStatus> look_at_exporters(const StatusInput& input, const Json& before) {
+  std::vector<ExporterStatus> out;
+  for (const api::Exporter& exporter : input.pipeline.spec.exporters) {
+    out.push_back(look_at(input, exporter, before));
+  }
+  return out;
+}
+
+Json to_json(const ExporterStatus& exporter) {
+  Json json = {{"name", exporter.name},
+               {"state", exporter.state},
+               {"ready", exporter.ready},
+               {"lag", exporter.lag},
+               {"since", exporter.since}};
+  if (!exporter.error_message.empty()) {
+    json["lastError"] = {{"reason", exporter.error_reason}, {"message", exporter.error_message}};
+  }
+  return json;
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,29 @@
+// What a pod's state says about the revision it runs.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "operator/decide/observation.h"
+#include "services/lib/base/clock.h"
+
+namespace spanway::reconcile {
+
+// The container dies again and again: waiting in CrashLoopBackOff, or at least 2 restarts, the last
+// one at most `window` ago. Restarts of long ago are no longer news.
+bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window);
+// When its restarts will be no news any more if it stays as it is; 0 = never, or it does not crash.
+std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window);
+// The pod cannot be made as it is written: no waiting changes that.
+bool is_unmakable(std::string_view reason) noexcept;
+// The word for a pod that is crashing.
+std::string_view crash_reason(const PodView& pod) noexcept;
+// The pod is not just starting: something stands in its way that a person should know.
+bool is_in_trouble(const PodView& pod, std::int64_t now_ms);
+// When a pod that just starts will be in trouble unless something happens; 0 = it does not start.
+std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms);
+
+// At most `bytes_max` bytes, on one line, whole UTF-8 characters only; what was cut ends in "...".
+std::string one_line(std::string_view text, std::size_t bytes_max);
+
+}  // namespace spanway::reconcile

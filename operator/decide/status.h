@@ -1,0 +1,83 @@
+// The Pipeline's status from what was seen and decided: pure. Nothing in it changes by itself while
+// nothing happens, so that a quiet cluster sees no writes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "operator/decide/lag_scaler.h"
+#include "operator/decide/observation.h"
+#include "operator/decide/rollout.h"
+#include "operator/decide/statusz_report.h"
+#include "services/lib/config/binder.h"
+
+namespace spanway::reconcile {
+
+struct TopicsView {
+  // Of the topics Job: what `topics apply` has reported. kBlocked: its pod cannot start.
+  enum class State {
+    kUnmanaged,
+    kPending,
+    kReady,
+    kWeak,
+    kFailed,
+    kBlocked
+  } state = State::kUnmanaged;
+  std::string message = {};
+  // List of {name, partitions, replicationFactor, minInsyncReplicas, state, message}; the last but
+  // one may be missing, and what is not known.
+  Json topics = {};
+};
+
+struct StatusInput {
+  const api::Pipeline& pipeline;
+  const config::Problems&
+      problems;  // Of reading and of check_configs; not empty = ConfigValid=False.
+  // Secrets that are missing or may not be read; null = none.
+  const config::Problems* secret_problems = nullptr;
+  // What is reconciled: the spec, or the last good one when there are problems. Null when there is
+  // neither.
+  const render::Rendering* wanted = nullptr;
+  const std::vector<ComponentView>& components;
+  const RolloutDecision* rollout = nullptr;          // Null = nothing can be observed.
+  std::map<std::string, StatuszReport> reports;      // By pod.
+  std::map<std::string, LagScalerDecision> scaling;  // By exporter.
+  TopicsView topics;
+  std::map<std::string, std::string> idle_autoscalers = {};  // By name: why they do not scale.
+  // Of others, by the workload ("<kind>/<name>") whose replicas the operator sets as well.
+  std::map<std::string, std::string> foreign_autoscalers = {};
+  bool paused = false;
+  std::string operator_version;                 // Of `wanted`.
+  std::string last_good_version = {};           // Of the operator that recorded the last good spec.
+  std::string wall_now;                         // RFC 3339, for lastTransitionTime.
+  std::string config_reason = "ConfigInvalid";  // Of every condition that a refused spec decides.
+  // "namespace/name" of the Pipelines that share topics with this one, as all say.
+  std::vector<std::string> topics_shared_with = {};
+  // Ready pods that the live Service of the ingress selects; nothing = not known.
+  std::optional<std::int64_t> ingress_endpoints = {};
+};
+
+// The whole `status` object. `before` is the one that is stored: a condition whose status stays
+// keeps its lastTransitionTime; the lag bucket moves at most every 30 s. Conditions: Ready,
+// Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, RolledBack,
+// ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled, each with observedGeneration, a
+// CamelCase reason and one sentence. Ready = Kafka is reachable, topics are right and every
+// component has a ready pod of the active revision, as the pods report it now: topics that can be
+// written, an ingress that reaches its next hop, groups that may be joined; a dead destination is
+// Degraded and ExportersHealthy=False only. Reconciling and Stalled are those of kstatus
+// (sigs.k8s.io/cli-utils): a change that is being rolled out, scaled or taken back; a spec that is
+// refused or was taken back, an install that fails. Ready is about the generation that runs: it
+// keeps its observedGeneration until a change is through. String fields for the printer columns:
+// summary.{ingress,exporters,lag,config}.
+Json make_status(const StatusInput& input, const Json& before);
+// Lag and errors of exporters are told anew at most this often.
+inline constexpr Duration kStatusMoveMin = std::chrono::seconds(30);
+// When make_status() has more to tell of the same input, because it holds something back in
+// `status`, which it has just made; 0 = it does not.
+Duration status_look_again(const StatusInput& input, const Json& status);
+
+// Kept in status.config.
+RolloutMemory rollout_memory(const Json& status);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,215 @@
+#include "operator/decide/topics_job.h"
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "operator/decide/pod_health.h"
+#include "operator/decide/wall_time.h"
+
+namespace spanway::reconcile {
+namespace {
+
+constexpr Duration kFirstWait = std::chrono::seconds(30);
+constexpr Duration kLongestWait = std::chrono::minutes(10);
+// `topics apply` ends so when every topic is there but one promises less than wanted.
+constexpr std::int64_t kExitWeaker = 3;
+constexpr std::size_t kTopicsMax = 64;
+constexpr std::size_t kWordsBytesMax = 512;
+
+std::optional<SystemTime> parse_time(const std::string& text) {
+  std::tm parts{};
+  if (strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
+  return SystemTime(std::chrono::seconds(timegm(&parts)));
+}
+
+const Json* condition(const Json& job, std::string_view type) {
+  const Json* all = kube::find(job, "status/conditions");
+  if (all == nullptr || !all->is_array()) return nullptr;
+  for (const Json& one : *all) {
+    if (kube::string_at(one, "type") == type && kube::string_at(one, "status") == "True")
+      return &one;
+  }
+  return nullptr;
+}
+
+// What the newest pod of the Job has left behind.
+struct Ending {
+  bool known = false;
+  std::int64_t exit_code = 0;
+  std::string message;
+};
+
+Ending ending_of(const std::vector<Json>& pods, const std::string& job) {
+  Ending ending;
+  std::string newest;
+  for (const Json& pod : pods) {
+    const std::string label = kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name");
+    if (label != job && kube::string_at(pod, "metadata/labels/job-name") != job) continue;
+    const std::string created = kube::string_at(pod, "metadata/creationTimestamp");
+    const Json* ended = kube::find(pod, "status/containerStatuses/0/state/terminated");
+    if (ended == nullptr)
+      ended = kube::find(pod, "status/containerStatuses/0/lastState/terminated");
+    if (ended == nullptr || created < newest) continue;
+    newest = created;
+    ending = {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message")};
+  }
+  return ending;
+}
+
+// The report is one line of JSON, perhaps among lines of the log.
+std::optional<Json> report_in(const std::string& message) {
+  std::size_t end = message.size();
+  while (end > 0) {
+    const std::size_t newline = message.rfind('\n', end - 1);
+    const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+    const std::string line = message.substr(begin, end - begin);
+    if (line.starts_with('{')) {
+      auto report = kube::parse_json(line, 64u << 10);
+      if (report.ok() && kube::find(*report, "topics") != nullptr) return std::move(report).value();
+    }
+    if (newline == std::string::npos) break;
+    end = newline;
+  }
+  return std::nullopt;
+}
+
+// What is to be said of a topic: its error, everything that is weaker than wanted, or why that is
+// not known.
+std::string words_of(const Json& topic) {
+  std::string words = kube::string_at(topic, "error");
+  const Json* weaker = kube::find(topic, "weaker");
+  if (weaker != nullptr && weaker->is_array()) {
+    for (const Json& one : *weaker) {
+      if (!one.is_string()) continue;
+      words += (words.empty() ? "" : "; ") + one.get<std::string>();
+    }
+  }
+  if (words.empty()) words = kube::string_at(topic, "unread");
+  return one_line(words, kWordsBytesMax);
+}
+
+void fill(TopicsView& view, const Json& report) {
+  const Json& topics = *kube::find(report, "topics");
+  view.topics = Json::array();
+  if (!topics.is_array()) return;
+  for (const Json& topic : topics) {
+    if (view.topics.size() == kTopicsMax) break;
+    const std::string name = kube::string_at(topic, "name");
+    const std::string error = kube::string_at(topic, "error");
+    const Json* weaker = kube::find(topic, "weaker");
+    const bool is_weak = weaker != nullptr && weaker->is_array() && !weaker->empty();
+    Json entry = {{"name", name},
+                  {"partitions", kube::int_at(topic, "partitions")},
+                  {"replicationFactor", kube::int_at(topic, "replication_factor")},
+                  {"state", !error.empty() ? "Failed"
+                            : is_weak      ? "Weak"
+                                           : "Ready"}};
+    const std::int64_t in_sync = kube::int_at(topic, "min_insync_replicas", -1);
+    if (in_sync >= 0) entry["minInsyncReplicas"] = in_sync;
+    std::string words = words_of(topic);
+    if (view.message.empty() && (is_weak || !error.empty()) && !words.empty())
+      view.message = "topic " + name + ": " + words;
+    if (!words.empty()) entry["message"] = std::move(words);
+    view.topics.push_back(std::move(entry));
+  }
+}
+
+// One line that people can do something with.
+std::string last_line(const std::string& message) {
+  const std::size_t end = message.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const std::size_t newline = message.rfind('\n', end);
+  const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+  return message.substr(begin, std::min<std::size_t>(end + 1 - begin, 256));
+}
+
+void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const Json& status) {
+  const std::optional<Json> report = report_in(ending.message);
+  if (report) fill(view, *report);
+  if (!report && kube::find(status, "topics") != nullptr)
+    view.topics = *kube::find(status, "topics");
+  const bool is_weak = ending.known && ending.exit_code == kExitWeaker;
+  view.state = succeeded ? TopicsView::State::kReady
+               : is_weak ? TopicsView::State::kWeak
+                         : TopicsView::State::kFailed;
+  if (view.state == TopicsView::State::kReady) return;
+  if (view.message.empty() && report) view.message = kube::string_at(*report, "error");
+  if (view.message.empty()) view.message = last_line(ending.message);
+  if (view.message.empty()) view.message = "the topics Job has failed; its pods say why";
+}
+
+// Why the pod of a Job that has not ended is not there or does not run.
+std::string what_blocks(const TopicsInput& input) {
+  if (!input.refused.empty()) return input.refused;
+  const std::string job = input.wanted->key().name;
+  for (const Json& pod : input.pods) {
+    if (kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name") != job) continue;
+    if (has_ended(pod)) continue;
+    const PodView view = view_pod(pod, input.wall_now);
+    // One that runs is never ready: it has no probe.
+    if (view.reason.empty() || view.reason == "NotReady") continue;
+    if (is_in_trouble(view, unix_ms(input.wall_now))) return view.problem;
+  }
+  return "";
+}
+
+}  // namespace
+
+Duration topics_retry_wait(int failures) {
+  Duration wait = kFirstWait;
+  for (int i = 1; i < failures && wait < kLongestWait; ++i) wait *= 2;
+  return std::min(wait, kLongestWait);
+}
+
+TopicsDecision look_at_topics(const TopicsInput& input) {
+  TopicsDecision decision;
+  if (!input.wanted) return decision;  // kUnmanaged
+  TopicsView& view = decision.view;
+  view.state = TopicsView::State::kPending;
+  view.topics = Json::array();
+  if (!input.job) {
+    decision.create = true;
+    view.message = "the topics Job is being started";
+    // A Job that runs again: what the last one has said is still the best that is known.
+    if (const Json* known = kube::find(input.status, "topics"); known != nullptr)
+      view.topics = *known;
+    return decision;
+  }
+  const Ending ending = ending_of(input.pods, input.wanted->key().name);
+  const auto retry_after = [&](const Json& ended, Duration wait) {
+    const auto since = parse_time(kube::string_at(ended, "lastTransitionTime"));
+    const Duration waited = since ? input.wall_now - *since : wait;
+    decision.remove = waited >= wait;
+    if (!decision.remove) decision.look_again = std::min(wait, wait - waited);
+  };
+  if (const Json* complete = condition(*input.job, "Complete"); complete != nullptr) {
+    read_ending(view, ending, true, input.status);
+    decision.is_well = !input.missing;
+    // Pods know a topic only some seconds after it was made, so not at once.
+    if (input.missing) retry_after(*complete, topics_retry_wait(std::max(1, input.failures)));
+    return decision;
+  }
+  const Json* failed = condition(*input.job, "Failed");
+  if (failed == nullptr) {
+    view.message = "the topics Job runs";
+    const std::string blocked = what_blocks(input);
+    if (!blocked.empty()) {
+      view.state = TopicsView::State::kBlocked;
+      view.message = "the topics Job does not start: " + blocked;
+      if (const Json* known = kube::find(input.status, "topics"); known != nullptr)
+        view.topics = *known;
+      return decision;
+    }
+    if (ending.known && ending.exit_code != 0) view.message += ": " + last_line(ending.message);
+    return decision;
+  }
+  read_ending(view, ending, false, input.status);
+  // Only its owner can change what is weak; a topic that is gone can be made.
+  const bool is_weak = view.state == TopicsView::State::kWeak && !input.missing;
+  retry_after(*failed, is_weak ? kLongestWait : topics_retry_wait(std::max(1, input.failures)));
+  return decision;
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,38 @@
+// The Job that makes or verifies the topics: what it has said, and whether it must run (again).
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "operator/decide/status.h"
+#include "operator/render/render.h"
+
+namespace spanway::reconcile {
+
+struct TopicsDecision {
+  TopicsView view;
+  bool create = false;  // The Job is wanted and not there.
+  // It has failed, or its topics are gone, and has waited long enough: the next one takes its
+  // place.
+  bool remove = false;
+  bool is_well = false;   // It has succeeded, and no pod misses a topic.
+  Duration look_again{};  // When time alone changes this; 0 = never.
+};
+struct TopicsInput {
+  const std::optional<render::Manifest>& wanted;
+  const std::optional<Json>& job;  // The live one of the same name.
+  const std::vector<Json>& pods;   // All pods of the Pipeline.
+  const Json& status;              // Of the Pipeline, as stored: pods of ended Jobs get lost.
+  int failures = 0;                // Of Jobs in a row, also of those whose topics were gone again.
+  std::string refused = {};        // Why the Job has no pod; "" = it is not known to be refused.
+  bool missing = false;            // Pods report a topic that does not exist.
+  SystemTime wall_now{};
+};
+// Pure.
+TopicsDecision look_at_topics(const TopicsInput& input);
+
+// After a failure, or when pods miss a topic: 30 s doubling to 10 min. A topic that promises less
+// than wanted is looked at again every 10 min: only its owner can change it.
+Duration topics_retry_wait(int failures);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,115 @@
+// The operator as a service: watches, elects a leader, and lets workers reconcile.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "operator/cache/reflector_pool.h"
+#include "operator/cache/work_queue.h"
+#include "operator/k8s/client.h"
+#include "operator/reconcile/controller.h"
+#include "operator/reconcile/events.h"
+#include "operator/manager/fenced_client.h"
+#include "operator/manager/settings.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/runtime/service.h"
+
+namespace spanway::kube {
+class EventRecorder;
+class LeaderElection;
+}  // namespace spanway::kube
+
+namespace spanway::reconcile {
+
+// How often a running operator looks at the time, and the Lease's times (operator/k8s/lease.h).
+struct OperatorTimes {
+  Duration tick = std::chrono::seconds(1);
+  Duration lease = std::chrono::seconds(15);
+  Duration lease_renew_deadline = std::chrono::seconds(10);
+  Duration lease_retry = std::chrono::seconds(2);
+};
+
+// What the operator works with; tests put fakes here. `access` only keeps alive what a client
+// needs.
+struct OperatorParts {
+  std::shared_ptr<void> access;
+  std::unique_ptr<kube::Client> client;
+  std::unique_ptr<StatuszReader> statusz;
+  std::string identity;    // Unique among the replicas.
+  std::string name_space;  // The operator's own.
+  // Found by create().
+  std::string cluster_id = {};
+  Stores::Watches watches = Stores::Watches::kPerNamespace;
+  OperatorTimes times = {};
+};
+
+// See runtime::Service for the thread contract. Threads of its own: those of the reflector pool,
+// `workers`, the Lease, Events, /statusz, Secrets, and one clock for the resync; the client's own.
+//
+// Every replica watches; only the leader writes, and asks before each single write whether it still
+// leads. One that loses the Lease ends with an error, so that nothing of its memory goes on.
+class OperatorService final : public runtime::Service {
+ public:
+  // Asks the API server which kinds it has; fails when it cannot be reached.
+  static Result<std::unique_ptr<OperatorService>> create(const OperatorSettings& settings,
+                                                         OperatorParts parts,
+                                                         const runtime::ServiceDeps& deps);
+  // The real parts.
+  static Result<std::unique_ptr<OperatorService>> create(const OperatorSettings& settings,
+                                                         const runtime::ServiceDeps& deps);
+  ~OperatorService() override;
+
+  Status start() override;
+  void stop_accepting() override;
+  bool drain(Deadline deadline) override;
+  // Ready once everything has been listed, leader or not; a standby is worth its place.
+  Readiness readiness() const override;
+  runtime::Statusz status() const override;
+  Status fatal() const override;
+
+ private:
+  OperatorService(const OperatorSettings& settings, OperatorParts parts,
+                  const runtime::ServiceDeps& deps, bool service_monitors, bool prometheus_rules);
+  void make_reflectors();
+  bool leads() const;
+  bool may_begin() const;
+  void begin_leading();
+  void end_leading();
+  void work(const std::stop_token& stop);
+  void reconcile(const kube::ObjectKey& key);
+  void keep_time(const std::stop_token& stop);
+  void watch_pods(const std::stop_token& stop);
+  void poll_secrets(const std::stop_token& stop);
+  void add_all();
+  // False when it was asked to stop.
+  bool wait_for(const std::stop_token& stop, Duration wait);
+
+  const OperatorSettings settings_;
+  OperatorParts parts_;
+  const runtime::ServiceDeps deps_;
+  LeaderClient writer_;
+  kube::WorkQueue queue_;
+  std::unique_ptr<kube::EventRecorder> recorder_;
+  Events events_;
+  Stores stores_;
+  SecretsPoller secrets_;
+  StatuszMonitor monitor_;
+  Controller controller_;
+  std::unique_ptr<kube::LeaderElection> election_;
+  kube::ReflectorPool reflectors_;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> leading_{false};
+  std::atomic<bool> lost_{false};
+  Mutex mutex_;
+  CondVar wakes_;
+  // Reconciliations under way.
+  int busy_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,165 @@
+#include "operator/decide/rendering_digest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "operator/api/declaration.h"
+#include "operator/decide/desired_objects.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using Phase = RolloutDecision::Phase;
+using render::Rendering;
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Those that people begin with.
+std::vector<api::Pipeline> samples() {
+  std::vector<api::Pipeline> out;
+  for (const auto& entry : std::filesystem::directory_iterator("k8s/samples")) {
+    const auto documents = api::parse_yaml(text_of(entry.path()), entry.path().string());
+    EXPECT_TRUE(documents.ok());
+    for (const Json& object : *documents) {
+      if (kube::string_at(object, "kind") != "Pipeline") continue;
+      config::Problems problems;
+      out.push_back(api::read(object, problems));
+      EXPECT_TRUE(problems.empty()) << entry.path();
+    }
+  }
+  return out;
+}
+
+Rendering rendered(const api::Pipeline& pipeline) {
+  render::ClusterFacts facts;
+  facts.version = "1.0.0";
+  facts.serves_service_monitors = facts.serves_prometheus_rules = true;
+  return render::render(pipeline, facts);
+}
+
+Rendering outlined(const Rendering& rendering) { return read_outline(outline_of(rendering)); }
+
+Json decisive_parts(const Rendering& rendering) {
+  const auto key_of = [](const render::Manifest& manifest) {
+    return std::string(manifest.type.plural) + " " + manifest.key().text();
+  };
+  Json out = {{"revision", rendering.revision}, {"shared", Json::array()}};
+  for (const render::Manifest& manifest : rendering.shared)
+    out["shared"].push_back(key_of(manifest));
+  for (const render::Component& component : rendering.components) {
+    Json support = Json::array();
+    for (const render::Manifest& manifest : component.support) support.push_back(key_of(manifest));
+    const Json* replicas = kube::find(component.workload.object, "spec/replicas");
+    const Json* selector = component.id.role == render::Role::kIngress
+                               ? kube::find(component.workload.object, "spec/selector")
+                               : nullptr;
+    out["components"].push_back({{"id", {component.id.role, component.id.exporter}},
+                                 {"revision", component.revision},
+                                 {"support", support},
+                                 {"workload", key_of(component.workload)},
+                                 {"live_replicas", replicas == nullptr ? Json() : *replicas},
+                                 {"selector", selector == nullptr ? Json() : *selector},
+                                 {"canary", key_of(component.canary)},
+                                 {"replicas", component.replicas},
+                                 {"elsewhere", component.replicas_elsewhere},
+                                 {"stateful", component.stateful}});
+  }
+  if (rendering.topics_job) out["topics"] = key_of(*rendering.topics_job);
+  return out;
+}
+
+// What one asks the API server for, in order.
+Json requests(const WantedObjects& objects) {
+  Json out = Json::array();
+  for (const auto* manifests : {&objects.support, &objects.canaries, &objects.workloads}) {
+    for (const render::Manifest& manifest : *manifests) {
+      const Json* replicas =
+          manifest.type == kube::kDeployments || manifest.type == kube::kStatefulSets
+              ? kube::find(manifest.object, "spec/replicas")
+              : nullptr;
+      const bool is_canary = manifests == &objects.canaries;
+      out.push_back({manifest.type.plural, manifest.key().text(),
+                     replicas == nullptr || is_canary ? Json() : *replicas});
+    }
+    out.push_back("then");
+  }
+  for (const auto& [type, key] : objects.untouched)
+    out.push_back({"keep", type.plural, key.text()});
+  return out;
+}
+
+TEST(Outline, HoldsEverythingThatDecisionsLookAt) {
+  const auto pipelines = samples();
+  ASSERT_GE(pipelines.size(), 10u);
+  for (const api::Pipeline& pipeline : pipelines) {
+    const Rendering whole = rendered(pipeline);
+    EXPECT_EQ(decisive_parts(outlined(whole)), decisive_parts(whole)) << pipeline.name;
+  }
+}
+
+TEST(Outline, AsksForTheSameObjectsAsTheWhole) {
+  for (const api::Pipeline& pipeline : samples()) {
+    const Rendering wanted = rendered(pipeline);
+    api::Pipeline earlier = pipeline;
+    earlier.annotations[api::kRestartAnnotation] = "before";
+    earlier.spec.ingress.replicas += 1;
+    earlier.spec.exporters.push_back(earlier.spec.exporters.front());
+    earlier.spec.exporters.back().name = "gone";
+    const Rendering last_good = rendered(earlier);
+    ASSERT_NE(wanted.revision, last_good.revision);
+    for (const Phase phase : {Phase::kRolling, Phase::kComplete, Phase::kRolledBack}) {
+      for (const Target target : {Target::kWanted, Target::kLastGood, Target::kKeep}) {
+        RolloutDecision decision;
+        decision.phase = phase;
+        decision.remove_others = phase == Phase::kComplete;
+        for (const render::Component& component : wanted.components)
+          decision.actions.push_back({component.id, target, phase == Phase::kRolling});
+        const Rendering outline = outlined(wanted);
+        const Rendering last_good_outline = outlined(last_good);
+        EXPECT_EQ(requests(wanted_objects(outline, &last_good_outline, decision)),
+                  requests(wanted_objects(wanted, &last_good, decision)));
+        EXPECT_EQ(requests(wanted_objects(outline, nullptr, decision)),
+                  requests(wanted_objects(wanted, nullptr, decision)));
+      }
+    }
+  }
+}
+
+TEST(Outline, TellsObjectsApartThatDifferAnywhere) {
+  const Rendering whole = rendered(samples().front());
+  const std::string before = outline_of(whole);
+  EXPECT_EQ(outline_of(whole), before);
+  for (std::size_t i = 0; i < whole.components.size(); ++i) {
+    Rendering other = whole;
+    other.components[i].support[0].object["metadata"]["labels"]["x"] = "y";
+    EXPECT_NE(outline_of(other), before);
+    other = whole;
+    other.components[i].workload.object["spec"]["template"]["spec"]["x"] = 1;
+    EXPECT_NE(outline_of(other), before);
+    other = whole;
+    other.components[i].canary.object["spec"]["template"]["spec"]["x"] = 1;
+    EXPECT_NE(outline_of(other), before);
+  }
+}
+
+TEST(Outline, IsMuchSmallerThanTheObjects) {
+  for (const api::Pipeline& pipeline : samples()) {
+    const Rendering whole = rendered(pipeline);
+    std::size_t objects = whole.shared.size() + 1;
+    for (const render::Component& component : whole.components)
+      objects += component.support.size() + 2;
+    EXPECT_LT(outline_of(whole).size(), 120 * objects) << pipeline.name;
+  }
+}
+
+}  // namespace
+}  // namespace spanway::reconcile
