@@ -8,10 +8,10 @@
 
 #include "operator/api/declaration.h"
 #include "operator/api/yaml.h"
+#include "operator/cli/rbac.h"
 #include "operator/k8s/access.h"
 #include "operator/k8s/rest_client.h"
 #include "operator/reconcile/last_good.h"
-#include "operator/cli/rbac.h"
 #include "operator/reconcile/secrets_poller.h"
 #include "operator/reconcile/stores.h"
 #include "operator/render/plan.h"
@@ -124,7 +124,7 @@ void for_each_manifest(const render::Rendering& rendering,
   }
 }
 
-// What the cluster knows that changes the plan; filled in as far as it answers.
+// The state of the cluster that a plan depends on; filled in as far as it answers.
 struct Live {
   std::vector<Json> objects;
   std::string uid;
@@ -139,7 +139,7 @@ std::string repository_of(const std::string& image) {
 }
 
 // Before a revision has proven itself nothing records which image and version the operator there
-// gives to pods: what runs, and the status, tell.
+// gives to pods: they are derived from what runs, and from the status.
 void guess_release(const std::vector<Json>& objects, const Json& pipeline,
                    render::ClusterFacts& facts) {
   facts.version = kube::string_at(pipeline, "status/version", facts.version);
@@ -151,8 +151,8 @@ void guess_release(const std::vector<Json>& objects, const Json& pipeline,
   }
 }
 
-Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline,
-                             render::ClusterFacts& facts) {
+Result<Live> read_cluster(kube::Client& client, const api::Pipeline& pipeline,
+                          render::ClusterFacts& facts) {
   SPANWAY_ASSIGN(facts.serves_service_monitors, client.serves(kube::kServiceMonitors));
   SPANWAY_ASSIGN(facts.serves_prometheus_rules, client.serves(kube::kPrometheusRules));
   Live live;
@@ -164,7 +164,7 @@ Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline
     return running.error();
   }
   for (const std::string& name : render::referenced_secrets(pipeline)) {
-    // A plan is also for people who may not read Secrets: then it says nothing about them.
+    // Without the right to read Secrets the plan omits their changes.
     const auto secret = client.get(kube::kSecrets, {pipeline.name_space, name});
     if (secret.ok()) facts.secret_identities[name] = secret_identity(*secret);
   }
@@ -182,7 +182,7 @@ Result<Live> look_at_cluster(kube::Client& client, const api::Pipeline& pipeline
         live.objects.push_back(std::move(object));
         continue;
       }
-      // Kept by the operator, not rendered; it tells the image and version that the operator there
+      // Kept by the operator, not rendered; it names the image and version that the operator there
       // gives to pods.
       const Json owner = {
           {"metadata", {{"name", pipeline.name}, {"namespace", pipeline.name_space}}}};
@@ -224,7 +224,7 @@ int plan_against(kube::Client& client, const std::string& name_space,
   if (!pipelines) return kFailed;
   for (api::Pipeline& pipeline : *pipelines) {
     render::ClusterFacts facts = offline_facts(context.settings);
-    const auto live = look_at_cluster(client, pipeline, facts);
+    const auto live = read_cluster(client, pipeline, facts);
     if (!live.ok()) {
       context.err << "the cluster did not answer: " << live.error().message << '\n';
       return kFailed;
@@ -255,7 +255,7 @@ int plan(const std::vector<Json>& objects, const Options& options, const Command
         return code;
       });
   if (reached.ok()) return code;
-  // A cluster that was asked for by name must be there.
+  // A cluster that was named must be reachable.
   if (!kubeconfig.empty()) {
     context.err << reached.error().message << '\n';
     return kFailed;

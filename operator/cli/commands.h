@@ -1,4 +1,4 @@
-// What spanway-operator does for people: plan, render, check, rbac, crd, crd-doc.
+// The commands of spanway-operator: plan, render, check, rbac, crd, crd-doc.
 #pragma once
 
 #include <functional>
@@ -12,15 +12,15 @@
 
 namespace spanway::reconcile {
 
-// What a command may touch. Exit codes: 0 done, 1 the Pipeline is wrong or the cluster refuses, 2
-// bad usage.
+// The dependencies of a command. Exit codes: 0 done, 1 the Pipeline is wrong or the cluster
+// refuses, 2 bad usage.
 struct CommandContext {
   const OperatorSettings& settings;
   std::ostream& out;
   std::ostream& err;
   // "-" is standard input. At most 4 MiB.
   std::function<Result<std::string>(const std::string& path)> read_file;
-  // Calls `use` with a client for the kubeconfig (empty = as the operator would look for one), or
+  // Calls `use` with a client for the kubeconfig (empty = found as the operator finds it), or
   // returns why there is none.
   std::function<Status(const std::string& kubeconfig,
                        const std::function<int(kube::Client&, const std::string& name_space)>& use)>

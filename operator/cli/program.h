@@ -1,4 +1,4 @@
-// What main.cc runs.
+// The program that main.cc runs.
 #pragma once
 
 #include "services/lib/runtime/service.h"

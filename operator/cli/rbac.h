@@ -1,4 +1,5 @@
-// For clusters where nobody may read all Secrets of a namespace: a Role that names them one by one.
+// A Role that names the Secrets of a Pipeline one by one, for clusters where the operator may not
+// read all Secrets of a namespace.
 #pragma once
 
 #include <string>

@@ -9,13 +9,13 @@ constexpr std::size_t kMessageBytesMax = 512;
 
 }  // namespace
 
-std::string_view to_string(Truth truth) noexcept {
-  switch (truth) {
-    case Truth::kTrue:
+std::string_view to_string(ConditionStatus status) noexcept {
+  switch (status) {
+    case ConditionStatus::kTrue:
       return "True";
-    case Truth::kFalse:
+    case ConditionStatus::kFalse:
       return "False";
-    case Truth::kUnknown:
+    case ConditionStatus::kUnknown:
       break;
   }
   return "Unknown";
@@ -33,29 +33,29 @@ const Json* Conditions::stored(std::string_view type) const {
   return nullptr;
 }
 
-Truth Conditions::stored_truth(std::string_view type) const {
+ConditionStatus Conditions::stored_status(std::string_view type) const {
   const Json* one = stored(type);
-  if (one == nullptr) return Truth::kUnknown;
+  if (one == nullptr) return ConditionStatus::kUnknown;
   const std::string status = kube::string_at(*one, "status");
-  if (status == "True") return Truth::kTrue;
-  return status == "False" ? Truth::kFalse : Truth::kUnknown;
+  if (status == "True") return ConditionStatus::kTrue;
+  return status == "False" ? ConditionStatus::kFalse : ConditionStatus::kUnknown;
 }
 
-void Conditions::set(std::string_view type, Verdict verdict, std::int64_t generation) {
+void Conditions::set(std::string_view type, Condition condition, std::int64_t generation) {
   std::string since = wall_now_;
   if (const Json* one = stored(type);
-      one != nullptr && kube::string_at(*one, "status") == to_string(verdict.truth)) {
+      one != nullptr && kube::string_at(*one, "status") == to_string(condition.status)) {
     since = kube::string_at(*one, "lastTransitionTime", wall_now_);
   }
   list_.push_back({{"type", type},
-                   {"status", to_string(verdict.truth)},
-                   {"reason", std::move(verdict.reason)},
-                   {"message", one_line(verdict.message, kMessageBytesMax)},
+                   {"status", to_string(condition.status)},
+                   {"reason", std::move(condition.reason)},
+                   {"message", one_line(condition.message, kMessageBytesMax)},
                    {"observedGeneration", generation},
                    {"lastTransitionTime", std::move(since)}});
 }
 
-void Conditions::keep(std::string_view type, Verdict otherwise) {
+void Conditions::keep(std::string_view type, Condition otherwise) {
   if (const Json* one = stored(type)) {
     list_.push_back(*one);
     return;

@@ -1,4 +1,4 @@
-// The conditions of a Pipeline's status, as they are put together for one look.
+// The conditions of one Pipeline status while it is built.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@ namespace spanway::reconcile {
 
 using kube::Json;
 
-enum class Truth { kTrue, kFalse, kUnknown };
-std::string_view to_string(Truth truth) noexcept;
+enum class ConditionStatus { kTrue, kFalse, kUnknown };
+std::string_view to_string(ConditionStatus status) noexcept;
 
-// What is said of one thing. `reason` is CamelCase.
-struct Verdict {
-  Truth truth = Truth::kUnknown;
+// One condition without its type. `reason` is CamelCase.
+struct Condition {
+  ConditionStatus status = ConditionStatus::kUnknown;
   std::string reason;
   std::string message;
 };
@@ -27,15 +27,17 @@ class Conditions {
   Conditions(const Json& before, std::int64_t generation, std::string wall_now);
 
   // Messages are cut to 512 bytes.
-  void set(std::string_view type, Verdict verdict) { set(type, std::move(verdict), generation_); }
+  void set(std::string_view type, Condition condition) {
+    set(type, std::move(condition), generation_);
+  }
   // About another generation than the Pipeline's.
-  void set(std::string_view type, Verdict verdict, std::int64_t generation);
-  // As it was stored; with this verdict when it was not.
-  void keep(std::string_view type, Verdict otherwise);
+  void set(std::string_view type, Condition condition, std::int64_t generation);
+  // As it was stored; with this condition when it was not.
+  void keep(std::string_view type, Condition otherwise);
   // The stored one; null when there is none.
   const Json* stored(std::string_view type) const;
-  // Those that are stored, so far as one sees; "Unknown" without.
-  Truth stored_truth(std::string_view type) const;
+  // The status of the stored condition; kUnknown when it is missing or unreadable.
+  ConditionStatus stored_status(std::string_view type) const;
 
   Json take() { return std::move(list_); }
 

@@ -15,25 +15,26 @@ const Component* find_component(const render::Rendering* rendering, const render
   return nullptr;
 }
 
-// Needed by pods of either revision, whichever of them the component rests on.
+// Mounted by pods of both revisions, so needed whatever the target of the workload is.
 bool serves_pods_of_both(const Manifest& manifest) {
   return manifest.type == kube::kConfigMaps || manifest.type == kube::kServiceAccounts;
 }
 
 class Builder {
  public:
-  Builder(const render::Rendering& wanted, const render::Rendering* last_good,
+  Builder(const render::Rendering& desired, const render::Rendering* last_good,
           const RolloutDecision& decision)
-      : wanted_(wanted), last_good_(last_good), decision_(decision) {}
+      : desired_(desired), last_good_(last_good), decision_(decision) {}
 
-  WantedObjects build() {
+  DesiredObjects build() {
     const bool is_back =
         decision_.phase == RolloutDecision::Phase::kRolledBack && last_good_ != nullptr;
-    for (const Manifest& manifest : (is_back ? *last_good_ : wanted_).shared) add_support(manifest);
-    for (const Component& component : wanted_.components) add(component);
+    for (const Manifest& manifest : (is_back ? *last_good_ : desired_).shared)
+      add_support(manifest);
+    for (const Component& component : desired_.components) add(component);
     if (!decision_.remove_others && last_good_ != nullptr) {
       for (const Component& component : last_good_->components)
-        if (find_component(&wanted_, component.id) == nullptr) add_whole(component);
+        if (find_component(&desired_, component.id) == nullptr) add_whole(component);
     }
     return std::move(out_);
   }
@@ -59,7 +60,7 @@ class Builder {
     const ComponentAction action = action_of(component.id);
     const Component* good = find_component(last_good_, component.id);
     const bool rests = action.stable == Target::kLastGood && good != nullptr;
-    // Scaling is no part of a revision and never rolled back: it is always as it is wanted.
+    // Scaling is no part of a revision and never rolled back: it is always as it is desired.
     const Component& chosen = rests ? *good : component;
     for (const Manifest& manifest : component.support)
       if (manifest.type == kube::kHorizontalPodAutoscalers) add_support(manifest);
@@ -79,7 +80,7 @@ class Builder {
   void add_workload(const Component& component, const Component* good,
                     const ComponentAction& action) {
     switch (action.stable) {
-      case Target::kWanted:
+      case Target::kDesired:
         out_.workloads.push_back(component.workload);
         return;
       case Target::kKeep:
@@ -97,10 +98,10 @@ class Builder {
     out_.workloads.push_back(std::move(workload));
   }
 
-  const render::Rendering& wanted_;
+  const render::Rendering& desired_;
   const render::Rendering* last_good_;
   const RolloutDecision& decision_;
-  WantedObjects out_;
+  DesiredObjects out_;
   std::set<std::string> seen_;
 };
 
@@ -115,9 +116,9 @@ void collect_volumes(const Json& object, std::string_view path, std::set<std::st
 
 }  // namespace
 
-WantedObjects wanted_objects(const render::Rendering& wanted, const render::Rendering* last_good,
-                             const RolloutDecision& decision) {
-  return Builder(wanted, last_good, decision).build();
+DesiredObjects desired_objects(const render::Rendering& desired, const render::Rendering* last_good,
+                               const RolloutDecision& decision) {
+  return Builder(desired, last_good, decision).build();
 }
 
 std::set<std::string> mounted_config_maps(const std::vector<Json>& workloads,

@@ -1,4 +1,4 @@
-// Which objects a decision asks for, from the wanted and the last good rendering together: pure.
+// The objects that a rollout decision selects from the desired and the last good rendering: pure.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace spanway::reconcile {
 
-struct WantedObjects {
+struct DesiredObjects {
   // In the order in which they are to be applied.
   std::vector<render::Manifest> support;  // Of the Pipeline and of all components.
   std::vector<render::Manifest> canaries;
@@ -20,8 +20,8 @@ struct WantedObjects {
   // Workloads that stay as they are: neither applied nor deleted.
   std::vector<std::pair<kube::ResourceType, kube::ObjectKey>> untouched;
 };
-WantedObjects wanted_objects(const render::Rendering& wanted, const render::Rendering* last_good,
-                             const RolloutDecision& decision);
+DesiredObjects desired_objects(const render::Rendering& desired, const render::Rendering* last_good,
+                               const RolloutDecision& decision);
 
 // Names of ConfigMaps that workloads or pods mount: they must outlive them.
 std::set<std::string> mounted_config_maps(const std::vector<Json>& workloads,

@@ -13,7 +13,7 @@ namespace {
 
 using render::Role;
 
-// A lag that nobody tells any more.
+// The bucket while no consumer reports its lag any more.
 constexpr std::string_view kLagUnknown = "unknown";
 // From good to bad.
 constexpr std::array<std::string_view, 6> kBuckets = {"<10s", "<1m", kLagUnknown,
@@ -43,8 +43,8 @@ const ComponentView* find_view(const StatusInput& input, Role role, const std::s
   return nullptr;
 }
 
-// What the pods of one component say.
-struct Voices {
+// The reports of one component's pods.
+struct PodReports {
   std::size_t pods = 0;
   std::size_t asked = 0;
   std::vector<const StatuszReport*> answers;
@@ -52,23 +52,23 @@ struct Voices {
   bool unasked() const noexcept { return pods > 0 && asked == 0; }
 };
 
-Voices listen(const StatusInput& input, const ComponentView* view) {
-  Voices voices;
-  if (view == nullptr) return voices;
+PodReports collect_reports(const StatusInput& input, const ComponentView* view) {
+  PodReports answers;
+  if (view == nullptr) return answers;
   for (const PodView& pod : view->pods) {
     if (pod.deleting) continue;
-    ++voices.pods;
+    ++answers.pods;
     const auto report = input.reports.find(pod.name);
     if (report == input.reports.end()) continue;
-    ++voices.asked;
-    if (report->second.answered) voices.answers.push_back(&report->second);
+    ++answers.asked;
+    if (report->second.answered) answers.answers.push_back(&report->second);
   }
-  return voices;
+  return answers;
 }
 
-bool none_reaches_it(const Voices& voices) {
+bool none_reaches_destination(const PodReports& answers) {
   bool any = false;
-  for (const StatuszReport* report : voices.answers) {
+  for (const StatuszReport* report : answers.answers) {
     if (!report->has_destination) continue;
     if (report->destination_reachable) return false;
     any = true;
@@ -84,8 +84,8 @@ std::string stall_text(const StallReport& stall) {
          (stall.reason.empty() ? "the destination refuses" : stall.reason);
 }
 
-void take_error(const Voices& voices, ExporterStatus& status) {
-  for (const StatuszReport* report : voices.answers) {
+void take_error(const PodReports& answers, ExporterStatus& status) {
+  for (const StatuszReport* report : answers.answers) {
     if (!status.error_message.empty()) return;
     for (const StallReport& stall : report->stalls) {
       status.error_reason = "Stalled";
@@ -104,7 +104,7 @@ void take_error(const Voices& voices, ExporterStatus& status) {
   }
 }
 
-bool has_stalled_partition(const Voices& consumers) {
+bool has_stalled_partition(const PodReports& consumers) {
   for (const StatuszReport* report : consumers.answers) {
     if (!report->stalls.empty()) return true;
     for (const PartitionReport& partition : report->partitions) {
@@ -114,7 +114,7 @@ bool has_stalled_partition(const Voices& consumers) {
   return false;
 }
 
-std::optional<double> worst_lag(const Voices& consumers) {
+std::optional<double> worst_lag(const PodReports& consumers) {
   std::optional<double> worst;
   for (const StatuszReport* report : consumers.answers) {
     for (const PartitionReport& partition : report->partitions) {
@@ -124,15 +124,15 @@ std::optional<double> worst_lag(const Voices& consumers) {
   return worst;
 }
 
-// The bucket to tell, when `before` is told now.
-std::string next_bucket(const std::string& before, const Voices& consumers,
+// The next bucket after `before`.
+std::string next_bucket(const std::string& before, const PodReports& consumers,
                         std::optional<double> lag) {
   const bool silent = consumers.asked > 0 && consumers.answers.empty();
   if (silent && !before.empty()) return std::string(kLagUnknown);
   if (!lag) return consumers.asked == 0 ? "" : before;
   std::string now = lag_bucket(*lag);
   if (bucket_rank(now) >= bucket_rank(before)) return now;
-  // Who does not answer may be the one that lags.
+  // The pod that does not answer may be the one that lags.
   if (consumers.answers.size() < consumers.pods) return before;
   std::string careful = lag_bucket(*lag * kBucketLeaves);
   return bucket_rank(careful) < bucket_rank(before) ? careful : before;
@@ -154,8 +154,8 @@ bool may_move(const std::string& since, const std::string& wall_now) {
   return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
 }
 
-// How often it moves is bounded: whatever was told within the last 30 s stays.
-void settle(ExporterStatus& status, const Json& before, const std::string& wall_now) {
+// Bounds the rate of changes: a value that was written within the last 30 s stays.
+void limit_change_rate(ExporterStatus& status, const Json& before, const std::string& wall_now) {
   const std::string since = kube::string_at(before, "since");
   const std::string lag = kube::string_at(before, "lag");
   const std::string reason = kube::string_at(before, "lastError/reason");
@@ -175,14 +175,15 @@ std::string ready_text(const ComponentView* view) {
   return std::to_string(view->stable.ready) + "/" + std::to_string(view->stable.replicas);
 }
 
-ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
-                       const Json& before) {
+ExporterStatus observe_exporter(const StatusInput& input, const api::Exporter& exporter,
+                                const Json& before) {
   static const Json kNothing = Json::object();
   const Json* known = stored(before, exporter.name);
   const Json& then = known == nullptr ? kNothing : *known;
   const ComponentView* view = find_view(input, Role::kExporter, exporter.name);
-  const Voices senders = listen(input, view);
-  const Voices consumers = listen(input, find_view(input, Role::kConsumer, exporter.name));
+  const PodReports senders = collect_reports(input, view);
+  const PodReports consumers =
+      collect_reports(input, find_view(input, Role::kConsumer, exporter.name));
 
   ExporterStatus status;
   status.name = exporter.name;
@@ -192,7 +193,7 @@ ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
   const bool has_consumers = exporter.consumer.replicas > 0 || exporter.consumer.autoscaling;
   if (exporter.paused || !has_consumers) {
     status.state = "Paused";
-    settle(status, then, input.wall_now);
+    limit_change_rate(status, then, input.wall_now);
     return status;
   }
   if ((senders.unasked() || consumers.unasked()) && known != nullptr) {
@@ -211,7 +212,7 @@ ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
   if (consumer != nullptr)
     unassigned = assignment_obstacle(input.pipeline.name, *consumer, input.reports);
   const bool idle = unassigned && unassigned->blocks;
-  const bool stalled = none_reaches_it(senders) || none_reaches_it(consumers) ||
+  const bool stalled = none_reaches_destination(senders) || none_reaches_destination(consumers) ||
                        has_stalled_partition(consumers) || idle;
   const bool heard = !senders.answers.empty() && !consumers.answers.empty();
   status.state = stalled ? "Stalled" : (heard ? "Running" : "Unknown");
@@ -223,7 +224,7 @@ ExporterStatus look_at(const StatusInput& input, const api::Exporter& exporter,
     status.error_reason = unassigned->reason;
     status.error_message = one_line(unassigned->message(), kErrorBytesMax);
   }
-  settle(status, then, input.wall_now);
+  limit_change_rate(status, then, input.wall_now);
   return status;
 }
 
@@ -234,10 +235,10 @@ int bucket_rank(std::string_view bucket) noexcept {
   return found == kBuckets.end() ? -1 : static_cast<int>(found - kBuckets.begin());
 }
 
-std::vector<ExporterStatus> look_at_exporters(const StatusInput& input, const Json& before) {
+std::vector<ExporterStatus> observe_exporters(const StatusInput& input, const Json& before) {
   std::vector<ExporterStatus> out;
   for (const api::Exporter& exporter : input.pipeline.spec.exporters) {
-    out.push_back(look_at(input, exporter, before));
+    out.push_back(observe_exporter(input, exporter, before));
   }
   return out;
 }

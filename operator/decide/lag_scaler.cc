@@ -10,13 +10,13 @@ namespace {
 
 // A rebalance takes up to one session timeout to begin and its lag as long to be read.
 constexpr std::int64_t kSettleSessions = 2;
-// Two samples closer than this say nothing of a trend.
+// Two samples closer than this show no trend.
 constexpr std::int64_t kSampleMs = 10'000;
 // Lag that falls by less than this a sample does not shrink.
 constexpr double kShrinkFactor = 0.98;
 constexpr double kStepFactorMax = 2.0;
 constexpr double kLowPart = 1.0 / 3;
-// A count that was too few is not gone back to for so many stabilization times. The lag says only
+// A count that was too low is not used again for so many stabilization times. The lag says only
 // that there are enough consumers, never by how much: going down is a try that costs a rebalance
 // and, when it was wrong, lag.
 constexpr std::int64_t kTooFewFactor = 16;
@@ -24,7 +24,7 @@ constexpr std::int64_t kStabilizationSecondsMin = 5;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
 
-// What the reports of one group amount to.
+// The reports of one consumer group, summed up.
 struct Lag {
   double of_moving = 0;   // The worst of partitions that are not stalled.
   double of_stalled = 0;  // The worst of those that are.
@@ -43,7 +43,7 @@ Lag sum_up(const std::vector<PartitionReport>& reports, double target) {
   Lag lag;
   std::set<std::pair<std::string, std::int32_t>> seen;
   for (const PartitionReport& report : reports) {
-    // While a partition moves, both its owners may tell of it.
+    // While a partition moves, both of its owners may report it.
     lag.partitions += seen.emplace(report.topic, report.partition).second ? 1 : 0;
     const double seconds = seconds_of(report);
     if (report.stalled) {
@@ -57,23 +57,23 @@ Lag sum_up(const std::vector<PartitionReport>& reports, double target) {
   return lag;
 }
 
-// The count above `now` that serves `wanted` best: one that divides the partitions evenly, else one
-// that at least makes the busiest consumer read fewer; 0 when no count up to `limit` does.
-std::int64_t raise(std::int64_t now, std::int64_t wanted, std::int64_t limit,
+// The count above `now` that serves `desired` best: one that divides the partitions evenly, else
+// one that at least makes the busiest consumer read fewer; 0 when no count up to `limit` does.
+std::int64_t raise(std::int64_t now, std::int64_t desired, std::int64_t limit,
                    std::int64_t partitions) {
   if (limit <= now) return 0;
-  if (partitions <= 0) return std::min(wanted, limit);
+  if (partitions <= 0) return std::min(desired, limit);
   const std::int64_t most = std::min(limit, now * 2);
-  for (std::int64_t count = std::min(wanted, most); count <= most; ++count) {
+  for (std::int64_t count = std::min(desired, most); count <= most; ++count) {
     if (count > now && partitions % count == 0) return count;
   }
-  for (std::int64_t count = std::min(wanted, most); count > now; --count) {
+  for (std::int64_t count = std::min(desired, most); count > now; --count) {
     if (partitions % count == 0) return count;
   }
   for (std::int64_t count = now + 1; count <= most; ++count) {
     const std::int64_t each = ceil_div(partitions, count);
     if (each < ceil_div(partitions, now) &&
-        (count >= wanted || each == ceil_div(partitions, std::min(wanted, most)))) {
+        (count >= desired || each == ceil_div(partitions, std::min(desired, most)))) {
       return count;
     }
   }
@@ -118,8 +118,8 @@ class Scaler {
   LagScalerDecision limited(const char* reason);
   LagScalerDecision change(std::int64_t replicas, const char* reason);
   LagScalerDecision go_up();
-  LagScalerDecision look_down();
-  // What is known of limits stays said while the lag only wobbles.
+  LagScalerDecision consider_scale_down();
+  // A limit stays reported while the lag only fluctuates.
   void note_end_of_limit();
   std::string text(const std::string& reason) const;
 
@@ -193,7 +193,7 @@ void Scaler::note_end_of_limit() {
 
 LagScalerDecision Scaler::go_up() {
   const double ratio = std::min(kStepFactorMax, lag_.of_moving / target_);
-  const auto wanted = std::max<std::int64_t>(
+  const auto desired = std::max<std::int64_t>(
       input_.replicas + 1,
       static_cast<std::int64_t>(std::ceil(static_cast<double>(input_.replicas) * ratio)));
   if (input_.replicas >= most_) {
@@ -204,14 +204,14 @@ LagScalerDecision Scaler::go_up() {
   if (lag_.lagging <= input_.replicas && lag_.lagging * 2 < lag_.moving) {
     return limited("HotPartition");
   }
-  const std::int64_t replicas = raise(input_.replicas, wanted, most_, partitions_);
+  const std::int64_t replicas = raise(input_.replicas, desired, most_, partitions_);
   if (replicas <= input_.replicas) return limited("AtMaxReplicas");
   memory_.too_few = input_.replicas;
   memory_.too_few_at_ms = std::max<std::int64_t>(1, input_.now_ms);
   return change(replicas, "ScaledUp");
 }
 
-LagScalerDecision Scaler::look_down() {
+LagScalerDecision Scaler::consider_scale_down() {
   // Stalled partitions count here: when their destination is back there is much to read.
   if (lag_.worst() >= target_ * kLowPart) {
     memory_.low_since_ms = 0;
@@ -222,11 +222,11 @@ LagScalerDecision Scaler::look_down() {
   if (input_.replicas <= least_ || input_.now_ms - memory_.low_since_ms < wait_ms) {
     return stay("Steady", "");
   }
-  const std::int64_t held_ms =
+  const std::int64_t remembered_ms =
       kTooFewFactor * 1000 *
       std::max(kStabilizationSecondsMin, input_.rules.scale_down_stabilization_seconds);
   const bool remembers =
-      memory_.too_few_at_ms != 0 && input_.now_ms - memory_.too_few_at_ms < held_ms;
+      memory_.too_few_at_ms != 0 && input_.now_ms - memory_.too_few_at_ms < remembered_ms;
   const std::int64_t replicas = lower(input_.replicas, least_, partitions_);
   if (replicas >= input_.replicas || (remembers && replicas <= memory_.too_few)) {
     return stay("Steady", "");
@@ -235,7 +235,7 @@ LagScalerDecision Scaler::look_down() {
 }
 
 LagScalerDecision Scaler::run() {
-  // A clock that was put back must not make us wait for it.
+  // A clock that was set back must not delay decisions.
   memory_.changed_at_ms = std::min(memory_.changed_at_ms, input_.now_ms);
   memory_.low_since_ms = std::min(memory_.low_since_ms, input_.now_ms);
   memory_.last_lag_at_ms = std::min(memory_.last_lag_at_ms, input_.now_ms);
@@ -249,10 +249,10 @@ LagScalerDecision Scaler::run() {
     return stay("Settling", "");
   }
   if (lag_.partitions == 0) {
-    // What was low may not be low any more.
+    // A lag that was low may have grown meanwhile.
     memory_.low_since_ms = 0;
     memory_.last_lag_at_ms = 0;
-    return stay("NoReports", "no consumer has told its lag");
+    return stay("NoReports", "no consumer has reported its lag");
   }
   if (input_.complete && input_.replicas > most_) return change(most_, "ScaledDown");
   note_end_of_limit();
@@ -273,13 +273,13 @@ LagScalerDecision Scaler::run() {
   }
   if (!input_.complete) {
     memory_.low_since_ms = 0;
-    return stay("NoReports", "not all consumers have told their lag");
+    return stay("NoReports", "not all consumers have reported their lag");
   }
   if (lag_.of_stalled > target_) {
     memory_.low_since_ms = 0;
     return limited("DestinationStalled");
   }
-  return look_down();
+  return consider_scale_down();
 }
 
 }  // namespace

@@ -39,14 +39,14 @@ struct LagScalerInput {
   std::vector<PartitionReport> lag;
   bool complete = false;     // All consumer pods that run have answered.
   std::int64_t pending = 0;  // Pods that do not run yet.
-  // Of a consumer in its group: after a change nothing is decided for two of them.
+  // session.timeout.ms of the consumers: after a change nothing is decided for two of them.
   Duration session_timeout = std::chrono::seconds(20);
   std::int64_t now_ms = 0;
 };
 struct LagScalerDecision {
   std::int64_t replicas = 1;
   LagScalerMemory memory = {};
-  bool limited = false;  // More would be wanted than is allowed.
+  bool limited = false;  // More would be desired than is allowed.
   // "AtMaxReplicas", "AtPartitionCount", "DestinationStalled", "HotPartition", "NoReports",
   // "PodsPending", "Settling", "ScaledUp", "ScaledDown", "Steady"
   std::string reason = {};

@@ -36,7 +36,7 @@ std::vector<const Json*> list_at(const Json& value, std::string_view path) {
   return elements;
 }
 
-// What a service wrote last before it went: of several lines the last one with text.
+// The last line with text of a termination message.
 std::string last_log_line(std::string_view message) {
   while (!message.empty()) {
     const std::size_t end = message.find_last_of('\n');
@@ -84,7 +84,7 @@ ContainerState container_state(const Json& status) {
 }
 
 struct Trouble {
-  int weight = 0;  // The worst of several containers is told.
+  int weight = 0;  // The worst of several containers is reported.
   std::string reason;
   std::string text;
 };
@@ -120,7 +120,7 @@ Trouble container_trouble(const ContainerState& container, bool init) {
   // The kubelet alternates between these two.
   const std::string reason = waiting == "ErrImagePull" ? "ImagePullBackOff" : waiting;
   std::string text = "container " + container.name + " waits: " + reason;
-  // The text of a failed pull alternates too; the image says enough.
+  // The text of a failed pull alternates too; the image is enough.
   if (reason != "ImagePullBackOff" && !container.waiting_message.empty()) {
     text += ": " + container.waiting_message;
   }
@@ -222,7 +222,7 @@ void read_containers(const Json& pod, PodView& view) {
   }
 }
 
-// The words name a pod that is never made, with a new name at each try.
+// The text names a pod that is never created, with a new name at each try.
 std::string refused_pods(const Json& object) {
   const Json* failure = condition(object, "ReplicaFailure");
   if (failure == nullptr || string_at(*failure, "status") != "True") return "";
@@ -231,7 +231,7 @@ std::string refused_pods(const Json& object) {
     const std::size_t end = words.find("\" ");
     if (end != std::string::npos) words = "a pod " + words.substr(end + 2);
   }
-  return one_line("pods cannot be made: " + words, kProblemBytesMax);
+  return one_line("pods cannot be created: " + words, kProblemBytesMax);
 }
 
 WorkloadView view_workload(const Json& object) {
@@ -327,7 +327,7 @@ ComponentView observe(const render::Component& component, const std::string& pip
     if (belongs(pod, component.id, pipeline) && !has_ended(pod))
       view.pods.push_back(view_pod(pod, wall_now));
   }
-  // What is told of several pods must not depend on the order of a cache.
+  // The status must not depend on the order of a cache.
   std::sort(view.pods.begin(), view.pods.end(),
             [](const PodView& a, const PodView& b) { return a.name < b.name; });
   return view;

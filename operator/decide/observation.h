@@ -1,4 +1,4 @@
-// What the cluster shows of a Pipeline's components: read from the stores, no decisions.
+// The observed state of a Pipeline's components, read from the stores; no decisions.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct PodView {
   std::optional<SystemTime> ready_since;
 };
 
-// Of the stable or the canary workload.
+// The stable or the canary workload.
 struct WorkloadView {
   bool exists = false;
   std::string revision;  // api::kRevisionAnnotation of its pod template.
@@ -48,7 +48,7 @@ struct WorkloadView {
   // Exists, observedGeneration is current and all replicas are updated and ready.
   bool settled = false;
   bool paused = false;  // spec.paused of a Deployment: `kubectl rollout pause`.
-  // Why its pods cannot even be made: a quota, an admission webhook. Empty when they can.
+  // Why the API server refuses its pods (a quota, an admission webhook); empty = it does not.
   std::string problem = {};
 };
 

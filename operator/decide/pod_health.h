@@ -1,4 +1,4 @@
-// What a pod's state says about the revision it runs.
+// Derives from a pod's state whether the revision that it runs is at fault.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace spanway::reconcile {
 bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window);
 // When its restarts will be no news any more if it stays as it is; 0 = never, or it does not crash.
 std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window);
-// The pod cannot be made as it is written: no waiting changes that.
+// The kubelet cannot create the container from this spec: waiting does not help.
 bool is_unmakable(std::string_view reason) noexcept;
 // The word for a pod that is crashing.
 std::string_view crash_reason(const PodView& pod) noexcept;

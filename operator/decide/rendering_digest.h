@@ -1,5 +1,5 @@
-// What decisions need of a rendering, without the objects themselves: small enough to be kept of
-// every Pipeline, so that a look at one that rests renders nothing.
+// A rendering without its objects, reduced to what decisions need: small enough to be cached for
+// every Pipeline, so that reconciling one at rest renders nothing.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 namespace spanway::reconcile {
 
 // As text, about a hundred bytes for each object.
-std::string outline_of(const render::Rendering& rendering);
+std::string rendering_digest(const render::Rendering& rendering);
 
-// The rendering that `outline` was made of, with what is left of its objects: apiVersion, kind,
+// The rendering that `digest` was made of, with what is left of its objects: apiVersion, kind,
 // name, namespace, spec.replicas, the ingress's selector, and the fingerprint of the whole object
-// in the annotation api::kIntentAnnotation. decide(), observe(), wanted_objects(), make_status()
-// and all else that decides come to the same with either; what is applied must be whole. `outline`
-// comes from outline_of().
-render::Rendering read_outline(const std::string& outline);
+// in the annotation api::kIntentAnnotation. decide(), observe(), desired_objects(), make_status()
+// and all else that decides come to the same with either; what is applied must be whole. `digest`
+// comes from rendering_digest().
+render::Rendering read_rendering_digest(const std::string& digest);
 
 }  // namespace spanway::reconcile

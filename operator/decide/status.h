@@ -1,5 +1,5 @@
-// The Pipeline's status from what was seen and decided: pure. Nothing in it changes by itself while
-// nothing happens, so that a quiet cluster sees no writes.
+// The Pipeline's status from the observed state and the decisions: pure. It does not change while
+// nothing happens, so that a quiet cluster has no writes.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@
 namespace spanway::reconcile {
 
 struct TopicsView {
-  // Of the topics Job: what `topics apply` has reported. kBlocked: its pod cannot start.
+  // As `topics apply` has reported it. kBlocked: the pod of the topics Job cannot start.
   enum class State {
     kUnmanaged,
     kPending,
@@ -38,27 +38,27 @@ struct StatusInput {
   const config::Problems* secret_problems = nullptr;
   // What is reconciled: the spec, or the last good one when there are problems. Null when there is
   // neither.
-  const render::Rendering* wanted = nullptr;
+  const render::Rendering* desired = nullptr;
   const std::vector<ComponentView>& components;
   const RolloutDecision* rollout = nullptr;          // Null = nothing can be observed.
   std::map<std::string, StatuszReport> reports;      // By pod.
   std::map<std::string, LagScalerDecision> scaling;  // By exporter.
   TopicsView topics;
   std::map<std::string, std::string> idle_autoscalers = {};  // By name: why they do not scale.
-  // Of others, by the workload ("<kind>/<name>") whose replicas the operator sets as well.
+  // Not managed by the operator, by the workload ("<kind>/<name>") whose replicas it sets as well.
   std::map<std::string, std::string> foreign_autoscalers = {};
   bool paused = false;
-  std::string operator_version;                 // Of `wanted`.
+  std::string operator_version;                 // Of `desired`.
   std::string last_good_version = {};           // Of the operator that recorded the last good spec.
   std::string wall_now;                         // RFC 3339, for lastTransitionTime.
   std::string config_reason = "ConfigInvalid";  // Of every condition that a refused spec decides.
-  // "namespace/name" of the Pipelines that share topics with this one, as all say.
+  // "namespace/name" of the Pipelines that share topics with this one; all of them agree.
   std::vector<std::string> topics_shared_with = {};
   // Ready pods that the live Service of the ingress selects; nothing = not known.
   std::optional<std::int64_t> ingress_endpoints = {};
 };
 
-// The whole `status` object. `before` is the one that is stored: a condition whose status stays
+// The complete `status` object. `before` is the stored one: a condition whose status stays
 // keeps its lastTransitionTime; the lag bucket moves at most every 30 s. Conditions: Ready,
 // Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, RolledBack,
 // ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled, each with observedGeneration, a
@@ -71,11 +71,11 @@ struct StatusInput {
 // keeps its observedGeneration until a change is through. String fields for the printer columns:
 // summary.{ingress,exporters,lag,config}.
 Json make_status(const StatusInput& input, const Json& before);
-// Lag and errors of exporters are told anew at most this often.
+// Lag and errors of exporters change in the status at most this often.
 inline constexpr Duration kStatusMoveMin = std::chrono::seconds(30);
-// When make_status() has more to tell of the same input, because it holds something back in
-// `status`, which it has just made; 0 = it does not.
-Duration status_look_again(const StatusInput& input, const Json& status);
+// The delay after which make_status() returns another status for the same input, because `status`,
+// its last result, still holds back a change; 0 = it does not.
+Duration status_requeue_after(const StatusInput& input, const Json& status);
 
 // Kept in status.config.
 RolloutMemory rollout_memory(const Json& status);

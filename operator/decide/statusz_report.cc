@@ -12,7 +12,7 @@ namespace {
 
 using kube::Json;
 
-// What one pod may tell; more is a pod that lies.
+// Bounds of one report; a pod that exceeds them is faulty.
 constexpr std::size_t kTopicsMax = 256;
 constexpr std::size_t kPartitionsMax = 10'000;
 constexpr std::size_t kStallsMax = 256;
@@ -93,7 +93,7 @@ std::optional<ActivityReport> activity_at(const Json& root, std::string_view nam
 void read_activities(const Json& root, StatuszReport& report) {
   report.produce = activity_at(root, "produce", "ok");
   report.assignment = activity_at(root, "assignment", "ok");
-  // A group has one reason, in words.
+  // A group has one reason, as text.
   if (report.assignment) report.assignment->error = text_at(root, "assignment/reason");
   report.next = activity_at(root, "next", "reachable");
   // An ingress that has not sent anything yet: nothing speaks against its next hop.
@@ -104,7 +104,7 @@ void read_destination(const Json& root, StatuszReport& report) {
   const Json* destination = kube::find(root, "destination");
   if (destination == nullptr || !destination->is_object()) return;
   report.has_destination = true;
-  // An exporter that has not sent anything yet says null: nothing speaks against its destination.
+  // An exporter that has not sent anything yet reports null: its destination counts as reachable.
   report.destination_reachable = kube::bool_at(*destination, "reachable", true);
   const Json* reachable = kube::find(*destination, "reachable");
   report.destination_known = reachable != nullptr && reachable->is_boolean();

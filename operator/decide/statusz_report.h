@@ -1,4 +1,4 @@
-// What a service says of itself in its answer to GET /statusz: pure.
+// The answer of a service to GET /statusz, parsed: pure.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct PartitionReport {
   bool stalled = false;
   std::string reason = {};  // Why it is stalled.
 };
-// What a consumer has stopped delivering, beyond single partitions.
+// A stall of a consumer that is wider than single partitions.
 struct StallReport {
   std::string signal = {};
   std::string tenant = {};
@@ -35,7 +35,7 @@ struct ActivityReport {
   std::string error = {};
   std::string reason = {};  // The error as one word; may be empty.
 };
-// Of one pod. Missing fields keep their defaults: an older service says less.
+// The report of one pod. Missing fields keep their defaults: an older service reports less.
 struct StatuszReport {
   bool answered = false;
   std::string error = {};          // Why not.
@@ -59,7 +59,7 @@ struct StatuszReport {
   std::string destination_error_reason = {};
   std::string destination_endpoint = {};
 };
-// What a pod may answer; more is an error.
+// The largest accepted answer of a pod.
 inline constexpr std::size_t kStatuszBytesMax = 1u << 20;
 StatuszReport not_answered(std::string why);
 // Never fails: what is no JSON object is a report that was not answered, with the error.

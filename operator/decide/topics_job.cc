@@ -13,7 +13,7 @@ namespace {
 
 constexpr Duration kFirstWait = std::chrono::seconds(30);
 constexpr Duration kLongestWait = std::chrono::minutes(10);
-// `topics apply` ends so when every topic is there but one promises less than wanted.
+// `topics apply` ends so when every topic is there but one promises less than desired.
 constexpr std::int64_t kExitWeaker = 3;
 constexpr std::size_t kTopicsMax = 64;
 constexpr std::size_t kWordsBytesMax = 512;
@@ -34,7 +34,7 @@ const Json* condition(const Json& job, std::string_view type) {
   return nullptr;
 }
 
-// What the newest pod of the Job has left behind.
+// The termination of the newest pod of the Job.
 struct Ending {
   bool known = false;
   std::int64_t exit_code = 0;
@@ -75,7 +75,7 @@ std::optional<Json> report_in(const std::string& message) {
   return std::nullopt;
 }
 
-// What is to be said of a topic: its error, everything that is weaker than wanted, or why that is
+// The message of a topic: its error, everything that is weaker than the spec, or why that is
 // not known.
 std::string words_of(const Json& topic) {
   std::string words = kube::string_at(topic, "error");
@@ -137,13 +137,14 @@ void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const J
   if (view.state == TopicsView::State::kReady) return;
   if (view.message.empty() && report) view.message = kube::string_at(*report, "error");
   if (view.message.empty()) view.message = last_line(ending.message);
-  if (view.message.empty()) view.message = "the topics Job has failed; its pods say why";
+  if (view.message.empty())
+    view.message = "the topics Job has failed; the logs of its pods name the cause";
 }
 
 // Why the pod of a Job that has not ended is not there or does not run.
-std::string what_blocks(const TopicsInput& input) {
+std::string what_blocks(const TopicsJobInput& input) {
   if (!input.refused.empty()) return input.refused;
-  const std::string job = input.wanted->key().name;
+  const std::string job = input.desired->key().name;
   for (const Json& pod : input.pods) {
     if (kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name") != job) continue;
     if (has_ended(pod)) continue;
@@ -163,31 +164,31 @@ Duration topics_retry_wait(int failures) {
   return std::min(wait, kLongestWait);
 }
 
-TopicsDecision look_at_topics(const TopicsInput& input) {
-  TopicsDecision decision;
-  if (!input.wanted) return decision;  // kUnmanaged
+TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
+  TopicsJobDecision decision;
+  if (!input.desired) return decision;  // kUnmanaged
   TopicsView& view = decision.view;
   view.state = TopicsView::State::kPending;
   view.topics = Json::array();
   if (!input.job) {
     decision.create = true;
     view.message = "the topics Job is being started";
-    // A Job that runs again: what the last one has said is still the best that is known.
+    // A Job that runs again: keep the report of the last one until then.
     if (const Json* known = kube::find(input.status, "topics"); known != nullptr)
       view.topics = *known;
     return decision;
   }
-  const Ending ending = ending_of(input.pods, input.wanted->key().name);
+  const Ending ending = ending_of(input.pods, input.desired->key().name);
   const auto retry_after = [&](const Json& ended, Duration wait) {
     const auto since = parse_time(kube::string_at(ended, "lastTransitionTime"));
     const Duration waited = since ? input.wall_now - *since : wait;
     decision.remove = waited >= wait;
-    if (!decision.remove) decision.look_again = std::min(wait, wait - waited);
+    if (!decision.remove) decision.requeue_after = std::min(wait, wait - waited);
   };
   if (const Json* complete = condition(*input.job, "Complete"); complete != nullptr) {
     read_ending(view, ending, true, input.status);
     decision.is_well = !input.missing;
-    // Pods know a topic only some seconds after it was made, so not at once.
+    // Pods know a topic only some seconds after its creation, so not at once.
     if (input.missing) retry_after(*complete, topics_retry_wait(std::max(1, input.failures)));
     return decision;
   }
@@ -206,7 +207,7 @@ TopicsDecision look_at_topics(const TopicsInput& input) {
     return decision;
   }
   read_ending(view, ending, false, input.status);
-  // Only its owner can change what is weak; a topic that is gone can be made.
+  // Only its owner can change a weak topic; a missing topic can be created.
   const bool is_weak = view.state == TopicsView::State::kWeak && !input.missing;
   retry_after(*failed, is_weak ? kLongestWait : topics_retry_wait(std::max(1, input.failures)));
   return decision;

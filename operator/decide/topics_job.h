@@ -1,4 +1,4 @@
-// The Job that makes or verifies the topics: what it has said, and whether it must run (again).
+// The Job that creates or verifies the topics: its report, and when it must run again.
 #pragma once
 
 #include <optional>
@@ -9,17 +9,17 @@
 
 namespace spanway::reconcile {
 
-struct TopicsDecision {
+struct TopicsJobDecision {
   TopicsView view;
-  bool create = false;  // The Job is wanted and not there.
+  bool create = false;  // The Job is desired and not there.
   // It has failed, or its topics are gone, and has waited long enough: the next one takes its
   // place.
   bool remove = false;
-  bool is_well = false;   // It has succeeded, and no pod misses a topic.
-  Duration look_again{};  // When time alone changes this; 0 = never.
+  bool is_well = false;      // It has succeeded, and no pod misses a topic.
+  Duration requeue_after{};  // When time alone changes this; 0 = never.
 };
-struct TopicsInput {
-  const std::optional<render::Manifest>& wanted;
+struct TopicsJobInput {
+  const std::optional<render::Manifest>& desired;
   const std::optional<Json>& job;  // The live one of the same name.
   const std::vector<Json>& pods;   // All pods of the Pipeline.
   const Json& status;              // Of the Pipeline, as stored: pods of ended Jobs get lost.
@@ -29,10 +29,10 @@ struct TopicsInput {
   SystemTime wall_now{};
 };
 // Pure.
-TopicsDecision look_at_topics(const TopicsInput& input);
+TopicsJobDecision decide_topics_job(const TopicsJobInput& input);
 
 // After a failure, or when pods miss a topic: 30 s doubling to 10 min. A topic that promises less
-// than wanted is looked at again every 10 min: only its owner can change it.
+// than desired is looked at again every 10 min: only its owner can change it.
 Duration topics_retry_wait(int failures);
 
 }  // namespace spanway::reconcile

@@ -1,5 +1,6 @@
-// Whether telemetry can flow, as the pods report it now: pure. What a pod does not report (an older
-// service, one that has not sent anything yet, one that does not answer) is unknown and never bad.
+// Decides from the pods' reports whether telemetry can flow: pure. What a pod does not report (an
+// older service, one that has not sent anything yet, one that does not answer) is unknown and never
+// bad.
 #pragma once
 
 #include <map>
@@ -14,34 +15,34 @@ namespace spanway::reconcile {
 
 using Reports = std::map<std::string, StatuszReport>;  // By pod name.
 
-// What stops telemetry at one component.
+// Something that stops telemetry at one component.
 struct Obstacle {
   // "NextHopUnreachable", "TopicMissing", "KafkaAccessDenied", "NotEnoughReplicas", ...
   std::string reason;
-  std::string place;  // Component, pod and activity; stays while the words of an error change.
+  std::string place;  // Component, pod and activity; stays while the text of an error changes.
   std::string words;
   bool blocks = false;  // No pod of the component that reports it gets through.
 
   std::string message() const { return place + words; }
 };
 
-// Of several obstacles the first one that blocks, in the order of components. Canaries do not
+// The first obstacle that blocks, else the first one, in the order of components. Canaries do not
 // count: they belong to the rollout. `pipeline` is the name of the Pipeline.
 std::optional<Obstacle> next_hop_obstacle(const std::string& pipeline,
                                           const std::vector<ComponentView>& components,
                                           const Reports& reports);
-// Of topics that a bridge or consumer cannot use, and of produce requests that fail. Pods that do
+// Topics that a bridge or consumer cannot use, and produce requests that fail. Pods that do
 // not reach Kafka at all are left out.
 std::optional<Obstacle> topics_obstacle(const std::string& pipeline,
                                         const std::vector<ComponentView>& components,
                                         const Reports& reports);
-// Of consumers that get no partitions of their group.
+// Consumers that are assigned no partitions of their group.
 std::optional<Obstacle> assignment_obstacle(const std::string& pipeline, const ComponentView& view,
                                             const Reports& reports);
 // Some pod that reaches Kafka reports a topic that does not exist, and no pod of its component has
 // it.
 bool reports_missing_topic(const std::vector<ComponentView>& components, const Reports& reports);
-// Of an ingress that still serves an old certificate; it never blocks.
+// A listener that still serves its old certificate because the new one does not load; never blocks.
 std::optional<Obstacle> certificate_obstacle(const std::string& pipeline,
                                              const std::vector<ComponentView>& components,
                                              const Reports& reports);
@@ -49,7 +50,7 @@ std::optional<Obstacle> certificate_obstacle(const std::string& pipeline,
 std::vector<std::string> reported_weaknesses(const std::vector<ComponentView>& components,
                                              const Reports& reports);
 
-// What keeps a client from a topic or group, as one word; `otherwise` when the words are unknown.
+// The error of a topic or group as one word; `otherwise` when the text is unknown.
 std::string kafka_error_reason(const std::string& error, const char* otherwise);
 
 }  // namespace spanway::reconcile

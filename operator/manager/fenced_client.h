@@ -11,16 +11,16 @@
 
 namespace spanway::reconcile {
 
-// Thread-safe. Reads go through at any time. Each write asks anew whether it is still allowed; one
+// Thread-safe. Reads go through at any time. Each write checks again that it is still allowed; one
 // that is not is a transient error, CANCELLED "not_leading", and nothing is sent. `behind` and what
 // `leading` needs outlive it.
-class LeaderClient final : public kube::Client {
+class FencedClient final : public kube::Client {
  public:
   using Json = kube::Json;
 
-  LeaderClient(kube::Client& behind, std::function<bool()> leading);
+  FencedClient(kube::Client& behind, std::function<bool()> leading);
 
-  // From now on writes are asked about, before they were refused.
+  // From now on writes are checked; before, all were refused.
   void open();
   // From now on they are refused. Returns when none is under way any more, which takes as long as
   // one request at most.

@@ -17,10 +17,10 @@ constexpr Duration kListTimeout = std::chrono::seconds(30);
 constexpr Duration kDrainMax = std::chrono::hours(1);
 // Lists under way at the same time; watches need no thread.
 constexpr std::size_t kListsAtATime = 4;
-constexpr Duration kSyncLook = std::chrono::milliseconds(100);
+constexpr Duration kSyncPoll = std::chrono::milliseconds(100);
 
 // A write that begins in the last moment of the renew deadline is over before another operator may
-// take the Lease: others wait as long as the holder's Lease says.
+// take the Lease: others wait for the duration in the holder's Lease.
 OperatorTimes lease_times(Duration request_timeout) {
   OperatorTimes times;
   times.lease_renew_deadline =
@@ -44,8 +44,8 @@ MonitorTimes times_of(const OperatorSettings& settings) {
   return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
 }
 
-// An error when it is not known whether there is one: another id would make all consumers begin
-// anew.
+// An error when the namespace cannot be read just now: another id would reset the offsets of all
+// consumers.
 Result<std::string> find_cluster_id(kube::Client& client, const telemetry::Logger& log) {
   constexpr std::size_t kDigits = 8;
   const auto name_space = client.get(kube::kNamespaces, {"", "kube-system"});
@@ -97,6 +97,12 @@ render::ClusterFacts facts_of(const OperatorSettings& settings, const std::strin
   facts.serves_prometheus_rules = prometheus_rules;
   facts.deny_private_endpoints = settings.deny_private_endpoints;
   return facts;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ",") + name;
+  return out;
 }
 
 std::string environment(const char* name) {
@@ -214,10 +220,11 @@ void OperatorService::make_reflectors() {
 }
 
 Status OperatorService::start() {
-  deps_.telemetry.log.info("Operating",
-                           {{"identity", parts_.identity},
-                            {"namespaces", settings_.watch_namespaces.empty() ? "all" : "some"},
-                            {"workers", settings_.workers}});
+  deps_.telemetry.log.info("Operating", {{"identity", parts_.identity},
+                                         {"namespaces", settings_.watch_namespaces.empty()
+                                                            ? "all"
+                                                            : joined(settings_.watch_namespaces)},
+                                         {"workers", settings_.workers}});
   recorder_->start();
   reflectors_.start();
   for (std::int64_t i = 0; i < settings_.workers; ++i)
@@ -259,13 +266,13 @@ bool OperatorService::leads() const {
   return leading_ && !lost_ && (!election_ || election_->leading());
 }
 
-// What is under way when the process is told to stop may be finished; nothing new is begun.
+// A reconciliation that runs at the stop is finished; no other one starts.
 bool OperatorService::may_begin() const { return !stopping_ && leads(); }
 
 void OperatorService::work(const std::stop_token& stop) {
-  // A look at half of the world would delete the other half.
+  // With incomplete stores a reconciliation would delete objects.
   while (!reflectors_.synced() || !leading_)
-    if (!wait_for(stop, kSyncLook)) return;
+    if (!wait_for(stop, kSyncPoll)) return;
   while (!stop.stop_requested()) {
     const auto key = queue_.next();
     if (!key) return;
@@ -283,6 +290,7 @@ void OperatorService::work(const std::stop_token& stop) {
 }
 
 void OperatorService::reconcile(const kube::ObjectKey& key) {
+  const ReconcileScope scope(++reconcile_ids_);
   const SteadyTime started = deps_.clock.now();
   const auto again = controller_.reconcile(key);
   const Duration took = deps_.clock.now() - started;
@@ -358,7 +366,7 @@ bool OperatorService::drain(Deadline deadline) {
     const Duration wait = std::min(kDrainMax, deadline.remaining(deps_.clock.now()));
     done = wakes_.wait_for(mutex_, wait, [this]() SPANWAY_REQUIRES(mutex_) { return busy_ == 0; });
   }
-  // Gives the Lease back, so that another replica goes on at once.
+  // Releases the Lease, so that another replica leads at once.
   if (election_) election_->stop();
   return done;
 }

@@ -11,10 +11,10 @@
 #include "operator/cache/reflector_pool.h"
 #include "operator/cache/work_queue.h"
 #include "operator/k8s/client.h"
-#include "operator/reconcile/controller.h"
-#include "operator/reconcile/events.h"
 #include "operator/manager/fenced_client.h"
 #include "operator/manager/settings.h"
+#include "operator/reconcile/controller.h"
+#include "operator/reconcile/events.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/runtime/service.h"
 
@@ -25,7 +25,7 @@ class LeaderElection;
 
 namespace spanway::reconcile {
 
-// How often a running operator looks at the time, and the Lease's times (operator/k8s/lease.h).
+// The period of the operator's timers, and the Lease's times (operator/k8s/lease.h).
 struct OperatorTimes {
   Duration tick = std::chrono::seconds(1);
   Duration lease = std::chrono::seconds(15);
@@ -33,7 +33,7 @@ struct OperatorTimes {
   Duration lease_retry = std::chrono::seconds(2);
 };
 
-// What the operator works with; tests put fakes here. `access` only keeps alive what a client
+// The operator's dependencies; tests put fakes here. `access` only keeps alive what a client
 // needs.
 struct OperatorParts {
   std::shared_ptr<void> access;
@@ -50,8 +50,8 @@ struct OperatorParts {
 // See runtime::Service for the thread contract. Threads of its own: those of the reflector pool,
 // `workers`, the Lease, Events, /statusz, Secrets, and one clock for the resync; the client's own.
 //
-// Every replica watches; only the leader writes, and asks before each single write whether it still
-// leads. One that loses the Lease ends with an error, so that nothing of its memory goes on.
+// Every replica watches; only the leader writes, and checks before each single write that it still
+// leads. One that loses the Lease ends with an error, so that no state survives.
 class OperatorService final : public runtime::Service {
  public:
   // Asks the API server which kinds it has; fails when it cannot be reached.
@@ -85,13 +85,13 @@ class OperatorService final : public runtime::Service {
   void watch_pods(const std::stop_token& stop);
   void poll_secrets(const std::stop_token& stop);
   void add_all();
-  // False when it was asked to stop.
+  // False when a stop was requested.
   bool wait_for(const std::stop_token& stop, Duration wait);
 
   const OperatorSettings settings_;
   OperatorParts parts_;
   const runtime::ServiceDeps deps_;
-  LeaderClient writer_;
+  FencedClient writer_;
   kube::WorkQueue queue_;
   std::unique_ptr<kube::EventRecorder> recorder_;
   Events events_;
@@ -102,6 +102,7 @@ class OperatorService final : public runtime::Service {
   std::unique_ptr<kube::LeaderElection> election_;
   kube::ReflectorPool reflectors_;
 
+  std::atomic<std::uint64_t> reconcile_ids_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> leading_{false};
   std::atomic<bool> lost_{false};

@@ -34,13 +34,15 @@ void describe(config::Binder& b, OperatorSettings& s) {
         {.doc = "Namespace of the operator; its pods may read the services' admin ports. Empty = "
                 "of the service account or the kubeconfig's context.",
          .pattern = kNameOrNothing});
-  b.key("cluster_id", s.cluster_id,
-        {.doc = "Tells this cluster apart from others on the same Kafka: part of consumer groups, "
-                "instance ids and client ids, so changing it makes all consumers begin anew. Empty "
-                "= the first 8 digits of the uid of the namespace kube-system, where the operator "
-                "may read it, else none.",
-         .example = "eu-west-1",
-         .pattern = "([a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?)?"});
+  b.key(
+      "cluster_id", s.cluster_id,
+      {.doc =
+           "Tells this cluster apart from others on the same Kafka: part of consumer groups, "
+           "instance ids and client ids, so changing it resets the offsets of all consumers. Empty "
+           "= the first 8 digits of the uid of the namespace kube-system, where the operator "
+           "may read it, else none.",
+       .example = "eu-west-1",
+       .pattern = "([a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?)?"});
   b.key("image_repository", s.image_repository,
         {.doc = "Image of the services where a Pipeline names none.",
          .example = "registry.example.com/spanway",
@@ -69,15 +71,15 @@ void describe(config::Binder& b, OperatorSettings& s) {
          .min = kSecond,
          .max = 30 * kSecond});
   b.key("resync", s.resync,
-        {.doc = "Each Pipeline is looked at this often even when nothing seems to have changed.",
+        {.doc = "Each Pipeline is reconciled at least this often, also without an event.",
          .min = 10 * kSecond,
          .max = 86'400 * kSecond});
   b.key("secrets_poll", s.secrets_poll,
-        {.doc = "How often referenced Secrets are asked for. They are never watched or listed.",
+        {.doc = "How often referenced Secrets are read. They are never watched or listed.",
          .min = 5 * kSecond,
          .max = 3'600 * kSecond});
   b.key("statusz_poll", s.statusz_poll,
-        {.doc = "How often pods are asked for their state while a Pipeline changes or scales.",
+        {.doc = "How often pods are polled while a Pipeline changes or scales.",
          .min = kSecond,
          .max = 3'600 * kSecond});
   b.key("statusz_poll_idle", s.statusz_poll_idle,

@@ -9,7 +9,7 @@
 namespace spanway::reconcile {
 namespace {
 
-// A webhook that writes something else each time must not make us write each time.
+// Bounds the writes against a webhook that writes another value each time.
 constexpr int kChangesMax = 3;
 
 kube::ObjectKey key_of(const Json& object) {
@@ -55,22 +55,22 @@ Error explained(Error error, const render::Manifest& manifest) {
       (error.message.find("immutable") != std::string::npos ||
        error.message.find("Forbidden") != std::string::npos)) {
     error.message += "; what cannot be changed in a " + std::string(manifest.type.kind) +
-                     " was made by another version or by hand: delete it with --cascade=orphan, "
-                     "and it is made anew around its pods";
+                     " was created by another version or by hand: delete it with --cascade=orphan, "
+                     "and the operator creates it again around its pods";
   }
   return error;
 }
 
 }  // namespace
 
-Applier::Applier(kube::Client& client, const Stores& stores, UnseenWrites& unseen,
+Applier::Applier(kube::Client& client, const Stores& stores, MutationCache& mutations,
                  const Events& events)
-    : client_(client), stores_(stores), unseen_(unseen), events_(events) {}
+    : client_(client), stores_(stores), mutations_(mutations), events_(events) {}
 
-UnseenWrites::Stored Applier::stored(const kube::ResourceType& type,
-                                     const kube::ObjectKey& key) const {
+MutationCache::Stored Applier::stored(const kube::ResourceType& type,
+                                      const kube::ObjectKey& key) const {
   // In this order: the store may move on in between.
-  UnseenWrites::Stored stored{stores_.version(type, key.name_space), "", ""};
+  MutationCache::Stored stored{stores_.version(type, key.name_space), "", ""};
   if (auto state = stores_.state(type, key); state) {
     stored.version = std::move(state->version);
     stored.uid = std::move(state->uid);
@@ -87,12 +87,12 @@ std::optional<Json> Applier::live(const kube::ResourceType& type,
 std::optional<Json> Applier::newest(const kube::ResourceType& type, const kube::ObjectKey& key,
                                     const std::string& store_version,
                                     std::optional<Json> object) const {
-  UnseenWrites::Stored stored{store_version, "", ""};
+  MutationCache::Stored stored{store_version, "", ""};
   if (object) {
     stored.version = kube::string_at(*object, "metadata/resourceVersion");
     stored.uid = kube::string_at(*object, "metadata/uid");
   }
-  return unseen_.newest(type, key, stored, std::move(object));
+  return mutations_.newest(type, key, stored, std::move(object));
 }
 
 std::vector<Json> Applier::live_of(const kube::ResourceType& type,
@@ -108,17 +108,17 @@ std::vector<Json> Applier::live_of(const kube::ResourceType& type,
 }
 
 std::string Applier::version(const kube::ResourceType& type, const kube::ObjectKey& key) const {
-  return unseen_.newest_version(type, key, stored(type, key));
+  return mutations_.newest_version(type, key, stored(type, key));
 }
 
-std::optional<std::uint64_t> Applier::made(const kube::ResourceType& type,
-                                           const kube::ObjectKey& key) const {
-  UnseenWrites::Stored stored{stores_.version(type, key.name_space), "", ""};
+std::optional<std::uint64_t> Applier::content_hash(const kube::ResourceType& type,
+                                                   const kube::ObjectKey& key) const {
+  MutationCache::Stored stored{stores_.version(type, key.name_space), "", ""};
   const auto state = stores_.state(type, key);
   if (!state) return std::nullopt;
   stored.version = state->version;
   stored.uid = state->uid;
-  if (unseen_.newest_version(type, key, stored) != state->version) return std::nullopt;
+  if (mutations_.newest_version(type, key, stored) != state->version) return std::nullopt;
   return state->content;
 }
 
@@ -126,7 +126,7 @@ Status Applier::check_owner(const Json& pipeline, const render::Manifest& manife
                             const Json& live) const {
   const std::string owner = controller_of(live);
   if (owner == kube::string_at(pipeline, "metadata/uid")) return {};
-  // The Pipeline was deleted with --cascade=orphan and made again: what it left is taken over.
+  // The Pipeline was deleted with --cascade=orphan and created again: its orphans are adopted.
   if (is_orphan_of(pipeline, live)) return {};
   const std::string what = std::string(manifest.type.kind) + " " + manifest.key().name;
   if (kube::string_at(live, "metadata/ownerReferences/0/name") ==
@@ -144,7 +144,8 @@ Status Applier::check_owner(const Json& pipeline, const render::Manifest& manife
 // The live object. One that the stores do not have is read: it may belong to another owner, without
 // our labels, and must not be taken over. The API server's cache is enough: an object that appears
 // after a read would not be found by a quorum read either.
-Result<std::optional<Json>> Applier::look(const Json& pipeline, const render::Manifest& manifest) {
+Result<std::optional<Json>> Applier::read_live(const Json& pipeline,
+                                               const render::Manifest& manifest) {
   std::optional<Json> known = live(manifest.type, manifest.key());
   if (!known) {
     auto raw = client_.get_cached(manifest.type, manifest.key());
@@ -162,12 +163,12 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   const std::string intent = kube::fingerprint(manifest.object);
   Json object = manifest.object;
   object["metadata"]["annotations"][api::kIntentAnnotation] = intent;
-  const Json wanted = project(manifest.type, object);
+  const Json desired = project(manifest.type, object);
 
-  SPANWAY_ASSIGN(const std::optional<Json> known, look(pipeline, manifest));
+  SPANWAY_ASSIGN(const std::optional<Json> known, read_live(pipeline, manifest));
   bool is_reported = !known;  // What is added to a new object is no drift.
   if (known) {
-    const Drift drift = drift_of(manifest, intent, *known, wanted);
+    const Drift drift = drift_of(manifest, intent, *known, desired);
     if (drift.empty()) return false;
     // Otherwise the differences are those of the two intents.
     is_reported = intent_of(*known) == intent;
@@ -179,31 +180,31 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   if (!answer.ok()) return explained(std::move(answer).error(), manifest);
   events_.wrote("apply", manifest.type, manifest.key());
   Json after = project(manifest.type, std::move(answer).value());
-  if (!drift_of(manifest, intent, after, wanted).foreign.empty()) {
+  if (!drift_of(manifest, intent, after, desired).foreign.empty()) {
     SPANWAY_ASSIGN(std::optional<Json> cleaned,
-                   take_out_foreign(pipeline, manifest, wanted, is_reported));
+                   take_out_foreign(pipeline, manifest, desired, is_reported));
     if (cleaned) after = std::move(*cleaned);
   }
-  learn(pipeline, manifest, intent, after, wanted);
-  unseen_.wrote(key_of(pipeline), manifest.type, manifest.key(), after,
-                stored(manifest.type, manifest.key()));
+  learn(pipeline, manifest, intent, after, desired);
+  mutations_.wrote(key_of(pipeline), manifest.type, manifest.key(), after,
+                   stored(manifest.type, manifest.key()));
   return true;
 }
 
 Result<std::optional<Json>> Applier::take_out_foreign(const Json& pipeline,
                                                       const render::Manifest& manifest,
-                                                      const Json& wanted, bool is_reported) {
+                                                      const Json& desired, bool is_reported) {
   auto raw = client_.get(manifest.type, manifest.key());
   if (!raw.ok()) {
     if (raw.error().code == Code::kNotFound) return std::optional<Json>();
     return std::move(raw).error();
   }
-  const std::vector<std::string> foreign = foreign_fields(manifest.type, *raw, wanted);
+  const std::vector<std::string> foreign = foreign_fields(manifest.type, *raw, desired);
   if (foreign.empty()) return std::optional<Json>(project(manifest.type, std::move(*raw)));
   if (!is_reported)
     events_.drift(pipeline, manifest.type, manifest.key(), readable_path(*raw, foreign.front()),
                   other_manager(*raw, *raw, foreign.front(), kFieldManager));
-  // Lists are written whole, so the version is the condition.
+  // Lists are replaced, so the version is the condition.
   Json patch = kube::merge_difference(*raw, remove_fields(*raw, foreign));
   patch["metadata"]["resourceVersion"] = kube::string_at(*raw, "metadata/resourceVersion");
   auto answer = client_.merge_patch(manifest.type, manifest.key(), patch);
@@ -258,8 +259,8 @@ Status Applier::report_drift(const Json& pipeline, const render::Manifest& manif
 }
 
 Applier::Drift Applier::drift_of(const render::Manifest& manifest, const std::string& intent,
-                                 const Json& live, const Json& wanted) const {
-  Drift drift{kube::differences(live, wanted), foreign_fields(manifest.type, live, wanted)};
+                                 const Json& live, const Json& desired) const {
+  Drift drift{kube::differences(live, desired), foreign_fields(manifest.type, live, desired)};
   if (drift.empty()) return drift;
   MutexLock lock(mutex_);
   const auto found = not_kept_.find(place(manifest.type, manifest.key()));
@@ -281,11 +282,11 @@ Applier::Drift Applier::drift_of(const render::Manifest& manifest, const std::st
 }
 
 void Applier::learn(const Json& pipeline, const render::Manifest& manifest,
-                    const std::string& intent, const Json& answer, const Json& wanted) {
+                    const std::string& intent, const Json& answer, const Json& desired) {
   std::map<std::string, std::uint64_t> fields;
-  for (const kube::Difference& difference : kube::differences(answer, wanted))
+  for (const kube::Difference& difference : kube::differences(answer, desired))
     fields[difference.path] = kube::fingerprint_number(difference.live);
-  for (const std::string& path : foreign_fields(manifest.type, answer, wanted))
+  for (const std::string& path : foreign_fields(manifest.type, answer, desired))
     if (const Json* value = kube::find(answer, path); value != nullptr)
       fields["+" + path] = kube::fingerprint_number(*value);
   std::vector<std::string> news;
@@ -314,7 +315,7 @@ Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, con
   const kube::ObjectKey key = key_of(live);
   SPANWAY_TRY(client_.remove(type, key, uid));
   events_.wrote("delete", type, key);
-  unseen_.removed(key_of(pipeline), type, key, live, stored(type, key));
+  mutations_.removed(key_of(pipeline), type, key, live, stored(type, key));
   MutexLock lock(mutex_);
   not_kept_.erase(place(type, key));
   return {};
@@ -322,7 +323,7 @@ Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, con
 
 void Applier::forget(const kube::ObjectKey& pipeline) {
   MutexLock lock(mutex_);
-  unseen_.forget(pipeline);
+  mutations_.forget(pipeline);
   std::erase_if(not_kept_, [&](const auto& entry) { return entry.second.pipeline == pipeline; });
 }
 

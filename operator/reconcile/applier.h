@@ -1,5 +1,5 @@
 // Makes the cluster hold what a Pipeline wants, with as few writes as possible: none when the live
-// object holds the intent and was made from it.
+// object matches the intent and was applied from it.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 #include "operator/k8s/client.h"
 #include "operator/reconcile/events.h"
-#include "operator/reconcile/stores.h"
 #include "operator/reconcile/mutation_cache.h"
+#include "operator/reconcile/stores.h"
 #include "operator/render/render.h"
 #include "services/lib/base/mutex.h"
 
@@ -23,11 +23,12 @@ inline constexpr char kFieldManager[] = "spanway-operator";
 inline constexpr char kHandoverManager[] = "spanway-replicas-handover";
 
 // Thread-safe, but one Pipeline's objects are worked on by one thread at a time. What is given
-// outlives it. Errors are those of kube::Client; an object of somebody else is FAILED_PRECONDITION
+// outlives it. Errors are those of kube::Client; an object of another owner is FAILED_PRECONDITION
 // (configuration) and never touched. One with our labels and no owner is adopted.
 class Applier {
  public:
-  Applier(kube::Client& client, const Stores& stores, UnseenWrites& unseen, const Events& events);
+  Applier(kube::Client& client, const Stores& stores, MutationCache& mutations,
+          const Events& events);
 
   // True when something was written. `pipeline` is the live Pipeline, for its uid and for Events.
   Result<bool> apply(const Json& pipeline, const render::Manifest& manifest);
@@ -38,13 +39,13 @@ class Applier {
   std::vector<Json> live_of(const kube::ResourceType& type, const kube::ObjectKey& pipeline) const;
   // The resourceVersion of live(), without reading it; "" when there is no object.
   std::string version(const kube::ResourceType& type, const kube::ObjectKey& key) const;
-  // For UnseenWrites: what the store shows of it.
-  UnseenWrites::Stored stored(const kube::ResourceType& type, const kube::ObjectKey& key) const;
-  // Equal when nothing that apply() looks at has changed of the object; nothing while that is not
+  // For MutationCache: what the store shows of it.
+  MutationCache::Stored stored(const kube::ResourceType& type, const kube::ObjectKey& key) const;
+  // Equal while nothing that apply() compares has changed in the object; nothing while that is not
   // known for sure. While it is equal, an apply() of the same manifest that wrote nothing would
   // write nothing again.
-  std::optional<std::uint64_t> made(const kube::ResourceType& type,
-                                    const kube::ObjectKey& key) const;
+  std::optional<std::uint64_t> content_hash(const kube::ResourceType& type,
+                                            const kube::ObjectKey& key) const;
   // Forgets what was learned about objects of a Pipeline that is gone.
   void forget(const kube::ObjectKey& pipeline);
 
@@ -60,7 +61,7 @@ class Applier {
     std::string intent;
     std::map<std::string, Value> fields;
   };
-  // What an object lacks of an intent, or has against it.
+  // Differences between an object and an intent.
   struct Drift {
     std::vector<kube::Difference> fields;
     std::vector<std::string> foreign;  // foreign_fields().
@@ -71,23 +72,23 @@ class Applier {
                              const std::string& store_version, std::optional<Json> object) const;
   Status check_owner(const Json& pipeline, const render::Manifest& manifest,
                      const Json& live) const;
-  Result<std::optional<Json>> look(const Json& pipeline, const render::Manifest& manifest);
+  Result<std::optional<Json>> read_live(const Json& pipeline, const render::Manifest& manifest);
   Status hand_over_replicas(const render::Manifest& manifest);
   // Without what is known not to be kept.
   Drift drift_of(const render::Manifest& manifest, const std::string& intent, const Json& live,
-                 const Json& wanted) const;
+                 const Json& desired) const;
   Status report_drift(const Json& pipeline, const render::Manifest& manifest, const Drift& drift);
-  // Takes out what other managers have put into fields that are owned whole. The new live object;
-  // nothing when the object is gone.
+  // Removes what other managers have added to fields that are owned completely. The new live
+  // object; nothing when the object is gone.
   Result<std::optional<Json>> take_out_foreign(const Json& pipeline,
-                                               const render::Manifest& manifest, const Json& wanted,
-                                               bool is_reported);
+                                               const render::Manifest& manifest,
+                                               const Json& desired, bool is_reported);
   void learn(const Json& pipeline, const render::Manifest& manifest, const std::string& intent,
-             const Json& answer, const Json& wanted);
+             const Json& answer, const Json& desired);
 
   kube::Client& client_;
   const Stores& stores_;
-  UnseenWrites& unseen_;
+  MutationCache& mutations_;
   const Events& events_;
   mutable Mutex mutex_;
   // By kind and key; at most one for each object of a live Pipeline.

@@ -19,7 +19,7 @@ const api::Exporter* find_exporter(const api::Pipeline& pipeline, const std::str
   return nullptr;
 }
 
-// Partitions of all topics that its pods read. Each pod reports all topics; the most is the truth.
+// Partitions of all topics that its pods read. Each pod reports all topics; the most is the status.
 std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
   std::map<std::string, std::int64_t> topics;
   for (const StatuszReport* report : reports) {
@@ -65,13 +65,13 @@ LagScalerInput input_of(const api::Exporter& exporter, const ComponentView& view
 }  // namespace
 
 std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
-    const api::Pipeline& pipeline, const render::Rendering& wanted,
+    const api::Pipeline& pipeline, const render::Rendering& desired,
     const std::vector<ComponentView>& components, const StatuszMonitor::Reports& reports,
     std::int64_t now_ms) {
   std::map<std::string, LagScalerDecision> out;
   std::set<std::string> scaled;
-  for (std::size_t i = 0; i < wanted.components.size() && i < components.size(); ++i) {
-    const render::Component& component = wanted.components[i];
+  for (std::size_t i = 0; i < desired.components.size() && i < components.size(); ++i) {
+    const render::Component& component = desired.components[i];
     if (component.id.role != render::Role::kConsumer || !component.replicas_elsewhere) continue;
     const api::Exporter* exporter = find_exporter(pipeline, component.id.exporter);
     if (exporter == nullptr || !exporter->consumer.autoscaling) continue;
@@ -81,7 +81,7 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
     Exporter& state = exporters_[exporter->name];
     const api::LagAutoscaling& rules = *exporter->consumer.autoscaling;
     if (!state.decided || state.round != reports.round) {
-      // What was decided, not what another has made of it: write() puts that back.
+      // The decided number, not one that another client has set: write() reverts that.
       const std::int64_t replicas = state.decided ? state.decision.replicas : view.stable.replicas;
       const LagScalerInput input = input_of(*exporter, view, reports, replicas, now_ms);
       state.partitions = std::max(state.partitions, input.partitions);
@@ -102,10 +102,16 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
   return out;
 }
 
-Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& wanted,
+std::optional<std::int64_t> ConsumerScaler::replicas_of(const std::string& exporter) const {
+  const auto found = exporters_.find(exporter);
+  if (found == exporters_.end() || !found->second.decided) return std::nullopt;
+  return found->second.decision.replicas;
+}
+
+Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& desired,
                              const std::vector<Json>& workloads, kube::Client& client,
                              const Events& events) {
-  for (const render::Component& component : wanted.components) {
+  for (const render::Component& component : desired.components) {
     const auto found = exporters_.find(component.id.exporter);
     if (component.id.role != render::Role::kConsumer || found == exporters_.end()) continue;
     Exporter& state = found->second;
@@ -119,10 +125,10 @@ Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& want
     const std::int64_t replicas =
         state.written_at == version ? state.written : kube::int_at(*live, "spec/replicas", 1);
     if (replicas == state.decision.replicas) {
-      state.held = replicas;
+      state.applied = replicas;
       continue;
     }
-    if (state.held == state.decision.replicas) {
+    if (state.applied == state.decision.replicas) {
       const auto raw = client.get(component.workload.type, key);
       if (!raw.ok()) return raw.error();
       events.drift(pipeline, component.workload.type, key, "spec/replicas",
@@ -132,7 +138,7 @@ Status ConsumerScaler::write(const Json& pipeline, const render::Rendering& want
         component.workload.type, key, {{"spec", {{"replicas", state.decision.replicas}}}}, "scale");
     if (!answer.ok()) return answer.error();
     events.wrote("scale", component.workload.type, key);
-    if (state.held != state.decision.replicas)
+    if (state.applied != state.decision.replicas)
       events.scaled(pipeline, key.name, replicas, state.decision.replicas, state.decision.message);
     state.written_at = version;
     state.written = state.decision.replicas;

@@ -1,16 +1,18 @@
-// Scales the consumers of one Pipeline by lag. Remembers between two looks what the decisions need;
-// after a restart of the operator it starts anew, which is careful: it waits before it scales down.
+// Scales the consumers of one Pipeline by lag. Keeps the state of the decisions between two
+// reconciliations; after a restart of the operator it starts without that state: it waits before it
+// scales down.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "operator/k8s/client.h"
-#include "operator/reconcile/events.h"
 #include "operator/decide/lag_scaler.h"
 #include "operator/decide/observation.h"
+#include "operator/k8s/client.h"
+#include "operator/reconcile/events.h"
 #include "operator/reconcile/statusz_monitor.h"
 #include "operator/render/render.h"
 
@@ -20,14 +22,16 @@ namespace spanway::reconcile {
 class ConsumerScaler {
  public:
   // Decides for each exporter whose consumers scale by lag, once for each round of reports.
-  // `components` are those of `wanted`, in its order.
+  // `components` are those of `desired`, in its order.
   std::map<std::string, LagScalerDecision> decide(const api::Pipeline& pipeline,
-                                                  const render::Rendering& wanted,
+                                                  const render::Rendering& desired,
                                                   const std::vector<ComponentView>& components,
                                                   const StatuszMonitor::Reports& reports,
                                                   std::int64_t now_ms);
+  // The last decision for an exporter; nothing before the first one.
+  std::optional<std::int64_t> replicas_of(const std::string& exporter) const;
   // Writes the scale of those that have another number of replicas. `workloads` are live.
-  Status write(const Json& pipeline, const render::Rendering& wanted,
+  Status write(const Json& pipeline, const render::Rendering& desired,
                const std::vector<Json>& workloads, kube::Client& client, const Events& events);
 
  private:
@@ -35,13 +39,13 @@ class ConsumerScaler {
     LagScalerMemory memory;
     LagScalerDecision decision;
     std::uint64_t round = 0;
-    std::int64_t partitions = 0;  // The most that were ever seen; topics never lose any.
+    std::int64_t partitions = 0;  // The highest number reported so far; topics never lose any.
     bool decided = false;
     // The store's version of the workload when its scale was last written, and to what: until
-    // another version is seen, that is what it has.
+    // another version is observed, that is its number of replicas.
     std::string written_at;
     std::int64_t written = 0;
-    std::int64_t held = 0;  // What it was seen to have as decided; 0 = not yet.
+    std::int64_t applied = 0;  // The decided number that was observed on it; 0 = not yet.
   };
   std::map<std::string, Exporter> exporters_;
 };

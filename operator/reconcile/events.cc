@@ -9,13 +9,14 @@ namespace {
 using telemetry::MetricKind;
 using telemetry::MetricSpec;
 
-constexpr MetricSpec kReconciliations = {
-    "spanway_operator_reconciliations_total", MetricKind::kCounter,
-    "Looks at a Pipeline, by result (ok, failed). One that failed is repeated with back-off.",
-    "result"};
+constexpr MetricSpec kReconciliations = {"spanway_operator_reconciliations_total",
+                                         MetricKind::kCounter,
+                                         "Reconciliations of a Pipeline, by result (ok, failed). A "
+                                         "failed one is requeued with back-off.",
+                                         "result"};
 constexpr MetricSpec kSeconds = {"spanway_operator_reconciliation_duration_seconds",
-                                 MetricKind::kHistogram, "How long one look at a Pipeline took.",
-                                 ""};
+                                 MetricKind::kHistogram,
+                                 "How long one reconciliation of a Pipeline took.", ""};
 constexpr MetricSpec kWrites = {
     "spanway_operator_writes_total", MetricKind::kCounter,
     "Objects written: apply, delete, scale, status. Stands still while nothing changes.", "verb"};
@@ -25,7 +26,7 @@ constexpr MetricSpec kRollbacks = {"spanway_operator_rollbacks_total", MetricKin
                                    "Configurations that failed and were rolled back or stopped.",
                                    ""};
 constexpr MetricSpec kPipelines = {"spanway_operator_pipelines", MetricKind::kGauge,
-                                   "Pipelines that are looked after.", ""};
+                                   "Pipelines that are reconciled.", ""};
 constexpr MetricSpec kWaiting = {"spanway_operator_waiting_pipelines", MetricKind::kGauge,
                                  "Pipelines that wait for a worker.", ""};
 constexpr MetricSpec kCachedObjects = {"spanway_operator_cached_objects", MetricKind::kGauge,
@@ -35,9 +36,33 @@ constexpr MetricSpec kCachedBytes = {"spanway_operator_cached_bytes", MetricKind
 constexpr std::array kSpecs = {kReconciliations, kSeconds, kWrites,        kDrifts,     kRollbacks,
                                kPipelines,       kWaiting, kCachedObjects, kCachedBytes};
 
+thread_local std::uint64_t current_reconcile_id = 0;
+
+std::string_view to_string(RolloutDecision::Phase phase) {
+  switch (phase) {
+    case RolloutDecision::Phase::kInstalling:
+      return "Installing";
+    case RolloutDecision::Phase::kRolling:
+      return "Rolling";
+    case RolloutDecision::Phase::kProving:
+      return "Proving";
+    case RolloutDecision::Phase::kComplete:
+      return "Complete";
+    case RolloutDecision::Phase::kRolledBack:
+      return "RolledBack";
+    case RolloutDecision::Phase::kPausedFailure:
+      break;
+  }
+  return "Failed";
+}
+
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
+
+ReconcileScope::ReconcileScope(std::uint64_t id) noexcept { current_reconcile_id = id; }
+ReconcileScope::~ReconcileScope() { current_reconcile_id = 0; }
+std::uint64_t ReconcileScope::current() noexcept { return current_reconcile_id; }
 
 std::span<const MetricSpec> metric_specs() { return kSpecs; }
 
@@ -62,15 +87,35 @@ Events::Events(telemetry::Telemetry telemetry, Announce announce)
 void Events::reconciled(const kube::ObjectKey& pipeline, Duration took) const {
   reconciled_ok_.add();
   seconds_.observe(seconds(took));
-  log_.debug("Reconciled", {{"pipeline", pipeline.text()}, {"seconds", seconds(took)}});
+  log_.debug("Reconciled", {{"pipeline", pipeline.text()},
+                            {"seconds", seconds(took)},
+                            {"reconcile_id", ReconcileScope::current()}});
 }
 
 void Events::reconcile_failed(const kube::ObjectKey& pipeline, const Error& error,
                               Duration took) const {
   reconciled_failed_.add();
   seconds_.observe(seconds(took));
-  log_.warn("Pipeline could not be reconciled, will try again",
-            {{"pipeline", pipeline.text()}, {"error", error.message}});
+  log_.warn("Reconciliation failed, requeued with back-off",
+            {{"pipeline", pipeline.text()},
+             {"error", error.message},
+             {"reconcile_id", ReconcileScope::current()}});
+}
+
+void Events::phase_changed(const kube::ObjectKey& pipeline, RolloutDecision::Phase before,
+                           const RolloutDecision& decision) const {
+  const RolloutMemory& memory = decision.memory;
+  log_.log(before == decision.phase ? telemetry::LogLevel::kDebug : telemetry::LogLevel::kInfo,
+           "Rollout phase changed",
+           {{"pipeline", pipeline.text()},
+            {"from", to_string(before)},
+            {"to", to_string(decision.phase)},
+            {"reason", decision.reason},
+            {"cause", decision.message},
+            {"component", memory.rolling_component},
+            {"revision",
+             memory.rolling_revision.empty() ? memory.last_good_revision : memory.rolling_revision},
+            {"reconcile_id", ReconcileScope::current()}});
 }
 
 void Events::wrote(std::string_view verb, const kube::ResourceType& type,
@@ -80,13 +125,16 @@ void Events::wrote(std::string_view verb, const kube::ResourceType& type,
    : verb == "scale"  ? scales_
                       : statuses_)
       .add();
-  log_.info("Wrote", {{"verb", verb}, {"kind", type.kind}, {"object", key.text()}});
+  log_.info("Wrote", {{"verb", verb},
+                      {"kind", type.kind},
+                      {"object", key.text()},
+                      {"reconcile_id", ReconcileScope::current()}});
 }
 
 void Events::drift(const Json& pipeline, const kube::ResourceType& type, const kube::ObjectKey& key,
                    const std::string& field, const std::string& manager) const {
   drifts_.add();
-  const std::string who = manager.empty() ? "somebody" : '"' + manager + '"';
+  const std::string who = manager.empty() ? "an unknown client" : '"' + manager + '"';
   announce(pipeline, true, "DriftReverted", "Apply",
            std::string(type.kind) + " " + key.name + ": " + who + " has changed " + field +
                "; put back. To keep it, set it in the Pipeline, or pause the Pipeline.");
@@ -94,8 +142,11 @@ void Events::drift(const Json& pipeline, const kube::ResourceType& type, const k
 
 void Events::not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
                       const std::string& field) const {
-  log_.warn("The server has taken an object and changed a field of it; left so",
-            {{"kind", type.kind}, {"object", key.text()}, {"field", field}});
+  log_.warn("An admission webhook changed a field of an applied object; not applied again",
+            {{"kind", type.kind},
+             {"object", key.text()},
+             {"field", field},
+             {"reconcile_id", ReconcileScope::current()}});
 }
 
 void Events::rolled_back(const Json& pipeline, const std::string& reason,
@@ -116,7 +167,8 @@ void Events::announce(const Json& pipeline, bool is_warning, std::string reason,
   log_.log(is_warning ? telemetry::LogLevel::kWarn : telemetry::LogLevel::kInfo, reason,
            {{"pipeline", kube::string_at(pipeline, "metadata/namespace") + "/" +
                              kube::string_at(pipeline, "metadata/name")},
-            {"note", note}});
+            {"note", note},
+            {"reconcile_id", ReconcileScope::current()}});
   if (!announce_) return;
   // Only what names the object: the rest would be copied for nothing.
   Json regarding = {{"apiVersion", pipeline.value("apiVersion", "spanway.dev/v1alpha1")},
@@ -131,8 +183,10 @@ void Events::announce(const Json& pipeline, bool is_warning, std::string reason,
 }
 
 void Events::secret_failed(const kube::ObjectKey& secret, const Error& error) const {
-  log_.limited(telemetry::LogLevel::kWarn, "secret_failed", "Secret could not be asked for",
-               {{"secret", secret.text()}, {"error", error.message}});
+  log_.limited(telemetry::LogLevel::kWarn, "secret_failed", "Secret could not be read",
+               {{"secret", secret.text()},
+                {"error", error.message},
+                {"reconcile_id", ReconcileScope::current()}});
 }
 
 void Events::cached(std::size_t objects, std::size_t bytes) const {

@@ -1,4 +1,4 @@
-// What the operator reports about itself: metrics, logs, and Kubernetes Events on the Pipeline.
+// The operator's own metrics, logs, and Kubernetes Events on the Pipeline.
 #pragma once
 
 #include <functional>
@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "operator/decide/rollout.h"
 #include "operator/json/json.h"
 #include "operator/k8s/resource.h"
 #include "services/lib/base/clock.h"
@@ -18,7 +19,7 @@ using kube::Json;
 
 std::span<const telemetry::MetricSpec> metric_specs();
 
-// A Kubernetes Event about a Pipeline, to be written by somebody else in the background.
+// A Kubernetes Event about a Pipeline, to be written in the background.
 struct Announcement {
   Json regarding;  // The Pipeline: apiVersion, kind, metadata.
   bool is_warning = false;
@@ -29,6 +30,18 @@ struct Announcement {
 // Never blocks.
 using Announce = std::function<void(const Announcement&)>;
 
+// Marks the calling thread as running one reconciliation: each log line of Events has its id as
+// `reconcile_id`, so that the lines of concurrent reconciliations can be told apart.
+class ReconcileScope {
+ public:
+  explicit ReconcileScope(std::uint64_t id) noexcept;
+  ~ReconcileScope();
+  ReconcileScope(const ReconcileScope&) = delete;
+  ReconcileScope& operator=(const ReconcileScope&) = delete;
+  // 0 = the thread runs none.
+  static std::uint64_t current() noexcept;
+};
+
 // Thread-safe; outlived by the registry and the log.
 class Events {
  public:
@@ -36,12 +49,15 @@ class Events {
 
   void reconciled(const kube::ObjectKey& pipeline, Duration took) const;
   void reconcile_failed(const kube::ObjectKey& pipeline, const Error& error, Duration took) const;
+  // The step that a rollout has reached, with its cause.
+  void phase_changed(const kube::ObjectKey& pipeline, RolloutDecision::Phase before,
+                     const RolloutDecision& decision) const;
   // `verb`: "apply", "delete", "scale", "status".
   void wrote(std::string_view verb, const kube::ResourceType& type,
              const kube::ObjectKey& key) const;
   void drift(const Json& pipeline, const kube::ResourceType& type, const kube::ObjectKey& key,
              const std::string& field, const std::string& manager) const;
-  // The server has taken an intent and still shows something else; it is not tried again and again.
+  // A webhook has changed a field of an applied object; it is not applied again and again.
   void not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
                 const std::string& field) const;
   void rolled_back(const Json& pipeline, const std::string& reason,

@@ -34,7 +34,8 @@ const Json* item_fields(const Json& fields, const Json& item) {
   return nullptr;
 }
 
-// How many segments of the path the tree has, and whether it has them all (or owns a parent whole).
+// The number of segments of the path in the tree; true when it has all (or owns a parent
+// completely).
 std::pair<std::size_t, bool> depth_of(const Json& fields, const Json& intent,
                                       const std::vector<std::string>& path) {
   const Json* at = &fields;

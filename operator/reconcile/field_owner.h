@@ -1,4 +1,4 @@
-// Who has set a field, from an object's managedFields.
+// Finds the field manager that has set a field, from an object's managedFields.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 namespace spanway::reconcile {
 
 // The manager other than `ours` that owns the field at `path` ("spec/template/spec/containers/0/
-// image", as kube::contains names differences), or the nearest parent of it that somebody else owns
-// whole; "" when there is none (a field that was taken away belongs to nobody). `object` is raw:
-// with managedFields. List indices are those of `intent`.
+// image", as kube::contains names differences), or the nearest parent of it that another manager
+// owns completely; "" when there is none (a removed field has no manager). `object` is raw: with
+// managedFields. List indices are those of `intent`.
 std::string other_manager(const kube::Json& object, const kube::Json& intent, std::string_view path,
                           std::string_view ours);
 

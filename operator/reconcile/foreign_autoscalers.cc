@@ -15,7 +15,7 @@ std::map<std::string, std::string> foreign_autoscalers(const std::vector<Json>& 
   return out;
 }
 
-const std::map<std::string, std::string>& ForeignAutoscalers::look_up(
+const std::map<std::string, std::string>& ForeignAutoscalers::refresh(
     kube::Client& client, const std::string& name_space, const std::set<std::string>& workloads,
     bool contested, SteadyTime now) {
   if (!contested && found_.empty()) return found_;

@@ -1,5 +1,5 @@
-// HorizontalPodAutoscalers of others that scale a workload whose replicas the operator sets: the
-// two would create and delete the same pods for ever.
+// HorizontalPodAutoscalers of other owners that scale a workload whose replicas the operator sets:
+// the two would create and delete the same pods for ever.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ namespace spanway::reconcile {
 
 using kube::Json;
 
-// Of a list of autoscalers those that are not ours, by the workload that they name
+// Selects the autoscalers that the operator does not manage, by the workload that they name
 // ("<kind>/<name>") out of `workloads`. Pure.
 std::map<std::string, std::string> foreign_autoscalers(const std::vector<Json>& autoscalers,
                                                        const std::set<std::string>& workloads);
@@ -31,7 +31,7 @@ class ForeignAutoscalers {
   // By "<kind>/<name>" of the workload. `workloads`: those whose replicas the operator sets;
   // `contested`: some of them has other replicas at the moment. Lists at most once in kListCounts;
   // a list that fails changes nothing.
-  const std::map<std::string, std::string>& look_up(kube::Client& client,
+  const std::map<std::string, std::string>& refresh(kube::Client& client,
                                                     const std::string& name_space,
                                                     const std::set<std::string>& workloads,
                                                     bool contested, SteadyTime now);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kBytesMax = 1u << 20;
 
-// Only what rendering looks at: an annotation of somebody else must not change the ConfigMap.
+// Only what rendering reads: another annotation must not change the ConfigMap.
 Json kept_annotations(const Json& pipeline) {
   Json kept = Json::object();
   const Json* all = kube::find(pipeline, "metadata/annotations");
@@ -35,7 +35,7 @@ std::optional<Json> content_in(const std::optional<Json>& config_map) {
   return std::move(content).value();
 }
 
-// What is recorded of one component.
+// The record of one component.
 Json recorded_of(const Json& content, const std::string& component) {
   if (const Json* earlier = kube::find(content, "earlier");
       earlier != nullptr && earlier->is_object() && earlier->contains(component))

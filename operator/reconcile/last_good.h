@@ -1,5 +1,6 @@
-// The last spec of a Pipeline that ran well, with what else its pods were made from, and for
-// components that have not proven themselves in it the earlier one in which they had: kept in the
+// The last spec of a Pipeline that ran well, with everything else its pods were rendered from, and
+// for components that have not proven themselves in it the earlier spec in which they had: kept in
+// the
 // ConfigMap "<pipeline>-last-good", so that an operator that restarts can still go back to it.
 #pragma once
 

@@ -1,6 +1,5 @@
-// Read-your-writes over the stores: what the API server has answered to our writes and the watch
-// has not delivered yet. Without it the next reconciliation would take our own write for missing
-// and repeat it.
+// Read-your-writes overlay over the watch cache: prevents repeating a write before its watch event
+// arrives.
 #pragma once
 
 #include <map>
@@ -17,16 +16,16 @@ namespace spanway::reconcile {
 using kube::Json;
 
 // Thread-safe. Answers and watch events come in any order, so an entry counts only while both the
-// stored object and the whole store (kube::Store::version) are older than it by resourceVersion; an
-// entry that the store has passed is dropped. Versions that cannot be compared are never kept: the
-// store decides, and a write is repeated at worst. After 30 s the store decides in any case, and
-// the Pipeline must be reconciled again (expires_in). Kept as text: a thousand Pipelines that are
-// installed at once are many objects.
-class UnseenWrites {
+// stored object and the store itself (kube::Store::version) are older than it by resourceVersion;
+// an entry that the store has passed is dropped. Versions that cannot be compared are never kept:
+// the store decides, and a write is repeated at worst. After 30 s the store decides in any case,
+// and the Pipeline must be reconciled again (expires_in). Kept as text: a thousand Pipelines that
+// are installed at once are many objects.
+class MutationCache {
  public:
-  explicit UnseenWrites(const Clock& clock) : clock_(clock) {}
+  explicit MutationCache(const Clock& clock) : clock_(clock) {}
 
-  // What the store shows of an object. `store_version` is read before the object is.
+  // The state of an object in the store. `store_version` is read before the object is.
   struct Stored {
     std::string store_version;
     std::string version;  // Empty = no object.

@@ -32,7 +32,7 @@ std::string unescaped(std::string_view step) {
   return out;
 }
 
-// null, false, 0, "", [] and {} say what an absent field says.
+// null, false, 0, "", [] and {} mean the same as an absent field.
 bool is_empty(const Json& value) {
   return value.is_null() || value == false || value == 0 || value == "" ||
          (value.is_structured() && value.empty());
@@ -40,34 +40,36 @@ bool is_empty(const Json& value) {
 
 class Finder {
  public:
-  Finder(const Json& live, const Json& wanted) : live_(live), wanted_(wanted) {}
+  Finder(const Json& live, const Json& desired) : live_(live), desired_(desired) {}
 
-  // Only the keys that are wanted.
+  // Only the keys that are desired.
   void map(const std::string& path) {
     const Json* live = kube::find(live_, path);
     if (live == nullptr || !live->is_object()) return;
-    const Json* wanted = kube::find(wanted_, path);
+    const Json* desired = kube::find(desired_, path);
     for (const auto& [key, value] : live->items()) {
-      const bool is_wanted = wanted != nullptr && wanted->is_object() && wanted->contains(key);
-      if (!is_wanted && !is_empty(value)) add(path + "/" + escaped(key));
+      const bool is_desired = desired != nullptr && desired->is_object() && desired->contains(key);
+      if (!is_desired && !is_empty(value)) add(path + "/" + escaped(key));
     }
   }
-  // Only the items that are wanted, by these members; `keys` that one of the two lacks are
+  // Only the items that are desired, by these members; `keys` that one of the two lacks are
   // defaulted there.
   void list(const std::string& path, const std::vector<std::string>& keys) {
-    list_at(path, kube::find(wanted_, path), keys);
+    list_at(path, kube::find(desired_, path), keys);
   }
-  void list_at(const std::string& path, const Json* wanted, const std::vector<std::string>& keys) {
+  void list_at(const std::string& path, const Json* desired, const std::vector<std::string>& keys) {
     const Json* live = kube::find(live_, path);
     if (live == nullptr || !live->is_array()) return;
     for (std::size_t i = 0; i < live->size(); ++i)
-      if (item_like((*live)[i], wanted, keys) == nullptr) add(path + "/" + std::to_string(i));
+      if (item_like((*live)[i], desired, keys) == nullptr) add(path + "/" + std::to_string(i));
   }
-  // Nothing unless something is wanted (what kube::contains compares, then).
-  void unless_wanted(const std::string& path) { unless_wanted_at(path, kube::find(wanted_, path)); }
-  void unless_wanted_at(const std::string& path, const Json* wanted) {
+  // Nothing unless something is desired (what kube::contains compares, then).
+  void unless_desired(const std::string& path) {
+    unless_desired_at(path, kube::find(desired_, path));
+  }
+  void unless_desired_at(const std::string& path, const Json* desired) {
     const Json* live = kube::find(live_, path);
-    if (live != nullptr && wanted == nullptr && !is_empty(*live)) add(path);
+    if (live != nullptr && desired == nullptr && !is_empty(*live)) add(path);
   }
 
   static const Json* item_like(const Json& item, const Json* list,
@@ -82,23 +84,23 @@ class Finder {
   }
 
   const Json& live() const { return live_; }
-  const Json& wanted() const { return wanted_; }
+  const Json& desired() const { return desired_; }
   std::vector<std::string> take() { return std::move(found_); }
 
  private:
   void add(std::string path) { found_.push_back(std::move(path)); }
 
   const Json& live_;
-  const Json& wanted_;
+  const Json& desired_;
   std::vector<std::string> found_;
 };
 
-void check_container(Finder& finder, const std::string& path, const Json& wanted) {
+void check_container(Finder& finder, const std::string& path, const Json& desired) {
   for (const char* member : {"command", "args", "envFrom", "workingDir", "lifecycle"})
-    finder.unless_wanted_at(path + "/" + member, kube::find(wanted, member));
-  finder.list_at(path + "/env", kube::find(wanted, "env"), {"name"});
-  finder.list_at(path + "/ports", kube::find(wanted, "ports"), {"containerPort", "protocol"});
-  finder.list_at(path + "/volumeMounts", kube::find(wanted, "volumeMounts"), {"mountPath"});
+    finder.unless_desired_at(path + "/" + member, kube::find(desired, member));
+  finder.list_at(path + "/env", kube::find(desired, "env"), {"name"});
+  finder.list_at(path + "/ports", kube::find(desired, "ports"), {"containerPort", "protocol"});
+  finder.list_at(path + "/volumeMounts", kube::find(desired, "volumeMounts"), {"mountPath"});
 }
 
 void check_pods(Finder& finder) {
@@ -106,17 +108,17 @@ void check_pods(Finder& finder) {
   for (const char* member :
        {"tolerations", "nodeName", "hostNetwork", "hostPID", "hostIPC", "hostAliases",
         "priorityClassName", "runtimeClassName", "initContainers"})
-    finder.unless_wanted(pod + member);
+    finder.unless_desired(pod + member);
   finder.map(pod + "nodeSelector");
   finder.map(pod + "affinity");
   finder.list(pod + "topologySpreadConstraints", {"topologyKey", "whenUnsatisfiable"});
   finder.list(pod + "volumes", {"name"});
   finder.list(pod + "containers", {"name"});
   const Json* containers = kube::find(finder.live(), pod + "containers");
-  const Json* wanted = kube::find(finder.wanted(), pod + "containers");
+  const Json* desired = kube::find(finder.desired(), pod + "containers");
   if (containers == nullptr || !containers->is_array()) return;
   for (std::size_t i = 0; i < containers->size(); ++i) {
-    const Json* own = Finder::item_like((*containers)[i], wanted, {"name"});
+    const Json* own = Finder::item_like((*containers)[i], desired, {"name"});
     if (own != nullptr) check_container(finder, pod + "containers/" + std::to_string(i), *own);
   }
 }
@@ -126,12 +128,12 @@ void check_service(Finder& finder) {
   finder.list("spec/ports", {"port", "protocol"});
   for (const char* member :
        {"spec/externalIPs", "spec/externalName", "spec/publishNotReadyAddresses"})
-    finder.unless_wanted(member);
+    finder.unless_desired(member);
 }
 
 void check_selector(Finder& finder, const std::string& path) {
   finder.map(path + "/matchLabels");
-  finder.unless_wanted(path + "/matchExpressions");
+  finder.unless_desired(path + "/matchExpressions");
 }
 
 std::vector<std::string_view> steps_of(std::string_view path) {
@@ -157,15 +159,15 @@ Json* member_of(Json& value, std::string_view step) {
 }  // namespace
 
 std::vector<std::string> foreign_fields(const kube::ResourceType& type, const Json& live,
-                                        const Json& wanted) {
-  Finder finder(live, wanted);
+                                        const Json& desired) {
+  Finder finder(live, desired);
   if (type == kube::kServices) check_service(finder);
   if (type == kube::kDeployments || type == kube::kStatefulSets) {
-    finder.unless_wanted("spec/paused");
+    finder.unless_desired("spec/paused");
     check_pods(finder);
   }
   // The pods of a Job cannot be changed; that it waits can.
-  if (type == kube::kJobs) finder.unless_wanted("spec/suspend");
+  if (type == kube::kJobs) finder.unless_desired("spec/suspend");
   if (type == kube::kNetworkPolicies) check_selector(finder, "spec/podSelector");
   if (type == kube::kPodDisruptionBudgets) check_selector(finder, "spec/selector");
   return finder.take();

@@ -27,7 +27,7 @@ std::string words_of(const Json& event) {
     const std::size_t end = note.find("\" ");
     if (end != std::string::npos) note = "a pod " + note.substr(end + 2);
   }
-  return one_line("pods cannot be made: " + note, kBytesMax);
+  return one_line("pods cannot be created: " + note, kBytesMax);
 }
 
 }  // namespace
@@ -54,8 +54,8 @@ std::string newest_refusal(const std::vector<Json>& events, const std::string& u
   return newest == nullptr ? "" : words_of(*newest);
 }
 
-std::string RefusedPods::look_up(kube::Client& client, const kube::ResourceType& type,
-                                 const Json& workload, SteadyTime now) {
+std::string RefusedPods::refusal_of(kube::Client& client, const kube::ResourceType& type,
+                                    const Json& workload, SteadyTime now) {
   const std::string uid = kube::string_at(workload, "metadata/uid");
   if (!lacks_pods(workload) || uid.empty()) return "";
   const auto known = entries_.find(uid);

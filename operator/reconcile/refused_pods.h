@@ -1,5 +1,5 @@
-// Why the pods of StatefulSets and Jobs cannot be made (a quota, an admission webhook): unlike a
-// Deployment, neither has a condition for it, so their FailedCreate Events are asked for.
+// Why the API server refuses pods of StatefulSets and Jobs (a quota, an admission webhook): unlike
+// a Deployment, neither has a condition for it, so their FailedCreate Events are listed.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace spanway::reconcile {
 
 using kube::Json;
 
-// A StatefulSet or Job that asks for more pods than there are.
+// A StatefulSet or Job that has fewer pods than it needs.
 bool lacks_pods(const Json& workload);
 // The newest refusal in a list of Events about the object; "" when there is none. Pure.
 std::string newest_refusal(const std::vector<Json>& events, const std::string& uid);
@@ -22,14 +22,14 @@ std::string newest_refusal(const std::vector<Json>& events, const std::string& u
 // External lock: of one Pipeline. Remembers one answer for each object that lacks pods.
 class RefusedPods {
  public:
-  // How long an answer counts; sooner nothing is asked again.
+  // How long an answer counts; the API server is not asked again before.
   static constexpr Duration kAnswerCounts = std::chrono::seconds(30);
 
-  // "" when nothing is refused, or when that may not be asked. Asks the API server, at most once in
+  // "" when nothing is refused, or without the right to list Events. Lists them, at most once in
   // kAnswerCounts for each object.
-  std::string look_up(kube::Client& client, const kube::ResourceType& type, const Json& workload,
-                      SteadyTime now);
-  // Forgets all objects that were not looked up since the last call.
+  std::string refusal_of(kube::Client& client, const kube::ResourceType& type, const Json& workload,
+                         SteadyTime now);
+  // Forgets all objects that were not requested since the last call.
   void sweep();
 
  private:

@@ -35,19 +35,19 @@ Result<SecretsPoller::State> SecretsPoller::ask(const kube::ObjectKey& secret) {
   return answer.error();
 }
 
-Result<SecretsPoller::Found> SecretsPoller::look_up(const kube::ObjectKey& pipeline,
+Result<SecretsPoller::Found> SecretsPoller::resolve(const kube::ObjectKey& pipeline,
                                                     const std::vector<std::string>& names) {
   Found found;
-  const std::set<std::string> wanted(names.begin(), names.end());
+  const std::set<std::string> desired(names.begin(), names.end());
   {
     MutexLock lock(mutex_);
     for (auto at = secrets_.begin(); at != secrets_.end();) {
-      if (at->first.name_space != pipeline.name_space || !wanted.contains(at->first.name))
+      if (at->first.name_space != pipeline.name_space || !desired.contains(at->first.name))
         at->second.pipelines.erase(pipeline);
       at = at->second.pipelines.empty() ? secrets_.erase(at) : std::next(at);
     }
   }
-  for (const std::string& name : wanted) {
+  for (const std::string& name : desired) {
     const kube::ObjectKey secret{pipeline.name_space, name};
     State state;
     {

@@ -1,5 +1,5 @@
-// Which versions of the referenced Secrets there are. Secrets are asked for by name, never listed
-// or watched, and nothing of them is kept but their identity.
+// The identities of the referenced Secrets. Secrets are read by name, never listed or watched, and
+// nothing but their identity is kept.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace spanway::reconcile {
 
-// What tells one state of a Secret's data from another: "uid=<first part>;<key>=<hash>;...", the
+// Differs when a Secret's data differs: "uid=<first part>;<key>=<hash>;...", the
 // hashes keyed by the uid. Pods restart when a key that they mount changes.
 std::string secret_identity(const kube::Json& secret);
 
@@ -29,15 +29,15 @@ class SecretsPoller {
     // secret_identity() by name.
     std::map<std::string, std::string> identities;
     std::vector<std::string> missing;
-    // Those that may not be read, with the server's words.
+    // Those that may not be read, with the server's message.
     std::map<std::string, std::string> refused;
   };
   // From now on the Pipeline refers to these (and no longer to others). What is not known yet is
-  // asked for now, on this thread; an error means that the API server did not answer.
-  Result<Found> look_up(const kube::ObjectKey& pipeline, const std::vector<std::string>& names);
+  // read now, on this thread; an error means that the API server did not answer.
+  Result<Found> resolve(const kube::ObjectKey& pipeline, const std::vector<std::string>& names);
   void forget(const kube::ObjectKey& pipeline);
 
-  // Asks for all of them once. What cannot be asked for keeps its last known state.
+  // Reads all of them once. A Secret that cannot be read keeps its last known state.
   void poll();
   std::size_t size() const;
 

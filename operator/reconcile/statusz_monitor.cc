@@ -11,10 +11,10 @@
 namespace spanway::reconcile {
 namespace {
 
-// Pods asked in one call of the reader: bounds what is held at once.
+// Pods polled in one call of the reader: bounds the reports in memory.
 constexpr std::size_t kPodsAtOnce = 256;
 
-// What a status may say of the lag of one pod: its bucket, the one that it would be left for, and
+// The parts of one pod's lag that a status depends on: its bucket, the next lower one, and
 // beyond all buckets steps of a tenth, for the comparison with what Kafka keeps.
 std::string lag_text(double seconds) {
   constexpr double kLastBorder = 3600;
@@ -28,7 +28,8 @@ std::string activity_text(char name, const std::optional<ActivityReport>& activi
   return std::string(1, name) + (activity->ok ? "+" : "-" + activity->reason);
 }
 
-// What a status would say of these reports, as text: equal digests need no new look.
+// Everything in these reports that a status depends on, as text: while it stays equal, the Pipeline
+// is not enqueued.
 std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
   std::string out;
   for (const auto& [pod, report] : reports) {

@@ -1,4 +1,4 @@
-// The last answers of all pods to GET /statusz, asked for in rounds.
+// Polls GET /statusz of all pods in rounds and keeps the last reports.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct MonitorTimes {
 // Thread-safe; poll() by one thread at a time. Keeps one report for each pod of each Pipeline.
 class StatuszMonitor {
  public:
-  // Called on the thread of poll() for each Pipeline whose pods say something new. Numbers that
+  // Called on the thread of poll() for each Pipeline whose pods report a change. Numbers that
   // move all the time (lag, within its bucket) are nothing new, except to a Pipeline that scales by
   // them.
   using Changed = std::function<void(const kube::ObjectKey& pipeline)>;
@@ -32,10 +32,10 @@ class StatuszMonitor {
 
   struct Reports {
     std::map<std::string, StatuszReport> by_pod;
-    std::uint64_t round = 0;  // 0 = never asked.
+    std::uint64_t round = 0;  // 0 = never polled.
   };
   Reports reports(const kube::ObjectKey& pipeline) const;
-  // A Pipeline that changes is asked more often; one that scales by lag hears of every round.
+  // A Pipeline that changes is polled more often; one that scales by lag is enqueued every round.
   void set_pace(const kube::ObjectKey& pipeline, bool is_moving, bool wants_every_round);
   void forget(const kube::ObjectKey& pipeline);
 

@@ -44,7 +44,7 @@ class PacedReader final : public StatuszReader {
     bool done = false;
   };
   void finish(Call& call, StatuszReport report);
-  // A pod that may be asked now; nothing when all are asked or must wait.
+  // A pod that may be polled now; nothing when all are polled or must wait.
   std::optional<std::size_t> take_next(std::map<std::string, Node>& nodes, std::vector<Call>& calls)
       SPANWAY_REQUIRES(mutex_);
 
@@ -76,7 +76,7 @@ std::optional<std::size_t> PacedReader::take_next(std::map<std::string, Node>& n
   for (auto& [name, node] : nodes) {
     if (node.is_given_up()) {
       for (const std::size_t i : std::exchange(node.waiting, {})) {
-        calls[i].report = not_answered("not asked: no pod on node " + name + " answers");
+        calls[i].report = not_answered("not polled: no pod on node " + name + " answers");
         calls[i].done = true;
       }
     }
@@ -120,7 +120,7 @@ std::map<std::string, StatuszReport> PacedReader::read(const std::vector<Address
   return reports;
 }
 
-// A connection for each request: pods are many and asked seldom.
+// A connection for each request: pods are many and polled seldom.
 std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration patience,
                                       const StatuszReader::Address& pod,
                                       std::function<void(StatuszReport)> done) {

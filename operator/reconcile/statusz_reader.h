@@ -15,7 +15,7 @@ namespace spanway::reconcile {
 
 // Asks many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
 // holds up its own pods only. When the first 4 of a node do not answer, its other pods are reported
-// as not answered without being asked. Thread-safe.
+// as not answered without a request. Thread-safe.
 class StatuszReader {
  public:
   struct Address {

@@ -20,7 +20,7 @@ using kube::Json;
 
 inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=spanway-operator";
 
-// What is kept of an object: without managedFields, of pods without their specification, of
+// The kept part of an object: without managedFields, of pods without their specification, of
 // autoscalers of their status only that they cannot compute, of disruption budgets without it, of
 // immutable ConfigMaps without their data (it cannot be changed in place).
 Json project(const kube::ResourceType& type, Json object);
@@ -38,12 +38,12 @@ class Stores {
   // One watch for each kind and namespace, or one for each kind over all namespaces, of which only
   // the watched ones are stored.
   enum class Watches { kPerNamespace, kClusterWide };
-  // Pipelines and the kinds made of them. Kinds the server does not have are left out by the
-  // caller.
+  // Pipelines and the kinds that they are rendered to. Kinds the server does not have are left out
+  // by the caller.
   Stores(const std::vector<std::string>& namespaces, const std::vector<kube::ResourceType>& kinds,
          Watches watches = Watches::kPerNamespace);
 
-  // The kinds that are made of a Pipeline and pruned; without Pipelines and Pods.
+  // The kinds that a Pipeline is rendered to and that are pruned; without Pipelines and Pods.
   static std::vector<kube::ResourceType> owned_kinds(bool service_monitors, bool prometheus_rules);
 
   const std::vector<Entry>& entries() const noexcept { return entries_; }

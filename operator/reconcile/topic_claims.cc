@@ -87,14 +87,14 @@ void TopicClaims::refresh(std::set<kube::ObjectKey>& changed) {
   }
 }
 
-TopicClaims::Sharing TopicClaims::look_up(const kube::ObjectKey& pipeline,
-                                          std::set<kube::ObjectKey>& changed) {
+TopicClaims::Sharing TopicClaims::sharing_of(const kube::ObjectKey& pipeline,
+                                             std::set<kube::ObjectKey>& changed) {
   Sharing out;
   const auto state = stores_.state(kube::kPipelines, pipeline);
   MutexLock lock(mutex_);
   auto own = claims_.find(pipeline);
   // Earlier ones are in the store before later ones, so what is there now is enough until this one
-  // changes; those that change are looked up then.
+  // changes; those that change are read then.
   if (own == claims_.end() || !state || own->second.made != state->content) {
     refresh(changed);
     own = claims_.find(pipeline);

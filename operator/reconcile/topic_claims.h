@@ -25,17 +25,17 @@ class TopicClaims {
   explicit TopicClaims(const Stores& stores) : stores_(stores) {}
 
   struct Sharing {
-    // An earlier Pipeline that names a topic of this one, when not both say that they share it.
+    // An earlier Pipeline that names a topic of this one, unless both set kafka.topics.shared.
     std::optional<kube::ObjectKey> taken_by;
     std::string taken_topic;
-    // Those that share a topic with this one, as both say; and the longest retentions among them.
+    // Those that share a topic with this one by kafka.topics.shared, and their longest retentions.
     std::vector<kube::ObjectKey> with;
     Duration retention{};
     Duration dead_letter_retention{};
   };
-  // Of a Pipeline as it is in the stores. `changed` gets the others whose Sharing may be another
+  // For a Pipeline as it is in the stores. `changed` gets the others whose Sharing may be another
   // one now.
-  Sharing look_up(const kube::ObjectKey& pipeline, std::set<kube::ObjectKey>& changed);
+  Sharing sharing_of(const kube::ObjectKey& pipeline, std::set<kube::ObjectKey>& changed);
   // It is gone; those that shared topics with it.
   std::set<kube::ObjectKey> forget(const kube::ObjectKey& pipeline);
 

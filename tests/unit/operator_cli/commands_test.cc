@@ -110,7 +110,7 @@ class CommandsTest : public testing::Test {
   std::ostringstream err_;
 };
 
-TEST_F(CommandsTest, BadUsageIsTwoAndSaysWhatIsWrong) {
+TEST_F(CommandsTest, BadUsageIsTwoAndReportsWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "-f FILE is missing"},
       {{"-f"}, "--file needs a value"},
@@ -240,12 +240,12 @@ class PlanOfWhatRuns : public CommandsTest, public testing::WithParamInterface<b
 INSTANTIATE_TEST_SUITE_P(Commands, PlanOfWhatRuns, testing::Bool());
 
 TEST_P(PlanOfWhatRuns, IsEmptyAndOfAChangeNamesIt) {
-  Bench bench;
-  bench.install();
-  const Json live = bench.kube.at(kube::kPipelines, {"team", "p"});
+  ControllerFixture fixture;
+  fixture.install();
+  const Json live = fixture.kube.at(kube::kPipelines, {"team", "p"});
   kube_.put(kube::kPipelines, live);
-  for (const kube::ResourceType& type : bench.stores->kinds())
-    for (const Json& object : bench.kube.all(type))
+  for (const kube::ResourceType& type : fixture.stores->kinds())
+    for (const Json& object : fixture.kube.all(type))
       if (GetParam() ||
           kube::string_at(object, "metadata/name") != last_good_key({"team", "p"}).name)
         kube_.put(type, object);
@@ -259,7 +259,7 @@ TEST_P(PlanOfWhatRuns, IsEmptyAndOfAChangeNamesIt) {
       out(), AllOf(HasSubstr("p-ingress"), HasSubstr("\n0 to create, 1 to change, 0 to delete, ")));
 }
 
-TEST_F(CommandsTest, WithoutAClusterThePlanIsForAnEmptyOneUnlessOneWasAskedFor) {
+TEST_F(CommandsTest, WithoutAClusterThePlanIsForAnEmptyOneUnlessOneWasRequested) {
   has_cluster_ = false;
   EXPECT_EQ(run("plan", {"-f", "good.yaml"}), 0);
   EXPECT_THAT(err(), AllOf(HasSubstr("no kubeconfig"), HasSubstr("nothing runs")));

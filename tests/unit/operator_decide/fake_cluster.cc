@@ -23,7 +23,7 @@ const render::Component* find_component(const render::Rendering* rendering,
 
 }  // namespace
 
-void FakeCluster::apply(const render::Rendering& wanted, const render::Rendering* last_good,
+void FakeCluster::apply(const render::Rendering& desired, const render::Rendering* last_good,
                         const RolloutDecision& decision) {
   const auto fields = [](const Part& part) {
     return std::tuple(part.stable.exists, part.stable.revision, part.stable.replicas,
@@ -32,8 +32,8 @@ void FakeCluster::apply(const render::Rendering& wanted, const render::Rendering
   std::map<std::string, decltype(fields(Part()))> before;
   for (const auto& [name, part] : parts_) before.emplace(name, fields(part));
   std::map<std::string, bool> known;
-  for (std::size_t i = 0; i < wanted.components.size(); ++i) {
-    const render::Component& component = wanted.components[i];
+  for (std::size_t i = 0; i < desired.components.size(); ++i) {
+    const render::Component& component = desired.components[i];
     const ComponentAction& action = decision.actions.at(i);
     Part& part = parts_[name_of(component)];
     known[name_of(component)] = true;
@@ -41,7 +41,7 @@ void FakeCluster::apply(const render::Rendering& wanted, const render::Rendering
     if (action.canary) part.canary.revision = component.revision;
     const render::Component* good = find_component(last_good, component.id);
     if (action.stable == Target::kKeep) continue;
-    const render::Component* chosen = action.stable == Target::kWanted ? &component : good;
+    const render::Component* chosen = action.stable == Target::kDesired ? &component : good;
     part.stable.exists = chosen != nullptr;
     if (chosen == nullptr) continue;
     part.stable.revision = chosen->revision;

@@ -66,8 +66,8 @@ class FakeCluster {
   void set_behaviour(const std::string& revision, Behaviour behaviour) {
     behaviours_[revision] = behaviour;
   }
-  // Does what was decided. `replicas` are those of the wanted rendering.
-  void apply(const render::Rendering& wanted, const render::Rendering* last_good,
+  // Does what was decided. `replicas` are those of the desired rendering.
+  void apply(const render::Rendering& desired, const render::Rendering* last_good,
              const RolloutDecision& decision);
   void delete_canaries();
   void delete_a_pod(Random& random);
@@ -87,7 +87,7 @@ class FakeCluster {
   void live(Pod& pod);
   void reconcile(const std::string& name, Part& part);
   bool is_settled(const Part& part) const;
-  bool is_healthy(const Part& part) const;  // Also while there are more pods than wanted.
+  bool is_healthy(const Part& part) const;  // Also while there are more pods than desired.
   // All pods but one are ready, or what is missing has no room.
   bool is_available(const Part& part) const;
   Pod new_pod(const std::string& name, const std::string& revision, bool canary);

@@ -388,7 +388,7 @@ TEST_F(LagScalerRules, ALagThatShrinksIsWaitedFor) {
   EXPECT_EQ(decision.replicas, 2);
 }
 
-TEST_F(LagScalerRules, LimitsAreSaidWithTheirReason) {
+TEST_F(LagScalerRules, LimitsAreReportedWithTheirReason) {
   set(12, 12, 300);
   LagScalerDecision decision = decide_twice();
   EXPECT_TRUE(decision.limited);
@@ -404,7 +404,7 @@ TEST_F(LagScalerRules, LimitsAreSaidWithTheirReason) {
   EXPECT_EQ(decide_twice().reason, "AtMaxReplicas");
 }
 
-TEST_F(LagScalerRules, ALimitStaysSaidWhileTheLagWobbles) {
+TEST_F(LagScalerRules, ALimitStaysReportedWhileTheLagWobbles) {
   set(12, 12, 40);
   LagScalerDecision decision = decide_twice();
   for (const double lag : {29.0, 31.0, 20.0, 33.0, 16.0}) {
@@ -473,7 +473,7 @@ TEST_F(LagScalerRules, AddsNoPodsToThoseThatArePending) {
   EXPECT_EQ(decision.reason, "PodsPending");
 }
 
-TEST_F(LagScalerRules, ATopicThatIsNotToldOfTakesNoConsumersAway) {
+TEST_F(LagScalerRules, ATopicThatIsNotReportedTakesNoConsumersAway) {
   set(6, 12, 0);
   input_.partitions = 4;
   EXPECT_EQ(decide_twice().replicas, 6);

@@ -78,7 +78,7 @@ TEST_F(PodTest, AReadyPod) {
   EXPECT_FALSE(pod.last_restart.has_value());
 }
 
-TEST_F(PodTest, TrackAndDeletionAreSeen) {
+TEST_F(PodTest, TrackAndDeletionAreObserved) {
   pod_["metadata"]["labels"][api::kTrackLabel] = "canary";
   pod_["metadata"]["deletionTimestamp"] = "2027-01-15T08:00:30Z";
   EXPECT_TRUE(view().canary);
@@ -155,7 +155,7 @@ TEST_F(PodTest, ReadySinceIsNeverBeforeTheContainerStarted) {
   EXPECT_EQ(unix_ms(*view().ready_since), kNowMs - 600'000);
 }
 
-TEST_F(PodTest, AnImageThatCannotBePulledIsNamedAndTheWordsDoNotAlternate) {
+TEST_F(PodTest, AnImageThatCannotBePulledIsNamedAndTheTextDoNotAlternate) {
   unready();
   container() = waiting("ingress", "ErrImagePull", "rpc error: code = NotFound");
   const PodView first = view();
@@ -165,7 +165,7 @@ TEST_F(PodTest, AnImageThatCannotBePulledIsNamedAndTheWordsDoNotAlternate) {
   EXPECT_EQ(view().problem, first.problem);
 }
 
-TEST_F(PodTest, WhatTheKubeletRefusesIsTold) {
+TEST_F(PodTest, WhatTheKubeletRefusesIsReported) {
   unready();
   container() = waiting("ingress", "CreateContainerConfigError", "secret \"kafka\" not found");
   EXPECT_EQ(view().reason, "CreateContainerConfigError");
@@ -174,7 +174,7 @@ TEST_F(PodTest, WhatTheKubeletRefusesIsTold) {
                                         "secret \"kafka\" not found"));
 }
 
-TEST_F(PodTest, APodWithoutANodeTellsTheSchedulersWords) {
+TEST_F(PodTest, APodWithoutANodeReportsTheSchedulersText) {
   pod_["status"] = {
       {"phase", "Pending"},
       {"conditions",
@@ -199,7 +199,7 @@ TEST_F(PodTest, ThePodsOfASilentNodeSaySo) {
   EXPECT_EQ(view().reason, "NotReady");
 }
 
-TEST_F(PodTest, AnEvictedPodSaysWhy) {
+TEST_F(PodTest, AnEvictedPodReportsWhy) {
   pod_["status"] = {{"phase", "Failed"},
                     {"reason", "Evicted"},
                     {"message", "The node was low on resource: memory."}};
@@ -207,7 +207,7 @@ TEST_F(PodTest, AnEvictedPodSaysWhy) {
   EXPECT_THAT(view().problem, HasSubstr("has failed: Evicted: The node was low on resource"));
 }
 
-TEST_F(PodTest, StartingAndNotReadyAreToldApart) {
+TEST_F(PodTest, StartingAndNotReadyAreDistinguished) {
   unready();
   container() = waiting("ingress", "ContainerCreating");
   EXPECT_EQ(view().reason, "ContainerCreating");
@@ -218,7 +218,7 @@ TEST_F(PodTest, StartingAndNotReadyAreToldApart) {
   EXPECT_EQ(view().problem, "pod p-ingress-5d-x: is not ready: its readiness probe does not pass");
 }
 
-TEST_F(PodTest, TheWorstContainerIsTold) {
+TEST_F(PodTest, TheWorstContainerIsReported) {
   unready();
   container() = running("ingress");
   Json sidecar = waiting("mesh", "CrashLoopBackOff");
@@ -229,7 +229,7 @@ TEST_F(PodTest, TheWorstContainerIsTold) {
   EXPECT_EQ(view().restarts, 4);
 }
 
-TEST_F(PodTest, AnInitContainerThatFailsIsTold) {
+TEST_F(PodTest, AnInitContainerThatFailsIsReported) {
   unready();
   container() = waiting("ingress", "PodInitializing");
   Json init = waiting("prepare", "CrashLoopBackOff");
@@ -292,7 +292,7 @@ class ObserveTest : public PodTest {
           {"updatedReplicas", 2},
           {"readyReplicas", 2}}}};
   }
-  ComponentView look(const std::vector<Json>& pods = {}) const {
+  ComponentView observed(const std::vector<Json>& pods = {}) const {
     return observe(component_, "p", {deployment_}, pods, at_ms(kNowMs));
   }
   Json pod_named(const std::string& name) const {
@@ -305,7 +305,7 @@ class ObserveTest : public PodTest {
 };
 
 TEST_F(ObserveTest, ASettledWorkload) {
-  const ComponentView view = look();
+  const ComponentView view = observed();
   EXPECT_TRUE(view.stable.exists);
   EXPECT_EQ(view.stable.revision, "r1");
   EXPECT_EQ(view.stable.replicas, 2);
@@ -324,39 +324,39 @@ TEST_F(ObserveTest, WhatIsNotSettled) {
                                    {"/metadata/deletionTimestamp", "2027-01-15T08:00:00Z"}}) {
     const Json whole = deployment_;
     deployment_[Json::json_pointer(path)] = value;
-    EXPECT_FALSE(look().stable.settled) << path;
+    EXPECT_FALSE(observed().stable.settled) << path;
     deployment_ = whole;
   }
   deployment_.erase("status");
-  EXPECT_FALSE(look().stable.settled) << "nobody has looked at it yet";
+  EXPECT_FALSE(observed().stable.settled) << "the controller has not observed it yet";
 }
 
-TEST_F(ObserveTest, PodsThatAQuotaRefusesAreToldWithoutTheNamesThatChange) {
+TEST_F(ObserveTest, PodsThatAQuotaRefusesAreReportedWithoutTheNamesThatChange) {
   const auto refuse = [this](const std::string& pod) {
     deployment_["status"]["conditions"] = Json::array(
         {Json{{"type", "ReplicaFailure"},
               {"status", "True"},
               {"reason", "FailedCreate"},
               {"message", "pods \"" + pod + "\" is forbidden: exceeded quota: pods=10"}}});
-    return look().stable.problem;
+    return observed().stable.problem;
   };
   const std::string problem = refuse("p-ingress-5d-abc");
-  EXPECT_EQ(problem, "pods cannot be made: a pod is forbidden: exceeded quota: pods=10");
+  EXPECT_EQ(problem, "pods cannot be created: a pod is forbidden: exceeded quota: pods=10");
   EXPECT_EQ(refuse("p-ingress-5d-xyz"), problem);
   deployment_["status"]["conditions"][0]["status"] = "False";
-  EXPECT_EQ(look().stable.problem, "");
+  EXPECT_EQ(observed().stable.problem, "");
 }
 
 // Its counts are not there at all when they are 0.
 TEST_F(ObserveTest, ScaledToNothingIsSettledWhenItsPodsAreGone) {
   deployment_["spec"]["replicas"] = 0;
-  EXPECT_FALSE(look().stable.settled) << "two pods are still to go";
+  EXPECT_FALSE(observed().stable.settled) << "two pods are still to go";
   deployment_["status"] = {{"observedGeneration", 4}};
-  EXPECT_TRUE(look().stable.settled);
-  EXPECT_EQ(look().stable.replicas, 0);
+  EXPECT_TRUE(observed().stable.settled);
+  EXPECT_EQ(observed().stable.replicas, 0);
 }
 
-TEST_F(ObserveTest, StableAndCanaryAreToldApartByNameAndKind) {
+TEST_F(ObserveTest, StableAndCanaryAreDistinguishedByNameAndKind) {
   Json canary = deployment_;
   canary["metadata"]["name"] = "p-ingress-canary";
   canary["spec"]["replicas"] = 1;
@@ -382,7 +382,7 @@ TEST_F(ObserveTest, PodsThatHaveEndedAreLeftOut) {
                                                       {"status", "True"},
                                                       {"reason", "PreemptionByScheduler"},
                                                       {"message", "preempting"}}})}};
-  const ComponentView view = look({evicted, preempted, pod_named("c")});
+  const ComponentView view = observed({evicted, preempted, pod_named("c")});
   ASSERT_EQ(view.pods.size(), 1u);
   EXPECT_EQ(view.pods[0].name, "c");
   EXPECT_TRUE(has_ended(evicted));
@@ -398,7 +398,7 @@ TEST_F(ObserveTest, OnlyItsOwnPodsInTheOrderOfTheirNames) {
   Json of_an_exporter = pod_named("a3");
   of_an_exporter["metadata"]["labels"][api::kExporterLabel] = "a";
   const ComponentView view =
-      look({pod_named("c"), of_another, pod_named("b"), of_the_bridge, of_an_exporter});
+      observed({pod_named("c"), of_another, pod_named("b"), of_the_bridge, of_an_exporter});
   std::vector<std::string> names;
   for (const PodView& pod : view.pods) names.push_back(pod.name);
   EXPECT_THAT(names, ElementsAre("b", "c"));

@@ -46,7 +46,9 @@ Rendering rendered(const api::Pipeline& pipeline) {
   return render::render(pipeline, facts);
 }
 
-Rendering outlined(const Rendering& rendering) { return read_outline(outline_of(rendering)); }
+Rendering digested(const Rendering& rendering) {
+  return read_rendering_digest(rendering_digest(rendering));
+}
 
 Json decisive_parts(const Rendering& rendering) {
   const auto key_of = [](const render::Manifest& manifest) {
@@ -78,7 +80,7 @@ Json decisive_parts(const Rendering& rendering) {
 }
 
 // What one asks the API server for, in order.
-Json requests(const WantedObjects& objects) {
+Json requests(const DesiredObjects& objects) {
   Json out = Json::array();
   for (const auto* manifests : {&objects.support, &objects.canaries, &objects.workloads}) {
     for (const render::Manifest& manifest : *manifests) {
@@ -97,67 +99,67 @@ Json requests(const WantedObjects& objects) {
   return out;
 }
 
-TEST(Outline, HoldsEverythingThatDecisionsLookAt) {
+TEST(RenderingDigest, HoldsEverythingThatDecisionsRead) {
   const auto pipelines = samples();
   ASSERT_GE(pipelines.size(), 10u);
   for (const api::Pipeline& pipeline : pipelines) {
     const Rendering whole = rendered(pipeline);
-    EXPECT_EQ(decisive_parts(outlined(whole)), decisive_parts(whole)) << pipeline.name;
+    EXPECT_EQ(decisive_parts(digested(whole)), decisive_parts(whole)) << pipeline.name;
   }
 }
 
-TEST(Outline, AsksForTheSameObjectsAsTheWhole) {
+TEST(RenderingDigest, RequestsForTheSameObjectsAsTheWhole) {
   for (const api::Pipeline& pipeline : samples()) {
-    const Rendering wanted = rendered(pipeline);
+    const Rendering desired = rendered(pipeline);
     api::Pipeline earlier = pipeline;
     earlier.annotations[api::kRestartAnnotation] = "before";
     earlier.spec.ingress.replicas += 1;
     earlier.spec.exporters.push_back(earlier.spec.exporters.front());
     earlier.spec.exporters.back().name = "gone";
     const Rendering last_good = rendered(earlier);
-    ASSERT_NE(wanted.revision, last_good.revision);
+    ASSERT_NE(desired.revision, last_good.revision);
     for (const Phase phase : {Phase::kRolling, Phase::kComplete, Phase::kRolledBack}) {
-      for (const Target target : {Target::kWanted, Target::kLastGood, Target::kKeep}) {
+      for (const Target target : {Target::kDesired, Target::kLastGood, Target::kKeep}) {
         RolloutDecision decision;
         decision.phase = phase;
         decision.remove_others = phase == Phase::kComplete;
-        for (const render::Component& component : wanted.components)
+        for (const render::Component& component : desired.components)
           decision.actions.push_back({component.id, target, phase == Phase::kRolling});
-        const Rendering outline = outlined(wanted);
-        const Rendering last_good_outline = outlined(last_good);
-        EXPECT_EQ(requests(wanted_objects(outline, &last_good_outline, decision)),
-                  requests(wanted_objects(wanted, &last_good, decision)));
-        EXPECT_EQ(requests(wanted_objects(outline, nullptr, decision)),
-                  requests(wanted_objects(wanted, nullptr, decision)));
+        const Rendering digest = digested(desired);
+        const Rendering last_good_outline = digested(last_good);
+        EXPECT_EQ(requests(desired_objects(digest, &last_good_outline, decision)),
+                  requests(desired_objects(desired, &last_good, decision)));
+        EXPECT_EQ(requests(desired_objects(digest, nullptr, decision)),
+                  requests(desired_objects(desired, nullptr, decision)));
       }
     }
   }
 }
 
-TEST(Outline, TellsObjectsApartThatDifferAnywhere) {
+TEST(RenderingDigest, DistinguishesObjectsThatDifferAnywhere) {
   const Rendering whole = rendered(samples().front());
-  const std::string before = outline_of(whole);
-  EXPECT_EQ(outline_of(whole), before);
+  const std::string before = rendering_digest(whole);
+  EXPECT_EQ(rendering_digest(whole), before);
   for (std::size_t i = 0; i < whole.components.size(); ++i) {
     Rendering other = whole;
     other.components[i].support[0].object["metadata"]["labels"]["x"] = "y";
-    EXPECT_NE(outline_of(other), before);
+    EXPECT_NE(rendering_digest(other), before);
     other = whole;
     other.components[i].workload.object["spec"]["template"]["spec"]["x"] = 1;
-    EXPECT_NE(outline_of(other), before);
+    EXPECT_NE(rendering_digest(other), before);
     other = whole;
     other.components[i].canary.object["spec"]["template"]["spec"]["x"] = 1;
-    EXPECT_NE(outline_of(other), before);
+    EXPECT_NE(rendering_digest(other), before);
   }
 }
 
-TEST(Outline, IsMuchSmallerThanTheObjects) {
+TEST(RenderingDigest, IsMuchSmallerThanTheObjects) {
   for (const api::Pipeline& pipeline : samples()) {
     const Rendering whole = rendered(pipeline);
     std::size_t objects = whole.shared.size() + 1;
     for (const render::Component& component : whole.components)
       objects += component.support.size() + 2;
-    EXPECT_LT(outline_of(whole).size(), 120 * objects) << pipeline.name;
+    EXPECT_LT(rendering_digest(whole).size(), 120 * objects) << pipeline.name;
   }
 }
 

@@ -25,17 +25,17 @@ class RolloutTest : public ::testing::Test {
   RolloutTest() {
     rules_.progress_deadline = std::chrono::seconds(300);
     rules_.healthy_after = std::chrono::seconds(30);
-    wanted_parts_ = good_parts_ = four_parts("old");
+    desired_parts_ = good_parts_ = four_parts("old");
     memory_.last_good_revision = rendering_of(good_parts_).revision;
     for (const PartSpec& part : good_parts_) {
       views_.push_back(healthy_view(part, kNow - 3'600'000));
     }
   }
 
-  RolloutDecision look() {
-    wanted_ = rendering_of(wanted_parts_);
+  RolloutDecision decide_next() {
+    desired_ = rendering_of(desired_parts_);
     good_ = rendering_of(good_parts_);
-    RolloutDecision decision = decide({.wanted = wanted_,
+    RolloutDecision decision = decide({.desired = desired_,
                                        .last_good = has_good_ ? &good_ : nullptr,
                                        .components = views_,
                                        .memory = memory_,
@@ -51,12 +51,12 @@ class RolloutTest : public ::testing::Test {
 
   void add_canary(std::size_t part, std::int64_t created_ms) {
     views_[part].canary = {.exists = true,
-                           .revision = wanted_parts_[part].revision,
+                           .revision = desired_parts_[part].revision,
                            .replicas = 1,
                            .ready = 0,
                            .updated = 1,
                            .settled = false};
-    views_[part].pods.push_back(pod_of("canary", wanted_parts_[part].revision, true, created_ms));
+    views_[part].pods.push_back(pod_of("canary", desired_parts_[part].revision, true, created_ms));
   }
   PodView& canary(std::size_t part) { return views_[part].pods.back(); }
   void make_ready(PodView& pod, std::int64_t since_ms) {
@@ -67,8 +67,8 @@ class RolloutTest : public ::testing::Test {
   }
   // Until the canary of the ingress has been there for `age_ms`.
   void roll_the_ingress(std::int64_t age_ms = 0) {
-    wanted_parts_[kIngress].revision = "new";
-    EXPECT_TRUE(look().actions[kIngress].canary);
+    desired_parts_[kIngress].revision = "new";
+    EXPECT_TRUE(decide_next().actions[kIngress].canary);
     add_canary(kIngress, now_);
     now_ += age_ms;
   }
@@ -76,15 +76,15 @@ class RolloutTest : public ::testing::Test {
     roll_the_ingress();
     make_ready(canary(kIngress), now_);
     now_ += 30'000;
-    ASSERT_EQ(look().actions[kIngress].stable, Target::kWanted);
+    ASSERT_EQ(decide_next().actions[kIngress].stable, Target::kDesired);
     views_[kIngress].stable.revision = "new";
     views_[kIngress].stable.settled = false;
   }
 
   api::Rollout rules_;
-  std::vector<PartSpec> wanted_parts_;
+  std::vector<PartSpec> desired_parts_;
   std::vector<PartSpec> good_parts_;
-  render::Rendering wanted_;
+  render::Rendering desired_;
   render::Rendering good_;
   std::vector<ComponentView> views_;
   RolloutMemory memory_;

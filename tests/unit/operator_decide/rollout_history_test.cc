@@ -62,7 +62,7 @@ class History {
  private:
   // Nothing will move any more.
   bool is_over() {
-    const bool ended = look_again_ms_ == 0 && phase_ != Phase::kRolling &&
+    const bool ended = requeue_at_ms_ == 0 && phase_ != Phase::kRolling &&
                        cluster_.version() == seen_ && cluster_.now_ms() >= down_until_ms_;
     quiet_seconds_ = ended ? quiet_seconds_ + 1 : 0;
     return quiet_seconds_ > 120;
@@ -161,7 +161,7 @@ class History {
 
   // As the controller does: when something has changed, or when it was told to look again.
   void look_if_there_is_reason(bool eventful) {
-    const bool due = look_again_ms_ != 0 && cluster_.now_ms() >= look_again_ms_;
+    const bool due = requeue_at_ms_ != 0 && cluster_.now_ms() >= requeue_at_ms_;
     if (cluster_.version() == seen_ && !due && !changed_) return;
     seen_ = cluster_.version();
     look(eventful);
@@ -175,15 +175,16 @@ class History {
     if (::testing::Test::HasFailure()) return;
     // The write of the status fails: then nothing is done at all.
     if (eventful && random_.next_below(20) == 0) {
-      look_again_ms_ = cluster_.now_ms() + 1000;
+      requeue_at_ms_ = cluster_.now_ms() + 1000;
       has_missed_something_ = true;
       return;
     }
     forced_ = false;
     changed_ = false;
-    look_again_ms_ = decision.look_again == Duration::zero()
-                         ? 0
-                         : cluster_.now_ms() + decision.look_again / std::chrono::milliseconds(1);
+    requeue_at_ms_ =
+        decision.requeue_after == Duration::zero()
+            ? 0
+            : cluster_.now_ms() + decision.requeue_after / std::chrono::milliseconds(1);
     remember(decision, views);
     phase_ = decision.phase;
     // The operator dies between its writes.
@@ -197,7 +198,7 @@ class History {
 
   RolloutDecision decide_on(const std::vector<ComponentView>& views, const RolloutMemory& memory) {
     if (std::exchange(has_missed_something_, false)) observed_since_ms_ = cluster_.now_ms();
-    return decide({.wanted = rendering_,
+    return decide({.desired = rendering_,
                    .last_good = last_good_ ? &*last_good_ : nullptr,
                    .components = views,
                    .memory = memory,
@@ -225,7 +226,7 @@ class History {
     const TopicsView topics;
     status_ = make_status({.pipeline = pipeline,
                            .problems = problems,
-                           .wanted = &rendering_,
+                           .desired = &rendering_,
                            .components = views,
                            .rollout = &decision,
                            .reports = {},
@@ -280,7 +281,7 @@ class History {
     check_actions(decision);
   }
 
-  // The record was lost, and what is wanted is what it held.
+  // The record was lost, and what is desired is what it held.
   bool is_recorded_again(const RolloutMemory& memory) const {
     return memory.last_good_revision == rendering_.revision;
   }
@@ -295,10 +296,10 @@ class History {
       canaries += action.canary ? 1 : 0;
       EXPECT_TRUE(!action.canary || changed) << where();
       if (decision.phase == Phase::kRolledBack) {
-        EXPECT_EQ(action.stable, changed ? Target::kLastGood : Target::kWanted) << where();
+        EXPECT_EQ(action.stable, changed ? Target::kLastGood : Target::kDesired) << where();
         EXPECT_FALSE(action.canary) << where();
       }
-      if (!changed || action.stable != Target::kWanted || !last_good_ || good == nullptr) continue;
+      if (!changed || action.stable != Target::kDesired || !last_good_ || good == nullptr) continue;
       const FakeCluster::Part& part = cluster_.parts()[render::object_name("p", component.id)];
       const bool runs_it = !part.stable.exists || part.stable.revision == component.revision;
       const bool may_do_without = part.stable.replicas == 0 || component.replicas == 0 ||
@@ -323,10 +324,10 @@ class History {
       const render::Component* good = last_good_of(component.id);
       const bool changed = good == nullptr || good->revision != component.revision;
       if (!changed) continue;
-      const bool moves = decision.actions[i].stable == Target::kWanted &&
+      const bool moves = decision.actions[i].stable == Target::kDesired &&
                          (!part.stable.exists || part.stable.revision != component.revision);
       EXPECT_FALSE(behind && moves) << component.revision << " is early, " << where();
-      if (decision.actions[i].stable != Target::kWanted || decision.actions[i].canary)
+      if (decision.actions[i].stable != Target::kDesired || decision.actions[i].canary)
         behind = true;
     }
   }
@@ -427,7 +428,7 @@ class History {
   Phase phase_ = Phase::kInstalling;
   std::uint64_t seen_ = 0;
   std::int64_t quiet_seconds_ = 0;
-  std::int64_t look_again_ms_ = 0;
+  std::int64_t requeue_at_ms_ = 0;
   std::int64_t down_until_ms_ = 0;
   std::int64_t revisions_ = 0;
   bool forced_ = false;

@@ -33,10 +33,10 @@ class Chaos {
       part.revision = any_of(kRevisions);
       part.replicas = static_cast<std::int64_t>(random_.next_below(4));
     }
-    wanted_ = rendering_of(parts_);
+    desired_ = rendering_of(parts_);
     if (!one_of(3)) memory_.last_good_revision = one_of(4) ? "gone" : good_.revision;
-    if (one_of(4)) memory_.failed_revision = wanted_.revision;
-    if (one_of(2)) memory_.rolling_revision = wanted_.revision;
+    if (one_of(4)) memory_.failed_revision = desired_.revision;
+    if (one_of(2)) memory_.rolling_revision = desired_.revision;
     if (one_of(2)) memory_.rolling_component = one_of(4) ? "p-nobody" : "p-bridge";
     memory_.rolling_promoted = one_of(2);
     memory_.rolling_since_ms = one_of(3) ? 0 : any_time();
@@ -52,8 +52,8 @@ class Chaos {
     for (const PartSpec& part : parts_) views_.push_back(any_view(part));
   }
 
-  RolloutDecision look() {
-    RolloutDecision decision = decide({.wanted = wanted_,
+  RolloutDecision decide_next() {
+    RolloutDecision decision = decide({.desired = desired_,
                                        .last_good = has_good_ ? &good_ : nullptr,
                                        .components = views_,
                                        .memory = memory_,
@@ -127,17 +127,17 @@ class Chaos {
     return pod;
   }
 
-  bool leaves_as_it_is(std::size_t i) const {
-    return has_good_ && good_.components[i].revision == wanted_.components[i].revision;
+  bool is_unchanged(std::size_t i) const {
+    return has_good_ && good_.components[i].revision == desired_.components[i].revision;
   }
 
   void check(const RolloutDecision& decision) {
-    ASSERT_EQ(decision.actions.size(), wanted_.components.size());
+    ASSERT_EQ(decision.actions.size(), desired_.components.size());
     EXPECT_LE(decision.message.size(), 512u);
     EXPECT_LE(decision.memory.failed_reason.size(), 512u);
-    EXPECT_GE(decision.look_again, Duration::zero());
+    EXPECT_GE(decision.requeue_after, Duration::zero());
     EXPECT_TRUE(!decision.record_last_good ||
-                decision.memory.last_good_revision == wanted_.revision);
+                decision.memory.last_good_revision == desired_.revision);
     EXPECT_EQ(decision.just_failed, decision.just_failed && !is_known_failure());
     const auto canaries = std::count_if(decision.actions.begin(), decision.actions.end(),
                                         [](const ComponentAction& a) { return a.canary; });
@@ -149,12 +149,12 @@ class Chaos {
       check_record(decision.memory.unproven);
   }
   bool is_known_failure() const {
-    return memory_.failed_revision == wanted_.revision && !memory_.failed_revision.empty();
+    return memory_.failed_revision == desired_.revision && !memory_.failed_revision.empty();
   }
 
   // By what is remembered, which need not be true here.
   bool has_had_its_canary(std::size_t i) const {
-    if (memory_.rolling_revision != wanted_.revision) return false;
+    if (memory_.rolling_revision != desired_.revision) return false;
     for (std::size_t step = 0; step < parts_.size(); ++step) {
       if (memory_.rolling_component != render::object_name("p", parts_[step].id)) continue;
       return i < step || (i == step && memory_.rolling_promoted);
@@ -165,12 +165,12 @@ class Chaos {
   // A running workload gets something unproven only behind a canary that does not crash.
   void check_promotion(const RolloutDecision& decision, std::size_t i) {
     const ComponentView& view = views_[i];
-    const std::string& revision = wanted_.components[i].revision;
-    const bool replaces = decision.actions[i].stable == Target::kWanted && view.stable.exists &&
+    const std::string& revision = desired_.components[i].revision;
+    const bool replaces = decision.actions[i].stable == Target::kDesired && view.stable.exists &&
                           view.stable.revision != revision;
     const bool has_history = !decision.memory.last_good_revision.empty();
-    if (!replaces || !has_history || leaves_as_it_is(i) || has_had_its_canary(i)) return;
-    if (wanted_.revision == decision.memory.last_good_revision) return;
+    if (!replaces || !has_history || is_unchanged(i) || has_had_its_canary(i)) return;
+    if (desired_.revision == decision.memory.last_good_revision) return;
     if (rules_.strategy == api::Rollout::Strategy::kRollingUpdate) return;
     if (parts_[i].replicas == 0) return;
     bool proven = false;
@@ -185,10 +185,10 @@ class Chaos {
 
   void check_record(const std::set<std::string>& unproven) {
     for (std::size_t i = 0; i < views_.size(); ++i) {
-      if (leaves_as_it_is(i) || unproven.contains(render::object_name("p", parts_[i].id))) continue;
-      EXPECT_EQ(views_[i].stable.revision, wanted_.components[i].revision);
+      if (is_unchanged(i) || unproven.contains(render::object_name("p", parts_[i].id))) continue;
+      EXPECT_EQ(views_[i].stable.revision, desired_.components[i].revision);
       for (const PodView& pod : views_[i].pods) {
-        if (pod.deleting || pod.revision != wanted_.components[i].revision) continue;
+        if (pod.deleting || pod.revision != desired_.components[i].revision) continue;
         EXPECT_FALSE(is_crashing(pod, now_ms_, rules_.progress_deadline)) << pod.name;
       }
     }
@@ -197,7 +197,7 @@ class Chaos {
   Random random_;
   api::Rollout rules_;
   std::vector<PartSpec> parts_;
-  render::Rendering wanted_;
+  render::Rendering desired_;
   render::Rendering good_;
   bool has_good_ = true;
   std::vector<ComponentView> views_;
@@ -211,7 +211,7 @@ TEST(RolloutRandom, NoStateMakesItPromoteWhatCrashes) {
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     Chaos chaos(seed);
     for (int look = 0; look < 10; ++look) {
-      chaos.look();
+      chaos.decide_next();
       ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", look " << look;
       chaos.pass(std::chrono::seconds(7));
       chaos.renew();
@@ -224,13 +224,13 @@ TEST(RolloutRandom, WhenNothingMovesItComesToRest) {
   int waited = 0;
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     Chaos chaos(seed);
-    RolloutDecision last = chaos.look();
+    RolloutDecision last = chaos.decide_next();
     int looks = 0;
-    for (; looks < 30 && last.look_again != Duration::zero(); ++looks) {
+    for (; looks < 30 && last.requeue_after != Duration::zero(); ++looks) {
       const bool waits = last.reason == "KafkaUnreachable" || last.phase == Phase::kProving ||
                          chaos.lacks_its_canary(last);
-      chaos.pass(last.look_again);
-      const RolloutDecision next = chaos.look();
+      chaos.pass(last.requeue_after);
+      const RolloutDecision next = chaos.decide_next();
       // It may last as long as Kafka is away, no node has room or no canary can be made.
       if (waits && next.reason == last.reason && next.phase == last.phase && looks > 20) break;
       last = next;
@@ -239,14 +239,14 @@ TEST(RolloutRandom, WhenNothingMovesItComesToRest) {
     waited += looks;
     // Whoever looks once more at the same moment, or a day later, has nothing to write.
     const RolloutMemory memory = last.memory;
-    if (last.look_again != Duration::zero()) continue;
-    ASSERT_EQ(chaos.look().memory, memory) << "seed " << seed;
+    if (last.requeue_after != Duration::zero()) continue;
+    ASSERT_EQ(chaos.decide_next().memory, memory) << "seed " << seed;
     chaos.pass(std::chrono::hours(24));
-    const RolloutDecision again = chaos.look();
+    const RolloutDecision again = chaos.decide_next();
     ASSERT_EQ(again.memory, memory) << "seed " << seed << ": " << again.reason;
     ASSERT_EQ(again.phase, last.phase) << "seed " << seed;
     ASSERT_EQ(again.message, last.message) << "seed " << seed;
-    ASSERT_EQ(again.look_again, Duration::zero()) << "seed " << seed;
+    ASSERT_EQ(again.requeue_after, Duration::zero()) << "seed " << seed;
   }
   EXPECT_GT(waited, 1000);
 }

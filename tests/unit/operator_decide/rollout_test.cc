@@ -11,19 +11,19 @@ namespace {
 using render::Role;
 using ::testing::HasSubstr;
 
-TEST_F(RolloutTest, NothingToDoAsksForNothing) {
+TEST_F(RolloutTest, NothingToDoRequestsForNothing) {
   const RolloutMemory before = memory_;
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kComplete);
-  EXPECT_EQ(decision.look_again, Duration::zero());
+  EXPECT_EQ(decision.requeue_after, Duration::zero());
   EXPECT_EQ(decision.memory, before);
   EXPECT_FALSE(decision.record_last_good);
   EXPECT_TRUE(decision.remove_others);
 }
 
 TEST_F(RolloutTest, ReplicasStartNoRollout) {
-  wanted_parts_[kIngress].replicas = 7;
-  EXPECT_EQ(look().phase, Phase::kComplete);
+  desired_parts_[kIngress].replicas = 7;
+  EXPECT_EQ(decide_next().phase, Phase::kComplete);
 }
 
 TEST_F(RolloutTest, TheFirstTimeEverythingIsAppliedAtOnce) {
@@ -33,20 +33,20 @@ TEST_F(RolloutTest, TheFirstTimeEverythingIsAppliedAtOnce) {
     view.stable = {};
     view.pods.clear();
   }
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kInstalling);
   EXPECT_EQ(decision.reason, "Installing");
   for (const ComponentAction& action : decision.actions) {
-    EXPECT_EQ(action.stable, Target::kWanted);
+    EXPECT_EQ(action.stable, Target::kDesired);
     EXPECT_FALSE(action.canary);
   }
-  EXPECT_EQ(decision.look_again, Duration(std::chrono::seconds(300)));
+  EXPECT_EQ(decision.requeue_after, Duration(std::chrono::seconds(300)));
 }
 
-TEST_F(RolloutTest, TheFirstTimeACrashIsSaidAndNothingRolledBack) {
+TEST_F(RolloutTest, TheFirstTimeACrashIsReportedAndNothingRolledBack) {
   has_good_ = false;
   memory_ = {};
-  look();
+  decide_next();
   PodView& pod = views_[kIngress].pods[0];
   pod.ready = false;
   pod.restarts = 2;
@@ -54,41 +54,41 @@ TEST_F(RolloutTest, TheFirstTimeACrashIsSaidAndNothingRolledBack) {
   pod.reason = "CrashLoopBackOff";
   pod.problem = "pod x: container ingress exited with 1 (Error), 2 restarts: cannot listen";
   views_[kIngress].stable.settled = false;
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kInstalling);
   EXPECT_EQ(decision.reason, "CrashLoopBackOff");
   EXPECT_THAT(decision.message, HasSubstr("p-ingress: pod x: container ingress exited with 1"));
   EXPECT_FALSE(decision.just_failed);
-  EXPECT_EQ(decision.actions[kIngress].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[kIngress].stable, Target::kDesired);
   EXPECT_EQ(decision.memory.failed_revision, "");
 }
 
 TEST_F(RolloutTest, TheFirstTimeItIsGoodAfterBeingHealthyForAWhile) {
   has_good_ = false;
   memory_ = {};
-  const RolloutDecision proving = look();
+  const RolloutDecision proving = decide_next();
   EXPECT_EQ(proving.phase, Phase::kProving);
   EXPECT_FALSE(proving.record_last_good);
-  EXPECT_EQ(proving.look_again, Duration(std::chrono::seconds(30)));
+  EXPECT_EQ(proving.requeue_after, Duration(std::chrono::seconds(30)));
   now_ += 29'999;
-  EXPECT_FALSE(look().record_last_good);
+  EXPECT_FALSE(decide_next().record_last_good);
   now_ += 1;
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_TRUE(decision.record_last_good);
   EXPECT_EQ(decision.phase, Phase::kComplete);
-  EXPECT_EQ(decision.memory.last_good_revision, wanted_.revision);
+  EXPECT_EQ(decision.memory.last_good_revision, desired_.revision);
   has_good_ = true;
-  EXPECT_FALSE(look().record_last_good);
+  EXPECT_FALSE(decide_next().record_last_good);
 }
 
 TEST_F(RolloutTest, ACanaryComesFirstAndAlone) {
-  wanted_parts_[kIngress].revision = "new";
-  const RolloutDecision decision = look();
+  desired_parts_[kIngress].revision = "new";
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolling);
   EXPECT_EQ(decision.reason, "CanaryStarting");
   EXPECT_TRUE(decision.actions[kIngress].canary);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
-  EXPECT_EQ(decision.actions[kBridge].stable, Target::kWanted) << "it is the same in both";
+  EXPECT_EQ(decision.actions[kBridge].stable, Target::kDesired) << "it is the same in both";
   EXPECT_FALSE(decision.remove_others);
   EXPECT_EQ(decision.memory.rolling_component, "p-ingress");
 }
@@ -96,40 +96,40 @@ TEST_F(RolloutTest, ACanaryComesFirstAndAlone) {
 TEST_F(RolloutTest, ACanaryMustStayReadyForAWhile) {
   roll_the_ingress(5'000);
   make_ready(canary(kIngress), now_);
-  RolloutDecision decision = look();
+  RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.reason, "CanaryProving");
-  EXPECT_EQ(decision.look_again, Duration(std::chrono::seconds(30)));
+  EXPECT_EQ(decision.requeue_after, Duration(std::chrono::seconds(30)));
   now_ += 29'000;
-  EXPECT_EQ(look().actions[kIngress].stable, Target::kLastGood);
+  EXPECT_EQ(decide_next().actions[kIngress].stable, Target::kLastGood);
   now_ += 1'000;
-  decision = look();
+  decision = decide_next();
   EXPECT_EQ(decision.reason, "Promoting");
-  EXPECT_EQ(decision.actions[kIngress].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[kIngress].stable, Target::kDesired);
   EXPECT_TRUE(decision.actions[kIngress].canary) << "it bears its share until the others do";
 }
 
 TEST_F(RolloutTest, ComponentsFollowEachOtherFromTheEndOfTheFlow) {
-  wanted_parts_ = four_parts("new");
+  desired_parts_ = four_parts("new");
   std::vector<std::string> order;
   for (int step = 0; step < 4; ++step) {
-    RolloutDecision decision = look();
+    RolloutDecision decision = decide_next();
     const auto at = static_cast<std::size_t>(step);
     ASSERT_TRUE(decision.actions[at].canary);
     order.push_back(decision.memory.rolling_component);
     add_canary(at, now_);
     make_ready(canary(at), now_);
     now_ += 30'000;
-    decision = look();
-    ASSERT_EQ(decision.actions[at].stable, Target::kWanted);
+    decision = decide_next();
+    ASSERT_EQ(decision.actions[at].stable, Target::kDesired);
     for (std::size_t later = at + 1; later < 4; ++later) {
       EXPECT_EQ(decision.actions[later].stable, Target::kLastGood);
     }
-    views_[at] = healthy_view(wanted_parts_[at], now_);
+    views_[at] = healthy_view(desired_parts_[at], now_);
   }
   EXPECT_THAT(order, ::testing::ElementsAre("p-a", "p-a-consumer", "p-bridge", "p-ingress"));
-  EXPECT_EQ(look().phase, Phase::kProving);
+  EXPECT_EQ(decide_next().phase, Phase::kProving);
   now_ += 30'000;
-  EXPECT_TRUE(look().record_last_good);
+  EXPECT_TRUE(decide_next().record_last_good);
 }
 
 struct FailureCase {
@@ -149,21 +149,21 @@ TEST_P(CanaryFailure, RollsBackWithItsReason) {
   canary(kIngress).reason = c.reason_of_pod;
   canary(kIngress).crash_looping = std::string_view(c.reason_of_pod) == "CrashLoopBackOff";
   canary(kIngress).problem = "pod canary: the kubelet's words";
-  EXPECT_EQ(look().phase == Phase::kRolledBack, c.at_once);
+  EXPECT_EQ(decide_next().phase == Phase::kRolledBack, c.at_once);
   if (!c.at_once) {
     now_ += 289'999;
-    EXPECT_EQ(look().phase, Phase::kRolling);
+    EXPECT_EQ(decide_next().phase, Phase::kRolling);
     now_ += 1;
-    EXPECT_TRUE(look().just_failed);
+    EXPECT_TRUE(decide_next().just_failed);
   }
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolledBack);
   EXPECT_EQ(decision.reason, c.reason);
   EXPECT_THAT(decision.message, HasSubstr("p-ingress: pod canary: the kubelet's words"));
   EXPECT_FALSE(decision.just_failed) << "it is told once";
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
   EXPECT_FALSE(decision.actions[kIngress].canary);
-  EXPECT_EQ(decision.look_again, Duration::zero());
+  EXPECT_EQ(decision.requeue_after, Duration::zero());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -185,9 +185,9 @@ TEST_F(RolloutTest, StableStuckAtTheDeadlineRollsBack) {
   views_[kIngress].stable.updated = 1;
   views_[kIngress].stable.ready = 1;
   now_ += 299'999;
-  EXPECT_EQ(look().reason, "Promoting");
+  EXPECT_EQ(decide_next().reason, "Promoting");
   now_ += 1;
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.reason, "ProgressDeadlineExceeded");
   EXPECT_THAT(decision.message, HasSubstr("1 of 2 pods are up to date"));
 }
@@ -199,192 +199,192 @@ TEST_F(RolloutTest, EachFurtherReadyPodIsProgress) {
   make_ready(pod, now_);
   views_[kIngress].pods.push_back(pod);
   now_ += 299'999;
-  EXPECT_EQ(look().phase, Phase::kRolling);
+  EXPECT_EQ(decide_next().phase, Phase::kRolling);
   now_ += 1;
-  EXPECT_EQ(look().phase, Phase::kRolledBack);
+  EXPECT_EQ(decide_next().phase, Phase::kRolledBack);
 }
 
 TEST_F(RolloutTest, AComponentThatWasDoneStillCounts) {
-  wanted_parts_[kExporter].revision = "new";
-  wanted_parts_[kIngress].revision = "new";
-  views_[kExporter] = healthy_view(wanted_parts_[kExporter], now_ - 60'000);
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  desired_parts_[kExporter].revision = "new";
+  desired_parts_[kIngress].revision = "new";
+  views_[kExporter] = healthy_view(desired_parts_[kExporter], now_ - 60'000);
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
   views_[kExporter].pods[0].crash_looping = true;
   views_[kExporter].pods[0].reason = "CrashLoopBackOff";
-  EXPECT_TRUE(look().just_failed);
+  EXPECT_TRUE(decide_next().just_failed);
 }
 
 TEST_F(RolloutTest, RestartsOfLongAgoAreNoCrash) {
-  wanted_parts_[kExporter].revision = "new";
-  wanted_parts_[kIngress].revision = "new";
-  views_[kExporter] = healthy_view(wanted_parts_[kExporter], now_ - 3'600'000);
+  desired_parts_[kExporter].revision = "new";
+  desired_parts_[kIngress].revision = "new";
+  views_[kExporter] = healthy_view(desired_parts_[kExporter], now_ - 3'600'000);
   views_[kExporter].pods[0].restarts = 9;
   views_[kExporter].pods[0].last_restart = at_ms(now_ - 301'000);
-  EXPECT_EQ(look().phase, Phase::kRolling);
+  EXPECT_EQ(decide_next().phase, Phase::kRolling);
 }
 
 TEST_F(RolloutTest, OneThatIsNotChangedFailsNothing) {
   views_[kBridge].pods[0].crash_looping = true;
   views_[kBridge].stable.settled = false;
   promote_the_ingress();
-  views_[kIngress] = healthy_view(wanted_parts_[kIngress], now_);
+  views_[kIngress] = healthy_view(desired_parts_[kIngress], now_);
   now_ += 3'600'000;
-  EXPECT_EQ(look().phase, Phase::kProving);
-  views_[kBridge] = healthy_view(wanted_parts_[kBridge], now_);
-  look();
+  EXPECT_EQ(decide_next().phase, Phase::kProving);
+  views_[kBridge] = healthy_view(desired_parts_[kBridge], now_);
+  decide_next();
   now_ += 30'000;
-  EXPECT_TRUE(look().record_last_good);
+  EXPECT_TRUE(decide_next().record_last_good);
 }
 
 TEST_F(RolloutTest, TheFailedRevisionIsNotTriedAgainUntilForced) {
   roll_the_ingress();
   canary(kIngress).crash_looping = true;
-  EXPECT_TRUE(look().just_failed);
+  EXPECT_TRUE(decide_next().just_failed);
   views_[kIngress] = healthy_view(good_parts_[kIngress], kNow);
-  wanted_parts_[kBridge].replicas = 5;
+  desired_parts_[kBridge].replicas = 5;
   now_ += 86'400'000;
-  EXPECT_EQ(look().phase, Phase::kRolledBack);
+  EXPECT_EQ(decide_next().phase, Phase::kRolledBack);
   forced_ = true;
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
   forced_ = false;
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
 }
 
-TEST(ForceCheck, EachValueIsObeyedOnceAndAnOldOneNeverAgain) {
+TEST(ForceCheck, EachValueIsConsumedOnceAndAnOldOneNeverAgain) {
   RolloutMemory memory;
-  EXPECT_FALSE(obey_force_check("", memory)) << "there is none";
+  EXPECT_FALSE(consume_force_check("", memory)) << "there is none";
   EXPECT_EQ(memory, RolloutMemory());
-  EXPECT_TRUE(obey_force_check("1", memory));
+  EXPECT_TRUE(consume_force_check("1", memory));
   EXPECT_EQ(memory.force_check, "1");
-  EXPECT_FALSE(obey_force_check("1", memory));
-  EXPECT_FALSE(obey_force_check("", memory));
-  EXPECT_FALSE(obey_force_check("1", memory)) << "taken away and put back";
-  EXPECT_TRUE(obey_force_check("2", memory));
-  EXPECT_FALSE(obey_force_check("2", memory));
+  EXPECT_FALSE(consume_force_check("1", memory));
+  EXPECT_FALSE(consume_force_check("", memory));
+  EXPECT_FALSE(consume_force_check("1", memory)) << "taken away and put back";
+  EXPECT_TRUE(consume_force_check("2", memory));
+  EXPECT_FALSE(consume_force_check("2", memory));
 }
 
-TEST(ForceCheck, AValueThatDoesNotFitTheStatusIsToldApartAllTheSame) {
+TEST(ForceCheck, AValueThatDoesNotFitTheStatusIsDistinguishedAllTheSame) {
   RolloutMemory memory;
   const std::string endless(200'000, 'x');
-  EXPECT_TRUE(obey_force_check(endless, memory));
+  EXPECT_TRUE(consume_force_check(endless, memory));
   EXPECT_LE(memory.force_check.size(), 128u);
-  EXPECT_FALSE(obey_force_check(endless, memory));
-  EXPECT_TRUE(obey_force_check(endless + "y", memory));
+  EXPECT_FALSE(consume_force_check(endless, memory));
+  EXPECT_TRUE(consume_force_check(endless + "y", memory));
 }
 
-TEST_F(RolloutTest, TheValueThatWasObeyedIsKeptThroughARollout) {
+TEST_F(RolloutTest, TheValueThatWasConsumedIsKeptThroughARollout) {
   memory_.force_check = "1";
   promote_the_ingress();
   EXPECT_EQ(memory_.force_check, "1");
   views_[kIngress].pods.back().crash_looping = true;
-  look();
+  decide_next();
   EXPECT_EQ(memory_.force_check, "1");
 }
 
 TEST_F(RolloutTest, AnotherSpecIsTriedAndTheFailedOneToo) {
   roll_the_ingress();
   canary(kIngress).crash_looping = true;
-  look();
+  decide_next();
   views_[kIngress] = healthy_view(good_parts_[kIngress], kNow);
-  wanted_parts_[kIngress].revision = "newer";
-  EXPECT_TRUE(look().actions[kIngress].canary);
-  wanted_parts_[kIngress].revision = "new";
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  desired_parts_[kIngress].revision = "newer";
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
+  desired_parts_[kIngress].revision = "new";
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
 }
 
 TEST_F(RolloutTest, GoingBackToTheLastGoodOneIsDoneAtOnce) {
   promote_the_ingress();
-  wanted_parts_ = good_parts_;
-  const RolloutDecision decision = look();
+  desired_parts_ = good_parts_;
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kComplete);
-  EXPECT_EQ(decision.actions[kIngress].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[kIngress].stable, Target::kDesired);
   EXPECT_FALSE(decision.actions[kIngress].canary);
   EXPECT_EQ(decision.memory.rolling_revision, "");
 }
 
 TEST_F(RolloutTest, PauseLeavesThingsAsTheyAre) {
   rules_.on_failure = api::Rollout::OnFailure::kPause;
-  wanted_parts_[kExporter].revision = "new";
-  views_[kExporter] = healthy_view(wanted_parts_[kExporter], now_);
+  desired_parts_[kExporter].revision = "new";
+  views_[kExporter] = healthy_view(desired_parts_[kExporter], now_);
   roll_the_ingress(1'000);
   canary(kIngress).crash_looping = true;
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kPausedFailure);
   EXPECT_TRUE(decision.just_failed);
-  EXPECT_EQ(decision.actions[kExporter].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[kExporter].stable, Target::kDesired);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
   EXPECT_TRUE(decision.actions[kIngress].canary) << "for a person to look into";
-  EXPECT_EQ(look().phase, Phase::kPausedFailure);
+  EXPECT_EQ(decide_next().phase, Phase::kPausedFailure);
 }
 
 TEST_F(RolloutTest, ACanaryOfAnEarlierAttemptGoesFirst) {
-  wanted_parts_[kIngress].revision = "new";
+  desired_parts_[kIngress].revision = "new";
   add_canary(kIngress, kNow - 600'000);
   canary(kIngress).crash_looping = true;
   canary(kIngress).restarts = 7;
-  EXPECT_FALSE(look().actions[kIngress].canary);
-  EXPECT_EQ(look().phase, Phase::kRolling);
+  EXPECT_FALSE(decide_next().actions[kIngress].canary);
+  EXPECT_EQ(decide_next().phase, Phase::kRolling);
   views_[kIngress].canary = {};
   views_[kIngress].pods.pop_back();
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
 }
 
 TEST_F(RolloutTest, ACanaryDeletedByHandComesBackWithItsTime) {
   roll_the_ingress(299'000);
-  EXPECT_EQ(look().phase, Phase::kRolling);
+  EXPECT_EQ(decide_next().phase, Phase::kRolling);
   views_[kIngress].canary = {};
   views_[kIngress].pods.pop_back();
-  EXPECT_TRUE(look().actions[kIngress].canary);
+  EXPECT_TRUE(decide_next().actions[kIngress].canary);
   now_ += 299'000;
   add_canary(kIngress, now_);
-  EXPECT_EQ(look().phase, Phase::kRolling);
+  EXPECT_EQ(decide_next().phase, Phase::kRolling);
 }
 
 TEST_F(RolloutTest, WithoutPodsOrWithRollingUpdateThereIsNoCanary) {
-  wanted_parts_[kConsumer].revision = "new";
-  wanted_parts_[kConsumer].replicas = 0;
-  RolloutDecision decision = look();
+  desired_parts_[kConsumer].revision = "new";
+  desired_parts_[kConsumer].replicas = 0;
+  RolloutDecision decision = decide_next();
   EXPECT_FALSE(decision.actions[kConsumer].canary);
-  EXPECT_EQ(decision.actions[kConsumer].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[kConsumer].stable, Target::kDesired);
 
-  wanted_parts_ = four_parts("newer");
+  desired_parts_ = four_parts("newer");
   rules_.strategy = api::Rollout::Strategy::kRollingUpdate;
-  decision = look();
-  EXPECT_EQ(decision.actions[kExporter].stable, Target::kWanted);
+  decision = decide_next();
+  EXPECT_EQ(decision.actions[kExporter].stable, Target::kDesired);
   EXPECT_FALSE(decision.actions[kExporter].canary);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood) << "the order holds";
 }
 
-TEST_F(RolloutTest, ANewExporterIsMadeInItsTurnAndGoesAgainOnFailure) {
+TEST_F(RolloutTest, ANewExporterIsCreatedInItsTurnAndGoesAgainOnFailure) {
   const PartSpec b{{Role::kExporter, "b"}, "new", 1};
-  wanted_parts_.insert(wanted_parts_.begin() + 1, b);
+  desired_parts_.insert(desired_parts_.begin() + 1, b);
   ComponentView nothing;
   nothing.id = b.id;
   views_.insert(views_.begin() + 1, nothing);
-  RolloutDecision decision = look();
-  EXPECT_EQ(decision.actions[1].stable, Target::kWanted);
+  RolloutDecision decision = decide_next();
+  EXPECT_EQ(decision.actions[1].stable, Target::kDesired);
   EXPECT_FALSE(decision.actions[1].canary);
   views_[1] = healthy_view(b, now_);
   views_[1].stable.settled = false;
   views_[1].pods[0].crash_looping = true;
-  decision = look();
+  decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolledBack);
   EXPECT_EQ(decision.actions[1].stable, Target::kLastGood) << "which has none";
-  EXPECT_EQ(decision.actions[0].stable, Target::kWanted);
+  EXPECT_EQ(decision.actions[0].stable, Target::kDesired);
 }
 
 TEST_F(RolloutTest, ARemovedExporterStaysUntilTheOthersHaveHadTheirTurn) {
-  wanted_parts_.erase(wanted_parts_.begin(), wanted_parts_.begin() + 2);
+  desired_parts_.erase(desired_parts_.begin(), desired_parts_.begin() + 2);
   views_.erase(views_.begin(), views_.begin() + 2);
-  EXPECT_TRUE(look().remove_others) << "no other component changes";
-  wanted_parts_[1].revision = "new";
-  EXPECT_FALSE(look().remove_others);
+  EXPECT_TRUE(decide_next().remove_others) << "no other component changes";
+  desired_parts_[1].revision = "new";
+  EXPECT_FALSE(decide_next().remove_others);
 }
 
 // The recorded spec renders differently after an upgrade of the operator.
 TEST_F(RolloutTest, WhatRunsIsKeptWhenItCannotBeRenderedAnyMore) {
-  wanted_parts_ = good_parts_ = four_parts("upgraded");
-  RolloutDecision decision = look();
+  desired_parts_ = good_parts_ = four_parts("upgraded");
+  RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolling);
   EXPECT_TRUE(decision.actions[kExporter].canary);
   for (const ComponentAction& action : decision.actions) {
@@ -392,7 +392,7 @@ TEST_F(RolloutTest, WhatRunsIsKeptWhenItCannotBeRenderedAnyMore) {
   }
   add_canary(kExporter, now_);
   canary(kExporter).crash_looping = true;
-  decision = look();
+  decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolledBack);
   for (const ComponentAction& action : decision.actions) {
     EXPECT_EQ(action.stable, Target::kKeep);
@@ -401,20 +401,20 @@ TEST_F(RolloutTest, WhatRunsIsKeptWhenItCannotBeRenderedAnyMore) {
 
 TEST_F(RolloutTest, WithoutTheRecordedSpecACanaryStillProtectsWhatRuns) {
   has_good_ = false;
-  wanted_parts_[kIngress].revision = "new";
-  RolloutDecision decision = look();
+  desired_parts_[kIngress].revision = "new";
+  RolloutDecision decision = decide_next();
   EXPECT_TRUE(decision.actions[kIngress].canary);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kKeep);
   add_canary(kIngress, now_);
   canary(kIngress).crash_looping = true;
-  decision = look();
+  decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kRolledBack);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kKeep);
 }
 
 TEST_F(RolloutTest, ALostStatusIsFoundAgainInTheRecord) {
   memory_ = {};
-  const RolloutDecision decision = look();
+  const RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.phase, Phase::kComplete);
   EXPECT_EQ(decision.memory.last_good_revision, good_.revision);
 }
@@ -423,15 +423,15 @@ TEST_F(RolloutTest, AClockThatIsPutBackDoesNotMakeItWait) {
   roll_the_ingress();
   now_ -= 86'400'000;
   canary(kIngress).created = at_ms(now_);
-  look();
+  decide_next();
   now_ += 300'000;
-  EXPECT_TRUE(look().just_failed);
+  EXPECT_TRUE(decide_next().just_failed);
 }
 
-TEST_F(RolloutTest, WhatIsSeenMayBeShorterThanWhatIsWanted) {
+TEST_F(RolloutTest, WhatIsObservedMayBeShorterThanWhatIsDesired) {
   views_.clear();
-  wanted_parts_[kIngress].revision = "new";
-  EXPECT_EQ(look().actions.size(), 4u);
+  desired_parts_[kIngress].revision = "new";
+  EXPECT_EQ(decide_next().actions.size(), 4u);
 }
 
 }  // namespace

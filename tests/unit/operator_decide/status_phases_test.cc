@@ -50,12 +50,12 @@ std::vector<Recorded> all() {
       {"scaling", "InProgress", "Progressing",
        [](StatusScene& scene) {
          scene.pipeline.generation = 4;
-         scene.wanted.components[kSceneIngress].replicas = 2;
+         scene.desired.components[kSceneIngress].replicas = 2;
        }},
       {"spec refused", "Failed", "Degraded",
        [](StatusScene& scene) {
          scene.problems.add("spec.ingress.config", "has no such key");
-         scene.keeps_wanted = true;
+         scene.keeps_desired = true;
        }},
       {"spec refused, never installed", "Failed", "Degraded",
        [](StatusScene& scene) {
@@ -77,14 +77,14 @@ std::vector<Recorded> all() {
 
 std::string line_of(const Recorded& recorded) {
   StatusScene scene;
-  scene.look();
+  scene.update();
   recorded.change(scene);
   const Json object = {
       {"apiVersion", kube::kPipelines.api_version()},
       {"kind", kube::kPipelines.kind},
       {"metadata",
        {{"name", "p"}, {"namespace", "team"}, {"generation", scene.pipeline.generation}}},
-      {"status", scene.look()}};
+      {"status", scene.update()}};
   return kube::to_text({{"name", recorded.name},
                         {"kstatus", recorded.kstatus},
                         {"argo", recorded.argo},

@@ -29,8 +29,8 @@ StatusScene::StatusScene() {
   pipeline.spec.exporters.emplace_back();
   pipeline.spec.exporters[0].name = "a";
   const std::vector<PartSpec> parts = four_parts("r1", 1);
-  wanted = rendering_of(parts);
-  wanted.components[kSceneIngress].workload.object["spec"]["selector"]["matchLabels"] = {
+  desired = rendering_of(parts);
+  desired.components[kSceneIngress].workload.object["spec"]["selector"]["matchLabels"] = {
       {"spanway.dev/component", "ingress"}, {"spanway.dev/pipeline", "p"}};
   for (const PartSpec& part : parts) {
     views.push_back(healthy_view(part, kSceneStartMs - 3'600'000));
@@ -48,7 +48,7 @@ StatusScene::StatusScene() {
                                     {"minInsyncReplicas", 2},
                                     {"state", "Ready"}}});
   set_rollout(RolloutDecision::Phase::kComplete, "Complete", "it runs");
-  rollout.memory.last_good_revision = wanted.revision;
+  rollout.memory.last_good_revision = desired.revision;
 }
 
 void StatusScene::set_rollout(RolloutDecision::Phase phase, const std::string& reason,
@@ -72,7 +72,7 @@ StatusInput StatusScene::input() const {
   return {.pipeline = pipeline,
           .problems = problems,
           .secret_problems = &secret_problems,
-          .wanted = problems.empty() || keeps_wanted ? &wanted : nullptr,
+          .desired = problems.empty() || keeps_desired ? &desired : nullptr,
           .components = views,
           .rollout = has_rollout ? &rollout : nullptr,
           .reports = reports,
@@ -86,7 +86,7 @@ StatusInput StatusScene::input() const {
           .wall_now = wall_time_text(now_ms)};
 }
 
-const Json& StatusScene::look() {
+const Json& StatusScene::update() {
   status = make_status(input(), status);
   if (!checks_schema) return status;
   check_schema(status, api::status_schema(), "", findings);
@@ -94,7 +94,7 @@ const Json& StatusScene::look() {
   return status;
 }
 
-Duration StatusScene::look_again() { return status_look_again(input(), status); }
+Duration StatusScene::requeue_after() { return status_requeue_after(input(), status); }
 
 std::string StatusScene::condition(const std::string& type) const {
   return of_condition(status, type, "status") + ": " + of_condition(status, type, "reason");

@@ -25,14 +25,14 @@ class StatusScene {
   StatusScene();
 
   // Looks once, keeps what is written as the stored status, and returns it.
-  const Json& look();
+  const Json& update();
   // "True: Running"
   std::string condition(const std::string& type) const;
   std::string message(const std::string& type) const;
   std::string since(const std::string& type) const;
   std::string at(const std::string& path) const { return kube::string_at(status, path); }
   void pass(std::int64_t seconds) { now_ms += seconds * 1000; }
-  Duration look_again();
+  Duration requeue_after();
 
   // Puts a pod as the API server shows it in the place of the component's first one; the others go.
   void set_pod(std::size_t component, const Json& pod);
@@ -46,9 +46,9 @@ class StatusScene {
   api::Pipeline pipeline;
   config::Problems problems;
   config::Problems secret_problems;
-  bool keeps_wanted = false;  // The last good spec is there although there are problems.
+  bool keeps_desired = false;  // The last good spec is there although there are problems.
   std::string last_good_version;
-  render::Rendering wanted;
+  render::Rendering desired;
   std::vector<ComponentView> views;
   RolloutDecision rollout;
   bool has_rollout = true;

@@ -32,61 +32,61 @@ class TopicsTest : public testing::Test {
            Json::array({{{"state",
                           {{"terminated", {{"exitCode", exit_code}, {"message", message}}}}}}})}}}};
   }
-  TopicsDecision look(std::optional<Json> live, std::vector<Json> pods = {},
-                      Json status = Json::object(), int failures = 0) {
-    return look_at_topics({.wanted = wanted_,
-                           .job = live,
-                           .pods = pods,
-                           .status = status,
-                           .failures = failures,
-                           .wall_now = kNow});
+  TopicsJobDecision decide(std::optional<Json> live, std::vector<Json> pods = {},
+                           Json status = Json::object(), int failures = 0) {
+    return decide_topics_job({.desired = desired_,
+                              .job = live,
+                              .pods = pods,
+                              .status = status,
+                              .failures = failures,
+                              .wall_now = kNow});
   }
-  std::optional<render::Manifest> wanted_ = render::Manifest{
+  std::optional<render::Manifest> desired_ = render::Manifest{
       kube::kJobs, {{"metadata", {{"name", "p-topics-1"}, {"namespace", "team"}}}}};
 };
 
 TEST_F(TopicsTest, NothingIsManagedWithoutAJob) {
-  wanted_.reset();
-  const auto decision = look(std::nullopt);
+  desired_.reset();
+  const auto decision = decide(std::nullopt);
   EXPECT_EQ(decision.view.state, State::kUnmanaged);
   EXPECT_FALSE(decision.create);
 }
 
 TEST_F(TopicsTest, StartsOneAndWaitsForIt) {
-  EXPECT_TRUE(look(std::nullopt).create);
-  EXPECT_EQ(look(std::nullopt).view.state, State::kPending);
-  const auto running = look(job(nullptr));
+  EXPECT_TRUE(decide(std::nullopt).create);
+  EXPECT_EQ(decide(std::nullopt).view.state, State::kPending);
+  const auto running = decide(job(nullptr));
   EXPECT_FALSE(running.create);
   EXPECT_EQ(running.view.state, State::kPending);
 }
 
 TEST_F(TopicsTest, ReadsTheReport) {
   const auto decision =
-      look(job("Complete"),
-           {pod(0, R"({"topics":[{"name":"otel.traces","action":"created","partitions":12,)"
-                   R"("replication_factor":3,"weaker":[],"error":""}],"ok":true})")});
+      decide(job("Complete"),
+             {pod(0, R"({"topics":[{"name":"otel.traces","action":"created","partitions":12,)"
+                     R"("replication_factor":3,"weaker":[],"error":""}],"ok":true})")});
   EXPECT_EQ(decision.view.state, State::kReady);
   EXPECT_EQ(decision.view.topics[0]["name"], "otel.traces");
   EXPECT_EQ(decision.view.topics[0]["partitions"], 12);
   EXPECT_EQ(decision.view.topics[0]["state"], "Ready");
-  EXPECT_EQ(decision.look_again, Duration::zero());
+  EXPECT_EQ(decision.requeue_after, Duration::zero());
 }
 
 TEST_F(TopicsTest, FindsTheReportAmongTheLog) {
   const auto decision =
-      look(job("Failed"),
-           {pod(3,
-                "level=warn msg=\"Topic promises less than wanted\"\n"
-                R"({"topics":[{"name":"t","partitions":1,"replication_factor":1,)"
-                R"("weaker":["replication factor 1 instead of 3"],"error":""}],"ok":false})"
-                "\n")});
+      decide(job("Failed"),
+             {pod(3,
+                  "level=warn msg=\"Topic promises less than desired\"\n"
+                  R"({"topics":[{"name":"t","partitions":1,"replication_factor":1,)"
+                  R"("weaker":["replication factor 1 instead of 3"],"error":""}],"ok":false})"
+                  "\n")});
   EXPECT_EQ(decision.view.state, State::kWeak);
   EXPECT_EQ(decision.view.message, "topic t: replication factor 1 instead of 3");
   EXPECT_FALSE(decision.remove);
 }
 
-TEST_F(TopicsTest, TellsMinInsyncReplicasWhenTheReportDoes) {
-  const auto decision = look(
+TEST_F(TopicsTest, ReportsMinInsyncReplicasWhenTheReportDoes) {
+  const auto decision = decide(
       job("Complete"),
       {pod(0, R"({"topics":[{"name":"a","min_insync_replicas":2,"weaker":[],"error":""},)"
               R"({"name":"b","weaker":[],"error":"","unread":"not authorized"}],"ok":true})")});
@@ -98,8 +98,8 @@ TEST_F(TopicsTest, TellsMinInsyncReplicasWhenTheReportDoes) {
   EXPECT_EQ(decision.view.message, "") << "nothing is wrong with it";
 }
 
-TEST_F(TopicsTest, SaysEverythingThatIsWeakOfATopic) {
-  const auto decision = look(
+TEST_F(TopicsTest, ReportsEverythingThatIsWeakOfATopic) {
+  const auto decision = decide(
       job("Failed"), {pod(3, R"({"topics":[{"name":"a","weaker":["x is 1","y is 2"],"error":""},)"
                              R"({"name":"b","weaker":["z is 3"],"error":""}],"ok":false})")});
   EXPECT_EQ(decision.view.message, "topic a: x is 1; y is 2");
@@ -108,30 +108,30 @@ TEST_F(TopicsTest, SaysEverythingThatIsWeakOfATopic) {
   const std::string endless = R"({"topics":[{"name":"a","weaker":[")" + std::string(9'000, 'x') +
                               R"("],"error":""}],"ok":false})";
   EXPECT_LE(
-      look(job("Failed"), {pod(3, endless)}).view.topics[0]["message"].get<std::string>().size(),
+      decide(job("Failed"), {pod(3, endless)}).view.topics[0]["message"].get<std::string>().size(),
       512u);
 }
 
-TEST_F(TopicsTest, AFailureSaysWhyAndIsTriedAgainLater) {
+TEST_F(TopicsTest, AFailureReportsWhyAndIsTriedAgainLater) {
   const auto failed = job("Failed", "2026-01-01T00:00:00Z");
-  auto decision = look(failed, {pod(1, "cannot reach kafka:9092\n")}, {}, 1);
+  auto decision = decide(failed, {pod(1, "cannot reach kafka:9092\n")}, {}, 1);
   EXPECT_EQ(decision.view.state, State::kFailed);
   EXPECT_THAT(decision.view.message, HasSubstr("cannot reach kafka"));
   EXPECT_FALSE(decision.remove);
-  EXPECT_EQ(decision.look_again, std::chrono::seconds(30));
-  decision = look(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 1);
+  EXPECT_EQ(decision.requeue_after, std::chrono::seconds(30));
+  decision = decide(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 1);
   EXPECT_TRUE(decision.remove);
-  decision = look(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 4);
+  decision = decide(job("Failed", "2025-12-31T23:59:00Z"), {}, {}, 4);
   EXPECT_FALSE(decision.remove);
 }
 
-TEST_F(TopicsTest, AJobThatCannotStartSaysWhy) {
-  const auto refused = look_at_topics({.wanted = wanted_,
-                                       .job = job(nullptr),
-                                       .pods = {},
-                                       .status = Json::object(),
-                                       .refused = "pods cannot be made: exceeded quota",
-                                       .wall_now = kNow});
+TEST_F(TopicsTest, AJobThatCannotStartReportsWhy) {
+  const auto refused = decide_topics_job({.desired = desired_,
+                                          .job = job(nullptr),
+                                          .pods = {},
+                                          .status = Json::object(),
+                                          .refused = "pods cannot be created: exceeded quota",
+                                          .wall_now = kNow});
   EXPECT_EQ(refused.view.state, State::kBlocked);
   EXPECT_THAT(refused.view.message, HasSubstr("exceeded quota"));
   Json waiting = pod(0, "");
@@ -141,48 +141,48 @@ TEST_F(TopicsTest, AJobThatCannotStartSaysWhy) {
       {"containerStatuses",
        Json::array(
            {{{"name", "topics"}, {"state", {{"waiting", {{"reason", "ImagePullBackOff"}}}}}}})}};
-  const auto without_image = look(job(nullptr), {waiting});
+  const auto without_image = decide(job(nullptr), {waiting});
   EXPECT_EQ(without_image.view.state, State::kBlocked);
   EXPECT_THAT(without_image.view.message, HasSubstr("cannot pull nowhere:1"));
   waiting["status"]["containerStatuses"][0]["state"] = {{"running", Json::object()}};
-  EXPECT_EQ(look(job(nullptr), {waiting}).view.state, State::kPending) << "it runs";
+  EXPECT_EQ(decide(job(nullptr), {waiting}).view.state, State::kPending) << "it runs";
 }
 
 TEST_F(TopicsTest, RunsAgainWhenPodsMissATopic) {
-  const auto look_at = [this](const char* since, int failures) {
-    return look_at_topics({.wanted = wanted_,
-                           .job = job("Complete", since),
-                           .pods = {},
-                           .status = Json::object(),
-                           .failures = failures,
-                           .missing = true,
-                           .wall_now = kNow});
+  const auto decide_at = [this](const char* since, int failures) {
+    return decide_topics_job({.desired = desired_,
+                              .job = job("Complete", since),
+                              .pods = {},
+                              .status = Json::object(),
+                              .failures = failures,
+                              .missing = true,
+                              .wall_now = kNow});
   };
-  auto decision = look_at("2025-12-31T23:59:50Z", 1);
+  auto decision = decide_at("2025-12-31T23:59:50Z", 1);
   EXPECT_FALSE(decision.remove) << "pods know a new topic only some seconds later";
   EXPECT_FALSE(decision.is_well);
-  EXPECT_EQ(decision.look_again, std::chrono::seconds(20));
-  EXPECT_TRUE(look_at("2025-12-31T23:59:30Z", 1).remove);
-  EXPECT_FALSE(look_at("2025-12-31T23:59:30Z", 2).remove) << "backed off";
-  EXPECT_TRUE(look(job("Complete")).is_well);
+  EXPECT_EQ(decision.requeue_after, std::chrono::seconds(20));
+  EXPECT_TRUE(decide_at("2025-12-31T23:59:30Z", 1).remove);
+  EXPECT_FALSE(decide_at("2025-12-31T23:59:30Z", 2).remove) << "backed off";
+  EXPECT_TRUE(decide(job("Complete")).is_well);
 }
 
 TEST_F(TopicsTest, KeepsTheLastReportWhenItsPodIsGone) {
   const Json status = {{"topics", Json::array({{{"name", "t"}}})}};
-  EXPECT_EQ(look(job("Complete"), {}, status).view.topics[0]["name"], "t");
-  EXPECT_EQ(look(std::nullopt, {}, status).view.topics[0]["name"], "t");
+  EXPECT_EQ(decide(job("Complete"), {}, status).view.topics[0]["name"], "t");
+  EXPECT_EQ(decide(std::nullopt, {}, status).view.topics[0]["name"], "t");
 }
 
 TEST_F(TopicsTest, TheNewestPodCounts) {
-  const auto decision = look(job("Failed"), {pod(1, "old", "2026-01-01T00:00:00Z"),
-                                             pod(1, "new", "2026-01-01T00:01:00Z")});
+  const auto decision = decide(job("Failed"), {pod(1, "old", "2026-01-01T00:00:00Z"),
+                                               pod(1, "new", "2026-01-01T00:01:00Z")});
   EXPECT_EQ(decision.view.message, "new");
 }
 
 TEST_F(TopicsTest, SurvivesReportsThatMakeNoSense) {
   for (const char* text : {"{\"topics\":5}", "{", "{\"topics\":[1,null,{}]}", "\n\n",
                            R"({"topics":[{"weaker":[5,{}],"min_insync_replicas":"x"}]})"}) {
-    const auto decision = look(job("Complete"), {pod(0, text)});
+    const auto decision = decide(job("Complete"), {pod(0, text)});
     EXPECT_EQ(decision.view.state, State::kReady) << text;
   }
 }

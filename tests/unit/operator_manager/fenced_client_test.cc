@@ -13,7 +13,7 @@
 namespace spanway::reconcile {
 namespace {
 
-class LeaderClientTest : public testing::Test {
+class FencedClientTest : public testing::Test {
  protected:
   static kube::Json service() {
     return {{"metadata", {{"name", "s"}, {"namespace", "team"}}}, {"spec", {{"a", 1}}}};
@@ -42,25 +42,25 @@ class LeaderClientTest : public testing::Test {
   fakes::ManualClock clock_;
   fakes::FakeKube kube_{clock_};
   std::atomic<bool> leading_{true};
-  LeaderClient client_{kube_, [this] { return leading_.load(); }};
+  FencedClient client_{kube_, [this] { return leading_.load(); }};
 };
 
 using Reasons = std::vector<std::string>;
 const Reasons kAllRefused(5, "not_leading");
 const Reasons kAllDone(5, "");
 
-TEST_F(LeaderClientTest, NobodyWritesBeforeItIsOpen) {
+TEST_F(FencedClientTest, NoneWritesBeforeItIsOpen) {
   EXPECT_EQ(write_all(), kAllRefused);
   EXPECT_EQ(kube_.write_count(), 0u);
 }
 
-TEST_F(LeaderClientTest, ALeaderWrites) {
+TEST_F(FencedClientTest, ALeaderWrites) {
   client_.open();
   EXPECT_EQ(write_all(), kAllDone);
   EXPECT_EQ(kube_.write_count(), 5u);
 }
 
-TEST_F(LeaderClientTest, EachWriteAsksAnew) {
+TEST_F(FencedClientTest, EachWriteRequestsAnew) {
   client_.open();
   leading_ = false;
   EXPECT_EQ(write_all(), kAllRefused);
@@ -71,7 +71,7 @@ TEST_F(LeaderClientTest, EachWriteAsksAnew) {
   EXPECT_EQ(kube_.write_count(), 5u);
 }
 
-TEST_F(LeaderClientTest, ReadingIsAlwaysAllowed) {
+TEST_F(FencedClientTest, ReadingIsAlwaysAllowed) {
   kube_.put(kube::kServices, service());
   EXPECT_TRUE(client_.get(kube::kServices, {"team", "s"}).ok());
   EXPECT_EQ(client_.list(kube::kServices, {})->items.size(), 1u);
@@ -82,7 +82,7 @@ TEST_F(LeaderClientTest, ReadingIsAlwaysAllowed) {
             Code::kCancelled);
 }
 
-TEST(LeaderClient, ClosingWaitsForTheWriteUnderWay) {
+TEST(FencedClient, ClosingWaitsForTheWriteUnderWay) {
   fakes::ManualClock clock;
   fakes::FakeKube kube(clock);
   std::latch sent(1);
@@ -92,7 +92,7 @@ TEST(LeaderClient, ClosingWaitsForTheWriteUnderWay) {
     may_end.wait();
     return Status();
   });
-  LeaderClient client(link, [] { return true; });
+  FencedClient client(link, [] { return true; });
   client.open();
   std::atomic<bool> written{false};
   const std::jthread writer = start_thread("writer", [&](const std::stop_token&) {

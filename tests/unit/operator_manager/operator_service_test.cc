@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
+#include <string>
+#include <vector>
 
 #include "operator/json/json.h"
+#include "services/lib/base/mutex.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/http/io_pool.h"
 #include "tests/fakes/client_link.h"
@@ -140,7 +144,7 @@ class OperatorServiceTest : public testing::Test {
 TEST_F(OperatorServiceTest, LeadsAndReconciles) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready()) << condition("Ready");
   EXPECT_EQ(holder(), "a");
   EXPECT_TRUE(a.ready());
@@ -160,10 +164,10 @@ TEST_F(OperatorServiceTest, LeadsAndReconciles) {
   EXPECT_TRUE(a.service->fatal().ok());
 }
 
-TEST_F(OperatorServiceTest, AtRestNothingIsWrittenHoweverOftenItLooks) {
+TEST_F(OperatorServiceTest, AtRestNothingIsWrittenHoweverOftenItReconciles) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   // The record of the last good one is the last write.
   ASSERT_TRUE(until([this] { return exists(kube::kConfigMaps, "p-last-good"); }));
@@ -180,7 +184,7 @@ TEST_F(OperatorServiceTest, AStandbyWatchesAndWritesNothingUntilItLeads) {
   ASSERT_TRUE(eventually([this] { return holder() == "a"; }));
   start(b, "b");
   ASSERT_TRUE(eventually([&b] { return b.ready(); })) << "a standby is worth its place";
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   EXPECT_EQ(b.writes, 0);
   EXPECT_EQ(b.reconciled(), 0.0);
@@ -201,7 +205,7 @@ TEST_F(OperatorServiceTest, ALostLeaseStopsTheNextWriteOfWhatIsUnderWay) {
   Replica a;
   a.held_write = 3;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   // In the middle of the installation.
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   a.lease_fails = true;
@@ -230,7 +234,7 @@ TEST_F(OperatorServiceTest, AnotherTakesOverFromOneThatIsCutOff) {
   Replica b;
   start(a, "a");
   ASSERT_TRUE(eventually([this] { return holder() == "a"; }));
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   start(b, "b");
   ASSERT_TRUE(eventually([&b] { return b.ready(); }));
@@ -249,11 +253,11 @@ TEST_F(OperatorServiceTest, AnotherTakesOverFromOneThatIsCutOff) {
   EXPECT_EQ(a.writes, written_by_a);
 }
 
-TEST_F(OperatorServiceTest, ToldToStopItFinishesWhatIsUnderWayAndGivesTheLeaseBack) {
+TEST_F(OperatorServiceTest, ReportedToStopItFinishesWhatIsUnderWayAndGivesTheLeaseBack) {
   Replica a;
   a.held_write = 3;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   a.service->stop_accepting();
   EXPECT_THAT(a.service->readiness().reason, HasSubstr("draining"));
@@ -272,7 +276,7 @@ TEST_F(OperatorServiceTest, DrainingIsBoundedByTheDeadlineAndOneRequest) {
   Replica a;
   a.held_write = 3;  // Never let go: the request runs into its timeout.
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   EXPECT_FALSE(a.service->drain(Deadline::after(clock_, milliseconds(20))));
   EXPECT_EQ(holder(), "");
@@ -283,7 +287,7 @@ TEST_F(OperatorServiceTest, BeforeEverythingIsListedNothingIsTouched) {
   {
     Replica a;
     start(a, "a");
-    kube_.put(kube::kPipelines, Bench::pipeline());
+    kube_.put(kube::kPipelines, ControllerFixture::pipeline());
     ASSERT_TRUE(until([this] { return exists(kube::kConfigMaps, "p-last-good"); }));
     EXPECT_TRUE(a.service->drain(Deadline::after(clock_, seconds(10))));
   }
@@ -299,11 +303,11 @@ TEST_F(OperatorServiceTest, BeforeEverythingIsListedNothingIsTouched) {
   EXPECT_TRUE(exists(kube::kConfigMaps, "p-last-good"));
 }
 
-TEST_F(OperatorServiceTest, LooksAgainAtEverythingFromTimeToTime) {
+TEST_F(OperatorServiceTest, ReconcilesAgainAtEverythingFromTimeToTime) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
-  kube_.put(kube::kPipelines, Bench::pipeline("q"));
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline("q"));
   ASSERT_TRUE(until([this] {
     return exists(kube::kConfigMaps, "p-last-good") && exists(kube::kConfigMaps, "q-last-good");
   }));
@@ -316,7 +320,7 @@ TEST_F(OperatorServiceTest, LooksAgainAtEverythingFromTimeToTime) {
 TEST_F(OperatorServiceTest, ASecretThatChangesIsNoticed) {
   kube_.put(kube::kSecrets, {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}},
                              {"data", {{"password", "YQ=="}}}});
-  Json object = Bench::pipeline();
+  Json object = ControllerFixture::pipeline();
   object["spec"]["kafka"]["authentication"] = {
       {"type", "ScramSha512"},
       {"username", "u"},
@@ -343,7 +347,7 @@ TEST_F(OperatorServiceTest, TheClusterIdIsTheBeginningOfTheUidOfKubeSystem) {
       kube::string_at(kube_.at(kube::kNamespaces, {"", "kube-system"}), "metadata/uid");
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready()) << condition("Ready");
   bool is_in_group = false;
   for (const Json& config_map : kube_.all(kube::kConfigMaps))
@@ -353,11 +357,36 @@ TEST_F(OperatorServiceTest, TheClusterIdIsTheBeginningOfTheUidOfKubeSystem) {
   EXPECT_TRUE(is_in_group) << uid;
 }
 
+TEST_F(OperatorServiceTest, LogLinesOfOneReconciliationShareItsId) {
+  Mutex mutex;
+  std::vector<std::string> lines;
+  Replica a;
+  a.log = telemetry::Logger::create(
+      {.level = telemetry::LogLevel::kDebug, .write = [&](std::string_view line) {
+         const MutexLock lock(mutex);
+         lines.emplace_back(line);
+       }});
+  start(a, "a");
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  ASSERT_TRUE(until_ready()) << condition("Ready");
+  a.service.reset();
+  const auto count = [&](const char* message, const char* id) {
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(message) != std::string::npos && line.find(id) != std::string::npos;
+    });
+  };
+  EXPECT_GT(count("Wrote", "reconcile_id=1"), 10) << "the first one creates everything";
+  EXPECT_EQ(count("Wrote", "reconcile_id=0"), 0);
+  EXPECT_GT(count("Rollout phase changed", "to=Complete"), 0);
+  EXPECT_EQ(count("Rollout phase changed", "reconcile_id=0"), 0);
+  EXPECT_GT(count("Reconciled", "reconcile_id=2"), 0);
+}
+
 TEST_F(OperatorServiceTest, WithoutALeaseItLeadsAtOnce) {
   settings_.lease.enabled = false;
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   EXPECT_TRUE(until([this] { return exists(kube::kDeployments, "p-ingress"); }));
   EXPECT_TRUE(kube_.all(kube::kLeases).empty());
   EXPECT_TRUE(a.service->drain(Deadline::after(clock_, seconds(10))));
@@ -367,15 +396,15 @@ TEST_F(OperatorServiceTest, OnlyTheNamespacesItIsGivenAreWatched) {
   settings_.watch_namespaces = {"team"};
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, Bench::pipeline("other", "elsewhere"));
-  kube_.put(kube::kPipelines, Bench::pipeline());
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline("other", "elsewhere"));
+  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until([this] { return exists(kube::kDeployments, "p-ingress"); }));
   look_at_all(a);
   EXPECT_TRUE(kube_.at(kube::kDeployments, {"elsewhere", "other-ingress"}).is_null());
   EXPECT_FALSE(kube_.at(kube::kPipelines, {"elsewhere", "other"}).contains("status"));
 }
 
-TEST_F(OperatorServiceTest, SaysWhatIsMissingAtTheStart) {
+TEST_F(OperatorServiceTest, ReportsWhatIsMissingAtTheStart) {
   Replica a;
   kube_.set_serves(kube::kPipelines, false);
   const auto made = make(a, "a");

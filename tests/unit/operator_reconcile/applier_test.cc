@@ -15,9 +15,9 @@ using testing::IsEmpty;
 class ApplierTest : public testing::Test {
  protected:
   void SetUp() override {
-    bench_.kube.put(kube::kPipelines, Bench::pipeline());
-    bench_.sync();
-    pipeline_ = bench_.kube.at(kube::kPipelines, {"team", "p"});
+    fixture_.kube.put(kube::kPipelines, ControllerFixture::pipeline());
+    fixture_.sync();
+    pipeline_ = fixture_.kube.at(kube::kPipelines, {"team", "p"});
   }
   Json owner() const {
     return {{"apiVersion", "spanway.dev/v1alpha1"},
@@ -49,24 +49,24 @@ class ApplierTest : public testing::Test {
     auto applied = applier_.apply(pipeline_, manifest);
     return applied;
   }
-  Json live() const { return bench_.kube.at(kube::kDeployments, {"team", "p-ingress"}); }
+  Json live() const { return fixture_.kube.at(kube::kDeployments, {"team", "p-ingress"}); }
   static Json image(const char* image) {
     return {{"template",
              {{"spec", {{"containers", Json::array({{{"name", "ingress"}, {"image", image}}})}}}}}};
   }
 
-  Bench bench_;
+  ControllerFixture fixture_;
   Json pipeline_;
-  UnseenWrites unseen_{bench_.clock};
-  Applier applier_{bench_.kube, *bench_.stores, unseen_, bench_.events};
+  MutationCache mutations_{fixture_.clock};
+  Applier applier_{fixture_.kube, *fixture_.stores, mutations_, fixture_.events};
 };
 
 TEST_F(ApplierTest, CreatesOnceAndThenWritesNothing) {
   ASSERT_TRUE(*apply(deployment()));
-  bench_.sync();
-  bench_.kube.forget_writes();
+  fixture_.sync();
+  fixture_.kube.forget_writes();
   for (int i = 0; i < 5; ++i) EXPECT_FALSE(*apply(deployment()));
-  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_THAT(fixture_.kube.writes(), IsEmpty());
 }
 
 TEST_F(ApplierTest, WritesNothingTwiceWhileTheStoreLagsBehind) {
@@ -74,28 +74,28 @@ TEST_F(ApplierTest, WritesNothingTwiceWhileTheStoreLagsBehind) {
   EXPECT_FALSE(*apply(deployment()));
   ASSERT_TRUE(*apply(deployment(image("a:2"))));
   EXPECT_FALSE(*apply(deployment(image("a:2"))));
-  EXPECT_EQ(bench_.kube.write_count(), 2u);
-  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  EXPECT_EQ(fixture_.kube.write_count(), 2u);
+  EXPECT_FALSE(fixture_.has_event("DriftReverted"));
 }
 
 TEST_F(ApplierTest, PutsDriftBackAndNamesWhoDidIt) {
   ASSERT_TRUE(*apply(deployment()));
-  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
-                   "kubectl-edit");
-  bench_.sync();
+  fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
+                     "kubectl-edit");
+  fixture_.sync();
   EXPECT_TRUE(*apply(deployment()));
   EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "a:1");
-  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
-  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("containers/0/image"));
+  EXPECT_THAT(fixture_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
+  EXPECT_THAT(fixture_.event("DriftReverted"), HasSubstr("containers/0/image"));
 }
 
 TEST_F(ApplierTest, LeavesForeignFieldsAlone) {
   ASSERT_TRUE(*apply(deployment()));
   const Json restart = {{"kubectl.kubernetes.io/restartedAt", "2026-01-01T00:00:00Z"}};
-  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
-                   {{"spec", {{"template", {{"metadata", {{"annotations", restart}}}}}}}},
-                   "kubectl-rollout");
-  bench_.sync();
+  fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                     {{"spec", {{"template", {{"metadata", {{"annotations", restart}}}}}}}},
+                     "kubectl-rollout");
+  fixture_.sync();
   EXPECT_FALSE(*apply(deployment()));
   ASSERT_TRUE(*apply(deployment(image("a:2"))));
   EXPECT_EQ(live()["spec"]["template"]["metadata"]["annotations"], restart);
@@ -120,14 +120,14 @@ TEST_F(ApplierTest, TakesOutWhatOthersAddToFieldsThatAreOwnedWhole) {
       {{"paused", true}}};
   for (const Json& addition : additions) {
     SCOPED_TRACE(kube::to_text(addition));
-    bench_.events_seen.clear();
-    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", addition}},
-                     "kubectl-edit");
-    bench_.sync();
+    fixture_.events_seen.clear();
+    fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", addition}},
+                       "kubectl-edit");
+    fixture_.sync();
     EXPECT_TRUE(*apply(deployment()));
     EXPECT_TRUE(kube::contains(before, live()["spec"])) << live()["spec"];
-    EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
-    bench_.sync();
+    EXPECT_THAT(fixture_.event("DriftReverted"), HasSubstr("\"kubectl-edit\""));
+    fixture_.sync();
     EXPECT_FALSE(*apply(deployment()));
   }
 }
@@ -141,29 +141,29 @@ TEST_F(ApplierTest, AKeyAddedToTheSelectorOfAServiceIsTakenOut) {
                              {{"selector", {{"app", "x"}}},
                               {"ports", Json::array({{{"name", "otlp"}, {"port", 4317}}})}}}}};
   ASSERT_TRUE(*apply(service));
-  bench_.kube.edit(kube::kServices, {"team", "p-ingress"},
-                   {{"spec",
-                     {{"selector", {{"example.com/evil", "1"}}},
-                      {"ports", Json::array({{{"name", "otlp"}, {"port", 4317}},
-                                             {{"name", "more"}, {"port", 99}}})}}}},
-                   "kubectl-patch");
-  bench_.sync();
+  fixture_.kube.edit(kube::kServices, {"team", "p-ingress"},
+                     {{"spec",
+                       {{"selector", {{"example.com/evil", "1"}}},
+                        {"ports", Json::array({{{"name", "otlp"}, {"port", 4317}},
+                                               {{"name", "more"}, {"port", 99}}})}}}},
+                     "kubectl-patch");
+  fixture_.sync();
   EXPECT_TRUE(*apply(service));
-  const Json live = bench_.kube.at(kube::kServices, {"team", "p-ingress"});
+  const Json live = fixture_.kube.at(kube::kServices, {"team", "p-ingress"});
   EXPECT_EQ(live["spec"]["selector"], (Json{{"app", "x"}}));
   EXPECT_EQ(live["spec"]["ports"].size(), 1u);
-  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("\"kubectl-patch\""));
-  EXPECT_THAT(bench_.event("DriftReverted"), HasSubstr("spec/selector/example.com/evil"));
+  EXPECT_THAT(fixture_.event("DriftReverted"), HasSubstr("\"kubectl-patch\""));
+  EXPECT_THAT(fixture_.event("DriftReverted"), HasSubstr("spec/selector/example.com/evil"));
 }
 
 TEST_F(ApplierTest, AFieldThatAWebhookRewritesHidesNoDriftOfOthers) {
   // An image mirror.
   const auto mirror = [&] {
-    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("mirror/a:1")}},
-                     "webhook");
-    bench_.sync();
+    fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("mirror/a:1")}},
+                       "webhook");
+    fixture_.sync();
   };
-  bench_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+  fixture_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
     if (!(type == kube::kDeployments)) return;
     Json& image = object["spec"]["template"]["spec"]["containers"][0]["image"];
     if (image == "a:1") image = "mirror/a:1";
@@ -171,69 +171,70 @@ TEST_F(ApplierTest, AFieldThatAWebhookRewritesHidesNoDriftOfOthers) {
   ASSERT_TRUE(*apply(deployment()));
   mirror();
   EXPECT_FALSE(*apply(deployment()));
-  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 9}}}},
-                   "kubectl-edit");
-  bench_.sync();
+  fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 9}}}},
+                     "kubectl-edit");
+  fixture_.sync();
   EXPECT_TRUE(*apply(deployment()));
   EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
-  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
-                   "kubectl-edit");
-  bench_.sync();
+  fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", image("evil:1")}},
+                     "kubectl-edit");
+  fixture_.sync();
   EXPECT_TRUE(*apply(deployment())) << "another value than the one the webhook has made";
   EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "mirror/a:1");
-  bench_.sync();
+  fixture_.sync();
   EXPECT_FALSE(*apply(deployment()));
 }
 
 TEST_F(ApplierTest, AWebhookThatWritesSomethingElseEachTimeDoesNotMakeUsWriteForEver) {
   int writes = 0;
-  bench_.kube.on_store = [&](const kube::ResourceType& type, Json& object) {
+  fixture_.kube.on_store = [&](const kube::ResourceType& type, Json& object) {
     if (type == kube::kDeployments)
       object["spec"]["template"]["spec"]["containers"][0]["image"] =
           "w:" + std::to_string(++writes);
   };
   for (int i = 0; i < 50; ++i) {
     (void)apply(deployment());
-    bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
-                     {{"metadata", {{"annotations", {{"touched", std::to_string(i)}}}}}}, "other");
-    bench_.sync();
+    fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                       {{"metadata", {{"annotations", {{"touched", std::to_string(i)}}}}}},
+                       "other");
+    fixture_.sync();
   }
-  EXPECT_LT(bench_.kube.write_count(), 10u);
+  EXPECT_LT(fixture_.kube.write_count(), 10u);
 }
 
 TEST_F(ApplierTest, WhatAWebhookAddsAgainAndAgainIsLeft) {
-  bench_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+  fixture_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
     if (type == kube::kDeployments)
       object["spec"]["template"]["spec"]["containers"][0]["env"] =
           Json::array({{{"name", "INJECTED"}, {"value", "1"}}});
   };
   for (int i = 0; i < 10; ++i) {
     (void)apply(deployment());
-    bench_.sync();
+    fixture_.sync();
   }
-  EXPECT_LE(bench_.kube.write_count(), 2u);
-  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  EXPECT_LE(fixture_.kube.write_count(), 2u);
+  EXPECT_FALSE(fixture_.has_event("DriftReverted"));
 }
 
 TEST_F(ApplierTest, NeverTakesOverWhatIsNotOurs) {
   render::Manifest foreign = deployment();
   foreign.object["metadata"].erase("ownerReferences");
   foreign.object["metadata"].erase("labels");
-  bench_.kube.put(kube::kDeployments, foreign.object, "helm");
-  bench_.sync();
+  fixture_.kube.put(kube::kDeployments, foreign.object, "helm");
+  fixture_.sync();
   const auto applied = apply(deployment(image("a:2")));
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().refusal, Refusal::kConfiguration);
   EXPECT_THAT(applied.error().message, HasSubstr("does not belong to this Pipeline"));
   EXPECT_EQ(kube::string_at(live(), "spec/template/spec/containers/0/image"), "a:1");
-  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_THAT(fixture_.kube.writes(), IsEmpty());
 }
 
 TEST_F(ApplierTest, WaitsForTheObjectsOfADeletedPipelineOfTheSameName) {
   render::Manifest old = deployment();
   old.object["metadata"]["ownerReferences"][0]["uid"] = "uid-of-before";
-  bench_.kube.put(kube::kDeployments, old.object, "spanway-operator");
-  bench_.sync();
+  fixture_.kube.put(kube::kDeployments, old.object, "spanway-operator");
+  fixture_.sync();
   const auto applied = apply(deployment());
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().refusal, Refusal::kTransient);
@@ -241,36 +242,37 @@ TEST_F(ApplierTest, WaitsForTheObjectsOfADeletedPipelineOfTheSameName) {
 
 TEST_F(ApplierTest, HandsReplicasOverToAnAutoscaler) {
   ASSERT_TRUE(*apply(deployment()));
-  bench_.sync();
+  fixture_.sync();
   ASSERT_TRUE(*apply(deployment({{"replicas", nullptr}})));
   EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
-  bench_.sync();
+  fixture_.sync();
   // The autoscaler raises; nothing of ours ever lowers again.
-  bench_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 7}}}}, "hpa");
-  bench_.sync();
+  fixture_.kube.edit(kube::kDeployments, {"team", "p-ingress"}, {{"spec", {{"replicas", 7}}}},
+                     "hpa");
+  fixture_.sync();
   EXPECT_FALSE(*apply(deployment({{"replicas", nullptr}})));
   render::Manifest next = deployment(image("a:2"));
   next.object["spec"].erase("replicas");
   ASSERT_TRUE(*apply(next));
   EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 7);
-  EXPECT_FALSE(bench_.has_event("DriftReverted"));
+  EXPECT_FALSE(fixture_.has_event("DriftReverted"));
 }
 
 TEST_F(ApplierTest, TheHandOverFailsRatherThanLowerWhatAnAutoscalerHasJustRaised) {
   ASSERT_TRUE(*apply(deployment()));
-  bench_.sync();
-  bench_.kube.fail("apply", "deployments",
-                   transient_error(Code::kAborted, "conflict").with_reason("conflict"));
+  fixture_.sync();
+  fixture_.kube.fail("apply", "deployments",
+                     transient_error(Code::kAborted, "conflict").with_reason("conflict"));
   const auto applied = apply(deployment({{"replicas", nullptr}}));
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(kube::int_at(live(), "spec/replicas"), 3);
 }
 
-TEST_F(ApplierTest, TakesAwayFieldsThatAreNoLongerWanted) {
+TEST_F(ApplierTest, TakesAwayFieldsThatAreNoLongerDesired) {
   render::Manifest with = deployment();
   with.object["spec"]["minReadySeconds"] = 5;
   ASSERT_TRUE(*apply(with));
-  bench_.sync();
+  fixture_.sync();
   ASSERT_TRUE(*apply(deployment()));
   EXPECT_FALSE(live()["spec"].contains("minReadySeconds"));
 }
@@ -287,7 +289,7 @@ TEST_F(ApplierTest, DeletesOnlyItsOwnAndOnlyThatVeryObject) {
 
 TEST_F(ApplierTest, ExplainsARefusedSelector) {
   ASSERT_TRUE(*apply(deployment()));
-  bench_.sync();
+  fixture_.sync();
   const auto applied = apply(deployment({{"selector", {{"matchLabels", {{"app", "y"}}}}}}));
   ASSERT_FALSE(applied.ok());
   EXPECT_THAT(applied.error().message, HasSubstr("--cascade=orphan"));

@@ -24,13 +24,13 @@ std::map<std::string, StatuszReport> FakeStatusz::read(const std::vector<Address
   return out;
 }
 
-Bench::Bench() { restart(); }
+ControllerFixture::ControllerFixture() { restart(); }
 
-Json Bench::exporter(const std::string& name) {
+Json ControllerFixture::exporter(const std::string& name) {
   return {{"name", name}, {"destination", {{"type", "OtlpGrpc"}, {"endpoint", name + ":4317"}}}};
 }
 
-Json Bench::pipeline(const std::string& name, const std::string& name_space) {
+Json ControllerFixture::pipeline(const std::string& name, const std::string& name_space) {
   Json made = {{"apiVersion", "spanway.dev/v1alpha1"},
                {"kind", "Pipeline"},
                {"metadata", {{"name", name}, {"namespace", name_space}}},
@@ -42,7 +42,7 @@ Json Bench::pipeline(const std::string& name, const std::string& name_space) {
   return made;
 }
 
-void Bench::restart() {
+void ControllerFixture::restart() {
   controller.reset();
   stores = std::make_unique<Stores>(std::vector<std::string>{}, Stores::owned_kinds(false, false));
   secrets = std::make_unique<SecretsPoller>(
@@ -61,7 +61,7 @@ void Bench::restart() {
   for (const kube::ObjectKey& key : sync()) dirty_.insert(key);
 }
 
-std::set<kube::ObjectKey> Bench::sync() {
+std::set<kube::ObjectKey> ControllerFixture::sync() {
   std::set<kube::ObjectKey> changed;
   for (const Stores::Entry& entry : stores->entries()) {
     const std::uint64_t version = kube.version(entry.type);
@@ -81,7 +81,7 @@ std::set<kube::ObjectKey> Bench::sync() {
   return changed;
 }
 
-bool Bench::reconcile(const kube::ObjectKey& key) {
+bool ControllerFixture::reconcile(const kube::ObjectKey& key) {
   ++reconciliations;
   const auto again = controller->reconcile(key);
   if (!again.ok()) {
@@ -95,7 +95,7 @@ bool Bench::reconcile(const kube::ObjectKey& key) {
   return true;
 }
 
-bool Bench::settle_once() {
+bool ControllerFixture::settle_once() {
   kube.step();
   const auto changed = sync();
   dirty_.insert(changed.begin(), changed.end());
@@ -111,14 +111,14 @@ bool Bench::settle_once() {
   return true;
 }
 
-void Bench::settle() {
+void ControllerFixture::settle() {
   for (int round = 0; round < 200; ++round)
     if (!settle_once()) return;
   ADD_FAILURE() << "does not come to rest; the last write: "
                 << (kube.writes().empty() ? "none" : kube.writes().back());
 }
 
-void Bench::pass(Duration by, Duration step) {
+void ControllerFixture::pass(Duration by, Duration step) {
   settle();
   for (Duration passed{}; passed < by; passed += step) {
     clock.advance(step);
@@ -127,52 +127,53 @@ void Bench::pass(Duration by, Duration step) {
   }
 }
 
-void Bench::resync() {
+void ControllerFixture::resync() {
   sync();
   for (const kube::ObjectKey& key : stores->pipelines()) reconcile(key);
   sync();
 }
 
-Json Bench::status(const std::string& name, const std::string& name_space) const {
+Json ControllerFixture::status(const std::string& name, const std::string& name_space) const {
   const Json object = kube.at(kube::kPipelines, {name_space, name});
   return object.is_null() ? Json::object() : object.value("status", Json::object());
 }
 
-std::string Bench::condition(const std::string& type, const std::string& name) const {
+std::string ControllerFixture::condition(const std::string& type, const std::string& name) const {
   const Json all = status(name);
   const Json* one = condition_in(all, type);
   return one == nullptr ? ""
                         : kube::string_at(*one, "status") + ": " + kube::string_at(*one, "reason");
 }
 
-std::string Bench::message(const std::string& type, const std::string& name) const {
+std::string ControllerFixture::message(const std::string& type, const std::string& name) const {
   const Json all = status(name);
   const Json* one = condition_in(all, type);
   return one == nullptr ? "" : kube::string_at(*one, "message");
 }
 
-std::string Bench::revision_of(const kube::ResourceType& type, const std::string& name) const {
+std::string ControllerFixture::revision_of(const kube::ResourceType& type,
+                                           const std::string& name) const {
   return kube::string_at(kube.at(type, {"team", name}),
                          "spec/template/metadata/annotations/spanway.dev~1revision");
 }
 
-bool Bench::has_event(const std::string& reason) const {
+bool ControllerFixture::has_event(const std::string& reason) const {
   for (const Announcement& one : events_seen)
     if (one.reason == reason) return true;
   return false;
 }
 
-std::string Bench::event(const std::string& reason) const {
+std::string ControllerFixture::event(const std::string& reason) const {
   for (const Announcement& one : events_seen)
     if (one.reason == reason) return one.note;
   return "";
 }
 
-void Bench::change(const Json& spec_patch, const std::string& name) {
+void ControllerFixture::change(const Json& spec_patch, const std::string& name) {
   kube.edit(kube::kPipelines, {"team", name}, {{"spec", spec_patch}}, "kubectl-edit");
 }
 
-void Bench::install(Json object) {
+void ControllerFixture::install(Json object) {
   kube.put(kube::kPipelines, std::move(object));
   pass(std::chrono::seconds(60));
 }

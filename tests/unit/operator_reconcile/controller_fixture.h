@@ -36,9 +36,9 @@ class FakeStatusz final : public StatuszReader {
   std::size_t asked = 0;
 };
 
-class Bench {
+class ControllerFixture {
  public:
-  Bench();
+  ControllerFixture();
 
   static Json exporter(const std::string& name);  // An entry of spec.exporters.
   static Json pipeline(const std::string& name = "p", const std::string& name_space = "team");

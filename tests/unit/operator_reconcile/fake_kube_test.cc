@@ -46,7 +46,7 @@ TEST_F(FakeKubeTest, ApplyTwiceIsOneVersion) {
   EXPECT_EQ(once, twice);
 }
 
-TEST_F(FakeKubeTest, ApplyTakesAwayOnlyWhatNobodyElseHolds) {
+TEST_F(FakeKubeTest, ApplyTakesAwayOnlyWhatNoneElseHolds) {
   apply({{"a", 1}, {"b", 2}}, "m");
   apply({{"b", 2}, {"c", 3}}, "other");
   apply({{"a", 1}}, "m");
@@ -132,7 +132,7 @@ TEST_F(FakeKubeTest, ADeploymentReplacesItsPodsOneByOne) {
     EXPECT_EQ(pod["metadata"]["annotations"]["v"], "2");
 }
 
-TEST_F(FakeKubeTest, AWatchSeesWhatComesAfterItsVersion) {
+TEST_F(FakeKubeTest, AWatchObservesWhatComesAfterItsVersion) {
   kube_.put(kube::kServices, service({{"a", 1}}));
   const auto list = kube_.list(kube::kServices, {});
   kube::WatchOptions options;

@@ -31,33 +31,33 @@ class ForeignAutoscalerTest : public testing::Test {
  protected:
   // As the autoscaler's controller does.
   void scale_bridge(int replicas) {
-    bench_.kube.edit(kube::kDeployments, {"team", "p-bridge"}, {{"spec", {{"replicas", replicas}}}},
-                     "kube-controller-manager");
+    fixture_.kube.edit(kube::kDeployments, {"team", "p-bridge"},
+                       {{"spec", {{"replicas", replicas}}}}, "kube-controller-manager");
   }
-  Bench bench_;
+  ControllerFixture fixture_;
 };
 
 TEST_F(ForeignAutoscalerTest, IsNamedInAConditionOnceItScalesAndUntilItIsGone) {
-  bench_.install();
-  bench_.kube.put(kube::kHorizontalPodAutoscalers,
-                  autoscaler("team-hpa", "Deployment", "p-bridge"));
-  bench_.pass(std::chrono::seconds(60));
-  EXPECT_EQ(bench_.condition("ScalingLimited"), "False: NotLimited") << "it does nothing yet";
+  fixture_.install();
+  fixture_.kube.put(kube::kHorizontalPodAutoscalers,
+                    autoscaler("team-hpa", "Deployment", "p-bridge"));
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(fixture_.condition("ScalingLimited"), "False: NotLimited") << "it does nothing yet";
   for (int i = 0; i < 3; ++i) {
     scale_bridge(5);
-    bench_.pass(std::chrono::seconds(15));
+    fixture_.pass(std::chrono::seconds(15));
   }
-  EXPECT_EQ(bench_.condition("ScalingLimited"), "True: ForeignAutoscaler");
-  EXPECT_THAT(bench_.message("ScalingLimited"), HasSubstr("HorizontalPodAutoscaler team-hpa"));
-  EXPECT_EQ(bench_.condition("Degraded"), "True: ForeignAutoscaler");
-  EXPECT_TRUE(bench_.has_event("ScalingLimited") || bench_.has_event("ForeignAutoscaler"));
-  bench_.kube.forget_writes();
-  bench_.pass(std::chrono::seconds(120));
-  EXPECT_THAT(bench_.kube.writes(), IsEmpty()) << "nothing moves, nothing is written";
-  bench_.kube.erase(kube::kHorizontalPodAutoscalers, {"team", "team-hpa"});
-  bench_.pass(std::chrono::seconds(60));
-  EXPECT_EQ(bench_.condition("ScalingLimited"), "False: NotLimited");
-  EXPECT_THAT(bench_.condition("Degraded"), StartsWith("False"));
+  EXPECT_EQ(fixture_.condition("ScalingLimited"), "True: ForeignAutoscaler");
+  EXPECT_THAT(fixture_.message("ScalingLimited"), HasSubstr("HorizontalPodAutoscaler team-hpa"));
+  EXPECT_EQ(fixture_.condition("Degraded"), "True: ForeignAutoscaler");
+  EXPECT_TRUE(fixture_.has_event("ForeignAutoscaler"));
+  fixture_.kube.forget_writes();
+  fixture_.pass(std::chrono::seconds(120));
+  EXPECT_THAT(fixture_.kube.writes(), IsEmpty()) << "nothing moves, nothing is written";
+  fixture_.kube.erase(kube::kHorizontalPodAutoscalers, {"team", "team-hpa"});
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(fixture_.condition("ScalingLimited"), "False: NotLimited");
+  EXPECT_THAT(fixture_.condition("Degraded"), StartsWith("False"));
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ class LastGoodTest : public testing::Test {
   std::optional<LastGood> read(const Json& config_map) const {
     return read_last_good(config_map, after_, facts_);
   }
-  Json before_ = Bench::pipeline();
-  Json after_ = Bench::pipeline();
+  Json before_ = ControllerFixture::pipeline();
+  Json after_ = ControllerFixture::pipeline();
   render::ClusterFacts facts_;
 };
 
@@ -61,25 +61,25 @@ TEST_F(LastGoodTest, AComponentThatIsKeptRendersFromTheSpecBefore) {
 }
 
 TEST(LastGoodOfComponents, IsRecordedOfTheOthersWhileASecretIsMissing) {
-  Bench bench;
+  ControllerFixture fixture;
   const Json secret = {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}}};
-  bench.kube.put(kube::kSecrets, secret);
-  Json object = Bench::pipeline();
+  fixture.kube.put(kube::kSecrets, secret);
+  Json object = ControllerFixture::pipeline();
   object["spec"]["ingress"]["tls"]["secretName"] = "otlp-tls";
-  bench.install(object);
-  const std::string ingress = bench.revision_of(kube::kDeployments, "p-ingress");
-  bench.kube.erase(kube::kSecrets, {"team", "otlp-tls"});
-  bench.secrets->poll();
+  fixture.install(object);
+  const std::string ingress = fixture.revision_of(kube::kDeployments, "p-ingress");
+  fixture.kube.erase(kube::kSecrets, {"team", "otlp-tls"});
+  fixture.secrets->poll();
   // Another endpoint, and another size at the ingress, whose Secret is missing.
   object["spec"]["exporters"][0]["destination"]["endpoint"] = "other:4317";
-  bench.change({{"exporters", object["spec"]["exporters"]},
-                {"ingress", {{"config", {{"limits", {{"body_bytes_max", "8MiB"}}}}}}}});
-  bench.pass(std::chrono::seconds(180));
-  const std::string exporter = bench.revision_of(kube::kDeployments, "p-tempo");
-  EXPECT_EQ(bench.condition("Reconciling"), "True: SecretMissing");
-  EXPECT_EQ(bench.revision_of(kube::kDeployments, "p-ingress"), ingress);
+  fixture.change({{"exporters", object["spec"]["exporters"]},
+                  {"ingress", {{"config", {{"limits", {{"body_bytes_max", "8MiB"}}}}}}}});
+  fixture.pass(std::chrono::seconds(180));
+  const std::string exporter = fixture.revision_of(kube::kDeployments, "p-tempo");
+  EXPECT_EQ(fixture.condition("Reconciling"), "True: SecretMissing");
+  EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-ingress"), ingress);
   // What comes next fails, and the exporter goes back to what has proven itself meanwhile.
-  bench.kube.fate = [&](const Json& pod) {
+  fixture.kube.fate = [&](const Json& pod) {
     const bool is_new =
         kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != exporter;
     fakes::FakeKube::PodFate fate;
@@ -88,16 +88,16 @@ TEST(LastGoodOfComponents, IsRecordedOfTheOthersWhileASecretIsMissing) {
     return fate;
   };
   object["spec"]["exporters"][0]["destination"]["endpoint"] = "typo:4317";
-  bench.change({{"exporters", object["spec"]["exporters"]}});
-  bench.pass(std::chrono::seconds(120));
-  EXPECT_THAT(bench.condition("RolledBack"), StartsWith("True"));
-  EXPECT_EQ(bench.revision_of(kube::kDeployments, "p-tempo"), exporter);
-  EXPECT_EQ(bench.revision_of(kube::kDeployments, "p-ingress"), ingress);
-  bench.kube.forget_writes();
-  bench.restart();
-  bench.pass(std::chrono::seconds(120));
-  EXPECT_EQ(bench.revision_of(kube::kDeployments, "p-tempo"), exporter);
-  EXPECT_EQ(bench.revision_of(kube::kDeployments, "p-ingress"), ingress);
+  fixture.change({{"exporters", object["spec"]["exporters"]}});
+  fixture.pass(std::chrono::seconds(120));
+  EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("True"));
+  EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-tempo"), exporter);
+  EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-ingress"), ingress);
+  fixture.kube.forget_writes();
+  fixture.restart();
+  fixture.pass(std::chrono::seconds(120));
+  EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-tempo"), exporter);
+  EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-ingress"), ingress);
 }
 
 }  // namespace

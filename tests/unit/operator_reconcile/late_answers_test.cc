@@ -64,25 +64,25 @@ class LateAnswers final : public kube::Client {
 class LateAnswersTest : public testing::Test {
  protected:
   void SetUp() override {
-    bench_.client = &late_;
-    bench_.restart();
-    bench_.install();
+    fixture_.client = &late_;
+    fixture_.restart();
+    fixture_.install();
   }
-  void set_image(const std::string& tag) { bench_.change({{"image", {{"tag", tag}}}}); }
+  void set_image(const std::string& tag) { fixture_.change({{"image", {{"tag", tag}}}}); }
   std::string image_of_ingress() const {
-    return kube::string_at(bench_.kube.at(kube::kDeployments, {"team", "p-ingress"}),
+    return kube::string_at(fixture_.kube.at(kube::kDeployments, {"team", "p-ingress"}),
                            "spec/template/spec/containers/0/image");
   }
   // What a new operator would still write: nothing when the old one has converged.
   std::vector<std::string> left_to_write() {
-    bench_.restart();
-    bench_.kube.forget_writes();
-    bench_.settle();
-    return bench_.kube.writes();
+    fixture_.restart();
+    fixture_.kube.forget_writes();
+    fixture_.settle();
+    return fixture_.kube.writes();
   }
 
-  Bench bench_;
-  LateAnswers late_{bench_.kube};
+  ControllerFixture fixture_;
+  LateAnswers late_{fixture_.kube};
 };
 
 TEST_F(LateAnswersTest, TheSecondOfTwoEditsIsInForceThoughTheAnswerToTheFirstIsLate) {
@@ -90,13 +90,13 @@ TEST_F(LateAnswersTest, TheSecondOfTwoEditsIsInForceThoughTheAnswerToTheFirstIsL
   late_.before_answer = [&](const kube::ResourceType& type) {
     if (!(type == kube::kPipelines) || ++edits != 1) return;
     set_image("second");
-    bench_.sync();
+    fixture_.sync();
   };
   set_image("first");
-  bench_.pass(std::chrono::seconds(20), std::chrono::seconds(1));
+  fixture_.pass(std::chrono::seconds(20), std::chrono::seconds(1));
   ASSERT_GE(edits, 1);
   // The first component of a rollout.
-  EXPECT_THAT(kube::to_text(bench_.kube.at(kube::kDeployments, {"team", "p-tempo-canary"})),
+  EXPECT_THAT(kube::to_text(fixture_.kube.at(kube::kDeployments, {"team", "p-tempo-canary"})),
               testing::HasSubstr(":second"));
 }
 
@@ -105,17 +105,17 @@ TEST_F(LateAnswersTest, AForeignEditBeforeTheAnswerToOursIsPutBack) {
   late_.before_answer = [&](const kube::ResourceType& type) {
     if (!(type == kube::kServices) || is_edited) return;
     is_edited = true;
-    bench_.kube.edit(
+    fixture_.kube.edit(
         kube::kServices, {"team", "p-ingress"},
         {{"metadata",
           {{"labels", {{"spanway.dev/pipeline", "p"}, {"app.kubernetes.io/component", "evil"}}}}}},
         "kubectl-edit");
-    bench_.sync();
+    fixture_.sync();
   };
-  bench_.change({{"ingress", {{"service", {{"labels", {{"a", "b"}}}}}}}});
-  bench_.pass(std::chrono::seconds(5), std::chrono::seconds(1));
+  fixture_.change({{"ingress", {{"service", {{"labels", {{"a", "b"}}}}}}}});
+  fixture_.pass(std::chrono::seconds(5), std::chrono::seconds(1));
   ASSERT_TRUE(is_edited);
-  EXPECT_NE(kube::string_at(bench_.kube.at(kube::kServices, {"team", "p-ingress"}),
+  EXPECT_NE(kube::string_at(fixture_.kube.at(kube::kServices, {"team", "p-ingress"}),
                             "metadata/labels/app.kubernetes.io~1component"),
             "evil");
 }
@@ -124,7 +124,7 @@ TEST_F(LateAnswersTest, ConvergesWhateverTheOrderOfAnswersAndEvents) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    bench_.is_watch_late = [&](const kube::ResourceType&) { return random.next_below(3) == 0; };
+    fixture_.is_watch_late = [&](const kube::ResourceType&) { return random.next_below(3) == 0; };
     int tag = 0;
     late_.before_answer = [&](const kube::ResourceType&) {
       switch (random.next_below(6)) {
@@ -132,14 +132,14 @@ TEST_F(LateAnswersTest, ConvergesWhateverTheOrderOfAnswersAndEvents) {
           set_image("t" + std::to_string(seed) + "-" + std::to_string(++tag % 3));
           break;
         case 1:
-          bench_.kube.edit(kube::kServices, {"team", "p-ingress"}, {{"spec", {{"ports", nullptr}}}},
-                           "kubectl-edit");
+          fixture_.kube.edit(kube::kServices, {"team", "p-ingress"},
+                             {{"spec", {{"ports", nullptr}}}}, "kubectl-edit");
           break;
         case 2:
-          bench_.kube.erase(kube::kPodDisruptionBudgets, {"team", "p-ingress"});
+          fixture_.kube.erase(kube::kPodDisruptionBudgets, {"team", "p-ingress"});
           break;
         case 3:
-          bench_.sync();
+          fixture_.sync();
           break;
         default:
           break;
@@ -147,13 +147,13 @@ TEST_F(LateAnswersTest, ConvergesWhateverTheOrderOfAnswersAndEvents) {
     };
     set_image("s" + std::to_string(seed));
     // The foreign edits end, the delays do not.
-    for (int i = 0; i < 3; ++i) bench_.settle_once();
+    for (int i = 0; i < 3; ++i) fixture_.settle_once();
     const auto delays = std::exchange(late_.before_answer, [&](const kube::ResourceType&) {
-      if (random.next_below(2) == 0) bench_.sync();
+      if (random.next_below(2) == 0) fixture_.sync();
     });
-    for (int i = 0; i < 10; ++i) bench_.settle_once();
-    bench_.is_watch_late = nullptr;
-    bench_.pass(std::chrono::minutes(3));
+    for (int i = 0; i < 10; ++i) fixture_.settle_once();
+    fixture_.is_watch_late = nullptr;
+    fixture_.pass(std::chrono::minutes(3));
     late_.before_answer = nullptr;
     EXPECT_THAT(left_to_write(), IsEmpty());
   }

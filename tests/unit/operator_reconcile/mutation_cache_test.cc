@@ -18,51 +18,51 @@ Json version(const std::string& v, const std::string& uid = "u") {
   return {{"metadata", {{"resourceVersion", v}, {"uid", uid}}}};
 }
 
-class UnseenWritesTest : public testing::Test {
+class MutationCacheTest : public testing::Test {
  protected:
-  using Stored = UnseenWrites::Stored;
+  using Stored = MutationCache::Stored;
   // Of a store that has seen this version of the object and nothing since.
   static Stored at(const std::string& v) { return {v, v, "u"}; }
 
   std::string newest(const Stored& stored) {
-    const auto found = unseen_.newest(
+    const auto found = mutations_.newest(
         kube::kServices, kKey, stored,
         stored.version.empty() ? std::nullopt : std::optional(version(stored.version, stored.uid)));
     return found ? kube::string_at(*found, "metadata/resourceVersion") : "none";
   }
   std::string newest_version(const Stored& stored) {
-    return unseen_.newest_version(kube::kServices, kKey, stored);
+    return mutations_.newest_version(kube::kServices, kKey, stored);
   }
   void wrote(const std::string& v, const Stored& stored) {
-    unseen_.wrote(kPipeline, kube::kServices, kKey, version(v), stored);
+    mutations_.wrote(kPipeline, kube::kServices, kKey, version(v), stored);
   }
   void removed(const Stored& stored) {
-    unseen_.removed(kPipeline, kube::kServices, kKey, version("2"), stored);
+    mutations_.removed(kPipeline, kube::kServices, kKey, version("2"), stored);
   }
   fakes::ManualClock clock_;
-  UnseenWrites unseen_{clock_};
+  MutationCache mutations_{clock_};
 };
 
-TEST_F(UnseenWritesTest, TheAnswerCountsUntilTheStoreHasReachedIt) {
+TEST_F(MutationCacheTest, TheAnswerCountsUntilTheStoreHasReachedIt) {
   wrote("10", at("9"));
   EXPECT_EQ(newest(at("9")), "10");
   EXPECT_EQ(newest(at("9")), "10");
   EXPECT_EQ(newest(at("10")), "10");
-  EXPECT_EQ(unseen_.size(), 0u);
+  EXPECT_EQ(mutations_.size(), 0u);
 }
 
-TEST_F(UnseenWritesTest, AnAnswerThatComesAfterANewerEventHidesNothing) {
+TEST_F(MutationCacheTest, AnAnswerThatComesAfterANewerEventHidesNothing) {
   wrote("10", at("11"));
   EXPECT_EQ(newest(at("11")), "11");
-  EXPECT_EQ(unseen_.size(), 0u);
+  EXPECT_EQ(mutations_.size(), 0u);
 }
 
-TEST_F(UnseenWritesTest, AForeignChangeBeforeOursDoesNotUncoverTheStore) {
+TEST_F(MutationCacheTest, AForeignChangeBeforeOursDoesNotUncoverTheStore) {
   wrote("10", at("7"));
   EXPECT_EQ(newest(at("9")), "10");
 }
 
-TEST_F(UnseenWritesTest, CoversCreationAndDeletion) {
+TEST_F(MutationCacheTest, CoversCreationAndDeletion) {
   wrote("2", {"1", "", ""});
   EXPECT_EQ(newest({"1", "", ""}), "2");
   EXPECT_EQ(newest(at("2")), "2");
@@ -72,39 +72,39 @@ TEST_F(UnseenWritesTest, CoversCreationAndDeletion) {
   EXPECT_EQ(newest({"4", "4", "other uid"}), "4");
 }
 
-TEST_F(UnseenWritesTest, AnObjectThatWasCreatedAndDeletedBeforeTheAnswerIsGone) {
+TEST_F(MutationCacheTest, AnObjectThatWasCreatedAndDeletedBeforeTheAnswerIsGone) {
   wrote("2", {"3", "", ""});
   EXPECT_EQ(newest({"3", "", ""}), "none");
 }
 
-TEST_F(UnseenWritesTest, AVersionThatIsNoNumberIsLeftToTheStore) {
+TEST_F(MutationCacheTest, AVersionThatIsNoNumberIsLeftToTheStore) {
   wrote("b", at("a"));
   EXPECT_EQ(newest(at("a")), "a");
 }
 
-TEST_F(UnseenWritesTest, TheStoreDecidesAfterAWhileAndThePipelineIsReconciledAgainThen) {
-  EXPECT_EQ(unseen_.expires_in(kPipeline), Duration::zero());
+TEST_F(MutationCacheTest, TheStoreDecidesAfterAWhileAndThePipelineIsReconciledAgainThen) {
+  EXPECT_EQ(mutations_.expires_in(kPipeline), Duration::zero());
   wrote("10", at("9"));
   clock_.advance(std::chrono::seconds(10));
-  EXPECT_EQ(unseen_.expires_in(kPipeline), Duration(std::chrono::seconds(20)));
+  EXPECT_EQ(mutations_.expires_in(kPipeline), Duration(std::chrono::seconds(20)));
   clock_.advance(std::chrono::seconds(20));
   EXPECT_EQ(newest(at("9")), "9");
-  EXPECT_EQ(unseen_.expires_in(kPipeline), Duration::zero());
+  EXPECT_EQ(mutations_.expires_in(kPipeline), Duration::zero());
 }
 
-TEST_F(UnseenWritesTest, DropsWhatIsNotAskedForAndWhatBelongsToADeletedPipeline) {
+TEST_F(MutationCacheTest, DropsWhatIsNotRequestedAndWhatBelongsToADeletedPipeline) {
   wrote("10", at("9"));
   clock_.advance(std::chrono::seconds(30));
-  EXPECT_EQ(unseen_.expires_in(kPipeline), Duration::zero());
-  EXPECT_EQ(unseen_.size(), 0u);
+  EXPECT_EQ(mutations_.expires_in(kPipeline), Duration::zero());
+  EXPECT_EQ(mutations_.size(), 0u);
   wrote("10", at("9"));
-  unseen_.forget(kPipeline);
-  EXPECT_EQ(unseen_.size(), 0u);
+  mutations_.forget(kPipeline);
+  EXPECT_EQ(mutations_.size(), 0u);
 }
 
-TEST_F(UnseenWritesTest, AWriteThatChangedNothingIsNotKept) {
+TEST_F(MutationCacheTest, AWriteThatChangedNothingIsNotKept) {
   wrote("9", at("9"));
-  EXPECT_EQ(unseen_.size(), 0u);
+  EXPECT_EQ(mutations_.size(), 0u);
 }
 
 // A server, a watch and a writer: three writes, ours or foreign, that put or delete, and every
@@ -199,7 +199,7 @@ class EveryInterleaving {
   static Object object_after(const World& world, int commits) {
     return commits == 0 ? Object{"1", "u1"} : world.history[static_cast<std::size_t>(commits - 1)];
   }
-  static UnseenWrites::Stored stored_after(const World& world, int delivered) {
+  static MutationCache::Stored stored_after(const World& world, int delivered) {
     const Object object = object_after(world, delivered);
     return {delivered == 0 ? "8" : number(delivered - 1), object.version, object.uid};
   }
@@ -207,14 +207,14 @@ class EveryInterleaving {
   void replay(const World& world) {
     ++runs_;
     fakes::ManualClock clock;
-    UnseenWrites unseen(clock);
+    MutationCache mutations(clock);
     int committed = 0;
     int delivered = 0;
     int answered = 0;
     int known = 0;  // The newest state that an event or an answer has shown.
     const auto check = [&] {
       const auto stored = stored_after(world, delivered);
-      const std::string newest = unseen.newest_version(kube::kServices, kKey, stored);
+      const std::string newest = mutations.newest_version(kube::kServices, kKey, stored);
       EXPECT_EQ(newest, object_after(world, known).version)
           << "run " << runs_ << ", committed " << committed << ", delivered " << delivered
           << ", answered " << answered;
@@ -232,23 +232,24 @@ class EveryInterleaving {
         const Object before = object_after(world, answered);
         const Object after = object_after(world, answered + 1);
         if (is_put(writes_[answered])) {
-          unseen.wrote(kPipeline, kube::kServices, kKey, version(after.version, after.uid), stored);
+          mutations.wrote(kPipeline, kube::kServices, kKey, version(after.version, after.uid),
+                          stored);
         } else {
-          unseen.removed(kPipeline, kube::kServices, kKey, version(before.version, before.uid),
-                         stored);
+          mutations.removed(kPipeline, kube::kServices, kKey, version(before.version, before.uid),
+                            stored);
         }
         known = std::max(known, ++answered);
       }
       check();
     }
-    EXPECT_EQ(unseen.size(), 0u);
+    EXPECT_EQ(mutations.size(), 0u);
   }
 
   const std::array<Write, kWrites> writes_;
   int runs_ = 0;
 };
 
-TEST(UnseenWritesInterleavingTest, TheNewestOfAnswersAndEventsIsKnownInEveryOrder) {
+TEST(MutationCacheInterleavingTest, TheNewestOfAnswersAndEventsIsKnownInEveryOrder) {
   using Write = EveryInterleaving::Write;
   constexpr std::array kAll = {Write::kOursPut, Write::kOursDelete, Write::kForeignPut,
                                Write::kForeignDelete};

@@ -12,21 +12,21 @@ using testing::IsEmpty;
 Json with_pod(const Json& pod) { return {{"spec", {{"template", {{"spec", pod}}}}}}; }
 
 TEST(OwnedFields, WhatTheServerDefaultsIsNotForeign) {
-  const Json wanted = with_pod(
+  const Json desired = with_pod(
       {{"containers",
         Json::array({{{"name", "a"}, {"ports", Json::array({{{"containerPort", 1}}})}}})}});
-  Json live = wanted;
+  Json live = desired;
   Json& pod = live["spec"]["template"]["spec"];
   pod["hostNetwork"] = false;
   pod["schedulerName"] = "default-scheduler";
   pod["containers"][0]["ports"][0]["protocol"] = "TCP";
   pod["containers"][0]["terminationMessagePath"] = "/dev/termination-log";
   live["spec"]["paused"] = false;
-  EXPECT_THAT(foreign_fields(kube::kDeployments, live, wanted), IsEmpty());
+  EXPECT_THAT(foreign_fields(kube::kDeployments, live, desired), IsEmpty());
 }
 
 TEST(OwnedFields, NamesWhatIsAddedAndTakesItOut) {
-  const Json wanted = with_pod(
+  const Json desired = with_pod(
       {{"nodeSelector", {{"a", "1"}}},
        {"containers", Json::array({{{"name", "a"}, {"env", Json::array({{{"name", "X"}}})}}})}});
   Json live = with_pod(
@@ -37,7 +37,7 @@ TEST(OwnedFields, NamesWhatIsAddedAndTakesItOut) {
              {{"name", "a"},
               {"command", Json::array({"sh"})},
               {"env", Json::array({{{"name", "Y"}}, {{"name", "X"}}, {{"name", "Z"}}})}}})}});
-  const auto foreign = foreign_fields(kube::kStatefulSets, live, wanted);
+  const auto foreign = foreign_fields(kube::kStatefulSets, live, desired);
   std::vector<std::string> readable;
   for (const std::string& path : foreign) readable.push_back(readable_path(live, path));
   EXPECT_THAT(readable, testing::UnorderedElementsAre("spec/template/spec/nodeSelector/k/b",
@@ -45,21 +45,21 @@ TEST(OwnedFields, NamesWhatIsAddedAndTakesItOut) {
                                                       "spec/template/spec/containers/a/command",
                                                       "spec/template/spec/containers/a/env/Y",
                                                       "spec/template/spec/containers/a/env/Z"));
-  EXPECT_EQ(remove_fields(live, foreign), wanted);
+  EXPECT_EQ(remove_fields(live, foreign), desired);
 }
 
 TEST(OwnedFields, OfAServiceTheSelectorThePortsAndWhoElseIsReached) {
-  const Json wanted = {
+  const Json desired = {
       {"spec",
        {{"selector", {{"a", "1"}}}, {"ports", Json::array({{{"port", 1}, {"protocol", "TCP"}}})}}}};
-  Json live = wanted;
+  Json live = desired;
   live["spec"]["ports"][0]["nodePort"] = 30001;
   live["spec"]["clusterIP"] = "10.0.0.1";
-  EXPECT_THAT(foreign_fields(kube::kServices, live, wanted), IsEmpty());
+  EXPECT_THAT(foreign_fields(kube::kServices, live, desired), IsEmpty());
   live["spec"]["selector"]["b"] = "2";
   live["spec"]["ports"].push_back({{"port", 2}, {"protocol", "TCP"}});
   live["spec"]["publishNotReadyAddresses"] = true;
-  EXPECT_THAT(foreign_fields(kube::kServices, live, wanted),
+  EXPECT_THAT(foreign_fields(kube::kServices, live, desired),
               ElementsAre("spec/selector/b", "spec/ports/1", "spec/publishNotReadyAddresses"));
 }
 

@@ -14,7 +14,7 @@ Json refusal(const char* uid, const char* note, const char* time) {
           {"deprecatedLastTimestamp", time}};
 }
 
-TEST(RefusedPods, TheNewestRefusalOfTheObjectIsSaidWithoutTheNameOfThePod) {
+TEST(RefusedPods, TheNewestRefusalOfTheObjectIsReportedWithoutTheNameOfThePod) {
   const std::vector<Json> events = {
       refusal("u", "Error creating: old", "2026-01-01T00:00:00Z"),
       refusal("u",
@@ -23,7 +23,7 @@ TEST(RefusedPods, TheNewestRefusalOfTheObjectIsSaidWithoutTheNameOfThePod) {
               "2026-01-01T00:01:00Z"),
       refusal("other", "Error creating: x", "2026-01-01T00:02:00Z")};
   EXPECT_EQ(newest_refusal(events, "u"),
-            "pods cannot be made: a pod is forbidden: exceeded quota: q");
+            "pods cannot be created: a pod is forbidden: exceeded quota: q");
   EXPECT_EQ(newest_refusal(events, "nobody"), "");
 }
 
@@ -36,29 +36,29 @@ TEST(RefusedPods, AStatefulSetAndAJobLackPods) {
   EXPECT_FALSE(lacks_pods({{"spec", job}, {"status", {{"succeeded", 1}}}}));
 }
 
-TEST(RefusedPods, AsksOnceInAWhileForEachObjectThatLacksPods) {
-  Bench bench;
+TEST(RefusedPods, RequestsOnceInAWhileForEachObjectThatLacksPods) {
+  ControllerFixture fixture;
   RefusedPods refused;
   const Json set = {{"metadata", {{"name", "s"}, {"namespace", "team"}, {"uid", "u"}}},
                     {"spec", {{"replicas", 1}}}};
-  bench.kube.put(kube::kEvents, {{"metadata", {{"name", "e"}, {"namespace", "team"}}},
-                                 {"reason", "FailedCreate"},
-                                 {"regarding", {{"uid", "u"}}},
-                                 {"note", "Error creating: quota"}});
-  const auto look = [&] {
-    return refused.look_up(bench.kube, kube::kStatefulSets, set, bench.clock.now());
+  fixture.kube.put(kube::kEvents, {{"metadata", {{"name", "e"}, {"namespace", "team"}}},
+                                   {"reason", "FailedCreate"},
+                                   {"regarding", {{"uid", "u"}}},
+                                   {"note", "Error creating: quota"}});
+  const auto answer = [&] {
+    return refused.refusal_of(fixture.kube, kube::kStatefulSets, set, fixture.clock.now());
   };
-  const std::size_t before = bench.kube.read_count();
-  EXPECT_EQ(look(), "pods cannot be made: quota");
-  EXPECT_EQ(look(), "pods cannot be made: quota");
-  EXPECT_EQ(bench.kube.read_count(), before + 1);
-  bench.clock.advance(RefusedPods::kAnswerCounts);
-  look();
-  EXPECT_EQ(bench.kube.read_count(), before + 2);
+  const std::size_t before = fixture.kube.read_count();
+  EXPECT_EQ(answer(), "pods cannot be created: quota");
+  EXPECT_EQ(answer(), "pods cannot be created: quota");
+  EXPECT_EQ(fixture.kube.read_count(), before + 1);
+  fixture.clock.advance(RefusedPods::kAnswerCounts);
+  answer();
+  EXPECT_EQ(fixture.kube.read_count(), before + 2);
   Json whole = set;
   whole["status"]["replicas"] = 1;
-  EXPECT_EQ(refused.look_up(bench.kube, kube::kStatefulSets, whole, bench.clock.now()), "");
-  EXPECT_EQ(bench.kube.read_count(), before + 2) << "nothing is asked at rest";
+  EXPECT_EQ(refused.refusal_of(fixture.kube, kube::kStatefulSets, whole, fixture.clock.now()), "");
+  EXPECT_EQ(fixture.kube.read_count(), before + 2) << "nothing is asked at rest";
 }
 
 }  // namespace

@@ -16,45 +16,45 @@ class StatuszMonitorTest : public testing::Test {
     Json labels = {{"app.kubernetes.io/managed-by", "spanway-operator"},
                    {"spanway.dev/pipeline", "p"}};
     if (has_track) labels["spanway.dev/track"] = "stable";
-    bench_.kube.put(kube::kPods,
-                    {{"metadata", {{"name", name}, {"namespace", "team"}, {"labels", labels}}},
-                     {"status", {{"podIP", ip}}}});
-    bench_.sync();
+    fixture_.kube.put(kube::kPods,
+                      {{"metadata", {{"name", name}, {"namespace", "team"}, {"labels", labels}}},
+                       {"status", {{"podIP", ip}}}});
+    fixture_.sync();
   }
-  Bench bench_;
+  ControllerFixture fixture_;
   int changes_ = 0;
-  StatuszMonitor monitor_{bench_.statusz, *bench_.stores, bench_.clock, MonitorTimes{},
+  StatuszMonitor monitor_{fixture_.statusz, *fixture_.stores, fixture_.clock, MonitorTimes{},
                           [this](const kube::ObjectKey&) { ++changes_; }};
 };
 
-TEST_F(StatuszMonitorTest, AsksPodsThatServeAndNobodyElse) {
+TEST_F(StatuszMonitorTest, PollsPodsThatServeAndNoneElse) {
   put_pod("p-topics-1", "10.0.0.2", false);
   put_pod("p-ingress-2", "", true);
   monitor_.set_pace(kP, true, false);
   monitor_.poll();
-  EXPECT_EQ(bench_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.asked, 1u);
   EXPECT_TRUE(monitor_.reports(kP).by_pod.contains("p-ingress-1"));
 }
 
-TEST_F(StatuszMonitorTest, AsksMoreOftenWhatMoves) {
+TEST_F(StatuszMonitorTest, RequestsMoreOftenWhatMoves) {
   monitor_.set_pace(kP, false, false);
   monitor_.poll();
-  bench_.clock.advance(std::chrono::seconds(10));
+  fixture_.clock.advance(std::chrono::seconds(10));
   monitor_.poll();
-  EXPECT_EQ(bench_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.asked, 1u);
   monitor_.set_pace(kP, true, false);
   monitor_.poll();
-  EXPECT_EQ(bench_.statusz.asked, 2u);
+  EXPECT_EQ(fixture_.statusz.asked, 2u);
   monitor_.set_pace(kP, false, false);
-  bench_.clock.advance(std::chrono::seconds(30));
+  fixture_.clock.advance(std::chrono::seconds(30));
   monitor_.poll();
-  EXPECT_EQ(bench_.statusz.asked, 3u);
+  EXPECT_EQ(fixture_.statusz.asked, 3u);
 }
 
 TEST_F(StatuszMonitorTest, SpeaksOnlyOfNews) {
   double lag = 1;
   bool reachable = true;
-  bench_.statusz.answer = [&](const std::string&) {
+  fixture_.statusz.answer = [&](const std::string&) {
     StatuszReport report;
     report.answered = true;
     report.destination_reachable = reachable;
@@ -64,7 +64,7 @@ TEST_F(StatuszMonitorTest, SpeaksOnlyOfNews) {
     return report;
   };
   const auto round = [&] {
-    bench_.clock.advance(std::chrono::seconds(30));
+    fixture_.clock.advance(std::chrono::seconds(30));
     monitor_.poll();
     return changes_;
   };
@@ -87,9 +87,9 @@ TEST_F(StatuszMonitorTest, ForgetsWhatIsGone) {
   monitor_.poll();
   monitor_.forget(kP);
   EXPECT_EQ(monitor_.reports(kP).round, 0u);
-  bench_.clock.advance(std::chrono::minutes(1));
+  fixture_.clock.advance(std::chrono::minutes(1));
   monitor_.poll();
-  EXPECT_EQ(bench_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.asked, 1u);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class StatuszReaderTest : public ::testing::Test {
   std::unique_ptr<StatuszReader> reader_ = make_statusz_reader(std::chrono::minutes(10));
 };
 
-TEST_F(StatuszReaderTest, AsksForStatuszAndReadsIt) {
+TEST_F(StatuszReaderTest, RequestsForStatuszAndReadsIt) {
   backend_.answer_with([](const fakes::SeenRequest&) { return fakes::http_answer(200, kBody); });
   const StatuszReport report = read_one();
   EXPECT_TRUE(report.answered);
@@ -38,7 +38,7 @@ TEST_F(StatuszReaderTest, AsksForStatuszAndReadsIt) {
   EXPECT_EQ(backend_.requests()[0].head.path, "/statusz");
 }
 
-TEST_F(StatuszReaderTest, NobodyToAskIsNoWait) { EXPECT_TRUE(reader_->read({}).empty()); }
+TEST_F(StatuszReaderTest, NoneToAskIsNoWait) { EXPECT_TRUE(reader_->read({}).empty()); }
 
 TEST_F(StatuszReaderTest, EveryPodHasItsOwnAnswer) {
   backend_.answer_with([](const fakes::SeenRequest&) { return fakes::http_answer(200, kBody); });
@@ -55,7 +55,7 @@ TEST_F(StatuszReaderTest, EveryPodHasItsOwnAnswer) {
   }
 }
 
-TEST_F(StatuszReaderTest, WhatIsNoReportIsAnErrorThatSaysWhy) {
+TEST_F(StatuszReaderTest, WhatIsNoReportIsAnErrorThatReportsWhy) {
   backend_.answer_with(503);
   EXPECT_THAT(read_one().error, HasSubstr("503"));
   backend_.answer_with([](const fakes::SeenRequest&) { return fakes::http_answer(200, "<html>"); });

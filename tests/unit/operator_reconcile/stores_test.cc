@@ -35,7 +35,7 @@ TEST(Stores, KeepsNoDataThatCannotChange) {
   EXPECT_FALSE(project(kube::kConfigMaps, map).contains("data"));
 }
 
-TEST(Stores, TellsNamespacesApart) {
+TEST(Stores, DistinguishesNamespaces) {
   const Stores stores({"a", "b"}, {kube::kServices});
   std::size_t services = 0;
   for (const Stores::Entry& entry : stores.entries()) {
@@ -52,7 +52,7 @@ TEST(Stores, TellsNamespacesApart) {
   EXPECT_TRUE(stores.of_owner(kube::kSecrets, {"a", "p"}).empty());
 }
 
-TEST(Stores, OneWatchOverAllNamespacesKeepsOnlyThoseThatAreWanted) {
+TEST(Stores, OneWatchOverAllNamespacesKeepsOnlyThoseThatAreDesired) {
   const std::vector<std::string> namespaces = {"a", "b"};
   const auto kinds = Stores::owned_kinds(false, false);
   Stores stores(namespaces, kinds, Stores::Watches::kClusterWide);

@@ -17,35 +17,35 @@ class TopicClaimsTest : public testing::Test {
   static Json pipeline(const std::string& name, const std::string& brokers,
                        const Json& topics = Json::object(),
                        const std::string& name_space = "team") {
-    Json made = Bench::pipeline(name, name_space);
+    Json made = ControllerFixture::pipeline(name, name_space);
     made["spec"]["kafka"] = {{"bootstrapServers", brokers}, {"topics", topics}};
     return made;
   }
   void put(const Json& object) {
-    bench_.kube.put(kube::kPipelines, object);
-    bench_.clock.advance(std::chrono::seconds(1));
+    fixture_.kube.put(kube::kPipelines, object);
+    fixture_.clock.advance(std::chrono::seconds(1));
   }
   // What the second is told of the first.
   bool taken(const Json& first, const Json& second) {
-    bench_.kube.put(kube::kPipelines, first);
-    bench_.clock.advance(std::chrono::seconds(1));
-    bench_.kube.put(kube::kPipelines, second);
-    bench_.sync();
-    TopicClaims claims(*bench_.stores);
+    fixture_.kube.put(kube::kPipelines, first);
+    fixture_.clock.advance(std::chrono::seconds(1));
+    fixture_.kube.put(kube::kPipelines, second);
+    fixture_.sync();
+    TopicClaims claims(*fixture_.stores);
     std::set<kube::ObjectKey> changed;
     const bool is_taken = claims
-                              .look_up({kube::string_at(second, "metadata/namespace"),
-                                        kube::string_at(second, "metadata/name")},
-                                       changed)
+                              .sharing_of({kube::string_at(second, "metadata/namespace"),
+                                           kube::string_at(second, "metadata/name")},
+                                          changed)
                               .taken_by.has_value();
     for (const Json& one : {first, second})
-      bench_.kube.erase(kube::kPipelines, {kube::string_at(one, "metadata/namespace"),
-                                           kube::string_at(one, "metadata/name")});
+      fixture_.kube.erase(kube::kPipelines, {kube::string_at(one, "metadata/namespace"),
+                                             kube::string_at(one, "metadata/name")});
     return is_taken;
   }
-  void settle() { bench_.pass(std::chrono::seconds(30)); }
+  void settle() { fixture_.pass(std::chrono::seconds(30)); }
 
-  Bench bench_;
+  ControllerFixture fixture_;
 };
 
 TEST_F(TopicClaimsTest, BrokersAreTheSameWhateverPartOfAServiceNameIsWritten) {
@@ -60,46 +60,46 @@ TEST_F(TopicClaimsTest, BrokersAreTheSameWhateverPartOfAServiceNameIsWritten) {
                     pipeline("b", "kafka:9092", {{"names", {{"logs", "b.otel.logs"}}}})));
 }
 
-TEST_F(TopicClaimsTest, TheLaterPipelineIsRefusedAndNothingIsMadeOfIt) {
+TEST_F(TopicClaimsTest, TheLaterPipelineIsRefusedAndNothingIsCreatedOfIt) {
   put(pipeline("z-first", "kafka:9092"));
   put(pipeline("a-second", "kafka:9092"));
   settle();
-  EXPECT_EQ(bench_.condition("ConfigValid", "z-first"), "True: Valid");
-  EXPECT_EQ(bench_.condition("ConfigValid", "a-second"), "False: TopicsTaken");
-  EXPECT_THAT(bench_.message("ConfigValid", "a-second"), HasSubstr("team/z-first"));
+  EXPECT_EQ(fixture_.condition("ConfigValid", "z-first"), "True: Valid");
+  EXPECT_EQ(fixture_.condition("ConfigValid", "a-second"), "False: TopicsTaken");
+  EXPECT_THAT(fixture_.message("ConfigValid", "a-second"), HasSubstr("team/z-first"));
   for (const char* type : {"Ready", "Progressing", "Reconciling"})
-    EXPECT_EQ(bench_.condition(type, "a-second"), "False: TopicsTaken") << type;
+    EXPECT_EQ(fixture_.condition(type, "a-second"), "False: TopicsTaken") << type;
   for (const char* type : {"Degraded", "Stalled"})
-    EXPECT_EQ(bench_.condition(type, "a-second"), "True: TopicsTaken") << type;
-  EXPECT_TRUE(bench_.kube.at(kube::kDeployments, {"team", "a-second-ingress"}).is_null());
-  bench_.kube.forget_writes();
+    EXPECT_EQ(fixture_.condition(type, "a-second"), "True: TopicsTaken") << type;
+  EXPECT_TRUE(fixture_.kube.at(kube::kDeployments, {"team", "a-second-ingress"}).is_null());
+  fixture_.kube.forget_writes();
   settle();
-  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
+  EXPECT_THAT(fixture_.kube.writes(), IsEmpty());
 }
 
-TEST_F(TopicClaimsTest, OneThatRunsAndIsRefusedSaysSoInEveryCondition) {
+TEST_F(TopicClaimsTest, OneThatRunsAndIsRefusedReportsSoInEveryCondition) {
   put(pipeline("first", "kafka:9092"));
   put(pipeline("second", "kafka:9092", {{"prefix", "second."}}));
-  bench_.pass(std::chrono::seconds(60));
-  ASSERT_EQ(bench_.condition("Progressing", "second"), "False: Complete");
-  bench_.change({{"kafka", {{"topics", {{"prefix", nullptr}}}}}}, "second");
+  fixture_.pass(std::chrono::seconds(60));
+  ASSERT_EQ(fixture_.condition("Progressing", "second"), "False: Complete");
+  fixture_.change({{"kafka", {{"topics", {{"prefix", nullptr}}}}}}, "second");
   settle();
   for (const char* type : {"ConfigValid", "Progressing", "Reconciling"})
-    EXPECT_EQ(bench_.condition(type, "second"), "False: TopicsTaken") << type;
+    EXPECT_EQ(fixture_.condition(type, "second"), "False: TopicsTaken") << type;
   for (const char* type : {"Degraded", "Stalled"})
-    EXPECT_EQ(bench_.condition(type, "second"), "True: TopicsTaken") << type;
-  EXPECT_EQ(bench_.condition("Ready", "second"), "True: Running") << "of the last good spec";
+    EXPECT_EQ(fixture_.condition(type, "second"), "True: TopicsTaken") << type;
+  EXPECT_EQ(fixture_.condition("Ready", "second"), "True: Running") << "of the last good spec";
 }
 
 TEST_F(TopicClaimsTest, APrefixIsTheWayOut) {
   put(pipeline("first", "kafka:9092"));
   put(pipeline("second", "kafka:9092"));
   settle();
-  bench_.change({{"kafka", {{"topics", {{"prefix", "second."}}}}}}, "second");
+  fixture_.change({{"kafka", {{"topics", {{"prefix", "second."}}}}}}, "second");
   settle();
-  EXPECT_EQ(bench_.condition("ConfigValid", "second"), "True: Valid");
+  EXPECT_EQ(fixture_.condition("ConfigValid", "second"), "True: Valid");
   bool is_named = false;
-  for (const Json& config_map : bench_.kube.all(kube::kConfigMaps))
+  for (const Json& config_map : fixture_.kube.all(kube::kConfigMaps))
     is_named =
         is_named || kube::to_text(config_map).find("second.otel.traces") != std::string::npos;
   EXPECT_TRUE(is_named);
@@ -109,15 +109,15 @@ TEST_F(TopicClaimsTest, TheTopicsAreFreeOnceTheEarlierIsGone) {
   put(pipeline("first", "kafka:9092"));
   put(pipeline("second", "kafka:9092"));
   settle();
-  bench_.kube.erase(kube::kPipelines, {"team", "first"});
+  fixture_.kube.erase(kube::kPipelines, {"team", "first"});
   settle();
-  EXPECT_EQ(bench_.condition("ConfigValid", "second"), "True: Valid");
+  EXPECT_EQ(fixture_.condition("ConfigValid", "second"), "True: Valid");
 }
 
 TEST_F(TopicClaimsTest, WhenBothShareTheLongerRetentionCountsAndBothSayWithWhom) {
   const auto jobs_with = [&](const std::string& retention) {
     int count = 0;
-    for (const Json& config_map : bench_.kube.all(kube::kConfigMaps))
+    for (const Json& config_map : fixture_.kube.all(kube::kConfigMaps))
       count +=
           kube::to_text(config_map).find("retention: " + retention) != std::string::npos ||
                   kube::to_text(config_map).find("retention: \\\"" + retention) != std::string::npos
@@ -129,14 +129,14 @@ TEST_F(TopicClaimsTest, WhenBothShareTheLongerRetentionCountsAndBothSayWithWhom)
   put(pipeline("second", "kafka:9092", {{"shared", true}, {"retention", "12h"}}));
   settle();
   for (const char* name : {"first", "second"})
-    EXPECT_EQ(bench_.condition("ConfigValid", name), "True: Valid");
-  EXPECT_EQ(bench_.status("first")["topicsSharedWith"], Json::array({"team/second"}));
-  EXPECT_EQ(bench_.status("second")["topicsSharedWith"], Json::array({"team/first"}));
+    EXPECT_EQ(fixture_.condition("ConfigValid", name), "True: Valid");
+  EXPECT_EQ(fixture_.status("first")["topicsSharedWith"], Json::array({"team/second"}));
+  EXPECT_EQ(fixture_.status("second")["topicsSharedWith"], Json::array({"team/first"}));
   EXPECT_EQ(jobs_with("12h"), 0);
   EXPECT_GE(jobs_with("2d") + jobs_with("48h"), 2);
-  bench_.change({{"kafka", {{"topics", {{"shared", false}}}}}}, "first");
+  fixture_.change({{"kafka", {{"topics", {{"shared", false}}}}}}, "first");
   settle();
-  EXPECT_EQ(bench_.condition("ConfigValid", "second"), "False: TopicsTaken");
+  EXPECT_EQ(fixture_.condition("ConfigValid", "second"), "False: TopicsTaken");
 }
 
 }  // namespace

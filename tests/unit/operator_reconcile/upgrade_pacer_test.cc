@@ -39,12 +39,12 @@ TEST(MaintenanceWindow, IsOpenOnItsDaysAndOverMidnight) {
 class UpgradeTest : public testing::Test {
  protected:
   void upgrade(UpgradeRules rules) {
-    bench_.operator_version = "2.0.0";
-    bench_.upgrade_rules = rules;
-    bench_.restart();
+    fixture_.operator_version = "2.0.0";
+    fixture_.upgrade_rules = rules;
+    fixture_.restart();
   }
   std::string image_of(const std::string& pipeline) const {
-    return kube::string_at(bench_.kube.at(kube::kDeployments, {"team", pipeline + "-ingress"}),
+    return kube::string_at(fixture_.kube.at(kube::kDeployments, {"team", pipeline + "-ingress"}),
                            "spec/template/spec/containers/0/image");
   }
   int upgraded() const {
@@ -53,9 +53,9 @@ class UpgradeTest : public testing::Test {
     return count;
   }
   void install_three() {
-    for (const char* name : {"a", "b", "c"}) bench_.install(Bench::pipeline(name));
+    for (const char* name : {"a", "b", "c"}) fixture_.install(ControllerFixture::pipeline(name));
   }
-  Bench bench_;
+  ControllerFixture fixture_;
 };
 
 TEST_F(UpgradeTest, GoesThroughThePipelinesAFewAtATime) {
@@ -63,9 +63,9 @@ TEST_F(UpgradeTest, GoesThroughThePipelinesAFewAtATime) {
   upgrade({.concurrent_max = 1});
   int seen_at_once = 0;
   for (int i = 0; i < 400 && upgraded() < 3; ++i) {
-    bench_.pass(std::chrono::seconds(5));
+    fixture_.pass(std::chrono::seconds(5));
     int canaries = 0;
-    for (const std::string& name : bench_.kube.names(kube::kDeployments))
+    for (const std::string& name : fixture_.kube.names(kube::kDeployments))
       canaries += name.ends_with("-canary") ? 1 : 0;
     seen_at_once = std::max(seen_at_once, canaries);
   }
@@ -76,7 +76,7 @@ TEST_F(UpgradeTest, GoesThroughThePipelinesAFewAtATime) {
 TEST_F(UpgradeTest, WaitsForTheWindowAndRepairsMeanwhile) {
   install_three();
   const auto now =
-      std::chrono::floor<std::chrono::minutes>(bench_.clock.system_now().time_since_epoch())
+      std::chrono::floor<std::chrono::minutes>(fixture_.clock.system_now().time_since_epoch())
           .count() %
       (24 * 60);
   MaintenanceWindow window;
@@ -84,36 +84,37 @@ TEST_F(UpgradeTest, WaitsForTheWindowAndRepairsMeanwhile) {
   window.begin_minute = static_cast<int>((now + 120) % (24 * 60));
   window.end_minute = static_cast<int>((now + 360) % (24 * 60));
   upgrade({.concurrent_max = 0, .window = window});
-  bench_.pass(std::chrono::minutes(5), std::chrono::seconds(30));
+  fixture_.pass(std::chrono::minutes(5), std::chrono::seconds(30));
   EXPECT_EQ(upgraded(), 0);
-  EXPECT_THAT(kube::string_at(bench_.status("a"), "upgrade"), HasSubstr("maintenance window"));
-  bench_.kube.erase(kube::kDeployments, {"team", "a-ingress"});
-  bench_.pass(std::chrono::seconds(30));
+  EXPECT_THAT(kube::string_at(fixture_.status("a"), "upgrade"), HasSubstr("maintenance window"));
+  fixture_.kube.erase(kube::kDeployments, {"team", "a-ingress"});
+  fixture_.pass(std::chrono::seconds(30));
   EXPECT_THAT(image_of("a"), HasSubstr(":1.0.0"));
-  bench_.kube.forget_writes();
-  bench_.pass(std::chrono::minutes(5), std::chrono::seconds(30));
-  EXPECT_THAT(bench_.kube.writes(), IsEmpty());
-  bench_.pass(std::chrono::hours(2), std::chrono::seconds(60));
-  bench_.pass(std::chrono::minutes(10), std::chrono::seconds(5));
+  fixture_.kube.forget_writes();
+  fixture_.pass(std::chrono::minutes(5), std::chrono::seconds(30));
+  EXPECT_THAT(fixture_.kube.writes(), IsEmpty());
+  fixture_.pass(std::chrono::hours(2), std::chrono::seconds(60));
+  fixture_.pass(std::chrono::minutes(10), std::chrono::seconds(5));
   EXPECT_EQ(upgraded(), 3);
-  EXPECT_EQ(kube::string_at(bench_.status("a"), "upgrade"), "");
+  EXPECT_EQ(kube::string_at(fixture_.status("a"), "upgrade"), "");
 }
 
 TEST_F(UpgradeTest, AnAnnotationHoldsOnePipelineAtItsVersion) {
   install_three();
-  bench_.kube.edit(kube::kPipelines, {"team", "b"},
-                   {{"metadata", {{"annotations", {{"spanway.dev/hold-version", "true"}}}}}},
-                   "kubectl-annotate");
-  bench_.settle();
+  fixture_.kube.edit(kube::kPipelines, {"team", "b"},
+                     {{"metadata", {{"annotations", {{"spanway.dev/hold-version", "true"}}}}}},
+                     "kubectl-annotate");
+  fixture_.settle();
   upgrade({});
-  bench_.pass(std::chrono::minutes(10), std::chrono::seconds(5));
+  fixture_.pass(std::chrono::minutes(10), std::chrono::seconds(5));
   EXPECT_EQ(upgraded(), 2);
   EXPECT_THAT(image_of("b"), HasSubstr(":1.0.0"));
   // An edit of the spec is rolled out, at the version that is held.
-  bench_.change({{"ingress", {{"replicas", 3}}}}, "b");
-  bench_.pass(std::chrono::minutes(2), std::chrono::seconds(5));
+  fixture_.change({{"ingress", {{"replicas", 3}}}}, "b");
+  fixture_.pass(std::chrono::minutes(2), std::chrono::seconds(5));
   EXPECT_EQ(
-      kube::int_at(bench_.kube.at(kube::kDeployments, {"team", "b-ingress"}), "spec/replicas"), 3);
+      kube::int_at(fixture_.kube.at(kube::kDeployments, {"team", "b-ingress"}), "spec/replicas"),
+      3);
   EXPECT_THAT(image_of("b"), HasSubstr(":1.0.0"));
 }
 

@@ -1,0 +1,112 @@
+#include "operator/reconcile/decided.h"
+
+#include <utility>
+
+#include "operator/decide/traffic.h"
+#include "operator/decide/wall_time.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using Phase = RolloutDecision::Phase;
+
+std::string force_check_of(const api::Pipeline& pipeline) {
+  const auto found = pipeline.annotations.find(api::kForceCheckAnnotation);
+  return found == pipeline.annotations.end() ? "" : found->second;
+}
+
+RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
+                               const Rendered& rendered, const PipelineState& state) {
+  RolloutMemory memory = inputs.memory;
+  const bool is_forced = !inputs.paused && inputs.problems.empty() &&
+                         consume_force_check(force_check_of(inputs.pipeline), memory);
+  RolloutDecision decision = decide({.desired = rendered.desired(),
+                                     .last_good = rendered.last_good(),
+                                     .components = observed.components,
+                                     .memory = std::move(memory),
+                                     .rules = inputs.pipeline.spec.rollout,
+                                     .now_ms = unix_ms(inputs.wall_now),
+                                     .observed_since_ms = unix_ms(inputs.observed_since),
+                                     .forced = is_forced,
+                                     .refused_for_ms = state.failures.refused_for_ms(
+                                         rendered.desired().revision, inputs.wall_now),
+                                     .refusal = state.failures.refusal(),
+                                     .blocked = inputs.blocked,
+                                     .reports = &observed.reports.by_pod});
+  if (!inputs.problems.empty()) {
+    // A failed revision is not tried again after a spec that was refused.
+    decision.memory.failed_revision = inputs.memory.failed_revision;
+    decision.memory.failed_reason = inputs.memory.failed_reason;
+  }
+  return decision;
+}
+
+// Keeps workloads that only a new version of the operator renders differently, while the upgrade
+// waits.
+void hold_upgrade(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
+                  RolloutDecision& decision) {
+  if (inputs.upgrade.empty() || !inputs.is_spec_recorded) return;
+  bool differs = false;
+  for (std::size_t i = 0; i < observed.components.size(); ++i) {
+    const WorkloadView& stable = observed.components[i].stable;
+    const render::Component& component = rendered.desired().components[i];
+    if (!stable.exists || stable.revision == component.revision) continue;
+    differs = true;
+    decision.actions[i] = {component.id, Target::kKeep, false};
+  }
+  if (!differs) return;
+  decision.phase = Phase::kComplete;
+  decision.memory = inputs.memory;
+  decision.record_last_good = false;
+  decision.just_failed = false;
+  decision.remove_others = false;
+  decision.reason = "UpgradePending";
+  decision.message = inputs.upgrade;
+}
+
+void decide_topics(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
+                   PipelineState& state, Decided& decided) {
+  // A rollback takes the Job of the failed revision back as well.
+  const bool is_back =
+      decided.rollout.phase == Phase::kRolledBack && rendered.last_good() != nullptr;
+  decided.topics_job = (is_back ? *rendered.last_good() : rendered.desired()).topics_job;
+  ObservedJob job;
+  if (decided.topics_job) {
+    const std::string name = decided.topics_job->key().name;
+    if (const auto found = observed.topics_jobs.find(name); found != observed.topics_jobs.end())
+      job = found->second;
+    if (state.topics_job != name) {
+      state.topics_job = name;
+      state.topics_failures = 0;
+    }
+  }
+  decided.topics = decide_topics_job(
+      {.desired = decided.topics_job,
+       .job = job.live,
+       .pods = observed.pods,
+       .status = inputs.status,
+       .failures = state.topics_failures + 1,
+       .refused = job.refusal,
+       .missing = reports_missing_topic(observed.components, observed.reports.by_pod),
+       .wall_now = inputs.wall_now});
+  if (decided.topics.is_well) state.topics_failures = 0;
+  if (render::topics_job_uses(inputs.pipeline, inputs.missing_secrets))
+    decided.topics.create = decided.topics.remove = false;
+}
+
+}  // namespace
+
+Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
+               PipelineState& state) {
+  Decided decided;
+  decided.rollout = decide_rollout(inputs, observed, rendered, state);
+  hold_upgrade(inputs, observed, rendered, decided.rollout);
+  decided.objects = desired_objects(rendered.desired(), rendered.last_good(), decided.rollout);
+  if (!inputs.paused)
+    decided.scaling = state.scaler.decide(inputs.pipeline, rendered.desired(), observed.components,
+                                          observed.reports, unix_ms(inputs.wall_now));
+  decide_topics(inputs, observed, rendered, state, decided);
+  return decided;
+}
+
+}  // namespace spanway::reconcile

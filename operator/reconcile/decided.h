@@ -1,0 +1,37 @@
+// The third stage of a reconciliation: what is to happen. Computed from its arguments alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "operator/decide/desired_objects.h"
+#include "operator/decide/lag_scaler.h"
+#include "operator/decide/rollout.h"
+#include "operator/decide/topics_job.h"
+#include "operator/reconcile/observed.h"
+#include "operator/reconcile/pipeline_inputs.h"
+#include "operator/reconcile/pipeline_state.h"
+#include "operator/reconcile/rendered.h"
+
+namespace spanway::reconcile {
+
+struct Decided {
+  RolloutDecision rollout;
+  std::map<std::string, LagScalerDecision> scaling;  // By exporter.
+  DesiredObjects objects;
+  std::optional<render::Manifest> topics_job;  // Of the rendering that is to run.
+  TopicsJobDecision topics;
+
+  // A change is on its way: the pods' reports are polled more often.
+  bool is_moving() const {
+    return rollout.phase != RolloutDecision::Phase::kComplete &&
+           rollout.phase != RolloutDecision::Phase::kRolledBack;
+  }
+};
+
+// Updates the lag scaler's state and the count of failed topics Jobs in `state`.
+Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
+               PipelineState& state);
+
+}  // namespace spanway::reconcile

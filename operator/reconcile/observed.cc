@@ -1,0 +1,100 @@
+#include "operator/reconcile/observed.h"
+
+#include <set>
+#include <utility>
+
+namespace spanway::reconcile {
+
+Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
+                           PipelineState& state) const {
+  Observed observed;
+  observed.workloads = deps_.applier.live_of(kube::kDeployments, inputs.key);
+  for (Json& set : deps_.applier.live_of(kube::kStatefulSets, inputs.key))
+    observed.workloads.push_back(std::move(set));
+  observed.pods = deps_.stores.of_owner(kube::kPods, inputs.key);
+  const kube::ObjectKey ingress{
+      inputs.key.name_space,
+      render::object_name(inputs.pipeline.name, {render::Role::kIngress, ""})};
+  if (const auto service = deps_.applier.live(kube::kServices, ingress); service)
+    observed.ingress_endpoints = count_endpoints(*service, observed.pods);
+  for (const render::Component& component : rendered.desired().components)
+    observed.components.push_back(reconcile::observe(
+        component, inputs.pipeline.name, observed.workloads, observed.pods, inputs.wall_now));
+  observed.reports = deps_.monitor.reports(inputs.key);
+  observe_refused_pods(inputs, observed, state);
+  observe_autoscalers(inputs, observed);
+  observe_foreign_autoscalers(inputs, rendered, observed, state);
+  observe_topics_job(rendered.desired().topics_job, observed, state);
+  if (rendered.last_good() != nullptr)
+    observe_topics_job(rendered.last_good()->topics_job, observed, state);
+  state.refused.sweep();
+  return observed;
+}
+
+// Events are not watched, so a workload that lacks a pod requeues its Pipeline.
+void Observer::observe_refused_pods(const Inputs& inputs, Observed& observed,
+                                    PipelineState& state) const {
+  for (const Json& workload : observed.workloads) {
+    if (kube::string_at(workload, "kind") != kube::kStatefulSets.kind || !lacks_pods(workload))
+      continue;
+    observed.requeue_after = RefusedPods::kAnswerCounts;
+    const std::string why =
+        state.refused.refusal_of(deps_.client, kube::kStatefulSets, workload, deps_.clock.now());
+    for (ComponentView& view : observed.components) {
+      if (render::object_name(inputs.pipeline.name, view.id) ==
+          kube::string_at(workload, "metadata/name"))
+        view.stable.problem = why;
+    }
+  }
+}
+
+void Observer::observe_autoscalers(const Inputs& inputs, Observed& observed) const {
+  for (const Json& autoscaler :
+       deps_.applier.live_of(kube::kHorizontalPodAutoscalers, inputs.key)) {
+    const Json* all = kube::find(autoscaler, "status/conditions");
+    if (all == nullptr || !all->is_array()) continue;
+    for (const Json& one : *all) {
+      if (kube::string_at(one, "type") != "ScalingActive" ||
+          kube::string_at(one, "status") != "False")
+        continue;
+      observed.idle_autoscalers[kube::string_at(autoscaler, "metadata/name")] =
+          kube::string_at(one, "reason") + ": " + kube::string_at(one, "message");
+    }
+  }
+}
+
+// Replicas that differ from what the operator has set may be set by another autoscaler.
+void Observer::observe_foreign_autoscalers(const Inputs& inputs, const Rendered& rendered,
+                                           Observed& observed, PipelineState& state) const {
+  std::set<std::string> workloads;
+  bool contested = false;
+  for (std::size_t i = 0; i < observed.components.size(); ++i) {
+    const render::Component& component = rendered.desired().components[i];
+    const WorkloadView& stable = observed.components[i].stable;
+    if (!stable.exists) continue;
+    std::int64_t replicas = component.replicas;
+    if (component.replicas_elsewhere) {
+      if (component.id.role != render::Role::kConsumer) continue;
+      replicas = state.scaler.replicas_of(component.id.exporter).value_or(stable.replicas);
+    }
+    workloads.insert(std::string(component.workload.type.kind) + "/" +
+                     component.workload.key().name);
+    contested = contested || stable.replicas != replicas;
+  }
+  observed.foreign_autoscalers = state.foreign_autoscalers.refresh(
+      deps_.client, inputs.key.name_space, workloads, contested, deps_.clock.now());
+  if (!observed.foreign_autoscalers.empty())
+    observed.requeue_after = ForeignAutoscalers::kListCounts;
+}
+
+void Observer::observe_topics_job(const std::optional<render::Manifest>& job, Observed& observed,
+                                  PipelineState& state) const {
+  if (!job || observed.topics_jobs.contains(job->key().name)) return;
+  ObservedJob& out = observed.topics_jobs[job->key().name];
+  out.live = deps_.applier.live(kube::kJobs, job->key());
+  if (!out.live || !lacks_pods(*out.live)) return;
+  observed.requeue_after = RefusedPods::kAnswerCounts;
+  out.refusal = state.refused.refusal_of(deps_.client, kube::kJobs, *out.live, deps_.clock.now());
+}
+
+}  // namespace spanway::reconcile

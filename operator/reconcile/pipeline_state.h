@@ -1,0 +1,43 @@
+// The operator's state of one Pipeline between two reconciliations, a few kilobytes. Correctness
+// does not depend on it: an operator that restarts reads the cluster and its status again.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "operator/decide/rollout.h"
+#include "operator/reconcile/consumer_scaler.h"
+#include "operator/reconcile/foreign_autoscalers.h"
+#include "operator/reconcile/last_good.h"
+#include "operator/reconcile/refused_pods.h"
+#include "operator/reconcile/rendering_cache.h"
+#include "operator/reconcile/write_failures.h"
+
+namespace spanway::reconcile {
+
+// External lock: one Pipeline is reconciled by one thread at a time.
+struct PipelineState {
+  ConsumerScaler scaler;
+  RefusedPods refused;
+  ForeignAutoscalers foreign_autoscalers;
+  RenderingCache renderings;
+  WriteFailures failures;
+  // The operator that recorded the last good spec, and the resourceVersion of the record.
+  std::optional<RecordedVersion> recorded;
+  std::string recorded_at;
+  std::string checked_spec;  // "uid/generation" of the last spec whose configurations load.
+  // As written last. A different one in the stored status was written by another client.
+  std::optional<RolloutMemory> rollout;
+  std::optional<SystemTime> observed_since;  // See Inputs.
+  std::set<std::string> ended_pods;          // Uids; each is recorded as an Event once.
+  std::string topics_job;                    // Its name.
+  int topics_failures = 0;                   // Of this Job in a row.
+  RolloutDecision::Phase phase = RolloutDecision::Phase::kInstalling;  // Logged last.
+  std::string phase_reason;
+};
+
+// The status object of a Pipeline; an empty object when it has none.
+const Json& status_of(const Json& pipeline);
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,187 @@
+#include "operator/reconcile/status_writer.h"
+
+#include <array>
+#include <set>
+#include <utility>
+
+#include "operator/decide/wall_time.h"
+
+namespace spanway::reconcile {
+namespace {
+
+constexpr std::size_t kNoteBytesMax = 1000;
+constexpr std::size_t kSharedWithMax = 256;
+
+const Json* find_condition(const Json& status, std::string_view type) {
+  const Json* all = kube::find(status, "conditions");
+  if (all == nullptr || !all->is_array()) return nullptr;
+  for (const Json& one : *all)
+    if (kube::string_at(one, "type") == type) return &one;
+  return nullptr;
+}
+
+// A refusal of the API server: the other conditions are about what runs, not about what could not
+// be written.
+void add_write_failure(Json& status, const std::string& failure, const std::string& now) {
+  if (failure.empty() || !status.contains("conditions")) return;
+  for (Json& condition : status["conditions"]) {
+    const std::string type = kube::string_at(condition, "type");
+    const bool is_bad = type == "Degraded" || type == "Stalled";
+    if (!is_bad && type != "Progressing" && type != "Reconciling") continue;
+    const std::string value = is_bad ? "True" : "False";
+    if (condition["status"] != value) condition["lastTransitionTime"] = now;
+    condition["status"] = value;
+    condition["reason"] = "ApplyFailed";
+    condition["message"] = failure;
+  }
+}
+
+std::vector<std::string> texts_of(const std::vector<kube::ObjectKey>& keys) {
+  std::vector<std::string> out;
+  for (const kube::ObjectKey& key : keys)
+    if (out.size() < kSharedWithMax) out.push_back(key.text());
+  return out;
+}
+
+// In seconds, as the API server stores times.
+std::string time_text(SystemTime time) { return wall_time_text(unix_ms(time) / 1000 * 1000); }
+
+}  // namespace
+
+StatusInput StatusWriter::input_of(const Stages& stages, const PipelineState& state) const {
+  static const std::vector<ComponentView> kNone;
+  const Inputs& inputs = stages.inputs;
+  StatusInput out{
+      .pipeline = inputs.pipeline,
+      .problems = inputs.problems,
+      .secret_problems = &inputs.secret_problems,
+      .desired = stages.rendered == nullptr ? nullptr : &stages.rendered->desired(),
+      .components = stages.observed == nullptr ? kNone : stages.observed->components,
+      .rollout = stages.decided == nullptr ? nullptr : &stages.decided->rollout,
+      .reports = {},
+      .scaling = {},
+      .topics = {},
+      .paused = inputs.paused,
+      .operator_version = inputs.facts.version.empty() ? deps_.facts.version : inputs.facts.version,
+      .last_good_version = state.renderings.last_good_version(),
+      .wall_now = time_text(inputs.wall_now),
+      .config_reason = inputs.refusal_reason(),
+      .topics_shared_with = texts_of(inputs.sharing.with)};
+  if (stages.observed != nullptr) {
+    out.reports = stages.observed->reports.by_pod;
+    out.idle_autoscalers = stages.observed->idle_autoscalers;
+    out.foreign_autoscalers = stages.observed->foreign_autoscalers;
+    out.ingress_endpoints = stages.observed->ingress_endpoints;
+  }
+  if (stages.decided != nullptr) {
+    out.scaling = stages.decided->scaling;
+    out.topics = stages.decided->topics.view;
+  }
+  return out;
+}
+
+Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& state) const {
+  const kube::ObjectKey& key = stages.inputs.key;
+  const Json& before = status_of(pipeline);
+  const StatusInput input = input_of(stages, state);
+  Json status = make_status(input, before);
+  add_write_failure(status, state.failures.message(), input.wall_now);
+  // A status that is kept as it was has the old text.
+  status.erase("upgrade");
+  if (!stages.inputs.upgrade.empty()) status["upgrade"] = stages.inputs.upgrade;
+  if (status == before) {
+    state.rollout = rollout_memory(status);
+    return {};
+  }
+  const Json patch = {
+      {"metadata", {{"resourceVersion", kube::string_at(pipeline, "metadata/resourceVersion")}}},
+      {"status", kube::merge_difference(before, status)}};
+  auto answer = deps_.client.merge_patch(kube::kPipelines, key, patch, "status");
+  if (!answer.ok()) return std::move(answer).error();
+  deps_.events.wrote("status", kube::kPipelines, key);
+  Json after = project(kube::kPipelines, std::move(answer).value());
+  record_condition_events(pipeline, before, status);
+  deps_.mutations.wrote(key, kube::kPipelines, key, after,
+                        deps_.applier.stored(kube::kPipelines, key));
+  pipeline = std::move(after);
+  state.rollout = rollout_memory(status_of(pipeline));
+  return {};
+}
+
+Duration StatusWriter::requeue_after(const Stages& stages, const Json& pipeline,
+                                     const PipelineState& state) const {
+  return status_requeue_after(input_of(stages, state), status_of(pipeline));
+}
+
+void StatusWriter::record_condition_events(const Json& pipeline, const Json& before,
+                                           const Json& after) const {
+  struct Rule {
+    const char* type;
+    const char* bad;  // The value that deserves a warning.
+  };
+  static constexpr std::array kRules = {
+      Rule{"ConfigValid", "False"},      Rule{"Ready", "False"},
+      Rule{"KafkaReachable", "False"},   Rule{"TopicsReady", "False"},
+      Rule{"ExportersHealthy", "False"}, Rule{"ScalingLimited", "True"},
+      Rule{"RetentionAtRisk", "True"},   Rule{"Paused", ""}};
+  for (const Rule& rule : kRules) {
+    const Json* now = find_condition(after, rule.type);
+    if (now == nullptr) continue;
+    const Json* then = find_condition(before, rule.type);
+    const std::string value = kube::string_at(*now, "status");
+    if (then == nullptr ? value != rule.bad : kube::string_at(*then, "status") == value) continue;
+    // A Pipeline that was created just now is not ready yet: no reason for a warning.
+    if (then == nullptr && std::string_view(rule.type) == "Ready") continue;
+    deps_.events.announce(
+        pipeline, value == rule.bad, kube::string_at(*now, "reason"), "Observe",
+        (std::string(rule.type) + "=" + value + ": " + kube::string_at(*now, "message"))
+            .substr(0, kNoteBytesMax));
+  }
+}
+
+void StatusWriter::record_ended_pods(const Stages& stages, PipelineState& state) const {
+  std::set<std::string> ended;
+  for (const Json& pod : stages.observed->pods) {
+    if (kube::string_at(pod, "status/phase") != "Failed") continue;
+    if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr) continue;
+    std::string uid = kube::string_at(pod, "metadata/uid");
+    if (!state.ended_pods.contains(uid))
+      deps_.events.announce(stages.inputs.object, true, "PodFailed", "Observe", ending_of_pod(pod));
+    ended.insert(std::move(uid));
+  }
+  state.ended_pods = std::move(ended);
+}
+
+void StatusWriter::record_rollout_events(const Stages& stages, const Json& pipeline) const {
+  const RolloutDecision& decision = stages.decided->rollout;
+  const RolloutMemory& now = decision.memory;
+  const RolloutMemory& then = stages.inputs.memory;
+  if (decision.just_failed) {
+    deps_.events.rolled_back(pipeline, decision.reason, decision.message);
+    return;
+  }
+  if (decision.record_last_good && now.last_good_revision != then.last_good_revision) {
+    deps_.events.announce(
+        pipeline, false, "RolloutComplete", "Record",
+        "revision " + stages.rendered->desired().revision +
+            " stayed healthy and is the last good one now" +
+            (decision.keep_recorded.empty() ? "" : ", but for components whose Secret is missing"));
+    return;
+  }
+  if (!now.rolling_revision.empty() && now.rolling_revision != then.rolling_revision) {
+    deps_.events.announce(
+        pipeline, false, "RolloutStarted", "Roll",
+        "revision " + now.rolling_revision +
+            (then.last_good_revision.empty() ? " is installed"
+                                             : " replaces " + then.last_good_revision));
+    return;
+  }
+  if (!now.rolling_component.empty() && (now.rolling_component != then.rolling_component ||
+                                         now.rolling_promoted != then.rolling_promoted)) {
+    deps_.events.announce(pipeline, false,
+                          now.rolling_promoted ? "ComponentPromoted" : "CanaryStarted", "Roll",
+                          now.rolling_component + ": " + decision.message);
+  }
+}
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,37 @@
+// Why writes of a Pipeline's objects fail, and since when: what the status reports, and what ends a
+// rollout.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::reconcile {
+
+// The API server did not answer.
+bool is_silent(const Error& error);
+
+// External lock.
+class WriteFailures {
+ public:
+  // Takes the outcome of one reconciliation's writes. `revision`: the desired one.
+  void note(const Status& written, const std::string& revision, SystemTime wall_now);
+  // Part of the status; empty while writes succeed. A refusal for good is reported at once, any
+  // other failure after 30 s.
+  const std::string& message() const { return message_; }
+  // How long the API server has refused an object of this revision; 0 = it does not.
+  std::int64_t refused_for_ms(const std::string& revision, SystemTime wall_now) const;
+  const std::string& refusal() const { return refusal_; }
+
+ private:
+  std::string message_;
+  std::optional<SystemTime> failing_since_;
+  std::optional<SystemTime> refused_since_;
+  std::string refusal_;
+  std::string refused_revision_;
+};
+
+}  // namespace spanway::reconcile

@@ -1,0 +1,16 @@
+"""The API server keeps what FakeKube, the fake of the unit tests, promises in its place."""
+import os
+import subprocess
+
+import pytest
+from harness.processes import BIN, ROOT
+
+
+def test_the_fake_api_server_and_the_real_one_agree(cluster):
+    tests = BIN / "operator_reconcile_test"
+    if not tests.exists():
+        pytest.skip("operator_reconcile_test is not built")
+    done = subprocess.run([tests, "--gtest_filter=Servers/ApiServerContract.*"], cwd=ROOT, capture_output=True, text=True,
+                          env=dict(os.environ, SPANWAY_KUBECONFIG=str(cluster.kubeconfig)), timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SKIPPED" not in done.stdout and "/Real" in done.stdout, done.stdout
