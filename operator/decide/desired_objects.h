@@ -14,7 +14,7 @@ namespace spanway::reconcile {
 
 struct DesiredObjects {
   // In the order in which they are to be applied.
-  std::vector<render::Manifest> support;  // Of the Pipeline and of all components.
+  std::vector<render::Manifest> support;  // For the Pipeline and all components.
   std::vector<render::Manifest> canaries;
   std::vector<render::Manifest> workloads;
   // Workloads that stay as they are: neither applied nor deleted.

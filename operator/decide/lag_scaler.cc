@@ -240,7 +240,7 @@ LagScalerDecision Scaler::run() {
   memory_.low_since_ms = std::min(memory_.low_since_ms, input_.now_ms);
   memory_.last_lag_at_ms = std::min(memory_.last_lag_at_ms, input_.now_ms);
   memory_.too_few_at_ms = std::min(memory_.too_few_at_ms, input_.now_ms);
-  // Nobody has to report for the rules themselves to hold.
+  // The bounds of the spec hold without reports.
   if (input_.replicas < least_) return change(least_, "ScaledUp");
   if (input_.replicas > input_.rules.max_replicas && input_.rules.max_replicas >= least_) {
     return change(std::max<std::int64_t>(1, most_), "ScaledDown");

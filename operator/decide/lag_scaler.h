@@ -9,7 +9,7 @@
 // silent the lag of the others still counts upwards, as what is unknown can only add to it. Pods
 // that are Pending have no partitions: they are not waited for, and no more are added to them. A
 // few hot partitions do not scale: a consumer that is too slow lags on all of its partitions. A
-// count that was too few is not gone back to for 16 stabilization times: lag does not tell by how
+// count that was too few is not gone back to for 16 stabilization times: lag does not show by how
 // much there are enough.
 #pragma once
 
@@ -26,7 +26,7 @@ struct LagScalerMemory {
   std::int64_t changed_at_ms = 0;
   std::int64_t low_since_ms = 0;  // 0 = is not low.
   double last_lag_seconds = 0;
-  std::int64_t last_lag_at_ms = 0;  // Of that sample; the next counts after 10 s. 0 = none.
+  std::int64_t last_lag_at_ms = 0;  // Time of that sample; the next counts after 10 s. 0 = none.
   std::int64_t too_few = 0;         // The count that was raised last.
   std::int64_t too_few_at_ms = 0;   // When; 0 = none.
   std::string
@@ -35,7 +35,7 @@ struct LagScalerMemory {
 struct LagScalerInput {
   api::LagAutoscaling rules;
   std::int64_t replicas = 1;    // Now.
-  std::int64_t partitions = 0;  // Of all its topics together; 0 = unknown.
+  std::int64_t partitions = 0;  // All its topics together; 0 = unknown.
   std::vector<PartitionReport> lag;
   bool complete = false;     // All consumer pods that run have answered.
   std::int64_t pending = 0;  // Pods that do not run yet.

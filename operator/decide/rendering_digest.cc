@@ -14,7 +14,7 @@ using render::Component;
 using render::Manifest;
 using render::Rendering;
 
-// [place of the kind, name, fingerprint] and, of a workload, its replicas: null when somebody else
+// [place of the kind, name, fingerprint] and, of a workload, its replicas: null when another owner
 // has them.
 Json rendering_digest(const Manifest& manifest) {
   const auto kinds = render::rendered_kinds();

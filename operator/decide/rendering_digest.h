@@ -1,5 +1,5 @@
 // A rendering without its objects, reduced to what decisions need: small enough to be cached for
-// every Pipeline, so that reconciling one at rest renders nothing.
+// every Pipeline, so that reconciling an unchanged one renders nothing.
 #pragma once
 
 #include <string>

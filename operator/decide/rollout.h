@@ -47,12 +47,12 @@
 
 namespace spanway::reconcile {
 
-// What the state machine keeps between two reconciliations, stored in status.config.
+// The memory of the state machine between two reconciliations, stored in status.config.
 struct RolloutMemory {
-  std::string last_good_revision;  // Of all components together; empty = never healthy yet.
+  std::string last_good_revision;  // All components together; empty = never healthy yet.
   std::string failed_revision;
   std::string failed_reason;     // "CrashLoopBackOff: quickstart-ingress: pod ...".
-  std::string rolling_revision;  // What is being rolled out; empty = nothing.
+  std::string rolling_revision;  // The revision that is being rolled out; empty = nothing.
   // Wall clock, when this component's step began, and again when its stable workload is updated. 0
   // while the canary of an earlier attempt is still to go.
   std::int64_t rolling_since_ms = 0;

@@ -228,8 +228,8 @@ Duration status_requeue_after(const StatusInput& input, const Json& status) {
   for (const ExporterStatus& exporter : observe_exporters(later, status)) {
     exporters.push_back(to_json(exporter));
   }
-  const Json* told = kube::find(status, "exporters");
-  return told != nullptr && exporters == *told ? Duration::zero() : kStatusMoveMin;
+  const Json* stored = kube::find(status, "exporters");
+  return stored != nullptr && exporters == *stored ? Duration::zero() : kStatusMoveMin;
 }
 
 RolloutMemory rollout_memory(const Json& status) {

@@ -33,11 +33,11 @@ struct TopicsView {
 struct StatusInput {
   const api::Pipeline& pipeline;
   const config::Problems&
-      problems;  // Of reading and of check_configs; not empty = ConfigValid=False.
+      problems;  // Found by the reader and check_configs; not empty = ConfigValid=False.
   // Secrets that are missing or may not be read; null = none.
   const config::Problems* secret_problems = nullptr;
-  // What is reconciled: the spec, or the last good one when there are problems. Null when there is
-  // neither.
+  // The reconciled rendering: the spec, or the last good one when there are problems. Null when
+  // there is neither.
   const render::Rendering* desired = nullptr;
   const std::vector<ComponentView>& components;
   const RolloutDecision* rollout = nullptr;          // Null = nothing can be observed.
@@ -48,10 +48,12 @@ struct StatusInput {
   // Not managed by the operator, by the workload ("<kind>/<name>") whose replicas it sets as well.
   std::map<std::string, std::string> foreign_autoscalers = {};
   bool paused = false;
-  std::string operator_version;                 // Of `desired`.
-  std::string last_good_version = {};           // Of the operator that recorded the last good spec.
-  std::string wall_now;                         // RFC 3339, for lastTransitionTime.
-  std::string config_reason = "ConfigInvalid";  // Of every condition that a refused spec decides.
+  std::string operator_version;  // The version of `desired`.
+  std::string last_good_version =
+      {};                // The version of the operator that recorded the last good spec.
+  std::string wall_now;  // RFC 3339, for lastTransitionTime.
+  std::string config_reason =
+      "ConfigInvalid";  // The reason of every condition that a refused spec decides.
   // "namespace/name" of the Pipelines that share topics with this one; all of them agree.
   std::vector<std::string> topics_shared_with = {};
   // Ready pods that the live Service of the ingress selects; nothing = not known.

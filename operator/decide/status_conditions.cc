@@ -180,8 +180,8 @@ std::string StatusBuilder::with_words_of(const PodView& pod, const std::string& 
   if (report->second.ready == true || report->second.reason.empty()) return problem;
   const std::string begin = problem + ": ";
   if (const Json* stored = conditions_.stored("Ready")) {
-    std::string told = kube::string_at(*stored, "message");
-    if (told.starts_with(begin)) return told;
+    std::string stored_message = kube::string_at(*stored, "message");
+    if (stored_message.starts_with(begin)) return stored_message;
   }
   return begin + report->second.reason;
 }

@@ -374,7 +374,8 @@ bool OperatorService::drain(Deadline deadline) {
 runtime::Service::Readiness OperatorService::readiness() const {
   if (stopping_) return {.ready = false, .reason = "draining"};
   if (lost_) return {.ready = false, .reason = "has lost the Lease"};
-  if (!reflectors_.synced()) return {.ready = false, .reason = "the first lists are not there yet"};
+  if (!reflectors_.synced())
+    return {.ready = false, .reason = "the first lists are not complete yet"};
   return {.ready = true, .reason = ""};
 }
 

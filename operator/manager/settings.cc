@@ -37,7 +37,7 @@ void describe(config::Binder& b, OperatorSettings& s) {
   b.key(
       "cluster_id", s.cluster_id,
       {.doc =
-           "Tells this cluster apart from others on the same Kafka: part of consumer groups, "
+           "Distinguishes this cluster from others on the same Kafka: part of consumer groups, "
            "instance ids and client ids, so changing it resets the offsets of all consumers. Empty "
            "= the first 8 digits of the uid of the namespace kube-system, where the operator "
            "may read it, else none.",

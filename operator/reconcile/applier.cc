@@ -166,7 +166,7 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   const Json desired = project(manifest.type, object);
 
   SPANWAY_ASSIGN(const std::optional<Json> known, read_live(pipeline, manifest));
-  bool is_reported = !known;  // What is added to a new object is no drift.
+  bool is_reported = !known;  // Additions to a new object are no drift.
   if (known) {
     const Drift drift = drift_of(manifest, intent, *known, desired);
     if (drift.empty()) return false;

@@ -60,7 +60,7 @@ class Controller {
   Result<Duration> reconcile(const kube::ObjectKey& key);
   // Pipelines of which state is kept.
   std::size_t pipelines() const;
-  // Full renderings so far: a reconciliation at rest adds none.
+  // Full renderings so far: a reconciliation with unchanged inputs adds none.
   std::size_t renderings() const noexcept { return renderings_; }
 
  private:

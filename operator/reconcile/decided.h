@@ -8,7 +8,7 @@
 #include "operator/decide/desired_objects.h"
 #include "operator/decide/lag_scaler.h"
 #include "operator/decide/rollout.h"
-#include "operator/decide/topics_job.h"
+#include "operator/decide/topics_decision.h"
 #include "operator/reconcile/observed.h"
 #include "operator/reconcile/pipeline_inputs.h"
 #include "operator/reconcile/pipeline_state.h"
@@ -20,7 +20,7 @@ struct Decided {
   RolloutDecision rollout;
   std::map<std::string, LagScalerDecision> scaling;  // By exporter.
   DesiredObjects objects;
-  std::optional<render::Manifest> topics_job;  // Of the rendering that is to run.
+  std::optional<render::Manifest> topics_job;  // The one of the rendering that is to run.
   TopicsJobDecision topics;
 
   // A change is on its way: the pods' reports are polled more often.

@@ -31,7 +31,7 @@ struct Announcement {
 using Announce = std::function<void(const Announcement&)>;
 
 // Marks the calling thread as running one reconciliation: each log line of Events has its id as
-// `reconcile_id`, so that the lines of concurrent reconciliations can be told apart.
+// `reconcile_id`, so that the lines of concurrent reconciliations can be distinguished.
 class ReconcileScope {
  public:
   explicit ReconcileScope(std::uint64_t id) noexcept;

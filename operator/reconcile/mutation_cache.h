@@ -57,7 +57,7 @@ class MutationCache {
   };
   struct Entry {
     kube::ObjectKey pipeline;
-    std::string version;      // Of the answer, or of what was deleted.
+    std::string version;      // resourceVersion of the answer, or of the deleted object.
     std::string removed_uid;  // Empty = was written.
     std::string text;
     SteadyTime at;

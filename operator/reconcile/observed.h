@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "operator/decide/observation.h"
-#include "operator/decide/topics_job.h"
+#include "operator/decide/topics_decision.h"
 #include "operator/reconcile/applier.h"
 #include "operator/reconcile/pipeline_inputs.h"
 #include "operator/reconcile/pipeline_state.h"

@@ -146,8 +146,8 @@ Status InputReader::check_secrets(Inputs& inputs) const {
   return {};
 }
 
-// Loading every component's file is most of the cost of a reconciliation at rest. The result
-// depends on the spec alone, so a spec that has passed is not loaded again.
+// Loading every component's file is most of the cost of a reconciliation with unchanged inputs. The
+// result depends on the spec alone, so a spec that has passed is not loaded again.
 void InputReader::check_configs(Inputs& inputs, PipelineState& state) const {
   const std::string spec = inputs.pipeline.uid + "/" + std::to_string(inputs.pipeline.generation);
   if (inputs.pipeline.generation > 0 && state.checked_spec == spec) return;

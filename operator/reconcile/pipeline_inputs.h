@@ -22,9 +22,9 @@ struct Inputs {
   kube::ObjectKey key;
   Json object;                // The Pipeline as stored.
   Json status;                // Its status as stored.
-  Json effective;             // What is reconciled: the Pipeline, or its last good spec.
+  Json effective;             // The reconciled object: the Pipeline, or its last good spec.
   api::Pipeline pipeline;     // Read from `effective`.
-  config::Problems problems;  // Of the spec; not empty = the last good one is reconciled.
+  config::Problems problems;  // Mistakes of the spec; not empty = the last good one is reconciled.
   config::Problems secret_problems;
   std::set<std::string> missing_secrets;  // Also those that may not be read.
   std::set<render::ComponentId> blocked;  // Components that use one of them.

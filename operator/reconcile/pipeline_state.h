@@ -32,7 +32,7 @@ struct PipelineState {
   std::optional<SystemTime> observed_since;  // See Inputs.
   std::set<std::string> ended_pods;          // Uids; each is recorded as an Event once.
   std::string topics_job;                    // Its name.
-  int topics_failures = 0;                   // Of this Job in a row.
+  int topics_failures = 0;                   // Failures of this Job in a row.
   RolloutDecision::Phase phase = RolloutDecision::Phase::kInstalling;  // Logged last.
   std::string phase_reason;
 };

@@ -1,5 +1,5 @@
 // Caches a Pipeline's renderings between two reconciliations as digests in place of objects, and
-// the live objects that match them: a Pipeline at rest is not rendered, and a thousand Pipelines
+// the live objects that match them: an unchanged Pipeline is not rendered, and a thousand Pipelines
 // fit into memory.
 #pragma once
 

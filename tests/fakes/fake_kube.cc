@@ -86,7 +86,7 @@ Status FakeKube::begin(std::string_view verb, const ResourceType& type, const st
 
 void FakeKube::note_version(const ResourceType& type) {
   versions_[std::string(type.plural)] = version_;
-  // No controller looks at these, and a Lease never rests.
+  // No controller reads these, and a Lease changes all the time.
   if (!(type == kube::kLeases) && !(type == kube::kEvents)) moved_at_ = version_;
 }
 
@@ -225,11 +225,11 @@ Result<Json> FakeKube::apply(const ResourceType& type, const Json& object,
     return conflict("PATCH " + what + ": the object has been modified");
   Json intent = object;
   if (!status && has_status(type)) intent.erase("status");
-  const FieldSet wanted = fields_of(intent, status);
+  const FieldSet desired = fields_of(intent, status);
   const Manager self{options.field_manager, true};
   for (auto& [manager, fields] : stored.managers) {
     if (manager == self) continue;
-    for (const std::string& path : wanted) {
+    for (const std::string& path : desired) {
       if (!fields.contains(path)) continue;
       const Json* live = value_at(stored.object, path);
       if (live != nullptr && *live == *value_at(intent, path)) continue;
@@ -256,13 +256,13 @@ Result<Json> FakeKube::apply(const ResourceType& type, const Json& object,
   }
   lay_over(next, laid);
   for (const std::string& path : stored.managers[self]) {
-    if (wanted.contains(path)) continue;
+    if (desired.contains(path)) continue;
     const bool shared = std::any_of(
         stored.managers.begin(), stored.managers.end(),
         [&](const auto& entry) { return entry.first != self && entry.second.contains(path); });
     if (!shared) remove_at(next, split(path));
   }
-  stored.managers[self] = wanted;
+  stored.managers[self] = desired;
   stored.object = std::move(next);
   if (options.dry_run) return stored.object;
   return store(type, key, std::move(stored), status);

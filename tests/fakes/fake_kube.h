@@ -42,17 +42,17 @@ class FakeKube final : public kube::Client {
                 const std::string& uid = {}) override;
   Result<bool> serves(const kube::ResourceType& type) override;
 
-  // A mutating webhook: changes an object before it is stored, whoever writes it.
+  // A mutating webhook: changes an object before it is stored, for any writer.
   std::function<void(const kube::ResourceType& type, Json& object)> on_store;
 
-  // What others do; not counted as writes of the client.
+  // Actions of other clients; not counted as writes of the client.
   // Merge-patches spec, metadata or data as `manager` would with kubectl edit.
   void edit(const kube::ResourceType& type, const kube::ObjectKey& key, const Json& patch,
             const std::string& manager);
   void put(const kube::ResourceType& type, Json object, const std::string& manager = "kubectl");
   void erase(const kube::ResourceType& type, const kube::ObjectKey& key);
 
-  // What became of a pod in this step.
+  // The state of a pod after this step.
   struct PodFate {
     enum class Kind { kReady, kNotReady, kCrashes, kUnschedulable } kind = Kind::kReady;
     int exit_code = 1;
@@ -83,7 +83,7 @@ class FakeKube final : public kube::Client {
   // those that failed or changed nothing.
   std::vector<std::string> writes() const;
   std::size_t write_count() const;
-  // Of all verbs, or of one: "get", "list".
+  // All verbs, or one: "get", "list".
   std::size_t read_count(std::string_view verb = {}) const;
   void forget_writes();
 
@@ -123,7 +123,7 @@ class FakeKube final : public kube::Client {
   Kind& kind_of(const kube::ResourceType& type) SPANWAY_REQUIRES(mutex_);
   Status begin(std::string_view verb, const kube::ResourceType& type, const std::string& what,
                bool is_write) SPANWAY_REQUIRES(mutex_);
-  // Stores `next` when it differs; bumps versions; tells watchers.
+  // Stores `next` when it differs; bumps versions; notifies watchers.
   Json store(const kube::ResourceType& type, const kube::ObjectKey& key, Stored next,
              bool keep_generation) SPANWAY_REQUIRES(mutex_);
   void update(const kube::ResourceType& type, const kube::ObjectKey& key, Json next,
@@ -132,7 +132,7 @@ class FakeKube final : public kube::Client {
       SPANWAY_REQUIRES(mutex_);
   void note_version(const kube::ResourceType& type) SPANWAY_REQUIRES(mutex_);
   using Fates = std::map<kube::ObjectKey, PodFate>;
-  // Of the pods that are there; those of Jobs are asked about when their Job is looked at.
+  // The fates of existing pods; those of Jobs are requested when their Job runs.
   Fates ask_fates() SPANWAY_REQUIRES(mutex_);
   bool has_running_jobs() SPANWAY_REQUIRES(mutex_);
   const std::string& template_hash(const Json& workload) SPANWAY_REQUIRES(mutex_);

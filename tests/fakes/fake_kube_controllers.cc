@@ -144,7 +144,7 @@ void FakeKube::run_deployments() {
   for (const auto& [key, stored] : kind_of(kube::kDeployments))
     deployments.push_back(stored.object);
   for (const Json& deployment : deployments) {
-    const auto wanted = kube::int_at(deployment, "spec/replicas", 1);
+    const auto desired = kube::int_at(deployment, "spec/replicas", 1);
     std::vector<ObjectKey> old;
     std::int64_t current = 0;
     std::int64_t current_ready = 0;
@@ -160,7 +160,7 @@ void FakeKube::run_deployments() {
     }
     const auto count_old = static_cast<std::int64_t>(old.size());
     // maxSurge 1, maxUnavailable 0.
-    while (current < wanted && current + count_old < wanted + (count_old > 0 ? 1 : 0)) {
+    while (current < desired && current + count_old < desired + (count_old > 0 ? 1 : 0)) {
       ++current;
       if (!make_pod(deployment, kube::kDeployments,
                     kube::string_at(deployment, "metadata/name") + "-" + template_hash(deployment) +
@@ -169,12 +169,12 @@ void FakeKube::run_deployments() {
     }
     for (const ObjectKey& key : old) {
       const bool ready = is_ready(kind_of(kube::kPods).at(key).object);
-      if (ready && current_ready + old_ready <= wanted) continue;
+      if (ready && current_ready + old_ready <= desired) continue;
       old_ready -= ready ? 1 : 0;
       erase_locked(kube::kPods, key);
     }
     for (const Json& pod : pods_of(deployment)) {
-      if (current <= wanted) break;
+      if (current <= desired) break;
       erase_locked(kube::kPods, key_of(pod));
       --current;
     }
@@ -185,12 +185,12 @@ void FakeKube::run_stateful_sets() {
   std::vector<Json> sets;
   for (const auto& [key, stored] : kind_of(kube::kStatefulSets)) sets.push_back(stored.object);
   for (const Json& set : sets) {
-    const auto wanted = kube::int_at(set, "spec/replicas", 1);
+    const auto desired = kube::int_at(set, "spec/replicas", 1);
     const auto partition = kube::int_at(set, "spec/updateStrategy/rollingUpdate/partition", 0);
     const std::string base = kube::string_at(set, "metadata/name") + "-";
     const std::string name_space = kube::string_at(set, "metadata/namespace");
     bool all_current_ready = true;
-    for (std::int64_t i = 0; i < wanted; ++i) {
+    for (std::int64_t i = 0; i < desired; ++i) {
       const ObjectKey key{name_space, base + std::to_string(i)};
       const auto found = kind_of(kube::kPods).find(key);
       if (found == kind_of(kube::kPods).end()) {
@@ -204,11 +204,11 @@ void FakeKube::run_stateful_sets() {
     }
     for (const Json& pod : pods_of(set)) {
       const std::string name = kube::string_at(pod, "metadata/name");
-      if (std::strtoll(name.substr(base.size()).c_str(), nullptr, 10) >= wanted)
+      if (std::strtoll(name.substr(base.size()).c_str(), nullptr, 10) >= desired)
         erase_locked(kube::kPods, {name_space, name});
     }
     // The highest ordinal that is old goes, once all new ones are ready.
-    for (std::int64_t i = wanted - 1; all_current_ready && i >= partition; --i) {
+    for (std::int64_t i = desired - 1; all_current_ready && i >= partition; --i) {
       const ObjectKey key{name_space, base + std::to_string(i)};
       const Json pod = kind_of(kube::kPods).at(key).object;
       if (kube::string_at(pod, "metadata/labels/fake~1template") == template_hash(set)) continue;

@@ -117,7 +117,7 @@ TEST_F(CommandsTest, BadUsageIsTwoAndReportsWhatIsWrong) {
       {{"--frob"}, "unknown argument '--frob'"},
       {{"--frob", "x"}, "unknown argument '--frob'"},
       {{"good.yaml"}, "unknown argument 'good.yaml'"},
-      {{"-f", "good.yaml", "--service-account", "nobody"}, "<namespace>/<name>"}};
+      {{"-f", "good.yaml", "--service-account", "none"}, "<namespace>/<name>"}};
   for (const auto& [arguments, words] : cases) {
     for (const char* name : {"plan", "render", "check", "rbac"}) {
       EXPECT_EQ(run(name, arguments), 2) << name << words;
@@ -226,7 +226,7 @@ TEST_F(CommandsTest, APlanIsForTheNamespaceOfTheContextAndWritesNothing) {
   EXPECT_THAT(kube_.writes(), IsEmpty());
 }
 
-// What the operator made, before and after a revision has proven itself.
+// The objects of the operator, before and after a revision has proven itself.
 class PlanOfWhatRuns : public CommandsTest, public testing::WithParamInterface<bool> {
  protected:
   void plan(const Json& spec) {
@@ -249,7 +249,7 @@ TEST_P(PlanOfWhatRuns, IsEmptyAndOfAChangeNamesIt) {
       if (GetParam() ||
           kube::string_at(object, "metadata/name") != last_good_key({"team", "p"}).name)
         kube_.put(type, object);
-  settings_.image_repository = "another";  // Whoever plans need not know the operator's.
+  settings_.image_repository = "another";  // The user who plans need not know the operator's.
   Json spec = live["spec"];
   plan(spec);
   EXPECT_THAT(out(), HasSubstr("\n0 to create, 0 to change, 0 to delete, "));

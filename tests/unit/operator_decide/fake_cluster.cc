@@ -147,7 +147,7 @@ void FakeCluster::reconcile(const std::string& name, Part& part) {
   std::int64_t canaries = 0;
   std::int64_t old = 0;
   std::int64_t current = 0;
-  std::int64_t ready = 0;  // Of the current ones.
+  std::int64_t ready = 0;  // Ready ones of the current revision.
   for (const Pod& pod : part.pods) {
     const bool is_current = !pod.canary && pod.revision == part.stable.revision;
     canaries += pod.canary ? 1 : 0;
@@ -174,7 +174,7 @@ void FakeCluster::reconcile(const std::string& name, Part& part) {
     part.pods.push_back(new_pod(name, part.stable.revision, false));
   }
   if (old > 0 && ready + old > part.stable.replicas) remove_one(true);
-  // Old pods that do not serve are in nobody's interest.
+  // Old pods that do not serve are removed.
   if (old > 0 && part.stable.replicas == 0) remove_one(true);
 }
 

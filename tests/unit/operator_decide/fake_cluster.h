@@ -12,7 +12,7 @@
 
 namespace spanway::reconcile {
 
-// What pods of one revision of one component do.
+// The behaviour of pods of one revision of one component.
 struct Behaviour {
   enum class Kind {
     kGood,
@@ -74,12 +74,12 @@ class FakeCluster {
   void tick(std::int64_t ms);
 
   std::int64_t now_ms() const noexcept { return now_ms_; }
-  // Moves whenever somebody who watches would see something new.
+  // Moves whenever a watch would deliver an event.
   std::uint64_t version() const noexcept { return version_; }
   ComponentView view(const render::Component& component) const;
   std::vector<ComponentView> views(const render::Rendering& rendering) const;
   std::map<std::string, Part>& parts() noexcept { return parts_; }
-  // Of all components but those named in `without`.
+  // For all components but those named in `without`.
   bool healthy_since(const render::Rendering& rendering, std::int64_t ms,
                      const std::set<std::string>& without) const;
 

@@ -244,7 +244,8 @@ TEST(LagScaler, WithoutReportsNothingChanges) {
   EXPECT_EQ(group.last.reason, "NoReports");
   group.lose_reports(false);
   group.run(290, steady(1));
-  EXPECT_EQ(group.replicas(), before) << "what was low before nobody knew counts no more";
+  EXPECT_EQ(group.replicas(), before)
+      << "a lag that was low before the reports were lost counts no more";
 }
 
 TEST(LagScaler, RebalanceNoiseMovesNothing) {
@@ -256,7 +257,7 @@ TEST(LagScaler, RebalanceNoiseMovesNothing) {
     input.replicas = 4;
     input.partitions = 12;
     input.complete = random.next_below(5) != 0;
-    // A partition that moves is told twice, or not at all, and with a lag that jumps once.
+    // A partition that moves is reported twice, or not at all, and with a lag that jumps once.
     input.lag = even_lag(12, 12);
     if (random.next_below(8) == 0) input.lag[3].lag_seconds = 45;
     if (random.next_below(3) == 0) input.lag.push_back(input.lag[5]);

@@ -187,7 +187,7 @@ TEST_F(PodTest, APodWithoutANodeReportsTheSchedulersText) {
             "pod p-ingress-5d-x: cannot be scheduled: 0/2 nodes are available: 2 Insufficient cpu");
 }
 
-// What the node's kubelet wrote last is still there; the control plane has only taken Ready back.
+// The last status of the node's kubelet stays; the control plane has only taken Ready back.
 TEST_F(PodTest, ThePodsOfASilentNodeSaySo) {
   pod_["spec"]["nodeName"] = "node2";
   pod_["status"]["conditions"] = Json::array({Json{{"type", "Ready"}, {"status", "False"}}});
@@ -347,7 +347,7 @@ TEST_F(ObserveTest, PodsThatAQuotaRefusesAreReportedWithoutTheNamesThatChange) {
   EXPECT_EQ(observed().stable.problem, "");
 }
 
-// Its counts are not there at all when they are 0.
+// Its counts are missing when they are 0.
 TEST_F(ObserveTest, ScaledToNothingIsSettledWhenItsPodsAreGone) {
   deployment_["spec"]["replicas"] = 0;
   EXPECT_FALSE(observed().stable.settled) << "two pods are still to go";

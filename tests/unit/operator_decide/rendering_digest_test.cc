@@ -79,7 +79,7 @@ Json decisive_parts(const Rendering& rendering) {
   return out;
 }
 
-// What one asks the API server for, in order.
+// The requested objects, in order.
 Json requests(const DesiredObjects& objects) {
   Json out = Json::array();
   for (const auto* manifests : {&objects.support, &objects.canaries, &objects.workloads}) {

@@ -177,7 +177,7 @@ TEST_F(RolloutFaults, AForcedRevisionThatFailsAgainIsReportedAgain) {
   EXPECT_THAT(decision.memory.failed_reason, StartsWith("CreateContainerConfigError: p-ingress"));
 }
 
-// Whoever changes a Secret gets a revision with the new identity; the recorded spec renders with
+// A changed Secret gives a revision with the new identity; the recorded spec renders with
 // the old one, exactly as what runs.
 TEST_F(RolloutFaults, ASecretThatBreaksPodsRestartsNoneThatRun) {
   for (const std::size_t part : {kConsumer, kBridge}) desired_parts_[part].revision = "old+secret2";

@@ -48,7 +48,7 @@ class History {
         has_missed_something_ = true;
         continue;
       }
-      look_if_there_is_reason(eventful);
+      reconcile_if_due(eventful);
       if (::testing::Test::HasFailure()) return;
       over_ = !eventful && is_over();
       if (over_) break;
@@ -144,7 +144,7 @@ class History {
     }
     render_again();
     if (!complete || down_until_ms_ > cluster_.now_ms()) return;
-    look(false);
+    reconcile_once(false);
     EXPECT_EQ(phase_, Phase::kComplete) << "scaling starts no rollout, " << where();
   }
 
@@ -159,15 +159,15 @@ class History {
     parts_.insert(parts_.begin() + 3, consumer);
   }
 
-  // As the controller does: when something has changed, or when it was told to look again.
-  void look_if_there_is_reason(bool eventful) {
+  // As the controller does: after a change, or when the requeue delay is over.
+  void reconcile_if_due(bool eventful) {
     const bool due = requeue_at_ms_ != 0 && cluster_.now_ms() >= requeue_at_ms_;
     if (cluster_.version() == seen_ && !due && !changed_) return;
     seen_ = cluster_.version();
-    look(eventful);
+    reconcile_once(eventful);
   }
 
-  void look(bool eventful) {
+  void reconcile_once(bool eventful) {
     const std::vector<ComponentView> views = cluster_.views(rendering_);
     const RolloutMemory memory = keeps_status_ ? rollout_memory(status_) : memory_;
     const RolloutDecision decision = decide_on(views, memory);
@@ -314,7 +314,7 @@ class History {
     check_order(decision);
   }
 
-  // What comes later in the order does not move before what comes earlier is there.
+  // A later component does not move before the earlier ones are done.
   void check_order(const RolloutDecision& decision) {
     if (decision.phase != Phase::kRolling) return;
     bool behind = false;
@@ -336,7 +336,7 @@ class History {
     cluster_.apply(rendering_, last_good_ ? &*last_good_ : nullptr, decision);
   }
 
-  // Whoever looks again at what has ended finds nothing to write.
+  // Another reconciliation after the end has nothing to write.
   void check_rest() {
     std::vector<ComponentView> views = cluster_.views(rendering_);
     const RolloutDecision once = decide_on(views, memory_);
@@ -344,7 +344,7 @@ class History {
     const std::string written = kube::to_text(status_);
     const std::uint64_t version = cluster_.version();
     cluster_.tick(86'400'000);
-    // Pods that come and go for ever give something to tell for ever.
+    // Pods that come and go for ever change the status for ever.
     if (cluster_.version() != version) return;
     ++rested;
     views = cluster_.views(rendering_);

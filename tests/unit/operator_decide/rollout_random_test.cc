@@ -37,10 +37,10 @@ class Chaos {
     if (!one_of(3)) memory_.last_good_revision = one_of(4) ? "gone" : good_.revision;
     if (one_of(4)) memory_.failed_revision = desired_.revision;
     if (one_of(2)) memory_.rolling_revision = desired_.revision;
-    if (one_of(2)) memory_.rolling_component = one_of(4) ? "p-nobody" : "p-bridge";
+    if (one_of(2)) memory_.rolling_component = one_of(4) ? "p-none" : "p-bridge";
     memory_.rolling_promoted = one_of(2);
     memory_.rolling_since_ms = one_of(3) ? 0 : any_time();
-    for (const char* name : {"p-a", "p-a-consumer", "p-bridge", "p-ingress", "p-nobody"})
+    for (const char* name : {"p-a", "p-a-consumer", "p-bridge", "p-ingress", "p-none"})
       if (one_of(2)) memory_.available_since_ms[name] = any_time();
     if (one_of(4)) observed_since_ms_ = any_time();
     renew();
@@ -210,9 +210,9 @@ class Chaos {
 TEST(RolloutRandom, NoStateMakesItPromoteWhatCrashes) {
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     Chaos chaos(seed);
-    for (int look = 0; look < 10; ++look) {
+    for (int round = 0; round < 10; ++round) {
       chaos.decide_next();
-      ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", look " << look;
+      ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed << ", round " << round;
       chaos.pass(std::chrono::seconds(7));
       chaos.renew();
     }
@@ -225,19 +225,19 @@ TEST(RolloutRandom, WhenNothingMovesItComesToRest) {
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     Chaos chaos(seed);
     RolloutDecision last = chaos.decide_next();
-    int looks = 0;
-    for (; looks < 30 && last.requeue_after != Duration::zero(); ++looks) {
+    int rounds = 0;
+    for (; rounds < 30 && last.requeue_after != Duration::zero(); ++rounds) {
       const bool waits = last.reason == "KafkaUnreachable" || last.phase == Phase::kProving ||
                          chaos.lacks_its_canary(last);
       chaos.pass(last.requeue_after);
       const RolloutDecision next = chaos.decide_next();
       // It may last as long as Kafka is away, no node has room or no canary can be made.
-      if (waits && next.reason == last.reason && next.phase == last.phase && looks > 20) break;
+      if (waits && next.reason == last.reason && next.phase == last.phase && rounds > 20) break;
       last = next;
     }
-    ASSERT_LT(looks, 30) << "seed " << seed << ": " << last.reason << ": " << last.message;
-    waited += looks;
-    // Whoever looks once more at the same moment, or a day later, has nothing to write.
+    ASSERT_LT(rounds, 30) << "seed " << seed << ": " << last.reason << ": " << last.message;
+    waited += rounds;
+    // Another reconciliation at the same moment, or a day later, has nothing to write.
     const RolloutMemory memory = last.memory;
     if (last.requeue_after != Duration::zero()) continue;
     ASSERT_EQ(chaos.decide_next().memory, memory) << "seed " << seed;

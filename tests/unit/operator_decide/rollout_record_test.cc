@@ -169,7 +169,7 @@ TEST_F(RolloutFaults, AMissingSecretHoldsItsComponentOnly) {
   RolloutDecision decision = decide_next();
   EXPECT_EQ(decision.actions[kExporter].stable, Target::kLastGood);
   EXPECT_FALSE(decision.actions[kExporter].canary);
-  EXPECT_TRUE(decision.actions[kIngress].canary) << "the others go on";
+  EXPECT_TRUE(decision.actions[kIngress].canary) << "the others continue";
   add_canary(kIngress, now_);
   make_ready(canary(kIngress), now_);
   now_ += 30'000;

@@ -22,13 +22,13 @@ TEST_F(RolloutFaults, AnExporterThatLosesItsDestinationFailsAsACanary) {
   decide_next();
   add_canary(kExporter, now_);
   make_ready(canary(kExporter), now_);
-  StatuszReport& told = reports_["canary"];
-  told = {.answered = true,
-          .has_destination = true,
-          .destination_reachable = false,
-          .destination_known = true,
-          .destination_error = "no such host",
-          .destination_endpoint = "tempoo:4317"};
+  StatuszReport& reported = reports_["canary"];
+  reported = {.answered = true,
+              .has_destination = true,
+              .destination_reachable = false,
+              .destination_known = true,
+              .destination_error = "no such host",
+              .destination_endpoint = "tempoo:4317"};
   now_ += 60'000;
   const RolloutDecision waiting = decide_next();
   EXPECT_EQ(waiting.actions[kExporter].stable, Target::kLastGood) << "not promoted";
@@ -167,7 +167,7 @@ TEST_F(RolloutFaults, ACanaryThatMayNotUseATopicIsNotPromoted) {
   reports_["canary"].topics = {{.name = "other.traces", .error = "authorization failed"}};
   now_ += 330'000;
   EXPECT_THAT(decide_next().message, HasSubstr("topic other.traces: authorization failed"));
-  // The same regression_of_canary of those that run is nobody's fault.
+  // The same error of those that run is no fault.
   forced_ = true;
   decide_next();
   forced_ = false;
@@ -266,7 +266,7 @@ TEST_F(RolloutFaults, AnOperatorThatHasJustStartedRequestsBeforeItJudges) {
   now_ += 600'000;
   asks_ = true;
   EXPECT_EQ(decide_next().phase, Phase::kRolling);
-  // All have been asked, and none answers: what is told is all there is.
+  // All were polled, and none answers.
   for (const ComponentView& view : views_) {
     for (const PodView& pod : view.pods) reports_[pod.name].error = "timed out";
   }

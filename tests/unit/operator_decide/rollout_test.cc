@@ -160,7 +160,7 @@ TEST_P(CanaryFailure, RollsBackWithItsReason) {
   EXPECT_EQ(decision.phase, Phase::kRolledBack);
   EXPECT_EQ(decision.reason, c.reason);
   EXPECT_THAT(decision.message, HasSubstr("p-ingress: pod canary: the kubelet's words"));
-  EXPECT_FALSE(decision.just_failed) << "it is told once";
+  EXPECT_FALSE(decision.just_failed) << "it is reported once";
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
   EXPECT_FALSE(decision.actions[kIngress].canary);
   EXPECT_EQ(decision.requeue_after, Duration::zero());
@@ -313,7 +313,7 @@ TEST_F(RolloutTest, PauseLeavesThingsAsTheyAre) {
   EXPECT_TRUE(decision.just_failed);
   EXPECT_EQ(decision.actions[kExporter].stable, Target::kDesired);
   EXPECT_EQ(decision.actions[kIngress].stable, Target::kLastGood);
-  EXPECT_TRUE(decision.actions[kIngress].canary) << "for a person to look into";
+  EXPECT_TRUE(decision.actions[kIngress].canary) << "kept for debugging";
   EXPECT_EQ(decide_next().phase, Phase::kPausedFailure);
 }
 

@@ -31,7 +31,7 @@ class StatusTest : public ::testing::Test {
     scene_.update();
     return scene_.condition(type);
   }
-  // A container that has crashed, as the kubelet tells of it.
+  // A container that has crashed, as the kubelet reports it.
   static Json crashed_pod(const std::string& name, const std::string& container) {
     const Json ended = {{"exitCode", 78},
                         {"reason", "Error"},

@@ -85,7 +85,8 @@ TEST_F(StatusTest, ATopicThatIsGoneIsNotReadyHoweverTheJobEnded) {
   EXPECT_EQ(scene_.condition("Ready"), "False: TopicMissing");
   EXPECT_EQ(scene_.condition("Degraded"), "True: TopicMissing");
   scene_.topics.state = TopicsView::State::kUnmanaged;
-  EXPECT_EQ(condition_after_update("Ready"), "False: TopicMissing") << "whoever makes the topics";
+  EXPECT_EQ(condition_after_update("Ready"), "False: TopicMissing")
+      << "whatever creates the topics";
 }
 
 TEST_F(StatusTest, ProduceErrorsAreNotReady) {

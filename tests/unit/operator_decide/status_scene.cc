@@ -34,8 +34,8 @@ StatusScene::StatusScene() {
       {"spanway.dev/component", "ingress"}, {"spanway.dev/pipeline", "p"}};
   for (const PartSpec& part : parts) {
     views.push_back(healthy_view(part, kSceneStartMs - 3'600'000));
-    StatuszReport& told = reports[views.back().pods[0].name];
-    told.ready = told.answered = told.kafka_reachable = true;
+    StatuszReport& reported = reports[views.back().pods[0].name];
+    reported.ready = reported.answered = reported.kafka_reachable = true;
   }
   for (const std::size_t place : {kSceneExporter, kSceneConsumer}) {
     report(place).has_destination = report(place).destination_reachable = true;
@@ -60,10 +60,10 @@ void StatusScene::set_rollout(RolloutDecision::Phase phase, const std::string& r
 
 void StatusScene::set_pod(std::size_t component, const Json& pod) {
   ComponentView& view = views[component];
-  const StatuszReport told = reports[view.pods[0].name];
+  const StatuszReport reported = reports[view.pods[0].name];
   for (const PodView& old : view.pods) reports.erase(old.name);
   view.pods = {view_pod(pod, at_ms(now_ms))};
-  if (view.pods[0].ready) reports[view.pods[0].name] = told;
+  if (view.pods[0].ready) reports[view.pods[0].name] = reported;
   view.stable.ready = view.pods[0].ready ? 1 : 0;
   view.stable.settled = view.pods[0].ready;
 }

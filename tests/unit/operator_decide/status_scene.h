@@ -1,4 +1,5 @@
-// A Pipeline "p" that runs well, and its status look after look: as the API server would store it.
+// A Pipeline "p" that runs well, and its status update after update: as the API server would store
+// it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ class StatusScene {
  public:
   StatusScene();
 
-  // Looks once, keeps what is written as the stored status, and returns it.
+  // Updates once, keeps what is written as the stored status, and returns it.
   const Json& update();
   // "True: Running"
   std::string condition(const std::string& type) const;
@@ -37,7 +38,7 @@ class StatusScene {
   // Puts a pod as the API server shows it in the place of the component's first one; the others go.
   void set_pod(std::size_t component, const Json& pod);
   StatuszReport& report(std::size_t component) { return reports.at(name_of(component)); }
-  // Of the component's only partition.
+  // Lag of the component's only partition.
   void set_lag(double seconds) { report(kSceneConsumer).partitions.at(0).lag_seconds = seconds; }
   void set_rollout(RolloutDecision::Phase phase, const std::string& reason,
                    const std::string& message);
@@ -60,7 +61,7 @@ class StatusScene {
   bool paused = false;
   std::int64_t now_ms = kSceneStartMs;
   Json status = Json::object();
-  SchemaFindings findings;  // Of all looks.
+  SchemaFindings findings;  // Findings of all updates.
   bool checks_schema = true;
 
  private:

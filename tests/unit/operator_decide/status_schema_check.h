@@ -1,4 +1,4 @@
-// Whether the API server would keep a status as it is: what the schema does not know it prunes
+// Checks that the API server would keep a status as it is: what the schema does not know it prunes
 // without a word, and what the schema forbids it refuses.
 #pragma once
 

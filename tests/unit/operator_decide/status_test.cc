@@ -103,7 +103,7 @@ TEST_F(StatusTest, AnInvalidConfigurationNamesTheFieldAndChangesNothingElse) {
             "2 problems, the first: spec.exporters[a].destination.endpoint: is no address");
   EXPECT_EQ(scene_.condition("Progressing"), "False: ConfigInvalid");
   EXPECT_EQ(scene_.condition("Degraded"), "True: ConfigInvalid");
-  EXPECT_EQ(scene_.condition("Ready"), "True: Running") << "what runs goes on";
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running") << "running pods continue";
   EXPECT_EQ(scene_.at("summary/config"), "Invalid");
   for (const char* part : {"components", "exporters", "topics", "config", "replicas", "selector"}) {
     EXPECT_EQ(after[part], before[part]) << part;
@@ -148,11 +148,11 @@ TEST_F(StatusTest, TheTimeOfATransitionMovesWithTheStatusOnly) {
 TEST_F(StatusTest, AtRestEveryByteStaysAsItIs) {
   const std::string before = kube::to_text(scene_.update());
   Json stored = *kube::parse_json(before);
-  for (int look = 0; look < 100; ++look) {
+  for (int round = 0; round < 100; ++round) {
     scene_.pass(37);
-    // What always moves: lag within its bucket, messages, the order of pods in a map of reports.
-    scene_.set_lag(0.1 * (look % 50));
-    scene_.report(kSceneConsumer).partitions[0].lag_messages = look;
+    // These always move: lag within its bucket, messages, the order of pods in a map of reports.
+    scene_.set_lag(0.1 * (round % 50));
+    scene_.report(kSceneConsumer).partitions[0].lag_messages = round;
     scene_.status = stored;
     ASSERT_EQ(kube::to_text(scene_.update()), before);
     ASSERT_EQ(scene_.requeue_after(), Duration::zero());
@@ -167,7 +167,7 @@ TEST_F(StatusTest, ABrokenPipelineIsAtRestToo) {
   scene_.set_rollout(Phase::kRolledBack, "CrashLoopBackOff", "p-ingress: pod c");
   scene_.topics = {.state = TopicsView::State::kWeak, .message = "topic t: weaker"};
   const std::string before = kube::to_text(scene_.update());
-  for (int look = 0; look < 20; ++look) {
+  for (int round = 0; round < 20; ++round) {
     scene_.pass(1000);
     ASSERT_EQ(kube::to_text(scene_.update()), before);
   }
@@ -186,7 +186,7 @@ TEST_F(StatusTest, LagIsABucketThatMovesAtMostEvery30Seconds) {
   scene_.update();
   EXPECT_EQ(scene_.at("exporters/0/lag"), "<1m") << "held back";
   EXPECT_EQ(scene_.requeue_after(), Duration(std::chrono::seconds(30)))
-      << "and somebody has to come back for it";
+      << "and it is requeued for it";
   scene_.pass(1);
   scene_.update();
   EXPECT_EQ(scene_.at("exporters/0/lag"), ">1h");
@@ -253,7 +253,7 @@ TEST_F(StatusTest, TextOfTheSameErrorMoveAtMostEvery30Seconds) {
   sender.destination_error = "request 2: 503";
   scene_.update();
   EXPECT_EQ(scene_.at("exporters/0/lastError/message"), "request 1: 503");
-  // Another kind of error is told at once, and so is the end of it.
+  // Another kind of error is reported at once, and so is the end of it.
   sender.destination_error_reason = "tls";
   sender.destination_error = "bad certificate";
   scene_.update();
@@ -326,7 +326,7 @@ TEST_F(StatusTest, AStoredStatusThatIsNoneIsSurvived) {
     EXPECT_EQ(scene_.condition("Ready"), "True: Running") << text;
     scene_.status = *kube::parse_json(text);
     EXPECT_EQ(rollout_memory(scene_.status), RolloutMemory()) << text;
-    // What is kept is kept as it is.
+    // A kept status stays as it is.
     scene_.paused = true;
     scene_.has_rollout = scene_.checks_schema = false;
     EXPECT_EQ(condition_after_update("Paused"), "True: Paused");
@@ -355,7 +355,7 @@ TEST_F(StatusTest, TextFromOutsideIsCutAndStaysText) {
   }
 }
 
-// What the schema does not have the API server would prune; what nobody writes is no promise.
+// The API server prunes fields that the schema lacks; a field that is never written is no promise.
 TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";

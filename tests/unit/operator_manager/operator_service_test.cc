@@ -43,7 +43,7 @@ struct Replica {
   std::atomic<bool> lease_fails{false};
   std::atomic<int> lists_failed{0};
   std::string failing_list;  // Set before it starts.
-  // Of other things than the Lease and Events.
+  // Excludes the Lease and Events.
   std::atomic<int> writes{0};
   // The write with this number waits for `let_go`, at most a second, as a client does.
   std::atomic<int> held_write{-1};
@@ -109,7 +109,7 @@ class OperatorServiceTest : public testing::Test {
         return kube::string_at(one, "status") + ": " + kube::string_at(one, "reason");
     return "";
   }
-  // Lets pods and time go on until it holds.
+  // Advances pods and time until it holds.
   bool until(const std::function<bool()>& holds) {
     return eventually([&] {
       kube_.step();
@@ -123,7 +123,7 @@ class OperatorServiceTest : public testing::Test {
              condition("Progressing").starts_with("False");
     });
   }
-  // A whole round of looking at everything, finished: whatever was going to happen has happened.
+  // A complete round of reconciling everything: all consequences have happened.
   void look_at_all(Replica& replica) {
     for (int round = 0; round < 2; ++round) {
       const double before = replica.reconciled();

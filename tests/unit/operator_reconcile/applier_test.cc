@@ -280,7 +280,7 @@ TEST_F(ApplierTest, TakesAwayFieldsThatAreNoLongerDesired) {
 TEST_F(ApplierTest, DeletesOnlyItsOwnAndOnlyThatVeryObject) {
   ASSERT_TRUE(*apply(deployment()));
   Json other = live();
-  other["metadata"]["ownerReferences"][0]["uid"] = "somebody";
+  other["metadata"]["ownerReferences"][0]["uid"] = "stranger";
   EXPECT_TRUE(applier_.remove(pipeline_, kube::kDeployments, other).ok());
   EXPECT_FALSE(live().is_null());
   EXPECT_TRUE(applier_.remove(pipeline_, kube::kDeployments, live()).ok());

@@ -168,7 +168,7 @@ TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {
   fixture_.kube.fail("patch", "pipelines",
                      transient_error(Code::kAborted, "conflict").with_reason("conflict"), 2);
   fixture_.install();
-  // One look whose first three objects are refused, two whose status is.
+  // One reconciliation whose first three objects are refused, two whose status is.
   EXPECT_EQ(fixture_.errors.size(), 3u);
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
 }
@@ -176,7 +176,7 @@ TEST_F(ControllerTest, ConflictsAndThrottlingAreRetried) {
 TEST_F(ControllerTest, ARefusalThatRepeatsIsInTheStatusWhateverItsCodeAndEndsInARollback) {
   fixture_.install();
   const std::string good = fixture_.revision_of(kube::kDeployments, "p-ingress");
-  // What the server answers to a field that it does not know.
+  // The server's answer to an unknown field.
   fixture_.kube.fail("apply", "deployments",
                      transient_error(Code::kUnavailable, "HTTP 500: .spec.x: field not declared")
                          .with_reason("internal_error"),

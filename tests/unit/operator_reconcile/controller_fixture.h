@@ -1,4 +1,4 @@
-// A controller over a Kubernetes in memory: time moves only when told to.
+// A controller over a Kubernetes in memory: time moves only when a test moves it.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@
 
 namespace spanway::reconcile {
 
-// Answers for all pods alike, unless told otherwise for some.
+// Answers for all pods alike, unless a test sets another answer.
 class FakeStatusz final : public StatuszReader {
  public:
   std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
@@ -72,11 +72,11 @@ class ControllerFixture {
   fakes::FakeKube kube{clock};
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
-  // What the operator speaks to; another one may stand before `kube`. Counts from restart() on.
+  // The operator's client; another one may stand before `kube`. Counts from restart() on.
   kube::Client* client = &kube;
   // True = the watch of this kind has not delivered its events yet.
   std::function<bool(const kube::ResourceType& type)> is_watch_late;
-  // Of the operator; count from restart() on.
+  // The operator's; count from restart() on.
   std::string operator_version = "1.0.0";
   UpgradeRules upgrade_rules;
   FakeStatusz statusz;

@@ -45,7 +45,7 @@ TEST_F(ControllerTest, EveryKindOfObjectIsPutBackHoweverLongItHasRested) {
     };
     const Json before = made_of();
     for (int again = 0; again < 2; ++again) {
-      fixture_.kube.edit(type, {"team", name}, patch, "somebody");
+      fixture_.kube.edit(type, {"team", name}, patch, "stranger");
       ASSERT_NE(made_of(), before) << type.plural;
       fixture_.pass(std::chrono::seconds(10));
       EXPECT_EQ(made_of(), before) << type.plural;

@@ -46,17 +46,17 @@ TEST_F(ControllerTest, WritesNothingAtRest) {
 
 TEST_F(ControllerTest, NothingIsRenderedAtRest) {
   fixture_.install();
-  fixture_.resync();  // What was applied last is found to hold.
+  fixture_.resync();  // The objects that were applied last are verified.
   const std::size_t before = fixture_.controller->renderings();
   const std::size_t gets = fixture_.kube.read_count("get");
-  const std::size_t looks = fixture_.reconciliations;
+  const std::size_t rounds = fixture_.reconciliations;
   for (int i = 0; i < 5; ++i) fixture_.resync();
   // Pods come and go, and say something else: that is not what they are made of.
   fixture_.kube.erase(kube::kPods, {"team", "p-tempo-consumer-0"});
   fixture_.pass(std::chrono::seconds(30));
   fixture_.statusz.answer = [](const std::string&) { return StatuszReport{}; };
   fixture_.pass(std::chrono::seconds(60));
-  EXPECT_GT(fixture_.reconciliations, looks + 5);
+  EXPECT_GT(fixture_.reconciliations, rounds + 5);
   EXPECT_EQ(fixture_.controller->renderings(), before);
   EXPECT_EQ(fixture_.kube.read_count("get"), gets) << "no object is read again";
 }
@@ -122,7 +122,7 @@ TEST_F(ControllerTest, AMistakeTouchesNothingThatRuns) {
   EXPECT_THAT(fixture_.condition("ConfigValid"), StartsWith("True"));
 }
 
-// What is refused is not rolled out, and what runs is not left alone for it.
+// A refused spec is not rolled out, and what runs is still reconciled.
 TEST_F(ControllerTest, WithARefusedSpecTheLastGoodOneIsReconciled) {
   fixture_.install();
   const std::string before = fixture_.revision_of(kube::kDeployments, "p-ingress");
@@ -187,7 +187,7 @@ TEST_F(ControllerTest, ASecretThatIsDeletedStopsNothing) {
   fixture_.change({{"ingress", {{"replicas", 2}}}});
   fixture_.pass(std::chrono::seconds(30));
   EXPECT_EQ(fixture_.revision_of(kube::kDeployments, "p-bridge"), before) << "repaired as it was";
-  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2) << "the others go on";
+  EXPECT_EQ(kube::int_at(deployment("p-ingress"), "spec/replicas"), 2) << "the others continue";
 }
 
 TEST_F(ControllerTest, PodsThatHaveEndedAreAnEventAndNothingElse) {
@@ -288,7 +288,7 @@ TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
 }
 
 // The garbage collector deletes what has an owner that is gone: in the same namespace, by uid.
-// What is written for a Pipeline that has just gone has an owner that does not exist.
+// An object that is written for a deleted Pipeline has an owner that does not exist.
 TEST_F(ControllerTest, IsNotReadyWhileTheServiceOfTheIngressSelectsNoPod) {
   fixture_.install();
   const Json pods = fixture_.kube.all(kube::kPods);
@@ -346,22 +346,22 @@ TEST_F(ControllerTest, ALagThatMovesIsReportedSoonAndSeldom) {
   };
   fixture_.install();
   fixture_.pass(std::chrono::seconds(60));
-  const auto told = [&] { return kube::string_at(fixture_.status(), "summary/lag"); };
-  EXPECT_EQ(told(), "<10s");
+  const auto reported = [&] { return kube::string_at(fixture_.status(), "summary/lag"); };
+  EXPECT_EQ(reported(), "<10s");
   lag = 30;
   fixture_.pass(std::chrono::seconds(30));
-  EXPECT_EQ(told(), "<1m");
-  // Too soon to be told at once, and no news afterwards.
+  EXPECT_EQ(reported(), "<1m");
+  // Too soon to be reported at once, and no news afterwards.
   lag = 4000;
   fixture_.pass(std::chrono::seconds(60));
-  EXPECT_EQ(told(), ">1h");
+  EXPECT_EQ(reported(), ">1h");
   // First just below a border, where it stays, and then well below it.
   lag = 9;
   fixture_.pass(std::chrono::seconds(60));
-  EXPECT_EQ(told(), "<1m");
+  EXPECT_EQ(reported(), "<1m");
   lag = 7;
   fixture_.pass(std::chrono::seconds(60));
-  EXPECT_EQ(told(), "<10s");
+  EXPECT_EQ(reported(), "<10s");
   lag = 12 * 3600 + 3600;
   fixture_.pass(std::chrono::seconds(60));
   EXPECT_THAT(fixture_.condition("RetentionAtRisk"), StartsWith("True"));

@@ -8,7 +8,8 @@
 #include "services/lib/base/thread.h"
 #include "tests/fakes/manual_clock.h"
 
-// What the tests of the controller rely on is held to what the real API server does.
+// The fake behaves as the tests of the controller need it; api_server_contract_test.cc compares it
+// with a real one.
 namespace spanway::fakes {
 namespace {
 

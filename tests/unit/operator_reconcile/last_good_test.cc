@@ -78,7 +78,7 @@ TEST(LastGoodOfComponents, IsRecordedOfTheOthersWhileASecretIsMissing) {
   const std::string exporter = fixture.revision_of(kube::kDeployments, "p-tempo");
   EXPECT_EQ(fixture.condition("Reconciling"), "True: SecretMissing");
   EXPECT_EQ(fixture.revision_of(kube::kDeployments, "p-ingress"), ingress);
-  // What comes next fails, and the exporter goes back to what has proven itself meanwhile.
+  // The next change fails, and the exporter goes back to its record.
   fixture.kube.fate = [&](const Json& pod) {
     const bool is_new =
         kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != exporter;

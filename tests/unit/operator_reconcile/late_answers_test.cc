@@ -73,7 +73,7 @@ class LateAnswersTest : public testing::Test {
     return kube::string_at(fixture_.kube.at(kube::kDeployments, {"team", "p-ingress"}),
                            "spec/template/spec/containers/0/image");
   }
-  // What a new operator would still write: nothing when the old one has converged.
+  // The writes of a new operator: none when the old one has converged.
   std::vector<std::string> left_to_write() {
     fixture_.restart();
     fixture_.kube.forget_writes();

@@ -19,12 +19,12 @@ int how_many() {
   return number > 0 ? number : 20;
 }
 
-// Of this process: other work on the machine does not count.
+// CPU time of this process: other work on the machine does not count.
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 std::size_t heap_bytes() { return mallinfo2().uordblks; }
 
-// What new stores take that list everything.
+// The memory of new stores that list everything.
 std::size_t heap_of_stores(ControllerFixture& fixture) {
   const std::size_t before = heap_bytes();
   const Stores stores({}, Stores::owned_kinds(false, false));
@@ -36,7 +36,7 @@ std::size_t heap_of_stores(ControllerFixture& fixture) {
   return heap_bytes() - before;
 }
 
-// CPU time of one look at each of them; what the fake server takes is left out.
+// CPU time of one reconciliation of each, without that of the fake server.
 double look_at_all(ControllerFixture& fixture) {
   fixture.sync();
   const double start = cpu_seconds();
@@ -61,7 +61,7 @@ TEST(ManyPipelines, ReconcileInTheFirstRoundAndRestInTheNext) {
   look_at_all(fixture);  // The status after the first writes.
   fixture.kube.forget_writes();
   const double rest = look_at_all(fixture);
-  // What a new operator comes to remember of them.
+  // The memory of a new operator for them.
   fixture.restart();
   const std::size_t before = heap_bytes();
   look_at_all(fixture);
@@ -72,7 +72,7 @@ TEST(ManyPipelines, ReconcileInTheFirstRoundAndRestInTheNext) {
   const std::size_t objects = fixture.stores->size();
   const std::size_t heap = heap_of_stores(fixture);
   std::printf(
-      "%d Pipelines: installed in %.2f CPU seconds, looked at again in %.2f (%.1f ms each); %zu "
+      "%d Pipelines: installed in %.2f CPU seconds, reconciled again in %.2f (%.1f ms each); %zu "
       "objects, "
       "%.1f MiB of text, %.1f MiB of heap, %zu bytes each; %zu bytes remembered of a Pipeline\n",
       pipelines, first, rest, 1000 * rest / pipelines, objects,

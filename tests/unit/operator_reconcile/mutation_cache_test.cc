@@ -21,7 +21,7 @@ Json version(const std::string& v, const std::string& uid = "u") {
 class MutationCacheTest : public testing::Test {
  protected:
   using Stored = MutationCache::Stored;
-  // Of a store that has seen this version of the object and nothing since.
+  // A store that has received this version of the object and nothing since.
   static Stored at(const std::string& v) { return {v, v, "u"}; }
 
   std::string newest(const Stored& stored) {

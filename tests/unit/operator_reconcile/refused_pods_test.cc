@@ -24,7 +24,7 @@ TEST(RefusedPods, TheNewestRefusalOfTheObjectIsReportedWithoutTheNameOfThePod) {
       refusal("other", "Error creating: x", "2026-01-01T00:02:00Z")};
   EXPECT_EQ(newest_refusal(events, "u"),
             "pods cannot be created: a pod is forbidden: exceeded quota: q");
-  EXPECT_EQ(newest_refusal(events, "nobody"), "");
+  EXPECT_EQ(newest_refusal(events, "none"), "");
 }
 
 TEST(RefusedPods, AStatefulSetAndAJobLackPods) {
@@ -58,7 +58,7 @@ TEST(RefusedPods, RequestsOnceInAWhileForEachObjectThatLacksPods) {
   Json whole = set;
   whole["status"]["replicas"] = 1;
   EXPECT_EQ(refused.refusal_of(fixture.kube, kube::kStatefulSets, whole, fixture.clock.now()), "");
-  EXPECT_EQ(fixture.kube.read_count(), before + 2) << "nothing is asked at rest";
+  EXPECT_EQ(fixture.kube.read_count(), before + 2) << "nothing is requested when nothing changes";
 }
 
 }  // namespace

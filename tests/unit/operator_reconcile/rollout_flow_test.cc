@@ -157,11 +157,11 @@ TEST_F(RolloutFlow, TheForceAnnotationIsConsumedOnceAlsoWhenTheOperatorIsAwayMea
   force_check("1");
   fixture_.restart();
   fixture_.pass(std::chrono::seconds(120));
-  EXPECT_EQ(rollouts_begun(), begun + 1) << "a change that nobody saw happen";
+  EXPECT_EQ(rollouts_begun(), begun + 1) << "a change while the operator was away";
   EXPECT_THAT(fixture_.condition("RolledBack"), StartsWith("True"));
   EXPECT_EQ(rollout_memory(fixture_.status()).force_check, "1");
 
-  // An old value is none, whoever looks and however often.
+  // An old value is never consumed again.
   fixture_.kube.forget_writes();
   fixture_.restart();
   fixture_.pass(std::chrono::seconds(60));

@@ -24,7 +24,7 @@ class StatuszReaderTest : public ::testing::Test {
   StatuszReport read_one() { return reader_->read({address("p")}).at("p"); }
 
   fakes::FakeHttpBackend backend_;
-  // Whoever answers does so in time, however busy the machine is.
+  // An answer is always in time, however busy the machine is.
   std::unique_ptr<StatuszReader> reader_ = make_statusz_reader(std::chrono::minutes(10));
 };
 

@@ -25,7 +25,7 @@ class TopicClaimsTest : public testing::Test {
     fixture_.kube.put(kube::kPipelines, object);
     fixture_.clock.advance(std::chrono::seconds(1));
   }
-  // What the second is told of the first.
+  // True when the second is refused because of the first.
   bool taken(const Json& first, const Json& second) {
     fixture_.kube.put(kube::kPipelines, first);
     fixture_.clock.advance(std::chrono::seconds(1));

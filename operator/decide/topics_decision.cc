@@ -1,4 +1,4 @@
-#include "operator/decide/topics_job.h"
+#include "operator/decide/topics_decision.h"
 
 #include <algorithm>
 #include <ctime>
@@ -141,7 +141,7 @@ void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const J
     view.message = "the topics Job has failed; the logs of its pods name the cause";
 }
 
-// Why the pod of a Job that has not ended is not there or does not run.
+// Why the pod of a Job that has not ended is missing or does not run.
 std::string what_blocks(const TopicsJobInput& input) {
   if (!input.refused.empty()) return input.refused;
   const std::string job = input.desired->key().name;

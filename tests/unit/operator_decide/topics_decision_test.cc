@@ -1,4 +1,4 @@
-#include "operator/decide/topics_job.h"
+#include "operator/decide/topics_decision.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

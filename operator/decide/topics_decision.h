@@ -11,7 +11,7 @@ namespace spanway::reconcile {
 
 struct TopicsJobDecision {
   TopicsView view;
-  bool create = false;  // The Job is desired and not there.
+  bool create = false;  // The Job is desired and missing.
   // It has failed, or its topics are gone, and has waited long enough: the next one takes its
   // place.
   bool remove = false;
@@ -22,17 +22,17 @@ struct TopicsJobInput {
   const std::optional<render::Manifest>& desired;
   const std::optional<Json>& job;  // The live one of the same name.
   const std::vector<Json>& pods;   // All pods of the Pipeline.
-  const Json& status;              // Of the Pipeline, as stored: pods of ended Jobs get lost.
-  int failures = 0;                // Of Jobs in a row, also of those whose topics were gone again.
-  std::string refused = {};        // Why the Job has no pod; "" = it is not known to be refused.
-  bool missing = false;            // Pods report a topic that does not exist.
+  const Json& status;        // The stored status of the Pipeline: pods of ended Jobs get lost.
+  int failures = 0;          // Failed Jobs in a row, also of those whose topics were gone again.
+  std::string refused = {};  // Why the Job has no pod; "" = it is not known to be refused.
+  bool missing = false;      // Pods report a topic that does not exist.
   SystemTime wall_now{};
 };
 // Pure.
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input);
 
 // After a failure, or when pods miss a topic: 30 s doubling to 10 min. A topic that promises less
-// than desired is looked at again every 10 min: only its owner can change it.
+// than desired is verified again every 10 min: only its owner can change it.
 Duration topics_retry_wait(int failures);
 
 }  // namespace spanway::reconcile
