@@ -150,7 +150,7 @@ const Json* stored(const Json& before, const std::string& name) {
 bool may_move(const std::string& since, const std::string& wall_now) {
   const auto then = parse_wall_time(since);
   const auto now = parse_wall_time(wall_now);
-  // A clock that was put back must not stop it for good.
+  // A clock that was set back must not stop it for good.
   return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
 }
 

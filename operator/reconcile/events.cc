@@ -21,7 +21,7 @@ constexpr MetricSpec kWrites = {
     "spanway_operator_writes_total", MetricKind::kCounter,
     "Objects written: apply, delete, scale, status. Stands still while nothing changes.", "verb"};
 constexpr MetricSpec kDrifts = {"spanway_operator_drifts_total", MetricKind::kCounter,
-                                "Changes by others to fields of ours that were put back.", ""};
+                                "Changes of other clients to owned fields that were reverted.", ""};
 constexpr MetricSpec kRollbacks = {"spanway_operator_rollbacks_total", MetricKind::kCounter,
                                    "Configurations that failed and were rolled back or stopped.",
                                    ""};
@@ -137,7 +137,7 @@ void Events::drift(const Json& pipeline, const kube::ResourceType& type, const k
   const std::string who = manager.empty() ? "an unknown client" : '"' + manager + '"';
   announce(pipeline, true, "DriftReverted", "Apply",
            std::string(type.kind) + " " + key.name + ": " + who + " has changed " + field +
-               "; put back. To keep it, set it in the Pipeline, or pause the Pipeline.");
+               "; reverted. To keep it, set it in the Pipeline, or pause the Pipeline.");
 }
 
 void Events::not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
