@@ -7,8 +7,12 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "services/kafka-bridge/commit_note.h"
 #include "services/lib/base/bytes.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/result.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/otlp/signal.h"
 
@@ -25,11 +29,23 @@ struct BatchHalf {
 };
 
 // Stateless; thread-safe. `item_count`: units of all records that `payload` was joined from.
-// Nothing when the batch cannot be cut so that both halves hold something and together hold
-// everything (a single item, or framing that cannot be parsed): the batch then stays whole.
-// Memory: both halves together have the size of `payload`, and the resource and scope repeated.
-std::optional<std::pair<BatchHalf, BatchHalf>> halve_batch(otlp::Signal signal,
-                                                           std::string_view payload,
-                                                           std::uint64_t item_count);
+// Data error: the batch cannot be divided so that both halves hold something and together hold
+// everything (a single item, or framing that cannot be parsed); it then stays whole. Transient: no
+// memory for the index now. Both halves together have the size of `payload`, and the resource and
+// scope repeated: these bytes are the caller's, the index is charged to `memory` (may be null).
+Result<std::pair<BatchHalf, BatchHalf>> halve_batch(otlp::Signal signal, std::string_view payload,
+                                                    std::uint64_t item_count, MemoryBudget* memory);
+
+struct BatchPart {
+  ItemRange items;
+  Bytes payload;
+};
+
+// The parts that halve_batch() makes of `payload`, again and again, and that lie within `wanted`
+// (increasing). Errors as above; data also when `wanted` does not follow from halving.
+Result<std::vector<BatchPart>> batch_parts(otlp::Signal signal, std::string_view payload,
+                                           std::uint64_t item_count,
+                                           const std::vector<ItemRange>& wanted,
+                                           MemoryBudget* memory);
 
 }  // namespace spanway::kafka_bridge

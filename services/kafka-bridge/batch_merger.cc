@@ -60,6 +60,12 @@ std::size_t BatchMerger::bytes_held() const noexcept {
   return bytes;
 }
 
+std::uint64_t BatchMerger::item_count() const noexcept {
+  std::uint64_t items = 0;
+  for (const Filling& filling : fillings_) items += filling.batch.item_count;
+  return items;
+}
+
 std::size_t BatchMerger::bytes_with(std::string_view tenant, std::size_t bytes) const noexcept {
   return bytes_held() + capacity_needed(find(tenant), bytes) + bytes;
 }

@@ -59,6 +59,8 @@ class BatchMerger {
   // that is sent.
   std::size_t bytes_with(std::string_view tenant, std::size_t bytes) const noexcept;
   std::size_t bytes_held() const noexcept;
+  std::uint64_t item_count() const noexcept;
+  bool holds(std::string_view tenant) const noexcept { return find(tenant) != nullptr; }
   void add(std::int64_t offset, std::int64_t timestamp_ms, std::string_view tenant,
            std::string_view payload, std::uint64_t items);
   // A record that goes nowhere, but whose offset belongs to the cut.

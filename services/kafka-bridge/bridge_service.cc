@@ -65,6 +65,16 @@ runtime::Statusz::Stall to_statusz(const StallStatus& stall) {
           .age = stall.age};
 }
 
+runtime::Statusz::Items to_statusz(otlp::Signal signal, const ItemTotals& totals) {
+  return {.signal = std::string(otlp::to_string(signal)),
+          .read = totals.read,
+          .delivered = totals.delivered,
+          .rejected = totals.rejected,
+          .dead_lettered = totals.dead_lettered,
+          .released = totals.released,
+          .in_flight = totals.in_flight};
+}
+
 }  // namespace
 
 BridgeService::BridgeService(BridgeConfig config, const runtime::ServiceDeps& deps)
@@ -373,6 +383,10 @@ void BridgeService::add_consume_status(runtime::Statusz& status) const {
   const kafka::Assignment assignment = group_->consumer().assignment();
   status.assignment = {.ok = assignment.ok, .reason = assignment.reason};
   status.lost_records = group_->lost_records();
+  status.items.emplace();
+  for (const otlp::Signal signal : signals_of(config_.consumer)) {
+    status.items->push_back(to_statusz(signal, group_->items()[otlp::index_of(signal)]));
+  }
 }
 
 runtime::Statusz BridgeService::status() const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/kafka-bridge/signal_topics.h"
+#include "services/lib/base/check.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -369,9 +370,29 @@ void ConsumerGroup::look() {
   }
   events_.stalled_partitions(stalled);
   events_.in_flight(batches, bytes);
+  const auto items = count_items();
+  for (const otlp::Signal signal : otlp::kSignals) {
+    events_.items_in_flight(signal, items[otlp::index_of(signal)].in_flight);
+  }
   MutexLock lock(mutex_);
+  items_ = items;
   status_ = std::move(statuses);
   stall_status_ = std::move(stalls);
+}
+
+// What was read is somewhere: counted by what lanes hold now, and by what has left them.
+std::array<ItemTotals, kSignalCount> ConsumerGroup::count_items() const {
+  std::array<ItemTotals, kSignalCount> items;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    items[otlp::index_of(signal)] = events_.totals(signal);
+  }
+  for (const auto& [partition, member] : members_) {
+    items[otlp::index_of(member->lane->signal())].in_flight += member->lane->state().items;
+  }
+  for (const ItemTotals& totals : items) {
+    if (!totals.add_up()) count_bug("ConsumerGroup: items read do not add up");
+  }
+  return items;
 }
 
 // Partitions that came or went are told of at once.
@@ -436,6 +457,11 @@ std::vector<PartitionStatus> ConsumerGroup::partitions() const {
 std::vector<StallStatus> ConsumerGroup::stalls() const {
   MutexLock lock(mutex_);
   return stall_status_;
+}
+
+std::array<ItemTotals, kSignalCount> ConsumerGroup::items() const {
+  MutexLock lock(mutex_);
+  return items_;
 }
 
 Status ConsumerGroup::fatal() const {

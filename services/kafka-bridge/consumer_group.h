@@ -2,6 +2,7 @@
 // them, hands them back when the group wants them, and tells how far behind they are.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -70,6 +71,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // At most a second old.
   std::vector<PartitionStatus> partitions() const;
   std::vector<StallStatus> stalls() const;
+  // Of one moment: they add up. By signal.
+  std::array<ItemTotals, kSignalCount> items() const;
   Status fatal() const;
   // Records that the log lost after they were read, or deleted before, since the start.
   std::uint64_t lost_records() const noexcept { return lost_records_; }
@@ -138,6 +141,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   bool plan_pending() const;
   void watch_tick();
   void look();
+  std::array<ItemTotals, kSignalCount> count_items() const;
   void look_soon();
   void watch(Member& member, PartitionStatus& status);
   double lag_seconds(Member& member, const PartitionLane::State& state,
@@ -175,6 +179,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   mutable Mutex mutex_;
   std::vector<PartitionStatus> status_ SPANWAY_GUARDED_BY(mutex_);
   std::vector<StallStatus> stall_status_ SPANWAY_GUARDED_BY(mutex_);
+  std::array<ItemTotals, kSignalCount> items_ SPANWAY_GUARDED_BY(mutex_);
   Status fatal_ SPANWAY_GUARDED_BY(mutex_);
 
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -33,7 +33,8 @@ struct DeadLetter {
   std::string origin;  // "topic:partition:offset", or "topic:partition:first-last" of a copy.
   std::int32_t partition = 0;
   std::uint64_t attempts = 0;
-  std::string rejected;  // "2/10" of a copy; else empty.
+  std::string rejected;          // "2/10" of a copy; else empty.
+  std::uint64_t item_count = 0;  // Units of delivery that become this letter; 0 when unknown.
 };
 
 // Thread-safe.

@@ -14,10 +14,6 @@ namespace {
 constexpr std::size_t kPiecesMax = 64;
 // Pieces that are sent without a wait while none is accepted: down to one item of a large batch.
 constexpr std::size_t kBurstMax = 16;
-// How long a suspect waits for another batch of its stream to be accepted.
-constexpr Duration kVerdictWait = std::chrono::seconds(5);
-constexpr Duration kVerdictPoll = std::chrono::milliseconds(100);
-constexpr std::uint64_t kNeverConfirmed = ~std::uint64_t{0};
 // An ordered lane lets another batch pass a transient failure only after this many tries.
 constexpr std::int64_t kOrderedTransientTries = 10;
 
@@ -33,7 +29,8 @@ BackoffOptions backoff_options(const RetryConfig& config) {
 }  // namespace
 
 Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwner& owner,
-                   MergedBatch batch, std::string origin, std::string identity)
+                   MergedBatch batch, std::string origin, std::string identity,
+                   const std::vector<ItemRange>& open)
     : options_(options),
       deps_(deps),
       owner_(owner),
@@ -42,34 +39,97 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       stream_{options.signal, batch_.tenant},
       origin_(std::move(origin)),
       identity_(std::move(identity)),
+      first_offset_(batch_.records.empty() ? -1 : batch_.records.front().offset),
+      suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
-  Piece whole;
+  BatchPiece whole;
   whole.payload = std::move(batch_.payload);
-  whole.item_count = batch_.item_count;
+  whole.items.count = batch_.item_count;
   pieces_.push_back(std::move(whole));
+  if (!open.empty()) keep_open(open);
+  account();
 }
 
 Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwner& owner,
-                   DeadLetter letter)
+                   DeadLetter letter, std::int64_t offset)
     : options_(options),
       deps_(deps),
       owner_(owner),
       id_(next_delivery_id()),
       stream_{options.signal, letter.tenant},
+      first_offset_(offset),
+      suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
-  Piece whole;
+  BatchPiece whole;
   whole.payload.add(std::make_shared<const Bytes>(std::move(letter.payload)));
+  whole.items.count = batch_.item_count = letter.item_count;
   pieces_.push_back(std::move(whole));
-  first_letter_ = std::make_shared<const DeadLetter>(std::move(letter));
+  letter_ = std::make_shared<const DeadLetter>(std::move(letter));
+  account();
 }
 
-Delivery::~Delivery() { timer_.cancel(); }
+Delivery::~Delivery() {
+  timer_.cancel();
+  end_await();
+  deps_.events.released(options_.signal, items_in_flight());
+  deps_.shares.change(stream_, share_, 0);
+}
+
+// An earlier life has settled the rest. When the parts cannot be had, everything is delivered
+// again.
+void Delivery::keep_open(const std::vector<ItemRange>& open) {
+  auto parts = batch_parts(options_.signal, pieces_.front().payload.in_one(), batch_.item_count,
+                           open, &deps_.budget);
+  if (!parts.ok() || parts->empty()) return;
+  pieces_.clear();
+  settled_items_ = batch_.item_count;
+  for (BatchPart& part : *parts) {
+    BatchPiece piece;
+    piece.whole = false;
+    piece.items = part.items;
+    piece.payload.add(std::make_shared<const Bytes>(std::move(part.payload)));
+    settled_items_ -= part.items.count;
+    pieces_.push_back(std::move(piece));
+  }
+  deps_.events.released(options_.signal, settled_items_);
+}
+
+// Each byte twice: what is kept, and what is sent.
+void Delivery::account() {
+  const std::size_t bytes = 2 * this->bytes();
+  deps_.shares.change(stream_, share_, bytes);
+  share_ = bytes;
+}
 
 std::size_t Delivery::bytes() const noexcept {
   std::size_t bytes = 0;
-  for (const Piece& piece : pieces_) bytes += piece.payload.size();
-  for (const Suspect& suspect : suspects_) bytes += suspect.piece.payload.size();
+  for (const BatchPiece& piece : pieces_) bytes += piece.payload.size();
+  for (const Suspect& suspect : suspects_.all()) bytes += suspect.piece.payload.size();
   return bytes;
+}
+
+std::uint64_t Delivery::items_in_flight() const noexcept {
+  std::uint64_t items = 0;
+  for (const BatchPiece& piece : pieces_) items += piece.delivered ? 0 : piece.items.count;
+  for (const Suspect& suspect : suspects_.all()) items += suspect.piece.items.count;
+  return items;
+}
+
+std::vector<ItemRange> Delivery::open_items() const {
+  std::vector<ItemRange> open;
+  for (const BatchPiece& piece : pieces_) open.push_back(piece.items);
+  for (const Suspect& suspect : suspects_.all()) open.push_back(suspect.piece.items);
+  std::sort(open.begin(), open.end(),
+            [](const ItemRange& a, const ItemRange& b) { return a.first < b.first; });
+  std::vector<ItemRange> joined;
+  for (const ItemRange& items : open) {
+    if (!joined.empty() && joined.back().end() == items.first) {
+      joined.back().count += items.count;
+    } else {
+      joined.push_back(items);
+    }
+  }
+  return joined;
 }
 
 std::uint64_t Delivery::refusals() const noexcept {
@@ -77,22 +137,21 @@ std::uint64_t Delivery::refusals() const noexcept {
 }
 
 void Delivery::start() {
-  if (first_letter_) {
-    write_letter(first_letter_);
+  if (letter_) {
+    write_letter(letter_);
   } else {
     send_next();
   }
 }
 
 void Delivery::send_next() {
+  end_await();
   if (!suspects_.empty() && settle_suspects()) return;
   if (pieces_.empty() && !suspects_.empty()) return await_verdict();
   if (pieces_.empty()) {
     // Every item that was read is delivered or dead-lettered, each once.
     if (settled_items_ != batch_.item_count) count_bug("Delivery: items do not add up");
-    state_ = State::kDone;
-    owner_.on_done();
-    return;
+    return set_idle(State::kDone);
   }
   if (owner_.draining()) return set_idle(State::kHeld);
   if (!probing_) {
@@ -112,7 +171,7 @@ void Delivery::resume() {
 }
 
 void Delivery::send_front() {
-  Piece& piece = pieces_.front();
+  BatchPiece& piece = pieces_.front();
   ++piece.attempts;
   piece.passed_before_send =
       piece.first_refusal && deps_.ledger.accepted_after(stream_, *piece.first_refusal);
@@ -121,7 +180,7 @@ void Delivery::send_front() {
   shipment.signal = options_.signal;
   shipment.tenant = batch_.tenant;
   shipment.payload = piece.payload;
-  shipment.item_count = piece.item_count;
+  shipment.item_count = piece.items.count;
   shipment.batch_id = identity_of(piece);
   shipment.alone = probing_ || piece.first_refusal.has_value();
   state_ = State::kSending;
@@ -144,7 +203,7 @@ void Delivery::on_answer(Result<Shipped> result) {
 }
 
 void Delivery::on_accepted(const Shipped& shipped) {
-  const Piece& piece = pieces_.front();
+  const BatchPiece& piece = pieces_.front();
   const SteadyTime now = deps_.executor.clock().now();
   double since_produced = -1;
   if (batch_.newest_timestamp_ms > 0) {
@@ -153,14 +212,15 @@ void Delivery::on_accepted(const Shipped& shipped) {
                      static_cast<double>(batch_.newest_timestamp_ms) / 1000.0;
     since_produced = std::max(0.0, since_produced);
   }
-  const std::uint64_t rejected = std::min(shipped.rejected, piece.item_count);
-  deps_.events.delivered(options_.signal, piece.item_count - rejected, piece.payload.size(),
+  const std::uint64_t rejected = std::min(shipped.rejected, piece.items.count);
+  deps_.events.delivered(options_.signal, piece.items.count - rejected, piece.payload.size(),
                          now - sent_at_, since_produced);
   probing_ = false;
   burst_ = 0;
   backoff_.reset();
   deps_.ledger.accept(stream_, piece.sent);
   deps_.stalls.on_accepted(stream_, piece.sent);
+  pieces_.front().delivered = true;
   if (shipped.request_rejected == 0) {
     drop_front();
     return;
@@ -181,7 +241,7 @@ void Delivery::on_accepted(const Shipped& shipped) {
 // --- Refused ---
 
 void Delivery::on_refused(Error error) {
-  Piece& piece = pieces_.front();
+  BatchPiece& piece = pieces_.front();
   deps_.events.refused(options_.signal, error);
   note_refusal(piece, error);
   const Step step = next_step(options_.retry, judge(piece, error));
@@ -189,8 +249,9 @@ void Delivery::on_refused(Error error) {
   act(step, std::move(error));
 }
 
-void Delivery::note_refusal(Piece& piece, const Error& error) {
+void Delivery::note_refusal(BatchPiece& piece, const Error& error) {
   ++piece.tries;
+  piece.only_data = piece.only_data && error.refusal == Refusal::kData;
   const bool first = !piece.first_refusal;
   const bool alone = piece.passed_before_send;
   deps_.ledger.refuse(stream_, id_, first, alone, sent_at_);
@@ -202,11 +263,11 @@ void Delivery::note_refusal(Piece& piece, const Error& error) {
   if (alone) failing_alone_ = error;
 }
 
-Refused Delivery::judge(const Piece& piece, const Error& error) const {
+Refused Delivery::judge(const BatchPiece& piece, const Error& error) const {
   Refused refused;
   refused.kind = error.refusal;
   refused.timed_out = error.code == Code::kDeadlineExceeded;
-  refused.single_item = piece.item_count <= 1;
+  refused.single_item = piece.items.count <= 1;
   refused.whole = piece.whole;
   refused.probe = probing_;
   refused.tries = piece.tries;
@@ -225,9 +286,13 @@ Refused Delivery::judge(const Piece& piece, const Error& error) const {
 
 void Delivery::act(Step step, Error error) {
   switch (step) {
-    case Step::kHalve:
-      if (halve()) return go_on_halved(error);
-      return act_on_uncut(std::move(error));
+    case Step::kHalve: {
+      const Status halved = halve();
+      if (halved.ok()) return go_on_halved(error);
+      if (halved.error().refusal == Refusal::kData) return act_on_uncut(std::move(error));
+      if (probing_) return hold(error);  // No memory to do it now.
+      return wait_and_retry(error);
+    }
     case Step::kVerdict:
       return suspect(std::move(error));
     case Step::kStall:
@@ -285,35 +350,43 @@ void Delivery::wait_and_retry(const Error& error) {
 // Behind the next piece that has not had its turn.
 void Delivery::rotate() {
   pieces_.front().others_tried = true;
-  Piece front = std::move(pieces_.front());
+  BatchPiece front = std::move(pieces_.front());
   pieces_.pop_front();
   const auto fresh = std::find_if(pieces_.begin(), pieces_.end(),
-                                  [](const Piece& piece) { return !piece.others_tried; });
+                                  [](const BatchPiece& piece) { return !piece.others_tried; });
   pieces_.insert(fresh == pieces_.end() ? fresh : std::next(fresh), std::move(front));
 }
 
-bool Delivery::halve() {
-  Piece& piece = pieces_.front();
-  auto halves = halve_batch(options_.signal, piece.payload.in_one(), piece.item_count);
-  if (!halves) return false;
+// Nothing changes when it fails.
+Status Delivery::halve() {
+  BatchPiece& piece = pieces_.front();
+  Permit joined = deps_.budget.empty_permit();
+  if (piece.payload.all().size() > 1 && !joined.grow_to(piece.payload.size())) {
+    return transient_error(Code::kResourceExhausted, "no memory to halve a batch")
+        .with_reason("no_memory");
+  }
+  auto halves =
+      halve_batch(options_.signal, piece.payload.in_one(), piece.items.count, &deps_.budget);
+  if (!halves.ok()) return std::move(halves).error();
   auto& [first, second] = *halves;
   deps_.events.halved();
-  Piece rest;
+  BatchPiece rest;
   rest.payload.add(std::make_shared<const Bytes>(std::move(second.payload)));
-  rest.first_item = piece.first_item + first.item_count;
-  rest.item_count = second.item_count;
+  rest.items = {piece.items.first + first.item_count, second.item_count};
   rest.attempts = piece.attempts;
   rest.first_refusal = piece.first_refusal;
   rest.counts_at_refusal = piece.counts_at_refusal;
+  rest.only_data = piece.only_data;
   rest.whole = false;
   piece.payload = pipeline::Pieces();
   piece.payload.add(std::make_shared<const Bytes>(std::move(first.payload)));
-  piece.item_count = first.item_count;
+  piece.items.count = first.item_count;
   piece.tries = 0;
   piece.others_tried = false;
   piece.whole = false;
   pieces_.insert(std::next(pieces_.begin()), std::move(rest));
-  return true;
+  account();
+  return ok_status();
 }
 
 // --- Suspects ---
@@ -321,78 +394,71 @@ bool Delivery::halve() {
 void Delivery::suspect(Error error) {
   const bool was_probe = std::exchange(probing_, false);
   if (was_probe) deps_.stalls.on_probe_refused(stream_, error);
-  Suspect suspect;
-  suspect.piece = std::move(pieces_.front());
+  BatchPiece piece = std::move(pieces_.front());
   pieces_.pop_front();
-  suspect.error = std::move(error);
-  suspect.proven = suspect.piece.passed_before_send;
-  suspect.refused = deps_.ledger.now();
-  // A refusal during a stall never counts.
-  suspect.stalls = deps_.stalls.stalled(stream_) ? kNeverConfirmed : deps_.ledger.stalls(stream_);
-  const SteadyTime now = deps_.executor.clock().now();
-  if (!suspect.piece.suspected) suspect.piece.suspected = now;
-  suspect.since = suspect.proven ? now : *suspect.piece.suspected;
-  suspects_.push_back(std::move(suspect));
+  suspects_.add(std::move(piece), std::move(error), deps_.stalls.stalled(stream_),
+                deps_.executor.clock().now());
   send_next();
-}
-
-Delivery::Verdict Delivery::verdict(const Suspect& suspect) const {
-  const bool stalled_since = deps_.ledger.stalls(stream_) != suspect.stalls;
-  const bool waited = deps_.executor.clock().now() - suspect.since >= kVerdictWait;
-  if (suspect.proven) {
-    // What was refused while everything was says nothing.
-    if (stalled_since) return Verdict::kTryAgain;
-    if (deps_.ledger.accepted_after(stream_, suspect.refused)) return Verdict::kConfirmed;
-    if (!waited || deps_.ledger.others_refused_after(stream_, id_, suspect.refused)) {
-      return Verdict::kOpen;
-    }
-    return deps_.ledger.take_unproven(stream_) ? Verdict::kConfirmed : Verdict::kStalls;
-  }
-  if (stalled_since) return Verdict::kTryAgain;
-  if (deps_.ledger.accepted_after(stream_, *suspect.piece.first_refusal)) return Verdict::kTryAgain;
-  if (deps_.ledger.others_refused_after(stream_, id_, *suspect.piece.first_refusal)) {
-    return Verdict::kStalls;
-  }
-  if (!waited) return Verdict::kOpen;
-  if (suspect.piece.tries < 2) return Verdict::kTryAgain;
-  return deps_.ledger.take_unproven(stream_) ? Verdict::kConfirmed : Verdict::kStalls;
 }
 
 // True: a dead letter is on its way, or the batch stalls.
 bool Delivery::settle_suspects() {
   if (owner_.draining()) return false;
-  for (auto it = suspects_.begin(); it != suspects_.end(); ++it) {
-    const Verdict found = verdict(*it);
-    if (found == Verdict::kOpen) continue;
-    Suspect suspect = std::move(*it);
-    suspects_.erase(it);
-    pieces_.push_front(std::move(suspect.piece));
-    if (found == Verdict::kTryAgain) return false;
-    if (found == Verdict::kStalls) {
+  auto decided = suspects_.take_decided(deps_.executor.clock().now(), pieces_.empty());
+  if (!decided) return false;
+  Suspect& suspect = decided->suspect;
+  pieces_.push_front(std::move(suspect.piece));
+  switch (decided->verdict) {
+    case Suspects::Verdict::kTryAgain:
+      return false;
+    case Suspects::Verdict::kStalls:
       deps_.stalls.begin(stream_, suspect.error);
       hold(suspect.error);
       return true;
-    }
-    bury(suspect.error.refusal == Refusal::kData ? DeadLetterCause::kRefused
-                                                 : DeadLetterCause::kUnknown,
-         std::move(suspect.error.message), "");
-    return true;
+    case Suspects::Verdict::kConfirmed:
+      break;
   }
-  return false;
+  bury(suspect.error.refusal == Refusal::kData ? DeadLetterCause::kRefused
+                                               : DeadLetterCause::kUnknown,
+       std::move(suspect.error.message), "");
+  return true;
 }
 
+// Until new evidence comes, or the time at which its absence decides.
 void Delivery::await_verdict() {
   needs_neighbour_ = true;
   set_idle(State::kWaiting);
   if (owner_.draining()) return;
-  timer_ = deps_.executor.post_after(kVerdictPoll, [self = weak_from_this()] {
+  deps_.ledger.subscribe(*this);
+  awaiting_ = true;
+  const SteadyTime now = deps_.executor.clock().now();
+  const auto deadline = suspects_.next_deadline(now);
+  if (!deadline) return;
+  timer_ = deps_.executor.post_after(*deadline - now, [self = weak_from_this()] {
     const auto delivery = self.lock();
     if (delivery && delivery->state_ == State::kWaiting) delivery->send_next();
   });
 }
 
+void Delivery::end_await() {
+  if (!std::exchange(awaiting_, false)) return;
+  timer_.cancel();
+  deps_.ledger.unsubscribe(*this);
+}
+
+// The ledger is in the midst of another delivery's answer.
+void Delivery::on_evidence(const Stream& stream) {
+  if (stream != stream_ || std::exchange(reconsider_, true)) return;
+  deps_.executor.post([self = weak_from_this()] {
+    const auto delivery = self.lock();
+    if (!delivery) return;
+    delivery->reconsider_ = false;
+    if (delivery->awaiting_) delivery->send_next();
+  });
+}
+
 void Delivery::bury(DeadLetterCause cause, std::string error, std::string rejected) {
-  const Piece& piece = pieces_.front();
+  const BatchPiece& piece = pieces_.front();
   auto letter = std::make_shared<DeadLetter>();
   letter->signal = options_.signal;
   letter->cause = cause;
@@ -402,6 +468,7 @@ void Delivery::bury(DeadLetterCause cause, std::string error, std::string reject
   letter->partition = options_.partition;
   letter->attempts = piece.attempts;
   letter->rejected = std::move(rejected);
+  letter->item_count = piece.items.count;
   write_letter(letter);
 }
 
@@ -417,6 +484,7 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   copy.partition = letter->partition;
   copy.attempts = letter->attempts;
   copy.rejected = letter->rejected;
+  copy.item_count = letter->item_count;
   deps_.dead_letters.write(
       std::move(copy), [mailbox = deps_.mailbox, self = weak_from_this(), letter](Status status) {
         mailbox->post([self, letter, answer = std::move(status)]() mutable {
@@ -430,14 +498,16 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
 
 void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status status) {
   if (status.ok()) {
-    deps_.events.dead_lettered(letter->signal, letter->cause, letter->origin, letter->error);
-    if (std::exchange(burial_failed_, false)) owner_.on_dead_letter(nullptr);
+    const bool delivered = pieces_.front().delivered;
+    deps_.events.dead_lettered(letter->signal, letter->cause, letter->origin, letter->error,
+                               delivered ? 0 : pieces_.front().items.count);
+    if (std::exchange(letter_error_, std::nullopt)) owner_.on_changed();
     drop_front();
     return;
   }
   deps_.events.dead_letter_failed(status.error());
-  burial_failed_ = true;
-  owner_.on_dead_letter(&status.error());
+  if (!letter_error_) letter_failing_since_ = deps_.executor.clock().now();
+  letter_error_ = status.error();
   set_idle(State::kWaiting);
   if (owner_.draining()) return;
   timer_ =
@@ -450,8 +520,9 @@ void Delivery::on_buried(const std::shared_ptr<const DeadLetter>& letter, Status
 }
 
 void Delivery::drop_front() {
-  settled_items_ += pieces_.front().item_count;
+  settled_items_ += pieces_.front().items.count;
   pieces_.pop_front();
+  account();
   needs_neighbour_ = false;
   failing_alone_.reset();
   backoff_.reset();
@@ -460,22 +531,22 @@ void Delivery::drop_front() {
 
 void Delivery::set_idle(State state) {
   state_ = state;
-  owner_.on_idle();
+  owner_.on_changed();
 }
 
-std::string Delivery::origin_of(const Piece& piece, bool range) const {
-  const std::int64_t first = batch_.offset_of(piece.first_item);
+std::string Delivery::origin_of(const BatchPiece& piece, bool range) const {
+  const std::int64_t first = batch_.offset_of(piece.items.first);
   std::string origin = origin_ + ":" + std::to_string(first);
   if (!range) return origin;
-  const std::int64_t last = batch_.offset_of(piece.first_item + piece.item_count - 1);
+  const std::int64_t last = batch_.offset_of(piece.items.end() - 1);
   return last == first ? origin : origin + "-" + std::to_string(last);
 }
 
 // The halves of a batch are batches of their own, under names that a repetition finds again.
-std::string Delivery::identity_of(const Piece& piece) const {
+std::string Delivery::identity_of(const BatchPiece& piece) const {
   if (identity_.empty() || piece.whole) return identity_;
-  return identity_ + "~" + std::to_string(piece.first_item) + "+" +
-         std::to_string(piece.item_count);
+  return identity_ + "~" + std::to_string(piece.items.first) + "+" +
+         std::to_string(piece.items.count);
 }
 
 }  // namespace spanway::kafka_bridge

@@ -42,6 +42,24 @@ constexpr MetricSpec kConsumedRecords{"spanway_kafka_bridge_consumed_records_tot
 constexpr MetricSpec kConsumedBytes{"spanway_kafka_bridge_consumed_bytes_total",
                                     MetricKind::kCounter, "Bytes of records read from Kafka.",
                                     "signal"};
+constexpr MetricSpec kConsumedItems{
+    "spanway_kafka_bridge_consumed_items_total", MetricKind::kCounter,
+    "Spans, data points or log records in the records read. Each is delivered, rejected by the "
+    "destination, dead-lettered, released or in flight.",
+    "signal"};
+constexpr MetricSpec kDeadLetterItems{
+    "spanway_kafka_bridge_dead_letter_items_total", MetricKind::kCounter,
+    "Items written to the dead-letter topics; copies of partly accepted batches and records that "
+    "are no OTLP not counted.",
+    "signal"};
+constexpr MetricSpec kReleasedItems{
+    "spanway_kafka_bridge_released_items_total", MetricKind::kCounter,
+    "Items read and not settled by this process: they are read again later, by it or another "
+    "member of the group, or had been settled before.",
+    "signal"};
+constexpr MetricSpec kInFlightItems{"spanway_kafka_bridge_in_flight_items", MetricKind::kGauge,
+                                    "Items read and not settled yet; at most a second old.",
+                                    "signal"};
 constexpr MetricSpec kDeliveredItems{"spanway_kafka_bridge_delivered_items_total",
                                      MetricKind::kCounter, "Items that the destination has taken.",
                                      "signal"};
@@ -120,6 +138,10 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kMemoryLimit,
                                  kConsumedRecords,
                                  kConsumedBytes,
+                                 kConsumedItems,
+                                 kDeadLetterItems,
+                                 kReleasedItems,
+                                 kInFlightItems,
                                  kDeliveredItems,
                                  kDeliveredBytes,
                                  kDeliverLatency,
@@ -301,6 +323,18 @@ ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destina
   for_signals(stalled_streams_, [&](const auto& s) {
     return m.gauge(kStalledStreams, {{"signal", s}});
   });
+  for_signals(consumed_items_, [&](const auto& s) {
+    return m.counter(kConsumedItems, {{"signal", s}});
+  });
+  for_signals(dead_letter_items_, [&](const auto& s) {
+    return m.counter(kDeadLetterItems, {{"signal", s}});
+  });
+  for_signals(released_items_, [&](const auto& s) {
+    return m.counter(kReleasedItems, {{"signal", s}});
+  });
+  for_signals(in_flight_items_, [&](const auto& s) {
+    return m.gauge(kInFlightItems, {{"signal", s}});
+  });
   halved_ = m.counter(kHalved);
   dead_letter_failures_ = m.counter(kDeadLetterFailures);
   lost_ = m.counter(kLost);
@@ -313,15 +347,29 @@ ConsumeEvents::ConsumeEvents(telemetry::Telemetry telemetry, std::string destina
   in_flight_bytes_ = m.gauge(kInFlightBytes);
 }
 
-void ConsumeEvents::consumed(otlp::Signal signal, std::size_t bytes) noexcept {
-  records_[otlp::index_of(signal)].add();
-  bytes_[otlp::index_of(signal)].add(static_cast<double>(bytes));
+void ConsumeEvents::consumed(otlp::Signal signal, std::size_t bytes, std::uint64_t items) noexcept {
+  const std::size_t i = otlp::index_of(signal);
+  records_[i].add();
+  bytes_[i].add(static_cast<double>(bytes));
+  consumed_items_[i].add(static_cast<double>(items));
+  totals_[i].read += items;
+}
+
+void ConsumeEvents::released(otlp::Signal signal, std::uint64_t items) noexcept {
+  const std::size_t i = otlp::index_of(signal);
+  released_items_[i].add(static_cast<double>(items));
+  totals_[i].released += items;
+}
+
+void ConsumeEvents::items_in_flight(otlp::Signal signal, std::uint64_t items) noexcept {
+  in_flight_items_[otlp::index_of(signal)].set(static_cast<double>(items));
 }
 
 void ConsumeEvents::delivered(otlp::Signal signal, std::uint64_t items, std::size_t bytes,
                               Duration took, double seconds_since_produced) noexcept {
   const std::size_t i = otlp::index_of(signal);
   items_[i].add(static_cast<double>(items));
+  totals_[i].delivered += items;
   delivered_bytes_[i].add(static_cast<double>(bytes));
   latency_[i].observe(seconds(took));
   if (seconds_since_produced >= 0) since_produced_[i].observe(seconds_since_produced);
@@ -338,6 +386,7 @@ void ConsumeEvents::refused(otlp::Signal signal, const Error& error) {
 
 void ConsumeEvents::rejected(otlp::Signal signal, std::uint64_t items, const std::string& message) {
   rejected_[otlp::index_of(signal)].add(static_cast<double>(items));
+  totals_[otlp::index_of(signal)].rejected += items;
   log_.limited(LogLevel::kWarn, "kafka_bridge_items_rejected",
                "Destination refuses some items of a batch",
                {{"destination", destination_}, {"items", items}, {"message", message}});
@@ -346,8 +395,12 @@ void ConsumeEvents::rejected(otlp::Signal signal, std::uint64_t items, const std
 void ConsumeEvents::retried(Refusal kind) noexcept { retries_[at(kind)].add(); }
 
 void ConsumeEvents::dead_lettered(otlp::Signal signal, DeadLetterCause cause,
-                                  std::string_view origin, const std::string& error) {
-  dead_letters_[otlp::index_of(signal)][static_cast<std::size_t>(cause)].add();
+                                  std::string_view origin, const std::string& error,
+                                  std::uint64_t items) {
+  const std::size_t i = otlp::index_of(signal);
+  dead_letters_[i][static_cast<std::size_t>(cause)].add();
+  dead_letter_items_[i].add(static_cast<double>(items));
+  totals_[i].dead_lettered += items;
   log_.limited(LogLevel::kWarn, "kafka_bridge_dead_letter", "Dead letter written",
                {{"destination", destination_},
                 {"cause", to_string(cause)},

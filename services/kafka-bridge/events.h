@@ -73,12 +73,26 @@ class DeadLetterEvents {
   std::array<telemetry::Counter, kSignalCount> parts_, fallbacks_;
 };
 
+// Where the items went that one signal's records held. Units of delivery: spans, data points, log
+// records, metrics without data points.
+struct ItemTotals {
+  std::uint64_t read = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t rejected = 0;  // By the destination, inside batches that it took.
+  std::uint64_t dead_lettered = 0;
+  std::uint64_t released = 0;
+  std::uint64_t in_flight = 0;
+  bool add_up() const noexcept {
+    return read == delivered + rejected + dead_lettered + released + in_flight;
+  }
+};
+
 // Mode consume. Used on the consumer's executor only, except where said.
 class ConsumeEvents {
  public:
   ConsumeEvents(telemetry::Telemetry telemetry, std::string destination);
 
-  void consumed(otlp::Signal signal, std::size_t bytes) noexcept;
+  void consumed(otlp::Signal signal, std::size_t bytes, std::uint64_t items) noexcept;
   void delivered(otlp::Signal signal, std::uint64_t items, std::size_t bytes, Duration took,
                  double seconds_since_produced) noexcept;
   void refused(otlp::Signal signal, const Error& error);
@@ -86,8 +100,14 @@ class ConsumeEvents {
   void retried(Refusal kind) noexcept;
   void halved() noexcept { halved_.add(); }
   void dead_lettered(otlp::Signal signal, DeadLetterCause cause, std::string_view origin,
-                     const std::string& error);
+                     const std::string& error, std::uint64_t items);
   void dead_letter_failed(const Error& error);
+  // Items that were read and are left to the next reading, or were settled by an earlier life.
+  void released(otlp::Signal signal, std::uint64_t items) noexcept;
+  void items_in_flight(otlp::Signal signal, std::uint64_t items) noexcept;
+  const ItemTotals& totals(otlp::Signal signal) const noexcept {
+    return totals_[otlp::index_of(signal)];
+  }
   // A signal and tenant, in all partitions.
   void stalled(otlp::Signal signal, std::string_view tenant, const Error& error);
   void resumed(otlp::Signal signal, std::string_view tenant, Duration after);
@@ -112,8 +132,9 @@ class ConsumeEvents {
   std::array<std::array<telemetry::Counter, 4>, kSignalCount> refused_;
   std::array<std::array<telemetry::Counter, kDeadLetterCauseCount>, kSignalCount> dead_letters_;
   std::array<telemetry::Counter, 4> retries_;
-  PerSignal stalls_;
-  std::array<telemetry::Gauge, kSignalCount> stalled_streams_;
+  PerSignal stalls_, consumed_items_, dead_letter_items_, released_items_;
+  std::array<telemetry::Gauge, kSignalCount> stalled_streams_, in_flight_items_;
+  std::array<ItemTotals, kSignalCount> totals_;  // Without in_flight.
   telemetry::Counter halved_, dead_letter_failures_, lost_, truncated_, resets_, no_memory_,
       commits_;
   telemetry::Gauge stalled_, in_flight_batches_, in_flight_bytes_;

@@ -33,6 +33,7 @@ void EvidenceLedger::accept(const Stream& stream, Mark sent) {
   unproven_used_ = false;
   if (state.failing_since) --failing_;
   state.failing_since.reset();
+  notify(stream);
 }
 
 void EvidenceLedger::refuse(const Stream& stream, std::uint64_t delivery, bool first,
@@ -50,9 +51,13 @@ void EvidenceLedger::refuse(const Stream& stream, std::uint64_t delivery, bool f
     state.refused_delivery = delivery;
   }
   state.refused_at = now_;
+  notify(stream);
 }
 
-void EvidenceLedger::stall(const Stream& stream) { ++at(stream).stalls; }
+void EvidenceLedger::stall(const Stream& stream) {
+  ++at(stream).stalls;
+  notify(stream);
+}
 
 bool EvidenceLedger::accepted_after(const Stream& stream, Mark mark) const {
   const State* state = find(stream);

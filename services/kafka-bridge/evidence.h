@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/kafka-bridge/events.h"
 #include "services/lib/base/clock.h"
@@ -22,6 +23,14 @@ struct Stream {
   otlp::Signal signal = otlp::Signal::kTraces;
   std::string tenant;
   auto operator<=>(const Stream&) const = default;
+};
+
+// Reacts to new evidence about a stream; unsubscribes before its end.
+class EvidenceListener {
+ public:
+  virtual ~EvidenceListener() = default;
+  // In the midst of the ledger's caller: must not call the ledger.
+  virtual void on_evidence(const Stream& stream) = 0;
 };
 
 // Single-thread; shared by all partitions of one destination. Bound: kTenantsMax tenants of each
@@ -50,6 +59,9 @@ class EvidenceLedger {
               SteadyTime sent_at);
   // A stall of the stream begins.
   void stall(const Stream& stream);
+
+  void subscribe(EvidenceListener& listener) { listeners_.push_back(&listener); }
+  void unsubscribe(EvidenceListener& listener) { std::erase(listeners_, &listener); }
 
   // Something that was sent after `mark` has been accepted.
   bool accepted_after(const Stream& stream, Mark mark) const;
@@ -82,12 +94,16 @@ class EvidenceLedger {
   };
   const State* find(const Stream& stream) const;
   State& at(const Stream& stream);
+  void notify(const Stream& stream) const {
+    for (EvidenceListener* listener : listeners_) listener->on_evidence(stream);
+  }
 
   std::array<std::map<std::string, State, std::less<>>, kSignalCount> streams_;
   std::array<bool, kSignalCount> has_tenants_{};
   Mark now_ = 0;
   std::size_t failing_ = 0;  // Streams with failing_since.
   bool unproven_used_ = false;
+  std::vector<EvidenceListener*> listeners_;
 };
 
 }  // namespace spanway::kafka_bridge

@@ -37,6 +37,19 @@ std::string_view tenant_of(const kafka::RecordView& record) {
   return tenant;
 }
 
+// The tenant is read again from there on.
+void except(CommitNote& note, const std::string& tenant, std::int64_t from) {
+  const auto [entry, fresh] = note.tenants.emplace(tenant, from);
+  if (!fresh) entry->second = std::min(entry->second, from);
+}
+
+const OpenBatch* find_batch(const OpenRange::Parts& parts, std::string_view tenant) {
+  const auto found =
+      std::find_if(parts.batches.begin(), parts.batches.end(),
+                   [tenant](const OpenBatch& batch) { return batch.tenant == tenant; });
+  return found == parts.batches.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost& host,
@@ -62,13 +75,18 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
   pass_.emplace(start.offset);
   pass_->end = note->end;
   pass_->tenants = note->tenants;
+  pass_->batches = note->batches;
   for (const auto& [tenant, from] : note->tenants) deps_.ledger.see({options_.signal, tenant});
+  for (const TenantBatch& batch : note->batches) {
+    deps_.ledger.see({options_.signal, batch.batch.tenant});
+  }
   pass_->ranges.assign(note->ranges.begin(), note->ranges.end());
   tracker_.pass(note->end);
   if (options_.batch_identity) planned_ = note->ranges.size();
 }
 
 PartitionLane::~PartitionLane() {
+  forget_filling();
   linger_.cancel();
   pass_timer_.cancel();
   deps_.stalls.unsubscribe(*this);
@@ -79,8 +97,10 @@ PartitionLane::~PartitionLane() {
 // --- Taking records ---
 
 bool PartitionLane::has_room() const {
-  if (draining_ || gave_way_ || dead_letter_error_ || open_.size() >= kCutsAheadMax) return false;
+  if (draining_ || gave_way_ || open_.size() >= kCutsAheadMax) return false;
   if (options_.batch_identity && open_.size() >= kPlannedCutsMax) return false;
+  // Without tenants there is nothing but what waits for the letter.
+  if (!letter_stalls_.empty() && !deps_.ledger.has_tenants(options_.signal)) return false;
   std::size_t waiting = 0;
   for (const OpenCut& cut : open_) {
     const bool waits =
@@ -121,8 +141,10 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   const bool taken = read.ok() ? take_read(record, *read) : take_undecodable(record, read.error());
   if (!taken) return refuse();
   refused_timestamp_ms_ = 0;
-  deps_.events.consumed(options_.signal, record.value.size());
-  if (fills_range() && record.offset == pass_->ranges.front().last) seal();
+  if (fills_range() && record.offset == pass_->ranges.front().offsets.last) seal();
+  if (const TenantBatch* batch = batch_at(tenant_of(record), {record.offset, record.offset})) {
+    if (record.offset == batch->offsets.last && !merger_.empty()) seal();
+  }
   advance_pass(record.offset + 1);
   return true;
 }
@@ -153,7 +175,7 @@ PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
     if (record.offset < pass_->end) return place_again(record, tenant);
     end_reading_again();
   }
-  const Place place = place_by_stall(tenant, record.offset);
+  const Place place = place_by_stall(tenant, record);
   if (place != Place::kSkip) return place;
   if (merger_.empty()) {
     tracker_.pass(record.offset + 1);
@@ -164,18 +186,24 @@ PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
 }
 
 // Of a stalled tenant some batches are kept as probes; the rest stays in Kafka.
-PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant, std::int64_t offset) {
-  if (holds_back(tenant, offset)) {
+PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant,
+                                                   const kafka::RecordView& record) {
+  if (holds_back(tenant, record.offset)) {
     // Without tenants there is nothing but what stalls.
     const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
     return others ? Place::kSkip : Place::kRefuse;
   }
+  if (letter_stalls_.count(tenant) > 0) return hold_back_from(tenant, record.offset);
   if (!deps_.stalls.any()) return Place::kTake;
   const Stream stream{options_.signal, std::string(tenant)};
   if (!deps_.stalls.stalled(stream)) return Place::kTake;
   std::size_t kept = 0;
   for_deliveries([&](const Delivery& d) { kept += d.stream() == stream ? 1 : 0; });
-  if (kept < kStalledMax) return Place::kTake;
+  if (kept < kStalledMax && within_share(tenant, record.value.size())) return Place::kTake;
+  return hold_back_from(tenant, record.offset);
+}
+
+PartitionLane::Place PartitionLane::hold_back_from(std::string_view tenant, std::int64_t offset) {
   if (may_hold_back(tenant, offset)) {
     held_.emplace(tenant, offset);
     return Place::kSkip;
@@ -187,25 +215,32 @@ PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant, std:
 PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
                                                 std::string_view tenant) {
   leave_ranges_before(record.offset);
+  leave_batches_before(record.offset);
   if (in_range(record.offset)) {
-    if (!merger_.empty() && merger_.first() < pass_->ranges.front().first) seal();
+    if (!merger_.empty() && merger_.first() < pass_->ranges.front().offsets.first) seal();
     return Place::kTake;
   }
-  const auto found = pass_->tenants.find(tenant);
-  if (found == pass_->tenants.end() || record.offset < found->second) return Place::kSkip;
-  return place_by_stall(tenant, record.offset);
+  if (const TenantBatch* batch = batch_at(tenant, {record.offset, record.offset})) {
+    // The same batch as before: nothing of the tenant comes before it.
+    const bool begins = merger_.empty() || merger_.first() < batch->offsets.first;
+    if (begins && merger_.holds(tenant)) seal();
+    return Place::kTake;
+  }
+  if (!reads_again(tenant, record.offset)) return Place::kSkip;
+  return place_by_stall(tenant, record);
 }
 
 bool PartitionLane::in_range(std::int64_t offset) const {
   return pass_ && pass_->reading && !pass_->ranges.empty() &&
-         offset >= pass_->ranges.front().first && offset <= pass_->ranges.front().last;
+         offset >= pass_->ranges.front().offsets.first &&
+         offset <= pass_->ranges.front().offsets.last;
 }
 
 // A planned cut is being filled: it ends where it ended before, whatever the limits say now.
 bool PartitionLane::fills_range() const { return !merger_.empty() && in_range(merger_.first()); }
 
 void PartitionLane::leave_ranges_before(std::int64_t offset) {
-  while (!pass_->ranges.empty() && offset > pass_->ranges.front().last) {
+  while (!pass_->ranges.empty() && offset > pass_->ranges.front().offsets.last) {
     if (fills_range()) {
       seal();
     } else {  // Its records have gone.
@@ -215,8 +250,32 @@ void PartitionLane::leave_ranges_before(std::int64_t offset) {
   }
 }
 
+// A batch of an earlier life that holds some of these records.
+const TenantBatch* PartitionLane::batch_at(std::string_view tenant, OffsetRange offsets) const {
+  if (!pass_ || !pass_->reading) return nullptr;
+  for (const TenantBatch& batch : pass_->batches) {
+    if (batch.batch.tenant == tenant && batch.offsets.first <= offsets.last &&
+        offsets.first <= batch.offsets.last) {
+      return &batch;
+    }
+  }
+  return nullptr;
+}
+
+void PartitionLane::leave_batches_before(std::int64_t offset) {
+  for (const TenantBatch& batch : pass_->batches) {
+    if (batch.offsets.last < offset && merger_.holds(batch.batch.tenant)) {
+      seal();  // Its last record has gone.
+      break;
+    }
+  }
+  std::erase_if(pass_->batches,
+                [offset](const TenantBatch& batch) { return batch.offsets.last < offset; });
+}
+
 void PartitionLane::end_reading_again() {
   leave_ranges_before(pass_->end);
+  leave_batches_before(pass_->end);
   if (!merger_.empty()) seal();
   pass_->next = pass_->end;
   pass_->reading = false;
@@ -239,7 +298,9 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
   }
   const std::size_t letter_bytes = read.rejected > 0 ? 2 * record.value.size() : 0;
   const std::size_t bytes = merger_.bytes_with(read.tenant, read.payload.size());
-  if (!acquire(bytes + letter_bytes_ + letter_bytes)) return false;
+  const std::size_t total = bytes + letter_bytes_ + letter_bytes;
+  if (!acquire(read.tenant, total, read.payload.size())) return false;
+  deps_.events.consumed(options_.signal, record.value.size(), read.item_count + read.rejected);
   begin_linger();
   if (read.item_count == 0) {
     merger_.skip(record.offset, record.timestamp_ms);
@@ -249,21 +310,25 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
   if (read.rejected > 0) {
     add_letter(
         record, DeadLetterCause::kInvalidItems, read.tenant, read.reject_message,
-        std::to_string(read.rejected) + "/" + std::to_string(read.rejected + read.item_count));
+        std::to_string(read.rejected) + "/" + std::to_string(read.rejected + read.item_count),
+        read.rejected);
   }
   return true;
 }
 
 bool PartitionLane::take_undecodable(const kafka::RecordView& record, const Error& error) {
-  if (!acquire(merger_.bytes_held() + letter_bytes_ + 2 * record.value.size())) return false;
+  const std::size_t bytes = merger_.bytes_held() + letter_bytes_ + 2 * record.value.size();
+  if (!acquire("", bytes, record.value.size())) return false;
+  deps_.events.consumed(options_.signal, record.value.size(), 0);
   begin_linger();
   merger_.skip(record.offset, record.timestamp_ms);
-  add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "");
+  add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "", 0);
   return true;
 }
 
 void PartitionLane::add_letter(const kafka::RecordView& record, DeadLetterCause cause,
-                               std::string_view tenant, std::string error, std::string rejected) {
+                               std::string_view tenant, std::string error, std::string rejected,
+                               std::uint64_t item_count) {
   DeadLetter letter;
   letter.signal = options_.signal;
   letter.cause = cause;
@@ -274,12 +339,23 @@ void PartitionLane::add_letter(const kafka::RecordView& record, DeadLetterCause 
                   std::to_string(record.offset);
   letter.partition = options_.partition;
   letter.rejected = std::move(rejected);
+  letter.item_count = item_count;
   letter_bytes_ += 2 * record.value.size();
-  letters_.push_back(std::make_shared<Delivery>(options_, deps_, owner(), std::move(letter)));
+  letters_.push_back(
+      std::make_shared<Delivery>(options_, deps_, owner(), std::move(letter), record.offset));
 }
 
-bool PartitionLane::acquire(std::size_t bytes) {
-  if (deps_.shares.may_hold(options_.signal, permit_.bytes(), bytes) && permit_.grow_to(bytes)) {
+// Without names of tenants the one stream of a signal may hold all of its share.
+bool PartitionLane::within_share(std::string_view tenant, std::size_t bytes) const {
+  return !deps_.ledger.has_tenants(options_.signal) ||
+         deps_.shares.within_tenant_share({options_.signal, std::string(tenant)}, 2 * bytes);
+}
+
+// `bytes` in all, of which a record of `more` bytes of the tenant is new.
+bool PartitionLane::acquire(std::string_view tenant, std::size_t bytes, std::size_t more) {
+  const bool fair = fills_range() || within_share(tenant, more);
+  if (fair && deps_.shares.may_hold(options_.signal, permit_.bytes(), bytes) &&
+      permit_.grow_to(bytes)) {
     account();
     return true;
   }
@@ -296,15 +372,11 @@ bool PartitionLane::acquire(std::size_t bytes) {
 
 // A planned cut is half-filled and memory is short.
 void PartitionLane::give_way() {
-  const OffsetRange range = pass_->ranges.front();
+  OpenRange range = pass_->ranges.front();
   if (!deps_.shares.take_turn(this)) {
     // Another lane's first; this one is read again.
     pass_->next = merger_.first();
-    merger_.clear();
-    letters_.clear();
-    letter_bytes_ = 0;
-    permit_.release();
-    account();
+    forget_filling();
     end_.reset();
     gave_way_ = true;
     deps_.executor.post_after(kGiveWay, [this, alive = std::weak_ptr<int>(alive_)] {
@@ -315,11 +387,22 @@ void PartitionLane::give_way() {
     // Larger than all there is: planned under another limit. It goes in parts under new names.
     const std::int64_t next = merger_.last() + 1;
     seal();
-    pass_->ranges.push_front({next, range.last});
+    range.offsets.first = next;
+    pass_->ranges.push_front(std::move(range));
   }
 }
 
-// Tells the signal's share what this lane holds.
+// What is being filled is left to the next reading.
+void PartitionLane::forget_filling() {
+  deps_.events.released(options_.signal, merger_.item_count());
+  merger_.clear();
+  letters_.clear();
+  letter_bytes_ = 0;
+  permit_.release();
+  account();
+}
+
+// Reports to the signal's share what this lane holds.
 void PartitionLane::account() {
   std::size_t bytes = permit_.bytes();
   for (const OpenCut& cut : open_) bytes += cut.permit.bytes();
@@ -340,7 +423,9 @@ void PartitionLane::seal() {
   const bool planned_before = fills_range();
   const bool again = pass_ && pass_->reading;
   Cut cut = merger_.take();
+  std::optional<OpenRange::Parts> parts;
   if (planned_before) {
+    parts = std::move(pass_->ranges.front().parts);
     pass_->ranges.pop_front();
     deps_.shares.end_turn(this);
   }
@@ -353,22 +438,40 @@ void PartitionLane::seal() {
   if (!again || planned_before) open.number = ++cuts_;
   open.permit = std::exchange(permit_, deps_.budget.empty_permit());
   const std::string origin = options_.topic + ":" + std::to_string(options_.partition);
+  open.batches = cut.batches.size() + letters_.size();
   for (MergedBatch& batch : cut.batches) {
-    if (!again && holds_back(batch.tenant, batch.records.front().offset)) continue;
+    const std::int64_t first = batch.records.front().offset;
+    const std::int64_t last = batch.records.back().offset;
+    const OpenBatch* rest = parts ? find_batch(*parts, batch.tenant) : nullptr;
+    const TenantBatch* known = rest == nullptr && again && (parts || !planned_before)
+                                   ? batch_at(batch.tenant, {first, last})
+                                   : nullptr;
+    const bool settled = parts && rest == nullptr && known == nullptr;
+    const bool held = !again && holds_back(batch.tenant, first);
+    if (settled || held) {
+      if (held) open.dropped.push_back(whole_batch(batch.tenant, {first, last}, batch.item_count));
+      deps_.events.released(options_.signal, batch.item_count);
+      continue;
+    }
+    if (known != nullptr && known->offsets.first == first) rest = &known->batch;
     std::string identity;
     if (options_.batch_identity) {
       identity =
           batch_identity(options_.topic, options_.partition, cut.first, cut.last, batch.tenant);
     }
     deps_.ledger.see({options_.signal, batch.tenant});
+    std::vector<ItemRange> open_items;
+    if (rest != nullptr && rest->item_count == batch.item_count) open_items = rest->open;
     open.deliveries.push_back(std::make_shared<Delivery>(options_, deps_, owner(), std::move(batch),
-                                                         origin, std::move(identity)));
+                                                         origin, std::move(identity), open_items));
   }
-  const std::size_t letters = letters_.size();
-  for (auto& letter : letters_) open.deliveries.push_back(std::move(letter));
+  for (auto& letter : letters_) {
+    const bool written = parts && std::find(parts->letters.begin(), parts->letters.end(),
+                                            letter->first_offset()) == parts->letters.end();
+    if (!written) open.deliveries.push_back(std::move(letter));
+  }
   letters_.clear();
   letter_bytes_ = 0;
-  open.batches = cut.batches.size() + letters;
   if (open.deliveries.empty()) schedule_collect();
   open_.push_back(std::move(open));
   if (options_.batch_identity && plan_pending()) host_.on_plan();
@@ -438,6 +541,7 @@ void PartitionLane::collect() {
     }
   }
   std::erase_if(open_, [](const OpenCut& cut) { return cut.deliveries.empty(); });
+  collect_letter_stalls();
   skip_to_end();
   end_pass();
   account();
@@ -454,10 +558,6 @@ void PartitionLane::collect() {
     host_.on_drained();
   }
 }
-
-void PartitionLane::on_done() { schedule_collect(); }
-
-void PartitionLane::on_idle() { schedule_collect(); }
 
 // --- Stalling ---
 
@@ -477,6 +577,18 @@ void PartitionLane::on_stall_ended(const Stream& stream) {
   if (held_.count(stream.tenant) > 0) read_again_later();
 }
 
+bool PartitionLane::reads_again(std::string_view tenant, std::int64_t offset) const {
+  if (!pass_) return false;
+  const auto found = pass_->tenants.find(tenant);
+  return found != pass_->tenants.end() && offset >= found->second;
+}
+
+// What has left memory is still to be read again.
+bool PartitionLane::unread(std::string_view tenant, std::int64_t offset) const {
+  return holds_back(tenant, offset) ||
+         (pass_ && pass_->reading && reads_again(tenant, offset) && offset >= next_to_read_again());
+}
+
 bool PartitionLane::holds_back(std::string_view tenant, std::int64_t offset) const {
   const auto found = held_.find(tenant);
   return found != held_.end() && offset >= found->second;
@@ -485,7 +597,7 @@ bool PartitionLane::holds_back(std::string_view tenant, std::int64_t offset) con
 // Whether the commit can still say what is done if this tenant is left out from here on.
 bool PartitionLane::may_hold_back(std::string_view tenant, std::int64_t from) const {
   if (draining_ || (tenant.empty() && !deps_.ledger.has_tenants(options_.signal))) return false;
-  CommitNote with = note();
+  CommitNote with = note(Detail::kCompact);
   with.tenants.emplace(tenant, from);
   return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
 }
@@ -499,7 +611,7 @@ void PartitionLane::hold_back(const std::string& tenant) {
   for (const OpenCut& cut : open_) {
     if (cut.number > planned_ && options_.batch_identity) continue;  // Its plan is being committed.
     for (const auto& delivery : cut.deliveries) {
-      if (delivery->stream().tenant == tenant && delivery->first_offset() >= 0) {
+      if (delivery->stream().tenant == tenant && !delivery->is_letter()) {
         ours.push_back(delivery);
       }
     }
@@ -513,6 +625,10 @@ void PartitionLane::hold_back(const std::string& tenant) {
   std::optional<std::int64_t> from;
   if (keep < ours.size()) from = ours[keep]->first_offset();
   if (pass_ && pass_->reading) {
+    const bool batches =
+        std::any_of(pass_->batches.begin(), pass_->batches.end(),
+                    [&](const TenantBatch& batch) { return batch.batch.tenant == tenant; });
+    if (batches) return;  // What is settled between them would be read again.
     if (const auto found = pass_->tenants.find(tenant); found != pass_->tenants.end()) {
       const std::int64_t unread = std::max(pass_->next, found->second);
       from = std::min(from.value_or(unread), unread);
@@ -528,11 +644,15 @@ void PartitionLane::hold_back(const std::string& tenant) {
 }
 
 void PartitionLane::drop(const Delivery& delivery) {
+  const TenantBatch batch =
+      whole_batch(delivery.stream().tenant, {delivery.first_offset(), delivery.last_offset()},
+                  delivery.item_count());
   for (OpenCut& cut : open_) {
     if (std::erase_if(cut.deliveries,
                       [&](const auto& known) { return known.get() == &delivery; }) == 0) {
       continue;
     }
+    cut.dropped.push_back(batch);
     std::size_t bytes = 0;
     for (const auto& left : cut.deliveries) bytes += 2 * left->bytes();
     cut.permit.shrink_to(bytes);
@@ -554,7 +674,7 @@ void PartitionLane::read_again() {
   Pass pass(tracker_.end());
   std::int64_t start = tracker_.end();
   for (auto it = held_.begin(); it != held_.end();) {
-    if (deps_.stalls.stalled({options_.signal, it->first})) {
+    if (deps_.stalls.stalled({options_.signal, it->first}) || letter_stalls_.count(it->first) > 0) {
       ++it;
       continue;
     }
@@ -573,14 +693,19 @@ void PartitionLane::read_again() {
   host_.on_rewind(start);
 }
 
-void PartitionLane::on_dead_letter(const Error* error) {
-  if (error == nullptr) {
-    dead_letter_error_.reset();
-    schedule_collect();
-    return;
+// The commit waits for the letter, so nothing more of its tenant is read; others are.
+void PartitionLane::collect_letter_stalls() {
+  auto before = std::exchange(letter_stalls_, {});
+  for_deliveries([this](const Delivery& d) {
+    if (d.letter_error() == nullptr || d.done()) return;
+    letter_stalls_.try_emplace(d.stream().tenant,
+                               LetterStall{*d.letter_error(), d.letter_failing_since()});
+  });
+  for (const auto& [tenant, stall] : before) {
+    if (letter_stalls_.count(tenant) > 0) continue;
+    note_full_ = false;
+    if (held_.count(tenant) > 0) read_again_later();
   }
-  if (!dead_letter_error_) dead_letter_since_ = deps_.executor.clock().now();
-  dead_letter_error_ = *error;
 }
 
 // --- Committing, draining, telling ---
@@ -597,41 +722,108 @@ std::int64_t PartitionLane::pass_position() const {
   return pass_->reading && !merger_.empty() ? std::min(position, merger_.first()) : position;
 }
 
-CommitNote PartitionLane::note() const {
-  CommitNote note;
-  const auto except = [&note](const std::string& tenant, std::int64_t from) {
-    const auto [entry, fresh] = note.tenants.emplace(tenant, from);
-    if (!fresh) entry->second = std::min(entry->second, from);
-  };
-  for (const auto& [tenant, from] : held_) except(tenant, from);
-  if (pass_) {
-    for (const auto& [tenant, from] : pass_->tenants) {
-      except(tenant, std::max(from, pass_position()));
+// Nothing when nothing of the range is settled.
+std::optional<OpenRange::Parts> PartitionLane::open_parts(const OpenCut& cut) const {
+  const bool untouched =
+      cut.deliveries.size() == cut.batches &&
+      std::all_of(cut.deliveries.begin(), cut.deliveries.end(),
+                  [](const auto& delivery) { return delivery->untouched() && !delivery->done(); });
+  if (untouched) return std::nullopt;
+  OpenRange::Parts parts;
+  for (const auto& delivery : cut.deliveries) {
+    if (delivery->done()) continue;
+    if (delivery->is_letter()) {
+      parts.letters.push_back(delivery->first_offset());
+    } else {
+      parts.batches.push_back(
+          {delivery->stream().tenant, delivery->item_count(), delivery->open_items()});
+    }
+  }
+  for (const TenantBatch& dropped : cut.dropped) {
+    if (unread(dropped.batch.tenant, dropped.offsets.first)) parts.batches.push_back(dropped.batch);
+  }
+  return parts;
+}
+
+std::int64_t PartitionLane::next_to_read_again() const {
+  return merger_.empty() ? pass_->next : std::min(pass_->next, merger_.first());
+}
+
+// What the second pass has not settled, besides its ranges.
+void PartitionLane::note_pass(CommitNote& note, Detail detail) const {
+  if (!pass_) return;
+  const bool letters = std::any_of(open_.begin(), open_.end(), [](const OpenCut& cut) {
+    return cut.again && !cut.planned &&
+           std::any_of(cut.deliveries.begin(), cut.deliveries.end(),
+                       [](const auto& delivery) { return delivery->is_letter(); });
+  });
+  const bool exact = detail == Detail::kExact && !letters;
+  const std::int64_t unread = exact ? next_to_read_again() : pass_position();
+  if (!exact || pass_->reading) {
+    for (const auto& [tenant, from] : pass_->tenants) except(note, tenant, std::max(from, unread));
+  }
+  if (pass_->reading) {
+    for (const TenantBatch& batch : pass_->batches) {
+      if (batch.offsets.last < unread) continue;
+      if (exact) {
+        note.batches.push_back(batch);
+      } else {
+        except(note, batch.batch.tenant, batch.offsets.first);
+      }
     }
   }
   for (const OpenCut& cut : open_) {
-    if (cut.again && cut.planned) note.ranges.push_back(cut.range);
+    if (!cut.again || cut.planned) continue;
+    for (const auto& delivery : cut.deliveries) {
+      if (delivery->done() || delivery->is_letter()) continue;
+      const std::string& tenant = delivery->stream().tenant;
+      if (exact) {
+        note.batches.push_back({{delivery->first_offset(), delivery->last_offset()},
+                                {tenant, delivery->item_count(), delivery->open_items()}});
+      } else {
+        except(note, tenant, delivery->first_offset());
+      }
+    }
   }
-  if (pass_) note.ranges.insert(note.ranges.end(), pass_->ranges.begin(), pass_->ranges.end());
+}
+
+CommitNote PartitionLane::note(Detail detail) const {
+  CommitNote note;
+  for (const auto& [tenant, from] : held_) except(note, tenant, from);
+  note_pass(note, detail);
+  const auto add = [&](const OpenCut& cut) {
+    OpenRange& range = note.ranges.emplace_back();
+    range.offsets = cut.range;
+    if (detail == Detail::kExact) range.parts = open_parts(cut);
+  };
+  for (const OpenCut& cut : open_) {
+    if (cut.again && cut.planned) add(cut);
+  }
+  if (pass_) {
+    for (const OpenRange& range : pass_->ranges) {
+      note.ranges.push_back(range);
+      if (detail == Detail::kCompact) note.ranges.back().parts.reset();
+    }
+  }
   for (const OpenCut& cut : open_) {
     if (cut.again) continue;
-    if (options_.batch_identity || !waits_for_stalls(cut)) {
-      note.ranges.push_back(cut.range);
+    if (detail == Detail::kExact || options_.batch_identity || !waits_for_stalls(cut)) {
+      add(cut);
       continue;
     }
     // The other tenants of this cut are done.
     for (const auto& delivery : cut.deliveries) {
-      except(delivery->stream().tenant, delivery->first_offset());
+      except(note, delivery->stream().tenant, delivery->first_offset());
     }
   }
   note.end = tracker_.end();
   const auto trim = [&] {
     if (note.ranges.size() > kNoteRangesMax) return true;
-    return !options_.batch_identity && !note.ranges.empty() &&
-           note.ranges.back().last + 1 == note.end;
+    return !options_.batch_identity && !note.ranges.empty() && !note.ranges.back().parts &&
+           note.ranges.back().offsets.last + 1 == note.end;
   };
   while (trim()) {
-    note.end = note.ranges.back().first;
+    note.end = note.ranges.back().offsets.first;
     note.ranges.pop_back();
   }
   return note;
@@ -641,7 +833,7 @@ CommitNote PartitionLane::note() const {
 bool PartitionLane::waits_for_stalls(const OpenCut& cut) const {
   return !cut.deliveries.empty() && cut.deliveries.size() < cut.batches &&
          std::all_of(cut.deliveries.begin(), cut.deliveries.end(), [this](const auto& delivery) {
-           return delivery->stalled() && delivery->droppable() && delivery->first_offset() >= 0 &&
+           return delivery->stalled() && delivery->droppable() &&
                   deps_.stalls.stalled(delivery->stream());
          });
 }
@@ -651,7 +843,10 @@ std::optional<PartitionLane::Commit> PartitionLane::commit() const {
   commit.offset = position();
   commit.planned = cuts_;
   if (options_.batch_identity && pass_) commit.planned += pass_->ranges.size();
-  commit.metadata = encode_commit_note(note(), commit.offset);
+  commit.metadata = encode_commit_note(note(Detail::kExact), commit.offset);
+  if (commit.metadata.size() > kNoteBytesMax) {
+    commit.metadata = encode_commit_note(note(Detail::kCompact), commit.offset);
+  }
   if (commit.metadata.size() > kNoteBytesMax) commit.metadata.clear();
   if (commit.offset == committed_ && commit.metadata == committed_metadata_) return std::nullopt;
   return commit;
@@ -671,10 +866,7 @@ void PartitionLane::drain() {
   pass_timer_.cancel();
   deps_.shares.end_turn(this);
   if (pass_ && pass_->reading && !merger_.empty()) pass_->next = merger_.first();
-  merger_.clear();
-  letters_.clear();
-  permit_.release();
-  account();
+  forget_filling();
   schedule_collect();
 }
 
@@ -684,6 +876,9 @@ PartitionLane::State PartitionLane::state() const {
   state.in_flight = in_flight();
   state.bytes = permit_.bytes();
   for (const OpenCut& cut : open_) state.bytes += cut.permit.bytes();
+  state.items = merger_.item_count();
+  for_deliveries([&state](const Delivery& d) { state.items += d.items_in_flight(); });
+  for (const auto& letter : letters_) state.items += letter->items_in_flight();
   if (pass_) state.oldest_timestamp_ms = pass_->tracker.oldest_timestamp_ms();
   if (!state.oldest_timestamp_ms) state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
   if (!state.oldest_timestamp_ms && !merger_.empty()) {
@@ -698,9 +893,18 @@ PartitionLane::State PartitionLane::state() const {
 
 void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
   const SteadyTime now = deps_.executor.clock().now();
+  for (const auto& [tenant, stall] : letter_stalls_) {
+    if (statuses.size() >= kStatusesMax) return;
+    statuses.push_back({StallStatus::Scope::kTenant, options_.signal, tenant,
+                        "dead letters of " + options_.topic + " partition " +
+                            std::to_string(options_.partition) +
+                            " cannot be written: " + stall.error.message,
+                        now - stall.since});
+  }
   for_deliveries([&](const Delivery& d) {
     const Error* error = d.failing_alone();
-    if (error == nullptr || d.done() || statuses.size() >= kStatusesMax) return;
+    if (error == nullptr || d.letter_error() != nullptr || d.done()) return;
+    if (statuses.size() >= kStatusesMax) return;
     const Duration age = now - d.refused_first();
     if (age < kFailingTold) return;
     statuses.push_back({StallStatus::Scope::kRecord, options_.signal, d.stream().tenant,
@@ -714,10 +918,12 @@ void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
 // read is told by Stalls::status().
 void PartitionLane::describe_stall(State& state) const {
   const SteadyTime now = deps_.executor.clock().now();
-  if (dead_letter_error_) {
+  const bool one_stream = !deps_.ledger.has_tenants(options_.signal);
+  if (!letter_stalls_.empty() && (one_stream || (refused_ && note_full_))) {
+    const LetterStall& stall = letter_stalls_.begin()->second;
     state.stalled = true;
-    state.reason = "dead letters cannot be written: " + dead_letter_error_->message;
-    state.stalled_for = now - dead_letter_since_;
+    state.reason = "dead letters cannot be written: " + stall.error.message;
+    state.stalled_for = now - stall.since;
     return;
   }
   const Delivery* oldest = nullptr;

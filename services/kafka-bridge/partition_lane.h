@@ -19,6 +19,7 @@
 #include "services/kafka-bridge/batch_merger.h"
 #include "services/kafka-bridge/commit_note.h"
 #include "services/kafka-bridge/delivery.h"
+#include "services/kafka-bridge/lane_context.h"
 #include "services/kafka-bridge/offset_tracker.h"
 #include "services/kafka-bridge/record_reader.h"
 #include "services/lib/base/memory_budget.h"
@@ -74,16 +75,21 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     std::int64_t committed = 0;
     std::size_t in_flight = 0;  // Batches begun and not done.
     std::size_t bytes = 0;
+    std::uint64_t items = 0;                          // Read and not settled.
     std::optional<std::int64_t> oldest_timestamp_ms;  // Of what is read, or offered, and not done.
     bool stalled = false;
     std::string reason;  // Of the stall.
     Duration stalled_for{};
   };
   State state() const;
-  // Batches that have failed alone for long, beside others that pass. Adds up to a bound.
+  otlp::Signal signal() const noexcept { return options_.signal; }
+  // What waits beside others that pass: batches that have failed alone for long, tenants whose dead
+  // letters cannot be written. Adds up to a bound.
   void add_failing(std::vector<StallStatus>& statuses) const;
 
  private:
+  // How a note names what is not settled: by batches, or by tenants where that is shorter.
+  enum class Detail { kExact, kCompact };
   // A cut that is not done.
   struct OpenCut {
     OffsetTracker::Run run;
@@ -94,6 +100,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     std::uint64_t number = 0;  // From 1, in order; 0 = needs no plan.
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
+    // Batches that have left memory for a stall of their tenant.
+    std::vector<TenantBatch> dropped;
   };
   using TenantOffsets = std::map<std::string, std::int64_t, std::less<>>;
   // Reads again what lies below `end` and is not done: `ranges`, each as one cut, and the records
@@ -103,15 +111,20 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     OffsetTracker tracker;
     std::int64_t next;  // Below it everything has been looked at.
     std::int64_t end = 0;
-    std::deque<OffsetRange> ranges;
+    std::deque<OpenRange> ranges;
     TenantOffsets tenants;
+    std::vector<TenantBatch> batches;  // Not filled to their end yet.
     bool reading = true;
   };
 
+  // A tenant of which a dead letter cannot be written: nothing more of it is read.
+  struct LetterStall {
+    Error error;
+    SteadyTime since;
+  };
+
   // DeliveryOwner:
-  void on_done() override;
-  void on_dead_letter(const Error* error) override;
-  void on_idle() override;
+  void on_changed() override { schedule_collect(); }
   bool draining() const override { return draining_; }
 
   // StallListener:
@@ -120,33 +133,44 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
 
   DeliveryOwner& owner() noexcept { return *this; }
   bool has_room() const;
-  bool acquire(std::size_t bytes);
+  bool acquire(std::string_view tenant, std::size_t bytes, std::size_t more);
+  bool within_share(std::string_view tenant, std::size_t bytes) const;
   void give_way();
   bool take_read(const kafka::RecordView& record, const ReadRecord& read);
   bool take_undecodable(const kafka::RecordView& record, const Error& error);
   void add_letter(const kafka::RecordView& record, DeadLetterCause cause, std::string_view tenant,
-                  std::string error, std::string rejected);
+                  std::string error, std::string rejected, std::uint64_t item_count);
   bool refuse() noexcept;
   void begin_linger();
   void skip_to_end();
   enum class Place { kTake, kSkip, kRefuse };
   Place place(const kafka::RecordView& record);
-  Place place_by_stall(std::string_view tenant, std::int64_t offset);
+  Place place_by_stall(std::string_view tenant, const kafka::RecordView& record);
+  Place hold_back_from(std::string_view tenant, std::int64_t offset);
   Place place_again(const kafka::RecordView& record, std::string_view tenant);
   bool in_range(std::int64_t offset) const;
   bool fills_range() const;
   void leave_ranges_before(std::int64_t offset);
+  void leave_batches_before(std::int64_t offset);
+  const TenantBatch* batch_at(std::string_view tenant, OffsetRange offsets) const;
+  bool unread(std::string_view tenant, std::int64_t offset) const;
+  std::int64_t next_to_read_again() const;
+  void note_pass(CommitNote& note, Detail detail) const;
   void advance_pass(std::int64_t next);
   std::int64_t pass_position() const;
   void end_reading_again();
   void end_pass();
+  bool reads_again(std::string_view tenant, std::int64_t offset) const;
   bool holds_back(std::string_view tenant, std::int64_t offset) const;
   bool may_hold_back(std::string_view tenant, std::int64_t from) const;
   void hold_back(const std::string& tenant);
   void drop(const Delivery& delivery);
   void read_again_later();
   void read_again();
-  CommitNote note() const;
+  CommitNote note(Detail detail) const;
+  std::optional<OpenRange::Parts> open_parts(const OpenCut& cut) const;
+  void forget_filling();
+  void collect_letter_stalls();
   std::int64_t position() const;
   void seal();
   void pump();
@@ -187,10 +211,9 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   Timer pass_timer_;
   bool gave_way_ = false;   // A planned cut was given up; it is read again.
   bool note_full_ = false;  // Another stalled tenant would not fit into the commit.
-  std::optional<Error> dead_letter_error_;
-  SteadyTime dead_letter_since_;
-  std::size_t share_used_ = 0;  // Bytes told to BudgetShares.
-  bool refused_ = false;        // take() said no.
+  std::map<std::string, LetterStall, std::less<>> letter_stalls_;  // By tenant.
+  std::size_t share_used_ = 0;                                     // Bytes told to BudgetShares.
+  bool refused_ = false;                                           // take() said no.
   bool wants_memory_ = false;
   std::int64_t refused_timestamp_ms_ = 0;
   bool draining_ = false;

@@ -70,10 +70,10 @@ class Bench:
         for future in self.admin.create_topics([NewTopic(topic, 1, 1, config=settings or {})]).values():
             future.result()
 
-    def produce(self, *records):
+    def produce(self, *records, tenant=None):
         producer = Producer({"bootstrap.servers": self.brokers, "message.max.bytes": 64 * MIB})
         for record in records:
-            producer.produce(self.topic, record, partition=0)
+            producer.produce(self.topic, record, partition=0, headers=[("spanway-tenant", tenant.encode())] if tenant else None)
         assert producer.flush(30) == 0
 
     def committed(self):
@@ -191,16 +191,37 @@ def test_a_dead_letter_larger_than_its_topic_takes_goes_in_parts_that_join(kafka
 def test_a_missing_dead_letter_topic_stalls_loudly_and_nothing_is_lost_when_it_comes(kafka, receiver, tmp_path):
     bad, good = one_span("bad"), one_span("good")
     with Bench(kafka, receiver, tmp_path, dead_letter_topic=False) as bench:
-        bench.produce(bad.SerializeToString())
+        # The good one shows that not everything is refused.
+        bench.produce(bad.SerializeToString(), good.SerializeToString())
         reason = f"create the topic {bench.topic}.dlq"
         wait_until(lambda: reason in str(bench.service.status()), 60, "the reason in /statusz")
         assert bench.service.metric("spanway_kafka_bridge_dead_letter_failures_total") >= 1
         assert bench.committed() < 1
         bench.create(bench.topic + ".dlq")
-        bench.produce(good.SerializeToString())
         bench.wait_committed(2, 120)
         assert receiver.items() == items_of(good)
         assert [value for _, value in bench.records_of(bench.topic + ".dlq")] == [bad.SerializeToString()]
+
+
+def test_a_dead_letter_that_cannot_be_written_stops_only_its_tenant(kafka, receiver, tmp_path):
+    """No dead-letter topic: the other tenants of the partition are delivered meanwhile, and a restart repeats nothing of theirs."""
+    with Bench(kafka, receiver, tmp_path, dead_letter_topic=False) as bench:
+        for name in ("bad", "good", "good"):
+            bench.produce(one_span(name).SerializeToString(), tenant="acme")
+        wait_until(lambda: any("dead letters of" in s["reason"] and s["tenant"] == "acme" for s in bench.service.status()["stalls"]), 60, "the stall of the tenant")
+        for _ in range(20):
+            bench.produce(one_span("good").SerializeToString(), tenant="umbrella")
+            bench.produce(one_span("good").SerializeToString(), tenant="acme")
+        wait_until(lambda: len(receiver.items()) >= 22, 30, "all of the other tenant")
+        assert len(receiver.items()) == 22 and bench.committed() < 1
+        assert not bench.partition()["stalled"]
+        bench.service.stop()
+        bench.service.restart()
+        bench.service.wait_ready()
+        bench.create(bench.topic + ".dlq")
+        bench.wait_committed(43, 120)
+        assert len(receiver.items()) == 42, "each good span once"
+        assert len(bench.records_of(bench.topic + ".dlq")) == 1
 
 
 def test_the_fallback_file_takes_what_the_topic_cannot(kafka, receiver, tmp_path):

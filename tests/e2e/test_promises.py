@@ -14,6 +14,11 @@ def test_a_bug_or_memory_above_the_limit_is_found():
     assert promises.broken_of(large) == ["ingress held 300 MiB, its memory_limit is 256 MiB"]
     sound = promises.Observation("ingress", "spanway_bugs_total 0\n", {}, 256 << 20, 200 << 20)
     assert promises.broken_of(sound) == []
+    items = {"signal": "traces", "read": 10, "delivered": 4, "rejected": 1, "dead_lettered": 2, "released": 0, "in_flight": 3}
+    whole = promises.Observation("consumer", "", {"items": [items]}, None, 0)
+    assert promises.broken_of(whole) == []
+    (line,) = promises.broken_of(promises.Observation("consumer", "", {"items": [dict(items, in_flight=2)]}, None, 0))
+    assert "has read 10 items of traces, 9 are accounted for" in line
 
 
 @pytest.mark.parametrize("text, expected", [("memory_limit: 256MiB\n", 256 << 20), ('{\n  "memory_limit": "1GiB"', 1 << 30), ("log: {}\n", None)])
@@ -35,8 +40,8 @@ def test_services_are_observed_before_they_end_and_sums_are_compared(kafka, rece
             def admin(self, path):
                 return consumer.admin(path).replace("spanway_kafka_bridge_delivered_items_total", "spanway_other")
 
-        (line,) = promises.broken_sums(pipeline.bridge, Forgetful())
-        assert "Kafka confirmed 10 items" in line
+        lines = promises.broken_sums(pipeline.bridge, Forgetful())
+        assert "has read 10 items" in lines[0] and "Kafka confirmed 10 items" in lines[1]
     for service in pipeline.services():
         (seen,) = service.observations
         assert seen.sum("spanway_bugs_total") == 0 and seen.peak > 0

@@ -224,6 +224,39 @@ def test_a_span_that_always_times_out_becomes_a_dead_letter_and_stops_nothing(ka
         wait_until(lambda: sum(p["lag_messages"] for p in pipeline.consumers["otlp"].status()["partitions"]) == 0, 20, "no lag left")
 
 
+def test_a_span_on_which_the_backend_hangs_becomes_a_dead_letter_and_stops_nothing(kafka, receiver, tmp_path):
+    """The backend needs 30 s for one span and says nothing: the client's own timeout is all there is."""
+    given_up = []
+
+    def answer(request, context):
+        if any(span.name == "hangs" for r in request.resource_spans for s in r.scope_spans for span in s.spans):
+            deadline = time.monotonic() + 30
+            while context.is_active() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            given_up.append(time.monotonic() < deadline)
+
+    receiver.answer = answer
+    destination = to(receiver)
+    destination["otlp"]["otlp_grpc"]["timeout"] = "1s"
+    change = {"topics": {"partitions": 1}}
+    consumer_change = {"topics": {"partitions": 1}, "consumer": {"retry": {"unknown_tries": 2, "max": "500ms"}}}
+    with running(Pipeline(tmp_path, kafka.brokers, destination, bridge=change, consumer=consumer_change)) as pipeline:
+        poisoned = trace_request(spans=16)
+        poisoned.resource_spans[0].scope_spans[0].spans[5].name = "hangs"
+        grpc_export(pipeline.endpoint, poisoned)
+        sent, letters, deadline = 15, [], time.monotonic() + 120
+        while not letters and time.monotonic() < deadline:
+            for _ in range(10):
+                grpc_export(pipeline.endpoint, trace_request(spans=1))
+                sent += 1
+            letters = dead_letters(kafka.brokers, pipeline.topics["traces"], 1.0)
+        assert len(letters) == 1 and b"hangs" in letters[0].value()
+        assert given_up and all(given_up), "each time the client gave up, the backend never answered"
+        wait_until(lambda: len(receiver.items()) >= sent, 30, "everything else")
+        assert len(receiver.items()) == sent
+        wait_until(lambda: sum(p["lag_messages"] for p in pipeline.consumers["otlp"].status()["partitions"]) == 0, 20, "no lag left")
+
+
 def test_an_expired_key_answered_as_400_writes_no_dead_letter(kafka, receiver, tmp_path):
     expired = {"now": False}
 

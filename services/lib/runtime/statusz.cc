@@ -90,6 +90,17 @@ void describe(V& v, const Statusz::Stall& s) {
 }
 
 template <typename V>
+void describe(V& v, const Statusz::Items& i) {
+  v.field("signal", i.signal, "`traces`, `metrics` or `logs`.");
+  v.field("read", i.read, "Spans, data points or log records in the records read since the start.");
+  v.field("delivered", i.delivered, "Accepted by the destination.");
+  v.field("rejected", i.rejected, "Rejected by it inside batches that it accepted.");
+  v.field("dead_lettered", i.dead_lettered, "Written to the dead-letter topic or the fallback.");
+  v.field("released", i.released, "Left to the next reading, or settled before.");
+  v.field("in_flight", i.in_flight, "Not settled yet.");
+}
+
+template <typename V>
 void describe(V& v, const Statusz::Listeners& l) {
   v.field("grpc_port", l.grpc_port, "OTLP/gRPC; 0 = off.");
   v.field("http_port", l.http_port, "OTLP/HTTP; 0 = off.");
@@ -154,6 +165,7 @@ void describe_service(V& v, const Statusz& s) {
   v.optional("lost_records", s.lost_records,
              "Consuming bridge: records deleted from the log before they were read.");
   v.list("stalls", s.stalls, "Consuming bridge: what is not delivered at present.");
+  v.list("items", s.items, "Consuming bridge: the items read, by signal; they add up.");
   v.object("polls", s.polls, "Consuming bridge: polls that returned records.");
   v.object("commits", s.commits, "Consuming bridge: offset commits acknowledged by Kafka.");
   v.object("rebalances", s.rebalances, "Consuming bridge: assignments and revocations.");

@@ -84,6 +84,17 @@ struct Statusz {
     std::string reason;
     Duration age{};
   };
+  // Where the items of one signal's records went; taken at one moment, so that `read` is the sum of
+  // the others.
+  struct Items {
+    std::string signal;
+    std::uint64_t read = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t dead_lettered = 0;
+    std::uint64_t released = 0;
+    std::uint64_t in_flight = 0;
+  };
   struct Listeners {
     std::uint16_t grpc_port = 0;
     std::uint16_t http_port = 0;
@@ -136,6 +147,7 @@ struct Statusz {
   std::optional<Assignment> assignment;
   std::optional<std::uint64_t> lost_records;
   std::optional<std::vector<Stall>> stalls;
+  std::optional<std::vector<Items>> items;
   std::optional<Activity> polls;
   std::optional<Activity> commits;
   std::optional<Activity> rebalances;

@@ -278,7 +278,7 @@ TEST(PartitionLane, DoesNotCommitBeforeTheDeadLetterIsWritten) {
   bench.letters.hold = true;
   bench.destination([](const auto&) -> Status { return bad_data(); });
   bench.settle();
-  bench.executor.advance(seconds(5));
+  bench.executor.advance(kUnprovenWait + minutes(1));
   ASSERT_EQ(bench.letters.held.size(), 1u);
   EXPECT_EQ(bench.commit(), 0);
   bench.letters.held[0].second(ok_status());
@@ -293,13 +293,15 @@ TEST(PartitionLane, StallsWhileDeadLettersCannotBeWritten) {
   bench.letters.answer = Status(configuration_error(Code::kNotFound, "no such topic"));
   bench.destination([](const auto&) -> Status { return bad_data(); });
   bench.settle();
+  bench.executor.advance(kUnprovenWait + minutes(1));
+  const int calls = bench.calls;
   bench.executor.advance(minutes(10));
   EXPECT_GT(bench.letters.tries, 10);
   EXPECT_TRUE(bench.lane->state().stalled);
   EXPECT_THAT(bench.lane->state().reason, HasSubstr("no such topic"));
   EXPECT_FALSE(bench.take(1, spans(1, 1)));
   EXPECT_EQ(bench.commit(), 0);
-  EXPECT_EQ(bench.calls, 2) << "the verdict is known: it is not asked for again";
+  EXPECT_EQ(bench.calls, calls) << "the verdict is known: the item is not sent again";
   bench.letters.answer = ok_status();
   bench.executor.advance(bench.options.retry.max);
   EXPECT_FALSE(bench.lane->state().stalled);
@@ -307,6 +309,46 @@ TEST(PartitionLane, StallsWhileDeadLettersCannotBeWritten) {
   EXPECT_EQ(bench.commit(), 1);
   ASSERT_EQ(bench.letters.letters.size(), 1u);
   EXPECT_THAT(span_names(bench.letters.letters[0].payload.view()), ElementsAre("span-0"));
+}
+
+// The commit waits for the letter; nothing else of the partition does.
+TEST(PartitionLane, ADeadLetterThatCannotBeWrittenStallsOnlyItsTenant) {
+  LaneBench bench;
+  bench.options.merge.items_max = 1;
+  bench.begin();
+  bench.letters.answer = Status(configuration_error(Code::kNotFound, "no such topic"));
+  bench.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return bad_data();
+    return {};
+  });
+  const auto tenant = [](int i) { return i % 3 == 0 ? "bad" : "good"; };
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(bench.take(i, spans(i, 1), tenant(i)));
+  ASSERT_TRUE(bench.take(3, spans(3, 1), "bad")) << "shows that span-0 alone is refused";
+  bench.executor.advance(minutes(1));
+  ASSERT_GT(bench.letters.tries, 0);
+  for (int i = 4; i < 300; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1), tenant(i))) << i;
+    bench.settle();
+  }
+  EXPECT_EQ(bench.received.size(), 200u + 1u) << "all of the other tenant";
+  EXPECT_EQ(bench.commit(), 0);
+  EXPECT_FALSE(bench.lane->state().stalled);
+  std::vector<StallStatus> statuses;
+  bench.lane->add_failing(statuses);
+  ASSERT_EQ(statuses.size(), 1u);
+  EXPECT_EQ(statuses[0].tenant, "bad");
+  EXPECT_THAT(statuses[0].reason, HasSubstr("no such topic"));
+  bench.letters.answer = ok_status();
+  bench.executor.advance(minutes(2));
+  ASSERT_EQ(bench.rewinds.size(), 1u);
+  for (int i = static_cast<int>(bench.rewinds[0]); i < 300; ++i) {
+    ASSERT_TRUE(bench.take(i, spans(i, 1), tenant(i))) << i;
+    bench.settle();
+  }
+  EXPECT_EQ(bench.received.size(), 299u);
+  EXPECT_EQ(std::set<std::string>(bench.received.begin(), bench.received.end()).size(), 299u);
+  EXPECT_EQ(bench.letters.letters.size(), 1u);
+  EXPECT_EQ(bench.commit(), 300);
 }
 
 // --- Configuration ---
@@ -396,6 +438,39 @@ TEST(PartitionLane, AProbeRefusedForItsDataKeepsTheStallUntilAnotherBatchPasses)
   EXPECT_EQ(bench.letters.letters.size(), 1u);
   EXPECT_THAT(bench.received, ElementsAre("span-1"));
   EXPECT_EQ(bench.commit(), 2);
+}
+
+// An outage of 400s in a stream without other traffic costs no item, unless it lasts.
+TEST(PartitionLane, AShortOutageInAQuietStreamWritesNoDeadLetter) {
+  LaneBench bench;
+  bench.begin();
+  bool refused = true;
+  bench.destination([&refused](const auto&) -> Status {
+    if (refused) return bad_data();
+    return {};
+  });
+  bench.take(0, spans(0, 1));
+  bench.settle();
+  bench.executor.advance(kUnprovenWait - minutes(1));
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  refused = false;
+  bench.executor.advance(minutes(1));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_THAT(bench.received, ElementsAre("span-0"));
+  EXPECT_EQ(bench.commit(), 1);
+}
+
+TEST(PartitionLane, ItemsThatAreRefusedTogetherInAQuietStreamNeverBecomeDeadLetters) {
+  LaneBench bench;
+  bench.begin();
+  bench.destination([](const auto&) -> Status { return bad_data(); });
+  bench.take(0, spans(0, 10));
+  bench.settle();
+  bench.executor.advance(hours(5));
+  EXPECT_THAT(bench.letters.letters, IsEmpty());
+  EXPECT_TRUE(bench.lane->state().stalled);
+  EXPECT_EQ(bench.commit(), 0);
 }
 
 // --- Evidence ---
@@ -857,6 +932,67 @@ TEST(PartitionLane, AnswersAfterItsEndAreIgnored) {
   EXPECT_EQ(bench.budget.used(), 0u);
   bench.ack(std::move(*taken));
   bench.executor.advance(minutes(1));
+}
+
+// What was delivered of a halved batch stands in the last commit.
+TEST(PartitionLane, ARevocationInTheMidstOfAHalvedBatchRepeatsNothing) {
+  for (const bool identity : {false, true}) {
+    LaneBench bench;
+    bench.options.batch_identity = identity;
+    bench.begin();
+    bench.take(0, spans(0, 4));
+    bench.take(1, spans(4, 4), "acme");
+    bench.take(2, "this is no protobuf");
+    bench.take(3, spans(8, 4));
+    int calls = 0;
+    bench.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+      const auto names = span_names(batch.payload.view());
+      if (++calls > 4) {
+        bench.lane->drain();
+        return busy();
+      }
+      if (std::count(names.begin(), names.end(), "span-1") > 0) return bad_data();
+      bench.received.insert(bench.received.end(), names.begin(), names.end());
+      return pipeline::Outcome{};
+    });
+    bench.settle();
+    bench.commit();  // The plan.
+    bench.executor.advance(seconds(30));
+    bench.lane->drain();
+    bench.executor.run();
+    EXPECT_EQ(bench.drained, 1);
+    EXPECT_GT(bench.received.size(), 0u);
+    EXPECT_LT(bench.received.size(), 11u);
+    bench.commit();
+    ASSERT_TRUE(bench.committed);
+    LaneBench second;
+    second.options.batch_identity = identity;
+    second.begin(bench.committed->offset, bench.committed->metadata);
+    second.destination([](const auto&) -> Status { return {}; });
+    for (int i = static_cast<int>(bench.committed->offset); i < 4; ++i) {
+      if (i == 2) {
+        ASSERT_TRUE(second.take(i, "this is no protobuf"));
+      } else {
+        ASSERT_TRUE(second.take(i, spans(4 * i - (i > 2 ? 4 : 0), 4), i == 1 ? "acme" : ""));
+      }
+    }
+    second.settle();
+    second.commit();
+    second.executor.run();
+    std::vector<std::string> all = bench.received;
+    all.insert(all.end(), second.received.begin(), second.received.end());
+    for (const auto* letters : {&bench.letters.letters, &second.letters.letters}) {
+      for (const DeadLetter& letter : *letters) {
+        const auto names = span_names(letter.payload.view());
+        all.insert(all.end(), names.begin(), names.end());
+      }
+    }
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(std::count(all.begin(), all.end(), "<broken>"), 1) << "one letter of the record";
+    EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+    EXPECT_EQ(all.size(), 13u) << bench.committed->metadata;
+    EXPECT_EQ(second.commit(), 4);
+  }
 }
 
 // --- Lag ---
