@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "services/kafka-bridge/config.h"
-#include "services/kafka-bridge/consumer_group.h"
-#include "services/kafka-bridge/dead_letters.h"
-#include "services/kafka-bridge/kafka_sink.h"
+#include "services/kafka-bridge/consume/consumer_group.h"
+#include "services/kafka-bridge/consume/dead_letters.h"
+#include "services/kafka-bridge/produce/kafka_sink.h"
 #include "services/kafka-bridge/topic_watch.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/base/memory_budget.h"
@@ -65,7 +65,7 @@ class BridgeService final : public runtime::Service {
   const BridgeConfig config_;
   const runtime::ServiceDeps deps_;
   MemoryBudget budget_;
-  MemoryBudget index_memory_;  // An owner within it.
+  MemoryBudget index_memory_;      // An owner within it.
   kafka::TopicAdmin topic_admin_;  // Used by topic_watch_.
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;

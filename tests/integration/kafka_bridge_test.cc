@@ -33,7 +33,7 @@ class Destination final : public pipeline::Sink {
       MutexLock lock(mutex_);
       ++calls_;
       batch_ids_.push_back(batch.metadata.batch_id);
-      if (held_) {
+      if (deferred_) {
         waiting_.emplace_back(std::move(batch), std::move(token));
         return;
       }
@@ -50,9 +50,9 @@ class Destination final : public pipeline::Sink {
     MutexLock lock(mutex_);
     refusal_ = std::move(error);
   }
-  void hold() {
+  void stall() {
     MutexLock lock(mutex_);
-    held_ = true;
+    deferred_ = true;
   }
   std::size_t waiting() const {
     MutexLock lock(mutex_);
@@ -62,7 +62,7 @@ class Destination final : public pipeline::Sink {
     std::vector<std::pair<pipeline::Batch, pipeline::AckToken>> batches;
     {
       MutexLock lock(mutex_);
-      held_ = false;
+      deferred_ = false;
       batches.swap(waiting_);
     }
     for (auto& [batch, token] : batches) answer(batch, token);
@@ -114,11 +114,11 @@ class Destination final : public pipeline::Sink {
   std::vector<std::string> batch_ids_ SPANWAY_GUARDED_BY(mutex_);
   std::vector<std::pair<pipeline::Batch, pipeline::AckToken>> waiting_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t calls_ SPANWAY_GUARDED_BY(mutex_) = 0;
-  bool held_ SPANWAY_GUARDED_BY(mutex_) = false;
+  bool deferred_ SPANWAY_GUARDED_BY(mutex_) = false;
 };
 
-struct BridgeBench {
-  explicit BridgeBench(int partitions = 4) : partition_count(partitions) {
+struct BridgeFixture {
+  explicit BridgeFixture(int partitions = 4) : partition_count(partitions) {
     cluster.create_topic("otel.traces", partitions);
     cluster.create_topic("otel.metrics", 1);
     cluster.create_topic("otel.logs", 1);
@@ -192,79 +192,79 @@ struct BridgeBench {
 };
 
 TEST(KafkaBridge, DeliversWhatItWrote) {
-  BridgeBench bench;
-  auto service = bench.make(Mode::kBoth);
-  ASSERT_TRUE(bench.write(*service, 30));
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.all_committed());
-  EXPECT_EQ(bench.destination.duplicates(), 0u);
-  EXPECT_LT(bench.destination.calls(), 120u) << "records are joined";
+  BridgeFixture fixture;
+  auto service = fixture.make(Mode::kBoth);
+  ASSERT_TRUE(fixture.write(*service, 30));
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.all_committed());
+  EXPECT_EQ(fixture.destination.duplicates(), 0u);
+  EXPECT_LT(fixture.destination.calls(), 120u) << "records are joined";
   EXPECT_TRUE(eventually([&] {
     const std::string json = service->status_json();
     return json.find("\"reachable\":true") != std::string::npos &&
            json.find("\"lag_messages\":0") != std::string::npos;
   })) << service->status_json();
-  EXPECT_TRUE(bench.stop(service));
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, ARestartResumesAtTheCommittedOffset) {
-  BridgeBench bench;
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 10));
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.stop(consumer));
-  ASSERT_TRUE(bench.write(*producer, 10));
-  consumer = bench.make(Mode::kConsume);
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.stop(consumer));
-  EXPECT_EQ(bench.destination.duplicates(), 0u);
-  EXPECT_TRUE(bench.stop(producer));
+  BridgeFixture fixture;
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 10));
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.stop(consumer));
+  ASSERT_TRUE(fixture.write(*producer, 10));
+  consumer = fixture.make(Mode::kConsume);
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.stop(consumer));
+  EXPECT_EQ(fixture.destination.duplicates(), 0u);
+  EXPECT_TRUE(fixture.stop(producer));
 }
 
 TEST(KafkaBridge, WhatWasNotAnsweredIsDeliveredAgain) {
-  BridgeBench bench;
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 10));
-  bench.destination.hold();
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(eventually([&] { return bench.destination.waiting() > 0; }));
+  BridgeFixture fixture;
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 10));
+  fixture.destination.stall();
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(eventually([&] { return fixture.destination.waiting() > 0; }));
   consumer->stop_accepting();
   EXPECT_FALSE(consumer->drain(Deadline::after(system_clock(), milliseconds(500))));
   consumer.reset();
-  bench.destination.release();  // The answers come too late to be committed.
-  const std::size_t early = bench.destination.distinct();
+  fixture.destination.release();  // The answers come too late to be committed.
+  const std::size_t early = fixture.destination.distinct();
   EXPECT_GT(early, 0u);
-  consumer = bench.make(Mode::kConsume);
-  EXPECT_TRUE(eventually([&] { return bench.destination.duplicates() == early; }));
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.stop(consumer));
+  consumer = fixture.make(Mode::kConsume);
+  EXPECT_TRUE(eventually([&] { return fixture.destination.duplicates() == early; }));
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.stop(consumer));
 }
 
 TEST(KafkaBridge, LatestBeginsAtTheEndAndRemembersIt) {
-  BridgeBench bench;
-  bench.config.consumer.kafka.start_from = kafka::ConsumerConfig::StartFrom::kLatest;
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 5));
-  const int before = bench.written;
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(bench.all_committed()) << "the beginning is committed before anything is read";
-  EXPECT_TRUE(bench.stop(consumer));
-  ASSERT_TRUE(bench.write(*producer, 5));
-  consumer = bench.make(Mode::kConsume);
+  BridgeFixture fixture;
+  fixture.config.consumer.kafka.start_from = kafka::ConsumerConfig::StartFrom::kLatest;
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 5));
+  const int before = fixture.written;
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(fixture.all_committed()) << "the beginning is committed before anything is read";
+  EXPECT_TRUE(fixture.stop(consumer));
+  ASSERT_TRUE(fixture.write(*producer, 5));
+  consumer = fixture.make(Mode::kConsume);
   EXPECT_TRUE(eventually([&] {
-    return bench.destination.distinct() == static_cast<std::size_t>(bench.written - before);
+    return fixture.destination.distinct() == static_cast<std::size_t>(fixture.written - before);
   })) << "what was written while it was away is delivered";
-  EXPECT_TRUE(bench.stop(consumer));
+  EXPECT_TRUE(fixture.stop(consumer));
 }
 
 TEST(KafkaBridge, ReplicasShareThePartitionsAndLoseNothing) {
-  BridgeBench bench(6);
-  auto producer = bench.make(Mode::kProduce);
-  auto first = bench.make(Mode::kConsume);
-  ASSERT_TRUE(bench.write(*producer, 20));
-  ASSERT_TRUE(bench.all_delivered());
-  auto second = bench.make(Mode::kConsume);
+  BridgeFixture fixture(6);
+  auto producer = fixture.make(Mode::kProduce);
+  auto first = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(fixture.write(*producer, 20));
+  ASSERT_TRUE(fixture.all_delivered());
+  auto second = fixture.make(Mode::kConsume);
   const auto partitions_of = [](const BridgeService& service) {
     const std::string json = service.status_json();
     std::size_t count = 0;
@@ -274,179 +274,179 @@ TEST(KafkaBridge, ReplicasShareThePartitionsAndLoseNothing) {
     }
     return count;
   };
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(bench.write(*producer, 2));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(fixture.write(*producer, 2));
   EXPECT_TRUE(eventually([&] { return partitions_of(*first) == 3 && partitions_of(*second) == 3; }))
       << first->status_json() << second->status_json();
-  ASSERT_TRUE(bench.write(*producer, 20));
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.stop(first));
-  ASSERT_TRUE(bench.write(*producer, 20));
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.all_committed());
-  EXPECT_EQ(bench.destination.duplicates(), 0u) << "revoked partitions are finished first";
-  EXPECT_TRUE(bench.stop(second));
+  ASSERT_TRUE(fixture.write(*producer, 20));
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.stop(first));
+  ASSERT_TRUE(fixture.write(*producer, 20));
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.all_committed());
+  EXPECT_EQ(fixture.destination.duplicates(), 0u) << "revoked partitions are finished first";
+  EXPECT_TRUE(fixture.stop(second));
 }
 
 TEST(KafkaBridge, ADestinationThatIsDownLosesNothing) {
-  BridgeBench bench;
-  bench.destination.refuse_with(unavailable("down"));
-  auto service = bench.make(Mode::kBoth);
-  ASSERT_TRUE(bench.write(*service, 20));
-  ASSERT_TRUE(eventually([&] { return bench.destination.calls() > 5; }));
-  EXPECT_EQ(bench.cluster.committed("spanway-test", "otel.traces", 0), 0);
-  bench.destination.refuse_with(std::nullopt);
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.all_committed());
-  EXPECT_EQ(bench.cluster.record_count("otel.traces.dlq", 1), 0);
-  EXPECT_TRUE(bench.stop(service));
+  BridgeFixture fixture;
+  fixture.destination.refuse_with(unavailable("down"));
+  auto service = fixture.make(Mode::kBoth);
+  ASSERT_TRUE(fixture.write(*service, 20));
+  ASSERT_TRUE(eventually([&] { return fixture.destination.calls() > 5; }));
+  EXPECT_EQ(fixture.cluster.committed("spanway-test", "otel.traces", 0), 0);
+  fixture.destination.refuse_with(std::nullopt);
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.all_committed());
+  EXPECT_EQ(fixture.cluster.record_count("otel.traces.dlq", 1), 0);
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, AnExpiredTokenStallsAndIsReported) {
-  BridgeBench bench;
-  bench.destination.refuse_with(configuration_error(Code::kUnauthenticated, "token expired"));
-  auto service = bench.make(Mode::kBoth);
-  ASSERT_TRUE(bench.write(*service, 5));
+  BridgeFixture fixture;
+  fixture.destination.refuse_with(configuration_error(Code::kUnauthenticated, "token expired"));
+  auto service = fixture.make(Mode::kBoth);
+  ASSERT_TRUE(fixture.write(*service, 5));
   EXPECT_TRUE(eventually([&] {
     const std::string json = service->status_json();
     return json.find("\"stalled\":true,\"reason\":\"token expired\"") != std::string::npos;
   })) << service->status_json();
   EXPECT_TRUE(service->readiness().ready) << "a dead destination does not make us unready";
-  bench.destination.refuse_with(std::nullopt);
-  EXPECT_TRUE(bench.all_delivered());
+  fixture.destination.refuse_with(std::nullopt);
+  EXPECT_TRUE(fixture.all_delivered());
   EXPECT_TRUE(eventually(
-      [&] { return bench.metrics.value("spanway_kafka_bridge_stalled_partitions") == 0; }));
-  EXPECT_EQ(bench.cluster.record_count("otel.traces.dlq", 1), 0);
-  EXPECT_TRUE(bench.stop(service));
+      [&] { return fixture.metrics.value("spanway_kafka_bridge_stalled_partitions") == 0; }));
+  EXPECT_EQ(fixture.cluster.record_count("otel.traces.dlq", 1), 0);
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, ADestinationThatRefusesEverythingAsDataStallsInsteadOfDeadLettering) {
-  BridgeBench bench(1);
-  bench.destination.refuse_with(invalid_argument("never"));
-  auto service = bench.make(Mode::kBoth);
-  ASSERT_TRUE(bench.write(*service, 1));
+  BridgeFixture fixture(1);
+  fixture.destination.refuse_with(invalid_argument("never"));
+  auto service = fixture.make(Mode::kBoth);
+  ASSERT_TRUE(fixture.write(*service, 1));
   EXPECT_TRUE(eventually([&] {
     return service->status_json().find("\"stalled\":true") != std::string::npos;
   })) << service->status_json();
-  EXPECT_EQ(bench.cluster.committed("spanway-test", "otel.traces", 0), 0);
-  bench.destination.refuse_with(std::nullopt);
-  EXPECT_TRUE(bench.all_committed());
-  EXPECT_EQ(bench.destination.distinct(), 10u);
-  EXPECT_EQ(bench.destination.duplicates(), 0u);
-  EXPECT_EQ(bench.cluster.record_count("otel.traces.dlq", 1), 0);
-  EXPECT_TRUE(bench.stop(service));
+  EXPECT_EQ(fixture.cluster.committed("spanway-test", "otel.traces", 0), 0);
+  fixture.destination.refuse_with(std::nullopt);
+  EXPECT_TRUE(fixture.all_committed());
+  EXPECT_EQ(fixture.destination.distinct(), 10u);
+  EXPECT_EQ(fixture.destination.duplicates(), 0u);
+  EXPECT_EQ(fixture.cluster.record_count("otel.traces.dlq", 1), 0);
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, AKafkaOutageIsUnavailableAndPasses) {
-  BridgeBench bench;
-  auto service = bench.make(Mode::kBoth);
-  ASSERT_TRUE(bench.write(*service, 5));
-  ASSERT_TRUE(bench.all_delivered());
-  bench.cluster.set_all(false);
+  BridgeFixture fixture;
+  auto service = fixture.make(Mode::kBoth);
+  ASSERT_TRUE(fixture.write(*service, 5));
+  ASSERT_TRUE(fixture.all_delivered());
+  fixture.cluster.set_all(false);
   pipeline::Batch batch;
   batch.payload = Bytes(fakes::otlp_request_of({fakes::otlp_span(1, 1, "refused")}));
   batch.deadline = Deadline::after(system_clock(), seconds(1));
-  service->kafka_sink()->send(std::move(batch), bench.answers.token());
-  const auto answer = bench.answers.next();
+  service->kafka_sink()->send(std::move(batch), fixture.answers.token());
+  const auto answer = fixture.answers.next();
   ASSERT_TRUE(answer);
   ASSERT_FALSE(answer->ok());
   EXPECT_EQ(answer->error().refusal, Refusal::kTransient);
   EXPECT_TRUE(service->readiness().ready) << "clients get UNAVAILABLE, not a refused connection";
-  bench.cluster.set_all(true);
-  EXPECT_TRUE(eventually([&] { return bench.write(*service, 1); }, seconds(60)));
-  ASSERT_TRUE(bench.write(*service, 5));
+  fixture.cluster.set_all(true);
+  EXPECT_TRUE(eventually([&] { return fixture.write(*service, 1); }, seconds(60)));
+  ASSERT_TRUE(fixture.write(*service, 5));
   EXPECT_TRUE(eventually([&] {
-    return bench.destination.distinct() >= static_cast<std::size_t>(bench.written) - 100;
+    return fixture.destination.distinct() >= static_cast<std::size_t>(fixture.written) - 100;
   }));
-  EXPECT_TRUE(bench.stop(service));
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, TheCoordinatorMayMoveAndCommitsMayFail) {
-  BridgeBench bench;
-  auto service = bench.make(Mode::kBoth);
+  BridgeFixture fixture;
+  auto service = fixture.make(Mode::kBoth);
   constexpr int kNotCoordinator = 16;
   constexpr int kRebalanceInProgress = 27;
   for (int round = 0; round < 5; ++round) {
-    bench.cluster.set_group_coordinator("spanway-test", 1 + round % 3);
-    bench.cluster.fail_next(MockCluster::kOffsetCommit, {kNotCoordinator, kRebalanceInProgress});
-    ASSERT_TRUE(bench.write(*service, 5));
+    fixture.cluster.set_group_coordinator("spanway-test", 1 + round % 3);
+    fixture.cluster.fail_next(MockCluster::kOffsetCommit, {kNotCoordinator, kRebalanceInProgress});
+    ASSERT_TRUE(fixture.write(*service, 5));
   }
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_TRUE(bench.all_committed());
-  EXPECT_TRUE(bench.stop(service));
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_TRUE(fixture.all_committed());
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 TEST(KafkaBridge, RecordsThatRetentionTookAreCountedAsLost) {
-  BridgeBench bench(1);
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 10));
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(bench.all_delivered());
-  ASSERT_TRUE(bench.all_committed());
-  EXPECT_TRUE(bench.stop(consumer));
-  ASSERT_TRUE(bench.write(*producer, 10));
-  bench.cluster.delete_records_before("otel.traces", 0, 14);
-  consumer = bench.make(Mode::kConsume);
-  EXPECT_TRUE(eventually([&] { return bench.destination.distinct() == 100u + 60u; }))
-      << bench.destination.distinct();
-  EXPECT_EQ(bench.metrics.value("spanway_kafka_bridge_lost_records_total"), 4);
-  EXPECT_TRUE(
-      eventually([&] { return bench.cluster.committed("spanway-test", "otel.traces", 0) == 20; }));
-  EXPECT_TRUE(bench.stop(consumer));
+  BridgeFixture fixture(1);
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 10));
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(fixture.all_delivered());
+  ASSERT_TRUE(fixture.all_committed());
+  EXPECT_TRUE(fixture.stop(consumer));
+  ASSERT_TRUE(fixture.write(*producer, 10));
+  fixture.cluster.delete_records_before("otel.traces", 0, 14);
+  consumer = fixture.make(Mode::kConsume);
+  EXPECT_TRUE(eventually([&] { return fixture.destination.distinct() == 100u + 60u; }))
+      << fixture.destination.distinct();
+  EXPECT_EQ(fixture.metrics.value("spanway_kafka_bridge_lost_records_total"), 4);
+  EXPECT_TRUE(eventually(
+      [&] { return fixture.cluster.committed("spanway-test", "otel.traces", 0) == 20; }));
+  EXPECT_TRUE(fixture.stop(consumer));
 }
 
 TEST(KafkaBridge, NamedBatchesAreRepeatedExactlyAfterARestart) {
-  BridgeBench bench(1);
-  bench.config.consumer.batch_identity = true;
-  bench.config.consumer.batch.items_max = 30;
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 20));
-  bench.destination.hold();
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(eventually([&] { return bench.destination.waiting() >= 6; }));
+  BridgeFixture fixture(1);
+  fixture.config.consumer.batch_identity = true;
+  fixture.config.consumer.batch.items_max = 30;
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 20));
+  fixture.destination.stall();
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(eventually([&] { return fixture.destination.waiting() >= 6; }));
   consumer->stop_accepting();
   consumer->drain(Deadline::after(system_clock(), milliseconds(200)));
   consumer.reset();
-  std::vector<std::string> before = bench.destination.batch_ids();
-  bench.destination.release();
-  bench.config.consumer.batch.items_max = 1000;
-  const std::size_t calls = bench.destination.calls();
-  consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(bench.all_delivered());
-  ASSERT_TRUE(bench.all_committed());
-  std::vector<std::string> after = bench.destination.batch_ids();
+  std::vector<std::string> before = fixture.destination.batch_ids();
+  fixture.destination.release();
+  fixture.config.consumer.batch.items_max = 1000;
+  const std::size_t calls = fixture.destination.calls();
+  consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(fixture.all_delivered());
+  ASSERT_TRUE(fixture.all_committed());
+  std::vector<std::string> after = fixture.destination.batch_ids();
   after.erase(after.begin(), after.begin() + static_cast<std::ptrdiff_t>(calls));
   ASSERT_GE(after.size(), before.size());
   after.resize(before.size());
   EXPECT_EQ(after, before);
   EXPECT_EQ(before[0], "otel.traces:0:0-2");
-  EXPECT_TRUE(bench.stop(consumer));
+  EXPECT_TRUE(fixture.stop(consumer));
 }
 
 TEST(KafkaBridge, BackPressureStopsReading) {
-  BridgeBench bench(1);
-  bench.config.consumer.max_in_flight_per_partition = 2;
-  bench.config.consumer.batch.items_max = 10;
-  auto producer = bench.make(Mode::kProduce);
-  ASSERT_TRUE(bench.write(*producer, 50));
-  bench.destination.hold();
-  auto consumer = bench.make(Mode::kConsume);
-  ASSERT_TRUE(eventually([&] { return bench.destination.waiting() == 2; }));
+  BridgeFixture fixture(1);
+  fixture.config.consumer.max_in_flight_per_partition = 2;
+  fixture.config.consumer.batch.items_max = 10;
+  auto producer = fixture.make(Mode::kProduce);
+  ASSERT_TRUE(fixture.write(*producer, 50));
+  fixture.destination.stall();
+  auto consumer = fixture.make(Mode::kConsume);
+  ASSERT_TRUE(eventually([&] { return fixture.destination.waiting() == 2; }));
   EXPECT_LE(
-      bench.metrics.value("spanway_kafka_bridge_consumed_records_total", {{"signal", "traces"}}),
+      fixture.metrics.value("spanway_kafka_bridge_consumed_records_total", {{"signal", "traces"}}),
       5);
-  bench.destination.release();
-  EXPECT_TRUE(bench.all_delivered());
-  EXPECT_EQ(bench.destination.duplicates(), 0u);
-  EXPECT_TRUE(bench.stop(consumer));
+  fixture.destination.release();
+  EXPECT_TRUE(fixture.all_delivered());
+  EXPECT_EQ(fixture.destination.duplicates(), 0u);
+  EXPECT_TRUE(fixture.stop(consumer));
 }
 
 TEST(KafkaBridge, WithoutKafkaItIsNotReadyAndStopsAllTheSame) {
-  BridgeBench bench;
-  bench.config.kafka.brokers = {"127.0.0.1:1"};
-  auto service = bench.make(Mode::kBoth);
+  BridgeFixture fixture;
+  fixture.config.kafka.brokers = {"127.0.0.1:1"};
+  auto service = fixture.make(Mode::kBoth);
   EXPECT_FALSE(service->readiness().ready);
   EXPECT_NE(service->readiness().reason, "");
-  EXPECT_TRUE(bench.stop(service));
+  EXPECT_TRUE(fixture.stop(service));
 }
 
 }  // namespace

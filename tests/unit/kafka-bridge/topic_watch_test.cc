@@ -64,52 +64,52 @@ struct WatchBench {
 };
 
 TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
-  WatchBench bench;
-  bench.answers.emplace_back(WatchBench::weak_topic());
-  bench.watch.start(true, true);
-  EXPECT_EQ(bench.watch.weaknesses(),
+  WatchBench fixture;
+  fixture.answers.emplace_back(WatchBench::weak_topic());
+  fixture.watch.start(true, true);
+  EXPECT_EQ(fixture.watch.weaknesses(),
             std::vector<std::string>{
                 "otel.traces: unclean.leader.election.enable is true, configured false"});
-  bench.watch.stop();
-  EXPECT_EQ(bench.asked, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
-  EXPECT_EQ(bench.reported, 1u);
+  fixture.watch.stop();
+  EXPECT_EQ(fixture.asked, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
+  EXPECT_EQ(fixture.reported, 1u);
 }
 
 TEST(TopicWatch, WithoutCreateNothingIsEverMade) {
-  WatchBench bench;
-  bench.answers.emplace_back(WatchBench::weak_topic());
-  bench.watch.start(false, false);
-  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
-  bench.watch.stop();
-  EXPECT_EQ(bench.asked, std::vector<TopicChanges>{TopicChanges::kNone});
+  WatchBench fixture;
+  fixture.answers.emplace_back(WatchBench::weak_topic());
+  fixture.watch.start(false, false);
+  EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
+  fixture.watch.stop();
+  EXPECT_EQ(fixture.asked, std::vector<TopicChanges>{TopicChanges::kNone});
 }
 
 TEST(TopicWatch, AsksAgainUntilTheBrokersAnswerAndMakesTopicsOnce) {
-  WatchBench bench;
-  bench.watch.start(true, true);
-  EXPECT_TRUE(bench.watch.weaknesses().empty());
-  EXPECT_TRUE(fakes::eventually([&] { return bench.rounds() >= 2; }));
+  WatchBench fixture;
+  fixture.watch.start(true, true);
+  EXPECT_TRUE(fixture.watch.weaknesses().empty());
+  EXPECT_TRUE(fakes::eventually([&] { return fixture.rounds() >= 2; }));
   {
-    MutexLock lock(bench.mutex);
-    bench.answers.emplace_back(WatchBench::weak_topic());
+    MutexLock lock(fixture.mutex);
+    fixture.answers.emplace_back(WatchBench::weak_topic());
   }
-  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
-  bench.watch.stop();
-  EXPECT_EQ(bench.asked.back(), TopicChanges::kCreateAndGrow);
-  EXPECT_FALSE(bench.watch.check(Duration::zero()));
-  EXPECT_EQ(bench.asked.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
+  EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
+  fixture.watch.stop();
+  EXPECT_EQ(fixture.asked.back(), TopicChanges::kCreateAndGrow);
+  EXPECT_FALSE(fixture.watch.check(Duration::zero()));
+  EXPECT_EQ(fixture.asked.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
 }
 
 TEST(TopicWatch, ATopicThatIsMissingAtTheStartIsFoundSoonAfterItIsCreated) {
-  WatchBench bench;
-  bench.answers.emplace_back(WatchBench::missing_topic());
-  bench.answers.emplace_back(WatchBench::missing_topic());
-  bench.answers.emplace_back(WatchBench::weak_topic());
-  bench.watch.start(false, true);
-  EXPECT_TRUE(fakes::eventually([&] { return !bench.watch.weaknesses().empty(); }));
-  bench.watch.stop();
-  EXPECT_EQ(bench.rounds(), 3u) << "then it waits for the long interval";
-  EXPECT_EQ(bench.disconnects, 1u) << "one connection for all rounds until everything is known";
+  WatchBench fixture;
+  fixture.answers.emplace_back(WatchBench::missing_topic());
+  fixture.answers.emplace_back(WatchBench::missing_topic());
+  fixture.answers.emplace_back(WatchBench::weak_topic());
+  fixture.watch.start(false, true);
+  EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
+  fixture.watch.stop();
+  EXPECT_EQ(fixture.rounds(), 3u) << "then it waits for the long interval";
+  EXPECT_EQ(fixture.disconnects, 1u) << "one connection for all rounds until everything is known";
 }
 
 TEST(TopicWatch, StopEndsTheRequestInProgress) {

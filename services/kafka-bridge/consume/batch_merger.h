@@ -1,0 +1,98 @@
+// Joins the records of one partition to batches: serialized Export requests concatenate to their
+// union, so joining is appending.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/pipeline/pieces.h"
+
+namespace spanway::kafka_bridge {
+
+// Where the items of one record begin inside a batch.
+struct RecordPlace {
+  std::uint64_t first_item = 0;
+  std::int64_t offset = 0;
+};
+
+// Records of one tenant.
+struct MergedBatch {
+  std::string tenant;
+  pipeline::Pieces payload;
+  std::uint64_t item_count = 0;
+  std::vector<RecordPlace> records;  // Of those with items; increasing in both.
+  std::int64_t newest_timestamp_ms = 0;
+
+  // The record that the given item came from.
+  std::int64_t offset_of(std::uint64_t item) const noexcept;
+};
+
+// A contiguous run of records: everything from `first` to `last`, one batch per tenant in order of
+// appearance. The same records always make the same cut.
+struct BatchRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::int64_t timestamp_ms = 0;  // Of its oldest record; 0 when none carries one.
+  std::vector<MergedBatch> batches;
+};
+
+struct MergeLimits {
+  std::size_t bytes_max = 3584u << 10;  // Of one batch; a larger record makes a batch of its own.
+  std::uint64_t items_max = 50'000;     // Of one batch.
+  std::size_t tenants_max = 64;         // In one cut.
+  std::size_t records_max = 10'000;     // In one cut.
+};
+
+// Single-thread. Holds one cut being filled.
+class BatchMerger {
+ public:
+  explicit BatchMerger(MergeLimits limits) : limits_(limits) {}
+
+  bool empty() const noexcept { return records_ == 0; }
+  // False: take() first. An empty cut takes anything.
+  bool fits(std::string_view tenant, std::size_t bytes, std::uint64_t items) const noexcept;
+  // What the open cut would hold in memory with this record added, and the same again for the copy
+  // that is sent.
+  std::size_t bytes_with(std::string_view tenant, std::size_t bytes) const noexcept;
+  std::size_t bytes_held() const noexcept;
+  std::uint64_t item_count() const noexcept;
+  bool holds(std::string_view tenant) const noexcept { return find(tenant) != nullptr; }
+  void add(std::int64_t offset, std::int64_t timestamp_ms, std::string_view tenant,
+           std::string_view payload, std::uint64_t items);
+  // A record that goes nowhere, but whose offset belongs to the cut.
+  void skip(std::int64_t offset, std::int64_t timestamp_ms);
+  std::int64_t first() const noexcept { return batch_range_.first; }
+  std::int64_t last() const noexcept { return batch_range_.last; }
+  std::int64_t timestamp_ms() const noexcept { return batch_range_.timestamp_ms; }
+  // Not empty.
+  BatchRange take();
+  void clear();
+
+ private:
+  // A batch under construction. Its bytes lie in pieces that grow with it, so that none is ever
+  // copied into a larger one.
+  struct Filling {
+    MergedBatch batch;
+    Bytes open;  // The last piece.
+    std::size_t closed_capacity = 0;
+
+    std::size_t size() const noexcept { return batch.payload.size() + open.size(); }
+    std::size_t capacity() const noexcept { return closed_capacity + open.capacity(); }
+    void close();
+  };
+
+  const Filling* find(std::string_view tenant) const noexcept;
+  // Of the next piece, when `bytes` do not fit into the open one; else 0.
+  std::size_t capacity_needed(const Filling* filling, std::size_t bytes) const noexcept;
+
+  const MergeLimits limits_;
+  BatchRange batch_range_;  // Without its batches.
+  std::vector<Filling> fillings_;
+  std::size_t records_ = 0;
+};
+
+}  // namespace spanway::kafka_bridge

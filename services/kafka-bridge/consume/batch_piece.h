@@ -1,0 +1,33 @@
+// A part of a batch that is sent, refused, halved and settled by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "services/kafka-bridge/consume/commit_note.h"
+#include "services/kafka-bridge/consume/evidence.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/pipeline/pieces.h"
+
+namespace spanway::kafka_bridge {
+
+struct BatchPiece {
+  pipeline::Pieces payload;
+  ItemRange items;  // Of the batch.
+  std::uint64_t attempts = 0;
+  bool whole = true;  // All of the batch.
+  // The destination has accepted it; only the copy for the dead-letter topic is missing.
+  bool delivered = false;
+  // Evidence against it. Halves inherit the first refusal.
+  std::int64_t tries = 0;  // Refusals of exactly these bytes.
+  bool only_data = true;   // Each of them was a data error.
+  std::optional<EvidenceLedger::Mark> first_refusal;
+  EvidenceLedger::Counts counts_at_refusal;
+  EvidenceLedger::Mark sent = 0;
+  // Other batches were accepted between the first refusal and this try.
+  bool others_accepted_before_send = false;
+  bool others_tried = false;
+  std::optional<SteadyTime> suspected;
+};
+
+}  // namespace spanway::kafka_bridge

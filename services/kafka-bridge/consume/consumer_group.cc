@@ -1,0 +1,473 @@
+#include "services/kafka-bridge/consume/consumer_group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/kafka-bridge/signal_topics.h"
+#include "services/lib/base/check.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+// A pause throws the prefetch away, so only what has stalled for long is paused.
+constexpr Duration kPauseAfter = std::chrono::seconds(30);
+constexpr Duration kStatusInterval = std::chrono::seconds(1);
+constexpr Duration kMemoryRetry = std::chrono::milliseconds(20);
+constexpr Duration kPlanRetry = std::chrono::milliseconds(200);
+// A commit that is not answered by then is counted as failed.
+constexpr Duration kCommitTimeout = std::chrono::seconds(10);
+// Partitions are read together, after `batch.linger`; so what is sent together comes at once.
+constexpr Duration kJoinWindow = std::chrono::milliseconds(1);
+constexpr Duration kFinalCommitTimeout = std::chrono::seconds(3);
+
+std::vector<std::string> topics_of(const BridgeConfig& config) {
+  std::vector<std::string> topics;
+  for (const otlp::Signal signal : signals_of(config.consumer)) {
+    topics.push_back(topic_of(config.kafka.topics, signal));
+  }
+  return topics;
+}
+
+// Batches with an identity are what they are; all others may be joined on their way.
+CoalescerOptions coalescer_options(const BridgeConfig& config) {
+  CoalescerOptions options;
+  options.bytes_max = config.consumer.batch.bytes_max.bytes;
+  options.items_max = static_cast<std::uint64_t>(config.consumer.batch.items_max);
+  options.linger = std::min<Duration>(config.consumer.batch.linger, kJoinWindow);
+  options.send_timeout = config.destination.timeout;
+  return options;
+}
+
+}  // namespace
+
+ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps)
+    : config_(config.consumer),
+      revoke_patience_(revoke_patience(config)),
+      topics_(config.kafka.topics),
+      deps_(deps),
+      events_(deps.telemetry, config.consumer.destination),
+      stalls_(config_.retry, deps_.executor, ledger_, events_, Random(deps_.random.next())),
+      shares_(deps_.budget, signals_of(config_)),
+      mailbox_(std::make_shared<Mailbox>(deps_.executor)),
+      coalescer_(coalescer_options(config), deps_.executor, mailbox_, deps_.sink, deps_.budget),
+      lane_deps_{deps_.executor, mailbox_, coalescer_, deps_.dead_letters, deps_.budget, shares_,
+                 events_,        ledger_,  stalls_,    deps_.random} {}
+
+Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig& config,
+                                                             const ConsumerGroupDeps& deps,
+                                                             const ConsumerFactory& factory) {
+  std::unique_ptr<ConsumerGroup> group(new ConsumerGroup(config, deps));
+  SPANWAY_ASSIGN(group->consumer_, factory(topics_of(config), *group));
+  return group;
+}
+
+ConsumerGroup::~ConsumerGroup() {
+  mailbox_->close();
+  // While there is still somebody to listen.
+  if (!closed_ && consumer_) consumer_->close();
+  alive_.reset();
+  members_.clear();
+}
+
+Status ConsumerGroup::start() {
+  SPANWAY_TRY(consumer_->start());
+  commit_tick();
+  status_tick();
+  return ok_status();
+}
+
+// --- Partitions come and go ---
+
+LaneOptions ConsumerGroup::lane_options(const kafka::TopicPartition& partition) const {
+  LaneOptions options;
+  options.topic = partition.topic;
+  options.partition = partition.partition;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (topic_of(topics_, signal) == partition.topic) options.signal = signal;
+  }
+  options.merge.bytes_max = config_.batch.bytes_max.bytes;
+  options.merge.items_max = static_cast<std::uint64_t>(config_.batch.items_max);
+  options.linger = Duration::zero();  // The consumer has waited, for all partitions together.
+  options.max_in_flight = static_cast<std::size_t>(config_.max_in_flight_per_partition);
+  options.retry = config_.retry;
+  options.copy_partial = config_.dead_letters.partial == DeadLetterConfig::Partial::kCopy;
+  options.batch_identity = config_.batch_identity;
+  return options;
+}
+
+ConsumerGroup::Member* ConsumerGroup::find(const kafka::TopicPartition& partition) {
+  const auto found = members_.find(partition);
+  return found == members_.end() ? nullptr : found->second.get();
+}
+
+void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
+                                const kafka::StartPosition& start) {
+  auto member = std::make_unique<Member>(*this, partition);
+  if (members_.size() >= static_cast<std::size_t>(config_.kafka.partitions_max)) {
+    // More than planned for: their prefetch comes out of the budget for batches.
+    const std::size_t bytes =
+        config_.kafka.prefetch_bytes_max.bytes + config_.kafka.partition_fetch_bytes_max.bytes;
+    auto permit = deps_.budget.try_acquire(bytes);
+    if (permit) member->prefetch = std::move(*permit);
+    events_.log().limited(telemetry::LogLevel::kWarn, "kafka_bridge_partitions_max",
+                          "More partitions than consumer.partitions_max: start more replicas or "
+                          "raise it together with memory_limit",
+                          {{"partitions", members_.size() + 1}, {"reserved", permit.has_value()}});
+  }
+  member->lane =
+      std::make_unique<PartitionLane>(lane_options(partition), lane_deps_, *member, start);
+  members_[partition] = std::move(member);
+  update_status_soon();
+}
+
+void ConsumerGroup::remove(const std::vector<kafka::TopicPartition>& partitions) {
+  for (const kafka::TopicPartition& partition : partitions) {
+    if (members_.erase(partition) > 0) events_.forget_lag(partition.topic, partition.partition);
+  }
+  update_status_soon();
+}
+
+void ConsumerGroup::on_lost(const std::vector<kafka::TopicPartition>& partitions) {
+  remove(partitions);
+}
+
+void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partitions,
+                               std::function<void()> done) {
+  leave(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
+}
+
+void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> done) {
+  if (revocation_) {
+    // The shutdown takes over: closing answers the group for the partitions being revoked.
+    revocation_->timer.cancel();
+    revocation_.reset();
+  }
+  std::vector<kafka::TopicPartition> all;
+  for (const auto& [partition, member] : members_) all.push_back(partition);
+  leave(std::move(all), patience, [this, function = std::move(done)](bool clean) {
+    if (!std::exchange(closed_, true)) consumer_->close();
+    function(clean);
+  });
+}
+
+void ConsumerGroup::leave(std::vector<kafka::TopicPartition> partitions, Duration patience,
+                          std::function<void(bool clean)> done) {
+  revocation_.emplace();
+  revocation_->partitions = std::move(partitions);
+  revocation_->done = std::move(done);
+  revocation_->timer =
+      deps_.executor.post_after(patience, [this, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.lock() && revocation_ && !revocation_->committing) finish_revocation(false);
+      });
+  for (const kafka::TopicPartition& partition : revocation_->partitions) {
+    if (Member* member = find(partition)) member->lane->drain();
+  }
+  check_revocation();
+}
+
+// Not at once: the lane that calls is among those that go.
+void ConsumerGroup::on_drained(Member& member) {
+  member.drained = true;
+  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock()) check_revocation();
+  });
+}
+
+void ConsumerGroup::check_revocation() {
+  if (!revocation_ || revocation_->committing) return;
+  for (const kafka::TopicPartition& partition : revocation_->partitions) {
+    const Member* member = find(partition);
+    if (member != nullptr && !member->drained) return;
+  }
+  finish_revocation(true);
+}
+
+// One last commit, then they are gone, whether it was answered in time or not.
+void ConsumerGroup::finish_revocation(bool clean) {
+  revocation_->timer.cancel();
+  revocation_->committing = true;
+  revocation_->clean = clean;
+  Commits commits = gather(&revocation_->partitions);
+  if (commits.empty()) {
+    end_revocation();
+    return;
+  }
+  revocation_->timer =
+      deps_.executor.post_after(kFinalCommitTimeout, [this, alive = std::weak_ptr<int>(alive_)] {
+        if (!alive.lock() || !revocation_ || !revocation_->committing) return;
+        revocation_->clean = false;
+        end_revocation();
+      });
+  commit(std::move(commits), [this](const Status& status) {
+    if (!revocation_ || !revocation_->committing) return;
+    revocation_->clean = revocation_->clean && status.ok();
+    end_revocation();
+  });
+}
+
+void ConsumerGroup::end_revocation() {
+  Revocation left = std::move(*revocation_);
+  revocation_.reset();
+  left.timer.cancel();
+  remove(left.partitions);
+  left.done(left.clean);
+}
+
+// Transaction markers and deleted records are done once everything before them is: without this
+// they would count as lag until the next record comes.
+void ConsumerGroup::on_end(const kafka::TopicPartition& partition, std::int64_t offset) {
+  if (Member* member = find(partition)) member->lane->reach_end(offset);
+}
+
+void ConsumerGroup::on_gap(const kafka::TopicPartition& partition, std::int64_t expected,
+                           std::int64_t continued_at, std::uint64_t lost) {
+  lost_records_ += lost;
+  if (continued_at < expected || lost > 0) {
+    events_.lost(partition.topic, partition.partition, expected, continued_at, lost);
+  }
+  Member* member = find(partition);
+  if (member == nullptr || continued_at >= expected) return;
+  // Offsets begin anew: what the old lane knows means other records now.
+  member->lane = std::make_unique<PartitionLane>(lane_options(partition), lane_deps_, *member,
+                                                 kafka::StartPosition{continued_at, ""});
+}
+
+void ConsumerGroup::on_error(const Error&) {}  // Logged and kept by the consumer itself.
+
+void ConsumerGroup::on_fatal(const Error& error) {
+  events_.log().error("Consumer cannot go on; the process ends", {{"error", error.message}});
+  MutexLock lock(mutex_);
+  if (fatal_.ok()) fatal_ = error;
+}
+
+// --- Records ---
+
+bool ConsumerGroup::on_record(const kafka::TopicPartition& partition,
+                              const kafka::RecordView& record) {
+  Member* member = find(partition);
+  if (member == nullptr) return false;
+  if (member->lane->take(record)) return true;
+  if (member->lane->wants_memory() && !std::exchange(memory_timer_, true)) {
+    later(kMemoryRetry, [this] { retry_memory(); });
+  }
+  return false;
+}
+
+void ConsumerGroup::retry_memory() {
+  memory_timer_ = false;
+  for (const auto& [partition, member] : members_) {
+    if (member->lane->wants_memory()) consumer_->resume_reading(partition);
+  }
+}
+
+void ConsumerGroup::Member::on_room() { group.consumer_->resume_reading(partition); }
+
+void ConsumerGroup::shed_load() {
+  for (const auto& [partition, member] : members_) {
+    if (member->shed) continue;
+    member->shed = true;
+    if (!member->paused) consumer_->pause(partition);
+  }
+}
+
+// --- Committing ---
+
+ConsumerGroup::Commits ConsumerGroup::gather(const std::vector<kafka::TopicPartition>* only) {
+  Commits commits;
+  const auto add = [&commits](const kafka::TopicPartition& partition, const Member& member) {
+    if (auto commit = member.lane->commit()) commits.emplace(partition, std::move(*commit));
+  };
+  if (only == nullptr) {
+    for (const auto& [partition, member] : members_) add(partition, *member);
+  } else {
+    for (const kafka::TopicPartition& partition : *only) {
+      if (const Member* member = find(partition)) add(partition, *member);
+    }
+  }
+  return commits;
+}
+
+void ConsumerGroup::commit(Commits commits, std::function<void(Status)> then) {
+  std::vector<kafka::OffsetCommit> offsets;
+  for (const auto& [partition, commit] : commits) {
+    offsets.push_back({partition, commit.offset, commit.metadata});
+  }
+  committing_since_ = deps_.executor.clock().now();
+  consumer_->commit(std::move(offsets),
+                    [this, sequence = ++commit_sequence_, sent = std::move(commits),
+                     function = std::move(then)](const Status& status) {
+                      if (sequence == commit_sequence_) committing_since_.reset();
+                      if (status.ok()) {
+                        events_.committed();
+                        for (const auto& [partition, commit] : sent) {
+                          if (Member* member = find(partition)) member->lane->on_committed(commit);
+                        }
+                      }
+                      if (function) function(status);
+                    });
+}
+
+void ConsumerGroup::commit_now() {
+  if (closed_ || (revocation_ && revocation_->committing)) return;
+  if (committing_since_ && deps_.executor.clock().now() - *committing_since_ < kCommitTimeout) {
+    return;
+  }
+  Commits commits = gather(nullptr);
+  if (commits.empty()) return;
+  commit(std::move(commits), [this](const Status& status) {
+    if (!plan_pending()) return;
+    if (status.ok()) {
+      commit_now();
+    } else {
+      later(kPlanRetry, [this] { commit_now(); });
+    }
+  });
+}
+
+bool ConsumerGroup::plan_pending() const {
+  return config_.batch_identity &&
+         std::any_of(members_.begin(), members_.end(),
+                     [](const auto& entry) { return entry.second->lane->plan_pending(); });
+}
+
+void ConsumerGroup::on_plan() {
+  // After whoever is making the plan has finished with it.
+  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock()) commit_now();
+  });
+}
+
+void ConsumerGroup::commit_tick() {
+  if (closed_) return;
+  commit_now();
+  later(config_.commit_interval, [this] { commit_tick(); });
+}
+
+// --- Watching ---
+
+void ConsumerGroup::status_tick() {
+  if (closed_) return;
+  update_status();
+  later(kStatusInterval, [this] { status_tick(); });
+}
+
+void ConsumerGroup::update_status() {
+  std::vector<PartitionStatus> statuses;
+  std::vector<StallStatus> stalls = stalls_.status(signals_of(config_));
+  std::size_t stalled = 0;
+  std::size_t batches = 0;
+  std::size_t bytes = 0;
+  for (const auto& [partition, member] : members_) {
+    PartitionStatus& status = statuses.emplace_back();
+    status.partition = partition;
+    watch(*member, status);
+    stalled += status.stalled ? 1 : 0;
+    batches += status.in_flight;
+    bytes += member->lane->state().bytes;
+    member->lane->add_failing(stalls);
+  }
+  for (const otlp::Signal signal : otlp::kSignals) {
+    events_.stalled_streams(signal, stalls_.count(signal));
+  }
+  events_.stalled_partitions(stalled);
+  events_.in_flight(batches, bytes);
+  const auto items = count_items();
+  for (const otlp::Signal signal : otlp::kSignals) {
+    events_.items_in_flight(signal, items[otlp::index_of(signal)].in_flight);
+  }
+  MutexLock lock(mutex_);
+  items_ = items;
+  status_ = std::move(statuses);
+  stall_status_ = std::move(stalls);
+}
+
+// What was read is somewhere: counted by what lanes hold now, and by what has left them.
+std::array<ItemTotals, kSignalCount> ConsumerGroup::count_items() const {
+  std::array<ItemTotals, kSignalCount> items;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    items[otlp::index_of(signal)] = events_.totals(signal);
+  }
+  for (const auto& [partition, member] : members_) {
+    items[otlp::index_of(member->lane->signal())].in_flight += member->lane->state().items;
+  }
+  for (const ItemTotals& totals : items) {
+    if (!totals.add_up()) count_bug("ConsumerGroup: items read do not add up");
+  }
+  return items;
+}
+
+// Partitions that came or went are told of at once.
+void ConsumerGroup::update_status_soon() {
+  if (std::exchange(status_update_posted_, true)) return;
+  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
+    if (!alive.lock()) return;
+    status_update_posted_ = false;
+    if (!closed_) update_status();
+  });
+}
+
+void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
+  const PartitionLane::State state = member.lane->state();
+  status.in_flight = state.in_flight;
+  status.stalled = state.stalled;
+  status.reason = state.reason;
+  if (const auto marks = consumer_->watermarks(member.partition)) {
+    status.lag_messages = std::max<std::int64_t>(0, marks->high - state.committed);
+  }
+  status.lag_seconds = lag_seconds(member, state, status.lag_messages);
+  if (status.lag_messages) {
+    events_.lag(member.partition.topic, member.partition.partition, *status.lag_messages,
+                status.lag_seconds);
+  }
+  const bool was_paused = member.paused || member.shed;
+  if (state.stalled && state.stalled_for >= kPauseAfter) member.paused = true;
+  if (!state.stalled) member.paused = false;
+  if (deps_.budget.admits()) member.shed = false;
+  const bool paused = member.paused || member.shed;
+  if (paused && !was_paused) consumer_->pause(member.partition);
+  if (!paused && was_paused) consumer_->unpause(member.partition);
+}
+
+// By the producer's clock: the age of the oldest record that is read and not done. That clock may
+// be wrong or missing, and nothing may have been read; so by ours as well: how long the commit has
+// not moved although something lies behind it, once that is more than the commit interval explains.
+double ConsumerGroup::lag_seconds(Member& member, const PartitionLane::State& state,
+                                  std::optional<std::int64_t> lag_messages) {
+  using Seconds = std::chrono::duration<double>;
+  const SteadyTime now = deps_.executor.clock().now();
+  if (state.committed != member.committed || lag_messages.value_or(0) == 0) {
+    member.committed = state.committed;
+    member.moved = now;
+  }
+  Seconds lag{0};
+  if (state.oldest_timestamp_ms && *state.oldest_timestamp_ms > 0) {
+    const auto since_epoch = deps_.executor.clock().system_now().time_since_epoch();
+    lag = std::max(
+        lag, Seconds(since_epoch) - Seconds(std::chrono::milliseconds(*state.oldest_timestamp_ms)));
+  }
+  const Duration still = now - member.moved;
+  if (still > config_.commit_interval + 2 * kStatusInterval) lag = std::max(lag, Seconds(still));
+  return lag.count();
+}
+
+std::vector<PartitionStatus> ConsumerGroup::partitions() const {
+  MutexLock lock(mutex_);
+  return status_;
+}
+
+std::vector<StallStatus> ConsumerGroup::stalls() const {
+  MutexLock lock(mutex_);
+  return stall_status_;
+}
+
+std::array<ItemTotals, kSignalCount> ConsumerGroup::items() const {
+  MutexLock lock(mutex_);
+  return items_;
+}
+
+Status ConsumerGroup::fatal() const {
+  MutexLock lock(mutex_);
+  return fatal_;
+}
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,226 @@
+// One partition's way from Kafka to the destination: joins records, keeps several batches in
+// flight, holds back what stalls, decides what may be committed. A state machine without threads.
+//
+// What a stall holds back leaves memory, except a few batches to probe with; the commit stays
+// below it, and its note (commit_note.h) says what is done beyond. After the stall, or a restart, a
+// second pass reads the partition again from there and delivers only what is not done.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/kafka-bridge/consume/batch_merger.h"
+#include "services/kafka-bridge/consume/commit_note.h"
+#include "services/kafka-bridge/consume/delivery.h"
+#include "services/kafka-bridge/consume/lane_context.h"
+#include "services/kafka-bridge/consume/offset_tracker.h"
+#include "services/kafka-bridge/consume/record_reader.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/kafka/consumer.h"
+
+namespace spanway::kafka_bridge {
+
+// What a lane asks of whoever reads and commits for it.
+class LaneHost {
+ public:
+  virtual ~LaneHost() = default;
+  // There is room again after take() said no. Only after that.
+  virtual void on_room() = 0;
+  // A plan has to be committed before more can be sent (batch identity).
+  virtual void on_plan() = 0;
+  // Draining is over: nothing is in flight.
+  virtual void on_drained() = 0;
+  // Reading has to go on from `offset`, which was read before: what was held back for a stall.
+  virtual void on_rewind(std::int64_t offset) = 0;
+};
+
+// Single-thread: everything on the executor of LaneDeps.
+class PartitionLane final : private DeliveryOwner, private StallListener {
+ public:
+  // `start`: the offset that reading begins at, with what was committed beside it.
+  PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost& host,
+                const kafka::StartPosition& start);
+  ~PartitionLane() override;
+
+  // False: no room now; offer the same record again after LaneHost::on_room(), or when memory may
+  // have become free (wants_memory()).
+  bool take(const kafka::RecordView& record);
+  bool wants_memory() const noexcept { return wants_memory_; }
+  // Every record below `offset` has been taken, and the log has no further one: once all of them
+  // are done, that is where the commit moves.
+  void reach_end(std::int64_t offset);
+
+  // What should be committed, when that differs from what is.
+  struct Commit {
+    std::int64_t offset = 0;
+    std::string metadata;
+    std::uint64_t planned = 0;  // To be handed back to on_committed().
+  };
+  std::optional<Commit> commit() const;
+  void on_committed(const Commit& commit);
+  bool plan_pending() const noexcept { return options_.batch_identity && planned_ < range_count_; }
+
+  // Takes nothing more, forgets what is not in flight, and calls on_drained() once, maybe at once,
+  // when nothing is. Then commit() is final.
+  void drain();
+
+  struct State {
+    std::int64_t committed = 0;
+    std::size_t in_flight = 0;  // Batches begun and not done.
+    std::size_t bytes = 0;
+    std::uint64_t items = 0;                          // Read and not settled.
+    std::optional<std::int64_t> oldest_timestamp_ms;  // Of what is read, or offered, and not done.
+    bool stalled = false;
+    std::string reason;  // Of the stall.
+    Duration stalled_for{};
+  };
+  State state() const;
+  otlp::Signal signal() const noexcept { return options_.signal; }
+  // What waits beside others that pass: batches that have failed alone for long, tenants whose dead
+  // letters cannot be written. Adds up to a bound.
+  void add_failing(std::vector<StallStatus>& statuses) const;
+
+ private:
+  // How a note names what is not settled: by batches, or by tenants where that is shorter.
+  enum class Detail { kExact, kCompact };
+  // A cut that is not done.
+  struct OpenBatchRange {
+    OffsetTracker::Run run;
+    OffsetRange range;
+    std::size_t batches = 0;   // At first; `deliveries` are those that are not done.
+    bool again = false;        // Of the pass that reads again.
+    bool planned = false;      // Of its ranges.
+    std::uint64_t number = 0;  // From 1, in order; 0 = needs no plan.
+    Permit permit;
+    std::vector<std::shared_ptr<Delivery>> deliveries;
+    // Batches that have left memory for a stall of their tenant.
+    std::vector<TenantBatch> dropped;
+  };
+  using TenantOffsets = std::map<std::string, std::int64_t, std::less<>>;
+  // Reads again what lies below `end` and is not done: `ranges`, each as one cut, and the records
+  // of `tenants` from the given offset on.
+  struct Reread {
+    explicit Reread(std::int64_t start) : tracker(start), next(start) {}
+    OffsetTracker tracker;
+    std::int64_t next;  // Below it everything has been looked at.
+    std::int64_t end = 0;
+    std::deque<OpenRange> ranges;
+    TenantOffsets tenants;
+    std::vector<TenantBatch> batches;  // Not filled to their end yet.
+    bool reading = true;
+  };
+
+  // A tenant of which a dead letter cannot be written: nothing more of it is read.
+  struct LetterStall {
+    Error error;
+    SteadyTime since;
+  };
+
+  // DeliveryOwner:
+  void on_changed() override { schedule_collect(); }
+  bool draining() const override { return draining_; }
+
+  // StallListener:
+  void on_stall_begun(const Stream& stream) override;
+  void on_stall_ended(const Stream& stream) override;
+
+  DeliveryOwner& owner() noexcept { return *this; }
+  bool has_room() const;
+  bool acquire(std::string_view tenant, std::size_t bytes, std::size_t more);
+  bool within_share(std::string_view tenant, std::size_t bytes) const;
+  void yield_memory();
+  bool take_read(const kafka::RecordView& record, const ReadRecord& read);
+  bool take_undecodable(const kafka::RecordView& record, const Error& error);
+  void add_letter(const kafka::RecordView& record, DeadLetterCause cause, std::string_view tenant,
+                  std::string error, std::string rejected, std::uint64_t item_count);
+  bool refuse() noexcept;
+  void begin_linger();
+  void skip_to_end();
+  enum class Place { kTake, kSkip, kRefuse };
+  Place place(const kafka::RecordView& record);
+  Place place_by_stall(std::string_view tenant, const kafka::RecordView& record);
+  Place defer_from(std::string_view tenant, std::int64_t offset);
+  Place place_again(const kafka::RecordView& record, std::string_view tenant);
+  bool in_range(std::int64_t offset) const;
+  bool fills_range() const;
+  void leave_ranges_before(std::int64_t offset);
+  void leave_batches_before(std::int64_t offset);
+  const TenantBatch* batch_at(std::string_view tenant, OffsetRange offsets) const;
+  bool unread(std::string_view tenant, std::int64_t offset) const;
+  std::int64_t next_to_read_again() const;
+  void note_reread(CommitNote& note, Detail detail) const;
+  void advance_reread(std::int64_t next);
+  std::int64_t reread_position() const;
+  void end_reading_again();
+  void end_reread();
+  bool reads_again(std::string_view tenant, std::int64_t offset) const;
+  bool is_deferred(std::string_view tenant, std::int64_t offset) const;
+  bool may_defer(std::string_view tenant, std::int64_t from) const;
+  void defer(const std::string& tenant);
+  void drop(const Delivery& delivery);
+  void read_again_later();
+  void read_again();
+  CommitNote note(Detail detail) const;
+  std::optional<OpenRange::Parts> open_parts(const OpenBatchRange& batch_range) const;
+  void forget_filling();
+  void collect_letter_stalls();
+  std::int64_t position() const;
+  void seal();
+  void pump();
+  void schedule_collect();
+  void collect();
+  std::size_t in_flight() const;
+  bool waits_for_stalls(const OpenBatchRange& batch_range) const;
+  void account();
+  void describe_stall(State& state) const;
+  template <typename F>
+  void for_deliveries(F function) const {
+    for (const OpenBatchRange& batch_range : open_)
+      for (const auto& delivery : batch_range.deliveries) function(*delivery);
+  }
+
+  const LaneOptions options_;
+  const LaneDeps& deps_;
+  LaneHost& host_;
+  RecordReader reader_;
+  BatchMerger merger_;
+  Permit permit_;  // Of the batch_range being filled.
+  Timer linger_;
+  OffsetTracker tracker_;
+  std::deque<OpenBatchRange> open_;
+  // Dead letters of the cut being filled, and what they hold.
+  std::vector<std::shared_ptr<Delivery>> letters_;
+  std::size_t letter_bytes_ = 0;
+  std::int64_t committed_;
+  std::string committed_metadata_;
+  // Cuts made, and how many of them stand in a committed plan.
+  std::uint64_t range_count_ = 0;
+  std::uint64_t planned_ = 0;
+  // Of the log, while no record is known beyond; whoever gives records back unread resets it.
+  std::optional<std::int64_t> end_;
+  std::optional<Reread> reread_;
+  TenantOffsets deferred_;  // Not delivered from the offset on, and not in memory.
+  Backoff reread_backoff_;
+  Timer reread_timer_;
+  bool yielded_ = false;    // A planned batch_range was given up; it is read again.
+  bool note_full_ = false;  // Another stalled tenant would not fit into the commit.
+  std::map<std::string, LetterStall, std::less<>> letter_stalls_;  // By tenant.
+  std::size_t share_used_ = 0;                                     // Bytes told to BudgetShares.
+  bool refused_ = false;                                           // take() said no.
+  bool wants_memory_ = false;
+  std::int64_t refused_timestamp_ms_ = 0;
+  bool draining_ = false;
+  bool drained_ = false;
+  bool collect_scheduled_ = false;
+  // Guards functions posted to the executor.
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace spanway::kafka_bridge

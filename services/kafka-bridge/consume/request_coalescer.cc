@@ -1,0 +1,109 @@
+#include "services/kafka-bridge/consume/request_coalescer.h"
+
+#include <algorithm>
+
+namespace spanway::kafka_bridge {
+
+RequestCoalescer::RequestCoalescer(CoalescerOptions options, Executor& executor,
+                                   std::shared_ptr<Mailbox> mailbox, pipeline::Sink& sink,
+                                   MemoryBudget& budget)
+    : options_(options),
+      executor_(executor),
+      mailbox_(std::move(mailbox)),
+      sink_(sink),
+      budget_(budget) {}
+
+RequestCoalescer::~RequestCoalescer() {
+  for (auto& [key, bucket] : buckets_) bucket.timer.cancel();
+}
+
+void RequestCoalescer::send(DeliveryRequest request, Answer answer) {
+  const std::size_t bytes = request.payload.size();
+  Waiting waiting{std::move(request), std::move(answer)};
+  if (options_.linger == Duration::zero() || !waiting.request.batch_id.empty() ||
+      waiting.request.alone || bytes >= options_.bytes_max) {
+    std::vector<Waiting> alone;
+    alone.push_back(std::move(waiting));
+    send(std::move(alone));
+    return;
+  }
+  const Key key(waiting.request.signal, waiting.request.tenant);
+  Bucket& found = buckets_[key];
+  if (found.bytes + bytes > options_.bytes_max ||
+      found.items + waiting.request.item_count > options_.items_max) {
+    flush(key);
+  }
+  Bucket& bucket = buckets_[key];
+  bucket.bytes += bytes;
+  bucket.items += waiting.request.item_count;
+  bucket.waiting.push_back(std::move(waiting));
+  if (bucket.waiting.size() > 1) return;
+  bucket.timer = executor_.post_after(options_.linger, [this, key, alive = std::weak_ptr(alive_)] {
+    if (alive.lock()) flush(key);
+  });
+}
+
+void RequestCoalescer::flush(const Key& key) {
+  auto node = buckets_.extract(key);
+  if (node.empty()) return;
+  node.mapped().timer.cancel();
+  if (!node.mapped().waiting.empty()) send(std::move(node.mapped().waiting));
+}
+
+void RequestCoalescer::send(std::vector<Waiting> parts) {
+  const DeliveryRequest& first = parts.front().request;
+  pipeline::Batch batch;
+  batch.signal = first.signal;
+  batch.metadata.tenant = first.tenant;
+  batch.metadata.batch_id = first.batch_id;
+  batch.deadline = Deadline::after(executor_.clock(), options_.send_timeout);
+  batch.permit = budget_.empty_permit();  // The lanes' permits cover these bytes.
+  pipeline::Pieces payload;
+  for (const Waiting& part : parts) {
+    payload.add(part.request.payload);
+    batch.item_count += part.request.item_count;
+  }
+  // The answer comes on any thread, and may come before send() returns, or after our end.
+  auto sent = std::make_shared<std::vector<Waiting>>(std::move(parts));
+  pipeline::AckToken token([this, mailbox = mailbox_, sent,
+                            alive = std::weak_ptr(alive_)](Result<pipeline::Outcome> result) {
+    mailbox->post([this, sent, alive, answer = std::move(result)]() mutable {
+      if (alive.lock()) on_answer(*sent, std::move(answer));
+    });
+  });
+  sink_.send_pieces(std::move(batch), std::move(payload), std::move(token));
+}
+
+void RequestCoalescer::on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {
+  if (result.ok()) {
+    share_out(parts, *result);
+    return;
+  }
+  const Error& error = result.error();
+  const bool about_the_data = error.refusal == Refusal::kData || error.refusal == Refusal::kUnknown;
+  if (parts.size() > 1 && about_the_data) {
+    for (Waiting& part : parts) {
+      std::vector<Waiting> alone;
+      alone.push_back(std::move(part));
+      send(std::move(alone));
+    }
+    return;
+  }
+  for (Waiting& part : parts) part.answer(error);
+}
+
+void RequestCoalescer::share_out(std::vector<Waiting>& parts, const pipeline::Outcome& outcome) {
+  DeliveryResult whole;
+  whole.request_rejected = outcome.rejected;
+  whole.message = outcome.message;
+  for (const Waiting& part : parts) whole.request_items += part.request.item_count;
+  std::uint64_t left = outcome.rejected;
+  for (Waiting& part : parts) {
+    DeliveryResult own = whole;
+    own.rejected = std::min(left, part.request.item_count);
+    left -= own.rejected;
+    part.answer(std::move(own));
+  }
+}
+
+}  // namespace spanway::kafka_bridge

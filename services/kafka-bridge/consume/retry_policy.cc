@@ -1,0 +1,79 @@
+#include "services/kafka-bridge/consume/retry_policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace spanway::kafka_bridge {
+namespace {
+
+constexpr double kChanceMax = 1e-6;
+constexpr std::int64_t kTriesMax = 1000;
+
+// Others pass, this one does not: whatever the kind, the culprit is in these bytes.
+Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
+  if (refused.kind != Refusal::kData) {
+    // Parts of what has failed so often are cut at once: that loses nothing.
+    const bool is_part = !refused.whole && !refused.single_item;
+    const std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
+    if (refused.tries < needed) return Step::kRetry;
+  }
+  if (refused.single_item) return Step::kSuspect;
+  return refused.may_halve ? Step::kHalve : Step::kRotate;
+}
+
+// Nothing passes, so nothing tells whether the bytes or the destination are at fault. Cutting may.
+Step step_blind_data(const Refused& refused) noexcept {
+  if (!refused.single_item) return refused.may_halve ? Step::kHalve : Step::kStall;
+  if (refused.others_fail) return Step::kStall;
+  return refused.others_tried ? Step::kSuspect : Step::kRotate;
+}
+
+Step step_blind_transient(const RetryConfig& config, const Refused& refused) noexcept {
+  if (refused.tries < 2 || refused.failing_for < kTransientStall) return Step::kRetry;
+  // What is too large to be answered in time passes in parts.
+  const bool halve = refused.probe && refused.timed_out && refused.tries >= config.unknown_tries;
+  return halve && !refused.single_item && refused.may_halve ? Step::kHalve : Step::kStall;
+}
+
+Step step_blind_unknown(const RetryConfig& config, const Refused& refused) noexcept {
+  const std::int64_t needed = refused.whole || !refused.probe ? config.unknown_tries : 1;
+  if (refused.tries < needed) return Step::kRetry;
+  const bool halve = refused.probe && !refused.single_item && refused.may_halve;
+  return halve ? Step::kHalve : Step::kStall;
+}
+
+}  // namespace
+
+Step next_step(const RetryConfig& config, const Refused& refused) noexcept {
+  if (refused.others_accepted) return step_against(config, refused);
+  switch (refused.kind) {
+    case Refusal::kConfiguration:
+      return Step::kStall;
+    case Refusal::kData:
+      return step_blind_data(refused);
+    case Refusal::kTransient:
+      return step_blind_transient(config, refused);
+    case Refusal::kUnknown:
+      break;
+  }
+  return step_blind_unknown(config, refused);
+}
+
+std::int64_t tries_to_blame(const RetryConfig& config,
+                            const EvidenceLedger::Counts& others) noexcept {
+  if (others.refused == 0) return config.unknown_tries;
+  const auto refused = static_cast<double>(others.refused);
+  const double chance = refused / (refused + static_cast<double>(others.accepted));
+  if (chance >= 0.99) return kTriesMax;
+  const double needed = std::ceil(std::log(kChanceMax) / std::log(chance));
+  return std::clamp(static_cast<std::int64_t>(needed), config.unknown_tries, kTriesMax);
+}
+
+Duration retry_wait(const RetryConfig& config, Backoff& backoff,
+                    std::optional<std::chrono::milliseconds> retry_after) noexcept {
+  const Duration own = backoff.next();
+  if (!retry_after) return own;
+  return std::max(own, std::min<Duration>(*retry_after, config.retry_after_max));
+}
+
+}  // namespace spanway::kafka_bridge

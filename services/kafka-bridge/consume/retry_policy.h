@@ -1,0 +1,61 @@
+// What to do with a batch that the destination has refused. Pure decisions; delivery.h acts on
+// them. The kind of the refusal says what to try first, the evidence decides the end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "services/kafka-bridge/config.h"
+#include "services/kafka-bridge/consume/evidence.h"
+#include "services/lib/base/backoff.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::kafka_bridge {
+
+enum class Step {
+  kRetry,    // The same bytes again, after a wait.
+  kRotate,   // Other pieces of this batch first: if they pass, this one is the culprit.
+  kHalve,    // Cut in two, to find the culprit.
+  kSuspect,  // One item that fails alone: a dead letter as soon as that is confirmed.
+  kStall,    // The whole stream fails: only probes from now on.
+};
+
+// What is known when a piece has been refused.
+struct Refused {
+  Refusal kind = Refusal::kUnknown;
+  bool timed_out = false;
+  bool single_item = false;
+  bool whole = true;   // Not cut yet.
+  bool probe = false;  // Sent to find out whether a stall is over.
+  // Refusals of exactly these bytes, this one included.
+  std::int64_t tries = 1;
+  // Others of the stream were sent after this piece was first refused and accepted before it was
+  // sent again: it fails alone.
+  bool others_accepted = false;
+  // Other batches of the stream were refused too, and none accepted since.
+  bool others_fail = false;
+  // The other pieces have had their turn, or there are none.
+  bool others_tried = false;
+  bool may_halve = true;   // The bound on pieces allows another cut.
+  Duration failing_for{};  // How long nothing of the stream has been accepted.
+  // What happened to others at their first try, since this piece was first refused.
+  EvidenceLedger::Counts others;
+};
+
+// A transient failure of everything becomes a stall after this time.
+inline constexpr Duration kTransientStall = std::chrono::seconds(10);
+
+Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
+
+// How often one item has to fail in a row before it is to blame: so often that, if it were like the
+// others, the chance would be below one in a million.
+std::int64_t tries_to_blame(const RetryConfig& config,
+                            const EvidenceLedger::Counts& others) noexcept;
+
+// How long to wait: the back-off, or what the destination asked for, if that is longer.
+Duration retry_wait(const RetryConfig& config, Backoff& backoff,
+                    std::optional<std::chrono::milliseconds> retry_after) noexcept;
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,45 @@
+#include "services/kafka-bridge/consume/topic_size_limits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace spanway::kafka_bridge {
+namespace {
+
+// Settings change seldom, and each reading is a connection of its own.
+constexpr Duration kAskAgain = std::chrono::minutes(5);
+constexpr Duration kAskAgainAfterRefusal = std::chrono::seconds(10);
+
+}  // namespace
+
+TopicSizeLimits::TopicSizeLimits(std::size_t assumed, Reader reader, const Clock& clock)
+    : assumed_(assumed), reader_(std::move(reader)), clock_(clock) {}
+
+TopicSizeLimits::Entry& TopicSizeLimits::entry(const std::string& topic) {
+  return entries_.try_emplace(topic, Entry{assumed_, std::nullopt}).first->second;
+}
+
+bool TopicSizeLimits::ask(const std::string& topic, Entry& entry, Duration not_before) {
+  const SteadyTime now = clock_.now();
+  if (entry.asked_at && now - *entry.asked_at < not_before) return false;
+  entry.asked_at = now;
+  const Result<std::size_t> found = reader_(topic);
+  if (!found.ok()) return false;
+  entry.limit = *found;
+  return true;
+}
+
+std::size_t TopicSizeLimits::of(const std::string& topic, std::size_t wanted) {
+  Entry& known = entry(topic);
+  if (wanted > known.limit) ask(topic, known, kAskAgain);
+  return known.limit;
+}
+
+void TopicSizeLimits::refused(const std::string& topic, std::size_t bytes) {
+  Entry& known = entry(topic);
+  ask(topic, known, kAskAgainAfterRefusal);
+  // The settings say more than the broker takes, or may not be read.
+  if (known.limit >= bytes) known.limit = bytes / 2;
+}
+
+}  // namespace spanway::kafka_bridge

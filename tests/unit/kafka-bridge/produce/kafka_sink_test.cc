@@ -1,0 +1,524 @@
+#include "services/kafka-bridge/produce/kafka_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "services/lib/kafka/error_map.h"
+#include "services/lib/otlp/placement.h"
+#include "tests/fakes/answers.h"
+#include "tests/fakes/fake_producer.h"
+#include "tests/unit/kafka-bridge/consume/lane_fixture.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr int kTooLarge = 10;
+
+struct SinkBench {
+  explicit SinkBench(std::int32_t partitions = 4) : producer(partitions) { remake(); }
+  void remake() {
+    sink = std::make_unique<KafkaSink>(options, producer, executor,
+                                       telemetry::Telemetry{log, metrics});
+  }
+  void send(std::string_view payload, Duration timeout = seconds(30),
+            const std::string& tenant = "", otlp::Signal signal = otlp::Signal::kTraces) {
+    pipeline::Batch batch;
+    batch.signal = signal;
+    batch.payload = Bytes(payload);
+    batch.deadline = Deadline::after(clock, timeout);
+    batch.metadata.tenant = tenant;
+    auto permit = budget.try_acquire(payload.size());
+    if (permit) batch.permit = std::move(*permit);
+    sink->send(std::move(batch), answers.token());
+  }
+  // The answer, which must be there.
+  Result<pipeline::Outcome> answer() {
+    EXPECT_GT(answers.count(), answered_) << "no answer yet";
+    ++answered_;
+    return answers.next().value();
+  }
+  bool unanswered() const { return answers.count() == answered_; }
+  void report_all(const Status& status = {}) {
+    while (auto sent = producer.take()) sent->report(status);
+  }
+  double duplicates() const {
+    return metrics.value("spanway_kafka_bridge_possible_duplicate_items_total",
+                         {{"signal", "traces"}});
+  }
+
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor{clock};
+  fakes::FakeProducer producer;
+  MemoryBudget budget{8u << 20};
+  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  fakes::Answers answers;
+  KafkaSinkOptions options;
+  std::unique_ptr<KafkaSink> sink;
+
+ private:
+  std::size_t answered_ = 0;
+};
+
+TEST(KafkaSink, AnswersAfterTheLastReport) {
+  SinkBench fixture;
+  fixture.send(spans(0, 50));
+  std::vector<fakes::FakeProducer::Sent> records;
+  std::size_t items = 0;
+  std::set<std::int32_t> partitions;
+  while (auto sent = fixture.producer.take()) {
+    EXPECT_EQ(sent->topic, "otel.traces");
+    EXPECT_EQ(sent->header("content-type"), "application/x-protobuf");
+    EXPECT_EQ(sent->header("spanway-tenant"), "");
+    EXPECT_EQ(sent->record.key, "");
+    items += span_names(sent->record.payload.view()).size();
+    EXPECT_TRUE(partitions.insert(sent->record.partition).second) << "one record per partition";
+    records.push_back(std::move(*sent));
+  }
+  EXPECT_EQ(items, 50u);
+  ASSERT_GE(records.size(), 2u);
+  EXPECT_GT(fixture.budget.used(), 0u);
+  for (auto& record : records) {
+    EXPECT_TRUE(fixture.unanswered());
+    record.report(ok_status());
+  }
+  const auto answer = fixture.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 0u);
+  EXPECT_EQ(fixture.budget.used(), 0u);
+  EXPECT_EQ(
+      fixture.metrics.value("spanway_kafka_bridge_written_items_total", {{"signal", "traces"}}),
+      50);
+  EXPECT_EQ(fixture.duplicates(), 0);
+}
+
+TEST(KafkaSink, PlacesTracesAsTheJavaClientWould) {
+  SinkBench fixture(7);
+  fixture.send(spans(0, 40));
+  while (auto sent = fixture.producer.take()) {
+    const std::string_view payload = sent->record.payload.view();
+    otlp::Scanner scanner;
+    ASSERT_TRUE(scanner.scan(otlp::Signal::kTraces, payload).ok());
+    for (const otlp::Item& item : scanner.index().items) {
+      const auto hash = otlp::trace_placement_hash(payload.substr(item.trace_id_offset, 16));
+      EXPECT_EQ(otlp::partition_of(hash, 7), sent->record.partition);
+    }
+    sent->report(ok_status());
+  }
+}
+
+// A scan that says of every item that it lies in partition 2, so that one sees who was asked.
+std::shared_ptr<otlp::Scanned> marked_scan(std::string_view payload, otlp::ScanLimits limits) {
+  otlp::Scanner scanner(limits);
+  EXPECT_TRUE(scanner.scan(otlp::Signal::kTraces, payload).ok());
+  auto scanned = std::make_shared<otlp::Scanned>(otlp::Scanned{limits, scanner.index()});
+  for (otlp::Item& item : scanned->index.items) item.placement_hash = 2;
+  return scanned;
+}
+
+TEST(KafkaSink, TakesTheScanOfItsOwnProcessWhenThatWasStrictEnough) {
+  const std::string payload = spans(0, 40);
+  const auto partitions_of = [&payload](otlp::ScanLimits theirs) {
+    SinkBench fixture(4);
+    pipeline::Batch batch;
+    batch.payload = Bytes(payload);
+    batch.scanned = marked_scan(payload, theirs);
+    fixture.sink->send(std::move(batch), fixture.answers.token());
+    std::set<std::int32_t> partitions;
+    while (auto sent = fixture.producer.take()) {
+      partitions.insert(sent->record.partition);
+      sent->report(ok_status());
+    }
+    EXPECT_TRUE(fixture.answer().ok());
+    return partitions;
+  };
+  const otlp::ScanLimits own;
+  EXPECT_EQ(partitions_of(own), (std::set<std::int32_t>{2}));
+  otlp::ScanLimits stricter;
+  stricter.value_depth_max = own.value_depth_max - 1;
+  EXPECT_EQ(partitions_of(stricter), (std::set<std::int32_t>{2}));
+  const std::set<std::int32_t> scanned_again{0, 1, 2, 3};
+  otlp::ScanLimits laxer;
+  laxer.request_bytes_max = own.request_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.prefix_bytes_max = own.prefix_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.item_bytes_max = own.item_bytes_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.value_depth_max = own.value_depth_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+  laxer = {};
+  laxer.submessages_max = own.submessages_max + 1;
+  EXPECT_EQ(partitions_of(laxer), scanned_again);
+}
+
+TEST(KafkaSink, HandsOverWhatGoesToOnePartitionWithoutCopying) {
+  SinkBench fixture(1);
+  pipeline::Batch batch;
+  batch.payload = Bytes(spans(0, 20));
+  const char* bytes = batch.payload.data();
+  fixture.sink->send(std::move(batch), fixture.answers.token());
+  auto sent = fixture.producer.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->record.payload.data(), bytes);
+  sent->report(ok_status());
+  EXPECT_TRUE(fixture.answer().ok());
+}
+
+TEST(KafkaSink, SendsTheTenantAlong) {
+  SinkBench fixture(1);
+  fixture.send(spans(0, 1), seconds(30), "acme");
+  auto sent = fixture.producer.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->header("spanway-tenant"), "acme");
+  sent->report(ok_status());
+}
+
+TEST(KafkaSink, ManyRecordsOfOneRequestAreChargedForMoreThanTheirBytes) {
+  SinkBench fixture(1);
+  fixture.options.key_by_trace = true;
+  fixture.remake();
+  const std::size_t before = fixture.budget.used();
+  fixture.send(spans(0, 50));
+  EXPECT_GT(fixture.budget.used(), before + 50 * 500u);
+  while (auto sent = fixture.producer.take()) sent->report(ok_status());
+  EXPECT_EQ(fixture.budget.used(), before);
+}
+
+TEST(KafkaSink, KeysByTraceWhenToldSo) {
+  SinkBench fixture(1);
+  fixture.options.key_by_trace = true;
+  fixture.remake();
+  fixture.send(spans(0, 3));
+  std::set<std::string> keys;
+  while (auto sent = fixture.producer.take()) {
+    keys.insert(sent->record.key);
+    EXPECT_EQ(span_names(sent->record.payload.view()).size(), 1u);
+    sent->report(ok_status());
+  }
+  EXPECT_EQ(keys, (std::set<std::string>{"00000000000000000000000000000001",
+                                         "00000000000000000000000000000002",
+                                         "00000000000000000000000000000003"}));
+  // Also when the request is a single trace.
+  fixture.send(spans(4, 1));
+  auto sent = fixture.producer.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->record.key, "00000000000000000000000000000005");
+  sent->report(ok_status());
+}
+
+TEST(KafkaSink, SplitsAtTheRecordLimit) {
+  SinkBench fixture(1);
+  const std::string payload = spans(0, 200);
+  fixture.options.record_bytes_max = payload.size() / 4;
+  fixture.remake();
+  fixture.send(payload);
+  std::size_t items = 0;
+  while (auto sent = fixture.producer.take()) {
+    EXPECT_LE(sent->record.payload.size(), payload.size() / 4);
+    items += span_names(sent->record.payload.view()).size();
+    sent->report(ok_status());
+  }
+  EXPECT_EQ(items, 200u);
+  EXPECT_TRUE(fixture.answer().ok());
+}
+
+TEST(KafkaSink, RejectsBadItemsOneByOne) {
+  SinkBench fixture(1);
+  fixture.send(fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span(std::string(16, '\0'), "12345678"),
+       fakes::otlp_span("short", "12345678"), fakes::otlp_span(2, 2, "span-1/")}));
+  auto sent = fixture.producer.take();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(span_names(sent->record.payload.view()).size(), 2u);
+  sent->report(ok_status());
+  const auto answer = fixture.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 2u);
+  EXPECT_NE(answer->message, "");
+  EXPECT_EQ(fixture.metrics.value("spanway_kafka_bridge_rejected_items_total",
+                                  {{"signal", "traces"}, {"reason", "invalid_trace_id"}}),
+            2);
+}
+
+TEST(KafkaSink, AJoinedRequestIsRefusedWholeBeforeOneOfItsItemsIsRejected) {
+  for (const bool joined : {true, false}) {
+    SinkBench fixture(1);
+    pipeline::Batch batch;
+    batch.payload = Bytes(fakes::otlp_request_of(
+        {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span("short", "12345678")}));
+    batch.permit = *fixture.budget.try_acquire(batch.payload.size());
+    batch.metadata.all_or_nothing = joined;
+    fixture.sink->send(std::move(batch), fixture.answers.token());
+    EXPECT_EQ(fixture.producer.count(), joined ? 0u : 1u);
+    fixture.report_all();
+    const auto answer = fixture.answer();
+    ASSERT_EQ(answer.ok(), !joined);
+    if (joined) {
+      EXPECT_EQ(answer.error().refusal, Refusal::kData) << "the ingress sends the parts alone";
+      EXPECT_STREQ(answer.error().reason, "joined_items_rejected");
+      EXPECT_EQ(fixture.metrics.value("spanway_kafka_bridge_rejected_items_total",
+                                      {{"signal", "traces"}, {"reason", "invalid_trace_id"}}),
+                0)
+          << "counted when it comes alone";
+    } else {
+      EXPECT_EQ(answer->rejected, 1u);
+    }
+  }
+}
+
+TEST(KafkaSink, AllRejectedIsInvalidArgument) {
+  SinkBench fixture;
+  fixture.send(fakes::otlp_request_of({fakes::otlp_span(std::string(16, '\0'), "12345678")}));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(answer.error().refusal, Refusal::kData);
+  EXPECT_EQ(fixture.producer.count(), 0u);
+  EXPECT_EQ(fixture.budget.used(), 0u);
+}
+
+TEST(KafkaSink, AnEmptyRequestSucceeds) {
+  SinkBench fixture;
+  fixture.send("");
+  EXPECT_TRUE(fixture.answer().ok());
+  fixture.send(fakes::otlp_request_of({}));
+  EXPECT_TRUE(fixture.answer().ok());
+  EXPECT_EQ(fixture.producer.count(), 0u);
+}
+
+TEST(KafkaSink, ReportsWhatItDoesNotReadByPartialSuccess) {
+  SinkBench fixture;
+  const auto library = fakes::otlp_scope("old", {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2)});
+  fixture.send(
+      fakes::otlp_request({fakes::otlp_resource("shop", {}).message(1000, library)}).encode());
+  const auto answer = fixture.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 2u);
+  EXPECT_EQ(fixture.producer.count(), 0u);
+}
+
+TEST(KafkaSink, KeepsAMetricWithoutDataPoints) {
+  SinkBench fixture;
+  const std::string request = fakes::otlp_request_of({fakes::otlp_resource(
+      "shop",
+      {fakes::otlp_scope("meter", {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {})})})});
+  fixture.send(request, seconds(30), "", otlp::Signal::kMetrics);
+  ASSERT_EQ(fixture.producer.count(), 1u);
+  EXPECT_EQ(fixture.producer.take()->record.payload.view(), request);
+}
+
+TEST(KafkaSink, BrokenFramingIsTheClientsMistake) {
+  SinkBench fixture;
+  fixture.send("no protobuf");
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kData);
+  EXPECT_EQ(answer.error().code, Code::kInvalidArgument);
+}
+
+TEST(KafkaSink, OneFailedRecordFailsTheRequest) {
+  SinkBench fixture;
+  fixture.send(spans(0, 50));
+  auto first = fixture.producer.take();
+  first->report(kafka::error_from_code(-192, "writing"));
+  EXPECT_TRUE(fixture.unanswered()) << "the others are still under way";
+  fixture.report_all();
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_TRUE(answer.error().retry_after.has_value());
+  EXPECT_STREQ(answer.error().reason, "kafka_timed_out");
+  EXPECT_GT(fixture.duplicates(), 0) << "the others are written, and will be sent again";
+  EXPECT_EQ(fixture.budget.used(), 0u);
+}
+
+// The client's data is good: a broken Kafka must not make it throw them away.
+TEST(KafkaSink, WhateverKafkaRefusesIsRetryable) {
+  for (const int code : {3 /* unknown topic */, 29 /* not authorised */, kTooLarge, -1}) {
+    SinkBench fixture(1);
+    fixture.send(spans(0, 1));
+    fixture.report_all(kafka::error_from_code(code, "writing"));
+    const auto answer = fixture.answer();
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().code, Code::kUnavailable) << code;
+    EXPECT_EQ(answer.error().refusal, Refusal::kTransient) << code;
+    EXPECT_EQ(answer.error().retry_after, seconds(5)) << code;
+  }
+}
+
+TEST(KafkaSink, PrefersTheFailureThatBringsTheClientBack) {
+  SinkBench fixture;
+  fixture.send(spans(0, 50));
+  fixture.producer.take()->report(kafka::error_from_code(29, "writing"));
+  fixture.report_all(kafka::error_from_code(-192, "writing"));
+  EXPECT_STREQ(fixture.answer().error().reason, "kafka_timed_out");
+}
+
+TEST(KafkaSink, AnUnreachableKafkaIsUnavailable) {
+  SinkBench fixture;
+  fixture.producer.up = false;
+  fixture.send(spans(0, 1));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer.error().retry_after, seconds(1));
+  EXPECT_FALSE(fixture.sink->health().reachable);
+  EXPECT_THAT(fixture.sink->health().last_error, HasSubstr("no broker can be reached"));
+  fixture.producer.up = true;
+  fixture.send(spans(0, 1));
+  fixture.report_all();
+  EXPECT_TRUE(fixture.answer().ok());
+  EXPECT_EQ(fixture.sink->health().last_error, "");
+}
+
+TEST(KafkaSink, AMissingTopicIsUnavailableToo) {
+  SinkBench fixture;
+  fixture.producer.set_partitions("otel.traces", kafka::error_from_code(3, "looking up"));
+  fixture.send(spans(0, 1));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_STREQ(answer.error().reason, "kafka_unknown_topic");
+}
+
+TEST(KafkaSink, AsksForMemoryBeforeItSplits) {
+  SinkBench fixture;
+  const std::string payload = spans(0, 50);
+  auto rest =
+      fixture.budget.try_acquire(fixture.budget.limit() - payload.size() - payload.size() / 2);
+  ASSERT_TRUE(rest);
+  fixture.send(payload);
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_TRUE(answer.error().retry_after.has_value());
+  EXPECT_EQ(fixture.producer.count(), 0u);
+}
+
+TEST(KafkaSink, AnswersByTheDeadlineAndCountsWhatIsWrittenAfterIt) {
+  SinkBench fixture(1);
+  fixture.send(spans(0, 3), seconds(2));
+  fixture.executor.advance(std::chrono::milliseconds(1999));
+  EXPECT_TRUE(fixture.unanswered());
+  fixture.executor.advance(std::chrono::milliseconds(1));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_GT(fixture.budget.used(), 0u) << "the record is still with the producer";
+  EXPECT_FALSE(fixture.sink->drain(Deadline::after(fixture.clock, Duration::zero())));
+  fixture.report_all();
+  EXPECT_EQ(fixture.duplicates(), 3);
+  EXPECT_EQ(fixture.budget.used(), 0u);
+  EXPECT_TRUE(fixture.unanswered()) << "one answer only";
+}
+
+TEST(KafkaSink, DeadlinesBehindTheProducersOwnNeedNoTimer) {
+  SinkBench fixture(1);
+  fixture.send(spans(0, 1), seconds(30));
+  EXPECT_EQ(fixture.executor.pending_timers(), 0u);
+  fixture.report_all();
+  fixture.send(spans(0, 1), seconds(5));
+  EXPECT_EQ(fixture.executor.pending_timers(), 1u);
+  fixture.report_all();
+  EXPECT_EQ(fixture.executor.pending_timers(), 0u);
+}
+
+TEST(KafkaSink, RefusesWhenDraining) {
+  SinkBench fixture;
+  EXPECT_TRUE(fixture.sink->drain(Deadline::after(fixture.clock, seconds(1))));
+  fixture.send(spans(0, 1));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+}
+
+TEST(KafkaSink, ARequestThatKafkaCannotTakeAsAWholeIsRefusedBeforeItsFirstRecord) {
+  SinkBench fixture;
+  fixture.producer.set_admission(unavailable("the queue is full")
+                                     .with_reason("kafka_queue_full")
+                                     .with_retry_after(seconds(1)));
+  fixture.send(spans(0, 50), seconds(5));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_EQ(answer.error().retry_after, seconds(1));
+  EXPECT_STREQ(answer.error().reason, "kafka_queue_full");
+  EXPECT_EQ(fixture.producer.count(), 0u);
+  EXPECT_EQ(fixture.duplicates(), 0);
+  EXPECT_EQ(fixture.budget.used(), 0u);
+  EXPECT_EQ(fixture.executor.pending_timers(), 0u);
+  EXPECT_TRUE(fixture.sink->drain(Deadline::after(fixture.clock, Duration::zero())));
+  EXPECT_THAT(fixture.sink->health().last_error, HasSubstr("the queue is full"));
+}
+
+TEST(KafkaSink, ARefusedSignalIsAnsweredWithTheReasonAndTheOthersGoOn) {
+  SinkBench fixture;
+  fixture.sink->refuse_signal(otlp::Signal::kTraces,
+                              configuration_error(Code::kFailedPrecondition, "it is compacted")
+                                  .with_reason("kafka_compacted_topic"));
+  EXPECT_FALSE(fixture.sink->state().ok) << "without a request";
+  fixture.send(spans(0, 1));
+  const auto answer = fixture.answer();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  EXPECT_STREQ(answer.error().reason, "kafka_compacted_topic");
+  EXPECT_THAT(answer.error().message, HasSubstr("it is compacted"));
+  EXPECT_EQ(fixture.producer.count(), 0u);
+  fixture.sink->refuse_signal(otlp::Signal::kTraces, std::nullopt);
+  fixture.send(spans(0, 1));
+  fixture.report_all();
+  EXPECT_TRUE(fixture.answer().ok());
+  EXPECT_TRUE(fixture.sink->state().ok);
+}
+
+TEST(KafkaSink, SaysWhatRequestsOfAnySignalGetNow) {
+  SinkBench fixture(1);
+  EXPECT_TRUE(fixture.sink->state().ok);
+  fixture.send(spans(0, 1));
+  fixture.report_all(kafka::error_from_code(19, "writing"));
+  EXPECT_FALSE(fixture.answer().ok());
+  EXPECT_FALSE(fixture.sink->state().ok);
+  EXPECT_STREQ(fixture.sink->state().last_error_reason, "kafka_not_enough_replicas");
+  fixture.send(
+      fakes::otlp_request_of({fakes::otlp_resource(
+          "shop", {fakes::otlp_scope("meter",
+                                     {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {})})})}),
+      seconds(30), "", otlp::Signal::kMetrics);
+  fixture.report_all();
+  EXPECT_TRUE(fixture.answer().ok());
+  EXPECT_FALSE(fixture.sink->state().ok) << "traces are not written all the same";
+  fixture.send(spans(0, 1));
+  fixture.report_all();
+  EXPECT_TRUE(fixture.answer().ok());
+  EXPECT_TRUE(fixture.sink->state().ok);
+  fixture.producer.set_partitions("otel.logs", kafka::error_from_code(3, "looking up"));
+  EXPECT_STREQ(fixture.sink->state().last_error_reason, "kafka_unknown_topic");
+}
+
+TEST(KafkaSink, AReportBeforeProduceReturnsIsFine) {
+  SinkBench fixture;
+  fixture.producer.answer_with([](const auto&) { return kafka::error_from_code(-184, "writing"); });
+  fixture.send(spans(0, 50));
+  EXPECT_STREQ(fixture.answer().error().reason, "kafka_queue_full");
+  EXPECT_TRUE(fixture.sink->drain(Deadline::after(fixture.clock, Duration::zero())));
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge
