@@ -14,20 +14,9 @@ constexpr std::size_t kOpenRangesMax = 1024;
 // Cuts that are made and wait: for a batch in flight to end, or for their plan to be committed.
 constexpr std::size_t kWaitingRangesMax = 1;
 constexpr std::size_t kWaitingPlannedRangesMax = 8;
-// Batches of one partition that wait for the end of a stall.
-constexpr std::size_t kStalledMax = 4;
-// What stalls for longer leaves memory.
-constexpr Duration kDeferAfter = std::chrono::seconds(5);
 // Between the end of a stall and reading again; longer each time it stalls again.
 constexpr Duration kRereadInitial = std::chrono::milliseconds(200);
 constexpr Duration kRereadMax = std::chrono::minutes(1);
-// Left free in a commit's note for what is in flight.
-constexpr std::size_t kNoteSpare = 1500;
-// Until a half-filled planned cut that was given up is read again.
-constexpr Duration kYieldTime = std::chrono::seconds(1);
-// A batch that fails alone is named in /statusz after this time; how many entries there may be.
-constexpr Duration kFailingReported = std::chrono::seconds(30);
-constexpr std::size_t kStatusesMax = 128;
 
 std::string_view tenant_of(const kafka::RecordView& record) {
   std::string_view tenant;
@@ -35,12 +24,6 @@ std::string_view tenant_of(const kafka::RecordView& record) {
     if (header.name == "spanway-tenant") tenant = header.value;
   }
   return tenant;
-}
-
-// The tenant is read again from there on.
-void except(CommitNote& note, const std::string& tenant, std::int64_t from) {
-  const auto [entry, fresh] = note.tenants.emplace(tenant, from);
-  if (!fresh) entry->second = std::min(entry->second, from);
 }
 
 const OpenBatch* find_batch(const OpenRange::Parts& parts, std::string_view tenant) {
@@ -94,8 +77,6 @@ PartitionLane::~PartitionLane() {
   deps_.shares.change(options_.signal, share_used_, 0);
   deps_.shares.end_turn(this);
 }
-
-// --- Taking records ---
 
 bool PartitionLane::has_room() const {
   if (draining_ || yielded_ || open_.size() >= kOpenRangesMax) return false;
@@ -163,12 +144,6 @@ void PartitionLane::skip_to_end() {
   end_.reset();
 }
 
-void PartitionLane::advance_reread(std::int64_t next) {
-  if (!reread_ || !reread_->reading) return;
-  reread_->next = next;
-  if (next >= reread_->end) end_reading_again();
-}
-
 // What becomes of a record: taken, passed over because it is done or held back, or offered again.
 PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
   const std::string_view tenant = tenant_of(record);
@@ -184,111 +159,6 @@ PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
     merger_.skip(record.offset, 0);
   }
   return Place::kSkip;
-}
-
-// Of a stalled tenant some batches are kept as probes; the rest stays in Kafka.
-PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant,
-                                                   const kafka::RecordView& record) {
-  if (is_deferred(tenant, record.offset)) {
-    // Without tenants there is nothing but what stalls.
-    const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
-    return others ? Place::kSkip : Place::kRefuse;
-  }
-  if (letter_stalls_.count(tenant) > 0) return defer_from(tenant, record.offset);
-  if (!deps_.stalls.any()) return Place::kTake;
-  const Stream stream{options_.signal, std::string(tenant)};
-  if (!deps_.stalls.stalled(stream)) return Place::kTake;
-  std::size_t kept = 0;
-  for_deliveries([&](const Delivery& d) { kept += d.stream() == stream ? 1 : 0; });
-  if (kept < kStalledMax && within_share(tenant, record.value.size())) return Place::kTake;
-  return defer_from(tenant, record.offset);
-}
-
-PartitionLane::Place PartitionLane::defer_from(std::string_view tenant, std::int64_t offset) {
-  if (may_defer(tenant, offset)) {
-    deferred_.emplace(tenant, offset);
-    return Place::kSkip;
-  }
-  note_full_ = deps_.ledger.has_tenants(options_.signal);
-  return Place::kRefuse;
-}
-
-PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
-                                                std::string_view tenant) {
-  leave_ranges_before(record.offset);
-  leave_batches_before(record.offset);
-  if (in_range(record.offset)) {
-    if (!merger_.empty() && merger_.first() < reread_->ranges.front().offsets.first) seal();
-    return Place::kTake;
-  }
-  if (const TenantBatch* batch = batch_at(tenant, {record.offset, record.offset})) {
-    // The same batch as before: nothing of the tenant comes before it.
-    const bool begins = merger_.empty() || merger_.first() < batch->offsets.first;
-    if (begins && merger_.holds(tenant)) seal();
-    return Place::kTake;
-  }
-  if (!reads_again(tenant, record.offset)) return Place::kSkip;
-  return place_by_stall(tenant, record);
-}
-
-bool PartitionLane::in_range(std::int64_t offset) const {
-  return reread_ && reread_->reading && !reread_->ranges.empty() &&
-         offset >= reread_->ranges.front().offsets.first &&
-         offset <= reread_->ranges.front().offsets.last;
-}
-
-// A planned cut is being filled: it ends where it ended before, whatever the limits say now.
-bool PartitionLane::fills_range() const { return !merger_.empty() && in_range(merger_.first()); }
-
-void PartitionLane::leave_ranges_before(std::int64_t offset) {
-  while (!reread_->ranges.empty() && offset > reread_->ranges.front().offsets.last) {
-    if (fills_range()) {
-      seal();
-    } else {  // Its records have gone.
-      reread_->ranges.pop_front();
-      if (options_.batch_identity) ++range_count_;
-    }
-  }
-}
-
-// A batch of an earlier life that holds some of these records.
-const TenantBatch* PartitionLane::batch_at(std::string_view tenant, OffsetRange offsets) const {
-  if (!reread_ || !reread_->reading) return nullptr;
-  for (const TenantBatch& batch : reread_->batches) {
-    if (batch.batch.tenant == tenant && batch.offsets.first <= offsets.last &&
-        offsets.first <= batch.offsets.last) {
-      return &batch;
-    }
-  }
-  return nullptr;
-}
-
-void PartitionLane::leave_batches_before(std::int64_t offset) {
-  for (const TenantBatch& batch : reread_->batches) {
-    if (batch.offsets.last < offset && merger_.holds(batch.batch.tenant)) {
-      seal();  // Its last record has gone.
-      break;
-    }
-  }
-  std::erase_if(reread_->batches,
-                [offset](const TenantBatch& batch) { return batch.offsets.last < offset; });
-}
-
-void PartitionLane::end_reading_again() {
-  leave_ranges_before(reread_->end);
-  leave_batches_before(reread_->end);
-  if (!merger_.empty()) seal();
-  reread_->next = reread_->end;
-  reread_->reading = false;
-  schedule_collect();
-}
-
-// Nothing of the second pass is left.
-void PartitionLane::end_reread() {
-  if (!reread_ || reread_->reading || !reread_->tracker.idle()) return;
-  reread_.reset();
-  reread_backoff_.reset();
-  read_again_later();
 }
 
 bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord& read) {
@@ -369,28 +239,6 @@ bool PartitionLane::acquire(std::string_view tenant, std::size_t bytes, std::siz
   deps_.events.no_memory();
   wants_memory_ = true;
   return false;
-}
-
-// A planned cut is half-filled and memory is short.
-void PartitionLane::yield_memory() {
-  OpenRange range = reread_->ranges.front();
-  if (!deps_.shares.take_turn(this)) {
-    // Another lane's first; this one is read again.
-    reread_->next = merger_.first();
-    forget_filling();
-    end_.reset();
-    yielded_ = true;
-    deps_.executor.post_after(kYieldTime, [this, alive = std::weak_ptr<int>(alive_)] {
-      if (!alive.lock() || draining_ || !std::exchange(yielded_, false)) return;
-      host_.on_rewind(reread_->next);
-    });
-  } else if (deps_.budget.used() <= permit_.bytes()) {
-    // Larger than all there is: planned under another limit. It goes in parts under new names.
-    const std::int64_t next = merger_.last() + 1;
-    seal();
-    range.offsets.first = next;
-    reread_->ranges.push_front(std::move(range));
-  }
 }
 
 // What is being filled is left to the next reading.
@@ -480,8 +328,6 @@ void PartitionLane::seal() {
   pump();
 }
 
-// --- Sending ---
-
 // What stalls makes room for others.
 std::size_t PartitionLane::in_flight() const {
   std::size_t count = 0;
@@ -562,313 +408,6 @@ void PartitionLane::collect() {
   }
 }
 
-// --- Stalling ---
-
-void PartitionLane::on_stall_begun(const Stream& stream) {
-  if (stream.signal != options_.signal) return;
-  schedule_collect();
-  // A short stall is not worth reading again.
-  deps_.executor.post_after(kDeferAfter, [this, stream, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock() && deps_.stalls.stalled(stream)) defer(stream.tenant);
-  });
-}
-
-void PartitionLane::on_stall_ended(const Stream& stream) {
-  if (stream.signal != options_.signal) return;
-  note_full_ = false;
-  schedule_collect();
-  if (deferred_.count(stream.tenant) > 0) read_again_later();
-}
-
-bool PartitionLane::reads_again(std::string_view tenant, std::int64_t offset) const {
-  if (!reread_) return false;
-  const auto found = reread_->tenants.find(tenant);
-  return found != reread_->tenants.end() && offset >= found->second;
-}
-
-// What has left memory is still to be read again.
-bool PartitionLane::unread(std::string_view tenant, std::int64_t offset) const {
-  return is_deferred(tenant, offset) ||
-         (reread_ && reread_->reading && reads_again(tenant, offset) &&
-          offset >= next_to_read_again());
-}
-
-bool PartitionLane::is_deferred(std::string_view tenant, std::int64_t offset) const {
-  const auto found = deferred_.find(tenant);
-  return found != deferred_.end() && offset >= found->second;
-}
-
-// Whether the commit can still say what is done if this tenant is left out from here on.
-bool PartitionLane::may_defer(std::string_view tenant, std::int64_t from) const {
-  if (draining_ || (tenant.empty() && !deps_.ledger.has_tenants(options_.signal))) return false;
-  CommitNote with = note(Detail::kCompact);
-  with.tenants.emplace(tenant, from);
-  return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
-}
-
-// Of a stalled tenant only its oldest batches stay, to probe with. Never dropped are those that
-// wait for an answer, or of which a part is done, nor anything before them.
-void PartitionLane::defer(const std::string& tenant) {
-  if (draining_ || fills_range()) return;
-  if (!merger_.empty()) seal();
-  std::vector<std::shared_ptr<Delivery>> ours;
-  for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.number > planned_ && options_.batch_identity)
-      continue;  // Its plan is being committed.
-    for (const auto& delivery : batch_range.deliveries) {
-      if (delivery->stream().tenant == tenant && !delivery->is_letter()) {
-        ours.push_back(delivery);
-      }
-    }
-  }
-  std::sort(ours.begin(), ours.end(),
-            [](const auto& a, const auto& b) { return a->first_offset() < b->first_offset(); });
-  std::size_t keep = std::min(kStalledMax, ours.size());
-  for (std::size_t i = keep; i < ours.size(); ++i) {
-    if (!ours[i]->droppable()) keep = i + 1;
-  }
-  std::optional<std::int64_t> from;
-  if (keep < ours.size()) from = ours[keep]->first_offset();
-  if (reread_ && reread_->reading) {
-    const bool batches =
-        std::any_of(reread_->batches.begin(), reread_->batches.end(),
-                    [&](const TenantBatch& batch) { return batch.batch.tenant == tenant; });
-    if (batches) return;  // What is settled between them would be read again.
-    if (const auto found = reread_->tenants.find(tenant); found != reread_->tenants.end()) {
-      const std::int64_t unread = std::max(reread_->next, found->second);
-      from = std::min(from.value_or(unread), unread);
-    }
-  }
-  if (!from) return;
-  for (const auto& delivery : ours) {
-    if (delivery->first_offset() >= *from && delivery->droppable()) drop(*delivery);
-  }
-  const auto [entry, fresh] = deferred_.emplace(tenant, *from);
-  if (!fresh) entry->second = std::min(entry->second, *from);
-  schedule_collect();
-}
-
-void PartitionLane::drop(const Delivery& delivery) {
-  const TenantBatch batch =
-      whole_batch(delivery.stream().tenant, {delivery.first_offset(), delivery.last_offset()},
-                  delivery.item_count());
-  for (OpenBatchRange& batch_range : open_) {
-    if (std::erase_if(batch_range.deliveries,
-                      [&](const auto& known) { return known.get() == &delivery; }) == 0) {
-      continue;
-    }
-    batch_range.dropped.push_back(batch);
-    std::size_t bytes = 0;
-    for (const auto& left : batch_range.deliveries) bytes += 2 * left->bytes();
-    batch_range.permit.shrink_to(bytes);
-  }
-}
-
-void PartitionLane::read_again_later() {
-  if (deferred_.empty() || reread_ || draining_) return;
-  reread_timer_.cancel();
-  reread_timer_ =
-      deps_.executor.post_after(reread_backoff_.next(), [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.lock()) read_again();
-      });
-}
-
-void PartitionLane::read_again() {
-  if (reread_ || draining_) return;
-  if (!merger_.empty()) seal();
-  Reread reread(tracker_.end());
-  std::int64_t start = tracker_.end();
-  for (auto it = deferred_.begin(); it != deferred_.end();) {
-    if (deps_.stalls.stalled({options_.signal, it->first}) || letter_stalls_.count(it->first) > 0) {
-      ++it;
-      continue;
-    }
-    start = std::min(start, it->second);
-    reread.tenants.insert(*it);
-    it = deferred_.erase(it);
-  }
-  if (reread.tenants.empty()) return;
-  reread.end = tracker_.end();
-  reread.next = start;
-  reread.tracker = OffsetTracker(start);
-  reread_ = std::move(reread);
-  refused_ = false;
-  refused_timestamp_ms_ = 0;
-  end_.reset();
-  host_.on_rewind(start);
-}
-
-// The commit waits for the letter, so nothing more of its tenant is read; others are.
-void PartitionLane::collect_letter_stalls() {
-  auto before = std::exchange(letter_stalls_, {});
-  for_deliveries([this](const Delivery& d) {
-    if (d.letter_error() == nullptr || d.done()) return;
-    letter_stalls_.try_emplace(d.stream().tenant,
-                               LetterStall{*d.letter_error(), d.letter_failing_since()});
-  });
-  for (const auto& [tenant, stall] : before) {
-    if (letter_stalls_.count(tenant) > 0) continue;
-    note_full_ = false;
-    if (deferred_.count(tenant) > 0) read_again_later();
-  }
-}
-
-// --- Committing, draining, telling ---
-
-std::int64_t PartitionLane::position() const {
-  std::int64_t position = tracker_.position();
-  for (const auto& [tenant, from] : deferred_) position = std::min(position, from);
-  if (reread_) position = std::min(position, reread_position());
-  return position;
-}
-
-std::int64_t PartitionLane::reread_position() const {
-  const std::int64_t position =
-      reread_->tracker.idle() ? reread_->next : reread_->tracker.position();
-  return reread_->reading && !merger_.empty() ? std::min(position, merger_.first()) : position;
-}
-
-// Nothing when nothing of the range is settled.
-std::optional<OpenRange::Parts> PartitionLane::open_parts(const OpenBatchRange& batch_range) const {
-  const bool untouched =
-      batch_range.deliveries.size() == batch_range.batches &&
-      std::all_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
-                  [](const auto& delivery) { return delivery->untouched() && !delivery->done(); });
-  if (untouched) return std::nullopt;
-  OpenRange::Parts parts;
-  for (const auto& delivery : batch_range.deliveries) {
-    if (delivery->done()) continue;
-    if (delivery->is_letter()) {
-      parts.letters.push_back(delivery->first_offset());
-    } else {
-      parts.batches.push_back(
-          {delivery->stream().tenant, delivery->item_count(), delivery->open_items()});
-    }
-  }
-  for (const TenantBatch& dropped : batch_range.dropped) {
-    if (unread(dropped.batch.tenant, dropped.offsets.first)) parts.batches.push_back(dropped.batch);
-  }
-  return parts;
-}
-
-std::int64_t PartitionLane::next_to_read_again() const {
-  return merger_.empty() ? reread_->next : std::min(reread_->next, merger_.first());
-}
-
-// What the second pass has not settled, besides its ranges.
-void PartitionLane::note_reread(CommitNote& note, Detail detail) const {
-  if (!reread_) return;
-  const bool letters =
-      std::any_of(open_.begin(), open_.end(), [](const OpenBatchRange& batch_range) {
-        return batch_range.again && !batch_range.planned &&
-               std::any_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
-                           [](const auto& delivery) { return delivery->is_letter(); });
-      });
-  const bool exact = detail == Detail::kExact && !letters;
-  const std::int64_t unread = exact ? next_to_read_again() : reread_position();
-  if (!exact || reread_->reading) {
-    for (const auto& [tenant, from] : reread_->tenants)
-      except(note, tenant, std::max(from, unread));
-  }
-  if (reread_->reading) {
-    for (const TenantBatch& batch : reread_->batches) {
-      if (batch.offsets.last < unread) continue;
-      if (exact) {
-        note.batches.push_back(batch);
-      } else {
-        except(note, batch.batch.tenant, batch.offsets.first);
-      }
-    }
-  }
-  for (const OpenBatchRange& batch_range : open_) {
-    if (!batch_range.again || batch_range.planned) continue;
-    for (const auto& delivery : batch_range.deliveries) {
-      if (delivery->done() || delivery->is_letter()) continue;
-      const std::string& tenant = delivery->stream().tenant;
-      if (exact) {
-        note.batches.push_back({{delivery->first_offset(), delivery->last_offset()},
-                                {tenant, delivery->item_count(), delivery->open_items()}});
-      } else {
-        except(note, tenant, delivery->first_offset());
-      }
-    }
-  }
-}
-
-CommitNote PartitionLane::note(Detail detail) const {
-  CommitNote note;
-  for (const auto& [tenant, from] : deferred_) except(note, tenant, from);
-  note_reread(note, detail);
-  const auto add = [&](const OpenBatchRange& batch_range) {
-    OpenRange& range = note.ranges.emplace_back();
-    range.offsets = batch_range.range;
-    if (detail == Detail::kExact) range.parts = open_parts(batch_range);
-  };
-  for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.again && batch_range.planned) add(batch_range);
-  }
-  if (reread_) {
-    for (const OpenRange& range : reread_->ranges) {
-      note.ranges.push_back(range);
-      if (detail == Detail::kCompact) note.ranges.back().parts.reset();
-    }
-  }
-  for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.again) continue;
-    if (detail == Detail::kExact || options_.batch_identity || !waits_for_stalls(batch_range)) {
-      add(batch_range);
-      continue;
-    }
-    // The other tenants of this cut are done.
-    for (const auto& delivery : batch_range.deliveries) {
-      except(note, delivery->stream().tenant, delivery->first_offset());
-    }
-  }
-  note.end = tracker_.end();
-  const auto trim = [&] {
-    if (note.ranges.size() > kNoteRangesMax) return true;
-    return !options_.batch_identity && !note.ranges.empty() && !note.ranges.back().parts &&
-           note.ranges.back().offsets.last + 1 == note.end;
-  };
-  while (trim()) {
-    note.end = note.ranges.back().offsets.first;
-    note.ranges.pop_back();
-  }
-  return note;
-}
-
-// Some of its tenants are done and the others stall: these can be read again by themselves.
-bool PartitionLane::waits_for_stalls(const OpenBatchRange& batch_range) const {
-  return !batch_range.deliveries.empty() && batch_range.deliveries.size() < batch_range.batches &&
-         std::all_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
-                     [this](const auto& delivery) {
-                       return delivery->stalled() && delivery->droppable() &&
-                              deps_.stalls.stalled(delivery->stream());
-                     });
-}
-
-std::optional<PartitionLane::Commit> PartitionLane::commit() const {
-  Commit commit;
-  commit.offset = position();
-  commit.planned = range_count_;
-  if (options_.batch_identity && reread_) commit.planned += reread_->ranges.size();
-  commit.metadata = encode_commit_note(note(Detail::kExact), commit.offset);
-  if (commit.metadata.size() > kNoteBytesMax) {
-    commit.metadata = encode_commit_note(note(Detail::kCompact), commit.offset);
-  }
-  if (commit.metadata.size() > kNoteBytesMax) commit.metadata.clear();
-  if (commit.offset == committed_ && commit.metadata == committed_metadata_) return std::nullopt;
-  return commit;
-}
-
-void PartitionLane::on_committed(const Commit& commit) {
-  committed_ = commit.offset;
-  committed_metadata_ = commit.metadata;
-  if (!options_.batch_identity) return;
-  planned_ = std::max(planned_, commit.planned);
-  schedule_collect();
-}
-
 void PartitionLane::drain() {
   if (std::exchange(draining_, true)) return;
   linger_.cancel();
@@ -877,85 +416,6 @@ void PartitionLane::drain() {
   if (reread_ && reread_->reading && !merger_.empty()) reread_->next = merger_.first();
   forget_filling();
   schedule_collect();
-}
-
-PartitionLane::State PartitionLane::state() const {
-  State state;
-  state.committed = committed_;
-  state.in_flight = in_flight();
-  state.bytes = permit_.bytes();
-  for (const OpenBatchRange& batch_range : open_) state.bytes += batch_range.permit.bytes();
-  state.items = merger_.item_count();
-  for_deliveries([&state](const Delivery& d) { state.items += d.items_in_flight(); });
-  for (const auto& letter : letters_) state.items += letter->items_in_flight();
-  if (reread_) state.oldest_timestamp_ms = reread_->tracker.oldest_timestamp_ms();
-  if (!state.oldest_timestamp_ms) state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
-  if (!state.oldest_timestamp_ms && !merger_.empty()) {
-    state.oldest_timestamp_ms = merger_.timestamp_ms();
-  }
-  if (!state.oldest_timestamp_ms && refused_timestamp_ms_ > 0) {
-    state.oldest_timestamp_ms = refused_timestamp_ms_;
-  }
-  describe_stall(state);
-  return state;
-}
-
-void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
-  const SteadyTime now = deps_.executor.clock().now();
-  for (const auto& [tenant, stall] : letter_stalls_) {
-    if (statuses.size() >= kStatusesMax) return;
-    statuses.push_back({StallStatus::Scope::kTenant, options_.signal, tenant,
-                        "dead letters of " + options_.topic + " partition " +
-                            std::to_string(options_.partition) +
-                            " cannot be written: " + stall.error.message,
-                        now - stall.since});
-  }
-  for_deliveries([&](const Delivery& d) {
-    const Error* error = d.failing_alone();
-    if (error == nullptr || d.letter_error() != nullptr || d.done()) return;
-    if (statuses.size() >= kStatusesMax) return;
-    const Duration age = now - d.refused_first();
-    if (age < kFailingReported) return;
-    statuses.push_back({StallStatus::Scope::kRecord, options_.signal, d.stream().tenant,
-                        "fails alone in " + options_.topic + " partition " +
-                            std::to_string(options_.partition) + ": " + error->message,
-                        age});
-  });
-}
-
-// The partition itself stalls when nothing of it moves; a tenant that stalls beside others that are
-// read is told by Stalls::status().
-void PartitionLane::describe_stall(State& state) const {
-  const SteadyTime now = deps_.executor.clock().now();
-  const bool one_stream = !deps_.ledger.has_tenants(options_.signal);
-  if (!letter_stalls_.empty() && (one_stream || (refused_ && note_full_))) {
-    const LetterStall& stall = letter_stalls_.begin()->second;
-    state.stalled = true;
-    state.reason = "dead letters cannot be written: " + stall.error.message;
-    state.stalled_for = now - stall.since;
-    return;
-  }
-  const Delivery* oldest = nullptr;
-  const Delivery* stalled = nullptr;
-  for_deliveries([&](const Delivery& d) {
-    if (oldest == nullptr && d.started() && !d.done()) oldest = &d;
-    if (stalled == nullptr && d.stalled()) stalled = &d;
-  });
-  const bool full = refused_ && (note_full_ || !has_room());
-  if (stalled != nullptr && (full || stalled->stream().tenant.empty())) {
-    const Error* error = deps_.stalls.reason(stalled->stream());
-    if (error == nullptr) return;
-    state.stalled = true;
-    state.reason = note_full_ ? "too many tenants stall to read on beside them; one of them: " : "";
-    state.reason += error->message;
-    state.stalled_for = deps_.stalls.age(stalled->stream());
-  } else if (full && open_.size() >= kOpenRangesMax && oldest != nullptr) {
-    const Error* error = oldest->failing_alone();
-    state.stalled = true;
-    state.reason = std::to_string(open_.size()) + " batches wait for one that is not delivered" +
-                   (error != nullptr ? ": " + error->message : "");
-    state.stalled_for = now - oldest->refused_first();
-  }
 }
 
 }  // namespace spanway::kafka_bridge

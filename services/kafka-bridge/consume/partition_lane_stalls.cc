@@ -1,0 +1,233 @@
+// What stalls, what leaves memory for it, and how it is reported.
+#include <algorithm>
+#include <utility>
+
+#include "services/kafka-bridge/consume/batch_plan.h"
+#include "services/kafka-bridge/consume/partition_lane.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+// Cuts that are done but wait for one before them: bounds what a restart would repeat.
+constexpr std::size_t kOpenRangesMax = 1024;
+// Batches of one partition that wait for the end of a stall.
+constexpr std::size_t kStalledMax = 4;
+// What stalls for longer leaves memory.
+constexpr Duration kDeferAfter = std::chrono::seconds(5);
+// Left free in a commit's note for what is in flight.
+constexpr std::size_t kNoteSpare = 1500;
+// A batch that fails alone is named in /statusz after this time; how many entries there may be.
+constexpr Duration kFailingReported = std::chrono::seconds(30);
+constexpr std::size_t kStatusesMax = 128;
+
+}  // namespace
+
+// Of a stalled tenant some batches are kept as probes; the rest stays in Kafka.
+PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant,
+                                                   const kafka::RecordView& record) {
+  if (is_deferred(tenant, record.offset)) {
+    // Without tenants there is nothing but what stalls.
+    const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
+    return others ? Place::kSkip : Place::kRefuse;
+  }
+  if (letter_stalls_.count(tenant) > 0) return defer_from(tenant, record.offset);
+  if (!deps_.stalls.any()) return Place::kTake;
+  const Stream stream{options_.signal, std::string(tenant)};
+  if (!deps_.stalls.stalled(stream)) return Place::kTake;
+  std::size_t kept = 0;
+  for_deliveries([&](const Delivery& d) { kept += d.stream() == stream ? 1 : 0; });
+  if (kept < kStalledMax && within_share(tenant, record.value.size())) return Place::kTake;
+  return defer_from(tenant, record.offset);
+}
+
+PartitionLane::Place PartitionLane::defer_from(std::string_view tenant, std::int64_t offset) {
+  if (may_defer(tenant, offset)) {
+    deferred_.emplace(tenant, offset);
+    return Place::kSkip;
+  }
+  note_full_ = deps_.ledger.has_tenants(options_.signal);
+  return Place::kRefuse;
+}
+
+void PartitionLane::on_stall_begun(const Stream& stream) {
+  if (stream.signal != options_.signal) return;
+  schedule_collect();
+  // A short stall is not worth reading again.
+  deps_.executor.post_after(kDeferAfter, [this, stream, alive = std::weak_ptr<int>(alive_)] {
+    if (alive.lock() && deps_.stalls.stalled(stream)) defer(stream.tenant);
+  });
+}
+
+void PartitionLane::on_stall_ended(const Stream& stream) {
+  if (stream.signal != options_.signal) return;
+  note_full_ = false;
+  schedule_collect();
+  if (deferred_.count(stream.tenant) > 0) read_again_later();
+}
+
+bool PartitionLane::is_deferred(std::string_view tenant, std::int64_t offset) const {
+  const auto found = deferred_.find(tenant);
+  return found != deferred_.end() && offset >= found->second;
+}
+
+// Whether the commit can still say what is done if this tenant is left out from here on.
+bool PartitionLane::may_defer(std::string_view tenant, std::int64_t from) const {
+  if (draining_ || (tenant.empty() && !deps_.ledger.has_tenants(options_.signal))) return false;
+  CommitNote with = note(Detail::kCompact);
+  with.tenants.emplace(tenant, from);
+  return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
+}
+
+// Of a stalled tenant only its oldest batches stay, to probe with. Never dropped are those that
+// wait for an answer, or of which a part is done, nor anything before them.
+void PartitionLane::defer(const std::string& tenant) {
+  if (draining_ || fills_range()) return;
+  if (!merger_.empty()) seal();
+  std::vector<std::shared_ptr<Delivery>> ours;
+  for (const OpenBatchRange& batch_range : open_) {
+    if (batch_range.number > planned_ && options_.batch_identity)
+      continue;  // Its plan is being committed.
+    for (const auto& delivery : batch_range.deliveries) {
+      if (delivery->stream().tenant == tenant && !delivery->is_letter()) {
+        ours.push_back(delivery);
+      }
+    }
+  }
+  std::sort(ours.begin(), ours.end(),
+            [](const auto& a, const auto& b) { return a->first_offset() < b->first_offset(); });
+  std::size_t keep = std::min(kStalledMax, ours.size());
+  for (std::size_t i = keep; i < ours.size(); ++i) {
+    if (!ours[i]->droppable()) keep = i + 1;
+  }
+  std::optional<std::int64_t> from;
+  if (keep < ours.size()) from = ours[keep]->first_offset();
+  if (reread_ && reread_->reading) {
+    const bool batches =
+        std::any_of(reread_->batches.begin(), reread_->batches.end(),
+                    [&](const TenantBatch& batch) { return batch.batch.tenant == tenant; });
+    if (batches) return;  // What is settled between them would be read again.
+    if (const auto found = reread_->tenants.find(tenant); found != reread_->tenants.end()) {
+      const std::int64_t unread = std::max(reread_->next, found->second);
+      from = std::min(from.value_or(unread), unread);
+    }
+  }
+  if (!from) return;
+  for (const auto& delivery : ours) {
+    if (delivery->first_offset() >= *from && delivery->droppable()) drop(*delivery);
+  }
+  const auto [entry, fresh] = deferred_.emplace(tenant, *from);
+  if (!fresh) entry->second = std::min(entry->second, *from);
+  schedule_collect();
+}
+
+void PartitionLane::drop(const Delivery& delivery) {
+  const TenantBatch batch =
+      whole_batch(delivery.stream().tenant, {delivery.first_offset(), delivery.last_offset()},
+                  delivery.item_count());
+  for (OpenBatchRange& batch_range : open_) {
+    if (std::erase_if(batch_range.deliveries,
+                      [&](const auto& known) { return known.get() == &delivery; }) == 0) {
+      continue;
+    }
+    batch_range.dropped.push_back(batch);
+    std::size_t bytes = 0;
+    for (const auto& left : batch_range.deliveries) bytes += 2 * left->bytes();
+    batch_range.permit.shrink_to(bytes);
+  }
+}
+
+// The commit waits for the letter, so nothing more of its tenant is read; others are.
+void PartitionLane::collect_letter_stalls() {
+  auto before = std::exchange(letter_stalls_, {});
+  for_deliveries([this](const Delivery& d) {
+    if (d.letter_error() == nullptr || d.done()) return;
+    letter_stalls_.try_emplace(d.stream().tenant,
+                               LetterStall{*d.letter_error(), d.letter_failing_since()});
+  });
+  for (const auto& [tenant, stall] : before) {
+    if (letter_stalls_.count(tenant) > 0) continue;
+    note_full_ = false;
+    if (deferred_.count(tenant) > 0) read_again_later();
+  }
+}
+
+PartitionLane::State PartitionLane::state() const {
+  State state;
+  state.committed = committed_;
+  state.in_flight = in_flight();
+  state.bytes = permit_.bytes();
+  for (const OpenBatchRange& batch_range : open_) state.bytes += batch_range.permit.bytes();
+  state.items = merger_.item_count();
+  for_deliveries([&state](const Delivery& d) { state.items += d.items_in_flight(); });
+  for (const auto& letter : letters_) state.items += letter->items_in_flight();
+  if (reread_) state.oldest_timestamp_ms = reread_->tracker.oldest_timestamp_ms();
+  if (!state.oldest_timestamp_ms) state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
+  if (!state.oldest_timestamp_ms && !merger_.empty()) {
+    state.oldest_timestamp_ms = merger_.timestamp_ms();
+  }
+  if (!state.oldest_timestamp_ms && refused_timestamp_ms_ > 0) {
+    state.oldest_timestamp_ms = refused_timestamp_ms_;
+  }
+  describe_stall(state);
+  return state;
+}
+
+void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
+  const SteadyTime now = deps_.executor.clock().now();
+  for (const auto& [tenant, stall] : letter_stalls_) {
+    if (statuses.size() >= kStatusesMax) return;
+    statuses.push_back({StallStatus::Scope::kTenant, options_.signal, tenant,
+                        "dead letters of " + options_.topic + " partition " +
+                            std::to_string(options_.partition) +
+                            " cannot be written: " + stall.error.message,
+                        now - stall.since});
+  }
+  for_deliveries([&](const Delivery& d) {
+    const Error* error = d.failing_alone();
+    if (error == nullptr || d.letter_error() != nullptr || d.done()) return;
+    if (statuses.size() >= kStatusesMax) return;
+    const Duration age = now - d.refused_first();
+    if (age < kFailingReported) return;
+    statuses.push_back({StallStatus::Scope::kRecord, options_.signal, d.stream().tenant,
+                        "fails alone in " + options_.topic + " partition " +
+                            std::to_string(options_.partition) + ": " + error->message,
+                        age});
+  });
+}
+
+// The partition itself stalls when nothing of it moves; a tenant that stalls beside others that are
+// read is told by Stalls::status().
+void PartitionLane::describe_stall(State& state) const {
+  const SteadyTime now = deps_.executor.clock().now();
+  const bool one_stream = !deps_.ledger.has_tenants(options_.signal);
+  if (!letter_stalls_.empty() && (one_stream || (refused_ && note_full_))) {
+    const LetterStall& stall = letter_stalls_.begin()->second;
+    state.stalled = true;
+    state.reason = "dead letters cannot be written: " + stall.error.message;
+    state.stalled_for = now - stall.since;
+    return;
+  }
+  const Delivery* oldest = nullptr;
+  const Delivery* stalled = nullptr;
+  for_deliveries([&](const Delivery& d) {
+    if (oldest == nullptr && d.started() && !d.done()) oldest = &d;
+    if (stalled == nullptr && d.stalled()) stalled = &d;
+  });
+  const bool full = refused_ && (note_full_ || !has_room());
+  if (stalled != nullptr && (full || stalled->stream().tenant.empty())) {
+    const Error* error = deps_.stalls.reason(stalled->stream());
+    if (error == nullptr) return;
+    state.stalled = true;
+    state.reason = note_full_ ? "too many tenants stall to read on beside them; one of them: " : "";
+    state.reason += error->message;
+    state.stalled_for = deps_.stalls.age(stalled->stream());
+  } else if (full && open_.size() >= kOpenRangesMax && oldest != nullptr) {
+    const Error* error = oldest->failing_alone();
+    state.stalled = true;
+    state.reason = std::to_string(open_.size()) + " batches wait for one that is not delivered" +
+                   (error != nullptr ? ": " + error->message : "");
+    state.stalled_for = now - oldest->refused_first();
+  }
+}
+
+}  // namespace spanway::kafka_bridge

@@ -1,0 +1,146 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "services/kafka-bridge/consume/partition_lane.h"
+#include "services/lib/base/check.h"
+#include "tests/unit/kafka-bridge/consume/lane_fixture.h"
+
+namespace spanway::kafka_bridge {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::IsEmpty;
+
+// One refused tenant: the others of its partition go on, however long it takes, and the commit says
+// what is done beyond it.
+TEST(PartitionLane, ARefusedTenantStallsAloneAndTheOthersGoOn) {
+  LaneFixture fixture;
+  fixture.options.merge.items_max = 2;
+  fixture.begin();
+  bool refused = true;
+  fixture.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (refused && batch.metadata.tenant == "evil") {
+      return configuration_error(Code::kPermissionDenied, "no such tenant");
+    }
+    const auto names = span_names(batch.payload.view());
+    fixture.received.insert(fixture.received.end(), names.begin(), names.end());
+    return pipeline::Outcome{};
+  });
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1), i % 3 == 0 ? "evil" : "good")) << i;
+    fixture.executor.advance(milliseconds(10));
+  }
+  fixture.settle();
+  EXPECT_EQ(fixture.received.size(), 2000u);
+  EXPECT_FALSE(fixture.lane->state().stalled);
+  EXPECT_LT(fixture.budget.used(), 4u * 4096) << "what is held back left memory";
+  EXPECT_EQ(fixture.commit(), 0);
+  const std::string note = fixture.committed->metadata;
+  EXPECT_THAT(fixture.letters.letters, IsEmpty());
+  // A restart does not repeat the others.
+  fixture.lane->drain();
+  fixture.executor.run();
+  fixture.commit();
+  LaneFixture second;
+  second.options.merge.items_max = 2;
+  second.begin(fixture.committed->offset, fixture.committed->metadata);
+  second.destination([](const auto&) -> Status { return {}; });
+  for (int i = 0; i < 3010; ++i) {
+    ASSERT_TRUE(second.take(i, spans(i, 1), i % 3 == 0 ? "evil" : "good")) << i;
+    second.settle();
+  }
+  EXPECT_EQ(second.received.size(), 1010u) << "the tenant's, and what is new";
+  EXPECT_EQ(second.commit(), 3010);
+  EXPECT_EQ(second.committed->metadata, "");
+}
+
+TEST(PartitionLane, WhatWasHeldBackIsReadAgainOnceAfterTheStall) {
+  LaneFixture fixture;
+  fixture.options.merge.items_max = 2;
+  fixture.begin();
+  bool refused = true;
+  fixture.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    if (refused && batch.metadata.tenant == "evil") return token_expired();
+    const auto names = span_names(batch.payload.view());
+    fixture.received.insert(fixture.received.end(), names.begin(), names.end());
+    return pipeline::Outcome{};
+  });
+  const auto tenant = [](int i) { return i % 3 == 0 ? "evil" : "good"; };
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1), tenant(i))) << i;
+    fixture.settle();
+  }
+  fixture.executor.advance(seconds(20));
+  refused = false;
+  fixture.executor.advance(minutes(2));
+  ASSERT_EQ(fixture.rewinds.size(), 1u);
+  for (int i = static_cast<int>(fixture.rewinds[0]); i < 310; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1), tenant(i))) << i;
+    fixture.settle();
+  }
+  EXPECT_EQ(fixture.received.size(), 310u);
+  EXPECT_EQ(std::set<std::string>(fixture.received.begin(), fixture.received.end()).size(), 310u);
+  EXPECT_EQ(fixture.commit(), 310);
+  EXPECT_EQ(fixture.committed->metadata, "");
+}
+
+TEST(PartitionLane, WithoutTenantsALongStallLeavesMemoryToo) {
+  LaneFixture fixture;
+  fixture.options.merge.items_max = 1;
+  fixture.begin();
+  bool refused = true;
+  fixture.destination([&refused](const auto&) -> Status {
+    if (refused) return token_expired();
+    return {};
+  });
+  int next = 0;
+  while (next < 100 && fixture.take(next, spans(next, 1))) ++next;
+  fixture.settle();
+  EXPECT_LE(next, 12) << "nothing else is there to be read";
+  fixture.executor.advance(minutes(1));
+  EXPECT_TRUE(fixture.lane->state().stalled);
+  EXPECT_FALSE(fixture.take(next, spans(next, 1)));
+  refused = false;
+  fixture.executor.advance(minutes(1));
+  const int from = fixture.rewinds.empty() ? next : static_cast<int>(fixture.rewinds.back());
+  for (int i = from; i < 40; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1))) << i;
+    fixture.settle();
+  }
+  EXPECT_EQ(fixture.received.size(), 40u);
+  EXPECT_EQ(fixture.commit(), 40);
+}
+
+// What is done behind a batch that fails is not repeated by a restart.
+TEST(PartitionLane, ARestartRepeatsOnlyWhatWasNotDone) {
+  LaneFixture fixture;
+  fixture.options.merge.items_max = 1;
+  fixture.begin();
+  fixture.destination([](const std::vector<std::string>& names) -> Status {
+    if (names[0] == "span-0") return busy().with_retry_after(seconds(60));
+    return {};
+  });
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1))) << "a batch that fails stops nothing: " << i;
+    fixture.settle();
+  }
+  EXPECT_EQ(fixture.received.size(), 2999u);
+  EXPECT_EQ(fixture.commit(), 0);
+  EXPECT_EQ(fixture.committed->metadata, "spanway2:3000,0-0");
+  LaneFixture second;
+  second.begin(0, fixture.committed->metadata);
+  second.destination([](const auto&) -> Status { return {}; });
+  for (int i = 0; i < 3001; ++i) ASSERT_TRUE(second.take(i, spans(i, 1)));
+  second.settle();
+  EXPECT_THAT(second.received, ::testing::UnorderedElementsAre("span-0", "span-3000"));
+  EXPECT_EQ(second.commit(), 3001);
+}
+
+}  // namespace
+}  // namespace spanway::kafka_bridge
