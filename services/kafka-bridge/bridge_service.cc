@@ -15,12 +15,12 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
-constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are looked at every so many ticks.
+constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are checked every so many ticks.
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 // For a topic's max.message.bytes; dead letters wait for it.
 constexpr Duration kSettingsPatience = std::chrono::seconds(5);
-// Headers and framing: producer.record_bytes_max says that topics leave room for them.
+// Headers and framing: topics leave room for them beyond producer.record_bytes_max.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;
 
 bool keys_records(const BridgeConfig& config) {
@@ -45,7 +45,20 @@ rpc::OtlpGrpcSinkOptions sink_options(const DestinationConfig& c) {
   return options;
 }
 
+runtime::Statusz::Activity to_statusz(const Activity& activity) {
+  return {.count = activity.count, .last = activity.last};
+}
+
 runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
+  std::vector<runtime::Statusz::Batch> batches;
+  for (const PartitionLane::BatchState& batch : status.batches) {
+    batches.push_back({.first_offset = batch.offsets.first,
+                       .last_offset = batch.offsets.last,
+                       .tenant = batch.tenant,
+                       .attempts = static_cast<int>(batch.attempts),
+                       .waits_for = batch.waits_for,
+                       .age = batch.age});
+  }
   return {.topic = status.partition.topic,
           .partition = status.partition.partition,
           .lag_messages = status.lag_messages,
@@ -53,8 +66,8 @@ runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
           .in_flight = status.in_flight,
           .stalled = status.stalled,
           .reason = status.reason,
-          .committed_offset = std::nullopt,
-          .batches = {}};
+          .committed_offset = status.committed,
+          .batches = std::move(batches)};
 }
 
 runtime::Statusz::Stall to_statusz(const StallStatus& stall) {
@@ -383,6 +396,10 @@ void BridgeService::add_consume_status(runtime::Statusz& status) const {
   const kafka::Assignment assignment = group_->consumer().assignment();
   status.assignment = {.ok = assignment.ok, .reason = assignment.reason};
   status.lost_records = group_->lost_records();
+  const GroupActivity activity = group_->activity();
+  status.polls = to_statusz(activity.polls);
+  status.commits = to_statusz(activity.commits);
+  status.rebalances = to_statusz(activity.rebalances);
   status.items.emplace();
   for (const otlp::Signal signal : signals_of(config_.consumer)) {
     status.items->push_back(to_statusz(signal, group_->items()[otlp::index_of(signal)]));

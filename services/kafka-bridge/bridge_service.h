@@ -40,7 +40,7 @@ class BridgeService final : public runtime::Service {
   runtime::Statusz status() const override;
   Status fatal() const override;
 
-  // What writes to Kafka, for an ingress in the same process; null in mode consume. Usable from
+  // The producing sink, for an ingress in the same process; null in mode consume. Usable from
   // create() on, as long as the service.
   pipeline::Sink* kafka_sink() noexcept { return kafka_sink_.get(); }
   // 0 when nothing is listened on.
@@ -69,7 +69,7 @@ class BridgeService final : public runtime::Service {
   kafka::TopicAdmin topic_admin_;  // Used by topic_watch_.
   // Runs the consumer and all lanes, and housekeeping. Stopped before anything else is destroyed.
   Loop loop_;
-  // Of the dead letters: reading topic settings and writing the fallback file block it. Null in
+  // Runs the dead letters: reading topic settings and writing the fallback file block it. Null in
   // mode produce.
   std::unique_ptr<Loop> dead_letter_loop_;
 
@@ -86,7 +86,7 @@ class BridgeService final : public runtime::Service {
   std::unique_ptr<rpc::ExportService> handler_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
 
-  std::uint64_t ticks_ = 0;  // Of loop_.
+  std::uint64_t ticks_ = 0;  // On loop_.
   std::atomic<bool> started_{false};
   bool consuming_drained_ = false;
   std::atomic<std::uint16_t> grpc_port_{0};

@@ -91,7 +91,7 @@ void check_topics(const TopicsConfig& c, config::Problems& problems) {
   }
 }
 
-// What must find room in the budget at once, and why.
+// The largest request or batch that must fit the budget, and why.
 struct Need {
   std::uint64_t bytes = 0;
   const char* why = "";
@@ -131,7 +131,7 @@ void describe(config::Binder& b, OtlpConfig& c) {
   describe_connection_limits(b, c.connections);
   b.key("trust_metadata", c.trust_metadata,
         {.doc = "Take spanway-tenant and traceparent as sent. Only together with mTLS, a network "
-                "policy or a loopback address: whoever can connect can name any tenant."});
+                "policy or a loopback address: any client that can connect can name any tenant."});
 }
 
 void describe(config::Binder& b, LimitsConfig& c) {

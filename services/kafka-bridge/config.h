@@ -27,7 +27,8 @@ struct GrpcListenerConfig {
 struct OtlpConfig : OtlpListenerConfig {
   GrpcListenerConfig grpc;
   ConnectionLimitsConfig connections;  // Its keys stand beside the others.
-  // Take spanway-tenant and traceparent as sent. Only where nobody but our ingress can connect.
+  // Take spanway-tenant and traceparent as sent. Only where no other client than our ingress can
+  // connect.
   bool trust_metadata = false;
 };
 
@@ -47,7 +48,7 @@ struct ProduceConfig {
 };
 
 struct BatchConfig {
-  // OTLP/gRPC receivers refuse more than 4 MiB unless they are told otherwise.
+  // OTLP/gRPC receivers refuse more than 4 MiB by default.
   config::ByteSize bytes_max{3584u << 10};
   std::int64_t items_max = 50'000;
   Duration linger = std::chrono::milliseconds(5);
@@ -72,7 +73,7 @@ struct DeadLetterFallbackConfig {
 };
 
 struct DeadLetterConfig {
-  // What becomes of a batch of which the destination has refused some items.
+  // A batch of which the destination has rejected some items: copied or only counted.
   enum class Partial { kCopy, kCount } partial = Partial::kCopy;
   DeadLetterFallbackConfig fallback;
 };
@@ -86,7 +87,7 @@ struct ConsumeConfig {
   std::int64_t max_in_flight_per_partition = 8;
   bool batch_identity = false;
   Duration commit_interval = std::chrono::seconds(1);
-  Duration revoke_timeout{};  // Zero = what revoke_patience() says.
+  Duration revoke_timeout{};  // Zero = revoke_patience().
   RetryConfig retry;
   DeadLetterConfig dead_letters;
 
@@ -141,14 +142,15 @@ constexpr Duration revoke_patience(const BridgeConfig& c) noexcept {
   return c.destination.timeout + std::chrono::seconds(5);
 }
 
-// What librdkafka holds of a producer besides the records: those lie in their requests' permits.
+// Bytes that librdkafka holds for a producer besides the records, which their requests' permits
+// cover.
 inline constexpr std::uint64_t kProducerBytes = 16u << 20;
 // The queue of the producer that writes dead letters.
 inline constexpr std::uint64_t kDeadLetterQueueBytes = 16u << 20;
 
-// What librdkafka may hold in this mode outside of any permit.
+// Bytes that librdkafka may hold in this mode outside of any permit.
 std::uint64_t kafka_bytes(const BridgeConfig& c) noexcept;
-// What permits may cover: requests of clients and batches on their way to the destination.
+// Bytes that permits may cover: requests of clients and batches on their way to the destination.
 std::uint64_t budget_bytes(const BridgeConfig& c) noexcept;
 
 // All but memory_limit: a process of several services has one for all.

@@ -21,11 +21,11 @@ constexpr MetricSpec kWrittenRecords{"spanway_kafka_bridge_written_records_total
                                      MetricKind::kCounter, "Kafka records confirmed.", "signal"};
 constexpr MetricSpec kDuplicates{
     "spanway_kafka_bridge_possible_duplicate_items_total", MetricKind::kCounter,
-    "Items that were written although the client was told otherwise and will send them again.",
+    "Items that were written although the client received an error and will send them again.",
     "signal"};
-constexpr MetricSpec kRejected{"spanway_kafka_bridge_rejected_items_total", MetricKind::kCounter,
-                               "Items refused one by one, told to the client by partial_success.",
-                               "reason,signal"};
+constexpr MetricSpec kRejected{
+    "spanway_kafka_bridge_rejected_items_total", MetricKind::kCounter,
+    "Items rejected one by one, reported to the client by partial_success.", "reason,signal"};
 constexpr MetricSpec kRefused{"spanway_kafka_bridge_refused_requests_total", MetricKind::kCounter,
                               "Whole requests refused, by reason.", "reason"};
 constexpr MetricSpec kWriteLatency{
@@ -81,7 +81,7 @@ constexpr MetricSpec kDestinationRejected{
 constexpr MetricSpec kRetries{"spanway_kafka_bridge_retries_total", MetricKind::kCounter,
                               "Batches sent again, by the kind of refusal before.", "kind"};
 constexpr MetricSpec kHalved{"spanway_kafka_bridge_halved_batches_total", MetricKind::kCounter,
-                             "Batches cut in two to find what the destination refuses."};
+                             "Batches halved to find the items that the destination refuses."};
 constexpr MetricSpec kDeadLetters{"spanway_kafka_bridge_dead_letters_total", MetricKind::kCounter,
                                   "Records written to the dead-letter topics.", "cause,signal"};
 constexpr MetricSpec kDeadLetterFailures{
@@ -167,7 +167,7 @@ constexpr std::array kMetrics = {kReceivedBytes,
                                  kInFlightBatches,
                                  kInFlightBytes};
 
-// What a request can be refused for besides Kafka's own reasons.
+// Reasons to refuse a request besides Kafka's own.
 constexpr std::array kRefusedReasons = {"deadline_exceeded",     "no_memory",
                                         "all_items_rejected",    "joined_items_rejected",
                                         "malformed_request",     "request_too_large",
@@ -452,9 +452,9 @@ void ConsumeEvents::lost(std::string_view topic, std::int32_t partition, std::in
       "Records were deleted by Kafka before they were read: the retention is shorter than the "
       "outage was";
   if (truncated) {
-    text = records > 0 ? "The log has lost records that had been read: reading goes on where it "
-                         "parted. An unclean leader election or a lost disk does this"
-                       : "The topic was deleted and made again: it is read from its beginning";
+    text = records > 0 ? "The log has lost records that had been read: reading resumes where it "
+                         "diverged. An unclean leader election or a lost disk does this"
+                       : "The topic was deleted and created again: it is read from its beginning";
   }
   log_.error(text, {{"destination", destination_},
                     {"topic", topic},

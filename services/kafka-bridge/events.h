@@ -1,5 +1,4 @@
-// What the bridge reports about itself: one table of metrics, and one function per thing that can
-// happen.
+// Metrics and log lines of the bridge: one table of metrics, and one function per event.
 #pragma once
 
 #include <array>
@@ -32,7 +31,7 @@ class ProduceEvents {
                Duration took) const noexcept;
   // The whole request, before or after it was handed to Kafka.
   void refused(const Error& error) const;
-  // Written although the client was told otherwise: it will send these again.
+  // Written although the client received an error: it will send these again.
   void possible_duplicates(otlp::Signal signal, std::uint64_t items) const noexcept;
   void memory(std::size_t used, std::size_t limit) const noexcept;
   const telemetry::Logger& log() const noexcept { return log_; }
@@ -50,8 +49,8 @@ class ProduceEvents {
 
 // Why a dead letter was written; the label `cause`.
 enum class DeadLetterCause : unsigned char {
-  kRefused = 0,   // The destination says these bytes will never pass.
-  kUnknown,       // Fails alone, again and again, while its neighbours pass.
+  kRefused = 0,   // The destination refuses these bytes for good.
+  kUnknown,       // Fails alone, again and again, while other batches are accepted.
   kUndecodable,   // No OTLP: broken framing, or no item in a field that OTLP defines.
   kInvalidItems,  // Some items of a record break OTLP's rules (a foreign producer wrote it).
   kPartial,       // A copy of a batch of which some items were refused.
@@ -59,7 +58,7 @@ enum class DeadLetterCause : unsigned char {
 inline constexpr std::size_t kDeadLetterCauseCount = 5;
 std::string_view to_string(DeadLetterCause cause) noexcept;
 
-// What becomes of dead letters on their way. Used on the executor of KafkaDeadLetters.
+// Metrics of writing dead letters. Used on the executor of KafkaDeadLetters.
 class DeadLetterEvents {
  public:
   DeadLetterEvents(telemetry::Telemetry telemetry, std::string destination);
@@ -73,7 +72,7 @@ class DeadLetterEvents {
   std::array<telemetry::Counter, kSignalCount> parts_, fallbacks_;
 };
 
-// Where the items went that one signal's records held. Units of delivery: spans, data points, log
+// Where the items of one signal's records went. Units of delivery: spans, data points, log
 // records, metrics without data points.
 struct ItemTotals {
   std::uint64_t read = 0;
@@ -87,7 +86,7 @@ struct ItemTotals {
   }
 };
 
-// Mode consume. Used on the consumer's executor only, except where said.
+// Mode consume. Used on the consumer's executor only.
 class ConsumeEvents {
  public:
   ConsumeEvents(telemetry::Telemetry telemetry, std::string destination);

@@ -28,7 +28,7 @@ runtime::Program make_program() {
                          return topics_command(*config, kafka::TopicChanges::kCreateAndGrow,
                                                arguments);
                        }},
-                      {"topics verify", "Look only: are the topics there, and as strong as wanted?",
+                      {"topics verify", "Check only: do the topics exist, as strong as configured?",
                        [config](const std::vector<std::string>& arguments) {
                          return topics_command(*config, kafka::TopicChanges::kNone, arguments);
                        }}};

@@ -1,4 +1,4 @@
-// The kafka-bridge as a program: its configuration and how it is made from it.
+// The kafka-bridge as a program: its configuration, and how the service is created from it.
 #pragma once
 
 #include "services/lib/runtime/service.h"

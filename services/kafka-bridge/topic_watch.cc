@@ -58,7 +58,7 @@ bool TopicWatch::check(Duration patience) {
   if (!reports.ok()) {
     if (thread_.get_stop_token().stop_requested()) return false;
     telemetry_.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
-                           create_ ? "Topics could not be made; this is tried again"
+                           create_ ? "Topics could not be created; trying again"
                                    : "Topics could not be compared; this is tried again",
                            {{"error", reports.error().message}});
     return false;

@@ -16,7 +16,7 @@ constexpr Duration kPatience = std::chrono::seconds(60);
 // Dead letters may come from other producers and be larger than what we write ourselves.
 constexpr std::uint64_t kDeadLetterBytesMax = 16u << 20;
 constexpr std::size_t kErrorBytesMax = 1024;
-// What brokers allow without being asked.
+// The brokers' default.
 constexpr std::uint64_t kBrokerDefaultBytes = 1'000'000;
 
 std::string milliseconds(Duration d) {
@@ -119,7 +119,7 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
                {{"topic", report.name}, {"reason", report.unread}});
     }
     for (const std::string& weaker : report.weaker) {
-      log.warn("Topic promises less than wanted", {{"topic", report.name}, {"what", weaker}});
+      log.warn("Topic promises less than configured", {{"topic", report.name}, {"what", weaker}});
     }
   }
 }

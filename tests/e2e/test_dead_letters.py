@@ -1,5 +1,5 @@
 """What a destination refuses for good is in the dead-letter topic, to the last byte, whatever its
-size, whoever wrote the record, and whatever the topic takes."""
+size, whichever client wrote the record, and whatever the topic takes."""
 import base64
 import itertools
 import json

@@ -110,7 +110,7 @@ def test_partial_success_is_not_retried_and_leaves_a_copy(kafka, receiver, tmp_p
 
     def answer(request, context):
         if not items_of(request):
-            return None  # The exporter asks with an empty request whether somebody is there.
+            return None  # The exporter probes with an empty request.
         calls.append(request)
         response = ExportTraceServiceResponse()
         response.partial_success.rejected_spans = 2
@@ -130,7 +130,7 @@ def _stalls(consumer):
 
 
 def test_one_refused_signal_does_not_starve_the_others(kafka, receiver, tmp_path):
-    """Logs are answered 404, traces pass: traces go on, although far more logs wait than memory holds."""
+    """Logs are answered 404, traces pass: traces continue, although far more logs wait than memory holds."""
 
     def answer(request, context):
         if isinstance(request, logs_service_pb2.ExportLogsServiceRequest) and items_of(request):
@@ -160,7 +160,7 @@ def test_one_refused_signal_does_not_starve_the_others(kafka, receiver, tmp_path
 
 
 def test_one_refused_tenant_does_not_stop_the_others(kafka, receiver, tmp_path):
-    """One tenant is answered 403: the others of the same partition go on, and a restart repeats nothing of theirs."""
+    """One tenant is answered 403: the others of the same partition continue, and a restart repeats nothing of theirs."""
 
     def answer(request, context):
         if any(r.resource.attributes[0].value.string_value == "evil" for r in request.resource_spans):

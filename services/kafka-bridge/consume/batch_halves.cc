@@ -63,10 +63,10 @@ namespace {
 
 // `items`: what `payload` holds. Depth: the logarithm of the number of items.
 Status append_parts(otlp::Signal signal, std::string_view payload, ItemRange items,
-                    const std::vector<ItemRange>& wanted, MemoryBudget* memory,
+                    const std::vector<ItemRange>& requested, MemoryBudget* memory,
                     std::vector<BatchPart>& parts) {
   bool overlaps = false;
-  for (const ItemRange& range : wanted) {
+  for (const ItemRange& range : requested) {
     if (items.first >= range.first && items.end() <= range.end()) {
       parts.push_back({items, Bytes(payload)});
       return ok_status();
@@ -77,20 +77,21 @@ Status append_parts(otlp::Signal signal, std::string_view payload, ItemRange ite
   auto halves = halve_batch(signal, payload, items.count, memory);
   if (!halves.ok()) return std::move(halves).error();
   const auto& [first, second] = *halves;
-  SPANWAY_TRY(append_parts(signal, first.payload.view(), {items.first, first.item_count}, wanted,
+  SPANWAY_TRY(append_parts(signal, first.payload.view(), {items.first, first.item_count}, requested,
                            memory, parts));
   return append_parts(signal, second.payload.view(),
-                      {items.first + first.item_count, second.item_count}, wanted, memory, parts);
+                      {items.first + first.item_count, second.item_count}, requested, memory,
+                      parts);
 }
 
 }  // namespace
 
 Result<std::vector<BatchPart>> batch_parts(otlp::Signal signal, std::string_view payload,
                                            std::uint64_t item_count,
-                                           const std::vector<ItemRange>& wanted,
+                                           const std::vector<ItemRange>& requested,
                                            MemoryBudget* memory) {
   std::vector<BatchPart> parts;
-  SPANWAY_TRY(append_parts(signal, payload, {0, item_count}, wanted, memory, parts));
+  SPANWAY_TRY(append_parts(signal, payload, {0, item_count}, requested, memory, parts));
   return parts;
 }
 

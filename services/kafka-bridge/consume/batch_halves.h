@@ -41,11 +41,11 @@ struct BatchPart {
   Bytes payload;
 };
 
-// The parts that halve_batch() makes of `payload`, again and again, and that lie within `wanted`
-// (increasing). Errors as above; data also when `wanted` does not follow from halving.
+// The parts that halve_batch() makes of `payload`, again and again, and that lie within `requested`
+// (increasing). Errors as above; data also when `requested` does not follow from halving.
 Result<std::vector<BatchPart>> batch_parts(otlp::Signal signal, std::string_view payload,
                                            std::uint64_t item_count,
-                                           const std::vector<ItemRange>& wanted,
+                                           const std::vector<ItemRange>& requested,
                                            MemoryBudget* memory);
 
 }  // namespace spanway::kafka_bridge

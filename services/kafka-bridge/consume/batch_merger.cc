@@ -8,7 +8,7 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Of a piece that holds several records.
+// Size of a piece that holds several records.
 constexpr std::size_t kPieceBytesMax = 256u << 10;
 
 }  // namespace
@@ -35,7 +35,7 @@ bool BatchMerger::fits(std::string_view tenant, std::size_t bytes,
                        std::uint64_t items) const noexcept {
   if (empty()) return true;
   if (records_ >= limits_.records_max) return false;
-  // Many small tenants may make a cut larger than one batch, but not without an end.
+  // Many small tenants may make a range larger than one batch, within a bound.
   std::size_t total = bytes;
   for (const Filling& filling : fillings_) total += filling.size();
   if (total > 2 * limits_.bytes_max) return false;
@@ -45,7 +45,7 @@ bool BatchMerger::fits(std::string_view tenant, std::size_t bytes,
          filling->batch.item_count + items <= limits_.items_max;
 }
 
-// As much again as there is, up to a bound, but not beyond a full batch.
+// Doubles the capacity, up to a bound and a full batch.
 std::size_t BatchMerger::capacity_needed(const Filling* filling, std::size_t bytes) const noexcept {
   if (filling == nullptr) return bytes;
   if (filling->open.size() + bytes <= filling->open.capacity()) return 0;
@@ -58,6 +58,12 @@ std::size_t BatchMerger::bytes_held() const noexcept {
   std::size_t bytes = 0;
   for (const Filling& filling : fillings_) bytes += filling.capacity() + filling.size();
   return bytes;
+}
+
+std::optional<std::int64_t> BatchMerger::first_of(std::string_view tenant) const noexcept {
+  const Filling* filling = find(tenant);
+  if (filling == nullptr || filling->batch.records.empty()) return std::nullopt;
+  return filling->batch.records.front().offset;
 }
 
 std::uint64_t BatchMerger::item_count() const noexcept {

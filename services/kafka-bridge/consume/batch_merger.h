@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ struct MergedBatch {
   std::string tenant;
   pipeline::Pieces payload;
   std::uint64_t item_count = 0;
-  std::vector<RecordPlace> records;  // Of those with items; increasing in both.
+  std::vector<RecordPlace> records;  // Records with items; increasing in both members.
   std::int64_t newest_timestamp_ms = 0;
 
   // The record that the given item came from.
@@ -32,38 +33,39 @@ struct MergedBatch {
 };
 
 // A contiguous run of records: everything from `first` to `last`, one batch per tenant in order of
-// appearance. The same records always make the same cut.
+// appearance. The same records always make the same range.
 struct BatchRange {
   std::int64_t first = 0;
   std::int64_t last = 0;
-  std::int64_t timestamp_ms = 0;  // Of its oldest record; 0 when none carries one.
+  std::int64_t timestamp_ms = 0;  // The oldest record's; 0 when none has one.
   std::vector<MergedBatch> batches;
 };
 
 struct MergeLimits {
-  std::size_t bytes_max = 3584u << 10;  // Of one batch; a larger record makes a batch of its own.
-  std::uint64_t items_max = 50'000;     // Of one batch.
-  std::size_t tenants_max = 64;         // In one cut.
-  std::size_t records_max = 10'000;     // In one cut.
+  std::size_t bytes_max = 3584u << 10;  // Per batch; a larger record is a batch of its own.
+  std::uint64_t items_max = 50'000;     // Per batch.
+  std::size_t tenants_max = 64;         // Per range.
+  std::size_t records_max = 10'000;     // Per range.
 };
 
-// Single-thread. Holds one cut being filled.
+// Single-thread. Holds one range being filled.
 class BatchMerger {
  public:
   explicit BatchMerger(MergeLimits limits) : limits_(limits) {}
 
   bool empty() const noexcept { return records_ == 0; }
-  // False: take() first. An empty cut takes anything.
+  // False: take() first. An empty range takes any record.
   bool fits(std::string_view tenant, std::size_t bytes, std::uint64_t items) const noexcept;
-  // What the open cut would hold in memory with this record added, and the same again for the copy
+  // Bytes that the open range would hold with this record added, and the same again for the copy
   // that is sent.
   std::size_t bytes_with(std::string_view tenant, std::size_t bytes) const noexcept;
   std::size_t bytes_held() const noexcept;
   std::uint64_t item_count() const noexcept;
-  bool holds(std::string_view tenant) const noexcept { return find(tenant) != nullptr; }
+  // Offset of the tenant's first record with items; nothing when there is none.
+  std::optional<std::int64_t> first_of(std::string_view tenant) const noexcept;
   void add(std::int64_t offset, std::int64_t timestamp_ms, std::string_view tenant,
            std::string_view payload, std::uint64_t items);
-  // A record that goes nowhere, but whose offset belongs to the cut.
+  // A record without a batch, whose offset belongs to the range.
   void skip(std::int64_t offset, std::int64_t timestamp_ms);
   std::int64_t first() const noexcept { return batch_range_.first; }
   std::int64_t last() const noexcept { return batch_range_.last; }
@@ -86,7 +88,7 @@ class BatchMerger {
   };
 
   const Filling* find(std::string_view tenant) const noexcept;
-  // Of the next piece, when `bytes` do not fit into the open one; else 0.
+  // Capacity of the next piece, when `bytes` do not fit into the open one; else 0.
   std::size_t capacity_needed(const Filling* filling, std::size_t bytes) const noexcept;
 
   const MergeLimits limits_;

@@ -13,7 +13,7 @@ namespace spanway::kafka_bridge {
 
 struct BatchPiece {
   pipeline::Pieces payload;
-  ItemRange items;  // Of the batch.
+  ItemRange items;  // Within the batch.
   std::uint64_t attempts = 0;
   bool whole = true;  // All of the batch.
   // The destination has accepted it; only the copy for the dead-letter topic is missing.

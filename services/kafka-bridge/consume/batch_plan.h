@@ -1,5 +1,5 @@
-// The planned cuts of a partition, as they stand in the metadata of its offset commits, and the
-// names of batches that follow from them (effectively-once delivery).
+// The planned batch ranges of a partition, as they stand in the metadata of its offset commits, and
+// the names of batches that follow from them (effectively-once delivery).
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,13 @@
 
 namespace spanway::kafka_bridge {
 
-// Brokers refuse metadata above 4096 bytes: 20 digits and a comma per cut stay well below.
+// Brokers refuse metadata above 4096 bytes: 20 digits and a comma per range stay well below.
 inline constexpr std::size_t kPlannedRangesMax = 64;
 
-// `ends`: the last offset of each cut, increasing. "" when there are none.
+// `ends`: the last offset of each range, increasing. "" when there are none.
 std::string encode_batch_plan(const std::vector<std::int64_t>& ends);
 
-// Nothing when it is not a plan, or one that does not go on from `offset`: then batches are cut
-// anew.
+// Nothing when it is not a plan, or does not continue from `offset`: then batches are planned anew.
 std::optional<std::vector<std::int64_t>> parse_batch_plan(std::string_view metadata,
                                                           std::int64_t offset);
 

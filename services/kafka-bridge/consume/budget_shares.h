@@ -30,7 +30,7 @@ class BudgetShares {
     }
   }
 
-  // A holder of `held` bytes wants `bytes` in all.
+  // May a holder of `held` bytes hold `bytes` in all?
   bool may_hold(otlp::Signal signal, std::size_t held, std::size_t bytes) const noexcept {
     const std::size_t used = budget_.used();
     return used - std::min(used, held) + bytes + reserved_by_others(signal) <= limit_;
@@ -40,20 +40,20 @@ class BudgetShares {
     const std::size_t own = used(stream);
     return own == 0 || own + bytes <= free_for(stream.signal);
   }
-  // Of one tenant's deliveries.
+  // Reports a change of one tenant's deliveries.
   void change(const Stream& stream, std::size_t before, std::size_t after) {
     if (before == after) return;
     std::size_t& used = tenants_[stream];
     used = used - std::min(used, before) + after;
     if (used == 0) tenants_.erase(stream);
   }
-  // Of everything that a lane holds.
+  // Reports a change of all that a lane holds.
   void change(otlp::Signal signal, std::size_t before, std::size_t after) noexcept {
     std::size_t& used = used_[otlp::index_of(signal)];
     used = used - std::min(used, before) + after;
   }
-  // Planned cuts are filled to their end or not at all, so several half-filled ones could wait for
-  // each other's memory: only the lane that has the turn may keep one while memory is short.
+  // Planned ranges are filled to their end or not at all, so several half-filled ones could wait
+  // for each other's memory: only the lane that has the turn may keep one while memory is short.
   bool take_turn(const void* holder) noexcept {
     if (turn_ == nullptr) turn_ = holder;
     return turn_ == holder;

@@ -30,8 +30,8 @@ struct ItemRange {
 // A batch of a range of which items are neither delivered nor dead-lettered.
 struct OpenBatch {
   std::string tenant;
-  // Of the batch when it was read. Another count at the next reading means other records: then
-  // `open` says nothing.
+  // Items of the batch when it was read. When the next reading finds another number, `open` is
+  // ignored.
   std::uint64_t item_count = 0;
   std::vector<ItemRange> open;  // Increasing, not empty.
   bool operator==(const OpenBatch&) const = default;
@@ -72,7 +72,7 @@ struct CommitNote {
   bool operator==(const CommitNote&) const = default;
 };
 
-// "" when it says nothing beyond the committed `offset`. `offset` is not above any exception.
+// "" when nothing beyond the committed `offset` is settled. `offset` is not above any exception.
 std::string encode_commit_note(const CommitNote& note, std::int64_t offset);
 
 // Nothing when it is none of ours, or does not continue from `offset`: then everything from there

@@ -9,14 +9,12 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// A pause throws the prefetch away, so only what has stalled for long is paused.
-constexpr Duration kPauseAfter = std::chrono::seconds(30);
-constexpr Duration kStatusInterval = std::chrono::seconds(1);
 constexpr Duration kMemoryRetry = std::chrono::milliseconds(20);
 constexpr Duration kPlanRetry = std::chrono::milliseconds(200);
 // A commit that is not answered by then is counted as failed.
 constexpr Duration kCommitTimeout = std::chrono::seconds(10);
-// Partitions are read together, after `batch.linger`; so what is sent together comes at once.
+// Partitions are read together, after `batch.linger`; so requests for one destination arrive
+// together.
 constexpr Duration kJoinWindow = std::chrono::milliseconds(1);
 constexpr Duration kFinalCommitTimeout = std::chrono::seconds(3);
 
@@ -63,7 +61,7 @@ Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig&
 
 ConsumerGroup::~ConsumerGroup() {
   mailbox_->close();
-  // While there is still somebody to listen.
+  // While the listener still exists.
   if (!closed_ && consumer_) consumer_->close();
   alive_.reset();
   members_.clear();
@@ -76,7 +74,7 @@ Status ConsumerGroup::start() {
   return ok_status();
 }
 
-// --- Partitions come and go ---
+// --- Assignment and revocation ---
 
 LaneOptions ConsumerGroup::lane_options(const kafka::TopicPartition& partition) const {
   LaneOptions options;
@@ -104,7 +102,7 @@ void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
                                 const kafka::StartPosition& start) {
   auto member = std::make_unique<Member>(*this, partition);
   if (members_.size() >= static_cast<std::size_t>(config_.kafka.partitions_max)) {
-    // More than planned for: their prefetch comes out of the budget for batches.
+    // Beyond the plan: their prefetch is charged to the budget of batches.
     const std::size_t bytes =
         config_.kafka.prefetch_bytes_max.bytes + config_.kafka.partition_fetch_bytes_max.bytes;
     auto permit = deps_.budget.try_acquire(bytes);
@@ -117,6 +115,11 @@ void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
   member->lane =
       std::make_unique<PartitionLane>(lane_options(partition), lane_deps_, *member, start);
   members_[partition] = std::move(member);
+  count(activity_now_.rebalances);
+  events_.log().debug("Partition assigned", {{"topic", partition.topic},
+                                             {"partition", partition.partition},
+                                             {"offset", start.offset},
+                                             {"metadata", start.metadata}});
   update_status_soon();
 }
 
@@ -128,12 +131,22 @@ void ConsumerGroup::remove(const std::vector<kafka::TopicPartition>& partitions)
 }
 
 void ConsumerGroup::on_lost(const std::vector<kafka::TopicPartition>& partitions) {
+  count(activity_now_.rebalances);
+  for (const kafka::TopicPartition& partition : partitions) {
+    events_.log().debug("Partition lost: nothing of it is committed",
+                        {{"topic", partition.topic}, {"partition", partition.partition}});
+  }
   remove(partitions);
 }
 
 void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partitions,
                                std::function<void()> done) {
-  leave(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
+  count(activity_now_.rebalances);
+  for (const kafka::TopicPartition& partition : partitions) {
+    events_.log().debug("Partition revoked: finishing what is in flight",
+                        {{"topic", partition.topic}, {"partition", partition.partition}});
+  }
+  revoke(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
 }
 
 void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> done) {
@@ -144,14 +157,14 @@ void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> don
   }
   std::vector<kafka::TopicPartition> all;
   for (const auto& [partition, member] : members_) all.push_back(partition);
-  leave(std::move(all), patience, [this, function = std::move(done)](bool clean) {
+  revoke(std::move(all), patience, [this, function = std::move(done)](bool clean) {
     if (!std::exchange(closed_, true)) consumer_->close();
     function(clean);
   });
 }
 
-void ConsumerGroup::leave(std::vector<kafka::TopicPartition> partitions, Duration patience,
-                          std::function<void(bool clean)> done) {
+void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Duration patience,
+                           std::function<void(bool clean)> done) {
   revocation_.emplace();
   revocation_->partitions = std::move(partitions);
   revocation_->done = std::move(done);
@@ -207,6 +220,8 @@ void ConsumerGroup::finish_revocation(bool clean) {
 
 void ConsumerGroup::end_revocation() {
   Revocation left = std::move(*revocation_);
+  events_.log().debug("Revocation ends", {{"partitions", std::uint64_t{left.partitions.size()}},
+                                          {"all_answered_and_committed", left.clean}});
   revocation_.reset();
   left.timer.cancel();
   remove(left.partitions);
@@ -214,7 +229,7 @@ void ConsumerGroup::end_revocation() {
 }
 
 // Transaction markers and deleted records are done once everything before them is: without this
-// they would count as lag until the next record comes.
+// they would count as lag until the next record arrives.
 void ConsumerGroup::on_end(const kafka::TopicPartition& partition, std::int64_t offset) {
   if (Member* member = find(partition)) member->lane->reach_end(offset);
 }
@@ -235,7 +250,7 @@ void ConsumerGroup::on_gap(const kafka::TopicPartition& partition, std::int64_t 
 void ConsumerGroup::on_error(const Error&) {}  // Logged and kept by the consumer itself.
 
 void ConsumerGroup::on_fatal(const Error& error) {
-  events_.log().error("Consumer cannot go on; the process ends", {{"error", error.message}});
+  events_.log().error("Consumer failed for good; the process ends", {{"error", error.message}});
   MutexLock lock(mutex_);
   if (fatal_.ok()) fatal_ = error;
 }
@@ -246,11 +261,22 @@ bool ConsumerGroup::on_record(const kafka::TopicPartition& partition,
                               const kafka::RecordView& record) {
   Member* member = find(partition);
   if (member == nullptr) return false;
+  if (!std::exchange(in_poll_, true)) {
+    count(activity_now_.polls);
+    deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.lock()) in_poll_ = false;
+    });
+  }
   if (member->lane->take(record)) return true;
   if (member->lane->wants_memory() && !std::exchange(memory_timer_, true)) {
     later(kMemoryRetry, [this] { retry_memory(); });
   }
   return false;
+}
+
+void ConsumerGroup::count(Activity& activity) {
+  ++activity.count;
+  activity.last = deps_.executor.clock().system_now();
 }
 
 void ConsumerGroup::retry_memory() {
@@ -297,14 +323,28 @@ void ConsumerGroup::commit(Commits commits, std::function<void(Status)> then) {
                     [this, sequence = ++commit_sequence_, sent = std::move(commits),
                      function = std::move(then)](const Status& status) {
                       if (sequence == commit_sequence_) committing_since_.reset();
+                      log_commit(sent, status);
                       if (status.ok()) {
                         events_.committed();
+                        count(activity_now_.commits);
                         for (const auto& [partition, commit] : sent) {
                           if (Member* member = find(partition)) member->lane->on_committed(commit);
                         }
                       }
                       if (function) function(status);
                     });
+}
+
+void ConsumerGroup::log_commit(const Commits& commits, const Status& status) const {
+  if (!events_.log().enabled(telemetry::LogLevel::kDebug)) return;
+  for (const auto& [partition, commit] : commits) {
+    events_.log().debug(status.ok() ? "Offset committed" : "Offset not committed",
+                        {{"topic", partition.topic},
+                         {"partition", partition.partition},
+                         {"offset", commit.offset},
+                         {"metadata", commit.metadata},
+                         {"error", status.ok() ? "" : status.error().message}});
+  }
 }
 
 void ConsumerGroup::commit_now() {
@@ -331,7 +371,7 @@ bool ConsumerGroup::plan_pending() const {
 }
 
 void ConsumerGroup::on_plan() {
-  // After whoever is making the plan has finished with it.
+  // After the lane has finished its plan.
   deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
     if (alive.lock()) commit_now();
   });
@@ -341,133 +381,6 @@ void ConsumerGroup::commit_tick() {
   if (closed_) return;
   commit_now();
   later(config_.commit_interval, [this] { commit_tick(); });
-}
-
-// --- Watching ---
-
-void ConsumerGroup::status_tick() {
-  if (closed_) return;
-  update_status();
-  later(kStatusInterval, [this] { status_tick(); });
-}
-
-void ConsumerGroup::update_status() {
-  std::vector<PartitionStatus> statuses;
-  std::vector<StallStatus> stalls = stalls_.status(signals_of(config_));
-  std::size_t stalled = 0;
-  std::size_t batches = 0;
-  std::size_t bytes = 0;
-  for (const auto& [partition, member] : members_) {
-    PartitionStatus& status = statuses.emplace_back();
-    status.partition = partition;
-    watch(*member, status);
-    stalled += status.stalled ? 1 : 0;
-    batches += status.in_flight;
-    bytes += member->lane->state().bytes;
-    member->lane->add_failing(stalls);
-  }
-  for (const otlp::Signal signal : otlp::kSignals) {
-    events_.stalled_streams(signal, stalls_.count(signal));
-  }
-  events_.stalled_partitions(stalled);
-  events_.in_flight(batches, bytes);
-  const auto items = count_items();
-  for (const otlp::Signal signal : otlp::kSignals) {
-    events_.items_in_flight(signal, items[otlp::index_of(signal)].in_flight);
-  }
-  MutexLock lock(mutex_);
-  items_ = items;
-  status_ = std::move(statuses);
-  stall_status_ = std::move(stalls);
-}
-
-// What was read is somewhere: counted by what lanes hold now, and by what has left them.
-std::array<ItemTotals, kSignalCount> ConsumerGroup::count_items() const {
-  std::array<ItemTotals, kSignalCount> items;
-  for (const otlp::Signal signal : otlp::kSignals) {
-    items[otlp::index_of(signal)] = events_.totals(signal);
-  }
-  for (const auto& [partition, member] : members_) {
-    items[otlp::index_of(member->lane->signal())].in_flight += member->lane->state().items;
-  }
-  for (const ItemTotals& totals : items) {
-    if (!totals.add_up()) count_bug("ConsumerGroup: items read do not add up");
-  }
-  return items;
-}
-
-// Partitions that came or went are told of at once.
-void ConsumerGroup::update_status_soon() {
-  if (std::exchange(status_update_posted_, true)) return;
-  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-    if (!alive.lock()) return;
-    status_update_posted_ = false;
-    if (!closed_) update_status();
-  });
-}
-
-void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
-  const PartitionLane::State state = member.lane->state();
-  status.in_flight = state.in_flight;
-  status.stalled = state.stalled;
-  status.reason = state.reason;
-  if (const auto marks = consumer_->watermarks(member.partition)) {
-    status.lag_messages = std::max<std::int64_t>(0, marks->high - state.committed);
-  }
-  status.lag_seconds = lag_seconds(member, state, status.lag_messages);
-  if (status.lag_messages) {
-    events_.lag(member.partition.topic, member.partition.partition, *status.lag_messages,
-                status.lag_seconds);
-  }
-  const bool was_paused = member.paused || member.shed;
-  if (state.stalled && state.stalled_for >= kPauseAfter) member.paused = true;
-  if (!state.stalled) member.paused = false;
-  if (deps_.budget.admits()) member.shed = false;
-  const bool paused = member.paused || member.shed;
-  if (paused && !was_paused) consumer_->pause(member.partition);
-  if (!paused && was_paused) consumer_->unpause(member.partition);
-}
-
-// By the producer's clock: the age of the oldest record that is read and not done. That clock may
-// be wrong or missing, and nothing may have been read; so by ours as well: how long the commit has
-// not moved although something lies behind it, once that is more than the commit interval explains.
-double ConsumerGroup::lag_seconds(Member& member, const PartitionLane::State& state,
-                                  std::optional<std::int64_t> lag_messages) {
-  using Seconds = std::chrono::duration<double>;
-  const SteadyTime now = deps_.executor.clock().now();
-  if (state.committed != member.committed || lag_messages.value_or(0) == 0) {
-    member.committed = state.committed;
-    member.moved = now;
-  }
-  Seconds lag{0};
-  if (state.oldest_timestamp_ms && *state.oldest_timestamp_ms > 0) {
-    const auto since_epoch = deps_.executor.clock().system_now().time_since_epoch();
-    lag = std::max(
-        lag, Seconds(since_epoch) - Seconds(std::chrono::milliseconds(*state.oldest_timestamp_ms)));
-  }
-  const Duration still = now - member.moved;
-  if (still > config_.commit_interval + 2 * kStatusInterval) lag = std::max(lag, Seconds(still));
-  return lag.count();
-}
-
-std::vector<PartitionStatus> ConsumerGroup::partitions() const {
-  MutexLock lock(mutex_);
-  return status_;
-}
-
-std::vector<StallStatus> ConsumerGroup::stalls() const {
-  MutexLock lock(mutex_);
-  return stall_status_;
-}
-
-std::array<ItemTotals, kSignalCount> ConsumerGroup::items() const {
-  MutexLock lock(mutex_);
-  return items_;
-}
-
-Status ConsumerGroup::fatal() const {
-  MutexLock lock(mutex_);
-  return fatal_;
 }
 
 }  // namespace spanway::kafka_bridge

@@ -1,5 +1,5 @@
 // All partitions of this process in the group of one destination: gives each a lane, commits for
-// them, hands them back when the group wants them, and tells how far behind they are.
+// them, finishes them when they are revoked, and reports their lag.
 #pragma once
 
 #include <array>
@@ -39,11 +39,24 @@ struct ConsumerGroupDeps {
 // For /statusz.
 struct PartitionStatus {
   kafka::TopicPartition partition;
-  std::optional<std::int64_t> lag_messages;  // Nothing before a broker has told.
+  std::optional<std::int64_t> lag_messages;  // Unset until a broker has reported the end.
   double lag_seconds = 0;
   std::size_t in_flight = 0;
   bool stalled = false;
   std::string reason;
+  std::int64_t committed = 0;
+  std::vector<PartitionLane::BatchState> batches;
+};
+
+// How often something happened, and when last.
+struct Activity {
+  std::uint64_t count = 0;
+  std::optional<SystemTime> last;
+};
+struct GroupActivity {
+  Activity polls;       // That returned records.
+  Activity commits;     // Acknowledged by Kafka.
+  Activity rebalances;  // Assignments and revocations.
 };
 
 // Everything on the executor, except create, the last four and the destructor (which needs the
@@ -71,8 +84,9 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // At most a second old.
   std::vector<PartitionStatus> partitions() const;
   std::vector<StallStatus> stalls() const;
-  // Of one moment: they add up. By signal.
+  // Taken at one moment, so that they add up. By signal.
   std::array<ItemTotals, kSignalCount> items() const;
+  GroupActivity activity() const;
   Status fatal() const;
   // Records that the log lost after they were read, or deleted before, since the start.
   std::uint64_t lost_records() const noexcept { return lost_records_; }
@@ -88,9 +102,9 @@ class ConsumerGroup final : private kafka::ConsumerListener {
     void on_drained() override { group.on_drained(*this); }
     ConsumerGroup& group;
     const kafka::TopicPartition partition;
-    Permit prefetch;  // Of partitions beyond partitions_max.
+    Permit prefetch;  // For partitions beyond partitions_max.
     std::unique_ptr<PartitionLane> lane;
-    // The committed offset as last seen, and when it last moved or nothing was behind it.
+    // The last observed committed offset, and when it last moved or no record followed it.
     std::int64_t committed = -1;
     SteadyTime moved;
     bool paused = false;
@@ -127,8 +141,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void remove(const std::vector<kafka::TopicPartition>& partitions);
   void on_plan();
   void on_drained(Member& member);
-  void leave(std::vector<kafka::TopicPartition> partitions, Duration patience,
-             std::function<void(bool clean)> done);
+  void revoke(std::vector<kafka::TopicPartition> partitions, Duration patience,
+              std::function<void(bool clean)> done);
   void check_revocation();
   void finish_revocation(bool clean);
   void end_revocation();
@@ -137,6 +151,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   using Commits = std::map<kafka::TopicPartition, PartitionLane::Commit>;
   Commits gather(const std::vector<kafka::TopicPartition>* only);
   void commit(Commits commits, std::function<void(Status)> then);
+  void log_commit(const Commits& commits, const Status& status) const;
   void commit_now();
   bool plan_pending() const;
   void status_tick();
@@ -147,6 +162,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   double lag_seconds(Member& member, const PartitionLane::State& state,
                      std::optional<std::int64_t> lag_messages);
   void retry_memory();
+  void count(Activity& activity);
   template <typename F>
   void later(Duration wait, F function) {
     deps_.executor.post_after(wait, [alive = std::weak_ptr<int>(alive_), function] {
@@ -172,6 +188,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // When the commit that is not answered was sent.
   std::optional<SteadyTime> committing_since_;
   bool memory_timer_ = false;
+  bool in_poll_ = false;
+  GroupActivity activity_now_;
   bool status_update_posted_ = false;
   bool closed_ = false;
   std::atomic<std::uint64_t> lost_records_{0};
@@ -180,6 +198,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   std::vector<PartitionStatus> status_ SPANWAY_GUARDED_BY(mutex_);
   std::vector<StallStatus> stall_status_ SPANWAY_GUARDED_BY(mutex_);
   std::array<ItemTotals, kSignalCount> items_ SPANWAY_GUARDED_BY(mutex_);
+  GroupActivity activity_ SPANWAY_GUARDED_BY(mutex_);
   Status fatal_ SPANWAY_GUARDED_BY(mutex_);
 
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -13,7 +13,7 @@ namespace {
 // 3: padding stands at the end only.
 constexpr std::size_t kPieceBytes = 48u << 10;
 constexpr std::size_t kHeaderBytesMax = 4096;
-// What a line needs besides the payload, at most.
+// Upper bound of a line without its payload.
 constexpr std::size_t kLineBytes = 16u << 10;
 
 std::string head_of(std::string_view topic, const RecordHeaders& headers) {

@@ -15,7 +15,7 @@ namespace spanway::kafka_bridge {
 // Single-thread; blocks while it writes. A line:
 //   {"topic":"otel.traces.dlq","headers":{"spanway-error":"..."},"value":"<base64>"}
 // Opened for each letter, so that the file can be moved away at any time. What was written half is
-// cut off again; a line that a crash has left without an end is closed by a line feed.
+// truncated; a line that a crash has left without an end is closed by a line feed.
 class DeadLetterFile {
  public:
   DeadLetterFile(std::string path, std::uint64_t bytes_max, sinks::FileOps& files)

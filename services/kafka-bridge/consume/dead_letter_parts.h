@@ -28,8 +28,8 @@ std::size_t record_overhead(const RecordHeaders& headers) noexcept;
 
 // The letter in parts that are complete OTLP requests. Nothing when that cannot be: it is no OTLP,
 // it holds one item only, its resource would be repeated too often, or `permit` cannot grow to what
-// the cut needs. A part with a single item that is larger than `part_bytes_max` stays as it is. The
-// permit then covers the parts.
+// dividing needs. A part with a single item that is larger than `part_bytes_max` stays as it is.
+// The permit then covers the parts.
 std::vector<Bytes> divide_between_items(otlp::Signal signal, std::string_view payload,
                                         std::size_t part_bytes_max, Permit& permit);
 

@@ -9,12 +9,12 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr std::size_t kErrorBytesMax = 1024;
-// Smaller parts say that the headers alone fill a record: the topic cannot hold dead letters.
+// Smaller parts mean that the headers alone fill a record: the topic cannot hold dead letters.
 constexpr std::size_t kPartBytesMin = 256;
 constexpr std::size_t kRememberedMax = 10'000;
-// Of the budget, at most, for one part.
+// Largest share of the budget for one part.
 constexpr std::size_t kBudgetShare = 16;
-// A topic that was made a moment ago may be unknown to some brokers.
+// A topic that was created a moment ago may be unknown to some brokers.
 constexpr int kTriesBeforeFallback = 3;
 // While a topic is looked up for the first time.
 constexpr int kLookUpsMax = 20;
@@ -136,7 +136,7 @@ void KafkaDeadLetters::next(const JobPtr& job) {
     if (partitions.error().refusal != Refusal::kTransient || ++job->look_ups > kLookUpsMax) {
       return fail(job, partitions.error());
     }
-    // The first letter for a topic: the broker is being asked.
+    // The first letter for a topic: a broker has not answered yet.
     deps_.executor.post_after(kLookUpWait, [this, job] { next(job); });
     return;
   }
@@ -164,7 +164,7 @@ void KafkaDeadLetters::next(const JobPtr& job) {
   send(job, *partitions, begin, std::min(size, begin + room));
 }
 
-// False: the chunk stays, to be cut between bytes.
+// False: the chunk stays, to be divided between bytes.
 bool KafkaDeadLetters::divide(const JobPtr& job, std::size_t payload_bytes_max) {
   Permit permit = deps_.budget.empty_permit();
   std::vector<Bytes> parts = divide_between_items(
@@ -220,7 +220,7 @@ void KafkaDeadLetters::on_report(const JobPtr& job, const Sent& sent, Status sta
   }
   if (is_too_large(status.error())) {
     limits_.refused(job->topic, sent.record_bytes);
-    // Smaller than the smallest part: next() would say so, unless the limit was raised meanwhile.
+    // Smaller than the smallest part: next() would fail, unless the limit was raised meanwhile.
     return next(job);
   }
   fail(job, std::move(status).error());

@@ -29,7 +29,7 @@ struct DeadLetter {
   DeadLetterCause cause = DeadLetterCause::kRefused;
   Bytes payload;
   std::string tenant;
-  std::string error;   // What the destination said.
+  std::string error;   // The destination's answer.
   std::string origin;  // "topic:partition:offset", or "topic:partition:first-last" of a copy.
   std::int32_t partition = 0;
   std::uint64_t attempts = 0;
@@ -63,7 +63,7 @@ struct KafkaDeadLettersOptions {
 
 // All outlive the writer.
 struct KafkaDeadLettersDeps {
-  // Of its own: reading a topic's settings and writing the file block it. When it has stopped,
+  // A thread of its own: reading a topic's settings and writing the file block it. After its end,
   // letters are dropped without an answer.
   Executor& executor;
   kafka::Producer& producer;  // Puts one record into a request: see dead_letter_client().
@@ -73,7 +73,7 @@ struct KafkaDeadLettersDeps {
   telemetry::Telemetry telemetry;
 };
 
-// A letter that is larger than its topic takes is cut: between items, into letters that are
+// A letter that is larger than its topic takes is divided: between items, into letters that are
 // complete OTLP requests, else between any two bytes, into parts with the headers spanway-letter
 // and spanway-part. Each part is written once, however often the letter is given. Bounds: one
 // record in flight per letter; what is remembered of 10,000 letters that were not written to their
@@ -88,7 +88,7 @@ class KafkaDeadLetters final : public DeadLetterWriter {
   struct Chunk {
     Bytes payload;
     std::string id;
-    bool undivided = true;  // Not tried to cut between items.
+    bool undivided = true;  // Dividing it between items was not tried.
   };
   // A letter on its way.
   struct Job {
@@ -100,8 +100,8 @@ class KafkaDeadLetters final : public DeadLetterWriter {
     int look_ups = 0;
     std::deque<Chunk> chunks;
     std::vector<std::string> remembered;  // Keys of written_.
-    Permit parts;                         // Of chunks that were cut.
-    Permit record;                        // Of the record in flight.
+    Permit parts;                         // For chunks that were divided.
+    Permit record;                        // For the record in flight.
   };
   using JobPtr = std::shared_ptr<Job>;
   // The record in flight: a run of the first chunk's bytes.
@@ -109,7 +109,7 @@ class KafkaDeadLetters final : public DeadLetterWriter {
     std::size_t begin, end;
     std::size_t record_bytes;
   };
-  // What is known of a topic that refuses all letters.
+  // A topic that refuses all letters.
   struct Refusing {
     int times = 0;
     SteadyTime retry_at;

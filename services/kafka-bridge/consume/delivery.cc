@@ -33,6 +33,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       origin_(std::move(origin)),
       identity_(std::move(identity)),
       first_offset_(batch_.records.empty() ? -1 : batch_.records.front().offset),
+      created_(deps.executor.clock().now()),
       suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   BatchPiece whole;
@@ -51,6 +52,7 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       id_(next_delivery_id()),
       stream_{options.signal, letter.tenant},
       first_offset_(offset),
+      created_(deps.executor.clock().now()),
       suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
   BatchPiece whole;
@@ -172,7 +174,7 @@ void Delivery::send_front() {
   request.item_count = piece.items.count;
   request.batch_id = identity_of(piece);
   request.alone = probing_ || piece.first_refusal.has_value();
-  state_ = State::kSending;
+  set_state(State::kSending);
   sent_at_ = deps_.executor.clock().now();
   deps_.coalescer.send(std::move(request), [self = weak_from_this(),
                                             sequence = ++sequence_](Result<DeliveryResult> result) {
@@ -215,7 +217,8 @@ void Delivery::on_accepted(const DeliveryResult& result) {
     return;
   }
   // Never again: those items were refused for good, the others were taken. Where requests were
-  // joined, every part is kept, because nobody says in which one the refused items lay.
+  // joined, every part is kept, because the destination does not say which one the rejected items
+  // are in.
   if (result.rejected > 0) {
     deps_.events.rejected(options_.signal, result.rejected, result.message);
   }
@@ -243,7 +246,7 @@ void Delivery::dead_letter(DeadLetterCause cause, std::string error, std::string
 }
 
 void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
-  state_ = State::kWritingDeadLetter;
+  set_state(State::kWritingDeadLetter);
   DeadLetter copy;
   copy.signal = letter->signal;
   copy.cause = letter->cause;
@@ -300,8 +303,57 @@ void Delivery::drop_front() {
   send_next();
 }
 
-void Delivery::set_idle(State state) {
+std::uint64_t Delivery::attempts() const noexcept {
+  if (!pieces_.empty()) return pieces_.front().attempts;
+  return suspects_.empty() ? 0 : suspects_.all().front().piece.attempts;
+}
+
+const char* Delivery::waits_for() const noexcept {
+  switch (state_) {
+    case State::kNew:
+      return "other batches in flight";
+    case State::kStalled:
+      return "probe";
+    case State::kSending:
+      return "answer";
+    case State::kWritingDeadLetter:
+      return "dead letter";
+    case State::kWaiting:
+      break;
+    case State::kDone:
+      return "";
+  }
+  if (letter_error_) return "retry of the dead letter";
+  return awaiting_ ? "another batch to be accepted" : "backoff";
+}
+
+void Delivery::set_state(State state) {
   state_ = state;
+  if (deps_.events.log().enabled(telemetry::LogLevel::kDebug)) log_state();
+}
+
+// A site for each state, so that the rate limit of one does not hide the others.
+void Delivery::log_state() const {
+  constexpr const char* kSites[] = {"kafka_bridge_batch_new",     "kafka_bridge_batch_stalled",
+                                    "kafka_bridge_batch_sending", "kafka_bridge_batch_waiting",
+                                    "kafka_bridge_batch_letter",  "kafka_bridge_batch_done"};
+  constexpr const char* kNames[] = {"new",     "stalled",        "sending",
+                                    "waiting", "dead-lettering", "done"};
+  const auto state = static_cast<std::size_t>(state_);
+  deps_.events.log().limited(telemetry::LogLevel::kDebug, kSites[state], "Batch changed its state",
+                             {{"topic", options_.topic},
+                              {"partition", options_.partition},
+                              {"first_offset", first_offset_},
+                              {"tenant", stream_.tenant},
+                              {"state", kNames[state]},
+                              {"waits_for", waits_for()},
+                              {"attempts", attempts()},
+                              {"open_pieces", std::uint64_t{pieces_.size() + suspects_.size()}},
+                              {"open_items", items_in_flight()}});
+}
+
+void Delivery::set_idle(State state) {
+  set_state(state);
   owner_.on_changed();
 }
 

@@ -62,16 +62,16 @@ class Delivery final : public ProbeCandidate,
   bool stalled() const noexcept { return state_ == State::kStalled; }
   // Only another batch can show whether this one or the destination is at fault.
   bool needs_control_batch() const noexcept { return needs_control_batch_; }
-  // The last refusal, while this batch fails and others of its stream pass; null otherwise.
+  // The last refusal, while this batch fails and others of its stream are accepted; null otherwise.
   const Error* failing_alone() const noexcept {
     return failing_alone_ ? &*failing_alone_ : nullptr;
   }
   SteadyTime refused_first() const noexcept { return refused_first_; }
   const Stream& stream() const noexcept { return stream_; }
   bool is_letter() const noexcept { return letter_ != nullptr; }
-  // Of its first record.
+  // Offset of its first record.
   std::int64_t first_offset() const noexcept { return first_offset_; }
-  // Of a batch: of its last record.
+  // Offset of its last record; not for a letter.
   std::int64_t last_offset() const noexcept { return batch_.records.back().offset; }
   std::uint64_t item_count() const noexcept { return batch_.item_count; }
   // Nothing of it is settled or on its way: it can be read again instead of being kept.
@@ -80,7 +80,7 @@ class Delivery final : public ProbeCandidate,
            suspects_.empty() && !letter_error_ && !letter_;
   }
   bool untouched() const noexcept { return settled_items_ == 0; }
-  // What a restart would have to deliver: all that is not settled, increasing.
+  // Items that are not settled, increasing: a restart delivers these.
   std::vector<ItemRange> open_items() const;
   // How many items are neither delivered nor dead-lettered.
   std::uint64_t items_in_flight() const noexcept;
@@ -88,6 +88,10 @@ class Delivery final : public ProbeCandidate,
   // Why its dead letter cannot be written, and since when; null otherwise.
   const Error* letter_error() const noexcept { return letter_error_ ? &*letter_error_ : nullptr; }
   SteadyTime letter_failing_since() const noexcept { return letter_failing_since_; }
+  // For /statusz: how often its front piece was sent, and what it waits for, a literal.
+  std::uint64_t attempts() const noexcept;
+  const char* waits_for() const noexcept;
+  SteadyTime created() const noexcept { return created_; }
 
   // ProbeCandidate:
   bool can_probe() const noexcept override { return stalled() && !owner_.draining(); }
@@ -124,6 +128,8 @@ class Delivery final : public ProbeCandidate,
   void on_dead_letter_written(const std::shared_ptr<const DeadLetter>& letter, Status status);
   void write_letter(const std::shared_ptr<const DeadLetter>& letter);
   void drop_front();
+  void set_state(State state);
+  void log_state() const;
   void set_idle(State state);
   std::string origin_of(const BatchPiece& piece, bool range) const;
   std::string identity_of(const BatchPiece& piece) const;
@@ -131,16 +137,17 @@ class Delivery final : public ProbeCandidate,
   const LaneOptions& options_;
   const LaneDeps& deps_;
   DeliveryOwner& owner_;
-  const std::uint64_t id_;  // Of this process; tells batches apart in the ledger.
+  const std::uint64_t id_;  // Identifies the batch in the ledger of this process.
   MergedBatch batch_;       // Its payload is in pieces_.
   const Stream stream_;
   const std::string origin_;
   const std::string identity_;
   const std::int64_t first_offset_;
+  const SteadyTime created_;
   std::deque<BatchPiece> pieces_;
-  std::uint64_t settled_items_ = 0;  // Of the pieces that are done.
+  std::uint64_t settled_items_ = 0;  // Items of the pieces that are settled.
   Suspects suspects_;
-  std::shared_ptr<const DeadLetter> letter_;  // Of a delivery that only writes one.
+  std::shared_ptr<const DeadLetter> letter_;  // Set when there is only a letter to write.
   State state_ = State::kNew;
   Backoff backoff_;
   Timer timer_;
@@ -156,7 +163,7 @@ class Delivery final : public ProbeCandidate,
   SteadyTime letter_failing_since_;
   std::size_t share_ = 0;    // Bytes reported to BudgetShares.
   bool awaiting_ = false;    // Subscribed to the ledger.
-  bool reconsider_ = false;  // A look at the suspects is posted.
+  bool reconsider_ = false;  // Another check of the suspects is posted.
 };
 
 }  // namespace spanway::kafka_bridge

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kPiecesMax = 64;
 // Pieces that are sent without a wait while none is accepted: down to one item of a large batch.
 constexpr std::size_t kBurstMax = 16;
-// An ordered lane lets another batch pass a transient failure only after this many tries.
+// An ordered lane lets another batch overtake a transient failure only after this many tries.
 constexpr std::int64_t kOrderedTransientTries = 10;
 
 }  // namespace
@@ -90,15 +90,15 @@ void Delivery::act(Step step, Error error) {
   }
 }
 
-// What cannot be cut is treated as the one item that it seems to be.
+// A piece that cannot be halved is treated as a single item.
 void Delivery::act_on_undivided(Error error) {
   Refused refused = judge(pieces_.front(), error);
   refused.single_item = true;
   act(next_step(options_.retry, refused), std::move(error));
 }
 
-// The destination has judged these bytes and does so fast: the culprit is looked for at once, for a
-// number of pieces.
+// A data error comes fast and without side effects: search for the refused item at once, for up to
+// kBurstMax pieces.
 void Delivery::continue_halved(const Error& error) {
   if (error.refusal == Refusal::kData && ++burst_ < kBurstMax) return send_next();
   if (probing_) return stall(error);

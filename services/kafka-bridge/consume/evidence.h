@@ -1,5 +1,5 @@
-// What the answers of one destination say about each (signal, tenant): the evidence that decides
-// whether a refused batch fails alone, or its destination refuses everything.
+// Evidence from the answers of one destination about each (signal, tenant): does a refused batch
+// fail alone, or does the destination refuse everything?
 #pragma once
 
 #include <array>
@@ -53,8 +53,8 @@ class EvidenceLedger {
     if (!stream.tenant.empty()) has_tenants_[otlp::index_of(stream.signal)] = true;
   }
   void accept(const Stream& stream, Mark sent);
-  // `delivery` tells batches apart. `first`: of these bytes. `explained`: others have been accepted
-  // since its first refusal, so this one says nothing about the stream.
+  // `delivery` identifies the batch. `first`: of these bytes. `explained`: others have been
+  // accepted since its first refusal, so this one is no evidence against the stream.
   void refuse(const Stream& stream, std::uint64_t delivery, bool first, bool explained,
               SteadyTime sent_at);
   // A stall of the stream begins.

@@ -1,4 +1,4 @@
-// What the lane of one partition and its deliveries work with.
+// Dependencies and options of a partition's lane and its deliveries.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The way back to an executor for answers that may come after its end.
+// Posts answers to an executor that may end before they arrive.
 #pragma once
 
 #include <utility>
@@ -8,7 +8,7 @@
 
 namespace spanway::kafka_bridge {
 
-// Thread-safe. Shared by whoever still owes an answer: a destination may give it long after the
+// Thread-safe. Shared by all pending answers: a destination may give one long after the
 // partition, the group and the executor have gone.
 class Mailbox {
  public:

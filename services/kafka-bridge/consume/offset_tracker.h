@@ -43,7 +43,7 @@ class OffsetTracker {
   bool idle() const noexcept { return runs_.empty(); }
   // Runs that are not finished.
   std::size_t open_runs() const noexcept { return runs_.size(); }
-  // Of the oldest unfinished run.
+  // The oldest unfinished run's.
   std::optional<std::int64_t> oldest_timestamp_ms() const noexcept;
   // The unfinished runs, in order.
   std::vector<OffsetRange> open() const;

@@ -9,9 +9,9 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Cuts that are done but wait for one before them: bounds what a restart would repeat.
+// Ranges that are not settled: bounds what a lane keeps in order.
 constexpr std::size_t kOpenRangesMax = 1024;
-// Cuts that are made and wait: for a batch in flight to end, or for their plan to be committed.
+// Ranges that wait for a batch in flight to end, or for their plan to be committed.
 constexpr std::size_t kWaitingRangesMax = 1;
 constexpr std::size_t kWaitingPlannedRangesMax = 8;
 // Between the end of a stall and reading again; longer each time it stalls again.
@@ -81,7 +81,7 @@ PartitionLane::~PartitionLane() {
 bool PartitionLane::has_room() const {
   if (draining_ || yielded_ || open_.size() >= kOpenRangesMax) return false;
   if (options_.batch_identity && open_.size() >= kPlannedRangesMax) return false;
-  // Without tenants there is nothing but what waits for the letter.
+  // Without tenants the whole partition waits for the letter.
   if (!letter_stalls_.empty() && !deps_.ledger.has_tenants(options_.signal)) return false;
   std::size_t waiting = 0;
   for (const OpenBatchRange& batch_range : open_) {
@@ -124,9 +124,6 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   if (!taken) return refuse();
   refused_timestamp_ms_ = 0;
   if (fills_range() && record.offset == reread_->ranges.front().offsets.last) seal();
-  if (const TenantBatch* batch = batch_at(tenant_of(record), {record.offset, record.offset})) {
-    if (record.offset == batch->offsets.last && !merger_.empty()) seal();
-  }
   advance_reread(record.offset + 1);
   return true;
 }
@@ -144,7 +141,7 @@ void PartitionLane::skip_to_end() {
   end_.reset();
 }
 
-// What becomes of a record: taken, passed over because it is done or held back, or offered again.
+// Decides about a record: take it, skip it because it is settled or deferred, or refuse it for now.
 PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
   const std::string_view tenant = tenant_of(record);
   if (reread_ && reread_->reading) {
@@ -153,10 +150,12 @@ PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
   }
   const Place place = place_by_stall(tenant, record);
   if (place != Place::kSkip) return place;
+  if (merger_.first_of(tenant)) seal();  // A range has all records of a tenant, or none.
   if (merger_.empty()) {
     tracker_.skip_to(record.offset + 1);
   } else {
     merger_.skip(record.offset, 0);
+    skip_in_range(tenant, record.offset);
   }
   return Place::kSkip;
 }
@@ -230,7 +229,7 @@ bool PartitionLane::acquire(std::string_view tenant, std::size_t bytes, std::siz
     account();
     return true;
   }
-  // What is here already goes out, and gives its memory back.
+  // Send what has been read, so that its memory is released.
   if (fills_range()) {
     yield_memory();
   } else if (!merger_.empty()) {
@@ -241,11 +240,12 @@ bool PartitionLane::acquire(std::string_view tenant, std::size_t bytes, std::siz
   return false;
 }
 
-// What is being filled is left to the next reading.
+// Drops the range being filled: it is read again.
 void PartitionLane::forget_filling() {
   deps_.events.released(options_.signal, merger_.item_count());
   merger_.clear();
   letters_.clear();
+  skipped_.clear();
   letter_bytes_ = 0;
   permit_.release();
   account();
@@ -263,8 +263,18 @@ void PartitionLane::begin_linger() {
   if (!merger_.empty()) return;
   linger_.cancel();
   linger_ = deps_.executor.post_after(options_.linger, [this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock() && !merger_.empty() && !fills_range()) seal();
+    if (alive.lock() && !merger_.empty() && !fills_range() && !fills_batch()) seal();
   });
+}
+
+// Listed as one item: another count at the next reading means the whole batch.
+void PartitionLane::skip_in_range(std::string_view tenant, std::int64_t offset) {
+  for (TenantBatch& skipped : skipped_) {
+    if (skipped.batch.tenant != tenant) continue;
+    skipped.offsets.last = offset;
+    return;
+  }
+  skipped_.push_back(whole_batch(std::string(tenant), {offset, offset}, 1));
 }
 
 void PartitionLane::seal() {
@@ -284,11 +294,12 @@ void PartitionLane::seal() {
   open.range = {batch_range.first, batch_range.last};
   open.run = (again ? reread_->tracker : tracker_)
                  .begin(batch_range.first, batch_range.last, batch_range.timestamp_ms);
-  // What is read again for a tenant alone is sent without a plan.
+  // Batches that are read again for one tenant are sent without a plan.
   if (!again || planned_before) open.number = ++range_count_;
   open.permit = std::exchange(permit_, deps_.budget.empty_permit());
   const std::string origin = options_.topic + ":" + std::to_string(options_.partition);
-  open.batches = batch_range.batches.size() + letters_.size();
+  open.dropped = std::exchange(skipped_, {});
+  open.batches = batch_range.batches.size() + letters_.size() + open.dropped.size();
   for (MergedBatch& batch : batch_range.batches) {
     const std::int64_t first = batch.records.front().offset;
     const std::int64_t last = batch.records.back().offset;
@@ -328,7 +339,7 @@ void PartitionLane::seal() {
   pump();
 }
 
-// What stalls makes room for others.
+// Stalled batches do not count.
 std::size_t PartitionLane::in_flight() const {
   std::size_t count = 0;
   for_deliveries(
@@ -336,8 +347,8 @@ std::size_t PartitionLane::in_flight() const {
   return count;
 }
 
-// At most one beyond the limit, however many wait for another batch to pass. With a limit of one,
-// batches of a tenant keep their order, also while it stalls.
+// Starts at most one batch beyond the limit, as control batch for those that fail. With a limit of
+// one, batches of a tenant keep their order, also while it stalls.
 void PartitionLane::pump() {
   if (draining_) return;
   const bool ordered = options_.max_in_flight == 1;

@@ -1,9 +1,9 @@
 // One partition's way from Kafka to the destination: joins records, keeps several batches in
 // flight, holds back what stalls, decides what may be committed. A state machine without threads.
 //
-// What a stall holds back leaves memory, except a few batches to probe with; the commit stays
-// below it, and its note (commit_note.h) says what is done beyond. After the stall, or a restart, a
-// second pass reads the partition again from there and delivers only what is not done.
+// Batches of a stalled tenant leave memory, except a few to probe with; the commit stays below
+// them, and its note (commit_note.h) lists what is settled beyond. After the stall, or a restart,
+// the partition is read a second time from there, and only unsettled batches are delivered.
 #pragma once
 
 #include <cstddef>
@@ -27,17 +27,17 @@
 
 namespace spanway::kafka_bridge {
 
-// What a lane asks of whoever reads and commits for it.
+// The consumer group, as a lane uses it: it reads and commits for the lane.
 class LaneHost {
  public:
   virtual ~LaneHost() = default;
-  // There is room again after take() said no. Only after that.
+  // There is room again after take() returned false. Only after that.
   virtual void on_room() = 0;
   // A plan has to be committed before more can be sent (batch identity).
   virtual void on_plan() = 0;
   // Draining is over: nothing is in flight.
   virtual void on_drained() = 0;
-  // Reading has to go on from `offset`, which was read before: what was held back for a stall.
+  // Reading must resume at `offset`, which was read before: deferred batches are read again.
   virtual void on_rewind(std::int64_t offset) = 0;
 };
 
@@ -57,7 +57,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   // are done, that is where the commit moves.
   void reach_end(std::int64_t offset);
 
-  // What should be committed, when that differs from what is.
+  // The commit to make; nothing when it equals the last one.
   struct Commit {
     std::int64_t offset = 0;
     std::string metadata;
@@ -71,32 +71,44 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   // when nothing is. Then commit() is final.
   void drain();
 
+  // A batch that is in flight or waits, for /statusz.
+  struct BatchState {
+    OffsetRange offsets;
+    std::string tenant;
+    std::uint64_t attempts = 0;
+    std::string waits_for;
+    Duration age{};
+  };
+  static constexpr std::size_t kBatchStatesMax = 8;
   struct State {
     std::int64_t committed = 0;
     std::size_t in_flight = 0;  // Batches begun and not done.
     std::size_t bytes = 0;
-    std::uint64_t items = 0;                          // Read and not settled.
-    std::optional<std::int64_t> oldest_timestamp_ms;  // Of what is read, or offered, and not done.
+    std::uint64_t items = 0;  // Read and not settled.
+    std::optional<std::int64_t>
+        oldest_timestamp_ms;  // The oldest record read or offered that is not settled.
     bool stalled = false;
-    std::string reason;  // Of the stall.
+    std::string reason;
     Duration stalled_for{};
   };
   State state() const;
+  // The oldest, at most kBatchStatesMax, in the order in which they were read.
+  std::vector<BatchState> batches() const;
   otlp::Signal signal() const noexcept { return options_.signal; }
-  // What waits beside others that pass: batches that have failed alone for long, tenants whose dead
-  // letters cannot be written. Adds up to a bound.
+  // Adds the stalls within this partition: batches that have failed alone for long, tenants whose
+  // dead letters cannot be written. Bounded.
   void add_failing(std::vector<StallStatus>& statuses) const;
 
  private:
   // How a note names what is not settled: by batches, or by tenants where that is shorter.
   enum class Detail { kExact, kCompact };
-  // A cut that is not done.
+  // A batch range that is not settled.
   struct OpenBatchRange {
     OffsetTracker::Run run;
     OffsetRange range;
     std::size_t batches = 0;   // At first; `deliveries` are those that are not done.
-    bool again = false;        // Of the pass that reads again.
-    bool planned = false;      // Of its ranges.
+    bool again = false;        // From the second reading.
+    bool planned = false;      // One of the ranges of a note.
     std::uint64_t number = 0;  // From 1, in order; 0 = needs no plan.
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
@@ -104,12 +116,12 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     std::vector<TenantBatch> dropped;
   };
   using TenantOffsets = std::map<std::string, std::int64_t, std::less<>>;
-  // Reads again what lies below `end` and is not done: `ranges`, each as one cut, and the records
-  // of `tenants` from the given offset on.
+  // The second reading of what lies below `end` and is not settled: `ranges`, each as one, and the
+  // records of `tenants` from the given offset on.
   struct Reread {
     explicit Reread(std::int64_t start) : tracker(start), next(start) {}
     OffsetTracker tracker;
-    std::int64_t next;  // Below it everything has been looked at.
+    std::int64_t next;  // Everything below has been read again.
     std::int64_t end = 0;
     std::deque<OpenRange> ranges;
     TenantOffsets tenants;
@@ -152,6 +164,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   bool fills_range() const;
   void leave_ranges_before(std::int64_t offset);
   void leave_batches_before(std::int64_t offset);
+  bool fills(const TenantBatch& batch) const;
+  bool fills_batch() const;
   const TenantBatch* batch_at(std::string_view tenant, OffsetRange offsets) const;
   bool unread(std::string_view tenant, std::int64_t offset) const;
   std::int64_t next_to_read_again() const;
@@ -170,6 +184,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   CommitNote note(Detail detail) const;
   std::optional<OpenRange::Parts> open_parts(const OpenBatchRange& batch_range) const;
   void forget_filling();
+  void skip_in_range(std::string_view tenant, std::int64_t offset);
   void collect_letter_stalls();
   std::int64_t position() const;
   void seal();
@@ -191,19 +206,21 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   LaneHost& host_;
   RecordReader reader_;
   BatchMerger merger_;
-  Permit permit_;  // Of the batch_range being filled.
+  Permit permit_;  // For the range being filled.
   Timer linger_;
   OffsetTracker tracker_;
   std::deque<OpenBatchRange> open_;
-  // Dead letters of the cut being filled, and what they hold.
+  // Dead letters of the range being filled, and the bytes that they hold.
   std::vector<std::shared_ptr<Delivery>> letters_;
+  // Tenants of which it skips deferred records: from the first of these to the last.
+  std::vector<TenantBatch> skipped_;
   std::size_t letter_bytes_ = 0;
   std::int64_t committed_;
   std::string committed_metadata_;
-  // Cuts made, and how many of them stand in a committed plan.
+  // Ranges begun, and how many of them stand in a committed plan.
   std::uint64_t range_count_ = 0;
   std::uint64_t planned_ = 0;
-  // Of the log, while no record is known beyond; whoever gives records back unread resets it.
+  // End of the log, while no record is known beyond it. Reset when records are given back unread.
   std::optional<std::int64_t> end_;
   std::optional<Reread> reread_;
   TenantOffsets deferred_;  // Not delivered from the offset on, and not in memory.
@@ -212,8 +229,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   bool yielded_ = false;    // A planned batch_range was given up; it is read again.
   bool note_full_ = false;  // Another stalled tenant would not fit into the commit.
   std::map<std::string, LetterStall, std::less<>> letter_stalls_;  // By tenant.
-  std::size_t share_used_ = 0;                                     // Bytes told to BudgetShares.
-  bool refused_ = false;                                           // take() said no.
+  std::size_t share_used_ = 0;  // Bytes reported to BudgetShares.
+  bool refused_ = false;        // take() returned false.
   bool wants_memory_ = false;
   std::int64_t refused_timestamp_ms_ = 0;
   bool draining_ = false;

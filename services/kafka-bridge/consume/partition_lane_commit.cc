@@ -1,4 +1,4 @@
-// What is committed, and the note beside it.
+// Commits: the offset, and the note in its metadata.
 #include <algorithm>
 #include <utility>
 
@@ -41,12 +41,12 @@ std::optional<OpenRange::Parts> PartitionLane::open_parts(const OpenBatchRange& 
     }
   }
   for (const TenantBatch& dropped : batch_range.dropped) {
-    if (unread(dropped.batch.tenant, dropped.offsets.first)) parts.batches.push_back(dropped.batch);
+    if (unread(dropped.batch.tenant, dropped.offsets.last)) parts.batches.push_back(dropped.batch);
   }
   return parts;
 }
 
-// What the second pass has not settled, besides its ranges.
+// Adds what the second reading has not settled, except its ranges.
 void PartitionLane::note_reread(CommitNote& note, Detail detail) const {
   if (!reread_) return;
   const bool letters =
@@ -110,7 +110,7 @@ CommitNote PartitionLane::note(Detail detail) const {
       add(batch_range);
       continue;
     }
-    // The other tenants of this cut are done.
+    // The other tenants of this range are settled.
     for (const auto& delivery : batch_range.deliveries) {
       except(note, delivery->stream().tenant, delivery->first_offset());
     }
@@ -125,6 +125,13 @@ CommitNote PartitionLane::note(Detail detail) const {
     note.end = note.ranges.back().offsets.first;
     note.ranges.pop_back();
   }
+  // Everything from the end on is read anyway.
+  for (const TenantBatch& batch : note.batches) {
+    if (batch.offsets.last < note.end || batch.offsets.first >= note.end) continue;
+    except(note, batch.batch.tenant, batch.offsets.first);
+  }
+  std::erase_if(note.batches,
+                [&note](const TenantBatch& batch) { return batch.offsets.last >= note.end; });
   return note;
 }
 

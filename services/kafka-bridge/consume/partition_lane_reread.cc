@@ -7,7 +7,7 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Until a half-filled planned cut that was given up is read again.
+// Until a half-filled planned range that was released is read again.
 constexpr Duration kYieldTime = std::chrono::seconds(1);
 
 }  // namespace
@@ -15,6 +15,7 @@ constexpr Duration kYieldTime = std::chrono::seconds(1);
 void PartitionLane::advance_reread(std::int64_t next) {
   if (!reread_ || !reread_->reading) return;
   reread_->next = next;
+  leave_batches_before(next);
   if (next >= reread_->end) end_reading_again();
 }
 
@@ -26,12 +27,11 @@ PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
     if (!merger_.empty() && merger_.first() < reread_->ranges.front().offsets.first) seal();
     return Place::kTake;
   }
-  if (const TenantBatch* batch = batch_at(tenant, {record.offset, record.offset})) {
-    // The same batch as before: nothing of the tenant comes before it.
-    const bool begins = merger_.empty() || merger_.first() < batch->offsets.first;
-    if (begins && merger_.holds(tenant)) seal();
-    return Place::kTake;
-  }
+  const TenantBatch* batch = batch_at(tenant, {record.offset, record.offset});
+  // The same batch as before begins or ends here.
+  const auto first = merger_.first_of(tenant);
+  if (first && batch_at(tenant, {*first, *first}) != batch) seal();
+  if (batch != nullptr) return Place::kTake;
   if (!reads_again(tenant, record.offset)) return Place::kSkip;
   return place_by_stall(tenant, record);
 }
@@ -42,7 +42,7 @@ bool PartitionLane::in_range(std::int64_t offset) const {
          offset <= reread_->ranges.front().offsets.last;
 }
 
-// A planned cut is being filled: it ends where it ended before, whatever the limits say now.
+// A planned range is being filled: it ends where it ended before, whatever the limits are now.
 bool PartitionLane::fills_range() const { return !merger_.empty() && in_range(merger_.first()); }
 
 void PartitionLane::leave_ranges_before(std::int64_t offset) {
@@ -68,15 +68,31 @@ const TenantBatch* PartitionLane::batch_at(std::string_view tenant, OffsetRange 
   return nullptr;
 }
 
+bool PartitionLane::fills(const TenantBatch& batch) const {
+  const auto first = merger_.first_of(batch.batch.tenant);
+  return first && *first >= batch.offsets.first && *first <= batch.offsets.last;
+}
+
+// A batch of an earlier life is being filled, and its last record has not been read.
+bool PartitionLane::fills_batch() const {
+  return reread_ && reread_->reading &&
+         std::any_of(reread_->batches.begin(), reread_->batches.end(),
+                     [this](const TenantBatch& batch) {
+                       return batch.offsets.last >= reread_->next && fills(batch);
+                     });
+}
+
 void PartitionLane::leave_batches_before(std::int64_t offset) {
+  if (reread_->batches.empty()) return;
+  bool complete = false;
+  bool incomplete = false;
   for (const TenantBatch& batch : reread_->batches) {
-    if (batch.offsets.last < offset && merger_.holds(batch.batch.tenant)) {
-      seal();  // Its last record has gone.
-      break;
-    }
+    if (fills(batch)) (batch.offsets.last < offset ? complete : incomplete) = true;
   }
-  std::erase_if(reread_->batches,
-                [offset](const TenantBatch& batch) { return batch.offsets.last < offset; });
+  if (complete && !incomplete && !fills_range()) seal();
+  std::erase_if(reread_->batches, [this, offset](const TenantBatch& batch) {
+    return batch.offsets.last < offset && !fills(batch);
+  });
 }
 
 void PartitionLane::end_reading_again() {
@@ -88,7 +104,7 @@ void PartitionLane::end_reading_again() {
   schedule_collect();
 }
 
-// Nothing of the second pass is left.
+// The second reading is done.
 void PartitionLane::end_reread() {
   if (!reread_ || reread_->reading || !reread_->tracker.idle()) return;
   reread_.reset();
@@ -96,7 +112,7 @@ void PartitionLane::end_reread() {
   read_again_later();
 }
 
-// A planned cut is half-filled and memory is short.
+// A planned range is half-filled and memory is short.
 void PartitionLane::yield_memory() {
   OpenRange range = reread_->ranges.front();
   if (!deps_.shares.take_turn(this)) {
@@ -110,7 +126,7 @@ void PartitionLane::yield_memory() {
       host_.on_rewind(reread_->next);
     });
   } else if (deps_.budget.used() <= permit_.bytes()) {
-    // Larger than all there is: planned under another limit. It goes in parts under new names.
+    // Larger than the budget: planned under another limit. It is sent in parts under new names.
     const std::int64_t next = merger_.last() + 1;
     seal();
     range.offsets.first = next;
@@ -124,7 +140,7 @@ bool PartitionLane::reads_again(std::string_view tenant, std::int64_t offset) co
   return found != reread_->tenants.end() && offset >= found->second;
 }
 
-// What has left memory is still to be read again.
+// True while a batch that left memory has not been read again.
 bool PartitionLane::unread(std::string_view tenant, std::int64_t offset) const {
   return is_deferred(tenant, offset) ||
          (reread_ && reread_->reading && reads_again(tenant, offset) &&

@@ -1,4 +1,4 @@
-// What stalls, what leaves memory for it, and how it is reported.
+// Stalls: deferring batches of stalled tenants, and reporting.
 #include <algorithm>
 #include <utility>
 
@@ -8,11 +8,11 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Cuts that are done but wait for one before them: bounds what a restart would repeat.
+// Ranges that are not settled: bounds what a lane keeps in order.
 constexpr std::size_t kOpenRangesMax = 1024;
 // Batches of one partition that wait for the end of a stall.
 constexpr std::size_t kStalledMax = 4;
-// What stalls for longer leaves memory.
+// Batches of longer stalls leave memory.
 constexpr Duration kDeferAfter = std::chrono::seconds(5);
 // Left free in a commit's note for what is in flight.
 constexpr std::size_t kNoteSpare = 1500;
@@ -22,11 +22,11 @@ constexpr std::size_t kStatusesMax = 128;
 
 }  // namespace
 
-// Of a stalled tenant some batches are kept as probes; the rest stays in Kafka.
+// Keeps some batches of a stalled tenant as probes; the rest stays in Kafka.
 PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant,
                                                    const kafka::RecordView& record) {
   if (is_deferred(tenant, record.offset)) {
-    // Without tenants there is nothing but what stalls.
+    // Without tenants the whole partition stalls.
     const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
     return others ? Place::kSkip : Place::kRefuse;
   }
@@ -70,7 +70,7 @@ bool PartitionLane::is_deferred(std::string_view tenant, std::int64_t offset) co
   return found != deferred_.end() && offset >= found->second;
 }
 
-// Whether the commit can still say what is done if this tenant is left out from here on.
+// True if the commit's note still fits when this tenant is deferred from here on.
 bool PartitionLane::may_defer(std::string_view tenant, std::int64_t from) const {
   if (draining_ || (tenant.empty() && !deps_.ledger.has_tenants(options_.signal))) return false;
   CommitNote with = note(Detail::kCompact);
@@ -78,7 +78,7 @@ bool PartitionLane::may_defer(std::string_view tenant, std::int64_t from) const 
   return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
 }
 
-// Of a stalled tenant only its oldest batches stay, to probe with. Never dropped are those that
+// Keeps only the oldest batches of a stalled tenant, to probe with. Never drops those that
 // wait for an answer, or of which a part is done, nor anything before them.
 void PartitionLane::defer(const std::string& tenant) {
   if (draining_ || fills_range()) return;
@@ -105,7 +105,7 @@ void PartitionLane::defer(const std::string& tenant) {
     const bool batches =
         std::any_of(reread_->batches.begin(), reread_->batches.end(),
                     [&](const TenantBatch& batch) { return batch.batch.tenant == tenant; });
-    if (batches) return;  // What is settled between them would be read again.
+    if (batches) return;  // Settled batches between them would be delivered again.
     if (const auto found = reread_->tenants.find(tenant); found != reread_->tenants.end()) {
       const std::int64_t unread = std::max(reread_->next, found->second);
       from = std::min(from.value_or(unread), unread);
@@ -196,7 +196,7 @@ void PartitionLane::add_failing(std::vector<StallStatus>& statuses) const {
 }
 
 // The partition itself stalls when nothing of it moves; a tenant that stalls beside others that are
-// read is told by Stalls::status().
+// read is reported by Stalls::status().
 void PartitionLane::describe_stall(State& state) const {
   const SteadyTime now = deps_.executor.clock().now();
   const bool one_stream = !deps_.ledger.has_tenants(options_.signal);
@@ -228,6 +228,21 @@ void PartitionLane::describe_stall(State& state) const {
                    (error != nullptr ? ": " + error->message : "");
     state.stalled_for = now - oldest->refused_first();
   }
+}
+
+std::vector<PartitionLane::BatchState> PartitionLane::batches() const {
+  std::vector<BatchState> batches;
+  const SteadyTime now = deps_.executor.clock().now();
+  for_deliveries([&](const Delivery& d) {
+    if (d.done() || batches.size() >= kBatchStatesMax) return;
+    const std::int64_t last = d.is_letter() ? d.first_offset() : d.last_offset();
+    batches.push_back({{d.first_offset(), last},
+                       d.stream().tenant,
+                       d.attempts(),
+                       d.waits_for(),
+                       now - d.created()});
+  });
+  return batches;
 }
 
 }  // namespace spanway::kafka_bridge

@@ -10,8 +10,8 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// What is in Kafka has been accepted: only what no receiver can read is turned away here, not what
-// is larger than our own ingress would let in.
+// Records in Kafka have been accepted: rejects only what no receiver can parse, not what exceeds
+// the limits of our own ingress.
 otlp::ScanLimits reading_limits() {
   otlp::ScanLimits limits;
   limits.request_bytes_max = 1u << 30;

@@ -1,4 +1,4 @@
-// What a Kafka record is to us: whose telemetry, how many items, and whether it is OTLP at all.
+// Reads a Kafka record: its tenant, its number of items, and its OTLP without invalid items.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct ReadRecord {
 // Single-thread. Records of others are welcome (a Collector's otlp_proto has no headers).
 class RecordReader {
  public:
-  // `memory`, which may be null, is asked for what the index of an unusual record takes while it is
+  // `memory`, which may be null, is charged for the index of an unusually large record while it is
   // read.
   explicit RecordReader(MemoryBudget* memory = nullptr) : memory_(memory) {}
   // Data error: this is no OTLP of that signal. Transient: no memory to read it now.

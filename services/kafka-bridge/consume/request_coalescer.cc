@@ -63,7 +63,7 @@ void RequestCoalescer::send(std::vector<Waiting> parts) {
     payload.add(part.request.payload);
     batch.item_count += part.request.item_count;
   }
-  // The answer comes on any thread, and may come before send() returns, or after our end.
+  // Called on any thread, possibly before send() returns or after our end.
   auto sent = std::make_shared<std::vector<Waiting>>(std::move(parts));
   pipeline::AckToken token([this, mailbox = mailbox_, sent,
                             alive = std::weak_ptr(alive_)](Result<pipeline::Outcome> result) {

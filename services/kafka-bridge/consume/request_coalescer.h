@@ -23,7 +23,7 @@
 
 namespace spanway::kafka_bridge {
 
-// What a delivery hands over. The bytes stay the delivery's: it needs them for the next try.
+// One batch to send. The bytes stay the delivery's, which needs them for the next try.
 struct DeliveryRequest {
   otlp::Signal signal = otlp::Signal::kTraces;
   std::string tenant;
@@ -37,14 +37,14 @@ struct DeliveryRequest {
 // How it went for one request.
 struct DeliveryResult {
   std::uint64_t rejected = 0;  // Its share of what was refused for good; the shares add up.
-  // Of the whole request: which request the refused items lay in is not told.
+  // Counts of the whole request: the destination does not name the batch of a rejected item.
   std::uint64_t request_rejected = 0;
   std::uint64_t request_items = 0;
   std::string message;
 };
 
 struct CoalescerOptions {
-  std::size_t bytes_max = 3584u << 10;  // Of one request; larger shipments travel alone.
+  std::size_t bytes_max = 3584u << 10;  // Per request; larger batches are sent alone.
   std::uint64_t items_max = 50'000;
   Duration linger = std::chrono::milliseconds(5);  // Zero = nothing is joined.
   Duration send_timeout = std::chrono::seconds(30);
@@ -70,7 +70,7 @@ class RequestCoalescer {
     DeliveryRequest request;
     Answer answer;
   };
-  // What waits for others of its signal and tenant.
+  // Requests that wait for others of their signal and tenant.
   struct Bucket {
     std::vector<Waiting> waiting;
     std::size_t bytes = 0;

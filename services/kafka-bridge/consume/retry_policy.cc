@@ -9,10 +9,10 @@ namespace {
 constexpr double kChanceMax = 1e-6;
 constexpr std::int64_t kTriesMax = 1000;
 
-// Others pass, this one does not: whatever the kind, the culprit is in these bytes.
+// Others are accepted, this one is not: whatever the kind, the fault is in these bytes.
 Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.kind != Refusal::kData) {
-    // Parts of what has failed so often are cut at once: that loses nothing.
+    // Parts of a batch that has failed so often are halved at once: that loses nothing.
     const bool is_part = !refused.whole && !refused.single_item;
     const std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
     if (refused.tries < needed) return Step::kRetry;
@@ -21,7 +21,8 @@ Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
   return refused.may_halve ? Step::kHalve : Step::kRotate;
 }
 
-// Nothing passes, so nothing tells whether the bytes or the destination are at fault. Cutting may.
+// Nothing is accepted, so there is no evidence whether the bytes or the destination are at fault.
+// Halving may give it.
 Step step_blind_data(const Refused& refused) noexcept {
   if (!refused.single_item) return refused.may_halve ? Step::kHalve : Step::kStall;
   if (refused.others_fail) return Step::kStall;
@@ -30,7 +31,7 @@ Step step_blind_data(const Refused& refused) noexcept {
 
 Step step_blind_transient(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.tries < 2 || refused.failing_for < kTransientStall) return Step::kRetry;
-  // What is too large to be answered in time passes in parts.
+  // A batch that is too large to be answered in time may be accepted in parts.
   const bool halve = refused.probe && refused.timed_out && refused.tries >= config.unknown_tries;
   return halve && !refused.single_item && refused.may_halve ? Step::kHalve : Step::kStall;
 }

@@ -1,5 +1,5 @@
-// What to do with a batch that the destination has refused. Pure decisions; delivery.h acts on
-// them. The kind of the refusal says what to try first, the evidence decides the end.
+// The next step of a batch that the destination has refused. Pure decisions; delivery.h acts on
+// them. The kind of the refusal selects the first step, the evidence decides the end.
 #pragma once
 
 #include <chrono>
@@ -16,18 +16,18 @@ namespace spanway::kafka_bridge {
 
 enum class Step {
   kRetry,    // The same bytes again, after a wait.
-  kRotate,   // Other pieces of this batch first: if they pass, this one is the culprit.
-  kHalve,    // Cut in two, to find the culprit.
+  kRotate,   // Other pieces of this batch first: if they are accepted, this one is at fault.
+  kHalve,    // Halve it, to find the refused item.
   kSuspect,  // One item that fails alone: a dead letter as soon as that is confirmed.
   kStall,    // The whole stream fails: only probes from now on.
 };
 
-// What is known when a piece has been refused.
+// The facts about a piece that was refused.
 struct Refused {
   Refusal kind = Refusal::kUnknown;
   bool timed_out = false;
   bool single_item = false;
-  bool whole = true;   // Not cut yet.
+  bool whole = true;   // Not halved yet.
   bool probe = false;  // Sent to find out whether a stall is over.
   // Refusals of exactly these bytes, this one included.
   std::int64_t tries = 1;
@@ -38,9 +38,9 @@ struct Refused {
   bool others_fail = false;
   // The other pieces have had their turn, or there are none.
   bool others_tried = false;
-  bool may_halve = true;   // The bound on pieces allows another cut.
+  bool may_halve = true;   // The bound on pieces allows another half.
   Duration failing_for{};  // How long nothing of the stream has been accepted.
-  // What happened to others at their first try, since this piece was first refused.
+  // Outcomes of other batches' first tries since this piece was first refused.
   EvidenceLedger::Counts others;
 };
 
@@ -54,7 +54,7 @@ Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
 std::int64_t tries_to_blame(const RetryConfig& config,
                             const EvidenceLedger::Counts& others) noexcept;
 
-// How long to wait: the back-off, or what the destination asked for, if that is longer.
+// The wait before the next try: the back-off, or the destination's retry_after, if that is longer.
 Duration retry_wait(const RetryConfig& config, Backoff& backoff,
                     std::optional<std::chrono::milliseconds> retry_after) noexcept;
 

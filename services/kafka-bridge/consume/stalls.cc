@@ -9,9 +9,9 @@ namespace {
 constexpr Duration kProbeInitial = std::chrono::seconds(1);
 // When no candidate or no probe is free.
 constexpr Duration kProbeLater = std::chrono::seconds(1);
-// A probe that is not answered is asked about again after this time.
+// Interval for checking a probe that is not answered.
 constexpr Duration kProbeWatch = std::chrono::seconds(1);
-constexpr std::size_t kTenantsReported = 32;  // Of one signal, in /statusz.
+constexpr std::size_t kTenantsReported = 32;  // Per signal, in /statusz.
 
 }  // namespace
 
@@ -58,8 +58,8 @@ void Stalls::begin(const Stream& stream, const Error& error) {
       stream, Stall(error, executor_.clock().now(), ledger_.now(),
                     Backoff({initial, config_.stalled_max, 2.0, 0.5}, Random(random_.next()))));
   events_.stalled(stream.signal, stream.tenant, error);
-  // At once what has not been refused yet: the first good one tells a poisoned batch from a
-  // destination that refuses everything.
+  // Batches that were not refused yet are probed at once: the first accepted one distinguishes a
+  // poisoned batch from a destination that refuses everything.
   schedule(stream, entry->second, std::min<Duration>(config_.initial, initial));
   for (StallListener* listener : std::vector(listeners_)) listener->on_stall_begun(stream);
 }
@@ -155,9 +155,9 @@ std::vector<StallStatus> Stalls::status(const std::vector<otlp::Signal>& signals
   const SteadyTime now = executor_.clock().now();
   for (const otlp::Signal signal : signals) {
     const bool whole = count(signal) > 0 && !ledger_.any_accepted(signal);
-    std::size_t told = 0;
+    std::size_t reported = 0;
     for (const auto& [stream, stall] : stalls_) {
-      if (stream.signal != signal || ++told > kTenantsReported) continue;
+      if (stream.signal != signal || ++reported > kTenantsReported) continue;
       StallStatus& status = statuses.emplace_back();
       status.scope = whole ? StallStatus::Scope::kSignal : StallStatus::Scope::kTenant;
       status.signal = signal;

@@ -1,5 +1,5 @@
-// Which streams of a destination stall, and the probes that find out when they pass again. A stall
-// covers one signal and tenant in all partitions of this process; everything else is sent.
+// The stalled streams of a destination, and the probes that end a stall when one is accepted. A
+// stall covers one signal and tenant in all partitions of this process; everything else is sent.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ class ProbeCandidate {
   virtual bool can_probe() const noexcept = 0;
   // A probe is on its way.
   virtual bool probing() const noexcept = 0;
-  // Of what would be sent next: the one with the fewest has its turn first.
+  // Refusals of the piece that would be sent next: the candidate with the fewest is probed first.
   virtual std::uint64_t refusals() const noexcept = 0;
   virtual void probe() = 0;
   virtual void resume() = 0;

@@ -42,7 +42,7 @@ std::optional<SteadyTime> Suspects::next_deadline(SteadyTime now) const {
 std::optional<Suspects::Decision> Suspects::decide(const Suspect& suspect, SteadyTime now,
                                                    bool alone) const {
   if (suspect.stalled) return decide_in_stall(suspect, now, alone);
-  // A refusal from before a stall says nothing.
+  // A refusal from before a stall is no evidence.
   if (ledger_.stalls(stream_) != suspect.stalls) return Decision::kTryAgain;
   return suspect.proven ? decide_proven(suspect, now) : decide_unproven(suspect, now);
 }

@@ -27,7 +27,7 @@ struct Suspect {
   BatchPiece piece;
   Error error;
   bool proven = false;   // Others were accepted before it was refused again.
-  bool stalled = false;  // Refused while its stream stalled, as a probe: says nothing about others.
+  bool stalled = false;  // Refused while its stream stalled, as a probe: no evidence about others.
   EvidenceLedger::Mark refused = 0;
   std::uint64_t stalls = 0;
   SteadyTime since;

@@ -29,16 +29,16 @@ bool TopicSizeLimits::ask(const std::string& topic, Entry& entry, Duration not_b
   return true;
 }
 
-std::size_t TopicSizeLimits::of(const std::string& topic, std::size_t wanted) {
+std::size_t TopicSizeLimits::of(const std::string& topic, std::size_t requested) {
   Entry& known = entry(topic);
-  if (wanted > known.limit) ask(topic, known, kAskAgain);
+  if (requested > known.limit) ask(topic, known, kAskAgain);
   return known.limit;
 }
 
 void TopicSizeLimits::refused(const std::string& topic, std::size_t bytes) {
   Entry& known = entry(topic);
   ask(topic, known, kAskAgainAfterRefusal);
-  // The settings say more than the broker takes, or may not be read.
+  // The settings exceed what the broker takes, or may not be read.
   if (known.limit >= bytes) known.limit = bytes / 2;
 }
 

@@ -13,7 +13,7 @@
 
 namespace spanway::kafka_bridge {
 
-// Single-thread. Bound: one entry per topic that it is asked about.
+// Single-thread. Bound: one entry per topic.
 class TopicSizeLimits {
  public:
   // max.message.bytes of a topic; an error where DescribeConfigs is not allowed. May block.
@@ -22,9 +22,9 @@ class TopicSizeLimits {
   // `assumed`: the limit of a topic about which nothing is known.
   TopicSizeLimits(std::size_t assumed, Reader reader, const Clock& clock);
 
-  // Bytes of one record with its headers and framing. The settings are read when `wanted` exceeds
-  // what is known, at most every few minutes.
-  std::size_t of(const std::string& topic, std::size_t wanted);
+  // Bytes of one record with its headers and framing. The settings are read when `requested`
+  // exceeds what is known, at most every few minutes.
+  std::size_t of(const std::string& topic, std::size_t requested);
   // The broker has refused a record of so many bytes: the limit is lower afterwards.
   void refused(const std::string& topic, std::size_t bytes);
 

@@ -9,12 +9,12 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr auto kRetrySoon = std::chrono::seconds(1);
-// Somebody has to do something first.
+// An operator has to change something first.
 constexpr auto kRetryLater = std::chrono::seconds(5);
 // Deadlines this close behind the producer's own need no watching here.
 constexpr Duration kReportSlack = std::chrono::milliseconds(500);
 
-// What a record takes besides its payload, here and in librdkafka: it counts where each trace is
+// Bytes of a record besides its payload, here and in librdkafka: it counts where each trace is
 // one.
 constexpr std::size_t kRecordBytes = 768;
 
@@ -23,7 +23,7 @@ std::uint64_t next_id() noexcept {
   return ++counter;
 }
 
-// What the client is told about a failure of ours.
+// The client's view of a failure of ours.
 Error answer_for(Error error) {
   const bool transient = error.refusal == Refusal::kTransient;
   Error answer = transient_error(
@@ -129,8 +129,7 @@ struct KafkaSink::Request {
   const SteadyTime started;
   const std::uint64_t items;
   std::size_t records = 0;
-  std::vector<std::uint64_t>
-      record_items;  // Of each record; not changed once they are handed over.
+  std::vector<std::uint64_t> record_items;  // Per record; not changed once they are handed over.
   Timer deadline_timer;
 
   Mutex mutex;
@@ -148,7 +147,7 @@ KafkaSink::KafkaSink(KafkaSinkOptions options, kafka::Producer& producer, Execut
       timers_(timers),
       events_(telemetry),
       id_(next_id()) {
-  // Asking makes the producer look the topics up.
+  // The query makes the producer fetch the topics' metadata.
   for (const otlp::Signal signal : otlp::kSignals) {
     static_cast<void>(producer_.partition_count(topic_of(options_.topics, signal)));
   }
@@ -261,7 +260,7 @@ Result<std::vector<otlp::Part>> KafkaSink::divide(pipeline::Batch& batch, const 
                                                   const otlp::SplitOptions& options) const {
   std::vector<otlp::Part> parts;
   std::int32_t partition = 0;
-  // Records keyed by trace need the key, which only a cut finds out.
+  // Records keyed by trace need the key, which only dividing finds.
   if (!options.by_trace && otlp::is_single_part(index, batch.payload.view(), options, partition)) {
     otlp::Part& part = parts.emplace_back();
     part.partition = partition;

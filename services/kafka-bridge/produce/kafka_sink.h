@@ -51,8 +51,8 @@ class KafkaSink final : public pipeline::Sink {
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override { return in_flight_.close_and_wait(deadline); }
   pipeline::SinkHealth health() const override;
-  // What requests get now: the last answer of each signal, or, for one without any, whether its
-  // topic can be looked up.
+  // Health of producing: the last answer of each signal, or, for one without any, the state of its
+  // topic's metadata.
   struct State {
     bool ok = true;
     std::string last_error;
@@ -83,7 +83,7 @@ class KafkaSink final : public pipeline::Sink {
   const ProduceEvents events_;
   const std::uint64_t id_;
   pipeline::InFlight in_flight_;
-  // Whether the entry below holds anything, so that the common case takes no lock.
+  // True while the entry below is set; spares the common case the lock.
   std::array<std::atomic<bool>, otlp::kSignals.size()> has_error_{};
   std::array<std::atomic<bool>, otlp::kSignals.size()> has_refusal_{};
   mutable Mutex mutex_;

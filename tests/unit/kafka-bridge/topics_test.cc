@@ -86,7 +86,7 @@ TEST(Topics, WhatIsKnownOfTheSettingsIsReported) {
   const std::string json = to_json({found});
   EXPECT_EQ(json.find("min_insync_replicas"), std::string::npos) << json;
   EXPECT_NE(json.find(R"("error":"","unread":"not authorized"})"), std::string::npos) << json;
-  EXPECT_TRUE(json.ends_with(R"("ok":true})")) << "not being allowed to look is no fault: " << json;
+  EXPECT_TRUE(json.ends_with(R"("ok":true})")) << "a denied read is no fault: " << json;
 }
 
 TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
@@ -98,7 +98,7 @@ TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
   EXPECT_EQ(termination_report({made}), to_json({made}));
 
   made.error = "sasl.password=hunter2 is wrong";
-  made.unread = "token=hunter2 may not look";
+  made.unread = "token=hunter2 may not read";
   EXPECT_EQ(termination_report({made}).find("hunter2"), std::string::npos);
 
   // Six topics with the longest names that Kafka takes, and everything wrong with them.

@@ -29,7 +29,7 @@ TEST(CommitNote, ReadsThePlansOfTheFirstVersion) {
 
 TEST(CommitNote, RefusesWhatIsNotOurs) {
   for (const char* text :
-       {"somebody", "spanway2:", "spanway2:x", "spanway2:5,3-2", "spanway2:5,3", "spanway2:5,0-9",
+       {"foreign", "spanway2:", "spanway2:x", "spanway2:5,3-2", "spanway2:5,3", "spanway2:5,0-9",
         "spanway2:9,3-4,4-5", "spanway2:5;4:ab@1", "spanway2:5;2:ab", "spanway2:5;2:ab@-1",
         "spanway2:5 ",
         // Parts of a range.

@@ -105,7 +105,7 @@ struct LaneFixture : LaneHost {
       return pipeline::Outcome{};
     });
   }
-  // What may be committed, and is.
+  // Commits what may be committed.
   std::int64_t commit() {
     if (const auto commit = lane->commit()) {
       lane->on_committed(*commit);

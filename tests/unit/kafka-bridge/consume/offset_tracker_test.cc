@@ -79,10 +79,10 @@ TEST(OffsetTracker, ListsWhatIsNotFinished) {
 
 TEST(OffsetTracker, PassesOverWhatNeedsNothing) {
   OffsetTracker tracker(0);
-  tracker.pass(5);
+  tracker.skip_to(5);
   EXPECT_EQ(tracker.position(), 5);
   const auto a = tracker.begin(7, 9, 0);
-  tracker.pass(20);
+  tracker.skip_to(20);
   EXPECT_EQ(tracker.position(), 5);
   tracker.finish(a);
   EXPECT_EQ(tracker.position(), 20);
@@ -112,7 +112,7 @@ TEST(OffsetTracker, AgreesWithANaiveModelInAnyOrder) {
     Random random(seed);
     const auto start = static_cast<std::int64_t>(random.next_below(1000));
     OffsetTracker tracker(start);
-    std::map<std::int64_t, bool> finished;  // Of each taken offset.
+    std::map<std::int64_t, bool> finished;  // By taken offset.
     struct Open {
       OffsetTracker::Run run;
       std::int64_t first, last;

@@ -168,7 +168,7 @@ TEST(PartitionLane, LanesThatRepeatPlannedCutsDoNotWaitForEachOthersMemory) {
 TEST(PartitionLane, AForeignPlanIsNotFollowed) {
   LaneFixture fixture;
   fixture.options.batch_identity = true;
-  fixture.begin(5, "somebody else's metadata");
+  fixture.begin(5, "foreign metadata");
   fixture.take(5, spans(0, 1));
   fixture.settle();
   EXPECT_EQ(fixture.commit(), 5);

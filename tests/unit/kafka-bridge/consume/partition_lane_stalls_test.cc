@@ -17,8 +17,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::IsEmpty;
 
-// One refused tenant: the others of its partition go on, however long it takes, and the commit says
-// what is done beyond it.
+// One refused tenant: the others of its partition continue, however long it takes, and the commit
+// says what is done beyond it.
 TEST(PartitionLane, ARefusedTenantStallsAloneAndTheOthersGoOn) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 2;
@@ -117,7 +117,7 @@ TEST(PartitionLane, WithoutTenantsALongStallLeavesMemoryToo) {
   EXPECT_EQ(fixture.commit(), 40);
 }
 
-// What is done behind a batch that fails is not repeated by a restart.
+// A restart repeats nothing that is done behind a batch that fails.
 TEST(PartitionLane, ARestartRepeatsOnlyWhatWasNotDone) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 1;

@@ -337,7 +337,7 @@ TEST(PartitionLane, AnswersAfterItsEndAreIgnored) {
   fixture.executor.advance(minutes(1));
 }
 
-// What was delivered of a halved batch stands in the last commit.
+// The last commit names the delivered items of a halved batch.
 TEST(PartitionLane, ARevocationInTheMidstOfAHalvedBatchRepeatsNothing) {
   for (const bool identity : {false, true}) {
     LaneFixture fixture;

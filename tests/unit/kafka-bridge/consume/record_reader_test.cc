@@ -102,7 +102,7 @@ TEST(RecordReader, CleansARecordOfItemsThatNoReceiverTakes) {
   EXPECT_LT(read->payload.size(), value.size());
 }
 
-// The ingress bounds items; a record of somebody else's is already accepted.
+// The ingress bounds items; a foreign record is already accepted.
 TEST(RecordReader, TakesItemsLargerThanOurOwnIngressWould) {
   RecordReader reader;
   const std::string value =

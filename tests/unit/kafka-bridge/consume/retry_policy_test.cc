@@ -77,7 +77,7 @@ TEST(RetryPolicy, DataIsHalvedAtOnceDownToOneItem) {
   Refused r = refused(Refusal::kData);
   EXPECT_EQ(next_step({}, r), Step::kHalve);
   r.single_item = true;
-  EXPECT_EQ(next_step({}, r), Step::kRotate) << "the other pieces tell more";
+  EXPECT_EQ(next_step({}, r), Step::kRotate) << "the other pieces are evidence";
   r.others_tried = true;
   EXPECT_EQ(next_step({}, r), Step::kSuspect) << "nothing else is there: it is judged with care";
   r.others_fail = true;
