@@ -11,7 +11,7 @@ TEST(Batch, CloneCopiesEverythingButThePermit) {
   batch.signal = otlp::Signal::kLogs;
   batch.payload = Bytes("payload");
   batch.item_count = 3;
-  batch.metadata = {"tenant", "topic:0:1-2", "traceparent", "tracestate"};
+  batch.metadata = {"tenant", "topic:0:1-2", true, "traceparent", "tracestate"};
   batch.deadline = Deadline::at(SteadyTime(Duration(5)));
   batch.permit = budget.try_acquire(10).value();
 
@@ -22,6 +22,7 @@ TEST(Batch, CloneCopiesEverythingButThePermit) {
   EXPECT_EQ(copy.item_count, 3U);
   EXPECT_EQ(copy.metadata.tenant, "tenant");
   EXPECT_EQ(copy.metadata.batch_id, "topic:0:1-2");
+  EXPECT_TRUE(copy.metadata.all_or_nothing);
   EXPECT_EQ(copy.metadata.traceparent, "traceparent");
   EXPECT_EQ(copy.metadata.tracestate, "tracestate");
   EXPECT_EQ(copy.deadline.when(), batch.deadline.when());
