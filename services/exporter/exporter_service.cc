@@ -23,7 +23,7 @@ struct ExporterService::Housekeeping {
 
   Executor& executor;
   Mutex mutex;
-  // Null once the service is being destroyed; a sample holds the mutex while it looks.
+  // Null once the service is being destroyed; a sample holds the mutex while it reads.
   ExporterService* service SPANWAY_GUARDED_BY(mutex);
   std::atomic<State> state{State::kCreated};
   int samples SPANWAY_GUARDED_BY(mutex) = 0;

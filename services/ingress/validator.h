@@ -1,4 +1,4 @@
-// Looks at every request once: rejects what is broken, counts what is not, applies rate limits.
+// Validates every request in one pass: rejects broken items, counts the rest, applies rate limits.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ using sinks::DestinationType;
 
 constexpr std::size_t kHugeBytes = 5u << 20;
 
-// Of destinations that are reached through FakeHttpBackend.
+// Backend of the destinations that FakeHttpBackend serves.
 class NetworkBackend : public Backend {
  public:
   bool takes(otlp::Signal signal) const override {

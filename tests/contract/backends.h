@@ -1,4 +1,4 @@
-// The destinations under contract: each with a backend that answers as it is told.
+// The destinations under contract: each with a backend that answers as the test configures it.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace spanway::contract {
 
-// What the backend says to every batch from now on.
+// The backend's answer to every batch from now on.
 enum class Verdict {
   kAccept,
   kPartial,         // Takes all but two items.
@@ -26,7 +26,7 @@ enum class Verdict {
   kUnauthenticated,
   kForbidden,
   kNotFound,
-  kBroken,       // Something is wrong, and nobody says what.
+  kBroken,       // Fails without a reason.
   kHuge,         // Accepts, with an answer of more than 4 MiB.
   kHugeRefusal,  // kBadData, with such an answer.
   kHang,         // Takes the request and says nothing until release().
@@ -53,7 +53,7 @@ class Backend {
   virtual bool wait_for_requests(std::size_t count) const = 0;
   // Accepts all that hangs.
   virtual void release() = 0;
-  // Gone: nobody listens. False where that cannot be.
+  // Closes the backend's port. False where the destination has none.
   virtual bool stop() = 0;
   virtual void restart() = 0;
 

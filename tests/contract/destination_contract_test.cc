@@ -1,5 +1,5 @@
-// What every destination promises, whatever it sends to: each batch is answered exactly once, by
-// its deadline, with the right kind of refusal; nothing is held afterwards.
+// The promises of every destination: each batch is answered exactly once, by its deadline, with the
+// right kind of refusal, and its memory is released afterwards.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -178,7 +178,7 @@ TEST_P(DestinationContract, TooLongARefusalStaysWhatItsStatusSays) {
 }
 
 TEST_P(DestinationContract, NobodyListeningIsTransientAndHealsByItself) {
-  if (!backend_->stop()) GTEST_SKIP() << GetParam() << " has nobody who could stop listening";
+  if (!backend_->stop()) GTEST_SKIP() << GetParam() << " has no port to close";
   const Error error = refusal_of(batch());
   EXPECT_EQ(error.refusal, Refusal::kTransient);
   EXPECT_FALSE(sink().health().reachable);

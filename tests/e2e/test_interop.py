@@ -67,7 +67,7 @@ def test_all_spans_of_a_trace_lie_in_one_partition_without_keys(kafka, tmp_path)
             for trace_id in traces:
                 request.MergeFrom(trace_request(spans=2, trace_id=trace_id))
             grpc_export(pipeline.endpoint, request)
-        wanted = 3 * (80 + 160 + 240) // 3
+        expected = 3 * (80 + 160 + 240) // 3
         where, spans = {}, 0
         for record in consume(kafka.brokers, pipeline.topics["traces"], 10_000, seconds=8):
             assert record.key() is None
@@ -75,7 +75,7 @@ def test_all_spans_of_a_trace_lie_in_one_partition_without_keys(kafka, tmp_path)
                 for span in (s for inner in outer.scope_spans for s in inner.spans):
                     where.setdefault(span.trace_id, set()).add(record.partition())
                     spans += 1
-        assert spans == wanted
+        assert spans == expected
         assert set(where) == set(traces) and all(len(partitions) == 1 for partitions in where.values())
 
 

@@ -32,7 +32,7 @@ def test_services_are_observed_before_they_end_and_sums_are_compared(kafka, rece
         grpc_export(pipeline.endpoint, trace_request(spans=10))
         wait_until(lambda: len(receiver.items()) == 10, 40, "the spans")
         consumer = pipeline.consumers["otlp"]
-        wait_until(lambda: promises.broken_sums(pipeline.bridge, consumer) == [], 20, "a pipeline at rest whose sum adds up")
+        wait_until(lambda: promises.broken_sums(pipeline.bridge, consumer) == [], 20, "an idle pipeline whose sum adds up")
 
         class Forgetful:
             lives, name, config, status = 1, consumer.name, consumer.config, consumer.status

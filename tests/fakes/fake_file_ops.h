@@ -51,7 +51,7 @@ class FakeFileOps final : public sinks::FileOps {
     set([&] { files_[path] = std::move(content); });
   }
 
-  // --- What the test looks at ---
+  // --- Read by the test ---
   // Nothing when there is no such file.
   std::optional<std::string> content(const std::string& path) const {
     MutexLock lock(mutex_);

@@ -74,7 +74,7 @@ class FakeProducer final : public kafka::Producer {
     MutexLock lock(mutex_);
     answer_ = std::move(answer);
   }
-  // What produce_all() answers instead of writing, unless it is OK.
+  // produce_all() returns `status` instead of writing, unless it is OK.
   void set_admission(Status status) {
     MutexLock lock(mutex_);
     admission_ = std::move(status);
@@ -91,7 +91,7 @@ class FakeProducer final : public kafka::Producer {
     waiting_.pop_front();
     return sent;
   }
-  // What was reported at once.
+  // Records whose delivery was reported at once.
   const std::deque<Sent>& done() const { return done_; }
   std::size_t count() const {
     MutexLock lock(mutex_);

@@ -11,7 +11,7 @@ namespace spanway::fakes {
 struct GrpcAnswer {
   int code = 0;
   std::string message;
-  // Of the answer's message, which is no valid protobuf; sent only with code 0.
+  // Size of the answer's message, which is no valid protobuf; sent only with code 0.
   std::size_t body_bytes = 0;
 };
 

@@ -1,4 +1,4 @@
-// A clock that moves only when told to.
+// A clock that only advance() moves.
 #pragma once
 
 #include <atomic>

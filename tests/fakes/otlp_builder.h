@@ -109,7 +109,7 @@ inline ProtoMessage otlp_kvlist(const std::vector<ProtoMessage>& attributes) {
 
 // --- Items ---
 
-// 16 and 8 bytes that hold `n`, big-endian, as ids mostly look.
+// 16 and 8 bytes that hold `n`, big-endian, as most ids are.
 inline std::string otlp_trace_id(std::uint64_t n) {
   std::string id(16, '\0');
   for (std::size_t i = 0; i < 8; ++i) id[15 - i] = static_cast<char>(n >> (8 * i));
@@ -145,7 +145,7 @@ inline ProtoMessage otlp_log_record(std::string_view body, std::string_view trac
   return record;
 }
 
-// Of a gauge or a sum.
+// A data point of a gauge or a sum.
 inline ProtoMessage otlp_number_point(std::int64_t value,
                                       const std::vector<ProtoMessage>& attributes = {}) {
   ProtoMessage point;

@@ -28,15 +28,15 @@ constexpr std::size_t kOutputBytesMax = 1u << 20;
 void check_grammar(std::string_view text) {
   static simdjson::dom::parser judge;
   const simdjson::error_code verdict = judge.parse(text.data(), text.size()).error();
-  // Numbers that no 64-bit type holds are well-formed, and may stand where nobody reads them; half
-  // a surrogate pair is well-formed, too, but simdjson refuses it.
+  // Numbers that no 64-bit type holds are well-formed, and may stand in fields that are not read;
+  // half a surrogate pair is well-formed, too, but simdjson refuses it.
   const bool has_surrogate =
       text.find("\\ud") != std::string_view::npos || text.find("\\uD") != std::string_view::npos;
   SPANWAY_CHECK(verdict == simdjson::SUCCESS || verdict == simdjson::NUMBER_ERROR ||
                 (verdict == simdjson::STRING_ERROR && has_surrogate));
 }
 
-// What the scan sees must not depend on how the bytes came.
+// The result of the scan must not depend on the encoding of the request.
 std::uint64_t accepted(Signal signal, std::string_view bytes, bool& scanned) {
   Scanner scanner;
   scanned = scanner.scan(signal, bytes).ok();

@@ -62,7 +62,7 @@ void check_split(const Scanner& scanner, std::string_view payload, const SplitOp
   SPANWAY_CHECK(bytes == split_bytes(index, payload, options));
 }
 
-// What halves count: spans, data points, log records, and 1 for a metric without data points.
+// Units of halving: spans, data points, log records, and 1 for a metric without data points.
 std::uint64_t halving_units(const Index& index) {
   std::uint64_t units = index.accepted;
   if (index.signal != spanway::otlp::Signal::kMetrics) return units;

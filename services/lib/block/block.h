@@ -47,7 +47,7 @@ class Block {
     return *column;
   }
 
-  // Of the first column; 0 without columns.
+  // Rows of the first column; 0 without columns.
   std::size_t rows() const noexcept {
     return columns_.empty() ? 0 : columns_.front().column->rows();
   }

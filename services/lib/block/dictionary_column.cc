@@ -67,7 +67,7 @@ Status DictionaryColumn::assign(std::span<const std::string_view> dictionary,
                               " texts has no index " + std::to_string(index))
           .with_reason("malformed_block");
   if (dictionary.empty()) return {};
-  // Texts keep their index, so that no row needs a look-up; only index 0 may be taken by a text
+  // Texts keep their index, so that no row needs a lookup; only index 0 may be taken by a text
   // that is not the default.
   const bool shift = !nullable_ && !dictionary.front().empty();
   if (!shift) dictionary_.clear();

@@ -32,7 +32,7 @@ enum class Kind : unsigned char {
   kFixedString,
   kString,
   kNullable,
-  kLowCardinality,  // Of String or Nullable(String).
+  kLowCardinality,  // Holds String or Nullable(String).
   kArray,
   kMap,
 };

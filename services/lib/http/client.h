@@ -29,8 +29,8 @@ struct ClientOptions {
   std::size_t connections_max = 8;  // Per client; further requests wait in order.
   std::size_t waiting_max = 1024;   // Requests that wait for a connection; more = UNAVAILABLE.
   std::size_t response_bytes_max = 4 * 1024 * 1024;
-  // What happens to a larger answer: false = an error; true = it is given with the part of its body
-  // that has come so far, for those to whom its status matters more. The connection is closed.
+  // A larger answer is an error (false), or it is returned with the part of its body that has
+  // arrived (true), for callers that need its status. The connection is closed in both cases.
   bool truncate_large_responses = false;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration idle_timeout = std::chrono::seconds(50);

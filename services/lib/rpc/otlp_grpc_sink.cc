@@ -111,7 +111,7 @@ grpc::ChannelArguments make_arguments(const OtlpGrpcSinkOptions& options, std::s
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetLoadBalancingPolicyName("round_robin");
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  // Headless Services: look again soon after a connection was lost.
+  // Headless Services: resolve the name again soon after a connection was lost.
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 2000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   // Also the least time that one attempt to connect is given.

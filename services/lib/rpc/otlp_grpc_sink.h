@@ -22,7 +22,8 @@ struct OtlpGrpcSinkOptions {
   // How often the files are checked for changes, in whole seconds; new connections use new ones.
   Duration tls_reload_interval = std::chrono::seconds(10);
   std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization; any case.
-  Duration timeout = std::chrono::seconds(30);  // Of one call, when the batch's deadline is later.
+  Duration timeout =
+      std::chrono::seconds(30);  // Limit of one call, when the batch's deadline is later.
   // Taken off the batch's deadline before it is passed on.
   Duration deadline_margin = std::chrono::milliseconds(200);
   std::size_t in_flight_max = 256;  // Calls; more are refused with UNAVAILABLE and retry_after.

@@ -11,7 +11,7 @@ enum class PromotedKind : unsigned char { kText, kInteger };
 
 struct PromotedAttribute {
   std::string_view key;     // As in OTLP: "http.route"
-  std::string_view column;  // Of spans: "http_route"
+  std::string_view column;  // Column of the table of spans: "http_route"
   PromotedKind kind = PromotedKind::kText;
   bool is_indexed = false;  // key=value is among the tokens of the text index.
 };

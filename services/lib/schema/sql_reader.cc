@@ -102,8 +102,8 @@ std::string_view SqlReader::word() noexcept {
 
 bool SqlReader::take(std::string_view words) noexcept {
   const std::size_t begin = position_;
-  for (SqlReader wanted(words); !trimmed(wanted.rest()).empty();) {
-    const std::string_view next = wanted.word();
+  for (SqlReader expected(words); !trimmed(expected.rest()).empty();) {
+    const std::string_view next = expected.word();
     if (!next.empty() && word() == next) continue;
     position_ = begin;
     return false;

@@ -141,8 +141,7 @@ TEST(Client, UnderstandsHeadAndChunkedAndEndOfConnection) {
   EXPECT_EQ(head->body.size(), 0U);
   EXPECT_EQ(head->headers.get("content-length"), "1000");
   for (const char* body : {"abc", "until the end", ""}) {
-    // Whether the end of the last connection was seen in time does not matter when repeating is
-    // allowed.
+    // With repeating allowed, the client may notice the end of the last connection late.
     const auto answer = client.ask({.method = "GET", .path = "/", .headers = {}, .body = {}},
                                    std::chrono::seconds(10), true);
     ASSERT_TRUE(answer.ok()) << answer.error().message;
@@ -196,7 +195,7 @@ TEST(Client, AnswersByTheDeadline) {
     EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
     EXPECT_EQ(late.error().refusal, Refusal::kTransient);
   }
-  EXPECT_TRUE(client.get("/echo").ok()) << "the client goes on";
+  EXPECT_TRUE(client.get("/echo").ok()) << "the client still serves requests";
 }
 
 TEST(Client, SaysWhenNobodyListens) {
@@ -311,7 +310,7 @@ TEST(Client, DropsKeptConnectionsThatSpeakUnasked) {
   ASSERT_TRUE(client.get("/").ok());
   const auto second = client.get("/");
   ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second->status, 201) << "not the answer nobody had asked for";
+  EXPECT_EQ(second->status, 201) << "not the unsolicited answer";
 }
 
 TEST(Client, TakesAnAnswerThatComesBeforeTheRequestIsSent) {

@@ -16,7 +16,7 @@
 
 namespace spanway::http {
 
-// What came back on one stream.
+// The answer on one stream.
 struct Http2Answer {
   int status = 0;
   std::vector<int> interim;
@@ -57,7 +57,7 @@ class Http2Client {
   bool run_until_disconnected();
 
   Http2Answer& answer(std::int32_t stream) { return answers_[stream]; }
-  // Of all GOAWAY frames, in order: last stream id and error.
+  // All GOAWAY frames, in order: last stream id and error.
   const std::vector<std::pair<std::int32_t, std::uint32_t>>& goaways() const { return goaways_; }
   std::size_t pings_answered() const noexcept { return pings_; }
   std::uint32_t setting(nghttp2_settings_id id) const {

@@ -114,9 +114,9 @@ class RawClient {
 
   // False when the peer has closed.
   bool send(std::string_view bytes);
-  // What arrives until the peer closes (or 10 s have passed).
+  // Bytes that arrive until the peer closes (or 10 s have passed).
   std::string receive_all();
-  // What arrives until `end` is part of it, the peer closes or 10 s have passed.
+  // Bytes that arrive until `end` is part of it, the peer closes or 10 s have passed.
   std::string receive_until(std::string_view end);
   // Up to `bytes_max` bytes; empty when the peer has closed.
   std::string receive_some(std::size_t bytes_max = 65536);

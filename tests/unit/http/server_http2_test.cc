@@ -307,7 +307,7 @@ TEST(ServerHttp2, ResetsTheStreamWhenTheRestOfARefusedBodyIsLong) {
   }
   const auto next = client.request("GET", "/echo");
   ASSERT_TRUE(client.run_until_closed(next));
-  EXPECT_EQ(client.answer(next).status, 200) << "the connection goes on";
+  EXPECT_EQ(client.answer(next).status, 200) << "the connection stays open";
   EXPECT_EQ(server.handler.readers(), 0U);
 }
 
@@ -484,7 +484,7 @@ TEST(ServerHttp2, DestroysTheReaderWhenTheConnectionDies) {
   }
   EXPECT_TRUE(eventually([&] { return server.handler.abandoned() == 1; }));
   EXPECT_TRUE(eventually([&] { return server.metric("spanway_http_streams_open") == 0; }));
-  EXPECT_EQ(server.handler.release(), 1U) << "answers to nobody";
+  EXPECT_EQ(server.handler.release(), 1U) << "answers after the client has gone";
 }
 
 // ---- Hostile peers.

@@ -83,7 +83,7 @@ class StreamHandler final : public Handler {
     writers_.push_back(std::move(writer));
     return nullptr;
   }
-  // Of the n-th request, once it has come.
+  // The writer of the n-th request, once it has arrived.
   std::shared_ptr<Writer> writer(std::size_t n = 0) {
     EXPECT_TRUE(eventually([this, n] {
       MutexLock lock(mutex_);
@@ -203,7 +203,7 @@ TEST_F(StreamedAnswer, Http1ReaderOfOneByteAtATimeHoldsBackTheWriter) {
   writer->write_endlessly(std::string(1000, 'x'));
   std::size_t read = 0;
   for (; read < 5000; ++read) ASSERT_EQ(client.receive_some(1).size(), 1u);
-  // What was taken and not read lies in the buffer, in one batch of output and in the sockets.
+  // Bytes taken and not read lie in the buffer, in one batch of output and in the sockets.
   EXPECT_LT(memory_.peak(), 200u * 1024);
   EXPECT_LT(writer->taken_bytes(), 8u << 20);
   EXPECT_EQ(writer->cancelled(), std::nullopt);

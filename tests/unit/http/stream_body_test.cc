@@ -26,7 +26,7 @@ class StreamBodyTest : public testing::Test {
     return std::make_shared<StreamBody>(observer_, StreamOptions{.buffer_bytes_max = buffer_bytes},
                                         account_, [this] { ++resumed_; });
   }
-  // What a session that has room for `size` bytes gets.
+  // Reads as a session that has room for `size` bytes.
   std::string read(StreamBody& body, std::size_t size, State& state) {
     std::string text(size, '\0');
     text.resize(body.read(text, state));

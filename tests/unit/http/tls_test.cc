@@ -234,7 +234,7 @@ TEST(Tls, TakesNewFilesForNewConnections) {
   const TestCa next("next CA");
   material.write(next.issue("server", kNames));
   EXPECT_TRUE(context->reload().value());
-  EXPECT_TRUE(old_client.get("/echo").ok()) << "open connections go on";
+  EXPECT_TRUE(old_client.get("/echo").ok()) << "open connections stay usable";
   EXPECT_FALSE(TestClient(https(server), {}, material.client()).get("/echo").ok());
   material.client_files.ca_file = material.folder.write("next.pem", next.certificate());
   EXPECT_TRUE(TestClient(https(server), {}, material.client()).get("/echo").ok());

@@ -322,14 +322,14 @@ TEST_F(MergerTest, RejectionsBehindAJoinedRequestAddUpAndTheNextRequestsGoAlone)
   send("b", "acme", 6);
   executor_.advance(milliseconds(2));
   take().token.ack({3, "too old"});
-  std::uint64_t told = 0;
+  std::uint64_t reported = 0;
   for (const auto& answer : answers_) {
     ASSERT_TRUE(answer && answer->ok());
-    told += (*answer)->rejected;
+    reported += (*answer)->rejected;
     EXPECT_NE((*answer)->message.find("3 of 8 spans"), std::string::npos);
     EXPECT_NE((*answer)->message.find("too old"), std::string::npos);
   }
-  EXPECT_EQ(told, 3u);
+  EXPECT_EQ(reported, 3u);
   EXPECT_TRUE(nothing_sent()) << "partial success is never sent again";
   EXPECT_EQ(metric("spanway_ingress_merge_unattributed_rejected_items_total"), 3);
 
@@ -408,7 +408,7 @@ TEST_F(MergerTest, AnswersMayComeAfterItIsGone) {
   auto taken = take();
   send("c");
   merger_.reset();
-  // What waited is refused, so that its client sends it elsewhere.
+  // Waiting requests are refused, so that their clients send them elsewhere.
   ASSERT_TRUE(answers_[2].has_value());
   EXPECT_EQ(answers_[2]->error().code, Code::kUnavailable);
   executor_.advance(milliseconds(10));

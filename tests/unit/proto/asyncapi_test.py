@@ -101,7 +101,7 @@ def test_example_headers_fit_their_schema(parsed, message, example):
         m["headers"] for m in parsed["document"]["components"]["messages"].values()
         if m["title"] == message["title"]
     )
-    # Nothing that the schema does not tell.
+    # No header that the schema does not declare.
     jsonschema.validate(example["headers"], {**schema, "additionalProperties": False})
 
 
