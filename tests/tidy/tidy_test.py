@@ -195,22 +195,7 @@ ONE_OF_EACH = {
         r'starts_with\("--"\)|== "--[a-z-]+"',
         {"services/lib/runtime/flags.cc", "services/lib/runtime/tool.cc"},
     ),
-    "alive flag (base/callback_guard.h)": (
-        r"weak_ptr<int>|make_shared<int>\(0\)|weak_ptr\(alive_\)",
-        {
-            "services/kafka-bridge/consume/consumer_group.cc",
-            "services/kafka-bridge/consume/consumer_group.h",
-            "services/kafka-bridge/consume/partition_lane.cc",
-            "services/kafka-bridge/consume/partition_lane.h",
-            "services/kafka-bridge/consume/request_coalescer.cc",
-            "services/kafka-bridge/consume/request_coalescer.h",
-            "services/kafka-bridge/consume/consumer_group_status.cc",
-            "services/kafka-bridge/consume/partition_lane_reread.cc",
-            "services/kafka-bridge/consume/partition_lane_stalls.cc",
-            "services/kafka-bridge/consume/stalls.cc",
-            "services/kafka-bridge/consume/stalls.h",
-        },
-    ),
+    "alive flag (base/callback_guard.h)": (r"weak_ptr<int>|make_shared<int>\(0\)|weak_ptr\(alive_\)", set()),
 }
 
 

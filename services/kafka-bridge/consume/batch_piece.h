@@ -22,6 +22,7 @@ struct BatchPiece {
   std::int64_t tries = 0;  // Refusals of exactly these bytes.
   bool only_data = true;   // Each of them was a data error.
   std::optional<EvidenceLedger::Mark> first_refusal;
+  EvidenceLedger::Mark first_sent = 0;  // The send that was refused first.
   EvidenceLedger::Counts counts_at_refusal;
   EvidenceLedger::Mark sent = 0;
   // Other batches were accepted between the first refusal and this try.

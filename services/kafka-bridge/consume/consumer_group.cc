@@ -63,7 +63,7 @@ ConsumerGroup::~ConsumerGroup() {
   mailbox_->close();
   // While the listener still exists.
   if (!closed_ && consumer_) consumer_->close();
-  alive_.reset();
+  guard_.reset();
   members_.clear();
 }
 
@@ -168,10 +168,9 @@ void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Durati
   revocation_.emplace();
   revocation_->partitions = std::move(partitions);
   revocation_->done = std::move(done);
-  revocation_->timer =
-      deps_.executor.post_after(patience, [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.lock() && revocation_ && !revocation_->committing) finish_revocation(false);
-      });
+  revocation_->timer = deps_.executor.post_after(patience, guard_.wrap([this] {
+    if (revocation_ && !revocation_->committing) finish_revocation(false);
+  }));
   for (const kafka::TopicPartition& partition : revocation_->partitions) {
     if (Member* member = find(partition)) member->lane->drain();
   }
@@ -181,9 +180,7 @@ void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Durati
 // Not at once: the lane that calls is among those that go.
 void ConsumerGroup::on_drained(Member& member) {
   member.drained = true;
-  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock()) check_revocation();
-  });
+  deps_.executor.post(guard_.wrap([this] { check_revocation(); }));
 }
 
 void ConsumerGroup::check_revocation() {
@@ -205,12 +202,11 @@ void ConsumerGroup::finish_revocation(bool clean) {
     end_revocation();
     return;
   }
-  revocation_->timer =
-      deps_.executor.post_after(kFinalCommitTimeout, [this, alive = std::weak_ptr<int>(alive_)] {
-        if (!alive.lock() || !revocation_ || !revocation_->committing) return;
-        revocation_->clean = false;
-        end_revocation();
-      });
+  revocation_->timer = deps_.executor.post_after(kFinalCommitTimeout, guard_.wrap([this] {
+    if (!revocation_ || !revocation_->committing) return;
+    revocation_->clean = false;
+    end_revocation();
+  }));
   commit(std::move(commits), [this](const Status& status) {
     if (!revocation_ || !revocation_->committing) return;
     revocation_->clean = revocation_->clean && status.ok();
@@ -263,9 +259,7 @@ bool ConsumerGroup::on_record(const kafka::TopicPartition& partition,
   if (member == nullptr) return false;
   if (!std::exchange(in_poll_, true)) {
     count(activity_now_.polls);
-    deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-      if (alive.lock()) in_poll_ = false;
-    });
+    deps_.executor.post(guard_.wrap([this] { in_poll_ = false; }));
   }
   if (member->lane->take(record)) return true;
   if (member->lane->wants_memory() && !std::exchange(memory_timer_, true)) {
@@ -372,9 +366,7 @@ bool ConsumerGroup::plan_pending() const {
 
 void ConsumerGroup::on_plan() {
   // After the lane has finished its plan.
-  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock()) commit_now();
-  });
+  deps_.executor.post(guard_.wrap([this] { commit_now(); }));
 }
 
 void ConsumerGroup::commit_tick() {

@@ -17,6 +17,7 @@
 #include "services/kafka-bridge/consume/partition_lane.h"
 #include "services/kafka-bridge/consume/request_coalescer.h"
 #include "services/kafka-bridge/events.h"
+#include "services/lib/base/callback_guard.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/mutex.h"
@@ -165,9 +166,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void count(Activity& activity);
   template <typename F>
   void later(Duration wait, F function) {
-    deps_.executor.post_after(wait, [alive = std::weak_ptr<int>(alive_), function] {
-      if (alive.lock()) function();
-    });
+    deps_.executor.post_after(wait, guard_.wrap(function));
   }
 
   const ConsumeConfig config_;
@@ -201,7 +200,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   GroupActivity activity_ SPANWAY_GUARDED_BY(mutex_);
   Status fatal_ SPANWAY_GUARDED_BY(mutex_);
 
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 
 }  // namespace spanway::kafka_bridge

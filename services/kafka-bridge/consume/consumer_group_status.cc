@@ -70,11 +70,10 @@ std::array<ItemTotals, kSignalCount> ConsumerGroup::count_items() const {
 // Reports assigned and revoked partitions at once.
 void ConsumerGroup::update_status_soon() {
   if (std::exchange(status_update_posted_, true)) return;
-  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-    if (!alive.lock()) return;
+  deps_.executor.post(guard_.wrap([this] {
     status_update_posted_ = false;
     if (!closed_) update_status();
-  });
+  }));
 }
 
 void ConsumerGroup::watch(Member& member, PartitionStatus& status) {

@@ -38,6 +38,7 @@ void Delivery::note_refusal(BatchPiece& piece, const Error& error) {
   deps_.ledger.refuse(stream_, id_, first, alone, sent_at_);
   if (first) {
     piece.first_refusal = deps_.ledger.now();
+    piece.first_sent = piece.sent;
     piece.counts_at_refusal = deps_.ledger.counts(stream_);
     refused_first_ = sent_at_;
   }
@@ -157,6 +158,7 @@ Status Delivery::halve() {
   rest.items = {piece.items.first + first.item_count, second.item_count};
   rest.attempts = piece.attempts;
   rest.first_refusal = piece.first_refusal;
+  rest.first_sent = piece.first_sent;
   rest.counts_at_refusal = piece.counts_at_refusal;
   rest.only_data = piece.only_data;
   rest.whole = false;

@@ -262,9 +262,9 @@ void PartitionLane::account() {
 void PartitionLane::begin_linger() {
   if (!merger_.empty()) return;
   linger_.cancel();
-  linger_ = deps_.executor.post_after(options_.linger, [this, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock() && !merger_.empty() && !fills_range() && !fills_batch()) seal();
-  });
+  linger_ = deps_.executor.post_after(options_.linger, guard_.wrap([this] {
+    if (!merger_.empty() && !fills_range() && !fills_batch()) seal();
+  }));
 }
 
 // Listed as one item: another count at the next reading means the whole batch.
@@ -377,11 +377,10 @@ void PartitionLane::pump() {
 
 void PartitionLane::schedule_collect() {
   if (std::exchange(collect_scheduled_, true)) return;
-  deps_.executor.post([this, alive = std::weak_ptr<int>(alive_)] {
-    if (!alive.lock()) return;
+  deps_.executor.post(guard_.wrap([this] {
     collect_scheduled_ = false;
     collect();
-  });
+  }));
 }
 
 void PartitionLane::collect() {

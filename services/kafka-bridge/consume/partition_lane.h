@@ -22,6 +22,7 @@
 #include "services/kafka-bridge/consume/lane_context.h"
 #include "services/kafka-bridge/consume/offset_tracker.h"
 #include "services/kafka-bridge/consume/record_reader.h"
+#include "services/lib/base/callback_guard.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/kafka/consumer.h"
 
@@ -236,8 +237,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   bool draining_ = false;
   bool drained_ = false;
   bool collect_scheduled_ = false;
-  // Guards functions posted to the executor.
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 
 }  // namespace spanway::kafka_bridge

@@ -121,10 +121,10 @@ void PartitionLane::yield_memory() {
     forget_filling();
     end_.reset();
     yielded_ = true;
-    deps_.executor.post_after(kYieldTime, [this, alive = std::weak_ptr<int>(alive_)] {
-      if (!alive.lock() || draining_ || !std::exchange(yielded_, false)) return;
+    deps_.executor.post_after(kYieldTime, guard_.wrap([this] {
+      if (draining_ || !std::exchange(yielded_, false)) return;
       host_.on_rewind(reread_->next);
-    });
+    }));
   } else if (deps_.budget.used() <= permit_.bytes()) {
     // Larger than the budget: planned under another limit. It is sent in parts under new names.
     const std::int64_t next = merger_.last() + 1;
@@ -151,9 +151,7 @@ void PartitionLane::read_again_later() {
   if (deferred_.empty() || reread_ || draining_) return;
   reread_timer_.cancel();
   reread_timer_ =
-      deps_.executor.post_after(reread_backoff_.next(), [this, alive = std::weak_ptr<int>(alive_)] {
-        if (alive.lock()) read_again();
-      });
+      deps_.executor.post_after(reread_backoff_.next(), guard_.wrap([this] { read_again(); }));
 }
 
 void PartitionLane::read_again() {

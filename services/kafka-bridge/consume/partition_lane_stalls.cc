@@ -53,9 +53,9 @@ void PartitionLane::on_stall_begun(const Stream& stream) {
   if (stream.signal != options_.signal) return;
   schedule_collect();
   // A short stall is not worth reading again.
-  deps_.executor.post_after(kDeferAfter, [this, stream, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock() && deps_.stalls.stalled(stream)) defer(stream.tenant);
-  });
+  deps_.executor.post_after(kDeferAfter, guard_.wrap([this, stream] {
+    if (deps_.stalls.stalled(stream)) defer(stream.tenant);
+  }));
 }
 
 void PartitionLane::on_stall_ended(const Stream& stream) {

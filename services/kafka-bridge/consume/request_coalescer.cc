@@ -38,9 +38,7 @@ void RequestCoalescer::send(DeliveryRequest request, Answer answer) {
   bucket.items += waiting.request.item_count;
   bucket.waiting.push_back(std::move(waiting));
   if (bucket.waiting.size() > 1) return;
-  bucket.timer = executor_.post_after(options_.linger, [this, key, alive = std::weak_ptr(alive_)] {
-    if (alive.lock()) flush(key);
-  });
+  bucket.timer = executor_.post_after(options_.linger, guard_.wrap([this, key] { flush(key); }));
 }
 
 void RequestCoalescer::flush(const Key& key) {
@@ -65,11 +63,10 @@ void RequestCoalescer::send(std::vector<Waiting> parts) {
   }
   // Called on any thread, possibly before send() returns or after our end.
   auto sent = std::make_shared<std::vector<Waiting>>(std::move(parts));
-  pipeline::AckToken token([this, mailbox = mailbox_, sent,
-                            alive = std::weak_ptr(alive_)](Result<pipeline::Outcome> result) {
-    mailbox->post([this, sent, alive, answer = std::move(result)]() mutable {
-      if (alive.lock()) on_answer(*sent, std::move(answer));
-    });
+  auto answer = guard_.wrap(
+      [this, sent](Result<pipeline::Outcome> result) { on_answer(*sent, std::move(result)); });
+  pipeline::AckToken token([mailbox = mailbox_, answer](Result<pipeline::Outcome> result) {
+    mailbox->post([answer, result = std::move(result)]() mutable { answer(std::move(result)); });
   });
   sink_.send_pieces(std::move(batch), std::move(payload), std::move(token));
 }

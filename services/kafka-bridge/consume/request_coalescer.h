@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "services/kafka-bridge/consume/mailbox.h"
+#include "services/lib/base/callback_guard.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
@@ -90,7 +91,7 @@ class RequestCoalescer {
   pipeline::Sink& sink_;
   MemoryBudget& budget_;
   std::map<Key, Bucket> buckets_;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 
 }  // namespace spanway::kafka_bridge

@@ -83,9 +83,7 @@ std::size_t Stalls::probes() const {
 
 void Stalls::schedule(const Stream& stream, Stall& stall, Duration wait) {
   stall.timer.cancel();
-  stall.timer = executor_.post_after(wait, [this, stream, alive = std::weak_ptr<int>(alive_)] {
-    if (alive.lock()) probe(stream);
-  });
+  stall.timer = executor_.post_after(wait, guard_.wrap([this, stream] { probe(stream); }));
 }
 
 std::shared_ptr<ProbeCandidate> Stalls::next(Stall& stall) {

@@ -14,6 +14,7 @@
 #include "services/kafka-bridge/consume/evidence.h"
 #include "services/kafka-bridge/events.h"
 #include "services/lib/base/backoff.h"
+#include "services/lib/base/callback_guard.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/random.h"
 #include "services/lib/base/result.h"
@@ -111,7 +112,7 @@ class Stalls {
   Random random_;
   std::map<Stream, Stall> stalls_;
   std::vector<StallListener*> listeners_;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 
 }  // namespace spanway::kafka_bridge

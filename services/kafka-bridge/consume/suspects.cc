@@ -61,7 +61,17 @@ std::optional<Suspects::Decision> Suspects::decide_unproven(const Suspect& suspe
   if (ledger_.accepted_after(stream_, first)) return Decision::kTryAgain;
   if (ledger_.others_refused_after(stream_, delivery_, first)) return Decision::kStalls;
   if (now - suspect.since < kEvidenceWait) return std::nullopt;
-  return suspect.piece.tries < 2 ? Decision::kTryAgain : Decision::kStalls;
+  if (suspect.piece.tries < 2) return Decision::kTryAgain;
+  return refused_while_others_passed(suspect.piece) ? Decision::kConfirmed : Decision::kStalls;
+}
+
+// The last records of a stream: a batch behind the item was accepted while the destination had the
+// item, and no batch comes that could show it again. A destination that began to refuse everything
+// in between would get one good item dead-lettered, hence the bound of take_unproven().
+bool Suspects::refused_while_others_passed(const BatchPiece& piece) const {
+  return piece.only_data && ledger_.accepted_after(stream_, piece.first_sent) &&
+         !ledger_.others_refused_after(stream_, delivery_, piece.first_sent) &&
+         ledger_.take_unproven(stream_);
 }
 
 // A stream without any other traffic must not keep its commit for ever: the item is given up after

@@ -61,6 +61,7 @@ class Suspects {
   std::optional<Decision> decide(const Suspect& suspect, SteadyTime now, bool alone) const;
   std::optional<Decision> decide_proven(const Suspect& suspect, SteadyTime now) const;
   std::optional<Decision> decide_unproven(const Suspect& suspect, SteadyTime now) const;
+  bool refused_while_others_passed(const BatchPiece& piece) const;
   std::optional<Decision> decide_in_stall(const Suspect& suspect, SteadyTime now, bool alone) const;
 
   const Stream stream_;
