@@ -234,6 +234,7 @@ def test_a_span_on_which_the_backend_hangs_becomes_a_dead_letter_and_stops_nothi
             while context.is_active() and time.monotonic() < deadline:
                 time.sleep(0.05)
             given_up.append(time.monotonic() < deadline)
+            context.abort(grpc.StatusCode.CANCELLED, "not stored")
 
     receiver.answer = answer
     destination = to(receiver)

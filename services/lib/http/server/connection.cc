@@ -310,6 +310,7 @@ void Connection::flush() {
     return;
   }
   if (phase_ != Phase::kServe) return;
+  if (session_->state() == SessionState::kAborted) return abort();
   if (out_.capacity() > kIdleOutputBytes) out_ = Bytes();
   if (session_->state() == SessionState::kFinished) return finish();
   if (session_->state() == SessionState::kDone) {
