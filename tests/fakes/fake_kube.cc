@@ -90,6 +90,15 @@ void FakeKube::note_version(const ResourceType& type) {
   if (!(type == kube::kLeases) && !(type == kube::kEvents)) moved_at_ = version_;
 }
 
+// A Deployment's annotations bump its generation as its spec does (pkg/registry/apps/deployment).
+bool FakeKube::bumps_generation(const ResourceType& type, const Json& before, const Json& next) {
+  const auto annotations = [](const Json& object) {
+    return object["metadata"].value("annotations", Json());
+  };
+  return next.value("spec", Json()) != before.value("spec", Json()) ||
+         (type == kube::kDeployments && annotations(next) != annotations(before));
+}
+
 Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next,
                      bool keep_generation) {
   Kind& kind = kind_of(type);
@@ -106,8 +115,7 @@ Json FakeKube::store(const ResourceType& type, const ObjectKey& key, Stored next
     metadata["uid"] = "uid-" + std::to_string(++uids_);
     metadata["creationTimestamp"] = now_text();
     metadata["generation"] = 1;
-  } else if (!keep_generation &&
-             next.object.value("spec", Json()) != before->second.object.value("spec", Json())) {
+  } else if (!keep_generation && bumps_generation(type, before->second.object, next.object)) {
     metadata["generation"] = kube::int_at(before->second.object, "metadata/generation") + 1;
   }
   metadata["resourceVersion"] = std::to_string(++version_);

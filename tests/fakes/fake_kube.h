@@ -124,6 +124,8 @@ class FakeKube final : public kube::Client {
   Status begin(std::string_view verb, const kube::ResourceType& type, const std::string& what,
                bool is_write) SPANWAY_REQUIRES(mutex_);
   // Stores `next` when it differs; bumps versions; notifies watchers.
+  static bool bumps_generation(const kube::ResourceType& type, const Json& before,
+                               const Json& next);
   Json store(const kube::ResourceType& type, const kube::ObjectKey& key, Stored next,
              bool keep_generation) SPANWAY_REQUIRES(mutex_);
   void update(const kube::ResourceType& type, const kube::ObjectKey& key, Json next,

@@ -166,18 +166,26 @@ TEST_P(ApiServerContract, ReplicasFallBackToOneWhenTheirOnlyOwnerGivesThemUp) {
   EXPECT_EQ(kube::int_at(*live, "spec/replicas"), 1);
 }
 
-TEST_P(ApiServerContract, OnlyASpecBumpsTheGenerationAndStatusIsWrittenSeparately) {
+TEST_P(ApiServerContract, LabelsAndStatusLeaveTheGenerationAndStatusIsWrittenSeparately) {
   ASSERT_TRUE(client().apply(kube::kDeployments, deployment({{"replicas", 0}}), {}).ok());
   const auto patched = client().merge_patch(
       kube::kDeployments, key(),
-      {{"metadata", {{"annotations", {{"a", "b"}}}}}, {"status", {{"collisionCount", 77}}}});
+      {{"metadata", {{"labels", {{"a", "b"}}}}}, {"status", {{"collisionCount", 77}}}});
   ASSERT_TRUE(patched.ok());
   EXPECT_EQ(kube::int_at(*patched, "metadata/generation"), 1);
   EXPECT_NE(kube::int_at(*patched, "status/collisionCount"), 77);
+}
+
+TEST_P(ApiServerContract, TheSpecAndTheAnnotationsOfADeploymentBumpItsGeneration) {
+  ASSERT_TRUE(client().apply(kube::kDeployments, deployment({{"replicas", 0}}), {}).ok());
   const auto changed =
       client().merge_patch(kube::kDeployments, key(), {{"spec", {{"minReadySeconds", 3}}}});
   ASSERT_TRUE(changed.ok());
   EXPECT_EQ(kube::int_at(*changed, "metadata/generation"), 2);
+  const auto annotated = client().merge_patch(kube::kDeployments, key(),
+                                              {{"metadata", {{"annotations", {{"a", "b"}}}}}});
+  ASSERT_TRUE(annotated.ok());
+  EXPECT_EQ(kube::int_at(*annotated, "metadata/generation"), 3);
 }
 
 TEST_P(ApiServerContract, AChangedSelectorIsRefused) {
