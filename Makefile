@@ -67,13 +67,13 @@ manifests:       ## write the chart's CRD and the plain manifests of k8s/ from t
 sanitize: deps   ## unit, contract and integration tests under ASan+UBSan and under TSan
 	@ci/checks/sanitize.sh
 
-lint: deps       ## format, clang-tidy, layers, generated documents
+lint: deps       ## format, syntax of scripts, tidy tests, clang-tidy on every source
 	@ci/checks/lint.sh
 
 format: deps     ## rewrite the sources with clang-format
 	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
 
-docs: build      ## write CONFIG.md, METRICS.md and CRD.md from the binaries
+docs: build      ## write CONFIG.md, METRICS.md, STATUSZ.md and CRD.md from the binaries
 	@ci/checks/docs.sh write
 
 fuzz: deps       ## run each fuzzer for FUZZ_SECONDS (default 60)

@@ -62,7 +62,7 @@ bool RolloutStateMachine::no_pod_reaches_kafka() const {
     const render::Role role = part.desired->id.role;
     if (role != render::Role::kBridge && role != render::Role::kConsumer) continue;
     for (const PodView& pod : part.view->pods) {
-      // Ready is who has reached it once.
+      // A ready pod has reached Kafka at least once.
       if (pod.deleting || !pod.ready) continue;
       // Not polled yet after a restart of the operator: assume that it does not reach Kafka either.
       const bool unasked = !input_.reports->contains(pod.name);

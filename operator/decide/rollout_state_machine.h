@@ -101,7 +101,7 @@ class RolloutStateMachine {
   // An error that the canary reports and pods of the old revision do not; empty = none. While it
   // `waits` for a destination's first answer, that counts too: exporters probe at their start.
   std::string regression_of_canary(const Part& part, const PodView& canary, bool waits) const;
-  // Those who have reached Kafka once do not any more, none of them.
+  // No pod that has reached Kafka before can reach it now.
   bool no_pod_reaches_kafka() const;
   // Nothing but that keeps the component from going on.
   bool waits_for_kafka(const Part& part) const;

@@ -66,7 +66,8 @@ class StatusBuilder {
   Condition progressing() const;
   Condition reconciling() const;
   Condition stalled() const;
-  // The workloads have reached what this generation asks for, or had before.
+  // The first workload whose replicas differ from the spec or are not settled; null when there is
+  // none, or once this generation has been reached.
   const ComponentView* first_scaling() const;
   std::int64_t ready_generation() const;
   std::string running_version() const;

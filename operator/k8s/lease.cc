@@ -184,7 +184,7 @@ void LeaderElection::lose(const char* why) {
 void LeaderElection::release() {
   if (!holding_) return;
   Json lease = std::move(lease_);
-  lose("it is given back");
+  lose("released on shutdown");
   if (lease.is_null()) return;  // It may not be ours any more: let it expire.
   const std::string now = micro_time_text(clock_.system_now());
   Json& spec = lease["spec"];

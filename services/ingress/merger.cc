@@ -298,11 +298,11 @@ void Merger::Core::accepted(Parts& parts, const pipeline::Outcome& outcome) noex
     const pipeline::Batch& first = parts.front().batch;
     events.merge_unattributed(first.signal, outcome.rejected);
     send_alone(first.signal, first.metadata.tenant);
-    each.message =
-        std::to_string(outcome.rejected) + " of " + std::to_string(items) + " " +
-        std::string(otlp::item_name(first.signal)) +
-        " of a joined request were rejected behind the ingress, perhaps some of yours: " +
-        outcome.message;
+    each.message = std::to_string(outcome.rejected) + " of " + std::to_string(items) + " " +
+                   std::string(otlp::item_name(first.signal)) +
+                   " of a joined request were rejected downstream; the joined request may include "
+                   "items of yours: " +
+                   outcome.message;
   }
   std::uint64_t left = outcome.rejected;
   for (Part& part : parts) {

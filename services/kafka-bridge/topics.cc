@@ -119,7 +119,8 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
                {{"topic", report.name}, {"reason", report.unread}});
     }
     for (const std::string& weaker : report.weaker) {
-      log.warn("Topic promises less than configured", {{"topic", report.name}, {"what", weaker}});
+      log.warn("Topic settings are weaker than configured",
+               {{"topic", report.name}, {"what", weaker}});
     }
   }
 }

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 
 import pytest
 import yaml
@@ -156,7 +155,3 @@ def condition(pipeline, kind):
         if found["type"] == kind:
             return found
     return {"status": "Missing", "reason": "", "message": ""}
-
-
-def seconds_since(start):
-    return time.monotonic() - start

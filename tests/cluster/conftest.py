@@ -76,10 +76,6 @@ class HostKafka(Kafka):
         self.environment["LISTEN"] = address
         self.brokers = f"{address}:{self.port}"
 
-    def create_topic(self, name, partitions):
-        self.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.brokers, "--create", "--if-not-exists",
-                  "--topic", name, "--partitions", str(partitions))
-
 
 @pytest.fixture(scope="session")
 def kafka(request, cluster, tmp_path_factory):

@@ -50,8 +50,9 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
   deps_.stalls.subscribe(*this);
   const auto note = parse_commit_note(start.metadata, start.offset);
   if (!note) {
-    deps_.events.log().warn("Committed note is not understood; everything behind it is read",
-                            {{"topic", options_.topic}, {"partition", options_.partition}});
+    deps_.events.log().warn(
+        "Commit metadata cannot be parsed; records after the committed offset are delivered again",
+        {{"topic", options_.topic}, {"partition", options_.partition}});
     return;
   }
   if (note->end <= start.offset) return;

@@ -1,4 +1,4 @@
-// Text from outside may not be text.
+// UTF-8 validation of untrusted text.
 #pragma once
 
 #include <cstddef>

@@ -23,11 +23,6 @@ constexpr std::uint64_t request_budget(ByteSize limit, std::uint64_t reserved_by
   const std::uint64_t taken = kProcessBytes + reserved_bytes;
   return limit.bytes > taken ? (limit.bytes - taken) / 4 * 3 : 0;
 }
-// The least limit with that budget.
-constexpr std::uint64_t memory_limit_for(std::uint64_t budget,
-                                         std::uint64_t reserved_bytes) noexcept {
-  return (budget + 2) / 3 * 4 + kProcessBytes + reserved_bytes;
-}
 
 // "300 MiB", rounded up: the same unit for every number of a message that adds them up.
 std::string mebibytes(std::uint64_t bytes);

@@ -1,5 +1,5 @@
 // Compression of bodies: gzip, deflate and zstd, streamed and bounded, so that a small body cannot
-// become a large one before anybody has said yes.
+// become a large one before the memory budget has granted it.
 #pragma once
 
 #include <cstddef>

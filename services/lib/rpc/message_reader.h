@@ -1,6 +1,6 @@
-// Reads the one message of a unary gRPC call out of its DATA frames, whatever their cuts, and takes
-// memory for the bytes that come before they are kept; for what was only announced it takes none.
-// Internal to this module.
+// Reads the one message of a unary gRPC call out of its DATA frames, however the message is split,
+// and takes memory for the bytes that come before they are kept; for what was only announced it
+// takes none. Internal to this module.
 #pragma once
 
 #include <array>

@@ -197,7 +197,7 @@ class Run {
   Ending serve_logged(const telemetry::Logger& log) {
     log.info("Starting", {{"version", SPANWAY_VERSION}, {"config", file_name_}});
     for (const std::string& warning : warnings_)
-      log.warn("Configuration is odd", {{"warning", warning}});
+      log.warn("Configuration warning", {{"warning", warning}});
     telemetry::Metrics metrics;
     const telemetry::Telemetry telemetry{log, metrics};
     try {

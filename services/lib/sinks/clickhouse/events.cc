@@ -61,7 +61,7 @@ void ClickHouseEvents::refused(std::string_view table, const Error& error) const
 }
 
 void ClickHouseEvents::schema_accepted() const {
-  log_.info("The tables of the database fit", {{"endpoint", endpoint_}});
+  log_.info("The schema of the database is compatible", {{"endpoint", endpoint_}});
 }
 
 void ClickHouseEvents::schema_refused(const Error& error) const {

@@ -142,5 +142,25 @@ TEST(PartitionLane, ARestartRepeatsOnlyWhatWasNotDone) {
   EXPECT_EQ(second.commit(), 3001);
 }
 
+TEST(PartitionLane, TheLastRecordsOfAStreamShowThatOneOfThemIsRefusedAlone) {
+  LaneFixture fixture;
+  fixture.begin();
+  fixture.take(0, spans(0, 1));
+  fixture.settle();
+  fixture.take(1, spans(1, 1));
+  fixture.settle();
+  auto slow = fixture.sent();
+  auto behind = fixture.sent();
+  ASSERT_TRUE(slow && behind);
+  fixture.ack(std::move(*behind));  // While the destination has the first one.
+  fixture.nack(std::move(*slow), bad_data());
+  for (int tries = 0; tries < 3 && fixture.letters.letters.empty(); ++tries) {
+    fixture.executor.advance(kEvidenceWait);
+    if (auto again = fixture.sent()) fixture.nack(std::move(*again), bad_data());
+  }
+  EXPECT_EQ(fixture.letters.letters.size(), 1U);
+  EXPECT_EQ(fixture.commit(), 2);
+}
+
 }  // namespace
 }  // namespace spanway::kafka_bridge
