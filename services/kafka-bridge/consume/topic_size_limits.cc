@@ -6,8 +6,9 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Settings change seldom, and each reading is a connection of its own.
-constexpr Duration kAskAgain = std::chrono::minutes(5);
+// Each reading is a connection of its own. Shorter than the wait between two tries of a dead letter
+// that does not fit (30 s), so that a raised limit is used at the next one.
+constexpr Duration kAskAgain = std::chrono::seconds(25);
 constexpr Duration kAskAgainAfterRefusal = std::chrono::seconds(10);
 
 }  // namespace

@@ -80,6 +80,13 @@ void check_topics(const ClientConfig& c, config::Problems& problems) {
       problems.add(path, "the same topic as another signal; every signal needs its own");
     }
   }
+  for (const auto& [path, name] : topics) {
+    for (const auto& [other_path, other] : topics) {
+      if (other.empty() || name != std::string(other) + c.dead_letter_suffix) continue;
+      problems.add(path, "'" + std::string(name) + "' is the dead-letter topic of " + other_path +
+                             "; choose another name");
+    }
+  }
   if (c.dead_letter_suffix.empty() || !is_topic("t" + c.dead_letter_suffix, 0)) {
     problems.add("kafka.dead_letter_suffix",
                  "must not be empty and must consist of letters, digits, '.', '_' and '-'");

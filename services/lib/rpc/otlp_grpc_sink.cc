@@ -76,11 +76,11 @@ Status check(const OtlpGrpcSinkOptions& options) {
       if (!problem.empty()) return bad_option("the header '" + name + "' " + problem);
     }
   }
-  SPANWAY_TRY(check_readable("tls_ca_file", options.tls_ca_file));
-  SPANWAY_TRY(check_readable("tls_certificate_file", options.tls_certificate_file));
-  SPANWAY_TRY(check_readable("tls_key_file", options.tls_key_file));
+  SPANWAY_TRY(check_readable("tls.ca_file", options.tls_ca_file));
+  SPANWAY_TRY(check_readable("tls.certificate_file", options.tls_certificate_file));
+  SPANWAY_TRY(check_readable("tls.key_file", options.tls_key_file));
   if (options.tls_certificate_file.empty() != options.tls_key_file.empty()) {
-    return bad_option("tls_certificate_file and tls_key_file belong together");
+    return bad_option("tls.certificate_file and tls.key_file belong together");
   }
   if (options.in_flight_max == 0) return bad_option("in_flight_max must be at least 1");
   return ok_status();

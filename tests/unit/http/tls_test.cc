@@ -169,6 +169,13 @@ TEST(Tls, OffersOnlyWhatThePortSpeaks) {
   EXPECT_EQ(RawTls(server.server->port(), "\x02h2\x08http/1.1").alpn(), "h2");
 }
 
+TEST(Tls, RefusesAFolderInPlaceOfAFile) {
+  const auto server = TlsServerContext::create(
+      {.certificate_file = "/tmp", .key_file = "/tmp", .client_ca_file = ""});
+  ASSERT_FALSE(server.ok());
+  EXPECT_NE(server.error().message.find("not a directory"), std::string::npos);
+}
+
 TEST(Tls, RefusesOldVersions) {
   Material material;
   TestServer server({}, material.server());

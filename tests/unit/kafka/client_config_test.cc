@@ -77,6 +77,8 @@ TEST(ClientConfig, NamesEachMistake) {
       {"kafka: {topics: {traces: 'a b'}}", "'a b' is not a valid topic name"},
       {"kafka: {topics: {traces: ..}}", "is not a valid topic name"},
       {"kafka: {topics: {traces: x, logs: x}}", "the same topic as another signal"},
+      {"kafka: {topics: {traces: x, logs: x.dlq}}",
+       "'x.dlq' is the dead-letter topic of kafka.topics.traces"},
       {"kafka: {dead_letter_suffix: ''}", "must not be empty"},
       {"kafka: {tls: {enabled: true, certificate_file: /c}}", "belong together"},
       {"kafka: {tls: {ca_file: /c}}", "is false although other TLS settings"},

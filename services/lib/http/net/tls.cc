@@ -48,7 +48,11 @@ class PemFile {
     if (path.empty()) return file;
     std::ifstream stream(path, std::ios::binary);
     if (!stream) return tls_error(path, "cannot be opened; check the path and its permissions");
-    file.text_.assign(std::istreambuf_iterator<char>(stream), {});
+    // read() reports a directory as an error, where an iterator would throw.
+    file.text_.resize(kFileBytesMax + 1);
+    stream.read(file.text_.data(), static_cast<std::streamsize>(file.text_.size()));
+    if (stream.bad()) return tls_error(path, "cannot be read; give a PEM file, not a directory");
+    file.text_.resize(static_cast<std::size_t>(stream.gcount()));
     if (file.text_.size() > kFileBytesMax) return tls_error(path, "is larger than 4 MiB");
     if (file.text_.empty()) return tls_error(path, "is empty");
     return file;
