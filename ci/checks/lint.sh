@@ -9,7 +9,7 @@ failed=0
 note() { echo "lint: $*"; failed=1; }
 
 files=$(git ls-files '*.cc' '*.h')
-unformatted=$(echo "$files" | xargs -P 2 -n 20 clang-format-14 --dry-run 2>&1 | grep -oE '^[^ :]+' | sort -u)
+unformatted=$(echo "$files" | xargs -P 2 -n 20 clang-format-14 --dry-run 2>&1 | grep -oE '^[^ :]+\.(cc|h)' | sort -u)
 [ -z "$unformatted" ] || note "not formatted (make format mends it):
 $unformatted"
 

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "operator/cache/events.h"
-#include "operator/k8s/events.h"
 #include "operator/cli/commands.h"
-#include "operator/reconcile/events.h"
+#include "operator/k8s/events.h"
 #include "operator/manager/operator_service.h"
 #include "operator/manager/settings.h"
+#include "operator/reconcile/events.h"
 
 namespace spanway::reconcile {
 namespace {

@@ -22,8 +22,9 @@ struct GateOptions {
 };
 
 // Thread-safe. Passes on batches of accepted signals and their answers unchanged, except that a
-// refusal without a reason gets one ("destination_data"), so that the sender can write it into a dead
-// letter. Others are refused as UNIMPLEMENTED, configuration: the sender stalls and loses nothing.
+// refusal without a reason gets one ("destination_data"), so that the sender can write it into a
+// dead letter. Others are refused as UNIMPLEMENTED, configuration: the sender stalls and loses
+// nothing.
 class Gate final : public pipeline::Sink {
  public:
   // `timers` (for probes), `clock` of it, and telemetry outlive the gate.

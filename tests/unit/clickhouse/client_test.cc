@@ -157,8 +157,8 @@ TEST_F(ClientTest, AnExceptionHasItsKindAndNamesTheServer) {
 TEST_F(ClientTest, ALargeAnswerIsAnErrorOfASelectAndNoneOfAnInsert) {
   backend_.answer_with(
       [](const SeenRequest&) { return clickhouse_answer(200, std::string(65u << 20, 'x')); });
-  client().insert(
-      {.sql = "INSERT", .body = Bytes("b"), .content_encoding = "", .settings = {}}, soon(), end());
+  client().insert({.sql = "INSERT", .body = Bytes("b"), .content_encoding = "", .settings = {}},
+                  soon(), end());
   EXPECT_TRUE(result().ok());
   ended_ = {};
   client().select(

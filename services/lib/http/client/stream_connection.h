@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "services/lib/http/net/io_thread.h"
 #include "services/lib/http/client/stream_call.h"
+#include "services/lib/http/net/io_thread.h"
 #include "services/lib/http/net/tls_context.h"
 #include "services/lib/http/net/transport.h"
 
