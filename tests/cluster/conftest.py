@@ -27,6 +27,7 @@ def _own_cluster(request):
     if reason := run([HERE / "up.sh", "possible"], check=False).stdout.strip():
         pytest.skip(f"no cluster can run here: {reason}")
     require_built("kube")
+    # `make cluster-test` always makes it; a single test that is started by hand may come before it.
     if not IMAGE.exists():
         pytest.skip(f"{IMAGE} is missing: ci/images/oci.sh makes it")
     if not (STATE / "kubeconfig").exists():

@@ -1,5 +1,4 @@
 """What a new user does: helm install, one sample, spans in and out."""
-import pytest
 from cluster import condition
 from harness.load import Load, compare
 from harness.processes import ROOT, wait_until
@@ -93,8 +92,6 @@ def test_helm_test_passes_against_a_pipeline(cluster, start_pipeline):
 
 def test_the_quickstart_is_accepted_and_valid(cluster, operator, namespace):
     sample = ROOT / "k8s/samples/quickstart.yaml"
-    if not sample.exists():
-        pytest.skip("k8s/samples/quickstart.yaml is missing")
     cluster.kubectl("-n", namespace, "apply", "-f", sample)
 
     def is_valid():

@@ -74,7 +74,7 @@ def measure(cluster, kubeconfig, binary, folder, names):
         result["threads"] = len(list(pathlib.Path(f"/proc/{pid}/task").iterdir()))
         result.update(count_files(pid), rss_mib=operator.rss_bytes() >> 20)
         cpu = operator.cpu_seconds()
-        time.sleep(60)
+        time.sleep(60)  # The time over which the CPU of an idle operator is measured.
         result["cpu_seconds_at_rest_in_60_s"] = round(operator.cpu_seconds() - cpu, 2)
         # The last namespace is served as the first is.
         begun = time.monotonic()
