@@ -76,10 +76,12 @@ static void describe(Binder& b, LimitsConfig& c) {
          .max = 16 * kMebi});
   b.key("value_depth_max", c.value_depth_max,
         {.doc = "Nesting of attribute values.", .min = 1, .max = 100});
-  b.key("json_depth_max", c.json_depth_max,
-        {.doc = "Nesting of JSON requests; a level of attribute values takes up to four.",
-         .min = 16,
-         .max = 512});
+  b.key(
+      "json_depth_max", c.json_depth_max,
+      {.doc = "Nesting of JSON requests; items with more are rejected. A level of attribute values "
+              "takes up to four.",
+       .min = 16,
+       .max = 512});
   b.key("submessages_max", c.submessages_max,
         {.doc = "Messages inside one request (resources, spans, attributes, values, ...).",
          .min = 1000,

@@ -29,10 +29,11 @@ void check_grammar(std::string_view text) {
   static simdjson::dom::parser judge;
   const simdjson::error_code verdict = judge.parse(text.data(), text.size()).error();
   // Numbers that no 64-bit type holds are well-formed, and may stand in fields that are not read;
-  // half a surrogate pair is well-formed, too, but simdjson refuses it.
+  // half a surrogate pair is well-formed, too, but simdjson refuses it, and nesting beyond 1024.
   const bool has_surrogate =
       text.find("\\ud") != std::string_view::npos || text.find("\\uD") != std::string_view::npos;
   SPANWAY_CHECK(verdict == simdjson::SUCCESS || verdict == simdjson::NUMBER_ERROR ||
+                verdict == simdjson::DEPTH_ERROR ||
                 (verdict == simdjson::STRING_ERROR && has_surrogate));
 }
 

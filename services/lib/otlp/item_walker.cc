@@ -233,7 +233,8 @@ RejectReason ItemWalker::message(Message message_type, Ptr p, Ptr end, unsigned 
         p = wire::read_tag(p, end, long_tag);
         if (p != nullptr) p = wire::skip_value(p, end, long_tag);
         if (p == nullptr) return RejectReason::kMalformedItem;
-        if (long_tag == kInvalidValueTag) return RejectReason::kInvalidValue;
+        if (const RejectReason fault = marked_reject(long_tag); fault != RejectReason::kNone)
+          return fault;
         ++submessages_;
         continue;
       }

@@ -38,11 +38,19 @@ enum class Message : std::uint8_t {
 inline constexpr std::size_t kMessageCount = 20;
 
 // protobuf keeps the numbers 19000 to 19999 for itself, so no field of OTLP will ever have one.
-// A writer of a request whose value does not fit its field (the JSON reader) puts this
-// field into the item, scope or resource instead; the scan rejects that with kInvalidValue.
+// A writer of a request (the JSON reader) puts one of these fields into the item, scope or resource
+// in place of a value that does not fit its field, or that nests too deep; the scan rejects that
+// with kInvalidValue or kTooDeep.
 inline constexpr std::uint32_t kInvalidValueField = 19999;
 inline constexpr std::uint32_t kInvalidValueTag =
     wire::make_tag(kInvalidValueField, wire::Type::kVarint);
+inline constexpr std::uint32_t kTooDeepField = 19997;
+inline constexpr std::uint32_t kTooDeepTag = wire::make_tag(kTooDeepField, wire::Type::kVarint);
+// The reason that a field of this tag stands for, or kNone.
+constexpr RejectReason marked_reject(std::uint32_t tag) noexcept {
+  if (tag == kInvalidValueTag) return RejectReason::kInvalidValue;
+  return tag == kTooDeepTag ? RejectReason::kTooDeep : RejectReason::kNone;
+}
 // A property of the request: it has unknown fields. Never beside an item.
 inline constexpr std::uint32_t kUnknownNamesField = 19998;
 

@@ -19,7 +19,9 @@ namespace {
 
 using Next = JsonReader::Next;
 
-// The stack takes a frame per level, whatever limit the caller passes.
+// Whatever limit the caller passes: the call stack takes a frame for each level, and items and data
+// points must be reached to be counted.
+constexpr std::size_t kDepthFloor = 16;
 constexpr std::size_t kDepthCeiling = 512;
 // Longer names belong to no field.
 constexpr std::size_t kNameBytesMax = 64;
@@ -82,7 +84,7 @@ class JsonDecoder {
   JsonDecoder(Signal signal, std::string_view json, const JsonLimits& limits)
       : signal_(signal),
         text_(json),
-        in_(json, std::min(limits.depth_max, kDepthCeiling)),
+        in_(json, std::clamp(limits.depth_max, kDepthFloor, kDepthCeiling)),
         out_(limits.output_bytes_max, json.size() / 2 + 64, limits.permit) {}
 
   Result<Bytes> run(JsonNotes* notes) {
@@ -130,10 +132,11 @@ class JsonDecoder {
 
   // A value that its field cannot take: costs the innermost item, scope or resource. Outside of
   // them there is nothing to keep.
-  bool wrong_at(std::size_t offset, const char* problem, const Place& place) {
+  bool wrong_at(std::size_t offset, const char* problem, const Place& place,
+                std::uint32_t mark = kInvalidValueField) {
     if (rejectable_ == 0) return fail_at(offset, problem, place);
     if (notes_.first_fault.empty()) notes_.first_fault = describe(offset, problem, place);
-    wrong_ = true;
+    if (mark_ == 0) mark_ = mark;
     return true;
   }
   // About a piece of the text that has been read.
@@ -141,9 +144,12 @@ class JsonDecoder {
     return wrong_at(static_cast<std::size_t>(piece.data() - text_.data()), problem, place);
   }
   // About the next value, which is skipped.
-  bool wrong(const char* problem, const Place& place) {
-    return wrong_at(in_.offset(), problem, place) &&
-           (in_.skip_value() || fail(in_.problem(), place));
+  bool wrong(const char* problem, const Place& place, std::uint32_t mark = kInvalidValueField) {
+    return wrong_at(in_.offset(), problem, place, mark) &&
+           (in_.skip_value(out_) || fail(in_.problem(), place));
+  }
+  bool too_deep(const Place& place) {
+    return wrong("objects and arrays nest too deep", place, kTooDeepField);
   }
   bool stopped(const Place& place) {
     if (in_.problem() != nullptr) fail(in_.problem(), place);
@@ -152,6 +158,7 @@ class JsonDecoder {
 
   bool object(const JsonMessage& message, const Place& place) {
     if (in_.peek() != Next::kObject) return wrong("an object is due", place);
+    if (!in_.can_open()) return too_deep(place);
     if (!in_.open_object()) return fail(in_.problem(), place);
     std::uint32_t present = 0;
     std::size_t expected = 0;
@@ -162,7 +169,7 @@ class JsonDecoder {
         const bool is_group =
             message.role == JsonRole::kRequest || message.role == JsonRole::kGroup;
         if (is_group && in_.peek() != Next::kNull) ++unknown_names_;
-        if (!in_.skip_value()) break;
+        if (!in_.skip_value(out_)) break;
         continue;
       }
       const std::uint32_t bit = 1u << (field - message.fields.data());
@@ -200,33 +207,34 @@ class JsonDecoder {
 
   bool submessage(const JsonField& field, const Place& place) {
     out_.tag(field.number, 2);
-    const JsonOutput::Mark mark = out_.begin(field.message->length_bytes);
+    const JsonOutput::Mark start = out_.begin(field.message->length_bytes);
     const JsonRole role = field.message->role;
     const bool rejectable = role == JsonRole::kGroup || role == JsonRole::kItem;
-    const bool wrong_around = wrong_;
+    const std::uint32_t mark_around = mark_;
     if (role == JsonRole::kItem) ++items_;
     if (rejectable) {
       ++rejectable_;
-      wrong_ = false;
+      mark_ = 0;
     }
     // An element of a list may be null: an empty message, as a null attribute is.
     const bool read = in_.peek() == Next::kNull ? in_.read_literal() || fail(in_.problem(), place)
                                                 : object(*field.message, place);
     if (rejectable) {
-      if (wrong_) {
-        out_.tag(kInvalidValueField, 0);
+      if (mark_ != 0) {
+        out_.tag(mark_, 0);
         out_.varint(1);
       }
       --rejectable_;
-      wrong_ = wrong_around;
+      mark_ = mark_around;
     }
-    out_.end(mark, field.message->length_bytes);
+    out_.end(start, field.message->length_bytes);
     return read;
   }
 
   // An array of messages or strings.
   bool elements(const JsonField& field, const Place& place) {
     if (in_.peek() != Next::kArray) return wrong("an array is due", place);
+    if (!in_.can_open()) return too_deep(place);
     if (!in_.open_array()) return fail(in_.problem(), place);
     for (Place here{place.parent, place.name, 0}; in_.next_element(); ++here.index) {
       const bool read =
@@ -239,6 +247,7 @@ class JsonDecoder {
   // An array of numbers.
   bool packed(const JsonField& field, const Place& place) {
     if (in_.peek() != Next::kArray) return wrong("an array is due", place);
+    if (!in_.can_open()) return too_deep(place);
     if (!in_.open_array()) return fail(in_.problem(), place);
     constexpr unsigned kLengthBytes = 1;
     JsonOutput::Mark mark = 0;
@@ -388,7 +397,7 @@ class JsonDecoder {
   std::uint64_t items_ = 0;
   std::uint64_t unknown_names_ = 0;  // In the request, its resources and scopes.
   unsigned rejectable_ = 0;          // Open items, scopes and resources.
-  bool wrong_ = false;               // The innermost of them holds a wrong value.
+  std::uint32_t mark_ = 0;           // The field that has the innermost of them rejected; 0 = none.
 };
 
 }  // namespace

@@ -15,8 +15,8 @@
 namespace spanway::otlp {
 
 struct JsonLimits {
-  // JSON nesting. One level of AnyValue takes up to four, so this leaves the scan's own limit (32)
-  // to reject the item that is too deep, and not the whole request. Never above 512.
+  // JSON nesting: what is deeper costs its item (kTooDeep), as the scan's own limit does. One level
+  // of AnyValue takes up to four. Never below 16, where data points are, nor above 512.
   std::size_t depth_max = 256;
   // Protobuf bytes written; the reader stops there. JSON can grow on the way: "[0,0]" becomes 8
   // bytes per element.
@@ -37,15 +37,15 @@ struct JsonNotes {
 
 // One Export*ServiceRequest. Both 64-bit forms (number, decimal string), hex ids in either case,
 // base64 bytesValue, NaN/Infinity as strings.
-// Only what is no JSON, or nests deeper than the limit, refuses the request. A value that its field
-// cannot take (an enum by its name, "true" in quotes, a number out of range) costs its item, one of
-// a resource or scope all items under it: the scan of the bytes rejects and counts them
-// (kInvalidValue, kInvalidTraceId, kInvalidUtf8 ...), so the bytes must be scanned before they are
-// used. Unknown names are ignored, but a request with unknown names and no item is one that the
-// scan rejects (kUnknownContent); snake_case is unknown, and a usual mistake. Errors are data
-// errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT with the reason
-// "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large". Thread-safe. Needs memory for
-// the answer only, and no more than twice of it while it grows.
+// Only what is no JSON refuses the request. A value that its field cannot take (an enum by its
+// name, "true" in quotes, a number out of range) or that nests too deep costs its item, one of a
+// resource or scope all items under it: the scan of the bytes rejects and counts them
+// (kInvalidValue, kTooDeep, kInvalidTraceId, kInvalidUtf8 ...), so the bytes must be scanned before
+// they are used. Unknown names are ignored at any depth, but a request with unknown names and no
+// item is one that the scan rejects (kUnknownContent); snake_case is unknown, and a usual mistake.
+// Errors are data errors with the place ("at byte 132 (resourceSpans[0]...)"): INVALID_ARGUMENT
+// with the reason "malformed_json", or RESOURCE_EXHAUSTED with "request_too_large". Thread-safe.
+// Needs memory for the answer only, and no more than twice of it while it grows.
 Result<Bytes> json_to_protobuf(Signal signal, std::string_view json, const JsonLimits& limits = {},
                                JsonNotes* notes = nullptr);
 

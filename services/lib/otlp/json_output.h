@@ -11,12 +11,15 @@
 
 #include "services/lib/base/bytes.h"
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/otlp/json_reader.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {
 
 // Single-thread. Once a write would pass `bytes_max`, full() is true and writes do nothing.
-class JsonOutput {
+// As a BracketStack it takes the words from its own tail, so that one bound and one permit hold for
+// all memory.
+class JsonOutput final : public BracketStack {
  public:
   // `permit`, which may be null, is grown before the buffer is.
   JsonOutput(std::size_t bytes_max, std::size_t bytes_expected, Permit* permit)
@@ -60,6 +63,17 @@ class JsonOutput {
     return bytes_.data() + needed - size;
   }
   void cut(std::size_t unused) { bytes_.resize(bytes_.size() - unused); }
+
+  bool push(std::uint64_t word) override {
+    fixed(word, sizeof(word));
+    return !full_;
+  }
+  std::uint64_t pop() override {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes_.data() + bytes_.size() - sizeof(word), sizeof(word));
+    cut(sizeof(word));
+    return word;
+  }
 
   // begin() ... end() enclose what a length counts. `length_bytes` are kept free for it; when it
   // takes more or fewer, what was written moves.

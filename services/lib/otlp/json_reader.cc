@@ -298,22 +298,10 @@ bool JsonReader::read_literal() noexcept {
   return true;
 }
 
-bool JsonReader::skip_value() noexcept {
+bool JsonReader::skip_scalar(Next kind) noexcept {
   JsonString text;
   std::string_view number;
-  switch (peek()) {
-    case Next::kObject:
-      if (!open_object()) return false;
-      while (next_member(text)) {
-        if (!skip_value()) return false;
-      }
-      return problem_ == nullptr;
-    case Next::kArray:
-      if (!open_array()) return false;
-      while (next_element()) {
-        if (!skip_value()) return false;
-      }
-      return problem_ == nullptr;
+  switch (kind) {
     case Next::kString:
       return read_string(text);
     case Next::kNumber:
@@ -322,10 +310,39 @@ bool JsonReader::skip_value() noexcept {
     case Next::kFalse:
     case Next::kNull:
       return read_literal();
-    case Next::kOther:
-      break;
+    default:
+      return fail(at_ == end_ ? "the text ends where a value is due" : "not a JSON value");
   }
-  return fail(at_ == end_ ? "the text ends where a value is due" : "not a JSON value");
+}
+
+bool JsonReader::skip_value(BracketStack& deep) {
+  if (problem_ != nullptr) return false;
+  constexpr std::size_t kWordBits = 64;
+  std::uint64_t objects = 0;  // A bit for each open bracket, the innermost is the lowest.
+  std::size_t open = 0;
+  JsonString name;
+  do {
+    const Next kind = peek();
+    if (kind == Next::kObject || kind == Next::kArray) {
+      if (open > 0 && open % kWordBits == 0 && !deep.push(objects)) {
+        return fail("objects and arrays nest too deep for the memory there is");
+      }
+      objects = objects << 1 | (kind == Next::kObject ? 1 : 0);
+      ++open;
+      ++at_;
+      ++depth_;
+      just_opened_ = true;
+    } else if (!skip_scalar(kind)) {
+      return false;
+    }
+    // To the next value, over the brackets that close.
+    while (open > 0 && !((objects & 1) != 0 ? next_member(name) : next_element())) {
+      if (problem_ != nullptr) return false;
+      --open;
+      objects = open > 0 && open % kWordBits == 0 ? deep.pop() : objects >> 1;
+    }
+  } while (open > 0);
+  return true;
 }
 
 bool JsonReader::finish() noexcept {

@@ -1,6 +1,7 @@
 // A pull reader for JSON (RFC 8259) over text that the caller owns. It copies nothing, needs no
-// memory besides itself, and checks what is skipped as strictly as what is read. Strings may hold
-// any bytes from 0x80 on, so the caller checks the UTF-8 of those that it keeps.
+// memory besides itself and what BracketStack gives it, and checks what is skipped as strictly as
+// what is read. Strings may hold any bytes from 0x80 on, so the caller checks the UTF-8 of those
+// that it keeps.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,17 @@ struct JsonString {
   // Escapes of half a surrogate pair. SDKs write one where they truncate a string at a length
   // limit.
   std::uint32_t lone_surrogates = 0;
+};
+
+// The memory of a skip that nests deeper than 64: one bit for each open bracket, 64 in a word.
+class BracketStack {
+ public:
+  // False when there is no memory for it.
+  virtual bool push(std::uint64_t word) = 0;
+  virtual std::uint64_t pop() = 0;
+
+ protected:
+  ~BracketStack() = default;
 };
 
 // Single-thread. The text outlives this object. Every function that reads
@@ -34,13 +46,15 @@ class JsonReader {
     kOther,  // The end, or what no value begins with.
   };
 
-  // `depth_max` bounds open objects and arrays.
+  // `depth_max` bounds open objects and arrays, but for those that skip_value() opens.
   JsonReader(std::string_view text, std::size_t depth_max) noexcept
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), depth_max_(depth_max) {}
 
   // The kind of the next value; consumes only white space.
   Next peek() noexcept;
 
+  // False: open_*() would fail, because `depth_max` are open.
+  bool can_open() const noexcept { return depth_ < depth_max_; }
   // After open_*: next_* until it returns false, which is at the closing bracket or a mistake.
   bool open_object() noexcept;
   bool next_member(JsonString& key) noexcept;
@@ -52,8 +66,9 @@ class JsonReader {
   bool read_number(std::string_view& out) noexcept;
   // After peek() returned kTrue, kFalse or kNull.
   bool read_literal() noexcept;
-  // Any value.
-  bool skip_value() noexcept;
+  // Any value, nested to any depth: without recursion, with an eighth of a byte of `deep` a level
+  // beyond 64.
+  bool skip_value(BracketStack& deep);
   // Nothing but white space is left.
   bool finish() noexcept;
 
@@ -72,6 +87,8 @@ class JsonReader {
   bool open(char bracket) noexcept;
   // Moves to the next entry of an object or array; false at `closing` or a mistake.
   bool next_entry(char closing) noexcept;
+  // A value that is neither an object nor an array.
+  bool skip_scalar(Next kind) noexcept;
   bool read_escape(JsonString& text) noexcept;
   bool read_hex4(unsigned& unit) noexcept;
 

@@ -266,8 +266,8 @@ bool Pass::resource(Ptr p, Ptr end) {
     add_resource_prefix(begin, p);
     if (field.tag == kOwnerTag) {
       reject(walker_.walk(Message::kResource, field.begin, field.end, kResourceDepth));
-    } else if (field.tag == kInvalidValueTag) {
-      reject(RejectReason::kInvalidValue);
+    } else if (const RejectReason mark = marked_reject(field.tag); mark != RejectReason::kNone) {
+      reject(mark);
     } else if (field.tag != kSchemaUrlTag) {
       ++index_.unknown_fields;
     } else if (!walker_.valid_utf8(field.begin, field.end)) {
@@ -301,8 +301,8 @@ bool Pass::scope(Ptr p, Ptr end) {
       add_scope_prefix(begin, p);
       if (field.tag == kOwnerTag) {
         reject(walker_.walk(Message::kScope, field.begin, field.end, kItemDepth));
-      } else if (field.tag == kInvalidValueTag) {
-        reject(RejectReason::kInvalidValue);
+      } else if (const RejectReason mark = marked_reject(field.tag); mark != RejectReason::kNone) {
+        reject(mark);
       } else if (field.tag != kSchemaUrlTag) {
         ++index_.unknown_fields;
       } else if (!walker_.valid_utf8(field.begin, field.end)) {

@@ -3,16 +3,38 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <cstdint>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace spanway::otlp {
 namespace {
 
+class Words final : public BracketStack {
+ public:
+  explicit Words(std::size_t words_max) : words_max_(words_max) {}
+  bool push(std::uint64_t word) override {
+    if (words_.size() == words_max_) return false;
+    words_.push_back(word);
+    return true;
+  }
+  std::uint64_t pop() override {
+    const std::uint64_t word = words_.back();
+    words_.pop_back();
+    return word;
+  }
+
+ private:
+  const std::size_t words_max_;
+  std::vector<std::uint64_t> words_;
+};
+
 // Null when `text` is one JSON value.
-const char* problem_of(std::string_view text, std::size_t depth_max = 64) {
-  JsonReader reader(text, depth_max);
-  if (reader.skip_value()) reader.finish();
+const char* problem_of(std::string_view text, std::size_t words_max = 10'000) {
+  JsonReader reader(text, 64);
+  Words words(words_max);
+  if (reader.skip_value(words)) reader.finish();
   return reader.problem();
 }
 
@@ -116,19 +138,63 @@ TEST(JsonReader, RefusesWhatTheGrammarRefuses) {
   EXPECT_NE(problem_of(std::string_view("1\0", 2)), nullptr);
 }
 
-TEST(JsonReader, BoundsTheDepth) {
-  const std::string open(64, '[');
-  const std::string close(64, ']');
-  EXPECT_EQ(problem_of(open + close), nullptr);
-  EXPECT_STREQ(problem_of('[' + open + close + ']'), "objects and arrays nest too deep");
-  EXPECT_STREQ(problem_of(std::string(100'000, '[')), "objects and arrays nest too deep");
-  std::string objects;
-  for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
-  EXPECT_STREQ(problem_of(objects), "objects and arrays nest too deep");
+TEST(JsonReader, BoundsTheDepthOfWhatIsOpened) {
+  const std::string text = "[[{}]]";
+  JsonReader reader(text, 2);
+  ASSERT_TRUE(reader.open_array() && reader.next_element());
+  EXPECT_TRUE(reader.can_open());
+  ASSERT_TRUE(reader.open_array() && reader.next_element());
+  EXPECT_FALSE(reader.can_open());
+  EXPECT_FALSE(reader.open_object());
+  EXPECT_STREQ(reader.problem(), "objects and arrays nest too deep");
   // Depth is what is open, not what has been.
-  std::string flat = "[";
-  for (int i = 0; i < 1000; ++i) flat += "[],";
-  EXPECT_EQ(problem_of(flat + "[]]", 2), nullptr);
+  JsonReader flat("[[],[],{}]", 2);
+  ASSERT_TRUE(flat.open_array());
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(flat.next_element() && flat.open_array() && !flat.next_element());
+  EXPECT_TRUE(flat.next_element() && flat.open_object());
+}
+
+// `levels` of objects and arrays as a fixed pattern says, and the brackets that close them.
+struct Nested {
+  std::string open, close;
+  explicit Nested(std::size_t levels, std::uint64_t seed = 1) {
+    std::mt19937_64 random(seed);
+    for (std::size_t i = 0; i < levels; ++i) {
+      const bool object = random() % 2 == 0;
+      open += object ? "{\"a\":" : "[1,";
+      close.insert(close.begin(), object ? '}' : ']');
+    }
+  }
+};
+
+TEST(JsonReader, SkipsAnyDepth) {
+  for (const std::size_t levels : {1, 63, 64, 65, 127, 128, 129, 10'000}) {
+    const Nested nested(levels, levels);
+    EXPECT_EQ(problem_of(nested.open + "0" + nested.close), nullptr) << levels;
+    EXPECT_STREQ(problem_of(nested.open + "0" + nested.close + "]"),
+                 "something follows the end of the request");
+    EXPECT_NE(problem_of(nested.open + "0" + nested.close.substr(1)), nullptr) << levels;
+    EXPECT_NE(problem_of(nested.open + nested.close), nullptr) << levels;
+  }
+  EXPECT_EQ(problem_of(std::string(640'064, '[') + std::string(640'064, ']')), nullptr);
+}
+
+TEST(JsonReader, SkippingKnowsEveryBracketThatIsOpen) {
+  const Nested nested(200);
+  for (std::size_t i = 0; i < nested.close.size(); ++i) {
+    std::string close = nested.close;
+    close[i] = close[i] == '}' ? ']' : '}';
+    EXPECT_NE(problem_of(nested.open + "0" + close), nullptr) << i;
+  }
+}
+
+TEST(JsonReader, SkippingStopsWhereTheMemoryForBracketsEnds) {
+  const auto levels = [](std::size_t count) {
+    return problem_of(std::string(count, '[') + std::string(count, ']'), 2);
+  };
+  EXPECT_EQ(levels(3 * 64), nullptr);
+  EXPECT_STREQ(levels(3 * 64 + 1), "objects and arrays nest too deep for the memory there is");
 }
 
 TEST(JsonReader, FindsTheEndOfAStringWhereverItStands) {

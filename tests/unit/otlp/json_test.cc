@@ -622,7 +622,7 @@ TEST(Json, OfTwoEqualNamesTheLastWins) {
           R"(status { code: STATUS_CODE_OK message: "m" } links { flags: 1 } links { flags: 2 })"));
 }
 
-std::string nested_json(int levels, bool lists) {
+std::string nested_value(int levels, bool lists) {
   std::string open;
   std::string close;
   for (int i = 0; i < levels; ++i) {
@@ -630,8 +630,9 @@ std::string nested_json(int levels, bool lists) {
         lists ? R"({"arrayValue":{"values":[)" : R"({"kvlistValue":{"values":[{"key":"k","value":)";
     close += lists ? "]}}" : "}]}}";
   }
-  return with_value(open + "{}" + close);
+  return open + "{}" + close;
 }
+std::string nested_json(int levels, bool lists) { return with_value(nested_value(levels, lists)); }
 
 TEST(Json, ReadsAllTheNestingThatTheScanTakes) {
   const int levels = static_cast<int>(ScanLimits{}.value_depth_max);
@@ -643,19 +644,132 @@ TEST(Json, ReadsAllTheNestingThatTheScanTakes) {
   }
 }
 
-TEST(Json, DepthIsBounded) {
-  const std::string json = nested_json(100, true);
-  EXPECT_THAT(error_of(Signal::kTraces, json), HasSubstr("nest too deep"));
-  EXPECT_THAT(error_of(Signal::kTraces, nested_json(100'000, true)), HasSubstr("nest too deep"));
-  EXPECT_THAT(error_of(Signal::kTraces, "{\"x\":" + std::string(100'000, '[')),
-              HasSubstr("too deep"));
-  // The bound has a bound: the stack is finite.
-  const JsonLimits limits{.depth_max = 1'000'000};
-  EXPECT_FALSE(json_to_protobuf(Signal::kTraces, nested_json(100'000, false), limits).ok());
-  const JsonLimits shallow{.depth_max = 3};
-  EXPECT_TRUE(json_to_protobuf(Signal::kTraces, R"({"resourceSpans":[{}]})", shallow).ok());
-  EXPECT_FALSE(
-      json_to_protobuf(Signal::kTraces, R"({"resourceSpans":[{"resource":{}}]})", shallow).ok());
+// Nested deeper than the reader follows, and as deep as a request of its size can.
+const int kTooManyLevels[] = {90, 100, 100'000};
+
+// The index of the request that `json` becomes.
+Index scanned(Signal signal, const std::string& json, JsonNotes* notes = nullptr) {
+  const Result<Bytes> bytes = json_to_protobuf(signal, json, {}, notes);
+  EXPECT_TRUE(bytes.ok()) << (bytes.ok() ? "" : bytes.error().message);
+  if (!bytes.ok()) return {};
+  Scanner scanner;
+  EXPECT_TRUE(scanner.scan(signal, bytes->view()).ok());
+  return scanner.index();
+}
+std::uint64_t too_deep(const Index& index) {
+  return index.rejected_by_reason[static_cast<std::size_t>(RejectReason::kTooDeep)];
+}
+std::string deep_attributes(int levels, bool lists = true) {
+  return R"("attributes":[{"key":"k","value":)" + nested_value(levels, lists) + "}]";
+}
+
+TEST(Json, AnItemThatNestsTooDeepIsRejectedAlone) {
+  const std::string ids =
+      R"("traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174")";
+  const std::string good = "{" + ids + R"(,"name":"good"})";
+  for (const int levels : kTooManyLevels) {
+    for (const bool lists : {true, false}) {
+      JsonNotes notes;
+      const Index index =
+          scanned(Signal::kTraces,
+                  R"({"resourceSpans":[{"scopeSpans":[{"spans":[)" + good + ",{" +
+                      deep_attributes(levels, lists) + "," + ids + "}," + good + "]}]}]}",
+                  &notes);
+      EXPECT_EQ(index.accepted, 2u);
+      EXPECT_EQ(index.rejected, 1u);
+      EXPECT_EQ(too_deep(index), 1u);
+      EXPECT_THAT(notes.first_fault, HasSubstr("nest too deep"));
+      EXPECT_THAT(notes.first_fault, HasSubstr("resourceSpans[0].scopeSpans[0].spans[1].attr"));
+    }
+    const Index logs =
+        scanned(Signal::kLogs, R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{"body":)" +
+                                   nested_value(levels, false) + "},{}]}]}]}");
+    EXPECT_EQ(logs.accepted, 2u);
+    EXPECT_EQ(too_deep(logs), 1u);
+    // A metric counts with all its data points, those behind the deep one too.
+    const Index metrics = scanned(
+        Signal::kMetrics,
+        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{"dataPoints":[{},{}]}},)"
+        R"({"gauge":{"dataPoints":[{},{)" +
+            deep_attributes(levels) + R"(},{}]}}]}]}]})");
+    EXPECT_EQ(metrics.accepted, 2u);
+    EXPECT_EQ(too_deep(metrics), 3u);
+  }
+}
+
+TEST(Json, AResourceOrScopeThatNestsTooDeepIsRejectedWithItsItems) {
+  const std::string records = R"("logRecords":[{},{}])";
+  for (const int levels : kTooManyLevels) {
+    const Index resource =
+        scanned(Signal::kLogs, R"({"resourceLogs":[{"resource":{)" + deep_attributes(levels) +
+                                   R"(},"scopeLogs":[{)" + records + R"(}]},{"scopeLogs":[{)" +
+                                   records + "}]}]}");
+    EXPECT_EQ(resource.accepted, 2u);
+    EXPECT_EQ(too_deep(resource), 2u);
+    const Index scope = scanned(Signal::kLogs, R"({"resourceLogs":[{"scopeLogs":[{"scope":{)" +
+                                                   deep_attributes(levels) + "}," + records +
+                                                   "},{" + records + "}]}]}");
+    EXPECT_EQ(scope.accepted, 2u);
+    EXPECT_EQ(too_deep(scope), 2u);
+  }
+}
+
+TEST(Json, UnknownNamesAreIgnoredAtAnyDepth) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const Index index = scanned(
+      Signal::kLogs, R"({"x":)" + deep + R"(,"resourceLogs":[{"scopeLogs":[{"logRecords":[{"x":)" +
+                         deep + "}]}]}]}");
+  EXPECT_EQ(index.accepted, 1u);
+  EXPECT_EQ(index.rejected, 0u);
+}
+
+TEST(Json, ADeepTextThatIsNoJsonCostsTheRequest) {
+  const std::string json = nested_json(1000, false);
+  for (std::size_t missing = 1; missing < 4000; missing += 37)
+    EXPECT_NE(error_of(Signal::kTraces, json.substr(0, json.size() - missing)), "") << missing;
+  for (std::size_t at = json.size() - 4000; at < json.size(); at += 37) {
+    std::string wrong = json;
+    wrong[at] = wrong[at] == '}' ? ']' : '}';
+    EXPECT_NE(error_of(Signal::kTraces, wrong), "") << at;
+  }
+  EXPECT_NE(error_of(Signal::kTraces, std::string(100'000, '[')), "");
+  EXPECT_NE(error_of(Signal::kTraces, "{\"x\":" + std::string(100'000, '[')), "");
+}
+
+TEST(Json, TheDepthLimitHasBoundsOfItsOwn) {
+  // The call stack is finite.
+  const JsonLimits deep{.depth_max = 1'000'000};
+  const Result<Bytes> bytes = json_to_protobuf(Signal::kTraces, nested_json(100'000, false), deep);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_LT(bytes->size(), 10'000u);
+  // Data points are always reached, to be counted.
+  const JsonLimits shallow{.depth_max = 1};
+  const Result<Bytes> points = json_to_protobuf(
+      Signal::kMetrics,
+      R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"sum":{"dataPoints":[{},{}]}}]}]}]})",
+      shallow);
+  ASSERT_TRUE(points.ok());
+  Scanner scanner;
+  ASSERT_TRUE(scanner.scan(Signal::kMetrics, points->view()).ok());
+  EXPECT_EQ(scanner.index().accepted, 2u);
+}
+
+TEST(Json, TheMemoryOfNestingIsOnThePermit) {
+  const std::string deep =
+      "{\"x\":" + std::string(2u << 20, '[') + std::string(2u << 20, ']') + "}";
+  const auto convert = [&deep](std::size_t memory) {
+    MemoryBudget budget(memory);
+    Permit permit = budget.empty_permit();
+    JsonLimits limits;
+    limits.permit = &permit;
+    return json_to_protobuf(Signal::kTraces, deep, limits).ok();
+  };
+  EXPECT_TRUE(convert(deep.size()));
+  // Half the text is what the output starts with; the brackets take a sixteenth of it.
+  const JsonLimits small{.output_bytes_max = deep.size() / 32};
+  const Result<Bytes> refused = json_to_protobuf(Signal::kTraces, deep, small);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_STREQ(refused.error().reason, "request_too_large");
 }
 
 TEST(Json, OutputIsBounded) {
