@@ -11,7 +11,7 @@
 
 namespace spanway::http {
 
-// What a body of that many bytes may become at most.
+// The most bytes that a body of `body_bytes` may become.
 std::size_t snappy_bytes_max(std::size_t body_bytes) noexcept;
 Bytes snappy_encode(std::string_view body);
 // INVALID_ARGUMENT, data: no valid block, or one of more than `decoded_bytes_max`.
