@@ -164,6 +164,7 @@ IMPLEMENTS = {
     "services/lib/http/client/stream_client.cc": "services/lib/http/stream_client.h",
     "services/lib/http/client/url.cc": "services/lib/http/client.h",
     "services/lib/http/coding/content_coding.cc": "services/lib/http/content_coding.h",
+    "services/lib/http/coding/snappy.cc": "services/lib/http/snappy.h",
     "services/lib/http/net/io_pool.cc": "services/lib/http/io_pool.h",
     "services/lib/http/net/tls.cc": "services/lib/http/tls.h",
     "services/lib/http/net/tls_transport.cc": "services/lib/http/net/transport.h",
