@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "operator/api/declaration_parts.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/sinks/destination.h"
@@ -210,8 +211,8 @@ static void describe(Fields& f, Header& c) {
                  "'content-length', 'host', 'transfer-encoding'])",
           .message = "is set by the exporter itself"},
          [](const Header& h) {
-           return std::find(kOwnHeaders.begin(), kOwnHeaders.end(),
-                            config::lower_header_name(h.name)) == kOwnHeaders.end();
+           return std::find(kOwnHeaders.begin(), kOwnHeaders.end(), to_lower(h.name)) ==
+                  kOwnHeaders.end();
          });
 }
 
@@ -254,7 +255,7 @@ static void describe(Fields& f, Destination& c) {
          [](const Destination& d) {
            std::set<std::string> names;
            return std::all_of(d.headers.begin(), d.headers.end(), [&names](const Header& h) {
-             return names.insert(config::lower_header_name(h.name)).second;
+             return names.insert(to_lower(h.name)).second;
            });
          });
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "operator/api/declaration_parts.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 
 namespace spanway::api {
@@ -103,9 +104,7 @@ static void describe(Fields& f, IngressTenant& c) {
          {.field = "header",
           .cel = "!has(self.header) || !self.header.lowerAscii().startsWith('spanway-')",
           .message = "must not begin with spanway-: those names are for Spanway's own services"},
-         [](const IngressTenant& t) {
-           return !config::lower_header_name(t.header).starts_with("spanway-");
-         });
+         [](const IngressTenant& t) { return !to_lower(t.header).starts_with("spanway-"); });
   f.rule(c,
          {.field = "required",
           .cel = "!self.required || self.from != 'None' || has(self.default)",

@@ -1,4 +1,6 @@
 // CRD.md from the declaration.
+#include "services/lib/base/markdown.h"
+
 #include "operator/api/declaration.h"
 #include "operator/api/fields.h"
 #include "services/lib/config/scalar.h"
@@ -14,19 +16,6 @@ constexpr char kIntroduction[] =
     "Durations are written as `500ms`, `30s`, `5m`, `24h`. Secrets are named, never written here, "
     "and are in the Pipeline's namespace. The API server checks the rules; `spanway-operator plan "
     "-f` checks the same ones offline.\n";
-
-std::string code(std::string_view text) {
-  return text.empty() ? "" : "`" + std::string(text) + "`";
-}
-
-std::string cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += c;
-  }
-  return out;
-}
 
 std::string range(std::int64_t min, std::int64_t max) {
   return std::to_string(min) + " to " + std::to_string(max);
@@ -99,7 +88,7 @@ class MarkdownWriter final : public Fields {
   }
   void list_impl(std::string_view name, const FieldInfo& info, const List& list) override {
     list.resize(1);
-    row(name, "list by " + code(list.key), "", items(info), info);
+    row(name, "list by " + markdown_code(list.key), "", items(info), info);
     enter(path_of(name) + "[]", info, [&list](Fields& item) { list.describe_item(item, 0); });
     list.resize(0);
   }
@@ -112,7 +101,8 @@ class MarkdownWriter final : public Fields {
  private:
   static std::string joined(const EnumNames& names) {
     std::string all;
-    for (const std::string_view name : names) all += (all.empty() ? "" : ", ") + code(name);
+    for (const std::string_view name : names)
+      all += (all.empty() ? "" : ", ") + markdown_code(name);
     return all;
   }
   static std::string items(const FieldInfo& info) {
@@ -122,7 +112,7 @@ class MarkdownWriter final : public Fields {
   }
   static std::string text_bounds(const FieldInfo& info) {
     std::string bounds = "at most " + std::to_string(info.length_max) + " long";
-    if (*info.pattern != '\0') bounds += ", matches " + code(info.pattern);
+    if (*info.pattern != '\0') bounds += ", matches " + markdown_code(info.pattern);
     return bounds;
   }
   std::string path_of(std::string_view name) const {
@@ -138,15 +128,17 @@ class MarkdownWriter final : public Fields {
     if (info.required) meaning += " Required.";
     if (*info.absent != '\0') meaning += std::string(" Unset: ") + info.absent + ".";
     if (info.immutable) meaning += " Cannot be changed.";
-    if (*info.example != '\0') meaning += " Example: " + code(info.example) + ".";
+    if (*info.example != '\0') meaning += " Example: " + markdown_code(info.example) + ".";
     std::string cells;
-    for (const std::string& text : {code(name), type, code(value), bounds, meaning})
-      cells += " " + cell(text) + " |";
+    for (const std::string& text :
+         {markdown_code(name), type, markdown_code(value), bounds, meaning})
+      cells += " " + markdown_cell(text) + " |";
     tables_[index_].rows += "|" + cells + "\n";
   }
   void add_rule(const RuleInfo& info) {
     const std::string_view field = info.field;
-    tables_[index_].rules += "- " + (field.empty() ? "" : code(field) + " ") + info.message + ".\n";
+    tables_[index_].rules +=
+        "- " + (field.empty() ? "" : markdown_code(field) + " ") + info.message + ".\n";
   }
 
   std::vector<Table>& tables_;
@@ -170,11 +162,11 @@ std::string markdown() {
   describe(writer, pipeline);
   std::string out = kIntroduction;
   for (const Table& table : tables) {
-    out += "\n## " + (table.path.empty() ? "The resource" : code(table.path)) + "\n\n";
+    out += "\n## " + (table.path.empty() ? "The resource" : markdown_code(table.path)) + "\n\n";
     if (!table.doc.empty()) out += table.doc + "\n\n";
     const Table& first = first_like(tables, table);
     if (&first != &table) {
-      out += "As " + code(first.path) + ".\n";
+      out += "As " + markdown_code(first.path) + ".\n";
       continue;
     }
     out += "| field | type | default | bounds | meaning |\n|---|---|---|---|---|\n" + table.rows;

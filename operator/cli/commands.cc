@@ -16,6 +16,7 @@
 #include "operator/reconcile/stores.h"
 #include "operator/render/plan.h"
 #include "operator/render/render.h"
+#include "services/lib/base/file.h"
 #include "services/lib/config/load.h"
 #include "services/lib/runtime/flags.h"
 #include "services/lib/telemetry/telemetry.h"
@@ -288,15 +289,12 @@ int print_each(const std::string& name, const std::vector<Json>& objects, const 
 }
 
 Result<std::string> read_real_file(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") file.open(path, std::ios::binary);
-  std::istream& in = path == "-" ? std::cin : file;
-  std::string content(kFileBytesMax + 1, '\0');
-  in.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (in.bad() || (in.gcount() == 0 && !in.eof()))
+  auto content = path == "-" ? read_descriptor(STDIN_FILENO, kFileBytesMax + 1)
+                             : read_file(path, kFileBytesMax + 1);
+  if (!content.ok() && std::string_view(content.error().reason) != kFileTooLarge)
     return invalid_argument(path + ": cannot be read");
-  content.resize(static_cast<std::size_t>(in.gcount()));
-  if (content.size() > kFileBytesMax) return invalid_argument(path + ": larger than 4 MiB");
+  if (!content.ok() || content->size() > kFileBytesMax)
+    return invalid_argument(path + ": larger than 4 MiB");
   return content;
 }
 

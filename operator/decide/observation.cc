@@ -4,6 +4,7 @@
 
 #include "operator/decide/pod_health.h"
 #include "operator/decide/wall_time.h"
+#include "operator/json/json_pointer.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -18,9 +19,7 @@ constexpr std::size_t kProblemBytesMax = 480;
 
 // As a JSON path: '/' inside a key is written ~1.
 std::string annotation_path(std::string_view at, std::string_view key) {
-  std::string path = std::string(at) + "/";
-  for (const char c : key) path += c == '/' ? std::string("~1") : std::string(1, c);
-  return path;
+  return std::string(at) + "/" + kube::escape_step(key);
 }
 
 std::optional<SystemTime> time_at(const Json& value, std::string_view path) {

@@ -61,7 +61,6 @@ std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms) {
 }
 
 std::string one_line(std::string_view text, std::size_t bytes_max) {
-  constexpr std::string_view kCut = "...";
   const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f; };
   if (text.size() <= bytes_max && std::all_of(text.begin(), text.end(), is_plain)) {
     return std::string(text);
@@ -75,10 +74,7 @@ std::string one_line(std::string_view text, std::size_t bytes_max) {
     at += length;
     if (out.size() > bytes_max) break;
   }
-  if (out.size() <= bytes_max) return out;
-  std::size_t end = bytes_max - std::min(bytes_max, kCut.size());
-  while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
-  return out.substr(0, end) + std::string(kCut.substr(0, bytes_max));
+  return truncate_utf8(out, bytes_max);
 }
 
 }  // namespace spanway::reconcile

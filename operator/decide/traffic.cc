@@ -5,6 +5,7 @@
 #include <set>
 
 #include "operator/render/render.h"
+#include "services/lib/base/ascii.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -92,8 +93,7 @@ std::optional<Obstacle> topic_obstacle(const std::string& name, const ComponentV
 std::string kafka_error_reason(const std::string& error, const char* otherwise) {
   std::string plain;
   for (const char c : error) {
-    if (std::isalpha(static_cast<unsigned char>(c)) != 0)
-      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) plain += to_lower(c);
   }
   const auto has = [&plain](const char* word) { return plain.find(word) != std::string::npos; };
   if (has("unknowntopic")) return kMissing;

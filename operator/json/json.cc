@@ -10,6 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "operator/json/json_pointer.h"
+#include "services/lib/base/hex.h"
+
 namespace spanway::kube {
 namespace {
 
@@ -23,27 +26,9 @@ std::string_view next_step(std::string_view& path) {
   return step;
 }
 
-std::string unescape(std::string_view step) {
-  std::string out;
-  out.reserve(step.size());
-  for (std::size_t i = 0; i < step.size(); ++i) {
-    const bool escaped = step[i] == '~' && i + 1 < step.size();
-    if (escaped && step[i + 1] == '1') {
-      out += '/';
-      ++i;
-    } else if (escaped && step[i + 1] == '0') {
-      out += '~';
-      ++i;
-    } else {
-      out += step[i];
-    }
-  }
-  return out;
-}
-
 const Json* step_into(const Json& value, std::string_view step) {
   if (value.is_object()) {
-    const auto found = value.find(unescape(step));
+    const auto found = value.find(unescape_step(step));
     return found == value.end() ? nullptr : &*found;
   }
   if (!value.is_array()) return nullptr;
@@ -283,12 +268,6 @@ std::uint64_t fingerprint_number(const Json& value) {
   return number;
 }
 
-std::string fingerprint(const Json& value) {
-  constexpr char kHex[] = "0123456789abcdef";
-  const std::uint64_t number = fingerprint_number(value);
-  std::string out;
-  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(number >> shift) & 15];
-  return out;
-}
+std::string fingerprint(const Json& value) { return to_hex(fingerprint_number(value)); }
 
 }  // namespace spanway::kube

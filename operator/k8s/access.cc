@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "operator/k8s/kubeconfig.h"
+#include "services/lib/base/ascii.h"
 
 namespace spanway::kube {
 namespace {
@@ -12,11 +13,6 @@ constexpr char kServiceAccount[] = "/var/run/secrets/kubernetes.io/serviceaccoun
 std::string environment_value(const config::Sources& sources, const std::string& name) {
   const auto found = sources.environment.find(name);
   return found == sources.environment.end() ? std::string() : found->second;
-}
-
-void trim_end(std::string& text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
-    text.pop_back();
 }
 
 // A header's value: anything else in the file would end up as another header.
@@ -57,7 +53,7 @@ Result<std::unique_ptr<Access>> Access::create(Cluster cluster, CredentialSource
     return configuration_error(Code::kInvalidArgument,
                                "the API server's address '" + cluster.server +
                                    "' must start with https:// (or http:// for a local proxy)");
-  while (!cluster.server.empty() && cluster.server.back() == '/') cluster.server.pop_back();
+  cluster.server.resize(trim_end(cluster.server, "/").size());
   if (cluster.name_space.empty()) cluster.name_space = "default";
   std::unique_ptr<Access> access(
       new Access(std::move(cluster), std::move(credentials), std::move(sources), clock));
@@ -87,7 +83,7 @@ Result<std::unique_ptr<Access>> Access::in_cluster(config::Sources sources, cons
         "KUBERNETES_SERVICE_PORT are not set) name a kubeconfig by --kubeconfig or KUBECONFIG");
   const std::string folder = kServiceAccount;
   std::string name_space = sources.read_file(folder + "namespace").value_or("");
-  trim_end(name_space);
+  name_space.resize(trim_end(name_space, kWhiteSpace).size());
   CredentialSources credentials;
   credentials.token_file = folder + "token";
   credentials.ca_file = folder + "ca.crt";
@@ -127,7 +123,7 @@ Status Access::read(Credentials& into) const {
   SPANWAY_ASSIGN(into.certificate_pem,
                  of_file(from_.certificate_file, from_.certificate_pem, "client certificate"));
   SPANWAY_ASSIGN(std::string key, of_file(from_.key_file, from_.key_pem.reveal(), "client key"));
-  trim_end(token);
+  token.resize(trim_end(token, kWhiteSpace).size());
   const bool wants_token = !from_.token_file.empty() || !from_.token.empty();
   if (wants_token && !is_token(token))
     return configuration_error(Code::kInvalidArgument,

@@ -6,10 +6,11 @@
 #include <cstdio>
 #include <utility>
 
-#include "operator/k8s/cut_text.h"
 #include "operator/k8s/events.h"
 #include "operator/k8s/micro_time.h"
+#include "services/lib/base/hex.h"
 #include "services/lib/base/thread.h"
+#include "services/lib/base/utf8.h"
 
 namespace spanway::kube {
 namespace {
@@ -26,12 +27,6 @@ constexpr Duration kCountEvery = std::chrono::minutes(1);
 constexpr std::size_t kWordBytesMax = 128;
 constexpr std::size_t kNameBytesMax = 200;  // Leaves room for the suffix within 253.
 
-std::string hex(std::uint64_t number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
-  return text.data();
-}
-
 Json reference_to(const Json& object) {
   Json reference = Json::object();
   for (const char* field : {"apiVersion", "kind"}) reference[field] = string_at(object, field);
@@ -43,7 +38,7 @@ Json reference_to(const Json& object) {
 
 // The server refuses empty words.
 std::string word(const std::string& text) {
-  return text.empty() ? "Unknown" : cut_text(text, kWordBytesMax);
+  return text.empty() ? "Unknown" : truncate_utf8(text, kWordBytesMax);
 }
 
 }  // namespace
@@ -102,7 +97,7 @@ void EventRecorder::record(const EventNote& note) {
                 {"type", note.is_warning ? "Warning" : "Normal"},
                 {"reason", word(note.reason)},
                 {"action", word(note.action)},
-                {"note", cut_text(note.note, kNoteBytesMax)},
+                {"note", truncate_utf8(note.note, kNoteBytesMax)},
                 {"regarding", std::move(regarding)}};
   item.key = to_text(Json::array({item.object, item.event["type"], item.event["reason"],
                                   item.event["action"], item.event["note"]}));
@@ -183,7 +178,7 @@ Status EventRecorder::create(Item& item) {
   // The same name in each try: a create whose answer was lost is not repeated under another name.
   if (string_at(metadata, "name").empty())
     metadata["name"] = string_at(item.event, "regarding/name", "unknown").substr(0, kNameBytesMax) +
-                       "." + hex(random_.next());
+                       "." + to_hex(random_.next());
   const auto created = client_.create(kEvents, item.event);
   if (!created.ok() && created.error().code != Code::kAlreadyExists) return created.error();
   const SteadyTime now = clock_.now();

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "operator/k8s/url_encode.h"
+#include "services/lib/base/percent_encoding.h"
 
 namespace spanway::kube {
 
@@ -17,11 +17,12 @@ std::string resource_path(const ResourceType& type, std::string_view name_space,
                           std::string_view name, std::string_view subresource) {
   std::string path = type.group.empty() ? "/api/" : "/apis/";
   path += type.api_version();
-  if (type.namespaced && !name_space.empty()) path += "/namespaces/" + url_encode(name_space);
+  if (type.namespaced && !name_space.empty())
+    path += "/namespaces/" + percent_encode_segment(name_space);
   path += '/';
   path += type.plural;
-  if (!name.empty()) path += "/" + url_encode(name);
-  if (!subresource.empty()) path += "/" + url_encode(subresource);
+  if (!name.empty()) path += "/" + percent_encode_segment(name);
+  if (!subresource.empty()) path += "/" + percent_encode_segment(subresource);
   return path;
 }
 

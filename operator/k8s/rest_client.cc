@@ -8,8 +8,8 @@
 #include "operator/k8s/status_error.h"
 #include "operator/k8s/streamed_watch.h"
 #include "operator/k8s/transport.h"
-#include "operator/k8s/url_encode.h"
 #include "operator/k8s/watch_decoder.h"
+#include "services/lib/base/percent_encoding.h"
 #include "services/lib/http/io_pool.h"
 #include "services/lib/http/stream_client.h"
 
@@ -31,7 +31,7 @@ class Query {
     text_ += text_.empty() ? '?' : '&';
     text_ += name;
     text_ += '=';
-    text_ += url_encode(value);
+    text_ += percent_encode(value);
     return *this;
   }
   Query& add_unless_empty(std::string_view name, std::string_view value) {

@@ -4,7 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "operator/k8s/cut_text.h"
+#include "services/lib/base/utf8.h"
+
 namespace spanway::kube {
 namespace {
 
@@ -45,7 +46,7 @@ std::string message_of(std::string_view what, const Verdict& verdict) {
   text += ": HTTP " + std::to_string(verdict.code);
   if (!verdict.reason.empty()) text += " " + verdict.reason;
   if (!verdict.message.empty()) text += ": " + verdict.message;
-  return cut_text(text, kErrorMessageBytesMax);
+  return truncate_utf8(text, kErrorMessageBytesMax);
 }
 
 Error transient_of(Code code, std::string message, const Verdict& verdict) {

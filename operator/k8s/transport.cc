@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "operator/k8s/cut_text.h"
 #include "operator/k8s/status_error.h"
 #include "services/lib/base/mutex.h"
+#include "services/lib/base/utf8.h"
 
 namespace spanway::kube {
 namespace {
@@ -238,7 +238,7 @@ Error no_answer(const std::string& what, const Exchange::View& view) {
     message +=
         " (the server's certificate is not signed by the configured authority or is for "
         "another name, or the server refuses ours)";
-  return unavailable(cut_text(message, kErrorMessageBytesMax)).with_reason("no_connection");
+  return unavailable(truncate_utf8(message, kErrorMessageBytesMax)).with_reason("no_connection");
 }
 
 }  // namespace

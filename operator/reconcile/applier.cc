@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "operator/json/json_pointer.h"
 #include "operator/reconcile/field_owner.h"
 #include "operator/reconcile/owned_fields.h"
 
@@ -34,10 +35,8 @@ std::string place(const kube::ResourceType& type, const kube::ObjectKey& key) {
 }
 
 std::string intent_of(const Json& object) {
-  std::string path = "metadata/annotations/";
-  for (const char c : std::string_view(api::kIntentAnnotation))
-    path += c == '/' ? "~1" : std::string(1, c);
-  return kube::string_at(object, path);
+  return kube::string_at(object,
+                         "metadata/annotations/" + kube::escape_step(api::kIntentAnnotation));
 }
 
 // Has our labels and no owner reference.

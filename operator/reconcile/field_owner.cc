@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "operator/json/json_pointer.h"
+
 namespace spanway::reconcile {
 namespace {
 
@@ -12,9 +14,7 @@ std::vector<std::string> segments_of(std::string_view path) {
   std::vector<std::string> out;
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
-    std::string& step = out.emplace_back(path.substr(0, slash));
-    for (std::size_t at = 0; (at = step.find("~1", at)) != std::string::npos; ++at)
-      step.replace(at, 2, "/");
+    out.push_back(kube::unescape_step(path.substr(0, slash)));
     path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   }
   return out;

@@ -4,33 +4,10 @@
 #include <array>
 #include <cstdlib>
 
+#include "operator/json/json_pointer.h"
+
 namespace spanway::reconcile {
 namespace {
-
-std::string escaped(const std::string& key) {
-  std::string out;
-  for (const char c : key) {
-    if (c == '~')
-      out += "~0";
-    else if (c == '/')
-      out += "~1";
-    else
-      out += c;
-  }
-  return out;
-}
-
-std::string unescaped(std::string_view step) {
-  std::string out;
-  for (std::size_t i = 0; i < step.size(); ++i) {
-    if (step[i] == '~' && i + 1 < step.size()) {
-      out += step[++i] == '1' ? '/' : '~';
-    } else {
-      out += step[i];
-    }
-  }
-  return out;
-}
 
 // null, false, 0, "", [] and {} mean the same as an absent field.
 bool is_empty(const Json& value) {
@@ -49,7 +26,7 @@ class Finder {
     const Json* desired = kube::find(desired_, path);
     for (const auto& [key, value] : live->items()) {
       const bool is_desired = desired != nullptr && desired->is_object() && desired->contains(key);
-      if (!is_desired && !is_empty(value)) add(path + "/" + escaped(key));
+      if (!is_desired && !is_empty(value)) add(path + "/" + kube::escape_step(key));
     }
   }
   // Only the items that are desired, by these members; `keys` that one of the two lacks are
@@ -148,7 +125,7 @@ std::vector<std::string_view> steps_of(std::string_view path) {
 
 Json* member_of(Json& value, std::string_view step) {
   if (value.is_object()) {
-    const auto found = value.find(unescaped(step));
+    const auto found = value.find(kube::unescape_step(step));
     return found == value.end() ? nullptr : &*found;
   }
   if (!value.is_array()) return nullptr;
@@ -181,7 +158,7 @@ Json remove_fields(Json object, const std::vector<std::string>& paths) {
       at = member_of(*at, steps[i]);
     if (at == nullptr || steps.empty()) continue;
     if (at->is_object()) {
-      at->erase(unescaped(steps.back()));
+      at->erase(kube::unescape_step(steps.back()));
     } else if (at->is_array()) {
       const std::size_t index = std::strtoul(std::string(steps.back()).c_str(), nullptr, 10);
       if (index < at->size()) at->erase(index);
@@ -197,7 +174,7 @@ std::string readable_path(const Json& object, std::string_view path) {
   for (const std::string_view step : steps_of(path)) {
     const bool is_item = at != nullptr && at->is_array();
     at = at == nullptr ? nullptr : kube::find(*at, step);
-    std::string text = unescaped(step);
+    std::string text = kube::unescape_step(step);
     for (const char* name : kNames) {
       if (!is_item || at == nullptr || !at->is_object() || !at->contains(name)) continue;
       const Json& value = (*at)[name];

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "operator/api/declaration.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::reconcile {
@@ -13,10 +14,8 @@ namespace {
 // "kafka:9092" in namespace a, "kafka.a:9092" and "kafka.a.svc.cluster.local:9092" are one address.
 std::string normal_address(std::string address, const std::string& name_space) {
   const std::size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
+  std::string host = to_lower(address.substr(0, colon));
   const std::string port = colon == std::string::npos ? "" : address.substr(colon);
-  std::transform(host.begin(), host.end(), host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   for (const std::string_view suffix : {".", ".cluster.local", ".svc"})
     if (host.ends_with(suffix)) host.resize(host.size() - suffix.size());
   if (host.find_first_of(".:") == std::string::npos) host += "." + name_space;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/check.h"
 
 namespace spanway::render {
@@ -61,9 +62,8 @@ std::string_view to_string(Role role) noexcept {
 std::string shortened(const std::string& name, std::size_t bytes_max) {
   if (name.size() <= bytes_max) return name;
   const std::string hash = kube::fingerprint(name).substr(0, kHashDigits);
-  std::string head = name.substr(0, bytes_max - hash.size() - 1);
-  while (!head.empty() && (head.back() == '-' || head.back() == '.')) head.pop_back();
-  return head + "-" + hash;
+  const std::string head = name.substr(0, bytes_max - hash.size() - 1);
+  return std::string(trim_end(head, "-.")) + "-" + hash;
 }
 
 std::string object_name(const std::string& pipeline, const ComponentId& id) {

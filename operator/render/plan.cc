@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "operator/json/json_pointer.h"
 #include "operator/render/yaml_difference.h"
 
 namespace spanway::render {
@@ -22,12 +23,6 @@ Place place_of(const Json& object) {
       {kube::string_at(object, "metadata/namespace"), kube::string_at(object, "metadata/name")}};
 }
 
-std::string escaped(std::string key) {
-  for (std::size_t at = 0; (at = key.find('/', at)) != std::string::npos; at += 2)
-    key.replace(at, 1, "~1");
-  return key;
-}
-
 // All paths whose values differ. Lists are compared as a whole unless they have one item each, as
 // a pod's containers do.
 void collect_differences(const Json& live, const Json& intent, const std::string& path,
@@ -35,7 +30,8 @@ void collect_differences(const Json& live, const Json& intent, const std::string
   if (kube::contains(live, intent)) return;
   if (intent.is_object() && live.is_object()) {
     for (const auto& [key, desired] : intent.items()) {
-      const std::string inner = path.empty() ? escaped(key) : path + "/" + escaped(key);
+      const std::string inner =
+          path.empty() ? kube::escape_step(key) : path + "/" + kube::escape_step(key);
       const auto found = live.find(key);
       if (found != live.end()) {
         collect_differences(*found, desired, inner, out);

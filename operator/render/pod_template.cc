@@ -6,6 +6,7 @@
 #include "operator/render/file_volume.h"
 #include "operator/render/memory_shares.h"
 #include "operator/render/service_config.h"
+#include "services/lib/config/substitute.h"
 
 namespace spanway::render {
 namespace {
@@ -269,14 +270,8 @@ std::string identity_of_keys(const std::string& identity, const std::vector<std:
 
 }  // namespace
 
-std::string environment_literal(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '$') out += '$';
-    out += c;
-  }
-  return out;
-}
+// The kubelet's $(NAME) has the escape of the services' ${...}.
+std::string environment_literal(const std::string& text) { return config::escape_dollars(text); }
 
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts) {
   std::map<std::string, std::string> identities;

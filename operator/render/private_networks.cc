@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::render {
@@ -170,11 +171,7 @@ std::string host_of(std::string_view endpoint) {
     endpoint = endpoint.substr(0, endpoint.find(':'));
   }
   while (endpoint.ends_with('.')) endpoint.remove_suffix(1);
-  std::string host(endpoint);
-  for (char& c : host) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return host;
+  return to_lower(endpoint);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "operator/render/memory_shares.h"
 #include "operator/render/network_policies.h"
 #include "operator/render/secret_mounts.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/config/substitute.h"
 #include "services/lib/kafka/consumer_config.h"
@@ -31,13 +32,6 @@ std::string file_reference(const api::SecretKey& key) { return "${file:" + secre
 
 std::string file_in(const char* folder, const std::string& key) {
   return std::string(folder) + "/" + key;
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
 }
 
 const char* level_text(api::Observability::LogLevel level) {
@@ -80,7 +74,7 @@ Json ingress_tenant(const api::IngressTenant& tenant) {
   constexpr std::array kSources = {"none", "header", "token", "certificate"};
   Json out = {{"from", kSources[static_cast<std::size_t>(tenant.from)]},
               {"required", tenant.required}};
-  if (!tenant.header.empty()) out["header"] = literal(lower(tenant.header));
+  if (!tenant.header.empty()) out["header"] = literal(to_lower(tenant.header));
   if (!tenant.default_tenant.empty()) out["default"] = literal(tenant.default_tenant);
   return out;
 }
@@ -166,7 +160,7 @@ Json bridge_config(const api::Pipeline& pipeline) {
 // "Traces" of the Pipeline is "traces" of the services. Empty = what the destination takes.
 std::vector<std::string> signals_of(const api::Exporter& exporter) {
   std::vector<std::string> signals;
-  for (const std::string& signal : exporter.signals) signals.push_back(lower(signal));
+  for (const std::string& signal : exporter.signals) signals.push_back(to_lower(signal));
   if (!signals.empty()) return signals;
   const auto& takes = sinks::descriptor_of(exporter.destination.type).signals;
   for (const otlp::Signal signal : otlp::kSignals) {
@@ -239,7 +233,7 @@ Json network_destination(const api::Destination& destination) {
   if (destination.compression != api::Destination::Compression::kDefault)
     section["compression"] = kCompressions[static_cast<std::size_t>(destination.compression)];
   for (const api::Header& header : destination.headers)
-    section["headers"][lower(header.name)] =
+    section["headers"][to_lower(header.name)] =
         header.secret ? file_reference(*header.secret) : literal(header.value);
   add_destination_tls(destination, section);
   return section;

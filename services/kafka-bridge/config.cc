@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/memory_limit.h"
 
@@ -25,7 +26,7 @@ void check_headers(const std::vector<HeaderConfig>& headers, config::Problems& p
     constexpr auto kUse = config::HeaderUse::kGrpc;
     check(".name", config::header_name_problem(headers[i].name, kUse));
     check(".value", config::header_value_problem(headers[i].value.reveal(), kUse));
-    if (!seen.insert(config::lower_header_name(headers[i].name)).second)
+    if (!seen.insert(to_lower(headers[i].name)).second)
       problems.add(path + ".name", "stands there twice, whatever the case of its letters");
   }
 }

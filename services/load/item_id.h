@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 
+#include "services/lib/base/hex.h"
+
 namespace spanway::load {
 
 inline constexpr std::string_view kIdAttribute = "spanway.load.id";
@@ -40,31 +42,15 @@ inline std::uint64_t get_big_endian(const char* bytes) noexcept {
   return value;
 }
 
-// 16 lower-case digits.
-inline void put_hex(std::uint64_t value, char* out) noexcept {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (int i = 15; i >= 0; --i) {
-    out[i] = kDigits[value & 15];
-    value >>= 4;
-  }
-}
-inline std::string to_hex(std::uint64_t value) {
-  std::string text(16, '0');
-  put_hex(value, text.data());
-  return text;
-}
 // Nothing unless it is 16 lower-case digits.
 inline std::optional<std::uint64_t> parse_hex(std::string_view text) noexcept {
   if (text.size() != 16) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      value = value << 4 | static_cast<std::uint64_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      value = value << 4 | static_cast<std::uint64_t>(c - 'a' + 10);
-    } else {
-      return std::nullopt;
-    }
+    const bool upper = c >= 'A' && c <= 'F';
+    const int digit = hex_value(c);
+    if (digit < 0 || upper) return std::nullopt;
+    value = value << 4 | static_cast<std::uint64_t>(digit);
   }
   return value;
 }

@@ -3,11 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -171,21 +169,6 @@ Result<Ledger> parse_ledger(std::string_view text) {
   }
   if (number == 0) return invalid_argument("ledger: it is empty");
   return ledger;
-}
-
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return system_error("cannot read '" + path + "'");
-  std::string text;
-  std::array<char, 64 * 1024> part{};
-  while (file.read(part.data(), part.size()) || file.gcount() > 0) {
-    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
-    if (text.size() > bytes_max) {
-      return data_error(Code::kResourceExhausted,
-                        "'" + path + "' is larger than " + std::to_string(bytes_max) + " bytes");
-    }
-  }
-  return text;
 }
 
 }  // namespace spanway::load

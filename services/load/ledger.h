@@ -59,6 +59,5 @@ struct Ledger {
   std::vector<LedgerEntry> entries;
 };
 Result<Ledger> parse_ledger(std::string_view text);
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 
 }  // namespace spanway::load

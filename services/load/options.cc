@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/runtime/flags.h"
 #include "services/load/item_id.h"
 
@@ -62,11 +63,7 @@ Result<std::map<std::string, Secret>> parse_headers(const std::vector<std::strin
     if (equals == 0 || equals == std::string::npos) {
       return mistake("--header: expected name=value");
     }
-    std::string name = line.substr(0, equals);
-    std::ranges::transform(name, name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    headers[std::move(name)] = Secret(line.substr(equals + 1));
+    headers[to_lower(line.substr(0, equals))] = Secret(line.substr(equals + 1));
   }
   return headers;
 }

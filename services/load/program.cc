@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/base/file.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/random.h"
 #include "services/lib/http/client.h"

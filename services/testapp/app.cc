@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/lib/base/hex.h"
 #include "services/testapp/otlp_encoder.h"
 
 namespace spanway::testapp {
@@ -96,7 +97,8 @@ void App::deliver(const std::shared_ptr<Pending>& pending, otlp::Signal signal,
 }
 
 void App::finish(const Pending& pending) {
-  std::string line = "trace " + to_hex(pending.trace_id);
+  std::string line = "trace " + to_hex(std::string_view(pending.trace_id.bytes.data(),
+                                                        pending.trace_id.bytes.size()));
   for (std::size_t i = 0; i < pending.lines.size(); ++i)
     line += (i == 0 ? " " : ", ") + pending.lines[i];
   print_(line);

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/runtime/flags.h"
 
@@ -24,10 +25,8 @@ bool set_protocol(Options& options, std::string_view value) {
 bool set_header(Options& options, std::string_view value) {
   const std::size_t equals = value.find('=');
   if (equals == std::string_view::npos || equals == 0) return false;
-  std::string name(value.substr(0, equals));
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  options.headers.insert_or_assign(std::move(name), Secret(std::string(value.substr(equals + 1))));
+  options.headers.insert_or_assign(to_lower(value.substr(0, equals)),
+                                   Secret(std::string(value.substr(equals + 1))));
   return true;
 }
 

@@ -196,17 +196,6 @@ bool has_items(otlp::Signal signal, const ServiceTelemetry& service) {
 
 }  // namespace
 
-std::string to_hex(const TraceId& id) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : id.bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
-}
-
 EncodedRequest encode(otlp::Signal signal, const std::vector<ServiceTelemetry>& services) {
   EncodedRequest request;
   Writer writer(request.payload);

@@ -25,7 +25,6 @@ struct SpanId {
   bool empty() const noexcept { return *this == SpanId{}; }
 };
 // Lower-case hex.
-std::string to_hex(const TraceId& id);
 
 // Numbers as in OTLP.
 enum class SpanKind : std::uint8_t { kInternal = 1, kServer, kClient, kProducer, kConsumer };

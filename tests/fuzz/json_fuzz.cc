@@ -11,7 +11,7 @@
 #include "services/lib/base/check.h"
 #include "services/lib/otlp/json.h"
 #include "services/lib/otlp/scan.h"
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 
 namespace {
 

@@ -180,7 +180,7 @@ IMPLEMENTS = {
 
 # A name of a header stands for one thing, but for the roles that each module may fill.
 ROLES = {"config.h", "events.h", "options.h", "program.h", "descriptor.h", "factory.h", "sink.h"}
-SAME_NAMES = {"client.h", "delivery.h", "fields.h", "json.h", "json_text.h", "plan.h", "service.h", "transport.h", "utf8.h"}
+SAME_NAMES = {"client.h", "delivery.h", "fields.h", "json.h", "json_text.h", "plan.h", "service.h", "transport.h"}
 
 # What exists once, by the text that only a second one would hold, and where the one is.
 ONE_OF_EACH = {
@@ -196,6 +196,23 @@ ONE_OF_EACH = {
         r'starts_with\("--"\)|== "--[a-z-]+"',
         {"services/lib/runtime/flags.cc", "services/lib/runtime/tool.cc"},
     ),
+    "lower case of ASCII (base/ascii.h)": (r"- 'A' \+ 'a'|std::tolower|c \+ 32\b", {"services/lib/base/ascii.h"}),
+    "trim (base/ascii.h)": (
+        r"while \([^;{]*(front|back)\(\) == ' '[^;{]*(remove_prefix|remove_suffix|pop_back)",
+        set(),
+    ),
+    "hex digits (base/hex.h)": (r'"0123456789(abcdef|ABCDEF)"|%02x|%016', {"services/lib/base/hex.h"}),
+    "percent-encoding (base/percent_encoding.h)": (r"\+= '%';|push_back\('%'\)", {"services/lib/base/percent_encoding.cc"}),
+    "UTF-8 truncation (base/utf8.h)": (r"(?i)0xc0\) == 0x80\) --", {"services/lib/base/utf8.cc"}),
+    "bounded file read (base/file.h)": (
+        r"std::ifstream|istreambuf_iterator",
+        # Only whether a file can be read: grpc++ reads it.
+        {"services/lib/rpc/otlp_grpc_sink.cc"},
+    ),
+    "markdown cell (base/markdown.h)": (r"if \(c == '\|'\)", {"services/lib/base/markdown.h"}),
+    "escape of a dollar (config/substitute.h)": (r"if \(c == '\$'\)", {"services/lib/config/substitute.cc"}),
+    "JSON pointer (operator/json/json_pointer.h)": (r'"~[01]"', {"operator/json/json_pointer.h"}),
+    "closable executor (base/closable_executor.h)": (r"class \w*Mailbox|executor_ = nullptr", {"services/lib/base/closable_executor.h"}),
     "alive flag (base/callback_guard.h)": (r"weak_ptr<int>|make_shared<int>\(0\)|weak_ptr\(alive_\)", set()),
 }
 

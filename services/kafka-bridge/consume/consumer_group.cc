@@ -46,10 +46,10 @@ ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps
       events_(deps.telemetry, config.consumer.destination),
       stalls_(config_.retry, deps_.executor, ledger_, events_, Random(deps_.random.next())),
       shares_(deps_.budget, signals_of(config_)),
-      mailbox_(std::make_shared<Mailbox>(deps_.executor)),
-      coalescer_(coalescer_options(config), deps_.executor, mailbox_, deps_.sink, deps_.budget),
-      lane_deps_{deps_.executor, mailbox_, coalescer_, deps_.dead_letters, deps_.budget, shares_,
-                 events_,        ledger_,  stalls_,    deps_.random} {}
+      answers_on_(std::make_shared<ClosableExecutor>(deps_.executor)),
+      coalescer_(coalescer_options(config), deps_.executor, answers_on_, deps_.sink, deps_.budget),
+      lane_deps_{deps_.executor, answers_on_, coalescer_, deps_.dead_letters, deps_.budget, shares_,
+                 events_,        ledger_,     stalls_,    deps_.random} {}
 
 Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig& config,
                                                              const ConsumerGroupDeps& deps,
@@ -60,7 +60,7 @@ Result<std::unique_ptr<ConsumerGroup>> ConsumerGroup::create(const BridgeConfig&
 }
 
 ConsumerGroup::~ConsumerGroup() {
-  mailbox_->close();
+  answers_on_->close();
   // While the listener still exists.
   if (!closed_ && consumer_) consumer_->close();
   guard_.reset();

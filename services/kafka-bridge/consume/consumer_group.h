@@ -177,7 +177,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   EvidenceLedger ledger_;
   Stalls stalls_;
   BudgetShares shares_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<ClosableExecutor> answers_on_;
   RequestCoalescer coalescer_;
   const LaneDeps lane_deps_;
   std::unique_ptr<kafka::Consumer> consumer_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "services/lib/base/hex.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/otlp/split.h"
 
@@ -45,10 +46,7 @@ std::string letter_id(std::string_view origin, std::string_view payload) {
   std::uint64_t hash = mix(0xcbf29ce484222325ULL, origin);
   hash = mix(hash, std::string_view("\0", 1));
   hash = mix(hash, payload);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string id(16, '0');
-  for (std::size_t i = id.size(); i > 0; --i, hash >>= 4) id[i - 1] = kDigits[hash & 15];
-  return id;
+  return to_hex(hash);
 }
 
 std::string part_range(std::size_t begin, std::size_t end, std::size_t total) {

@@ -258,15 +258,15 @@ void Delivery::write_letter(const std::shared_ptr<const DeadLetter>& letter) {
   copy.attempts = letter->attempts;
   copy.rejected = letter->rejected;
   copy.item_count = letter->item_count;
-  deps_.dead_letters.write(
-      std::move(copy), [mailbox = deps_.mailbox, self = weak_from_this(), letter](Status status) {
-        mailbox->post([self, letter, answer = std::move(status)]() mutable {
-          const auto delivery = self.lock();
-          if (delivery && delivery->state_ == State::kWritingDeadLetter) {
-            delivery->on_dead_letter_written(letter, std::move(answer));
-          }
-        });
-      });
+  deps_.dead_letters.write(std::move(copy), [answers_on = deps_.answers_on, self = weak_from_this(),
+                                             letter](Status status) {
+    answers_on->post([self, letter, answer = std::move(status)]() mutable {
+      const auto delivery = self.lock();
+      if (delivery && delivery->state_ == State::kWritingDeadLetter) {
+        delivery->on_dead_letter_written(letter, std::move(answer));
+      }
+    });
+  });
 }
 
 void Delivery::on_dead_letter_written(const std::shared_ptr<const DeadLetter>& letter,

@@ -11,10 +11,10 @@
 #include "services/kafka-bridge/consume/budget_shares.h"
 #include "services/kafka-bridge/consume/dead_letters.h"
 #include "services/kafka-bridge/consume/evidence.h"
-#include "services/kafka-bridge/consume/mailbox.h"
 #include "services/kafka-bridge/consume/request_coalescer.h"
 #include "services/kafka-bridge/consume/stalls.h"
 #include "services/kafka-bridge/events.h"
+#include "services/lib/base/closable_executor.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/random.h"
@@ -24,7 +24,7 @@ namespace spanway::kafka_bridge {
 // All outlive the lane.
 struct LaneDeps {
   Executor& executor;
-  const std::shared_ptr<Mailbox> mailbox;  // To that executor.
+  const std::shared_ptr<ClosableExecutor> answers_on;  // To that executor.
   RequestCoalescer& coalescer;
   DeadLetterWriter& dead_letters;
   MemoryBudget& budget;

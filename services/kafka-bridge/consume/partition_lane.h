@@ -80,7 +80,6 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     std::string waits_for;
     Duration age{};
   };
-  static constexpr std::size_t kBatchStatesMax = 8;
   struct State {
     std::int64_t committed = 0;
     std::size_t in_flight = 0;  // Batches begun and not done.
@@ -93,7 +92,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     Duration stalled_for{};
   };
   State state() const;
-  // The oldest, at most kBatchStatesMax, in the order in which they were read.
+  // The oldest, at most runtime::Statusz::kBatchesMax, in the order in which they were read.
   std::vector<BatchState> batches() const;
   otlp::Signal signal() const noexcept { return options_.signal; }
   // Adds the stalls within this partition: batches that have failed alone for long, tenants whose

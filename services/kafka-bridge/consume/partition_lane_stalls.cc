@@ -4,6 +4,7 @@
 
 #include "services/kafka-bridge/consume/batch_plan.h"
 #include "services/kafka-bridge/consume/partition_lane.h"
+#include "services/lib/runtime/statusz.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -234,7 +235,7 @@ std::vector<PartitionLane::BatchState> PartitionLane::batches() const {
   std::vector<BatchState> batches;
   const SteadyTime now = deps_.executor.clock().now();
   for_deliveries([&](const Delivery& d) {
-    if (d.done() || batches.size() >= kBatchStatesMax) return;
+    if (d.done() || batches.size() >= runtime::Statusz::kBatchesMax) return;
     const std::int64_t last = d.is_letter() ? d.first_offset() : d.last_offset();
     batches.push_back({{d.first_offset(), last},
                        d.stream().tenant,

@@ -5,11 +5,11 @@
 namespace spanway::kafka_bridge {
 
 RequestCoalescer::RequestCoalescer(CoalescerOptions options, Executor& executor,
-                                   std::shared_ptr<Mailbox> mailbox, pipeline::Sink& sink,
-                                   MemoryBudget& budget)
+                                   std::shared_ptr<ClosableExecutor> answers_on,
+                                   pipeline::Sink& sink, MemoryBudget& budget)
     : options_(options),
       executor_(executor),
-      mailbox_(std::move(mailbox)),
+      answers_on_(std::move(answers_on)),
       sink_(sink),
       budget_(budget) {}
 
@@ -65,8 +65,8 @@ void RequestCoalescer::send(std::vector<Waiting> parts) {
   auto sent = std::make_shared<std::vector<Waiting>>(std::move(parts));
   auto answer = guard_.wrap(
       [this, sent](Result<pipeline::Outcome> result) { on_answer(*sent, std::move(result)); });
-  pipeline::AckToken token([mailbox = mailbox_, answer](Result<pipeline::Outcome> result) {
-    mailbox->post([answer, result = std::move(result)]() mutable { answer(std::move(result)); });
+  pipeline::AckToken token([answers_on = answers_on_, answer](Result<pipeline::Outcome> result) {
+    answers_on->post([answer, result = std::move(result)]() mutable { answer(std::move(result)); });
   });
   sink_.send_pieces(std::move(batch), std::move(payload), std::move(token));
 }

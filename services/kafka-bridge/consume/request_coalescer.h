@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "services/kafka-bridge/consume/mailbox.h"
 #include "services/lib/base/callback_guard.h"
+#include "services/lib/base/closable_executor.h"
 #include "services/lib/base/executor.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
@@ -60,8 +60,9 @@ class RequestCoalescer {
   using Answer = std::function<void(Result<DeliveryResult>)>;
 
   // All outlive it, except that the sink may answer later.
-  RequestCoalescer(CoalescerOptions options, Executor& executor, std::shared_ptr<Mailbox> mailbox,
-                   pipeline::Sink& sink, MemoryBudget& budget);
+  RequestCoalescer(CoalescerOptions options, Executor& executor,
+                   std::shared_ptr<ClosableExecutor> answers_on, pipeline::Sink& sink,
+                   MemoryBudget& budget);
   ~RequestCoalescer();
   // `answer` runs once, never before send() returns, and not after the coalescer's end.
   void send(DeliveryRequest request, Answer answer);
@@ -87,7 +88,7 @@ class RequestCoalescer {
 
   const CoalescerOptions options_;
   Executor& executor_;
-  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<ClosableExecutor> answers_on_;
   pipeline::Sink& sink_;
   MemoryBudget& budget_;
   std::map<Key, Bucket> buckets_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 
 namespace spanway::auth {
@@ -140,7 +141,7 @@ void validate(const TenantConfig& tenant, const AuthConfig& auth, bool client_ce
     problems.add("tenant.from", "is certificate, which needs otlp.tls.client_ca_file");
   if (tenant.required && tenant.from == TenantSource::kNone && tenant.default_tenant.empty())
     problems.add("tenant.required", "can never be met: set tenant.from or tenant.default");
-  if (config::lower_header_name(tenant.header).starts_with("spanway-"))
+  if (to_lower(tenant.header).starts_with("spanway-"))
     problems.add("tenant.header",
                  "must not start with spanway-: those names are for Spanway's own "
                  "services");

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/base64.h"
+#include "services/lib/base/file.h"
 
 namespace spanway::auth {
 namespace {
@@ -16,20 +17,10 @@ Error unauthenticated(std::string message, const char* reason) {
   return configuration_error(Code::kUnauthenticated, std::move(message)).with_reason(reason);
 }
 
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
-}
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 // The text behind "<scheme> "; the scheme in any case, one or more spaces.
 std::optional<std::string_view> after_scheme(std::string_view header, std::string_view scheme) {
   if (header.size() <= scheme.size()) return std::nullopt;
-  for (std::size_t i = 0; i < scheme.size(); ++i)
-    if (lower(header[i]) != scheme[i]) return std::nullopt;
+  if (!equals_ignoring_case(header.substr(0, scheme.size()), scheme)) return std::nullopt;
   if (header[scheme.size()] != ' ') return std::nullopt;
   const std::size_t begin = header.find_first_not_of(' ', scheme.size());
   if (begin == std::string_view::npos) return std::nullopt;
@@ -39,14 +30,9 @@ std::optional<std::string_view> after_scheme(std::string_view header, std::strin
 }  // namespace
 
 std::optional<std::string> read_small_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text(kFileBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return std::nullopt;
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kFileBytesMax) return std::nullopt;
-  return text;
+  auto text = read_file(path, kFileBytesMax);
+  if (!text.ok()) return std::nullopt;
+  return std::move(text).value();
 }
 
 Authenticator::Authenticator(AuthConfig config, ReadFile read_file, KeyedHash::Key key)
@@ -77,7 +63,7 @@ Result<Secret> Authenticator::read_secret(const Secret& value, const std::string
     return configuration_error(Code::kNotFound, "auth: cannot read " + file +
                                                     " (64 KiB at most); check the path "
                                                     "and its permissions");
-  std::string secret = trimmed(*text);
+  std::string secret(trim(*text, kWhiteSpace));
   if (secret.empty())
     return configuration_error(Code::kInvalidArgument, "auth: " + file + " holds no credential");
   return Secret(std::move(secret));

@@ -6,6 +6,7 @@
 
 #include "services/lib/auth/auth_config.h"
 #include "services/lib/auth/authenticator.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/result.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/http/message.h"
@@ -16,7 +17,7 @@ namespace spanway::auth {
 class TenantResolver {
  public:
   explicit TenantResolver(TenantConfig config) : config_(std::move(config)) {
-    config_.header = config::lower_header_name(config_.header);
+    config_.header = to_lower(config_.header);
   }
   // The tenant, possibly empty. Errors: INVALID_ARGUMENT for a header that is not a tenant's name,
   // PERMISSION_DENIED where the identity has no usable tenant.

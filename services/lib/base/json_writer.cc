@@ -5,12 +5,12 @@
 #include <cmath>
 
 #include "services/lib/base/check.h"
+#include "services/lib/base/hex.h"
 #include "services/lib/base/utf8.h"
 
 namespace spanway {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 // Characters that change how the rest of a line is shown, or end it; 0xfeff is one to YAML.

@@ -1,5 +1,6 @@
 #include "services/lib/block/type.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -52,10 +53,7 @@ class Parser {
   }
 
  private:
-  void skip_space() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n'))
-      rest_.remove_prefix(1);
-  }
+  void skip_space() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \n"), rest_.size())); }
   bool take(char c) {
     skip_space();
     if (rest_.empty() || rest_.front() != c) return false;

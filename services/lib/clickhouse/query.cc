@@ -1,25 +1,8 @@
 #include "services/lib/clickhouse/query.h"
 
+#include "services/lib/base/percent_encoding.h"
+
 namespace spanway::clickhouse {
-namespace {
-
-void append_encoded(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-}
-
-}  // namespace
 
 Parameters& Parameters::add(std::string name, std::string_view text) {
   values_.emplace_back(std::move(name), escape_parameter(text));
@@ -68,9 +51,9 @@ std::string query_target(std::string_view path, std::string_view database, std::
     target += separator;
     separator = '&';
     target += prefix;
-    append_encoded(target, name);
+    target += percent_encode(name);
     target += '=';
-    append_encoded(target, value);
+    target += percent_encode(value);
   };
   if (!database.empty()) add("", "database", database);
   if (!sql.empty()) add("", "query", sql);

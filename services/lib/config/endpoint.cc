@@ -5,6 +5,8 @@
 #include <charconv>
 #include <set>
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::config {
 namespace {
 
@@ -15,13 +17,6 @@ bool is_host_char(char c) noexcept {
 }
 bool is_ipv6_char(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 bool parse_port(std::string_view text, std::uint16_t& port) noexcept {
@@ -79,7 +74,7 @@ std::string parse_url(std::string_view text, UrlParts& out) {
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (!printable) return "must not hold a space, a control character or one beyond ASCII";
   const std::size_t mark = text.find("://");
-  const std::string scheme = lower(text.substr(0, mark == std::string_view::npos ? 0 : mark));
+  const std::string scheme = to_lower(text.substr(0, mark == std::string_view::npos ? 0 : mark));
   if (scheme != "http" && scheme != "https")
     return "must be a URL that begins with http:// or https://";
   out.https = scheme == "https";
@@ -92,7 +87,7 @@ std::string parse_url(std::string_view text, UrlParts& out) {
     return "must not hold a user or password; put them into headers";
   std::string_view rest;
   if (std::string problem = split_host(authority, out.host, rest); !problem.empty()) return problem;
-  out.host = lower(out.host);
+  out.host = to_lower(out.host);
   if (!rest.empty() && (!rest.starts_with(':') || !parse_port(rest.substr(1), out.port)))
     return "has a port that is not a number from 1 to 65535";
   if (end == std::string_view::npos) {
@@ -103,8 +98,6 @@ std::string parse_url(std::string_view text, UrlParts& out) {
   return "";
 }
 
-std::string lower_header_name(std::string_view name) { return lower(name); }
-
 std::string header_name_problem(std::string_view name, HeaderUse use) {
   const std::string_view marks = use == HeaderUse::kGrpc ? "-_." : "!#$%&'*+-.^_`|~";
   const auto allowed = [marks](char c) {
@@ -113,7 +106,7 @@ std::string header_name_problem(std::string_view name, HeaderUse use) {
   if (name.empty()) return "is a header without a name";
   if (!std::all_of(name.begin(), name.end(), allowed))
     return "is no header name: use letters, digits and " + std::string(marks);
-  const std::string lowered = lower(name);
+  const std::string lowered = to_lower(name);
   if (std::find(kSetBySender.begin(), kSetBySender.end(), lowered) != kSetBySender.end())
     return "is set by the sender itself; take it out";
   if (use == HeaderUse::kGrpc && lowered.starts_with("grpc-"))
@@ -141,7 +134,7 @@ void check_headers(const std::string& path, const std::map<std::string, std::str
       problems.add(where, std::move(problem));
     if (std::string problem = header_value_problem(value, use); !problem.empty())
       problems.add(where, std::move(problem));
-    if (!used.insert(lower(name)).second)
+    if (!used.insert(to_lower(name)).second)
       problems.add(where, "is a duplicate: header names are compared without case");
   }
 }

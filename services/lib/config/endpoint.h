@@ -31,8 +31,7 @@ struct UrlParts {
 // http:// or https://; no user, fragment or backslash.
 std::string parse_url(std::string_view text, UrlParts& out);
 
-// Header names are case-insensitive and sent in lower case: HTTP/2 has no other.
-std::string lower_header_name(std::string_view name);
+// Header names are case-insensitive and sent in lower case (to_lower): HTTP/2 has no other.
 enum class HeaderUse : unsigned char { kHttp, kGrpc };
 // `name` in any case. The names that the sender sets itself, and "grpc-" in gRPC, are refused.
 std::string header_name_problem(std::string_view name, HeaderUse use);

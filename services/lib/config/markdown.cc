@@ -1,3 +1,5 @@
+#include "services/lib/base/markdown.h"
+
 #include <utility>
 
 #include "services/lib/config/bounds.h"
@@ -7,19 +9,6 @@
 
 namespace spanway::config {
 namespace {
-
-std::string code(std::string_view text) {
-  return text.empty() ? "" : "`" + std::string(text) + "`";
-}
-
-std::string escape_cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
 
 struct Table {
   std::string path;
@@ -80,7 +69,8 @@ class MarkdownBinder final : public Binder {
   void enum_key(std::string_view name, int& value, const EnumNames& names,
                 const KeyInfo& info) override {
     std::string all;
-    for (const std::string_view word : names) all += (all.empty() ? "" : ", ") + code(word);
+    for (const std::string_view word : names)
+      all += (all.empty() ? "" : ", ") + markdown_code(word);
     row(name, "one of " + all, std::string(names.at(static_cast<std::size_t>(value))), "", info);
   }
   void section_impl(std::string_view name, const char* doc,
@@ -104,19 +94,21 @@ class MarkdownBinder final : public Binder {
     return path_.empty() ? std::string(name) : path_ + "." + std::string(name);
   }
   static std::string pattern(const KeyInfo& info) {
-    return *info.pattern == '\0' ? "" : "matches " + code(info.pattern);
+    return *info.pattern == '\0' ? "" : "matches " + markdown_code(info.pattern);
   }
   void row(std::string_view name, std::string_view type, std::string_view value,
            std::string_view bounds, const KeyInfo& info) {
-    std::string environment = code(environment_name(environment_prefix_, name));
-    for (const std::string& alias : alias_names(info.alias)) environment += ", " + code(alias);
+    std::string environment = markdown_code(environment_name(environment_prefix_, name));
+    for (const std::string& alias : alias_names(info.alias))
+      environment += ", " + markdown_code(alias);
     std::string meaning = info.doc;
     if (info.required) meaning += " Required.";
-    if (*info.example != '\0') meaning += std::string(" Example: ") + code(info.example) + ".";
+    if (*info.example != '\0')
+      meaning += std::string(" Example: ") + markdown_code(info.example) + ".";
     std::string cells;
-    for (const std::string& cell :
-         {code(name), std::string(type), code(value), std::string(bounds), environment, meaning})
-      cells += " " + escape_cell(cell) + " |";
+    for (const std::string& cell : {markdown_code(name), std::string(type), markdown_code(value),
+                                    std::string(bounds), environment, meaning})
+      cells += " " + markdown_cell(cell) + " |";
     tables_[index_].rows += "|" + cells + "\n";
   }
 

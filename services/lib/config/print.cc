@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/json_writer.h"
 #include "services/lib/config/load.h"
 #include "services/lib/config/scalar.h"
@@ -16,9 +17,7 @@ constexpr const char* kRedacted = "\"***\"";
 bool is_special_word(std::string_view text) {
   static constexpr std::array<std::string_view, 9> kWords{"null", "true", "false", "yes", "no",
                                                           "on",   "off",  "y",     "n"};
-  std::string lower;
-  for (const char c : text) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return std::find(kWords.begin(), kWords.end(), lower) != kWords.end();
+  return std::find(kWords.begin(), kWords.end(), to_lower(text)) != kWords.end();
 }
 
 bool is_plain(std::string_view text) {

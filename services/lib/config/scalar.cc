@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "services/lib/base/ascii.h"
+#include "services/lib/base/hex.h"
 #include "services/lib/base/utf8.h"
 
 namespace spanway::config {
@@ -71,8 +73,7 @@ std::string format_with_unit(std::uint64_t value, const std::array<Unit, N>& uni
 std::string normalised(std::string_view name) {
   std::string out;
   for (const char c : name)
-    if (c != '-' && c != '_' && c != ' ')
-      out += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    if (c != '-' && c != '_' && c != ' ') out += to_lower(c);
   return out;
 }
 
@@ -165,10 +166,8 @@ std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> parts;
   while (true) {
     const std::size_t comma = text.find(',');
-    std::string_view part = text.substr(0, comma);
-    const std::size_t first = part.find_first_not_of(" \t");
-    if (first != std::string_view::npos)
-      parts.emplace_back(part.substr(first, part.find_last_not_of(" \t") - first + 1));
+    if (const std::string_view part = trim(text.substr(0, comma)); !part.empty())
+      parts.emplace_back(part);
     if (comma == std::string_view::npos) return parts;
     text.remove_prefix(comma + 1);
   }
@@ -182,18 +181,15 @@ std::string escape(std::string_view text) {
       out += c;
       continue;
     }
-    char buffer[8];
-    std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
-    out += buffer;
+    out += "\\x";
+    append_hex(out, c);
   }
   return out;
 }
 
 std::string quote(std::string_view text) {
   if (text.size() <= kQuotedBytesMax) return "'" + escape(text) + "'";
-  std::size_t end = kQuotedBytesMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return "'" + escape(text.substr(0, end)) + "...'";
+  return "'" + escape(text.substr(0, utf8_prefix(text, kQuotedBytesMax))) + "...'";
 }
 
 std::string_view nearest(std::string_view name, const std::vector<std::string>& candidates) {

@@ -1,7 +1,8 @@
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include "services/lib/base/file.h"
 #include "services/lib/config/load.h"
 
 namespace spanway::config {
@@ -10,21 +11,10 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1024 * 1024;
 
 // Regular files only: a pipe or a device could block for ever or never end.
-std::optional<std::string> read_regular_file(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return std::nullopt;
-  std::optional<std::string> content;
-  struct stat info {};
-  if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
-    content.emplace();
-    char buffer[4096];
-    ssize_t count = 0;
-    while ((count = read(file, buffer, sizeof buffer)) > 0 && content->size() <= kFileBytesMax)
-      content->append(buffer, static_cast<std::size_t>(count));
-    if (count < 0 || content->size() > kFileBytesMax) content.reset();
-  }
-  close(file);
-  return content;
+std::optional<std::string> read_source(const std::string& path) {
+  auto content = read_regular_file(path, kFileBytesMax);
+  if (!content.ok()) return std::nullopt;
+  return std::move(content).value();
 }
 
 }  // namespace
@@ -37,7 +27,7 @@ Sources Sources::of_process() {
     if (equals != std::string_view::npos)
       sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
-  sources.read_file = read_regular_file;
+  sources.read_file = read_source;
   return sources;
 }
 

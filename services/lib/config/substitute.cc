@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::config {
@@ -45,8 +46,7 @@ Result<std::string> from_file(std::string_view what, const Sources& sources) {
   std::optional<std::string> content;
   if (sources.read_file) content = sources.read_file(path);
   if (!content) return invalid_argument("the file " + quote(path) + " cannot be read");
-  while (!content->empty() && (content->back() == '\n' || content->back() == '\r'))
-    content->pop_back();
+  content->resize(trim_end(*content, "\r\n").size());
   return std::move(*content);
 }
 

@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "services/lib/http/ascii.h"
+#include "services/lib/base/ascii.h"
 
 namespace spanway::http {
 template <bool kRequest>

@@ -3,34 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/lib/base/percent_encoding.h"
+
 namespace spanway::http {
 namespace {
-
-int hex_digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return invalid_argument("request target: broken percent escape");
-    const char byte = static_cast<char>(high * 16 + low);
-    if (byte == '\0') return invalid_argument("request target: NUL in the path");
-    out.push_back(byte);
-    i += 2;
-  }
-  return out;
-}
 
 // "http://host:1/a" -> "/a"; everything else stays.
 std::string_view without_authority(std::string_view text) noexcept {
@@ -64,7 +40,11 @@ Result<RequestTarget> parse_request_target(std::string_view text) {
   if (path.empty() && mark == std::string_view::npos)
     return invalid_argument("request target: empty");
   RequestTarget target;
-  SPANWAY_ASSIGN(target.path, percent_decode(path.empty() ? "/" : path));
+  auto decoded = percent_decode(path.empty() ? "/" : path);
+  if (!decoded) return invalid_argument("request target: broken percent escape");
+  if (decoded->find('\0') != std::string::npos)
+    return invalid_argument("request target: NUL in the path");
+  target.path = *std::move(decoded);
   if (mark != std::string_view::npos) target.query = text.substr(mark + 1);
   return target;
 }

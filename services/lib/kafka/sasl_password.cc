@@ -2,12 +2,15 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <fstream>
+#include <string_view>
+
+#include "services/lib/base/ascii.h"
+#include "services/lib/base/file.h"
 
 namespace spanway::kafka::native {
 namespace {
 
-constexpr std::streamsize kFileBytesMax = 64 * 1024;
+constexpr std::size_t kFileBytesMax = 64 * 1024;
 
 const std::string& file_of(const SaslConfig& sasl) {
   return sasl.password_file.empty() ? sasl.password.file() : sasl.password_file;
@@ -25,17 +28,16 @@ Error unusable(const SaslConfig& sasl, const char* why) {
 
 Result<std::string> read_password(const SaslConfig& sasl) {
   if (file_of(sasl).empty()) return sasl.password.reveal();
-  std::ifstream file(file_of(sasl), std::ios::binary);
-  if (!file) return unusable(sasl, "cannot be read");
-  std::string text(static_cast<std::size_t>(kFileBytesMax) + 1, '\0');
-  file.read(text.data(), kFileBytesMax + 1);
-  if (file.gcount() > kFileBytesMax) return unusable(sasl, "is larger than 64 KiB");
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  const auto text = read_file(file_of(sasl), kFileBytesMax);
+  if (!text.ok()) {
+    const bool large = std::string_view(text.error().reason) == kFileTooLarge;
+    return unusable(sasl, large ? "is larger than 64 KiB" : "cannot be read");
+  }
   // ${file:path} drops line breaks at the end and keeps blanks.
   const char* const kBlank = sasl.password_file.empty() ? "\r\n" : " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string::npos) return unusable(sasl, "is empty");
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  std::string password(trim(*text, kBlank));
+  if (password.empty()) return unusable(sasl, "is empty");
+  return password;
 }
 
 Result<bool> SaslPassword::refresh(rd_kafka_t* handle) {

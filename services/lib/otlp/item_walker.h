@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "services/lib/otlp/scan.h"
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -11,7 +11,7 @@
 #include "services/lib/otlp/json.h"
 #include "services/lib/otlp/json_fields.h"
 #include "services/lib/otlp/json_text.h"
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -4,19 +4,14 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+
+#include "services/lib/base/hex.h"
 #endif
 
 namespace spanway::otlp {
 namespace {
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-int hex_value(char c) noexcept {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Can a string hold this byte as it is?
 bool is_plain(char c) noexcept {

@@ -3,10 +3,11 @@
 #include <array>
 #include <cstdint>
 
+#include "services/lib/base/hex.h"
+
 namespace spanway::otlp {
 namespace {
 
-constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr std::uint8_t kNone = 0xff;
 
 constexpr auto kHexValues = [] {

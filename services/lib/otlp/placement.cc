@@ -1,6 +1,7 @@
 #include "services/lib/otlp/placement.h"
 
 #include "services/lib/base/check.h"
+#include "services/lib/base/hex.h"
 #include "services/lib/otlp/wire.h"
 
 #if defined(__SSE2__)
@@ -46,11 +47,10 @@ void write_trace_id_hex(const char* trace_id_bytes, char* out) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), digits(_mm_unpacklo_epi8(high, low)));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), digits(_mm_unpackhi_epi8(high, low)));
 #else
-  constexpr char kDigits[] = "0123456789abcdef";
   for (std::size_t i = 0; i < kTraceIdBytes; ++i) {
     const auto byte = static_cast<unsigned char>(trace_id_bytes[i]);
-    out[2 * i] = kDigits[byte >> 4];
-    out[2 * i + 1] = kDigits[byte & 0xf];
+    out[2 * i] = kHexDigits[byte >> 4];
+    out[2 * i + 1] = kHexDigits[byte & 0xf];
   }
 #endif
 }

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::otlp {
 namespace {
 
@@ -117,10 +119,7 @@ milliseconds clamp(milliseconds wait) { return std::clamp(wait, milliseconds(0),
 
 std::optional<milliseconds> parse_retry_after(std::string_view header,
                                               std::chrono::system_clock::time_point now) {
-  while (!header.empty() && (header.front() == ' ' || header.front() == '\t'))
-    header.remove_prefix(1);
-  while (!header.empty() && (header.back() == ' ' || header.back() == '\t'))
-    header.remove_suffix(1);
+  header = trim(header);
   if (header.empty()) return std::nullopt;
   const bool digits =
       std::all_of(header.begin(), header.end(), [](char c) { return c >= '0' && c <= '9'; });

@@ -8,9 +8,10 @@
 #include <cstdio>
 
 #include "services/lib/base/json_writer.h"
+#include "services/lib/base/utf8.h"
 #include "services/lib/otlp/reasons.h"
 #include "services/lib/otlp/retry_after.h"
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <limits>
 
+#include "services/lib/base/utf8.h"
 #include "services/lib/otlp/reasons.h"
 #include "services/lib/otlp/retry_after.h"
 #include "services/lib/otlp/rpc_status.h"
-#include "services/lib/otlp/utf8.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -4,15 +4,10 @@
 #include <chrono>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::otlp_server {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  for (char& c : lowered)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lowered;
-}
 
 // `pattern` holds at most one '*', which stands for any text.
 bool matches(std::string_view pattern, std::string_view text) {
@@ -32,10 +27,11 @@ CorsPolicy::CorsPolicy(const CorsConfig& config)
     if (origin == "*") {
       any_origin_ = true;
     } else {
-      origins_.push_back(lower(origin));
+      origins_.push_back(to_lower(origin));
     }
   }
-  for (const std::string& header : config.allowed_headers) allowed_headers_ += ", " + lower(header);
+  for (const std::string& header : config.allowed_headers)
+    allowed_headers_ += ", " + to_lower(header);
   max_age_ =
       std::to_string(std::chrono::duration_cast<std::chrono::seconds>(config.max_age).count());
 }
@@ -46,7 +42,7 @@ bool CorsPolicy::is_preflight(const http::RequestHead& head) noexcept {
 }
 
 bool CorsPolicy::lists(std::string_view origin) const {
-  const std::string lowered = lower(origin);
+  const std::string lowered = to_lower(origin);
   return std::any_of(origins_.begin(), origins_.end(),
                      [&](const std::string& pattern) { return matches(pattern, lowered); });
 }

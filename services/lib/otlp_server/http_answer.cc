@@ -3,26 +3,13 @@
 #include <charconv>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::otlp_server {
 namespace {
 
 // Below this, compressing an answer costs more than it saves.
 constexpr std::size_t kCompressBytesMin = 1024;
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
-    if (c != lower[i]) return false;
-  }
-  return true;
-}
 
 // The q parameter of one element, 1 without; 0 for what cannot be read.
 double quality_of(std::string_view parameters) {

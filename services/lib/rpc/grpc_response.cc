@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/lib/base/base64.h"
+#include "services/lib/base/utf8.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/rpc/grpc_wire.h"
@@ -45,18 +46,14 @@ http::Response ok_response(Bytes message, bool gzip) {
 http::Headers status_trailers(const Error& error) {
   http::Headers headers;
   headers.add("grpc-status", std::to_string(static_cast<int>(otlp::grpc_code(error))));
-  headers.add("grpc-message", percent_encode(error.message));
+  headers.add("grpc-message", encode_status_message(error.message));
   // So that a client whose encoding was refused learns which ones are not.
   if (error.code == Code::kUnimplemented) {
     headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
   }
   if (has_details(error)) {
     Error bounded = error;
-    if (bounded.message.size() > kStatusMessageBytesMax) {
-      std::size_t size = kStatusMessageBytesMax;
-      while (size > 0 && (static_cast<unsigned char>(bounded.message[size]) & 0xc0) == 0x80) --size;
-      bounded.message.resize(size);
-    }
+    bounded.message.resize(utf8_prefix(bounded.message, kStatusMessageBytesMax));
     headers.add("grpc-status-details-bin",
                 encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
                               Base64Padding::kOmitted));

@@ -5,6 +5,9 @@
 #include <chrono>
 #include <cstdint>
 
+#include "services/lib/base/ascii.h"
+#include "services/lib/base/percent_encoding.h"
+
 namespace spanway::rpc {
 namespace {
 
@@ -62,8 +65,7 @@ Result<Duration> parse_timeout(std::string_view text) {
   return amount * unit;
 }
 
-std::string percent_encode(std::string_view text, std::size_t encoded_bytes_max) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
+std::string encode_status_message(std::string_view text, std::size_t encoded_bytes_max) {
   std::string out;
   out.reserve(std::min(text.size() + 16, encoded_bytes_max));
   for (std::size_t i = 0; i < text.size();) {
@@ -75,10 +77,7 @@ std::string percent_encode(std::string_view text, std::size_t encoded_bytes_max)
         out.push_back(c);
         continue;
       }
-      const auto byte = static_cast<unsigned char>(c);
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
+      append_percent_encoded(out, c);
     }
     i += length;
   }
@@ -87,8 +86,7 @@ std::string percent_encode(std::string_view text, std::size_t encoded_bytes_max)
 
 ContentType parse_content_type(std::string_view header) noexcept {
   constexpr std::string_view kGrpc = "application/grpc";
-  std::string_view type = header.substr(0, header.find(';'));
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  std::string_view type = trim_end(header.substr(0, header.find(';')), " ");
   if (!type.starts_with(kGrpc)) return ContentType::kNotGrpc;
   type.remove_prefix(kGrpc.size());
   if (type.empty() || type == "+proto") return ContentType::kProtobuf;
@@ -109,10 +107,7 @@ Bytes frame_message(std::string_view message, bool compressed) {
 bool lists(std::string_view header, std::string_view word) noexcept {
   while (!header.empty()) {
     const std::size_t comma = header.find(',');
-    std::string_view entry = header.substr(0, comma);
-    while (!entry.empty() && entry.front() == ' ') entry.remove_prefix(1);
-    while (!entry.empty() && entry.back() == ' ') entry.remove_suffix(1);
-    if (entry == word) return true;
+    if (trim(header.substr(0, comma), " ") == word) return true;
     if (comma == std::string_view::npos) break;
     header.remove_prefix(comma + 1);
   }

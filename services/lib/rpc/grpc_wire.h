@@ -23,8 +23,8 @@ Result<Duration> parse_timeout(std::string_view text);
 // grpc-message: everything but printable ASCII, and '%', as %XX. The result is at most
 // `encoded_bytes_max` long; text beyond it is omitted, never split inside an escape or a UTF-8
 // sequence.
-std::string percent_encode(std::string_view text,
-                           std::size_t encoded_bytes_max = kStatusMessageBytesMax);
+std::string encode_status_message(std::string_view text,
+                                  std::size_t encoded_bytes_max = kStatusMessageBytesMax);
 
 // application/grpc and application/grpc+proto, with or without parameters.
 enum class ContentType : unsigned char { kProtobuf, kOtherMessages, kNotGrpc };

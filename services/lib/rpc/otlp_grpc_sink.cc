@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/config/endpoint.h"
@@ -401,7 +402,7 @@ Result<std::unique_ptr<OtlpGrpcSink>> OtlpGrpcSink::create(OtlpGrpcSinkOptions o
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::map<std::string, Secret> lowered;
   for (auto& [name, value] : options.headers)
-    lowered.insert_or_assign(config::lower_header_name(name), std::move(value));
+    lowered.insert_or_assign(to_lower(name), std::move(value));
   options.headers = std::move(lowered);
   auto impl = std::make_unique<Impl>(std::move(options), clock, telemetry);
   impl->open_channels();

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "services/lib/base/file.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/runtime/events.h"
 
@@ -43,9 +43,10 @@ std::uint64_t line_of(std::string_view text, std::string_view name) noexcept {
   return 0;
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+std::string read_kernel_file(const std::string& path) {
+  constexpr std::size_t kBytesMax = 64 * 1024;
+  const auto text = read_file(path, kBytesMax);
+  return text.ok() ? *text : std::string();
 }
 
 std::uint64_t percent_used(const MemoryUse& use, std::uint64_t limit) noexcept {
@@ -71,13 +72,13 @@ std::uint64_t unreclaimable_bytes(std::string_view current, std::string_view sta
 
 MemoryUse measure_memory(std::uint64_t limit, const std::string& group) {
   MemoryUse use;
-  use.resident =
-      resident_bytes(read_file("/proc/self/statm"), static_cast<std::uint64_t>(getpagesize()));
-  const auto group_limit = number_in(read_file(group + "/memory.max"));
+  use.resident = resident_bytes(read_kernel_file("/proc/self/statm"),
+                                static_cast<std::uint64_t>(getpagesize()));
+  const auto group_limit = number_in(read_kernel_file(group + "/memory.max"));
   if (!group_limit || *group_limit > limit + limit / 4) return use;
   use.group_limit = *group_limit;
-  use.group_used =
-      unreclaimable_bytes(read_file(group + "/memory.current"), read_file(group + "/memory.stat"));
+  use.group_used = unreclaimable_bytes(read_kernel_file(group + "/memory.current"),
+                                       read_kernel_file(group + "/memory.stat"));
   return use;
 }
 

@@ -6,8 +6,9 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
+
+#include "services/lib/base/file.h"
 
 namespace spanway::runtime {
 namespace {
@@ -41,10 +42,9 @@ std::size_t usable_cores(std::string_view cpu_max, std::size_t cores) noexcept {
 }
 
 std::size_t usable_cores() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string line;
-  std::getline(file, line);
-  return usable_cores(line, std::thread::hardware_concurrency());
+  constexpr std::size_t kBytesMax = 4096;
+  const auto quota = read_file("/sys/fs/cgroup/cpu.max", kBytesMax);
+  return usable_cores(quota.ok() ? *quota : std::string(), std::thread::hardware_concurrency());
 }
 
 void tune_malloc(std::uint64_t memory_limit) noexcept {

@@ -4,11 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <optional>
 #include <system_error>
 #include <utility>
 
+#include "services/lib/base/file.h"
 #include "services/lib/http/events.h"
 #include "services/lib/runtime/admin_server.h"
 #include "services/lib/runtime/arguments.h"
@@ -35,16 +35,6 @@ void print_error(const std::string& text) { std::fputs(text.c_str(), stderr); }
 std::string short_name(const std::string& name) {
   constexpr std::string_view kPrefix = "spanway-";
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
-}
-
-// Also from a pipe. One byte more than the limit is enough for the loader to refuse the rest.
-std::optional<std::string> read_config_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string content(kConfigBytesMax + 1, '\0');
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (file.bad() || (file.gcount() == 0 && !file.eof())) return std::nullopt;
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  return content;
 }
 
 Statusz with_errors(Statusz status, const telemetry::Telemetry& telemetry) {
@@ -136,9 +126,11 @@ class Run {
   bool load_config(const std::string& file, bool check) {
     std::string yaml;
     if (!file.empty()) {
-      auto content = read_config_file(file);
-      if (!content) {
-        fail(file + ": the configuration cannot be read");
+      auto content = read_file(file, kConfigBytesMax);  // Also from a pipe.
+      if (!content.ok()) {
+        const bool large = std::string_view(content.error().reason) == kFileTooLarge;
+        fail(file +
+             (large ? ": the file is larger than 1 MiB" : ": the configuration cannot be read"));
         return false;
       }
       yaml = std::move(*content);

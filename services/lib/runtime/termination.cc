@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "services/lib/base/ascii.h"
+#include "services/lib/base/utf8.h"
 
 namespace spanway::runtime {
 namespace {
@@ -12,18 +14,13 @@ namespace {
 constexpr std::size_t kMessageBytesMax = 256;
 constexpr std::string_view kHidden = "***";
 
-char lower(char c) noexcept {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
-
 bool is_blank(char c) noexcept { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }
 
 // Line breaks and control characters become spaces.
 std::string one_line(std::string_view text) {
   std::string line(text);
   std::replace_if(line.begin(), line.end(), is_blank, ' ');
-  const std::size_t end = line.find_last_not_of(' ');
-  line.erase(end == std::string::npos ? 0 : end + 1);
+  line.resize(trim_end(line, " ").size());
   return line;
 }
 
@@ -63,8 +60,7 @@ bool stands_alone(const std::string& text, std::size_t begin, std::size_t end) {
 
 // password=x, "token": "x", authorization: Bearer x
 void hide_named_values(std::string& text, std::string_view name) {
-  std::string lowered = text;
-  std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+  std::string lowered = to_lower(text);
   for (std::size_t at = lowered.find(name); at != std::string::npos; at = lowered.find(name, at)) {
     at += name.size();
     const std::size_t mark = text.find_first_not_of("\"'", at);
@@ -98,13 +94,7 @@ std::string redact(std::string_view reason) {
   for (const char* name : {"password", "passwd", "secret", "token", "authorization", "api_key",
                            "api-key", "apikey", "access_key", "credential"})
     hide_named_values(line, name);
-  if (line.size() > kMessageBytesMax) {
-    std::size_t end = kMessageBytesMax - 3;
-    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;
-    line.resize(end);
-    line += "...";
-  }
-  return line;
+  return truncate_utf8(line, kMessageBytesMax);
 }
 
 void write_termination_message(const std::string& path, std::string_view reason) {

@@ -1,5 +1,7 @@
 #include "services/lib/schema/sql_reader.h"
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::schema {
 namespace {
 
@@ -7,12 +9,6 @@ bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c 
 bool is_word(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.';
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // Behind the quoted text that begins at `begin`.
@@ -28,7 +24,8 @@ std::vector<std::string> split_statements(std::string_view sql) {
   std::vector<std::string> statements;
   std::string open;
   const auto close = [&] {
-    if (const std::string_view text = trimmed(open); !text.empty()) statements.emplace_back(text);
+    if (const std::string_view text = trim(open, kWhiteSpace); !text.empty())
+      statements.emplace_back(text);
     open.clear();
   };
   for (std::size_t i = 0; i < sql.size();) {
@@ -65,12 +62,12 @@ std::vector<std::string_view> split_list(std::string_view text) {
     if (c == '(' || c == '[') ++depth;
     if (c == ')' || c == ']') --depth;
     if (c == ',' && depth == 0) {
-      parts.push_back(trimmed(text.substr(begin, i - begin)));
+      parts.push_back(trim(text.substr(begin, i - begin), kWhiteSpace));
       begin = i + 1;
     }
     ++i;
   }
-  parts.push_back(trimmed(text.substr(begin)));
+  parts.push_back(trim(text.substr(begin), kWhiteSpace));
   return parts;
 }
 
@@ -102,7 +99,7 @@ std::string_view SqlReader::word() noexcept {
 
 bool SqlReader::take(std::string_view words) noexcept {
   const std::size_t begin = position_;
-  for (SqlReader expected(words); !trimmed(expected.rest()).empty();) {
+  for (SqlReader expected(words); !trim(expected.rest(), kWhiteSpace).empty();) {
     const std::string_view next = expected.word();
     if (!next.empty() && word() == next) continue;
     position_ = begin;

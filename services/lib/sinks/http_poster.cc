@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/sinks/delivery.h"
@@ -28,7 +29,7 @@ void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& execu
 
 bool is_web_page(const http::Response& response) {
   return !response.body.empty() &&
-         config::lower_header_name(response.headers.get("content-type")).starts_with("text/html");
+         to_lower(response.headers.get("content-type")).starts_with("text/html");
 }
 
 // The redirect target, without the query, which may hold a token. Redirects are not followed: the
@@ -62,9 +63,9 @@ Status check_headers(const HttpOptions& options) {
 HttpOptions with_lower_names(HttpOptions options) {
   std::map<std::string, Secret> lowered;
   for (auto& [name, value] : options.headers)
-    lowered.insert_or_assign(config::lower_header_name(name), std::move(value));
+    lowered.insert_or_assign(to_lower(name), std::move(value));
   options.headers = std::move(lowered);
-  options.tenant_header = config::lower_header_name(options.tenant_header);
+  options.tenant_header = to_lower(options.tenant_header);
   return options;
 }
 

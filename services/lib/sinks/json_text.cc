@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "services/lib/base/base64.h"
+#include "services/lib/base/hex.h"
 #include "services/lib/base/utf8.h"
 
 namespace spanway::sinks {
 namespace {
 
 constexpr int kDepthMax = 32;
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 template <typename T>
 void append_chars(Bytes& out, T number) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "services/lib/base/check.h"
+#include "services/lib/base/markdown.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/telemetry/process_stats.h"
 
@@ -144,15 +145,6 @@ void collect_standard(std::vector<prometheus::MetricFamily>& out) {
   }
 }
 
-std::string escape_cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 }  // namespace
 
 void Counter::add(double amount) const noexcept {
@@ -274,7 +266,7 @@ std::string metrics_markdown(std::span<const MetricSpec> specs) {
   std::string out = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
   for (const MetricSpec& spec : specs) {
     out += std::string("| `") + spec.name + "` | " + kind_name(spec.kind) + " | " +
-           escape_cell(spec.labels) + " | " + escape_cell(spec.help) + " |\n";
+           markdown_cell(spec.labels) + " | " + markdown_cell(spec.help) + " |\n";
   }
   return out;
 }

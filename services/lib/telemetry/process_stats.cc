@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <system_error>
 #include <vector>
+
+#include "services/lib/base/file.h"
 
 namespace spanway::telemetry {
 namespace {
@@ -22,10 +23,15 @@ constexpr std::size_t kVirtualBytes = 23;
 constexpr std::size_t kResidentPages = 24;
 constexpr std::size_t kFirstAfterName = 3;
 
+// "" when it cannot be read.
+std::string read_kernel_file(const std::string& path) {
+  constexpr std::size_t kBytesMax = 1u << 20;
+  const auto text = read_file(path, kBytesMax);
+  return text.ok() ? *text : std::string();
+}
+
 std::vector<double> stat_fields(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
+  const std::string line = read_kernel_file(path);
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream rest(line.substr(name_end + 1));
@@ -36,7 +42,7 @@ std::vector<double> stat_fields(const std::string& path) {
 }
 
 double boot_time_seconds(const std::string& path) {
-  std::ifstream file(path);
+  std::istringstream file(read_kernel_file(path));
   std::string word;
   double seconds = 0;
   while (file >> word)

@@ -39,5 +39,20 @@ TEST(Utf8, RefusesWhatIsNot) {
   EXPECT_TRUE(is_valid_utf8(std::string_view("a\0b", 3)));
 }
 
+TEST(Utf8, TruncatesBetweenCharacters) {
+  EXPECT_EQ(utf8_prefix("ab\xc3\xa4", 3), 2U);
+  EXPECT_EQ(utf8_prefix("ab\xc3\xa4", 4), 4U);
+  EXPECT_EQ(utf8_prefix("ab", 9), 2U);
+  EXPECT_EQ(truncate_utf8("short", 5), "short");
+  EXPECT_EQ(truncate_utf8("longer", 5), "lo...");
+  EXPECT_EQ(truncate_utf8("a\xc3\xa4zzzz", 5), "a...");
+}
+
+TEST(Utf8, PrintsBrokenBytesAsQuestionMarks) {
+  EXPECT_EQ(printable_utf8("a\xffz\xc3", 100), "a?z?");
+  EXPECT_EQ(printable_utf8("ab\xc3\xa4", 3), "ab");
+  EXPECT_EQ(printable_utf8("ab\xc3\xa4", 4), "ab\xc3\xa4");
+}
+
 }  // namespace
 }  // namespace spanway

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "services/lib/base/file.h"
 #include "services/lib/base/mutex.h"
 #include "services/load/item_finder.h"
 #include "services/load/item_id.h"

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "services/lib/base/file.h"
 #include "services/load/item_id.h"
 
 namespace spanway::load {

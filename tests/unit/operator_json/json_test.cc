@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "operator/json/json_pointer.h"
+
 namespace spanway::kube {
 namespace {
 
@@ -97,6 +99,16 @@ TEST(Fingerprint, DependsOnTheValueOnly) {
   EXPECT_NE(fingerprint(parsed(R"({"a":1})")), fingerprint(parsed(R"({"a":2})")));
   EXPECT_EQ(fingerprint(parsed("{}")), "44136fa355b3678a");
   EXPECT_EQ(fingerprint_number(parsed("{}")), 0x44136fa355b3678aU);
+}
+
+TEST(JsonPointer, AKeyIsOneStep) {
+  for (const char* key : {"", "plain", "a/b~c", "~1", "~0", "~", "~2/"}) {
+    const std::string step = escape_step(key);
+    EXPECT_EQ(step.find('/'), std::string::npos) << key;
+    EXPECT_EQ(unescape_step(step), key);
+  }
+  EXPECT_EQ(escape_step("a/b~c"), "a~1b~0c");
+  EXPECT_EQ(unescape_step("~2~"), "~2~");
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "operator/k8s/cut_text.h"
-
 namespace spanway::kube {
 namespace {
 
@@ -24,12 +22,6 @@ TEST(ResourcePath, ANameCannotLeaveItsSegment) {
             "/api/v1/namespaces/a/secrets/..%2F..%2Fx%3Fy%3D1%23z");
   EXPECT_EQ(resource_path(kSecrets, "..", "b"), "/api/v1/namespaces/%2E%2E/secrets/b");
   EXPECT_EQ(resource_path(kSecrets, "a", "\xc3\xa4 "), "/api/v1/namespaces/a/secrets/%C3%A4%20");
-}
-
-TEST(CutText, NeverSplitsACharacter) {
-  EXPECT_EQ(cut_text("short", 5), "short");
-  EXPECT_EQ(cut_text("longer", 5), "lo...");
-  EXPECT_EQ(cut_text("a\xc3\xa4zzzz", 5), "a...");
 }
 
 }  // namespace

@@ -41,19 +41,19 @@ TEST(GrpcTimeout, RefusesEverythingElse) {
 }
 
 TEST(GrpcMessage, EscapesWhatIsNotPrintableAscii) {
-  EXPECT_EQ(percent_encode("all good: 100%"), "all good: 100%25");
-  EXPECT_EQ(percent_encode("a\nb\r"), "a%0Ab%0D");
-  EXPECT_EQ(percent_encode("\xc3\xbc~"), "%C3%BC~");
-  EXPECT_EQ(percent_encode(std::string("\0\x7f", 2)), "%00%7F");
+  EXPECT_EQ(encode_status_message("all good: 100%"), "all good: 100%25");
+  EXPECT_EQ(encode_status_message("a\nb\r"), "a%0Ab%0D");
+  EXPECT_EQ(encode_status_message("\xc3\xbc~"), "%C3%BC~");
+  EXPECT_EQ(encode_status_message(std::string("\0\x7f", 2)), "%00%7F");
 }
 
 TEST(GrpcMessage, IsBoundedWithoutCuttingAnEscape) {
-  EXPECT_EQ(percent_encode("aaaaaa", 4), "aaaa");
-  EXPECT_EQ(percent_encode("aa\n", 4), "aa");
-  EXPECT_EQ(percent_encode("a\xc3\xbc", 6), "a");
-  EXPECT_EQ(percent_encode("a\xc3\xbc", 7), "a%C3%BC");
-  EXPECT_EQ(percent_encode(std::string(100'000, 'x')).size(), kStatusMessageBytesMax);
-  EXPECT_LE(percent_encode(std::string(100'000, '\xff')).size(), kStatusMessageBytesMax);
+  EXPECT_EQ(encode_status_message("aaaaaa", 4), "aaaa");
+  EXPECT_EQ(encode_status_message("aa\n", 4), "aa");
+  EXPECT_EQ(encode_status_message("a\xc3\xbc", 6), "a");
+  EXPECT_EQ(encode_status_message("a\xc3\xbc", 7), "a%C3%BC");
+  EXPECT_EQ(encode_status_message(std::string(100'000, 'x')).size(), kStatusMessageBytesMax);
+  EXPECT_LE(encode_status_message(std::string(100'000, '\xff')).size(), kStatusMessageBytesMax);
 }
 
 TEST(GrpcContentType, IsProtobufOnlyWhenItSaysSo) {

@@ -128,9 +128,5 @@ TEST(Encode, PutsEveryPartOfMetricsIntoItsField) {
     EXPECT_NE(json->find(part), std::string::npos) << part << "\n" << *json;
 }
 
-TEST(ToHex, WritesLowerCaseDigits) {
-  EXPECT_EQ(to_hex(sample_span().trace_id), "000102030405060708090a0b0c0d0e0f");
-}
-
 }  // namespace
 }  // namespace spanway::testapp

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lib/http/ascii.h"
+#include "services/lib/base/ascii.h"
 #include "services/lib/http/coding/gzip_coding.h"
 #include "services/lib/http/coding/zstd_coding.h"
 

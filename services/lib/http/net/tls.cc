@@ -7,11 +7,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/file.h"
 #include "services/lib/http/net/tls_context.h"
 
 namespace spanway::http {
@@ -39,6 +38,13 @@ Error tls_error(const std::string& path, std::string_view what) {
   return configuration_error(Code::kInvalidArgument, std::move(text)).with_reason("tls_file");
 }
 
+const char* problem_of(const Error& error) {
+  const std::string_view reason = error.reason;
+  if (reason == kFileNotOpened) return "cannot be opened; check the path and its permissions";
+  if (reason == kFileTooLarge) return "is larger than 4 MiB";
+  return "cannot be read; give a PEM file, not a directory";
+}
+
 // The content of a PEM file, wiped when it is no longer needed.
 class PemFile {
  public:
@@ -46,14 +52,9 @@ class PemFile {
     PemFile file;
     file.path_ = path;
     if (path.empty()) return file;
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) return tls_error(path, "cannot be opened; check the path and its permissions");
-    // read() reports a directory as an error, where an iterator would throw.
-    file.text_.resize(kFileBytesMax + 1);
-    stream.read(file.text_.data(), static_cast<std::streamsize>(file.text_.size()));
-    if (stream.bad()) return tls_error(path, "cannot be read; give a PEM file, not a directory");
-    file.text_.resize(static_cast<std::size_t>(stream.gcount()));
-    if (file.text_.size() > kFileBytesMax) return tls_error(path, "is larger than 4 MiB");
+    auto text = read_file(path, kFileBytesMax);
+    if (!text.ok()) return tls_error(path, problem_of(text.error()));
+    file.text_ = std::move(text).value();
     if (file.text_.empty()) return tls_error(path, "is empty");
     return file;
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "services/lib/http/ascii.h"
+#include "services/lib/base/ascii.h"
 
 namespace spanway::http {
 namespace {

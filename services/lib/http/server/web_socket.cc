@@ -1,6 +1,6 @@
 #include "services/lib/http/web_socket.h"
 
-#include "services/lib/http/ascii.h"
+#include "services/lib/base/ascii.h"
 
 namespace spanway::http {
 namespace {
@@ -8,10 +8,7 @@ namespace {
 bool has_token(std::string_view list, std::string_view token) noexcept {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    std::string_view word = list.substr(0, comma);
-    while (!word.empty() && (word.front() == ' ' || word.front() == '\t')) word.remove_prefix(1);
-    while (!word.empty() && (word.back() == ' ' || word.back() == '\t')) word.remove_suffix(1);
-    if (equals_ignoring_case(word, token)) return true;
+    if (equals_ignoring_case(trim(list.substr(0, comma)), token)) return true;
     if (comma == std::string_view::npos) return false;
     list.remove_prefix(comma + 1);
   }

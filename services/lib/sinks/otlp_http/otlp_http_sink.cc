@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/sinks/batch_json.h"
 
 namespace spanway::sinks {
@@ -15,9 +16,8 @@ constexpr std::string_view content_type(otlp::Encoding encoding) {
 // "http://host/base?key=1" + "/v1/traces" = path "/base/v1/traces?key=1".
 std::string append_path(std::string_view path, std::string_view suffix) {
   const std::size_t question = path.find('?');
-  std::string_view base = path.substr(0, question);
-  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
-  std::string result = std::string(base) + std::string(suffix);
+  const std::string_view base = path.substr(0, question);
+  std::string result = std::string(trim_end(base, "/")) + std::string(suffix);
   if (question != std::string_view::npos) result += path.substr(question);
   return result;
 }

@@ -132,18 +132,18 @@ struct LaneFixture : LaneHost {
   ConsumeEvents events{{log, metrics}, "test"};
   EvidenceLedger ledger;
   Random random{1};
-  std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(executor);
+  std::shared_ptr<ClosableExecutor> answers_on = std::make_shared<ClosableExecutor>(executor);
   // Joins nothing: these tests are about one lane.
   RequestCoalescer coalescer{{.linger = Duration::zero(), .send_timeout = std::chrono::seconds(30)},
                              executor,
-                             mailbox,
+                             answers_on,
                              sink,
                              budget};
   LaneOptions options;
   Stalls stalls{options.retry, executor, ledger, events, Random(1)};
   BudgetShares shares{budget, {otlp::Signal::kTraces}};
-  LaneDeps deps{executor, mailbox, coalescer, letters, budget,
-                shares,   events,  ledger,    stalls,  random};
+  LaneDeps deps{executor, answers_on, coalescer, letters, budget,
+                shares,   events,     ledger,    stalls,  random};
   std::unique_ptr<PartitionLane> lane;
   std::vector<std::string> received;
   int calls = 0;

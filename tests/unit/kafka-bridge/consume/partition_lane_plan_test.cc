@@ -135,8 +135,8 @@ TEST(PartitionLane, LanesThatRepeatPlannedCutsDoNotWaitForEachOthersMemory) {
   MemoryBudget small(record.size() * 13);  // Three quarters: less than five records, each twice.
   BudgetShares shares(small, {otlp::Signal::kTraces});
   const LaneDeps deps{
-      fixture.executor, fixture.mailbox, fixture.coalescer, fixture.letters, small,
-      shares,           fixture.events,  fixture.ledger,    fixture.stalls,  fixture.random};
+      fixture.executor, fixture.answers_on, fixture.coalescer, fixture.letters, small,
+      shares,           fixture.events,     fixture.ledger,    fixture.stalls,  fixture.random};
   fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
   LaneOptions other = fixture.options;
   other.partition = 4;

@@ -144,8 +144,8 @@ TEST(PartitionLane, TakesNoMoreThanItsShareOfTheMemory) {
   MemoryBudget small(record.size() * 6);  // Three quarters: two records, each twice.
   BudgetShares shares(small, {otlp::Signal::kTraces});
   const LaneDeps deps{
-      fixture.executor, fixture.mailbox, fixture.coalescer, fixture.letters, small,
-      shares,           fixture.events,  fixture.ledger,    fixture.stalls,  fixture.random};
+      fixture.executor, fixture.answers_on, fixture.coalescer, fixture.letters, small,
+      shares,           fixture.events,     fixture.ledger,    fixture.stalls,  fixture.random};
   fixture.lane =
       std::make_unique<PartitionLane>(fixture.options, deps, fixture, kafka::StartPosition{0, ""});
   EXPECT_TRUE(fixture.take(0, record));

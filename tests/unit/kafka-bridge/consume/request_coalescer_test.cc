@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 
 struct ShipperBench {
   void begin() {
-    coalescer = std::make_unique<RequestCoalescer>(options, executor, mailbox, sink, budget);
+    coalescer = std::make_unique<RequestCoalescer>(options, executor, answers_on, sink, budget);
   }
   // The answer to it lands in `answers` at this index.
   std::size_t send(const std::string& payload, std::uint64_t items = 1,
@@ -54,7 +54,7 @@ struct ShipperBench {
 
   fakes::ManualClock clock;
   fakes::ManualExecutor executor{clock};
-  std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(executor);
+  std::shared_ptr<ClosableExecutor> answers_on = std::make_shared<ClosableExecutor>(executor);
   fakes::SinkRecorder sink;
   MemoryBudget budget{1u << 20};
   CoalescerOptions options;

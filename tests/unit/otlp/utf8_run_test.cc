@@ -1,4 +1,4 @@
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 
 #include <gtest/gtest.h>
 
@@ -85,12 +85,6 @@ TEST(Utf8Run, JudgesEachStringOfABuffer) {
     EXPECT_EQ(run.valid(wire::begin_of(buffer) + s.begin, wire::begin_of(buffer) + s.end), s.valid)
         << s.begin;
   }
-}
-
-TEST(PrintableUtf8, ReplacesBrokenBytesAndCutsBetweenCharacters) {
-  EXPECT_EQ(printable_utf8("a\xffz\xc3", 100), "a?z?");
-  EXPECT_EQ(printable_utf8("ab\xc3\xa4", 3), "ab");
-  EXPECT_EQ(printable_utf8("ab\xc3\xa4", 4), "ab\xc3\xa4");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "services/lib/otlp/utf8.h"
+#include "services/lib/otlp/utf8_run.h"
 
 #include <simdjson.h>
 
@@ -88,22 +88,6 @@ bool Utf8Run::valid_outside(Ptr p, Ptr end) noexcept {
   if (p < run_end_) p = run_end_;
   run_end_ = ascii_end(p, buffer_end_);
   return end <= run_end_ || is_utf8(run_end_, end);
-}
-
-std::string printable_utf8(std::string_view text, std::size_t bytes_max) {
-  std::string out;
-  out.reserve(text.size() < bytes_max ? text.size() : bytes_max);
-  const Ptr end = wire::end_of(text);
-  for (Ptr p = wire::begin_of(text); p != end;) {
-    Ptr next = *p < 0x80 ? p + 1 : skip_character(p, end);
-    const bool broken = next == nullptr;
-    if (broken) next = p + 1;
-    const std::string_view character = broken ? std::string_view("?") : wire::view_of(p, next);
-    if (out.size() + character.size() > bytes_max) break;
-    out += character;
-    p = next;
-  }
-  return out;
 }
 
 }  // namespace spanway::otlp

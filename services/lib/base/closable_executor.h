@@ -1,4 +1,5 @@
-// Posts answers to an executor that may end before they arrive.
+// Posts to an executor that may end before the last post: where callbacks come from other threads
+// and CallbackGuard, which needs one thread, is not enough.
 #pragma once
 
 #include <utility>
@@ -6,13 +7,13 @@
 #include "services/lib/base/executor.h"
 #include "services/lib/base/mutex.h"
 
-namespace spanway::kafka_bridge {
+namespace spanway {
 
-// Thread-safe. Shared by all pending answers: a destination may give one long after the
-// partition, the group and the executor have gone.
-class Mailbox {
+// Thread-safe. Shared by all pending callbacks: an answer may come long after the owner and the
+// executor have gone.
+class ClosableExecutor {
  public:
-  explicit Mailbox(Executor& executor) : executor_(&executor) {}
+  explicit ClosableExecutor(Executor& executor) : executor_(&executor) {}
   // Runs on the executor, or not at all.
   void post(Executor::Function function) {
     MutexLock lock(mutex_);
@@ -29,4 +30,4 @@ class Mailbox {
   Executor* executor_ SPANWAY_GUARDED_BY(mutex_);
 };
 
-}  // namespace spanway::kafka_bridge
+}  // namespace spanway

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "services/lib/otlp/wire.h"
@@ -16,10 +15,6 @@ bool is_utf8(wire::Ptr p, wire::Ptr end) noexcept;
 inline bool is_utf8(std::string_view text) noexcept {
   return is_utf8(wire::begin_of(text), wire::end_of(text));
 }
-// `text` truncated to at most `bytes_max` at a character's border, with every broken byte replaced
-// by
-// '?'.
-std::string printable_utf8(std::string_view text, std::size_t bytes_max);
 
 // Validates strings of one buffer, in ascending order. It reads ahead: once a run of ASCII has been
 // measured, all strings inside it cost one comparison, and each byte is read once.
