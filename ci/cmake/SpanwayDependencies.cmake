@@ -18,6 +18,7 @@ find_package(simdjson REQUIRED)
 find_package(Snappy CONFIG REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(cpprestsdk REQUIRED)
+find_package(pugixml REQUIRED)
 
 # librdkafka is built from source into the user's cache: the version in Debian 12 is too old.
 if(NOT SPANWAY_LIBRDKAFKA_PREFIX)
@@ -35,6 +36,27 @@ target_include_directories(spanway_librdkafka SYSTEM INTERFACE "${SPANWAY_LIBRDK
 target_link_libraries(spanway_librdkafka INTERFACE
   "${SPANWAY_LIBRDKAFKA_PREFIX}/lib/librdkafka.a"
   OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 Threads::Threads m dl rt)
+
+# Arrow and Parquet come as shared libraries. They are linked into the build folder, beside bin, so
+# that programs find them by a path relative to their own.
+if(NOT SPANWAY_ARROW_PREFIX)
+  execute_process(
+    COMMAND "${CMAKE_SOURCE_DIR}/ci/deps/arrow.sh"
+    OUTPUT_VARIABLE SPANWAY_ARROW_PREFIX OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+endif()
+set(SPANWAY_ARROW_SOVERSION 2600)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+foreach(_name arrow parquet)
+  set(_file "lib${_name}.so.${SPANWAY_ARROW_SOVERSION}")
+  file(CREATE_LINK "${SPANWAY_ARROW_PREFIX}/lib/${_file}" "${CMAKE_BINARY_DIR}/lib/${_file}" SYMBOLIC)
+  add_library(spanway_${_name} SHARED IMPORTED)
+  set_target_properties(spanway_${_name} PROPERTIES
+    IMPORTED_LOCATION "${CMAKE_BINARY_DIR}/lib/${_file}"
+    IMPORTED_SONAME "${_file}")
+  target_include_directories(spanway_${_name} SYSTEM INTERFACE "${SPANWAY_ARROW_PREFIX}/include")
+endforeach()
+target_link_libraries(spanway_parquet INTERFACE spanway_arrow)
 
 if(SPANWAY_BUILD_TESTS)
   find_package(GTest REQUIRED)

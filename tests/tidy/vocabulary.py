@@ -12,7 +12,7 @@ OUT = {
     r"\b([Bb]ury|[Bb]uried|[Bb]uries|[Bb]urying)\b": "dead-letter",
     r"\b[Gg]oes on\b|\b[Gg]o on\b": "resumes, continues",
     r"\bnot there\b": "unset, missing",
-    r"\b[Tt]old\b|\b[Tt]ells?\b|\b[Tt]elling\b": "reports, returns, notifies",
+    r"\b[Tt]old\b|\b[Tt]ells?\b(?!\(\))|\b[Tt]elling\b": "reports, returns, notifies",
     r"\b[Ww]anted\b": "desired, requested, configured",
     r"\b[Ll]ook(s|ed|ing)?\b(?! ?up\b)": "reads, checks, reconciles",
     r"//\s*(What|Whether|Who|Of)\b": "begin with the noun or the verb",

@@ -56,6 +56,13 @@ Status Block::check() const {
   return {};
 }
 
+std::vector<ColumnPtr> Block::take_columns() && {
+  std::vector<ColumnPtr> taken;
+  for (Named& named : columns_) taken.push_back(std::move(named.column));
+  columns_.clear();
+  return taken;
+}
+
 void Block::clear() noexcept {
   for (const Named& named : columns_) named.column->clear();
 }

@@ -54,6 +54,8 @@ class Block {
   std::size_t memory_bytes() const noexcept;
   // INTERNAL when columns differ in their number of rows, at any depth.
   Status check() const;
+  // The columns alone, in their order, so that each can be freed by itself.
+  std::vector<ColumnPtr> take_columns() &&;
   void clear() noexcept;
 
  private:

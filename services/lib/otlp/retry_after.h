@@ -1,4 +1,4 @@
-// The Retry-After header of HTTP (RFC 9110, 10.2.3). Internal to otlp.
+// The Retry-After header of HTTP (RFC 9110, 10.2.3).
 #pragma once
 
 #include <chrono>

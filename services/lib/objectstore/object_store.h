@@ -1,0 +1,51 @@
+// Objects by key, for code that may block: compaction and queries.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/random.h"
+#include "services/lib/base/result.h"
+#include "services/lib/objectstore/byte_source.h"
+#include "services/lib/objectstore/s3_client.h"
+
+namespace spanway::objectstore {
+
+struct Listing {
+  std::vector<ObjectInfo> objects;    // Ascending by key.
+  std::vector<std::string> prefixes;  // Folders, with their '/'.
+};
+
+// Thread-safe. Blocks; not for io threads. Errors are those of S3Client.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  // All pages, at most kKeysMax keys: RESOURCE_EXHAUSTED beyond. `by_folder`: see ListRequest.
+  virtual Result<Listing> list(const std::string& prefix, bool by_folder) = 0;
+  virtual Result<Object> get(const std::string& key) = 0;
+  virtual Result<Bytes> read(const std::string& key, ByteRange range) = 0;
+  // The ETag.
+  virtual Result<std::string> put(PutRequest request) = 0;
+  virtual Status remove(const std::string& key) = 0;
+
+  static constexpr std::size_t kKeysMax = 1'000'000;
+};
+
+// One object of known size as a source for ParquetFile. The store outlives it.
+std::shared_ptr<ByteSource> object_source(ObjectStore& store, std::string key, std::uint64_t bytes);
+// An object in memory.
+std::shared_ptr<ByteSource> memory_source(Bytes bytes);
+
+struct S3StoreOptions {
+  Duration timeout = std::chrono::seconds(60);  // Bound of one request.
+  int attempts = 4;                             // Tries of a request that fails transiently.
+};
+
+// Retries transient failures with back-off. `client`, `io` and `clock` outlive the store.
+std::unique_ptr<ObjectStore> make_s3_store(S3Client& client, http::IoPool& io, const Clock& clock,
+                                           S3StoreOptions options = {});
+
+}  // namespace spanway::objectstore

@@ -1,0 +1,245 @@
+#include "services/lib/objectstore/parquet_reader.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/memory_pool.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/bloom_filter.h>
+#include <parquet/bloom_filter_reader.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "services/lib/objectstore/arrow_append.h"
+#include "services/lib/objectstore/arrow_errors.h"
+
+namespace spanway::objectstore {
+namespace {
+
+constexpr std::string_view kWhat = "Reading a Parquet file";
+
+// Keeps the source's own error: Arrow's statuses have no place for its kind.
+class SourceFile final : public arrow::io::RandomAccessFile {
+ public:
+  explicit SourceFile(std::shared_ptr<ByteSource> source) : source_(std::move(source)) {
+    set_mode(arrow::io::FileMode::READ);
+  }
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+  arrow::Result<std::int64_t> Tell() const override { return position_; }
+  arrow::Status Seek(std::int64_t position) override {
+    position_ = position;
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::int64_t> GetSize() override {
+    return static_cast<std::int64_t>(source_->size());
+  }
+  arrow::Result<std::int64_t> Read(std::int64_t count, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const std::int64_t got, ReadAt(position_, count, out));
+    position_ += got;
+    return got;
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(std::int64_t count) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, count));
+    position_ += buffer->size();
+    return buffer;
+  }
+  arrow::Result<std::int64_t> ReadAt(std::int64_t position, std::int64_t count,
+                                     void* out) override {
+    ARROW_ASSIGN_OR_RAISE(const auto buffer, ReadAt(position, count));
+    std::memcpy(out, buffer->data(), static_cast<std::size_t>(buffer->size()));
+    return buffer->size();
+  }
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(std::int64_t position,
+                                                       std::int64_t count) override {
+    const auto size = static_cast<std::int64_t>(source_->size());
+    if (position < 0 || count < 0 || position > size)
+      return arrow::Status::Invalid("a range outside of the object");
+    count = std::min(count, size - position);
+    auto bytes =
+        source_->read(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(count));
+    if (!bytes.ok()) {
+      failure_ = bytes.error();
+      return arrow::Status::IOError(bytes.error().message);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(count, arrow::system_memory_pool()));
+    std::memcpy(buffer->mutable_data(), bytes->data(), static_cast<std::size_t>(count));
+    return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+  }
+
+  std::optional<Error> take_failure() { return std::exchange(failure_, std::nullopt); }
+
+ private:
+  const std::shared_ptr<ByteSource> source_;
+  std::int64_t position_ = 0;
+  bool closed_ = false;
+  std::optional<Error> failure_;
+};
+
+// Where a field of a block is in the file.
+struct Place {
+  int field = -1;   // Index in the file's schema; -1 = the file does not have it.
+  int member = -1;  // Index in its struct; -1 = the field itself.
+};
+
+Place place_of(const arrow::Schema& schema, const std::string& name) {
+  if (const int field = schema.GetFieldIndex(name); field >= 0) return {.field = field};
+  const std::size_t dot = name.find('.');
+  if (dot == std::string::npos) return {};
+  const int field = schema.GetFieldIndex(name.substr(0, dot));
+  if (field < 0 || schema.field(field)->type()->id() != arrow::Type::LIST) return {};
+  const auto& element = schema.field(field)->type()->field(0)->type();
+  if (element->id() != arrow::Type::STRUCT) return {};
+  const int member =
+      static_cast<const arrow::StructType&>(*element).GetFieldIndex(name.substr(dot + 1));
+  return member < 0 ? Place() : Place{.field = field, .member = member};
+}
+
+}  // namespace
+
+struct ParquetFile::Impl {
+  std::shared_ptr<SourceFile> file;
+  std::unique_ptr<parquet::arrow::FileReader> reader;
+  std::shared_ptr<arrow::Schema> schema;
+  std::shared_ptr<parquet::FileMetaData> footer;
+  std::map<std::string, std::string> metadata;
+
+  Status open() {
+    parquet::ReaderProperties properties(arrow::system_memory_pool());
+    auto raw = parquet::ParquetFileReader::Open(file, properties);
+    footer = raw->metadata();
+    SPANWAY_ARROW_ASSIGN(
+        reader, kWhat,
+        parquet::arrow::FileReader::Make(arrow::system_memory_pool(), std::move(raw)));
+    SPANWAY_ARROW_TRY(kWhat, reader->GetSchema(&schema));
+    if (const auto texts = footer->key_value_metadata())
+      for (std::int64_t i = 0; i < texts->size(); ++i) metadata[texts->key(i)] = texts->value(i);
+    return {};
+  }
+
+  // Leaves below a field of the schema.
+  void add_leaves(int field, std::vector<int>& leaves) const {
+    for (int leaf = 0; leaf < footer->num_columns(); ++leaf)
+      if (footer->schema()->GetColumnRoot(leaf)->name() == schema->field(field)->name())
+        leaves.push_back(leaf);
+  }
+
+  Result<block::Block> read(int row_group, std::span<const block::Field> fields) {
+    std::vector<Place> places;
+    std::vector<int> leaves;
+    for (const block::Field& field : fields) {
+      places.push_back(place_of(*schema, field.name));
+      if (places.back().field >= 0) add_leaves(places.back().field, leaves);
+    }
+    std::sort(leaves.begin(), leaves.end());
+    leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
+    SPANWAY_ARROW_ASSIGN(const auto table, kWhat, reader->ReadRowGroup(row_group, leaves));
+    block::Block result(fields);
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      SPANWAY_TRY(fill(result.column(i), places[i], *table, rows_of(row_group)));
+    return result;
+  }
+
+  Status fill(block::Column& out, const Place& place, const arrow::Table& table,
+              std::int64_t rows) const {
+    if (place.field < 0) {
+      for (std::int64_t i = 0; i < rows; ++i) out.append_default();
+      return {};
+    }
+    const auto column = table.GetColumnByName(schema->field(place.field)->name());
+    for (const auto& chunk : column->chunks()) {
+      if (place.member < 0) {
+        SPANWAY_TRY(append_array(*chunk, 0, chunk->length(), out));
+        continue;
+      }
+      auto* const list = dynamic_cast<block::ListColumn*>(&out);
+      if (list == nullptr) return invalid_argument("A nested column is read as an Array only");
+      SPANWAY_TRY(append_member(*chunk, place.member, *list));
+    }
+    return {};
+  }
+
+  std::int64_t rows_of(int row_group) const { return footer->RowGroup(row_group)->num_rows(); }
+
+  Result<bool> may_contain(int row_group, std::string_view column, std::string_view value) {
+    const int leaf = footer->schema()->ColumnIndex(std::string(column));
+    if (leaf < 0) return true;
+    const auto group = raw().GetBloomFilterReader().RowGroup(row_group);
+    const auto filter = group == nullptr ? nullptr : group->GetColumnBloomFilter(leaf);
+    if (filter == nullptr) return true;
+    const parquet::ColumnDescriptor* descriptor = footer->schema()->Column(leaf);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(value.data());
+    if (descriptor->physical_type() == parquet::Type::FIXED_LEN_BYTE_ARRAY) {
+      if (static_cast<int>(value.size()) != descriptor->type_length()) return false;
+      const parquet::FLBA fixed(bytes);
+      return filter->FindHash(
+          filter->Hash(&fixed, static_cast<std::uint32_t>(descriptor->type_length())));
+    }
+    const parquet::ByteArray text(static_cast<std::uint32_t>(value.size()), bytes);
+    return filter->FindHash(filter->Hash(&text));
+  }
+
+  parquet::ParquetFileReader& raw() { return *reader->parquet_reader(); }
+
+  // The source's own error in place of what Arrow made of it.
+  template <typename T>
+  Result<T> or_failure(Result<T> result) {
+    auto failure = file->take_failure();
+    return !result.ok() && failure ? Result<T>(std::move(*failure)) : std::move(result);
+  }
+};
+
+ParquetFile::ParquetFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ParquetFile::~ParquetFile() = default;
+
+Result<std::unique_ptr<ParquetFile>> ParquetFile::open(std::shared_ptr<ByteSource> source) {
+  auto impl = std::make_unique<Impl>();
+  impl->file = std::make_shared<SourceFile>(std::move(source));
+  SPANWAY_TRY(impl->or_failure(guarded(kWhat, [&] { return impl->open(); })));
+  return std::unique_ptr<ParquetFile>(new ParquetFile(std::move(impl)));
+}
+
+std::uint64_t ParquetFile::rows() const noexcept {
+  return static_cast<std::uint64_t>(impl_->footer->num_rows());
+}
+
+std::size_t ParquetFile::row_groups() const noexcept {
+  return static_cast<std::size_t>(impl_->footer->num_row_groups());
+}
+
+std::uint64_t ParquetFile::rows_of(std::size_t row_group) const {
+  SPANWAY_CHECK(row_group < row_groups());
+  return static_cast<std::uint64_t>(impl_->rows_of(static_cast<int>(row_group)));
+}
+
+const std::map<std::string, std::string>& ParquetFile::metadata() const noexcept {
+  return impl_->metadata;
+}
+
+Result<block::Block> ParquetFile::read(std::size_t row_group,
+                                       std::span<const block::Field> fields) {
+  SPANWAY_CHECK(row_group < row_groups());
+  return impl_->or_failure(
+      guarded(kWhat, [&] { return impl_->read(static_cast<int>(row_group), fields); }));
+}
+
+Result<bool> ParquetFile::may_contain(std::size_t row_group, std::string_view column,
+                                      std::string_view value) {
+  SPANWAY_CHECK(row_group < row_groups());
+  return impl_->or_failure(guarded(
+      kWhat, [&] { return impl_->may_contain(static_cast<int>(row_group), column, value); }));
+}
+
+}  // namespace spanway::objectstore
