@@ -135,16 +135,16 @@ std::optional<TenantBatch> parse_tenant_batch(Reader& reader, const CommitNote& 
 }
 
 bool parse_ranges(Reader& reader, std::int64_t offset, CommitNote& note) {
-  std::int64_t previous = offset - 1;
+  std::int64_t previous = offset;
   while (reader.skip(',')) {
     const auto first = reader.offset();
     if (!first || !reader.skip('-')) return false;
     const auto last = reader.offset();
-    if (!last || *first <= previous || *last < *first || *last >= note.end) return false;
+    if (!last || *first < previous || *last < *first || *last >= note.end) return false;
     if (note.ranges.size() == kNoteRangesMax) return false;
     OpenRange& range = note.ranges.emplace_back();
     range.offsets = {*first, *last};
-    previous = *last;
+    previous = *first;
     if (!reader.skip('[')) continue;
     range.parts = parse_parts(reader, range.offsets);
     if (!range.parts) return false;

@@ -61,9 +61,11 @@ inline TenantBatch whole_batch(std::string tenant, OffsetRange offsets, std::uin
   return {offsets, {std::move(tenant), items, {{0, items}}}};
 }
 
-// Every record below `end` is settled, except those in `ranges` (increasing), those of `tenants`
-// from the given offset on, and those of `batches`. In a plan (batch identity) each range is one
-// batch range.
+// Every record below `end` is settled, except those in `ranges` (by increasing first offset), those
+// of `tenants` from the given offset on, and those of `batches`. No item is named twice: a record
+// of a tenant that `tenants` or `batches` name does not belong to the ranges around it. A range of
+// one record may lie inside another: its dead letter, apart from its items. In a plan (batch
+// identity) each range without parts is one batch range.
 struct CommitNote {
   std::int64_t end = 0;
   std::vector<OpenRange> ranges;

@@ -58,6 +58,12 @@ class Delivery final : public ProbeCandidate,
   bool busy() const noexcept {
     return state_ == State::kSending || state_ == State::kWritingDeadLetter;
   }
+  // Counts in `max_in_flight_per_partition`: begun, neither done nor stalled.
+  bool holds_slot() const noexcept { return started() && !done() && !stalled(); }
+  // Since when the destination has not answered; nothing when it need not.
+  std::optional<SteadyTime> unanswered_since() const noexcept {
+    return state_ == State::kSending ? std::optional(sent_at_) : std::nullopt;
+  }
   // Waits for the end of a stall.
   bool stalled() const noexcept { return state_ == State::kStalled; }
   // Only another batch can show whether this one or the destination is at fault.

@@ -1,7 +1,6 @@
 #include "services/kafka-bridge/consume/partition_lane.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "services/kafka-bridge/consume/batch_plan.h"
@@ -26,6 +25,12 @@ std::string_view tenant_of(const kafka::RecordView& record) {
   return tenant;
 }
 
+std::vector<std::string> tenants_of(const UnreadRecords& unread) {
+  std::vector<std::string> tenants;
+  for (const auto& [tenant, stretches] : unread.tenants()) tenants.push_back(tenant);
+  return tenants;
+}
+
 const OpenBatch* find_batch(const OpenRange::Parts& parts, std::string_view tenant) {
   const auto found =
       std::find_if(parts.batches.begin(), parts.batches.end(),
@@ -46,6 +51,7 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
       tracker_(start.offset),
       committed_(start.offset),
       committed_metadata_(start.metadata),
+      settled_floor_(start.offset - 1),
       reread_backoff_({kRereadInitial, kRereadMax, 2.0, 0.5}, Random(deps_.random.next())) {
   deps_.stalls.subscribe(*this);
   const auto note = parse_commit_note(start.metadata, start.offset);
@@ -55,25 +61,34 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
         {{"topic", options_.topic}, {"partition", options_.partition}});
     return;
   }
+  settled_floor_ = std::max(start.offset, note->end) - 1;
   if (note->end <= start.offset) return;
-  reread_.emplace(start.offset);
-  reread_->end = note->end;
-  reread_->tenants = note->tenants;
-  reread_->batches = note->batches;
-  for (const auto& [tenant, from] : note->tenants)
-    deps_.ledger.add_tenant({options_.signal, tenant});
+  std::vector<KnownRange> known;
+  for (const OpenRange& range : note->ranges) known.push_back({range, std::nullopt});
   for (const TenantBatch& batch : note->batches) {
     deps_.ledger.add_tenant({options_.signal, batch.batch.tenant});
+    if (batch == whole_batch(batch.batch.tenant, batch.offsets, batch.batch.item_count)) {
+      unread_.add(batch.batch.tenant, batch.offsets);
+    } else {
+      known.push_back({{batch.offsets, OpenRange::Parts{{batch.batch}, {}}}, batch.batch.tenant});
+    }
   }
-  reread_->ranges.assign(note->ranges.begin(), note->ranges.end());
+  for (const auto& [tenant, from] : note->tenants) {
+    deps_.ledger.add_tenant({options_.signal, tenant});
+    unread_.add_from(tenant, from);
+  }
+  reread_.emplace();
+  reread_->next = start.offset;
+  reread_->end = note->end;
+  keep_known(std::move(known));
   tracker_.skip_to(note->end);
-  if (options_.batch_identity) planned_ = note->ranges.size();
 }
 
 PartitionLane::~PartitionLane() {
   forget_filling();
   linger_.cancel();
   reread_timer_.cancel();
+  slow_timer_.cancel();
   deps_.stalls.unsubscribe(*this);
   deps_.shares.change(options_.signal, share_used_, 0);
   deps_.shares.end_turn(this);
@@ -86,13 +101,18 @@ bool PartitionLane::has_room() const {
   if (!letter_stalls_.empty() && !deps_.ledger.has_tenants(options_.signal)) return false;
   std::size_t waiting = 0;
   for (const OpenBatchRange& batch_range : open_) {
-    const bool waits = std::any_of(
-        batch_range.deliveries.begin(), batch_range.deliveries.end(), [this](const auto& delivery) {
-          return !delivery->started() && !deps_.stalls.stalled(delivery->stream());
-        });
-    waiting += waits ? 1 : 0;
+    const bool some_wait = std::any_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
+                                       [this](const auto& delivery) { return waits(*delivery); });
+    waiting += some_wait ? 1 : 0;
   }
   return waiting < (options_.batch_identity ? kWaitingPlannedRangesMax : kWaitingRangesMax);
+}
+
+// Waits for a slot, and reading on waits for it. What a stalled or slow tenant has does not count:
+// more of it stays in Kafka.
+bool PartitionLane::waits(const Delivery& delivery) const {
+  return !delivery.started() && !deps_.stalls.stalled(delivery.stream()) &&
+         slow_.count(delivery.stream().tenant) == 0;
 }
 
 bool PartitionLane::refuse() noexcept {
@@ -105,28 +125,29 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   end_.reset();
   refused_timestamp_ms_ = record.timestamp_ms;
   if (!has_room()) return refuse();
+  wanted_ = Wanted{};
   switch (place(record)) {
-    case Place::kSkip:
-      refused_timestamp_ms_ = 0;
-      advance_reread(record.offset + 1);
-      return true;
     case Place::kRefuse:
       return refuse();
+    case Place::kSkip:
+      break;
     case Place::kTake:
+      if (!take_wanted(record)) return refuse();
       break;
   }
+  refused_timestamp_ms_ = 0;
+  advance_reread(record.offset + 1);
+  return true;
+}
+
+bool PartitionLane::take_wanted(const kafka::RecordView& record) {
   const Result<ReadRecord> read = reader_.read(options_.signal, record);
   if (!read.ok() && read.error().refusal == Refusal::kTransient) {
     deps_.events.no_memory();
     wants_memory_ = true;
-    return refuse();
+    return false;
   }
-  const bool taken = read.ok() ? take_read(record, *read) : take_undecodable(record, read.error());
-  if (!taken) return refuse();
-  refused_timestamp_ms_ = 0;
-  if (fills_range() && record.offset == reread_->ranges.front().offsets.last) seal();
-  advance_reread(record.offset + 1);
-  return true;
+  return read.ok() ? take_read(record, *read) : take_undecodable(record, read.error());
 }
 
 void PartitionLane::reach_end(std::int64_t offset) {
@@ -136,19 +157,22 @@ void PartitionLane::reach_end(std::int64_t offset) {
 
 void PartitionLane::skip_to_end() {
   if (!end_ || draining_ || yielded_ || !open_.empty() || !merger_.empty()) return;
-  if (reread_ && reread_->reading && *end_ >= reread_->end) end_reading_again();
-  if (reread_ && reread_->reading) return;
+  if (reread_ && *end_ >= reread_->end) end_reread();
+  if (reread_) return;
   tracker_.skip_to(*end_);
   end_.reset();
 }
 
-// Decides about a record: take it, skip it because it is settled or deferred, or refuse it for now.
+// Decides about a record: take it, skip it because it is settled or stays in Kafka, or refuse it
+// for now.
 PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
   const std::string_view tenant = tenant_of(record);
-  if (reread_ && reread_->reading) {
-    if (record.offset < reread_->end) return place_again(record, tenant);
-    end_reading_again();
-  }
+  if (reread_ && record.offset >= reread_->end) end_reread();
+  return reread_ ? place_again(record, tenant) : place_first(record, tenant);
+}
+
+PartitionLane::Place PartitionLane::place_first(const kafka::RecordView& record,
+                                                std::string_view tenant) {
   const Place place = place_by_stall(tenant, record);
   if (place != Place::kSkip) return place;
   if (merger_.first_of(tenant)) seal();  // A range has all records of a tenant, or none.
@@ -156,7 +180,7 @@ PartitionLane::Place PartitionLane::place(const kafka::RecordView& record) {
     tracker_.skip_to(record.offset + 1);
   } else {
     merger_.skip(record.offset, 0);
-    skip_in_range(tenant, record.offset);
+    filling_shared_ = true;
   }
   return Place::kSkip;
 }
@@ -167,18 +191,21 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
     seal();
     if (!has_room()) return false;
   }
-  const std::size_t letter_bytes = read.rejected > 0 ? 2 * record.value.size() : 0;
+  const bool letter = read.rejected > 0 && wanted_.letter;
+  const std::size_t letter_bytes = letter ? 2 * record.value.size() : 0;
   const std::size_t bytes = merger_.bytes_with(read.tenant, read.payload.size());
   const std::size_t total = bytes + letter_bytes_ + letter_bytes;
   if (!acquire(read.tenant, total, read.payload.size())) return false;
   deps_.events.consumed(options_.signal, record.value.size(), read.item_count + read.rejected);
   begin_linger();
-  if (read.item_count == 0) {
+  if (!letter) deps_.events.released(options_.signal, read.rejected);
+  if (!wanted_.items) deps_.events.released(options_.signal, read.item_count);
+  if (read.item_count == 0 || !wanted_.items) {
     merger_.skip(record.offset, record.timestamp_ms);
   } else {
     merger_.add(record.offset, record.timestamp_ms, read.tenant, read.payload, read.item_count);
   }
-  if (read.rejected > 0) {
+  if (letter) {
     add_letter(
         record, DeadLetterCause::kInvalidItems, read.tenant, read.reject_message,
         std::to_string(read.rejected) + "/" + std::to_string(read.rejected + read.item_count),
@@ -193,7 +220,7 @@ bool PartitionLane::take_undecodable(const kafka::RecordView& record, const Erro
   deps_.events.consumed(options_.signal, record.value.size(), 0);
   begin_linger();
   merger_.skip(record.offset, record.timestamp_ms);
-  add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "", 0);
+  if (wanted_.letter) add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "", 0);
   return true;
 }
 
@@ -246,8 +273,8 @@ void PartitionLane::forget_filling() {
   deps_.events.released(options_.signal, merger_.item_count());
   merger_.clear();
   letters_.clear();
-  skipped_.clear();
   letter_bytes_ = 0;
+  filling_shared_ = false;
   permit_.release();
   account();
 }
@@ -264,58 +291,53 @@ void PartitionLane::begin_linger() {
   if (!merger_.empty()) return;
   linger_.cancel();
   linger_ = deps_.executor.post_after(options_.linger, guard_.wrap([this] {
-    if (!merger_.empty() && !fills_range() && !fills_batch()) seal();
+    if (!merger_.empty() && !fills_range()) seal();
   }));
-}
-
-// Listed as one item: another count at the next reading means the whole batch.
-void PartitionLane::skip_in_range(std::string_view tenant, std::int64_t offset) {
-  for (TenantBatch& skipped : skipped_) {
-    if (skipped.batch.tenant != tenant) continue;
-    skipped.offsets.last = offset;
-    return;
-  }
-  skipped_.push_back(whole_batch(std::string(tenant), {offset, offset}, 1));
 }
 
 void PartitionLane::seal() {
   linger_.cancel();
-  const bool planned_before = fills_range();
-  const bool again = reread_ && reread_->reading;
-  BatchRange batch_range = merger_.take();
+  OpenBatchRange open;
+  open.again = reread_.has_value();
   std::optional<OpenRange::Parts> parts;
-  if (planned_before) {
-    parts = std::move(reread_->ranges.front().parts);
+  if (fills_range()) {
+    KnownRange& known = reread_->ranges.front();
+    open.named = !known.tenant;
+    parts = std::move(known.range.parts);
     reread_->ranges.pop_front();
     deps_.shares.end_turn(this);
+  } else if (reread_) {
+    // What is in memory is no longer unread.
+    for (const std::string& tenant : tenants_of(unread_)) {
+      if (!passed_over(tenant)) unread_.take_over(tenant, merger_.last() + 1);
+    }
   }
-  OpenBatchRange open;
-  open.again = again;
-  open.planned = planned_before;
+  BatchRange batch_range = merger_.take();
+  open.shared = std::exchange(filling_shared_, false) || parts;
   open.range = {batch_range.first, batch_range.last};
-  open.run = (again ? reread_->tracker : tracker_)
-                 .begin(batch_range.first, batch_range.last, batch_range.timestamp_ms);
-  // Batches that are read again for one tenant are sent without a plan.
-  if (!again || planned_before) open.number = ++range_count_;
+  open.timestamp_ms = batch_range.timestamp_ms;
+  if (!open.again) {
+    open.run = tracker_.begin(batch_range.first, batch_range.last, batch_range.timestamp_ms);
+    open.number = ++range_count_;  // What is read again is sent without a plan, or has one.
+  }
   open.permit = std::exchange(permit_, deps_.budget.empty_permit());
+  add_deliveries(open, std::move(batch_range), parts);
+  if (open.deliveries.empty()) schedule_collect();
+  open_.push_back(std::move(open));
+  if (options_.batch_identity && plan_pending()) host_.on_plan();
+  pump();
+}
+
+// Of a known range only `parts` are not settled, where it has them.
+void PartitionLane::add_deliveries(OpenBatchRange& open, BatchRange&& batch_range,
+                                   const std::optional<OpenRange::Parts>& parts) {
   const std::string origin = options_.topic + ":" + std::to_string(options_.partition);
-  open.dropped = std::exchange(skipped_, {});
-  open.batches = batch_range.batches.size() + letters_.size() + open.dropped.size();
   for (MergedBatch& batch : batch_range.batches) {
-    const std::int64_t first = batch.records.front().offset;
-    const std::int64_t last = batch.records.back().offset;
     const OpenBatch* rest = parts ? find_batch(*parts, batch.tenant) : nullptr;
-    const TenantBatch* known = rest == nullptr && again && (parts || !planned_before)
-                                   ? batch_at(batch.tenant, {first, last})
-                                   : nullptr;
-    const bool settled = parts && rest == nullptr && known == nullptr;
-    const bool held = !again && is_deferred(batch.tenant, first);
-    if (settled || held) {
-      if (held) open.dropped.push_back(whole_batch(batch.tenant, {first, last}, batch.item_count));
+    if (parts && rest == nullptr) {
       deps_.events.released(options_.signal, batch.item_count);
       continue;
     }
-    if (known != nullptr && known->offsets.first == first) rest = &known->batch;
     std::string identity;
     if (options_.batch_identity) {
       identity = batch_identity(options_.topic, options_.partition, batch_range.first,
@@ -330,50 +352,13 @@ void PartitionLane::seal() {
   for (auto& letter : letters_) {
     const bool written = parts && std::find(parts->letters.begin(), parts->letters.end(),
                                             letter->first_offset()) == parts->letters.end();
-    if (!written) open.deliveries.push_back(std::move(letter));
+    if (written) continue;
+    open.letters = true;
+    open.deliveries.push_back(std::move(letter));
   }
   letters_.clear();
   letter_bytes_ = 0;
-  if (open.deliveries.empty()) schedule_collect();
-  open_.push_back(std::move(open));
-  if (options_.batch_identity && plan_pending()) host_.on_plan();
-  pump();
-}
-
-// Stalled batches do not count.
-std::size_t PartitionLane::in_flight() const {
-  std::size_t count = 0;
-  for_deliveries(
-      [&count](const Delivery& d) { count += d.started() && !d.done() && !d.stalled() ? 1 : 0; });
-  return count;
-}
-
-// Starts at most one batch beyond the limit, as control batch for those that fail. With a limit of
-// one, batches of a tenant keep their order, also while it stalls.
-void PartitionLane::pump() {
-  if (draining_) return;
-  const bool ordered = options_.max_in_flight == 1;
-  bool extra = false;
-  std::set<std::string_view> busy;
-  for_deliveries([&](const Delivery& d) {
-    extra = extra || d.needs_control_batch();
-    if (ordered && d.started() && !d.done()) busy.insert(d.stream().tenant);
-  });
-  const std::size_t limit = options_.max_in_flight + (extra ? 1 : 0);
-  std::size_t count = in_flight();
-  for (const OpenBatchRange& batch_range : open_) {
-    if (options_.batch_identity && batch_range.number > planned_) return;
-    for (const auto& delivery : batch_range.deliveries) {
-      if (delivery->started()) continue;
-      if (count >= limit) return;
-      if (ordered && !busy.insert(delivery->stream().tenant).second) {
-        if (!extra) continue;
-        extra = false;
-      }
-      ++count;
-      delivery->start();
-    }
-  }
+  open.batches = open.deliveries.size();
 }
 
 void PartitionLane::schedule_collect() {
@@ -388,11 +373,14 @@ void PartitionLane::collect() {
   for (OpenBatchRange& batch_range : open_) {
     auto& deliveries = batch_range.deliveries;
     const std::size_t before = deliveries.size();
+    for (const auto& delivery : deliveries) {
+      if (delivery->done()) add_settled(*delivery);
+    }
     deliveries.erase(std::remove_if(deliveries.begin(), deliveries.end(),
                                     [](const auto& delivery) { return delivery->done(); }),
                      deliveries.end());
     if (deliveries.empty()) {
-      (batch_range.again ? reread_->tracker : tracker_).finish(batch_range.run);
+      if (!batch_range.again) tracker_.finish(batch_range.run);
     } else if (deliveries.size() < before) {
       std::size_t bytes = 0;
       for (const auto& delivery : deliveries) bytes += 2 * delivery->bytes();
@@ -401,9 +389,11 @@ void PartitionLane::collect() {
   }
   std::erase_if(open_,
                 [](const OpenBatchRange& batch_range) { return batch_range.deliveries.empty(); });
+  prune_settled();
   collect_letter_stalls();
   skip_to_end();
-  end_reread();
+  find_slow();
+  read_again_later();
   account();
   pump();
   if (refused_ && has_room()) {
@@ -423,8 +413,9 @@ void PartitionLane::drain() {
   if (std::exchange(draining_, true)) return;
   linger_.cancel();
   reread_timer_.cancel();
+  slow_timer_.cancel();
   deps_.shares.end_turn(this);
-  if (reread_ && reread_->reading && !merger_.empty()) reread_->next = merger_.first();
+  if (reread_) reread_->next = next_to_read_again();
   forget_filling();
   schedule_collect();
 }

@@ -4,6 +4,10 @@
 // Batches of a stalled tenant leave memory, except a few to probe with; the commit stays below
 // them, and its note (commit_note.h) lists what is settled beyond. After the stall, or a restart,
 // the partition is read a second time from there, and only unsettled batches are delivered.
+//
+// Each item that is not settled has one owner at any moment: a batch in memory (open_), a range of
+// an earlier life that is filled as it was (Reread::ranges, postponed_), or the tenant's unread
+// records (unread_). The commit's note is written from these three, and they never overlap.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +27,7 @@
 #include "services/kafka-bridge/consume/lane_context.h"
 #include "services/kafka-bridge/consume/offset_tracker.h"
 #include "services/kafka-bridge/consume/record_reader.h"
+#include "services/kafka-bridge/consume/unread_records.h"
 #include "services/lib/base/callback_guard.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/kafka/consumer.h"
@@ -104,29 +110,42 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   enum class Detail { kExact, kCompact };
   // A batch range that is not settled.
   struct OpenBatchRange {
-    OffsetTracker::Run run;
+    OffsetTracker::Run run = 0;  // Of the first reading only.
     OffsetRange range;
-    std::size_t batches = 0;   // At first; `deliveries` are those that are not done.
-    bool again = false;        // From the second reading.
-    bool planned = false;      // One of the ranges of a note.
+    std::int64_t timestamp_ms = 0;
+    std::size_t batches = 0;  // At first; `deliveries` are those that are not done.
+    bool again = false;       // From the second reading.
+    bool named = false;       // The note names it by its range; else by its batches.
+    bool letters = false;     // It had dead letters of single records.
+    // Others own some of its records: those of tenants that were passed over, or given back.
+    bool shared = false;
     std::uint64_t number = 0;  // From 1, in order; 0 = needs no plan.
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
-    // Batches that have left memory for a stall of their tenant.
-    std::vector<TenantBatch> dropped;
   };
-  using TenantOffsets = std::map<std::string, std::int64_t, std::less<>>;
-  // The second reading of what lies below `end` and is not settled: `ranges`, each as one, and the
-  // records of `tenants` from the given offset on.
+  // A range of an earlier life, to be filled from its first record to its last, whatever the limits
+  // are now: of one tenant, or of all that do not own their records themselves.
+  struct KnownRange {
+    OpenRange range;
+    std::optional<std::string> tenant;
+  };
+  // The second reading of what lies below `end` and is not settled. Known ranges that overlap one
+  // of `ranges` wait for the next pass; so does a tenant of which a record was passed over.
   struct Reread {
-    explicit Reread(std::int64_t start) : tracker(start), next(start) {}
-    OffsetTracker tracker;
-    std::int64_t next;  // Everything below has been read again.
+    std::int64_t next = 0;  // Everything below has been read again.
     std::int64_t end = 0;
-    std::deque<OpenRange> ranges;
-    TenantOffsets tenants;
-    std::vector<TenantBatch> batches;  // Not filled to their end yet.
-    bool reading = true;
+    std::deque<KnownRange> ranges;  // Increasing, disjoint.
+    std::set<std::string, std::less<>> passed_over;
+  };
+  // The parts of a record that are to be taken.
+  struct Wanted {
+    bool items = true;
+    bool letter = true;
+  };
+  // Up to which offset anything of a tenant is settled, and when that last grew.
+  struct Settled {
+    std::int64_t last = 0;
+    SteadyTime at;
   };
 
   // A tenant of which a dead letter cannot be written: nothing more of it is read.
@@ -148,6 +167,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   bool acquire(std::string_view tenant, std::size_t bytes, std::size_t more);
   bool within_share(std::string_view tenant, std::size_t bytes) const;
   void yield_memory();
+  bool take_wanted(const kafka::RecordView& record);
   bool take_read(const kafka::RecordView& record, const ReadRecord& read);
   bool take_undecodable(const kafka::RecordView& record, const Error& error);
   void add_letter(const kafka::RecordView& record, DeadLetterCause cause, std::string_view tenant,
@@ -157,38 +177,50 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   void skip_to_end();
   enum class Place { kTake, kSkip, kRefuse };
   Place place(const kafka::RecordView& record);
+  Place place_first(const kafka::RecordView& record, std::string_view tenant);
   Place place_by_stall(std::string_view tenant, const kafka::RecordView& record);
+  bool held_back(std::string_view tenant, std::size_t bytes) const;
   Place defer_from(std::string_view tenant, std::int64_t offset);
   Place place_again(const kafka::RecordView& record, std::string_view tenant);
+  Place place_in_range(const kafka::RecordView& record, std::string_view tenant);
+  void pass_over(std::string_view tenant, std::int64_t offset);
+  bool passed_over(std::string_view tenant) const;
   bool in_range(std::int64_t offset) const;
   bool fills_range() const;
   void leave_ranges_before(std::int64_t offset);
-  void leave_batches_before(std::int64_t offset);
-  bool fills(const TenantBatch& batch) const;
-  bool fills_batch() const;
-  const TenantBatch* batch_at(std::string_view tenant, OffsetRange offsets) const;
-  bool unread(std::string_view tenant, std::int64_t offset) const;
+  void leave_range();
+  void keep_known(std::vector<KnownRange> ranges);
   std::int64_t next_to_read_again() const;
-  void note_reread(CommitNote& note, Detail detail) const;
+  void note_unread(CommitNote& note, Detail detail) const;
+  void note_known(CommitNote& note, Detail detail) const;
+  void note_open(CommitNote& note, Detail detail) const;
+  void trim(CommitNote& note) const;
   void advance_reread(std::int64_t next);
-  std::int64_t reread_position() const;
-  void end_reading_again();
   void end_reread();
-  bool reads_again(std::string_view tenant, std::int64_t offset) const;
-  bool is_deferred(std::string_view tenant, std::int64_t offset) const;
+  void end_reread_early();
+  bool may_read_again(const std::string& tenant) const;
   bool may_defer(std::string_view tenant, std::int64_t from) const;
   void defer(const std::string& tenant);
-  void drop(const Delivery& delivery);
+  void give_back(const std::string& tenant, const std::vector<const Delivery*>& batches,
+                 std::int64_t settled_to);
+  bool drop(const Delivery& delivery);
+  void add_settled(const Delivery& delivery);
+  void prune_settled();
+  std::int64_t settled_to(const std::string& tenant) const;
   void read_again_later();
   void read_again();
   CommitNote note(Detail detail) const;
   std::optional<OpenRange::Parts> open_parts(const OpenBatchRange& batch_range) const;
+  void add_deliveries(OpenBatchRange& open, BatchRange&& batch_range,
+                      const std::optional<OpenRange::Parts>& parts);
   void forget_filling();
-  void skip_in_range(std::string_view tenant, std::int64_t offset);
   void collect_letter_stalls();
   std::int64_t position() const;
   void seal();
   void pump();
+  bool waits(const Delivery& delivery) const;
+  void find_slow();
+  void watch_slow();
   void schedule_collect();
   void collect();
   std::size_t in_flight() const;
@@ -212,9 +244,9 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   std::deque<OpenBatchRange> open_;
   // Dead letters of the range being filled, and the bytes that they hold.
   std::vector<std::shared_ptr<Delivery>> letters_;
-  // Tenants of which it skips deferred records: from the first of these to the last.
-  std::vector<TenantBatch> skipped_;
   std::size_t letter_bytes_ = 0;
+  bool filling_shared_ = false;  // Records inside the range being filled were passed over.
+  Wanted wanted_;                // Of the record being taken.
   std::int64_t committed_;
   std::string committed_metadata_;
   // Ranges begun, and how many of them stand in a committed plan.
@@ -223,9 +255,18 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   // End of the log, while no record is known beyond it. Reset when records are given back unread.
   std::optional<std::int64_t> end_;
   std::optional<Reread> reread_;
-  TenantOffsets deferred_;  // Not delivered from the offset on, and not in memory.
+  std::vector<KnownRange> postponed_;  // For the next pass.
+  UnreadRecords unread_;
+  std::map<std::string, Settled, std::less<>> settled_;  // Of tenants with open batches.
+  std::int64_t settled_floor_ = 0;                       // Of all others.
+  std::size_t settled_prune_at_ = 64;
+  std::set<std::string, std::less<>> slow_;  // Tenants whose requests are not answered in time.
+  Timer slow_timer_;
+  bool slow_watched_ = false;
   Backoff reread_backoff_;
   Timer reread_timer_;
+  bool reread_pending_ = false;
+  bool early_end_posted_ = false;
   bool yielded_ = false;    // A planned batch_range was given up; it is read again.
   bool note_full_ = false;  // Another stalled tenant would not fit into the commit.
   std::map<std::string, LetterStall, std::less<>> letter_stalls_;  // By tenant.

@@ -18,15 +18,31 @@ void except(CommitNote& note, const std::string& tenant, std::int64_t from) {
 
 std::int64_t PartitionLane::position() const {
   std::int64_t position = tracker_.position();
-  for (const auto& [tenant, from] : deferred_) position = std::min(position, from);
-  if (reread_) position = std::min(position, reread_position());
+  for (const OpenBatchRange& batch_range : open_) {
+    if (!batch_range.again) continue;
+    if (batch_range.named) position = std::min(position, batch_range.range.first);
+    for (const auto& delivery : batch_range.deliveries) {
+      if (!delivery->done()) position = std::min(position, delivery->first_offset());
+    }
+  }
+  for (const auto& [tenant, stretches] : unread_.tenants()) {
+    std::int64_t first = stretches.front().first;
+    if (reread_ && !passed_over(tenant)) first = std::max(first, next_to_read_again());
+    position = std::min(position, first);
+  }
+  if (reread_ && !reread_->ranges.empty()) {
+    position = std::min(position, reread_->ranges.front().range.offsets.first);
+  }
+  for (const KnownRange& known : postponed_) {
+    position = std::min(position, known.range.offsets.first);
+  }
   return position;
 }
 
-// Nothing when nothing of the range is settled.
+// Nothing when nothing of the range is settled, and all of it is its own.
 std::optional<OpenRange::Parts> PartitionLane::open_parts(const OpenBatchRange& batch_range) const {
   const bool untouched =
-      batch_range.deliveries.size() == batch_range.batches &&
+      !batch_range.shared && batch_range.deliveries.size() == batch_range.batches &&
       std::all_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
                   [](const auto& delivery) { return delivery->untouched() && !delivery->done(); });
   if (untouched) return std::nullopt;
@@ -40,47 +56,66 @@ std::optional<OpenRange::Parts> PartitionLane::open_parts(const OpenBatchRange& 
           {delivery->stream().tenant, delivery->item_count(), delivery->open_items()});
     }
   }
-  for (const TenantBatch& dropped : batch_range.dropped) {
-    if (unread(dropped.batch.tenant, dropped.offsets.last)) parts.batches.push_back(dropped.batch);
-  }
   return parts;
 }
 
-// Adds what the second reading has not settled, except its ranges.
-void PartitionLane::note_reread(CommitNote& note, Detail detail) const {
-  if (!reread_) return;
-  const bool letters =
-      std::any_of(open_.begin(), open_.end(), [](const OpenBatchRange& batch_range) {
-        return batch_range.again && !batch_range.planned &&
-               std::any_of(batch_range.deliveries.begin(), batch_range.deliveries.end(),
-                           [](const auto& delivery) { return delivery->is_letter(); });
-      });
-  const bool exact = detail == Detail::kExact && !letters;
-  const std::int64_t unread = exact ? next_to_read_again() : reread_position();
-  if (!exact || reread_->reading) {
-    for (const auto& [tenant, from] : reread_->tenants)
-      except(note, tenant, std::max(from, unread));
-  }
-  if (reread_->reading) {
-    for (const TenantBatch& batch : reread_->batches) {
-      if (batch.offsets.last < unread) continue;
-      if (exact) {
-        note.batches.push_back(batch);
+// Stretches of a tenant as batches of one item: another count at the next reading means all of it.
+void PartitionLane::note_unread(CommitNote& note, Detail detail) const {
+  for (const auto& [tenant, stretches] : unread_.tenants()) {
+    const bool passing = reread_ && !passed_over(tenant);
+    for (OffsetRange stretch : stretches) {
+      if (passing) stretch.first = std::max(stretch.first, next_to_read_again());
+      if (stretch.last < stretch.first) continue;
+      if (stretch.last == UnreadRecords::kNoEnd || detail == Detail::kCompact) {
+        except(note, tenant, stretch.first);
       } else {
-        except(note, batch.batch.tenant, batch.offsets.first);
+        note.batches.push_back(whole_batch(tenant, stretch, 1));
       }
     }
   }
+}
+
+// Known ranges that have not been filled again.
+void PartitionLane::note_known(CommitNote& note, Detail detail) const {
+  const auto add = [&](const KnownRange& known) {
+    if (!known.tenant) {
+      note.ranges.push_back(known.range);
+      if (detail == Detail::kCompact) note.ranges.back().parts.reset();
+    } else if (detail == Detail::kExact) {
+      note.batches.push_back({known.range.offsets, known.range.parts->batches.front()});
+    } else {
+      except(note, *known.tenant, known.range.offsets.first);
+    }
+  };
+  if (reread_) {
+    for (const KnownRange& known : reread_->ranges) add(known);
+  }
+  for (const KnownRange& known : postponed_) add(known);
+}
+
+// What is in memory.
+void PartitionLane::note_open(CommitNote& note, Detail detail) const {
   for (const OpenBatchRange& batch_range : open_) {
-    if (!batch_range.again || batch_range.planned) continue;
+    const bool one_by_one =
+        (batch_range.again && !batch_range.named) ||
+        (detail == Detail::kCompact && !options_.batch_identity && waits_for_stalls(batch_range));
+    if (!one_by_one) {
+      OpenRange& range = note.ranges.emplace_back();
+      range.offsets = batch_range.range;
+      if (detail == Detail::kExact) range.parts = open_parts(batch_range);
+      continue;
+    }
     for (const auto& delivery : batch_range.deliveries) {
-      if (delivery->done() || delivery->is_letter()) continue;
+      if (delivery->done()) continue;
+      const std::int64_t first = delivery->first_offset();
       const std::string& tenant = delivery->stream().tenant;
-      if (exact) {
-        note.batches.push_back({{delivery->first_offset(), delivery->last_offset()},
-                                {tenant, delivery->item_count(), delivery->open_items()}});
+      if (delivery->is_letter()) {
+        note.ranges.push_back({{first, first}, OpenRange::Parts{{}, {first}}});
+      } else if (detail == Detail::kCompact) {
+        except(note, tenant, first);
       } else {
-        except(note, tenant, delivery->first_offset());
+        note.batches.push_back({{first, delivery->last_offset()},
+                                {tenant, delivery->item_count(), delivery->open_items()}});
       }
     }
   }
@@ -88,51 +123,37 @@ void PartitionLane::note_reread(CommitNote& note, Detail detail) const {
 
 CommitNote PartitionLane::note(Detail detail) const {
   CommitNote note;
-  for (const auto& [tenant, from] : deferred_) except(note, tenant, from);
-  note_reread(note, detail);
-  const auto add = [&](const OpenBatchRange& batch_range) {
-    OpenRange& range = note.ranges.emplace_back();
-    range.offsets = batch_range.range;
-    if (detail == Detail::kExact) range.parts = open_parts(batch_range);
-  };
-  for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.again && batch_range.planned) add(batch_range);
-  }
-  if (reread_) {
-    for (const OpenRange& range : reread_->ranges) {
-      note.ranges.push_back(range);
-      if (detail == Detail::kCompact) note.ranges.back().parts.reset();
-    }
-  }
-  for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.again) continue;
-    if (detail == Detail::kExact || options_.batch_identity || !waits_for_stalls(batch_range)) {
-      add(batch_range);
-      continue;
-    }
-    // The other tenants of this range are settled.
-    for (const auto& delivery : batch_range.deliveries) {
-      except(note, delivery->stream().tenant, delivery->first_offset());
-    }
-  }
+  note_unread(note, detail);
+  note_known(note, detail);
+  note_open(note, detail);
+  std::stable_sort(
+      note.ranges.begin(), note.ranges.end(),
+      [](const OpenRange& a, const OpenRange& b) { return a.offsets.first < b.offsets.first; });
   note.end = tracker_.end();
-  const auto trim = [&] {
+  trim(note);
+  return note;
+}
+
+// Everything from the end on is read anyway.
+void PartitionLane::trim(CommitNote& note) const {
+  const auto last_needs_no_note = [&] {
     if (note.ranges.size() > kNoteRangesMax) return true;
     return !options_.batch_identity && !note.ranges.empty() && !note.ranges.back().parts &&
            note.ranges.back().offsets.last + 1 == note.end;
   };
-  while (trim()) {
+  while (last_needs_no_note()) {
     note.end = note.ranges.back().offsets.first;
     note.ranges.pop_back();
   }
-  // Everything from the end on is read anyway.
   for (const TenantBatch& batch : note.batches) {
     if (batch.offsets.last < note.end || batch.offsets.first >= note.end) continue;
     except(note, batch.batch.tenant, batch.offsets.first);
   }
   std::erase_if(note.batches,
                 [&note](const TenantBatch& batch) { return batch.offsets.last >= note.end; });
-  return note;
+  std::erase_if(note.ranges,
+                [&note](const OpenRange& range) { return range.offsets.last >= note.end; });
+  std::erase_if(note.tenants, [&note](const auto& entry) { return entry.second >= note.end; });
 }
 
 // Some of its tenants are done and the others stall: these can be read again by themselves.
@@ -149,7 +170,6 @@ std::optional<PartitionLane::Commit> PartitionLane::commit() const {
   Commit commit;
   commit.offset = position();
   commit.planned = range_count_;
-  if (options_.batch_identity && reread_) commit.planned += reread_->ranges.size();
   commit.metadata = encode_commit_note(note(Detail::kExact), commit.offset);
   if (commit.metadata.size() > kNoteBytesMax) {
     commit.metadata = encode_commit_note(note(Detail::kCompact), commit.offset);

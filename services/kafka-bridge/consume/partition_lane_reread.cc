@@ -7,114 +7,153 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-// Until a half-filled planned range that was released is read again.
+// Until a half-filled known range that was released is read again.
 constexpr Duration kYieldTime = std::chrono::seconds(1);
 
 }  // namespace
 
+// In order of their first records. Those that overlap wait for the next pass.
+void PartitionLane::keep_known(std::vector<KnownRange> ranges) {
+  std::stable_sort(ranges.begin(), ranges.end(), [](const KnownRange& a, const KnownRange& b) {
+    return a.range.offsets < b.range.offsets;
+  });
+  for (KnownRange& known : ranges) {
+    const bool overlaps = !reread_->ranges.empty() &&
+                          reread_->ranges.back().range.offsets.last >= known.range.offsets.first;
+    if (overlaps) {
+      postponed_.push_back(std::move(known));
+    } else {
+      reread_->ranges.push_back(std::move(known));
+    }
+  }
+}
+
 void PartitionLane::advance_reread(std::int64_t next) {
-  if (!reread_ || !reread_->reading) return;
+  if (!reread_) return;
   reread_->next = next;
-  leave_batches_before(next);
-  if (next >= reread_->end) end_reading_again();
+  if (in_range(next - 1) && next > reread_->ranges.front().range.offsets.last) leave_range();
+  if (next >= reread_->end) {
+    end_reread();
+  } else {
+    end_reread_early();
+  }
 }
 
 PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
                                                 std::string_view tenant) {
   leave_ranges_before(record.offset);
-  leave_batches_before(record.offset);
-  if (in_range(record.offset)) {
-    if (!merger_.empty() && merger_.first() < reread_->ranges.front().offsets.first) seal();
+  if (in_range(record.offset)) return place_in_range(record, tenant);
+  const OffsetRange* stretch = unread_.find(tenant, record.offset);
+  if (stretch == nullptr || passed_over(tenant)) return Place::kSkip;
+  // Between two stretches lie settled records: one batch never spans both.
+  const auto first = merger_.first_of(tenant);
+  if (first && unread_.find(tenant, *first) != stretch) {
+    seal();
+    stretch = unread_.find(tenant, record.offset);
+  }
+  if (held_back(tenant, record.value.size())) {
+    if (tenant.empty() && !deps_.ledger.has_tenants(options_.signal)) return Place::kRefuse;
+    pass_over(tenant, record.offset);
+    return Place::kSkip;
+  }
+  // The letters of batches that were given back stayed.
+  wanted_.letter = stretch->last == UnreadRecords::kNoEnd;
+  return Place::kTake;
+}
+
+// A known range has only its own records: of its tenant, or of those that have none unread.
+PartitionLane::Place PartitionLane::place_in_range(const kafka::RecordView& record,
+                                                   std::string_view tenant) {
+  const KnownRange& known = reread_->ranges.front();
+  if (!merger_.empty() && !fills_range()) seal();
+  if (known.tenant && *known.tenant == tenant) {
+    wanted_.letter = false;
     return Place::kTake;
   }
-  const TenantBatch* batch = batch_at(tenant, {record.offset, record.offset});
-  // The same batch as before begins or ends here.
-  const auto first = merger_.first_of(tenant);
-  if (first && batch_at(tenant, {*first, *first}) != batch) seal();
-  if (batch != nullptr) return Place::kTake;
-  if (!reads_again(tenant, record.offset)) return Place::kSkip;
-  return place_by_stall(tenant, record);
+  const bool unread = unread_.find(tenant, record.offset) != nullptr;
+  if (unread && !passed_over(tenant)) pass_over(tenant, record.offset);
+  if (known.tenant) return Place::kSkip;
+  if (!unread) return Place::kTake;
+  filling_shared_ = true;
+  const auto& parts = known.range.parts;
+  if (parts && std::find(parts->letters.begin(), parts->letters.end(), record.offset) !=
+                   parts->letters.end()) {
+    wanted_.items = false;
+    return Place::kTake;
+  }
+  merger_.skip(record.offset, 0);
+  return Place::kSkip;
+}
+
+// From here on the tenant's records stay unread until the next pass.
+void PartitionLane::pass_over(std::string_view tenant, std::int64_t offset) {
+  if (!merger_.empty() && !fills_range()) seal();
+  unread_.take_over(tenant, offset);
+  reread_->passed_over.emplace(tenant);
+}
+
+bool PartitionLane::passed_over(std::string_view tenant) const {
+  return reread_ && reread_->passed_over.count(tenant) > 0;
 }
 
 bool PartitionLane::in_range(std::int64_t offset) const {
-  return reread_ && reread_->reading && !reread_->ranges.empty() &&
-         offset >= reread_->ranges.front().offsets.first &&
-         offset <= reread_->ranges.front().offsets.last;
+  if (!reread_ || reread_->ranges.empty()) return false;
+  const OffsetRange& offsets = reread_->ranges.front().range.offsets;
+  return offset >= offsets.first && offset <= offsets.last;
 }
 
-// A planned range is being filled: it ends where it ended before, whatever the limits are now.
+// A known range is being filled: it ends where it ended before, whatever the limits are now.
 bool PartitionLane::fills_range() const { return !merger_.empty() && in_range(merger_.first()); }
 
 void PartitionLane::leave_ranges_before(std::int64_t offset) {
-  while (!reread_->ranges.empty() && offset > reread_->ranges.front().offsets.last) {
-    if (fills_range()) {
-      seal();
-    } else {  // Its records have gone.
-      reread_->ranges.pop_front();
-      if (options_.batch_identity) ++range_count_;
-    }
+  while (!reread_->ranges.empty() && offset > reread_->ranges.front().range.offsets.last) {
+    leave_range();
   }
 }
 
-// A batch of an earlier life that holds some of these records.
-const TenantBatch* PartitionLane::batch_at(std::string_view tenant, OffsetRange offsets) const {
-  if (!reread_ || !reread_->reading) return nullptr;
-  for (const TenantBatch& batch : reread_->batches) {
-    if (batch.batch.tenant == tenant && batch.offsets.first <= offsets.last &&
-        offsets.first <= batch.offsets.last) {
-      return &batch;
-    }
+void PartitionLane::leave_range() {
+  if (fills_range()) {
+    seal();
+  } else {  // Its records have gone.
+    reread_->ranges.pop_front();
   }
-  return nullptr;
 }
 
-bool PartitionLane::fills(const TenantBatch& batch) const {
-  const auto first = merger_.first_of(batch.batch.tenant);
-  return first && *first >= batch.offsets.first && *first <= batch.offsets.last;
-}
-
-// A batch of an earlier life is being filled, and its last record has not been read.
-bool PartitionLane::fills_batch() const {
-  return reread_ && reread_->reading &&
-         std::any_of(reread_->batches.begin(), reread_->batches.end(),
-                     [this](const TenantBatch& batch) {
-                       return batch.offsets.last >= reread_->next && fills(batch);
-                     });
-}
-
-void PartitionLane::leave_batches_before(std::int64_t offset) {
-  if (reread_->batches.empty()) return;
-  bool complete = false;
-  bool incomplete = false;
-  for (const TenantBatch& batch : reread_->batches) {
-    if (fills(batch)) (batch.offsets.last < offset ? complete : incomplete) = true;
-  }
-  if (complete && !incomplete && !fills_range()) seal();
-  std::erase_if(reread_->batches, [this, offset](const TenantBatch& batch) {
-    return batch.offsets.last < offset && !fills(batch);
-  });
-}
-
-void PartitionLane::end_reading_again() {
+// Tenants that were not passed over have nothing unread any more.
+void PartitionLane::end_reread() {
   leave_ranges_before(reread_->end);
-  leave_batches_before(reread_->end);
   if (!merger_.empty()) seal();
-  reread_->next = reread_->end;
-  reread_->reading = false;
+  for (auto it = unread_.tenants().begin(); it != unread_.tenants().end();) {
+    const std::string tenant = (it++)->first;
+    if (!passed_over(tenant)) unread_.erase(tenant);
+  }
+  reread_.reset();
+  if (unread_.empty() && postponed_.empty()) reread_backoff_.reset();
   schedule_collect();
 }
 
-// The second reading is done.
-void PartitionLane::end_reread() {
-  if (!reread_ || reread_->reading || !reread_->tracker.idle()) return;
-  reread_.reset();
-  reread_backoff_.reset();
-  read_again_later();
+// Nothing that is left may be read in this pass.
+void PartitionLane::end_reread_early() {
+  const auto done = [this] {
+    return reread_ && reread_->ranges.empty() && merger_.empty() &&
+           std::all_of(unread_.tenants().begin(), unread_.tenants().end(),
+                       [this](const auto& entry) { return passed_over(entry.first); });
+  };
+  if (early_end_posted_ || !done()) return;
+  early_end_posted_ = true;
+  deps_.executor.post(guard_.wrap([this, done] {
+    early_end_posted_ = false;
+    if (draining_ || yielded_ || !done()) return;
+    const std::int64_t end = reread_->end;
+    end_reread();
+    refused_ = false;
+    host_.on_rewind(end);
+  }));
 }
 
-// A planned range is half-filled and memory is short.
+// A known range is half-filled and memory is short.
 void PartitionLane::yield_memory() {
-  OpenRange range = reread_->ranges.front();
+  KnownRange known = reread_->ranges.front();
   if (!deps_.shares.take_turn(this)) {
     // Another lane's first; this one is read again.
     reread_->next = merger_.first();
@@ -129,62 +168,57 @@ void PartitionLane::yield_memory() {
     // Larger than the budget: planned under another limit. It is sent in parts under new names.
     const std::int64_t next = merger_.last() + 1;
     seal();
-    range.offsets.first = next;
-    reread_->ranges.push_front(std::move(range));
+    known.range.offsets.first = next;
+    reread_->ranges.push_front(std::move(known));
   }
 }
 
-bool PartitionLane::reads_again(std::string_view tenant, std::int64_t offset) const {
-  if (!reread_) return false;
-  const auto found = reread_->tenants.find(tenant);
-  return found != reread_->tenants.end() && offset >= found->second;
-}
-
-// True while a batch that left memory has not been read again.
-bool PartitionLane::unread(std::string_view tenant, std::int64_t offset) const {
-  return is_deferred(tenant, offset) ||
-         (reread_ && reread_->reading && reads_again(tenant, offset) &&
-          offset >= next_to_read_again());
+// A stalled tenant too, while it has fewer batches to probe with than it may.
+bool PartitionLane::may_read_again(const std::string& tenant) const {
+  return !held_back(tenant, 0);
 }
 
 void PartitionLane::read_again_later() {
-  if (deferred_.empty() || reread_ || draining_) return;
-  reread_timer_.cancel();
-  reread_timer_ =
-      deps_.executor.post_after(reread_backoff_.next(), guard_.wrap([this] { read_again(); }));
+  if (reread_pending_ || reread_ || draining_) return;
+  const auto& tenants = unread_.tenants();
+  if (postponed_.empty() && std::none_of(tenants.begin(), tenants.end(), [this](const auto& entry) {
+        return may_read_again(entry.first);
+      })) {
+    return;
+  }
+  reread_pending_ = true;
+  reread_timer_ = deps_.executor.post_after(reread_backoff_.next(), guard_.wrap([this] {
+    reread_pending_ = false;
+    read_again();
+  }));
 }
 
 void PartitionLane::read_again() {
   if (reread_ || draining_) return;
   if (!merger_.empty()) seal();
-  Reread reread(tracker_.end());
+  Reread reread;
   std::int64_t start = tracker_.end();
-  for (auto it = deferred_.begin(); it != deferred_.end();) {
-    if (deps_.stalls.stalled({options_.signal, it->first}) || letter_stalls_.count(it->first) > 0) {
-      ++it;
-      continue;
+  for (const auto& [tenant, stretches] : unread_.tenants()) {
+    if (may_read_again(tenant)) {
+      start = std::min(start, stretches.front().first);
+    } else {
+      reread.passed_over.insert(tenant);
     }
-    start = std::min(start, it->second);
-    reread.tenants.insert(*it);
-    it = deferred_.erase(it);
   }
-  if (reread.tenants.empty()) return;
-  reread.end = tracker_.end();
+  for (const KnownRange& known : postponed_) start = std::min(start, known.range.offsets.first);
+  if (start == tracker_.end() && reread.passed_over.size() == unread_.tenants().size()) return;
   reread.next = start;
-  reread.tracker = OffsetTracker(start);
+  reread.end = tracker_.end();
   reread_ = std::move(reread);
+  keep_known(std::exchange(postponed_, {}));
   refused_ = false;
   refused_timestamp_ms_ = 0;
   end_.reset();
+  if (start == reread_->end) return end_reread();
   host_.on_rewind(start);
 }
 
-std::int64_t PartitionLane::reread_position() const {
-  const std::int64_t position =
-      reread_->tracker.idle() ? reread_->next : reread_->tracker.position();
-  return reread_->reading && !merger_.empty() ? std::min(position, merger_.first()) : position;
-}
-
+// What is being filled is still unread, or in its known range.
 std::int64_t PartitionLane::next_to_read_again() const {
   return merger_.empty() ? reread_->next : std::min(reread_->next, merger_.first());
 }

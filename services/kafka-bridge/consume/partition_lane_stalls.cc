@@ -1,5 +1,6 @@
 // Stalls: deferring batches of stalled tenants, and reporting.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "services/kafka-bridge/consume/batch_plan.h"
@@ -26,24 +27,36 @@ constexpr std::size_t kStatusesMax = 128;
 // Keeps some batches of a stalled tenant as probes; the rest stays in Kafka.
 PartitionLane::Place PartitionLane::place_by_stall(std::string_view tenant,
                                                    const kafka::RecordView& record) {
-  if (is_deferred(tenant, record.offset)) {
+  if (unread_.without_end(tenant)) {
     // Without tenants the whole partition stalls.
     const bool others = !tenant.empty() || deps_.ledger.has_tenants(options_.signal);
     return others ? Place::kSkip : Place::kRefuse;
   }
-  if (letter_stalls_.count(tenant) > 0) return defer_from(tenant, record.offset);
-  if (!deps_.stalls.any()) return Place::kTake;
-  const Stream stream{options_.signal, std::string(tenant)};
-  if (!deps_.stalls.stalled(stream)) return Place::kTake;
-  std::size_t kept = 0;
-  for_deliveries([&](const Delivery& d) { kept += d.stream() == stream ? 1 : 0; });
-  if (kept < kStalledMax && within_share(tenant, record.value.size())) return Place::kTake;
+  if (!held_back(tenant, record.value.size())) return Place::kTake;
   return defer_from(tenant, record.offset);
+}
+
+// As many batches of the tenant are in memory as may be, until its stall ends or answers come.
+bool PartitionLane::held_back(std::string_view tenant, std::size_t bytes) const {
+  if (letter_stalls_.count(tenant) > 0) return true;
+  const bool slow = slow_.count(tenant) > 0;
+  if (!slow && !deps_.stalls.any()) return false;
+  const bool stalled = deps_.stalls.stalled({options_.signal, std::string(tenant)});
+  if (!slow && !stalled) return false;
+  std::size_t kept = 0;
+  std::size_t waiting = 0;
+  for_deliveries([&](const Delivery& d) {
+    if (d.stream().tenant != tenant) return;
+    ++kept;
+    waiting += d.started() ? 0 : 1;
+  });
+  return (stalled ? kept >= kStalledMax : waiting > 0) || !within_share(tenant, bytes);
 }
 
 PartitionLane::Place PartitionLane::defer_from(std::string_view tenant, std::int64_t offset) {
   if (may_defer(tenant, offset)) {
-    deferred_.emplace(tenant, offset);
+    if (merger_.first_of(tenant)) seal();  // A range has all records of a tenant, or none.
+    unread_.add_from(std::string(tenant), offset);
     return Place::kSkip;
   }
   note_full_ = deps_.ledger.has_tenants(options_.signal);
@@ -63,12 +76,6 @@ void PartitionLane::on_stall_ended(const Stream& stream) {
   if (stream.signal != options_.signal) return;
   note_full_ = false;
   schedule_collect();
-  if (deferred_.count(stream.tenant) > 0) read_again_later();
-}
-
-bool PartitionLane::is_deferred(std::string_view tenant, std::int64_t offset) const {
-  const auto found = deferred_.find(tenant);
-  return found != deferred_.end() && offset >= found->second;
 }
 
 // True if the commit's note still fits when this tenant is deferred from here on.
@@ -79,62 +86,95 @@ bool PartitionLane::may_defer(std::string_view tenant, std::int64_t from) const 
   return encode_commit_note(with, std::min(position(), from)).size() + kNoteSpare <= kNoteBytesMax;
 }
 
-// Keeps only the oldest batches of a stalled tenant, to probe with. Never drops those that
+// Keeps only the oldest batches of a stalled tenant, to probe with. Never gives back those that
 // wait for an answer, or of which a part is done, nor anything before them.
 void PartitionLane::defer(const std::string& tenant) {
-  if (draining_ || fills_range()) return;
-  if (!merger_.empty()) seal();
-  std::vector<std::shared_ptr<Delivery>> ours;
+  if (draining_) return;
+  if (!merger_.empty() && !fills_range()) seal();
+  std::vector<const Delivery*> ours;
+  std::set<const Delivery*> fixed;
   for (const OpenBatchRange& batch_range : open_) {
-    if (batch_range.number > planned_ && options_.batch_identity)
-      continue;  // Its plan is being committed.
+    // Its plan is being committed.
+    const bool planning = options_.batch_identity && batch_range.number > planned_;
     for (const auto& delivery : batch_range.deliveries) {
-      if (delivery->stream().tenant == tenant && !delivery->is_letter()) {
-        ours.push_back(delivery);
-      }
+      if (delivery->stream().tenant != tenant || delivery->is_letter()) continue;
+      ours.push_back(delivery.get());
+      if (planning || !delivery->droppable()) fixed.insert(delivery.get());
     }
   }
-  std::sort(ours.begin(), ours.end(),
-            [](const auto& a, const auto& b) { return a->first_offset() < b->first_offset(); });
+  std::sort(ours.begin(), ours.end(), [](const Delivery* a, const Delivery* b) {
+    return a->first_offset() < b->first_offset();
+  });
   std::size_t keep = std::min(kStalledMax, ours.size());
   for (std::size_t i = keep; i < ours.size(); ++i) {
-    if (!ours[i]->droppable()) keep = i + 1;
+    if (fixed.count(ours[i]) > 0) keep = i + 1;
   }
-  std::optional<std::int64_t> from;
-  if (keep < ours.size()) from = ours[keep]->first_offset();
-  if (reread_ && reread_->reading) {
-    const bool batches =
-        std::any_of(reread_->batches.begin(), reread_->batches.end(),
-                    [&](const TenantBatch& batch) { return batch.batch.tenant == tenant; });
-    if (batches) return;  // Settled batches between them would be delivered again.
-    if (const auto found = reread_->tenants.find(tenant); found != reread_->tenants.end()) {
-      const std::int64_t unread = std::max(reread_->next, found->second);
-      from = std::min(from.value_or(unread), unread);
-    }
+  if (reread_ && unread_.contains(tenant) && !passed_over(tenant)) {
+    pass_over(tenant, next_to_read_again());
   }
-  if (!from) return;
-  for (const auto& delivery : ours) {
-    if (delivery->first_offset() >= *from && delivery->droppable()) drop(*delivery);
-  }
-  const auto [entry, fresh] = deferred_.emplace(tenant, *from);
-  if (!fresh) entry->second = std::min(entry->second, *from);
+  if (keep == ours.size()) return;
+  give_back(tenant, {ours.begin() + static_cast<std::ptrdiff_t>(keep), ours.end()},
+            settled_to(tenant));
   schedule_collect();
 }
 
-void PartitionLane::drop(const Delivery& delivery) {
-  const TenantBatch batch =
-      whole_batch(delivery.stream().tenant, {delivery.first_offset(), delivery.last_offset()},
-                  delivery.item_count());
+// The batches are those of the tenant behind all others that are in memory. Where nothing of the
+// tenant behind them is settled, they are a part of what is not read yet.
+void PartitionLane::give_back(const std::string& tenant,
+                              const std::vector<const Delivery*>& batches,
+                              std::int64_t settled_to) {
+  std::int64_t from = tracker_.end();
+  for (const Delivery* batch : batches) {
+    const OffsetRange offsets{batch->first_offset(), batch->last_offset()};
+    const bool had_letters = drop(*batch);
+    if (had_letters) settled_to = std::max(settled_to, offsets.last);
+    if (offsets.first > settled_to) {
+      from = std::min(from, offsets.first);
+    } else {
+      unread_.add(tenant, offsets);
+    }
+  }
+  unread_.add_from(tenant, from);
+}
+
+// True: its range had dead letters of single records, which stay.
+bool PartitionLane::drop(const Delivery& delivery) {
   for (OpenBatchRange& batch_range : open_) {
     if (std::erase_if(batch_range.deliveries,
                       [&](const auto& known) { return known.get() == &delivery; }) == 0) {
       continue;
     }
-    batch_range.dropped.push_back(batch);
+    batch_range.shared = true;
     std::size_t bytes = 0;
     for (const auto& left : batch_range.deliveries) bytes += 2 * left->bytes();
     batch_range.permit.shrink_to(bytes);
+    return batch_range.letters;
   }
+  return false;
+}
+
+void PartitionLane::add_settled(const Delivery& delivery) {
+  if (delivery.is_letter()) return;
+  const std::string& tenant = delivery.stream().tenant;
+  const auto [entry, fresh] = settled_.try_emplace(tenant, Settled{settled_floor_, {}});
+  entry->second.last = std::max(entry->second.last, delivery.last_offset());
+  entry->second.at = deps_.executor.clock().now();
+}
+
+// Keeps what is known of tenants that have batches in memory.
+void PartitionLane::prune_settled() {
+  if (settled_.empty() || (!open_.empty() && settled_.size() < settled_prune_at_)) return;
+  std::set<std::string_view> open;
+  for_deliveries([&open](const Delivery& d) { open.insert(d.stream().tenant); });
+  std::erase_if(settled_, [&open](const auto& entry) { return open.count(entry.first) == 0; });
+  settled_floor_ = tracker_.end() - 1;
+  settled_prune_at_ = 64 + 2 * settled_.size();
+}
+
+// Nothing of the tenant behind it is settled.
+std::int64_t PartitionLane::settled_to(const std::string& tenant) const {
+  const auto found = settled_.find(tenant);
+  return found == settled_.end() ? settled_floor_ : found->second.last;
 }
 
 // The commit waits for the letter, so nothing more of its tenant is read; others are.
@@ -148,7 +188,6 @@ void PartitionLane::collect_letter_stalls() {
   for (const auto& [tenant, stall] : before) {
     if (letter_stalls_.count(tenant) > 0) continue;
     note_full_ = false;
-    if (deferred_.count(tenant) > 0) read_again_later();
   }
 }
 
@@ -161,7 +200,11 @@ PartitionLane::State PartitionLane::state() const {
   state.items = merger_.item_count();
   for_deliveries([&state](const Delivery& d) { state.items += d.items_in_flight(); });
   for (const auto& letter : letters_) state.items += letter->items_in_flight();
-  if (reread_) state.oldest_timestamp_ms = reread_->tracker.oldest_timestamp_ms();
+  for (const OpenBatchRange& batch_range : open_) {
+    if (!batch_range.again || batch_range.deliveries.empty()) continue;
+    const std::int64_t before = state.oldest_timestamp_ms.value_or(batch_range.timestamp_ms);
+    state.oldest_timestamp_ms = std::min(before, batch_range.timestamp_ms);
+  }
   if (!state.oldest_timestamp_ms) state.oldest_timestamp_ms = tracker_.oldest_timestamp_ms();
   if (!state.oldest_timestamp_ms && !merger_.empty()) {
     state.oldest_timestamp_ms = merger_.timestamp_ms();

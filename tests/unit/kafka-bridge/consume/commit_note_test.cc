@@ -13,7 +13,7 @@ namespace {
 TEST(CommitNote, ComesBackAsItWasWritten) {
   const OpenRange::Parts parts{{{"", 40, {{0, 5}, {10, 1}}}, {"a]/+x", 7, {{3, 4}}}}, {1200, 1300}};
   const CommitNote note{5000,
-                        {{{1000, 1000}, {}}, {{1200, 1300}, parts}, {{1301, 1301}, {{}}}},
+                        {{{1000, 1000}, {}}, {{1200, 1300}, parts}, {{1250, 1250}, {{{}, {1250}}}}},
                         {{"acme", 1100}, {"", 2000}, {"a;b,c@9", 1001}},
                         {{{1100, 1120}, parts.batches[1]}, {{1105, 1105}, parts.batches[0]}}};
   const std::string text = encode_commit_note(note, 1000);
@@ -30,7 +30,7 @@ TEST(CommitNote, ReadsThePlansOfTheFirstVersion) {
 TEST(CommitNote, RefusesWhatIsNotOurs) {
   for (const char* text :
        {"foreign", "spanway2:", "spanway2:x", "spanway2:5,3-2", "spanway2:5,3", "spanway2:5,0-9",
-        "spanway2:9,3-4,4-5", "spanway2:5;4:ab@1", "spanway2:5;2:ab", "spanway2:5;2:ab@-1",
+        "spanway2:9,3-4,2-5", "spanway2:5;4:ab@1", "spanway2:5;2:ab", "spanway2:5;2:ab@-1",
         "spanway2:5 ",
         // Parts of a range.
         "spanway2:5,0-2[", "spanway2:5,0-2[!3]", "spanway2:5,0-2[/0:#4]",

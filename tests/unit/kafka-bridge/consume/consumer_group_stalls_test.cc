@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <optional>
@@ -103,14 +104,15 @@ TEST(ConsumerGroup, OneRefusedTenantDoesNotTakeTheMemoryOfTheOthers) {
 
 // Random tenants and refusals, poisoned spans of every kind, kills and drains: every span is
 // delivered or a dead letter, only poison becomes one, and everything is committed in the end.
-// Without a kill at most two batches are repeated: those that are read again beside a range that a
-// drain returned.
+// Without a kill nothing is repeated (P4). SPANWAY_SEEDS: how many seeds, 60 unless said.
 TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
   const std::uint64_t bugs = bug_count();
   const Error errors[] = {busy(), token_expired(), bad_data(), broken()};
   const Error outages[] = {busy(), token_expired(), broken()};
   const std::string tenants[] = {"", "a", "b", "c"};
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  const char* const wished = std::getenv("SPANWAY_SEEDS");
+  const std::uint64_t seeds = wished == nullptr ? 60 : std::strtoull(wished, nullptr, 10);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Random random(seed);
     std::map<kafka::TopicPartition, std::deque<fakes::FakeConsumer::Stored>> log;
     std::map<kafka::TopicPartition, kafka::OffsetCommit> committed;
@@ -201,7 +203,7 @@ TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
       repeated += std::max(0, received[name] + (is_letter ? 1 : 0) - 1);
     }
     EXPECT_EQ(missing, 0) << "seed " << seed;
-    EXPECT_LE(kills ? 0 : repeated, 8) << "seed " << seed;
+    EXPECT_EQ(kills ? 0 : repeated, 0) << "seed " << seed;
     for (const auto& p : partitions) {
       EXPECT_EQ(committed[p].offset, static_cast<std::int64_t>(log[p].size())) << "seed " << seed;
       EXPECT_EQ(committed[p].metadata, "") << "seed " << seed;
