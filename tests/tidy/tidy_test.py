@@ -155,6 +155,7 @@ IMPLEMENTS = {
     "operator/render/config_check.cc": "operator/render/render.h",
     "services/kafka-bridge/consume/partition_lane_stalls.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/partition_lane_reread.cc": "services/kafka-bridge/consume/partition_lane.h",
+    "services/kafka-bridge/consume/partition_lane_slots.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/partition_lane_commit.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/delivery_refusals.cc": "services/kafka-bridge/consume/delivery.h",
     "services/kafka-bridge/consume/consumer_group_status.cc": "services/kafka-bridge/consume/consumer_group.h",

@@ -125,14 +125,14 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   end_.reset();
   refused_timestamp_ms_ = record.timestamp_ms;
   if (!has_room()) return refuse();
-  wanted_ = Wanted{};
+  record_parts_ = RecordParts{};
   switch (place(record)) {
     case Place::kRefuse:
       return refuse();
     case Place::kSkip:
       break;
     case Place::kTake:
-      if (!take_wanted(record)) return refuse();
+      if (!take_parts(record)) return refuse();
       break;
   }
   refused_timestamp_ms_ = 0;
@@ -140,7 +140,7 @@ bool PartitionLane::take(const kafka::RecordView& record) {
   return true;
 }
 
-bool PartitionLane::take_wanted(const kafka::RecordView& record) {
+bool PartitionLane::take_parts(const kafka::RecordView& record) {
   const Result<ReadRecord> read = reader_.read(options_.signal, record);
   if (!read.ok() && read.error().refusal == Refusal::kTransient) {
     deps_.events.no_memory();
@@ -191,7 +191,7 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
     seal();
     if (!has_room()) return false;
   }
-  const bool letter = read.rejected > 0 && wanted_.letter;
+  const bool letter = read.rejected > 0 && record_parts_.letter;
   const std::size_t letter_bytes = letter ? 2 * record.value.size() : 0;
   const std::size_t bytes = merger_.bytes_with(read.tenant, read.payload.size());
   const std::size_t total = bytes + letter_bytes_ + letter_bytes;
@@ -199,8 +199,8 @@ bool PartitionLane::take_read(const kafka::RecordView& record, const ReadRecord&
   deps_.events.consumed(options_.signal, record.value.size(), read.item_count + read.rejected);
   begin_linger();
   if (!letter) deps_.events.released(options_.signal, read.rejected);
-  if (!wanted_.items) deps_.events.released(options_.signal, read.item_count);
-  if (read.item_count == 0 || !wanted_.items) {
+  if (!record_parts_.items) deps_.events.released(options_.signal, read.item_count);
+  if (read.item_count == 0 || !record_parts_.items) {
     merger_.skip(record.offset, record.timestamp_ms);
   } else {
     merger_.add(record.offset, record.timestamp_ms, read.tenant, read.payload, read.item_count);
@@ -220,7 +220,8 @@ bool PartitionLane::take_undecodable(const kafka::RecordView& record, const Erro
   deps_.events.consumed(options_.signal, record.value.size(), 0);
   begin_linger();
   merger_.skip(record.offset, record.timestamp_ms);
-  if (wanted_.letter) add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "", 0);
+  if (record_parts_.letter)
+    add_letter(record, DeadLetterCause::kUndecodable, "", error.message, "", 0);
   return true;
 }
 
@@ -307,7 +308,7 @@ void PartitionLane::seal() {
     reread_->ranges.pop_front();
     deps_.shares.end_turn(this);
   } else if (reread_) {
-    // What is in memory is no longer unread.
+    // Records in memory are no longer unread.
     for (const std::string& tenant : tenants_of(unread_)) {
       if (!passed_over(tenant)) unread_.take_over(tenant, merger_.last() + 1);
     }
@@ -318,7 +319,7 @@ void PartitionLane::seal() {
   open.timestamp_ms = batch_range.timestamp_ms;
   if (!open.again) {
     open.run = tracker_.begin(batch_range.first, batch_range.last, batch_range.timestamp_ms);
-    open.number = ++range_count_;  // What is read again is sent without a plan, or has one.
+    open.number = ++range_count_;  // A range that is read again needs no plan, or has one.
   }
   open.permit = std::exchange(permit_, deps_.budget.empty_permit());
   add_deliveries(open, std::move(batch_range), parts);
@@ -328,7 +329,7 @@ void PartitionLane::seal() {
   pump();
 }
 
-// Of a known range only `parts` are not settled, where it has them.
+// A known range delivers only its `parts`, where it has them.
 void PartitionLane::add_deliveries(OpenBatchRange& open, BatchRange&& batch_range,
                                    const std::optional<OpenRange::Parts>& parts) {
   const std::string origin = options_.topic + ":" + std::to_string(options_.partition);

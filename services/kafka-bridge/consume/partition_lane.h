@@ -110,7 +110,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   enum class Detail { kExact, kCompact };
   // A batch range that is not settled.
   struct OpenBatchRange {
-    OffsetTracker::Run run = 0;  // Of the first reading only.
+    OffsetTracker::Run run = 0;  // Only from the first reading.
     OffsetRange range;
     std::int64_t timestamp_ms = 0;
     std::size_t batches = 0;  // At first; `deliveries` are those that are not done.
@@ -137,8 +137,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     std::deque<KnownRange> ranges;  // Increasing, disjoint.
     std::set<std::string, std::less<>> passed_over;
   };
-  // The parts of a record that are to be taken.
-  struct Wanted {
+  // The parts of a record that a range takes.
+  struct RecordParts {
     bool items = true;
     bool letter = true;
   };
@@ -167,7 +167,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   bool acquire(std::string_view tenant, std::size_t bytes, std::size_t more);
   bool within_share(std::string_view tenant, std::size_t bytes) const;
   void yield_memory();
-  bool take_wanted(const kafka::RecordView& record);
+  bool take_parts(const kafka::RecordView& record);
   bool take_read(const kafka::RecordView& record, const ReadRecord& read);
   bool take_undecodable(const kafka::RecordView& record, const Error& error);
   void add_letter(const kafka::RecordView& record, DeadLetterCause cause, std::string_view tenant,
@@ -246,7 +246,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   std::vector<std::shared_ptr<Delivery>> letters_;
   std::size_t letter_bytes_ = 0;
   bool filling_shared_ = false;  // Records inside the range being filled were passed over.
-  Wanted wanted_;                // Of the record being taken.
+  RecordParts record_parts_;     // The record being taken.
   std::int64_t committed_;
   std::string committed_metadata_;
   // Ranges begun, and how many of them stand in a committed plan.
@@ -257,8 +257,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   std::optional<Reread> reread_;
   std::vector<KnownRange> postponed_;  // For the next pass.
   UnreadRecords unread_;
-  std::map<std::string, Settled, std::less<>> settled_;  // Of tenants with open batches.
-  std::int64_t settled_floor_ = 0;                       // Of all others.
+  std::map<std::string, Settled, std::less<>> settled_;  // Tenants with open batches.
+  std::int64_t settled_floor_ = 0;                       // All other tenants.
   std::size_t settled_prune_at_ = 64;
   std::set<std::string, std::less<>> slow_;  // Tenants whose requests are not answered in time.
   Timer slow_timer_;

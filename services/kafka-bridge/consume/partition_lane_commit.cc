@@ -93,7 +93,7 @@ void PartitionLane::note_known(CommitNote& note, Detail detail) const {
   for (const KnownRange& known : postponed_) add(known);
 }
 
-// What is in memory.
+// Batches in memory.
 void PartitionLane::note_open(CommitNote& note, Detail detail) const {
   for (const OpenBatchRange& batch_range : open_) {
     const bool one_by_one =

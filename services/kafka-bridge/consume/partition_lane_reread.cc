@@ -57,7 +57,7 @@ PartitionLane::Place PartitionLane::place_again(const kafka::RecordView& record,
     return Place::kSkip;
   }
   // The letters of batches that were given back stayed.
-  wanted_.letter = stretch->last == UnreadRecords::kNoEnd;
+  record_parts_.letter = stretch->last == UnreadRecords::kNoEnd;
   return Place::kTake;
 }
 
@@ -67,7 +67,7 @@ PartitionLane::Place PartitionLane::place_in_range(const kafka::RecordView& reco
   const KnownRange& known = reread_->ranges.front();
   if (!merger_.empty() && !fills_range()) seal();
   if (known.tenant && *known.tenant == tenant) {
-    wanted_.letter = false;
+    record_parts_.letter = false;
     return Place::kTake;
   }
   const bool unread = unread_.find(tenant, record.offset) != nullptr;
@@ -78,7 +78,7 @@ PartitionLane::Place PartitionLane::place_in_range(const kafka::RecordView& reco
   const auto& parts = known.range.parts;
   if (parts && std::find(parts->letters.begin(), parts->letters.end(), record.offset) !=
                    parts->letters.end()) {
-    wanted_.items = false;
+    record_parts_.items = false;
     return Place::kTake;
   }
   merger_.skip(record.offset, 0);
@@ -218,7 +218,7 @@ void PartitionLane::read_again() {
   host_.on_rewind(start);
 }
 
-// What is being filled is still unread, or in its known range.
+// Records being filled are still unread, or in their known range.
 std::int64_t PartitionLane::next_to_read_again() const {
   return merger_.empty() ? reread_->next : std::min(reread_->next, merger_.first());
 }

@@ -1,4 +1,4 @@
-// Slots of `max_in_flight_per_partition`, shared by the tenants of a partition.
+// The slots of `max_in_flight_per_partition`, shared by the tenants of a partition.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -12,9 +12,9 @@ namespace {
 // of it in this partition was answered meanwhile.
 constexpr Duration kSlowAfter = std::chrono::seconds(1);
 
-// Who holds how many slots. A prompt tenant may take any that is free. What slow tenants hold does
-// not count against others, up to as many slots as there are; beyond that it does, and a tenant
-// that holds none still gets one.
+// Counts the slots of each tenant. A prompt tenant may take any that is free. What slow tenants
+// hold does not count against others, up to as many slots as there are; beyond that it does, and a
+// tenant that holds none still gets one.
 class Slots {
  public:
   explicit Slots(std::size_t limit) : limit_(limit) {}
@@ -83,7 +83,7 @@ void PartitionLane::pump() {
   watch_slow();
 }
 
-// A tenant that is alone has nobody to make room for.
+// Without other tenants there is no one to make room for.
 void PartitionLane::find_slow() {
   slow_.clear();
   if (!deps_.ledger.has_tenants(options_.signal)) return;

@@ -36,7 +36,7 @@ class UnreadRecords {
   void add(const std::string& tenant, OffsetRange stretch);
   // Everything from there on, with the stretches that begin behind it.
   void add_from(const std::string& tenant, std::int64_t first);
-  // What lies below `offset` is in memory again.
+  // Records below `offset` are in memory again.
   void take_over(std::string_view tenant, std::int64_t offset);
   void erase(std::string_view tenant);
 
