@@ -17,7 +17,7 @@ namespace spanway::objectstore {
 
 // Reads the footer when it is opened, and afterwards only the columns and row groups asked for.
 // External lock; owns its source. Every call may block on the source, and returns its error.
-// INVALID_ARGUMENT, data, "parquet" for a file that is broken or has other types than asked for.
+// INVALID_ARGUMENT, data, "malformed_parquet" for a file that is broken or has other types than asked for.
 class ParquetFile {
  public:
   static Result<std::unique_ptr<ParquetFile>> open(std::shared_ptr<ByteSource> source);
