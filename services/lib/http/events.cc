@@ -76,6 +76,30 @@ void ServerEvents::handshake_failed(const std::string& peer, const std::string& 
                          {{"listener", listener_}, {"peer", peer}, {"error", error}});
 }
 
+void ServerEvents::tls_arrived(const std::string& peer, const std::string& tls_section) const {
+  connection_refused(RefusedReason::kProtocol);
+  const std::string client = "let the client use http:// (gRPC: no TLS)";
+  telemetry_.log.limited(
+      telemetry::LogLevel::kWarn, "http_tls_arrived",
+      "Connection refused: the client speaks TLS, and this port does not",
+      {{"listener", listener_},
+       {"peer", peer},
+       {"hint", tls_section.empty() ? client
+                                    : "set " + tls_section + ".certificate_file and " +
+                                          tls_section + ".key_file, or " + client}});
+}
+
+void ServerEvents::plain_text_arrived(const std::string& peer,
+                                      const std::string& tls_section) const {
+  connection_refused(RefusedReason::kHandshakeFailed);
+  telemetry_.log.limited(telemetry::LogLevel::kWarn, "http_plain_text_arrived",
+                         "Connection refused: the client speaks plain text, and this port is TLS",
+                         {{"listener", listener_},
+                          {"peer", peer},
+                          {"hint", "let the client use https:// (gRPC: TLS), or remove " +
+                                       tls_section + ".certificate_file to serve plain text"}});
+}
+
 void ServerEvents::aborted(const Place& place, AbortReason reason) const {
   const auto index = static_cast<std::size_t>(reason);
   aborted_[index].add();

@@ -79,6 +79,10 @@ class ServerEvents {
   void connection_closed() const noexcept;
   void connection_refused(RefusedReason reason) const noexcept;
   void handshake_failed(const std::string& peer, const std::string& error) const;
+  // A client that uses TLS where this listener does not, or the reverse. `tls_section` is that of
+  // the configuration; empty = this listener never has TLS.
+  void tls_arrived(const std::string& peer, const std::string& tls_section) const;
+  void plain_text_arrived(const std::string& peer, const std::string& tls_section) const;
   // A connection, or the stream of a request on it, was aborted: counted, and logged at level
   // debug.
   struct Place {

@@ -107,6 +107,9 @@ struct ServerOptions {
   std::string name;  // For logs and the label `listener`.
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0 takes a free one; see Server::port().
+  // The section of the configuration that turns TLS on, for log lines; empty = this listener never
+  // has TLS.
+  std::string tls_section = {};
   bool http1 = true;
   bool http2 = true;
   ServerLimits limits;

@@ -62,6 +62,7 @@ Status OtlpListener::listen(std::string name, std::uint16_t port, http::Handler&
   options.host = options_.config.host;
   options.port = deps_.listen_port(options_.config.host, port);
   options.limits = options_.limits;
+  options.tls_section = "otlp.tls";
   options.connection_memory = &connection_memory_;
   auto server = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
   if (!server.ok()) return std::move(server).error().with_context("otlp");

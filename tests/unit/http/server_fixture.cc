@@ -114,8 +114,8 @@ std::size_t TestHandler::release() {
 }
 
 TestServer::TestServer(ServerOptions options, std::shared_ptr<TlsServerContext> tls,
-                       std::size_t threads)
-    : pool("http", threads) {
+                       std::size_t threads, telemetry::Logger logger)
+    : log(std::move(logger)), pool("http", threads) {
   options.name = "test";
   auto made = Server::create(std::move(options), std::move(tls), pool, handler, {log, metrics});
   if (!made.ok()) {

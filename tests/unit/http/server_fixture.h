@@ -87,7 +87,7 @@ class TestHandler final : public Handler {
 // Server, pool and handler in the right order of destruction.
 struct TestServer {
   explicit TestServer(ServerOptions options = {}, std::shared_ptr<TlsServerContext> tls = nullptr,
-                      std::size_t threads = 1);
+                      std::size_t threads = 1, telemetry::Logger log = telemetry::Logger::null());
   double metric(std::string_view name, telemetry::Labels labels = {}) const;
   // Waits until there was a connection and there is none any more.
   bool all_gone() const {
@@ -97,7 +97,7 @@ struct TestServer {
     });
   }
 
-  telemetry::Logger log = telemetry::Logger::null();
+  telemetry::Logger log;
   telemetry::Metrics metrics;
   TestHandler handler;
   IoPool pool;

@@ -224,7 +224,6 @@ std::vector<Framing> hostile_framings() {
       {"HTTP/0.9", "GET /\r\n\r\n", "400"},
       {"HTTP/2.0", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", "400"},
       {"HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", "400"},
-      {"TLS", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), "400"},
       {"CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "501"},
       {"broken escape", get("/%zz"), "400"},
       {"truncated escape", get("/a%2"), "400"},

@@ -221,13 +221,77 @@ TEST(Tls, AbortsStalledHandshakes) {
       2);
 }
 
-TEST(Tls, RefusesPlainTextOnATlsPort) {
+// The lines of a log. Thread-safe.
+class LogLines {
+ public:
+  telemetry::Logger logger() {
+    return telemetry::Logger::create({.write = [this](std::string_view line) {
+      MutexLock lock(mutex_);
+      lines_.emplace_back(line);
+    }});
+  }
+  std::vector<std::string> with(std::string_view part) const {
+    MutexLock lock(mutex_);
+    std::vector<std::string> found;
+    for (const std::string& line : lines_)
+      if (line.find(part) != std::string::npos) found.push_back(line);
+    return found;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+TEST(Tls, RefusesPlainTextOnATlsPortAndSaysSo) {
   Material material;
-  TestServer server({}, material.server());
-  RawClient client(server.server->port());
-  client.send("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-  EXPECT_TRUE(client.closed_within(std::chrono::seconds(5)));
+  LogLines log;
+  ServerOptions options;
+  options.tls_section = "otlp.tls";
+  TestServer server(options, material.server(), 1, log.logger());
+  for (const char* request :
+       {"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", "P"}) {
+    RawClient client(server.server->port());
+    client.send(request);
+    EXPECT_TRUE(client.closed_within(std::chrono::seconds(5))) << request;
+  }
   EXPECT_EQ(server.handler.requests(), 0U);
+  EXPECT_EQ(
+      server.metric("spanway_http_connections_refused_total", {{"reason", "handshake_failed"}}), 3);
+  const auto lines = log.with("the client speaks plain text, and this port is TLS");
+  ASSERT_EQ(lines.size(), 1U) << "the rate of the line is limited";
+  EXPECT_THAT(lines[0], HasSubstr("listener=test"));
+  EXPECT_THAT(lines[0], HasSubstr("peer=127.0.0.1"));
+  EXPECT_THAT(lines[0], HasSubstr("remove otlp.tls.certificate_file"));
+  EXPECT_TRUE(TestClient(https(server), {}, material.client()).get("/echo").ok());
+}
+
+TEST(Tls, RefusesTlsOnAPlainPortAndSaysSo) {
+  Material material;
+  LogLines log;
+  ServerOptions options;
+  options.tls_section = "otlp.tls";
+  TestServer server(options, nullptr, 1, log.logger());
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(TestClient(https(server), {}, material.client()).get("/echo").ok());
+  EXPECT_EQ(server.handler.requests(), 0U);
+  EXPECT_TRUE(server.all_gone());
+  EXPECT_GE(server.metric("spanway_http_connections_refused_total", {{"reason", "protocol"}}), 3);
+  const auto lines = log.with("the client speaks TLS, and this port does not");
+  ASSERT_EQ(lines.size(), 1U) << "the rate of the line is limited";
+  EXPECT_THAT(lines[0], HasSubstr("set otlp.tls.certificate_file and otlp.tls.key_file"));
+}
+
+// As the admin port is.
+TEST(Tls, AListenerThatNeverHasTlsNamesNoKey) {
+  LogLines log;
+  TestServer server({}, nullptr, 1, log.logger());
+  RawClient client(server.server->port());
+  client.send(std::string("\x16\x03\x01\x02\x00\x01\x00", 7));
+  EXPECT_TRUE(client.closed_within(std::chrono::seconds(5)));
+  const auto lines = log.with("the client speaks TLS");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].find("certificate_file"), std::string::npos);
 }
 
 TEST(Tls, TakesNewFilesForNewConnections) {

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "services/lib/http/server/http1_session.h"
@@ -13,6 +14,8 @@ namespace spanway::http {
 namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+// The first byte of a TLS connection, and of no request: methods are capital letters.
+constexpr char kTlsHandshake = 0x16;
 constexpr std::size_t kWriteBatchBytes = 64 * 1024;
 // A connection that is over keeps its output buffer up to this size.
 constexpr std::size_t kIdleOutputBytes = 16 * 1024;
@@ -96,7 +99,24 @@ void Connection::on_writable() {
   if (phase_ == Phase::kServe) step();
 }
 
+// The client begins. Its first byte is peeked at, before OpenSSL reads it.
+bool Connection::begin_handshake() {
+  char first = kTlsHandshake;
+  const ssize_t peeked = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (peeked < 0 && (errno == EAGAIN || errno == EINTR)) {
+    wait_readable();
+    arm_timer();
+    return false;
+  }
+  handshake_begun_ = true;
+  if (first < 'A' || first > 'Z') return true;
+  deps_.events.plain_text_arrived(peer_address_, deps_.options.tls_section);
+  abort();
+  return false;
+}
+
 void Connection::continue_handshake() {
+  if (!handshake_begun_ && !begin_handshake()) return;
   const IoResult result = transport_->handshake();
   switch (result.state) {
     case IoState::kOk:
@@ -127,6 +147,11 @@ void Connection::handshake_done() {
 }
 
 bool Connection::detect(std::string_view bytes) {
+  if (!tls_ && detected_.empty() && bytes.front() == kTlsHandshake) {
+    deps_.events.tls_arrived(peer_address_, deps_.options.tls_section);
+    abort();
+    return false;
+  }
   detected_.append(bytes.substr(0, kHttp2Preface.size() - detected_.size()));
   const std::string_view expected = kHttp2Preface.substr(0, detected_.size());
   if (detected_ == expected && detected_.size() < kHttp2Preface.size()) return false;

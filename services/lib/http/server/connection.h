@@ -85,6 +85,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void on_readable();
   void on_writable();
   void continue_handshake();
+  // False when it waits for the client, or has refused one that speaks plain text.
+  bool begin_handshake();
   void handshake_done();
   // True when the protocol is known.
   bool detect(std::string_view bytes);
@@ -126,6 +128,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   Phase phase_ = Phase::kHandshake;
   bool busy_ = false;  // Inside the session: answers given now are taken right after.
+  bool handshake_begun_ = false;
   bool read_waiting_ = false;
   bool write_waiting_ = false;
   bool read_ended_ = false;
