@@ -109,7 +109,7 @@ Result<std::unique_ptr<BridgeService>> BridgeService::create(
 Status BridgeService::create_producing() {
   auto producer =
       kafka::Producer::create(config_.kafka, config_.producer.kafka, deps_.clock, deps_.telemetry);
-  if (!producer.ok()) return std::move(producer).error().with_context("kafka");
+  if (!producer.ok()) return std::move(producer).error();
   producer_ = std::move(producer).value();
   KafkaSinkOptions options;
   options.topics = config_.kafka.topics;
@@ -188,6 +188,12 @@ Status BridgeService::create_dead_letters() {
   const DeadLetterFallbackConfig& fallback = config_.consumer.dead_letters.fallback;
   options.fallback_topic = fallback.topic;
   options.fallback_file = fallback.file;
+  if (!fallback.file.empty()) {
+    if (const int error = sinks::posix_file_ops().check(fallback.file); error != 0) {
+      return sinks::file_error(error, "append to", fallback.file)
+          .with_context("consumer.dead_letters.fallback.file");
+    }
+  }
   options.fallback_file_bytes_max = fallback.file_bytes_max.bytes;
   dead_letters_ = std::make_unique<KafkaDeadLetters>(
       std::move(options),

@@ -295,6 +295,8 @@ def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, 
         admin = admin_of(kafka.brokers)
         await_all(admin, admin.delete_topics([topic]))
         wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "deleted")
+        wait_until(lambda: "their topic was deleted" in consumer.log(), 30, "the log names the deletion")
+        assert "session timed out" not in consumer.log()
         create(kafka.brokers, {topic: 1})
         load = Load(tmp_path, pipeline.endpoint, 300, 25).start()
         assert load.wait(90) == 0, load.log()

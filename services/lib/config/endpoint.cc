@@ -42,16 +42,32 @@ std::string split_host(std::string_view text, std::string& host, std::string_vie
   const std::size_t colon = text.find(':');
   host = text.substr(0, colon);
   rest = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+  if (std::count(text.begin(), text.end(), ':') > 1) return "needs brackets around an IPv6 address";
   if (host.empty()) return "has no host";
   if (!std::all_of(host.begin(), host.end(), is_host_char))
     return "has a host with a character that may not stand there";
-  if (std::count(rest.begin(), rest.end(), ':') > 1) return "needs brackets around an IPv6 address";
   return "";
 }
 
-constexpr std::array<std::string_view, 7> kSetBySender = {
-    "connection", "content-encoding", "content-length", "content-type", "host",
-    "te",         "transfer-encoding"};
+constexpr std::array<std::string_view, 12> kSetBySender = {"connection",
+                                                           "content-encoding",
+                                                           "content-length",
+                                                           "content-type",
+                                                           "expect",
+                                                           "host",
+                                                           "keep-alive",
+                                                           "proxy-connection",
+                                                           "te",
+                                                           "trailer",
+                                                           "transfer-encoding",
+                                                           "upgrade"};
+constexpr std::array<std::string_view, 7> kOfRequests = {
+    "accept", "accept-encoding", "authorization", "cookie", "date", "origin", "user-agent"};
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 }  // namespace
 
@@ -98,6 +114,77 @@ std::string parse_url(std::string_view text, UrlParts& out) {
   return "";
 }
 
+std::string base_url_problem(std::string_view text) {
+  UrlParts parts;
+  if (std::string problem = parse_url(text, parts); !problem.empty()) return problem;
+  if (parts.path.find('?') == std::string::npos) return "";
+  return "must not hold a query ('?'): a path or a query is appended to it. Put what it says into "
+         "headers or another key";
+}
+
+std::string listen_host_problem(std::string_view host) {
+  if (host.find_first_of("/@ ") != std::string_view::npos)
+    return "must be an address or a host name, such as 0.0.0.0, without a scheme, path or user";
+  if (host.find_first_of("[]") != std::string_view::npos)
+    return "must be an address without brackets and without a port, such as ::1; the port has a "
+           "key "
+           "of its own";
+  if (std::count(host.begin(), host.end(), ':') == 1)
+    return "must be an address without a port, such as 0.0.0.0; the port has a key of its own";
+  return "";
+}
+
+std::string broker_problem(std::string_view text) {
+  if (text.find('@') != std::string_view::npos)
+    return "must be host:port without a user or password; those belong into kafka.sasl";
+  const std::string shown = "'" + std::string(text) + "' ";
+  if (text.find("://") != std::string_view::npos)
+    return shown + "must be host:port without a scheme; kafka.tls.enabled turns TLS on";
+  if (text.find_first_of(";, \t\r\n") != std::string_view::npos)
+    return shown +
+           "must be one host:port: write several brokers as a list, or with commas in the "
+           "environment";
+  HostPort parsed;
+  const std::string problem = parse_host_port(text, parsed);
+  return problem.empty() ? "" : shown + problem;
+}
+
+std::string origin_problem(std::string_view origin) {
+  // Browsers send null for pages without an origin; * is the pattern for all.
+  if (origin == "*" || origin == "null") return "";
+  const std::string_view example =
+      "write an origin such as https://example.com, with at most one *";
+  const auto wrong = [&](std::string_view why) {
+    return "'" + std::string(origin) + "' " + std::string(why) + ": " + std::string(example);
+  };
+  if (origin.find('@') != std::string_view::npos)
+    return "must not hold a user or password: " + std::string(example);
+  if (std::count(origin.begin(), origin.end(), '*') > 1) return wrong("holds more than one *");
+  const std::size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos && !origin.starts_with('*'))
+    return wrong("has no scheme, so that it matches no page");
+  const std::string_view host =
+      scheme == std::string_view::npos ? origin : origin.substr(scheme + 3);
+  const bool printable =
+      std::all_of(host.begin(), host.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if (host.empty()) return wrong("has no host");
+  if (!printable) return wrong("holds a space or another character that no origin has");
+  if (host.find_first_of("/?#") != std::string_view::npos)
+    return wrong("has a path, a query or a '/' at its end, which no origin has");
+  return "";
+}
+
+bool is_metadata_header(std::string_view name) {
+  const std::string lowered = to_lower(name);
+  return lowered.starts_with("spanway-") || lowered == "traceparent" || lowered == "tracestate";
+}
+
+bool is_protocol_header(std::string_view name) {
+  const std::string lowered = to_lower(name);
+  return contains(kSetBySender, lowered) || contains(kOfRequests, lowered) ||
+         lowered.starts_with(':') || lowered.starts_with("grpc-");
+}
+
 std::string header_name_problem(std::string_view name, HeaderUse use) {
   const std::string_view marks = use == HeaderUse::kGrpc ? "-_." : "!#$%&'*+-.^_`|~";
   const auto allowed = [marks](char c) {
@@ -107,8 +194,7 @@ std::string header_name_problem(std::string_view name, HeaderUse use) {
   if (!std::all_of(name.begin(), name.end(), allowed))
     return "is no header name: use letters, digits and " + std::string(marks);
   const std::string lowered = to_lower(name);
-  if (std::find(kSetBySender.begin(), kSetBySender.end(), lowered) != kSetBySender.end())
-    return "is set by the sender itself; take it out";
+  if (contains(kSetBySender, lowered)) return "is set by the sender itself; take it out";
   if (use == HeaderUse::kGrpc && lowered.starts_with("grpc-"))
     return "must not begin with grpc-, which is gRPC's own; take it out";
   return "";

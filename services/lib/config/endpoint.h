@@ -30,9 +30,24 @@ struct UrlParts {
 };
 // http:// or https://; no user, fragment or backslash.
 std::string parse_url(std::string_view text, UrlParts& out);
+// The same for a URL to which a path or a query is appended: no query.
+std::string base_url_problem(std::string_view text);
+
+// The address that a listener binds to: "0.0.0.0", "::1" or a name; no port, brackets or scheme.
+std::string listen_host_problem(std::string_view host);
+// A broker of Kafka's bootstrap.servers: "kafka-0:9092".
+std::string broker_problem(std::string_view text);
+// An origin of web pages as browsers send it ("https://example.com"), with at most one `*`, which
+// stands for any text.
+std::string origin_problem(std::string_view origin);
 
 // Header names are case-insensitive and sent in lower case (to_lower): HTTP/2 has no other.
 enum class HeaderUse : unsigned char { kHttp, kGrpc };
+// Headers that HTTP or gRPC gives a meaning to: none of them can carry a value of ours. `name` in
+// any case.
+bool is_protocol_header(std::string_view name);
+// Headers that our services send with a batch themselves: spanway-*, and the trace context.
+bool is_metadata_header(std::string_view name);
 // `name` in any case. The names that the sender sets itself, and "grpc-" in gRPC, are refused.
 std::string header_name_problem(std::string_view name, HeaderUse use);
 std::string header_value_problem(std::string_view value, HeaderUse use);

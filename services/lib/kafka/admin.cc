@@ -166,7 +166,8 @@ Status TopicAdmin::Session::open(Deadline deadline) {
     native::apply_client(conf, client_, *this);
     conf.set("allow.auto.create.topics", "false");
     native::apply_raw(conf, client_, native::Role::kAdmin);
-    SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kAdmin));
+    SPANWAY_ASSIGN(native::Handle created,
+                   native::create_handle(conf, client_, native::Role::kAdmin));
     password_ = std::make_unique<native::SaslPassword>(client_.sasl);
     MutexLock lock(mutex_);
     handle_ = std::move(created);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 #include <string_view>
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
 
 namespace spanway::kafka {
 namespace {
@@ -41,17 +43,6 @@ constexpr std::array<std::string_view, 28> kRawSettings = {
     "ssl.cipher.suites",
     "ssl.curves.list",
 };
-
-bool is_broker(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const std::string_view port = text.substr(colon + 1);
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  const bool plain = text.find_first_of(" ,/@\t") == std::string_view::npos;
-  return plain && error == std::errc() && end == port.data() + port.size() && number > 0 &&
-         number < 65536;
-}
 
 // As the broker checks it: 249 characters of [a-zA-Z0-9._-], not "." or "..".
 bool is_topic(std::string_view name, std::size_t suffix_size) {
@@ -173,8 +164,8 @@ void describe(config::Binder& b, ClientConfig& c) {
 void validate(const ClientConfig& c, config::Problems& problems) {
   if (c.brokers.empty()) problems.add("kafka.brokers", "needs at least one host:port");
   for (const std::string& broker : c.brokers) {
-    if (!is_broker(broker)) {
-      problems.add("kafka.brokers", "'" + broker + "' is not of the form host:port");
+    if (std::string problem = config::broker_problem(broker); !problem.empty()) {
+      problems.add("kafka.brokers", std::move(problem));
     }
   }
   check_topics(c, problems);

@@ -122,6 +122,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   void finish_assign(std::uint64_t generation, Result<Starts> result);
   void flush_pending_assign();
   void finish_revoke();
+  void explain_loss(std::vector<TopicPartition> partitions);
 
   void tick();
   void probe();
@@ -176,7 +177,7 @@ Status RdConsumer::open() {
   SPANWAY_TRY(fetch_meter_.attach(conf));
   rd_kafka_conf_set_rebalance_cb(conf.raw(), &RdConsumer::on_rebalance);
   native::apply_raw(conf, client_, native::Role::kConsumer);
-  SPANWAY_ASSIGN(handle_, native::create_handle(conf, native::Role::kConsumer));
+  SPANWAY_ASSIGN(handle_, native::create_handle(conf, client_, native::Role::kConsumer));
   rd_kafka_poll_set_consumer(handle_.get());
   group_queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
   offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_, closing_);
@@ -236,10 +237,7 @@ void RdConsumer::report(const Error& error) {
 
 void RdConsumer::on_error(int code, const std::string& text, bool fatal) noexcept {
   Error error = error_from_code(code, text);
-  if (fatal) {
-    listener_.on_fatal(error);
-    return;
-  }
+  if (fatal) return listener_.on_fatal(error);
   if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) brokers_.on_all_brokers_down();
   if (auto refusal = group_refusal(code, config_.group)) membership_.refused(*std::move(refusal));
   report(error);
@@ -331,24 +329,35 @@ void RdConsumer::revoke(std::vector<TopicPartition> partitions) {
   if (lost && !assigned.empty()) listener_.on_lost(assigned);
   if (lost || closing_ || assigned.empty()) {
     finish_revoke();
-    events_.revoked(assigned.size(), reader_.size(), lost);
-    return;
+    if (lost) return explain_loss(assigned);
+    return events_.revoked(assigned.size(), reader_.size());
   }
   listener_.on_revoked(assigned,
                        guard_.wrap([this, generation = generation_, count = assigned.size()] {
                          if (generation != generation_ || !handle_ || closing_) return;
                          finish_revoke();
-                         events_.revoked(count, reader_.size(), false);
+                         events_.revoked(count, reader_.size());
                        }));
+}
+
+// The session is lost or the topic deleted; librdkafka does not say which.
+void RdConsumer::explain_loss(std::vector<TopicPartition> partitions) {
+  events_.lost(partitions.size(), reader_.size());
+  if (closing_ || partitions.empty()) return;
+  requests_.post([this, partitions = std::move(partitions)] {
+    const auto topics = brokers_.request(handle_.get(), closing_);
+    const std::string deleted = topics.ok() ? offsets_->deleted(partitions, *topics) : "";
+    events_.loss_explained(partitions.size(), deleted);
+  });
 }
 
 void RdConsumer::finish_revoke() {
   const std::vector<TopicPartition> partitions = std::exchange(pending_revoke_, {});
   reader_.drop(partitions);
   membership_.revoked(reader_.size());
-  const native::PartitionList list = to_list(partitions);
-  const Status status = take_error(rd_kafka_incremental_unassign(handle_.get(), list.get()),
-                                   "giving partitions back");
+  const Status status =
+      take_error(rd_kafka_incremental_unassign(handle_.get(), to_list(partitions).get()),
+                 "giving partitions back");
   if (!status.ok()) report(status.error());
 }
 

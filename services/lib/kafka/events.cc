@@ -32,7 +32,7 @@ constexpr std::array kMetrics = {
     MetricSpec{"spanway_kafka_rebalances_total", MetricKind::kCounter,
                "Changes of this process's partitions."},
     MetricSpec{"spanway_kafka_partitions_lost_total", MetricKind::kCounter,
-               "Partitions that were taken away without asking (session lost)."},
+               "Partitions that were taken away without asking (session lost, topic deleted)."},
     MetricSpec{"spanway_kafka_commit_failures_total", MetricKind::kCounter,
                "Offset commits that failed; they are repeated."},
 };
@@ -141,15 +141,26 @@ void ConsumerEvents::assigned(std::size_t count, std::size_t total) {
   log_.info("Partitions assigned", {{"count", count}, {"total", total}});
 }
 
-void ConsumerEvents::revoked(std::size_t count, std::size_t total, bool lost) {
+void ConsumerEvents::revoked(std::size_t count, std::size_t total) {
   rebalances_.add();
   partitions_.set(static_cast<double>(total));
-  if (lost) lost_.add(static_cast<double>(count));
-  log_.log(lost ? LogLevel::kWarn : LogLevel::kInfo,
-           lost ? "Partitions lost: the group reassigned them after the "
-                  "session timed out"
-                : "Partitions revoked",
-           {{"count", count}, {"total", total}});
+  log_.info("Partitions revoked", {{"count", count}, {"total", total}});
+}
+
+void ConsumerEvents::lost(std::size_t count, std::size_t total) {
+  rebalances_.add();
+  partitions_.set(static_cast<double>(total));
+  lost_.add(static_cast<double>(count));
+}
+
+void ConsumerEvents::loss_explained(std::size_t count, const std::string& deleted_topics) {
+  if (deleted_topics.empty()) {
+    log_.warn("Partitions lost: the group reassigned them after the session timed out",
+              {{"count", count}});
+  } else {
+    log_.warn("Partitions lost: their topic was deleted",
+              {{"count", count}, {"topics", deleted_topics}});
+  }
 }
 
 void ConsumerEvents::commit_failed(const Error& error) {

@@ -47,7 +47,10 @@ class ConsumerEvents {
  public:
   explicit ConsumerEvents(telemetry::Telemetry telemetry);
   void assigned(std::size_t count, std::size_t total);
-  void revoked(std::size_t count, std::size_t total, bool lost);
+  void revoked(std::size_t count, std::size_t total);
+  void lost(std::size_t count, std::size_t total);
+  // `deleted_topics`: of the lost partitions; empty = the session was lost.
+  void loss_explained(std::size_t count, const std::string& deleted_topics);
   void commit_failed(const Error& error);
   void client_error(const Error& error);
   // Debug lines; each costs a comparison when off.

@@ -69,6 +69,20 @@ std::set<std::string> GroupOffsets::observe(const std::vector<native::TopicDescr
   return recreated_;
 }
 
+std::string GroupOffsets::deleted(const std::vector<TopicPartition>& partitions,
+                                  const std::vector<native::TopicDescription>& topics) {
+  const std::set<std::string> recreated = observe(topics);
+  std::string names;
+  for (const native::TopicDescription& topic : topics) {
+    const bool gone = is_missing(topic) || recreated.count(topic.name) > 0;
+    const bool is_of = std::any_of(
+        partitions.begin(), partitions.end(),
+        [&topic](const TopicPartition& partition) { return partition.topic == topic.name; });
+    if (gone && is_of) names += (names.empty() ? "" : ",") + topic.name;
+  }
+  return names;
+}
+
 void GroupOffsets::on_restarted(const std::set<std::string>& topics) {
   for (const std::string& topic : topics) recreated_.erase(topic);
 }

@@ -49,6 +49,9 @@ class GroupOffsets {
   // For each description of the topics by the brokers. Returns the topics that were deleted and
   // created again and have not been restarted since.
   std::set<std::string> observe(const std::vector<native::TopicDescription>& topics);
+  // The topics of `partitions` that no longer exist, or only anew; separated by commas.
+  std::string deleted(const std::vector<TopicPartition>& partitions,
+                      const std::vector<native::TopicDescription>& topics);
   // Assigned partitions of these are read from their start: their commits hold again.
   void on_restarted(const std::set<std::string>& topics);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "services/lib/kafka/sasl_password.h"
+#include "services/lib/kafka/tls_files.h"
 
 namespace spanway::kafka::native {
 namespace {
@@ -75,6 +76,7 @@ std::string join(const std::vector<std::string>& parts) {
 }
 
 void apply_tls(Conf& conf, const TlsConfig& tls) {
+  conf.note(check_tls_files(tls));
   if (!tls.ca_file.empty()) {
     conf.set("ssl.ca.location", tls.ca_file);
   } else {
@@ -125,14 +127,14 @@ Conf::~Conf() {
   if (conf_ != nullptr) rd_kafka_conf_destroy(conf_);
 }
 
-void Conf::set(const char* name, const std::string& value) {
+void Conf::set(const char* name, const std::string& value, const std::string& key) {
   char text[256] = {};
   if (rd_kafka_conf_set(conf_, name, value.c_str(), text, sizeof(text)) == RD_KAFKA_CONF_OK) return;
   // The text may repeat the value: passwords must not get into it.
   const bool secret = std::string_view(name).find("password") != std::string_view::npos;
   if (status_.ok()) {
     status_ = configuration_error(Code::kFailedPrecondition,
-                                  std::string("librdkafka rejects the setting ") + name +
+                                  key + ": librdkafka rejects the setting " + name +
                                       (secret ? "" : std::string(": ") + text))
                   .with_reason("kafka_misconfigured");
   }
@@ -165,13 +167,13 @@ void apply_client(Conf& conf, const ClientConfig& client, Callbacks& callbacks) 
 
 void apply_raw(Conf& conf, const ClientConfig& client, Role role) {
   for (const auto& [name, value] : client.librdkafka) {
-    if (is_for(name, role)) conf.set(name.c_str(), value);
+    if (is_for(name, role)) conf.set(name.c_str(), value, "kafka.librdkafka." + name);
   }
 }
 
 void HandleDeleter::operator()(rd_kafka_s* handle) const noexcept { rd_kafka_destroy(handle); }
 
-Result<Handle> create_handle(Conf& conf, Role role) {
+Result<Handle> create_handle(Conf& conf, const ClientConfig& client, Role role) {
   SPANWAY_TRY(conf.status());
   char text[512] = {};
   rd_kafka_conf_s* native = HandleFactory::release(conf);
@@ -179,9 +181,7 @@ Result<Handle> create_handle(Conf& conf, Role role) {
                                     native, text, sizeof(text));
   if (handle == nullptr) {
     rd_kafka_conf_destroy(native);
-    return configuration_error(Code::kFailedPrecondition,
-                               std::string("librdkafka cannot start with these settings: ") + text)
-        .with_reason("kafka_misconfigured");
+    return start_error(client.tls, text);
   }
   return Handle(handle);
 }

@@ -40,7 +40,8 @@ class Conf {
   Conf(const Conf&) = delete;
   Conf& operator=(const Conf&) = delete;
 
-  void set(const char* name, const std::string& value);
+  // `key` is ours, for the error.
+  void set(const char* name, const std::string& value, const std::string& key = "kafka");
   void set(const char* name, std::int64_t value) { set(name, std::to_string(value)); }
   rd_kafka_conf_s* raw() noexcept { return conf_; }
   // For a setting whose value could not be determined.
@@ -63,8 +64,9 @@ struct HandleDeleter {
   void operator()(rd_kafka_s* handle) const noexcept;
 };
 using Handle = std::unique_ptr<rd_kafka_s, HandleDeleter>;
-// Takes the ownership of `conf`.
-Result<Handle> create_handle(Conf& conf, Role role);
+// Takes the ownership of `conf`, which was made of `client`. Errors begin with their key:
+// "kafka.tls.ca_file: ...".
+Result<Handle> create_handle(Conf& conf, const ClientConfig& client, Role role);
 
 struct QueueDeleter {
   void operator()(rd_kafka_queue_s* queue) const noexcept;

@@ -163,7 +163,7 @@ Result<RdProducer::SharedHandle> RdProducer::create_native() {
   native::apply_raw(conf, client_, native::Role::kProducer);
   conf.set("queue.buffering.max.messages",
            0);  // The raw setting is taken by admission_limits().
-  SPANWAY_ASSIGN(native::Handle created, native::create_handle(conf, native::Role::kProducer));
+  SPANWAY_ASSIGN(auto created, native::create_handle(conf, client_, native::Role::kProducer));
   return SharedHandle(std::move(created));
 }
 

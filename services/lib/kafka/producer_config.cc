@@ -31,4 +31,12 @@ void describe(config::Binder& b, ProducerConfig& c) {
         {.doc = "Interval of requests for the number of partitions.", .min = 1000, .max = 600000});
 }
 
+void validate(const ProducerConfig& c, config::Problems& problems) {
+  if (c.record_bytes_max > c.queue_bytes_max)
+    problems.add(
+        "producer.record_bytes_max",
+        "must not be above producer.queue_bytes_max: such a record could never be written. "
+        "Lower it, or raise producer.queue_bytes_max");
+}
+
 }  // namespace spanway::kafka

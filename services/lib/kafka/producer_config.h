@@ -17,5 +17,6 @@ struct ProducerConfig {
   Duration partition_refresh = std::chrono::seconds(10);
 };
 void describe(config::Binder& b, ProducerConfig& c);
+void validate(const ProducerConfig& c, config::Problems& problems);
 
 }  // namespace spanway::kafka

@@ -62,7 +62,10 @@ Status check_readable(const char* what, const std::string& path) {
   if (path.empty() || std::ifstream(path).peek() != std::ifstream::traits_type::eof()) {
     return ok_status();
   }
-  return bad_option(std::string(what) + " '" + path + "' cannot be read or is empty");
+  return configuration_error(Code::kInvalidArgument,
+                             std::string(what) + ": the file " + path +
+                                 " cannot be read or is empty; check the path and its permissions")
+      .with_reason("bad_configuration");
 }
 
 Status check(const OtlpGrpcSinkOptions& options) {

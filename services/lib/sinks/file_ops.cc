@@ -15,6 +15,11 @@ namespace {
 constexpr mode_t kMode = 0640;
 constexpr std::chrono::milliseconds kDiskFullRetryAfter{5000};
 
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
 }  // namespace
 
 int FileOps::open(const std::string& path, int& file, std::uint64_t& size, bool& torn) {
@@ -32,6 +37,19 @@ int FileOps::open(const std::string& path, int& file, std::uint64_t& size, bool&
   char last = '\n';
   torn = size > 0 && ::pread(file, &last, 1, info.st_size - 1) == 1 && last != '\n';
   return 0;
+}
+
+int FileOps::check(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return EISDIR;
+    return ::access(path.c_str(), W_OK) == 0 ? 0 : errno;
+  }
+  if (errno != ENOENT) return errno;
+  const std::string folder = folder_of(path);
+  if (::stat(folder.c_str(), &info) != 0) return errno;
+  if (!S_ISDIR(info.st_mode)) return ENOTDIR;
+  return ::access(folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
 }
 
 int FileOps::write(int file, std::string_view bytes, std::size_t& written) {
@@ -61,9 +79,7 @@ int FileOps::rename(const std::string& from, const std::string& to) {
 int FileOps::remove(const std::string& path) { return ::unlink(path.c_str()) == 0 ? 0 : errno; }
 
 int FileOps::sync_directory_of(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int file = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) return errno;
   const int result = ::fsync(file) == 0 || errno == EINVAL ? 0 : errno;
   ::close(file);
@@ -97,9 +113,11 @@ Error file_error(int error_number, std::string_view what, std::string_view path)
       return configuration_error(Code::kPermissionDenied,
                                  message + "; let the user of this process write there")
           .with_reason("file_permission");
+    case EISDIR:
+      return configuration_error(Code::kNotFound, message + "; name a file, not a folder")
+          .with_reason("file_path");
     case ENOENT:
     case ENOTDIR:
-    case EISDIR:
     case ENAMETOOLONG:
     case ELOOP:
     case ENXIO:

@@ -16,6 +16,9 @@ class FileOps {
   // For appending; created with mode 0640 when missing. `size` is that of the file, and `torn` says
   // that it does not end with a line feed.
   virtual int open(const std::string& path, int& file, std::uint64_t& size, bool& torn);
+  // Tests for open() without creating the file: its folder is there, it is no folder itself, and
+  // this process may write.
+  virtual int check(const std::string& path);
   // May write less than asked for.
   virtual int write(int file, std::string_view bytes, std::size_t& written);
   virtual int sync(int file);

@@ -91,6 +91,17 @@ TEST(Headers, NamesAreChecked) {
   EXPECT_NE(header_name_problem("a!b", HeaderUse::kGrpc), "");
 }
 
+TEST(Headers, OfProtocolsAndOfMetadataAreKnownInAnyCase) {
+  for (const char* name : {"Content-Type", "content-length", "HOST", "te", "connection", ":path",
+                           "grpc-timeout", "Authorization", "upgrade", "accept-encoding"})
+    EXPECT_TRUE(is_protocol_header(name)) << name;
+  for (const char* name : {"x-scope-orgid", "tenant", "x-te"})
+    EXPECT_FALSE(is_protocol_header(name)) << name;
+  for (const char* name : {"Spanway-Tenant", "traceparent", "TraceState"})
+    EXPECT_TRUE(is_metadata_header(name)) << name;
+  EXPECT_FALSE(is_metadata_header("trace"));
+}
+
 TEST(Headers, ValuesHoldNoControlCharacters) {
   for (const HeaderUse use : {HeaderUse::kHttp, HeaderUse::kGrpc}) {
     EXPECT_EQ(header_value_problem("Bearer abc=~", use), "");
@@ -113,6 +124,43 @@ TEST(Headers, OfAMapAreCheckedTogether) {
   EXPECT_NE(problems.all()[0].message.find("is a duplicate"), std::string::npos);
   EXPECT_EQ(problems.all()[1].path, "d.headers.x y");
   EXPECT_EQ(problems.all()[2].path, "d.headers.z");
+}
+
+TEST(Urls, ToWhichAPathIsAppendedHoldNoQuery) {
+  for (const char* url : {"http://h", "https://h:1/otlp", "http://[::1]:4318/"})
+    EXPECT_EQ(base_url_problem(url), "") << url;
+  for (const char* url :
+       {"http://h?a=b", "http://h/?", "http://h/otlp?a=b", "http://h#a", "h:4318"})
+    EXPECT_NE(base_url_problem(url), "") << url;
+  EXPECT_EQ(base_url_problem("http://h?key=secret").find("secret"), std::string::npos);
+}
+
+TEST(ListenHosts, AreAddressesAlone) {
+  for (const char* host : {"0.0.0.0", "127.0.0.1", "::", "::1", "fe80::1%eth0", "localhost", ""})
+    EXPECT_EQ(listen_host_problem(host), "") << host;
+  for (const char* host : {"0.0.0.0:4317", "[::1]", "[::1]:4317", "[::", "http://a", "a b", "u@a"})
+    EXPECT_NE(listen_host_problem(host), "") << host;
+}
+
+TEST(Brokers, AreOneHostAndPort) {
+  for (const char* broker : {"a:1", "kafka-0.kafka.svc:9092", "10.0.0.1:65535", "[::1]:9092"})
+    EXPECT_EQ(broker_problem(broker), "") << broker;
+  for (const char* broker : {"", " ", "a", "a:", "a:0", ":1", "a:1;b:1", "a:1,b:1", "a:1 b:1",
+                             "a:1\n", "ssl://a:1", "a:1/b", "u:p@a:1", "::1:9092"})
+    EXPECT_NE(broker_problem(broker), "") << broker;
+  EXPECT_EQ(broker_problem("me:secret@a:9092").find("secret"), std::string::npos);
+}
+
+TEST(Origins, AreWhatBrowsersSend) {
+  for (const char* origin :
+       {"*", "null", "https://a.example", "http://localhost:3000", "http://localhost:*",
+        "https://*.a.example", "https://*", "*.a.example", "*://a.example", "capacitor://localhost",
+        "http://[::1]:80"})
+    EXPECT_EQ(origin_problem(origin), "") << origin;
+  for (const char* origin :
+       {"", "a.example", "https://a.example/", "https://a.example/shop", "https://a?b", "https://",
+        "https://*.*", "https://a b", "https://u:p@a", "*/shop", "https://a\n"})
+    EXPECT_NE(origin_problem(origin), "") << origin;
 }
 
 }  // namespace

@@ -69,11 +69,11 @@ struct Mistake {
 TEST(ClientConfig, NamesEachMistake) {
   const Mistake mistakes[] = {
       {"kafka: {brokers: []}", "at least one host:port"},
-      {"kafka: {brokers: [localhost]}", "'localhost' is not of the form host:port"},
-      {"kafka: {brokers: ['a:0']}", "not of the form"},
-      {"kafka: {brokers: ['a:70000']}", "not of the form"},
-      {"kafka: {brokers: [':9092']}", "not of the form"},
-      {"kafka: {brokers: ['kafka://a:9092']}", "not of the form"},
+      {"kafka: {brokers: [localhost]}", "'localhost' must be host:port"},
+      {"kafka: {brokers: ['a:0']}", "the port is a number from 1 to 65535"},
+      {"kafka: {brokers: ['a:70000']}", "the port is a number from 1 to 65535"},
+      {"kafka: {brokers: [':9092']}", "has no host"},
+      {"kafka: {brokers: ['kafka://a:9092']}", "without a scheme"},
       {"kafka: {topics: {traces: 'a b'}}", "'a b' is not a valid topic name"},
       {"kafka: {topics: {traces: ..}}", "is not a valid topic name"},
       {"kafka: {topics: {traces: x, logs: x}}", "the same topic as another signal"},

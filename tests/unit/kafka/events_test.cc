@@ -35,12 +35,26 @@ TEST(ConsumerEvents, ReportsTheNumberOfAssignedPartitions) {
   telemetry::Metrics metrics;
   ConsumerEvents events({log, metrics});
   events.assigned(3, 3);
-  events.revoked(1, 2, false);
+  events.revoked(1, 2);
   EXPECT_EQ(metrics.value("spanway_kafka_assigned_partitions"), 2);
   EXPECT_EQ(metrics.value("spanway_kafka_partitions_lost_total"), 0);
-  events.revoked(2, 0, true);
+  events.lost(2, 0);
   EXPECT_EQ(metrics.value("spanway_kafka_partitions_lost_total"), 2);
   EXPECT_EQ(metrics.value("spanway_kafka_rebalances_total"), 3);
+}
+
+TEST(ConsumerEvents, SaysWhyPartitionsWereLost) {
+  std::string line;
+  const auto log =
+      telemetry::Logger::create({.write = [&line](std::string_view text) { line = text; }});
+  telemetry::Metrics metrics;
+  ConsumerEvents events({log, metrics});
+  events.loss_explained(2, "");
+  EXPECT_NE(line.find("after the session timed out"), std::string::npos) << line;
+  events.loss_explained(2, "otel.traces");
+  EXPECT_NE(line.find("their topic was deleted"), std::string::npos) << line;
+  EXPECT_NE(line.find("otel.traces"), std::string::npos) << line;
+  EXPECT_EQ(line.find("session"), std::string::npos) << line;
 }
 
 }  // namespace

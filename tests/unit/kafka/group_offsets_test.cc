@@ -5,6 +5,7 @@
 namespace spanway::kafka {
 namespace {
 
+constexpr int kUnknownTopic = 3;  // The brokers' UNKNOWN_TOPIC_OR_PARTITION.
 constexpr auto kLatest = ConsumerConfig::StartFrom::kLatest;
 constexpr auto kEarliest = ConsumerConfig::StartFrom::kEarliest;
 
@@ -34,6 +35,16 @@ TEST(GroupOffsets, ARecreatedTopicCountsOnlyAfterItWasRead) {
   EXPECT_TRUE(offsets.observe({{"a", "id-1", 2, 0}}).empty());
   EXPECT_TRUE(offsets.observe({{"a", "id-2", 2, 0}}).empty())
       << "nothing was read of the first one";
+}
+
+TEST(GroupOffsets, KnowsWhichLostPartitionsAreOfADeletedTopic) {
+  const std::atomic<bool> stopping{false};
+  GroupOffsets offsets(nullptr, {}, {"a", "b", "c"}, stopping);
+  const std::vector<native::TopicDescription> topics = {
+      {"a", "", 0, kUnknownTopic}, {"b", "id-b", 2, 0}, {"c", "", 0, kUnknownTopic}};
+  EXPECT_EQ(offsets.deleted({{"a", 0}, {"a", 1}, {"b", 0}}, topics), "a");
+  EXPECT_EQ(offsets.deleted({{"c", 0}, {"a", 1}}, topics), "a,c");
+  EXPECT_EQ(offsets.deleted({{"b", 0}, {"b", 1}}, topics), "");
 }
 
 }  // namespace

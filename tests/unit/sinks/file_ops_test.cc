@@ -35,6 +35,18 @@ class FileOpsTest : public testing::Test {
   bool torn_ = true;
 };
 
+TEST_F(FileOpsTest, ChecksAFileWithoutCreatingIt) {
+  EXPECT_EQ(ops_.check(path("a")), 0);
+  EXPECT_FALSE(std::filesystem::exists(path("a")));
+  EXPECT_EQ(ops_.check("a"), 0) << "in the working directory";
+  EXPECT_EQ(ops_.check(path("missing/a")), ENOENT);
+  EXPECT_EQ(ops_.check(folder_.string()), EISDIR);
+  std::ofstream(path("file")) << "x";
+  EXPECT_EQ(ops_.check(path("file")), 0);
+  EXPECT_EQ(ops_.check(path("file/a")), ENOTDIR);
+  EXPECT_EQ(ops_.check("/dev/null"), 0);
+}
+
 TEST_F(FileOpsTest, AppendsSyncsTruncatesAndRenames) {
   ASSERT_EQ(ops_.open(path("a"), file_, size_, torn_), 0);
   EXPECT_EQ(size_, 0u);
