@@ -72,7 +72,7 @@ std::uint64_t budget_bytes(const ExporterConfig& c) noexcept {
 
 void validate(const ExporterConfig& c, Problems& problems) {
   validate(c.destination, problems);
-  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(static_cast<const OtlpListenerConfig&>(c.otlp), "otlp", problems);
   validate(c.otlp.connections, "otlp", problems);
   if (c.otlp.compressed_bytes_max > c.otlp.message_bytes_max)
     problems.add("otlp.compressed_bytes_max", "must not be above otlp.message_bytes_max");

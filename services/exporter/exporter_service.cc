@@ -68,7 +68,8 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
                                           const sinks::DestinationRegistry& registry,
                                           const runtime::ServiceDeps& deps) {
   SPANWAY_ASSIGN(auto destination,
-                 registry.create(config.destination, {deps.io, deps.clock, deps.telemetry}));
+                 registry.create(config.destination,
+                                 {deps.io, deps.clock, deps.telemetry, accepted_signals(config)}));
   GateOptions options;
   options.destination = to_string(config.destination.type);
   options.signals = accepted_signals(config);

@@ -169,7 +169,7 @@ void validate(const IngressConfig& c, Problems& problems) {
   config::HostPort next;
   if (std::string problem = config::parse_host_port(c.next.endpoint, next); !problem.empty())
     problems.add("next.endpoint", std::move(problem));
-  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(static_cast<const OtlpListenerConfig&>(c.otlp), "otlp", problems);
   validate(c.next.tls, "next.tls", problems);
   validate(c.auth, problems);
   validate(c.tenant, c.auth, !c.otlp.tls.client_ca_file.empty(), problems);

@@ -25,9 +25,11 @@ void check_headers(const std::vector<HeaderConfig>& headers, config::Problems& p
     };
     constexpr auto kUse = config::HeaderUse::kGrpc;
     check(".name", config::header_name_problem(headers[i].name, kUse));
+    if (config::is_metadata_header(headers[i].name))
+      check(".name", "is sent by the bridge itself; take it out");
     check(".value", config::header_value_problem(headers[i].value.reveal(), kUse));
     if (!seen.insert(to_lower(headers[i].name)).second)
-      problems.add(path + ".name", "stands there twice, whatever the case of its letters");
+      problems.add(path + ".name", "is a duplicate: header names are compared without case");
   }
 }
 
@@ -75,11 +77,12 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
 }
 
 void check_producer(const BridgeConfig& c, config::Problems& problems) {
+  validate(c.producer.kafka, problems);
   if (c.limits.item_bytes_max > c.producer.kafka.record_bytes_max) {
     problems.add("limits.item_bytes_max",
                  "must not be larger than producer.record_bytes_max: one item must fit a record");
   }
-  validate(c.otlp.tls, "otlp.tls", problems);
+  validate(static_cast<const OtlpListenerConfig&>(c.otlp), "otlp", problems);
   validate(c.otlp.connections, "otlp", problems);
   if (c.producer.kafka.message_timeout >= c.limits.request_timeout) {
     problems.add("producer.message_timeout", "must be smaller than limits.request_timeout");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
@@ -96,6 +97,16 @@ void describe(Binder& b, RateLimitConfig& c) {
   b.list("overrides", c.overrides, "Limits of single tenants, in place of the ones above.");
 }
 
+std::string token_problem(std::string_view token) {
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  if (std::any_of(token.begin(), token.end(), is_control))
+    return "holds a line break or another control character, which no header can carry: write the "
+           "token alone, on one line";
+  if (token.starts_with(' ') || token.ends_with(' '))
+    return "begins or ends with a space, which HTTP takes off a header: remove it";
+  return "";
+}
+
 namespace {
 
 void validate_tokens(const AuthConfig& auth, Problems& problems) {
@@ -104,6 +115,8 @@ void validate_tokens(const AuthConfig& auth, Problems& problems) {
     const std::string path = "auth.tokens[" + std::to_string(i) + "]";
     if (token.token.empty() == token.token_file.empty())
       problems.add(path, "needs exactly one of token and token_file, and a token is never empty");
+    if (std::string problem = token_problem(token.token.reveal()); !problem.empty())
+      problems.add(path + ".token", std::move(problem));
   }
   std::set<std::string> names;
   for (std::size_t i = 0; i < auth.users.size(); ++i) {
@@ -112,7 +125,7 @@ void validate_tokens(const AuthConfig& auth, Problems& problems) {
     if (user.username.empty() || user.username.find(':') != std::string::npos)
       problems.add(path + ".username", "must not be empty and must not hold a colon");
     if (!names.insert(user.username).second)
-      problems.add(path + ".username", "stands twice in auth.users");
+      problems.add(path + ".username", "is listed twice in auth.users");
     if (user.password.empty() == user.password_file.empty())
       problems.add(path, "needs exactly one of password and password_file");
   }
@@ -141,6 +154,11 @@ void validate(const TenantConfig& tenant, const AuthConfig& auth, bool client_ce
     problems.add("tenant.from", "is certificate, which needs otlp.tls.client_ca_file");
   if (tenant.required && tenant.from == TenantSource::kNone && tenant.default_tenant.empty())
     problems.add("tenant.required", "can never be met: set tenant.from or tenant.default");
+  if (config::is_protocol_header(tenant.header))
+    problems.add(
+        "tenant.header",
+        "has a meaning of its own in HTTP or gRPC and cannot name a tenant: choose another, "
+        "such as x-scope-orgid");
   if (to_lower(tenant.header).starts_with("spanway-"))
     problems.add("tenant.header",
                  "must not start with spanway-: those names are for Spanway's own "
@@ -158,7 +176,7 @@ void validate(const RateLimitConfig& c, Problems& problems) {
   std::set<std::string> tenants;
   for (const TenantRateConfig& rate : c.overrides)
     if (!tenants.insert(rate.tenant).second)
-      problems.add("rate_limit.overrides", "tenant '" + rate.tenant + "' stands there twice");
+      problems.add("rate_limit.overrides", "tenant '" + rate.tenant + "' is listed twice");
 }
 
 }  // namespace spanway::auth

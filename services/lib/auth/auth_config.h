@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "services/lib/base/secret.h"
@@ -58,6 +59,9 @@ struct RateLimitConfig {
 void describe(config::Binder& b, AuthConfig& c);
 void describe(config::Binder& b, TenantConfig& c);
 void describe(config::Binder& b, RateLimitConfig& c);
+
+// The reason why no client could ever send this token, without the token itself; empty = none.
+std::string token_problem(std::string_view token);
 
 // Rules that go across keys, of the sections `auth`, `tenant` and `rate_limit`.
 // `client_certificates`: clients must show one.

@@ -50,22 +50,25 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(AuthConfig config, 
   return self;
 }
 
-Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file_key) const {
+Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file_key,
+                                          const std::string& path) const {
   const std::string& file = file_key.empty() ? value.file() : file_key;
   if (file.empty()) {
     // Validation refuses this, but an empty secret must never let anybody in.
     if (value.empty())
-      return configuration_error(Code::kInvalidArgument, "auth: a credential is empty");
+      return configuration_error(Code::kInvalidArgument, path + ": is empty; write a credential");
     return value;
   }
+  const std::string key = path + (file_key.empty() ? "" : "_file");
   const std::optional<std::string> text = read_file_(file);
   if (!text)
-    return configuration_error(Code::kNotFound, "auth: cannot read " + file +
-                                                    " (64 KiB at most); check the path "
-                                                    "and its permissions");
+    return configuration_error(Code::kNotFound, key + ": cannot read " + file +
+                                                    " (64 KiB at most); check the path and its "
+                                                    "permissions");
   std::string secret(trim(*text, kWhiteSpace));
   if (secret.empty())
-    return configuration_error(Code::kInvalidArgument, "auth: " + file + " holds no credential");
+    return configuration_error(Code::kInvalidArgument,
+                               key + ": " + file + " holds no credential; write one into it");
   return Secret(std::move(secret));
 }
 
@@ -75,9 +78,9 @@ Status Authenticator::add(Table& table, Secret credential, std::string tenant,
   for (const Entry& entry : table)
     if (entry.digest == digest)
       return configuration_error(Code::kAlreadyExists,
-                                 "auth: " + name +
-                                     " is the same credential as another entry; "
-                                     "each must stand once");
+                                 name +
+                                     ": is the same credential as another entry; remove one of "
+                                     "them");
   table.push_back({digest, std::move(credential), std::move(tenant)});
   return ok_status();
 }
@@ -87,16 +90,21 @@ Result<std::shared_ptr<const Authenticator::Table>> Authenticator::read_table() 
   if (config_.mode == AuthMode::kBearer) {
     for (std::size_t i = 0; i < config_.tokens.size(); ++i) {
       const TokenConfig& token = config_.tokens[i];
-      SPANWAY_ASSIGN(Secret secret, read_secret(token.token, token.token_file));
-      SPANWAY_TRY(
-          add(*table, std::move(secret), token.tenant, "tokens[" + std::to_string(i) + "]"));
+      const std::string path = "auth.tokens[" + std::to_string(i) + "]";
+      SPANWAY_ASSIGN(Secret secret, read_secret(token.token, token.token_file, path + ".token"));
+      if (const std::string problem = token_problem(secret.reveal()); !problem.empty())
+        return configuration_error(
+            Code::kInvalidArgument,
+            path + (token.token_file.empty() ? ".token: " : ".token_file: ") + problem);
+      SPANWAY_TRY(add(*table, std::move(secret), token.tenant, path));
     }
   } else if (config_.mode == AuthMode::kBasic) {
     for (std::size_t i = 0; i < config_.users.size(); ++i) {
       const UserConfig& user = config_.users[i];
-      SPANWAY_ASSIGN(const Secret password, read_secret(user.password, user.password_file));
-      SPANWAY_TRY(add(*table, Secret(user.username + ":" + password.reveal()), user.tenant,
-                      "users[" + std::to_string(i) + "]"));
+      const std::string path = "auth.users[" + std::to_string(i) + "]";
+      SPANWAY_ASSIGN(const Secret password,
+                     read_secret(user.password, user.password_file, path + ".password"));
+      SPANWAY_TRY(add(*table, Secret(user.username + ":" + password.reveal()), user.tenant, path));
     }
   }
   if (config_.mode != AuthMode::kNone && table->empty())

@@ -52,7 +52,9 @@ class Authenticator {
   Authenticator(AuthConfig config, ReadFile read_file, KeyedHash::Key key);
   Result<std::shared_ptr<const Table>> read_table() const;
   // From the file that one of the two names, or the value itself.
-  Result<Secret> read_secret(const Secret& value, const std::string& file_key) const;
+  // `path` is the key of `value`; that of its file ends in _file.
+  Result<Secret> read_secret(const Secret& value, const std::string& file_key,
+                             const std::string& path) const;
   Status add(Table& table, Secret credential, std::string tenant, const std::string& name) const;
   std::optional<Identity> find(std::string_view credential) const;
 

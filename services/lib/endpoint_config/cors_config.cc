@@ -1,6 +1,8 @@
 #include "services/lib/endpoint_config/cors_config.h"
 
-#include <algorithm>
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
 
 namespace spanway {
 namespace {
@@ -26,10 +28,8 @@ void describe(config::Binder& b, CorsConfig& c) {
 
 void validate(const CorsConfig& c, const std::string& path, config::Problems& problems) {
   for (const std::string& origin : c.allowed_origins)
-    if (origin.empty() || std::count(origin.begin(), origin.end(), '*') > 1)
-      problems.add(
-          path + ".allowed_origins",
-          "'" + origin + "': write an origin such as https://example.com, with at most one *");
+    if (std::string problem = config::origin_problem(origin); !problem.empty())
+      problems.add(path + ".allowed_origins", std::move(problem));
 }
 
 }  // namespace spanway

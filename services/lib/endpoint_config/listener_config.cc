@@ -1,5 +1,9 @@
 #include "services/lib/endpoint_config/listener_config.h"
 
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
+
 namespace spanway {
 namespace {
 
@@ -61,6 +65,12 @@ void describe_listener(config::Binder& b, OtlpListenerConfig& c, const char* hos
          .alias = host_alias,
          .example = "0.0.0.0"});
   b.section("tls", c.tls, "TLS of the listeners.");
+}
+
+void validate(const OtlpListenerConfig& c, const std::string& path, config::Problems& problems) {
+  if (std::string problem = config::listen_host_problem(c.host); !problem.empty())
+    problems.add(path + ".host", std::move(problem));
+  validate(c.tls, path + ".tls", problems);
 }
 
 }  // namespace spanway

@@ -37,5 +37,6 @@ struct OtlpListenerConfig {
 };
 // `host_alias` is the environment variable that also sets the host; empty = none.
 void describe_listener(config::Binder& b, OtlpListenerConfig& c, const char* host_alias = "");
+void validate(const OtlpListenerConfig& c, const std::string& path, config::Problems& problems);
 
 }  // namespace spanway

@@ -1,5 +1,9 @@
 #include "services/lib/runtime/runtime_config.h"
 
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
+
 namespace spanway::runtime {
 
 void describe(config::Binder& b, AdminConfig& c) {
@@ -55,6 +59,8 @@ void describe(config::Binder& b, RuntimeConfig& c) {
 }
 
 void validate(const RuntimeConfig& c, config::Problems& problems) {
+  if (std::string problem = config::listen_host_problem(c.admin.host); !problem.empty())
+    problems.add("admin.host", std::move(problem));
   if (c.admin.metrics_port != 0 && c.admin.metrics_port == c.admin.port)
     problems.add("admin.metrics_port",
                  "is the same as admin.port, which serves /metrics anyway; remove it");

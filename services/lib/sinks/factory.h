@@ -1,6 +1,7 @@
 // The dependencies of all factories of sinks, and the options that HTTP destinations share.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,8 @@ struct DestinationDeps {
   http::IoPool& io;
   const Clock& clock;
   telemetry::Telemetry telemetry;
+  // By otlp::index_of: what will be sent.
+  std::array<bool, 3> signals = {true, true, true};
 };
 
 using SinkResult = Result<std::unique_ptr<pipeline::Sink>>;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 
 namespace spanway::sinks {
@@ -57,12 +58,23 @@ void check_url(const std::string& path, std::string_view url, Problems& problems
   add_problem(path, config::parse_url(url, parts), problems);
 }
 
+void check_base_url(const std::string& path, std::string_view url, Problems& problems) {
+  add_problem(path, config::base_url_problem(url), problems);
+}
+
 void check_http(const std::string& path, const HttpConfig& c, Problems& problems) {
   validate(c.tls, path + ".tls", problems);
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kHttp, problems);
-  if (!c.tenant_header.empty())
-    add_problem(path + ".tenant_header",
-                config::header_name_problem(c.tenant_header, config::HeaderUse::kHttp), problems);
+  if (c.tenant_header.empty()) return;
+  add_problem(path + ".tenant_header",
+              config::header_name_problem(c.tenant_header, config::HeaderUse::kHttp), problems);
+  const std::string tenant_header = to_lower(c.tenant_header);
+  for (const auto& [name, value] : c.headers) {
+    if (to_lower(name) == tenant_header)
+      problems.add(
+          path + ".tenant_header",
+          "is in headers, too: a request would carry it twice. Take it out of one of them");
+  }
 }
 
 }  // namespace spanway::sinks

@@ -39,5 +39,7 @@ void describe_timeout(config::Binder& b, Duration& timeout);
 // `path` is that of the section: "destination.zipkin".
 void check_http(const std::string& path, const HttpConfig& c, config::Problems& problems);
 void check_url(const std::string& path, std::string_view url, config::Problems& problems);
+// A URL to which the sink appends a path or a query.
+void check_base_url(const std::string& path, std::string_view url, config::Problems& problems);
 
 }  // namespace spanway::sinks

@@ -1,5 +1,9 @@
 #include "services/lib/sinks/clickhouse/config.h"
 
+#include <utility>
+
+#include "services/lib/config/endpoint.h"
+
 namespace spanway::sinks {
 
 void describe(config::Binder& b, ClickHouseConfig& c) {
@@ -31,11 +35,18 @@ void describe(config::Binder& b, ClickHouseConfig& c) {
 }
 
 void validate(const ClickHouseConfig& c, const std::string& path, config::Problems& problems) {
-  check_url(path + ".endpoint", c.endpoint, problems);
+  check_base_url(path + ".endpoint", c.endpoint, problems);
   spanway::validate(c.tls, path + ".tls", problems);
   if (c.database.empty()) problems.add(path + ".database", "must name a database");
   if (c.username.empty() && !c.password.empty())
     problems.add(path + ".password", "needs a username");
+  // Both are sent as headers.
+  const auto check = [&](const char* key, const std::string& value) {
+    std::string problem = config::header_value_problem(value, config::HeaderUse::kHttp);
+    if (!problem.empty()) problems.add(path + key, std::move(problem));
+  };
+  check(".username", c.username);
+  check(".password", c.password);
 }
 
 std::string endpoint_of(const ClickHouseConfig& c) {

@@ -8,6 +8,12 @@ namespace spanway::sinks {
 
 SinkResult create_file(const DestinationConfig& config, const DestinationDeps& deps) {
   const FileConfig& c = config.file;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (!deps.signals[otlp::index_of(signal)]) continue;
+    const std::string path = file_path_for(c.path, signal);
+    if (const int error = posix_file_ops().check(path); error != 0)
+      return file_error(error, "append to", path).with_context("path");
+  }
   FileSinkOptions options;
   options.path = c.path;
   options.fsync = c.fsync;

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::string_view kPlaceholder = "{signal}";
 
-std::string path_for(const std::string& pattern, otlp::Signal signal) {
-  std::string path = pattern;
-  const std::size_t at = path.find(kPlaceholder);
-  if (at != std::string::npos) path.replace(at, kPlaceholder.size(), otlp::to_string(signal));
-  return path;
-}
-
 Result<std::string> to_line(pipeline::Batch& batch) {
   if (batch.payload.empty()) return std::string();
   SPANWAY_ASSIGN(std::string line, batch_to_json(batch));
@@ -34,6 +27,13 @@ Result<std::string> to_line(pipeline::Batch& batch) {
 }
 
 }  // namespace
+
+std::string file_path_for(const std::string& pattern, otlp::Signal signal) {
+  std::string path = pattern;
+  const std::size_t at = path.find(kPlaceholder);
+  if (at != std::string::npos) path.replace(at, kPlaceholder.size(), otlp::to_string(signal));
+  return path;
+}
 
 class FileSink::Writer {
  public:
@@ -89,10 +89,10 @@ FileSink::Writer::Writer(FileSinkOptions options, const FileSinkDeps& deps)
       loop_("file-sink", deps.clock) {
   std::map<std::string, RotatingFile*> by_path;
   for (const otlp::Signal signal : otlp::kSignals) {
-    RotatingFile*& file = by_path[path_for(options_.path, signal)];
+    RotatingFile*& file = by_path[file_path_for(options_.path, signal)];
     if (file == nullptr) {
       files_.push_back(std::make_unique<RotatingFile>(
-          path_for(options_.path, signal), options_.rotation, options_.fsync != Fsync::kNever,
+          file_path_for(options_.path, signal), options_.rotation, options_.fsync != Fsync::kNever,
           files_ops_, clock_, events_));
       file = files_.back().get();
     }

@@ -7,6 +7,7 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/executor.h"
+#include "services/lib/otlp/signal.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/file/config.h"
 #include "services/lib/sinks/file/rotating_file.h"
@@ -14,6 +15,9 @@
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::sinks {
+
+// `pattern` with the signal's name in place of "{signal}".
+std::string file_path_for(const std::string& pattern, otlp::Signal signal);
 
 struct FileSinkOptions {
   // "{signal}" becomes traces, metrics or logs; without it all share one file.

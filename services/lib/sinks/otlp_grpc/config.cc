@@ -31,6 +31,11 @@ void validate(const OtlpGrpcConfig& c, const std::string& path, Problems& proble
   std::string problem = config::parse_host_port(grpc_target(c), target);
   if (!problem.empty()) problems.add(path + ".endpoint", std::move(problem));
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kGrpc, problems);
+  for (const auto& [name, value] : c.headers) {
+    if (c.send_metadata && config::is_metadata_header(name))
+      problems.add(path + ".headers." + name,
+                   "is sent already, because send_metadata is true: take it out or turn that off");
+  }
   validate(static_cast<const ClientTlsFiles&>(c.tls), path + ".tls", problems);
 }
 

@@ -27,7 +27,7 @@ void describe(Binder& b, OtlpHttpConfig& c) {
 }
 
 void validate(const OtlpHttpConfig& c, const std::string& path, Problems& problems) {
-  check_url(path + ".endpoint", c.endpoint, problems);
+  check_base_url(path + ".endpoint", c.endpoint, problems);
   for (const auto& [name, url] : {std::pair(".traces_endpoint", &c.traces_endpoint),
                                   std::pair(".metrics_endpoint", &c.metrics_endpoint),
                                   std::pair(".logs_endpoint", &c.logs_endpoint)})
