@@ -33,6 +33,7 @@ CoalescerOptions coalescer_options(const BridgeConfig& config) {
   options.items_max = static_cast<std::uint64_t>(config.consumer.batch.items_max);
   options.linger = std::min<Duration>(config.consumer.batch.linger, kJoinWindow);
   options.send_timeout = config.destination.timeout;
+  options.in_flight_max = static_cast<std::size_t>(config.destination.in_flight_max);
   return options;
 }
 

@@ -48,8 +48,40 @@ void RequestCoalescer::flush(const Key& key) {
   if (!node.mapped().waiting.empty()) send(std::move(node.mapped().waiting));
 }
 
+// Without names of tenants there is one stream, which may have all.
+bool RequestCoalescer::has_room(const Key& key) const {
+  if (key.second.empty()) return true;
+  const auto found = unanswered_.find(key);
+  const std::size_t own = found == unanswered_.end() ? 0 : found->second;
+  const std::size_t left =
+      options_.in_flight_max - std::min(options_.in_flight_max, unanswered_total_);
+  return own < left;
+}
+
 void RequestCoalescer::send(std::vector<Waiting> parts) {
+  const Key key(parts.front().request.signal, parts.front().request.tenant);
+  if (held_.count(key) > 0 || !has_room(key)) {
+    held_[key].push_back(std::move(parts));
+  } else {
+    send_now(std::move(parts));
+  }
+}
+
+void RequestCoalescer::send_held() {
+  for (auto it = held_.begin(); it != held_.end();) {
+    while (!it->second.empty() && has_room(it->first)) {
+      std::vector<Waiting> parts = std::move(it->second.front());
+      it->second.pop_front();
+      send_now(std::move(parts));
+    }
+    it = it->second.empty() ? held_.erase(it) : std::next(it);
+  }
+}
+
+void RequestCoalescer::send_now(std::vector<Waiting> parts) {
   const DeliveryRequest& first = parts.front().request;
+  ++unanswered_[Key(first.signal, first.tenant)];
+  ++unanswered_total_;
   pipeline::Batch batch;
   batch.signal = first.signal;
   batch.metadata.tenant = first.tenant;
@@ -72,6 +104,15 @@ void RequestCoalescer::send(std::vector<Waiting> parts) {
 }
 
 void RequestCoalescer::on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {
+  const auto own =
+      unanswered_.find(Key(parts.front().request.signal, parts.front().request.tenant));
+  if (--own->second == 0) unanswered_.erase(own);
+  --unanswered_total_;
+  answer(parts, std::move(result));
+  send_held();
+}
+
+void RequestCoalescer::answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {
   if (result.ok()) {
     share_out(parts, *result);
     return;

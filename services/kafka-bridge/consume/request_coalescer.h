@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,6 +50,9 @@ struct CoalescerOptions {
   std::uint64_t items_max = 50'000;
   Duration linger = std::chrono::milliseconds(5);  // Zero = nothing is joined.
   Duration send_timeout = std::chrono::seconds(30);
+  // Requests that the sink takes at once. A tenant may have as many unanswered as it leaves to
+  // others; its further requests wait here.
+  std::size_t in_flight_max = 256;
 };
 
 // Single-thread: everything on the executor; answers of the sink are posted there. Order: what is
@@ -83,7 +87,11 @@ class RequestCoalescer {
 
   void flush(const Key& key);
   void send(std::vector<Waiting> parts);
+  bool has_room(const Key& key) const;
+  void send_now(std::vector<Waiting> parts);
+  void send_held();
   void on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result);
+  void answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result);
   static void share_out(std::vector<Waiting>& parts, const pipeline::Outcome& outcome);
 
   const CoalescerOptions options_;
@@ -92,6 +100,9 @@ class RequestCoalescer {
   pipeline::Sink& sink_;
   MemoryBudget& budget_;
   std::map<Key, Bucket> buckets_;
+  std::map<Key, std::size_t> unanswered_;  // Requests.
+  std::size_t unanswered_total_ = 0;
+  std::map<Key, std::deque<std::vector<Waiting>>> held_;  // Requests of tenants at their share.
   CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 

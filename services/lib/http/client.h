@@ -26,8 +26,11 @@ struct Url {
 };
 
 struct ClientOptions {
-  std::size_t connections_max = 8;  // Per client; further requests wait in order.
-  std::size_t waiting_max = 1024;   // Requests that wait for a connection; more = UNAVAILABLE.
+  // Per client; further requests wait in order. While requests of others hold all of them, each
+  // share of requests (ClientRequest::share) may open its part of them besides: at most twice as
+  // many in all.
+  std::size_t connections_max = 8;
+  std::size_t waiting_max = 1024;  // Requests that wait for a connection; more = UNAVAILABLE.
   std::size_t response_bytes_max = 4 * 1024 * 1024;
   // A larger answer is an error (false), or it is returned with the part of its body that has
   // arrived (true), for callers that need its status. The connection is closed in both cases.
@@ -41,6 +44,8 @@ struct ClientRequest {
   std::string path;  // Empty = the URL's path.
   Headers headers;   // host and content-length are added.
   Bytes body;
+  // Requests that may fail or hang together, e.g. a tenant's: others do not wait for them.
+  std::string share = {};
 };
 
 // Takes an answer while it arrives. Called on the client's io thread; must not block.

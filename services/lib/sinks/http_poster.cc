@@ -185,6 +185,7 @@ Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Per
   outgoing.path = std::move(request.path);
   outgoing.headers = headers_for(request, metadata);
   outgoing.body = std::move(request.body);
+  outgoing.share = metadata.tenant;
   shared_->events->sent(outgoing.body.size());
   // A request that found its kept-alive connection closed is sent again: the bridge delivers at
   // least once anyway.

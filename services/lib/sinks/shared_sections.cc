@@ -45,8 +45,12 @@ void describe_http(Binder& b, HttpConfig& c) {
   describe_headers(b, c.headers);
   b.section("tls", c.tls, "TLS, for https:// endpoints.");
   describe_timeout(b, c.timeout);
-  b.key("connections", c.connections,
-        {.doc = "Most connections to one host.", .min = 1, .max = kConnectionsMax});
+  b.key(
+      "connections", c.connections,
+      {.doc = "Most connections to one host; twice as many while requests of some tenants hold all "
+              "of them.",
+       .min = 1,
+       .max = kConnectionsMax});
   b.key("tenant_header", c.tenant_header,
         {.doc = "Name of a header that carries the batch's tenant; empty = none.",
          .example = "x-scope-orgid",

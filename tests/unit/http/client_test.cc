@@ -164,6 +164,30 @@ TEST(Client, RunsRequestsSideBySideAndQueuesTheRest) {
   EXPECT_LE(server.metric("spanway_http_connections_total"), 4);
 }
 
+// Requests of one share that are not answered hold all connections: those of another are sent
+// nevertheless, and connections beyond the limit are closed afterwards.
+TEST(Client, AShareThatHangsDoesNotHoldUpTheOthers) {
+  TestServer server;
+  TestClient client(local(server.server->port()), {.connections_max = 4});
+  for (int i = 0; i < 10; ++i) {
+    client.start({.method = "GET", .path = "/hold", .headers = {}, .body = {}, .share = "hanging"});
+  }
+  ASSERT_TRUE(eventually([&] { return server.handler.held() == 4; }));
+  for (int i = 0; i < 20; ++i) {
+    client.start({.method = "GET", .path = "/echo", .headers = {}, .body = {}, .share = "good"});
+  }
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(client.box->take().ok());
+  EXPECT_EQ(server.handler.held(), 4U) << "the hanging share gets no more than before";
+  EXPECT_LE(server.metric("spanway_http_connections_total"), 4 + 2);
+  std::size_t released = 0;
+  while (released < 10) {
+    ASSERT_TRUE(eventually([&] { return server.handler.held() > 0; }));
+    released += server.handler.release();
+  }
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(client.box->take().ok());
+  EXPECT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") <= 4; }));
+}
+
 TEST(Client, RefusesRequestsWhenTooManyWait) {
   TestServer server;
   TestClient client(local(server.server->port()), {.connections_max = 1, .waiting_max = 2});

@@ -63,7 +63,7 @@ class ClientImpl final : public Client {
     }
     core_->send(std::make_shared<ClientCall>(std::move(request.method), std::move(head).value(),
                                              std::move(request.body), deadline, idempotent,
-                                             std::move(callback)));
+                                             std::move(request.share), std::move(callback)));
   }
 
   ClientStream stream(ClientRequest request, Deadline deadline, bool idempotent,
@@ -76,9 +76,9 @@ class ClientImpl final : public Client {
       core_->thread().post([error = head.error(), end = std::move(end)] { end(error); });
       return {};
     }
-    auto call = std::make_shared<ClientCall>(std::move(request.method), std::move(head).value(),
-                                             std::move(request.body), deadline, idempotent,
-                                             std::move(end), std::move(observer));
+    auto call = std::make_shared<ClientCall>(
+        std::move(request.method), std::move(head).value(), std::move(request.body), deadline,
+        idempotent, std::move(request.share), std::move(end), std::move(observer));
     ClientStream stream(core_, call);
     core_->send(std::move(call));
     return stream;

@@ -16,13 +16,14 @@ namespace spanway::http {
 struct ClientCall {
   // `callback_` and, for an answer that is streamed, `observer_` as well.
   ClientCall(std::string method_, std::string head_, Bytes body_, Deadline deadline_,
-             bool idempotent_, Client::Callback callback_,
+             bool idempotent_, std::string share_, Client::Callback callback_,
              std::shared_ptr<ResponseObserver> observer_ = nullptr)
       : method(std::move(method_)),
         head(std::move(head_)),
         body(std::move(body_)),
         deadline(deadline_),
         idempotent(idempotent_),
+        share(std::move(share_)),
         callback(std::move(callback_)),
         observer(std::move(observer_)) {}
   ~ClientCall() {
@@ -42,6 +43,7 @@ struct ClientCall {
   const Bytes body;
   const Deadline deadline;
   const bool idempotent;
+  const std::string share;
   bool sent_again = false;  // A kept connection turned out to be closed.
   Client::Callback callback;
   const std::shared_ptr<ResponseObserver> observer;  // Null for an answer as a whole.

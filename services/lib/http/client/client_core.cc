@@ -74,24 +74,62 @@ void ClientCore::end(const std::shared_ptr<ClientCall>& call, Error error) {
   call->finish(std::move(error));
 }
 
+// Connections with a request, by share.
+ClientCore::Held ClientCore::held() const {
+  Held held;
+  for (const auto& connection : connections_) {
+    if (const auto& call = connection->call()) ++held[call->share];
+  }
+  return held;
+}
+
+// The oldest call of the share that holds the fewest connections.
+ClientCore::Queue::iterator ClientCore::next(const Held& held) {
+  const auto count = [&held](const std::shared_ptr<ClientCall>& call) {
+    const auto found = held.find(call->share);
+    return found == held.end() ? 0 : found->second;
+  };
+  return std::min_element(queue_.begin(), queue_.end(),
+                          [&](const auto& a, const auto& b) { return count(a) < count(b); });
+}
+
+// Others hold the connections that this share has a right to.
+bool ClientCore::may_open_besides(const std::string& share, const Held& held) const {
+  const std::size_t most = target_.options.connections_max;
+  if (connections_.size() >= 2 * most) return false;
+  const auto found = held.find(share);
+  const std::size_t own = found == held.end() ? 0 : found->second;
+  const std::size_t shares = held.size() + (own == 0 ? 1 : 0);
+  return own < std::max<std::size_t>(1, most / shares);
+}
+
 void ClientCore::dispatch() {
+  const std::size_t most = target_.options.connections_max;
   while (!closed_ && !queue_.empty()) {
-    const auto call = queue_.front();
+    // A share alone needs no counting.
+    const bool full = connections_.size() >= most && kept_.empty();
+    const Held counts = queue_.size() > 1 || full ? held() : Held{};
+    const auto place = next(counts);
+    const auto call = *place;
     // A call whose kept connection was closed under it trusts no other kept one.
     const bool may_reuse = !call->sent_again;
     if (may_reuse && !kept_.empty()) {
-      queue_.pop_front();
+      queue_.erase(place);
       if (!run_on_kept(call)) queue_.push_front(call);
       continue;
     }
-    if (connections_.size() >= target_.options.connections_max) {
-      if (kept_.empty()) return;
-      kept_.front()->abort(unavailable("making room"));
-      continue;
+    if (connections_.size() >= most) {
+      if (!kept_.empty()) {
+        kept_.front()->abort(unavailable("making room"));
+        continue;
+      }
+      if (!may_open_besides(call->share, counts)) return;
     }
-    queue_.pop_front();
+    queue_.erase(place);
     run_on_new(call);
   }
+  while (!closed_ && connections_.size() > most && !kept_.empty())
+    kept_.front()->abort(unavailable("more connections than needed"));
 }
 
 bool ClientCore::run_on_kept(const std::shared_ptr<ClientCall>& call) {
@@ -124,7 +162,8 @@ void ClientCore::on_closed(const std::shared_ptr<ClientConnection>& connection,
 
 // Not at once: we are inside the connection.
 void ClientCore::schedule_dispatch() {
-  if (dispatch_scheduled_ || closed_ || queue_.empty()) return;
+  const bool spare = connections_.size() > target_.options.connections_max;
+  if (dispatch_scheduled_ || closed_ || (queue_.empty() && !spare)) return;
   dispatch_scheduled_ = true;
   thread_.post([weak = weak_from_this()] {
     const auto self = weak.lock();

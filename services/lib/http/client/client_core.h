@@ -4,7 +4,10 @@
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -35,6 +38,11 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   void expired(const std::shared_ptr<ClientCall>& call);
   void end(const std::shared_ptr<ClientCall>& call, Error error);
   std::shared_ptr<ClientConnection> connection_of(const std::shared_ptr<ClientCall>& call) const;
+  using Queue = std::deque<std::shared_ptr<ClientCall>>;
+  using Held = std::map<std::string, std::size_t, std::less<>>;
+  Held held() const;
+  Queue::iterator next(const Held& held);
+  bool may_open_besides(const std::string& share, const Held& held) const;
   void dispatch();
   bool run_on_kept(const std::shared_ptr<ClientCall>& call);
   void run_on_new(std::shared_ptr<ClientCall> call);
@@ -48,7 +56,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   bool closed_ = false;
   bool dispatch_scheduled_ = false;
   std::size_t opened_ = 0;
-  std::deque<std::shared_ptr<ClientCall>> queue_;
+  Queue queue_;
   std::unordered_set<std::shared_ptr<ClientConnection>> connections_;
   // A part of connections_; the one used last stands last.
   std::vector<std::shared_ptr<ClientConnection>> kept_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "services/kafka-bridge/consume/partition_lane.h"
 #include "services/lib/base/check.h"
@@ -115,6 +117,71 @@ TEST(PartitionLane, WithoutTenantsALongStallLeavesMemoryToo) {
   }
   EXPECT_EQ(fixture.received.size(), 40u);
   EXPECT_EQ(fixture.commit(), 40);
+}
+
+// A tenant whose requests are not answered holds all slots: after a second the other tenants of the
+// partition are delivered beside it, although none of its requests has ended, and what is read of
+// it stays in Kafka.
+TEST(PartitionLane, ATenantThatHangsLeavesTheSlotsToTheOthers) {
+  LaneFixture fixture;
+  fixture.options.merge.items_max = 1;
+  fixture.begin();
+  std::set<std::string> delivered;
+  std::size_t hanging = 0;
+  std::vector<fakes::SinkRecorder::Taken> unanswered;
+  const auto answer_others = [&] {
+    while (auto taken = fixture.sent()) {
+      if (taken->batch.metadata.tenant != "good") {
+        ++hanging;
+        unanswered.push_back(std::move(*taken));
+        continue;
+      }
+      for (const auto& name : span_names(taken->batch.payload.view())) delivered.insert(name);
+      fixture.ack(std::move(*taken));
+    }
+  };
+  int next = 0;
+  const auto read = [&](int end) {
+    while (next < end &&
+           fixture.take(next, spans(next, 1), next < 40 && next % 2 == 0 ? "hangs" : "good")) {
+      ++next;
+      fixture.settle();
+      answer_others();
+    }
+  };
+  read(400);
+  EXPECT_LT(next, 40) << "until it is known that the tenant hangs, reading waits for its slots";
+  for (int i = 0; i < 4; ++i) {
+    fixture.executor.advance(milliseconds(500));
+    answer_others();
+    read(400);
+  }
+  EXPECT_EQ(next, 400);
+  EXPECT_EQ(delivered.size(), 380u) << "all of the other tenant's";
+  EXPECT_EQ(hanging, fixture.options.max_in_flight);
+  // Once it is answered the rest of it is read again, each item once.
+  while (!unanswered.empty()) {
+    for (auto& taken : std::exchange(unanswered, {})) {
+      for (const auto& name : span_names(taken.batch.payload.view())) delivered.insert(name);
+      fixture.ack(std::move(taken));
+    }
+    answer_others();
+  }
+  fixture.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+    for (const auto& name : span_names(batch.payload.view())) {
+      EXPECT_TRUE(delivered.insert(name).second) << name;
+    }
+    return pipeline::Outcome{};
+  });
+  fixture.executor.advance(seconds(2));
+  ASSERT_FALSE(fixture.rewinds.empty());
+  for (auto i = static_cast<int>(fixture.rewinds.back()); i < 410; ++i) {
+    ASSERT_TRUE(fixture.take(i, spans(i, 1), i < 40 && i % 2 == 0 ? "hangs" : "good")) << i;
+    fixture.settle();
+  }
+  EXPECT_EQ(delivered.size(), 410u);
+  EXPECT_EQ(fixture.commit(), 410);
+  EXPECT_EQ(fixture.committed->metadata, "");
 }
 
 // A restart repeats nothing that is done behind a batch that fails.

@@ -63,6 +63,26 @@ struct ShipperBench {
   std::vector<std::optional<Result<DeliveryResult>>> answers;
 };
 
+// A tenant that is not answered takes half of the sink's places, another half of the rest.
+TEST(RequestCoalescer, ATenantThatIsNotAnsweredLeavesRoomForOthers) {
+  ShipperBench fixture;
+  fixture.options.linger = Duration::zero();
+  fixture.options.in_flight_max = 8;
+  fixture.begin();
+  for (int i = 0; i < 20; ++i) fixture.send("hang", 1, "hanging");
+  EXPECT_EQ(fixture.sent_payloads().size(), 4u);
+  for (int i = 0; i < 20; ++i) fixture.send("other", 1, "other");
+  EXPECT_EQ(fixture.sent_payloads().size(), 2u);
+  fixture.send("good", 1, "good");
+  EXPECT_THAT(fixture.sent_payloads(), ElementsAre("good"));
+  for (int i = 0; i < 5; ++i) fixture.send("none", 1, "");
+  EXPECT_EQ(fixture.sent_payloads().size(), 5u) << "unnamed telemetry is one stream";
+  fixture.answer(6, pipeline::Outcome{});
+  for (std::size_t i = 7; i < 12; ++i) fixture.answer(i, pipeline::Outcome{});
+  fixture.answer(0, pipeline::Outcome{});
+  EXPECT_THAT(fixture.sent_payloads(), ElementsAre("other")) << "the one that has fewer";
+}
+
 TEST(RequestCoalescer, JoinsWhatComesTogether) {
   ShipperBench fixture;
   fixture.begin();
