@@ -59,6 +59,16 @@ runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
                        .waits_for = batch.waits_for,
                        .age = batch.age});
   }
+  std::vector<runtime::Statusz::Tenant> tenants;
+  for (const PartitionLane::TenantState& tenant : status.tenants) {
+    tenants.push_back({.tenant = tenant.tenant,
+                       .in_flight = tenant.in_flight,
+                       .waiting = tenant.waiting,
+                       .slow = tenant.slow,
+                       .stalled = tenant.stalled,
+                       .left_in_kafka = tenant.left_in_kafka,
+                       .unanswered = tenant.unanswered});
+  }
   return {.topic = status.partition.topic,
           .partition = status.partition.partition,
           .lag_messages = status.lag_messages,
@@ -67,7 +77,8 @@ runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
           .stalled = status.stalled,
           .reason = status.reason,
           .committed_offset = status.committed,
-          .batches = std::move(batches)};
+          .batches = std::move(batches),
+          .tenants = std::move(tenants)};
 }
 
 runtime::Statusz::Stall to_statusz(const StallStatus& stall) {

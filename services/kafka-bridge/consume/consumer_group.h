@@ -47,6 +47,7 @@ struct PartitionStatus {
   std::string reason;
   std::int64_t committed = 0;
   std::vector<PartitionLane::BatchState> batches;
+  std::vector<PartitionLane::TenantState> tenants;
 };
 
 // How often something happened, and when last.

@@ -81,6 +81,7 @@ void ConsumerGroup::watch(Member& member, PartitionStatus& status) {
   status.in_flight = state.in_flight;
   status.committed = state.committed;
   status.batches = member.lane->batches();
+  status.tenants = member.lane->tenants();
   status.stalled = state.stalled;
   status.reason = state.reason;
   if (const auto marks = consumer_->watermarks(member.partition)) {

@@ -101,6 +101,18 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   // The oldest, at most runtime::Statusz::kBatchesMax, in the order in which they were read.
   std::vector<BatchState> batches() const;
   otlp::Signal signal() const noexcept { return options_.signal; }
+  // A tenant that is slow, stalls or has records left in Kafka, for /statusz.
+  struct TenantState {
+    std::string tenant;
+    std::size_t in_flight = 0;
+    std::size_t waiting = 0;
+    bool slow = false;
+    bool stalled = false;
+    bool left_in_kafka = false;
+    Duration unanswered{};
+  };
+  // By name, at most runtime::Statusz::kTenantsMax.
+  std::vector<TenantState> tenants() const;
   // Adds the stalls within this partition: batches that have failed alone for long, tenants whose
   // dead letters cannot be written. Bounded.
   void add_failing(std::vector<StallStatus>& statuses) const;

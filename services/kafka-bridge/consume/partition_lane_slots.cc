@@ -4,6 +4,7 @@
 #include <set>
 
 #include "services/kafka-bridge/consume/partition_lane.h"
+#include "services/lib/runtime/statusz.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -111,6 +112,35 @@ void PartitionLane::watch_slow() {
     slow_watched_ = false;
     collect();
   }));
+}
+
+std::vector<PartitionLane::TenantState> PartitionLane::tenants() const {
+  std::map<std::string_view, TenantState> found;
+  const auto at = [&found](std::string_view tenant) -> TenantState& { return found[tenant]; };
+  for (const std::string& tenant : slow_) at(tenant).slow = true;
+  for (const auto& [tenant, stretches] : unread_.tenants()) at(tenant).left_in_kafka = true;
+  for_deliveries([&](const Delivery& d) {
+    if (d.stalled()) at(d.stream().tenant).stalled = true;
+  });
+  const SteadyTime now = deps_.executor.clock().now();
+  for_deliveries([&](const Delivery& d) {
+    const auto entry = found.find(d.stream().tenant);
+    if (entry == found.end()) return;
+    TenantState& state = entry->second;
+    state.in_flight += d.holds_slot() ? 1 : 0;
+    state.waiting += d.started() ? 0 : 1;
+    if (const auto since = d.unanswered_since()) {
+      state.unanswered = std::max<Duration>(state.unanswered, now - *since);
+    }
+  });
+  std::vector<TenantState> tenants;
+  for (auto& [tenant, state] : found) {
+    if (tenants.size() == runtime::Statusz::kTenantsMax) break;
+    state.tenant = tenant;
+    state.stalled = state.stalled || deps_.stalls.stalled({options_.signal, state.tenant});
+    tenants.push_back(std::move(state));
+  }
+  return tenants;
 }
 
 }  // namespace spanway::kafka_bridge

@@ -61,6 +61,18 @@ void describe(V& v, const Statusz::Batch& b) {
 }
 
 template <typename V>
+void describe(V& v, const Statusz::Tenant& t) {
+  v.field("tenant", t.tenant, "Its name.");
+  v.field("in_flight", t.in_flight, "Its batches that are sent and not yet answered.");
+  v.field("waiting", t.waiting, "Its batches in memory that wait for others to be answered.");
+  v.field("slow", t.slow, "A request of it has no answer for a second, or its requests fail.");
+  v.field("stalled", t.stalled, "Its delivery is stopped; `stalls` says why.");
+  v.field("left_in_kafka", t.left_in_kafka, "Records of it were passed over and are read later.");
+  v.field("unanswered_seconds", t.unanswered,
+          "Since its oldest request without an answer was sent.");
+}
+
+template <typename V>
 void describe(V& v, const Statusz::Partition& p) {
   v.field("topic", p.topic, "Its topic.");
   v.field("partition", p.partition, "Its number.");
@@ -72,6 +84,10 @@ void describe(V& v, const Statusz::Partition& p) {
   v.field("reason", p.reason, "Why.");
   v.optional("committed_offset", p.committed_offset, "The last committed offset.");
   v.list_unless_empty("batches", p.batches, "In flight or waiting, in offset order; at most 8.");
+  v.list_unless_empty(
+      "tenants", p.tenants,
+      "Tenants that hold what they have for long: slow, stalled or with records left "
+      "in Kafka; at most 32.");
 }
 
 template <typename V>

@@ -60,6 +60,16 @@ struct Statusz {
     std::string waits_for;  // "answer", "backoff", "probe", "dead letter", ...
     Duration age{};
   };
+  // A tenant of a partition whose batches are not answered in time, stall or were left in Kafka.
+  struct Tenant {
+    std::string tenant;
+    std::size_t in_flight = 0;
+    std::size_t waiting = 0;
+    bool slow = false;
+    bool stalled = false;
+    bool left_in_kafka = false;
+    Duration unanswered{};
+  };
   struct Partition {
     std::string topic;
     std::int32_t partition = 0;
@@ -69,9 +79,11 @@ struct Statusz {
     bool stalled = false;
     std::string reason;
     std::optional<std::int64_t> committed_offset;
-    std::vector<Batch> batches;  // In offset order, at most kBatchesMax.
+    std::vector<Batch> batches;   // In offset order, at most kBatchesMax.
+    std::vector<Tenant> tenants;  // At most kTenantsMax.
   };
   static constexpr std::size_t kBatchesMax = 8;
+  static constexpr std::size_t kTenantsMax = 32;
   struct Assignment {
     bool ok = true;
     std::string reason;

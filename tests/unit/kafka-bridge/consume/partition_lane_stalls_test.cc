@@ -159,6 +159,13 @@ TEST(PartitionLane, ATenantThatHangsLeavesTheSlotsToTheOthers) {
   EXPECT_EQ(next, 400);
   EXPECT_EQ(delivered.size(), 380u) << "all of the other tenant's";
   EXPECT_EQ(hanging, fixture.options.max_in_flight);
+  const auto tenants = fixture.lane->tenants();
+  ASSERT_EQ(tenants.size(), 1u);
+  EXPECT_EQ(tenants[0].tenant, "hangs");
+  EXPECT_EQ(tenants[0].in_flight, fixture.options.max_in_flight);
+  EXPECT_EQ(tenants[0].waiting, 1u);
+  EXPECT_TRUE(tenants[0].slow && tenants[0].left_in_kafka && !tenants[0].stalled);
+  EXPECT_GE(tenants[0].unanswered, seconds(2));
   // Once it is answered the rest of it is read again, each item once.
   while (!unanswered.empty()) {
     for (auto& taken : std::exchange(unanswered, {})) {
