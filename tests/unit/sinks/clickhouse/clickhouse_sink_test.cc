@@ -84,7 +84,7 @@ TEST_F(ClickHouseSinkTest, DictionaryRowsComeBeforeTheDataThatRefersToThem) {
   EXPECT_EQ(all.back(), "spans");
   EXPECT_THAT(std::vector<std::string>(all.begin(), all.begin() + 2),
               UnorderedElementsAre("resources", "attribute_keys"));
-  const std::string& query = backend_.requests().back().head.query;
+  const std::string query = backend_.requests().back().head.query;
   EXPECT_THAT(
       query,
       HasSubstr("insert_deduplication_token=otel.traces%3A0%3A1-2%3Aacme%2Fspans%2F2026-01-01"));
