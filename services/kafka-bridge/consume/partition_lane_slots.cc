@@ -18,12 +18,14 @@ constexpr Duration kSlowAfter = std::chrono::seconds(1);
 // tenant that holds none still gets one.
 class Slots {
  public:
-  explicit Slots(std::size_t limit) : limit_(limit) {}
+  // `by_tenant`: some are slow.
+  Slots(std::size_t limit, bool by_tenant) : limit_(limit), by_tenant_(by_tenant) {}
   void hold(std::string_view tenant, bool slow) {
-    ++held_[tenant];
+    if (by_tenant_) ++held_[tenant];
     ++(slow ? slow_ : prompt_);
   }
   bool free_for(std::string_view tenant, bool slow) const {
+    if (!by_tenant_) return prompt_ < limit_;
     const auto found = held_.find(tenant);
     const std::size_t own = found == held_.end() ? 0 : found->second;
     if (own == 0 && slow_ > 0) return true;
@@ -34,6 +36,7 @@ class Slots {
 
  private:
   const std::size_t limit_;
+  const bool by_tenant_;
   std::map<std::string_view, std::size_t> held_;
   std::size_t prompt_ = 0;
   std::size_t slow_ = 0;
@@ -59,8 +62,10 @@ void PartitionLane::pump() {
     extra = extra || d.needs_control_batch();
     if (ordered && d.started() && !d.done()) busy.insert(d.stream().tenant);
   });
-  Slots slots(options_.max_in_flight + (extra ? 1 : 0));
-  const auto slow = [this](const Delivery& d) { return slow_.count(d.stream().tenant) > 0; };
+  Slots slots(options_.max_in_flight + (extra ? 1 : 0), !slow_.empty());
+  const auto slow = [this](const Delivery& d) {
+    return !slow_.empty() && slow_.count(d.stream().tenant) > 0;
+  };
   for_deliveries([&](const Delivery& d) {
     if (d.holds_slot()) slots.hold(d.stream().tenant, slow(d));
   });

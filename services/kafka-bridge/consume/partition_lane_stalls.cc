@@ -155,6 +155,10 @@ bool PartitionLane::drop(const Delivery& delivery) {
 
 void PartitionLane::add_settled(const Delivery& delivery) {
   if (delivery.is_letter()) return;
+  if (!deps_.ledger.has_tenants(options_.signal)) {
+    settled_floor_ = std::max(settled_floor_, delivery.last_offset());
+    return;
+  }
   const std::string& tenant = delivery.stream().tenant;
   const auto [entry, fresh] = settled_.try_emplace(tenant, Settled{settled_floor_, {}});
   entry->second.last = std::max(entry->second.last, delivery.last_offset());

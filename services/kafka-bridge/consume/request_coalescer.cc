@@ -48,9 +48,7 @@ void RequestCoalescer::flush(const Key& key) {
   if (!node.mapped().waiting.empty()) send(std::move(node.mapped().waiting));
 }
 
-// Without names of tenants there is one stream, which may have all.
 bool RequestCoalescer::has_room(const Key& key) const {
-  if (key.second.empty()) return true;
   const auto found = unanswered_.find(key);
   const std::size_t own = found == unanswered_.end() ? 0 : found->second;
   const std::size_t left =
@@ -58,7 +56,9 @@ bool RequestCoalescer::has_room(const Key& key) const {
   return own < left;
 }
 
+// Without names of tenants there is one stream, which may have all.
 void RequestCoalescer::send(std::vector<Waiting> parts) {
+  if (parts.front().request.tenant.empty()) return send_now(std::move(parts));
   const Key key(parts.front().request.signal, parts.front().request.tenant);
   if (held_.count(key) > 0 || !has_room(key)) {
     held_[key].push_back(std::move(parts));
@@ -80,7 +80,7 @@ void RequestCoalescer::send_held() {
 
 void RequestCoalescer::send_now(std::vector<Waiting> parts) {
   const DeliveryRequest& first = parts.front().request;
-  ++unanswered_[Key(first.signal, first.tenant)];
+  if (!first.tenant.empty()) ++unanswered_[Key(first.signal, first.tenant)];
   ++unanswered_total_;
   pipeline::Batch batch;
   batch.signal = first.signal;
@@ -104,9 +104,11 @@ void RequestCoalescer::send_now(std::vector<Waiting> parts) {
 }
 
 void RequestCoalescer::on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {
-  const auto own =
-      unanswered_.find(Key(parts.front().request.signal, parts.front().request.tenant));
-  if (--own->second == 0) unanswered_.erase(own);
+  const DeliveryRequest& first = parts.front().request;
+  if (!first.tenant.empty()) {
+    const auto own = unanswered_.find(Key(first.signal, first.tenant));
+    if (--own->second == 0) unanswered_.erase(own);
+  }
   --unanswered_total_;
   answer(parts, std::move(result));
   send_held();
