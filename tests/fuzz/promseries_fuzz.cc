@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "services/lib/base/check.h"
-#include "services/lib/promseries/converter.h"
+#include "services/lib/promseries/series_converter.h"
 
 namespace {
 

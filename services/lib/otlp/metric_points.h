@@ -58,7 +58,7 @@ struct PointView {
 
   // DataPointFlags: the point says that there was no measurement.
   bool has_no_recorded_value() const noexcept { return (flags & 1) != 0; }
-  // Of a gauge or sum; 0 without a value.
+  // The number of a gauge or sum; 0 without a value.
   double number() const noexcept {
     return kind == NumberKind::kInteger ? static_cast<double>(integer) : real;
   }

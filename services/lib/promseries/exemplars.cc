@@ -4,7 +4,7 @@
 
 #include "services/lib/base/hex.h"
 #include "services/lib/promseries/attribute_text.h"
-#include "services/lib/promseries/converter.h"
+#include "services/lib/promseries/series_converter.h"
 
 namespace spanway::promseries {
 namespace {

@@ -24,7 +24,7 @@ class Exemplars {
   TextArena texts_;
   std::vector<Label> labels_;
   std::vector<Exemplar> exemplars_;
-  std::vector<std::size_t> ends_;  // Of each exemplar's labels.
+  std::vector<std::size_t> ends_;  // The end of each exemplar's labels.
 };
 
 }  // namespace spanway::promseries

@@ -7,7 +7,7 @@
 namespace spanway::promseries {
 namespace {
 
-// What the receiver of Prometheus takes for every exponential histogram.
+// The receiver of Prometheus takes it for every exponential histogram.
 constexpr double kZeroThreshold = 1e-128;
 // Shorter gaps between buckets are filled with empty ones: a span costs more.
 constexpr std::int64_t kGapMax = 2;

@@ -24,7 +24,7 @@ constexpr bool adds_suffixes(Translation t) noexcept {
          t == Translation::kNoUtf8EscapingWithSuffixes;
 }
 
-// What happens to sums and histograms of delta temporality.
+// The treatment of sums and histograms of delta temporality.
 enum class Delta : unsigned char {
   kReject,  // Counted; the other points pass.
   kAsIs,    // Each value is a sample of its own, of unknown type.

@@ -1,4 +1,4 @@
-// What a conversion hands out: one sample or native histogram of one series after the other.
+// Results of a conversion: one sample or native histogram of one series after the other.
 #pragma once
 
 #include <cstdint>

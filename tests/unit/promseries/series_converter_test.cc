@@ -1,4 +1,4 @@
-#include "services/lib/promseries/converter.h"
+#include "services/lib/promseries/series_converter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

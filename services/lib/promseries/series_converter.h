@@ -20,7 +20,7 @@ struct Converted {
   // Points that Prometheus cannot have; in no series. Of them, those of delta temporality.
   std::uint64_t rejected = 0;
   std::uint64_t rejected_delta = 0;
-  std::string first_reason;  // Of the first one: what and which metric.
+  std::string first_reason;  // The first rejection: why, and of which metric.
 };
 
 // Single-thread; keeps its scratch memory. The calls are a function of the payload and the options:
@@ -29,7 +29,7 @@ class Converter {
  public:
   // Half of the lookback of PromQL, so that a query always finds a sample.
   static constexpr std::int64_t kTargetInfoIntervalMs = 150'000;
-  // Of one resource; the newest ones of a longer time.
+  // The most of one resource; the newest ones of a longer time.
   static constexpr std::int64_t kTargetInfoSamplesMax = 1024;
 
   explicit Converter(Options options);

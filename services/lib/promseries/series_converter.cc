@@ -1,4 +1,4 @@
-#include "services/lib/promseries/converter.h"
+#include "services/lib/promseries/series_converter.h"
 
 #include <algorithm>
 #include <charconv>
@@ -103,7 +103,7 @@ class Conversion final : public otlp::RequestVisitor {
   Converted take() { return std::move(converted_); }
 
  private:
-  // What makes all points of the metric impossible; empty = nothing.
+  // The reason why no point of the metric can be taken; empty = nothing.
   std::string_view prepare(const otlp::MetricView& metric) {
     is_delta_ = false;
     if (has_temporality(metric.type)) {
@@ -130,7 +130,7 @@ class Conversion final : public otlp::RequestVisitor {
                               "' " + std::string(why);
   }
 
-  // What is wrong with the point; empty = nothing.
+  // The reason why the point cannot be taken; empty = nothing.
   std::string_view convert(const otlp::MetricView& metric, const otlp::PointView& point) {
     const auto labels = labels_.of_point(point.attributes);
     if (!labels) return "has an attribute whose key makes no label name";
@@ -221,14 +221,14 @@ class Conversion final : public otlp::RequestVisitor {
   Converted converted_;
   Exemplars exemplars_;
   NativeHistogram native_;
-  // Of the metric.
+  // State of the metric.
   std::string family_, unit_, name_;
   Metadata metadata_;
   bool is_delta_ = false;
-  // Of the resource.
+  // State of the resource.
   std::uint64_t earliest_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t latest_ = 0;
-  // Of the request: what was handed out, since resources may come twice.
+  // State of the request: samples that were handed out, since resources may come twice.
   std::set<std::pair<std::string, std::int64_t>> target_infos_;
 };
 
