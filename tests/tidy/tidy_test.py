@@ -99,6 +99,14 @@ def test_every_library_and_service_has_a_readme():
     assert not bad, "no README.md in: " + ", ".join(bad)
 
 
+def test_every_readme_says_what_must_not_go_in():
+    bad = []
+    for name in tracked(r"^(services|operator|tests)/.*/.*README\.md$"):
+        if not re.search(r"Does not belong here:|[Mm]ust not go in|belongs here only if", (ROOT / name).read_text()):
+            bad.append(name)
+    assert not bad, "does not say what must not go in:\n" + "\n".join(bad)
+
+
 def test_every_test_source_is_built():
     bad = []
     for name in tracked(r"^tests/.*_(test|fuzz)\.cc$"):
@@ -305,13 +313,19 @@ def test_the_architecture_names_every_library():
 
 def test_paths_in_the_documents_exist():
     # `kafka-bridge/config.h`, `rollout.*`-like names with a folder, and folders that end in a slash.
-    roots = ["", "services", "services/lib", "services/lib/http", "operator", "ci"]
+    roots = ["", "services", "services/lib", "services/lib/http", "operator", "ci", "tests"]
     bad = []
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]:
-        for path in re.findall(r"`([a-z][\w./-]*/[\w.*-]*)`", (ROOT / document).read_text()):
-            if re.search(r"\.(h|cc|py|sh|\*)$|/$", path) and "<" not in path and not path.startswith("build/"):
+    for document in tracked(r"\.md$"):
+        if document == "CHANGELOG.md" or document.startswith("ci/adr/"):
+            continue  # They speak of the tree as it was.
+        folder = (ROOT / document).parent
+        for path in re.findall(r"`([a-z.][\w./-]*/[\w.*-]*)`", (ROOT / document).read_text()):
+            if re.search(r"\.(h|cc|py|sh|\*)$|/$", path) and "<" not in path and not re.match(r"\.?/|build/", path):
                 pattern = path.rstrip("/")
-                if not any(next((ROOT / root).glob(pattern), None) for root in roots):
+                beside = any((folder / part).exists() for part in [path.removesuffix(".*"), path.removesuffix("*") + "h"])
+                if not beside and not any(
+                    next((ROOT / root).glob(pattern), None) for root in roots if not pattern.startswith("..")
+                ):
                     bad.append(f"{document}: {path}")
     assert not bad, "\n".join(bad)
 

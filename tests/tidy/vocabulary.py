@@ -35,10 +35,26 @@ EXEMPT = re.compile(
 )
 
 
+def joined(lines):
+    """(line number, text) of each pair of comment or prose lines, as one line: words that a line break
+    separates are found too."""
+    start = re.compile(r"\s*(//|#)\s*|\s*")
+    for number, (line, after) in enumerate(zip(lines, lines[1:]), 1):
+        first, second = start.match(line), start.match(after)
+        if first[1] == second[1] and line.strip() and after.strip():
+            yield number, line, after[second.end():]
+
+
 def occurrences(text):
     """(line number, word, replacement) of each word that is out."""
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         for pattern, instead in OUT.items():
             found += [(number, match[0], instead) for match in re.finditer(pattern, line)]
+    for number, line, after in joined(lines):
+        for pattern, instead in OUT.items():
+            for match in re.finditer(pattern, line + " " + after):
+                if match.start() < len(line) and match.end() > len(line) + 1:
+                    found.append((number, match[0], instead))
     return found

@@ -37,8 +37,8 @@ struct FileSinkDeps {
   telemetry::Telemetry telemetry;
 };
 
-// Thread-safe; one thread of its own writes. A file that someone moves away while it is open goes
-// on growing where it was moved to: let this sink rotate.
+// Thread-safe; one thread of its own writes. A file that is moved away while it is open
+// continues to grow where it was moved to: let this sink rotate.
 class FileSink final : public pipeline::Sink {
  public:
   FileSink(FileSinkOptions options, const FileSinkDeps& deps);
