@@ -6,6 +6,7 @@
 #include "services/lib/rpc/events.h"
 #include "services/lib/sinks/clickhouse/events.h"
 #include "services/lib/sinks/events.h"
+#include "services/lib/sinks/s3/events.h"
 
 namespace spanway::exporter {
 namespace {
@@ -54,8 +55,9 @@ std::span<const MetricSpec> metric_specs() { return kSpecs; }
 
 std::vector<MetricSpec> all_metric_specs() {
   std::vector<MetricSpec> all(kSpecs.begin(), kSpecs.end());
-  for (const auto table : {rpc::metric_specs(), sinks::metric_specs(),
-                           sinks::clickhouse_metric_specs(), http::metric_specs()})
+  for (const auto table :
+       {rpc::metric_specs(), sinks::metric_specs(), sinks::clickhouse_metric_specs(),
+        sinks::s3_metric_specs(), http::metric_specs()})
     all.insert(all.end(), table.begin(), table.end());
   return all;
 }

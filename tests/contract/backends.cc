@@ -13,6 +13,7 @@
 #include "services/lib/sinks/file/file_sink.h"
 #include "services/lib/sinks/registry.h"
 #include "tests/contract/clickhouse_backend.h"
+#include "tests/contract/s3_backend.h"
 #include "tests/fakes/fake_file_ops.h"
 #include "tests/fakes/fake_http_backend.h"
 
@@ -273,7 +274,8 @@ std::string_view to_string(Verdict verdict) {
 }
 
 std::vector<std::string> destination_names() {
-  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin", "file", "debug", "clickhouse"};
+  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin",
+          "file",      "debug",     "clickhouse",     "s3"};
 }
 
 std::unique_ptr<Backend> make_backend(const std::string& destination) {
@@ -286,6 +288,7 @@ std::unique_ptr<Backend> make_backend(const std::string& destination) {
     return std::make_unique<HttpBackend>(DestinationType::kZipkin, false);
   if (destination == "file") return std::make_unique<FileBackend>();
   if (destination == "clickhouse") return make_clickhouse_backend();
+  if (destination == "s3") return make_s3_backend();
   SPANWAY_CHECK(destination == "debug");
   return std::make_unique<DebugBackend>();
 }

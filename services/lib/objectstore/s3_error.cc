@@ -18,11 +18,11 @@ constexpr const char* kCheckKeys = "check the access key, its secret and its pol
 constexpr const char* kCheckRegion = "set region, or endpoint, to the one that the server names";
 
 constexpr std::array kKinds = {
-    S3ErrorKind{"SlowDown", kTransient, Code::kResourceExhausted, "s3_slow_down", ""},
-    S3ErrorKind{"SlowDownWrite", kTransient, Code::kResourceExhausted, "s3_slow_down", ""},
-    S3ErrorKind{"Throttling", kTransient, Code::kResourceExhausted, "s3_slow_down", ""},
-    S3ErrorKind{"ThrottlingException", kTransient, Code::kResourceExhausted, "s3_slow_down", ""},
-    S3ErrorKind{"RequestLimitExceeded", kTransient, Code::kResourceExhausted, "s3_slow_down", ""},
+    S3ErrorKind{"SlowDown", kTransient, Code::kUnavailable, "s3_slow_down", ""},
+    S3ErrorKind{"SlowDownWrite", kTransient, Code::kUnavailable, "s3_slow_down", ""},
+    S3ErrorKind{"Throttling", kTransient, Code::kUnavailable, "s3_slow_down", ""},
+    S3ErrorKind{"ThrottlingException", kTransient, Code::kUnavailable, "s3_slow_down", ""},
+    S3ErrorKind{"RequestLimitExceeded", kTransient, Code::kUnavailable, "s3_slow_down", ""},
     S3ErrorKind{"ServiceUnavailable", kTransient, Code::kUnavailable, "s3_unavailable", ""},
     S3ErrorKind{"InternalError", kTransient, Code::kUnavailable, "s3_unavailable", ""},
     S3ErrorKind{"RequestTimeout", kTransient, Code::kDeadlineExceeded, "s3_timeout", ""},
@@ -47,7 +47,7 @@ constexpr std::array kKinds = {
                 "nothing is stored until the bucket's quota allows it"},
     S3ErrorKind{"InsufficientStorage", kTransient, Code::kResourceExhausted, "s3_full",
                 "nothing is stored until the server has space"},
-    S3ErrorKind{"EntityTooLarge", Refusal::kData, Code::kInvalidArgument, "s3_too_large", ""},
+    S3ErrorKind{"EntityTooLarge", Refusal::kData, Code::kResourceExhausted, "s3_too_large", ""},
     S3ErrorKind{"PreconditionFailed", kConfiguration, Code::kFailedPrecondition,
                 "s3_precondition_failed", ""},
     S3ErrorKind{"NoSuchKey", kConfiguration, Code::kNotFound, "s3_no_such_key", ""},
@@ -101,9 +101,9 @@ const S3ErrorKind* find_kind(std::string_view code) {
 
 // For answers without a known code.
 S3ErrorKind kind_of_status(int status) {
-  if (status == 413) return {"", Refusal::kData, Code::kInvalidArgument, "s3_too_large", ""};
-  if (status == 429 || status == 503)
-    return {"", kTransient, Code::kResourceExhausted, "s3_slow_down", ""};
+  if (status == 413) return {"", Refusal::kData, Code::kResourceExhausted, "s3_too_large", ""};
+  if (status == 429) return {"", kTransient, Code::kResourceExhausted, "s3_slow_down", ""};
+  if (status == 503) return {"", kTransient, Code::kUnavailable, "s3_slow_down", ""};
   if (status == 507)
     return {"", kTransient, Code::kResourceExhausted, "s3_full",
             "nothing is stored until the server has space"};

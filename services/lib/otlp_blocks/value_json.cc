@@ -15,26 +15,6 @@ void append_text(std::string_view text, std::string& out) {
   out += '"';
 }
 
-void append_key(std::string_view key, std::string& out) {
-  out += key.starts_with('$') ? "\"$" : "\"";
-  append_json_escaped(out, key);
-  out += "\":";
-}
-
-void append_double(double number, std::string& out) {
-  if (!std::isfinite(number)) {
-    out += "{\"$double\":\"";
-    out += std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
-    out += "\"}";
-    return;
-  }
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof(text), number).ptr;
-  const std::string_view digits(text, static_cast<std::size_t>(end - text));
-  out += digits;
-  if (digits.find_first_of(".e") == std::string_view::npos) out += ".0";
-}
-
 bool append_at(const otlp::ValueView& value, std::string& out, int depth);
 
 bool append_array(std::string_view encoded, std::string& out, int depth) {
@@ -53,7 +33,7 @@ bool append_list(std::string_view encoded, std::string& out, int depth) {
   otlp::KvlistReader list(encoded);
   for (bool first = true; const auto entry = list.next(); first = false) {
     if (!first) out += ',';
-    append_key(entry->key, out);
+    append_json_key(entry->key, out);
     if (!append_at(entry->value, out, depth)) return false;
   }
   out += '}';
@@ -76,7 +56,7 @@ bool append_at(const otlp::ValueView& value, std::string& out, int depth) {
       out += std::to_string(value.integer);
       return true;
     case otlp::ValueKind::kDouble:
-      append_double(value.number, out);
+      append_json_double(value.number, out);
       return true;
     case otlp::ValueKind::kArray:
       return append_array(value.text, out, depth + 1);
@@ -93,6 +73,26 @@ bool append_at(const otlp::ValueView& value, std::string& out, int depth) {
 
 }  // namespace
 
+void append_json_key(std::string_view key, std::string& out) {
+  out += key.starts_with('$') ? "\"$" : "\"";
+  append_json_escaped(out, key);
+  out += "\":";
+}
+
+void append_json_double(double number, std::string& out) {
+  if (!std::isfinite(number)) {
+    out += "{\"$double\":\"";
+    out += std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+    out += "\"}";
+    return;
+  }
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof(text), number).ptr;
+  const std::string_view digits(text, static_cast<std::size_t>(end - text));
+  out += digits;
+  if (digits.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
 bool append_json(const otlp::ValueView& value, std::string& out) {
   return append_at(value, out, 0);
 }
@@ -104,7 +104,7 @@ bool append_json(otlp::Attributes attributes, std::string& out) {
   for (const otlp::AttributeView& attribute : attributes) {
     if (!first) out += ',';
     first = false;
-    append_key(attribute.key, out);
+    append_json_key(attribute.key, out);
     if (!append_at(attribute.value, out, 0)) return false;
   }
   out += '}';

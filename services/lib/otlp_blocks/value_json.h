@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "services/lib/otlp/reader.h"
 
@@ -15,6 +16,10 @@ inline constexpr int kValueDepthMax = 64;
 // an empty value as null. A key of a list that begins with '$' gets another '$' in front. False,
 // with `out` of no use, for broken framing or nesting above kValueDepthMax.
 bool append_json(const otlp::ValueView& value, std::string& out);
+
+// Parts of the same form: a double; and a key with its colon.
+void append_json_double(double number, std::string& out);
+void append_json_key(std::string_view key, std::string& out);
 
 // An object of all attributes; nothing when there are none.
 bool append_json(otlp::Attributes attributes, std::string& out);

@@ -72,6 +72,15 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
          .endpoint = EndpointKind::kUrl,
          .needs_batch_identity = true,
          .batch_bytes_max = kStoredBatchBytes}),
+    row<&DestinationConfig::s3>(
+        {.type = DestinationType::kS3,
+         .name = "s3",
+         .crd_name = "",
+         .summary = "S3: spans and log records as Parquet files in a bucket, each exactly once.",
+         .signals = kTracesAndLogs,
+         .endpoint = EndpointKind::kNone,
+         .needs_batch_identity = true,
+         .batch_bytes_max = kStoredBatchBytes}),
 };
 
 constexpr bool is_in_order() {

@@ -21,12 +21,13 @@
 #include "services/lib/sinks/file/config.h"
 #include "services/lib/sinks/otlp_grpc/config.h"
 #include "services/lib/sinks/otlp_http/config.h"
+#include "services/lib/sinks/s3/config.h"
 #include "services/lib/sinks/zipkin/config.h"
 
 namespace spanway::sinks {
 
-enum class DestinationType { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug, kClickHouse };
-inline constexpr std::size_t kDestinationTypeCount = 6;
+enum class DestinationType { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug, kClickHouse, kS3 };
+inline constexpr std::size_t kDestinationTypeCount = 7;
 
 // Only the section of `type` is used.
 struct DestinationConfig {
@@ -37,6 +38,7 @@ struct DestinationConfig {
   FileConfig file;
   DebugConfig debug;
   ClickHouseConfig clickhouse;
+  S3Config s3;
   std::int64_t in_flight_max = 256;
 };
 

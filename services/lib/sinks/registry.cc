@@ -8,6 +8,7 @@
 #include "services/lib/sinks/file/factory.h"
 #include "services/lib/sinks/otlp_grpc/factory.h"
 #include "services/lib/sinks/otlp_http/factory.h"
+#include "services/lib/sinks/s3/factory.h"
 #include "services/lib/sinks/zipkin/factory.h"
 
 namespace spanway::sinks {
@@ -37,6 +38,7 @@ const DestinationRegistry& builtin_destinations() {
     r.add(DestinationType::kFile, create_file);
     r.add(DestinationType::kDebug, create_debug);
     r.add(DestinationType::kClickHouse, create_clickhouse);
+    r.add(DestinationType::kS3, create_s3);
     return r;
   }();
   return registry;

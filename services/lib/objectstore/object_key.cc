@@ -1,0 +1,107 @@
+#include "services/lib/objectstore/object_key.h"
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+
+#include "services/lib/base/hex.h"
+#include "services/lib/base/percent_encoding.h"
+#include "services/lib/objectstore/sigv4.h"
+
+namespace spanway::objectstore {
+namespace {
+
+constexpr std::size_t kBatchBytesMax = 200;
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
+
+template <typename T>
+bool take_number(std::string_view& text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto length = static_cast<std::size_t>(end - text.data());
+  if (error != std::errc() || length == text.size() || text[length] != '-') return false;
+  text.remove_prefix(length + 1);
+  return true;
+}
+
+// The value of "name=value/" in a folder.
+std::string_view part_of(std::string_view folder, std::string_view name) {
+  const std::size_t at = folder.find(name);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = folder.substr(at + name.size());
+  return rest.substr(0, rest.find('/'));
+}
+
+}  // namespace
+
+std::string signal_folder(std::string_view prefix, otlp::Signal signal) {
+  std::string folder(prefix);
+  if (!folder.empty()) folder += '/';
+  return folder + "v1/" + std::string(otlp::to_string(signal)) + '/';
+}
+
+std::string tenant_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant) {
+  return signal_folder(prefix, signal) +
+         "tenant=" + (tenant.empty() ? std::string("_") : percent_encode(tenant)) + '/';
+}
+
+std::string hour_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant,
+                        std::int64_t unix_ms) {
+  const std::chrono::year_month_day date{
+      std::chrono::sys_days{std::chrono::days{unix_ms / kDayMs}}};
+  char text[64];
+  std::snprintf(text, sizeof(text), "date=%04d-%02u-%02u/hour=%02d/", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(unix_ms % kDayMs / kHourMs));
+  return tenant_folder(prefix, signal, tenant) + text;
+}
+
+std::string batch_name(std::string_view batch_id) {
+  std::string name;
+  for (const char c : batch_id) {
+    if (c == ':') {
+      name += '-';
+    } else if (c == '+') {
+      name += '.';
+    } else {
+      name += percent_encode({&c, 1});
+    }
+  }
+  return name.size() <= kBatchBytesMax ? name : to_hex(view(sha256(batch_id)));
+}
+
+std::string to_string(const ObjectName& name) {
+  return std::to_string(name.min_ms) + '-' + std::to_string(name.max_ms) + '-' +
+         std::to_string(name.rows) + '-' + name.batch + std::string(kObjectSuffix);
+}
+
+std::optional<ObjectName> parse_object_name(std::string_view text) {
+  if (!text.ends_with(kObjectSuffix)) return std::nullopt;
+  text.remove_suffix(kObjectSuffix.size());
+  ObjectName name;
+  if (!take_number(text, name.min_ms) || !take_number(text, name.max_ms) ||
+      !take_number(text, name.rows) || text.empty())
+    return std::nullopt;
+  name.batch = text;
+  return name;
+}
+
+std::string_view name_of_key(std::string_view key) noexcept {
+  return key.substr(key.rfind('/') + 1);  // npos + 1 = 0.
+}
+
+std::optional<std::int64_t> hour_of_folder(std::string_view folder) {
+  const std::string date(part_of(folder, "/date=")), hour(part_of(folder, "/hour="));
+  int year = 0;
+  unsigned month = 0, day = 0, hours = 0;
+  if (std::sscanf(date.c_str(), "%4d-%2u-%2u", &year, &month, &day) != 3 ||
+      std::sscanf(hour.c_str(), "%2u", &hours) != 1)
+    return std::nullopt;
+  const std::chrono::year_month_day parts{std::chrono::year{year}, std::chrono::month{month},
+                                          std::chrono::day{day}};
+  if (!parts.ok() || hours > 23) return std::nullopt;
+  return std::chrono::sys_days{parts}.time_since_epoch().count() * kDayMs +
+         static_cast<std::int64_t>(hours) * kHourMs;
+}
+
+}  // namespace spanway::objectstore

@@ -1,0 +1,34 @@
+// Metrics and log events of the S3 sink.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "services/lib/base/result.h"
+#include "services/lib/telemetry/telemetry.h"
+
+namespace spanway::sinks {
+
+std::span<const telemetry::MetricSpec> s3_metric_specs();
+
+// Thread-safe; outlived by the registry and the log.
+class S3Events {
+ public:
+  S3Events(telemetry::Telemetry telemetry, std::string endpoint);
+  void stored(std::string_view table, std::size_t rows, std::size_t bytes, double seconds) const;
+  void refused(std::string_view table, const Error& error) const;
+  void tls_reload_failed(const Error& error) const;
+
+ private:
+  struct OfTable {
+    telemetry::Counter objects, rows, bytes, refusals;
+    telemetry::Histogram duration;
+  };
+  const telemetry::Logger& log_;
+  const std::string endpoint_;
+  std::map<std::string, OfTable, std::less<>> tables_;  // Not changed after construction.
+};
+
+}  // namespace spanway::sinks

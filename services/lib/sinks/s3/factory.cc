@@ -1,0 +1,52 @@
+#include "services/lib/sinks/s3/factory.h"
+
+#include <utility>
+
+namespace spanway::sinks {
+namespace {
+
+objectstore::CredentialsSource source_of(S3Config::Credentials source) {
+  switch (source) {
+    case S3Config::Credentials::kEnvironment:
+      return objectstore::CredentialsSource::kEnvironment;
+    case S3Config::Credentials::kWebIdentity:
+      return objectstore::CredentialsSource::kWebIdentity;
+    case S3Config::Credentials::kFile:
+      return objectstore::CredentialsSource::kFile;
+    case S3Config::Credentials::kAuto:
+      break;
+  }
+  return objectstore::CredentialsSource::kAuto;
+}
+
+}  // namespace
+
+S3SinkOptions s3_options(const S3Config& c) {
+  S3SinkOptions options;
+  options.client.bucket = c.bucket;
+  options.client.region = c.region;
+  options.client.endpoint = c.endpoint;
+  options.client.path_style = c.path_style;
+  options.client.tls = {.ca_file = c.tls.ca_file,
+                        .certificate_file = c.tls.certificate_file,
+                        .key_file = c.tls.key_file,
+                        .server_name = c.tls.server_name,
+                        .insecure_skip_verify = c.tls.insecure_skip_verify};
+  options.client.connections_max = static_cast<std::size_t>(c.connections);
+  options.client.part_bytes = static_cast<std::size_t>(c.part_bytes.bytes);
+  options.credentials.source = source_of(c.credentials);
+  options.credentials.file = c.credentials_file;
+  options.credentials.profile = c.profile;
+  options.credentials.region = c.region;
+  options.prefix = c.prefix;
+  options.put_timeout = c.timeout;
+  return options;
+}
+
+SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps) {
+  S3SinkOptions options = s3_options(config.s3);
+  options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
+  return as_sink(S3Sink::create(std::move(options), {deps.io, deps.clock, deps.telemetry}));
+}
+
+}  // namespace spanway::sinks

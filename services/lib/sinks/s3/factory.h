@@ -1,0 +1,16 @@
+// Creates the sink from its section of the configuration.
+#pragma once
+
+#include "services/lib/sinks/destination.h"
+#include "services/lib/sinks/factory.h"
+#include "services/lib/sinks/s3/config.h"
+#include "services/lib/sinks/s3/s3_sink.h"
+
+namespace spanway::sinks {
+
+// Does not wait for the destination.
+SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps);
+
+S3SinkOptions s3_options(const S3Config& config);
+
+}  // namespace spanway::sinks

@@ -1,0 +1,199 @@
+#include "services/lib/sinks/s3/s3_sink.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "services/lib/base/hex.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/objectstore/object_key.h"
+#include "services/lib/objectstore/sigv4.h"
+#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/sinks/s3/events.h"
+#include "services/lib/sinks/s3/stored_object.h"
+
+namespace spanway::sinks {
+namespace {
+
+constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
+
+// Ends by itself once the sink is gone.
+void reload_tls_later(std::weak_ptr<objectstore::S3Client> client, Executor& executor,
+                      std::shared_ptr<const S3Events> events) {
+  executor.post_after(kTlsReloadInterval, [client, &executor, events] {
+    const auto alive = client.lock();
+    if (!alive) return;
+    if (const auto reloaded = alive->reload_tls(); !reloaded.ok())
+      events->tls_reload_failed(reloaded.error());
+    reload_tls_later(client, executor, events);
+  });
+}
+
+// The batch's id, or a hash of its bytes: a client that sends a batch again sends the same bytes.
+std::string batch_of(const pipeline::Batch& batch) {
+  if (!batch.metadata.batch_id.empty()) return batch.metadata.batch_id;
+  return "x-" + to_hex(objectstore::view(objectstore::sha256(batch.payload.view()))).substr(0, 32);
+}
+
+// One batch on its way: the objects of its days are sent side by side. Thread-safe: answers come on
+// io threads.
+class ObjectsInFlight {
+ public:
+  ObjectsInFlight(std::shared_ptr<Delivery> delivery, Permit permit, std::uint64_t rejected,
+                  std::size_t objects)
+      : delivery_(std::move(delivery)),
+        rejected_(rejected),
+        permit_(std::move(permit)),
+        open_(objects) {}
+
+  void answered(Status status) {
+    std::optional<Error> failure;
+    {
+      MutexLock lock(mutex_);
+      if (!status.ok() && (!failure_ || failure_->refusal == Refusal::kData))
+        failure_ = std::move(status).error();
+      if (--open_ > 0) return;
+      failure = std::move(failure_);
+      permit_.release();
+    }
+    if (failure) return delivery_->finish(std::move(*failure));
+    pipeline::Outcome outcome;
+    outcome.rejected = rejected_;
+    if (rejected_ > 0)
+      outcome.message = std::to_string(rejected_) + " spans have no valid trace and span id";
+    delivery_->finish(std::move(outcome));
+  }
+
+ private:
+  const std::shared_ptr<Delivery> delivery_;
+  const std::uint64_t rejected_;
+  Mutex mutex_;
+  Permit permit_ SPANWAY_GUARDED_BY(mutex_);
+  std::size_t open_ SPANWAY_GUARDED_BY(mutex_);
+  std::optional<Error> failure_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+// Converters are kept for their memory: as many as batches were ever converted at once.
+struct S3Sink::Shared {
+  Shared(S3SinkOptions sink_options, const HttpSinkDeps& deps)
+      : options(std::move(sink_options)), clock(deps.clock) {}
+
+  Result<otlp_blocks::RequestBlocks> convert(pipeline::Batch& batch) {
+    std::unique_ptr<otlp_blocks::Converter> converter;
+    {
+      MutexLock lock(mutex);
+      if (!idle.empty()) {
+        converter = std::move(idle.back());
+        idle.pop_back();
+      }
+    }
+    if (!converter) converter = std::make_unique<otlp_blocks::Converter>();
+    const std::size_t payload = batch.permit.bytes();
+    auto blocks = converter->convert(
+        batch.signal, batch.payload.view(),
+        {.tenant = batch.metadata.tenant, .known = nullptr, .grow = [&](std::size_t bytes) {
+           return batch.permit.grow_to(payload + bytes);
+         }});
+    MutexLock lock(mutex);
+    idle.push_back(std::move(converter));
+    return blocks;
+  }
+
+  Deadline put_deadline(const pipeline::Batch& batch) const {
+    return batch.deadline.less(options.deadline_margin)
+        .earlier(Deadline::after(clock, options.put_timeout));
+  }
+
+  void store(std::vector<StoredObject> objects, const std::shared_ptr<ObjectsInFlight>& batch,
+             Deadline deadline) {
+    const SteadyTime start = clock.now();
+    for (StoredObject& object : objects)
+      client->put({.key = std::move(object.key),
+                   .body = std::move(object.body),
+                   .content_type = "application/vnd.apache.parquet"},
+                  deadline,
+                  [batch, start, &timer = clock, events = events, table = object.table,
+                   rows = object.rows, bytes = object.body.size()](Result<std::string> etag) {
+                    if (!etag.ok()) {
+                      events->refused(table, etag.error());
+                      return batch->answered(std::move(etag).error());
+                    }
+                    const std::chrono::duration<double> took = timer.now() - start;
+                    events->stored(table, rows, bytes, took.count());
+                    batch->answered(Status());
+                  });
+  }
+
+  // An empty batch asks whether the bucket is there. A key that may only write cannot list: that it
+  // is refused this shows that it is known.
+  void probe(const std::shared_ptr<ObjectsInFlight>& batch, Deadline deadline) {
+    client->list({.prefix = options.prefix, .by_folder = true, .page = "", .keys_max = 1}, deadline,
+                 [batch](Result<objectstore::ListPage> page) {
+                   const bool may_not_list =
+                       !page.ok() && page.error().reason == std::string_view("s3_access_denied");
+                   if (page.ok() || may_not_list) return batch->answered(Status());
+                   batch->answered(std::move(page).error());
+                 });
+  }
+
+  const S3SinkOptions options;
+  const Clock& clock;
+  std::shared_ptr<SinkState> state;
+  std::shared_ptr<const S3Events> events;
+  std::shared_ptr<objectstore::S3Client> client;
+  Mutex mutex;
+  std::vector<std::unique_ptr<otlp_blocks::Converter>> idle SPANWAY_GUARDED_BY(mutex);
+};
+
+S3Sink::S3Sink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+S3Sink::~S3Sink() = default;
+
+Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const HttpSinkDeps& deps) {
+  options.client.waiting_max = (otlp_blocks::Converter::kDaysMax + 1) * options.in_flight_max;
+  options.credentials.region = options.client.region;
+  auto shared = std::make_shared<Shared>(std::move(options), deps);
+  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
+  SPANWAY_ASSIGN(shared->client, objectstore::S3Client::create(
+                                     shared->options.client,
+                                     objectstore::CredentialsProvider::create(
+                                         shared->options.credentials, deps.io, deps.clock),
+                                     deps.io, deps.clock));
+  shared->events = std::make_shared<const S3Events>(deps.telemetry, shared->client->endpoint());
+  reload_tls_later(shared->client, deps.io.executor(0), shared->events);
+  return std::unique_ptr<S3Sink>(new S3Sink(std::move(shared)));
+}
+
+void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
+  auto delivery = start_delivery(std::move(token), shared_->state);
+  if (!delivery) return;
+  const auto refuse = [&](Error error) {
+    batch.permit.release();
+    delivery->finish(std::move(error), /*from_destination=*/false);
+  };
+  const Deadline deadline = shared_->put_deadline(batch);
+  if (deadline.passed(shared_->clock.now()))
+    return refuse(deadline_passed(shared_->client->endpoint()));
+  const ObjectIdentity identity{.prefix = shared_->options.prefix,
+                                .signal = batch.signal,
+                                .tenant = batch.metadata.tenant,
+                                .batch = batch_of(batch)};
+  auto blocks = shared_->convert(batch);
+  if (!blocks.ok()) return refuse(std::move(blocks).error());
+  batch.payload = Bytes();
+  batch.permit.shrink_to(blocks->memory_bytes());
+  const std::uint64_t rejected = blocks->rejected;
+  auto objects = encode_objects(std::move(blocks).value(), identity, batch.permit);
+  if (!objects.ok()) return refuse(std::move(objects).error());
+  const auto in_flight =
+      std::make_shared<ObjectsInFlight>(std::move(delivery), std::move(batch.permit), rejected,
+                                        objects->empty() ? 1 : objects->size());
+  if (objects->empty()) return shared_->probe(in_flight, deadline);
+  shared_->store(std::move(objects).value(), in_flight, deadline);
+}
+
+bool S3Sink::drain(Deadline deadline) { return shared_->state->drain(deadline); }
+pipeline::SinkHealth S3Sink::health() const { return shared_->state->health(); }
+
+}  // namespace spanway::sinks

@@ -1,0 +1,46 @@
+// A batch as the objects that are stored for it: one for each day of its rows. Internal to the
+// sink and to compaction.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/base/bytes.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/result.h"
+#include "services/lib/block/block.h"
+#include "services/lib/objectstore/parquet_writer.h"
+#include "services/lib/otlp/signal.h"
+#include "services/lib/otlp_blocks/request_blocks.h"
+
+namespace spanway::sinks {
+
+struct StoredObject {
+  std::string key;
+  std::string_view table;  // "spans"
+  std::size_t rows = 0;
+  Bytes body;
+};
+
+struct ObjectIdentity {
+  std::string_view prefix;
+  otlp::Signal signal = otlp::Signal::kTraces;
+  std::string_view tenant;
+  // The batch's id, or where it has none a hash of its bytes, so that a batch that a client sends
+  // again overwrites itself, too.
+  std::string batch;
+};
+
+// How the rows of a signal are sorted, indexed and stored.
+objectstore::ParquetOptions parquet_options(otlp::Signal signal);
+// Texts in the footer: the schema's version, the services of the rows, the batch.
+void add_footer_texts(const block::Block& rows, std::string_view tenant, std::string_view batch,
+                      objectstore::ParquetOptions& options);
+
+// Encodes one block after the other and frees it, within `permit`, which covers the blocks.
+Result<std::vector<StoredObject>> encode_objects(otlp_blocks::RequestBlocks blocks,
+                                                 const ObjectIdentity& identity, Permit& permit);
+
+}  // namespace spanway::sinks

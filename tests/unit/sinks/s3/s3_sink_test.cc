@@ -1,0 +1,194 @@
+#include "services/lib/sinks/s3/s3_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/block/text_view.h"
+#include "services/lib/objectstore/object_store.h"
+#include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/sinks/s3/config.h"
+#include "tests/fakes/answers.h"
+#include "tests/fakes/fake_s3.h"
+#include "tests/fakes/otlp_builder.h"
+
+namespace spanway::sinks {
+namespace {
+
+using fakes::SeenRequest;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class S3SinkTest : public testing::Test {
+ protected:
+  S3SinkTest() {
+    backend_.answer_with([](const SeenRequest& seen) {
+      return seen.head.method == "GET" ? fakes::s3_empty_list() : fakes::s3_stored();
+    });
+  }
+  void TearDown() override {
+    sink_.reset();
+    EXPECT_EQ(budget_.used(), 0u);
+  }
+  S3Sink& sink() {
+    if (!sink_) {
+      auto made = S3Sink::create(fakes::s3_sink_options(backend_.url()),
+                                 {io_, system_clock(), {log_, metrics_}});
+      SPANWAY_CHECK(made.ok());
+      sink_ = std::move(made).value();
+    }
+    return *sink_;
+  }
+  pipeline::Batch batch(const std::string& payload, const std::string& id = "t:0:1-2:acme",
+                        otlp::Signal signal = otlp::Signal::kTraces) {
+    pipeline::Batch b;
+    b.signal = signal;
+    b.payload = Bytes(payload);
+    b.metadata.tenant = "acme";
+    b.metadata.batch_id = id;
+    b.deadline = Deadline::after(system_clock(), std::chrono::seconds(20));
+    b.permit = std::move(*budget_.try_acquire(payload.size()));
+    return b;
+  }
+  Result<pipeline::Outcome> send(pipeline::Batch b) {
+    sink().send(std::move(b), answers_.token());
+    auto answer = answers_.next();
+    if (!answer) return unknown_error(Code::kUnknown, "no answer");
+    return std::move(*answer);
+  }
+  std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (const SeenRequest& seen : backend_.requests()) all.push_back(seen.head.path);
+    return all;
+  }
+  static std::string text(const block::Block& rows, const char* column, std::size_t row) {
+    return std::string(block::TextView::of(*rows.find(column))->at(row).value_or("NULL"));
+  }
+
+  MemoryBudget budget_{64u << 20};
+  telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  fakes::FakeHttpBackend backend_;
+  http::IoPool io_{"sink", 2};
+  std::unique_ptr<S3Sink> sink_;
+  fakes::Answers answers_;
+};
+
+const std::string kSpans = fakes::otlp_request_of({fakes::otlp_span(1, 1), fakes::otlp_span(1, 2)});
+
+TEST_F(S3SinkTest, ABatchIsOneObjectNamedAfterIt) {
+  ASSERT_TRUE(send(batch(kSpans)).ok());
+  EXPECT_THAT(paths(), ElementsAre("/traces/p/v1/traces/tenant=acme/date=2026-01-01/hour=00/"
+                                   "1767225600000-1767225600000-2-t-0-1-2-acme.parquet"));
+}
+
+TEST_F(S3SinkTest, TheFileHoldsTheRowsWithTheirResource) {
+  ASSERT_TRUE(send(batch(kSpans)).ok());
+  auto file = objectstore::ParquetFile::open(
+      objectstore::memory_source(Bytes(backend_.requests().at(0).body)));
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  const std::vector<block::Field> fields = {
+      {"name", block::parse_type("LowCardinality(String)").value()},
+      {"service_name", block::parse_type("LowCardinality(String)").value()},
+      {"resource_attributes", block::parse_type("LowCardinality(String)").value()}};
+  const auto rows = (*file)->read(0, fields);
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  ASSERT_EQ(rows->rows(), 2u);
+  EXPECT_EQ(text(*rows, "name", 1), "GET /");
+  EXPECT_EQ(text(*rows, "service_name", 1), "shop");
+  EXPECT_THAT(text(*rows, "resource_attributes", 1), HasSubstr("\"service.name\":\"shop\""));
+  EXPECT_EQ((*file)->metadata().at("spanway.batch"), "t:0:1-2:acme");
+  EXPECT_EQ((*file)->metadata().at("spanway.services"), "[\"shop\"]");
+}
+
+TEST_F(S3SinkTest, TheSameBatchIsTheSameObjectToTheByte) {
+  ASSERT_TRUE(send(batch(kSpans)).ok());
+  ASSERT_TRUE(send(batch(kSpans)).ok());
+  const auto requests = backend_.requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].head.path, requests[1].head.path);
+  EXPECT_TRUE(requests[0].body == requests[1].body);
+}
+
+TEST_F(S3SinkTest, ABatchWithoutAnIdIsNamedByItsBytes) {
+  const std::string other =
+      fakes::otlp_request_of({fakes::otlp_span(1, 1), fakes::otlp_span(1, 3)});
+  for (const std::string& payload : {kSpans, kSpans, other})
+    ASSERT_TRUE(send(batch(payload, "")).ok());
+  const auto keys = paths();
+  EXPECT_EQ(keys[0], keys[1]);
+  EXPECT_NE(keys[0], keys[2]);
+}
+
+TEST_F(S3SinkTest, EachDayIsAnObjectAndTheBatchIsAcknowledgedAfterTheLast) {
+  fakes::ProtoMessage next_day = fakes::otlp_span(2, 1);
+  next_day.fixed64(7, 1'767'312'000'000'000'000ULL);
+  backend_.answer_with([](const SeenRequest& seen) -> fakes::Answer {
+    if (seen.head.path.find("2026-01-02") != std::string::npos) return std::nullopt;
+    return fakes::s3_stored();
+  });
+  sink().send(batch(fakes::otlp_request_of({fakes::otlp_span(1, 1), next_day})), answers_.token());
+  ASSERT_TRUE(backend_.wait_for_requests(2));
+  EXPECT_EQ(answers_.count(), 0u);
+  backend_.release([] { return fakes::s3_stored(); });
+  EXPECT_TRUE(answers_.next()->ok());
+}
+
+TEST_F(S3SinkTest, OneRefusedDayRefusesTheBatch) {
+  fakes::ProtoMessage next_day = fakes::otlp_span(2, 1);
+  next_day.fixed64(7, 1'767'312'000'000'000'000ULL);
+  backend_.answer_with([](const SeenRequest& seen) {
+    return seen.head.path.find("2026-01-02") != std::string::npos
+               ? fakes::s3_refusal(503, "SlowDown")
+               : fakes::s3_stored();
+  });
+  const auto answer = send(batch(fakes::otlp_request_of({fakes::otlp_span(1, 1), next_day})));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_STREQ(answer.error().reason, "s3_slow_down");
+}
+
+TEST_F(S3SinkTest, SpansWithoutIdsAreCountedAsRejected) {
+  const auto answer = send(batch(fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1), fakes::otlp_span(std::string(16, '\0'), "")})));
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_EQ(answer->rejected, 1u);
+}
+
+TEST_F(S3SinkTest, AProbeAcceptsAKeyThatMayNotList) {
+  backend_.answer_with([](const SeenRequest&) { return fakes::s3_refusal(403, "AccessDenied"); });
+  EXPECT_TRUE(send({}).ok());
+  backend_.answer_with([](const SeenRequest&) { return fakes::s3_refusal(404, "NoSuchBucket"); });
+  const auto answer = send({});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
+}
+
+TEST_F(S3SinkTest, WithoutMemoryItIsRefusedForNow) {
+  MemoryBudget small(kSpans.size() + 100);
+  pipeline::Batch b = batch(kSpans);
+  b.permit = std::move(*small.try_acquire(kSpans.size()));
+  const auto answer = send(std::move(b));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_STREQ(answer.error().reason, "no_memory");
+  EXPECT_EQ(small.used(), 0u);
+}
+
+TEST(S3Config, ABucketInFrontOfAnIpAddressIsRefused) {
+  S3Config c;
+  c.bucket = "traces";
+  c.endpoint = "http://127.0.0.1:9000";
+  config::Problems problems;
+  validate(c, "destination.s3", problems);
+  EXPECT_FALSE(problems.empty());
+  c.path_style = true;
+  config::Problems none;
+  validate(c, "destination.s3", none);
+  EXPECT_TRUE(none.empty());
+}
+
+}  // namespace
+}  // namespace spanway::sinks
