@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${SPANWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spanway}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
-revision=1 # Count up when what follows the download changes.
+revision=2 # Count up when what follows the download changes.
 prefix=$cache/arrow-$version.$revision
 
 # A second caller waits for the first. The lock goes with the process.

@@ -4,8 +4,8 @@
 libparquet holds an OpenSSL of its own and exports it without versions, so that the dynamic loader
 may bind our TLS code to it, or it to Debian's OpenSSL, depending on the order of the libraries.
 The loader ignores hidden symbols and binds the library's own references to them inside the library,
-by their index and not by their name. Linkers do not all ignore them, so all get the name of the
-first one, too. C++ names stay as they are.
+by their index and not by their name. Linkers do not all ignore them, so all get the name and type of
+the first one, too. C++ names stay as they are.
 """
 import struct
 import sys
@@ -14,6 +14,7 @@ SECTION = struct.Struct("<IIQQQQIIQQ")  # Elf64_Shdr
 SYMBOL = struct.Struct("<IBBHQQ")  # Elf64_Sym
 SHT_DYNSYM = 11
 STV_HIDDEN = 2
+STT_OBJECT, STT_FUNC = 1, 2
 
 
 def hide(data):
@@ -29,12 +30,14 @@ def hide(data):
             continue
         names = sections[section[6]][4]
         for at in range(section[4], section[4] + section[5], SYMBOL.size):
-            name, _, other, index, _, _ = SYMBOL.unpack_from(data, at)
+            name, info, other, index, _, _ = SYMBOL.unpack_from(data, at)
             text = data[names + name : data.index(b"\0", names + name)]
             if index == 0 or not text or text.startswith(b"_Z"):
                 continue
             first = name if first is None else first
             struct.pack_into("<I", data, at, first)
+            if info & 15 == STT_OBJECT:
+                data[at + 4] = (info & ~15) | STT_FUNC
             data[at + 5] = (other & ~3) | STV_HIDDEN
             hidden += 1
     return hidden

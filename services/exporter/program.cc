@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "services/exporter/compact_command.h"
 #include "services/exporter/events.h"
 #include "services/exporter/exporter_service.h"
 #include "services/exporter/migrate_command.h"
@@ -26,6 +27,10 @@ runtime::Program make_program() {
       .commands = {{"migrate", "Create or update the tables of a ClickHouse destination.",
                     [config](const std::vector<std::string>& arguments) {
                       return migrate_command(*config, arguments);
+                    }},
+                   {"compact", "Join the small objects of past hours of an S3 destination.",
+                    [config](const std::vector<std::string>& arguments) {
+                      return compact_command(*config, arguments);
                     }}},
       .metrics = all_metric_specs(),
       .memory_limit = [config] { return config->memory_limit.bytes; },

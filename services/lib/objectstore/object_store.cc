@@ -65,15 +65,16 @@ class Answer {
 
 class S3Store final : public ObjectStore {
  public:
-  S3Store(S3Client& client, http::IoPool& io, const Clock& clock, S3StoreOptions options)
-      : client_(client), io_(io), clock_(clock), options_(options) {}
+  S3Store(std::shared_ptr<S3Client> client, http::IoPool& io, const Clock& clock,
+          S3StoreOptions options)
+      : client_(std::move(client)), io_(io), clock_(clock), options_(options) {}
 
   Result<Listing> list(const std::string& prefix, bool by_folder) override {
     Listing all;
     ListRequest request{.prefix = prefix, .by_folder = by_folder};
     do {
       SPANWAY_ASSIGN(ListPage page, ask<ListPage>([&](auto done) {
-                       client_.list(request, deadline(), std::move(done));
+                       client_->list(request, deadline(), std::move(done));
                      }));
       std::move(page.objects.begin(), page.objects.end(), std::back_inserter(all.objects));
       std::move(page.prefixes.begin(), page.prefixes.end(), std::back_inserter(all.prefixes));
@@ -87,25 +88,25 @@ class S3Store final : public ObjectStore {
   }
   Result<Object> get(const std::string& key) override {
     return ask<Object>(
-        [&](auto done) { client_.get(key, std::nullopt, deadline(), std::move(done)); });
+        [&](auto done) { client_->get(key, std::nullopt, deadline(), std::move(done)); });
   }
   Result<Bytes> read(const std::string& key, ByteRange range) override {
     SPANWAY_ASSIGN(Object object, ask<Object>([&](auto done) {
-                     client_.get(key, range, deadline(), std::move(done));
+                     client_->get(key, range, deadline(), std::move(done));
                    }));
     return std::move(object.body);
   }
   Result<std::string> put(PutRequest request) override {
     return ask<std::string>([&](auto done) {
-      client_.put({.key = request.key,
-                   .body = request.body.clone(),
-                   .content_type = request.content_type,
-                   .condition = request.condition},
-                  deadline(), std::move(done));
+      client_->put({.key = request.key,
+                    .body = request.body.clone(),
+                    .content_type = request.content_type,
+                    .condition = request.condition},
+                   deadline(), std::move(done));
     });
   }
   Status remove(const std::string& key) override {
-    return ask<void>([&](auto done) { client_.remove(key, deadline(), std::move(done)); });
+    return ask<void>([&](auto done) { client_->remove(key, deadline(), std::move(done)); });
   }
 
  private:
@@ -132,7 +133,7 @@ class S3Store final : public ObjectStore {
     over->wait();
   }
 
-  S3Client& client_;
+  const std::shared_ptr<S3Client> client_;
   http::IoPool& io_;
   const Clock& clock_;
   const S3StoreOptions options_;
@@ -149,9 +150,9 @@ std::shared_ptr<ByteSource> memory_source(Bytes bytes) {
   return std::make_shared<MemorySource>(std::move(bytes));
 }
 
-std::unique_ptr<ObjectStore> make_s3_store(S3Client& client, http::IoPool& io, const Clock& clock,
-                                           S3StoreOptions options) {
-  return std::make_unique<S3Store>(client, io, clock, options);
+std::unique_ptr<ObjectStore> make_s3_store(std::shared_ptr<S3Client> client, http::IoPool& io,
+                                           const Clock& clock, S3StoreOptions options) {
+  return std::make_unique<S3Store>(std::move(client), io, clock, options);
 }
 
 }  // namespace spanway::objectstore

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "services/lib/base/clock.h"
-#include "services/lib/base/random.h"
 #include "services/lib/base/result.h"
 #include "services/lib/objectstore/byte_source.h"
 #include "services/lib/objectstore/s3_client.h"
@@ -44,8 +43,8 @@ struct S3StoreOptions {
   int attempts = 4;                             // Tries of a request that fails transiently.
 };
 
-// Retries transient failures with back-off. `client`, `io` and `clock` outlive the store.
-std::unique_ptr<ObjectStore> make_s3_store(S3Client& client, http::IoPool& io, const Clock& clock,
-                                           S3StoreOptions options = {});
+// Retries transient failures with back-off. `io` and `clock` outlive the store.
+std::unique_ptr<ObjectStore> make_s3_store(std::shared_ptr<S3Client> client, http::IoPool& io,
+                                           const Clock& clock, S3StoreOptions options = {});
 
 }  // namespace spanway::objectstore

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -136,20 +137,36 @@ struct ParquetFile::Impl {
         leaves.push_back(leaf);
   }
 
-  Result<block::Block> read(int row_group, std::span<const block::Field> fields) {
+  Status read_into(int row_group, block::Block& out) {
     std::vector<Place> places;
     std::vector<int> leaves;
-    for (const block::Field& field : fields) {
-      places.push_back(place_of(*schema, field.name));
+    for (std::size_t i = 0; i < out.columns(); ++i) {
+      places.push_back(place_of(*schema, out.name(i)));
       if (places.back().field >= 0) add_leaves(places.back().field, leaves);
     }
     std::sort(leaves.begin(), leaves.end());
     leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
     SPANWAY_ARROW_ASSIGN(const auto table, kWhat, reader->ReadRowGroup(row_group, leaves));
-    block::Block result(fields);
-    for (std::size_t i = 0; i < fields.size(); ++i)
-      SPANWAY_TRY(fill(result.column(i), places[i], *table, rows_of(row_group)));
-    return result;
+    for (std::size_t i = 0; i < out.columns(); ++i)
+      SPANWAY_TRY(fill(out.column(i), places[i], *table, rows_of(row_group)));
+    return {};
+  }
+
+  bool has_only(std::span<const block::Field> fields) const {
+    std::set<std::string> known;
+    for (const block::Field& field : fields) known.insert(field.name);
+    const auto is_known = [&](const arrow::Field& field) {
+      if (known.contains(field.name())) return true;
+      if (field.type()->id() != arrow::Type::LIST) return false;
+      const auto& element = field.type()->field(0)->type();
+      return element->id() == arrow::Type::STRUCT &&
+             std::all_of(element->fields().begin(), element->fields().end(),
+                         [&](const auto& member) {
+                           return known.contains(field.name() + "." + member->name());
+                         });
+    };
+    return std::all_of(schema->fields().begin(), schema->fields().end(),
+                       [&](const auto& field) { return is_known(*field); });
   }
 
   Status fill(block::Column& out, const Place& place, const arrow::Table& table,
@@ -231,8 +248,19 @@ const std::map<std::string, std::string>& ParquetFile::metadata() const noexcept
 Result<block::Block> ParquetFile::read(std::size_t row_group,
                                        std::span<const block::Field> fields) {
   SPANWAY_CHECK(row_group < row_groups());
+  block::Block block(fields);
+  SPANWAY_TRY(read_into(row_group, block));
+  return block;
+}
+
+Status ParquetFile::read_into(std::size_t row_group, block::Block& out) {
+  SPANWAY_CHECK(row_group < row_groups());
   return impl_->or_failure(
-      guarded(kWhat, [&] { return impl_->read(static_cast<int>(row_group), fields); }));
+      guarded(kWhat, [&] { return impl_->read_into(static_cast<int>(row_group), out); }));
+}
+
+bool ParquetFile::has_only(std::span<const block::Field> fields) const {
+  return impl_->has_only(fields);
 }
 
 Result<bool> ParquetFile::may_contain(std::size_t row_group, std::string_view column,

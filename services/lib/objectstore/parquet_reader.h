@@ -17,7 +17,8 @@ namespace spanway::objectstore {
 
 // Reads the footer when it is opened, and afterwards only the columns and row groups asked for.
 // External lock; owns its source. Every call may block on the source, and returns its error.
-// INVALID_ARGUMENT, data, "malformed_parquet" for a file that is broken or has other types than asked for.
+// INVALID_ARGUMENT, data, "malformed_parquet" for a file that is broken or has other types than
+// asked for.
 class ParquetFile {
  public:
   static Result<std::unique_ptr<ParquetFile>> open(std::shared_ptr<ByteSource> source);
@@ -31,6 +32,10 @@ class ParquetFile {
 
   // A block of these fields; a field that the file does not have holds its type's default.
   Result<block::Block> read(std::size_t row_group, std::span<const block::Field> fields);
+  // The same, appended to a block, which is of no use after an error.
+  Status read_into(std::size_t row_group, block::Block& out);
+  // True when each column of the file is one of these fields: read() of them loses nothing.
+  bool has_only(std::span<const block::Field> fields) const;
   // False = no row of the group has this value in this FixedString or text column. True where the
   // column has no bloom filter.
   Result<bool> may_contain(std::size_t row_group, std::string_view column, std::string_view value);

@@ -82,6 +82,7 @@ inline constexpr std::array kReasons = {
     "ledger",
     "malformed_block",
     "malformed_json",
+    "malformed_manifest",
     "malformed_parquet",
     "malformed_request",
     "memory",

@@ -87,7 +87,7 @@ TestBucket::TestBucket(const S3Options& options, const std::string& access_key,
       S3Client::create(options, CredentialsProvider::create(credentials, io_, clock), io_, clock);
   SPANWAY_CHECK(made.ok());
   client_ = std::move(made).value();
-  store_ = make_s3_store(*client_, io_, clock);
+  store_ = make_s3_store(client_, io_, clock);
 }
 
 }  // namespace spanway::objectstore

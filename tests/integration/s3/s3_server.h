@@ -44,7 +44,7 @@ class TestBucket {
 
  private:
   http::IoPool io_{"s3", 1};
-  std::unique_ptr<S3Client> client_;
+  std::shared_ptr<S3Client> client_;
   std::unique_ptr<ObjectStore> store_;
 };
 

@@ -5,6 +5,10 @@
 namespace spanway::sinks {
 namespace {
 
+// The largest object that compaction reads, and some.
+constexpr std::size_t kObjectBytesMax = 160u << 20;
+constexpr int kAttempts = 4;
+
 objectstore::CredentialsSource source_of(S3Config::Credentials source) {
   switch (source) {
     case S3Config::Credentials::kEnvironment:
@@ -41,6 +45,20 @@ S3SinkOptions s3_options(const S3Config& c) {
   options.prefix = c.prefix;
   options.put_timeout = c.timeout;
   return options;
+}
+
+Result<std::unique_ptr<objectstore::ObjectStore>> create_s3_store(const S3Config& config,
+                                                                  http::IoPool& io,
+                                                                  const Clock& clock) {
+  S3SinkOptions options = s3_options(config);
+  options.client.answer_bytes_max = kObjectBytesMax;
+  SPANWAY_ASSIGN(
+      auto client,
+      objectstore::S3Client::create(
+          options.client, objectstore::CredentialsProvider::create(options.credentials, io, clock),
+          io, clock));
+  return objectstore::make_s3_store(std::move(client), io, clock,
+                                    {.timeout = config.timeout, .attempts = kAttempts});
 }
 
 SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps) {

@@ -1,6 +1,9 @@
 // Creates the sink from its section of the configuration.
 #pragma once
 
+#include <memory>
+
+#include "services/lib/objectstore/object_store.h"
 #include "services/lib/sinks/destination.h"
 #include "services/lib/sinks/factory.h"
 #include "services/lib/sinks/s3/config.h"
@@ -12,5 +15,10 @@ namespace spanway::sinks {
 SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps);
 
 S3SinkOptions s3_options(const S3Config& config);
+
+// A store for compaction. `io` and `clock` outlive it.
+Result<std::unique_ptr<objectstore::ObjectStore>> create_s3_store(const S3Config& config,
+                                                                  http::IoPool& io,
+                                                                  const Clock& clock);
 
 }  // namespace spanway::sinks

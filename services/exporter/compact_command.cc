@@ -1,0 +1,54 @@
+#include "services/exporter/compact_command.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "services/lib/http/io_pool.h"
+#include "services/lib/runtime/flags.h"
+#include "services/lib/runtime/termination.h"
+#include "services/lib/sinks/s3/compact.h"
+#include "services/lib/sinks/s3/factory.h"
+
+namespace spanway::exporter {
+namespace {
+
+constexpr std::uint64_t kDaysMax = 400;
+
+int fail(const std::string& message, int code) {
+  std::fprintf(stderr, "%s\n", message.c_str());
+  runtime::write_termination_message(runtime::kTerminationLog, message);
+  return code;
+}
+
+}  // namespace
+
+int compact_command(const ExporterConfig& config, const std::vector<std::string>& arguments) {
+  sinks::CompactOptions options;
+  std::uint64_t days = static_cast<std::uint64_t>(options.days);
+  runtime::FlagSet flags("spanway-exporter compact [--days N] [--rows N] [--config FILE]", "");
+  flags.add("days", days, "days before today whose hours are compacted");
+  flags.add("rows", options.rows_max,
+            "most rows of one object; all are in memory at once, about 1 KiB each");
+  if (const Status parsed = flags.parse(arguments); !parsed.ok())
+    return fail(parsed.error().message, 2);
+  if (days > kDaysMax) return fail("--days: at most " + std::to_string(kDaysMax), 2);
+  if (config.destination.type != sinks::DestinationType::kS3)
+    return fail("destination.type " + std::string(to_string(config.destination.type)) +
+                    " has no objects; compact is for s3",
+                2);
+  options.days = static_cast<int>(days);
+  options.prefix = config.destination.s3.prefix;
+  http::IoPool io("compact", 1);
+  const auto store = sinks::create_s3_store(config.destination.s3, io, system_clock());
+  if (!store.ok()) return fail(store.error().message, 1);
+  const auto report = sinks::Compactor(**store, system_clock(), std::move(options)).run();
+  if (!report.ok()) return fail(report.error().message, 1);
+  for (const std::string& skipped : report->skipped)
+    std::fprintf(stderr, "skipped %s\n", skipped.c_str());
+  std::printf("%" PRIu64 " hours: joined %" PRIu64 " objects with %" PRIu64 " rows to %" PRIu64
+              ", deleted %" PRIu64 "\n",
+              report->hours, report->inputs, report->rows, report->outputs, report->deleted);
+  return 0;
+}
+
+}  // namespace spanway::exporter

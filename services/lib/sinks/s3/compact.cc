@@ -1,0 +1,212 @@
+#include "services/lib/sinks/s3/compact.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "services/lib/base/hex.h"
+#include "services/lib/objectstore/object_key.h"
+#include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/objectstore/sigv4.h"
+#include "services/lib/schema/table.h"
+#include "services/lib/sinks/s3/resource_columns.h"
+#include "services/lib/sinks/s3/stored_object.h"
+
+namespace spanway::sinks {
+namespace {
+
+using objectstore::CompactedObject;
+using objectstore::HourObjects;
+using objectstore::LiveObject;
+using objectstore::ObjectInfo;
+
+constexpr std::int64_t kHourMs = 3'600'000;
+// Tries of an hour whose manifest another run changes meanwhile.
+constexpr int kTries = 3;
+
+bool is_changed_manifest(const Status& status) {
+  return !status.ok() && status.error().reason == std::string_view("s3_precondition_failed");
+}
+
+std::int64_t to_ms(SystemTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+std::vector<block::Field> fields_of(otlp::Signal signal) {
+  const schema::Table* table =
+      schema::find_table(signal == otlp::Signal::kTraces ? "spans" : "logs");
+  SPANWAY_CHECK(table != nullptr);
+  auto fields = table->insert_fields();
+  SPANWAY_CHECK(fields.ok());
+  const auto text = block::parse_type("LowCardinality(String)");
+  fields->push_back({kResourceAttributesColumn, *text});
+  fields->push_back({kResourceSchemaColumn, *text});
+  return std::move(fields).value();
+}
+
+std::string result_name(const std::vector<std::string>& inputs) {
+  std::string names;
+  for (const std::string& input : inputs) names += input + '\n';
+  return std::string(objectstore::kCompactedPrefix) +
+         to_hex(objectstore::view(objectstore::sha256(names))) +
+         std::string(objectstore::kObjectSuffix);
+}
+
+// "acme" of ".../tenant=acme/".
+std::string tenant_of(const std::string& folder) {
+  const std::size_t at = folder.rfind("tenant=") + 7;
+  const std::string tenant = folder.substr(at, folder.size() - at - 1);
+  return tenant == "_" ? "" : tenant;
+}
+
+}  // namespace
+
+// Objects that become one.
+struct Compactor::Group {
+  std::vector<LiveObject> inputs;
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+};
+
+Result<CompactReport> Compactor::run() {
+  report_ = {};
+  SPANWAY_TRY(compact_signal(otlp::Signal::kTraces));
+  SPANWAY_TRY(compact_signal(otlp::Signal::kLogs));
+  return report_;
+}
+
+Status Compactor::compact_signal(otlp::Signal signal) {
+  const std::int64_t now = to_ms(clock_.system_now());
+  const std::int64_t age =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.age_min).count();
+  const std::int64_t newest = (now - age) / kHourMs * kHourMs - kHourMs;
+  const std::int64_t oldest = now - (options_.days * 24 + 24) * kHourMs;
+  SPANWAY_ASSIGN(const auto tenants,
+                 store_.list(objectstore::signal_folder(options_.prefix, signal), true));
+  for (const std::string& tenant : tenants.prefixes) {
+    SPANWAY_ASSIGN(const auto days, store_.list(tenant, true));
+    for (const std::string& day : days.prefixes) {
+      const auto start = objectstore::hour_of_folder(day + "hour=00/");
+      if (!start || *start + 24 * kHourMs <= oldest || *start > newest) continue;
+      SPANWAY_ASSIGN(const auto hours, store_.list(day, true));
+      for (const std::string& hour : hours.prefixes) {
+        const auto begin = objectstore::hour_of_folder(hour);
+        if (begin && *begin <= newest) SPANWAY_TRY(compact_hour(signal, tenant_of(tenant), hour));
+      }
+    }
+  }
+  return {};
+}
+
+Status Compactor::compact_hour(otlp::Signal signal, const std::string& tenant,
+                               const std::string& folder) {
+  ++report_.hours;
+  Status status = try_hour(signal, tenant, folder);
+  for (int i = 1; i < kTries && is_changed_manifest(status); ++i)
+    status = try_hour(signal, tenant, folder);
+  if (!status.ok()) return std::move(status).error().with_context(folder);
+  return {};
+}
+
+Status Compactor::try_hour(otlp::Signal signal, const std::string& tenant,
+                           const std::string& folder) {
+  SPANWAY_ASSIGN(HourObjects hour, objectstore::read_hour(store_, folder));
+  SPANWAY_TRY(delete_old(folder, hour));
+  for (const Group& group : plan(hour)) {
+    SPANWAY_ASSIGN(const bool is_written, write(signal, tenant, folder, group, hour));
+    if (!is_written) continue;
+    ++report_.outputs;
+    report_.rows += hour.manifest.objects.back().rows;
+    report_.inputs += hour.manifest.objects.back().replaces.size();
+  }
+  return {};
+}
+
+Status Compactor::delete_old(const std::string& folder, const HourObjects& hour) {
+  const std::int64_t now = to_ms(clock_.system_now());
+  const std::int64_t wait =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.delete_after).count();
+  std::set<std::string_view> replaced;
+  for (const CompactedObject& object : hour.manifest.objects)
+    if (object.created_ms + wait <= now)
+      replaced.insert(object.replaces.begin(), object.replaces.end());
+  for (const ObjectInfo& object : hour.listed) {
+    const std::string_view name = objectstore::name_of_key(object.key);
+    if (!replaced.contains(name)) continue;
+    SPANWAY_TRY(store_.remove(folder + std::string(name)));
+    ++report_.deleted;
+  }
+  return {};
+}
+
+std::vector<Compactor::Group> Compactor::plan(const HourObjects& hour) const {
+  std::vector<Group> groups;
+  for (const LiveObject& object : hour.live) {
+    const bool is_compacted =
+        objectstore::name_of_key(object.key).starts_with(objectstore::kCompactedPrefix);
+    if (is_compacted || object.bytes >= options_.object_bytes_max ||
+        object.rows >= options_.rows_max)
+      continue;
+    if (groups.empty() || groups.back().rows + object.rows > options_.rows_max ||
+        groups.back().bytes + object.bytes > options_.object_bytes_max)
+      groups.emplace_back();
+    groups.back().rows += object.rows;
+    groups.back().bytes += object.bytes;
+    groups.back().inputs.push_back(object);
+  }
+  std::erase_if(groups, [](const Group& group) { return group.inputs.size() < 2; });
+  return groups;
+}
+
+Result<bool> Compactor::write(otlp::Signal signal, const std::string& tenant,
+                              const std::string& folder, const Group& group, HourObjects& hour) {
+  const std::vector<block::Field> fields = fields_of(signal);
+  block::Block rows(fields);
+  CompactedObject result;
+  for (const LiveObject& input : group.inputs) {
+    SPANWAY_ASSIGN(objectstore::Object object, store_.get(input.key));
+    auto file = objectstore::ParquetFile::open(objectstore::memory_source(std::move(object.body)));
+    if (!file.ok()) {
+      report_.skipped.push_back(input.key + ": " + file.error().message);
+      continue;
+    }
+    if (!(*file)->has_only(fields) || (*file)->rows() != input.rows) {
+      report_.skipped.push_back(input.key + ": its columns or rows are not those of this version");
+      continue;
+    }
+    for (std::size_t i = 0; i < (*file)->row_groups(); ++i)
+      SPANWAY_TRY((*file)->read_into(i, rows));
+    const bool is_first = result.replaces.empty();
+    result.min_ms = is_first ? input.min_ms : std::min(result.min_ms, input.min_ms);
+    result.max_ms = is_first ? input.max_ms : std::max(result.max_ms, input.max_ms);
+    result.replaces.emplace_back(objectstore::name_of_key(input.key));
+  }
+  if (result.replaces.size() < 2) return false;
+  result.name = result_name(result.replaces);
+  result.rows = rows.rows();
+  objectstore::ParquetOptions options = parquet_options(signal);
+  add_footer_texts(rows, tenant, "compacted", options);
+  SPANWAY_ASSIGN(Bytes body, objectstore::encode_parquet(std::move(rows), options));
+  result.bytes = body.size();
+  SPANWAY_TRY(store_.put({.key = folder + result.name,
+                          .body = std::move(body),
+                          .content_type = "application/vnd.apache.parquet"}));
+  SPANWAY_TRY(publish(folder, std::move(result), hour));
+  return true;
+}
+
+Status Compactor::publish(const std::string& folder, CompactedObject object, HourObjects& hour) {
+  object.created_ms = to_ms(clock_.system_now());
+  hour.manifest.objects.push_back(std::move(object));
+  auto etag = store_.put(
+      {.key = folder + std::string(objectstore::kManifestName),
+       .body = Bytes(to_json(hour.manifest)),
+       .content_type = "application/json",
+       .condition = {.if_absent = hour.manifest_etag.empty(), .if_match = hour.manifest_etag}});
+  if (!etag.ok()) return std::move(etag).error();
+  hour.manifest_etag = *etag;
+  return {};
+}
+
+}  // namespace spanway::sinks

@@ -1,0 +1,74 @@
+// Joins the small objects of past hours into large ones, so that a search opens few files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/objectstore/manifest.h"
+#include "services/lib/objectstore/object_store.h"
+#include "services/lib/otlp/signal.h"
+
+namespace spanway::sinks {
+
+struct CompactOptions {
+  std::string prefix = {};
+  // Hours that have ended for longer than this.
+  Duration age_min = std::chrono::hours(1);
+  // Days before today whose hours are compacted.
+  int days = 3;
+  // Objects of this size stay as they are; a result is at most this large.
+  std::uint64_t object_bytes_max = 128u << 20;
+  // Rows of a result: all of them are in memory at once, about 1 KiB each.
+  std::uint64_t rows_max = 250'000;
+  // Inputs are deleted when the manifest has replaced them for this long: readers may still be
+  // reading them until then.
+  Duration delete_after = std::chrono::hours(1);
+};
+
+struct CompactReport {
+  std::uint64_t hours = 0;
+  std::uint64_t inputs = 0;
+  std::uint64_t outputs = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t deleted = 0;
+  std::vector<std::string> skipped;  // Objects that stay as they are, each with the reason.
+};
+
+// One run. Its steps, each of which may be the last one: (1) write the result, under a name that
+// follows from its inputs' names; (2) write the manifest that names it and what it replaces, on
+// condition that the manifest is the one that was read; (3) at a later run, delete the inputs. A
+// result without a manifest is never read, and never deleted: a run with the same inputs names it.
+// Readers follow the manifest (objectstore/manifest.h), so that no row is seen twice or missed
+// after any of them, and the next run resumes. Several runs at once are safe: the manifest's
+// condition lets one win, the other reads again. Blocks; single-thread.
+class Compactor {
+ public:
+  // `store` and `clock` outlive the compactor.
+  Compactor(objectstore::ObjectStore& store, const Clock& clock, CompactOptions options)
+      : store_(store), clock_(clock), options_(std::move(options)) {}
+  Result<CompactReport> run();
+
+ private:
+  struct Group;
+  Status compact_signal(otlp::Signal signal);
+  Status compact_hour(otlp::Signal signal, const std::string& tenant, const std::string& folder);
+  // FAILED_PRECONDITION when another run has changed the manifest.
+  Status try_hour(otlp::Signal signal, const std::string& tenant, const std::string& folder);
+  Status delete_old(const std::string& folder, const objectstore::HourObjects& hour);
+  std::vector<Group> plan(const objectstore::HourObjects& hour) const;
+  // False when nothing of the group can be joined.
+  Result<bool> write(otlp::Signal signal, const std::string& tenant, const std::string& folder,
+                     const Group& group, objectstore::HourObjects& hour);
+  Status publish(const std::string& folder, objectstore::CompactedObject object,
+                 objectstore::HourObjects& hour);
+
+  objectstore::ObjectStore& store_;
+  const Clock& clock_;
+  const CompactOptions options_;
+  CompactReport report_;
+};
+
+}  // namespace spanway::sinks
