@@ -19,7 +19,7 @@ inline constexpr std::string_view kObjectSuffix = ".parquet";
 inline constexpr std::string_view kCompactedPrefix = "c-";
 inline constexpr std::string_view kManifestName = "_manifest.json";
 
-// What the last part of a key says.
+// The content of the last part of a key.
 struct ObjectName {
   std::int64_t min_ms = 0;  // Since 1970.
   std::int64_t max_ms = 0;
