@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "services/lib/objectstore/manifest.h"
 #include "services/lib/objectstore/object_key.h"
 #include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/sinks/s3/compact.h"
 #include "services/lib/sinks/s3/s3_sink.h"
 #include "tests/fakes/answers.h"
 #include "tests/fakes/fake_s3.h"
@@ -117,6 +119,43 @@ TEST_F(S3SinkOnServer, ClickHouseReadsEverySpanOnce) {
                          " WHERE hex(span_id) = '0000000000000001' LIMIT 1"),
             "GET /cart|server|/cart|u1|00000000000000000000000000000001|"
             "2026-01-01 00:00:00.000000000|shop");
+}
+
+TEST_F(S3SinkOnServer, CompactionJoinsThemAndDeletesWhatItReplaced) {
+  const S3Options options = S3Server::shared()->options(S3Server::shared()->bucket("compact"));
+  const auto to = sink(options);
+  for (std::uint64_t number = 0; number < 5; ++number) {
+    send(*to, spans(number), "t:0:" + std::to_string(number) + "-" + std::to_string(number));
+    ASSERT_TRUE(answers_.next()->ok());
+  }
+  TestBucket bucket(options);
+  sinks::CompactOptions compact;
+  compact.prefix = "p";
+  compact.days = 4000;  // The spans are of a fixed date.
+  compact.delete_after = Duration::zero();
+  sinks::Compactor compactor(bucket.store(), system_clock(), compact);
+  const auto joined = compactor.run();
+  ASSERT_TRUE(joined.ok()) << joined.error().message;
+  EXPECT_EQ(joined->inputs, 5u);
+  EXPECT_EQ(joined->rows, 500u);
+  const auto deleted = compactor.run();
+  ASSERT_TRUE(deleted.ok()) << deleted.error().message;
+  EXPECT_EQ(deleted->deleted, 5u);
+  // An hour whose manifest exists is changed on condition of its ETag.
+  for (std::uint64_t number = 5; number < 7; ++number) {
+    send(*to, spans(number), "t:0:" + std::to_string(number) + "-" + std::to_string(number));
+    ASSERT_TRUE(answers_.next()->ok());
+  }
+  const auto again = compactor.run();
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(again->inputs, 2u);
+  const auto hour =
+      read_hour(bucket.store(), hour_folder("p", otlp::Signal::kTraces, "acme", 1'767'225'600'000));
+  ASSERT_TRUE(hour.ok()) << hour.error().message;
+  std::uint64_t rows = 0;
+  for (const LiveObject& object : hour->live) rows += object.rows;
+  EXPECT_EQ(hour->live.size(), 2u);
+  EXPECT_EQ(rows, 700u);
 }
 
 TEST_F(S3SinkOnServer, AStalledServerIsTransientAndEverythingArrivesLater) {
