@@ -44,7 +44,7 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
       const Duration interval = complete_ ? intervals_.complete : intervals_.incomplete;
       if (checked) changed_.wait_for(mutex_, interval, [&] { return stop.stop_requested(); });
     }
-    while (!stop.stop_requested() && !check(kPatience)) {
+    while (!stop.stop_requested() && !check(kPatience, stop)) {
       MutexLock lock(mutex_);
       changed_.wait_for(mutex_, intervals_.retry, [&] { return stop.stop_requested(); });
     }
@@ -52,11 +52,11 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
   }
 }
 
-bool TopicWatch::check(Duration patience) {
+bool TopicWatch::check(Duration patience, const std::stop_token& stop) {
   const auto changes = create_ ? kafka::TopicChanges::kCreateAndGrow : kafka::TopicChanges::kNone;
   const Result<Reports> reports = requests_.apply(changes, patience);
   if (!reports.ok()) {
-    if (thread_.get_stop_token().stop_requested()) return false;
+    if (stop.stop_requested()) return false;
     telemetry_.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",
                            create_ ? "Topics could not be created; trying again"
                                    : "Topics could not be compared; this is tried again",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,7 +58,7 @@ class TopicWatch {
   // Cancels the request in progress.
   void stop();
   // One round; false when the brokers have not answered. While the watching thread does not run.
-  bool check(Duration patience);
+  bool check(Duration patience, const std::stop_token& stop = {});
   // Settings that can lose records, each with its topic's name; empty until the brokers have
   // answered.
   std::vector<std::string> weaknesses() const;
