@@ -38,6 +38,7 @@ class NetworkBackend : public Backend {
     config.otlp_grpc.timeout = limits.timeout;
     config.otlp_http.http.timeout = limits.timeout;
     config.zipkin.http.timeout = limits.timeout;
+    config.loki.http.timeout = limits.timeout;
     auto sink =
         sinks::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
@@ -60,7 +61,7 @@ class NetworkBackend : public Backend {
   DestinationConfig config_;
 };
 
-class HttpBackend final : public NetworkBackend {
+class HttpBackend : public NetworkBackend {
  public:
   HttpBackend(DestinationType type, bool json) : NetworkBackend(type) {
     config_.zipkin.endpoint = backend_.url();
@@ -80,11 +81,11 @@ class HttpBackend final : public NetworkBackend {
     backend_.release([this] { return accept(); });
   }
 
- private:
-  http::Response accept() const {
+ protected:
+  virtual http::Response accept() const {
     return fakes::http_answer(config_.type == DestinationType::kZipkin ? 202 : 200);
   }
-  fakes::Answer answer(Verdict verdict, const SeenRequest&) const {
+  virtual fakes::Answer answer(Verdict verdict, const SeenRequest&) const {
     switch (verdict) {
       case Verdict::kAccept:
         return accept();
@@ -129,6 +130,8 @@ class HttpBackend final : public NetworkBackend {
     }
     return std::nullopt;
   }
+
+ private:
   static std::string http_date_in(std::chrono::seconds wait) {
     const std::time_t when = std::chrono::duration_cast<std::chrono::seconds>(
                                  (system_clock().system_now() + wait).time_since_epoch())
@@ -140,6 +143,26 @@ class HttpBackend final : public NetworkBackend {
   }
 
   otlp::Encoding encoding_ = otlp::Encoding::kProtobuf;
+};
+
+class LokiBackend final : public HttpBackend {
+ public:
+  explicit LokiBackend(sinks::LokiConfig::Protocol protocol)
+      : HttpBackend(DestinationType::kLoki, false) {
+    config_.loki.endpoint = backend_.url();
+    config_.loki.protocol = protocol;
+  }
+  // Loki's answers have no body.
+  bool can(Verdict verdict) const override { return verdict != Verdict::kHuge; }
+
+ private:
+  http::Response accept() const override { return fakes::http_answer(204); }
+  fakes::Answer answer(Verdict verdict, const SeenRequest& seen) const override {
+    if (verdict != Verdict::kPartial) return HttpBackend::answer(verdict, seen);
+    return fakes::http_answer(400,
+                              "entry with timestamp 0 ignored, reason: 'entry too far behind',\n"
+                              "user 'two', total ignored: 2 out of 3 for stream: {}");
+  }
 };
 
 class GrpcBackend final : public NetworkBackend {
@@ -274,8 +297,8 @@ std::string_view to_string(Verdict verdict) {
 }
 
 std::vector<std::string> destination_names() {
-  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin",
-          "file",      "debug",     "clickhouse",     "s3"};
+  return {"otlp_grpc",  "otlp_http", "otlp_http_json", "zipkin",   "file", "debug",
+          "clickhouse", "s3",        "loki",           "loki_push"};
 }
 
 std::unique_ptr<Backend> make_backend(const std::string& destination) {
@@ -289,6 +312,10 @@ std::unique_ptr<Backend> make_backend(const std::string& destination) {
   if (destination == "file") return std::make_unique<FileBackend>();
   if (destination == "clickhouse") return make_clickhouse_backend();
   if (destination == "s3") return make_s3_backend();
+  if (destination == "loki")
+    return std::make_unique<LokiBackend>(sinks::LokiConfig::Protocol::kOtlp);
+  if (destination == "loki_push")
+    return std::make_unique<LokiBackend>(sinks::LokiConfig::Protocol::kPush);
   SPANWAY_CHECK(destination == "debug");
   return std::make_unique<DebugBackend>();
 }

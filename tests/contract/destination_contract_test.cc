@@ -28,9 +28,18 @@ std::string payload_of(otlp::Signal signal) {
       return fakes::otlp_request_of(
           {fakes::otlp_metric("requests", fakes::MetricKind::kSum, {fakes::otlp_number_point(3)})});
     case otlp::Signal::kLogs:
-      return fakes::otlp_request_of({fakes::otlp_log_record("started")});
+      return fakes::otlp_request_of({fakes::otlp_log_record("started"),
+                                     fakes::otlp_log_record("running"),
+                                     fakes::otlp_log_record("ended")});
   }
   return {};
+}
+
+// One that the destination takes.
+otlp::Signal signal_of(const Backend& backend) {
+  for (const otlp::Signal signal : otlp::kSignals)
+    if (backend.takes(signal)) return signal;
+  return otlp::Signal::kTraces;
 }
 
 class DestinationContract : public testing::TestWithParam<std::string> {
@@ -47,8 +56,10 @@ class DestinationContract : public testing::TestWithParam<std::string> {
     if (!sink_) sink_ = backend_->make_sink(limits);
     return *sink_;
   }
-  pipeline::Batch batch(otlp::Signal signal = otlp::Signal::kTraces,
-                        Duration deadline = seconds(20)) {
+  pipeline::Batch batch(Duration deadline = seconds(20)) {
+    return batch(signal_of(*backend_), deadline);
+  }
+  pipeline::Batch batch(otlp::Signal signal, Duration deadline = seconds(20)) {
     pipeline::Batch b;
     b.signal = signal;
     b.payload = Bytes(payload_of(signal));
@@ -98,7 +109,9 @@ TEST_P(DestinationContract, AcceptsEverySignalItClaimsToTake) {
 }
 
 TEST_P(DestinationContract, AcceptsAnEmptyBatch) {
-  send({});
+  pipeline::Batch empty;
+  empty.signal = signal_of(*backend_);
+  send(std::move(empty));
   const auto answer = answers_.next();
   ASSERT_TRUE(answer.has_value());
   EXPECT_TRUE(answer->ok());
@@ -130,7 +143,7 @@ TEST_P(DestinationContract, TellsHowManyItemsWereRejected) {
   const auto answer = answers_.next();
   ASSERT_TRUE(answer->ok());
   EXPECT_EQ(answer->value().rejected, 2u);
-  EXPECT_EQ(answer->value().message, "two");
+  EXPECT_NE(answer->value().message.find("two"), std::string::npos);
 }
 
 TEST_P(DestinationContract, PassesOnWhenToComeBack) {
@@ -200,7 +213,7 @@ TEST_P(DestinationContract, AnswersByTheDeadlineWhenTheBackendHangs) {
   NEEDS(Verdict::kHang);
   backend_->say(Verdict::kHang);
   const SteadyTime start = system_clock().now();
-  const Error error = refusal_of(batch(otlp::Signal::kTraces, milliseconds(600)));
+  const Error error = refusal_of(batch(milliseconds(600)));
   EXPECT_EQ(error.refusal, Refusal::kTransient);
   EXPECT_EQ(error.code, Code::kDeadlineExceeded);
   EXPECT_LT(system_clock().now() - start, seconds(10));
@@ -220,7 +233,7 @@ TEST_P(DestinationContract, AnswersByItsOwnTimeoutWhenTheDeadlineIsLater) {
 
 TEST_P(DestinationContract, DoesNotSendWhatIsTooLateAlready) {
   if (GetParam() == "debug") GTEST_SKIP() << "debug answers before anything can be late";
-  const Error error = refusal_of(batch(otlp::Signal::kTraces, milliseconds(-1)));
+  const Error error = refusal_of(batch(milliseconds(-1)));
   EXPECT_EQ(error.code, Code::kDeadlineExceeded);
   EXPECT_EQ(error.refusal, Refusal::kTransient);
   EXPECT_EQ(backend_->requests(), 0u);
@@ -333,7 +346,8 @@ TEST_P(RefusalContract, HasItsKind) {
   backend->say(GetParam().verdict);
   const auto sink = backend->make_sink({});
   pipeline::Batch b;
-  b.payload = Bytes(payload_of(otlp::Signal::kTraces));
+  b.signal = signal_of(*backend);
+  b.payload = Bytes(payload_of(b.signal));
   b.deadline = Deadline::after(system_clock(), seconds(20));
   fakes::Answers answers;
   sink->send(std::move(b), answers.token());

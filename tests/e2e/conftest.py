@@ -8,7 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import promises  # noqa: E402
 from harness.otlp_receiver import OtlpReceiver  # noqa: E402
-from harness.parts import Jaeger, Kafka, Kafka3, Zipkin  # noqa: E402
+from harness.parts import Jaeger, Kafka, Kafka3, Loki, Zipkin  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,3 +69,9 @@ def receiver():
     receiver = OtlpReceiver()
     yield receiver
     receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def loki(request, tmp_path_factory):
+    limits = "reject_old_samples: false, per_stream_rate_limit: 256KB, per_stream_rate_limit_burst: 1MB, shard_streams: {enabled: false}, max_entries_limit_per_query: 10000"
+    return _part(request, tmp_path_factory, lambda folder: Loki(folder, limits))

@@ -1,4 +1,5 @@
-// The protobuf wire format, read and written without objects. Internal to otlp and its tests.
+// The protobuf wire format, read and written without objects. Internal to otlp, its tests, and
+// `logstreams`, which writes another protobuf request.
 //
 // Readers take [p, end) and return the position of the next byte, or nullptr when the framing is
 // broken; they never touch a byte at or behind `end`. They are stricter than the format where some

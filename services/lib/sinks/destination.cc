@@ -5,11 +5,15 @@ namespace {
 
 constexpr std::array<bool, 3> kAllSignals = {true, true, true};
 constexpr std::array<bool, 3> kTracesOnly = {true, false, false};
+constexpr std::array<bool, 3> kLogsOnly = {false, false, true};
 constexpr std::array<bool, 3> kTracesAndLogs = {true, false, true};
 // gRPC servers refuse messages above 4 MiB by default.
 constexpr std::size_t kUsualBatchBytes = 3'670'016;
 // One batch is one part in the store: few large ones.
 constexpr std::size_t kStoredBatchBytes = 32u << 20;
+// Records become longer in Loki, which repeats the resource in each; its components exchange at
+// most 4 MiB.
+constexpr std::size_t kLokiBatchBytes = 1u << 20;
 
 // The functions of a row, from the member of DestinationConfig that is its section.
 template <auto kMember>
@@ -81,6 +85,14 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
          .endpoint = EndpointKind::kNone,
          .needs_batch_identity = true,
          .batch_bytes_max = kStoredBatchBytes}),
+    row<&DestinationConfig::loki>({.type = DestinationType::kLoki,
+                                   .name = "loki",
+                                   .crd_name = "",
+                                   .summary = "Grafana Loki. Logs only.",
+                                   .signals = kLogsOnly,
+                                   .endpoint = EndpointKind::kUrl,
+                                   .ordered = true,
+                                   .batch_bytes_max = kLokiBatchBytes}),
 };
 
 constexpr bool is_in_order() {

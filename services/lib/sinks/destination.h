@@ -19,6 +19,7 @@
 #include "services/lib/sinks/clickhouse/config.h"
 #include "services/lib/sinks/debug/config.h"
 #include "services/lib/sinks/file/config.h"
+#include "services/lib/sinks/loki/config.h"
 #include "services/lib/sinks/otlp_grpc/config.h"
 #include "services/lib/sinks/otlp_http/config.h"
 #include "services/lib/sinks/s3/config.h"
@@ -26,8 +27,17 @@
 
 namespace spanway::sinks {
 
-enum class DestinationType { kOtlpGrpc, kOtlpHttp, kZipkin, kFile, kDebug, kClickHouse, kS3 };
-inline constexpr std::size_t kDestinationTypeCount = 7;
+enum class DestinationType {
+  kOtlpGrpc,
+  kOtlpHttp,
+  kZipkin,
+  kFile,
+  kDebug,
+  kClickHouse,
+  kS3,
+  kLoki
+};
+inline constexpr std::size_t kDestinationTypeCount = 8;
 
 // Only the section of `type` is used.
 struct DestinationConfig {
@@ -39,6 +49,7 @@ struct DestinationConfig {
   DebugConfig debug;
   ClickHouseConfig clickhouse;
   S3Config s3;
+  LokiConfig loki;
   std::int64_t in_flight_max = 256;
 };
 

@@ -95,9 +95,10 @@ struct HttpPoster::Shared {
   std::shared_ptr<http::TlsClientContext> tls;
 
   // The meaning of an answer, or of the lack of one.
-  Result<http::Response> judge(Result<http::Response> answer) const {
+  Result<http::Response> judge(Result<http::Response> answer, int passed_status) const {
     if (!answer.ok()) return std::move(answer).error().with_context(endpoint);
     http::Response& response = answer.value();
+    if (response.status == passed_status) return std::move(answer).value();
     if (response.status >= 200 && response.status < 300) {
       if (is_web_page(response)) return not_the_api(response).with_context(endpoint);
       return std::move(answer).value();
@@ -108,6 +109,14 @@ struct HttpPoster::Shared {
     return std::move(error).with_context(endpoint);
   }
 };
+
+std::string append_path(std::string_view path, std::string_view suffix) {
+  const std::size_t question = path.find('?');
+  const std::string_view base = path.substr(0, question);
+  std::string result = std::string(trim_end(base, "/")) + std::string(suffix);
+  if (question != std::string_view::npos) result += path.substr(question);
+  return result;
+}
 
 std::string printable(const http::Url& url) {
   const bool is_v6 = url.host.find(':') != std::string::npos && url.host.front() != '[';
@@ -150,12 +159,14 @@ std::shared_ptr<const HttpEvents> HttpPoster::shared_events() const noexcept {
 const std::string& HttpPoster::endpoint() const noexcept { return shared_->endpoint; }
 
 Status HttpPoster::compress(Request& request, Permit& permit) const {
-  if (options_.compression == http::ContentCoding::kIdentity) return {};
+  if (!request.content_encoding.empty() || options_.compression == http::ContentCoding::kIdentity)
+    return {};
   const std::size_t held = permit.bytes();
   if (!permit.grow_to(held + request.body.size() + kCompressionOverhead))
     return no_memory("compress a request");
   SPANWAY_ASSIGN(Bytes compressed, http::encode(options_.compression, request.body.view()));
   request.body = std::move(compressed);
+  request.content_encoding = http::to_string(options_.compression);
   permit.shrink_to(held);
   return {};
 }
@@ -164,8 +175,7 @@ http::Headers HttpPoster::headers_for(const Request& request,
                                       const pipeline::Metadata& metadata) const {
   http::Headers headers;
   headers.add("content-type", request.content_type);
-  if (options_.compression != http::ContentCoding::kIdentity)
-    headers.add("content-encoding", std::string(http::to_string(options_.compression)));
+  if (!request.content_encoding.empty()) headers.add("content-encoding", request.content_encoding);
   headers.add("user-agent", "spanway");
   if (!options_.tenant_header.empty() && !metadata.tenant.empty())
     headers.add(options_.tenant_header, metadata.tenant);
@@ -176,6 +186,7 @@ http::Headers HttpPoster::headers_for(const Request& request,
 Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Permit& permit,
                         Deadline deadline, Callback callback) {
   const SteadyTime start = shared_->clock.now();
+  const int passed_status = request.passed_status;
   deadline =
       deadline.less(options_.deadline_margin).earlier(Deadline::at(start + options_.timeout));
   if (deadline.passed(start)) return deadline_passed(shared_->endpoint);
@@ -189,13 +200,13 @@ Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Per
   shared_->events->sent(outgoing.body.size());
   // A request that found its kept-alive connection closed is sent again: the bridge delivers at
   // least once anyway.
-  client_->send(
-      std::move(outgoing), deadline, /*idempotent=*/true,
-      [shared = shared_, start, callback = std::move(callback)](Result<http::Response> answer) {
-        const std::chrono::duration<double> took = shared->clock.now() - start;
-        shared->events->answered(answer.ok() ? answer->status : 0, took.count());
-        callback(shared->judge(std::move(answer)));
-      });
+  client_->send(std::move(outgoing), deadline, /*idempotent=*/true,
+                [shared = shared_, start, passed_status,
+                 callback = std::move(callback)](Result<http::Response> answer) {
+                  const std::chrono::duration<double> took = shared->clock.now() - start;
+                  shared->events->answered(answer.ok() ? answer->status : 0, took.count());
+                  callback(shared->judge(std::move(answer), passed_status));
+                });
   return {};
 }
 

@@ -43,6 +43,10 @@ struct HttpSinkDeps {
 // The origin and path of a URL without its query, which may hold a token.
 std::string printable(const http::Url& url);
 
+// The URL's path with `suffix` behind it and before the query: "/base?key=1" and "/v1/traces" =
+// "/base/v1/traces?key=1".
+std::string append_path(std::string_view path, std::string_view suffix);
+
 // FAILED_PRECONDITION, configuration: a 2xx that does not come from what the sink speaks to.
 Error not_the_api(const http::Response& response);
 
@@ -53,7 +57,12 @@ class HttpPoster {
   struct Request {
     std::string path;  // Empty = the URL's path.
     std::string content_type;
-    Bytes body;  // Uncompressed.
+    Bytes body;
+    // The coding of a body that is compressed already ("gzip"); empty = the poster compresses it.
+    std::string content_encoding = {};
+    // An answer of this status is handed over as it is, for a destination whose refusals say more;
+    // 0 = none.
+    int passed_status = 0;
   };
   // The answer of a 2xx, or the Error that status_map makes of any other. A web page is no answer
   // of an API, whatever its status: CONFIGURATION.

@@ -6,6 +6,7 @@
 #include "services/lib/sinks/clickhouse/factory.h"
 #include "services/lib/sinks/debug/factory.h"
 #include "services/lib/sinks/file/factory.h"
+#include "services/lib/sinks/loki/factory.h"
 #include "services/lib/sinks/otlp_grpc/factory.h"
 #include "services/lib/sinks/otlp_http/factory.h"
 #include "services/lib/sinks/s3/factory.h"
@@ -39,6 +40,7 @@ const DestinationRegistry& builtin_destinations() {
     r.add(DestinationType::kDebug, create_debug);
     r.add(DestinationType::kClickHouse, create_clickhouse);
     r.add(DestinationType::kS3, create_s3);
+    r.add(DestinationType::kLoki, create_loki);
     return r;
   }();
   return registry;

@@ -7,10 +7,11 @@ import subprocess
 import time
 
 import pytest
+import requests
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from .processes import ROOT, free_port, http_get, wait_until
+from .processes import ROOT, free_port, http_get, is_free, wait_until
 
 PARTS = ROOT / "tests/parts"
 
@@ -202,3 +203,41 @@ class Jaeger:
             return resource_spans if count >= spans else None
 
         return wait_until(fetch, seconds, f"trace {trace_id} with {spans} spans in Jaeger", 0.2)
+
+
+class Loki:
+    """`limits`: further keys of Loki's limits_config, as YAML inside braces. A request needs a tenant."""
+
+    def __init__(self, folder, limits=""):
+        # gRPC takes the next port.
+        self.port = next(port for port in iter(free_port, None) if is_free(port + 1))
+        self.environment = {"ROOT": folder, "PORT": self.port, "NAME": "loki", "LIMITS": limits, "AUTH": "true"}
+        self.pid_file = pathlib.Path(folder) / "loki/pid"
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        require_built("loki")
+        run_part("loki", "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("loki", "stop", **self.environment)
+
+    def signal(self, number):
+        os.kill(int(self.pid_file.read_text()), number)
+
+    def entries(self, query, tenant, hours=24):
+        """[(stream labels, timestamp in ns, line, structured metadata)], in the order of Loki's answer."""
+        now = time.time_ns()
+        answer = requests.get(
+            f"{self.url}/loki/api/v1/query_range",
+            params={"query": query, "start": now - hours * 3600 * 10**9, "end": now + 60 * 10**9, "limit": 5000},
+            headers={"x-scope-orgid": tenant, "x-loki-response-encoding-flags": "categorize-labels"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        return [
+            (stream["stream"], int(time_ns), line, rest[0].get("structuredMetadata", {}) if rest else {})
+            for stream in answer.json()["data"]["result"]
+            for time_ns, line, *rest in stream["values"]
+        ]

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <utility>
 
-#include "services/lib/base/ascii.h"
 #include "services/lib/sinks/batch_json.h"
 
 namespace spanway::sinks {
@@ -11,15 +10,6 @@ namespace {
 
 constexpr std::string_view content_type(otlp::Encoding encoding) {
   return encoding == otlp::Encoding::kJson ? "application/json" : "application/x-protobuf";
-}
-
-// "http://host/base?key=1" + "/v1/traces" = path "/base/v1/traces?key=1".
-std::string append_path(std::string_view path, std::string_view suffix) {
-  const std::size_t question = path.find('?');
-  const std::string_view base = path.substr(0, question);
-  std::string result = std::string(trim_end(base, "/")) + std::string(suffix);
-  if (question != std::string_view::npos) result += path.substr(question);
-  return result;
 }
 
 // An answer that is too long to be kept counts by its status: everything was accepted.
