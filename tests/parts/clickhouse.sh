@@ -36,7 +36,16 @@ C
 write_config() {
   cat >"$data/users.xml" <<XML
 <clickhouse>
-  <profiles><default/><reader><readonly>1</readonly></reader></profiles>
+  <profiles><default/>
+    <reader><readonly>1</readonly><constraints>
+      <max_rows_to_read><changeable_in_readonly/><max>1000000000</max></max_rows_to_read>
+      <max_bytes_to_read><changeable_in_readonly/><max>100000000000</max></max_bytes_to_read>
+      <max_memory_usage><changeable_in_readonly/><max>2000000000</max></max_memory_usage>
+      <max_execution_time><changeable_in_readonly/><max>600</max></max_execution_time>
+      <max_threads><changeable_in_readonly/><max>16</max></max_threads>
+      <cancel_http_readonly_queries_on_client_close><changeable_in_readonly/>
+      </cancel_http_readonly_queries_on_client_close>
+    </constraints></reader></profiles>
   <quotas><default/></quotas>
   <users>
     <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>

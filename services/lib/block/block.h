@@ -36,6 +36,8 @@ class Block {
   const std::string& name(std::size_t index) const { return columns_[index].name; }
   Column& column(std::size_t index) { return *columns_[index].column; }
   const Column& column(std::size_t index) const { return *columns_[index].column; }
+  // Gives a column away; the block must not be read any more, but for taking the others.
+  ColumnPtr take(std::size_t index) { return std::move(columns_[index].column); }
   // Null when there is no column of that name.
   const Column* find(std::string_view name) const noexcept;
   Column* find(std::string_view name) noexcept;

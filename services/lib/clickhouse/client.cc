@@ -4,6 +4,7 @@
 
 #include "services/lib/clickhouse/exception.h"
 #include "services/lib/clickhouse/native_reader.h"
+#include "services/lib/clickhouse/select_answer.h"
 
 namespace spanway::clickhouse {
 namespace {
@@ -30,15 +31,18 @@ struct Client::Shared {
   // A 200 that ClickHouse itself has sent.
   Status judge(const Result<http::Response>& answer) const {
     if (!answer.ok()) return Error(answer.error()).with_context(endpoint);
-    if (answer->status != kOk)
-      return error_of(*answer, std::chrono::time_point_cast<std::chrono::system_clock::duration>(
-                                   clock.system_now()))
-          .with_context(endpoint);
-    if (!answer->headers.find("x-clickhouse-query-id"))
+    Status status = judge(*answer);
+    if (!status.ok()) return std::move(status).error().with_context(endpoint);
+    return status;
+  }
+  Status judge(const http::Response& answer) const {
+    if (answer.status != kOk)
+      return error_of(answer, std::chrono::time_point_cast<std::chrono::system_clock::duration>(
+                                  clock.system_now()));
+    if (!answer.headers.find("x-clickhouse-query-id"))
       return configuration_error(Code::kFailedPrecondition,
-                                 endpoint +
-                                     " answered, but not as ClickHouse does: set the URL of "
-                                     "its HTTP interface")
+                                 "what answers there is not ClickHouse: set the URL of its HTTP "
+                                 "interface")
           .with_reason("not_clickhouse");
     return {};
   }
@@ -74,13 +78,17 @@ Client::~Client() = default;
 
 const std::string& Client::endpoint() const noexcept { return shared_->endpoint; }
 
-void Client::send(http::Client& http, http::ClientRequest request, Deadline deadline,
-                  http::Client::Callback callback) {
+void Client::authenticate(http::ClientRequest& request) const {
   request.headers.add("user-agent", "spanway");
   if (!shared_->options.username.empty())
     request.headers.add("x-clickhouse-user", shared_->options.username);
   if (!shared_->options.password.empty())
     request.headers.add("x-clickhouse-key", shared_->options.password.reveal());
+}
+
+void Client::send(http::Client& http, http::ClientRequest request, Deadline deadline,
+                  http::Client::Callback callback) {
+  authenticate(request);
   // A kept-alive connection that the server has closed: inserts carry a token, or are at least
   // once.
   http.send(std::move(request), deadline, /*idempotent=*/true, std::move(callback));
@@ -109,6 +117,31 @@ void Client::select(Query query, Deadline deadline, OnBlock on_block, OnEnd on_e
              return on_end(std::move(status));
          }
        });
+}
+
+std::unique_ptr<SelectStream> Client::stream(const Select& select, Deadline deadline) {
+  Settings settings = {{"default_format", "Native"},
+                       {"cancel_http_readonly_queries_on_client_close", "1"}};
+  const auto limit = [&](const char* name, std::uint64_t value) {
+    if (value > 0) settings.emplace_back(name, std::to_string(value));
+  };
+  limit("max_rows_to_read", select.limits.rows_read);
+  limit("max_bytes_to_read", select.limits.bytes_read);
+  limit("max_memory_usage", select.limits.memory_bytes);
+  limit("max_threads", select.limits.threads);
+  if (const Duration left = deadline.remaining(shared_->clock.now()); !deadline.is_never())
+    limit("max_execution_time",
+          static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(left).count()) + 1);
+  http::ClientRequest request;
+  // The server takes a GET for read-only, and ends only such queries when their client is gone.
+  request.method = "GET";
+  request.path = query_target(shared_->path, shared_->options.database, select.sql.text(), settings,
+                              select.parameters);
+  authenticate(request);
+  const auto answer = std::make_shared<SelectStream::Answer>(
+      [shared = shared_](const http::Response& response) { return shared->judge(response); });
+  answer->attach(queries_->stream(std::move(request), deadline, /*idempotent=*/true, answer));
+  return std::make_unique<SelectStream>(answer, shared_->endpoint);
 }
 
 void Client::execute(Query statement, Deadline deadline, OnEnd on_end) {

@@ -15,6 +15,7 @@
 #include "services/lib/base/secret.h"
 #include "services/lib/block/block.h"
 #include "services/lib/clickhouse/query.h"
+#include "services/lib/clickhouse/select_stream.h"
 #include "services/lib/http/client.h"
 #include "services/lib/http/tls.h"
 
@@ -61,6 +62,9 @@ class Client {
   // A query with rows. The answer is a whole one today, at most `answer_bytes_max`, whose error is
   // known before its first block.
   void select(Query query, Deadline deadline, OnBlock on_block, OnEnd on_end);
+  // A query whose rows are read while they come. The text has no part that came into being at run
+  // time; see sql.h. Errors are the stream's. May outlive the client.
+  std::unique_ptr<SelectStream> stream(const Select& select, Deadline deadline);
   // A statement without rows: CREATE, ALTER, ...
   void execute(Query statement, Deadline deadline, OnEnd on_end);
   void insert(Insert insert, Deadline deadline, OnEnd on_end);
@@ -71,6 +75,7 @@ class Client {
  private:
   struct Shared;
   explicit Client(std::shared_ptr<Shared> shared) noexcept : shared_(std::move(shared)) {}
+  void authenticate(http::ClientRequest& request) const;
   void send(http::Client& http, http::ClientRequest request, Deadline deadline,
             http::Client::Callback callback);
 

@@ -19,7 +19,7 @@ constexpr int kTooManyParts = 252;
 constexpr std::chrono::seconds kMergesCatchUp{5};
 constexpr std::size_t kTextBytesMax = 2048;
 
-constexpr std::array<ExceptionKind, 41> kKinds = {{
+constexpr std::array<ExceptionKind, 44> kKinds = {{
     {6, "CANNOT_PARSE_TEXT", kData, Code::kInvalidArgument},
     {16, "NO_SUCH_COLUMN_IN_TABLE", kConfiguration, Code::kFailedPrecondition},
     {26, "CANNOT_PARSE_QUOTED_STRING", kData, Code::kInvalidArgument},
@@ -34,6 +34,8 @@ constexpr std::array<ExceptionKind, 41> kKinds = {{
     {115, "UNKNOWN_SETTING", kConfiguration, Code::kFailedPrecondition},
     {117, "INCORRECT_DATA", kData, Code::kInvalidArgument},
     {131, "TOO_LARGE_STRING_SIZE", kData, Code::kInvalidArgument},
+    // Limits of a query: it will never pass as it is.
+    {158, "TOO_MANY_ROWS", kData, Code::kResourceExhausted},
     {159, "TIMEOUT_EXCEEDED", kTransient, Code::kDeadlineExceeded},
     {164, "READONLY", kConfiguration, Code::kPermissionDenied},
     {192, "UNKNOWN_USER", kConfiguration, Code::kUnauthenticated},
@@ -51,10 +53,12 @@ constexpr std::array<ExceptionKind, 41> kKinds = {{
     {252, "TOO_MANY_PARTS", kTransient, Code::kResourceExhausted},
     {285, "TOO_FEW_LIVE_REPLICAS", kTransient, Code::kUnavailable},
     {291, "DATABASE_ACCESS_DENIED", kConfiguration, Code::kPermissionDenied},
+    {307, "TOO_MANY_BYTES", kData, Code::kResourceExhausted},
     // The insert may have happened: the same token lets the server deduplicate.
     {319, "UNKNOWN_STATUS_OF_INSERT", kTransient, Code::kUnavailable},
     {349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN", kData, Code::kInvalidArgument},
     {394, "QUERY_WAS_CANCELLED", kTransient, Code::kUnavailable},
+    {396, "TOO_MANY_ROWS_OR_BYTES", kData, Code::kResourceExhausted},
     {425, "SYSTEM_ERROR", kTransient, Code::kUnavailable},
     {452, "SETTING_CONSTRAINT_VIOLATION", kConfiguration, Code::kFailedPrecondition},
     {473, "DEADLOCK_AVOIDED", kTransient, Code::kUnavailable},

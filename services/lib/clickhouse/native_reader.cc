@@ -1,200 +1,23 @@
 #include "services/lib/clickhouse/native_reader.h"
 
-#include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "services/lib/block/column.h"
-#include "services/lib/block/dictionary_column.h"
-#include "services/lib/clickhouse/native_layout.h"
+#include "services/lib/clickhouse/native_column_reader.h"
 
 namespace spanway::clickhouse {
-namespace {
-
-using block::Column;
-using block::DictionaryColumn;
-using block::FixedColumn;
-using block::Kind;
-using block::ListColumn;
-using block::NullableColumn;
-using block::StringColumn;
-
-constexpr std::uint64_t kColumnsMax = 4096;
-
-Error malformed(std::string_view what) {
-  return invalid_argument("The server's answer is not a Native block: " + std::string(what))
-      .with_reason("malformed_block");
-}
-Error ends_early() { return malformed("it ends too early"); }
-
-class Input {
- public:
-  explicit Input(std::string_view bytes) noexcept : rest_(bytes) {}
-  std::string_view rest() const noexcept { return rest_; }
-
-  bool varint(std::uint64_t& value) noexcept {
-    value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-  bool word(std::uint64_t& value) noexcept {
-    std::string_view bytes;
-    if (!take(sizeof(value), 1, bytes)) return false;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    return true;
-  }
-  // `count` values of `width` bytes.
-  bool take(std::uint64_t count, std::uint64_t width, std::string_view& bytes) noexcept {
-    if (count > rest_.size() / width) return false;
-    bytes = rest_.substr(0, count * width);
-    rest_.remove_prefix(count * width);
-    return true;
-  }
-  bool text(std::string_view& value) noexcept {
-    std::uint64_t size = 0;
-    return varint(size) && take(size, 1, value);
-  }
-
- private:
-  std::string_view rest_;
-};
-
-Status read_prefix(Input& in, const block::Type& type) {
-  if (type.kind == Kind::kLowCardinality) {
-    std::uint64_t version = 0;
-    if (!in.word(version)) return ends_early();
-    if (version != native::kDictionaryVersion) return malformed("unknown version of a dictionary");
-  }
-  if (type.kind == Kind::kArray || type.kind == Kind::kMap)
-    for (const block::Type& inner : type.inner) SPANWAY_TRY(read_prefix(in, inner));
-  return {};
-}
-
-Status read_strings(Input& in, StringColumn& column, std::uint64_t rows) {
-  for (std::uint64_t row = 0; row < rows; ++row) {
-    std::string_view text;
-    if (!in.text(text)) return ends_early();
-    column.append(text);
-  }
-  return {};
-}
-
-template <typename Index>
-std::vector<std::uint32_t> widened(std::string_view bytes) {
-  std::vector<std::uint32_t> indexes(bytes.size() / sizeof(Index));
-  for (std::size_t i = 0; i < indexes.size(); ++i) {
-    Index index;
-    std::memcpy(&index, bytes.data() + i * sizeof(Index), sizeof(Index));
-    // An index that does not fit has no key either: the column refuses it.
-    indexes[i] = static_cast<std::uint32_t>(std::min<std::uint64_t>(index, 0xffffffffu));
-  }
-  return indexes;
-}
-
-Status read_dictionary(Input& in, DictionaryColumn& column, std::uint64_t rows) {
-  std::uint64_t flags = 0, count = 0, indexed = 0;
-  if (!in.word(flags) || !in.word(count)) return ends_early();
-  const std::uint64_t width = flags & native::kIndexWidthMask;
-  if (width > 3 || (flags & native::kNeedsGlobalDictionary) != 0 ||
-      (flags & native::kHasAdditionalKeys) == 0)
-    return malformed("a dictionary of a kind that HTTP answers do not have");
-  std::vector<std::string_view> keys;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    std::string_view text;
-    if (!in.text(text)) return ends_early();
-    keys.push_back(text);
-  }
-  std::string_view bytes;
-  if (!in.word(indexed) || !in.take(indexed, 1u << width, bytes)) return ends_early();
-  if (indexed != rows) return malformed("a dictionary with other rows than its block");
-  switch (width) {
-    case 0:
-      return column.assign(keys, widened<std::uint8_t>(bytes));
-    case 1:
-      return column.assign(keys, widened<std::uint16_t>(bytes));
-    case 2:
-      return column.assign(keys, widened<std::uint32_t>(bytes));
-    default:
-      return column.assign(keys, widened<std::uint64_t>(bytes));
-  }
-}
-
-Status read_data(Input& in, Column& column, std::uint64_t rows);
-
-Status read_list(Input& in, ListColumn& column, std::uint64_t rows) {
-  std::string_view bytes;
-  if (!in.take(rows, sizeof(std::uint64_t), bytes)) return ends_early();
-  auto& ends = column.ends();
-  ends.resize(rows);
-  std::memcpy(ends.data(), bytes.data(), bytes.size());
-  for (std::size_t i = 1; i < ends.size(); ++i)
-    if (ends[i] < ends[i - 1]) return malformed("an array that ends before it begins");
-  for (std::size_t i = 0; i < column.nested_count(); ++i)
-    SPANWAY_TRY(read_data(in, column.nested(i), ends.back()));
-  return {};
-}
-
-Status read_nullable(Input& in, NullableColumn& column, std::uint64_t rows) {
-  std::string_view marks;
-  if (!in.take(rows, 1, marks)) return ends_early();
-  column.null_marks().assign(marks.begin(), marks.end());
-  return read_data(in, column.nested(), rows);
-}
-
-Status read_data(Input& in, Column& column, std::uint64_t rows) {
-  if (rows == 0) return {};
-  switch (column.type().kind) {
-    case Kind::kString:
-      return read_strings(in, static_cast<StringColumn&>(column), rows);
-    case Kind::kLowCardinality:
-      return read_dictionary(in, static_cast<DictionaryColumn&>(column), rows);
-    case Kind::kNullable:
-      return read_nullable(in, static_cast<NullableColumn&>(column), rows);
-    case Kind::kArray:
-    case Kind::kMap:
-      return read_list(in, static_cast<ListColumn&>(column), rows);
-    default: {
-      auto& fixed = static_cast<FixedColumn&>(column);
-      std::string_view values;
-      if (!in.take(rows, fixed.width(), values)) return ends_early();
-      fixed.append_raw(values);
-      return {};
-    }
-  }
-}
-
-Status read_column(Input& in, std::uint64_t rows, block::Block& block) {
-  std::string_view name, type_name;
-  if (!in.text(name) || !in.text(type_name)) return ends_early();
-  auto type = block::parse_type(type_name);
-  if (!type.ok()) return std::move(type).error().with_context("column " + std::string(name));
-  block::ColumnPtr column = block::make_column(*type);
-  if (rows > 0) {
-    SPANWAY_TRY(read_prefix(in, *type));
-    SPANWAY_TRY(read_data(in, *column, rows));
-  }
-  block.add(std::string(name), std::move(column));
-  return {};
-}
-
-}  // namespace
 
 Result<std::optional<block::Block>> NativeReader::next() {
   if (rest_.empty()) return std::optional<block::Block>();
-  Input in(rest_);
+  NativeInput in(rest_);
   std::uint64_t columns = 0, rows = 0;
-  if (!in.varint(columns) || !in.varint(rows)) return ends_early();
-  if (columns > kColumnsMax) return malformed("it has more columns than a table can have");
   block::Block block;
-  for (std::uint64_t i = 0; i < columns; ++i) SPANWAY_TRY(read_column(in, rows, block));
+  Status status = read_dimensions(in, columns, rows);
+  for (std::uint64_t i = 0; status.ok() && i < columns; ++i) status = read_column(in, rows, block);
+  if (!status.ok()) {
+    Error error = std::move(status).error();
+    if (is_ends_early(error)) error.code = Code::kInvalidArgument;
+    return error;
+  }
   rest_ = in.rest();
   return std::optional<block::Block>(std::move(block));
 }
