@@ -26,7 +26,7 @@ Error malformed(std::string_view what) {
   return invalid_argument("The server's answer is not a Native block: " + std::string(what))
       .with_reason("malformed_block");
 }
-// Told apart by its code, for an answer that is still arriving.
+// Known by its code, for an answer that is still arriving.
 Error ends_early() {
   Error error = malformed("it ends too early");
   error.code = Code::kOutOfRange;
