@@ -15,7 +15,7 @@
 
 namespace spanway::clickhouse {
 
-// What one query may take of the server; 0 = the server's own limit. Passing one is
+// Limits of one query on the server; 0 = the server's own limit. Passing one is
 // RESOURCE_EXHAUSTED, and never an answer with a part of the rows.
 struct SelectLimits {
   std::uint64_t rows_read = 0;
@@ -30,7 +30,7 @@ struct Select {
   SelectLimits limits = {};
 };
 
-// What is known of a query's cost so far. The rows and bytes that the server has read are those of
+// The known part of a query's cost. The rows and bytes that the server has read are those of
 // the moment at which it sent the head: exact for what sorts or groups, else a lower bound.
 struct SelectCost {
   std::uint64_t rows_read = 0;
