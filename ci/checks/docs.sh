@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${SPANWAY_BIN:-build/release/bin}
-services="spanway-ingress spanway-kafka-bridge spanway-exporter spanway-operator"
+services="spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query spanway-operator"
 render() { # FLAG TITLE INTRODUCTION
   echo "# $2"
   echo

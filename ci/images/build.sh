@@ -7,7 +7,7 @@ builder=${BUILDER:-docker} tag=${TAG:-dev}
   echo "images: '$builder info' fails: no container engine runs here. Start one, or set BUILDER." >&2
   exit 1
 }
-for target in ingress kafka-bridge exporter spanway test-app; do
+for target in ingress kafka-bridge exporter query spanway test-app; do
   image=$([ "$target" = spanway ] && echo spanway || echo "spanway-$target")
   "$builder" build -f ci/images/Dockerfile --target "$target" -t "$image:$tag" .
 done

@@ -4,7 +4,7 @@
 set -euo pipefail
 bin=$1 out=$2
 mkdir -p "$out/bin" "$out/lib"
-for name in spanway-ingress spanway-kafka-bridge spanway-exporter spanway-operator spanway-load spanway \
+for name in spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query spanway-operator spanway-load spanway \
   spanway-test-app; do
   [ -x "$bin/$name" ] || continue
   strip -o "$out/bin/$name" "$bin/$name"

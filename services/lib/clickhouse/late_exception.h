@@ -14,7 +14,7 @@ namespace spanway::clickhouse {
 inline constexpr std::size_t kLateExceptionBytesMax = 32u << 10;
 
 // The exception at the end of `answer`, which the server has marked with the tag that it announced
-// in the header X-ClickHouse-Exception-Tag. Nothing without one: rows that look alike do not hold
+// in the header X-ClickHouse-Exception-Tag. Nothing without one: similar rows do not hold
 // the tag, which is chosen at random for each answer.
 std::optional<Error> find_late_exception(std::string_view answer, std::string_view tag);
 

@@ -10,8 +10,8 @@
 
 namespace spanway::clickhouse {
 
-// What is left of the bytes. Every function returns false, and its result is undefined, when they
-// end too early.
+// The unread rest of the bytes. Every function returns false, and its result is undefined, when
+// they end too early.
 class NativeInput {
  public:
   explicit NativeInput(std::string_view bytes) noexcept : rest_(bytes) {}

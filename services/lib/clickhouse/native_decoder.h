@@ -30,7 +30,7 @@ class NativeDecoder {
 
   // True between two blocks with nothing left over.
   bool at_end() const noexcept { return !begun_ && unread().empty(); }
-  // What has arrived and is part of no decoded column.
+  // The bytes that have arrived and are part of no decoded column.
   std::string_view unread() const noexcept { return bytes_.view().substr(used_); }
   // Bytes kept here, encoded and decoded.
   std::size_t memory_bytes() const noexcept { return bytes_.capacity() + block_.memory_bytes(); }

@@ -25,7 +25,7 @@ class SelectStream::Answer final : public http::ResponseObserver {
   bool on_data(std::string_view data) override;
   void on_end(Status status) override;
 
-  // What has come since the last call; blocks until something has, or the answer is over.
+  // The bytes since the last call; blocks until something has, or the answer is over.
   struct Arrived {
     Bytes bytes;
     std::optional<Status> end;  // Set once nothing more will come.

@@ -15,7 +15,7 @@ struct SelectStream::Reading {
   explicit Reading(std::string endpoint_) : endpoint(std::move(endpoint_)) {}
   const std::string endpoint;
   NativeDecoder decoder{kBlockBytesMax};
-  std::optional<Status> end;  // Of the transport.
+  std::optional<Status> end;  // The transport's.
   std::optional<Error> failed;
   bool finished = false;
   std::uint64_t bytes_received = 0;
@@ -80,7 +80,7 @@ Result<std::optional<block::Block>> SelectStream::read() {
       r.decoder.append(take_more().view());
     }
   }
-  // An exception looks like a broken block. It is the last that the server sends.
+  // The decoder takes an exception for a broken block. It is the last that the server sends.
   while (malformed && !r.end && !answer_->cancelled()) {
     tail += take_more().view();
     if (tail.size() > 2 * kLateExceptionBytesMax)

@@ -1,0 +1,132 @@
+#include "services/query/api/answer_writer.h"
+
+#include <utility>
+
+#include "services/lib/base/mutex.h"
+
+namespace spanway::query {
+namespace {
+
+Error client_gone() {
+  return transient_error(Code::kCancelled, "the client has closed its request")
+      .with_reason("cancelled");
+}
+
+}  // namespace
+
+// Called on the connection's io thread.
+class AnswerWriter::Peer final : public http::StreamObserver {
+ public:
+  explicit Peer(CancelToken cancel) : cancel_(std::move(cancel)) {}
+  void on_writable() override {
+    MutexLock lock(mutex_);
+    writable_ = true;
+    changed_.notify_all();
+  }
+  void on_cancelled(http::CancelReason) override {
+    cancel_.cancel();
+    MutexLock lock(mutex_);
+    gone_ = true;
+    changed_.notify_all();
+  }
+  void expect_room() {
+    MutexLock lock(mutex_);
+    writable_ = false;
+  }
+  // False when the client is gone. The stream's deadline bounds the wait.
+  bool wait_for_room() {
+    MutexLock lock(mutex_);
+    changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return writable_ || gone_; });
+    return !gone_;
+  }
+
+ private:
+  const CancelToken cancel_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool writable_ SPANWAY_GUARDED_BY(mutex_) = false;
+  bool gone_ SPANWAY_GUARDED_BY(mutex_) = false;
+};
+
+AnswerWriter::AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline)
+    : responder_(std::move(responder)),
+      cancel_(std::move(cancel)),
+      deadline_(deadline),
+      peer_(std::make_shared<Peer>(cancel_)) {}
+
+AnswerWriter::~AnswerWriter() {
+  if (begun_ && !over_) stream_.abort();
+}
+
+void AnswerWriter::add_header(std::string name, std::string value) {
+  headers_.add(std::move(name), std::move(value));
+}
+
+Status AnswerWriter::write(std::string_view text) {
+  buffer_ += text;
+  if (buffer_.size() < kBufferBytes) return {};
+  if (!begun_) SPANWAY_TRY(begin());
+  return flush();
+}
+
+Status AnswerWriter::begin() {
+  http::Response head;
+  head.headers = headers_;
+  head.headers.add("content-type", content_type_);
+  begun_ = true;
+  stream_ = responder_.start_stream(std::move(head), peer_,
+                                    {.buffer_bytes_max = kBufferBytes, .deadline = deadline_});
+  if (stream_.cancelled()) return client_gone();
+  return {};
+}
+
+Status AnswerWriter::flush() {
+  Bytes chunk(buffer_);
+  buffer_.clear();
+  while (true) {
+    peer_->expect_room();
+    switch (stream_.write(chunk)) {
+      case http::ResponseStream::Write::kTaken:
+        return {};
+      case http::ResponseStream::Write::kCancelled:
+        cancel_.cancel();
+        return client_gone();
+      case http::ResponseStream::Write::kFull:
+        if (!peer_->wait_for_room()) return client_gone();
+    }
+  }
+}
+
+Status AnswerWriter::finish() {
+  over_ = true;
+  if (!begun_) {
+    http::Response response;
+    response.headers = headers_;
+    response.headers.add("content-type", content_type_);
+    response.body = Bytes(buffer_);
+    responder_.send(std::move(response));
+    return {};
+  }
+  if (!buffer_.empty()) {
+    if (Status flushed = flush(); !flushed.ok()) {
+      stream_.abort();
+      return flushed;
+    }
+  }
+  stream_.finish();
+  return {};
+}
+
+void AnswerWriter::refuse(int status, std::string body) {
+  if (over_) return;
+  over_ = true;
+  if (begun_) return stream_.abort();
+  http::Response response;
+  response.status = status;
+  response.headers = headers_;
+  response.headers.add("content-type", content_type_);
+  response.body = Bytes(body);
+  responder_.send(std::move(response));
+}
+
+}  // namespace spanway::query

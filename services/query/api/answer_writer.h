@@ -1,0 +1,56 @@
+// An HTTP answer as a query worker writes it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/http/server.h"
+#include "services/query/store/cancel_token.h"
+
+namespace spanway::query {
+
+// Belongs to one worker, whom write() blocks while the client does not read. A short answer is sent
+// whole by finish(); a longer one begins when 64 KiB have been written. The token is cancelled when
+// the client goes away after that. Dropped unfinished: 500, or a cut body.
+class AnswerWriter {
+ public:
+  static constexpr std::size_t kBufferBytes = 64u << 10;
+
+  AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline);
+  ~AnswerWriter();
+  AnswerWriter(const AnswerWriter&) = delete;
+  AnswerWriter& operator=(const AnswerWriter&) = delete;
+
+  void set_content_type(std::string type) { content_type_ = std::move(type); }
+  // Before the answer begins.
+  void add_header(std::string name, std::string value);
+  // CANCELLED when the client is gone or the deadline has passed.
+  Status write(std::string_view text);
+  Status finish();
+  // True until the first byte is on its way: the status can still be chosen.
+  bool can_refuse() const noexcept { return !begun_; }
+  // Answers with an error in place of what was written. When the answer has begun, its body is cut,
+  // so that the client cannot take it for whole.
+  void refuse(int status, std::string body);
+
+ private:
+  class Peer;
+  Status begin();
+  Status flush();
+
+  http::Responder responder_;
+  const CancelToken cancel_;
+  const Deadline deadline_;
+  std::string content_type_ = "application/json";
+  http::Headers headers_;
+  std::string buffer_;
+  bool begun_ = false;
+  bool over_ = false;
+  std::shared_ptr<Peer> peer_;
+  http::ResponseStream stream_;
+};
+
+}  // namespace spanway::query

@@ -1,0 +1,100 @@
+#include "services/query/config.h"
+
+#include "services/lib/config/endpoint.h"
+#include "services/lib/config/memory_limit.h"
+
+namespace spanway::query {
+namespace {
+
+using config::Binder;
+using config::Problems;
+
+constexpr double kSecond = 1000.0;
+constexpr double kMebi = 1024.0 * 1024.0;
+constexpr double kTera = 1e12;
+
+}  // namespace
+
+// Not in the unnamed namespace: the binder finds them next to their types.
+static void describe(Binder& b, ApiConfig& c) {
+  describe_listener(b, c);
+  b.key("port", c.port, {.doc = "Port of the HTTP APIs; 0 takes a free one."});
+  describe_connection_limits(b, c.connections);
+}
+
+static void describe(Binder& b, ClickHouseStoreConfig& c) {
+  b.key("endpoint", c.endpoint,
+        {.doc = "URL of the server's HTTP interface.", .example = "http://clickhouse:8123"});
+  b.key("database", c.database,
+        {.doc = "Database of the tables.", .pattern = "[A-Za-z_][A-Za-z0-9_]{0,63}"});
+  b.key("username", c.username,
+        {.doc = "User that may SELECT; empty = the server's default. With readonly=1 its profile "
+                "needs the limits changeable_in_readonly (services/lib/clickhouse/README.md)."});
+  b.key("password", c.password,
+        {.doc = "Its password: refer to the environment or to a file.",
+         .example = "\"${env:CLICKHOUSE_PASSWORD}\""});
+  b.section("tls", c.tls, "TLS, for https:// URLs.");
+  b.key("connections", c.connections,
+        {.doc = "Most connections to the server.", .min = 1, .max = 256});
+}
+
+static void describe(Binder& b, StoresConfig& c) {
+  b.section("clickhouse", c.clickhouse, "The ClickHouse that a clickhouse destination writes to.");
+}
+
+static void describe(Binder& b, LimitsConfig& c) {
+  b.key("query_time", c.query_time,
+        {.doc = "Longest time of one query, the client's reading included.",
+         .min = 100,
+         .max = 600 * kSecond});
+  b.key("rows_read", c.rows_read,
+        {.doc = "Rows that the store may read for one statement.", .min = 1, .max = kTera});
+  b.key("bytes_read", c.bytes_read,
+        {.doc = "Bytes that the store may read for one statement.", .min = 1, .max = 1000 * kTera});
+  b.key("store_memory", c.store_memory,
+        {.doc = "Memory that the store may use for one statement.", .min = kMebi, .max = kTera});
+  b.key("query_memory", c.query_memory,
+        {.doc = "Memory that one query may hold in this process.", .min = kMebi, .max = kTera});
+  b.key("spans_per_trace", c.spans_per_trace,
+        {.doc = "Spans of one answer; a larger trace is refused.", .min = 1, .max = kTera});
+  b.key("running", c.running,
+        {.doc = "Queries that run at once, each on a thread.", .min = 1, .max = 256});
+  b.key("queued", c.queued,
+        {.doc = "Queries that wait for a thread; more are refused with 429.",
+         .min = 0,
+         .max = 10'000});
+}
+
+void describe(Binder& b, QueryConfig& c) {
+  b.section("api", c.api, "Where the APIs are served.");
+  b.section("stores", c.stores, "Where telemetry is read from.");
+  b.section("limits", c.limits,
+            "Bounds of queries. Passing one is an error, never a part of an answer.");
+  b.section("auth", c.auth, "Who may query.");
+  b.section("tenant", c.tenant, "Whose telemetry a client sees.");
+  config::describe_memory_limit(b, c.memory_limit);
+}
+
+std::uint64_t budget_bytes(const QueryConfig& c) noexcept {
+  return config::request_budget(c.memory_limit, 0);
+}
+
+void validate(const QueryConfig& c, Problems& problems) {
+  validate(c.api.tls, "api.tls", problems);
+  validate(c.api.connections, "api", problems);
+  auth::validate(c.auth, problems);
+  auth::validate(c.tenant, c.auth, !c.api.tls.client_ca_file.empty(), problems);
+  const ClickHouseStoreConfig& store = c.stores.clickhouse;
+  if (!store.endpoint.starts_with("http://") && !store.endpoint.starts_with("https://"))
+    problems.add("stores.clickhouse.endpoint", "must be a URL like http://clickhouse:8123");
+  spanway::validate(store.tls, "stores.clickhouse.tls", problems);
+  if (store.database.empty()) problems.add("stores.clickhouse.database", "must name a database");
+  if (store.username.empty() && !store.password.empty())
+    problems.add("stores.clickhouse.password", "needs a username");
+  if (c.limits.query_memory.bytes > budget_bytes(c))
+    problems.add("limits.query_memory", "is too large: memory_limit leaves " +
+                                            config::mebibytes(budget_bytes(c)) +
+                                            " for queries. Lower it or raise memory_limit");
+}
+
+}  // namespace spanway::query

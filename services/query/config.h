@@ -1,0 +1,60 @@
+// The configuration of the query service: structs, their keys and their rules. No transport, so
+// that the operator can link it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "services/lib/auth/auth_config.h"
+#include "services/lib/base/clock.h"
+#include "services/lib/base/secret.h"
+#include "services/lib/config/binder.h"
+#include "services/lib/endpoint_config/listener_config.h"
+
+namespace spanway::query {
+
+struct ApiConfig : OtlpListenerConfig {
+  std::uint16_t port = 8081;
+  ConnectionLimitsConfig connections;  // Its keys stand beside the ones above.
+};
+
+struct ClickHouseStoreConfig {
+  std::string endpoint = "http://127.0.0.1:8123";
+  std::string database = "otel";
+  std::string username;
+  Secret password;
+  ClientTlsFiles tls;
+  std::int64_t connections = 8;
+};
+struct StoresConfig {
+  ClickHouseStoreConfig clickhouse;
+};
+
+struct LimitsConfig {
+  Duration query_time = std::chrono::seconds(30);
+  std::int64_t rows_read = 200'000'000;
+  config::ByteSize bytes_read{20'000'000'000};
+  config::ByteSize store_memory{1u << 30};
+  config::ByteSize query_memory{64u << 20};
+  std::int64_t spans_per_trace = 1'000'000;
+  std::int64_t running = 4;
+  std::int64_t queued = 64;
+};
+
+struct QueryConfig {
+  ApiConfig api;
+  StoresConfig stores;
+  LimitsConfig limits;
+  auth::AuthConfig auth;
+  auth::TenantConfig tenant;
+  config::ByteSize memory_limit{256u << 20};
+};
+
+// Binds the sections at the top level of the service's file.
+void describe(config::Binder& b, QueryConfig& c);
+// Rules that go across keys.
+void validate(const QueryConfig& c, config::Problems& problems);
+// The bytes that permits may cover: blocks, answers and connections.
+std::uint64_t budget_bytes(const QueryConfig& c) noexcept;
+
+}  // namespace spanway::query

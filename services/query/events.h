@@ -1,0 +1,60 @@
+// Metrics and logs of the query service: one table of metrics, and one function per thing that
+// happens.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/result.h"
+#include "services/lib/telemetry/telemetry.h"
+#include "services/query/store/query_context.h"
+
+namespace spanway::query {
+
+std::span<const telemetry::MetricSpec> metric_specs();
+// That and the tables of all that the service is made of.
+std::vector<telemetry::MetricSpec> all_metric_specs();
+
+// The questions that the service answers; the label `api` of its metrics.
+enum class Api : unsigned char { kSpans, kHealth, kTraceV1, kTraceV3 };
+std::string_view to_string(Api api) noexcept;
+
+// Thread-safe. All series exist at zero from construction on.
+class Events {
+ public:
+  explicit Events(telemetry::Telemetry telemetry);
+
+  void started() noexcept;
+  // `http_status` is what the client was sent, or would have been had its answer not begun.
+  void ended(Api api, int http_status, Duration took, const Cost& cost, const Status& result);
+  // Refused before it ran: 401, 403 and 429.
+  void refused(Api api, int http_status);
+  void waiting(std::size_t queued) const noexcept;
+  void memory(std::size_t used, std::size_t limit) const noexcept;
+  void reload_failed(const Error& error) const;
+
+  std::uint64_t answered() const noexcept { return answered_; }
+  std::uint64_t failed() const noexcept { return failed_; }
+  std::uint64_t refused() const noexcept { return refused_; }
+  std::size_t running() const noexcept { return running_; }
+
+ private:
+  struct PerApi {
+    telemetry::Histogram duration;
+    std::map<int, telemetry::Counter> by_status;
+  };
+  const telemetry::Logger& log_;
+  std::vector<PerApi> apis_;
+  telemetry::Counter rows_read_, bytes_read_;
+  telemetry::Gauge running_gauge_, queued_, memory_used_, memory_limit_;
+  std::atomic<std::uint64_t> answered_{0}, failed_{0}, refused_{0};
+  std::atomic<std::size_t> running_{0};
+};
+
+}  // namespace spanway::query

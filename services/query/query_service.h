@@ -1,0 +1,52 @@
+// The query service: HTTP in, one store of traces behind.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/clickhouse/client.h"
+#include "services/lib/otlp_server/otlp_listener.h"
+#include "services/lib/runtime/service.h"
+#include "services/query/config.h"
+#include "services/query/query_handler.h"
+
+namespace spanway::query {
+
+// See runtime::Service for the thread contract.
+class QueryService final : public runtime::Service {
+ public:
+  // Binds the port. The store is not asked: the service starts without it and answers 503.
+  static Result<std::unique_ptr<QueryService>> create(const QueryConfig& config,
+                                                      const runtime::ServiceDeps& deps);
+  ~QueryService() override;
+
+  Status start() override;
+  void stop_accepting() override;
+  bool drain(Deadline deadline) override;
+  void shed_load() override { listener_->shed_connections(); }
+  Readiness readiness() const override;
+  runtime::Statusz status() const override;
+
+  std::uint16_t port() const noexcept;
+
+ private:
+  struct Housekeeping;
+  QueryService(const QueryConfig& config, const runtime::ServiceDeps& deps);
+  Status create_parts();
+
+  const QueryConfig config_;
+  const runtime::ServiceDeps deps_;
+  // In the order of use: what is below uses what is above.
+  MemoryBudget budget_;
+  Events events_;
+  std::unique_ptr<clickhouse::Client> clickhouse_;
+  std::unique_ptr<TraceStore> store_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<QueryHandler> handler_;
+  std::unique_ptr<QueryWorkers> workers_;
+  std::unique_ptr<otlp_server::OtlpListener> listener_;
+  std::shared_ptr<Housekeeping> housekeeping_;
+};
+
+}  // namespace spanway::query

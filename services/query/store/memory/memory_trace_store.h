@@ -1,0 +1,70 @@
+// Traces in the memory of this process.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "services/lib/base/mutex.h"
+#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/resource_reader.h"
+#include "services/lib/otlp_blocks/span_reader.h"
+#include "services/query/store/trace_store.h"
+
+namespace spanway::query {
+
+struct MemoryTraceStoreOptions {
+  std::size_t bytes_max = 256u << 20;  // For all tenants together.
+};
+
+// Thread-safe. The oldest requests are dropped when there are more bytes than allowed.
+class MemoryTraceStore final : public TraceStore {
+ public:
+  explicit MemoryTraceStore(MemoryTraceStoreOptions options = {}) : options_(options) {}
+
+  // An ExportTraceServiceRequest. Errors as of otlp_blocks::Converter; RESOURCE_EXHAUSTED, data,
+  // for one that is larger than the ring.
+  Status add(std::string_view tenant, std::string_view payload);
+  std::size_t memory_bytes() const;
+
+  Result<BlockStreamPtr> spans_of(const TraceId& trace_id, std::optional<TimeRange> hint,
+                                  SpanColumns columns, QueryContext& context) override;
+  Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
+                                    QueryContext& context) override;
+  Result<BlockStreamPtr> newest(const SpanQuery& query, SpanColumns columns,
+                                QueryContext& context) override;
+  Result<Found> find(const SpanQuery& query, QueryContext& context) override;
+  Result<std::vector<std::string>> services(TimeRange range, QueryContext& context) override;
+  Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
+                                              QueryContext& context) override;
+  Result<StoreStatus> status(QueryContext& context) override;
+
+ private:
+  // The rows of one request. Immutable once it is in the ring.
+  struct Entry {
+    std::string tenant;
+    std::vector<block::Block> spans;
+    std::vector<block::Block> resource_rows;
+    otlp_blocks::ResourceReader resources;
+    std::size_t bytes = 0;
+  };
+  using Entries = std::vector<std::shared_ptr<const Entry>>;
+  using Visit = std::function<void(const Entry& entry, const block::Block& block, std::size_t row,
+                                   const otlp_blocks::StoredSpan& span)>;
+
+  Entries entries_of(const std::string& tenant) const;
+  // Every span of the tenant that the query matches.
+  Status each(const SpanQuery& query, QueryContext& context, const Visit& visit) const;
+
+  const MemoryTraceStoreOptions options_;
+  mutable Mutex mutex_;
+  otlp_blocks::Converter converter_ SPANWAY_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<const Entry>> ring_ SPANWAY_GUARDED_BY(mutex_);
+  std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace spanway::query

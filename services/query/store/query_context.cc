@@ -1,0 +1,18 @@
+#include "services/query/store/query_context.h"
+
+namespace spanway::query {
+
+Status ReadBudget::keep(std::size_t total) {
+  if (total > memory_max)
+    return data_error(Code::kResourceExhausted,
+                      "the query needs more than " + std::to_string(memory_max) +
+                          " bytes of memory; narrow it by time, or lower its limit")
+        .with_reason("query_memory_limit");
+  if (!memory.grow_to(total))
+    return transient_error(Code::kResourceExhausted,
+                           "the process has no memory left for the query; try again")
+        .with_reason("no_memory");
+  return {};
+}
+
+}  // namespace spanway::query

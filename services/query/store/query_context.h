@@ -1,0 +1,63 @@
+// The surroundings of one query: whose it is, what it may take, and what it has taken.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/memory_budget.h"
+#include "services/lib/base/result.h"
+#include "services/query/store/cancel_token.h"
+
+namespace spanway::query {
+
+// Unix nanoseconds, [begin, end).
+struct TimeRange {
+  std::int64_t begin = 0;
+  std::int64_t end = std::numeric_limits<std::int64_t>::max();
+  bool contains(std::int64_t time) const noexcept { return time >= begin && time < end; }
+  bool operator==(const TimeRange&) const = default;
+};
+
+struct Cost {
+  std::uint64_t rows_read = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t statements = 0;
+};
+
+// The range that was asked for, and the part that was searched.
+struct Coverage {
+  TimeRange asked;
+  TimeRange searched;
+  bool complete = true;
+  std::string why;  // For people, when it is not complete.
+};
+
+// Bounds of one query. Passing one is RESOURCE_EXHAUSTED with the limit and how to narrow.
+struct ReadBudget {
+  std::uint64_t rows_max = 200'000'000;
+  std::uint64_t bytes_max = 20'000'000'000;
+  std::uint64_t store_memory_max = 1u << 30;
+  std::uint64_t spans_max = 1'000'000;  // For one answer.
+  // Grown before a block is kept; of the process's budget.
+  Permit memory = {};
+  std::size_t memory_max = 256u << 20;
+
+  // Grows `memory` to `total` bytes.
+  Status keep(std::size_t total);
+};
+
+// One query's; external lock. The tenant is a value in every statement, never a part of its text.
+struct QueryContext {
+  std::string tenant;
+  Deadline deadline = Deadline::never();
+  ReadBudget budget = {};
+  CancelToken cancel = {};
+  Cost cost = {};
+  Coverage coverage = {};
+};
+
+}  // namespace spanway::query

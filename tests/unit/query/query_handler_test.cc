@@ -1,0 +1,218 @@
+#include "services/query/query_handler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+
+#include "services/lib/base/random.h"
+#include "services/query/store/memory/memory_trace_store.h"
+#include "tests/fakes/otlp_builder.h"
+#include "tests/unit/http/client_fixture.h"
+
+namespace spanway::query {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// A store whose calls fail or wait, for what a store that works cannot be made to do.
+class ScriptedStore final : public TraceStore {
+ public:
+  explicit ScriptedStore(TraceStore& real) : real_(real) {}
+  Result<BlockStreamPtr> spans_of(const TraceId& id, std::optional<TimeRange> hint,
+                                  SpanColumns columns, QueryContext& context) override {
+    if (error) return Error(*error);
+    return real_.spans_of(id, hint, columns, context);
+  }
+  Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
+                                    QueryContext& context) override {
+    return real_.resources_of(ids, context);
+  }
+  Result<BlockStreamPtr> newest(const SpanQuery& query, SpanColumns columns,
+                                QueryContext& context) override {
+    if (entered) {
+      entered->set_value();
+      release.get_future().wait();
+    }
+    return real_.newest(query, columns, context);
+  }
+  Result<Found> find(const SpanQuery& query, QueryContext& context) override {
+    return real_.find(query, context);
+  }
+  Result<std::vector<std::string>> services(TimeRange range, QueryContext& context) override {
+    return real_.services(range, context);
+  }
+  Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
+                                              QueryContext& context) override {
+    return real_.operations(service, range, context);
+  }
+  Result<StoreStatus> status(QueryContext& context) override {
+    if (error) return Error(*error);
+    return real_.status(context);
+  }
+  std::optional<Error> error;
+  std::optional<std::promise<void>> entered;
+  std::promise<void> release;
+
+ private:
+  TraceStore& real_;
+};
+
+class QueryHandlerTest : public testing::Test {
+ protected:
+  void serve(QueryConfig config = {}) {
+    Random random = Random::from_entropy();
+    authenticator_ = auth::Authenticator::create(config.auth, auth::read_small_file,
+                                                 auth::KeyedHash::make_key(random))
+                         .value();
+    workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config.limits.running),
+                                              static_cast<std::size_t>(config.limits.queued));
+    handler_ = std::make_unique<QueryHandler>(
+        config,
+        QueryHandler::Parts{store_, *authenticator_, *workers_, budget_, system_clock(), events_});
+    http::ServerOptions options;
+    options.name = "query";
+    server_ = http::Server::create(options, nullptr, io_, *handler_, {log_, metrics_}).value();
+    server_->start();
+    client_ =
+        std::make_unique<http::TestClient>("http://127.0.0.1:" + std::to_string(server_->port()));
+  }
+  ~QueryHandlerTest() override {
+    client_.reset();
+    server_.reset();
+    if (handler_) handler_->cancel_all();
+    workers_.reset();
+  }
+  http::Response get(const std::string& path, http::Headers headers = {},
+                     const std::string& method = "GET") {
+    std::promise<http::Response> promise;
+    client_->client->send(
+        {.method = method, .path = path, .headers = std::move(headers), .body = {}},
+        Deadline::after(system_clock(), std::chrono::seconds(20)), true,
+        [&](Result<http::Response> answer) {
+          promise.set_value(
+              answer.ok() ? std::move(*answer)
+                          : http::Response{.status = 0, .headers = {}, .body = {}, .trailers = {}});
+        });
+    return promise.get_future().get();
+  }
+  std::string text(const http::Response& response) { return std::string(response.body.view()); }
+  void add_trace(const std::string& tenant, std::uint64_t trace, std::uint64_t spans) {
+    std::vector<fakes::ProtoMessage> messages;
+    for (std::uint64_t i = 1; i <= spans; ++i)
+      messages.push_back(fakes::otlp_span(trace, i, "GET /", {fakes::otlp_attribute("user", "u")}));
+    ASSERT_TRUE(memory_.add(tenant, fakes::otlp_request_of(messages)).ok());
+  }
+
+  telemetry::Logger log_ = telemetry::Logger::null();
+  telemetry::Metrics metrics_;
+  http::IoPool io_{"query", 1};
+  MemoryBudget budget_{256u << 20};
+  Events events_{{log_, metrics_}};
+  MemoryTraceStore memory_;
+  ScriptedStore store_{memory_};
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<QueryWorkers> workers_;
+  std::unique_ptr<QueryHandler> handler_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::TestClient> client_;
+};
+
+TEST_F(QueryHandlerTest, ATraceComesInBothShapes) {
+  serve();
+  add_trace("", 1, 3);
+  const auto v1 = get("/api/traces/1");
+  EXPECT_EQ(v1.status, 200);
+  EXPECT_THAT(text(v1), HasSubstr(R"("data":[{"traceID":"00000000000000000000000000000001")"));
+  EXPECT_THAT(text(v1), HasSubstr(R"("processes":{"p1":{"serviceName":"shop")"));
+  const auto v3 = get("/api/v3/traces/00000000000000000000000000000001");
+  EXPECT_EQ(v3.status, 200);
+  EXPECT_THAT(text(v3), HasSubstr(R"({"result":{"resourceSpans":[{"resource")"));
+}
+
+TEST_F(QueryHandlerTest, ALongTraceIsStreamedWhole) {
+  serve();
+  add_trace("", 1, 5000);
+  const auto v1 = text(get("/api/traces/1"));
+  EXPECT_TRUE(v1.ends_with("\"errors\":null}"));
+  std::size_t spans = 0;
+  for (std::size_t at = v1.find("\"spanID\""); at != std::string::npos;
+       at = v1.find("\"spanID\"", at + 1))
+    ++spans;
+  EXPECT_EQ(spans, 5000u);
+}
+
+TEST_F(QueryHandlerTest, MistakesHaveTheShapeOfTheirApi) {
+  serve();
+  EXPECT_THAT(text(get("/api/traces/zz")), HasSubstr(R"("errors":[{"code":400)"));
+  EXPECT_THAT(text(get("/api/traces/1")), HasSubstr(R"("errors":[{"code":404)"));
+  EXPECT_EQ(get("/api/traces/1").status, 404);
+  EXPECT_THAT(text(get("/api/v3/traces/0")), HasSubstr(R"("grpcCode":3,"httpCode":400)"));
+  EXPECT_THAT(text(get("/api/v3/traces/1")), HasSubstr(R"("grpcCode":5,"httpCode":404)"));
+  EXPECT_EQ(get("/spans?limit=0").status, 400);
+  EXPECT_EQ(get("/spans?limit=1001").status, 400);
+  EXPECT_EQ(get("/spans?limit=x").headers.get("content-type"), "application/problem+json");
+  EXPECT_EQ(get("/nothing").status, 404);
+  EXPECT_EQ(get("/spans", {}, "POST").status, 405);
+}
+
+TEST_F(QueryHandlerTest, AStoreThatIsAwayIs503AndTooMuchIs413) {
+  serve();
+  store_.error = unavailable("no connection");
+  const auto away = get("/api/traces/1");
+  EXPECT_EQ(away.status, 503);
+  EXPECT_EQ(away.headers.get("retry-after"), "1");
+  const auto health = get("/health");
+  EXPECT_EQ(health.status, 503);
+  EXPECT_THAT(text(health), HasSubstr("\"status\":\"unavailable\""));
+  store_.error = data_error(Code::kResourceExhausted, "too much; narrow the query");
+  EXPECT_EQ(get("/api/v3/traces/1").status, 413);
+  store_.error = configuration_error(Code::kUnauthenticated, "our password is wrong");
+  EXPECT_EQ(get("/api/v3/traces/1").status, 500) << "not the client's credentials";
+}
+
+TEST_F(QueryHandlerTest, ATenantSeesItsOwnSpansOnly) {
+  QueryConfig config;
+  config.auth.mode = auth::AuthMode::kBearer;
+  config.auth.tokens = {{.token = Secret("a-token"), .token_file = "", .tenant = "a"},
+                        {.token = Secret("b-token"), .token_file = "", .tenant = "b"}};
+  config.tenant.from = auth::TenantSource::kToken;
+  serve(config);
+  add_trace("a", 1, 1);
+  const auto with = [](const std::string& token) {
+    http::Headers headers;
+    headers.add("authorization", "Bearer " + token);
+    return headers;
+  };
+  EXPECT_EQ(get("/api/traces/1", with("a-token")).status, 200);
+  EXPECT_EQ(get("/api/traces/1", with("b-token")).status, 404);
+  EXPECT_THAT(text(get("/spans", with("a-token"))), HasSubstr("\"traceId\""));
+  EXPECT_THAT(text(get("/spans", with("b-token"))), Not(HasSubstr("\"traceId\"")));
+  const auto refused = get("/spans", with("c-token"));
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_THAT(refused.headers.get("www-authenticate"), HasSubstr("Bearer"));
+}
+
+TEST_F(QueryHandlerTest, MoreQueriesThanAdmittedAreRefusedWith429) {
+  QueryConfig config;
+  config.limits.running = 1;
+  config.limits.queued = 0;
+  serve(config);
+  store_.entered.emplace();
+  std::promise<int> first;
+  client_->client->send(
+      {.method = "GET", .path = "/spans", .headers = {}, .body = {}},
+      Deadline::after(system_clock(), std::chrono::seconds(20)), true,
+      [&](Result<http::Response> answer) { first.set_value(answer.ok() ? answer->status : 0); });
+  store_.entered->get_future().wait();
+  const auto refused = get("/spans");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.get("retry-after"), "1");
+  store_.release.set_value();
+  EXPECT_EQ(first.get_future().get(), 200);
+}
+
+}  // namespace
+}  // namespace spanway::query
