@@ -24,7 +24,11 @@ KAFKA_PORT = 9092
 BACKENDS = {
     "zipkin": {"port": 9411, "page": "http://127.0.0.1:9411/zipkin/traces/{trace_id}"},
     "jaeger": {"port": 16686, "page": "http://127.0.0.1:16686/api/traces/{trace_id}"},
+    "clickhouse": {"port": 8123, "page": "http://127.0.0.1:8081/api/traces/{trace_id}"},
 }
+QUERY_PORT, QUERY_ADMIN_PORT, QUERY_METRICS_PORT = 8081, 8090, 9091
+# A server of the user's own in place of the one that is started here.
+CLICKHOUSE_URL = os.environ.get("CLICKHOUSE_URL", "")
 
 
 def say(text):
@@ -37,6 +41,15 @@ def fail(text):
 
 
 # --- configuration of each service -------------------------------------------------------------
+
+
+def clickhouse_keys():
+    """The keys that the exporter's destination and the store of spanway-query share."""
+    keys = {"endpoint": CLICKHOUSE_URL or f"http://127.0.0.1:{BACKENDS['clickhouse']['port']}"}
+    for key in ("username", "password"):
+        if value := os.environ.get(f"CLICKHOUSE_{key.upper()}"):
+            keys[key] = value
+    return json.dumps(keys)
 
 
 def configs(destinations):
@@ -52,6 +65,8 @@ def configs(destinations):
         otlp_port, exporter_admin, consumer_admin = 4337 + 10 * i, 8084 + 10 * i, 8083 + 10 * i
         if destination == "zipkin":
             target = "  type: zipkin\n  zipkin: {endpoint: http://127.0.0.1:9411/api/v2/spans}\n"
+        elif destination == "clickhouse":
+            target = f"  type: clickhouse\n  clickhouse: {clickhouse_keys()}\n"
         else:
             target = "  type: otlp_grpc\n  otlp_grpc: {endpoint: 127.0.0.1:24317}\n"
         add(
@@ -67,6 +82,13 @@ def configs(destinations):
             "mode: consume\n" + kafka + "create_topics: true\n"
             f"consumer:\n  destination: {destination}\n  signals: [traces]\n  start_from: earliest\n"
             f"destination: {{endpoint: 127.0.0.1:{otlp_port}}}\n",
+        )
+    if "clickhouse" in destinations:
+        result["query"] = (
+            "spanway-query",
+            f"admin: {{host: 127.0.0.1, port: {QUERY_ADMIN_PORT}, metrics_port: {QUERY_METRICS_PORT}}}\n"
+            f"api: {{host: 127.0.0.1, port: {QUERY_PORT}}}\nstores:\n  clickhouse: {clickhouse_keys()}\n",
+            QUERY_ADMIN_PORT,
         )
     add(
         "bridge",
@@ -187,6 +209,10 @@ def up(destinations):
     start_part("kafka", KAFKA_PORT, None)
     for destination in destinations:
         port = BACKENDS[destination]["port"]
+        if destination == "clickhouse":
+            if not CLICKHOUSE_URL:
+                start_part("clickhouse", port, f"http://127.0.0.1:{port}/ping")
+            continue
         health = f"http://127.0.0.1:{port}/health" if destination == "zipkin" else "http://127.0.0.1:23133/status"
         start_part(destination, port, health)
 
@@ -204,6 +230,9 @@ def up(destinations):
             continue
         stop([name])
         config.write_text(text)
+        config.chmod(0o600)
+        if name == "exporter-clickhouse":
+            migrate(program, config)
         say(f"starting {name}")
         start(name, [str(program), "--config", str(config)], fingerprint)
     for name, (_, _, admin_port) in desired.items():
@@ -216,6 +245,13 @@ def up(destinations):
     show_trace(destinations)
 
 
+def migrate(program, config):
+    say("creating the tables in ClickHouse")
+    done = subprocess.run([program, "--config", config, "migrate"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        fail(f"the tables could not be created:\n{done.stdout}{done.stderr}")
+
+
 def newest_trace():
     log = RUN / "log" / "test-app.log"
     found = re.findall(r"trace ([0-9a-f]{32})", log.read_text(errors="replace")) if log.exists() else []
@@ -223,7 +259,7 @@ def newest_trace():
 
 
 def read_back(destination, trace_id):
-    port = BACKENDS[destination]["port"]
+    port = QUERY_PORT if destination == "clickhouse" else BACKENDS[destination]["port"]
     path = f"/api/v2/trace/{trace_id}" if destination == "zipkin" else f"/api/traces/{trace_id}"
     try:
         body = json.loads(get(f"http://127.0.0.1:{port}{path}"))
@@ -254,7 +290,7 @@ def stop_parts():
     env = dict(os.environ, ROOT=str(RUN / "parts"))
     stopping = {
         name: subprocess.Popen([ROOT / "tests/parts" / f"{name}.sh", "stop"], env=env, stdin=subprocess.DEVNULL)
-        for name in ("jaeger", "zipkin", "kafka")
+        for name in ("jaeger", "zipkin", "clickhouse", "kafka")
         if (RUN / "parts" / name / "pid").exists()
     }
     for name, process in stopping.items():
@@ -266,7 +302,7 @@ def down():
     pid_folder = RUN / "pid"
     names = [path.name for path in pid_folder.iterdir()] if pid_folder.exists() else []
     # Sources first, so that what is in flight still arrives: each step ends before the next begins.
-    order = ("test-app", "ingress", "bridge", "consumer-", "exporter-")
+    order = ("test-app", "ingress", "bridge", "consumer-", "exporter-", "query")
     for step in order:
         stop([name for name in names if name.startswith(step)])
     stop([name for name in names if not name.startswith(order)])

@@ -5,8 +5,8 @@ cd "$(dirname "$0")/../.."
 destinations=$1
 for destination in ${destinations//,/ }; do
   case "$destination" in
-  zipkin | jaeger) ;;
-  *) echo "up: DEST is '$destination'; use zipkin, jaeger or jaeger,zipkin" >&2; exit 2 ;;
+  zipkin | jaeger | clickhouse) ;;
+  *) echo "up: DEST is '$destination'; use zipkin, jaeger, clickhouse or several: jaeger,clickhouse" >&2; exit 2 ;;
   esac
 done
 
@@ -14,6 +14,7 @@ fetch_parts() {
   tests/parts/kafka.sh get
   [[ $destinations != *zipkin* ]] || tests/parts/zipkin.sh get
   [[ $destinations != *jaeger* ]] || tests/parts/jaeger.sh get
+  [[ $destinations != *clickhouse* || -n ${CLICKHOUSE_URL:-} ]] || tests/parts/clickhouse.sh get
 }
 mkdir -p run build
 fetch_parts >run/fetch.log 2>&1 &
@@ -26,7 +27,8 @@ fi
 if [ ! -x build/release/bin/spanway-test-app ]; then
   echo "up: building; the first time takes several minutes"
 fi
-cmake --build build/release --target spanway-ingress spanway-kafka-bridge spanway-exporter spanway-test-app
+cmake --build build/release --target spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query \
+  spanway-test-app
 
 wait "$fetching" || { tail -n 20 run/fetch.log >&2; exit 1; }
 exec python3 ci/local/pipeline.py up --destinations "$destinations"

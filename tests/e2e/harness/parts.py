@@ -241,3 +241,17 @@ class Loki:
             for stream in answer.json()["data"]["result"]
             for time_ns, line, *rest in stream["values"]
         ]
+
+
+class ClickHouse:
+    def __init__(self, folder):
+        self.port = free_port()
+        self.environment = {"ROOT": folder, "PORT": self.port, "TCP_PORT": free_port()}
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        run_part("clickhouse", "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("clickhouse", "stop", **self.environment)
