@@ -163,6 +163,7 @@ Status QueryHandler::answer(const Waiting& waiting, QueryContext& context, Answe
                                                        .failed = parts_.events.failed(),
                                                        .refused = parts_.events.refused()});
   if (!store.ok()) {
+    writer.add_header("retry-after", "1");
     writer.refuse(kUnavailable, health);
     return store.error();
   }
