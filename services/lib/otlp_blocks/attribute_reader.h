@@ -11,7 +11,7 @@
 
 namespace spanway::otlp_blocks {
 
-// Of a block that outlives the reader; columns that it lacks hold nothing. The order of an item's
+// Reads a block that outlives the reader; columns that it lacks hold nothing. The order of an item's
 // attributes is not stored: promoted ones come first. Single-thread.
 class AttributeReader {
  public:
