@@ -11,8 +11,8 @@
 
 namespace spanway::otlp_blocks {
 
-// Reads a block that outlives the reader; columns that it lacks hold nothing. The order of an item's
-// attributes is not stored: promoted ones come first. Single-thread.
+// Reads a block that outlives the reader; columns that it lacks hold nothing. The order of an
+// item's attributes is not stored: promoted ones come first. Single-thread.
 class AttributeReader {
  public:
   explicit AttributeReader(const block::Block& block);
