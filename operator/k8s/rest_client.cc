@@ -5,6 +5,7 @@
 
 #include "operator/k8s/blocking_watch.h"
 #include "operator/k8s/events.h"
+#include "operator/k8s/reconcile_scope.h"
 #include "operator/k8s/status_error.h"
 #include "operator/k8s/streamed_watch.h"
 #include "operator/k8s/transport.h"
@@ -189,7 +190,8 @@ Result<HttpAnswer> RestClient::call(const char* verb, const HttpRequest& request
                                          {"target", request.target},
                                          {"status", http_status},
                                          {"seconds", took.count()},
-                                         {"error", answer.ok() ? "" : answer.error().message}});
+                                         {"error", answer.ok() ? "" : answer.error().message},
+                                         {"reconcile_id", ReconcileScope::current()}});
   return answer;
 }
 

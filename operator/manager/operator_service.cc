@@ -290,7 +290,7 @@ void OperatorService::work(const std::stop_token& stop) {
 }
 
 void OperatorService::reconcile(const kube::ObjectKey& key) {
-  const ReconcileScope scope(++reconcile_ids_);
+  const kube::ReconcileScope scope(++reconcile_ids_);
   const SteadyTime started = deps_.clock.now();
   const auto again = controller_.reconcile(key);
   const Duration took = deps_.clock.now() - started;

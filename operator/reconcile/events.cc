@@ -36,8 +36,6 @@ constexpr MetricSpec kCachedBytes = {"spanway_operator_cached_bytes", MetricKind
 constexpr std::array kSpecs = {kReconciliations, kSeconds, kWrites,        kDrifts,     kRollbacks,
                                kPipelines,       kWaiting, kCachedObjects, kCachedBytes};
 
-thread_local std::uint64_t current_reconcile_id = 0;
-
 std::string_view to_string(RolloutDecision::Phase phase) {
   switch (phase) {
     case RolloutDecision::Phase::kInstalling:
@@ -59,10 +57,6 @@ std::string_view to_string(RolloutDecision::Phase phase) {
 double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
-
-ReconcileScope::ReconcileScope(std::uint64_t id) noexcept { current_reconcile_id = id; }
-ReconcileScope::~ReconcileScope() { current_reconcile_id = 0; }
-std::uint64_t ReconcileScope::current() noexcept { return current_reconcile_id; }
 
 std::span<const MetricSpec> metric_specs() { return kSpecs; }
 

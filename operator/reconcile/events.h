@@ -8,6 +8,7 @@
 
 #include "operator/decide/rollout.h"
 #include "operator/json/json.h"
+#include "operator/k8s/reconcile_scope.h"
 #include "operator/k8s/resource.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
@@ -30,17 +31,7 @@ struct Announcement {
 // Never blocks.
 using Announce = std::function<void(const Announcement&)>;
 
-// Marks the calling thread as running one reconciliation: each log line of Events has its id as
-// `reconcile_id`, so that the lines of concurrent reconciliations can be distinguished.
-class ReconcileScope {
- public:
-  explicit ReconcileScope(std::uint64_t id) noexcept;
-  ~ReconcileScope();
-  ReconcileScope(const ReconcileScope&) = delete;
-  ReconcileScope& operator=(const ReconcileScope&) = delete;
-  // 0 = the thread runs none.
-  static std::uint64_t current() noexcept;
-};
+using kube::ReconcileScope;
 
 // Thread-safe; outlived by the registry and the log.
 class Events {

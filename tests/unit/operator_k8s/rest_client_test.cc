@@ -5,6 +5,7 @@
 #include <atomic>
 #include <latch>
 
+#include "operator/k8s/reconcile_scope.h"
 #include "operator/k8s/status_error.h"
 #include "services/lib/base/thread.h"
 #include "tests/unit/operator_k8s/rest_client_fixture.h"
@@ -357,6 +358,24 @@ TEST_F(RestClientTest, NoAnswerInTime) {
   EXPECT_EQ(client_->get(kPods, kKey).error().code, Code::kDeadlineExceeded);
   EXPECT_EQ(client_->watch(kPods, {}, {}, [](const WatchEvent&) { return true; }).error().code,
             Code::kDeadlineExceeded);
+}
+
+TEST_F(RestClientTest, ALogLineNamesTheReconciliationThatMadeTheRequest) {
+  std::vector<std::string> lines;
+  log_ = telemetry::Logger::create(
+      {.level = telemetry::LogLevel::kDebug,
+       .write = [&lines](std::string_view line) { lines.emplace_back(line); }});
+  serve([](const ApiRequest&, ApiReply& reply) { reply.answer(200, R"({"metadata":{}})"); });
+  {
+    const ReconcileScope scope(7);
+    ASSERT_TRUE(client_->get(kPods, kKey).ok());
+  }
+  ASSERT_TRUE(client_->get(kPods, kKey).ok());
+  std::erase_if(
+      lines, [](const std::string& line) { return line.find("API request") == std::string::npos; });
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_NE(lines[0].find("reconcile_id=7"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find("reconcile_id=0"), std::string::npos) << "made by none: " << lines[1];
 }
 
 }  // namespace
