@@ -1,9 +1,20 @@
 #include "operator/reconcile/observed.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 namespace spanway::reconcile {
+namespace {
+
+// The earliest of all requeues counts.
+void requeue_in(Observed& observed, Duration delay) {
+  if (delay == Duration::zero()) return;
+  observed.requeue_after =
+      observed.requeue_after == Duration::zero() ? delay : std::min(observed.requeue_after, delay);
+}
+
+}  // namespace
 
 Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
                            PipelineState& state) const {
@@ -37,9 +48,9 @@ void Observer::observe_refused_pods(const Inputs& inputs, Observed& observed,
   for (const Json& workload : observed.workloads) {
     if (kube::string_at(workload, "kind") != kube::kStatefulSets.kind || !lacks_pods(workload))
       continue;
-    observed.requeue_after = RefusedPods::kAnswerCounts;
-    const std::string why =
+    const auto [why, valid_for] =
         state.refused.refusal_of(deps_.client, kube::kStatefulSets, workload, deps_.clock.now());
+    requeue_in(observed, valid_for);
     for (ComponentView& view : observed.components) {
       if (render::object_name(inputs.pipeline.name, view.id) ==
           kube::string_at(workload, "metadata/name"))
@@ -83,8 +94,7 @@ void Observer::observe_foreign_autoscalers(const Inputs& inputs, const Rendered&
   }
   observed.foreign_autoscalers = state.foreign_autoscalers.refresh(
       deps_.client, inputs.key.name_space, workloads, contested, deps_.clock.now());
-  if (!observed.foreign_autoscalers.empty())
-    observed.requeue_after = ForeignAutoscalers::kListCounts;
+  if (!observed.foreign_autoscalers.empty()) requeue_in(observed, ForeignAutoscalers::kListCounts);
 }
 
 void Observer::observe_topics_job(const std::optional<render::Manifest>& job, Observed& observed,
@@ -93,8 +103,10 @@ void Observer::observe_topics_job(const std::optional<render::Manifest>& job, Ob
   ObservedJob& out = observed.topics_jobs[job->key().name];
   out.live = deps_.applier.live(kube::kJobs, job->key());
   if (!out.live || !lacks_pods(*out.live)) return;
-  observed.requeue_after = RefusedPods::kAnswerCounts;
-  out.refusal = state.refused.refusal_of(deps_.client, kube::kJobs, *out.live, deps_.clock.now());
+  const RefusedPods::Answer answer =
+      state.refused.refusal_of(deps_.client, kube::kJobs, *out.live, deps_.clock.now());
+  out.refusal = answer.refusal;
+  requeue_in(observed, answer.valid_for);
 }
 
 }  // namespace spanway::reconcile

@@ -1,5 +1,8 @@
 #include "operator/reconcile/refused_pods.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "operator/decide/pod_health.h"
 
 namespace spanway::reconcile {
@@ -54,14 +57,17 @@ std::string newest_refusal(const std::vector<Json>& events, const std::string& u
   return newest == nullptr ? "" : words_of(*newest);
 }
 
-std::string RefusedPods::refusal_of(kube::Client& client, const kube::ResourceType& type,
-                                    const Json& workload, SteadyTime now) {
+RefusedPods::Answer RefusedPods::refusal_of(kube::Client& client, const kube::ResourceType& type,
+                                            const Json& workload, SteadyTime now) {
   const std::string uid = kube::string_at(workload, "metadata/uid");
-  if (!lacks_pods(workload) || uid.empty()) return "";
+  if (!lacks_pods(workload) || uid.empty()) return {};
+  const std::int64_t generation = kube::int_at(workload, "metadata/generation");
   const auto known = entries_.find(uid);
-  if (known != entries_.end()) {
-    known->second.used = true;
-    if (now - known->second.at < kAnswerCounts) return known->second.refusal;
+  const bool same = known != entries_.end() && known->second.generation == generation;
+  if (same) {
+    Entry& entry = known->second;
+    entry.used = true;
+    if (now - entry.at < entry.counts) return {entry.refusal, entry.counts - (now - entry.at)};
   }
   kube::ListOptions options;
   options.name_space = kube::string_at(workload, "metadata/namespace");
@@ -70,8 +76,11 @@ std::string RefusedPods::refusal_of(kube::Client& client, const kube::ResourceTy
   const auto events = client.list(kube::kEvents, options);
   // Without the right to read Events its pods are just missing.
   std::string refusal = events.ok() ? newest_refusal(events->items, uid) : "";
-  entries_[uid] = {refusal, now, true};
-  return refusal;
+  const Duration counts = same && known->second.refusal == refusal
+                              ? std::min(2 * known->second.counts, kAnswerCountsMax)
+                              : kAnswerCounts;
+  entries_[uid] = {refusal, generation, now, counts, true};
+  return {std::move(refusal), counts};
 }
 
 void RefusedPods::sweep() {

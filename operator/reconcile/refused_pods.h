@@ -2,6 +2,7 @@
 // a Deployment, neither has a condition for it, so their FailedCreate Events are listed.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,20 +23,27 @@ std::string newest_refusal(const std::vector<Json>& events, const std::string& u
 // External lock: of one Pipeline. Remembers one answer for each object that lacks pods.
 class RefusedPods {
  public:
-  // How long an answer counts; the API server is not asked again before.
+  // How long an answer counts: doubled with each list that says the same, at most ten minutes. A
+  // thousand Pipelines on a cluster without room must not list Events all the time.
   static constexpr Duration kAnswerCounts = std::chrono::seconds(30);
+  static constexpr Duration kAnswerCountsMax = std::chrono::minutes(10);
 
-  // "" when nothing is refused, or without the right to list Events. Lists them, at most once in
-  // kAnswerCounts for each object.
-  std::string refusal_of(kube::Client& client, const kube::ResourceType& type, const Json& workload,
-                         SteadyTime now);
+  struct Answer {
+    std::string refusal;  // "" when nothing is refused, or without the right to list Events.
+    Duration valid_for = Duration::zero();  // Zero = until the workload changes.
+  };
+  // Lists Events when no answer about this generation of the object counts any more.
+  Answer refusal_of(kube::Client& client, const kube::ResourceType& type, const Json& workload,
+                    SteadyTime now);
   // Forgets all objects that were not requested since the last call.
   void sweep();
 
  private:
   struct Entry {
     std::string refusal;
+    std::int64_t generation = 0;
     SteadyTime at;
+    Duration counts = kAnswerCounts;
     bool used = true;
   };
   std::map<std::string, Entry> entries_;  // By uid.

@@ -46,7 +46,7 @@ TEST(RefusedPods, RequestsOnceInAWhileForEachObjectThatLacksPods) {
                                    {"regarding", {{"uid", "u"}}},
                                    {"note", "Error creating: quota"}});
   const auto answer = [&] {
-    return refused.refusal_of(fixture.kube, kube::kStatefulSets, set, fixture.clock.now());
+    return refused.refusal_of(fixture.kube, kube::kStatefulSets, set, fixture.clock.now()).refusal;
   };
   const std::size_t before = fixture.kube.read_count();
   EXPECT_EQ(answer(), "pods cannot be created: quota");
@@ -57,8 +57,35 @@ TEST(RefusedPods, RequestsOnceInAWhileForEachObjectThatLacksPods) {
   EXPECT_EQ(fixture.kube.read_count(), before + 2);
   Json whole = set;
   whole["status"]["replicas"] = 1;
-  EXPECT_EQ(refused.refusal_of(fixture.kube, kube::kStatefulSets, whole, fixture.clock.now()), "");
+  EXPECT_EQ(
+      refused.refusal_of(fixture.kube, kube::kStatefulSets, whole, fixture.clock.now()).refusal,
+      "");
   EXPECT_EQ(fixture.kube.read_count(), before + 2) << "nothing is requested when nothing changes";
+}
+
+TEST(RefusedPods, AnAnswerThatStaysTheSameIsRequestedEverMoreSeldom) {
+  ControllerFixture fixture;
+  RefusedPods refused;
+  Json set = {{"metadata", {{"name", "s"}, {"namespace", "team"}, {"uid", "u"}, {"generation", 1}}},
+              {"spec", {{"replicas", 1}}}};
+  const auto lists_within = [&](Duration time) {
+    const std::size_t before = fixture.kube.read_count("list");
+    for (Duration at = Duration::zero(); at < time; at += std::chrono::seconds(10)) {
+      refused.refusal_of(fixture.kube, kube::kStatefulSets, set, fixture.clock.now());
+      fixture.clock.advance(std::chrono::seconds(10));
+    }
+    return fixture.kube.read_count("list") - before;
+  };
+  EXPECT_EQ(lists_within(std::chrono::minutes(15)), 5u) << "after 0, 30, 90, 210, 450 s";
+  EXPECT_EQ(lists_within(std::chrono::hours(1)), 6u) << "ten minutes at most";
+  set["metadata"]["generation"] = 2;
+  EXPECT_EQ(lists_within(std::chrono::seconds(60)), 2u) << "a changed one is another one";
+  fixture.kube.put(kube::kEvents, {{"metadata", {{"name", "e"}, {"namespace", "team"}}},
+                                   {"reason", "FailedCreate"},
+                                   {"regarding", {{"uid", "u"}}},
+                                   {"note", "Error creating: quota"}});
+  fixture.clock.advance(RefusedPods::kAnswerCountsMax);
+  EXPECT_EQ(lists_within(std::chrono::seconds(60)), 2u) << "and so is another answer";
 }
 
 }  // namespace
