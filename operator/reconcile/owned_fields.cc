@@ -49,6 +49,12 @@ class Finder {
     if (live != nullptr && desired == nullptr && !is_empty(*live)) add(path);
   }
 
+  // The same, of a field that the server defaults to `value`.
+  void unless_default(const std::string& path, const char* value) {
+    const Json* live = kube::find(live_, path);
+    if (live != nullptr && *live != value) unless_desired(path);
+  }
+
   static const Json* item_like(const Json& item, const Json* list,
                                const std::vector<std::string>& keys) {
     if (list == nullptr || !list->is_array()) return nullptr;
@@ -84,8 +90,11 @@ void check_pods(Finder& finder) {
   const std::string pod = "spec/template/spec/";
   for (const char* member :
        {"tolerations", "nodeName", "hostNetwork", "hostPID", "hostIPC", "hostAliases",
-        "priorityClassName", "runtimeClassName", "initContainers"})
+        "priorityClassName", "runtimeClassName", "initContainers", "activeDeadlineSeconds",
+        "dnsConfig", "hostname", "readinessGates", "shareProcessNamespace", "subdomain"})
     finder.unless_desired(pod + member);
+  finder.unless_default(pod + "dnsPolicy", "ClusterFirst");
+  finder.unless_default(pod + "schedulerName", "default-scheduler");
   finder.map(pod + "nodeSelector");
   finder.map(pod + "affinity");
   finder.list(pod + "topologySpreadConstraints", {"topologyKey", "whenUnsatisfiable"});
@@ -105,6 +114,10 @@ void check_service(Finder& finder) {
   finder.list("spec/ports", {"port", "protocol"});
   for (const char* member :
        {"spec/externalIPs", "spec/externalName", "spec/publishNotReadyAddresses"})
+    finder.unless_desired(member);
+  finder.unless_default("spec/internalTrafficPolicy", "Cluster");
+  finder.unless_default("spec/sessionAffinity", "None");
+  for (const char* member : {"spec/sessionAffinityConfig", "spec/trafficDistribution"})
     finder.unless_desired(member);
 }
 
@@ -141,6 +154,7 @@ std::vector<std::string> foreign_fields(const kube::ResourceType& type, const Js
   if (type == kube::kServices) check_service(finder);
   if (type == kube::kDeployments || type == kube::kStatefulSets) {
     finder.unless_desired("spec/paused");
+    finder.unless_desired("spec/minReadySeconds");
     check_pods(finder);
   }
   // The pods of a Job cannot be changed; that it waits can.

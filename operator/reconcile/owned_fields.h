@@ -14,7 +14,8 @@ using kube::Json;
 
 // Paths in `live` ("spec/template/spec/containers/0/env/3", slashes in keys as ~1) of what is in
 // the owned fields and not in `desired`: selectors, ports, environment, mounts, containers,
-// placement, spec.paused, spec.suspend. Empty values and fields that the server defaults are none.
+// placement, DNS, which endpoints a Service chooses, spec.paused, spec.minReadySeconds,
+// spec.suspend. Empty values and fields that the server defaults are none.
 // In the order in which remove_fields() can take them out backwards.
 std::vector<std::string> foreign_fields(const kube::ResourceType& type, const Json& live,
                                         const Json& desired);
