@@ -112,6 +112,9 @@ Json config() {
        {"lastGoodRevision", text("The last revision that was healthy.")},
        {"failedRevision", text("The revision that was rolled back; it is not tried again.")},
        {"failedReason", text("Why.", kMessageMax)},
+       {"failedSecrets",
+        text("Fingerprint of the Secrets that it failed with, as far as pods read them again "
+             "without a restart; it is tried again when they change.")},
        {"rollingRevision", text("The revision being rolled out.")},
        {"rollingComponent", text("The workload being rolled out.")},
        {"rollingPromoted", flag("Whether the canary has passed.")},

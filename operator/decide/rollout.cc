@@ -64,13 +64,19 @@ void RolloutStateMachine::drop_stale_memory() {
     memory_.last_good_revision = input_.last_good->revision;
   }
   exact_ = input_.last_good != nullptr && input_.last_good->revision == memory_.last_good_revision;
-  if (input_.forced || memory_.failed_revision != desired_revision_) {
-    memory_.failed_revision.clear();
-    memory_.failed_reason.clear();
-  }
+  const bool other_secrets =
+      !memory_.failed_secrets.empty() && memory_.failed_secrets != input_.secrets;
+  if (input_.forced || other_secrets || memory_.failed_revision != desired_revision_)
+    forget_failure();
   // A clock that was set back must not delay decisions.
   memory_.rolling_since_ms = std::min(memory_.rolling_since_ms, input_.now_ms);
   for (auto& [name, since] : memory_.available_since_ms) since = std::min(since, input_.now_ms);
+}
+
+void RolloutStateMachine::forget_failure() {
+  memory_.failed_revision.clear();
+  memory_.failed_reason.clear();
+  memory_.failed_secrets.clear();
 }
 
 RolloutDecision RolloutStateMachine::decision(Phase phase, std::string reason,

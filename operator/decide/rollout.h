@@ -52,6 +52,7 @@ struct RolloutMemory {
   std::string last_good_revision;  // All components together; empty = never healthy yet.
   std::string failed_revision;
   std::string failed_reason;     // "CrashLoopBackOff: quickstart-ingress: pod ...".
+  std::string failed_secrets;    // RolloutInput::secrets when it failed.
   std::string rolling_revision;  // The revision that is being rolled out; empty = nothing.
   // Wall clock, when this component's step began, and again when its stable workload is updated. 0
   // while the canary of an earlier attempt is still to go.
@@ -103,6 +104,8 @@ struct RolloutDecision {
   // Object names of components whose present record stays when the desired spec is recorded.
   std::set<std::string> keep_recorded;
   bool just_failed = false;  // For the Event, once.
+  // The recorded spec was deleted or cannot be read: there is nothing to go back to.
+  bool record_is_lost = false;
   // CamelCase: "CanaryNotReady", "CrashLoopBackOff", "ProgressDeadlineExceeded"; of a rollout that
   // goes well "Installing", "CanaryStarting", "CanaryProving", "Promoting", "Proving", "Complete".
   std::string reason;
@@ -122,6 +125,9 @@ struct RolloutInput {
   // missed some. 0 = always.
   std::int64_t observed_since_ms = 0;
   bool forced = false;  // Forget that this revision has failed.
+  // Fingerprint of the Secrets' keys that are no part of the revision (render::reloaded_secrets):
+  // a revision that has failed is tried again when it changes.
+  std::string secrets = {};
   // How long the API server has refused an object of the desired revision, and its message; 0 = it
   // does not. After the progress deadline that is a failure of the revision.
   std::int64_t refused_for_ms = 0;

@@ -9,6 +9,7 @@ RolloutDecision RolloutStateMachine::fail(const Failure& failure) {
   memory_.failed_revision = desired_revision_;
   memory_.failed_reason =
       one_line(failure.reason + ": " + failure.message, kRolloutMessageBytesMax);
+  memory_.failed_secrets = input_.secrets;
   memory_.rolling_revision.clear();
   memory_.rolling_component.clear();
   memory_.rolling_promoted = false;
@@ -31,6 +32,7 @@ RolloutDecision RolloutStateMachine::stay_failed() {
   const bool pause = input_.rules.on_failure == api::Rollout::OnFailure::kPause;
   RolloutDecision out =
       decision(pause ? Phase::kPausedFailure : Phase::kRolledBack, reason, message);
+  out.record_is_lost = input_.last_good == nullptr;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
     if (!pause) {
@@ -52,8 +54,10 @@ Target RolloutStateMachine::resting_target(const Part& part, bool going_back) co
   const bool runs_desired = stable.exists && stable.revision == part.desired->revision;
   if (is_unchanged(part)) return Target::kDesired;
   if (!going_back && runs_desired && stable.settled) return Target::kDesired;
-  // The recorded spec cannot be rendered: what runs is all there is.
-  if (input_.last_good == nullptr) return runs_desired ? Target::kDesired : Target::kKeep;
+  // The recorded spec cannot be rendered: what runs is all there is, and where nothing runs nothing
+  // can be lost.
+  if (input_.last_good == nullptr)
+    return runs_desired || !stable.exists ? Target::kDesired : Target::kKeep;
   if (part.last_good == nullptr) {
     return going_back || !stable.exists ? Target::kLastGood : Target::kKeep;
   }

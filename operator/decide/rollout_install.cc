@@ -76,8 +76,7 @@ RolloutDecision RolloutStateMachine::complete() {
   memory_.rolling_component.clear();
   memory_.rolling_promoted = false;
   memory_.rolling_since_ms = 0;
-  memory_.failed_revision.clear();
-  memory_.failed_reason.clear();
+  forget_failure();
   std::erase_if(memory_.unproven, [this](const std::string& name) {
     return std::none_of(parts_.begin(), parts_.end(),
                         [&](const Part& part) { return part.name == name && !proven(part); });

@@ -43,6 +43,7 @@ class RolloutStateMachine {
   RolloutDecision decide_phase();
   // Forgets what no longer applies: another revision, a forced retry, a clock that was set back.
   void drop_stale_memory();
+  void forget_failure();
   bool has_last_good() const noexcept { return !memory_.last_good_revision.empty(); }
 
   RolloutDecision install();

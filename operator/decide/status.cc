@@ -141,6 +141,7 @@ void StatusBuilder::add_config(Json& status) const {
   add("lastGoodRevision", memory.last_good_revision);
   add("failedRevision", memory.failed_revision);
   add("failedReason", memory.failed_reason);
+  add("failedSecrets", memory.failed_secrets);
   add("rollingRevision", memory.rolling_revision);
   add("rollingComponent", memory.rolling_component);
   if (memory.rolling_promoted) config["rollingPromoted"] = true;
@@ -243,6 +244,7 @@ RolloutMemory rollout_memory(const Json& status) {
   memory.last_good_revision = text("lastGoodRevision");
   memory.failed_revision = text("failedRevision");
   memory.failed_reason = one_line(text("failedReason"), kReasonBytesMax);
+  memory.failed_secrets = text("failedSecrets");
   memory.rolling_revision = text("rollingRevision");
   memory.rolling_component = text("rollingComponent");
   memory.rolling_promoted = kube::bool_at(status, "config/rollingPromoted");

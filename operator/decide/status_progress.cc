@@ -30,7 +30,8 @@ Condition StatusBuilder::progressing() const {
       return yes("RollingBack", name_of(view) + ": is rolled back to the last good revision");
     }
   }
-  return no("RolledBack", "the last good revision runs");
+  return no("RolledBack",
+            rollout.record_is_lost ? "what runs is left as it is" : "the last good revision runs");
 }
 
 const ComponentView* StatusBuilder::first_scaling() const {
@@ -126,9 +127,14 @@ Condition StatusBuilder::rolled_back() const {
                                        rollout.message);
   }
   if (rollout.phase != Phase::kRolledBack) return no("NotRolledBack", "nothing was rolled back");
+  const std::string back = rollout.record_is_lost
+                               ? " failed, and " + rollout.memory.last_good_revision +
+                                     " cannot come back: its spec in the ConfigMap " +
+                                     input_.pipeline.name +
+                                     "-last-good is gone. What runs is left as it is: "
+                               : " failed, " + rollout.memory.last_good_revision + " is back: ";
   return yes(rollout.reason.empty() ? "RolloutFailed" : rollout.reason,
-             "revision " + rollout.memory.failed_revision + " failed, " +
-                 rollout.memory.last_good_revision + " is back: " + rollout.message);
+             "revision " + rollout.memory.failed_revision + back + rollout.message);
 }
 
 }  // namespace spanway::reconcile

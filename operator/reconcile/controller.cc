@@ -59,6 +59,7 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
     return Duration::zero();
   }
   const std::shared_ptr<PipelineState> state = state_of(key);
+  SPANWAY_TRY(object_writer_.restore_last_good(*object, *state));
   SPANWAY_ASSIGN(Inputs inputs,
                  input_reader_.read(key, std::move(*object), deps_.clock.system_now(), *state));
   return inputs.nothing_to_observe() ? report_only(inputs, *state)
@@ -79,6 +80,7 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
   const StatusWriter::Stages stages{inputs, &rendered, &observed, &decided};
   Json pipeline = inputs.object;
 
+  object_writer_.copy_last_good(inputs, decided, state);
   status_writer_.record_ended_pods(stages, state);
   log_phase(inputs, decided, state);
   deps_.monitor.set_pace(inputs.key, decided.is_moving(), !decided.scaling.empty());

@@ -20,23 +20,26 @@ RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
   RolloutMemory memory = inputs.memory;
   const bool is_forced = !inputs.paused && inputs.problems.empty() &&
                          consume_force_check(force_check_of(inputs.pipeline), memory);
-  RolloutDecision decision = decide({.desired = rendered.desired(),
-                                     .last_good = rendered.last_good(),
-                                     .components = observed.components,
-                                     .memory = std::move(memory),
-                                     .rules = inputs.pipeline.spec.rollout,
-                                     .now_ms = unix_ms(inputs.wall_now),
-                                     .observed_since_ms = unix_ms(inputs.observed_since),
-                                     .forced = is_forced,
-                                     .refused_for_ms = state.failures.refused_for_ms(
-                                         rendered.desired().revision, inputs.wall_now),
-                                     .refusal = state.failures.refusal(),
-                                     .blocked = inputs.blocked,
-                                     .reports = &observed.reports.by_pod});
+  RolloutDecision decision =
+      decide({.desired = rendered.desired(),
+              .last_good = rendered.last_good(),
+              .components = observed.components,
+              .memory = std::move(memory),
+              .rules = inputs.pipeline.spec.rollout,
+              .now_ms = unix_ms(inputs.wall_now),
+              .observed_since_ms = unix_ms(inputs.observed_since),
+              .forced = is_forced,
+              .secrets = render::reloaded_secrets(inputs.pipeline, inputs.facts),
+              .refused_for_ms =
+                  state.failures.refused_for_ms(rendered.desired().revision, inputs.wall_now),
+              .refusal = state.failures.refusal(),
+              .blocked = inputs.blocked,
+              .reports = &observed.reports.by_pod});
   if (!inputs.problems.empty()) {
     // A failed revision is not tried again after a spec that was refused.
     decision.memory.failed_revision = inputs.memory.failed_revision;
     decision.memory.failed_reason = inputs.memory.failed_reason;
+    decision.memory.failed_secrets = inputs.memory.failed_secrets;
   }
   return decision;
 }

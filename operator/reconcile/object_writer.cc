@@ -60,6 +60,39 @@ Status ObjectWriter::record_last_good(const Inputs& inputs, const Decided& decid
   return recorded.ok() ? Status() : Status(std::move(recorded).error());
 }
 
+Status ObjectWriter::restore_last_good(const Json& pipeline, PipelineState& state) const {
+  if (!state.last_good_copy || is_paused(pipeline)) return {};
+  const kube::ObjectKey key = last_good_key({kube::string_at(pipeline, "metadata/namespace"),
+                                             kube::string_at(pipeline, "metadata/name")});
+  if (!deps_.applier.version(kube::kConfigMaps, key).empty()) return {};
+  const Json& copy = *state.last_good_copy;
+  // That of a deleted Pipeline of the same name.
+  if (kube::string_at(copy, "metadata/ownerReferences/0/uid") !=
+      kube::string_at(pipeline, "metadata/uid")) {
+    state.last_good_copy.reset();
+    return {};
+  }
+  Json object = {{"apiVersion", "v1"}, {"kind", kube::kConfigMaps.kind}, {"data", copy["data"]}};
+  for (const char* member : {"name", "namespace", "labels", "ownerReferences"})
+    object["metadata"][member] = copy["metadata"][member];
+  auto written = apply_manifest(pipeline, {kube::kConfigMaps, std::move(object)});
+  if (!written.ok()) return std::move(written).error();
+  if (*written)
+    deps_.events.announce(
+        pipeline, true, "DriftReverted", "Repair",
+        "ConfigMap " + key.name + " was deleted: the spec to go back to is stored again");
+  return {};
+}
+
+void ObjectWriter::copy_last_good(const Inputs& inputs, const Decided& decided,
+                                  PipelineState& state) const {
+  const bool rests =
+      decided.rollout.phase == RolloutDecision::Phase::kComplete && inputs.problems.empty();
+  if (rests) return state.last_good_copy.reset();
+  auto stored = deps_.applier.live(kube::kConfigMaps, last_good_key(inputs.key));
+  if (stored) state.last_good_copy = std::move(stored);
+}
+
 Applied ObjectWriter::apply(const Json& pipeline, const Inputs& inputs, const Observed& observed,
                             const Decided& decided, Rendered& rendered,
                             PipelineState& state) const {

@@ -33,6 +33,11 @@ class ObjectWriter {
 
   // Stores the desired spec as the last good one when that was decided.
   Status record_last_good(const Inputs& inputs, const Decided& decided, Rendered& rendered) const;
+  // Writes the ConfigMap of the last good spec again when it was deleted while it was needed.
+  Status restore_last_good(const Json& pipeline, PipelineState& state) const;
+  // Copies that ConfigMap into the state while it is needed, and drops the copy while nothing
+  // changes.
+  void copy_last_good(const Inputs& inputs, const Decided& decided, PipelineState& state) const;
   // `pipeline` is the Pipeline as stored now.
   Applied apply(const Json& pipeline, const Inputs& inputs, const Observed& observed,
                 const Decided& decided, Rendered& rendered, PipelineState& state) const;

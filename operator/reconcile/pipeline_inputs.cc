@@ -37,6 +37,22 @@ std::string place_of_secret(const Json& value, const std::string& path, const st
   return "";
 }
 
+// Where the spec names this key of the Secret; "" where the name alone says which keys are mounted.
+std::string place_of_key(const Json& value, const std::string& path, const std::string& secret,
+                         const std::string& key) {
+  if (!value.is_structured()) return "";
+  if (value.is_object() && kube::string_at(value, "name") == secret &&
+      kube::string_at(value, "key") == key)
+    return path + ".key";
+  for (const auto& [step, inner] : value.items()) {
+    const std::string item = value.is_array() ? kube::string_at(inner, "name") : "";
+    const std::string place =
+        value.is_array() ? "[" + (item.empty() ? step : item) + "]" : "." + step;
+    if (auto found = place_of_key(inner, path + place, secret, key); !found.empty()) return found;
+  }
+  return "";
+}
+
 // Everything that rendering depends on, except what stays the same while the operator runs. The
 // version is that of the last good revision while an upgrade waits.
 std::string fingerprint_of(const Json& pipeline, const render::ClusterFacts& facts,
@@ -71,8 +87,7 @@ Result<Inputs> InputReader::read(const kube::ObjectKey& key, Json object, System
   inputs.observed_since = state.observed_since.value_or(wall_now);
   // Restored when the status is written: what a failed reconciliation observed is lost.
   state.observed_since.reset();
-  inputs.paused =
-      inputs.pipeline.spec.paused || annotation(inputs.pipeline, api::kPauseAnnotation) == "true";
+  inputs.paused = is_paused(inputs.object);
   SPANWAY_TRY(check(inputs, state));
   if (!inputs.problems.empty()) fall_back(inputs);
   return inputs;
@@ -119,31 +134,53 @@ void InputReader::check_topics(Inputs& inputs) const {
                           "spec.kafka.topics.shared: true in both");
 }
 
-// A missing Secret blocks the components that use it, no others.
+// A missing Secret or key blocks the components that use it, no others.
 Status InputReader::check_secrets(Inputs& inputs) const {
   SPANWAY_ASSIGN(const SecretsPoller::Found secrets,
                  deps_.secrets.resolve(inputs.key, render::referenced_secrets(inputs.pipeline)));
   inputs.facts = facts_;
   inputs.facts.secret_identities = secrets.identities;
-  if (secrets.missing.empty() && secrets.refused.empty()) return {};
   const Json spec = inputs.object.value("spec", Json::object());
-  const auto add = [&](const std::string& name, const std::string& message) {
-    const std::string place = place_of_secret(spec, "spec", name);
+  const auto add = [&](const std::string& name, const std::string& message,
+                       const std::string& key = "") {
+    std::string place = key.empty() ? "" : place_of_key(spec, "spec", name, key);
+    if (place.empty()) place = place_of_secret(spec, "spec", name);
     inputs.secret_problems.add(place.empty() ? "spec" : place, message);
-    inputs.missing_secrets.insert(name);
+    std::set<std::string>& keys = inputs.missing_secrets[name];
+    if (!key.empty()) keys.insert(key);
   };
+  for (const auto& [name, keys] : render::referenced_keys(inputs.pipeline)) {
+    const auto found = secrets.identities.find(name);
+    if (found == secrets.identities.end()) continue;
+    for (const std::string& key : keys)
+      if (!has_key(found->second, key))
+        add(name,
+            "Secret \"" + name + "\" in namespace " + inputs.key.name_space + " has no key \"" +
+                key + "\"",
+            key);
+  }
   for (const std::string& name : secrets.missing)
     add(name, "there is no Secret \"" + name + "\" in namespace " + inputs.key.name_space);
   for (const auto& [name, message] : secrets.refused)
     add(name, "Secret \"" + name + "\" may not be read: " + message);
+  if (inputs.missing_secrets.empty()) return {};
   inputs.blocked = render::components_with(inputs.pipeline, inputs.missing_secrets);
-  // Running pods were rendered with the identity of the Secret that is gone: keep it, so that their
-  // revision does not change.
-  read_last_good_once(inputs);
-  if (!inputs.last_good) return {};
-  for (const auto& [name, identity] : inputs.last_good->facts.secret_identities)
-    if (inputs.missing_secrets.contains(name)) inputs.facts.secret_identities[name] = identity;
+  keep_identities(inputs);
   return {};
+}
+
+// Running pods were rendered with the identity of what is gone: with it their revision does not
+// change.
+void InputReader::keep_identities(Inputs& inputs) const {
+  read_last_good_once(inputs);
+  if (!inputs.last_good) return;
+  for (const auto& [name, identity] : inputs.last_good->facts.secret_identities) {
+    const auto missing = inputs.missing_secrets.find(name);
+    if (missing == inputs.missing_secrets.end()) continue;
+    std::string& now = inputs.facts.secret_identities[name];
+    now = missing->second.empty() ? identity
+                                  : with_keys_of(std::move(now), identity, missing->second);
+  }
 }
 
 // Loading every component's file is most of the cost of a reconciliation with unchanged inputs. The

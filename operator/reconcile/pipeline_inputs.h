@@ -26,7 +26,8 @@ struct Inputs {
   api::Pipeline pipeline;     // Read from `effective`.
   config::Problems problems;  // Mistakes of the spec; not empty = the last good one is reconciled.
   config::Problems secret_problems;
-  std::set<std::string> missing_secrets;  // Also those that may not be read.
+  // Secrets that are missing or may not be read, without keys; of others the keys they lack.
+  render::SecretKeys missing_secrets;
   std::set<render::ComponentId> blocked;  // Components that use one of them.
   TopicClaims::Sharing sharing;
   render::ClusterFacts facts;
@@ -74,6 +75,7 @@ class InputReader {
   Status check(Inputs& inputs, PipelineState& state) const;
   void check_topics(Inputs& inputs) const;
   Status check_secrets(Inputs& inputs) const;
+  void keep_identities(Inputs& inputs) const;
   void check_configs(Inputs& inputs, PipelineState& state) const;
   void choose_version(Inputs& inputs, PipelineState& state) const;
   void fall_back(Inputs& inputs) const;

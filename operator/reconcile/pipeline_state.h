@@ -26,6 +26,9 @@ struct PipelineState {
   // The operator that recorded the last good spec, and the resourceVersion of the record.
   std::optional<RecordedVersion> recorded;
   std::string recorded_at;
+  // The ConfigMap of the last good spec while another spec is desired or rolled out: only it says
+  // what to go back to. Empty when the spec is the last good one: it can be recorded again.
+  std::optional<Json> last_good_copy;
   std::string checked_spec;  // "uid/generation" of the last spec whose configurations load.
   // As written last. A different one in the stored status was written by another client.
   std::optional<RolloutMemory> rollout;
@@ -39,5 +42,7 @@ struct PipelineState {
 
 // The status object of a Pipeline; an empty object when it has none.
 const Json& status_of(const Json& pipeline);
+// By spec.paused or by annotation: only its status may be written.
+bool is_paused(const Json& pipeline);
 
 }  // namespace spanway::reconcile

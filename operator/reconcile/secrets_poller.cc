@@ -3,6 +3,26 @@
 #include <utility>
 
 namespace spanway::reconcile {
+namespace {
+
+// ";key=hash", "" when there is none. Neither keys nor hashes hold a semicolon.
+std::string entry_of(const std::string& identity, const std::string& key) {
+  const std::size_t at = identity.find(";" + key + "=");
+  if (at == std::string::npos) return "";
+  return identity.substr(at, identity.find(';', at + 1) - at);
+}
+
+}  // namespace
+
+bool has_key(const std::string& identity, const std::string& key) {
+  return !entry_of(identity, key).empty();
+}
+
+std::string with_keys_of(std::string identity, const std::string& earlier,
+                         const std::set<std::string>& keys) {
+  for (const std::string& key : keys) identity += entry_of(earlier, key);
+  return identity;
+}
 
 std::string secret_identity(const kube::Json& secret) {
   // Keyed by the uid, which is known only to those who may read the Secret anyway: the hash of a

@@ -17,6 +17,11 @@ namespace spanway::reconcile {
 // Differs when a Secret's data differs: "uid=<first part>;<key>=<hash>;...", the
 // hashes keyed by the uid. Pods restart when a key that they mount changes.
 std::string secret_identity(const kube::Json& secret);
+// True when a Secret of this identity has the key.
+bool has_key(const std::string& identity, const std::string& key);
+// `identity` with these keys as they were in `earlier`.
+std::string with_keys_of(std::string identity, const std::string& earlier,
+                         const std::set<std::string>& keys);
 
 // Thread-safe. As many entries as Secrets that Pipelines refer to.
 class SecretsPoller {

@@ -22,14 +22,22 @@ const Json* find_condition(const Json& status, std::string_view type) {
 
 // A refusal of the API server: the other conditions are about what runs, not about what could not
 // be written.
-void add_write_failure(Json& status, const std::string& failure, const std::string& now) {
+void add_write_failure(Json& status, const Json& before, const std::string& failure,
+                       const std::string& now) {
   if (failure.empty() || !status.contains("conditions")) return;
   for (Json& condition : status["conditions"]) {
     const std::string type = kube::string_at(condition, "type");
     const bool is_bad = type == "Degraded" || type == "Stalled";
     if (!is_bad && type != "Progressing" && type != "Reconciling") continue;
     const std::string value = is_bad ? "True" : "False";
-    if (condition["status"] != value) condition["lastTransitionTime"] = now;
+    const Json* stored = find_condition(before, type);
+    // It may have been stored with this value, and computed with the other one just now.
+    const bool was_so = stored != nullptr && kube::string_at(*stored, "status") == value;
+    if (was_so) {
+      condition["lastTransitionTime"] = kube::string_at(*stored, "lastTransitionTime", now);
+    } else if (condition["status"] != value) {
+      condition["lastTransitionTime"] = now;
+    }
     condition["status"] = value;
     condition["reason"] = "ApplyFailed";
     condition["message"] = failure;
@@ -85,7 +93,7 @@ Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& 
   const Json& before = status_of(pipeline);
   const StatusInput input = input_of(stages, state);
   Json status = make_status(input, before);
-  add_write_failure(status, state.failures.message(), input.wall_now);
+  add_write_failure(status, before, state.failures.message(), input.wall_now);
   // A status that is kept as it was has the old text.
   status.erase("upgrade");
   if (!stages.inputs.upgrade.empty()) status["upgrade"] = stages.inputs.upgrade;

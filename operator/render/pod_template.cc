@@ -286,6 +286,19 @@ std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretM
   return text;
 }
 
+std::string reloaded_secrets(const api::Pipeline& pipeline, const ClusterFacts& facts) {
+  Json identities = Json::object();
+  for (const ComponentSpec& spec : component_specs(pipeline)) {
+    for (const SecretMount& mount : secret_mounts(pipeline, spec)) {
+      const auto found = facts.secret_identities.find(mount.secret);
+      if (!mount.reloaded || found == facts.secret_identities.end()) continue;
+      identities[std::string(to_string(spec.id.role)) + "/" + spec.id.exporter + mount.folder] =
+          identity_of_keys(found->second, mount.keys);
+    }
+  }
+  return identities.empty() ? "" : kube::fingerprint(identities);
+}
+
 Json pod_template(const Context& context, const PodInput& input) {
   const std::vector<SecretMount> mounts = secret_mounts(context.pipeline, input.spec);
   Json tmpl;

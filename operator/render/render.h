@@ -88,10 +88,19 @@ std::string revision_of(const std::map<std::string, std::string>& revisions);
 // The names of all Secrets that the Pipeline refers to, sorted.
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline);
 
-// Components whose pods mount one of these Secrets; true when the topics Job does.
-std::set<ComponentId> components_with(const api::Pipeline& pipeline,
-                                      const std::set<std::string>& secrets);
-bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets);
+// Keys of Secrets, by the Secret's name.
+using SecretKeys = std::map<std::string, std::set<std::string>>;
+// Those that pods mount.
+SecretKeys referenced_keys(const api::Pipeline& pipeline);
+
+// Components whose pods mount one of these keys; true when the topics Job does. A Secret without
+// keys stands for all of its keys.
+std::set<ComponentId> components_with(const api::Pipeline& pipeline, const SecretKeys& secrets);
+bool topics_job_uses(const api::Pipeline& pipeline, const SecretKeys& secrets);
+
+// Fingerprint of the keys that pods read again without a restart, which are no part of any
+// revision; "" when there are none.
+std::string reloaded_secrets(const api::Pipeline& pipeline, const ClusterFacts& facts);
 
 // The session timeout of an exporter's consumers, from their configuration.
 Duration session_timeout(const api::Exporter& exporter);

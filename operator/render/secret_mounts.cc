@@ -76,6 +76,16 @@ void add_destination(const api::Destination& destination, Mounts& mounts) {
   }
 }
 
+bool any_uses(const std::vector<SecretMount>& mounts, const SecretKeys& secrets) {
+  return std::any_of(mounts.begin(), mounts.end(), [&](const SecretMount& mount) {
+    const auto found = secrets.find(mount.secret);
+    if (found == secrets.end()) return false;
+    const std::set<std::string>& keys = found->second;
+    return keys.empty() || std::any_of(mount.keys.begin(), mount.keys.end(),
+                                       [&](const auto& key) { return keys.contains(key); });
+  });
+}
+
 }  // namespace
 
 std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const ComponentSpec& spec) {
@@ -105,21 +115,24 @@ std::string secret_file(const api::SecretKey& key) {
   return kSecretsFolder + key.name + "/" + key.key;
 }
 
-std::set<ComponentId> components_with(const api::Pipeline& pipeline,
-                                      const std::set<std::string>& secrets) {
+std::set<ComponentId> components_with(const api::Pipeline& pipeline, const SecretKeys& secrets) {
   std::set<ComponentId> out;
-  for (const ComponentSpec& spec : component_specs(pipeline)) {
-    for (const SecretMount& mount : secret_mounts(pipeline, spec)) {
-      if (secrets.contains(mount.secret)) out.insert(spec.id);
-    }
-  }
+  for (const ComponentSpec& spec : component_specs(pipeline))
+    if (any_uses(secret_mounts(pipeline, spec), secrets)) out.insert(spec.id);
   return out;
 }
 
-bool topics_job_uses(const api::Pipeline& pipeline, const std::set<std::string>& secrets) {
-  for (const SecretMount& mount : kafka_mounts(pipeline))
-    if (secrets.contains(mount.secret)) return true;
-  return false;
+bool topics_job_uses(const api::Pipeline& pipeline, const SecretKeys& secrets) {
+  return any_uses(kafka_mounts(pipeline), secrets);
+}
+
+SecretKeys referenced_keys(const api::Pipeline& pipeline) {
+  SecretKeys out;
+  for (const ComponentSpec& spec : component_specs(pipeline)) {
+    for (const SecretMount& mount : secret_mounts(pipeline, spec))
+      out[mount.secret].insert(mount.keys.begin(), mount.keys.end());
+  }
+  return out;
 }
 
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline) {

@@ -304,6 +304,7 @@ TEST_F(StatusTest, TheMemoryOfARolloutIsReadAsItWasWritten) {
   scene_.rollout.memory = {.last_good_revision = "g",
                            .failed_revision = "f",
                            .failed_reason = "OOMKilled: p-a: pod x",
+                           .failed_secrets = "s",
                            .rolling_revision = "r",
                            .rolling_since_ms = 17,
                            .rolling_component = "p-a",
@@ -360,7 +361,7 @@ TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
-  scene_.rollout.memory = {"g",   "f",  "OOMKilled: x", "r",     17,
+  scene_.rollout.memory = {"g",   "f",  "OOMKilled: x", "s",     "r", 17,
                            "p-a", true, {{"p-a", 18}},  {"p-a"}, "1"};
   scene_.update();
   std::set<std::string> missing;

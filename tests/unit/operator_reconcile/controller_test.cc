@@ -169,7 +169,8 @@ TEST_F(ControllerTest, ARefusedSpecTakesAHalfRolledOutRevisionBack) {
 }
 
 TEST_F(ControllerTest, ASecretThatIsDeletedStopsNothing) {
-  const Json secret = {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}}};
+  const Json secret = {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}},
+                       {"data", {{"password", "YQ=="}}}};
   fixture_.kube.put(kube::kSecrets, secret);
   Json pipeline = ControllerFixture::pipeline();
   pipeline["spec"]["kafka"]["authentication"] = {
@@ -280,7 +281,8 @@ TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
   EXPECT_THAT(fixture_.kube.names(kube::kDeployments), Contains("p-bridge"))
       << "a Secret's trouble is that of who uses it";
   // It appears: the next poll finds it.
-  fixture_.kube.put(kube::kSecrets, {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}}});
+  fixture_.kube.put(kube::kSecrets, {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}},
+                                     {"data", {{"tls.crt", "YQ=="}, {"tls.key", "YQ=="}}}});
   fixture_.secrets->poll();
   fixture_.pass(std::chrono::seconds(60));
   EXPECT_THAT(fixture_.condition("ConfigValid"), StartsWith("True"));

@@ -62,7 +62,8 @@ TEST_F(LastGoodTest, AComponentThatIsKeptRendersFromTheSpecBefore) {
 
 TEST(LastGoodOfComponents, IsRecordedOfTheOthersWhileASecretIsMissing) {
   ControllerFixture fixture;
-  const Json secret = {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}}};
+  const Json secret = {{"metadata", {{"name", "otlp-tls"}, {"namespace", "team"}}},
+                       {"data", {{"tls.crt", "YQ=="}, {"tls.key", "YQ=="}}}};
   fixture.kube.put(kube::kSecrets, secret);
   Json object = ControllerFixture::pipeline();
   object["spec"]["ingress"]["tls"]["secretName"] = "otlp-tls";
