@@ -20,7 +20,10 @@ log=build/parts.log
   tests/parts/sdk.sh js
   tests/parts/sdk.sh java
   tests/parts/telemetrygen.sh
+  tests/parts/clickhouse.sh get
   tests/parts/jaeger.sh get
+  tests/parts/prometheus.sh get
+  tests/parts/loki.sh get
   tests/parts/kube.sh get
 ) >"$log" 2>&1 </dev/null &
 fetching=$!

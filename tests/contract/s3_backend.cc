@@ -40,7 +40,8 @@ fakes::Answer answer_of(Verdict verdict) {
     case Verdict::kBusy:
       return s3_refusal(503, "SlowDown");
     case Verdict::kRetryAfter:
-      return with_wait(fakes::http_answer(429), "7");  // The answer of a proxy in front of the server.
+      return with_wait(fakes::http_answer(429),
+                       "7");  // The answer of a proxy in front of the server.
     case Verdict::kRetryAfterDate:
       return with_wait(s3_refusal(503, "SlowDown"), http_date_in(std::chrono::seconds(7)));
     case Verdict::kTooLarge:

@@ -19,7 +19,8 @@ inline Error arrow_error(std::string_view what, const arrow::Status& status) {
   if (status.IsOutOfMemory())
     return transient_error(Code::kResourceExhausted, std::string(what) + ": out of memory")
         .with_reason("no_memory");
-  return invalid_argument(std::string(what) + ": " + status.message()).with_reason("malformed_parquet");
+  return invalid_argument(std::string(what) + ": " + status.message())
+      .with_reason("malformed_parquet");
 }
 
 // Runs `function`, which returns a Result or a Status of ours and may throw.

@@ -46,7 +46,8 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
 
   void send(S3Request request, Step next) {
     const auto sender = sender_.lock();
-    if (!sender) return done_(unavailable("The S3 client was stopped").with_reason("client_closed"));
+    if (!sender)
+      return done_(unavailable("The S3 client was stopped").with_reason("client_closed"));
     S3Sender::send(sender, std::move(request), deadline_,
                    [self = shared_from_this(), next](Result<http::Response> answer) {
                      if (!answer.ok()) return self->fail(std::move(answer).error());

@@ -24,7 +24,8 @@ void S3Sender::send(const std::shared_ptr<S3Sender>& self, S3Request request, De
       deadline, [weak = std::weak_ptr<S3Sender>(self), held, deadline,
                  done = std::move(done)](Result<std::shared_ptr<const Credentials>> credentials) {
         const auto alive = weak.lock();
-        if (!alive) return done(unavailable("The S3 client was stopped").with_reason("client_closed"));
+        if (!alive)
+          return done(unavailable("The S3 client was stopped").with_reason("client_closed"));
         if (!credentials.ok())
           return done(std::move(credentials).error().with_context(alive->target_.endpoint));
         alive->send_signed(std::move(*held), **credentials, deadline, done);

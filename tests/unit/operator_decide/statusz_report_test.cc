@@ -142,7 +142,8 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
                                       .tenant = "t",
                                       .attempts = 2,
                                       .waits_for = "probe",
-                                      .age = std::chrono::seconds(1)}}}};
+                                      .age = std::chrono::seconds(1)}},
+                         .tenants = {}}};
   written.assignment = {.ok = false, .reason = "foreign assignor"};
   written.lost_records = 7;
   written.stalls = {{.signal = "logs",
