@@ -104,9 +104,9 @@ def torture(folder, seconds, seed):
     chain = Chain(folder)
     chain.poisoned = []
     try:
-        chain.start_load("traces", 300, seconds)
-        chain.start_load("logs", 150, seconds, "--signal", "logs")
-        chain.start_load("refused", 50, seconds, "--header", f"{TENANT_HEADER}={REFUSED_TENANT}")
+        chain.start_load("traces", 300, round(seconds))
+        chain.start_load("logs", 150, round(seconds), "--signal", "logs")
+        chain.start_load("refused", 50, round(seconds), "--header", f"{TENANT_HEADER}={REFUSED_TENANT}")
         found = Schedule(chain, seed, seconds).run()
         chain.kafka.heal()
         found += settle(chain)

@@ -27,7 +27,7 @@ struct Url {
 
 struct ClientOptions {
   // Per client; further requests wait in order. While requests of others hold all of them, each
-  // share of requests (ClientRequest::share) may open its part of them besides: at most twice as
+  // share of requests (ClientRequest::share) may use its part of them besides: at most twice as
   // many in all.
   std::size_t connections_max = 8;
   std::size_t waiting_max = 1024;  // Requests that wait for a connection; more = UNAVAILABLE.

@@ -1,68 +1,15 @@
 #include "services/lib/logstreams/value_text.h"
 
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <string_view>
 
 #include "services/lib/base/base64.h"
 #include "services/lib/base/hex.h"
+#include "services/lib/base/json_number.h"
 
 namespace spanway::logstreams {
 namespace {
-
-// Outside, numbers are written with an exponent.
-constexpr double kPlainMin = 1e-6;
-constexpr double kPlainMax = 1e21;
-
-// The digits and the exponent of the shortest form, "1.25e-07".
-struct Shortest {
-  std::string digits;  // "125"
-  int exponent = 0;    // That of the first digit.
-};
-
-Shortest shortest_of(double magnitude) {
-  char text[32];
-  const auto end =
-      std::to_chars(text, text + sizeof(text), magnitude, std::chars_format::scientific).ptr;
-  const std::string_view form(text, static_cast<std::size_t>(end - text));
-  const std::size_t e = form.find('e');
-  Shortest shortest;
-  for (const char c : form.substr(0, e))
-    if (c != '.') shortest.digits += c;
-  const std::string_view exponent = form.substr(e + 1);
-  std::from_chars(exponent.data() + (exponent.front() == '+' ? 1 : 0),
-                  exponent.data() + exponent.size(), shortest.exponent);
-  return shortest;
-}
-
-// Without an exponent.
-std::string plain(const Shortest& number) {
-  const std::string& digits = number.digits;
-  if (number.exponent < 0)
-    return "0." + std::string(static_cast<std::size_t>(-number.exponent - 1), '0') + digits;
-  const auto whole = static_cast<std::size_t>(number.exponent) + 1;
-  if (digits.size() <= whole) return digits + std::string(whole - digits.size(), '0');
-  return digits.substr(0, whole) + "." + digits.substr(whole);
-}
-
-std::string with_exponent(const Shortest& number) {
-  std::string text(1, number.digits.front());
-  if (number.digits.size() > 1) text += "." + number.digits.substr(1);
-  return text + (number.exponent < 0 ? "e" : "e+") + std::to_string(number.exponent);
-}
-
-void append_finite(double number, std::string& out) {
-  if (std::signbit(number)) out += '-';
-  const double magnitude = std::fabs(number);
-  if (magnitude == 0) {
-    out += '0';
-    return;
-  }
-  const Shortest shortest = shortest_of(magnitude);
-  const bool is_plain = magnitude >= kPlainMin && magnitude < kPlainMax;
-  out += is_plain ? plain(shortest) : with_exponent(shortest);
-}
 
 // U+2028 and U+2029, which JavaScript takes for line ends.
 bool is_line_separator(std::string_view text, std::size_t at) {
@@ -166,7 +113,7 @@ bool append_json(const otlp::ValueView& value, std::string& out, int depth) {
       return true;
     case otlp::ValueKind::kDouble:
       if (!std::isfinite(value.number)) return false;
-      append_finite(value.number, out);
+      append_json_number(value.number, out);
       return true;
     case otlp::ValueKind::kArray:
       return append_json_array(value.text, out, depth + 1);
@@ -181,7 +128,7 @@ bool append_json(const otlp::ValueView& value, std::string& out, int depth) {
 }
 
 void append_double(double number, std::string& out) {
-  if (std::isfinite(number)) return append_finite(number, out);
+  if (std::isfinite(number)) return append_json_number(number, out);
   out += "json: unsupported value: ";
   out += std::isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf";
 }

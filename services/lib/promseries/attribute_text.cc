@@ -1,30 +1,14 @@
 #include "services/lib/promseries/attribute_text.h"
 
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "services/lib/base/base64.h"
+#include "services/lib/base/json_number.h"
 #include "services/lib/base/json_writer.h"
 
 namespace spanway::promseries {
 namespace {
-
-// `number` is finite.
-void append_double(double number, std::string& out) {
-  const double size = std::abs(number);
-  const bool has_exponent = size != 0 && (size < 1e-6 || size >= 1e21);
-  char text[400];
-  const auto format = has_exponent ? std::chars_format::scientific : std::chars_format::fixed;
-  const auto end = std::to_chars(text, text + sizeof(text), number, format).ptr;
-  std::string_view digits(text, static_cast<std::size_t>(end - text));
-  // 1e-09 is written as 1e-9, 1e+21 stays.
-  if (const std::size_t zero = digits.find("e-0"); zero != std::string_view::npos) {
-    out += digits.substr(0, zero + 2);
-    digits.remove_prefix(zero + 3);
-  }
-  out += digits;
-}
 
 bool append_json(const otlp::ValueView& value, std::string& out, int depth);
 
@@ -102,7 +86,7 @@ void append_text(const otlp::ValueView& value, std::string& out) {
       out += std::to_string(value.integer);
       return;
     case otlp::ValueKind::kDouble:
-      if (std::isfinite(value.number)) return append_double(value.number, out);
+      if (std::isfinite(value.number)) return append_json_number(value.number, out);
       out += std::isnan(value.number) ? "NaN" : value.number > 0 ? "Infinity" : "-Infinity";
       return;
     case otlp::ValueKind::kBytes:

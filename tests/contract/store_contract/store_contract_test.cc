@@ -248,6 +248,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
       fixture_ = std::make_unique<MemoryFixture>();
       return;
     }
+    // The server comes from a registry; without it the memory store is tested alone.
     if (ClickHouseServer::shared() == nullptr)
       GTEST_SKIP() << "tests/parts/clickhouse.sh get: " << ClickHouseServer::unavailable();
     fixture_ = std::make_unique<ClickHouseFixture>();

@@ -48,6 +48,7 @@ class TestBucket {
   std::unique_ptr<ObjectStore> store_;
 };
 
+// The server comes from a registry; a machine without one can still run the other tests.
 #define SPANWAY_NEEDS_S3()           \
   if (S3Server::shared() == nullptr) \
   GTEST_SKIP() << "tests/parts/s3.sh get: the command failed; its output is above"

@@ -95,6 +95,7 @@ TEST_F(S3SinkOnServer, EverySpanIsStoredOnceAcrossKillsOfTheServer) {
 }
 
 TEST_F(S3SinkOnServer, ClickHouseReadsEverySpanOnce) {
+  // The server comes from a registry; a machine without one can still run the other tests.
   if (clickhouse::ClickHouseServer::shared() == nullptr)
     GTEST_SKIP() << "tests/parts/clickhouse.sh get: the command failed; its output is above";
   const S3Options options = S3Server::shared()->options(S3Server::shared()->bucket("clickhouse"));

@@ -237,7 +237,7 @@ std::string digest() {
   return to_hex(view(sha256(encode_parquet(spans(3000), options).value().view())));
 }
 
-// Run by the test below in processes of their own.
+// Disabled because it asserts nothing: the test below runs it in processes of their own.
 TEST(Parquet, DISABLED_PrintsItsDigest) { std::printf("digest %s\n", digest().c_str()); }
 
 TEST(Parquet, EqualRowsMakeEqualBytesInEveryProcess) {

@@ -143,7 +143,8 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
                                       .attempts = 2,
                                       .waits_for = "probe",
                                       .age = std::chrono::seconds(1)}},
-                         .tenants = {}}};
+                         .tenants = {runtime::Statusz::Tenant{"t", 1, 0, true, false, true,
+                                                              std::chrono::seconds(2)}}}};
   written.assignment = {.ok = false, .reason = "foreign assignor"};
   written.lost_records = 7;
   written.stalls = {{.signal = "logs",

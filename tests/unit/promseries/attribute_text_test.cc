@@ -33,6 +33,7 @@ TEST(AttributeText, NumbersAreThoseOfEcmaScript) {
   EXPECT_EQ(number(1), "1");
   EXPECT_EQ(number(0.1), "0.1");
   EXPECT_EQ(number(1e20), "100000000000000000000");
+  EXPECT_EQ(number(123456789012345678901.0), "123456789012345680000");
   EXPECT_EQ(number(1e21), "1e+21");
   EXPECT_EQ(number(1e-7), "1e-7");
   EXPECT_EQ(number(1.5e-10), "1.5e-10");

@@ -94,9 +94,9 @@ ClientCore::Queue::iterator ClientCore::next(const Held& held) {
 }
 
 // Others hold the connections that this share has a right to.
-bool ClientCore::may_open_besides(const std::string& share, const Held& held) const {
+bool ClientCore::may_use_more(const std::string& share, const Held& held) const {
   const std::size_t most = target_.options.connections_max;
-  if (connections_.size() >= 2 * most) return false;
+  if (connections_.size() - kept_.size() >= 2 * most) return false;
   const auto found = held.find(share);
   const std::size_t own = found == held.end() ? 0 : found->second;
   const std::size_t shares = held.size() + (own == 0 ? 1 : 0);
@@ -107,10 +107,13 @@ void ClientCore::dispatch() {
   const std::size_t most = target_.options.connections_max;
   while (!closed_ && !queue_.empty()) {
     // A share alone needs no counting.
-    const bool full = connections_.size() >= most && kept_.empty();
-    const Held counts = queue_.size() > 1 || full ? held() : Held{};
+    const bool all_in_use = connections_.size() - kept_.size() >= most;
+    const Held counts = queue_.size() > 1 || all_in_use ? held() : Held{};
     const auto place = next(counts);
     const auto call = *place;
+    // A connection that others have left is theirs again: it carries no more of a share that has
+    // its part, as a new one would not.
+    if (all_in_use && !may_use_more(call->share, counts)) break;
     // A call whose kept connection was closed under it trusts no other kept one.
     const bool may_reuse = !call->sent_again;
     if (may_reuse && !kept_.empty()) {
@@ -118,12 +121,9 @@ void ClientCore::dispatch() {
       if (!run_on_kept(call)) queue_.push_front(call);
       continue;
     }
-    if (connections_.size() >= most) {
-      if (!kept_.empty()) {
-        kept_.front()->abort(unavailable("making room"));
-        continue;
-      }
-      if (!may_open_besides(call->share, counts)) return;
+    if (connections_.size() >= most && !kept_.empty()) {
+      kept_.front()->abort(unavailable("making room"));
+      continue;
     }
     queue_.erase(place);
     run_on_new(call);

@@ -42,7 +42,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   using Held = std::map<std::string, std::size_t, std::less<>>;
   Held held() const;
   Queue::iterator next(const Held& held);
-  bool may_open_besides(const std::string& share, const Held& held) const;
+  bool may_use_more(const std::string& share, const Held& held) const;
   void dispatch();
   bool run_on_kept(const std::shared_ptr<ClientCall>& call);
   void run_on_new(std::shared_ptr<ClientCall> call);

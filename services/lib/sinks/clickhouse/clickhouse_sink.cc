@@ -2,10 +2,8 @@
 
 #include <atomic>
 #include <utility>
-#include <vector>
 
-#include "services/lib/base/mutex.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/sinks/batch_converter.h"
 #include "services/lib/sinks/clickhouse/events.h"
 #include "services/lib/sinks/clickhouse/recent_rows.h"
 #include "services/lib/sinks/clickhouse/upload.h"
@@ -31,31 +29,9 @@ void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& execu
 
 }  // namespace
 
-// Converters are kept for their memory: as many as batches were ever converted at once.
 struct ClickHouseSink::Shared {
   Shared(ClickHouseSinkOptions sink_options, const HttpSinkDeps& deps)
       : options(std::move(sink_options)), clock(deps.clock) {}
-
-  Result<otlp_blocks::RequestBlocks> convert(pipeline::Batch& batch) {
-    std::unique_ptr<otlp_blocks::Converter> converter;
-    {
-      MutexLock lock(mutex);
-      if (!idle.empty()) {
-        converter = std::move(idle.back());
-        idle.pop_back();
-      }
-    }
-    if (!converter) converter = std::make_unique<otlp_blocks::Converter>();
-    const std::size_t payload = batch.permit.bytes();
-    auto blocks = converter->convert(
-        batch.signal, batch.payload.view(),
-        {.tenant = batch.metadata.tenant, .known = recent.get(), .grow = [&](std::size_t bytes) {
-           return batch.permit.grow_to(payload + bytes);
-         }});
-    MutexLock lock(mutex);
-    idle.push_back(std::move(converter));
-    return blocks;
-  }
 
   const ClickHouseSinkOptions options;
   const Clock& clock;
@@ -65,8 +41,7 @@ struct ClickHouseSink::Shared {
   std::shared_ptr<RecentRows> recent;
   std::shared_ptr<clickhouse::Client> client;
   const std::shared_ptr<std::atomic<bool>> schema_fits = std::make_shared<std::atomic<bool>>();
-  Mutex mutex;
-  std::vector<std::unique_ptr<otlp_blocks::Converter>> idle SPANWAY_GUARDED_BY(mutex);
+  BatchConverter converter;
 };
 
 ClickHouseSink::ClickHouseSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -100,7 +75,7 @@ void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexc
   };
   if (batch.deadline.less(shared_->options.deadline_margin).passed(shared_->clock.now()))
     return refuse(deadline_passed(shared_->client->endpoint()));
-  auto blocks = shared_->convert(batch);
+  auto blocks = shared_->converter.convert(batch, shared_->recent.get());
   if (!blocks.ok()) return refuse(std::move(blocks).error());
   batch.payload = Bytes();
   batch.permit.shrink_to(blocks->memory_bytes());

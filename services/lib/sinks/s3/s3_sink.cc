@@ -9,6 +9,7 @@
 #include "services/lib/objectstore/object_key.h"
 #include "services/lib/objectstore/sigv4.h"
 #include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/sinks/batch_converter.h"
 #include "services/lib/sinks/s3/events.h"
 #include "services/lib/sinks/s3/stored_object.h"
 
@@ -75,31 +76,9 @@ class ObjectsInFlight {
 
 }  // namespace
 
-// Converters are kept for their memory: as many as batches were ever converted at once.
 struct S3Sink::Shared {
   Shared(S3SinkOptions sink_options, const HttpSinkDeps& deps)
       : options(std::move(sink_options)), clock(deps.clock) {}
-
-  Result<otlp_blocks::RequestBlocks> convert(pipeline::Batch& batch) {
-    std::unique_ptr<otlp_blocks::Converter> converter;
-    {
-      MutexLock lock(mutex);
-      if (!idle.empty()) {
-        converter = std::move(idle.back());
-        idle.pop_back();
-      }
-    }
-    if (!converter) converter = std::make_unique<otlp_blocks::Converter>();
-    const std::size_t payload = batch.permit.bytes();
-    auto blocks = converter->convert(
-        batch.signal, batch.payload.view(),
-        {.tenant = batch.metadata.tenant, .known = nullptr, .grow = [&](std::size_t bytes) {
-           return batch.permit.grow_to(payload + bytes);
-         }});
-    MutexLock lock(mutex);
-    idle.push_back(std::move(converter));
-    return blocks;
-  }
 
   Deadline put_deadline(const pipeline::Batch& batch) const {
     return batch.deadline.less(options.deadline_margin)
@@ -143,8 +122,7 @@ struct S3Sink::Shared {
   std::shared_ptr<SinkState> state;
   std::shared_ptr<const S3Events> events;
   std::shared_ptr<objectstore::S3Client> client;
-  Mutex mutex;
-  std::vector<std::unique_ptr<otlp_blocks::Converter>> idle SPANWAY_GUARDED_BY(mutex);
+  BatchConverter converter;
 };
 
 S3Sink::S3Sink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -179,7 +157,7 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
                                 .signal = batch.signal,
                                 .tenant = batch.metadata.tenant,
                                 .batch = batch_of(batch)};
-  auto blocks = shared_->convert(batch);
+  auto blocks = shared_->converter.convert(batch, nullptr);
   if (!blocks.ok()) return refuse(std::move(blocks).error());
   batch.payload = Bytes();
   batch.permit.shrink_to(blocks->memory_bytes());
