@@ -8,7 +8,7 @@ for name in spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query 
   spanway-test-app; do
   [ -x "$bin/$name" ] || continue
   strip -o "$out/bin/$name" "$bin/$name"
-  ldd "$bin/$name" | awk '$3 ~ /^\// {print $3}'
+  ldd "$(realpath "$bin/$name")" | awk '/not found/ {print "missing: " $1 > "/dev/stderr"; exit 1} $3 ~ /^\// {print $3}'
 done | sort -u | grep -vE '/(libc|libm|libdl|librt|libpthread|libresolv|ld-linux-x86-64)\.so' |
   xargs -r -I{} cp -Lu {} "$out/lib/"
 du -sh "$out/bin" "$out/lib"

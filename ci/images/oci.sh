@@ -28,7 +28,7 @@ mkdir -p "$libraries"
 mv "$work"/out/bin/* "$root/usr/bin/"
 mv "$work"/out/lib/* "$libraries/"
 # The C library, which the images with a distribution below them have already.
-for binary in "$work"/bin/*; do ldd "$binary"; done | awk '$3 ~ /^\// {print $3}' | sort -u |
+for binary in "$work"/bin/*; do ldd "$(realpath "$binary")"; done | awk '$3 ~ /^\// {print $3}' | sort -u |
   grep -E '/lib(c|m|resolv|pthread|dl|rt)\.so' | xargs -I{} cp -L {} "$libraries/"
 loader=$(ldd "$work/bin/spanway-ingress" | grep -oE '/lib[^ ]*/ld-linux[^ ]*')
 mkdir -p "$root/usr$(dirname "$loader")"

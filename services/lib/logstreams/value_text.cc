@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "services/lib/base/base64.h"
+#include "services/lib/base/ecmascript_number.h"
 #include "services/lib/base/hex.h"
-#include "services/lib/base/json_number.h"
 
 namespace spanway::logstreams {
 namespace {
@@ -113,7 +113,7 @@ bool append_json(const otlp::ValueView& value, std::string& out, int depth) {
       return true;
     case otlp::ValueKind::kDouble:
       if (!std::isfinite(value.number)) return false;
-      append_json_number(value.number, out);
+      append_ecmascript_number(value.number, out);
       return true;
     case otlp::ValueKind::kArray:
       return append_json_array(value.text, out, depth + 1);
@@ -128,7 +128,7 @@ bool append_json(const otlp::ValueView& value, std::string& out, int depth) {
 }
 
 void append_double(double number, std::string& out) {
-  if (std::isfinite(number)) return append_json_number(number, out);
+  if (std::isfinite(number)) return append_ecmascript_number(number, out);
   out += "json: unsupported value: ";
   out += std::isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf";
 }

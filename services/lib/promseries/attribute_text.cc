@@ -4,7 +4,7 @@
 #include <map>
 
 #include "services/lib/base/base64.h"
-#include "services/lib/base/json_number.h"
+#include "services/lib/base/ecmascript_number.h"
 #include "services/lib/base/json_writer.h"
 
 namespace spanway::promseries {
@@ -86,7 +86,7 @@ void append_text(const otlp::ValueView& value, std::string& out) {
       out += std::to_string(value.integer);
       return;
     case otlp::ValueKind::kDouble:
-      if (std::isfinite(value.number)) return append_json_number(value.number, out);
+      if (std::isfinite(value.number)) return append_ecmascript_number(value.number, out);
       out += std::isnan(value.number) ? "NaN" : value.number > 0 ? "Infinity" : "-Infinity";
       return;
     case otlp::ValueKind::kBytes:

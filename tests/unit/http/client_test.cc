@@ -165,7 +165,7 @@ TEST(Client, RunsRequestsSideBySideAndQueuesTheRest) {
 }
 
 // Requests of one share that are not answered hold all connections: those of another are sent
-// nevertheless, and connections beyond the limit are closed afterwards.
+// nevertheless, over at most half as many connections again, which are closed afterwards.
 TEST(Client, AShareThatHangsDoesNotHoldUpTheOthers) {
   TestServer server;
   TestClient client(local(server.server->port()), {.connections_max = 4});

@@ -128,8 +128,12 @@ void ClientCore::dispatch() {
     queue_.erase(place);
     run_on_new(call);
   }
-  while (!closed_ && connections_.size() > most && !kept_.empty())
+  // While calls that are not answered hold all connections, the kept ones serve the other shares:
+  // closing them would cost those a handshake for each call.
+  while (!closed_ && connections_.size() > most && connections_.size() - kept_.size() < most &&
+         !kept_.empty()) {
     kept_.front()->abort(unavailable("more connections than needed"));
+  }
 }
 
 bool ClientCore::run_on_kept(const std::shared_ptr<ClientCall>& call) {

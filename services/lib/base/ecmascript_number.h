@@ -9,6 +9,6 @@ namespace spanway {
 
 // Appends a finite `number`. std::to_chars alone differs: it writes large numbers with the digits
 // of their exact value (123456789012345683968) in place of zeros (123456789012345680000).
-void append_json_number(double number, std::string& out);
+void append_ecmascript_number(double number, std::string& out);
 
 }  // namespace spanway

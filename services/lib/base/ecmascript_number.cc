@@ -1,4 +1,4 @@
-#include "services/lib/base/json_number.h"
+#include "services/lib/base/ecmascript_number.h"
 
 #include <charconv>
 #include <cmath>
@@ -52,7 +52,7 @@ std::string with_exponent(const Shortest& number) {
 
 }  // namespace
 
-void append_json_number(double number, std::string& out) {
+void append_ecmascript_number(double number, std::string& out) {
   SPANWAY_CHECK(std::isfinite(number));
   if (std::signbit(number)) out += '-';
   const double magnitude = std::fabs(number);
