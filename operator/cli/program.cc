@@ -6,8 +6,8 @@
 #include "operator/cache/events.h"
 #include "operator/cli/commands.h"
 #include "operator/k8s/events.h"
-#include "operator/manager/operator_service.h"
 #include "operator/manager/settings.h"
+#include "operator/manager/starting_operator.h"
 #include "operator/reconcile/events.h"
 
 namespace spanway::reconcile {
@@ -37,7 +37,7 @@ runtime::Program make_program() {
       .validate = [settings](config::Problems& problems) { validate(*settings, problems); },
       .create = [settings](
                     const runtime::ServiceDeps& deps) -> Result<std::unique_ptr<runtime::Service>> {
-        SPANWAY_ASSIGN(auto service, OperatorService::create(*settings, deps));
+        SPANWAY_ASSIGN(auto service, StartingOperator::create(*settings, deps));
         return std::unique_ptr<runtime::Service>(std::move(service));
       },
       .commands = {command("plan",

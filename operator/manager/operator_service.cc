@@ -1,34 +1,19 @@
 #include "operator/manager/operator_service.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
-#include "operator/k8s/access.h"
 #include "operator/k8s/event_recorder.h"
 #include "operator/k8s/lease.h"
-#include "operator/k8s/rest_client.h"
 #include "services/lib/base/thread.h"
 
 namespace spanway::reconcile {
 namespace {
 
-constexpr Duration kListTimeout = std::chrono::seconds(30);
 constexpr Duration kDrainMax = std::chrono::hours(1);
 // Lists under way at the same time; watches need no thread.
 constexpr std::size_t kListsAtATime = 4;
 constexpr Duration kSyncPoll = std::chrono::milliseconds(100);
-
-// A write that begins in the last moment of the renew deadline is over before another operator may
-// take the Lease: others wait for the duration in the holder's Lease.
-OperatorTimes lease_times(Duration request_timeout) {
-  OperatorTimes times;
-  times.lease_renew_deadline =
-      std::max(times.lease_renew_deadline, 2 * request_timeout + times.lease_retry);
-  times.lease =
-      std::max(times.lease, times.lease_renew_deadline + request_timeout + std::chrono::seconds(1));
-  return times;
-}
 
 UpgradeRules upgrade_rules(const OperatorSettings& settings) {
   return {.concurrent_max = settings.max_concurrent_rollouts,
@@ -44,57 +29,15 @@ MonitorTimes times_of(const OperatorSettings& settings) {
   return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
 }
 
-// An error when the namespace cannot be read just now: another id would reset the offsets of all
-// consumers.
-Result<std::string> find_cluster_id(kube::Client& client, const telemetry::Logger& log) {
-  constexpr std::size_t kDigits = 8;
-  const auto name_space = client.get(kube::kNamespaces, {"", "kube-system"});
-  if (name_space.ok()) return kube::string_at(*name_space, "metadata/uid").substr(0, kDigits);
-  const Code code = name_space.error().code;
-  if (code != Code::kNotFound && code != Code::kPermissionDenied) return name_space.error();
-  log.warn(
-      "The namespace kube-system may not be read: consumer groups hold no cluster id. Set "
-      "cluster_id when several clusters use one Kafka",
-      {{"error", name_space.error().message}});
-  return std::string();
-}
-
-// Few watches when the rights are there: each costs a list at the start and the API server's
-// memory. What cannot be listed over all namespaces is watched in each.
-Stores::Watches choose_watches(kube::Client& client, const OperatorSettings& settings,
-                               std::vector<kube::ResourceType> kinds,
-                               const telemetry::Logger& log) {
-  constexpr std::size_t kPerNamespaceMax = 4;
-  if (settings.watch_namespaces.size() <= kPerNamespaceMax) return Stores::Watches::kPerNamespace;
-  kinds.push_back(kube::kPipelines);
-  kinds.push_back(kube::kPods);
-  for (const kube::ResourceType& kind : kinds) {
-    // Selects nothing: only the right counts.
-    const auto listed = client.list(kind, {.name_space = {},
-                                           .label_selector = "spanway.dev/none=none",
-                                           .field_selector = {},
-                                           .resource_version = "0"});
-    if (listed.ok()) continue;
-    log.info(
-        "Each namespace is watched on its own, a stream for each kind; permission to list and "
-        "watch "
-        "in all namespaces (Helm: rbac.watchAll) makes it one stream for each kind",
-        {{"namespaces", settings.watch_namespaces.size()}, {"error", listed.error().message}});
-    return Stores::Watches::kPerNamespace;
-  }
-  return Stores::Watches::kClusterWide;
-}
-
 render::ClusterFacts facts_of(const OperatorSettings& settings, const std::string& name_space,
-                              const std::string& cluster_id, bool service_monitors,
-                              bool prometheus_rules) {
+                              const Discovered& found) {
   render::ClusterFacts facts;
   facts.operator_namespace = name_space;
   facts.version = SPANWAY_VERSION;
   facts.image_repository = settings.image_repository;
-  facts.cluster_id = cluster_id;
-  facts.serves_service_monitors = service_monitors;
-  facts.serves_prometheus_rules = prometheus_rules;
+  facts.cluster_id = found.cluster_id;
+  facts.serves_service_monitors = found.service_monitors;
+  facts.serves_prometheus_rules = found.prometheus_rules;
   facts.deny_private_endpoints = settings.deny_private_endpoints;
   return facts;
 }
@@ -105,16 +48,10 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 }  // namespace
 
 OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts parts,
-                                 const runtime::ServiceDeps& deps, bool service_monitors,
-                                 bool prometheus_rules)
+                                 const Discovered& found, const runtime::ServiceDeps& deps)
     : settings_(settings),
       parts_(std::move(parts)),
       deps_(deps),
@@ -126,16 +63,15 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
               [this](const Announcement& a) {
                 recorder_->record({a.regarding, a.is_warning, a.reason, a.action, a.note});
               }),
-      stores_(settings.watch_namespaces, Stores::owned_kinds(service_monitors, prometheus_rules),
-              parts_.watches),
+      stores_(settings.watch_namespaces,
+              Stores::owned_kinds(found.service_monitors, found.prometheus_rules), found.watches),
       secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
       monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),
                [this](const kube::ObjectKey& key) { queue_.add(key); }),
       controller_(ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock,
                                  [this](const kube::ObjectKey& key) { queue_.add(key); },
                                  upgrade_rules(settings)},
-                  facts_of(settings, parts_.name_space, parts_.cluster_id, service_monitors,
-                           prometheus_rules)),
+                  facts_of(settings, parts_.name_space, found)),
       reflectors_(kListsAtATime, system_clock()) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
@@ -165,49 +101,6 @@ OperatorService::~OperatorService() {
   if (election_) election_->stop();
   reflectors_.stop();
   recorder_->stop();
-}
-
-Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorSettings& settings,
-                                                                 OperatorParts parts,
-                                                                 const runtime::ServiceDeps& deps) {
-  SPANWAY_ASSIGN(const bool service_monitors, parts.client->serves(kube::kServiceMonitors));
-  SPANWAY_ASSIGN(const bool prometheus_rules, parts.client->serves(kube::kPrometheusRules));
-  SPANWAY_ASSIGN(const bool pipelines, parts.client->serves(kube::kPipelines));
-  parts.cluster_id = settings.cluster_id;
-  if (parts.cluster_id.empty()) {
-    SPANWAY_ASSIGN(parts.cluster_id, find_cluster_id(*parts.client, deps.telemetry.log));
-  }
-  parts.watches =
-      choose_watches(*parts.client, settings,
-                     Stores::owned_kinds(service_monitors, prometheus_rules), deps.telemetry.log);
-  if (!pipelines)
-    return configuration_error(Code::kFailedPrecondition,
-                               "the API server has no Pipelines (spanway.dev/v1alpha1): apply the "
-                               "output of `spanway-operator crd` first");
-  return std::unique_ptr<OperatorService>(
-      new OperatorService(settings, std::move(parts), deps, service_monitors, prometheus_rules));
-}
-
-Result<std::unique_ptr<OperatorService>> OperatorService::create(const OperatorSettings& settings,
-                                                                 const runtime::ServiceDeps& deps) {
-  SPANWAY_ASSIGN(auto access, kube::Access::find(settings.kubeconfig, "",
-                                                 config::Sources::of_process(), deps.clock));
-  OperatorParts parts;
-  kube::RestClientOptions options;
-  options.request_timeout = settings.request_timeout;
-  options.list_timeout = kListTimeout;
-  SPANWAY_ASSIGN(parts.client,
-                 kube::RestClient::create(*access, deps.clock, deps.telemetry, options));
-  parts.statusz = make_statusz_reader();
-  parts.times = lease_times(settings.request_timeout);
-  parts.name_space = settings.operator_namespace.empty() ? access->cluster().name_space
-                                                         : settings.operator_namespace;
-  std::string pod = environment("POD_NAME");
-  if (pod.empty()) pod = environment("HOSTNAME");
-  if (pod.empty()) pod = "spanway-operator";
-  parts.identity = pod + "-" + std::to_string(Random::from_entropy().next() % 1'000'000);
-  parts.access = std::shared_ptr<kube::Access>(std::move(access));
-  return create(settings, std::move(parts), deps);
 }
 
 void OperatorService::make_reflectors() {

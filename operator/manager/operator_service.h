@@ -11,6 +11,7 @@
 #include "operator/cache/reflector_pool.h"
 #include "operator/cache/work_queue.h"
 #include "operator/k8s/client.h"
+#include "operator/manager/discovery.h"
 #include "operator/manager/fenced_client.h"
 #include "operator/manager/settings.h"
 #include "operator/reconcile/controller.h"
@@ -39,11 +40,9 @@ struct OperatorParts {
   std::shared_ptr<void> access;
   std::unique_ptr<kube::Client> client;
   std::unique_ptr<StatuszReader> statusz;
-  std::string identity;    // Unique among the replicas.
-  std::string name_space;  // The operator's own.
-  // Found by create().
-  std::string cluster_id = {};
-  Stores::Watches watches = Stores::Watches::kPerNamespace;
+  std::string server = {};  // For messages.
+  std::string identity;     // Unique among the replicas.
+  std::string name_space;   // The operator's own.
   OperatorTimes times = {};
 };
 
@@ -54,13 +53,8 @@ struct OperatorParts {
 // leads. One that loses the Lease ends with an error, so that no state survives.
 class OperatorService final : public runtime::Service {
  public:
-  // Asks the API server which kinds it has; fails when it cannot be reached.
-  static Result<std::unique_ptr<OperatorService>> create(const OperatorSettings& settings,
-                                                         OperatorParts parts,
-                                                         const runtime::ServiceDeps& deps);
-  // The real parts.
-  static Result<std::unique_ptr<OperatorService>> create(const OperatorSettings& settings,
-                                                         const runtime::ServiceDeps& deps);
+  OperatorService(const OperatorSettings& settings, OperatorParts parts, const Discovered& found,
+                  const runtime::ServiceDeps& deps);
   ~OperatorService() override;
 
   Status start() override;
@@ -72,8 +66,6 @@ class OperatorService final : public runtime::Service {
   Status fatal() const override;
 
  private:
-  OperatorService(const OperatorSettings& settings, OperatorParts parts,
-                  const runtime::ServiceDeps& deps, bool service_monitors, bool prometheus_rules);
   void make_reflectors();
   bool leads() const;
   bool may_begin() const;

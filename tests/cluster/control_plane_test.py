@@ -14,6 +14,10 @@ def leader_pod(cluster):
     return next(p["metadata"]["name"] for p in pods if identity.startswith(p["metadata"]["name"]))
 
 
+def restarts(pods):
+    return {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["restartCount"] for p in pods}
+
+
 def works_within(start_pipeline, name, seconds):
     started = time.monotonic()
     pipeline = start_pipeline(name=name)
@@ -66,6 +70,25 @@ def test_the_api_server_killed_and_etcd_compacted(cluster, start_pipeline):
     assert {p["metadata"]["uid"] for p in first.pods()} == pods
     first.change({"ingress": {"replicas": 2}})
     first.wait_replicas("first-ingress", 2)
+
+
+def test_an_operator_that_starts_while_the_api_server_is_down_waits_for_it(cluster, operator, start_pipeline):
+    cluster.need_hands()
+    pods = cluster.list("pods", "spanway-system", "app.kubernetes.io/component=operator")
+    names = [pod["metadata"]["name"] for pod in pods]
+    processes = [cluster.container_pid(name, "spanway-system") for name in names]
+    before = restarts(pods)
+    cluster.hold("cp", "apiserver", "kube-apiserver")
+    try:
+        for node, pid in processes:
+            cluster.inside(node, "kill", "-KILL", pid)
+        time.sleep(20)  # One that ended would have been started, and would have ended, several times.
+    finally:
+        cluster.release("cp", "apiserver")
+    cluster.wait_api()
+    assert works_within(start_pipeline, "waited", 90) < 75
+    after = restarts(cluster.list("pods", "spanway-system", "app.kubernetes.io/component=operator"))
+    assert after == {name: before[name] + 1 for name in names}
 
 
 def test_a_watch_over_compacted_history(cluster, start_pipeline):
