@@ -37,8 +37,9 @@ target_link_libraries(spanway_librdkafka INTERFACE
   "${SPANWAY_LIBRDKAFKA_PREFIX}/lib/librdkafka.a"
   OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD PkgConfig::LZ4 Threads::Threads m dl rt)
 
-# Arrow and Parquet come as shared libraries. They are linked into the build folder, beside bin, so
-# that programs find them by a path relative to their own.
+# Arrow and Parquet come as shared libraries. They are linked into the build folder, beside bin, where
+# programs find them, and what they load at run time, by a path relative to their own.
+set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
 if(NOT SPANWAY_ARROW_PREFIX)
   execute_process(
     COMMAND "${CMAKE_SOURCE_DIR}/ci/deps/arrow.sh"

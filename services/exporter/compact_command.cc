@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "services/lib/http/io_pool.h"
+#include "services/lib/parquet_file/codec_loader.h"
 #include "services/lib/runtime/flags.h"
 #include "services/lib/runtime/termination.h"
 #include "services/lib/sinks/s3/compact.h"
@@ -38,10 +39,12 @@ int compact_command(const ExporterConfig& config, const std::vector<std::string>
                 2);
   options.days = static_cast<int>(days);
   options.prefix = config.destination.s3.prefix;
+  const auto codec = parquet_file::load_codec();
+  if (!codec.ok()) return fail(codec.error().message, 1);
   http::IoPool io("compact", 1);
   const auto store = sinks::create_s3_store(config.destination.s3, io, system_clock());
   if (!store.ok()) return fail(store.error().message, 1);
-  const auto report = sinks::Compactor(**store, system_clock(), std::move(options)).run();
+  const auto report = sinks::Compactor(**store, system_clock(), **codec, std::move(options)).run();
   if (!report.ok()) return fail(report.error().message, 1);
   for (const std::string& skipped : report->skipped)
     std::fprintf(stderr, "skipped %s\n", skipped.c_str());

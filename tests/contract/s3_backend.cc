@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/lib/base/check.h"
+#include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/s3_sink.h"
 #include "tests/fakes/fake_s3.h"
 
@@ -78,7 +79,8 @@ class S3Backend final : public Backend {
     sinks::S3SinkOptions options = fakes::s3_sink_options(backend_.url());
     options.in_flight_max = limits.in_flight_max;
     options.put_timeout = limits.timeout;
-    auto sink = sinks::S3Sink::create(std::move(options), {io_, system_clock(), {log_, metrics_}});
+    auto sink = sinks::S3Sink::create(std::move(options), {io_, system_clock(), {log_, metrics_}},
+                                      parquet_file::arrow_codec());
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }

@@ -10,7 +10,7 @@
 namespace spanway::objectstore {
 namespace {
 
-class ObjectSource final : public ByteSource {
+class ObjectSource final : public parquet_file::ByteSource {
  public:
   ObjectSource(ObjectStore& store, std::string key, std::uint64_t bytes)
       : store_(store), key_(std::move(key)), bytes_(bytes) {}
@@ -24,20 +24,6 @@ class ObjectSource final : public ByteSource {
   ObjectStore& store_;
   const std::string key_;
   const std::uint64_t bytes_;
-};
-
-class MemorySource final : public ByteSource {
- public:
-  explicit MemorySource(Bytes bytes) : bytes_(std::move(bytes)) {}
-  std::uint64_t size() const noexcept override { return bytes_.size(); }
-  Result<Bytes> read(std::uint64_t offset, std::uint64_t length) override {
-    if (offset > bytes_.size() || length > bytes_.size() - offset)
-      return invalid_argument("The object does not have the range that was asked for");
-    return Bytes(bytes_.slice(offset, length));
-  }
-
- private:
-  const Bytes bytes_;
 };
 
 // A result that one thread waits for.
@@ -141,13 +127,9 @@ class S3Store final : public ObjectStore {
 
 }  // namespace
 
-std::shared_ptr<ByteSource> object_source(ObjectStore& store, std::string key,
-                                          std::uint64_t bytes) {
+std::shared_ptr<parquet_file::ByteSource> object_source(ObjectStore& store, std::string key,
+                                                        std::uint64_t bytes) {
   return std::make_shared<ObjectSource>(store, std::move(key), bytes);
-}
-
-std::shared_ptr<ByteSource> memory_source(Bytes bytes) {
-  return std::make_shared<MemorySource>(std::move(bytes));
 }
 
 std::unique_ptr<ObjectStore> make_s3_store(std::shared_ptr<S3Client> client, http::IoPool& io,

@@ -8,8 +8,8 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
-#include "services/lib/objectstore/byte_source.h"
 #include "services/lib/objectstore/s3_client.h"
+#include "services/lib/parquet_file/byte_source.h"
 
 namespace spanway::objectstore {
 
@@ -33,10 +33,9 @@ class ObjectStore {
   static constexpr std::size_t kKeysMax = 1'000'000;
 };
 
-// One object of known size as a source for ParquetFile. The store outlives it.
-std::shared_ptr<ByteSource> object_source(ObjectStore& store, std::string key, std::uint64_t bytes);
-// An object in memory.
-std::shared_ptr<ByteSource> memory_source(Bytes bytes);
+// One object of known size as the source of a Parquet file. The store outlives it.
+std::shared_ptr<parquet_file::ByteSource> object_source(ObjectStore& store, std::string key,
+                                                        std::uint64_t bytes);
 
 struct S3StoreOptions {
   Duration timeout = std::chrono::seconds(60);  // Bound of one request.

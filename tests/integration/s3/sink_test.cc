@@ -7,7 +7,7 @@
 
 #include "services/lib/objectstore/manifest.h"
 #include "services/lib/objectstore/object_key.h"
-#include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/compact.h"
 #include "services/lib/sinks/s3/s3_sink.h"
 #include "tests/fakes/answers.h"
@@ -26,7 +26,8 @@ class S3SinkOnServer : public testing::Test {
   std::unique_ptr<sinks::S3Sink> sink(const S3Options& options) {
     sinks::S3SinkOptions all = fakes::s3_sink_options(options.endpoint);
     all.client = options;
-    auto made = sinks::S3Sink::create(std::move(all), {io_, system_clock(), {log_, metrics_}});
+    auto made = sinks::S3Sink::create(std::move(all), {io_, system_clock(), {log_, metrics_}},
+                                      parquet_file::arrow_codec());
     SPANWAY_CHECK(made.ok());
     return std::move(made).value();
   }
@@ -87,7 +88,8 @@ TEST_F(S3SinkOnServer, EverySpanIsStoredOnceAcrossKillsOfTheServer) {
   EXPECT_EQ(listed->objects.size(), kBatches);
   std::uint64_t rows = 0;
   for (const ObjectInfo& object : listed->objects) {
-    auto file = ParquetFile::open(object_source(bucket.store(), object.key, object.bytes));
+    auto file =
+        parquet_file::arrow_codec().open(object_source(bucket.store(), object.key, object.bytes));
     ASSERT_TRUE(file.ok()) << file.error().message;
     rows += (*file)->rows();
   }
@@ -134,7 +136,7 @@ TEST_F(S3SinkOnServer, CompactionJoinsThemAndDeletesWhatItReplaced) {
   compact.prefix = "p";
   compact.days = 4000;  // The spans are of a fixed date.
   compact.delete_after = Duration::zero();
-  sinks::Compactor compactor(bucket.store(), system_clock(), compact);
+  sinks::Compactor compactor(bucket.store(), system_clock(), parquet_file::arrow_codec(), compact);
   const auto joined = compactor.run();
   ASSERT_TRUE(joined.ok()) << joined.error().message;
   EXPECT_EQ(joined->inputs, 5u);
@@ -165,7 +167,8 @@ TEST_F(S3SinkOnServer, AStalledServerIsTransientAndEverythingArrivesLater) {
   sinks::S3SinkOptions all = fakes::s3_sink_options(options.endpoint);
   all.client = options;
   all.put_timeout = std::chrono::milliseconds(500);
-  auto to = sinks::S3Sink::create(std::move(all), {io_, system_clock(), {log_, metrics_}});
+  auto to = sinks::S3Sink::create(std::move(all), {io_, system_clock(), {log_, metrics_}},
+                                  parquet_file::arrow_codec());
   ASSERT_TRUE(to.ok());
   ASSERT_TRUE(server->run("stall"));
   send(**to, spans(1), "t:0:1-1");

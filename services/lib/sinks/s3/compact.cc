@@ -7,7 +7,6 @@
 
 #include "services/lib/base/hex.h"
 #include "services/lib/objectstore/object_key.h"
-#include "services/lib/objectstore/parquet_reader.h"
 #include "services/lib/objectstore/sigv4.h"
 #include "services/lib/schema/table.h"
 #include "services/lib/sinks/s3/resource_columns.h"
@@ -166,7 +165,7 @@ Result<bool> Compactor::write(otlp::Signal signal, const std::string& tenant,
   CompactedObject result;
   for (const LiveObject& input : group.inputs) {
     SPANWAY_ASSIGN(objectstore::Object object, store_.get(input.key));
-    auto file = objectstore::ParquetFile::open(objectstore::memory_source(std::move(object.body)));
+    auto file = codec_.open(parquet_file::memory_source(std::move(object.body)));
     if (!file.ok()) {
       report_.skipped.push_back(input.key + ": " + file.error().message);
       continue;
@@ -185,9 +184,9 @@ Result<bool> Compactor::write(otlp::Signal signal, const std::string& tenant,
   if (result.replaces.size() < 2) return false;
   result.name = result_name(result.replaces);
   result.rows = rows.rows();
-  objectstore::ParquetOptions options = parquet_options(signal);
+  parquet_file::WriteOptions options = parquet_options(signal);
   add_footer_texts(rows, tenant, "compacted", options);
-  SPANWAY_ASSIGN(Bytes body, objectstore::encode_parquet(std::move(rows), options));
+  SPANWAY_ASSIGN(Bytes body, codec_.encode(std::move(rows), options));
   result.bytes = body.size();
   SPANWAY_TRY(store_.put({.key = folder + result.name,
                           .body = std::move(body),

@@ -10,6 +10,7 @@
 #include "services/lib/objectstore/manifest.h"
 #include "services/lib/objectstore/object_store.h"
 #include "services/lib/otlp/signal.h"
+#include "services/lib/parquet_file/codec.h"
 
 namespace spanway::sinks {
 
@@ -46,9 +47,10 @@ struct CompactReport {
 // condition lets one win, the other reads again. Blocks; single-thread.
 class Compactor {
  public:
-  // `store` and `clock` outlive the compactor.
-  Compactor(objectstore::ObjectStore& store, const Clock& clock, CompactOptions options)
-      : store_(store), clock_(clock), options_(std::move(options)) {}
+  // All but the options outlive the compactor.
+  Compactor(objectstore::ObjectStore& store, const Clock& clock, const parquet_file::Codec& codec,
+            CompactOptions options)
+      : store_(store), clock_(clock), codec_(codec), options_(std::move(options)) {}
   Result<CompactReport> run();
 
  private:
@@ -67,6 +69,7 @@ class Compactor {
 
   objectstore::ObjectStore& store_;
   const Clock& clock_;
+  const parquet_file::Codec& codec_;
   const CompactOptions options_;
   CompactReport report_;
 };

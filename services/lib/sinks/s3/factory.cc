@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "services/lib/parquet_file/codec_loader.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -62,9 +64,10 @@ Result<std::unique_ptr<objectstore::ObjectStore>> create_s3_store(const S3Config
 }
 
 SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps) {
+  SPANWAY_ASSIGN(const parquet_file::Codec* codec, parquet_file::load_codec());
   S3SinkOptions options = s3_options(config.s3);
   options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
-  return as_sink(S3Sink::create(std::move(options), {deps.io, deps.clock, deps.telemetry}));
+  return as_sink(S3Sink::create(std::move(options), {deps.io, deps.clock, deps.telemetry}, *codec));
 }
 
 }  // namespace spanway::sinks

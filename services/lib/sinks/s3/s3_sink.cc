@@ -77,8 +77,9 @@ class ObjectsInFlight {
 }  // namespace
 
 struct S3Sink::Shared {
-  Shared(S3SinkOptions sink_options, const HttpSinkDeps& deps)
-      : options(std::move(sink_options)), clock(deps.clock) {}
+  Shared(S3SinkOptions sink_options, const HttpSinkDeps& deps,
+         const parquet_file::Codec& parquet_codec)
+      : options(std::move(sink_options)), clock(deps.clock), codec(parquet_codec) {}
 
   Deadline put_deadline(const pipeline::Batch& batch) const {
     return batch.deadline.less(options.deadline_margin)
@@ -119,6 +120,7 @@ struct S3Sink::Shared {
 
   const S3SinkOptions options;
   const Clock& clock;
+  const parquet_file::Codec& codec;
   std::shared_ptr<SinkState> state;
   std::shared_ptr<const S3Events> events;
   std::shared_ptr<objectstore::S3Client> client;
@@ -128,10 +130,11 @@ struct S3Sink::Shared {
 S3Sink::S3Sink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 S3Sink::~S3Sink() = default;
 
-Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const HttpSinkDeps& deps) {
+Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const HttpSinkDeps& deps,
+                                               const parquet_file::Codec& codec) {
   options.client.waiting_max = (otlp_blocks::Converter::kDaysMax + 1) * options.in_flight_max;
   options.credentials.region = options.client.region;
-  auto shared = std::make_shared<Shared>(std::move(options), deps);
+  auto shared = std::make_shared<Shared>(std::move(options), deps, codec);
   shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
   SPANWAY_ASSIGN(shared->client, objectstore::S3Client::create(
                                      shared->options.client,
@@ -162,7 +165,7 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   batch.payload = Bytes();
   batch.permit.shrink_to(blocks->memory_bytes());
   const std::uint64_t rejected = blocks->rejected;
-  auto objects = encode_objects(std::move(blocks).value(), identity, batch.permit);
+  auto objects = encode_objects(shared_->codec, std::move(blocks).value(), identity, batch.permit);
   if (!objects.ok()) return refuse(std::move(objects).error());
   const auto in_flight =
       std::make_shared<ObjectsInFlight>(std::move(delivery), std::move(batch.permit), rejected,

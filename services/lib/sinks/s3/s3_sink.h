@@ -6,6 +6,7 @@
 
 #include "services/lib/objectstore/credentials.h"
 #include "services/lib/objectstore/s3_client.h"
+#include "services/lib/parquet_file/codec.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
@@ -28,7 +29,8 @@ struct S3SinkOptions {
 // bytes (effectively once); a batch without an id is named by a hash of its bytes.
 class S3Sink final : public pipeline::Sink {
  public:
-  static Result<std::unique_ptr<S3Sink>> create(S3SinkOptions options, const HttpSinkDeps& deps);
+  static Result<std::unique_ptr<S3Sink>> create(S3SinkOptions options, const HttpSinkDeps& deps,
+                                                const parquet_file::Codec& codec);
   ~S3Sink() override;
   void send(pipeline::Batch batch, pipeline::AckToken token) noexcept override;
   bool drain(Deadline deadline) override;

@@ -44,8 +44,8 @@ objectstore::ObjectName name_of(const block::Block& rows, const std::string& bat
 
 }  // namespace
 
-objectstore::ParquetOptions parquet_options(otlp::Signal signal) {
-  objectstore::ParquetOptions options;
+parquet_file::WriteOptions parquet_options(otlp::Signal signal) {
+  parquet_file::WriteOptions options;
   options.bloom_columns = {"trace_id"};
   if (signal == otlp::Signal::kTraces) {
     options.sort_by = {"trace_id", "ts"};
@@ -58,7 +58,7 @@ objectstore::ParquetOptions parquet_options(otlp::Signal signal) {
 }
 
 void add_footer_texts(const block::Block& rows, std::string_view tenant, std::string_view batch,
-                      objectstore::ParquetOptions& options) {
+                      parquet_file::WriteOptions& options) {
   options.metadata = {
       {"spanway.schema_version", std::to_string(schema::migrations().back().version)},
       {"spanway.tenant", std::string(tenant)},
@@ -66,7 +66,8 @@ void add_footer_texts(const block::Block& rows, std::string_view tenant, std::st
       {"spanway.batch", std::string(batch)}};
 }
 
-Result<std::vector<StoredObject>> encode_objects(otlp_blocks::RequestBlocks blocks,
+Result<std::vector<StoredObject>> encode_objects(const parquet_file::Codec& codec,
+                                                 otlp_blocks::RequestBlocks blocks,
                                                  const ObjectIdentity& identity, Permit& permit) {
   add_resource_columns(blocks);
   blocks.dictionaries.clear();
@@ -77,7 +78,7 @@ Result<std::vector<StoredObject>> encode_objects(otlp_blocks::RequestBlocks bloc
     if (!permit.grow_to(encoded + waiting + own + kEncodeMarginBytes))
       return no_memory("encode a Parquet file");
     const objectstore::ObjectName name = name_of(data.rows, identity.batch);
-    objectstore::ParquetOptions options = parquet_options(identity.signal);
+    parquet_file::WriteOptions options = parquet_options(identity.signal);
     add_footer_texts(data.rows, identity.tenant, identity.batch, options);
     StoredObject object{.key = objectstore::hour_folder(identity.prefix, identity.signal,
                                                         identity.tenant, name.min_ms) +
@@ -85,7 +86,7 @@ Result<std::vector<StoredObject>> encode_objects(otlp_blocks::RequestBlocks bloc
                         .table = data.table,
                         .rows = data.rows.rows(),
                         .body = {}};
-    SPANWAY_ASSIGN(object.body, objectstore::encode_parquet(std::move(data.rows), options));
+    SPANWAY_ASSIGN(object.body, codec.encode(std::move(data.rows), options));
     waiting -= own;
     encoded += object.body.capacity();
     objects.push_back(std::move(object));

@@ -11,9 +11,9 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/block/block.h"
-#include "services/lib/objectstore/parquet_writer.h"
 #include "services/lib/otlp/signal.h"
 #include "services/lib/otlp_blocks/request_blocks.h"
+#include "services/lib/parquet_file/codec.h"
 
 namespace spanway::sinks {
 
@@ -34,13 +34,14 @@ struct ObjectIdentity {
 };
 
 // How the rows of a signal are sorted, indexed and stored.
-objectstore::ParquetOptions parquet_options(otlp::Signal signal);
+parquet_file::WriteOptions parquet_options(otlp::Signal signal);
 // Texts in the footer: the schema's version, the services of the rows, the batch.
 void add_footer_texts(const block::Block& rows, std::string_view tenant, std::string_view batch,
-                      objectstore::ParquetOptions& options);
+                      parquet_file::WriteOptions& options);
 
 // Encodes one block after the other and frees it, within `permit`, which covers the blocks.
-Result<std::vector<StoredObject>> encode_objects(otlp_blocks::RequestBlocks blocks,
+Result<std::vector<StoredObject>> encode_objects(const parquet_file::Codec& codec,
+                                                 otlp_blocks::RequestBlocks blocks,
                                                  const ObjectIdentity& identity, Permit& permit);
 
 }  // namespace spanway::sinks

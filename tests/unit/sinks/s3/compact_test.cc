@@ -10,8 +10,8 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/objectstore/object_key.h"
-#include "services/lib/objectstore/parquet_reader.h"
 #include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/stored_object.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/memory_object_store.h"
@@ -45,7 +45,7 @@ class CompactTest : public testing::Test {
         converter.convert(otlp::Signal::kTraces, fakes::otlp_request_of(spans), {.tenant = "acme"});
     SPANWAY_CHECK(blocks.ok());
     Permit permit;
-    auto objects = encode_objects(std::move(blocks).value(),
+    auto objects = encode_objects(parquet_file::arrow_codec(), std::move(blocks).value(),
                                   {.prefix = "p",
                                    .signal = otlp::Signal::kTraces,
                                    .tenant = "acme",
@@ -57,7 +57,7 @@ class CompactTest : public testing::Test {
   }
   Result<CompactReport> compact(CompactOptions options = {}) {
     options.prefix = "p";
-    return Compactor(store_, clock_, std::move(options)).run();
+    return Compactor(store_, clock_, parquet_file::arrow_codec(), std::move(options)).run();
   }
   HourObjects hour() {
     auto hour = objectstore::read_hour(store_, kFolder);
@@ -69,7 +69,7 @@ class CompactTest : public testing::Test {
     std::map<std::string, int> spans;
     const std::vector<block::Field> id = {{"span_id", block::parse_type("FixedString(8)").value()}};
     for (const objectstore::LiveObject& object : hour().live) {
-      auto file = objectstore::ParquetFile::open(
+      auto file = parquet_file::arrow_codec().open(
           objectstore::object_source(store_, object.key, object.bytes));
       if (!file.ok()) return object.key + ": " + file.error().message;
       if ((*file)->rows() != object.rows) return object.key + ": rows";
@@ -108,7 +108,7 @@ TEST_F(CompactTest, JoinsThePastHourToOneObject) {
 TEST_F(CompactTest, KeepsEveryColumnOfEveryRow) {
   ASSERT_TRUE(compact().ok());
   const auto live = hour().live;
-  auto file = objectstore::ParquetFile::open(
+  auto file = parquet_file::arrow_codec().open(
       objectstore::object_source(store_, live[0].key, live[0].bytes));
   ASSERT_TRUE(file.ok());
   const std::vector<block::Field> fields = {
@@ -127,7 +127,7 @@ TEST_F(CompactTest, KeepsEveryColumnOfEveryRow) {
 TEST_F(CompactTest, AnHourThatMayStillGrowIsLeftAlone) {
   fakes::ManualClock early;
   early.advance(std::chrono::minutes(119));
-  Compactor compactor(store_, early, {.prefix = "p"});
+  Compactor compactor(store_, early, parquet_file::arrow_codec(), {.prefix = "p"});
   EXPECT_EQ(compactor.run()->outputs, 0u);
   early.advance(std::chrono::minutes(2));
   EXPECT_EQ(compactor.run()->outputs, 1u);
@@ -205,7 +205,9 @@ TEST_F(CompactTest, TwoRunsAtOnceDoNotReplaceEachOthersManifest) {
     if (is_first && key.ends_with("_manifest.json")) {
       is_first = false;
       write(5);  // The other run has one object more, and so another plan.
-      EXPECT_EQ(Compactor(store_, clock_, {.prefix = "p"}).run()->outputs, 1u);
+      EXPECT_EQ(
+          Compactor(store_, clock_, parquet_file::arrow_codec(), {.prefix = "p"}).run()->outputs,
+          1u);
     }
     return true;
   };

@@ -9,7 +9,7 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/objectstore/object_store.h"
-#include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/config.h"
 #include "tests/fakes/answers.h"
 #include "tests/fakes/fake_s3.h"
@@ -35,8 +35,9 @@ class S3SinkTest : public testing::Test {
   }
   S3Sink& sink() {
     if (!sink_) {
-      auto made = S3Sink::create(fakes::s3_sink_options(backend_.url()),
-                                 {io_, system_clock(), {log_, metrics_}});
+      auto made =
+          S3Sink::create(fakes::s3_sink_options(backend_.url()),
+                         {io_, system_clock(), {log_, metrics_}}, parquet_file::arrow_codec());
       SPANWAY_CHECK(made.ok());
       sink_ = std::move(made).value();
     }
@@ -87,8 +88,8 @@ TEST_F(S3SinkTest, ABatchIsOneObjectNamedAfterIt) {
 
 TEST_F(S3SinkTest, TheFileHoldsTheRowsWithTheirResource) {
   ASSERT_TRUE(send(batch(kSpans)).ok());
-  auto file = objectstore::ParquetFile::open(
-      objectstore::memory_source(Bytes(backend_.requests().at(0).body)));
+  auto file = parquet_file::arrow_codec().open(
+      parquet_file::memory_source(Bytes(backend_.requests().at(0).body)));
   ASSERT_TRUE(file.ok()) << file.error().message;
   const std::vector<block::Field> fields = {
       {"name", block::parse_type("LowCardinality(String)").value()},

@@ -1,11 +1,11 @@
-#include "services/lib/objectstore/arrow_schema.h"
+#include "services/lib/parquet_file/arrow/arrow_schema.h"
 
 #include <arrow/type.h>
 
 #include <algorithm>
 #include <utility>
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 using block::Kind;
@@ -123,4 +123,4 @@ std::shared_ptr<arrow::Field> arrow_field(const StoredField& stored,
                       arrow::list(arrow::field("element", arrow::struct_(inside), false)), false);
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

@@ -12,15 +12,13 @@
 #include "services/lib/base/random.h"
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
-#include "services/lib/objectstore/object_store.h"
-#include "services/lib/objectstore/parquet_reader.h"
-#include "services/lib/objectstore/parquet_writer.h"
 #include "services/lib/objectstore/sigv4.h"
 #include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/schema/table.h"
 #include "tests/fakes/otlp_builder.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 using testing::HasSubstr;
@@ -56,8 +54,8 @@ block::Block spans(std::size_t count) {
   return std::move(blocks->data.front().rows);
 }
 
-ParquetOptions span_options() {
-  ParquetOptions options;
+WriteOptions span_options() {
+  WriteOptions options;
   options.sort_by = {"trace_id", "ts"};
   options.bloom_columns = {"trace_id"};
   options.plain_columns = {"span_id", "parent_span_id"};
@@ -65,8 +63,8 @@ ParquetOptions span_options() {
   return options;
 }
 
-std::unique_ptr<ParquetFile> open(const Bytes& bytes) {
-  auto file = ParquetFile::open(memory_source(bytes.clone()));
+std::unique_ptr<File> open(const Bytes& bytes) {
+  auto file = arrow_codec().open(memory_source(bytes.clone()));
   EXPECT_TRUE(file.ok()) << (file.ok() ? "" : file.error().message);
   return file.ok() ? std::move(file).value() : nullptr;
 }
@@ -100,7 +98,7 @@ std::vector<std::string> rows_of(const block::Block& block) {
 
 TEST(Parquet, GivesBackEverySpanAsItWas) {
   const std::vector<std::string> expected = rows_of(spans(200));
-  const auto bytes = encode_parquet(spans(200), span_options());
+  const auto bytes = arrow_codec().encode(spans(200), span_options());
   ASSERT_TRUE(bytes.ok()) << bytes.error().message;
   const auto file = open(*bytes);
   ASSERT_NE(file, nullptr);
@@ -122,9 +120,9 @@ TEST(Parquet, GivesBackEveryLogRecordAsItWas) {
     SPANWAY_CHECK(blocks.ok());
     return std::move(blocks->data.front().rows);
   };
-  ParquetOptions options;
+  WriteOptions options;
   options.sort_by = {"stream_id", "ts"};
-  const auto bytes = encode_parquet(convert(), options);
+  const auto bytes = arrow_codec().encode(convert(), options);
   ASSERT_TRUE(bytes.ok()) << bytes.error().message;
   const auto block = open(*bytes)->read(0, fields_of("logs"));
   ASSERT_TRUE(block.ok()) << block.error().message;
@@ -132,9 +130,9 @@ TEST(Parquet, GivesBackEveryLogRecordAsItWas) {
 }
 
 TEST(Parquet, RowsAreSortedAcrossRowGroups) {
-  ParquetOptions options = span_options();
+  WriteOptions options = span_options();
   options.row_group_rows = 64;
-  const auto bytes = encode_parquet(spans(200), options);
+  const auto bytes = arrow_codec().encode(spans(200), options);
   ASSERT_TRUE(bytes.ok()) << bytes.error().message;
   const auto file = open(*bytes);
   ASSERT_EQ(file->row_groups(), 4u);
@@ -166,10 +164,10 @@ TEST(Parquet, ReadsOnlyTheColumnsThatAreAskedFor) {
    private:
     const std::shared_ptr<ByteSource> inner_;
   };
-  const auto bytes = encode_parquet(spans(20'000), span_options());
+  const auto bytes = arrow_codec().encode(spans(20'000), span_options());
   ASSERT_TRUE(bytes.ok());
   const auto source = std::make_shared<Counting>(bytes->clone());
-  auto file = ParquetFile::open(source);
+  auto file = arrow_codec().open(source);
   ASSERT_TRUE(file.ok());
   source->read_bytes = 0;
   const std::vector<block::Field> requested = {
@@ -184,7 +182,7 @@ TEST(Parquet, ReadsOnlyTheColumnsThatAreAskedFor) {
 }
 
 TEST(Parquet, ABloomFilterSaysWhichTracesAreNotThere) {
-  const auto bytes = encode_parquet(spans(1000), span_options());
+  const auto bytes = arrow_codec().encode(spans(1000), span_options());
   const auto file = open(*bytes);
   EXPECT_TRUE(file->may_contain(0, "trace_id", fakes::otlp_trace_id(5)).value());
   int positives = 0;
@@ -195,19 +193,19 @@ TEST(Parquet, ABloomFilterSaysWhichTracesAreNotThere) {
 }
 
 TEST(Parquet, TheFooterHasTheTextsThatWereGiven) {
-  const auto file = open(*encode_parquet(spans(2), span_options()));
+  const auto file = open(*arrow_codec().encode(spans(2), span_options()));
   EXPECT_EQ(file->metadata().at("spanway.batch"), "t:0:1-2");
 }
 
 TEST(Parquet, ABrokenFileIsAnErrorAndNoCrash) {
-  const auto bytes = encode_parquet(spans(50), span_options());
+  const auto bytes = arrow_codec().encode(spans(50), span_options());
   Random random(3);
   for (int i = 0; i < 300; ++i) {
     Bytes broken = bytes->clone();
     for (int change = 0; change < 4; ++change)
       broken.data()[random.next_below(broken.size())] = static_cast<char>(random.next());
     if (i % 3 == 0) broken.resize(random.next_below(broken.size()));
-    auto file = ParquetFile::open(memory_source(std::move(broken)));
+    auto file = arrow_codec().open(memory_source(std::move(broken)));
     if (!file.ok()) {
       EXPECT_EQ(file.error().refusal, Refusal::kData);
       continue;
@@ -225,16 +223,17 @@ TEST(Parquet, AnErrorOfTheSourceKeepsItsKind) {
       return unavailable("gone").with_reason("s3_unavailable");
     }
   };
-  const auto file = ParquetFile::open(std::make_shared<Failing>());
+  const auto file = arrow_codec().open(std::make_shared<Failing>());
   ASSERT_FALSE(file.ok());
   EXPECT_EQ(file.error().refusal, Refusal::kTransient);
   EXPECT_STREQ(file.error().reason, "s3_unavailable");
 }
 
 std::string digest() {
-  ParquetOptions options = span_options();
+  WriteOptions options = span_options();
   options.row_group_rows = 1024;
-  return to_hex(view(sha256(encode_parquet(spans(3000), options).value().view())));
+  return to_hex(objectstore::view(
+      objectstore::sha256(arrow_codec().encode(spans(3000), options).value().view())));
 }
 
 // Disabled because it asserts nothing: the test below runs it in processes of their own.
@@ -258,4 +257,4 @@ TEST(Parquet, EqualRowsMakeEqualBytesInEveryProcess) {
 }
 
 }  // namespace
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

@@ -1,4 +1,4 @@
-#include "services/lib/objectstore/parquet_reader.h"
+#include "services/lib/parquet_file/arrow/parquet_reader.h"
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -20,10 +20,10 @@
 #include <utility>
 #include <vector>
 
-#include "services/lib/objectstore/arrow_append.h"
-#include "services/lib/objectstore/arrow_errors.h"
+#include "services/lib/parquet_file/arrow/arrow_append.h"
+#include "services/lib/parquet_file/arrow/arrow_errors.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 constexpr std::string_view kWhat = "Reading a Parquet file";
@@ -108,9 +108,8 @@ Place place_of(const arrow::Schema& schema, const std::string& name) {
   return member < 0 ? Place() : Place{.field = field, .member = member};
 }
 
-}  // namespace
-
-struct ParquetFile::Impl {
+// Its functions may throw; ParquetFile calls them through `guarded`.
+struct Content {
   std::shared_ptr<SourceFile> file;
   std::unique_ptr<parquet::arrow::FileReader> reader;
   std::shared_ptr<arrow::Schema> schema;
@@ -218,56 +217,49 @@ struct ParquetFile::Impl {
   }
 };
 
-ParquetFile::ParquetFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-ParquetFile::~ParquetFile() = default;
+class ParquetFile final : public File {
+ public:
+  explicit ParquetFile(std::unique_ptr<Content> content) : content_(std::move(content)) {}
 
-Result<std::unique_ptr<ParquetFile>> ParquetFile::open(std::shared_ptr<ByteSource> source) {
-  auto impl = std::make_unique<Impl>();
-  impl->file = std::make_shared<SourceFile>(std::move(source));
-  SPANWAY_TRY(impl->or_failure(guarded(kWhat, [&] { return impl->open(); })));
-  return std::unique_ptr<ParquetFile>(new ParquetFile(std::move(impl)));
+  std::uint64_t rows() const noexcept override {
+    return static_cast<std::uint64_t>(content_->footer->num_rows());
+  }
+  std::size_t row_groups() const noexcept override {
+    return static_cast<std::size_t>(content_->footer->num_row_groups());
+  }
+  std::uint64_t rows_of(std::size_t row_group) const override {
+    SPANWAY_CHECK(row_group < row_groups());
+    return static_cast<std::uint64_t>(content_->rows_of(static_cast<int>(row_group)));
+  }
+  const std::map<std::string, std::string>& metadata() const noexcept override {
+    return content_->metadata;
+  }
+  Status read_into(std::size_t row_group, block::Block& out) override {
+    SPANWAY_CHECK(row_group < row_groups());
+    return content_->or_failure(
+        guarded(kWhat, [&] { return content_->read_into(static_cast<int>(row_group), out); }));
+  }
+  bool has_only(std::span<const block::Field> fields) const override {
+    return content_->has_only(fields);
+  }
+  Result<bool> may_contain(std::size_t row_group, std::string_view column,
+                           std::string_view value) override {
+    SPANWAY_CHECK(row_group < row_groups());
+    return content_->or_failure(guarded(
+        kWhat, [&] { return content_->may_contain(static_cast<int>(row_group), column, value); }));
+  }
+
+ private:
+  const std::unique_ptr<Content> content_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<File>> open_parquet(std::shared_ptr<ByteSource> source) {
+  auto content = std::make_unique<Content>();
+  content->file = std::make_shared<SourceFile>(std::move(source));
+  SPANWAY_TRY(content->or_failure(guarded(kWhat, [&] { return content->open(); })));
+  return std::unique_ptr<File>(std::make_unique<ParquetFile>(std::move(content)));
 }
 
-std::uint64_t ParquetFile::rows() const noexcept {
-  return static_cast<std::uint64_t>(impl_->footer->num_rows());
-}
-
-std::size_t ParquetFile::row_groups() const noexcept {
-  return static_cast<std::size_t>(impl_->footer->num_row_groups());
-}
-
-std::uint64_t ParquetFile::rows_of(std::size_t row_group) const {
-  SPANWAY_CHECK(row_group < row_groups());
-  return static_cast<std::uint64_t>(impl_->rows_of(static_cast<int>(row_group)));
-}
-
-const std::map<std::string, std::string>& ParquetFile::metadata() const noexcept {
-  return impl_->metadata;
-}
-
-Result<block::Block> ParquetFile::read(std::size_t row_group,
-                                       std::span<const block::Field> fields) {
-  SPANWAY_CHECK(row_group < row_groups());
-  block::Block block(fields);
-  SPANWAY_TRY(read_into(row_group, block));
-  return block;
-}
-
-Status ParquetFile::read_into(std::size_t row_group, block::Block& out) {
-  SPANWAY_CHECK(row_group < row_groups());
-  return impl_->or_failure(
-      guarded(kWhat, [&] { return impl_->read_into(static_cast<int>(row_group), out); }));
-}
-
-bool ParquetFile::has_only(std::span<const block::Field> fields) const {
-  return impl_->has_only(fields);
-}
-
-Result<bool> ParquetFile::may_contain(std::size_t row_group, std::string_view column,
-                                      std::string_view value) {
-  SPANWAY_CHECK(row_group < row_groups());
-  return impl_->or_failure(guarded(
-      kWhat, [&] { return impl_->may_contain(static_cast<int>(row_group), column, value); }));
-}
-
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

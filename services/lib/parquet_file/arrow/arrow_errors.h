@@ -1,4 +1,4 @@
-// Arrow's statuses and exceptions as errors of ours. Internal to objectstore.
+// Arrow's statuses and exceptions as errors of ours. Internal to parquet_arrow.
 #pragma once
 
 #include <arrow/result.h>
@@ -12,7 +12,7 @@
 
 #include "services/lib/base/result.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 
 // No memory is transient. Anything else depends on what the file or the rows hold: data.
 inline Error arrow_error(std::string_view what, const arrow::Status& status) {
@@ -35,19 +35,19 @@ auto guarded(std::string_view what, Function&& function) -> decltype(function())
   }
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file
 
 // Returns the error of an arrow::Status from the calling function.
 #define SPANWAY_ARROW_TRY(what, expression)                                      \
   do {                                                                           \
     if (const arrow::Status spanway_status = (expression); !spanway_status.ok()) \
-      return ::spanway::objectstore::arrow_error(what, spanway_status);          \
+      return ::spanway::parquet_file::arrow_error(what, spanway_status);         \
   } while (false)
 
 // Declares from an arrow::Result, or returns its error.
-#define SPANWAY_ARROW_ASSIGN(declaration, what, expression)                                       \
-  auto SPANWAY_CONCAT(arrow_result_, __LINE__) = (expression);                                    \
-  if (!SPANWAY_CONCAT(arrow_result_, __LINE__).ok())                                              \
-    return ::spanway::objectstore::arrow_error(what,                                              \
-                                               SPANWAY_CONCAT(arrow_result_, __LINE__).status()); \
+#define SPANWAY_ARROW_ASSIGN(declaration, what, expression)                                        \
+  auto SPANWAY_CONCAT(arrow_result_, __LINE__) = (expression);                                     \
+  if (!SPANWAY_CONCAT(arrow_result_, __LINE__).ok())                                               \
+    return ::spanway::parquet_file::arrow_error(what,                                              \
+                                                SPANWAY_CONCAT(arrow_result_, __LINE__).status()); \
   declaration = std::move(SPANWAY_CONCAT(arrow_result_, __LINE__)).ValueUnsafe()

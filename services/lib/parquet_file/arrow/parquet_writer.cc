@@ -1,4 +1,4 @@
-#include "services/lib/objectstore/parquet_writer.h"
+#include "services/lib/parquet_file/arrow/parquet_writer.h"
 
 #include <arrow/array.h>
 #include <arrow/io/interfaces.h>
@@ -12,12 +12,12 @@
 #include <memory>
 #include <span>
 
-#include "services/lib/objectstore/arrow_errors.h"
-#include "services/lib/objectstore/arrow_gather.h"
-#include "services/lib/objectstore/arrow_schema.h"
-#include "services/lib/objectstore/row_order.h"
+#include "services/lib/parquet_file/arrow/arrow_errors.h"
+#include "services/lib/parquet_file/arrow/arrow_gather.h"
+#include "services/lib/parquet_file/arrow/arrow_schema.h"
+#include "services/lib/parquet_file/arrow/row_order.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 constexpr std::string_view kWhat = "Writing a Parquet file";
@@ -70,7 +70,7 @@ std::vector<parquet::SortingColumn> sorting_columns(const arrow::Schema& schema,
 }
 
 std::shared_ptr<parquet::WriterProperties> properties(const arrow::Schema& schema,
-                                                      const ParquetOptions& options,
+                                                      const WriteOptions& options,
                                                       std::size_t rows) {
   parquet::WriterProperties::Builder builder;
   builder.memory_pool(arrow::system_memory_pool())
@@ -94,7 +94,7 @@ std::shared_ptr<parquet::WriterProperties> properties(const arrow::Schema& schem
 // The columns of a block on their way into a file.
 class Encoder {
  public:
-  Encoder(block::Block rows, const ParquetOptions& options)
+  Encoder(block::Block rows, const WriteOptions& options)
       : options_(options), row_count_(rows.rows()) {
     for (std::size_t i = 0; i < rows.columns(); ++i)
       fields_.push_back({rows.name(i), rows.column(i).type()});
@@ -150,7 +150,7 @@ class Encoder {
     return gather_structs(lists, rows, type, pool);
   }
 
-  const ParquetOptions& options_;
+  const WriteOptions& options_;
   const std::size_t row_count_;
   std::vector<block::Field> fields_;
   std::vector<StoredField> stored_;
@@ -160,10 +160,10 @@ class Encoder {
 
 }  // namespace
 
-Result<Bytes> encode_parquet(block::Block rows, const ParquetOptions& options) {
+Result<Bytes> encode_parquet(block::Block rows, const WriteOptions& options) {
   SPANWAY_TRY(rows.check());
   SPANWAY_ASSIGN(const std::vector<std::uint32_t> order, row_order(rows, options.sort_by));
   return guarded(kWhat, [&] { return Encoder(std::move(rows), options).encode(order); });
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

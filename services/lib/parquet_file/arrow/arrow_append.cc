@@ -1,4 +1,4 @@
-#include "services/lib/objectstore/arrow_append.h"
+#include "services/lib/parquet_file/arrow/arrow_append.h"
 
 #include <arrow/array.h>
 #include <arrow/type.h>
@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "services/lib/block/dictionary_column.h"
-#include "services/lib/objectstore/arrow_errors.h"
+#include "services/lib/parquet_file/arrow/arrow_errors.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 using block::Kind;
@@ -172,4 +172,4 @@ Status append_member(const arrow::Array& array, int member, block::ListColumn& o
   return {};
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

@@ -1,4 +1,4 @@
-// Chosen rows of a column, in a chosen order, as an Arrow array. Internal to objectstore.
+// Chosen rows of a column, in a chosen order, as an Arrow array. Internal to parquet_arrow.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -11,7 +11,7 @@
 #include "services/lib/base/result.h"
 #include "services/lib/block/column.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 
 using Rows = std::span<const std::uint32_t>;
 
@@ -24,4 +24,4 @@ Result<std::shared_ptr<arrow::Array>> gather_structs(
     std::span<const block::ListColumn* const> columns, Rows rows,
     const std::shared_ptr<arrow::DataType>& list, arrow::MemoryPool& pool);
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

@@ -1,5 +1,5 @@
 // Columns of blocks as Arrow fields: how each type is stored in a Parquet file. Internal to
-// objectstore.
+// parquet_arrow.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -12,7 +12,7 @@
 
 #include "services/lib/block/block.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 
 // One column of the file. Columns "events.ts", "events.name" of a block, which are arrays of equal
 // lengths, are one list of structs "events" in the file, as other engines expect it.
@@ -30,4 +30,4 @@ std::shared_ptr<arrow::DataType> arrow_type(const block::Type& type);
 std::shared_ptr<arrow::Field> arrow_field(const StoredField& stored,
                                           std::span<const block::Field> fields);
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

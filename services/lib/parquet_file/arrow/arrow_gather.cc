@@ -1,4 +1,4 @@
-#include "services/lib/objectstore/arrow_gather.h"
+#include "services/lib/parquet_file/arrow/arrow_gather.h"
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "services/lib/block/dictionary_column.h"
-#include "services/lib/objectstore/arrow_errors.h"
-#include "services/lib/objectstore/arrow_schema.h"
+#include "services/lib/parquet_file/arrow/arrow_errors.h"
+#include "services/lib/parquet_file/arrow/arrow_schema.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 using block::Kind;
@@ -259,4 +259,4 @@ Result<ArrayPtr> gather_structs(std::span<const block::ListColumn* const> column
                     {std::move(structs)});
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

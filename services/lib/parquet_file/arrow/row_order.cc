@@ -1,10 +1,10 @@
-#include "services/lib/objectstore/row_order.h"
+#include "services/lib/parquet_file/arrow/row_order.h"
 
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 namespace {
 
 using block::Kind;
@@ -53,4 +53,4 @@ Result<std::vector<std::uint32_t>> row_order(const block::Block& rows,
   return order;
 }
 
-}  // namespace spanway::objectstore
+}  // namespace spanway::parquet_file

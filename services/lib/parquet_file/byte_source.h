@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "services/lib/base/bytes.h"
 #include "services/lib/base/result.h"
 
-namespace spanway::objectstore {
+namespace spanway::parquet_file {
 
 // Thread-safe. Blocks.
 class ByteSource {
@@ -17,4 +18,7 @@ class ByteSource {
   virtual Result<Bytes> read(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
-}  // namespace spanway::objectstore
+// Bytes in memory.
+std::shared_ptr<ByteSource> memory_source(Bytes bytes);
+
+}  // namespace spanway::parquet_file

@@ -1,0 +1,14 @@
+// A Parquet file as blocks, of the columns that are asked for. Internal to parquet_arrow.
+#pragma once
+
+#include <memory>
+
+#include "services/lib/base/result.h"
+#include "services/lib/parquet_file/codec.h"
+
+namespace spanway::parquet_file {
+
+// See File.
+Result<std::unique_ptr<File>> open_parquet(std::shared_ptr<ByteSource> source);
+
+}  // namespace spanway::parquet_file
