@@ -9,6 +9,7 @@
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/scalar.h"
+#include "services/lib/otlp/signal.h"
 #include "services/lib/sinks/destination.h"
 
 namespace spanway::api {
@@ -16,8 +17,24 @@ namespace {
 
 using Type = Destination::Type;
 
-bool is_http(const Destination& d) {
-  return sinks::descriptor_of(d.type).endpoint == sinks::EndpointKind::kUrl;
+bool takes_url(sinks::EndpointKind kind) {
+  return kind == sinks::EndpointKind::kUrl || kind == sinks::EndpointKind::kOptionalUrl;
+}
+
+bool is_http(const Destination& d) { return takes_url(sinks::descriptor_of(d.type).endpoint); }
+
+bool needs_endpoint(sinks::EndpointKind kind) {
+  return kind != sinks::EndpointKind::kNone && kind != sinks::EndpointKind::kOptionalUrl;
+}
+
+// "'OtlpHttp', 'Zipkin'": the types whose endpoint is of such a kind, for CEL.
+std::string types_in_cel(bool (*has)(sinks::EndpointKind kind)) {
+  std::string list;
+  for (const sinks::Descriptor& d : sinks::destinations()) {
+    if (d.crd_name.empty() || !has(d.endpoint)) continue;
+    list += (list.empty() ? "'" : ", '") + std::string(d.crd_name) + "'";
+  }
+  return "[" + list + "]";
 }
 
 // `spec.exporters[].destination.type` of all that the exporter has.
@@ -28,7 +45,10 @@ EnumNames destination_types() {
   return names;
 }
 
-bool is_https(const Destination& d) { return d.endpoint.starts_with("https://"); }
+// AWS, the S3 without an endpoint, is reached by https:// only.
+bool is_https(const Destination& d) {
+  return d.endpoint.starts_with("https://") || (d.type == Type::kS3 && d.endpoint.empty());
+}
 
 std::string_view without_scheme(std::string_view endpoint) {
   for (const std::string_view scheme : {"http://", "https://"})
@@ -68,17 +88,20 @@ bool is_authority(std::string_view text, Port port) {
 }
 
 void rule_on_endpoint(Fields& f, Destination& c) {
+  static const std::string kNeeded =
+      "!(self.type in " + types_in_cel(needs_endpoint) + ") || has(self.endpoint)";
+  static const std::string kUrl = "!has(self.endpoint) || !(self.type in " +
+                                  types_in_cel(takes_url) +
+                                  ") || self.endpoint.contains('@') || "
+                                  "self.endpoint.matches('^https?://" SPANWAY_HOST_PATTERN
+                                  "(:" SPANWAY_PORT_PATTERN ")?([/?].*)?$')";
+  f.rule(c, {.field = "endpoint", .cel = kNeeded.c_str(), .message = "is needed with this type"},
+         [](const Destination& d) {
+           return !needs_endpoint(sinks::descriptor_of(d.type).endpoint) || !d.endpoint.empty();
+         });
   f.rule(c,
          {.field = "endpoint",
-          .cel = "self.type == 'Debug' || has(self.endpoint)",
-          .message = "is needed with this type"},
-         [](const Destination& d) { return d.type == Type::kDebug || !d.endpoint.empty(); });
-  f.rule(c,
-         {.field = "endpoint",
-          .cel = "!has(self.endpoint) || !(self.type in ['OtlpHttp', 'Zipkin']) || "
-                 "self.endpoint.contains('@') || "
-                 "self.endpoint.matches('^https?://" SPANWAY_HOST_PATTERN "(:" SPANWAY_PORT_PATTERN
-                 ")?([/?].*)?$')",
+          .cel = kUrl.c_str(),
           .message = "must be a URL: http:// or https://, a host, and perhaps a port and a path"},
          [](const Destination& d) {
            if (d.endpoint.empty() || !is_http(d) || has_user(d)) return true;
@@ -120,18 +143,22 @@ void rule_on_endpoint(Fields& f, Destination& c) {
 }
 
 void rule_on_transport(Fields& f, Destination& c) {
+  static const std::string kByScheme = "!self.tls.enabled || !(self.type in " +
+                                       types_in_cel(takes_url) +
+                                       ") || !has(self.endpoint) || "
+                                       "self.endpoint.startsWith('https://')";
   f.rule(c,
          {.field = "tls.enabled",
-          .cel = "!self.tls.enabled || !(self.type in ['OtlpHttp', 'Zipkin']) || "
-                 "!has(self.endpoint) || self.endpoint.startsWith('https://')",
+          .cel = kByScheme.c_str(),
           .message = "does not turn on TLS with this type: begin the endpoint with https://"},
          [](const Destination& d) {
            return !d.tls.enabled || !is_http(d) || d.endpoint.empty() || is_https(d);
          });
   f.rule(c,
          {.field = "tls",
-          .cel = "self.tls.enabled || (has(self.endpoint) && self.endpoint.startsWith('https://')) "
-                 "|| (!has(self.tls.caSecretName) && !has(self.tls.clientCertificateSecretName) && "
+          .cel = "self.tls.enabled || (has(self.endpoint) ? self.endpoint.startsWith('https://') : "
+                 "self.type == 'S3') || (!has(self.tls.caSecretName) && "
+                 "!has(self.tls.clientCertificateSecretName) && "
                  "!has(self.tls.serverName))",
           .message = "is not used without TLS: set enabled, or begin the endpoint with https://"},
          [](const Destination& d) {
@@ -153,8 +180,9 @@ constexpr std::array<std::string_view, 5> kOwnHeaders = {
 
 // Reserved suffixes of object names. With these reserved and no "--" in a name, the name of an
 // object identifies its Pipeline and exporter.
-constexpr std::array<std::string_view, 7> kReservedSuffixes = {
-    "ingress", "bridge", "topics", "consumer", "canary", "admin", "headless"};
+constexpr std::array<std::string_view, 10> kReservedSuffixes = {
+    "ingress", "bridge",   "topics", "consumer", "canary",
+    "admin",   "headless", "query",  "migrate",  "compact"};
 
 bool has_reserved_suffix(const std::string& name) {
   const std::string dashed = "-" + name;
@@ -163,13 +191,39 @@ bool has_reserved_suffix(const std::string& name) {
       [&dashed](std::string_view suffix) { return dashed.ends_with("-" + std::string(suffix)); });
 }
 
+// "Traces"
+std::string signal_word(otlp::Signal signal) {
+  std::string word(otlp::to_string(signal));
+  word.front() = static_cast<char>(word.front() - 'a' + 'A');
+  return word;
+}
+
+// For each type that does not take all: "self.destination.type != 'Zipkin' || self.signals.all(s,
+// s in ['Traces'])".
+std::string signals_in_cel() {
+  std::string rules;
+  for (const sinks::Descriptor& d : sinks::destinations()) {
+    std::string taken;
+    std::size_t count = 0;
+    for (const otlp::Signal signal : otlp::kSignals) {
+      if (!d.signals[otlp::index_of(signal)]) continue;
+      taken += (count++ == 0 ? "'" : ", '") + signal_word(signal) + "'";
+    }
+    if (d.crd_name.empty() || count == otlp::kSignals.size()) continue;
+    rules +=
+        (rules.empty() ? "" : " && ") + ("(self.destination.type != '" + std::string(d.crd_name) +
+                                         "' || self.signals.all(s, s in [" + taken + "]))");
+  }
+  return "!has(self.signals) || (" + rules + ")";
+}
+
 void rule_on_exporter(Fields& f, Exporter& c) {
   f.rule(c,
          {.field = "name",
           .cel = "!('-' + self.name).matches('-(ingress|bridge|topics|consumer|canary|admin|"
-                 "headless)$')",
-          .message = "must not be or end in ingress, bridge, topics, consumer, canary, admin or "
-                     "headless: names of other objects do"},
+                 "headless|query|migrate|compact)$')",
+          .message = "must not be or end in ingress, bridge, topics, consumer, canary, admin, "
+                     "headless, query, migrate or compact: names of other objects do"},
          [](const Exporter& e) { return !has_reserved_suffix(e.name); });
   f.rule(c,
          {.field = "name",
@@ -177,15 +231,17 @@ void rule_on_exporter(Fields& f, Exporter& c) {
           .message = "must not hold two dashes in a row: they separate the names of Pipeline and "
                      "exporter"},
          [](const Exporter& e) { return e.name.find("--") == std::string::npos; });
+  static const std::string kTaken = signals_in_cel();
   f.rule(c,
          {.field = "signals",
-          .cel = "self.destination.type != 'Zipkin' || !has(self.signals) || "
-                 "self.signals.all(s, s == 'Traces')",
-          .message = "must be Traces only: Zipkin has no other signal"},
+          .cel = kTaken.c_str(),
+          .message = "names a signal that this type does not take"},
          [](const Exporter& e) {
-           return e.destination.type != Type::kZipkin ||
-                  std::all_of(e.signals.begin(), e.signals.end(),
-                              [](const std::string& signal) { return signal == "Traces"; });
+           const auto& takes = sinks::descriptor_of(e.destination.type).signals;
+           return std::all_of(otlp::kSignals.begin(), otlp::kSignals.end(), [&](otlp::Signal s) {
+             return takes[otlp::index_of(s)] || std::find(e.signals.begin(), e.signals.end(),
+                                                          signal_word(s)) == e.signals.end();
+           });
          });
 }
 
@@ -236,7 +292,8 @@ static void describe(Fields& f, Destination& c) {
   f.field(
       "endpoint", c.endpoint,
       {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
-              "Zipkin: URL. File: a path below /var/lib/spanway/, with {signal} for the signal.",
+              "ClickHouse, Loki, Zipkin: URL. S3: URL of a server, unset = AWS. File: a path below "
+              "/var/lib/spanway/, with {signal} for the signal.",
        .example = "tempo.observability:4317",
        .pattern = "[!-~]+",
        .length_max = 1024});
@@ -245,6 +302,7 @@ static void describe(Fields& f, Destination& c) {
   f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},
           {.doc = "Compression of requests. Default: by the type."});
   f.field("timeout", c.timeout, {.doc = "Deadline of one request.", .min = 100, .max = 300'000});
+  describe_storage(f, c);
   rule_on_endpoint(f, c);
   rule_on_transport(f, c);
   f.rule(c,

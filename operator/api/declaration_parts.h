@@ -14,6 +14,11 @@ void describe(Fields& f, Ingress& c);
 void describe(Fields& f, Produce& c);
 void describe(Fields& f, Kafka& c);
 void describe(Fields& f, Exporter& c);
+// The objects of single types of destination, and their rules.
+void describe_storage(Fields& f, Destination& c);
+// `username` and `passwordSecretKeyRef`; the rule that one needs the other is the caller's.
+void describe_clickhouse_user(Fields& f, std::string& username, SecretKey& password,
+                              const char* username_doc);
 
 // The name of a Secret in the Pipeline's namespace, never of another one.
 enum class Presence { kOptional, kRequired };
@@ -29,6 +34,7 @@ void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* servi
 inline constexpr char kLabelPattern[] = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 // A file's name, as keys of Secrets become files: neither "." nor ".." nor anything like that.
 inline constexpr char kSecretKeyPattern[] = "[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*";
+inline constexpr char kClickHouseNamePattern[] = "[A-Za-z_][A-Za-z0-9_]{0,63}";
 // A name with dots: Secrets, classes, hosts.
 inline constexpr char kSubdomainPattern[] = "[a-z0-9]([-a-z0-9.]*[a-z0-9])?";
 

@@ -169,6 +169,39 @@ struct Header {
   std::string value;  // One of value and secret.
   std::optional<SecretKey> secret;
 };
+// A ClickHouse, besides its endpoint.
+struct ClickHouseDestination {
+  std::string database = "otel";
+  std::string cluster;   // Empty = one server.
+  std::string username;  // Empty = the server's default user.
+  SecretKey password;
+  // The Job that creates and updates the tables.
+  struct Migrate {
+    bool enabled = true;
+    std::string username;  // Empty = that of the exporter.
+    SecretKey password;
+  } migrate;
+};
+struct S3Destination {
+  std::string bucket;
+  std::string region = "us-east-1";
+  std::string prefix = "spanway";
+  bool path_style = false;
+  SecretKey credentials;  // A file of AWS credentials; empty = web identity or the environment.
+  std::string profile;    // In that file; empty = "default".
+  // The CronJob that joins the small objects of past hours.
+  struct Compact {
+    bool enabled = true;
+    std::string schedule = "17 * * * *";
+    std::int64_t days = 3;
+    Json resources;  // core/v1 ResourceRequirements. Null = the operator's default.
+  } compact;
+};
+struct LokiDestination {
+  enum class Protocol { kOtlp, kPush } protocol = Protocol::kOtlp;
+  std::vector<std::string> labels;  // Resource attributes, with kPush; empty = the service's.
+  std::string tenant_header;        // Empty = none.
+};
 struct Destination {
   using Type = sinks::DestinationType;  // services/lib/sinks/destination.h has the table.
   Type type = Type::kOtlpGrpc;
@@ -182,6 +215,10 @@ struct Destination {
   } tls;
   enum class Compression { kDefault, kNone, kGzip, kZstd } compression = Compression::kDefault;
   Duration timeout = std::chrono::seconds(10);
+  // Each is allowed with the type of its name only.
+  std::optional<ClickHouseDestination> clickhouse;  // Unset = its defaults.
+  std::optional<S3Destination> s3;                  // Needed with kS3.
+  std::optional<LokiDestination> loki;              // Unset = its defaults.
 };
 // The bridge that reads Kafka for one exporter.
 struct Consumer {

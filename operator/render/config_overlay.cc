@@ -89,6 +89,36 @@ std::vector<OwnedKey> consumer_keys(const ComponentSpec& spec) {
   return keys;
 }
 
+// The keys of one type, by the names of the Pipeline's fields.
+void add_storage_keys(const api::Exporter& exporter, const std::string& section,
+                      const std::string& field, std::vector<OwnedKey>& keys) {
+  using Pairs = std::vector<std::pair<const char*, const char*>>;
+  const auto add = [&](const Pairs& pairs) {
+    for (const auto& [key, name] : pairs) keys.push_back({section + "." + key, field + name});
+  };
+  switch (exporter.destination.type) {
+    case sinks::DestinationType::kClickHouse:
+      return add({{"database", "clickhouse.database"},
+                  {"cluster", "clickhouse.cluster"},
+                  {"username", "clickhouse.username"},
+                  {"password", "clickhouse.passwordSecretKeyRef"}});
+    case sinks::DestinationType::kS3:
+      return add({{"bucket", "s3.bucket"},
+                  {"region", "s3.region"},
+                  {"prefix", "s3.prefix"},
+                  {"path_style", "s3.pathStyle"},
+                  {"credentials", "s3.credentialsSecretKeyRef"},
+                  {"credentials_file", "s3.credentialsSecretKeyRef"},
+                  {"profile", "s3.profile"}});
+    case sinks::DestinationType::kLoki:
+      return add({{"protocol", "loki.protocol"},
+                  {"labels", "loki.labels"},
+                  {"tenant_header", "loki.tenantHeader"}});
+    default:
+      return;
+  }
+}
+
 std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
   const std::string field = spec.field + ".destination.";
   std::vector<OwnedKey> keys = {{"otlp.host", ""},
@@ -114,6 +144,7 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
                  {section + ".tls.certificate_file", field + "tls.clientCertificateSecretName"},
                  {section + ".tls.key_file", field + "tls.clientCertificateSecretName"},
                  {section + ".tls.server_name", field + "tls.serverName"}});
+    add_storage_keys(*spec.exporter, section, field, keys);
   }
   return keys;
 }

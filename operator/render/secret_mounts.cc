@@ -74,6 +74,11 @@ void add_destination(const api::Destination& destination, Mounts& mounts) {
   for (const api::Header& header : destination.headers) {
     if (header.secret) mounts.add(*header.secret, false);
   }
+  if (destination.clickhouse && !destination.clickhouse->password.name.empty())
+    mounts.add(destination.clickhouse->password, false);
+  // Read again before each signature when it has changed.
+  if (destination.s3 && !destination.s3->credentials.name.empty())
+    mounts.add(destination.s3->credentials, true);
 }
 
 bool any_uses(const std::vector<SecretMount>& mounts, const SecretKeys& secrets) {

@@ -226,10 +226,36 @@ void add_destination_tls(const api::Destination& destination, Json& section) {
     section["tls"]["server_name"] = literal(destination.tls.server_name);
 }
 
+void add_clickhouse(const api::ClickHouseDestination& clickhouse, Json& section) {
+  section["database"] = clickhouse.database;
+  if (!clickhouse.cluster.empty()) section["cluster"] = clickhouse.cluster;
+  if (!clickhouse.username.empty()) section["username"] = literal(clickhouse.username);
+  if (!clickhouse.password.name.empty()) section["password"] = file_reference(clickhouse.password);
+}
+
+void add_s3(const api::S3Destination& s3, Json& section) {
+  section["bucket"] = s3.bucket;
+  section["region"] = s3.region;
+  section["prefix"] = s3.prefix;
+  section["path_style"] = s3.path_style;
+  if (!s3.credentials.name.empty()) {
+    section["credentials"] = "file";
+    section["credentials_file"] = secret_file(s3.credentials);
+  }
+  if (!s3.profile.empty()) section["profile"] = s3.profile;
+}
+
+void add_loki(const api::LokiDestination& loki, Json& section) {
+  const bool pushes = loki.protocol == api::LokiDestination::Protocol::kPush;
+  section["protocol"] = pushes ? "push" : "otlp";
+  for (const std::string& label : loki.labels) section["labels"].push_back(literal(label));
+  if (!loki.tenant_header.empty()) section["tenant_header"] = loki.tenant_header;
+}
+
 Json network_destination(const api::Destination& destination) {
   constexpr std::array kCompressions = {"", "none", "gzip", "zstd"};
-  Json section = {{"endpoint", literal(destination.endpoint)},
-                  {"timeout", config::format_duration(destination.timeout)}};
+  Json section = {{"timeout", config::format_duration(destination.timeout)}};
+  if (!destination.endpoint.empty()) section["endpoint"] = literal(destination.endpoint);
   if (destination.compression != api::Destination::Compression::kDefault)
     section["compression"] = kCompressions[static_cast<std::size_t>(destination.compression)];
   for (const api::Header& header : destination.headers)
@@ -237,6 +263,21 @@ Json network_destination(const api::Destination& destination) {
         header.secret ? file_reference(*header.secret) : literal(header.value);
   add_destination_tls(destination, section);
   return section;
+}
+
+// The keys that one type has besides those of a network destination.
+void add_storage(const api::Destination& destination, Json& section) {
+  switch (destination.type) {
+    case sinks::DestinationType::kClickHouse:
+      return add_clickhouse(destination.clickhouse.value_or(api::ClickHouseDestination{}), section);
+    case sinks::DestinationType::kS3:
+      if (destination.s3) add_s3(*destination.s3, section);
+      return;
+    case sinks::DestinationType::kLoki:
+      return add_loki(destination.loki.value_or(api::LokiDestination{}), section);
+    default:
+      return;
+  }
 }
 
 Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporter) {
@@ -252,7 +293,9 @@ Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   switch (sinks::descriptor_of(destination.type).endpoint) {
     case sinks::EndpointKind::kHostPort:
     case sinks::EndpointKind::kUrl:
+    case sinks::EndpointKind::kOptionalUrl:
       config["destination"][type] = network_destination(destination);
+      add_storage(destination, config["destination"][type]);
       break;
     case sinks::EndpointKind::kPath:
       config["destination"][type]["path"] = literal(destination.endpoint);

@@ -147,6 +147,7 @@ IMPLEMENTS = {
     "operator/api/declaration_ingress.cc": "operator/api/declaration_parts.h",
     "operator/api/declaration_kafka.cc": "operator/api/declaration_parts.h",
     "operator/api/declaration_pods.cc": "operator/api/declaration_parts.h",
+    "operator/api/declaration_storage.cc": "operator/api/declaration_parts.h",
     "operator/api/kubernetes_schema.cc": "operator/api/kubernetes_types.h",
     "operator/api/markdown.cc": "operator/api/declaration.h",
     "operator/api/reader.cc": "operator/api/declaration.h",

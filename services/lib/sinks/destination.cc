@@ -69,7 +69,7 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
     row<&DestinationConfig::clickhouse>(
         {.type = DestinationType::kClickHouse,
          .name = "clickhouse",
-         .crd_name = "",
+         .crd_name = "ClickHouse",
          .summary = "ClickHouse: spans and log records in the tables that `spanway-exporter "
                     "migrate` creates, each exactly once.",
          .signals = kTracesAndLogs,
@@ -79,15 +79,15 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
     row<&DestinationConfig::s3>(
         {.type = DestinationType::kS3,
          .name = "s3",
-         .crd_name = "",
+         .crd_name = "S3",
          .summary = "S3: spans and log records as Parquet files in a bucket, each exactly once.",
          .signals = kTracesAndLogs,
-         .endpoint = EndpointKind::kNone,
+         .endpoint = EndpointKind::kOptionalUrl,
          .needs_batch_identity = true,
          .batch_bytes_max = kStoredBatchBytes}),
     row<&DestinationConfig::loki>({.type = DestinationType::kLoki,
                                    .name = "loki",
-                                   .crd_name = "",
+                                   .crd_name = "Loki",
                                    .summary = "Grafana Loki. Logs only.",
                                    .signals = kLogsOnly,
                                    .endpoint = EndpointKind::kUrl,

@@ -54,7 +54,7 @@ struct DestinationConfig {
 };
 
 // The form of an endpoint, in the section and in the Pipeline's `destination.endpoint`.
-enum class EndpointKind { kHostPort, kUrl, kPath, kNone };
+enum class EndpointKind { kHostPort, kUrl, kOptionalUrl, kPath, kNone };
 
 // One row of the table. Immutable; lives for the whole process.
 struct Descriptor {

@@ -163,6 +163,35 @@ api::Pipeline to_file() {
   return pipeline;
 }
 
+api::Pipeline storage() {
+  using Type = api::Destination::Type;
+  api::Pipeline pipeline = quickstart();
+  pipeline.name = "storage";
+  pipeline.spec.exporters = {
+      exporter("clickhouse", Type::kClickHouse, "https://clickhouse.storage:8443"),
+      exporter("archive", Type::kS3, "http://minio.storage:9000"),
+      exporter("loki", Type::kLoki, "http://loki.storage:3100")};
+  api::Destination& clickhouse = pipeline.spec.exporters[0].destination;
+  clickhouse.tls.ca_secret_name = "clickhouse-ca";
+  clickhouse.timeout = std::chrono::seconds(30);
+  clickhouse.clickhouse = api::ClickHouseDestination{"otel",
+                                                     "main",
+                                                     "writer$",
+                                                     {"clickhouse", "writer"},
+                                                     {true, "owner", {"clickhouse", "owner"}}};
+  api::Destination& archive = pipeline.spec.exporters[1].destination;
+  archive.s3 = api::S3Destination{};
+  archive.s3->bucket = "telemetry";
+  archive.s3->path_style = true;
+  archive.s3->credentials = {"minio", "credentials"};
+  archive.s3->profile = "spanway";
+  archive.s3->compact.schedule = "5 * * * *";
+  api::Destination& loki = pipeline.spec.exporters[2].destination;
+  loki.loki = api::LokiDestination{
+      api::LokiDestination::Protocol::kPush, {"service.name"}, "X-Scope-OrgID"};
+  return pipeline;
+}
+
 }  // namespace
 
 api::Pipeline quickstart() {
@@ -183,7 +212,8 @@ std::vector<NamedPipeline> sample_pipelines() {
           {"autoscaled", autoscaled()}, {"paused", paused_exporter()},
           {"pods", overridden_pods()},  {"tuned", tuned()},
           {"verify", verify_only()},    {"bare", bare()},
-          {"public", load_balancer()},  {"file", to_file()}};
+          {"public", load_balancer()},  {"file", to_file()},
+          {"storage", storage()}};
 }
 
 api::Pipeline sample(const std::string& name) {
