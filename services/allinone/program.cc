@@ -4,7 +4,7 @@
 
 #include "services/exporter/events.h"
 #include "services/exporter/exporter_service.h"
-#include "services/ingress/service.h"
+#include "services/ingress/ingress_service.h"
 #include "services/kafka-bridge/bridge_service.h"
 #include "services/lib/runtime/host.h"
 #include "services/lib/sinks/registry.h"
@@ -78,7 +78,7 @@ Result<std::unique_ptr<runtime::Service>> create_services(const AllInOneConfig& 
     host->add("bridge", std::move(service).value());
   }
   if (config.runs("ingress")) {
-    auto service = ingress::Service::create(config.ingress, deps, kafka);
+    auto service = ingress::IngressService::create(config.ingress, deps, kafka);
     if (!service.ok()) return std::move(service).error().with_context("ingress");
     host->add("ingress", std::move(service).value());
   }

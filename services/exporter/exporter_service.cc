@@ -9,7 +9,6 @@ namespace spanway::exporter {
 namespace {
 
 constexpr Duration kSampleInterval = std::chrono::seconds(5);
-constexpr int kSamplesPerTlsReload = 2;
 // For the body of a request; the wait for the destination has its own bound.
 constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 // Left of the drain's deadline for the batches, once the connections are gone.
@@ -17,7 +16,7 @@ constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
 
 }  // namespace
 
-// Samples gauges and re-reads certificates, on an io thread.
+// Samples gauges on an io thread.
 struct ExporterService::Housekeeping {
   enum class State { kCreated, kServing, kStopping };
 
@@ -26,7 +25,6 @@ struct ExporterService::Housekeeping {
   // Null once the service is being destroyed; a sample holds the mutex while it reads.
   ExporterService* service SPANWAY_GUARDED_BY(mutex);
   std::atomic<State> state{State::kCreated};
-  int samples SPANWAY_GUARDED_BY(mutex) = 0;
 
   Housekeeping(Executor& e, ExporterService* s) : executor(e), service(s) {}
 
@@ -41,13 +39,7 @@ struct ExporterService::Housekeeping {
     const Events& events = service->gate_->events();
     events.memory(service->budget_.used(), service->budget_.limit());
     events.reachable(service->gate_->reachable().value_or(false));
-    if (service->listener_->tls() && ++samples % kSamplesPerTlsReload == 0) reload_tls(events);
     later(std::move(self), executor, kSampleInterval);
-  }
-  void reload_tls(const Events& events) SPANWAY_REQUIRES(mutex) {
-    const auto reloaded = service->listener_->reload_tls();
-    if (!reloaded.ok()) return events.tls_reload_failed(reloaded.error());
-    if (reloaded.value()) events.tls_reloaded();
   }
 };
 
@@ -123,6 +115,10 @@ Status ExporterService::start() {
   gate_->start();
   housekeeping_->state = Housekeeping::State::kServing;
   Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
+  listener_->keep_tls_fresh(housekeeping_->executor, [this](const Result<bool>& changed) {
+    if (!changed.ok()) return gate_->events().tls_reload_failed(changed.error());
+    gate_->events().tls_reloaded();
+  });
   deps_.telemetry.log.info("Exporting", {{"listen", config_.otlp.host},
                                          {"port", static_cast<unsigned>(port())},
                                          {"destination", to_string(config_.destination.type)},

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "services/ingress/events.h"
-#include "services/ingress/service.h"
+#include "services/ingress/ingress_service.h"
 #include "services/lib/http/events.h"
 #include "services/lib/rpc/events.h"
 
@@ -19,7 +19,7 @@ runtime::Program make_program() {
   program.validate = [config](config::Problems& problems) { validate(*config, problems); };
   program.create =
       [config](const runtime::ServiceDeps& deps) -> Result<std::unique_ptr<runtime::Service>> {
-    SPANWAY_ASSIGN(auto service, Service::create(*config, deps, nullptr));
+    SPANWAY_ASSIGN(auto service, IngressService::create(*config, deps, nullptr));
     return std::unique_ptr<runtime::Service>(std::move(service));
   };
   program.memory_limit = [config] { return config->memory_limit.bytes; };

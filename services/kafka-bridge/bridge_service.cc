@@ -15,7 +15,6 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
-constexpr std::uint64_t kTicksPerReload = 10;  // Certificates are checked every so many ticks.
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 // For a topic's max.message.bytes; dead letters wait for it.
@@ -239,6 +238,12 @@ Status BridgeService::listen() {
   SPANWAY_TRY(listener_->listen_grpc(config_.otlp.grpc.port, *handler_));
   listener_->start();
   grpc_port_ = listener_->port("otlp_grpc");
+  listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
+    if (changed.ok()) return deps_.telemetry.log.info("Using a changed certificate");
+    deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
+                                "Certificate files are not usable; the old ones stay in use",
+                                {{"error", changed.error().message}});
+  });
   deps_.telemetry.log.info("Listening for OTLP", {{"host", config_.otlp.host},
                                                   {"grpc_port", static_cast<int>(grpc_port_)},
                                                   {"tls", listener_->tls()}});
@@ -297,16 +302,6 @@ void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
 
 void BridgeService::tick() {
   if (kafka_sink_) kafka_sink_->events().memory(budget_.used(), budget_.limit());
-  if (++ticks_ % kTicksPerReload == 0 && listener_) {
-    const Result<bool> changed = listener_->reload_tls();
-    if (!changed.ok()) {
-      deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
-                                  "Certificate files are not usable; the old ones stay in use",
-                                  {{"error", changed.error().message}});
-    } else if (*changed) {
-      deps_.telemetry.log.info("Using a changed certificate");
-    }
-  }
   loop_.post_after(kTick, [this] { tick(); });
 }
 

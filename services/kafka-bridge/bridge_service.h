@@ -86,7 +86,6 @@ class BridgeService final : public runtime::Service {
   std::unique_ptr<rpc::ExportService> handler_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
 
-  std::uint64_t ticks_ = 0;  // On loop_.
   std::atomic<bool> started_{false};
   bool consuming_drained_ = false;
   std::atomic<std::uint16_t> grpc_port_{0};

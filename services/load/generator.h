@@ -12,7 +12,7 @@
 #include "services/lib/otlp/signal.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/load/ledger.h"
-#include "services/load/plan.h"
+#include "services/load/load_plan.h"
 #include "services/load/report.h"
 #include "services/load/request_template.h"
 #include "services/load/send_queue.h"

@@ -102,10 +102,10 @@ void declare(runtime::FlagSet& set, SendFlags& flags, SendOptions& options) {
   set.add("seed", flags.seed, "of contents and jitter");
   set.add("run", flags.run, "16 hex digits that start with 5357; default random");
   set.add("tls", options.tls, "connect by TLS (gRPC; for HTTP write https)");
-  set.add("tls-ca", options.tls_ca_file, "PEM file; default: the system's");
-  set.add("tls-cert", options.tls_certificate_file, "PEM file for mutual TLS");
-  set.add("tls-key", options.tls_key_file, "PEM file for mutual TLS");
-  set.add("tls-server-name", options.tls_server_name, "name that the certificate must have");
+  set.add("tls-ca", options.tls_files.ca_file, "PEM file; default: the system's");
+  set.add("tls-cert", options.tls_files.certificate_file, "PEM file for mutual TLS");
+  set.add("tls-key", options.tls_files.key_file, "PEM file for mutual TLS");
+  set.add("tls-server-name", options.tls_files.server_name, "name that the certificate must have");
 }
 
 Status check_numbers(const SendFlags& flags, const GeneratorOptions& generator) {

@@ -10,6 +10,7 @@
 
 #include "services/lib/base/result.h"
 #include "services/lib/base/secret.h"
+#include "services/lib/endpoint_config/tls_config.h"
 #include "services/load/counting_sink.h"
 #include "services/load/generator.h"
 
@@ -26,7 +27,7 @@ struct SendOptions {
   std::map<std::string, Secret> headers;
   std::size_t connections = 0;  // 0 = one per worker.
   bool tls = false;
-  std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
+  ClientTlsConfig tls_files;  // For gRPC only with `tls`, for HTTP with https.
   std::string ledger_file;
   bool json_report = false;
 };

@@ -52,11 +52,7 @@ Result<Target> connect_grpc(const SendOptions& options, const Clock& clock,
   rpc::OtlpGrpcSinkOptions grpc;
   grpc.endpoint = options.endpoint;
   grpc.compression = options.compression;
-  grpc.tls = options.tls;
-  grpc.tls_ca_file = options.tls_ca_file;
-  grpc.tls_certificate_file = options.tls_certificate_file;
-  grpc.tls_key_file = options.tls_key_file;
-  grpc.tls_server_name = options.tls_server_name;
+  if (options.tls) grpc.tls = options.tls_files;
   grpc.headers = options.headers;
   grpc.timeout = options.generator.timeout;
   grpc.deadline_margin = Duration::zero();
@@ -78,10 +74,7 @@ Result<Target> connect_http(const SendOptions& options, const Clock& clock,
       http.http.compression,
       http::parse_content_coding(options.compression == "none" ? "identity" : options.compression));
   http.http.headers = options.headers;
-  http.http.tls.ca_file = options.tls_ca_file;
-  http.http.tls.certificate_file = options.tls_certificate_file;
-  http.http.tls.key_file = options.tls_key_file;
-  http.http.tls.server_name = options.tls_server_name;
+  http.http.tls = options.tls_files;
   http.http.timeout = options.generator.timeout;
   http.http.deadline_margin = Duration::zero();
   // HTTP/1.1 carries one request at a time on a connection.

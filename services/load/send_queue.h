@@ -11,7 +11,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/random.h"
 #include "services/lib/base/result.h"
-#include "services/load/plan.h"
+#include "services/load/load_plan.h"
 
 namespace spanway::load {
 

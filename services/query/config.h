@@ -23,7 +23,7 @@ struct ClickHouseStoreConfig {
   std::string database = "otel";
   std::string username;
   Secret password;
-  ClientTlsFiles tls;
+  ClientTlsConfig tls;
   std::int64_t connections = 8;
 };
 struct StoresConfig {

@@ -16,7 +16,7 @@ constexpr const char* kListener = "query";
 
 }  // namespace
 
-// Samples gauges and re-reads credentials and certificates, on an io thread.
+// Samples gauges and re-reads credentials, on an io thread.
 struct QueryService::Housekeeping {
   enum class State { kCreated, kServing, kStopping };
 
@@ -39,13 +39,9 @@ struct QueryService::Housekeeping {
     if (service == nullptr) return;
     const Events& events = service->events_;
     events.memory(service->budget_.used(), service->budget_.limit());
-    if (++samples % kSamplesPerReload == 0) {
+    if (++samples % kSamplesPerReload == 0)
       if (auto changed = service->authenticator_->reload(); !changed.ok())
         events.reload_failed(changed.error());
-      if (service->listener_->tls())
-        if (auto changed = service->listener_->reload_tls(); !changed.ok())
-          events.reload_failed(changed.error());
-    }
     later(std::move(self), executor, kSampleInterval);
   }
 };
@@ -79,11 +75,7 @@ Status QueryService::create_parts() {
   const ClickHouseStoreConfig& store = config_.stores.clickhouse;
   std::shared_ptr<http::TlsClientContext> tls;
   if (store.endpoint.starts_with("https://")) {
-    SPANWAY_ASSIGN(tls,
-                   http::TlsClientContext::create({.ca_file = store.tls.ca_file,
-                                                   .certificate_file = store.tls.certificate_file,
-                                                   .key_file = store.tls.key_file,
-                                                   .server_name = store.tls.server_name}));
+    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(store.tls));
   }
   clickhouse::ClientOptions options;
   options.url = store.endpoint;
@@ -113,6 +105,9 @@ Status QueryService::start() {
   listener_->start();
   housekeeping_->state = Housekeeping::State::kServing;
   Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
+  listener_->keep_tls_fresh(housekeeping_->executor, [this](const Result<bool>& changed) {
+    if (!changed.ok()) events_.reload_failed(changed.error());
+  });
   deps_.telemetry.log.info("Answering queries", {{"listen", config_.api.host},
                                                  {"port", static_cast<unsigned>(port())},
                                                  {"store", clickhouse_->endpoint()}});

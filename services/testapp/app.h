@@ -10,8 +10,8 @@
 #include "services/lib/base/executor.h"
 #include "services/lib/base/random.h"
 #include "services/lib/pipeline/sink.h"
-#include "services/testapp/delivery.h"
 #include "services/testapp/shop.h"
+#include "services/testapp/telemetry_delivery.h"
 
 namespace spanway::testapp {
 

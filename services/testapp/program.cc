@@ -21,8 +21,7 @@ Result<std::unique_ptr<pipeline::Sink>> create_sink(const Options& options, http
   if (options.protocol == OtlpProtocol::kGrpc) {
     rpc::OtlpGrpcSinkOptions grpc;
     grpc.endpoint = options.endpoint;
-    grpc.tls = options.tls;
-    grpc.tls_ca_file = options.ca_file;
+    if (options.tls) grpc.tls.emplace().ca_file = options.ca_file;
     grpc.headers = options.headers;
     grpc.connections = 1;
     grpc.send_metadata = false;

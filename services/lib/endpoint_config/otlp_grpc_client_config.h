@@ -14,7 +14,7 @@ namespace spanway {
 // endpoint, and may choose other defaults.
 struct OtlpGrpcClientConfig {
   std::string endpoint;
-  ClientTlsConfig tls;
+  SwitchedClientTlsConfig tls;
   enum class Compression { kNone, kGzip } compression = Compression::kNone;
   std::int64_t connections = 0;
 };

@@ -27,7 +27,7 @@ void validate(const ServerTlsConfig& c, const std::string& path, config::Problem
     problems.add(path + ".client_ca_file", "needs certificate_file and key_file");
 }
 
-void describe(config::Binder& b, ClientTlsFiles& c) {
+void describe(config::Binder& b, ClientTlsConfig& c) {
   b.key("ca_file", c.ca_file,
         {.doc = "PEM file with the CAs that are trusted; empty = the system's."});
   b.key("certificate_file", c.certificate_file,
@@ -37,17 +37,18 @@ void describe(config::Binder& b, ClientTlsFiles& c) {
         {.doc = "The name that the server's certificate must have, where it is not the host's."});
 }
 
-void validate(const ClientTlsFiles& c, const std::string& path, config::Problems& problems) {
+void validate(const ClientTlsConfig& c, const std::string& path, config::Problems& problems) {
   check_pair(c.certificate_file, c.key_file, path, problems);
 }
 
-void describe(config::Binder& b, ClientTlsConfig& c) {
+void describe(config::Binder& b, SwitchedClientTlsConfig& c) {
   b.key("enabled", c.enabled, {.doc = "Use TLS."});
-  describe(b, static_cast<ClientTlsFiles&>(c));
+  describe(b, static_cast<ClientTlsConfig&>(c));
 }
 
-void validate(const ClientTlsConfig& c, const std::string& path, config::Problems& problems) {
-  validate(static_cast<const ClientTlsFiles&>(c), path, problems);
+void validate(const SwitchedClientTlsConfig& c, const std::string& path,
+              config::Problems& problems) {
+  validate(static_cast<const ClientTlsConfig&>(c), path, problems);
   const bool unused = !c.ca_file.empty() || !c.certificate_file.empty() || !c.server_name.empty();
   if (!c.enabled && unused)
     problems.add(path + ".enabled",

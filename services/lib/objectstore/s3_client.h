@@ -25,7 +25,7 @@ struct S3Options {
   std::string endpoint;
   // True: endpoint/bucket/key. False: the bucket is part of the host name.
   bool path_style = false;
-  http::TlsClientFiles tls;
+  ClientTlsConfig tls;
   std::size_t connections_max = 8;
   std::size_t waiting_max = 1024;
   std::size_t answer_bytes_max = 4u << 20;  // Larger answers are errors.

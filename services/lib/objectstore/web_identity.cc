@@ -65,7 +65,7 @@ Result<http::Client*> WebIdentity::client(const std::string& endpoint) {
   SPANWAY_ASSIGN(http::Url url, http::Url::parse(endpoint));
   std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
-    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(http::TlsClientFiles{}));
+    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(ClientTlsConfig{}));
   }
   http::ClientOptions options;
   options.connections_max = 1;

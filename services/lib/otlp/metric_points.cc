@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "services/lib/otlp/fields.h"
+#include "services/lib/otlp/field_numbers.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "services/lib/otlp/fields.h"
+#include "services/lib/otlp/field_numbers.h"
 #include "services/lib/otlp/wire.h"
 
 namespace spanway::otlp {

@@ -5,6 +5,7 @@
 namespace spanway::otlp_server {
 namespace {
 
+constexpr Duration kTlsReloadInterval = std::chrono::seconds(10);
 constexpr char kGrpcName[] = "otlp_grpc";
 // Connections may take this part of the budget.
 constexpr std::size_t kConnectionShare = 2;
@@ -46,11 +47,9 @@ Result<std::unique_ptr<OtlpListener>> OtlpListener::create(Options options,
                                                            const runtime::ServiceDeps& deps,
                                                            MemoryBudget& budget) {
   std::unique_ptr<OtlpListener> self(new OtlpListener(std::move(options), deps, budget));
-  const ServerTlsConfig& files = self->options_.config.tls;
-  if (!files.enabled()) return self;
-  auto tls = http::TlsServerContext::create({.certificate_file = files.certificate_file,
-                                             .key_file = files.key_file,
-                                             .client_ca_file = files.client_ca_file});
+  const ServerTlsConfig& config = self->options_.config.tls;
+  if (!config.enabled()) return self;
+  auto tls = http::TlsServerContext::create(config);
   if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
   self->tls_ = std::move(tls).value();
   return self;
@@ -93,6 +92,12 @@ Result<bool> OtlpListener::reload_tls() {
   MutexLock lock(mutex_);
   reload_error_ = changed.ok() ? std::string() : changed.error().message;
   return changed;
+}
+
+void OtlpListener::keep_tls_fresh(Executor& executor, http::TlsReloader::Report report) {
+  if (tls_ == nullptr) return;
+  tls_reloader_.emplace([this] { return reload_tls(); }, std::move(report), executor,
+                        kTlsReloadInterval);
 }
 
 OtlpListener::TlsStatus OtlpListener::tls_status() const {

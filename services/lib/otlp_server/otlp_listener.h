@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/endpoint_config/listener_config.h"
 #include "services/lib/http/server.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 
@@ -49,6 +51,9 @@ class OtlpListener {
   // one stays in use, and tls_status() holds the error until the files are good. Blocks on the
   // disk.
   Result<bool> reload_tls();
+  // Calls reload_tls() every 10 s on the executor, which outlives the listener; `report` as in
+  // http::TlsReloader, and not after the destructor. Nothing without TLS.
+  void keep_tls_fresh(Executor& executor, http::TlsReloader::Report report);
 
   struct TlsStatus {
     double seconds_to_expiry = 0;
@@ -81,6 +86,7 @@ class OtlpListener {
   std::vector<Port> ports_;
   mutable Mutex mutex_;
   std::string reload_error_ SPANWAY_GUARDED_BY(mutex_);
+  std::optional<http::TlsReloader> tls_reloader_;  // Last: it refers to the others.
 };
 
 }  // namespace spanway::otlp_server

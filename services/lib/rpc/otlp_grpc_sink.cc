@@ -68,6 +68,17 @@ Status check_readable(const char* what, const std::string& path) {
       .with_reason("bad_configuration");
 }
 
+Status check_tls(const ClientTlsConfig& tls) {
+  SPANWAY_TRY(check_readable("tls.ca_file", tls.ca_file));
+  SPANWAY_TRY(check_readable("tls.certificate_file", tls.certificate_file));
+  SPANWAY_TRY(check_readable("tls.key_file", tls.key_file));
+  if (tls.certificate_file.empty() != tls.key_file.empty())
+    return bad_option("tls.certificate_file and tls.key_file belong together");
+  if (tls.insecure_skip_verify)
+    return bad_option("tls.insecure_skip_verify: certificates are always verified over gRPC");
+  return ok_status();
+}
+
 Status check(const OtlpGrpcSinkOptions& options) {
   SPANWAY_TRY(check_endpoint(options.endpoint));
   if (options.compression != "none" && options.compression != "gzip") {
@@ -80,12 +91,7 @@ Status check(const OtlpGrpcSinkOptions& options) {
       if (!problem.empty()) return bad_option("the header '" + name + "' " + problem);
     }
   }
-  SPANWAY_TRY(check_readable("tls.ca_file", options.tls_ca_file));
-  SPANWAY_TRY(check_readable("tls.certificate_file", options.tls_certificate_file));
-  SPANWAY_TRY(check_readable("tls.key_file", options.tls_key_file));
-  if (options.tls_certificate_file.empty() != options.tls_key_file.empty()) {
-    return bad_option("tls.certificate_file and tls.key_file belong together");
-  }
+  if (options.tls) SPANWAY_TRY(check_tls(*options.tls));
   if (options.in_flight_max == 0) return bad_option("in_flight_max must be at least 1");
   return ok_status();
 }
@@ -95,14 +101,14 @@ Status check(const OtlpGrpcSinkOptions& options) {
 // The files are watched: a renewed certificate is used by the next connection.
 std::shared_ptr<grpc::ChannelCredentials> make_credentials(const OtlpGrpcSinkOptions& options) {
   if (!options.tls) return grpc::InsecureChannelCredentials();
-  const std::string ca = options.tls_ca_file.empty() ? kSystemCaFile : options.tls_ca_file;
+  const std::string ca = options.tls->ca_file.empty() ? kSystemCaFile : options.tls->ca_file;
   const auto seconds = static_cast<unsigned>(
       std::max<Duration::rep>(1, options.tls_reload_interval / std::chrono::seconds(1)));
   grpc::experimental::TlsChannelCredentialsOptions tls;
   tls.set_certificate_provider(std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
-      options.tls_key_file, options.tls_certificate_file, ca, seconds));
+      options.tls->key_file, options.tls->certificate_file, ca, seconds));
   tls.watch_root_certs();
-  if (!options.tls_certificate_file.empty()) tls.watch_identity_key_cert_pairs();
+  if (!options.tls->certificate_file.empty()) tls.watch_identity_key_cert_pairs();
   tls.set_verify_server_certs(true);
   tls.set_check_call_host(true);
   return grpc::experimental::TlsCredentials(tls);
@@ -135,9 +141,8 @@ grpc::ChannelArguments make_arguments(const OtlpGrpcSinkOptions& options, std::s
   arguments.SetMaxSendMessageSize(-1);
   arguments.SetUserAgentPrefix("spanway/" SPANWAY_VERSION);
   if (options.compression == "gzip") arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
-  if (!options.tls_server_name.empty()) {
-    arguments.SetSslTargetNameOverride(options.tls_server_name);
-  }
+  if (options.tls && !options.tls->server_name.empty())
+    arguments.SetSslTargetNameOverride(options.tls->server_name);
   return arguments;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "services/lib/base/clock.h"
@@ -17,8 +18,8 @@ namespace spanway::rpc {
 struct OtlpGrpcSinkOptions {
   std::string endpoint;  // "host:port"; names are resolved to all addresses, round robin.
   std::string compression = "none";  // none | gzip
-  bool tls = false;
-  std::string tls_ca_file, tls_certificate_file, tls_key_file, tls_server_name;
+  // Unset = plain text. grpc++ always verifies: insecure_skip_verify is refused.
+  std::optional<ClientTlsConfig> tls;
   // How often the files are checked for changes, in whole seconds; new connections use new ones.
   Duration tls_reload_interval = std::chrono::seconds(10);
   std::map<std::string, Secret> headers;  // Sent with each call, e.g. authorization; any case.

@@ -27,11 +27,7 @@ HttpOptions http_options(const HttpConfig& c, std::int64_t in_flight_max) {
   HttpOptions options;
   options.compression = coding_of(c.compression);
   options.headers = secret_headers(c.headers);
-  options.tls = {.ca_file = c.tls.ca_file,
-                 .certificate_file = c.tls.certificate_file,
-                 .key_file = c.tls.key_file,
-                 .server_name = c.tls.server_name,
-                 .insecure_skip_verify = c.tls.insecure_skip_verify};
+  options.tls = c.tls;
   options.timeout = c.timeout;
   options.connections_max = static_cast<std::size_t>(c.connections);
   options.in_flight_max = static_cast<std::size_t>(in_flight_max);

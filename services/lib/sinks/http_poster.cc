@@ -11,21 +11,8 @@
 namespace spanway::sinks {
 namespace {
 
-constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
 // The bytes that gzip and zstd may add to a body that cannot be compressed.
 constexpr std::size_t kCompressionOverhead = 4096;
-
-// Ends by itself once the poster is gone.
-void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& executor,
-                      std::shared_ptr<const HttpEvents> events) {
-  executor.post_after(kTlsReloadInterval, [tls, &executor, events] {
-    const auto alive = tls.lock();
-    if (!alive) return;
-    if (const auto reloaded = alive->reload(); !reloaded.ok())
-      events->tls_reload_failed(reloaded.error());
-    reload_tls_later(tls, executor, events);
-  });
-}
 
 bool is_web_page(const http::Response& response) {
   return !response.body.empty() &&
@@ -92,7 +79,6 @@ struct HttpPoster::Shared {
   const Clock& clock;
   const std::string endpoint;
   const std::shared_ptr<const HttpEvents> events;
-  std::shared_ptr<http::TlsClientContext> tls;
 
   // The meaning of an answer, or of the lack of one.
   Result<http::Response> judge(Result<http::Response> answer, int passed_status) const {
@@ -130,9 +116,16 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   SPANWAY_TRY(check_headers(options));
   std::unique_ptr<HttpPoster> poster(new HttpPoster(url, with_lower_names(options), deps));
   const auto& shared = poster->shared_;
+  std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
-    SPANWAY_ASSIGN(shared->tls, http::TlsClientContext::create(options.tls));
-    reload_tls_later(shared->tls, deps.io.executor(0), shared->events);
+    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(options.tls));
+    poster->tls_reloader_ =
+        std::make_unique<http::TlsReloader>([tls] { return tls->reload(); },
+                                            [events = shared->events](const Result<bool>& changed) {
+                                              if (!changed.ok())
+                                                events->tls_reload_failed(changed.error());
+                                            },
+                                            deps.io.executor(0), http::kClientTlsReloadInterval);
   }
   http::ClientOptions client;
   client.connections_max = options.connections_max;
@@ -141,7 +134,7 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   // A refusal stays what its status says, and a 2xx an acceptance, however long the text is.
   client.truncate_large_responses = true;
   SPANWAY_ASSIGN(poster->client_,
-                 http::Client::create(std::move(url), client, shared->tls, deps.io));
+                 http::Client::create(std::move(url), client, std::move(tls), deps.io));
   return poster;
 }
 

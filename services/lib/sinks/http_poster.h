@@ -13,6 +13,7 @@
 #include "services/lib/base/secret.h"
 #include "services/lib/http/client.h"
 #include "services/lib/http/content_coding.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/pipeline/batch.h"
 #include "services/lib/sinks/events.h"
 #include "services/lib/telemetry/telemetry.h"
@@ -23,7 +24,7 @@ namespace spanway::sinks {
 struct HttpOptions {
   http::ContentCoding compression = http::ContentCoding::kGzip;
   std::map<std::string, Secret> headers;        // Sent with each request; names in any case.
-  http::TlsClientFiles tls;                     // Used when the URL is https.
+  ClientTlsConfig tls;                          // Used when the URL is https.
   Duration timeout = std::chrono::seconds(10);  // For one request.
   // Taken off the batch's deadline, so that the answer is in time one hop further up.
   Duration deadline_margin = std::chrono::milliseconds(200);
@@ -90,6 +91,7 @@ class HttpPoster {
   const http::Url url_;
   const HttpOptions options_;
   const std::shared_ptr<Shared> shared_;
+  std::unique_ptr<http::TlsReloader> tls_reloader_;  // Null without TLS.
   std::unique_ptr<http::Client> client_;
 };
 

@@ -18,7 +18,7 @@ void add_problem(const std::string& path, std::string problem, Problems& problem
 }  // namespace
 
 void describe(Binder& b, HttpTlsConfig& c) {
-  describe(b, static_cast<ClientTlsFiles&>(c));
+  describe(b, static_cast<ClientTlsConfig&>(c));
   b.key("insecure_skip_verify", c.insecure_skip_verify,
         {.doc = "Accept any certificate. Only for tests."});
 }

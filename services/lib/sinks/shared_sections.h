@@ -11,9 +11,8 @@
 
 namespace spanway::sinks {
 
-struct HttpTlsConfig : ClientTlsFiles {
-  bool insecure_skip_verify = false;
-};
+// With the key insecure_skip_verify.
+struct HttpTlsConfig : ClientTlsConfig {};
 
 // For destinations that are reached by HTTP.
 struct HttpConfig {

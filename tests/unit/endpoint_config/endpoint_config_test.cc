@@ -13,7 +13,7 @@ namespace spanway {
 // A service's file with one of each section.
 struct EndpointSample {
   ServerTlsConfig server;
-  ClientTlsConfig client;
+  SwitchedClientTlsConfig client;
   ConnectionLimitsConfig limits;
 };
 static void describe(config::Binder& b, ConnectionLimitsConfig& c) {

@@ -351,7 +351,7 @@ struct Secured {
   }
   TemporaryFolder folder;
   TestCa ca{"CA"};
-  TlsServerFiles files;
+  ServerTlsConfig files;
   TlsClientPem pem;
 };
 

@@ -48,8 +48,8 @@ struct Material {
   TemporaryFolder folder;
   TestCa server_ca{"server CA"};
   TestCa client_ca{"client CA"};
-  TlsServerFiles server_files;
-  TlsClientFiles client_files;
+  ServerTlsConfig server_files;
+  ClientTlsConfig client_files;
 };
 
 std::string https(const TestServer& server, const std::string& host = "127.0.0.1") {

@@ -58,8 +58,8 @@ TEST(Options, CarryTheNextHop) {
   const auto options = next_options(config, std::chrono::seconds(7));
   EXPECT_EQ(options.endpoint, "bridge:1");
   EXPECT_EQ(options.compression, "gzip");
-  EXPECT_TRUE(options.tls);
-  EXPECT_EQ(options.tls_ca_file, "/ca");
+  ASSERT_TRUE(options.tls.has_value());
+  EXPECT_EQ(options.tls->ca_file, "/ca");
   EXPECT_EQ(options.timeout, std::chrono::seconds(7));
   EXPECT_TRUE(options.send_metadata);
 }

@@ -90,7 +90,7 @@ class StreamedWatchTest : public testing::Test {
  protected:
   void serve(ApiHandler::Answer answer, bool http2 = true) {
     const http::PemPair pair = ca_.issue("api", "DNS:localhost,IP:127.0.0.1");
-    http::TlsServerFiles files;
+    ServerTlsConfig files;
     files.certificate_file = folder_.write("server.pem", pair.certificate);
     files.key_file = folder_.write("server.key", pair.key);
     handler_ = std::make_unique<ApiHandler>(std::move(answer));

@@ -40,8 +40,8 @@ class OtlpListenerTest : public testing::Test {
     rpc::OtlpGrpcSinkOptions options;
     options.endpoint = "127.0.0.1:" + std::to_string(listener_->port("otlp_grpc"));
     options.connections = 1;
-    options.tls = listener_->tls();
-    options.tls_ca_file = folder_.write("ca.pem", ca_.certificate());
+    if (listener_->tls())
+      options.tls.emplace().ca_file = folder_.write("ca.pem", ca_.certificate());
     const auto client = rpc::OtlpGrpcSink::create(options, system_clock(), telemetry_).value();
     return rpc::exchange(*client, rpc::batch_of("x")).ok();
   }

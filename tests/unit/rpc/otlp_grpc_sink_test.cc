@@ -459,8 +459,8 @@ TEST_F(OtlpGrpcSinkOptionsTest, WrongOnesAreRefusedBeforeAnythingIsSent) {
   EXPECT_FALSE(create(with([](O& o) { o.headers["a blank"] = Secret("x"); })).ok());
   EXPECT_FALSE(create(with([](O& o) { o.headers["grpc-timeout"] = Secret("1S"); })).ok());
   EXPECT_FALSE(create(with([](O& o) { o.headers["token"] = Secret("line\nbreak"); })).ok());
-  EXPECT_FALSE(create(with([](O& o) { o.tls_ca_file = "/nonexistent/ca.pem"; })).ok());
-  EXPECT_FALSE(create(with([](O& o) { o.tls_certificate_file = "/etc/hostname"; })).ok());
+  EXPECT_FALSE(create(with([](O& o) { o.tls.emplace().ca_file = "/nonexistent/ca.pem"; })).ok());
+  EXPECT_FALSE(create(with([](O& o) { o.tls.emplace().certificate_file = "/etc/hostname"; })).ok());
 }
 
 TEST_F(OtlpGrpcSinkOptionsTest, NoErrorShowsASecret) {

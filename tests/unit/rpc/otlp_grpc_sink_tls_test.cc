@@ -33,8 +33,7 @@ class OtlpGrpcSinkTlsTest : public testing::Test {
     OtlpGrpcSinkOptions options;
     options.endpoint = "127.0.0.1:" + std::to_string(receiver_->port());
     options.connections = 1;
-    options.tls = true;
-    options.tls_ca_file = ca_file_;
+    options.tls.emplace().ca_file = ca_file_;
     return options;
   }
   Answer send_once(const OtlpGrpcSinkOptions& options) {
@@ -51,7 +50,7 @@ class OtlpGrpcSinkTlsTest : public testing::Test {
   const http::TestCa ca_{"ca"};
   const http::TestCa other_ca_{"other-ca"};
   std::string ca_file_;
-  http::TlsServerFiles server_files_;
+  ServerTlsConfig server_files_;
   std::unique_ptr<Receiver> receiver_;
 };
 
@@ -64,7 +63,7 @@ TEST_F(OtlpGrpcSinkTlsTest, TrustsTheConfiguredCa) {
 TEST_F(OtlpGrpcSinkTlsTest, RefusesAServerOfAnotherCa) {
   listen();
   OtlpGrpcSinkOptions wrong = options();
-  wrong.tls_ca_file = folder_.write("other.pem", other_ca_.certificate());
+  wrong.tls->ca_file = folder_.write("other.pem", other_ca_.certificate());
   const Answer answer = send_once(wrong);
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code, Code::kUnavailable);
@@ -78,7 +77,7 @@ TEST_F(OtlpGrpcSinkTlsTest, VerifiesTheNameOrTheOneThatIsConfigured) {
   listen();
   EXPECT_FALSE(send_once(options()).ok());
   OtlpGrpcSinkOptions right = options();
-  right.tls_server_name = "ingress.test";
+  right.tls->server_name = "ingress.test";
   const Answer answer = send_once(right);
   EXPECT_TRUE(answer.ok()) << answer.error().message;
 }
@@ -89,8 +88,8 @@ TEST_F(OtlpGrpcSinkTlsTest, ShowsItsCertificateForMutualTls) {
   EXPECT_FALSE(send_once(options()).ok());
   OtlpGrpcSinkOptions mutual = options();
   const http::PemPair pair = other_ca_.issue("client", "");
-  mutual.tls_certificate_file = folder_.write("client.pem", pair.certificate);
-  mutual.tls_key_file = folder_.write("client.key", pair.key);
+  mutual.tls->certificate_file = folder_.write("client.pem", pair.certificate);
+  mutual.tls->key_file = folder_.write("client.key", pair.key);
   const Answer answer = send_once(mutual);
   EXPECT_TRUE(answer.ok()) << answer.error().message;
 }
@@ -101,8 +100,8 @@ TEST_F(OtlpGrpcSinkTlsTest, UsesARenewedCertificateWithoutARestart) {
   OtlpGrpcSinkOptions mutual = options();
   mutual.tls_reload_interval = seconds(1);
   const http::PemPair wrong = ca_.issue("client", "");
-  mutual.tls_certificate_file = folder_.write("client.pem", wrong.certificate);
-  mutual.tls_key_file = folder_.write("client.key", wrong.key);
+  mutual.tls->certificate_file = folder_.write("client.pem", wrong.certificate);
+  mutual.tls->key_file = folder_.write("client.key", wrong.key);
   const auto sink = OtlpGrpcSink::create(mutual, system_clock(), telemetry()).value();
   EXPECT_FALSE(exchange(*sink, batch_of("x")).ok());
   const http::PemPair right = other_ca_.issue("client", "");
@@ -119,7 +118,7 @@ TEST_F(OtlpGrpcSinkTlsTest, UsesARenewedCertificateWithoutARestart) {
 TEST_F(OtlpGrpcSinkTlsTest, DoesNotSpeakPlainTextToATlsServer) {
   listen();
   OtlpGrpcSinkOptions plain = options();
-  plain.tls = false;
+  plain.tls.reset();
   const Answer answer = send_once(plain);
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().refusal, Refusal::kTransient);

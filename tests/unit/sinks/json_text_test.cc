@@ -1,11 +1,10 @@
-#include "services/lib/sinks/json_text.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <string>
 
+#include "services/lib/sinks/json_append.h"
 #include "tests/fakes/otlp_builder.h"
 
 namespace spanway::sinks {

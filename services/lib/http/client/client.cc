@@ -20,19 +20,13 @@ bool is_method(std::string_view method) noexcept {
          std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-std::string host_header(const Url& url) {
-  std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
-  const std::uint16_t usual = url.https ? 443 : 80;
-  return url.port == usual ? host : host + ":" + std::to_string(url.port);
-}
-
-Result<std::string> make_head(const Url& url, const ClientRequest& request) {
+Result<std::string> make_head(const ClientOrigin& origin, const ClientRequest& request) {
   if (!is_method(request.method)) return request_error("the method is malformed");
-  const std::string& path = request.path.empty() ? url.path : request.path;
+  const std::string& path = request.path.empty() ? origin.url.path : request.path;
   if (!parse_request_target(path).ok() || path.front() != '/')
     return request_error("the path is malformed");
   std::string head =
-      request.method + " " + path + " HTTP/1.1\r\nhost: " + host_header(url) + "\r\n";
+      request.method + " " + path + " HTTP/1.1\r\nhost: " + origin.authority + "\r\n";
   for (const auto& [name, value] : request.headers.fields()) {
     if (!is_sendable_field(name, value)) return request_error("a header is malformed");
     if (name == "host" || name == "content-length" || name == "transfer-encoding") continue;
@@ -54,7 +48,7 @@ class ClientImpl final : public Client {
   }
 
   void send(ClientRequest request, Deadline deadline, bool idempotent, Callback callback) override {
-    auto head = make_head(core_->target().url, request);
+    auto head = make_head(core_->target(), request);
     if (!head.ok()) {
       // From the io thread like every answer.
       core_->thread().post(
@@ -68,7 +62,7 @@ class ClientImpl final : public Client {
 
   ClientStream stream(ClientRequest request, Deadline deadline, bool idempotent,
                       std::shared_ptr<ResponseObserver> observer) override {
-    auto head = make_head(core_->target().url, request);
+    auto head = make_head(core_->target(), request);
     auto end = [observer](Result<Response> result) {
       observer->on_end(result.ok() ? ok_status() : Status(std::move(result).error()));
     };
@@ -126,17 +120,8 @@ Result<std::unique_ptr<Client>> Client::create(Url url, ClientOptions options,
                                                IoPool& pool) {
   if (options.connections_max == 0)
     return configuration_error(Code::kInvalidArgument, "http client: connections_max is 0");
-  if (url.https && tls == nullptr)
-    return configuration_error(Code::kInvalidArgument,
-                               "http client: https needs TLS settings, and there are none");
-  ClientTarget target{
-      .url = std::move(url), .options = options, .tls = nullptr, .verified_name = {}};
-  if (target.url.https) {
-    // There is no other implementation.
-    target.tls = std::static_pointer_cast<TlsClientContextImpl>(std::move(tls));
-    const std::string& name = target.tls->files().server_name;
-    target.verified_name = name.empty() ? target.url.host : name;
-  }
+  SPANWAY_ASSIGN(auto origin, make_origin(std::move(url), std::move(tls), "http client"));
+  ClientTarget target{std::move(origin), options};
   const std::size_t index = pool.impl().next.fetch_add(1, std::memory_order_relaxed);
   return std::unique_ptr<Client>(
       std::make_unique<ClientImpl>(std::move(target), pool.impl().at(index)));

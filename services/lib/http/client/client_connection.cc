@@ -1,18 +1,12 @@
 #include "services/lib/http/client/client_connection.h"
 
-#include <algorithm>
-#include <boost/asio/connect.hpp>
 #include <boost/beast/http/error.hpp>
 #include <utility>
 
 namespace spanway::http {
 namespace {
 
-using boost::asio::ip::tcp;
-
 constexpr std::uint32_t kHeadBytesMax = 64 * 1024;
-// At most this many addresses of a name are tried, each with its share of the time.
-constexpr std::size_t kAddressesMax = 4;
 constexpr int kReadsInARow = 4;
 
 }  // namespace
@@ -22,8 +16,6 @@ ClientConnection::ClientConnection(ClientConnectionOwner& owner, const ClientTar
     : owner_(&owner),
       target_(target),
       thread_(thread),
-      resolver_(thread.context()),
-      socket_(thread.context()),
       timer_(thread.context()),
       first_address_(first_address) {}
 
@@ -38,82 +30,26 @@ std::string ClientConnection::where() const {
 void ClientConnection::open(std::shared_ptr<ClientCall> call) {
   call_ = std::move(call);
   set_timer(target_.options.connect_timeout);
-  resolver_.async_resolve(
-      target_.url.host, std::to_string(target_.url.port), tcp::resolver::numeric_service,
-      [self = shared_from_this()](const boost::system::error_code& error,
-                                  const tcp::resolver::results_type& found) {
-        if (self->phase_ != Phase::kConnect) return;
-        for (const auto& entry : found) self->endpoints_.push_back(entry.endpoint());
-        if (error || self->endpoints_.empty())
-          return self->fail(
-              unavailable(self->where() + ": the name cannot be resolved: " + error.message())
-                  .with_reason("resolve_failed"));
-        std::rotate(self->endpoints_.begin(),
-                    self->endpoints_.begin() +
-                        static_cast<std::ptrdiff_t>(self->first_address_ % self->endpoints_.size()),
-                    self->endpoints_.end());
-        self->endpoints_.resize(std::min(self->endpoints_.size(), kAddressesMax));
-        self->connect_next();
-      });
+  socket_ = std::make_shared<ClientSocket>(weak_from_this(), target_, thread_, "");
+  socket_->open(first_address_);
 }
 
-void ClientConnection::connect_next() {
-  if (next_endpoint_ == endpoints_.size())
-    return fail(
-        unavailable(where() + ": cannot connect: " + last_failure_).with_reason("connect_failed"));
-  phase_ = Phase::kConnect;
-  transport_.reset();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  set_timer(target_.options.connect_timeout / static_cast<Duration::rep>(endpoints_.size()));
-  const std::size_t attempt = ++next_endpoint_;
-  socket_.async_connect(endpoints_[attempt - 1], [self = shared_from_this(),
-                                                  attempt](const boost::system::error_code& error) {
-    // An attempt given up is not the current one.
-    if (self->phase_ == Phase::kConnect && attempt == self->next_endpoint_) self->connected(error);
-  });
+// Each address has its share of the time.
+void ClientConnection::on_attempt(std::size_t count) {
+  set_timer(target_.options.connect_timeout / static_cast<Duration::rep>(count));
 }
 
-void ClientConnection::connected(const boost::system::error_code& error) {
-  if (error) return connect_failed(error.message());
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  if (target_.tls == nullptr) {
-    transport_ = make_plain_transport(socket_.native_handle());
-    return begin_exchange();
-  }
-  transport_ = make_tls_client_transport(socket_.native_handle(), target_.tls->current(),
-                                         target_.verified_name);
-  if (transport_ == nullptr) return connect_failed("TLS cannot be set up for this host name");
-  phase_ = Phase::kHandshake;
-  continue_handshake();
-}
+void ClientConnection::on_connected() { begin_exchange(); }
 
-void ClientConnection::connect_failed(std::string_view what) {
-  last_failure_ = what;
-  connect_next();
-}
-
-void ClientConnection::continue_handshake() {
-  switch (transport_->handshake().state) {
-    case IoState::kOk:
-      return begin_exchange();
-    case IoState::kWantRead:
-      return wait_readable();
-    case IoState::kWantWrite:
-      return wait_writable();
-    case IoState::kEof:
-    case IoState::kFailed:
-      return connect_failed("TLS: " + transport_->failure());
-  }
+void ClientConnection::on_connect_failed(Error error) {
+  fail(std::move(error).with_context(where()));
 }
 
 // ---- Exchanging.
 
 bool ClientConnection::reuse(std::shared_ptr<ClientCall> call) {
   // A goodbye that has come in the meantime; TLS may also have its own business here.
-  const IoState state = transport_->read(thread_.scratch()).state;
+  const IoState state = socket_->transport().read(thread_.scratch()).state;
   if (state != IoState::kWantRead) {
     close(nullptr);
     return false;
@@ -132,7 +68,7 @@ void ClientConnection::begin_exchange() {
   head_sent_ = 0;
   body_sent_ = 0;
   begin_answer();
-  wait_readable();
+  socket_->wait_readable();
   write_request();
 }
 
@@ -153,15 +89,15 @@ void ClientConnection::write_request() {
     const std::string_view rest = in_head ? std::string_view(call_->head).substr(head_sent_)
                                           : call_->body.view().substr(body_sent_);
     if (rest.empty()) return;
-    const IoResult result = transport_->write(rest);
+    const IoResult result = socket_->transport().write(rest);
     switch (result.state) {
       case IoState::kOk:
         (in_head ? head_sent_ : body_sent_) += result.bytes;
         break;
       case IoState::kWantRead:
-        return wait_readable();
+        return socket_->wait_readable();
       case IoState::kWantWrite:
-        return wait_writable();
+        return socket_->wait_writable();
       case IoState::kEof:
       case IoState::kFailed:
         // The peer may have answered before it closed.
@@ -170,38 +106,16 @@ void ClientConnection::write_request() {
   }
 }
 
-void ClientConnection::wait_readable() {
-  if (read_waiting_ || phase_ == Phase::kClosed) return;
-  read_waiting_ = true;
-  socket_.async_wait(tcp::socket::wait_read,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->read_waiting_ = false;
-                       if (!error && self->phase_ != Phase::kClosed) self->on_readable();
-                     });
-}
-
-void ClientConnection::wait_writable() {
-  if (write_waiting_ || phase_ == Phase::kClosed) return;
-  write_waiting_ = true;
-  socket_.async_wait(tcp::socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->write_waiting_ = false;
-                       if (!error && self->phase_ != Phase::kClosed) self->on_writable();
-                     });
-}
-
 void ClientConnection::on_writable() {
-  if (phase_ == Phase::kHandshake) return continue_handshake();
   if (phase_ == Phase::kExchange) write_request();
 }
 
 void ClientConnection::on_readable() {
-  if (phase_ == Phase::kConnect) return;
-  if (phase_ == Phase::kHandshake) return continue_handshake();
+  if (phase_ == Phase::kClosed) return;
   // The answer's callback may close the connection and let go of it.
   const auto self = shared_from_this();
   for (int i = 0; i < kReadsInARow; ++i) {
-    const IoResult result = transport_->read(thread_.scratch());
+    const IoResult result = socket_->transport().read(thread_.scratch());
     if (result.state != IoState::kOk) {
       input_ended(result.state);
       break;
@@ -211,11 +125,7 @@ void ClientConnection::on_readable() {
     if (phase_ == Phase::kClosed || paused_ || !(result.bytes == thread_.scratch().size())) break;
   }
   if (phase_ == Phase::kClosed || paused_) return;
-  if (transport_->has_buffered())
-    thread_.post([self] {
-      if (self->phase_ != Phase::kClosed) self->on_readable();
-    });
-  wait_readable();
+  socket_->read_on();
 }
 
 void ClientConnection::on_bytes(std::string_view bytes) {
@@ -320,7 +230,7 @@ void ClientConnection::on_body(std::string_view bytes) {
 
 void ClientConnection::input_ended(IoState state) {
   if (state == IoState::kWantRead) return;
-  if (state == IoState::kWantWrite) return wait_writable();
+  if (state == IoState::kWantWrite) return socket_->wait_writable();
   if (phase_ == Phase::kIdle) return close(nullptr);
   if (state == IoState::kEof && parser_->got_some() && parser_->need_eof() &&
       parser_->is_header_done()) {
@@ -354,7 +264,7 @@ void ClientConnection::idle() {
   phase_ = Phase::kIdle;
   in_ = Bytes();
   set_timer(target_.options.idle_timeout);
-  wait_readable();
+  socket_->wait_readable();
   if (owner_ != nullptr) owner_->on_idle(shared_from_this());
 }
 
@@ -371,8 +281,7 @@ void ClientConnection::set_timer(Duration wait) {
 void ClientConnection::on_timer() {
   switch (phase_) {
     case Phase::kConnect:
-    case Phase::kHandshake:
-      return connect_failed("no answer in time");
+      return socket_->try_next_address("no answer in time");
     case Phase::kIdle:
       return close(nullptr);
     case Phase::kExchange:
@@ -397,12 +306,9 @@ void ClientConnection::fail(Error error) {
 void ClientConnection::close(std::shared_ptr<ClientCall> unsent) {
   if (phase_ == Phase::kClosed) return;
   const auto self = shared_from_this();
-  if (transport_ != nullptr) transport_->shutdown();
   phase_ = Phase::kClosed;
-  resolver_.cancel();
+  if (socket_ != nullptr) socket_->close();
   timer_.cancel();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
   if (owner_ != nullptr) owner_->on_closed(self, std::move(unsent));
 }
 

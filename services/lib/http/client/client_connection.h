@@ -1,28 +1,20 @@
-// One connection of a client: resolve, connect, handshake, then one exchange after the other. For
-// this module only.
+// One HTTP/1.1 connection of a client: one exchange after the other. For this module only.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "services/lib/http/client/client_call.h"
+#include "services/lib/http/client/client_socket.h"
 #include "services/lib/http/http1_parser.h"
-#include "services/lib/http/net/io_thread.h"
-#include "services/lib/http/net/tls_context.h"
-#include "services/lib/http/net/transport.h"
 
 namespace spanway::http {
 
-// Where a client's connections go. Outlives them.
-struct ClientTarget {
-  Url url;
+// Outlives the connections.
+struct ClientTarget : ClientOrigin {
   ClientOptions options;
-  std::shared_ptr<TlsClientContextImpl> tls;  // Null for http.
-  std::string verified_name;                  // The name that the server's certificate must have.
 };
 
 class ClientConnection;
@@ -40,11 +32,12 @@ class ClientConnectionOwner {
 };
 
 // Single-thread: `thread`. `owner` may be gone once detach() was called.
-class ClientConnection final : public std::enable_shared_from_this<ClientConnection> {
+class ClientConnection final : public std::enable_shared_from_this<ClientConnection>,
+                               public ClientSocketOwner {
  public:
   ClientConnection(ClientConnectionOwner& owner, const ClientTarget& target, IoThread& thread,
                    std::size_t first_address);
-  ~ClientConnection();
+  ~ClientConnection() override;
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
@@ -61,18 +54,14 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   void detach();
 
  private:
-  using Endpoint = boost::asio::ip::tcp::endpoint;
-  enum class Phase : unsigned char { kConnect, kHandshake, kExchange, kIdle, kClosed };
+  enum class Phase : unsigned char { kConnect, kExchange, kIdle, kClosed };
 
-  void connect_next();
-  void connected(const boost::system::error_code& error);
-  void connect_failed(std::string_view what);
-  void continue_handshake();
+  void on_attempt(std::size_t count) override;
+  void on_connected() override;
+  void on_connect_failed(Error error) override;
+  void on_readable() override;
+  void on_writable() override;
   void begin_exchange();
-  void wait_readable();
-  void wait_writable();
-  void on_readable();
-  void on_writable();
   void write_request();
   void on_bytes(std::string_view bytes);
   bool parse(std::string_view bytes);
@@ -93,16 +82,11 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   ClientConnectionOwner* owner_;
   const ClientTarget& target_;
   IoThread& thread_;
-  boost::asio::ip::tcp::resolver resolver_;
-  boost::asio::ip::tcp::socket socket_;
+  std::shared_ptr<ClientSocket> socket_;  // From open() on.
   boost::asio::steady_timer timer_;
-  std::unique_ptr<Transport> transport_;
   Phase phase_ = Phase::kConnect;
   // Which of the name's addresses is tried first.
   const std::size_t first_address_;
-  std::vector<Endpoint> endpoints_;
-  std::size_t next_endpoint_ = 0;
-  std::string last_failure_;
 
   std::shared_ptr<ClientCall> call_;
   bool reused_ = false;
@@ -115,8 +99,6 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   bool nothing_left_ = false;  // With done_paused_: the connection may be kept.
   std::size_t head_sent_ = 0;
   std::size_t body_sent_ = 0;
-  bool read_waiting_ = false;
-  bool write_waiting_ = false;
   std::optional<Http1Parser<false>> parser_;
   Bytes in_;      // A head that is not whole yet.
   Bytes answer_;  // The body, or what is held back of a streamed one.

@@ -162,13 +162,6 @@ class StreamClientImpl final : public StreamClient {
   std::atomic<StreamId> next_id_{1};
 };
 
-std::string authority_of(const Url& url) {
-  const std::string host =
-      url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
-  const std::uint16_t usual = url.https ? 443 : 80;
-  return url.port == usual ? host : host + ":" + std::to_string(url.port);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<StreamClient>> StreamClient::create(Url url, StreamClientOptions options,
@@ -177,22 +170,9 @@ Result<std::unique_ptr<StreamClient>> StreamClient::create(Url url, StreamClient
   if (options.streams_max == 0 || options.connections_max == 0)
     return configuration_error(Code::kInvalidArgument,
                                "stream client: streams_max and connections_max must not be 0");
-  if (url.https && tls == nullptr)
-    return configuration_error(Code::kInvalidArgument,
-                               "stream client: https needs TLS settings; none were given");
   while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
-  StreamTarget target{.url = std::move(url),
-                      .authority = {},
-                      .options = options,
-                      .tls = nullptr,
-                      .verified_name = {}};
-  target.authority = authority_of(target.url);
-  if (target.url.https) {
-    // There is no other implementation.
-    target.tls = std::static_pointer_cast<TlsClientContextImpl>(std::move(tls));
-    const std::string& name = target.tls->files().server_name;
-    target.verified_name = name.empty() ? target.url.host : name;
-  }
+  SPANWAY_ASSIGN(auto origin, make_origin(std::move(url), std::move(tls), "stream client"));
+  StreamTarget target{std::move(origin), options};
   const std::size_t index = pool.impl().next.fetch_add(1, std::memory_order_relaxed);
   return std::unique_ptr<StreamClient>(
       std::make_unique<StreamClientImpl>(std::move(target), pool.impl().at(index)));

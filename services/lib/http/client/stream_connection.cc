@@ -9,9 +9,6 @@
 namespace spanway::http {
 namespace {
 
-using boost::asio::ip::tcp;
-
-constexpr std::size_t kAddressesMax = 4;
 constexpr int kReadsInARow = 4;
 constexpr std::int32_t kStreamWindowBytes = 1 << 20;
 constexpr std::int32_t kConnectionWindowBytes = 16 << 20;
@@ -68,8 +65,6 @@ StreamConnection::StreamConnection(std::weak_ptr<StreamConnectionOwner> owner,
     : owner_(std::move(owner)),
       target_(target),
       thread_(thread),
-      resolver_(thread.context()),
-      socket_(thread.context()),
       opened_at_(thread.clock().now()),
       tried_at_(opened_at_),
       received_at_(opened_at_),
@@ -80,74 +75,23 @@ StreamConnection::~StreamConnection() { nghttp2_session_del(session_); }
 // ---- Connecting.
 
 void StreamConnection::open() {
-  resolver_.async_resolve(
-      target_.url.host, std::to_string(target_.url.port), tcp::resolver::numeric_service,
-      [self = shared_from_this()](const boost::system::error_code& error,
-                                  const tcp::resolver::results_type& found) {
-        if (self->phase_ != Phase::kConnect) return;
-        for (const auto& entry : found) self->endpoints_.push_back(entry.endpoint());
-        if (error || self->endpoints_.empty())
-          return self->fail(unavailable("the name cannot be resolved: " + error.message())
-                                .with_reason("resolve_failed"));
-        self->endpoints_.resize(std::min(self->endpoints_.size(), kAddressesMax));
-        self->connect_next();
-      });
+  socket_ = std::make_shared<ClientSocket>(weak_from_this(), target_, thread_, kAlpn);
+  socket_->open(0);
 }
 
-void StreamConnection::connect_next() {
-  if (next_endpoint_ == endpoints_.size())
-    return fail(unavailable("cannot connect: " + last_failure_).with_reason("connect_failed"));
-  phase_ = Phase::kConnect;
-  transport_.reset();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+void StreamConnection::on_attempt(std::size_t count) {
+  addresses_ = count;
+  ++attempts_;
   tried_at_ = thread_.clock().now();
-  const std::size_t attempt = ++next_endpoint_;
-  socket_.async_connect(endpoints_[attempt - 1], [self = shared_from_this(),
-                                                  attempt](const boost::system::error_code& error) {
-    // An attempt that was given up is not the current one.
-    if (self->phase_ == Phase::kConnect && attempt == self->next_endpoint_) self->connected(error);
-  });
 }
 
-void StreamConnection::connected(const boost::system::error_code& error) {
-  if (error) {
-    last_failure_ = error.message();
-    return connect_next();
-  }
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(tcp::no_delay(true), ignored);
-  if (target_.tls == nullptr) {
-    transport_ = make_plain_transport(socket_.native_handle());
-    return begin_session();
-  }
-  transport_ = make_tls_client_transport(socket_.native_handle(), target_.tls->current(),
-                                         target_.verified_name, kAlpn);
-  if (transport_ == nullptr) {
-    last_failure_ = "TLS cannot be set up for this host name";
-    return connect_next();
-  }
-  phase_ = Phase::kHandshake;
-  continue_handshake();
+void StreamConnection::on_connected() {
+  if (target_.tls == nullptr || socket_->transport().alpn() == "h2") return begin_session();
+  fail(configuration_error(Code::kFailedPrecondition, "the server offers no HTTP/2")
+           .with_reason("no_http2"));
 }
 
-void StreamConnection::continue_handshake() {
-  switch (transport_->handshake().state) {
-    case IoState::kOk:
-      if (transport_->alpn() == "h2") return begin_session();
-      return fail(configuration_error(Code::kFailedPrecondition, "the server offers no HTTP/2")
-                      .with_reason("no_http2"));
-    case IoState::kWantRead:
-      return wait_readable();
-    case IoState::kWantWrite:
-      return wait_writable();
-    case IoState::kEof:
-    case IoState::kFailed:
-      last_failure_ = "TLS: " + transport_->failure();
-      return connect_next();
-  }
-}
+void StreamConnection::on_connect_failed(Error error) { fail(std::move(error)); }
 
 // ---- Exchanging.
 
@@ -171,41 +115,19 @@ void StreamConnection::begin_session() {
   };
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindowBytes);
-  wait_readable();
+  socket_->wait_readable();
   flush();
 }
 
-void StreamConnection::wait_readable() {
-  if (read_waiting_ || phase_ == Phase::kClosed) return;
-  read_waiting_ = true;
-  socket_.async_wait(tcp::socket::wait_read,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->read_waiting_ = false;
-                       if (!error && self->phase_ != Phase::kClosed) self->on_readable();
-                     });
-}
-
-void StreamConnection::wait_writable() {
-  if (write_waiting_ || phase_ == Phase::kClosed) return;
-  write_waiting_ = true;
-  socket_.async_wait(tcp::socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->write_waiting_ = false;
-                       if (error || self->phase_ == Phase::kClosed) return;
-                       if (self->phase_ == Phase::kHandshake) return self->continue_handshake();
-                       self->flush();
-                     });
-}
+void StreamConnection::on_writable() { flush(); }
 
 void StreamConnection::on_readable() {
-  if (phase_ == Phase::kConnect) return;
-  if (phase_ == Phase::kHandshake) return continue_handshake();
-  const auto self = shared_from_this();
+  if (phase_ == Phase::kClosed) return;
   for (int i = 0; i < kReadsInARow; ++i) {
-    const IoResult result = transport_->read(thread_.scratch());
+    const IoResult result = socket_->transport().read(thread_.scratch());
     if (result.state == IoState::kWantRead) break;
     if (result.state == IoState::kWantWrite) {
-      wait_writable();
+      socket_->wait_writable();
       break;
     }
     if (result.state != IoState::kOk)
@@ -214,11 +136,7 @@ void StreamConnection::on_readable() {
     if (phase_ == Phase::kClosed || result.bytes < thread_.scratch().size()) break;
   }
   if (phase_ == Phase::kClosed) return;
-  if (transport_->has_buffered())
-    thread_.post([self] {
-      if (self->phase_ != Phase::kClosed) self->on_readable();
-    });
-  wait_readable();
+  socket_->read_on();
 }
 
 void StreamConnection::receive(std::string_view bytes) {
@@ -244,9 +162,9 @@ void StreamConnection::flush() {
       out_.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
     }
     if (out_.empty()) break;
-    const IoResult result = transport_->write(out_);
-    if (result.state == IoState::kWantRead) return wait_readable();
-    if (result.state == IoState::kWantWrite) return wait_writable();
+    const IoResult result = socket_->transport().write(out_);
+    if (result.state == IoState::kWantRead) return socket_->wait_readable();
+    if (result.state == IoState::kWantWrite) return socket_->wait_writable();
     if (result.state != IoState::kOk)
       return fail(unavailable("the connection was closed").with_reason("connection_closed"));
     out_.erase(0, result.bytes);
@@ -380,13 +298,13 @@ void StreamConnection::on_time(SteadyTime now) {
 void StreamConnection::on_time_connecting(SteadyTime now) {
   const Duration all = target_.options.connect_timeout;
   if (now - opened_at_ >= all)
-    return fail(
-        unavailable("no connection in time" + (last_failure_.empty() ? "" : ": " + last_failure_))
-            .with_reason("connect_timeout"));
+    return fail(unavailable("no connection in time" +
+                            (socket_->last_failure().empty() ? "" : ": " + socket_->last_failure()))
+                    .with_reason("connect_timeout"));
   // Each address of a name has its share of the time.
-  if (phase_ < Phase::kSettings && next_endpoint_ < endpoints_.size() &&
-      now - tried_at_ >= all / static_cast<Duration::rep>(endpoints_.size()))
-    connect_next();
+  if (phase_ == Phase::kConnect && attempts_ < addresses_ &&
+      now - tried_at_ >= all / static_cast<Duration::rep>(addresses_))
+    socket_->try_next_address("no answer in time");
 }
 
 void StreamConnection::end_streams(const Error& why) {
@@ -398,10 +316,7 @@ void StreamConnection::close(const Error& why) {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   owner_.reset();
-  if (transport_ != nullptr) transport_->shutdown();
-  resolver_.cancel();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  if (socket_ != nullptr) socket_->close();
   end_streams(why);
 }
 

@@ -1,28 +1,20 @@
 // One HTTP/2 connection of a stream client. For this module only.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
+#include "services/lib/http/client/client_socket.h"
 #include "services/lib/http/client/stream_call.h"
-#include "services/lib/http/net/io_thread.h"
-#include "services/lib/http/net/tls_context.h"
-#include "services/lib/http/net/transport.h"
 
 struct nghttp2_session;
 
 namespace spanway::http {
 
-// Where a stream client's connections go. Outlives them.
-struct StreamTarget {
-  Url url;
-  std::string authority;
+// Outlives the connections.
+struct StreamTarget : ClientOrigin {
   StreamClientOptions options;
-  std::shared_ptr<TlsClientContextImpl> tls;  // Null for http.
-  std::string verified_name;
 };
 
 class StreamConnection;
@@ -39,11 +31,12 @@ class StreamConnectionOwner {
 };
 
 // Single-thread: `thread`.
-class StreamConnection final : public std::enable_shared_from_this<StreamConnection> {
+class StreamConnection final : public std::enable_shared_from_this<StreamConnection>,
+                               public ClientSocketOwner {
  public:
   StreamConnection(std::weak_ptr<StreamConnectionOwner> owner, const StreamTarget& target,
                    IoThread& thread);
-  ~StreamConnection();
+  ~StreamConnection() override;
   StreamConnection(const StreamConnection&) = delete;
   StreamConnection& operator=(const StreamConnection&) = delete;
 
@@ -63,16 +56,14 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
 
  private:
   friend struct StreamCallbacksOfNghttp2;
-  using Endpoint = boost::asio::ip::tcp::endpoint;
-  enum class Phase : unsigned char { kConnect, kHandshake, kSettings, kReady, kClosed };
+  enum class Phase : unsigned char { kConnect, kSettings, kReady, kClosed };
 
-  void connect_next();
-  void connected(const boost::system::error_code& error);
-  void continue_handshake();
+  void on_attempt(std::size_t count) override;
+  void on_connected() override;
+  void on_connect_failed(Error error) override;
+  void on_readable() override;
+  void on_writable() override;
   void begin_session();
-  void wait_readable();
-  void wait_writable();
-  void on_readable();
   void receive(std::string_view bytes);
   void flush();
   void on_time_connecting(SteadyTime now);
@@ -90,21 +81,16 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   std::weak_ptr<StreamConnectionOwner> owner_;
   const StreamTarget& target_;
   IoThread& thread_;
-  boost::asio::ip::tcp::resolver resolver_;
-  boost::asio::ip::tcp::socket socket_;
-  std::unique_ptr<Transport> transport_;
+  std::shared_ptr<ClientSocket> socket_;  // From open() on.
   nghttp2_session* session_ = nullptr;
   Phase phase_ = Phase::kConnect;
-  std::vector<Endpoint> endpoints_;
-  std::size_t next_endpoint_ = 0;
-  std::string last_failure_;
+  std::size_t addresses_ = 0;  // The name has so many.
+  std::size_t attempts_ = 0;   // Addresses that were tried.
   std::unordered_map<std::int32_t, std::shared_ptr<StreamCall>> streams_;
   std::unordered_map<StreamClient::StreamId, std::int32_t> stream_of_;
   std::string out_;
   bool draining_ = false;  // The server has announced its end (GOAWAY).
   bool pinged_ = false;
-  bool read_waiting_ = false;
-  bool write_waiting_ = false;
   SteadyTime opened_at_;
   SteadyTime tried_at_;  // The current address.
   SteadyTime received_at_;

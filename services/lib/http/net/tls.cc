@@ -218,22 +218,22 @@ Result<bool> TlsClientContextImpl::reload() {
   return true;
 }
 
-Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(TlsServerFiles files) {
-  if (files.certificate_file.empty() || files.key_file.empty())
+Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(ServerTlsConfig config) {
+  if (config.certificate_file.empty() || config.key_file.empty())
     return configuration_error(Code::kInvalidArgument,
                                "TLS: a server needs both a certificate file and a key file")
         .with_reason("tls_file");
-  auto context = std::make_shared<TlsServerContextImpl>(std::move(files));
+  auto context = std::make_shared<TlsServerContextImpl>(std::move(config));
   SPANWAY_TRY(context->reload());
   return std::shared_ptr<TlsServerContext>(std::move(context));
 }
 
-Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(TlsClientFiles files) {
-  if (files.certificate_file.empty() != files.key_file.empty())
+Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(ClientTlsConfig config) {
+  if (config.certificate_file.empty() != config.key_file.empty())
     return configuration_error(Code::kInvalidArgument,
                                "TLS: a client certificate needs both its file and its key file")
         .with_reason("tls_file");
-  auto context = std::make_shared<TlsClientContextImpl>(std::move(files));
+  auto context = std::make_shared<TlsClientContextImpl>(std::move(config));
   SPANWAY_TRY(context->reload());
   return std::shared_ptr<TlsClientContext>(std::move(context));
 }
@@ -247,7 +247,7 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(const TlsClie
                  make_client_context(pem.insecure_skip_verify, PemFile::of_text("the CA", pem.ca),
                                      PemFile::of_text("the client certificate", pem.certificate),
                                      PemFile::of_text("the client key", pem.key.reveal())));
-  TlsClientFiles names;
+  ClientTlsConfig names;
   names.server_name = pem.server_name;
   return std::shared_ptr<TlsClientContext>(
       std::make_shared<TlsClientContextImpl>(std::move(names), std::move(context)));

@@ -39,30 +39,31 @@ class TlsMaterial {
 
 class TlsServerContextImpl final : public TlsServerContext {
  public:
-  explicit TlsServerContextImpl(TlsServerFiles files) : files_(std::move(files)) {}
+  explicit TlsServerContextImpl(ServerTlsConfig files) : files_(std::move(files)) {}
   Result<bool> reload() override;
   double seconds_to_expiry() const override;
   SslContext current() const { return material_.current(); }
 
  private:
-  const TlsServerFiles files_;
+  const ServerTlsConfig files_;
   TlsMaterial material_;
 };
 
 class TlsClientContextImpl final : public TlsClientContext {
  public:
-  explicit TlsClientContextImpl(TlsClientFiles files) : files_(std::move(files)) {}
+  explicit TlsClientContextImpl(ClientTlsConfig files) : files_(std::move(files)) {}
   // For material that is in no files: `names` has the server's name alone.
-  TlsClientContextImpl(TlsClientFiles names, SslContext context)
+  TlsClientContextImpl(ClientTlsConfig names, SslContext context)
       : files_(std::move(names)), from_files_(false) {
     material_.replace(std::move(context), {});
   }
   Result<bool> reload() override;
   SslContext current() const { return material_.current(); }
-  const TlsClientFiles& files() const noexcept { return files_; }
+  // Empty = that of the URL.
+  const std::string& server_name() const noexcept { return files_.server_name; }
 
  private:
-  const TlsClientFiles files_;
+  const ClientTlsConfig files_;
   const bool from_files_ = true;
   TlsMaterial material_;
 };

@@ -11,21 +11,8 @@
 namespace spanway::sinks {
 namespace {
 
-constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
 // The only answers with content are columns and error texts.
 constexpr std::size_t kAnswerBytesMax = 4u << 20;
-
-// Ends by itself once the sink is gone.
-void reload_tls_later(std::weak_ptr<http::TlsClientContext> tls, Executor& executor,
-                      std::shared_ptr<const ClickHouseEvents> events) {
-  executor.post_after(kTlsReloadInterval, [tls, &executor, events] {
-    const auto alive = tls.lock();
-    if (!alive) return;
-    if (const auto reloaded = alive->reload(); !reloaded.ok())
-      events->tls_reload_failed(reloaded.error());
-    reload_tls_later(tls, executor, events);
-  });
-}
 
 }  // namespace
 
@@ -36,12 +23,12 @@ struct ClickHouseSink::Shared {
   const ClickHouseSinkOptions options;
   const Clock& clock;
   std::shared_ptr<SinkState> state;
-  std::shared_ptr<http::TlsClientContext> tls;
   std::shared_ptr<const ClickHouseEvents> events;
   std::shared_ptr<RecentRows> recent;
   std::shared_ptr<clickhouse::Client> client;
   const std::shared_ptr<std::atomic<bool>> schema_fits = std::make_shared<std::atomic<bool>>();
   BatchConverter converter;
+  std::unique_ptr<http::TlsReloader> tls_reloader;  // Null without TLS.
 };
 
 ClickHouseSink::ClickHouseSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -54,15 +41,24 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
   auto shared = std::make_shared<Shared>(std::move(options), deps);
   shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
   SPANWAY_ASSIGN(const http::Url url, http::Url::parse(shared->options.client.url));
+  std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
-    SPANWAY_ASSIGN(shared->tls, http::TlsClientContext::create(shared->options.tls));
+    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(shared->options.tls));
   }
-  SPANWAY_ASSIGN(auto client, clickhouse::Client::create(shared->options.client, shared->tls,
-                                                         deps.io, deps.clock));
+  SPANWAY_ASSIGN(auto client,
+                 clickhouse::Client::create(shared->options.client, tls, deps.io, deps.clock));
   shared->events = std::make_shared<const ClickHouseEvents>(deps.telemetry, client->endpoint());
   shared->recent = std::make_shared<RecentRows>(deps.clock);
   shared->client = std::move(client);
-  if (shared->tls) reload_tls_later(shared->tls, deps.io.executor(0), shared->events);
+  if (tls) {
+    shared->tls_reloader =
+        std::make_unique<http::TlsReloader>([tls] { return tls->reload(); },
+                                            [events = shared->events](const Result<bool>& changed) {
+                                              if (!changed.ok())
+                                                events->tls_reload_failed(changed.error());
+                                            },
+                                            deps.io.executor(0), http::kClientTlsReloadInterval);
+  }
   return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(shared)));
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "services/lib/clickhouse/client.h"
-#include "services/lib/http/tls.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"
 #include "services/lib/sinks/delivery.h"
@@ -15,7 +15,7 @@ namespace spanway::sinks {
 
 struct ClickHouseSinkOptions {
   clickhouse::ClientOptions client;
-  http::TlsClientFiles tls;  // Used when the URL is https.
+  ClientTlsConfig tls;  // Used when the URL is https.
   InsertPolicy policy;
   bool compress = true;                                // zstd.
   Duration insert_timeout = std::chrono::seconds(30);  // For one request.

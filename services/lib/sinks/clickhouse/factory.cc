@@ -17,21 +17,13 @@ clickhouse::ClientOptions client_options(const ClickHouseConfig& c) {
   return options;
 }
 
-http::TlsClientFiles tls_files(const HttpTlsConfig& c) {
-  return {.ca_file = c.ca_file,
-          .certificate_file = c.certificate_file,
-          .key_file = c.key_file,
-          .server_name = c.server_name,
-          .insecure_skip_verify = c.insecure_skip_verify};
-}
-
 }  // namespace
 
 SinkResult create_clickhouse(const DestinationConfig& config, const DestinationDeps& deps) {
   const ClickHouseConfig& c = config.clickhouse;
   ClickHouseSinkOptions options;
   options.client = client_options(c);
-  options.tls = tls_files(c.tls);
+  options.tls = c.tls;
   options.policy = {.quorum = c.insert_quorum, .distributed = !c.cluster.empty()};
   options.compress = c.compression == ClickHouseConfig::Compression::kZstd;
   options.insert_timeout = c.timeout;
@@ -42,7 +34,7 @@ SinkResult create_clickhouse(const DestinationConfig& config, const DestinationD
 MigrateOptions migrate_options(const ClickHouseConfig& config, bool dry_run) {
   MigrateOptions options;
   options.client = client_options(config);
-  options.tls = tls_files(config.tls);
+  options.tls = config.tls;
   options.cluster = config.cluster;
   options.dry_run = dry_run;
   return options;

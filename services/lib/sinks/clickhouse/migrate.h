@@ -14,7 +14,7 @@ namespace spanway::sinks {
 
 struct MigrateOptions {
   clickhouse::ClientOptions client;  // Its user may create databases and tables.
-  http::TlsClientFiles tls;
+  ClientTlsConfig tls;
   std::string cluster;  // Empty = one server.
   bool dry_run = false;
   Duration statement_timeout = std::chrono::minutes(2);

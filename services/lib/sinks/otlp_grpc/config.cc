@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 
 namespace spanway::sinks {
@@ -36,7 +37,7 @@ void validate(const OtlpGrpcConfig& c, const std::string& path, Problems& proble
       problems.add(path + ".headers." + name,
                    "is sent already, because send_metadata is true: take it out or turn that off");
   }
-  validate(static_cast<const ClientTlsFiles&>(c.tls), path + ".tls", problems);
+  validate(static_cast<const ClientTlsConfig&>(c.tls), path + ".tls", problems);
 }
 
 std::string endpoint_of(const OtlpGrpcConfig& c) { return grpc_target(c); }
@@ -45,8 +46,7 @@ std::string grpc_target(const OtlpGrpcConfig& config) {
   std::string_view target = config.endpoint;
   if (target.starts_with("http://") || target.starts_with("https://"))
     target.remove_prefix(target.find("//") + 2);
-  while (target.ends_with('/')) target.remove_suffix(1);
-  return std::string(target);
+  return std::string(trim_end(target, "/"));
 }
 
 bool uses_tls(const OtlpGrpcConfig& config) {

@@ -10,7 +10,7 @@ SinkResult create_otlp_grpc(const DestinationConfig& config, const DestinationDe
   const OtlpGrpcConfig& c = config.otlp_grpc;
   rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
   options.endpoint = grpc_target(c);
-  options.tls = uses_tls(c);
+  if (uses_tls(c)) options.tls = c.tls;
   options.headers = secret_headers(c.headers);
   options.timeout = c.timeout;
   options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);

@@ -33,11 +33,7 @@ S3SinkOptions s3_options(const S3Config& c) {
   options.client.region = c.region;
   options.client.endpoint = c.endpoint;
   options.client.path_style = c.path_style;
-  options.client.tls = {.ca_file = c.tls.ca_file,
-                        .certificate_file = c.tls.certificate_file,
-                        .key_file = c.tls.key_file,
-                        .server_name = c.tls.server_name,
-                        .insecure_skip_verify = c.tls.insecure_skip_verify};
+  options.client.tls = c.tls;
   options.client.connections_max = static_cast<std::size_t>(c.connections);
   options.client.part_bytes = static_cast<std::size_t>(c.part_bytes.bytes);
   options.credentials.source = source_of(c.credentials);

@@ -6,6 +6,7 @@
 
 #include "services/lib/base/hex.h"
 #include "services/lib/base/mutex.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/objectstore/object_key.h"
 #include "services/lib/objectstore/sigv4.h"
 #include "services/lib/otlp_blocks/converter.h"
@@ -15,20 +16,6 @@
 
 namespace spanway::sinks {
 namespace {
-
-constexpr Duration kTlsReloadInterval = std::chrono::seconds(60);
-
-// Ends by itself once the sink is gone.
-void reload_tls_later(std::weak_ptr<objectstore::S3Client> client, Executor& executor,
-                      std::shared_ptr<const S3Events> events) {
-  executor.post_after(kTlsReloadInterval, [client, &executor, events] {
-    const auto alive = client.lock();
-    if (!alive) return;
-    if (const auto reloaded = alive->reload_tls(); !reloaded.ok())
-      events->tls_reload_failed(reloaded.error());
-    reload_tls_later(client, executor, events);
-  });
-}
 
 // The batch's id, or a hash of its bytes: a client that sends a batch again sends the same bytes.
 std::string batch_of(const pipeline::Batch& batch) {
@@ -124,6 +111,7 @@ struct S3Sink::Shared {
   std::shared_ptr<SinkState> state;
   std::shared_ptr<const S3Events> events;
   std::shared_ptr<objectstore::S3Client> client;
+  std::unique_ptr<http::TlsReloader> tls_reloader;
   BatchConverter converter;
 };
 
@@ -142,7 +130,12 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const Http
                                          shared->options.credentials, deps.io, deps.clock),
                                      deps.io, deps.clock));
   shared->events = std::make_shared<const S3Events>(deps.telemetry, shared->client->endpoint());
-  reload_tls_later(shared->client, deps.io.executor(0), shared->events);
+  shared->tls_reloader = std::make_unique<http::TlsReloader>(
+      [client = shared->client] { return client->reload_tls(); },
+      [events = shared->events](const Result<bool>& changed) {
+        if (!changed.ok()) events->tls_reload_failed(changed.error());
+      },
+      deps.io.executor(0), http::kClientTlsReloadInterval);
   return std::unique_ptr<S3Sink>(new S3Sink(std::move(shared)));
 }
 

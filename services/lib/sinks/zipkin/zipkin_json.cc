@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "services/lib/sinks/delivery.h"
-#include "services/lib/sinks/json_text.h"
+#include "services/lib/sinks/json_append.h"
 
 namespace spanway::sinks {
 namespace {

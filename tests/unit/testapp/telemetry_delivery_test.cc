@@ -1,4 +1,4 @@
-#include "services/testapp/delivery.h"
+#include "services/testapp/telemetry_delivery.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "services/load/plan.h"
+#include "services/load/load_plan.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,5 @@
 // The whole ingress over real sockets on loopback, with a recorder as the next hop.
-#include "services/ingress/service.h"
+#include "services/ingress/ingress_service.h"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ class ServiceTest : public ::testing::Test {
     service_.reset();
   }
   void start() {
-    auto created = Service::create(config_, deps(), &next_);
+    auto created = IngressService::create(config_, deps(), &next_);
     ASSERT_TRUE(created.ok()) << created.error().message;
     service_ = std::move(created).value();
     const Status started = service_->start();
@@ -127,7 +127,7 @@ class ServiceTest : public ::testing::Test {
   std::vector<Seen> batches_ SPANWAY_GUARDED_BY(mutex_);
   Result<pipeline::Outcome> answer_ SPANWAY_GUARDED_BY(mutex_) = pipeline::Outcome{};
   fakes::SinkRecorder next_;
-  std::unique_ptr<Service> service_;
+  std::unique_ptr<IngressService> service_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<rpc::OtlpGrpcSink> grpc_;
 };
@@ -211,7 +211,8 @@ TEST_F(ServiceTest, JoinsRequestsOfSeveralClientsAndAnswersEach) {
   config_.merge.requests_max = 4;
   // One io thread, so that all of them meet in one bucket.
   http::IoPool single("test-one", 1);
-  auto created = Service::create(config_, {single, {log_, metrics_}, system_clock()}, &next_);
+  auto created =
+      IngressService::create(config_, {single, {log_, metrics_}, system_clock()}, &next_);
   ASSERT_TRUE(created.ok());
   service_ = std::move(created).value();
   ASSERT_TRUE(service_->start().ok());
@@ -364,7 +365,7 @@ TEST_F(ServiceTest, RefusesToStartOnATakenPort) {
   start();
   IngressConfig second = config_;
   second.otlp.grpc.port = service_->grpc_port();
-  auto created = Service::create(second, deps(), &next_);
+  auto created = IngressService::create(second, deps(), &next_);
   ASSERT_TRUE(created.ok());
   EXPECT_FALSE((*created)->start().ok());
 }
@@ -372,11 +373,11 @@ TEST_F(ServiceTest, RefusesToStartOnATakenPort) {
 TEST_F(ServiceTest, RefusesToBeMadeWithoutItsFiles) {
   config_.auth.mode = auth::AuthMode::kBearer;
   config_.auth.tokens.push_back({Secret(), "/nonexistent/token", ""});
-  EXPECT_FALSE(Service::create(config_, deps(), &next_).ok());
+  EXPECT_FALSE(IngressService::create(config_, deps(), &next_).ok());
   config_.auth = {};
   config_.otlp.tls.certificate_file = "/nonexistent/tls.crt";
   config_.otlp.tls.key_file = "/nonexistent/tls.key";
-  EXPECT_FALSE(Service::create(config_, deps(), &next_).ok());
+  EXPECT_FALSE(IngressService::create(config_, deps(), &next_).ok());
 }
 
 TEST_F(ServiceTest, TellsItsStateAsJson) {

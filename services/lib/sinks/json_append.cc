@@ -1,4 +1,4 @@
-#include "services/lib/sinks/json_text.h"
+#include "services/lib/sinks/json_append.h"
 
 #include <array>
 #include <charconv>

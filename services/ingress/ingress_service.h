@@ -9,8 +9,8 @@
 
 #include "services/ingress/config.h"
 #include "services/ingress/events.h"
-#include "services/ingress/gatekeeper.h"
 #include "services/ingress/http_events.h"
+#include "services/ingress/ingress_gatekeeper.h"
 #include "services/ingress/merger.h"
 #include "services/ingress/next_hop.h"
 #include "services/ingress/validator.h"
@@ -29,14 +29,14 @@ namespace spanway::ingress {
 // NextHop
 // -> the bridge, over the network or in this process. Calls of runtime::Service by one thread;
 // readiness() and status() from any.
-class Service final : public runtime::Service {
+class IngressService final : public runtime::Service {
  public:
   // `config` has passed validate(). With `in_process_next` (fused), that sink takes the place of
   // the network hop: it outlives this service, config.next is not used.
-  static Result<std::unique_ptr<Service>> create(IngressConfig config,
-                                                 const runtime::ServiceDeps& deps,
-                                                 pipeline::Sink* in_process_next);
-  ~Service() override;
+  static Result<std::unique_ptr<IngressService>> create(IngressConfig config,
+                                                        const runtime::ServiceDeps& deps,
+                                                        pipeline::Sink* in_process_next);
+  ~IngressService() override;
 
   Status start() override;
   void stop_accepting() override;
@@ -51,14 +51,14 @@ class Service final : public runtime::Service {
   const MemoryBudget& budget() const noexcept { return budget_; }
 
  private:
-  Service(IngressConfig config, const runtime::ServiceDeps& deps);
+  IngressService(IngressConfig config, const runtime::ServiceDeps& deps);
   Status create_next(pipeline::Sink* in_process_next);
   Status create_auth();
   void create_chain();
   Status listen();
   // Housekeeping, on loop_.
   void tick();
-  void reload_files();
+  void reload_credentials();
 
   const IngressConfig config_;
   const runtime::ServiceDeps deps_;

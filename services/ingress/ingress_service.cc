@@ -1,4 +1,4 @@
-#include "services/ingress/service.h"
+#include "services/ingress/ingress_service.h"
 
 #include <chrono>
 #include <utility>
@@ -10,7 +10,7 @@ namespace spanway::ingress {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
-// Files of certificates and credentials are checked every so many ticks.
+// The file of credentials is checked every so many ticks.
 constexpr std::uint64_t kTicksPerReload = 10;
 
 std::vector<Executor*> executors_of(http::IoPool& io) {
@@ -21,7 +21,7 @@ std::vector<Executor*> executors_of(http::IoPool& io) {
 
 }  // namespace
 
-Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
+IngressService::IngressService(IngressConfig config, const runtime::ServiceDeps& deps)
     : config_(std::move(config)),
       deps_(deps),
       events_(deps.telemetry),
@@ -31,10 +31,10 @@ Service::Service(IngressConfig config, const runtime::ServiceDeps& deps)
       limiter_(config_.rate_limit, deps.clock),
       loop_("ingress-files", deps.clock) {}
 
-Result<std::unique_ptr<Service>> Service::create(IngressConfig config,
-                                                 const runtime::ServiceDeps& deps,
-                                                 pipeline::Sink* in_process_next) {
-  std::unique_ptr<Service> self(new Service(std::move(config), deps));
+Result<std::unique_ptr<IngressService>> IngressService::create(IngressConfig config,
+                                                               const runtime::ServiceDeps& deps,
+                                                               pipeline::Sink* in_process_next) {
+  std::unique_ptr<IngressService> self(new IngressService(std::move(config), deps));
   SPANWAY_TRY(self->create_auth());
   SPANWAY_TRY(self->create_next(in_process_next));
   self->create_chain();
@@ -42,7 +42,7 @@ Result<std::unique_ptr<Service>> Service::create(IngressConfig config,
   return self;
 }
 
-Status Service::create_auth() {
+Status IngressService::create_auth() {
   Random random = Random::from_entropy();
   auto authenticator = auth::Authenticator::create(config_.auth, auth::read_small_file,
                                                    auth::KeyedHash::make_key(random));
@@ -55,7 +55,7 @@ Status Service::create_auth() {
   return ok_status();
 }
 
-Status Service::create_next(pipeline::Sink* in_process_next) {
+Status IngressService::create_next(pipeline::Sink* in_process_next) {
   pipeline::Sink* next = in_process_next;
   if (next == nullptr) {
     auto sink = rpc::OtlpGrpcSink::create(
@@ -68,7 +68,7 @@ Status Service::create_next(pipeline::Sink* in_process_next) {
   return ok_status();
 }
 
-void Service::create_chain() {
+void IngressService::create_chain() {
   merger_ = std::make_unique<Merger>(config_.merge, executors_of(deps_.io), *next_hop_, budget_,
                                      deps_.clock, events_);
   const otlp::ScanLimits limits = scan_limits(config_.limits);
@@ -89,13 +89,13 @@ void Service::create_chain() {
       budget_, deps_.clock, http_events_);
 }
 
-Service::~Service() {
+IngressService::~IngressService() {
   stop_accepting();
   loop_.stop();
   drain(Deadline::after(deps_.clock, Duration::zero()));
 }
 
-Status Service::listen() {
+Status IngressService::listen() {
   if (config_.otlp.grpc.enabled)
     SPANWAY_TRY(listener_->listen_grpc(config_.otlp.grpc.port, *grpc_handler_));
   if (config_.otlp.http.enabled)
@@ -103,7 +103,7 @@ Status Service::listen() {
   return ok_status();
 }
 
-Status Service::start() {
+Status IngressService::start() {
   SPANWAY_TRY(listen());
   grpc_port_.store(listener_->port("otlp_grpc"));
   http_port_.store(listener_->port("otlp_http"));
@@ -113,6 +113,10 @@ Status Service::start() {
   listening_.store(true);
   next_hop_->start_probing(loop_);
   loop_.post([this] { tick(); });
+  listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
+    if (!changed.ok()) return events_.tls_reload_failed(changed.error());
+    events_.log().info("Using a changed certificate");
+  });
   deps_.telemetry.log.info("Listening for OTLP",
                            {{"host", config_.otlp.host},
                             {"grpc_port", static_cast<int>(grpc_port())},
@@ -131,37 +135,32 @@ Status Service::start() {
   return ok_status();
 }
 
-void Service::tick() {
+void IngressService::tick() {
   events_.memory(budget_.used(), budget_.limit());
   if (listener_->tls()) events_.tls_expiry(listener_->tls_status().seconds_to_expiry);
-  if (++ticks_ % kTicksPerReload == 0) reload_files();
+  if (++ticks_ % kTicksPerReload == 0) reload_credentials();
   loop_.post_after(kTick, [this] { tick(); });
 }
 
-void Service::reload_files() {
+void IngressService::reload_credentials() {
   if (auto changed = authenticator_->reload(); !changed.ok()) {
     events_.credentials_reload_failed(changed.error());
   } else if (*changed) {
     events_.log().info("Using changed credentials");
   }
-  if (auto changed = listener_->reload_tls(); !changed.ok()) {
-    events_.tls_reload_failed(changed.error());
-  } else if (*changed) {
-    events_.log().info("Using a changed certificate");
-  }
 }
 
-void Service::shed_load() {
+void IngressService::shed_load() {
   if (!listening_.load()) return;
   listener_->shed_connections();
 }
 
-void Service::stop_accepting() {
+void IngressService::stop_accepting() {
   stopping_.store(true);
   if (listener_) listener_->stop_accepting();
 }
 
-bool Service::drain(Deadline deadline) {
+bool IngressService::drain(Deadline deadline) {
   // Requests under way are finished while everything behind still works; then the rest.
   bool clean = true;
   if (listener_) clean = listener_->drain(deadline) && clean;
@@ -170,14 +169,14 @@ bool Service::drain(Deadline deadline) {
   return clean;
 }
 
-runtime::Service::Readiness Service::readiness() const {
+runtime::Service::Readiness IngressService::readiness() const {
   if (stopping_.load()) return {false, "stopping"};
   if (!next_hop_->has_answered())
     return {false, "the next hop has not answered yet: " + next_hop_->health().last_error};
   return {true, ""};
 }
 
-runtime::Statusz Service::status() const {
+runtime::Statusz IngressService::status() const {
   const pipeline::SinkHealth health = next_hop_->health();
   const Readiness ready = readiness();
   runtime::Statusz status;

@@ -1,4 +1,4 @@
-#include "services/ingress/gatekeeper.h"
+#include "services/ingress/ingress_gatekeeper.h"
 
 #include <gtest/gtest.h>
 

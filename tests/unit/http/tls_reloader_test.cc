@@ -1,0 +1,65 @@
+#include "services/lib/http/tls_reloader.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/manual_executor.h"
+
+namespace spanway::http {
+namespace {
+
+constexpr Duration kInterval = std::chrono::seconds(10);
+
+TEST(TlsReloader, ReportsChangesAndFailuresOnly) {
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor(clock);
+  Result<bool> next = false;
+  int reloads = 0;
+  std::vector<std::string> reports;
+  const TlsReloader reloader(
+      [&] {
+        ++reloads;
+        return next;
+      },
+      [&](const Result<bool>& changed) {
+        reports.push_back(changed.ok() ? "changed" : changed.error().message);
+      },
+      executor, kInterval);
+  const auto pass_interval = [&] {
+    clock.advance(kInterval);
+    executor.run();
+  };
+  executor.run();
+  EXPECT_EQ(reloads, 0);
+  pass_interval();
+  EXPECT_EQ(reloads, 1);
+  EXPECT_TRUE(reports.empty());
+  next = true;
+  pass_interval();
+  next = unavailable("the disk is gone");
+  pass_interval();
+  EXPECT_EQ(reports, (std::vector<std::string>{"changed", "the disk is gone"}));
+}
+
+TEST(TlsReloader, ItsEndEndsTheReloads) {
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor(clock);
+  int reloads = 0;
+  std::optional<TlsReloader> reloader;
+  reloader.emplace(
+      [&]() -> Result<bool> {
+        ++reloads;
+        return true;
+      },
+      [](const Result<bool>&) {}, executor, kInterval);
+  reloader.reset();
+  clock.advance(kInterval);
+  executor.run();
+  EXPECT_EQ(reloads, 0);
+}
+
+}  // namespace
+}  // namespace spanway::http
