@@ -1,4 +1,4 @@
-// What the operator has to know of the API server before it can reconcile.
+// Facts of the API server that the operator needs before it can reconcile.
 #pragma once
 
 #include <string>

@@ -46,11 +46,11 @@ class StartingOperator final : public runtime::Service {
 
   const OperatorSettings settings_;
   const runtime::ServiceDeps deps_;
-  kube::Client& client_;  // Of the parts.
+  kube::Client& client_;  // A member of the parts.
   const std::string identity_;
   const std::string server_;
 
-  // Of run()'s thread.
+  // Only on run()'s thread.
   Backoff backoff_;
   Code failed_code_ = Code::kOk;
 
