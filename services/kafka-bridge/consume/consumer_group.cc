@@ -10,13 +10,17 @@ namespace spanway::kafka_bridge {
 namespace {
 
 constexpr Duration kMemoryRetry = std::chrono::milliseconds(20);
-constexpr Duration kPlanRetry = std::chrono::milliseconds(200);
+constexpr Duration kCommitRetry = std::chrono::milliseconds(200);
 // A commit that is not answered by then is counted as failed.
 constexpr Duration kCommitTimeout = std::chrono::seconds(10);
 // Partitions are read together, after `batch.linger`; so requests for one destination arrive
 // together.
 constexpr Duration kJoinWindow = std::chrono::milliseconds(1);
-constexpr Duration kFinalCommitTimeout = std::chrono::seconds(3);
+// The last commit of partitions that go is repeated for what is left of the time to finish, within
+// these bounds: Kafka refuses it while the members join anew, which takes as long as the slowest of
+// them needs for its next heartbeat.
+constexpr Duration kLastCommitMin = std::chrono::seconds(3);
+constexpr Duration kLastCommitMax = std::chrono::seconds(10);
 
 std::vector<std::string> topics_of(const BridgeConfig& config) {
   std::vector<std::string> topics;
@@ -101,6 +105,7 @@ ConsumerGroup::Member* ConsumerGroup::find(const kafka::TopicPartition& partitio
 
 void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
                                 const kafka::StartPosition& start) {
+  if (leaving_) return;  // Nothing more is read.
   auto member = std::make_unique<Member>(*this, partition);
   if (members_.size() >= static_cast<std::size_t>(config_.kafka.partitions_max)) {
     // Beyond the plan: their prefetch is charged to the budget of batches.
@@ -138,6 +143,8 @@ void ConsumerGroup::on_lost(const std::vector<kafka::TopicPartition>& partitions
                         {{"topic", partition.topic}, {"partition", partition.partition}});
   }
   remove(partitions);
+  // A revocation or a shutdown may have waited for them alone.
+  deps_.executor.post(guard_.wrap([this] { check_revocation(); }));
 }
 
 void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partitions,
@@ -147,10 +154,12 @@ void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partiti
     events_.log().debug("Partition revoked: finishing what is in flight",
                         {{"topic", partition.topic}, {"partition", partition.partition}});
   }
+  if (leaving_) return;  // They are among those being drained; closing answers the group.
   revoke(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
 }
 
 void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> done) {
+  leaving_ = true;
   if (revocation_) {
     // The shutdown takes over: closing answers the group for the partitions being revoked.
     revocation_->timer.cancel();
@@ -167,8 +176,10 @@ void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> don
 void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Duration patience,
                            std::function<void(bool clean)> done) {
   revocation_.emplace();
+  revocation_->number = ++revocations_;
   revocation_->partitions = std::move(partitions);
   revocation_->done = std::move(done);
+  revocation_->deadline = deps_.executor.clock().now() + patience;
   revocation_->timer = deps_.executor.post_after(patience, guard_.wrap([this] {
     if (revocation_ && !revocation_->committing) finish_revocation(false);
   }));
@@ -193,25 +204,39 @@ void ConsumerGroup::check_revocation() {
   finish_revocation(true);
 }
 
-// One last commit, then they are gone, whether it was answered in time or not.
+// Commits the settled items of the partitions; then they are gone, committed or not.
 void ConsumerGroup::finish_revocation(bool clean) {
   revocation_->timer.cancel();
   revocation_->committing = true;
   revocation_->clean = clean;
+  const Duration left = revocation_->deadline - deps_.executor.clock().now();
+  revocation_->timer = deps_.executor.post_after(std::clamp(left, kLastCommitMin, kLastCommitMax),
+                                                 guard_.wrap([this] {
+                                                   if (!revocation_ || !revocation_->committing)
+                                                     return;
+                                                   revocation_->clean = false;
+                                                   end_revocation();
+                                                 }));
+  commit_last();
+}
+
+void ConsumerGroup::commit_last() {
   Commits commits = gather(&revocation_->partitions);
-  if (commits.empty()) {
-    end_revocation();
-    return;
-  }
-  revocation_->timer = deps_.executor.post_after(kFinalCommitTimeout, guard_.wrap([this] {
-    if (!revocation_ || !revocation_->committing) return;
+  if (commits.empty()) return end_revocation();
+  commit(std::move(commits), [this, number = revocation_->number](const Status& status) {
+    if (revocation_ && revocation_->number == number) on_last_commit(status);
+  });
+}
+
+// A commit that is not taken repeats at the next member what was delivered here.
+void ConsumerGroup::on_last_commit(const Status& status) {
+  if (status.ok()) return end_revocation();
+  if (status.error().refusal != Refusal::kTransient) {
     revocation_->clean = false;
-    end_revocation();
-  }));
-  commit(std::move(commits), [this](const Status& status) {
-    if (!revocation_ || !revocation_->committing) return;
-    revocation_->clean = revocation_->clean && status.ok();
-    end_revocation();
+    return end_revocation();
+  }
+  later(kCommitRetry, [this, number = revocation_->number] {
+    if (revocation_ && revocation_->number == number) commit_last();
   });
 }
 
@@ -354,7 +379,7 @@ void ConsumerGroup::commit_now() {
     if (status.ok()) {
       commit_now();
     } else {
-      later(kPlanRetry, [this] { commit_now(); });
+      later(kCommitRetry, [this] { commit_now(); });
     }
   });
 }

@@ -115,8 +115,10 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   };
   // Partitions on their way out.
   struct Revocation {
+    std::uint64_t number = 0;  // Distinguishes it from earlier ones, whose answers may be late.
     std::vector<kafka::TopicPartition> partitions;
     std::function<void(bool clean)> done;
+    SteadyTime deadline;  // For the answers in flight.
     Timer timer;
     bool committing = false;
     bool clean = false;
@@ -147,6 +149,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
               std::function<void(bool clean)> done);
   void check_revocation();
   void finish_revocation(bool clean);
+  void commit_last();
+  void on_last_commit(const Status& status);
   void end_revocation();
 
   void commit_tick();
@@ -184,6 +188,8 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   std::unique_ptr<kafka::Consumer> consumer_;
   std::map<kafka::TopicPartition, std::unique_ptr<Member>> members_;
   std::optional<Revocation> revocation_;
+  std::uint64_t revocations_ = 0;
+  bool leaving_ = false;  // The shutdown drains all partitions; no rebalance replaces it.
   std::uint64_t commit_sequence_ = 0;
   // When the commit that is not answered was sent.
   std::optional<SteadyTime> committing_since_;

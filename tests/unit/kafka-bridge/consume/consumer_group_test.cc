@@ -156,6 +156,82 @@ TEST(ConsumerGroup, RevocationDoesNotWaitForEver) {
   EXPECT_EQ(fixture.budget.used(), 0u);
 }
 
+// Kafka refuses a commit while the members join anew.
+TEST(ConsumerGroup, TheLastCommitOfARevocationIsRepeatedUntilKafkaTakesIt) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.consumer->commit_answer = Status(unavailable("rebalance in progress"));
+  fixture.executor.advance(milliseconds(10));
+  bool done = false;
+  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  fixture.executor.advance(seconds(9));
+  EXPECT_FALSE(done) << "another member would deliver it again";
+  fixture.consumer->commit_answer = ok_status();
+  fixture.executor.advance(milliseconds(200));
+  EXPECT_TRUE(done);
+  EXPECT_EQ(fixture.committed(fixture.p0), 1);
+}
+
+TEST(ConsumerGroup, ALastCommitThatKafkaNeverTakesEndsInTime) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.consumer->commit_answer = Status(unavailable("rebalance in progress"));
+  fixture.executor.advance(milliseconds(10));
+  std::optional<bool> clean;
+  fixture.group->drain(seconds(2), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.executor.advance(milliseconds(2900));
+  EXPECT_FALSE(clean);
+  fixture.executor.advance(milliseconds(100));
+  EXPECT_EQ(clean, false);
+  EXPECT_TRUE(fixture.consumer->closed);
+}
+
+TEST(ConsumerGroup, ALastCommitThatKafkaRefusesForGoodIsNotRepeated) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.consumer->commit_answer =
+      Status(configuration_error(Code::kPermissionDenied, "not authorised"));
+  fixture.executor.advance(milliseconds(10));
+  std::optional<bool> clean;
+  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.executor.run();
+  EXPECT_EQ(clean, false);
+}
+
+TEST(ConsumerGroup, ALateAnswerToALastCommitEndsNoOtherRevocation) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.consumer->assign(fixture.p1, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.put(fixture.p1, 0, 1);
+  fixture.executor.advance(milliseconds(10));
+  fixture.consumer->hold_commits = true;
+  bool done = false;
+  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  fixture.executor.advance(seconds(10));
+  EXPECT_TRUE(done);
+  std::optional<bool> clean;
+  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.executor.run();
+  ASSERT_EQ(fixture.consumer->pending_commits.size(), 2u);
+  fixture.consumer->pending_commits[0].done(ok_status());
+  fixture.executor.run();
+  EXPECT_FALSE(clean);
+  fixture.consumer->pending_commits[1].done(ok_status());
+  EXPECT_EQ(clean, true);
+}
+
 TEST(ConsumerGroup, LostPartitionsCommitNothing) {
   GroupFixture fixture;
   fixture.begin();
@@ -227,6 +303,40 @@ TEST(ConsumerGroup, ShutdownTakesOverFromARevocation) {
   fixture.executor.run();
   EXPECT_EQ(clean, true);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
+}
+
+TEST(ConsumerGroup, ARebalanceDuringShutdownDoesNotReplaceIt) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.executor.advance(milliseconds(10));
+  auto taken = fixture.sink.take(Duration::zero());
+  std::optional<bool> clean;
+  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.consumer->listener.on_revoked({fixture.p0}, [] {});
+  fixture.consumer->assign(fixture.p1, 0);
+  fixture.put(fixture.p1, 0, 1);
+  fixture.executor.advance(milliseconds(10));
+  EXPECT_EQ(fixture.sink.sent(), 1u) << "nothing more is read";
+  taken->token.ack();
+  fixture.executor.run();
+  EXPECT_EQ(clean, true);
+  EXPECT_EQ(fixture.committed(fixture.p0), 1);
+}
+
+TEST(ConsumerGroup, ShutdownDoesNotWaitForPartitionsThatAreLost) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.consumer->assign(fixture.p0, 0);
+  fixture.put(fixture.p0, 0, 0);
+  fixture.executor.advance(milliseconds(10));
+  auto taken = fixture.sink.take(Duration::zero());
+  std::optional<bool> clean;
+  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.consumer->listener.on_lost({fixture.p0});
+  fixture.executor.run();
+  EXPECT_TRUE(clean.has_value());
 }
 
 TEST(ConsumerGroup, CountsLostRecordsAndGoesOn) {
