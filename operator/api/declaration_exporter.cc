@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "operator/api/authority.h"
 #include "operator/api/declaration_parts.h"
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
@@ -58,34 +59,6 @@ std::string_view without_scheme(std::string_view endpoint) {
 
 // Another rule refuses these; report an endpoint once.
 bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string::npos; }
-
-// Macros, because literals are concatenated from them. is_authority() is the same rule in C++.
-#define SPANWAY_HOST_PATTERN "([A-Za-z0-9._-]+|[[][0-9A-Fa-f:.]+[]])"
-#define SPANWAY_PORT_PATTERN                       \
-  "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|" \
-  "65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-
-enum class Port { kOptional, kRequired };
-
-// A name or an address ([...] for IPv6), and a port. A name that selects another resolver of a
-// client (unix:..., ipv4:...) is refused.
-bool is_authority(std::string_view text, Port port) {
-  constexpr std::string_view kName =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  const bool is_bracketed = text.starts_with('[');
-  const std::size_t end = is_bracketed ? text.find(']') : text.find(':');
-  const std::string_view host = text.substr(is_bracketed ? 1 : 0, end - (is_bracketed ? 1 : 0));
-  if (host.empty() || (is_bracketed && end == std::string_view::npos) ||
-      host.find_first_not_of(is_bracketed ? "0123456789ABCDEFabcdef:." : kName) !=
-          std::string_view::npos)
-    return false;
-  const std::size_t after = is_bracketed ? end + 1 : std::min(end, text.size());
-  if (after == text.size()) return port == Port::kOptional;
-  const std::string_view number = text.substr(after + 1);
-  const auto value = config::parse_int(number);
-  return text[after] == ':' && number.size() <= 5 && value && *value >= 1 && *value <= 65535 &&
-         number.front() >= '1' && number.front() <= '9';
-}
 
 void rule_on_endpoint(Fields& f, Destination& c) {
   static const std::string kNeeded =

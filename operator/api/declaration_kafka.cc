@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "operator/api/authority.h"
 #include "operator/api/declaration_parts.h"
 
 namespace spanway::api {
@@ -9,6 +10,15 @@ namespace {
 
 constexpr std::int64_t kMinuteMs = 60'000;
 constexpr std::int64_t kYearMs = 366LL * 24 * 60 * kMinuteMs;
+
+bool is_broker_list(std::string_view text) {
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    if (!is_authority(text.substr(0, comma), Port::kRequired)) return false;
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
 
 FieldInfo topic_info(const char* doc) {
   return {
@@ -185,13 +195,19 @@ void describe(Fields& f, Kafka& c) {
   f.field("bootstrapServers", c.bootstrap_servers,
           {.doc = "Bootstrap brokers: host:port, comma-separated.",
            .example = "kafka-0:9092,kafka-1:9092",
-           .pattern = "([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5}"
-                      "(,([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]{1,5})*",
+           .pattern = "[!-~]+",
            .length_max = 1024,
            .required = true});
   f.object("tls", c.tls, {.doc = "TLS to the brokers."});
   f.object("authentication", c.authentication, {.doc = "How clients authenticate to the brokers."});
   f.object("topics", c.topics, {.doc = "The topics that buffer the data."});
+  f.rule(
+      c,
+      {.field = "bootstrapServers",
+       .cel = "self.bootstrapServers.matches('^" SPANWAY_HOST_PATTERN ":" SPANWAY_PORT_PATTERN
+              "(," SPANWAY_HOST_PATTERN ":" SPANWAY_PORT_PATTERN ")*$')",
+       .message = "must be host:port, comma-separated without spaces; each port from 1 to 65535"},
+      [](const Kafka& k) { return is_broker_list(k.bootstrap_servers); });
 }
 
 }  // namespace spanway::api

@@ -1,5 +1,7 @@
 // Shared by all components: image, pods, scaling.
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "operator/api/declaration_parts.h"
 
@@ -67,6 +69,62 @@ void describe_scheduling(Fields& f, PodTemplate& c) {
          .kubernetes_type = "TopologySpreadConstraint"});
   f.field("priorityClassName", c.priority_class_name,
           {.doc = "The pods' PriorityClass.", .pattern = kSubdomainPattern});
+}
+
+double quantity_of(const Json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (!value.is_string()) return 0;
+  return kube::parse_quantity(value.get_ref<const std::string&>()).value_or(0);
+}
+
+// Calls `holds` for each request or limit: its name and its quantity.
+bool all_quantities(const Json& resources, const char* which,
+                    const std::function<bool(const std::string&, double)>& holds) {
+  const Json* all = kube::find(resources, which);
+  if (all == nullptr || !all->is_object()) return true;
+  for (const auto& [name, value] : all->items())
+    if (!holds(name, quantity_of(value))) return false;
+  return true;
+}
+
+// The API server checks these only in a pod: after half of the Pipeline has been written.
+void rule_on_resources(Fields& f, PodTemplate& c) {
+  f.rule(c,
+         {.field = "resources",
+          .cel = "!has(self.resources) || ((!has(self.resources.requests) || "
+                 "self.resources.requests.all(k, "
+                 "!string(self.resources.requests[k]).startsWith('-'))) && "
+                 "(!has(self.resources.limits) || self.resources.limits.all(k, "
+                 "!string(self.resources.limits[k]).startsWith('-'))))",
+          .message = "must not hold a negative quantity"},
+         [](const PodTemplate& t) {
+           const auto is_positive = [](const std::string&, double quantity) {
+             return !std::signbit(quantity);
+           };
+           return all_quantities(t.resources, "requests", is_positive) &&
+                  all_quantities(t.resources, "limits", is_positive);
+         });
+  f.rule(c,
+         {.field = "resources",
+          .cel = "!has(self.resources) || !has(self.resources.requests) || "
+                 "!has(self.resources.limits) || self.resources.requests.all(k, "
+                 "!(k in self.resources.limits) || "
+                 "!isQuantity(string(self.resources.requests[k])) || "
+                 "!isQuantity(string(self.resources.limits[k])) || "
+                 "quantity(string(self.resources.requests[k])).compareTo("
+                 "quantity(string(self.resources.limits[k]))) <= 0)",
+          .message = "must not request more of a resource than its limit"},
+         [](const PodTemplate& t) {
+           return all_quantities(
+               t.resources, "requests", [&t](const std::string& name, double request) {
+                 const Json* limits = kube::find(t.resources, "limits");
+                 if (limits == nullptr || !limits->is_object() || !limits->contains(name))
+                   return true;
+                 // 100m and 0.1 are the same, and differ as binary numbers.
+                 constexpr double kRounding = 1 + 1e-9;
+                 return request <= quantity_of((*limits)[name]) * kRounding;
+               });
+         });
 }
 
 // Refuses what weakens the pods' confinement or matches other selectors.
@@ -173,6 +231,7 @@ void describe(Fields& f, PodTemplate& c) {
            .min = 1,
            .max = 3600,
            .absent = "what the drain needs"});
+  rule_on_resources(f, c);
   rule_on_template(f, c);
 }
 

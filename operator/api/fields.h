@@ -164,6 +164,7 @@ inline constexpr char kDurationPattern[] = "[1-9][0-9]{0,5}(ms|s|m|h)";
 inline constexpr std::size_t kDurationLengthMax = 8;
 inline constexpr char kQuantityPattern[] = "[1-9][0-9]{0,9}(k|M|G|Ki|Mi|Gi)?";
 inline constexpr std::size_t kQuantityLengthMax = 12;
+inline constexpr char kQuantityMessage[] = "must be a number such as 500, 10M or 64Mi";
 inline constexpr char kImmutableMessage[] = "cannot be changed: data waits under the old name";
 // Size of one raw value as JSON text.
 inline constexpr std::size_t kRawBytesMax = 64u << 10;

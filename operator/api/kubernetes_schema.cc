@@ -49,8 +49,12 @@ Json number_or_text(SchemaDialect dialect, bool is_quantity) {
 
 Json expanded(const Json& type, SchemaDialect dialect) {
   if (const std::string name = kube::string_at(type, "$ref"); !name.empty()) {
-    if (name == kQuantity || name == kIntOrString)
-      return number_or_text(dialect, name == kQuantity);
+    if (name == kQuantity || name == kIntOrString) {
+      Json schema = number_or_text(dialect, name == kQuantity);
+      for (const char* bound : {"minimum", "maximum"})
+        if (type.contains(bound)) schema[bound] = type[bound];
+      return schema;
+    }
     return expanded(type_named(name), dialect);
   }
   Json schema = type;
@@ -82,7 +86,7 @@ class Checker {
     if (value.is_null()) return;
     if (const std::string name = kube::string_at(type, "$ref"); !name.empty()) {
       if (name == kQuantity) return check_quantity(value, path);
-      if (name == kIntOrString) return check_int_or_string(value, path);
+      if (name == kIntOrString) return check_int_or_string(type, value, path);
       return check(type_named(name), value, path);
     }
     const std::string is = kube::string_at(type, "type");
@@ -127,8 +131,18 @@ class Checker {
     for (std::size_t i = 0; i < value.size(); ++i)
       check(type["items"], value[i], path + "[" + std::to_string(i) + "]");
   }
+  void check_bounds(const Json& type, const Json& value, const std::string& path) {
+    const auto least = type.find("minimum");
+    const auto most = type.find("maximum");
+    const bool is_low = least != type.end() && value < *least;
+    const bool is_high = most != type.end() && value > *most;
+    if (!is_low && !is_high) return;
+    add_(path, most == type.end() ? "must be at least " + least->dump()
+                                  : "must be from " + least->dump() + " to " + most->dump());
+  }
   void check_integer(const Json& type, const Json& value, const std::string& path) {
     if (!value.is_number_integer()) return add_(path, "must be a whole number");
+    check_bounds(type, value, path);
     if (kube::string_at(type, "format") != "int32") return;
     using Limits = std::numeric_limits<std::int32_t>;
     const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > Limits::max();
@@ -157,9 +171,9 @@ class Checker {
                        std::regex_match(value.get_ref<const std::string&>(), pattern));
     if (!fits) add_(path, "must be a quantity such as 500m, 2 or 64Mi");
   }
-  void check_int_or_string(const Json& value, const std::string& path) {
-    if (!value.is_number_integer() && !value.is_string())
-      add_(path, "must be a whole number or a name");
+  void check_int_or_string(const Json& type, const Json& value, const std::string& path) {
+    if (value.is_number_integer()) return check_bounds(type, value, path);
+    if (!value.is_string()) add_(path, "must be a whole number or a name");
   }
   void too_many(const std::string& path, const char* what) {
     add_(path, "must have at most " + std::to_string(kItemsMax) + " " + what);

@@ -1,11 +1,14 @@
 // Reading: JSON to structs, by the declaration.
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <regex>
 #include <set>
 
 #include "operator/api/declaration.h"
 #include "operator/api/fields.h"
 #include "operator/api/kubernetes_types.h"
+#include "services/lib/base/utf8.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::api {
@@ -61,13 +64,43 @@ std::string joined(const EnumNames& names) {
   return all;
 }
 
-// User input inside a message: short, and in ASCII, so that confusable letters and bidirectional
-// controls are visible.
+// Code points that a terminal does not draw or that reorder what it draws: controls, zero widths,
+// bidirectional marks, a byte order mark, line separators.
+bool is_invisible(std::uint32_t c) {
+  return (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+// In scripts with letters that look like ASCII: Greek, Cyrillic, Armenian, Cherokee, mathematical
+// and full-width forms.
+bool is_look_alike(std::uint32_t c) {
+  return (c >= 0x370 && c <= 0x58f) || (c >= 0x13a0 && c <= 0x13ff) ||
+         (c >= 0xff00 && c <= 0xffef) || (c >= 0x1d400 && c <= 0x1d7ff);
+}
+
+// User input inside a message: short, on one line, as UTF-8. What cannot be seen, and what looks
+// like ASCII in a text that has ASCII letters, is escaped as in JSON.
 std::string shown(std::string_view text) {
-  std::string out =
-      Json(text.substr(0, kShownBytesMax)).dump(-1, ' ', true, Json::error_handler_t::replace);
-  out = out.substr(1, out.size() - 2);
-  return text.size() > kShownBytesMax ? out + "..." : out;
+  const std::string_view kept = text.substr(0, utf8_prefix(text, kShownBytesMax));
+  const std::string quoted = kube::to_text(Json(kept));
+  const bool is_mixed = std::any_of(kept.begin(), kept.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  std::string out;
+  for (std::string_view rest = std::string_view(quoted).substr(1, quoted.size() - 2);
+       !rest.empty();) {
+    // The writer has replaced what is no UTF-8.
+    const CodePoint next = decode_utf8(rest);
+    if (is_invisible(next.value) || (is_mixed && is_look_alike(next.value))) {
+      std::array<char, 12> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", next.value);
+      out += escape.data();
+    } else {
+      out += rest.substr(0, next.length);
+    }
+    rest.remove_prefix(std::max<std::size_t>(next.length, 1));
+  }
+  return kept.size() < text.size() ? out + "..." : out;
 }
 
 bool is_label_key(std::string_view key, State& state) {
@@ -154,7 +187,7 @@ class Reader final : public Fields {
                              : given->is_string()       ? std::string(text_of(*given))
                                                         : "";
     if (text.size() > kQuantityLengthMax || !state_.matches(text, kQuantityPattern))
-      return wrong_type(name, "a number such as 500, 10M or 64Mi");
+      return refuse(name, kQuantityMessage);
     value = text;
   }
   void word(std::string_view name, int& value, const EnumNames& names,

@@ -64,8 +64,13 @@ class SchemaWriter final : public Fields {
     if (is_kubernetes()) {
       property["x-kubernetes-int-or-string"] = true;
       property["anyOf"] = {{{"type", "integer"}}, {{"type", "string"}}};
+      // A pattern says nothing about a number.
+      property["x-kubernetes-validations"] = {
+          {{"rule", "string(self).matches('" + anchored(kQuantityPattern) + "')"},
+           {"message", kQuantityMessage}}};
     } else {
       property["type"] = {"integer", "string"};
+      property["minimum"] = 1;
     }
   }
   void word(std::string_view name, int& value, const EnumNames& names,

@@ -144,6 +144,7 @@ class Comparison {
 }  // namespace
 
 std::optional<double> parse_quantity(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || !std::isfinite(number)) return std::nullopt;

@@ -327,8 +327,14 @@ namespace {
 Json topics_resources(const api::PodTemplate& pods) {
   Json resources = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
                     {"limits", {{"memory", kTopicsMemory}}}};
-  if (const Json* cpu = kube::find(pods.resources, "limits/cpu"); cpu != nullptr)
-    resources["limits"]["cpu"] = *cpu;
+  const Json* cpu = kube::find(pods.resources, "limits/cpu");
+  if (cpu == nullptr) return resources;
+  resources["limits"]["cpu"] = *cpu;
+  // A request must not be above its limit.
+  const auto limit =
+      cpu->is_string() ? kube::parse_quantity(cpu->get_ref<const std::string&>()) : std::nullopt;
+  constexpr double kRequestedCpu = 0.02;
+  if (limit && *limit < kRequestedCpu) resources["requests"]["cpu"] = *cpu;
   return resources;
 }
 

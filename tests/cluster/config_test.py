@@ -25,6 +25,20 @@ def test_the_api_server_refuses_each_bad_sample(cluster, crd, namespace, path: p
     assert message in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("spec", [
+    {"networkPolicy": {"extraEgress": [{"ports": [{"port": 99999}]}]}},
+    {"networkPolicy": {"extraIngress": [{"ports": [{"port": 1, "endPort": 70000}]}]}},
+    {"ingress": {"template": {"topologySpreadConstraints": [
+        {"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]}}},
+], ids=["port", "endPort", "maxSkew"])
+def test_numbers_of_kubernetes_types_are_bounded(cluster, crd, namespace, spec):
+    class Anywhere:
+        brokers = "kafka:9092"
+
+    done = cluster.apply(make_pipeline(namespace, Anywhere, "jaeger:4317", spec), check=False)
+    assert done.returncode != 0 and "should be" in done.stderr, done.stderr
+
+
 def test_unknown_fields_are_refused(cluster, crd, namespace):
     class Anywhere:
         brokers = "kafka:9092"

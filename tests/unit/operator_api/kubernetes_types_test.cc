@@ -62,6 +62,41 @@ TEST(KubernetesTypes, RefusesWhatTheApiServerWouldOnlyRefuseAtTheApply) {
                                    "t.form: is no field (did you mean 'from'?)"));
 }
 
+TEST(KubernetesTypes, RefusesNumbersThatTheApiServerWouldOnlyRefuseAtTheApply) {
+  EXPECT_THAT(wrong("NetworkPolicyEgressRule", {{"ports", Json::array({{{"port", 99999}}})}}),
+              ElementsAre("t.ports[0].port: must be from 1 to 65535"));
+  EXPECT_THAT(wrong("NetworkPolicyIngressRule",
+                    {{"ports", Json::array({{{"port", 1}, {"endPort", 65536}}})}}),
+              ElementsAre("t.ports[0].endPort: must be from 1 to 65535"));
+  EXPECT_THAT(
+      wrong("TopologySpreadConstraint", {{"maxSkew", 0},
+                                         {"minDomains", -1},
+                                         {"topologyKey", "zone"},
+                                         {"whenUnsatisfiable", "DoNotSchedule"}}),
+      UnorderedElementsAre("t.maxSkew: must be at least 1", "t.minDomains: must be at least 1"));
+  const Json weighted = {{"weight", 101}, {"preference", Json::object()}};
+  EXPECT_THAT(
+      wrong("Affinity",
+            {{"nodeAffinity", {{"preferredDuringSchedulingIgnoredDuringExecution", {weighted}}}}}),
+      ElementsAre("t.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: must "
+                  "be from 1 to 100"));
+  const Json schema = kubernetes_schema("NetworkPolicyPort", SchemaDialect::kKubernetes);
+  EXPECT_EQ(kube::int_at(schema, "properties/port/maximum"), 65535);
+  EXPECT_EQ(kube::int_at(schema, "properties/endPort/minimum"), 1);
+}
+
+TEST(KubernetesTypes, EqualQuantitiesInOtherUnitsAreNoRequestAboveTheLimit) {
+  for (const char* same :
+       {"{requests: {cpu: 100m}, limits: {cpu: \"0.1\"}}",
+        "{requests: {cpu: 1}, limits: {cpu: 1000m}}",
+        "{requests: {memory: 1Gi}, limits: {memory: 1024Mi}}", "{requests: {cpu: 3}}",
+        "{requests: {memory: 1e3}, limits: {memory: 1k, cpu: 0}}", "{limits: {cpu: \"+1\"}}"})
+    EXPECT_THAT(problems_of(pipeline_yaml(std::string("  ingress: {template: {resources: ") + same +
+                                          "}}\n")),
+                IsEmpty())
+        << same;
+}
+
 TEST(KubernetesTypes, ATypoInATemplateIsAProblemOfThePipeline) {
   const std::string yaml = R"(
 apiVersion: spanway.dev/v1alpha1

@@ -196,7 +196,10 @@ TEST(Malicious, InternalTopicsOfKafkaAreRefused) {
   }
 }
 
-TEST(Malicious, LookAlikeLettersAreEscaped) {
+TEST(Malicious, LookAlikeLettersAmongAsciiLettersAreEscaped) {
+  // A word of another script is readable.
+  EXPECT_THAT(problems_of_json(with("/spec/данные", 1)),
+              ElementsAre(StartsWith("spec.данные: is no field")));
   // Cyrillic e.
   EXPECT_THAT(
       problems_of_json(with("/spec/exporters/0/name", "t\xd0\xb5mpo")),

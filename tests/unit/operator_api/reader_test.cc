@@ -10,6 +10,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 Pipeline valid(const std::string& yaml) {
@@ -180,7 +181,7 @@ metadata: {name: p}
 spec:
   paused: "yes"
   ingress: {replicas: -1, grpc: {port: 0}, tenant: {from: Haeder}, colour: red}
-  kafka: {bootstrapServers: kafka, topics: {retention: 1s, partitions: 1.5}}
+  kafka: {bootstrapServers: "kafka :1", topics: {retention: 1s, partitions: 1.5}}
   exporters:
   - {name: tempo, destination: {type: Debug, timeout: soon}, consumer: {autoscaling: {minReplicas: 3, maxReplicas: 2}}}
   - {name: tempo, destination: {type: Debug}, signals: [Traces, Traces]}
@@ -192,7 +193,7 @@ spec:
           "spec.ingress.tenant.from: must be one of None, Header, Token, Certificate (did you "
           "mean 'Header'?)",
           HasSubstr("spec.ingress.colour: is no field; there are replicas"),
-          HasSubstr("spec.kafka.bootstrapServers: 'kafka' must match"),
+          HasSubstr("spec.kafka.bootstrapServers: 'kafka :1' must match"),
           "spec.kafka.topics.retention: must be from 1m to 87840h",
           "spec.kafka.topics.partitions: must be a whole number",
           "spec.exporters[tempo].destination.timeout: must be a duration such as 30s, 5m or "
@@ -303,6 +304,24 @@ TEST(Reader, AFloodOfProblemsIsTruncated) {
   config::Problems problems;
   read(object, problems);
   EXPECT_EQ(problems.all().size(), 100u);
+}
+
+TEST(Reader, KeysAreShownAsTheyWereWrittenUnlessTheyCannotBeSeen) {
+  EXPECT_THAT(problems_of(pipeline_yaml("  größe: 1\n")),
+              ElementsAre(StartsWith("spec.größe: is no field")));
+  EXPECT_THAT(problems_of(pipeline_yaml("  \"数据\": 1\n")),
+              ElementsAre(StartsWith("spec.数据: is no field")));
+  EXPECT_THAT(problems_of(pipeline_yaml("  ingress: {tenant: {default: münchen}}\n")),
+              ElementsAre(HasSubstr("'münchen' must match")));
+  // Zero width, right-to-left, a control character, a byte order mark, a no-break space.
+  EXPECT_THAT(
+      problems_of(pipeline_yaml("  \"a\\u200bb\\u202ec\\u0007d\\ufeffe\\u00a0\": 1\n")),
+      ElementsAre(StartsWith("spec.a\\u200bb\\u202ec\\u0007d\\ufeffe\\u00a0: is no field")));
+  // Truncated between two characters.
+  std::string name = "a";
+  for (int i = 0; i < 40; ++i) name += "ö";
+  EXPECT_THAT(problems_of(pipeline_yaml("  " + name + ": 1\n")),
+              ElementsAre(StartsWith("spec." + name.substr(0, 63) + "...: is no field")));
 }
 
 }  // namespace
