@@ -1,7 +1,5 @@
 // Reading: JSON to structs, by the declaration.
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <regex>
 #include <set>
 
@@ -71,15 +69,20 @@ bool is_invisible(std::uint32_t c) {
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
-// In scripts with letters that look like ASCII: Greek, Cyrillic, Armenian, Cherokee, mathematical
-// and full-width forms.
-bool is_look_alike(std::uint32_t c) {
+// Scripts with letters that resemble ASCII: Greek, Cyrillic, Armenian,
+// Cherokee, mathematical and full-width forms.
+bool resembles_ascii(std::uint32_t c) {
   return (c >= 0x370 && c <= 0x58f) || (c >= 0x13a0 && c <= 0x13ff) ||
          (c >= 0xff00 && c <= 0xffef) || (c >= 0x1d400 && c <= 0x1d7ff);
 }
 
-// User input inside a message: short, on one line, as UTF-8. What cannot be seen, and what looks
-// like ASCII in a text that has ASCII letters, is escaped as in JSON.
+std::string in_ascii(std::string_view text) {
+  const std::string quoted = Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// User input inside a message: short, on one line, as UTF-8. Invisible characters, and ambiguous
+// letters in a text that has ASCII letters, are escaped as in JSON.
 std::string shown(std::string_view text) {
   const std::string_view kept = text.substr(0, utf8_prefix(text, kShownBytesMax));
   const std::string quoted = kube::to_text(Json(kept));
@@ -91,14 +94,10 @@ std::string shown(std::string_view text) {
        !rest.empty();) {
     // The writer has replaced what is no UTF-8.
     const CodePoint next = decode_utf8(rest);
-    if (is_invisible(next.value) || (is_mixed && is_look_alike(next.value))) {
-      std::array<char, 12> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04x", next.value);
-      out += escape.data();
-    } else {
-      out += rest.substr(0, next.length);
-    }
-    rest.remove_prefix(std::max<std::size_t>(next.length, 1));
+    const std::string_view character = rest.substr(0, std::max<std::size_t>(next.length, 1));
+    const bool is_escaped = is_invisible(next.value) || (is_mixed && resembles_ascii(next.value));
+    out += is_escaped ? in_ascii(character) : std::string(character);
+    rest.remove_prefix(character.size());
   }
   return kept.size() < text.size() ? out + "..." : out;
 }
