@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "services/kafka-bridge/destination_options.h"
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/base/thread.h"
@@ -34,14 +35,6 @@ otlp::ScanLimits scan_limits(const LimitsConfig& c) {
   limits.value_depth_max = static_cast<std::size_t>(c.value_depth_max);
   limits.submessages_max = static_cast<std::size_t>(c.submessages_max);
   return limits;
-}
-
-rpc::OtlpGrpcSinkOptions sink_options(const DestinationConfig& c) {
-  rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
-  for (const HeaderConfig& header : c.headers) options.headers[header.name] = header.value;
-  options.timeout = c.timeout;
-  options.in_flight_max = static_cast<std::size_t>(c.in_flight_max);
-  return options;
 }
 
 runtime::Statusz::Activity to_statusz(const Activity& activity) {
@@ -157,8 +150,8 @@ Status BridgeService::create_producing() {
 Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   destination_ = in_process_destination;
   if (destination_ == nullptr) {
-    auto sink =
-        rpc::OtlpGrpcSink::create(sink_options(config_.destination), deps_.clock, deps_.telemetry);
+    auto sink = rpc::OtlpGrpcSink::create(destination_options(config_.destination), deps_.clock,
+                                          deps_.telemetry);
     if (!sink.ok()) return std::move(sink).error().with_context("destination");
     network_destination_ = std::move(sink).value();
     destination_ = network_destination_.get();

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "services/kafka-bridge/bridge_service.h"
+#include "services/kafka-bridge/replay/replay_command.h"
+#include "services/kafka-bridge/replay/replay_request.h"
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/kafka/events.h"
 #include "services/lib/rpc/events.h"
@@ -31,7 +33,12 @@ runtime::Program make_program() {
                       {"topics verify", "Check only: do the topics exist, as strong as configured?",
                        [config](const std::vector<std::string>& arguments) {
                          return topics_command(*config, kafka::TopicChanges::kNone, arguments);
-                       }}};
+                       }},
+                      {"replay", "Send dead letters, or any range of a topic, once more.",
+                       [config](const std::vector<std::string>& arguments) {
+                         return replay_command(*config, arguments);
+                       },
+                       replay_help}};
   for (const auto& table : {metric_specs(), kafka::metric_specs(), rpc::metric_specs()})
     program.metrics.insert(program.metrics.end(), table.begin(), table.end());
   return program;

@@ -92,7 +92,8 @@ Result<Arguments> parse_arguments(const Program& program, const std::vector<std:
   return arguments;
 }
 
-std::string help_text(const Program& program) {
+std::string help_text(const Program& program, const Program::Command* of) {
+  if (of != nullptr && of->usage) return of->usage();
   std::string text = program.name + ": " + program.summary + "\n\nUsage: " + program.name +
                      " [--config FILE] [action]\n";
   for (const Program::Command& command : program.commands)
@@ -106,7 +107,8 @@ std::string help_text(const Program& program) {
     line.resize(std::max<std::size_t>(line.size() + 2, 22), ' ');
     text += line + command.help + "\n";
   }
-  text += "\nExit code: 0 clean, 1 failed or drained incompletely, 2 bad usage or configuration.\n";
+  text += "\n--help behind a command prints its flags and exit codes, where it has some.\n";
+  text += "Exit code: 0 clean, 1 failed or drained incompletely, 2 bad usage or configuration.\n";
   return text;
 }
 

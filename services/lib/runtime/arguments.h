@@ -32,6 +32,7 @@ struct Arguments {
 // unless they follow a command's words: then they are its arguments.
 Result<Arguments> parse_arguments(const Program& program, const std::vector<std::string>& words);
 
-std::string help_text(const Program& program);
+// The text of the command `of`, where it has one, or else of the program.
+std::string help_text(const Program& program, const Program::Command* of = nullptr);
 
 }  // namespace spanway::runtime

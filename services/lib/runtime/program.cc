@@ -58,7 +58,7 @@ class Run {
       print_error(program_.name + ": " + arguments.error().message + "\n");
       return kExitUsage;
     }
-    if (const auto done = print_static(arguments->action)) return *done;
+    if (const auto done = print_static(*arguments)) return *done;
     const bool check = arguments->action == Arguments::Action::kCheckConfig;
     if (!load_config(arguments->config_file, check)) return kExitUsage;
     if (const auto done = print_loaded(*arguments)) return *done;
@@ -75,10 +75,10 @@ class Run {
   }
 
   // Actions that need no configuration.
-  std::optional<int> print_static(Arguments::Action action) {
-    switch (action) {
+  std::optional<int> print_static(const Arguments& arguments) {
+    switch (arguments.action) {
       case Arguments::Action::kHelp:
-        print_out(help_text(program_));
+        print_out(help_text(program_, arguments.command));
         return kExitOk;
       case Arguments::Action::kVersion:
         print_out(program_.name + " " + SPANWAY_VERSION + "\n");

@@ -92,6 +92,8 @@ struct Program {
     std::string words;  // "topics apply"
     std::string help;
     std::function<int(const std::vector<std::string>& arguments)> run;
+    // Printed for --help beside the words of the command; without it, the help of the program.
+    std::function<std::string()> usage = nullptr;
   };
   std::vector<Command> commands = {};
   // The tables of all components of the service, for --print-metrics. Those of every process are

@@ -39,6 +39,19 @@ TEST_F(ArgumentsTest, TakesConfigInBothForms) {
   EXPECT_EQ(error_of({"--config"}), "--config needs a value: text");
 }
 
+TEST_F(ArgumentsTest, HelpBehindACommandIsTheCommands) {
+  Program program = test_program();
+  program.commands[0].usage = [] { return std::string("usage of apply"); };
+  const auto help_of = [&](const Words& words) {
+    const auto arguments = parse_arguments(program, words);
+    EXPECT_EQ(arguments->action, Action::kHelp);
+    return help_text(program, arguments->command);
+  };
+  EXPECT_EQ(help_of({"topics", "apply", "--help"}), "usage of apply");
+  EXPECT_EQ(help_of({"topics", "--help"}), help_text(program));
+  EXPECT_EQ(help_of({"--help"}), help_text(program));
+}
+
 TEST_F(ArgumentsTest, KnowsEveryAction) {
   const std::vector<std::pair<std::string, Action>> all{
       {"--help", Action::kHelp},

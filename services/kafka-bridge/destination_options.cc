@@ -1,0 +1,13 @@
+#include "services/kafka-bridge/destination_options.h"
+
+namespace spanway::kafka_bridge {
+
+rpc::OtlpGrpcSinkOptions destination_options(const DestinationConfig& c) {
+  rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
+  for (const HeaderConfig& header : c.headers) options.headers[header.name] = header.value;
+  options.timeout = c.timeout;
+  options.in_flight_max = static_cast<std::size_t>(c.in_flight_max);
+  return options;
+}
+
+}  // namespace spanway::kafka_bridge
