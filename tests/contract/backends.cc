@@ -39,6 +39,7 @@ class NetworkBackend : public Backend {
     config.otlp_http.http.timeout = limits.timeout;
     config.zipkin.http.timeout = limits.timeout;
     config.loki.http.timeout = limits.timeout;
+    config.prometheus_remote_write.http.timeout = limits.timeout;
     auto sink =
         sinks::builtin_destinations().create(config, {io_, system_clock(), {log_, metrics_}});
     SPANWAY_CHECK(sink.ok());
@@ -163,6 +164,33 @@ class LokiBackend final : public HttpBackend {
                               "entry with timestamp 0 ignored, reason: 'entry too far behind',\n"
                               "user 'two', total ignored: 2 out of 3 for stream: {}");
   }
+};
+
+class RemoteWriteBackend final : public HttpBackend {
+ public:
+  explicit RemoteWriteBackend(sinks::PrometheusRemoteWriteConfig::Protocol protocol)
+      : HttpBackend(DestinationType::kPrometheusRemoteWrite, false),
+        is_v1_(protocol == sinks::PrometheusRemoteWriteConfig::Protocol::kV1) {
+    config_.prometheus_remote_write.endpoint = backend_.url() + "/api/v1/write";
+    config_.prometheus_remote_write.protocol = protocol;
+  }
+  // A receiver of 1.0 stores all of a request or nothing.
+  bool can(Verdict verdict) const override { return verdict != Verdict::kPartial || !is_v1_; }
+
+ private:
+  static http::Response with_written(http::Response response, const char* samples) {
+    response.headers.add("x-prometheus-remote-write-samples-written", samples);
+    return response;
+  }
+  http::Response accept() const override { return with_written(fakes::http_answer(204), "3"); }
+  fakes::Answer answer(Verdict verdict, const SeenRequest& seen) const override {
+    if (verdict == Verdict::kPartial)
+      return with_written(fakes::http_answer(400, "out of order sample for series two"), "1");
+    fakes::Answer answer = HttpBackend::answer(verdict, seen);
+    if (verdict == Verdict::kHuge) return with_written(std::move(*answer), "3");
+    return answer;
+  }
+  const bool is_v1_;
 };
 
 class GrpcBackend final : public NetworkBackend {
@@ -297,8 +325,9 @@ std::string_view to_string(Verdict verdict) {
 }
 
 std::vector<std::string> destination_names() {
-  return {"otlp_grpc",  "otlp_http", "otlp_http_json", "zipkin",   "file", "debug",
-          "clickhouse", "s3",        "loki",           "loki_push"};
+  return {"otlp_grpc", "otlp_http", "otlp_http_json", "zipkin",
+          "file",      "debug",     "clickhouse",     "s3",
+          "loki",      "loki_push", "remote_write",   "remote_write_v1"};
 }
 
 std::unique_ptr<Backend> make_backend(const std::string& destination) {
@@ -316,6 +345,11 @@ std::unique_ptr<Backend> make_backend(const std::string& destination) {
     return std::make_unique<LokiBackend>(sinks::LokiConfig::Protocol::kOtlp);
   if (destination == "loki_push")
     return std::make_unique<LokiBackend>(sinks::LokiConfig::Protocol::kPush);
+  using RemoteWriteProtocol = sinks::PrometheusRemoteWriteConfig::Protocol;
+  if (destination == "remote_write")
+    return std::make_unique<RemoteWriteBackend>(RemoteWriteProtocol::kAuto);
+  if (destination == "remote_write_v1")
+    return std::make_unique<RemoteWriteBackend>(RemoteWriteProtocol::kV1);
   SPANWAY_CHECK(destination == "debug");
   return std::make_unique<DebugBackend>();
 }

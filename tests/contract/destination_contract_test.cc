@@ -26,7 +26,9 @@ std::string payload_of(otlp::Signal signal) {
           {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2), fakes::otlp_span(2, 3)});
     case otlp::Signal::kMetrics:
       return fakes::otlp_request_of(
-          {fakes::otlp_metric("requests", fakes::MetricKind::kSum, {fakes::otlp_number_point(3)})});
+          {fakes::otlp_metric("requests", fakes::MetricKind::kSum,
+                              {fakes::otlp_number_point(3), fakes::otlp_number_point(4),
+                               fakes::otlp_number_point(5)})});
     case otlp::Signal::kLogs:
       return fakes::otlp_request_of({fakes::otlp_log_record("started"),
                                      fakes::otlp_log_record("running"),

@@ -1,69 +1,22 @@
 """Remote write equals what Prometheus's own OTLP receiver makes of the same metrics, series by series:
 both ways into two real servers, compared by their query API."""
 import json
-import os
-import pathlib
-import subprocess
 import time
-import urllib.parse
-import urllib.request
 
 import pytest
+import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from harness.parts import require_built, run_part
-from harness.processes import ROOT, free_port
+from harness.parts import Prometheus
+from harness.processes import Service, free_port
+from harness.send import grpc_export
 
-BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 NANOS = 1_000_000_000
 
 
-class Prometheus:
-    def __init__(self, folder, name, otlp):
-        self.port = free_port()
-        self.environment = {"ROOT": folder, "NAME": name, "PORT": self.port, "OTLP": otlp}
-
-    def __enter__(self):
-        run_part("prometheus", "start", **self.environment)
-        return self
-
-    def __exit__(self, *_):
-        run_part("prometheus", "stop", **self.environment)
-
-    def post(self, path, body, headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.headers
-
-    def get(self, path, **parameters):
-        url = f"http://127.0.0.1:{self.port}{path}?{urllib.parse.urlencode(parameters, doseq=True)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)["data"]
-
-    def samples(self, now):
-        """All raw samples of all series, by labels."""
-        data = self.get("/api/v1/query", query='{__name__=~".+"}[40m]', time=now + 60)
-        return {
-            tuple(sorted(series["metric"].items())): (series.get("values"), series.get("histograms"))
-            for series in data["result"]
-        }
-
-    def exemplars(self, now):
-        data = self.get("/api/v1/query_exemplars", query='{__name__=~".+"}', start=now - 2400, end=now + 60)
-        return sorted(json.dumps(series, sort_keys=True) for series in data)
-
-
-def snappy(body):
-    """One block of literals."""
-    out, size = bytearray(), len(body)
-    while size >= 128:
-        out.append(size & 127 | 128)
-        size >>= 7
-    out.append(size)
-    for begin in range(0, len(body), 60):
-        part = body[begin : begin + 60]
-        out += bytes([(len(part) - 1) << 2]) + part
-    return bytes(out)
+def exemplars_of(prometheus, now):
+    data = prometheus.get("/api/v1/query_exemplars", query='{__name__=~".+"}', start=now - 2400, end=now + 60)
+    return sorted(json.dumps(series, sort_keys=True) for series in data)
 
 
 def attribute(target, key, value):
@@ -144,31 +97,40 @@ def request_at(now, step):
         scope = resource.scope_metrics.add()
         scope.scope.name = "scope"
         metrics_of(scope, int((now - 600 + 200 * step) * NANOS), step)
-    return request.SerializeToString()
+    return request
 
 
-@pytest.mark.parametrize("explicit", ["classic", "native"])
-def test_remote_write_equals_the_otlp_receiver_series_by_series(tmp_path, explicit):
-    require_built("prometheus")
-    is_native = explicit == "native"
-    otlp = "{convert_histograms_to_nhcb: true}" if is_native else "{}"
+@pytest.mark.parametrize("protocol", ["2.0", "1.0"])
+@pytest.mark.parametrize("histograms", ["classic", "native"])
+def test_remote_write_equals_the_otlp_receiver_series_by_series(tmp_path, protocol, histograms):
+    otlp = "{convert_histograms_to_nhcb: true}" if histograms == "native" else "{}"
     now = int(time.time())
-    with Prometheus(tmp_path, "receiver", otlp) as receiver, Prometheus(tmp_path, "written", "{}") as written:
+    port = free_port()
+    with Prometheus(tmp_path, "receiver", otlp=otlp) as receiver, Prometheus(tmp_path, "written") as written:
+        section = {"endpoint": written.write_url, "protocol": protocol, "histograms": histograms, "request_bytes_max": "16KiB"}
+        exporter = Service(
+            "exporter",
+            "spanway-exporter",
+            {
+                "otlp": {"host": "127.0.0.1", "grpc": {"port": port}},
+                "destination": {"type": "prometheus_remote_write", "prometheus_remote_write": section},
+            },
+            tmp_path,
+        )
+        exporter.start().wait_listening()
         for step in range(3):
-            payload = request_at(now, step)
-            receiver.post("/api/v1/otlp/v1/metrics", payload, {"content-type": "application/x-protobuf"})
-            encode = [BIN / "remote_write_encode"] + (["native"] if is_native else [])
-            body = subprocess.run(encode, input=payload, stdout=subprocess.PIPE, check=True).stdout
-            headers = {
-                "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
-                "content-encoding": "snappy",
-                "x-prometheus-remote-write-version": "2.0.0",
-            }
-            answer = written.post("/api/v1/write", snappy(body), headers)
-            assert int(answer["X-Prometheus-Remote-Write-Samples-Written"]) > 0
+            request = request_at(now, step)
+            answer = requests.post(
+                f"{receiver.url}/api/v1/otlp/v1/metrics", request.SerializeToString(), headers={"content-type": "application/x-protobuf"}, timeout=10
+            )
+            assert answer.status_code == 200, answer.text
+            assert grpc_export(f"127.0.0.1:{port}", request).partial_success.rejected_data_points == 0
+        assert exporter.stop() == 0
         expected, found = receiver.samples(now), written.samples(now)
         assert len(expected) > 50
         assert set(found) == set(expected)
         for labels, values in expected.items():
             assert found[labels] == values, labels
-        assert written.exemplars(now) == receiver.exemplars(now)
+        # With 1.0 Prometheus appends exemplars before the histogram, and drops those of a series that is new.
+        if (protocol, histograms) != ("1.0", "native"):
+            assert exemplars_of(written, now) == exemplars_of(receiver, now)

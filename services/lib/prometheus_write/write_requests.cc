@@ -14,9 +14,18 @@ using promseries::Label;
 using promseries::NativeHistogram;
 using promseries::Series;
 
-// Fields of Request, TimeSeries, Sample, Exemplar, Metadata and Histogram.
-constexpr std::uint32_t kSymbols = 4, kTimeSeries = 5;
-constexpr std::uint32_t kRefs = 1, kSamples = 2, kHistograms = 3, kExemplars = 4, kMetadata = 5;
+// Fields of the request, and of the message of one series.
+struct Fields {
+  std::uint32_t time_series, labels, samples, histograms, exemplars;
+};
+constexpr Fields kFieldsV1 = {
+    .time_series = 1, .labels = 1, .samples = 2, .histograms = 4, .exemplars = 3};
+constexpr Fields kFieldsV2 = {
+    .time_series = 5, .labels = 1, .samples = 2, .histograms = 3, .exemplars = 4};
+constexpr const Fields& fields_of(Protocol protocol) noexcept {
+  return protocol == Protocol::kV1 ? kFieldsV1 : kFieldsV2;
+}
+constexpr std::uint32_t kSymbolsV2 = 4, kMetadataOfSeriesV2 = 5, kMetadataV1 = 3;
 constexpr std::uint64_t kResetHintGauge = 3;
 
 std::uint64_t bits(std::int64_t value) noexcept { return static_cast<std::uint64_t>(value); }
@@ -46,64 +55,96 @@ void append_side(Writer& writer, Bytes& packed, std::uint32_t field,
 
 void WriteRequests::begin() {
   refs_.clear();
-  symbols_.clear();
+  strings_.clear();
   series_.clear();
   open_ = WriteRequest{};
-  symbol("");  // The first symbol is the empty one.
+  entries_at_point_end_ = 0;
+  if (protocol_ == Protocol::kV2) symbol("");  // The first symbol is the empty one.
 }
 
 std::uint32_t WriteRequests::symbol(std::string_view text) {
   key_ = text;
   const auto [place, is_new] = refs_.try_emplace(key_, static_cast<std::uint32_t>(refs_.size()));
-  if (is_new) Writer(symbols_).bytes(kSymbols, text);
+  if (is_new) Writer(strings_).bytes(kSymbolsV2, text);
   return place->second;
 }
 
-void WriteRequests::append_refs(promseries::Labels labels) {
+void WriteRequests::append_labels(std::uint32_t field, promseries::Labels labels) {
+  Writer writer(series_);
+  if (protocol_ == Protocol::kV1) {
+    for (const Label& label : labels) {
+      const auto mark = writer.begin(field);
+      writer.bytes(1, label.name);
+      writer.bytes(2, label.value);
+      writer.end(mark);
+    }
+    return;
+  }
   packed_.clear();
   for (const Label& label : labels) {
     append_varint(packed_, symbol(label.name));
     append_varint(packed_, symbol(label.value));
   }
-  Writer(series_).bytes(kRefs, packed_.view());
+  writer.bytes(field, packed_.view());
 }
 
-void WriteRequests::append_rest(const Series& series) {
+void WriteRequests::append_exemplars(const Series& series) {
   Writer writer(series_);
   for (const Exemplar& exemplar : series.exemplars) {
-    const auto mark = writer.begin(kExemplars);
-    append_refs(exemplar.labels);
+    const auto mark = writer.begin(fields_of(protocol_).exemplars);
+    append_labels(1, exemplar.labels);
     writer.real(2, exemplar.value);
     writer.varint(3, bits(exemplar.timestamp_ms));
     writer.end(mark);
     ++open_.exemplars;
   }
-  const auto mark = writer.begin(kMetadata);
-  writer.varint(1, static_cast<std::uint64_t>(series.metadata.type));
-  writer.varint(3, symbol(series.metadata.help));
-  writer.varint(4, symbol(series.metadata.unit));
+}
+
+void WriteRequests::append_metadata(const promseries::Metadata& metadata) {
+  const auto type = static_cast<std::uint64_t>(metadata.type);
+  if (protocol_ == Protocol::kV2) {
+    Writer writer(series_);
+    const auto mark = writer.begin(kMetadataOfSeriesV2);
+    writer.varint(1, type);
+    writer.varint(3, symbol(metadata.help));
+    writer.varint(4, symbol(metadata.unit));
+    writer.end(mark);
+    return;
+  }
+  key_ = metadata.family;
+  if (!refs_.try_emplace(key_, 0).second) return;
+  Writer writer(strings_);
+  const auto mark = writer.begin(kMetadataV1);
+  writer.varint(1, type);
+  writer.bytes(2, metadata.family);
+  writer.bytes(4, metadata.help);
+  writer.bytes(5, metadata.unit);
   writer.end(mark);
 }
 
 void WriteRequests::on_sample(const Series& series, double value) {
+  const Fields& fields = fields_of(protocol_);
   Writer writer(series_);
-  const auto of_series = writer.begin(kTimeSeries);
-  append_refs(series.labels);
-  const auto of_sample = writer.begin(kSamples);
+  const auto of_series = writer.begin(fields.time_series);
+  append_labels(fields.labels, series.labels);
+  const auto of_sample = writer.begin(fields.samples);
   writer.real(1, value);
   writer.varint(2, bits(series.timestamp_ms));
-  if (series.start_timestamp_ms != 0) writer.varint(3, bits(series.start_timestamp_ms));
+  if (protocol_ == Protocol::kV2 && series.start_timestamp_ms != 0)
+    writer.varint(3, bits(series.start_timestamp_ms));
   writer.end(of_sample);
-  append_rest(series);
+  append_exemplars(series);
+  append_metadata(series.metadata);
   writer.end(of_series);
   ++open_.samples;
 }
 
 void WriteRequests::on_histogram(const Series& series, const NativeHistogram& histogram) {
+  const Fields& fields = fields_of(protocol_);
   Writer writer(series_);
-  const auto of_series = writer.begin(kTimeSeries);
-  append_refs(series.labels);
-  const auto mark = writer.begin(kHistograms);
+  const auto of_series = writer.begin(fields.time_series);
+  append_labels(fields.labels, series.labels);
+  const auto mark = writer.begin(fields.histograms);
   writer.varint(1, histogram.count);
   writer.real(3, histogram.sum);
   writer.varint(4, zigzag(histogram.schema));
@@ -117,30 +158,38 @@ void WriteRequests::on_histogram(const Series& series, const NativeHistogram& hi
   for (const double bound : histogram.custom_values)
     packed_.append({reinterpret_cast<const char*>(&bound), sizeof(bound)});
   if (!packed_.empty()) writer.bytes(16, packed_.view());
-  if (series.start_timestamp_ms != 0) writer.varint(17, bits(series.start_timestamp_ms));
+  if (protocol_ == Protocol::kV2 && series.start_timestamp_ms != 0)
+    writer.varint(17, bits(series.start_timestamp_ms));
   writer.end(mark);
-  append_rest(series);
+  append_exemplars(series);
+  append_metadata(series.metadata);
   writer.end(of_series);
   ++open_.histograms;
 }
 
 Status WriteRequests::on_point_end() {
-  if (symbols_.size() + series_.size() >= bytes_max_) end();
+  if (open_.entries() > entries_at_point_end_) ++open_.points;
+  entries_at_point_end_ = open_.entries();
+  if (open_bytes() >= bytes_max_) end();
   return {};
 }
 
 void WriteRequests::end() {
   if (!series_.empty()) {
-    open_.body = std::move(symbols_);
+    open_.body = std::move(strings_);
     open_.body.append(series_.view());
     done_.push_back(std::move(open_));
   }
   begin();
 }
 
+std::vector<WriteRequest> WriteRequests::take_ended() {
+  return std::exchange(done_, std::vector<WriteRequest>());
+}
+
 std::vector<WriteRequest> WriteRequests::take() {
   end();
-  return std::move(done_);
+  return take_ended();
 }
 
 }  // namespace spanway::prometheus_write

@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::array<bool, 3> kAllSignals = {true, true, true};
 constexpr std::array<bool, 3> kTracesOnly = {true, false, false};
+constexpr std::array<bool, 3> kMetricsOnly = {false, true, false};
 constexpr std::array<bool, 3> kLogsOnly = {false, false, true};
 constexpr std::array<bool, 3> kTracesAndLogs = {true, false, true};
 // gRPC servers refuse messages above 4 MiB by default.
@@ -93,6 +94,16 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
                                    .endpoint = EndpointKind::kUrl,
                                    .ordered = true,
                                    .batch_bytes_max = kLokiBatchBytes}),
+    row<&DestinationConfig::prometheus_remote_write>(
+        {.type = DestinationType::kPrometheusRemoteWrite,
+         .name = "prometheus_remote_write",
+         .crd_name = "",
+         .summary = "Prometheus and all that take its remote write, 2.0 or 1.0: Mimir, Thanos, "
+                    "VictoriaMetrics, ... Metrics only.",
+         .signals = kMetricsOnly,
+         .endpoint = EndpointKind::kUrl,
+         .ordered = true,
+         .batch_bytes_max = kUsualBatchBytes}),
 };
 
 constexpr bool is_in_order() {

@@ -22,6 +22,7 @@
 #include "services/lib/sinks/loki/config.h"
 #include "services/lib/sinks/otlp_grpc/config.h"
 #include "services/lib/sinks/otlp_http/config.h"
+#include "services/lib/sinks/prometheus/config.h"
 #include "services/lib/sinks/s3/config.h"
 #include "services/lib/sinks/zipkin/config.h"
 
@@ -35,9 +36,10 @@ enum class DestinationType {
   kDebug,
   kClickHouse,
   kS3,
-  kLoki
+  kLoki,
+  kPrometheusRemoteWrite
 };
-inline constexpr std::size_t kDestinationTypeCount = 8;
+inline constexpr std::size_t kDestinationTypeCount = 9;
 
 // Only the section of `type` is used.
 struct DestinationConfig {
@@ -50,6 +52,7 @@ struct DestinationConfig {
   ClickHouseConfig clickhouse;
   S3Config s3;
   LokiConfig loki;
+  PrometheusRemoteWriteConfig prometheus_remote_write;
   std::int64_t in_flight_max = 256;
 };
 

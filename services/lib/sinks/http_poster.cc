@@ -81,10 +81,10 @@ struct HttpPoster::Shared {
   const std::shared_ptr<const HttpEvents> events;
 
   // The meaning of an answer, or of the lack of one.
-  Result<http::Response> judge(Result<http::Response> answer, int passed_status) const {
+  Result<http::Response> judge(Result<http::Response> answer, bool (*passes)(int status)) const {
     if (!answer.ok()) return std::move(answer).error().with_context(endpoint);
     http::Response& response = answer.value();
-    if (response.status == passed_status) return std::move(answer).value();
+    if (passes != nullptr && passes(response.status)) return std::move(answer).value();
     if (response.status >= 200 && response.status < 300) {
       if (is_web_page(response)) return not_the_api(response).with_context(endpoint);
       return std::move(answer).value();
@@ -170,6 +170,7 @@ http::Headers HttpPoster::headers_for(const Request& request,
   headers.add("content-type", request.content_type);
   if (!request.content_encoding.empty()) headers.add("content-encoding", request.content_encoding);
   headers.add("user-agent", "spanway");
+  for (const auto& [name, value] : request.headers.fields()) headers.add(name, value);
   if (!options_.tenant_header.empty() && !metadata.tenant.empty())
     headers.add(options_.tenant_header, metadata.tenant);
   for (const auto& [name, value] : options_.headers) headers.add(name, value.reveal());
@@ -179,7 +180,6 @@ http::Headers HttpPoster::headers_for(const Request& request,
 Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Permit& permit,
                         Deadline deadline, Callback callback) {
   const SteadyTime start = shared_->clock.now();
-  const int passed_status = request.passed_status;
   deadline =
       deadline.less(options_.deadline_margin).earlier(Deadline::at(start + options_.timeout));
   if (deadline.passed(start)) return deadline_passed(shared_->endpoint);
@@ -194,11 +194,11 @@ Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Per
   // A request that found its kept-alive connection closed is sent again: the bridge delivers at
   // least once anyway.
   client_->send(std::move(outgoing), deadline, /*idempotent=*/true,
-                [shared = shared_, start, passed_status,
+                [shared = shared_, start, passes = request.passes,
                  callback = std::move(callback)](Result<http::Response> answer) {
                   const std::chrono::duration<double> took = shared->clock.now() - start;
                   shared->events->answered(answer.ok() ? answer->status : 0, took.count());
-                  callback(shared->judge(std::move(answer), passed_status));
+                  callback(shared->judge(std::move(answer), passes));
                 });
   return {};
 }

@@ -61,9 +61,11 @@ class HttpPoster {
     Bytes body;
     // The coding of a body that is compressed already ("gzip"); empty = the poster compresses it.
     std::string content_encoding = {};
-    // An answer of this status is handed over as it is, for a destination whose refusals say more;
-    // 0 = none.
-    int passed_status = 0;
+    // More headers; names in lower case.
+    http::Headers headers = {};
+    // Answers of these statuses are handed over as they are, for a destination whose refusals say
+    // more; null = none.
+    bool (*passes)(int status) = nullptr;
   };
   // The answer of a 2xx, or the Error that status_map makes of any other. A web page is no answer
   // of an API, whatever its status: CONFIGURATION.

@@ -9,6 +9,7 @@
 #include "services/lib/sinks/loki/factory.h"
 #include "services/lib/sinks/otlp_grpc/factory.h"
 #include "services/lib/sinks/otlp_http/factory.h"
+#include "services/lib/sinks/prometheus/factory.h"
 #include "services/lib/sinks/s3/factory.h"
 #include "services/lib/sinks/zipkin/factory.h"
 
@@ -41,6 +42,7 @@ const DestinationRegistry& builtin_destinations() {
     r.add(DestinationType::kClickHouse, create_clickhouse);
     r.add(DestinationType::kS3, create_s3);
     r.add(DestinationType::kLoki, create_loki);
+    r.add(DestinationType::kPrometheusRemoteWrite, create_prometheus_remote_write);
     return r;
   }();
   return registry;

@@ -42,6 +42,10 @@ void describe_timeout(Binder& b, Duration& timeout) {
 void describe_http(Binder& b, HttpConfig& c) {
   b.key("compression", c.compression, {"none", "gzip", "zstd"},
         {.doc = "Compression of requests."});
+  describe_http_transport(b, c);
+}
+
+void describe_http_transport(Binder& b, HttpConfig& c) {
   describe_headers(b, c.headers);
   b.section("tls", c.tls, "TLS, for https:// endpoints.");
   describe_timeout(b, c.timeout);

@@ -32,6 +32,8 @@ inline constexpr double kHourMs = 3600.0 * kSecondMs;
 void describe(config::Binder& b, HttpTlsConfig& c);
 // Binds its keys beside those of the destination.
 void describe_http(config::Binder& b, HttpConfig& c);
+// The same without `compression`, for protocols that have one of their own.
+void describe_http_transport(config::Binder& b, HttpConfig& c);
 void describe_headers(config::Binder& b, std::map<std::string, std::string>& headers);
 void describe_timeout(config::Binder& b, Duration& timeout);
 

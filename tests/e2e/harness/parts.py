@@ -155,6 +155,7 @@ class Zipkin:
     def __init__(self, folder):
         self.port = free_port()
         self.environment = {"ROOT": folder, "PORT": self.port}
+        self.pid_file = pathlib.Path(folder) / "zipkin/pid"
         self.endpoint = f"http://127.0.0.1:{self.port}/api/v2/spans"
 
     def start(self):
@@ -163,6 +164,9 @@ class Zipkin:
 
     def stop(self):
         run_part("zipkin", "stop", **self.environment)
+
+    def signal(self, number):
+        os.kill(int(self.pid_file.read_text()), number)
 
     def trace(self, trace_id, spans, seconds=30):
         def fetch():
@@ -247,6 +251,7 @@ class ClickHouse:
     def __init__(self, folder):
         self.port = free_port()
         self.environment = {"ROOT": folder, "PORT": self.port, "TCP_PORT": free_port()}
+        self.pid_file = pathlib.Path(folder) / "clickhouse/pid"
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
@@ -255,3 +260,78 @@ class ClickHouse:
 
     def stop(self):
         run_part("clickhouse", "stop", **self.environment)
+
+    def signal(self, number):
+        os.kill(int(self.pid_file.read_text()), number)
+
+    def select(self, query):
+        """Rows as lists of texts."""
+        answer = requests.post(self.url, data=f"{query} FORMAT TSV", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return [line.split("\t") for line in answer.text.splitlines()]
+
+
+class S3:
+    """versitygw with one bucket; READONLY is a change to the environment of a restart."""
+
+    ACCESS_KEY, SECRET_KEY = "testkey", "testsecret"
+
+    def __init__(self, folder, bucket):
+        self.port, self.bucket = free_port(), bucket
+        self.environment = {"ROOT": folder, "NAME": "s3", "PORT": self.port, "ACCESS_KEY": self.ACCESS_KEY, "SECRET_KEY": self.SECRET_KEY}
+        self.data = pathlib.Path(folder) / "s3"
+        self.pid_file = self.data / "pid"
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.keys = {"AWS_ACCESS_KEY_ID": self.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": self.SECRET_KEY}
+
+    def start(self, **changes):
+        require_built("s3")
+        run_part("s3", "start", **self.environment, **changes)
+        (self.data / "data" / self.bucket).mkdir(exist_ok=True)
+        return self
+
+    def stop(self):
+        run_part("s3", "stop", **self.environment)
+
+    def signal(self, number):
+        os.kill(int(self.pid_file.read_text()), number)
+
+
+class Prometheus:
+    """`window`: out_of_order_time_window; `otlp`: YAML of its section; `arguments`: more flags."""
+
+    def __init__(self, folder, name="prometheus", window="30m", otlp="{}", arguments=""):
+        require_built("prometheus")
+        self.port = free_port()
+        self.environment = {"ROOT": folder, "NAME": name, "PORT": self.port, "WINDOW": window, "OTLP": otlp, "ARGS": arguments}
+        self.pid_file = pathlib.Path(folder) / name / "pid"
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.write_url = f"{self.url}/api/v1/write"
+
+    def start(self):
+        run_part("prometheus", "start", **self.environment)
+        return self
+
+    def stop(self):
+        run_part("prometheus", "stop", **self.environment)
+
+    __enter__ = start
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def signal(self, number):
+        os.kill(int(self.pid_file.read_text()), number)
+
+    def get(self, path, **parameters):
+        answer = requests.get(self.url + path, params=parameters, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def samples(self, now, selector='{__name__=~".+"}', minutes=40):
+        """All raw samples of all series, by labels: (values, histograms)."""
+        data = self.get("/api/v1/query", query=f"{selector}[{minutes}m]", time=now + 60)
+        return {
+            tuple(sorted(series["metric"].items())): (series.get("values"), series.get("histograms"))
+            for series in data["result"]
+        }

@@ -72,7 +72,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
                       .content_type = "application/x-protobuf",
                       .body = std::move(request.body),
                       .content_encoding = content_encoding_,
-                      .passed_status = kLokiPartlyStored},
+                      .passes = [](int status) { return status == kLokiPartlyStored; }},
                      metadata_, permit_, deadline_,
                      [self = shared_from_this(), place, entries = request.entries,
                       endpoint = poster->endpoint()](Result<http::Response> answer) {
