@@ -22,7 +22,7 @@ build: deps      ## build everything (PRESET=release|dev|asan|tsan)
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
 
-up: deps         ## Kafka, a trace backend and the pipeline on this machine (DEST=zipkin|jaeger|clickhouse, or several)
+up: deps         ## Kafka, a backend and the pipeline on this machine (DEST=zipkin|jaeger|clickhouse|s3|loki|prometheus, or several)
 	@ci/local/up.sh "$(DEST)"
 
 down:            ## stop what `make up` started

@@ -2,7 +2,8 @@
 """Runs a whole Spanway on this machine: make up, down, status.
 
 Standard library only. State lives in run/: configs, logs, pid files. Everything listens on
-127.0.0.1. A second `up` keeps what already runs with the same configuration.
+127.0.0.1. A second `up` keeps what already runs with the same configuration. SPANWAY_RUN and
+SPANWAY_PORT_OFFSET give a second pipeline a folder and ports of its own.
 """
 import argparse
 import hashlib
@@ -15,20 +16,13 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
+
+from destinations import CLICKHOUSE_URL, DESTINATIONS, QUERY_PORT, S3_BUCKET, address, answers, clickhouse_keys, get, parse, port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUN = ROOT / "run"
+RUN = pathlib.Path(os.environ.get("SPANWAY_RUN", ROOT / "run"))
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 KAFKA_PORT = 9092
-BACKENDS = {
-    "zipkin": {"port": 9411, "page": "http://127.0.0.1:9411/zipkin/traces/{trace_id}"},
-    "jaeger": {"port": 16686, "page": "http://127.0.0.1:16686/api/traces/{trace_id}"},
-    "clickhouse": {"port": 8123, "page": "http://127.0.0.1:8081/api/traces/{trace_id}"},
-}
-QUERY_PORT, QUERY_ADMIN_PORT, QUERY_METRICS_PORT = 8081, 8090, 9091
-# A server of the user's own in place of the one that is started here.
-CLICKHOUSE_URL = os.environ.get("CLICKHOUSE_URL", "")
 
 
 def say(text):
@@ -43,65 +37,49 @@ def fail(text):
 # --- configuration of each service -------------------------------------------------------------
 
 
-def clickhouse_keys():
-    """The keys that the exporter's destination and the store of spanway-query share."""
-    keys = {"endpoint": CLICKHOUSE_URL or f"http://127.0.0.1:{BACKENDS['clickhouse']['port']}"}
-    for key in ("username", "password"):
-        if value := os.environ.get(f"CLICKHOUSE_{key.upper()}"):
-            keys[key] = value
-    return json.dumps(keys)
-
-
-def configs(destinations):
-    """Service name -> (binary, YAML text, admin port)."""
-    kafka = f"kafka:\n  brokers: [127.0.0.1:{KAFKA_PORT}]\n"
+def configs(names):
+    """Service name -> (binary, YAML text, admin port, environment)."""
+    kafka = {"brokers": [address(KAFKA_PORT)]}
     result = {}
 
-    def add(name, binary, admin_port, body):
-        text = f"admin: {{host: 127.0.0.1, port: {admin_port}}}\n" + body
-        result[name] = (binary, text, admin_port)
+    def add(name, binary, admin_port, environment=None, **sections):
+        sections = {"admin": {"host": "127.0.0.1", "port": port(admin_port)}} | sections
+        text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in sections.items())
+        result[name] = (binary, text, port(admin_port), environment or {})
 
-    for i, destination in enumerate(destinations):
-        otlp_port, exporter_admin, consumer_admin = 4337 + 10 * i, 8084 + 10 * i, 8083 + 10 * i
-        if destination == "zipkin":
-            target = "  type: zipkin\n  zipkin: {endpoint: http://127.0.0.1:9411/api/v2/spans}\n"
-        elif destination == "clickhouse":
-            target = f"  type: clickhouse\n  clickhouse: {clickhouse_keys()}\n"
-        else:
-            target = "  type: otlp_grpc\n  otlp_grpc: {endpoint: 127.0.0.1:24317}\n"
+    def listener(number):
+        return {"host": "127.0.0.1", "grpc": {"port": port(number)}}
+
+    for i, name in enumerate(names):
+        destination = DESTINATIONS[name]
         add(
-            f"exporter-{destination}",
+            f"exporter-{name}",
             "spanway-exporter",
-            exporter_admin,
-            f"otlp: {{host: 127.0.0.1, grpc: {{port: {otlp_port}}}}}\ndestination:\n{target}",
+            8084 + 2 * i,
+            destination.exporter_environment,
+            otlp=listener(4337 + i),
+            trust_metadata=True,
+            destination=destination.section,
         )
         add(
-            f"consumer-{destination}",
+            f"consumer-{name}",
             "spanway-kafka-bridge",
-            consumer_admin,
-            "mode: consume\n" + kafka + "create_topics: true\n"
-            f"consumer:\n  destination: {destination}\n  signals: [traces]\n  start_from: earliest\n"
-            f"destination: {{endpoint: 127.0.0.1:{otlp_port}}}\n",
+            8083 + 2 * i,
+            mode="consume",
+            kafka=kafka,
+            create_topics=True,
+            consumer={"destination": name, "signals": destination.signals, "start_from": "earliest"} | destination.consumer,
+            destination={"endpoint": address(4337 + i)},
         )
-    if "clickhouse" in destinations:
-        result["query"] = (
-            "spanway-query",
-            f"admin: {{host: 127.0.0.1, port: {QUERY_ADMIN_PORT}, metrics_port: {QUERY_METRICS_PORT}}}\n"
-            f"api: {{host: 127.0.0.1, port: {QUERY_PORT}}}\nstores:\n  clickhouse: {clickhouse_keys()}\n",
-            QUERY_ADMIN_PORT,
-        )
-    add(
-        "bridge",
-        "spanway-kafka-bridge",
-        8082,
-        "mode: produce\n" + kafka + "create_topics: true\notlp: {host: 127.0.0.1, grpc: {port: 4327}}\n",
-    )
+    if "clickhouse" in names:
+        add("query", "spanway-query", 8099, api={"host": "127.0.0.1", "port": port(QUERY_PORT)}, stores={"clickhouse": clickhouse_keys()})
+    add("bridge", "spanway-kafka-bridge", 8082, mode="produce", kafka=kafka, create_topics=True, otlp=listener(4327))
     add(
         "ingress",
         "spanway-ingress",
         8080,
-        "otlp: {host: 127.0.0.1, grpc: {port: 4317}, http: {port: 4318}}\n"
-        "next: {endpoint: 127.0.0.1:4327}\n",
+        otlp=listener(4317) | {"http": {"port": port(4318)}},
+        next={"endpoint": address(4327)},
     )
     return result
 
@@ -125,11 +103,13 @@ def pid_of(name):
     return pid if is_running(pid) else None
 
 
-def start(name, command, fingerprint):
-    log = open(RUN / "log" / f"{name}.log", "ab")
-    process = subprocess.Popen(
-        command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=RUN
-    )
+def start(name, command, fingerprint, environment=None):
+    ours = ("SPANWAY_BIN", "SPANWAY_RUN", "SPANWAY_PORT_OFFSET")  # No keys of the services.
+    env = {key: value for key, value in os.environ.items() if key not in ours} | (environment or {})
+    with open(RUN / "log" / f"{name}.log", "ab") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=RUN, env=env
+        )
     (RUN / "pid" / name).write_text(f"{process.pid} {fingerprint}\n")
 
 
@@ -149,19 +129,6 @@ def stop(names, seconds=30):
         (RUN / "pid" / name).unlink(missing_ok=True)
 
 
-def get(url, timeout=2.0):
-    with urllib.request.urlopen(url, timeout=timeout) as answer:
-        return answer.read().decode()
-
-
-def answers(url):
-    try:
-        get(url)
-        return True
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def wait_for(what, check, seconds, name=None):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -178,7 +145,7 @@ def wait_for(what, check, seconds, name=None):
 
 
 def part(name, verb, **environment):
-    env = dict(os.environ, ROOT=str(RUN / "parts"), **environment)
+    env = dict(os.environ, ROOT=str(RUN / "parts"), **{key: str(value) for key, value in environment.items()})
     done = subprocess.run([ROOT / "tests/parts" / f"{name}.sh", verb], env=env, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         fail(f"{name} could not be {'started' if verb == 'start' else 'stopped'}")
@@ -187,40 +154,44 @@ def part(name, verb, **environment):
 # --- verbs --------------------------------------------------------------------------------------
 
 
-def start_part(name, port, url):
-    if url is not None and answers(url):
+def part_runs(name):
+    try:
+        return is_running(int((RUN / "parts" / name / "pid").read_text()))
+    except (OSError, ValueError):
+        return False
+
+
+def start_part(name, environment, runs):
+    if runs:
         say(f"{name} runs already")
         return
-    if url is None:
-        pid_file = RUN / "parts" / name / "pid"
-        try:
-            os.kill(int(pid_file.read_text()), 0)
-            say(f"{name} runs already")
-            return
-        except (OSError, ValueError):
-            pass
-    say(f"starting {name} on 127.0.0.1:{port}")
-    part(name, "start", **({} if name == "jaeger" else {"PORT": str(port)}))
+    say(f"starting {name}")
+    part(name, "start", **environment)
 
 
-def up(destinations):
+def up(names):
     for folder in ("pid", "log", "config", "parts"):
         (RUN / folder).mkdir(parents=True, exist_ok=True)
-    start_part("kafka", KAFKA_PORT, None)
-    for destination in destinations:
-        port = BACKENDS[destination]["port"]
-        if destination == "clickhouse":
-            if not CLICKHOUSE_URL:
-                start_part("clickhouse", port, f"http://127.0.0.1:{port}/ping")
-            continue
-        health = f"http://127.0.0.1:{port}/health" if destination == "zipkin" else "http://127.0.0.1:23133/status"
-        start_part(destination, port, health)
+    start_part("kafka", {"PORT": port(KAFKA_PORT)}, part_runs("kafka"))
+    for name in names:
+        destination = DESTINATIONS[name]
+        if destination.part:
+            start_part(destination.part, destination.environment, answers(destination.health))
+    if "s3" in names:  # A bucket is a folder of the server's data.
+        (RUN / "parts/s3/data" / S3_BUCKET).mkdir(exist_ok=True)
+    start_services(configs(names))
+    if pid_of("test-app") is None:
+        (RUN / "log" / "test-app.log").unlink(missing_ok=True)
+        say("starting test-app: one trace every 2 s")
+        start("test-app", [str(BIN / "spanway-test-app"), "--endpoint", address(4317), "--interval", "2s"], "-")
+    show_data(names)
 
-    desired = configs(destinations)
+
+def start_services(desired):
     for old in (RUN / "pid").iterdir():
         if old.name not in desired and old.name != "test-app":
             stop([old.name])
-    for name, (binary, text, admin_port) in desired.items():
+    for name, (binary, text, admin_port, environment) in desired.items():
         config = RUN / "config" / f"{name}.yaml"
         program = BIN / binary
         fingerprint = hashlib.sha256(text.encode() + str(program.stat().st_mtime_ns).encode()).hexdigest()[:16]
@@ -234,15 +205,11 @@ def up(destinations):
         if name == "exporter-clickhouse":
             migrate(program, config)
         say(f"starting {name}")
-        start(name, [str(program), "--config", str(config)], fingerprint)
-    for name, (_, _, admin_port) in desired.items():
+        start(name, [str(program), "--config", str(config)], fingerprint, environment)
+        if name.startswith("exporter-"):  # Before its consumer calls it.
+            wait_for(name, lambda: answers(f"http://127.0.0.1:{admin_port}/readyz"), 30, name)
+    for name, (_, _, admin_port, _) in desired.items():
         wait_for(name, lambda: answers(f"http://127.0.0.1:{admin_port}/readyz"), 30, name)
-
-    if pid_of("test-app") is None:
-        (RUN / "log" / "test-app.log").unlink(missing_ok=True)
-        say("starting test-app: one trace every 2 s")
-        start("test-app", [str(BIN / "spanway-test-app"), "--endpoint", "127.0.0.1:4317", "--interval", "2s"], "-")
-    show_trace(destinations)
 
 
 def migrate(program, config):
@@ -258,31 +225,29 @@ def newest_trace():
     return found[-1] if found else None
 
 
-def read_back(destination, trace_id):
-    port = QUERY_PORT if destination == "clickhouse" else BACKENDS[destination]["port"]
-    path = f"/api/v2/trace/{trace_id}" if destination == "zipkin" else f"/api/traces/{trace_id}"
+def read_back(name, trace_id, since):
     try:
-        body = json.loads(get(f"http://127.0.0.1:{port}{path}"))
-        return len(body) if destination == "zipkin" else len(body["data"][0]["spans"])
+        return DESTINATIONS[name].stored(trace_id, since)
     except (urllib.error.URLError, OSError, ValueError, LookupError):
         return 0
 
 
-def show_trace(destinations):
+def show_data(names):
+    since = time.time()
     wait_for("the first trace of the test-app", lambda: newest_trace() is not None, 20, "test-app")
     trace_id = newest_trace()
-    say(f"waiting until trace {trace_id} can be read back")
-    for destination in destinations:
-        wait_for(
-            f"trace {trace_id} in {destination}", lambda: read_back(destination, trace_id) > 0, 40, f"consumer-{destination}"
-        )
+    say(f"waiting until trace {trace_id} and what belongs to it can be read back")
+    for name in names:
+        what = f"{DESTINATIONS[name].items} in {name}"
+        wait_for(what, lambda: read_back(name, trace_id, since) > 0, 60, f"consumer-{name}")
     time.sleep(0.5)
     print()
-    for destination in destinations:
-        print(f"  {read_back(destination, trace_id)} spans of one trace went through Kafka into {destination}:")
-        print("    " + BACKENDS[destination]["page"].format(trace_id=trace_id))
+    for name in names:
+        destination = DESTINATIONS[name]
+        print(f"  {read_back(name, trace_id, since)} {destination.items} went through Kafka into {name}:")
+        print("    " + destination.link(trace_id, since))
     print()
-    print("  Send your own: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 (http) or :4317 (grpc)")
+    print(f"  Send your own: OTEL_EXPORTER_OTLP_ENDPOINT=http://{address(4318)} (http) or :{port(4317)} (grpc)")
     print("  make status, make logs, make down")
 
 
@@ -290,7 +255,7 @@ def stop_parts():
     env = dict(os.environ, ROOT=str(RUN / "parts"))
     stopping = {
         name: subprocess.Popen([ROOT / "tests/parts" / f"{name}.sh", "stop"], env=env, stdin=subprocess.DEVNULL)
-        for name in ("jaeger", "zipkin", "clickhouse", "kafka")
+        for name in [*(destination.part for destination in DESTINATIONS.values() if destination.part), "kafka"]
         if (RUN / "parts" / name / "pid").exists()
     }
     for name, process in stopping.items():
@@ -307,7 +272,7 @@ def down():
         stop([name for name in names if name.startswith(step)])
     stop([name for name in names if not name.startswith(order)])
     stop_parts()
-    print("down: everything is stopped; the data of Kafka is kept in run/parts (delete run/ to start afresh)")
+    print("down: everything is stopped; the data of Kafka and the backends are kept in run/parts (delete run/ to start afresh)")
 
 
 def status():
@@ -324,7 +289,7 @@ def status():
             healthy = False
             continue
         config = RUN / "config" / f"{name}.yaml"
-        found = re.search(r"admin: .*port: (\d+)", config.read_text()) if config.exists() else None
+        found = re.search(r'admin: .*"port": (\d+)', config.read_text()) if config.exists() else None
         if found is None:
             print(f"{name:20} running    pid {pid}")
             continue
@@ -346,11 +311,16 @@ def status():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=["up", "down", "status"])
+    parser.add_argument("verb", choices=["parts", "up", "down", "status"])
     parser.add_argument("--destinations", default="zipkin")
     arguments = parser.parse_args()
+    names, mistake = parse(arguments.destinations)
+    if mistake:
+        fail(mistake)
     if arguments.verb == "up":
-        up(arguments.destinations.split(","))
+        up(names)
+    elif arguments.verb == "parts":
+        print("\n".join(["kafka", *(DESTINATIONS[name].part for name in names if DESTINATIONS[name].part)]))
     elif arguments.verb == "down":
         down()
     else:

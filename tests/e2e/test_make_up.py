@@ -1,0 +1,126 @@
+"""`make up DEST=...` as a new user runs it, beside whatever runs on this machine: real backends, data read
+back by the lines that it prints, and nothing left behind by `make down`."""
+import json
+import os
+import random
+import shlex
+import socket
+import subprocess
+
+import pytest
+from harness.parts import require_built
+from harness.processes import BIN, ROOT, http_get, is_free
+
+# Of all services and backends.
+PORTS = [4317, 4318, 4327, *range(4337, 4343), *range(8080, 8100), 3100, 3101, 7070, 8123, 9000, 9090, 9092, 9097, 9411]
+
+
+class Run:
+    def __init__(self, folder):
+        offset = next(n for n in iter(lambda: random.randrange(10_000, 20_000), None) if all(is_free(port + n) for port in PORTS))
+        self.offset, self.folder = offset, folder
+        self.environment = dict(os.environ, SPANWAY_BIN=str(BIN), SPANWAY_RUN=str(folder), SPANWAY_PORT_OFFSET=str(offset))
+
+    def make(self, verb, *settings, seconds=240):
+        """(exit code, output). The dependencies are installed: the test runs."""
+        command = ["make", "--no-print-directory", "-o", "deps", verb, *settings]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds
+        )
+        return done.returncode, done.stdout
+
+    def up(self, destinations):
+        """What it prints below the line of each destination."""
+        code, output = self.make("up", f"DEST={destinations}")
+        assert code == 0, output
+        lines = output.splitlines()
+        return {
+            line.rstrip(":").rsplit(" ", 1)[1]: following.strip()
+            for line, following in zip(lines, lines[1:])
+            if "went through Kafka into" in line
+        }
+
+    def pids(self):
+        files = [*(self.folder / "pid").glob("*"), *(self.folder / "parts").glob("*/pid")]
+        return [int(path.read_text().split()[0]) for path in files]
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "run")
+    yield run
+    run.make("down")
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_clickhouse_with_a_trace_read_back_and_nothing_left_behind(run):
+    link = run.up("clickhouse")["clickhouse"]
+    spans = json.loads(http_get(link))["data"][0]["spans"]
+    assert len(spans) > 1
+    code, status = run.make("status")
+    assert code == 0 and status.count(" ready ") == 5 and "consumer-clickhouse" in status, status
+    # A second one keeps what runs.
+    before = sorted(run.pids())
+    assert "clickhouse" in run.up("clickhouse")
+    assert sorted(run.pids()) == before
+    code, output = run.make("down")
+    assert code == 0, output
+    assert not any(alive(pid) for pid in before)
+    assert not any(answers(port + run.offset) for port in PORTS)
+
+
+def test_several_destinations_at_once(run):
+    for part in ("loki", "prometheus", "s3"):
+        require_built(part)
+    printed = run.up("s3,loki,prometheus,zipkin")
+    assert sorted(printed) == ["loki", "prometheus", "s3", "zipkin"]
+    streams = json.loads(http_get(printed["loki"]))["data"]["result"]
+    assert sum(len(stream["values"]) for stream in streams) > 0
+    assert json.loads(http_get(printed["prometheus"]))["data"]["result"]
+    listing = subprocess.run(shlex.split(printed["s3"]), capture_output=True, text=True, check=True).stdout
+    assert ".parquet</Key>" in listing
+    # One destination fewer: its services end, the others stay.
+    assert sorted(run.up("loki,prometheus")) == ["loki", "prometheus"]
+    services = {path.name for path in (run.folder / "pid").iterdir()}
+    assert {"exporter-loki", "consumer-prometheus"} < services and "exporter-s3" not in services
+    before = run.pids()
+    assert run.make("down")[0] == 0
+    assert not any(alive(pid) for pid in before)
+
+
+def test_the_examples_of_the_readme_are_valid(tmp_path):
+    examples = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("destination: {type: ")]
+    assert len(examples) >= 9
+    for example in examples:
+        config = tmp_path / "exporter.yaml"
+        config.write_text(example)
+        command = [BIN / "spanway-exporter", "--config", config, "--check-config"]
+        done = subprocess.run(command, env=dict(os.environ, CLICKHOUSE_PASSWORD="p"), cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{example}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize(
+    "destinations, problem",
+    [
+        ("nonsense", "DEST has 'nonsense'; use one of clickhouse, jaeger, loki, prometheus, s3, zipkin, or several"),
+        ("zipkin,", "DEST has ''; use one of"),
+        ("zipkin,zipkin", "names a destination twice"),
+    ],
+)
+def test_a_wrong_destination_is_named_and_nothing_is_started(run, destinations, problem):
+    code, output = run.make("up", f"DEST={destinations}")
+    assert code != 0
+    assert problem in output
+    assert not run.folder.exists()
