@@ -17,9 +17,10 @@ def merge(base, change):
 
 
 class Pipeline:
-    def __init__(self, folder, brokers, destinations, kafka=None, ingress=None, bridge=None, consumer=None, signals=("traces",)):
+    def __init__(self, folder, brokers, destinations, kafka=None, ingress=None, bridge=None, consumer=None, signals=("traces",), consumers=None, environments=None):
         """`destinations`: name -> the exporter's `destination` section. The others are changes to
-        the configuration of each service."""
+        the configuration of each service; `consumers`: name -> that of one consumer, `environments`: name
+        -> that of one exporter's process."""
         number = next(_numbers)
         self.folder = folder
         self.topics = {signal: f"otel.{signal}.{number}" for signal in ("traces", "metrics", "logs")}
@@ -60,6 +61,7 @@ class Pipeline:
                 "spanway-exporter",
                 {"otlp": {"host": "127.0.0.1", "grpc": {"port": port}}, "trust_metadata": True, "destination": destination},
                 folder,
+                (environments or {}).get(name),
             )
             self.consumers[name] = Service(
                 f"consumer-{name}",
@@ -72,7 +74,7 @@ class Pipeline:
                         "consumer": {"destination": name, "signals": list(signals), "start_from": "earliest"},
                         "destination": {"endpoint": f"127.0.0.1:{port}"},
                     },
-                    consumer or {},
+                    merge(consumer or {}, (consumers or {}).get(name, {})),
                 ),
                 folder,
             )
