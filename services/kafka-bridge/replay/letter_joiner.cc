@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "services/lib/base/hex.h"
+
 namespace spanway::kafka_bridge {
 namespace {
 
@@ -35,7 +37,7 @@ std::optional<Part> part_of(const kafka::StoredRecord& record) {
 
 // As dead_letter_parts.h writes it; it also has to fit into a line of the state.
 bool is_id(std::string_view id) {
-  return id.size() == 16 && id.find_first_not_of("0123456789abcdef") == id.npos;
+  return id.size() == 16 && id.find_first_not_of(kHexDigits) == id.npos;
 }
 
 bool is_complete(const std::map<std::size_t, std::size_t>& covered, std::size_t total) {
