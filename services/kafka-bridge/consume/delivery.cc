@@ -6,6 +6,7 @@
 
 #include "services/kafka-bridge/consume/batch_halves.h"
 #include "services/lib/base/check.h"
+#include "services/lib/pipeline/batch_identity.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -368,8 +369,7 @@ std::string Delivery::origin_of(const BatchPiece& piece, bool range) const {
 // The halves of a batch are batches of their own, under names that a repetition finds again.
 std::string Delivery::identity_of(const BatchPiece& piece) const {
   if (identity_.empty() || piece.whole) return identity_;
-  return identity_ + "~" + std::to_string(piece.items.first) + "+" +
-         std::to_string(piece.items.count);
+  return pipeline::to_string({identity_, piece.items.first, piece.items.count});
 }
 
 }  // namespace spanway::kafka_bridge

@@ -19,7 +19,7 @@ constexpr int kTooManyParts = 252;
 constexpr std::chrono::seconds kMergesCatchUp{5};
 constexpr std::size_t kTextBytesMax = 2048;
 
-constexpr std::array<ExceptionKind, 44> kKinds = {{
+constexpr std::array<ExceptionKind, 45> kKinds = {{
     {6, "CANNOT_PARSE_TEXT", kData, Code::kInvalidArgument},
     {16, "NO_SUCH_COLUMN_IN_TABLE", kConfiguration, Code::kFailedPrecondition},
     {26, "CANNOT_PARSE_QUOTED_STRING", kData, Code::kInvalidArgument},
@@ -61,6 +61,8 @@ constexpr std::array<ExceptionKind, 44> kKinds = {{
     {396, "TOO_MANY_ROWS_OR_BYTES", kData, Code::kResourceExhausted},
     {425, "SYSTEM_ERROR", kTransient, Code::kUnavailable},
     {452, "SETTING_CONSTRAINT_VIOLATION", kConfiguration, Code::kFailedPrecondition},
+    // A CONSTRAINT that the owner of the database has added to a table.
+    {469, "VIOLATED_CONSTRAINT", kData, Code::kInvalidArgument},
     {473, "DEADLOCK_AVOIDED", kTransient, Code::kUnavailable},
     {497, "ACCESS_DENIED", kConfiguration, Code::kPermissionDenied},
     {516, "AUTHENTICATION_FAILED", kConfiguration, Code::kUnauthenticated},

@@ -17,7 +17,7 @@ namespace spanway::pipeline {
 // `spanway-tenant`, `spanway-batch`, `spanway-all-or-nothing`, `traceparent`, `tracestate`.
 struct Metadata {
   std::string tenant;
-  // Deterministic identity "topic:partition:first-last[:tenant]"; empty where none is needed.
+  // Deterministic identity, see pipeline/batch_identity.h; empty where none is needed.
   std::string batch_id;
   // Requests of several clients were joined: a receiver that would reject one of the items refuses
   // the batch as data instead, before it has taken any, and the sender sends each request again

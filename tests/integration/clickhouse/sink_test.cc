@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "services/lib/base/thread.h"
+#include "services/lib/pipeline/batch_identity.h"
+#include "services/lib/schema/migrations.h"
 #include "services/lib/sinks/clickhouse/clickhouse_sink.h"
 #include "services/lib/sinks/clickhouse/migrate.h"
 #include "tests/fakes/answers.h"
@@ -88,12 +91,13 @@ TEST_F(SinkOnServer, MigratesOnceAndSaysWhatItWouldDo) {
   options.dry_run = true;
   const auto dry = sinks::migrate(options, io_, system_clock());
   ASSERT_TRUE(dry.ok()) << dry.error().message;
-  EXPECT_THAT(dry->applied, SizeIs(4));
+  EXPECT_THAT(dry->applied, SizeIs(schema::migrations().size()));
   EXPECT_THAT(dry->statements.front(), HasSubstr("CREATE DATABASE"));
   EXPECT_EQ(server.value("SELECT count() FROM system.databases WHERE name = 'sink_migrate'"), "0");
 
   options.dry_run = false;
-  EXPECT_THAT(sinks::migrate(options, io_, system_clock())->applied, SizeIs(4));
+  EXPECT_THAT(sinks::migrate(options, io_, system_clock())->applied,
+              SizeIs(schema::migrations().size()));
   EXPECT_THAT(sinks::migrate(options, io_, system_clock())->applied, IsEmpty());
   ASSERT_TRUE(server
                   .execute("ALTER TABLE sink_migrate.schema_version UPDATE checksum = 'other' "
@@ -199,6 +203,48 @@ TEST_F(SinkOnServer, AServerThatIsKilledAtAnyMomentHasEachSpanOnceAfterTheRepeat
   EXPECT_EQ(client.value("SELECT uniqExact(trace_id, span_id) FROM spans"), expected);
   for (const std::string table : {"red_5m", "red_1h", "red_service_5m"})
     EXPECT_EQ(client.value("SELECT sum(calls) FROM " + table), expected) << table;
+}
+
+// A batch of two days of which one is refused is halved until the refused span is alone, as the
+// bridge does it. Nothing of the other day is stored again.
+TEST_F(SinkOnServer, NoDayOfAHalvedBatchIsStoredTwice) {
+  migrate("sink_days");
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_days");
+  ASSERT_TRUE(
+      client.execute("ALTER TABLE spans ADD CONSTRAINT no_poison CHECK name != 'poison'").ok());
+  constexpr std::uint64_t kItems = 16, kPoison = 5, kDayNs = 86'400'000'000'000ULL;
+  std::vector<fakes::ProtoMessage> spans;
+  for (std::uint64_t i = 0; i < kItems; ++i) {
+    auto span = span_of(1, i + 1);
+    if (i % 2 == 1) span.fixed64(7, now_nano() - kDayNs);
+    if (i == kPoison) span.bytes(5, "poison");
+    spans.push_back(std::move(span));
+  }
+  std::vector<std::uint64_t> refused;
+  const std::function<void(std::uint64_t, std::uint64_t)> deliver = [&](std::uint64_t first,
+                                                                        std::uint64_t count) {
+    const std::vector<fakes::ProtoMessage> part(
+        spans.begin() + static_cast<std::ptrdiff_t>(first),
+        spans.begin() + static_cast<std::ptrdiff_t>(first + count));
+    const bool whole = count == kItems;
+    const std::string id = pipeline::to_string({"t:0:0-9", first, whole ? 0 : count});
+    // Each part by a process of its own, so that nothing is remembered but in the server.
+    for (int tries = 0; tries < 2; ++tries) {
+      const auto answer = send(*sink("sink_days"), fakes::otlp_request_of(part), id);
+      if (answer.ok()) return;
+      ASSERT_EQ(answer.error().refusal, Refusal::kData) << answer.error().message;
+    }
+    if (count == 1) return refused.push_back(first);
+    deliver(first, count / 2);
+    deliver(first + count / 2, count - count / 2);
+  };
+  deliver(0, kItems);
+  EXPECT_THAT(refused, testing::ElementsAre(kPoison));
+  EXPECT_EQ(client.value("SELECT concat(toString(count()), ' ', toString(uniqExact(span_id))) "
+                         "FROM spans"),
+            "15 15");
+  for (const std::string table : {"red_5m", "red_1h", "red_service_5m"})
+    EXPECT_EQ(client.value("SELECT sum(calls) FROM " + table), "15") << table;
 }
 
 TEST_F(SinkOnServer, ADatabaseThatDoesNotFitIsAConfigurationError) {

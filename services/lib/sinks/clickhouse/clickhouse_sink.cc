@@ -84,10 +84,11 @@ void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexc
                         .events = shared_->events,
                         .recent = shared_->recent,
                         .schema_fits = shared_->schema_fits,
+                        .policy = shared_->options.policy,
                         .insert_timeout = shared_->options.insert_timeout,
                         .deadline_margin = shared_->options.deadline_margin};
-  std::make_shared<Upload>(deps, std::move(delivery), std::move(batch.permit), batch.deadline,
-                           rejected)
+  std::make_shared<Upload>(deps, std::move(delivery), std::move(batch.permit), batch.metadata,
+                           batch.deadline, rejected)
       ->start(std::move(inserts).value());
 }
 

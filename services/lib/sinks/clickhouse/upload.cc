@@ -5,6 +5,7 @@
 #include "services/lib/clickhouse/native_writer.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/sinks/clickhouse/schema_check.h"
+#include "services/lib/sinks/clickhouse/stored_parts.h"
 
 namespace spanway::sinks {
 namespace {
@@ -69,14 +70,16 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
     SPANWAY_TRY(add(block.table, block.rows, dictionary_settings(policy)));
     inserts.back().identities = std::move(block.identities);
   }
-  for (otlp_blocks::DataBlock& block : blocks.data)
+  for (otlp_blocks::DataBlock& block : blocks.data) {
     SPANWAY_TRY(add(block.table, block.rows,
                     data_settings(policy, deduplication_token(batch_id, block.table, block.day))));
+    inserts.back().day = block.day;
+  }
   return inserts;
 }
 
 Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-               Deadline deadline, std::uint64_t rejected)
+               const pipeline::Metadata& metadata, Deadline deadline, std::uint64_t rejected)
     : client_(deps.client),
       deps_([&] {
         UploadDeps own = deps;
@@ -84,6 +87,8 @@ Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permi
         return own;
       }()),
       delivery_(std::move(delivery)),
+      tenant_(metadata.tenant),
+      identity_(pipeline::parse_batch_identity(metadata.batch_id)),
       deadline_(deadline),
       rejected_(rejected),
       permit_(std::move(permit)) {}
@@ -93,10 +98,11 @@ void Upload::start(std::vector<PreparedInsert> inserts) {
     (insert.identities.empty() ? data_ : dictionaries_).push_back(std::move(insert));
   // An empty batch is a probe: only the server can answer it.
   const bool is_probe = dictionaries_.empty() && data_.empty();
-  if (!is_probe && deps_.schema_fits->load(std::memory_order_acquire)) return insert_dictionaries();
+  if (!is_probe && deps_.schema_fits->load(std::memory_order_acquire))
+    return leave_out_stored_then(&Upload::insert_dictionaries);
   check_schema_then([self = shared_from_this()](Status status) {
     if (!status.ok()) return self->refuse(std::move(status).error());
-    self->insert_dictionaries();
+    self->leave_out_stored_then(&Upload::insert_dictionaries);
   });
 }
 
@@ -113,6 +119,21 @@ void Upload::check_schema_then(std::function<void(Status)> next) {
                  }
                  next(std::move(status));
                });
+}
+
+// A half comes after its batch was refused: some of its rows may be stored.
+void Upload::leave_out_stored_then(void (Upload::*next)()) {
+  if (identity_.is_whole() || data_.empty()) return (this->*next)();
+  const auto client = client_.lock();
+  if (!client) return;  // The sink is gone; the delivery says so.
+  read_stored_parts(*client, tenant_, identity_.batch, request_deadline(),
+                    [self = shared_from_this(), next](Result<std::vector<StoredPart>> parts) {
+                      if (!parts.ok()) return self->refuse(std::move(parts).error());
+                      std::erase_if(self->data_, [&](const PreparedInsert& insert) {
+                        return is_stored(*parts, self->identity_, insert.table, insert.day);
+                      });
+                      (self.get()->*next)();
+                    });
 }
 
 void Upload::insert_dictionaries() { insert_all(std::move(dictionaries_), &Upload::insert_data); }
@@ -132,12 +153,13 @@ void Upload::insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next
     const std::size_t bytes = prepared.insert.body.size();
     client->insert(
         std::move(prepared.insert), request_deadline(),
-        [self = shared_from_this(), next, start, bytes, table = prepared.table,
+        [self = shared_from_this(), next, start, bytes, table = prepared.table, day = prepared.day,
          rows = prepared.rows, identities = std::move(prepared.identities)](Status status) {
           if (status.ok()) {
             const std::chrono::duration<double> took = self->deps_.clock.now() - start;
             self->deps_.events->inserted(table, rows, bytes, took.count());
             self->deps_.recent->add(identities);
+            if (identities.empty()) self->note_stored(table, day);
           } else {
             self->deps_.events->refused(table, status.error());
           }
@@ -148,19 +170,49 @@ void Upload::insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next
 
 void Upload::answered(Status status, void (Upload::*next)()) {
   std::optional<Error> failure;
+  std::vector<StoredPart> stored;
   {
     MutexLock lock(mutex_);
     if (!status.ok() && (!failure_ || urgency(status.error()) > urgency(*failure_)))
       failure_ = std::move(status).error();
     if (--open_ > 0) return;
     failure = failure_;
+    stored = std::move(stored_);
   }
   if (!failure) return (this->*next)();
-  if (failure->refusal != Refusal::kData) return refuse(std::move(*failure));
-  // Rows that fit the schema and are refused all the same: the schema may have changed since.
+  if (stored.empty() || identity_.batch.empty()) return judge(std::move(*failure));
+  note_stored_then_refuse(std::move(stored), std::move(*failure));
+}
+
+void Upload::note_stored(std::string_view table, std::int32_t day) {
+  MutexLock lock(mutex_);
+  stored_.push_back({.items = identity_, .table = std::string(table), .day = day});
+}
+
+void Upload::note_stored_then_refuse(std::vector<StoredPart> stored, Error error) {
+  const auto client = client_.lock();
+  if (!client) return;  // The sink is gone; the delivery says so.
+  client->insert(
+      stored_parts_insert(tenant_, stored, deps_.clock.system_now(), deps_.policy),
+      request_deadline(), [self = shared_from_this(), error = std::move(error)](Status noted) {
+        if (noted.ok()) return self->judge(error);
+        self->deps_.events->refused(kStoredPartsTable, noted.error());
+        // What is not written down must not be cut: the same batch comes again.
+        self->refuse(unavailable("Some of the batch is stored and the rest was refused (" +
+                                 error.message +
+                                 "); which part it is cannot be written "
+                                 "down: " +
+                                 noted.error().message)
+                         .with_reason("clickhouse_part_stored"));
+      });
+}
+
+// Rows that fit the schema and are refused all the same: the schema may have changed since.
+void Upload::judge(Error error) {
+  if (error.refusal != Refusal::kData) return refuse(std::move(error));
   deps_.schema_fits->store(false, std::memory_order_release);
-  check_schema_then([self = shared_from_this(), failure = *failure](Status schema) {
-    self->refuse(schema.ok() ? failure : std::move(schema).error());
+  check_schema_then([self = shared_from_this(), error = std::move(error)](Status schema) {
+    self->refuse(schema.ok() ? error : std::move(schema).error());
   });
 }
 

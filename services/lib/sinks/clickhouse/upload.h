@@ -16,16 +16,19 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/clickhouse/client.h"
 #include "services/lib/otlp_blocks/request_blocks.h"
+#include "services/lib/pipeline/batch.h"
 #include "services/lib/sinks/clickhouse/events.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"
 #include "services/lib/sinks/clickhouse/recent_rows.h"
 #include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/stored_part.h"
 
 namespace spanway::sinks {
 
 // One INSERT, encoded.
 struct PreparedInsert {
   std::string_view table;
+  std::int32_t day = 0;  // Of data rows.
   std::size_t rows = 0;
   clickhouse::Insert insert;
   std::vector<std::uint64_t> identities;  // Set for dictionary rows.
@@ -38,6 +41,7 @@ struct UploadDeps {
   std::shared_ptr<const ClickHouseEvents> events;
   std::shared_ptr<RecentRows> recent;
   std::shared_ptr<std::atomic<bool>> schema_fits;
+  InsertPolicy policy;
   Duration insert_timeout;
   Duration deadline_margin;
 };
@@ -48,19 +52,25 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
                                             bool compress, Permit& permit);
 
 // Checks the schema where that is due, inserts the dictionary rows, then the data, then decides the
-// delivery. Thread-safe: answers come on io threads.
+// delivery. When only some of a batch's data is stored, the sender may cut the batch differently
+// the next time: which part is stored is written down before the refusal is answered, and the data
+// of a half is inserted without what is stored of it. Thread-safe: answers come on io threads.
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
   Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-         Deadline deadline, std::uint64_t rejected);
+         const pipeline::Metadata& metadata, Deadline deadline, std::uint64_t rejected);
   void start(std::vector<PreparedInsert> inserts);
 
  private:
   void check_schema_then(std::function<void(Status)> next);
+  void leave_out_stored_then(void (Upload::*next)());
   void insert_dictionaries();
   void insert_data();
   void insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next)());
   void answered(Status status, void (Upload::*next)());
+  void note_stored(std::string_view table, std::int32_t day);
+  void note_stored_then_refuse(std::vector<StoredPart> stored, Error error);
+  void judge(Error error);
   void refuse(Error error);
   void acknowledge();
   Deadline request_deadline() const;
@@ -69,6 +79,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::weak_ptr<clickhouse::Client> client_;
   const UploadDeps deps_;
   const std::shared_ptr<Delivery> delivery_;
+  const std::string tenant_;
+  const pipeline::BatchIdentity identity_;
   const Deadline deadline_;
   const std::uint64_t rejected_;
   std::vector<PreparedInsert> dictionaries_, data_;
@@ -76,6 +88,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   Permit permit_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t open_ SPANWAY_GUARDED_BY(mutex_) = 0;  // Inserts of this step without an answer.
   std::optional<Error> failure_ SPANWAY_GUARDED_BY(mutex_);
+  std::vector<StoredPart> stored_ SPANWAY_GUARDED_BY(mutex_);  // Data of this try.
 };
 
 }  // namespace spanway::sinks

@@ -1,17 +1,14 @@
 #include "services/lib/sinks/s3/s3_sink.h"
 
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "services/lib/base/hex.h"
-#include "services/lib/base/mutex.h"
 #include "services/lib/http/tls_reloader.h"
-#include "services/lib/objectstore/object_key.h"
 #include "services/lib/objectstore/sigv4.h"
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/sinks/batch_converter.h"
 #include "services/lib/sinks/s3/events.h"
+#include "services/lib/sinks/s3/object_upload.h"
 #include "services/lib/sinks/s3/stored_object.h"
 
 namespace spanway::sinks {
@@ -23,44 +20,6 @@ std::string batch_of(const pipeline::Batch& batch) {
   return "x-" + to_hex(objectstore::view(objectstore::sha256(batch.payload.view()))).substr(0, 32);
 }
 
-// One batch on its way: the objects of its days are sent side by side. Thread-safe: answers come on
-// io threads.
-class ObjectsInFlight {
- public:
-  ObjectsInFlight(std::shared_ptr<Delivery> delivery, Permit permit, std::uint64_t rejected,
-                  std::size_t objects)
-      : delivery_(std::move(delivery)),
-        rejected_(rejected),
-        permit_(std::move(permit)),
-        open_(objects) {}
-
-  void answered(Status status) {
-    std::optional<Error> failure;
-    {
-      MutexLock lock(mutex_);
-      if (!status.ok() && (!failure_ || failure_->refusal == Refusal::kData))
-        failure_ = std::move(status).error();
-      if (--open_ > 0) return;
-      failure = std::move(failure_);
-      permit_.release();
-    }
-    if (failure) return delivery_->finish(std::move(*failure));
-    pipeline::Outcome outcome;
-    outcome.rejected = rejected_;
-    if (rejected_ > 0)
-      outcome.message = std::to_string(rejected_) + " spans have no valid trace and span id";
-    delivery_->finish(std::move(outcome));
-  }
-
- private:
-  const std::shared_ptr<Delivery> delivery_;
-  const std::uint64_t rejected_;
-  Mutex mutex_;
-  Permit permit_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t open_ SPANWAY_GUARDED_BY(mutex_);
-  std::optional<Error> failure_ SPANWAY_GUARDED_BY(mutex_);
-};
-
 }  // namespace
 
 struct S3Sink::Shared {
@@ -71,38 +30,6 @@ struct S3Sink::Shared {
   Deadline put_deadline(const pipeline::Batch& batch) const {
     return batch.deadline.less(options.deadline_margin)
         .earlier(Deadline::after(clock, options.put_timeout));
-  }
-
-  void store(std::vector<StoredObject> objects, const std::shared_ptr<ObjectsInFlight>& batch,
-             Deadline deadline) {
-    const SteadyTime start = clock.now();
-    for (StoredObject& object : objects)
-      client->put({.key = std::move(object.key),
-                   .body = std::move(object.body),
-                   .content_type = "application/vnd.apache.parquet"},
-                  deadline,
-                  [batch, start, &timer = clock, events = events, table = object.table,
-                   rows = object.rows, bytes = object.body.size()](Result<std::string> etag) {
-                    if (!etag.ok()) {
-                      events->refused(table, etag.error());
-                      return batch->answered(std::move(etag).error());
-                    }
-                    const std::chrono::duration<double> took = timer.now() - start;
-                    events->stored(table, rows, bytes, took.count());
-                    batch->answered(Status());
-                  });
-  }
-
-  // An empty batch asks whether the bucket is there. A key that may only write cannot list: that it
-  // is refused this shows that it is known.
-  void probe(const std::shared_ptr<ObjectsInFlight>& batch, Deadline deadline) {
-    client->list({.prefix = options.prefix, .by_folder = true, .page = "", .keys_max = 1}, deadline,
-                 [batch](Result<objectstore::ListPage> page) {
-                   const bool may_not_list =
-                       !page.ok() && page.error().reason == std::string_view("s3_access_denied");
-                   if (page.ok() || may_not_list) return batch->answered(Status());
-                   batch->answered(std::move(page).error());
-                 });
   }
 
   const S3SinkOptions options;
@@ -160,11 +87,13 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   const std::uint64_t rejected = blocks->rejected;
   auto objects = encode_objects(shared_->codec, std::move(blocks).value(), identity, batch.permit);
   if (!objects.ok()) return refuse(std::move(objects).error());
-  const auto in_flight =
-      std::make_shared<ObjectsInFlight>(std::move(delivery), std::move(batch.permit), rejected,
-                                        objects->empty() ? 1 : objects->size());
-  if (objects->empty()) return shared_->probe(in_flight, deadline);
-  shared_->store(std::move(objects).value(), in_flight, deadline);
+  const ObjectUploadDeps upload{.clock = shared_->clock,
+                                .client = shared_->client,
+                                .events = shared_->events,
+                                .prefix = shared_->options.prefix};
+  std::make_shared<ObjectUpload>(upload, std::move(delivery), std::move(batch.permit), batch,
+                                 deadline, rejected)
+      ->start(std::move(objects).value());
 }
 
 bool S3Sink::drain(Deadline deadline) { return shared_->state->drain(deadline); }

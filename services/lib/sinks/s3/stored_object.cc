@@ -84,6 +84,7 @@ Result<std::vector<StoredObject>> encode_objects(const parquet_file::Codec& code
                                                         identity.tenant, name.min_ms) +
                                objectstore::to_string(name),
                         .table = data.table,
+                        .day = data.day,
                         .rows = data.rows.rows(),
                         .body = {}};
     SPANWAY_ASSIGN(object.body, codec.encode(std::move(data.rows), options));

@@ -20,6 +20,7 @@ namespace spanway::sinks {
 struct StoredObject {
   std::string key;
   std::string_view table;  // "spans"
+  std::int32_t day = 0;    // Since 1970-01-01, of all its rows.
   std::size_t rows = 0;
   Bytes body;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/block/text_view.h"
 #include "services/lib/clickhouse/native_reader.h"
 #include "services/lib/otlp_blocks/identity.h"
 #include "tests/fakes/answers.h"
@@ -110,6 +111,107 @@ TEST_F(ClickHouseSinkTest, DictionaryRowsThatWereRefusedComeAgain) {
   backend_.answer_with(clickhouse_script([](const SeenRequest&) { return clickhouse_answer(); }));
   ASSERT_TRUE(send(batch(kSpans)).ok());
   EXPECT_EQ(tables().size(), 5u);
+}
+
+// A span of 2026-01-01 and one of the day after it.
+std::string two_days() {
+  return fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1), fakes::otlp_span(2, 1).fixed64(7, 1'767'312'000'000'000'000ULL)});
+}
+bool is_second_day(const SeenRequest& seen) {
+  return seen.head.query.find("2026-01-02") != std::string::npos;
+}
+// The answer to the question for stored parts: 2026-01-01 of spans, of these items.
+http::Response stored_first_day(std::uint64_t first, std::uint64_t count) {
+  const block::Field fields[] = {{"target", block::parse_type("String").value()},
+                                 {"day", block::parse_type("UInt64").value()},
+                                 {"first", block::parse_type("UInt64").value()},
+                                 {"count", block::parse_type("UInt64").value()}};
+  block::Block rows(fields);
+  rows.get<block::StringColumn>("target").append("spans");
+  rows.get<block::FixedColumn>("day").append(std::uint64_t{20'454});
+  rows.get<block::FixedColumn>("first").append(first);
+  rows.get<block::FixedColumn>("count").append(count);
+  Bytes body;
+  clickhouse::append_native(rows, body);
+  return clickhouse_answer(200, body.view());
+}
+bool asks_for_stored_parts(const SeenRequest& seen) {
+  return seen.body.find("FROM stored_parts") != std::string::npos;
+}
+
+TEST_F(ClickHouseSinkTest, WhatIsStoredOfARefusedBatchIsWrittenDownBeforeTheRefusal) {
+  sink(/*compress=*/false);
+  backend_.answer_with(clickhouse_script([](const SeenRequest& seen) {
+    return is_second_day(seen) ? clickhouse_answer(500, "no", "117") : clickhouse_answer();
+  }));
+  const auto answer = send(batch(two_days()));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kData);
+  std::vector<SeenRequest> notes;
+  for (const SeenRequest& seen : backend_.requests())
+    if (table_of(seen) == "stored_parts") notes.push_back(seen);
+  ASSERT_EQ(notes.size(), 1u);
+  clickhouse::NativeReader reader(notes[0].body);
+  auto note = reader.next();
+  ASSERT_TRUE(note.ok() && *note);
+  ASSERT_EQ((*note)->rows(), 1u);
+  const auto text = [&](const char* name) {
+    return std::string(block::TextView::of(*(*note)->find(name))->at(0).value_or(""));
+  };
+  EXPECT_EQ(text("tenant"), "acme");
+  EXPECT_EQ(text("batch"), "otel.traces:0:1-2:acme");
+  EXPECT_EQ(text("target"), "spans");
+}
+
+TEST_F(ClickHouseSinkTest, APartThatCannotBeWrittenDownLetsTheSameBatchComeAgain) {
+  backend_.answer_with([](const SeenRequest& seen) -> fakes::Answer {
+    if (is_schema_question(seen)) return columns_answer();
+    if (table_of(seen) == "stored_parts") return clickhouse_answer(500, "no", "241");
+    return is_data_insert(seen) && is_second_day(seen) ? clickhouse_answer(500, "no", "117")
+                                                       : clickhouse_answer();
+  });
+  const auto answer = send(batch(two_days()));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+  EXPECT_THAT(answer.error().message, HasSubstr("no"));
+}
+
+TEST_F(ClickHouseSinkTest, AHalfLeavesOutTheDayThatIsStored) {
+  const auto answer_parts = [&](std::uint64_t first, std::uint64_t count) {
+    backend_.answer_with([first, count](const SeenRequest& seen) -> fakes::Answer {
+      if (is_schema_question(seen)) return columns_answer();
+      if (asks_for_stored_parts(seen)) return stored_first_day(first, count);
+      return clickhouse_answer();
+    });
+  };
+  const auto days = [&] {
+    std::vector<std::string> all;
+    for (const SeenRequest& seen : backend_.requests())
+      if (is_data_insert(seen)) all.push_back(is_second_day(seen) ? "second" : "first");
+    return all;
+  };
+  pipeline::Batch half = batch(two_days());
+  half.metadata.batch_id += "~0+2";
+  answer_parts(0, 0);  // Of the whole batch.
+  ASSERT_TRUE(send(std::move(half)).ok());
+  EXPECT_THAT(days(), ElementsAre("second"));
+  half = batch(two_days());
+  half.metadata.batch_id += "~2+2";
+  answer_parts(0, 2);  // Of the other half.
+  ASSERT_TRUE(send(std::move(half)).ok());
+  EXPECT_THAT(days(), UnorderedElementsAre("second", "first", "second"));
+}
+
+TEST_F(ClickHouseSinkTest, AHalfOfWhichEverythingIsStoredIsAcknowledged) {
+  backend_.answer_with([](const SeenRequest& seen) -> fakes::Answer {
+    if (is_schema_question(seen)) return columns_answer();
+    if (asks_for_stored_parts(seen)) return stored_first_day(0, 0);
+    return is_data_insert(seen) ? clickhouse_answer(500, "no", "117") : clickhouse_answer();
+  });
+  pipeline::Batch half = batch(kSpans);
+  half.metadata.batch_id += "~0+2";
+  EXPECT_TRUE(send(std::move(half)).ok());
 }
 
 TEST_F(ClickHouseSinkTest, TheSameBatchIsTheSameInsertToTheByte) {

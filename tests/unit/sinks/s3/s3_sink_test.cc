@@ -152,6 +152,76 @@ TEST_F(S3SinkTest, OneRefusedDayRefusesTheBatch) {
   EXPECT_STREQ(answer.error().reason, "s3_slow_down");
 }
 
+std::string two_days() {
+  return fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1), fakes::otlp_span(2, 1).fixed64(7, 1'767'312'000'000'000'000ULL)});
+}
+constexpr const char* kNotes = "p/v1/traces/tenant=acme/stored-parts/t-0-1-2-acme/";
+
+TEST_F(S3SinkTest, WhatIsStoredOfARefusedBatchIsWrittenDownBeforeTheRefusal) {
+  backend_.answer_with([](const SeenRequest& seen) {
+    return seen.head.path.find("2026-01-02") != std::string::npos
+               ? fakes::s3_refusal(400, "EntityTooLarge")
+               : fakes::s3_stored();
+  });
+  const auto answer = send(batch(two_days()));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kData);
+  ASSERT_EQ(paths().size(), 3u);
+  EXPECT_EQ(paths().back(), "/traces/" + std::string(kNotes) + "0-0-20454");
+}
+
+TEST_F(S3SinkTest, APartThatCannotBeWrittenDownLetsTheSameBatchComeAgain) {
+  backend_.answer_with([](const SeenRequest& seen) {
+    if (seen.head.path.find("stored-parts") != std::string::npos)
+      return fakes::s3_refusal(503, "SlowDown");
+    return seen.head.path.find("2026-01-02") != std::string::npos
+               ? fakes::s3_refusal(400, "EntityTooLarge")
+               : fakes::s3_stored();
+  });
+  const auto answer = send(batch(two_days()));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kTransient);
+}
+
+TEST_F(S3SinkTest, AHalfLeavesOutTheDayThatIsStored) {
+  const auto list = [&](const std::string& name) {
+    backend_.answer_with([name](const SeenRequest& seen) -> fakes::Answer {
+      if (seen.head.method != "GET") return fakes::s3_stored();
+      return fakes::http_answer(200,
+                                "<ListBucketResult><Contents><Key>" + (kNotes + name) +
+                                    "</Key><Size>0</Size><LastModified>2026-01-01T00:00:00Z"
+                                    "</LastModified></Contents></ListBucketResult>",
+                                "application/xml");
+    });
+  };
+  const auto stored = [&] {
+    std::string days;
+    for (const SeenRequest& seen : backend_.requests())
+      if (seen.head.method == "PUT")
+        days += seen.head.path.find("2026-01-02") != std::string::npos ? "2" : "1";
+    return days;
+  };
+  list("0-0-20454");  // Of the whole batch.
+  ASSERT_TRUE(send(batch(two_days(), "t:0:1-2:acme~0+2")).ok());
+  EXPECT_EQ(stored(), "2");
+  list("0-2-20454");  // Of the other half.
+  ASSERT_TRUE(send(batch(two_days(), "t:0:1-2:acme~2+2")).ok());
+  EXPECT_EQ(stored().size(), 3u);
+  list("0-0-20454");
+  ASSERT_TRUE(send(batch(kSpans, "t:0:1-2:acme~0+2")).ok());  // Nothing is left of it.
+  EXPECT_EQ(stored().size(), 3u);
+}
+
+// A key without s3:ListBucket has written nothing down that it could read.
+TEST_F(S3SinkTest, AHalfIsStoredWholeWhereTheKeyMayNotList) {
+  backend_.answer_with([](const SeenRequest& seen) {
+    return seen.head.method == "GET" ? fakes::s3_refusal(403, "AccessDenied") : fakes::s3_stored();
+  });
+  EXPECT_TRUE(send(batch(two_days(), "t:0:1-2:acme~0+2")).ok());
+  EXPECT_EQ(paths().size(), 3u);
+}
+
 TEST_F(S3SinkTest, SpansWithoutIdsAreCountedAsRejected) {
   const auto answer = send(batch(fakes::otlp_request_of(
       {fakes::otlp_span(1, 1), fakes::otlp_span(std::string(16, '\0'), "")})));
