@@ -158,6 +158,13 @@ def test_a_stream_over_its_rate_is_sent_again_and_shown_once(loki, tmp_path, pro
 
 
 @both_protocols
+def test_a_batch_without_records_finds_out_whether_loki_is_up(loki, tmp_path, protocol):
+    with Exporter(loki, protocol, tmp_path) as exporter:
+        assert exporter.send({}) == 0
+        assert exporter.service.status()["destination"]["reachable"] is True
+
+
+@both_protocols
 def test_a_wrong_configuration_is_no_data_error(loki, tmp_path, protocol):
     record = {"shop": [(time.time_ns(), "x")]}
     with Exporter(loki, protocol, tmp_path, tenant="") as anonymous:

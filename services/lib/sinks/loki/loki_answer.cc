@@ -46,7 +46,8 @@ std::optional<Ignored> ignored_in(std::string_view text) {
 }  // namespace
 
 Result<pipeline::Outcome> read_loki_answer(const http::Response& response, std::uint64_t entries) {
-  if (response.status != kLokiPartlyStored) {
+  if (entries == 0 && response.status == kLokiNothingSent) return pipeline::Outcome{};
+  if (response.status < 300) {
     if (!response.body.empty()) return not_the_api(response);
     return pipeline::Outcome{};
   }
@@ -55,8 +56,10 @@ Result<pipeline::Outcome> read_loki_answer(const http::Response& response, std::
                                       std::chrono::system_clock::time_point());
   const auto ignored = ignored_in(response.body.view());
   // Another total: Loki has refused others before it counted, or has divided the stream.
-  if (ignored && ignored->total == entries && ignored->count <= entries)
+  if (response.status == kLokiPartlyStored && ignored && ignored->total == entries &&
+      ignored->count <= entries)
     return pipeline::Outcome{.rejected = ignored->count, .message = std::move(error.message)};
+  if (response.status != kLokiPartlyStored) return error;
   return std::move(error).with_reason("loki_refused_entries");
 }
 

@@ -12,8 +12,11 @@ namespace spanway::sinks {
 
 // Handed over by the poster; the text of its body says what became of the entries.
 inline constexpr int kLokiPartlyStored = 400;
+// The answer to a request without streams.
+inline constexpr int kLokiNothingSent = 422;
 
-// The answer to a request with `entries` entries of one stream: a 2xx, or kLokiPartlyStored.
+// The answer to a request with `entries` entries of one stream: a 2xx, or one of the two.
+//  - 422 to a request without entries: Loki is up.
 //  - 2xx with a body: something else than Loki answers there; configuration, `not_the_api`.
 //  - 400: the valid entries are stored. When the text counts the others ("total ignored: n out of
 //    m") and m is all that was sent, they are rejected. Otherwise data: the sender halves until the

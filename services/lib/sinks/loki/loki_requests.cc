@@ -21,6 +21,18 @@ constexpr std::size_t kRecordGrowthMax = 6;
 
 using Streams = std::vector<std::vector<LokiRequest>>;
 
+// The exporter's probe: a request without streams finds out whether Loki takes requests.
+Status add_empty(const LokiRequestOptions& options, Streams& streams) {
+  Bytes body;
+  if (options.protocol == LokiConfig::Protocol::kPush) {
+    body = http::snappy_encode({});
+  } else if (options.compression != http::ContentCoding::kIdentity) {
+    SPANWAY_ASSIGN(body, http::encode(options.compression, {}));
+  }
+  streams.emplace_back().push_back({.body = std::move(body)});
+  return {};
+}
+
 Status add_otlp(Bytes request, const LokiRequestOptions& options, Streams& streams) {
   SPANWAY_ASSIGN(const std::uint64_t entries,
                  otlp::count_items(otlp::Signal::kLogs, request.view()));
@@ -81,6 +93,7 @@ Result<Streams> loki_requests(pipeline::Batch& batch, const LokiRequestOptions& 
                      ? otlp_requests(batch, options)
                      : push_requests(batch, options, received_unix_nano);
   if (!streams.ok()) return streams;
+  if (streams->empty()) SPANWAY_TRY(add_empty(options, *streams));
   std::size_t held = 0;
   for (const auto& stream : *streams)
     for (const LokiRequest& request : stream) held += request.body.size();

@@ -26,10 +26,10 @@ struct LokiRequestOptions {
 };
 
 // Requests of one stream each, in the order of the batch: for each stream (OTLP: each resource),
-// the requests that must be sent one after the other. Empty for a batch without records. Takes the
-// payload; the permit then covers the bodies. `received_unix_nano` is the time of records that have
-// none (push). Errors: RESOURCE_EXHAUSTED transient (no memory now) or unknown (a limit of ours:
-// halving helps); data (no OTLP).
+// the requests that must be sent one after the other. One without streams for a batch without
+// records. Takes the payload; the permit then covers the bodies. `received_unix_nano` is the time
+// of records that have none (push). Errors: RESOURCE_EXHAUSTED transient (no memory now) or unknown
+// (a limit of ours: halving helps); data (no OTLP).
 Result<std::vector<std::vector<LokiRequest>>> loki_requests(pipeline::Batch& batch,
                                                             const LokiRequestOptions& options,
                                                             std::uint64_t received_unix_nano);

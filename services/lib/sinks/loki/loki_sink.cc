@@ -16,6 +16,10 @@ constexpr std::size_t kLokiRequestsMax = 8;
 constexpr const char* kOtlpPath = "/otlp/v1/logs";
 constexpr const char* kPushPath = "/loki/api/v1/push";
 
+bool is_loki_answer(int status) noexcept {
+  return status == kLokiPartlyStored || status == kLokiNothingSent;
+}
+
 // The order of the refusals of one batch; the highest decides: what concerns all comes first, and
 // what waits for a repetition before what would halve the batch.
 int rank(Refusal refusal) noexcept {
@@ -72,7 +76,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
                       .content_type = "application/x-protobuf",
                       .body = std::move(request.body),
                       .content_encoding = content_encoding_,
-                      .passes = [](int status) { return status == kLokiPartlyStored; }},
+                      .passes = is_loki_answer},
                      metadata_, permit_, deadline_,
                      [self = shared_from_this(), place, entries = request.entries,
                       endpoint = poster->endpoint()](Result<http::Response> answer) {
@@ -216,7 +220,6 @@ void LokiSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   auto streams = loki_requests(batch, requests_, unix_nano(clock_));
   if (!streams.ok())
     return delivery->finish(std::move(streams).error(), /*from_destination=*/false);
-  if (streams->empty()) return delivery->finish(pipeline::Outcome{}, /*from_destination=*/false);
   std::make_shared<Upload>(std::move(delivery), poster_, std::move(streams).value(),
                            content_encoding_of(requests_), std::move(batch))
       ->start();

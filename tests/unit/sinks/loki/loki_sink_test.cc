@@ -108,9 +108,18 @@ TEST_P(LokiSinkTest, AddsUpWhatIsRejected) {
   EXPECT_EQ(outcome.value().rejected, 2u);
 }
 
-TEST_P(LokiSinkTest, ABatchWithoutRecordsIsAcknowledgedUnsent) {
+// As Loki answers a request without streams, with a text.
+TEST_P(LokiSinkTest, ABatchWithoutRecordsFindsOutWhetherLokiIsUp) {
+  backend_.answer_with([](const SeenRequest&) {
+    return http_answer(422, "at least one valid stream is required for ingestion");
+  });
   EXPECT_TRUE(send({service("alpha", 0)}).ok());
-  EXPECT_EQ(backend_.requests().size(), 0u);
+  EXPECT_TRUE(sink_->health().reachable);
+  EXPECT_EQ(backend_.requests().size(), 1u);
+  EXPECT_EQ(send({service("alpha", 1)}).error().refusal, Refusal::kData);
+  backend_.answer_with(401);
+  EXPECT_EQ(send({}).error().refusal, Refusal::kConfiguration);
+  EXPECT_NE(sink_->health().last_error, "");
 }
 
 // One stream is over its rate, the other holds an entry that is too old: the batch comes again
