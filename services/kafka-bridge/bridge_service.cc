@@ -160,6 +160,7 @@ Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   kafka::ConsumerConfig consumer = config_.consumer.kafka;
   consumer.group = config_.consumer.group();
   consumer.read_delay = config_.consumer.batch.linger;
+  consumer.marker_suffix = config_.kafka.dead_letter_suffix;
   const ConsumerGroupDeps deps{loop_,   *destination_,   *dead_letters_,
                                budget_, deps_.telemetry, Random::from_entropy()};
   SPANWAY_ASSIGN(
@@ -426,6 +427,11 @@ runtime::Statusz BridgeService::status() const {
   if (producer_) add_produce_status(status);
   if (group_) add_consume_status(status);
   if (topic_watch_) status.weaknesses = topic_watch_->weaknesses();
+  if (group_) {
+    for (std::string& found : group_->consumer().weaknesses()) {
+      status.weaknesses->push_back(std::move(found));
+    }
+  }
   const std::size_t prefetched = group_ ? group_->consumer().prefetched_bytes() : 0;
   const runtime::MemoryOwner connections =
       listener_ ? runtime::MemoryOwner("connections", listener_->connection_memory())

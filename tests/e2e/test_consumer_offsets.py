@@ -303,6 +303,41 @@ def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, 
         all_delivered(sink, load, 90)
 
 
+def test_a_topic_deleted_and_made_again_while_the_only_signals_group_is_down_is_read_from_its_beginning(kafka, sink, tmp_path):
+    """Kafka deletes all offsets of the group with its only topic; what shows that `latest` has held is
+    the group's offset on the dead-letter topic."""
+    pipeline = latest_pipeline(tmp_path, kafka.brokers, to(sink), 1, signals=["traces"])
+    topic = pipeline.topics["traces"]
+    create(kafka.brokers, {f"{topic}.dlq": 1})
+    with running(pipeline):
+        consumer = pipeline.consumers["sink"]
+        has_begun(consumer)
+        before = Load(folder(tmp_path, "before"), pipeline.endpoint, 300, 5).start()
+        assert before.wait(60) == 0, before.log()
+        all_delivered(sink, before)
+        assert not any("start_from" in weakness for weakness in consumer.status()["weaknesses"])
+        assert consumer.stop() == 0
+        admin = admin_of(kafka.brokers)
+        await_all(admin, admin.delete_topics([topic]))
+        wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "deleted")
+        create(kafka.brokers, {topic: 2})
+        load = Load(tmp_path, pipeline.endpoint, 300, 15).start()
+        assert load.wait(90) == 0, load.log()
+        consumer.restart()
+        consumer.wait_ready()
+        all_delivered(sink, load)
+
+
+def test_a_group_that_cannot_show_that_latest_has_held_says_so(kafka, sink, tmp_path):
+    pipeline = latest_pipeline(tmp_path, kafka.brokers, to(sink), 1, signals=["traces"])
+    topic = pipeline.topics["traces"]
+    with running(pipeline):
+        consumer = pipeline.consumers["sink"]
+        has_begun(consumer)
+        said = f"cannot commit on {topic}.dlq"
+        wait_until(lambda: any(said in weakness for weakness in consumer.status()["weaknesses"]), 30, "the weakness")
+
+
 def test_latest_begins_at_the_end_for_all_members_of_a_new_group(kafka, sink, tmp_path):
     pipeline = latest_pipeline(tmp_path, kafka.brokers, to(sink), 4)
     for service in (pipeline.exporters["sink"], pipeline.bridge, pipeline.ingress):

@@ -22,6 +22,7 @@
 #include "services/lib/kafka/partition_reader.h"
 #include "services/lib/kafka/queries.h"
 #include "services/lib/kafka/sasl_password.h"
+#include "services/lib/kafka/start_markers.h"
 
 namespace spanway::kafka {
 namespace {
@@ -35,23 +36,6 @@ struct MessageDeleter {
   void operator()(rd_kafka_message_t* message) const noexcept { rd_kafka_message_destroy(message); }
 };
 using Message = std::unique_ptr<rd_kafka_message_t, MessageDeleter>;
-
-std::vector<TopicPartition> to_partitions(const rd_kafka_topic_partition_list_t* list) {
-  std::vector<TopicPartition> partitions;
-  partitions.reserve(static_cast<std::size_t>(list->cnt));
-  for (int i = 0; i < list->cnt; ++i) {
-    partitions.push_back({list->elems[i].topic, list->elems[i].partition});
-  }
-  return partitions;
-}
-
-native::PartitionList to_list(const std::vector<TopicPartition>& partitions) {
-  native::PartitionList list = native::make_partition_list(static_cast<int>(partitions.size()));
-  for (const TopicPartition& p : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
-  }
-  return list;
-}
 
 // The error of a call that answers with an rd_kafka_error_t, which it takes over.
 Status take_error(rd_kafka_error_t* error, std::string_view what) {
@@ -75,6 +59,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
         events_(telemetry),
         fetch_size_(fetch_limits(config_)),
         brokers_(topic_names_),
+        start_markers_(config_, closing_),
         password_(client_.sasl),
         requests_("kafka-requests", executor.clock()),
         reader_({executor_, listener_, events_, requests_, brokers_, closing_,
@@ -101,6 +86,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   std::string last_error() const override { return last_error_.message(); }
   Assignment assignment() const override { return membership_.state(brokers_.topics()); }
   bool never_admitted() const override { return membership_.never_admitted(); }
+  std::vector<std::string> weaknesses() const override { return start_markers_.missing(); }
   std::uint64_t prefetched_bytes() const noexcept override { return prefetched_bytes_; }
 
  private:
@@ -160,6 +146,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   LastError last_error_;
   Membership membership_;
   BrokerProbe brokers_;                    // Requests run on requests_.
+  StartMarkers start_markers_;             // Used on requests_, but for missing().
   std::unique_ptr<GroupOffsets> offsets_;  // Used on requests_ only.
   native::SaslPassword password_;          // Used on requests_ only.
 
@@ -180,7 +167,8 @@ Status RdConsumer::open() {
   SPANWAY_ASSIGN(handle_, native::create_handle(conf, client_, native::Role::kConsumer));
   rd_kafka_poll_set_consumer(handle_.get());
   group_queue_.reset(rd_kafka_queue_get_consumer(handle_.get()));
-  offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_, closing_);
+  offsets_ = std::make_unique<GroupOffsets>(handle_.get(), config_, topic_names_, start_markers_,
+                                            closing_);
   reader_.open(handle_.get(), *offsets_);
   return ok_status();
 }
@@ -250,9 +238,9 @@ void RdConsumer::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
   auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(opaque));
   ++self->generation_;
   if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-    self->assign(to_partitions(list));
+    self->assign(native::partitions_of(list));
   } else if (error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
-    self->revoke(to_partitions(list));
+    self->revoke(native::partitions_of(list));
   } else {
     self->report(error_from_code(error, "joining the group"));
     rd_kafka_assign(handle, nullptr);
@@ -271,7 +259,7 @@ void RdConsumer::assign(std::vector<TopicPartition> partitions) {
 
 // Completes the rebalance without starting to read.
 void RdConsumer::flush_pending_assign() {
-  const native::PartitionList list = to_list(std::exchange(pending_assign_, {}));
+  const native::PartitionList list = native::list_of(std::exchange(pending_assign_, {}));
   const Status status =
       take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
   if (!status.ok()) report(status.error());
@@ -284,6 +272,7 @@ void RdConsumer::resolve_starts() {
     auto result = std::make_shared<Result<Starts>>(offsets_->resolve(partitions));
     executor_.post(
         guard_.wrap([this, generation, result] { finish_assign(generation, std::move(*result)); }));
+    if (!closing_) start_markers_.keep(handle_.get(), executor_.clock().now());
   });
 }
 
@@ -356,7 +345,7 @@ void RdConsumer::finish_revoke() {
   reader_.drop(partitions);
   membership_.revoked(reader_.size());
   const Status status =
-      take_error(rd_kafka_incremental_unassign(handle_.get(), to_list(partitions).get()),
+      take_error(rd_kafka_incremental_unassign(handle_.get(), native::list_of(partitions).get()),
                  "giving partitions back");
   if (!status.ok()) report(status.error());
 }
@@ -454,6 +443,7 @@ void RdConsumer::probe() {
     if (const auto topics = brokers_.request(handle_.get(), closing_); topics.ok()) {
       last_error_.clear();
       recreated = offsets_->observe(*topics);
+      start_markers_.keep(handle_.get(), executor_.clock().now());
       watermarks = native::list_watermarks(
           handle_.get(), unfetched, config_.isolation == ConsumerConfig::Isolation::kReadCommitted,
           closing_);

@@ -139,6 +139,8 @@ class Consumer {
   virtual std::string last_error() const = 0;
   virtual Assignment assignment() const = 0;
   virtual bool never_admitted() const = 0;
+  // Thread-safe. What this group cannot hold for certain, each with what to do.
+  virtual std::vector<std::string> weaknesses() const { return {}; }
   // Thread-safe. An estimate of the memory of records that were fetched and not taken.
   virtual std::uint64_t prefetched_bytes() const noexcept { return 0; }
 };

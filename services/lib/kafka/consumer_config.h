@@ -30,7 +30,10 @@ struct ConsumerConfig {
   config::ByteSize fetch_bytes_max{16u << 20};
   // Partitions that are expected to be assigned to one process at most; for the memory check.
   std::int64_t partitions_max = 32;
-  // Set by the caller, not by the configuration: the delay between the first event of a queue and
+  // Set by the caller, not by the configuration: each topic has another beside it, of its name and
+  // this suffix, on which the group may commit (start_markers.h). Empty = none.
+  std::string marker_suffix;
+  // Set by the caller, too: the delay between the first event of a queue and
   // reading all partitions together. One wake-up instead of one per partition and fetch.
   Duration read_delay{};
 };

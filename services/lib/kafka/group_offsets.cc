@@ -25,6 +25,7 @@ bool begins_at_log_start(ConsumerConfig::StartFrom start_from, const TopicHistor
 struct GroupOffsets::Lookup {
   std::vector<native::TopicDescription> topics;
   std::set<std::string> recreated;
+  std::set<std::string> marked;  // Of the assigned topics without a commit.
   std::vector<TopicPartition> assigned;
   std::vector<TopicPartition>
       all;  // All partitions of the subscribed topics, and the assigned ones.
@@ -47,11 +48,13 @@ struct GroupOffsets::Lookup {
 };
 
 GroupOffsets::GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config,
-                           std::vector<std::string> topics, const std::atomic<bool>& stopping)
+                           std::vector<std::string> topics, StartMarkers& markers,
+                           const std::atomic<bool>& stopping)
     : handle_(handle),
       start_from_(config.start_from),
       read_committed_(config.isolation == ConsumerConfig::Isolation::kReadCommitted),
       topics_(std::move(topics)),
+      markers_(markers),
       stopping_(stopping) {}
 
 Status GroupOffsets::check_stopping() const {
@@ -107,6 +110,8 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::resolve(
     const TopicPartition partition = offset.partition;
     lookup.committed[partition] = std::move(offset);
   }
+  SPANWAY_TRY(find_markers(lookup));
+  SPANWAY_TRY(check_stopping());
   const std::vector<TopicPartition> to_list = unsettled(lookup);
   auto first = native::list_offsets(handle_, to_list, native::LogEnd::kFirst, read_committed_);
   SPANWAY_TRY(first.status);
@@ -124,6 +129,7 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::resolve(
                     [&topic](const TopicPartition& p) { return p.topic == topic.name; });
     if (!begun) continue;
     recreated_.erase(topic.name);
+    markers_.begin(topic.name);
     if (!topic.id.empty()) ids_[topic.name] = topic.id;
   }
   return std::move(lookup.starts);
@@ -131,7 +137,17 @@ Result<std::vector<GroupOffsets::Start>> GroupOffsets::resolve(
 
 bool GroupOffsets::is_known(const Lookup& lookup, const std::string& topic) const {
   return was_missing_.count(topic) > 0 || ids_.count(topic) > 0 ||
-         lookup.recreated.count(topic) > 0;
+         lookup.recreated.count(topic) > 0 || lookup.marked.count(topic) > 0;
+}
+
+// Kafka has deleted the group's offsets of a topic that was deleted and created again.
+Status GroupOffsets::find_markers(Lookup& lookup) const {
+  std::set<std::string> topics;
+  for (const TopicPartition& p : lookup.assigned) {
+    if (!lookup.has_commit(p.topic) && !is_known(lookup, p.topic)) topics.insert(p.topic);
+  }
+  SPANWAY_ASSIGN(lookup.marked, markers_.find(handle_, topics));
+  return ok_status();
 }
 
 // Partitions the ends of whose logs are needed: those without a commit; all of a topic that may
@@ -180,7 +196,8 @@ void GroupOffsets::decide(Lookup& lookup) {
       history.known = is_known(lookup, partition.topic);
       history.group_has_commit =
           std::any_of(lookup.all.begin(), lookup.all.end(),
-                      [&lookup](const TopicPartition& p) { return lookup.is_committed(p); });
+                      [&lookup](const TopicPartition& p) { return lookup.is_committed(p); }) ||
+          !lookup.marked.empty();
       history.complete =
           std::all_of(lookup.first.begin(), lookup.first.end(), [&partition](const auto& entry) {
             return entry.first.topic != partition.topic || entry.second.offset == 0;

@@ -13,13 +13,14 @@
 #include "services/lib/kafka/consumer.h"
 #include "services/lib/kafka/consumer_config.h"
 #include "services/lib/kafka/queries.h"
+#include "services/lib/kafka/start_markers.h"
 
 namespace spanway::kafka {
 
 // The history of a topic that has partitions without a committed offset.
 struct TopicHistory {
   bool has_commit = false;        // The group has committed on another partition of it.
-  bool known = false;             // It was missing before, or this process has read an earlier one.
+  bool known = false;             // It was missing, or was read before (by a marker of the group).
   bool group_has_commit = false;  // The group has committed on another topic.
   bool complete = false;          // No record of it has been deleted: all its logs begin at 0.
 };
@@ -39,10 +40,10 @@ class GroupOffsets {
     std::int64_t committed = 0;      // Above position.offset when the log has lost its end.
     bool recreated = false;          // The topic is another one than this process has read.
   };
-  // The handle outlives this, and so does `stopping`: once it is set, resolve() returns after the
-  // request in progress.
+  // The handle outlives this, and so do `markers`, used on the thread of this, and `stopping`: once
+  // it is set, resolve() returns after the request in progress.
   GroupOffsets(rd_kafka_s* handle, const ConsumerConfig& config, std::vector<std::string> topics,
-               const std::atomic<bool>& stopping);
+               StartMarkers& markers, const std::atomic<bool>& stopping);
 
   // Commits the starts that were not committed before.
   Result<std::vector<Start>> resolve(const std::vector<TopicPartition>& partitions);
@@ -58,6 +59,7 @@ class GroupOffsets {
  private:
   struct Lookup;
   bool is_known(const Lookup& lookup, const std::string& topic) const;
+  Status find_markers(Lookup& lookup) const;
   std::vector<TopicPartition> unsettled(const Lookup& lookup) const;
   void decide(Lookup& lookup);
   Status commit(Lookup& lookup);
@@ -67,6 +69,7 @@ class GroupOffsets {
   const ConsumerConfig::StartFrom start_from_;
   const bool read_committed_;
   const std::vector<std::string> topics_;
+  StartMarkers& markers_;
   const std::atomic<bool>& stopping_;
   std::set<std::string> was_missing_;
   std::map<std::string, std::string> ids_;  // Ids of the topics that this process has read.

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "services/lib/kafka/error_map.h"
-#include "services/lib/kafka/native.h"
 
 namespace spanway::kafka::native {
 namespace {
@@ -57,6 +56,23 @@ PartitionList list_of(const std::vector<GroupOffset>& offsets) {
 }
 
 }  // namespace
+
+PartitionList list_of(const std::vector<TopicPartition>& partitions) {
+  PartitionList list = make_partition_list(static_cast<int>(partitions.size()));
+  for (const TopicPartition& p : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
+  }
+  return list;
+}
+
+std::vector<TopicPartition> partitions_of(const rd_kafka_topic_partition_list_t* list) {
+  std::vector<TopicPartition> partitions;
+  partitions.reserve(static_cast<std::size_t>(list->cnt));
+  for (int i = 0; i < list->cnt; ++i) {
+    partitions.push_back({list->elems[i].topic, list->elems[i].partition});
+  }
+  return partitions;
+}
 
 void fill(rd_kafka_topic_partition_s* entry, std::int64_t offset, std::int32_t leader_epoch,
           const std::string& metadata) {
@@ -205,10 +221,7 @@ Result<std::vector<GroupOffset>> committed_offsets(rd_kafka_t* handle,
                                                    const std::vector<TopicPartition>& partitions) {
   std::vector<GroupOffset> offsets;
   if (partitions.empty()) return offsets;
-  const PartitionList list = make_partition_list(static_cast<int>(partitions.size()));
-  for (const TopicPartition& p : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.partition);
-  }
+  const PartitionList list = list_of(partitions);
   const rd_kafka_resp_err_t error = rd_kafka_committed(handle, list.get(), kQueryTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return error_from_code(error, "fetching committed offsets");

@@ -11,6 +11,7 @@
 
 #include "services/lib/base/result.h"
 #include "services/lib/kafka/consumer.h"
+#include "services/lib/kafka/native.h"
 
 struct rd_kafka_s;
 struct rd_kafka_topic_s;
@@ -18,6 +19,9 @@ struct rd_kafka_metadata;
 struct rd_kafka_topic_partition_s;
 
 namespace spanway::kafka::native {
+
+PartitionList list_of(const std::vector<TopicPartition>& partitions);
+std::vector<TopicPartition> partitions_of(const struct rd_kafka_topic_partition_list_s* list);
 
 inline constexpr int kQueryTimeoutMs = 2000;  // Per request; describe_topics() sends two.
 

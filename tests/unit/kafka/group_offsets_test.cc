@@ -31,7 +31,8 @@ TEST(GroupOffsets, ATopicThatCameLaterIsReadFromItsBeginningIfNothingOfItWasDele
 
 TEST(GroupOffsets, ARecreatedTopicCountsOnlyAfterItWasRead) {
   const std::atomic<bool> stopping{false};
-  GroupOffsets offsets(nullptr, {}, {"a"}, stopping);
+  StartMarkers markers({}, stopping);
+  GroupOffsets offsets(nullptr, {}, {"a"}, markers, stopping);
   EXPECT_TRUE(offsets.observe({{"a", "id-1", 2, 0}}).empty());
   EXPECT_TRUE(offsets.observe({{"a", "id-2", 2, 0}}).empty())
       << "nothing was read of the first one";
@@ -39,7 +40,8 @@ TEST(GroupOffsets, ARecreatedTopicCountsOnlyAfterItWasRead) {
 
 TEST(GroupOffsets, KnowsWhichLostPartitionsAreOfADeletedTopic) {
   const std::atomic<bool> stopping{false};
-  GroupOffsets offsets(nullptr, {}, {"a", "b", "c"}, stopping);
+  StartMarkers markers({}, stopping);
+  GroupOffsets offsets(nullptr, {}, {"a", "b", "c"}, markers, stopping);
   const std::vector<native::TopicDescription> topics = {
       {"a", "", 0, kUnknownTopic}, {"b", "id-b", 2, 0}, {"c", "", 0, kUnknownTopic}};
   EXPECT_EQ(offsets.deleted({{"a", 0}, {"a", 1}, {"b", 0}}, topics), "a");
