@@ -23,6 +23,7 @@ log=build/parts.log
   tests/parts/clickhouse.sh get
   tests/parts/jaeger.sh get
   tests/parts/prometheus.sh get
+  tests/parts/s3.sh get
   tests/parts/loki.sh get
   tests/parts/kube.sh get
 ) >"$log" 2>&1 </dev/null &

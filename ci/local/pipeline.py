@@ -225,7 +225,7 @@ def newest_trace():
     return found[-1] if found else None
 
 
-def read_back(name, trace_id, since):
+def read_back(name, trace_id, since=0.0):
     try:
         return DESTINATIONS[name].stored(trace_id, since)
     except (urllib.error.URLError, OSError, ValueError, LookupError):

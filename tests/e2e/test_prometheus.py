@@ -81,6 +81,15 @@ def metrics_of(scope, at, step):
         point.positive.bucket_counts.extend(dense if scale > 8 else [0, 0, 1, 0, 0, 0, 0, 4, 5, 0, 1 + step])
         point.negative.offset = offset
         point.negative.bucket_counts.extend([3, 0, 0, 1])
+    # A process that started again before the last step: what it counts begins anew.
+    counted, since = (100 + step, at - 900 * NANOS) if step < 2 else (3, at - 5 * NANOS)
+    restarted = scope.metrics.add(name="restarted")
+    restarted.sum.aggregation_temporality, restarted.sum.is_monotonic = 2, True
+    restarted.sum.data_points.add(time_unix_nano=at, start_time_unix_nano=since, as_int=counted)
+    restarted = scope.metrics.add(name="restarted.exp")
+    restarted.exponential_histogram.aggregation_temporality = 2
+    point = restarted.exponential_histogram.data_points.add(time_unix_nano=at, start_time_unix_nano=since, count=counted, sum=counted, scale=3)
+    point.positive.bucket_counts.extend([1, counted - 1])
     summary = scope.metrics.add(name="quantiles", unit="By")
     point = summary.summary.data_points.add(time_unix_nano=at, count=3, sum=9)
     for quantile in (0.0, 0.5, 0.99, 1.0):
