@@ -141,7 +141,8 @@ inline std::vector<Variant> variants() {
              {"ingress.otlp.http.port", "0"},
              {"exporter.otlp.grpc.port", "0"}})},
   };
-  for (const char* type : {"otlp_grpc", "otlp_http", "zipkin", "file", "debug"})
+  for (const char* type :
+       {"otlp_grpc", "otlp_http", "zipkin", "file", "debug", "loki", "prometheus_remote_write"})
     all.push_back({type, exporter::make_program,
                    with({{"otlp.grpc.port", "0"}, {"destination.type", type}})});
   return all;
