@@ -75,7 +75,10 @@ static void describe(Binder& b, LimitsConfig& c) {
          .min = 1024,
          .max = 16 * kMebi});
   b.key("value_depth_max", c.value_depth_max,
-        {.doc = "Nesting of attribute values.", .min = 1, .max = 100});
+        {.doc = "Nesting of attribute values. Readers of protobuf take 100 messages in one "
+                "another, so arrays end at 47 and key-value lists at 31 even where this is more.",
+         .min = 1,
+         .max = 100});
   b.key(
       "json_depth_max", c.json_depth_max,
       {.doc = "Nesting of JSON requests; items with more are rejected. A level of attribute values "
@@ -157,6 +160,11 @@ void validate_merge(const IngressConfig& c, Problems& problems) {
     problems.add("merge.bytes_max", "must not be above limits.body_bytes_max");
 }
 
+bool is_this_host(std::string_view host) {
+  return host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "0.0.0.0" ||
+         host == "::";
+}
+
 }  // namespace
 
 void validate(const IngressConfig& c, Problems& problems) {
@@ -169,6 +177,9 @@ void validate(const IngressConfig& c, Problems& problems) {
   config::HostPort next;
   if (std::string problem = config::parse_host_port(c.next.endpoint, next); !problem.empty())
     problems.add("next.endpoint", std::move(problem));
+  else if (c.otlp.grpc.enabled && next.port == c.otlp.grpc.port && is_this_host(next.host))
+    problems.add("next.endpoint",
+                 "is otlp.grpc of this ingress itself, where every request would go round");
   validate(static_cast<const OtlpListenerConfig&>(c.otlp), "otlp", problems);
   validate(c.next.tls, "next.tls", problems);
   validate(c.auth, problems);

@@ -152,7 +152,10 @@ void describe(config::Binder& b, LimitsConfig& c) {
          .min = kKiB,
          .max = 16 * kMiB});
   b.key("value_depth_max", c.value_depth_max,
-        {.doc = "Nesting of attribute values.", .min = 1, .max = 100});
+        {.doc = "Nesting of attribute values. Readers of protobuf take 100 messages in one "
+                "another, so arrays end at 47 and key-value lists at 31 even where this is more.",
+         .min = 1,
+         .max = 100});
   b.key("submessages_max", c.submessages_max,
         {.doc = "Submessages in one request.", .min = 1000, .max = 100e6});
   b.key("request_timeout", c.request_timeout,
@@ -226,7 +229,10 @@ void describe(config::Binder& b, ConsumeConfig& c) {
   b.key("signals", c.signals, {.doc = "Which topics to read.", .pattern = "traces|metrics|logs"});
   b.section("batch", c.batch, "Joining records.");
   b.key("max_in_flight_per_partition", c.max_in_flight_per_partition,
-        {.doc = "Batches of a partition that may be unanswered; 1 = delivery in order.",
+        {.doc = "Batches of a partition that may be unanswered. With 1 each is sent after the one "
+                "before "
+                "it was answered; only batches that are refused meanwhile, and tried again, arrive "
+                "later than their successors.",
          .min = 1,
          .max = 64});
   b.key("batch_identity", c.batch_identity,

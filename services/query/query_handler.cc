@@ -1,5 +1,7 @@
 #include "services/query/query_handler.h"
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -14,6 +16,8 @@ namespace {
 
 constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404, kMethodNotAllowed = 405,
               kBadRequest = 400, kTooManyRequests = 429, kUnavailable = 503;
+// A probe of the health waits no longer for the store, however long a query may take.
+constexpr Duration kHealthTimeMax = std::chrono::seconds(5);
 constexpr std::string_view kTraceV1 = "/api/traces/", kTraceV3 = "/api/v3/traces/";
 
 std::string error_body(Api api, Code code, int status, const std::string& message) {
@@ -113,7 +117,10 @@ void QueryHandler::submit(Waiting waiting) {
 void QueryHandler::run(Waiting& waiting) {
   parts_.events.started();
   parts_.events.waiting(parts_.workers.queued());
-  const Deadline deadline = Deadline::at(waiting.admitted + limits_.query_time);
+  const Duration longest = waiting.route.api == Api::kHealth
+                               ? std::min<Duration>(limits_.query_time, kHealthTimeMax)
+                               : limits_.query_time;
+  const Deadline deadline = Deadline::at(waiting.admitted + longest);
   QueryContext context;
   context.tenant = waiting.tenant;
   context.deadline = deadline;

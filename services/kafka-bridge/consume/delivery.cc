@@ -227,7 +227,8 @@ void Delivery::on_accepted(const DeliveryResult& result) {
     drop_front();
     return;
   }
-  dead_letter(DeadLetterCause::kPartial, result.message,
+  dead_letter(DeadLetterCause::kPartial,
+              result.message.empty() ? "the destination gave no reason" : result.message,
               std::to_string(result.request_rejected) + "/" + std::to_string(result.request_items));
 }
 

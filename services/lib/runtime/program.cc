@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/file.h"
 #include "services/lib/http/events.h"
 #include "services/lib/runtime/admin_server.h"
@@ -94,13 +95,30 @@ class Run {
         print_out(telemetry::metrics_markdown(all_metrics()));
         return kExitOk;
       case Arguments::Action::kToggleDebug:
-        if (kill(1, SIGHUP) == 0) return kExitOk;
-        print_error("process 1 cannot be signalled: " + std::generic_category().message(errno) +
-                    "\n");
-        return kExitFailed;
+        return signal_first_process();
       default:
         return std::nullopt;
     }
+  }
+
+  // In a container the service is process 1; elsewhere that is another program, which SIGHUP may
+  // end.
+  int signal_first_process() const {
+    constexpr std::size_t kCommandBytesMax = 15;  // TASK_COMM_LEN of Linux, without the final zero.
+    auto read = read_file("/proc/1/comm", 64);
+    const std::string command(trim_end(read.ok() ? *read : "unknown", "\n"));
+    if (command != program_.name.substr(0, kCommandBytesMax)) {
+      print_error("process 1 is " + config::quote(command) + ", not " + program_.name +
+                  ": run this in the container of the service, or send SIGHUP to its process\n");
+      return kExitFailed;
+    }
+    if (kill(1, SIGHUP) != 0) {
+      print_error("process 1 cannot be signalled: " + std::generic_category().message(errno) +
+                  "\n");
+      return kExitFailed;
+    }
+    print_out("sent SIGHUP to process 1: debug lines are on, or off again; its log says which\n");
+    return kExitOk;
   }
 
   // Only the user of this process can send it a signal: no port changes the level.

@@ -49,10 +49,12 @@ class ScriptedStore final : public TraceStore {
     return real_.operations(service, range, context);
   }
   Result<StoreStatus> status(QueryContext& context) override {
+    status_time = context.deadline.remaining(system_clock().now());
     if (error) return Error(*error);
     return real_.status(context);
   }
   std::optional<Error> error;
+  Duration status_time = Duration::max();
   std::optional<std::promise<void>> entered;
   std::promise<void> release;
 
@@ -166,6 +168,7 @@ TEST_F(QueryHandlerTest, AStoreThatIsAwayIs503AndTooMuchIs413) {
   EXPECT_EQ(away.headers.get("retry-after"), "1");
   const auto health = get("/health");
   EXPECT_EQ(health.status, 503);
+  EXPECT_LE(store_.status_time, std::chrono::seconds(5)) << "a query may take 30 s, a probe not";
   EXPECT_THAT(text(health), HasSubstr("\"status\":\"unavailable\""));
   store_.error = data_error(Code::kResourceExhausted, "too much; narrow the query");
   EXPECT_EQ(get("/api/v3/traces/1").status, 413);

@@ -160,6 +160,14 @@ TEST(Program, RunsUntilSigtermAndExitsCleanly) {
   EXPECT_TRUE(has(child, "Stopped")) << child.output();
 }
 
+// Outside a container, process 1 is another program, which SIGHUP may end.
+TEST(Program, ToggleDebugSignalsNoOtherProgram) {
+  Child child({"--toggle-debug"});
+  EXPECT_EQ(child.wait(), 1);
+  EXPECT_TRUE(has(child, "not spanway-test: run this in the container of the service"))
+      << child.output();
+}
+
 TEST(Program, SighupTurnsDebugLinesOnAndOffAgain) {
   Child child({});
   ASSERT_TRUE(child.wait_for("Ready")) << child.output();

@@ -1,5 +1,7 @@
 #include "services/lib/sinks/file/config.h"
 
+#include <string_view>
+
 namespace spanway::sinks {
 namespace {
 
@@ -47,6 +49,11 @@ void describe(Binder& b, FileConfig& c) {
 
 void validate(const FileConfig& c, const std::string& path, Problems& problems) {
   if (c.path.empty() || c.path.ends_with('/')) problems.add(path + ".path", "must name a file");
+  for (std::size_t at = c.path.find('{'); at != std::string::npos; at = c.path.find('{', at + 1)) {
+    if (std::string_view(c.path).substr(at).starts_with("{signal}")) continue;
+    problems.add(path + ".path", "has a '{' that does not begin {signal}, the only placeholder");
+    break;
+  }
 }
 
 std::string endpoint_of(const FileConfig& c) { return c.path; }

@@ -31,6 +31,8 @@ void validate(const OtlpGrpcConfig& c, const std::string& path, Problems& proble
   config::HostPort target;
   std::string problem = config::parse_host_port(grpc_target(c), target);
   if (!problem.empty()) problems.add(path + ".endpoint", std::move(problem));
+  if (c.tls.enabled && c.endpoint.starts_with("http://"))
+    problems.add(path + ".endpoint", "begins with http://, yet tls.enabled is true");
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kGrpc, problems);
   for (const auto& [name, value] : c.headers) {
     if (c.send_metadata && config::is_metadata_header(name))

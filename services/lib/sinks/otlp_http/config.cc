@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "services/lib/base/ascii.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -28,6 +30,13 @@ void describe(Binder& b, OtlpHttpConfig& c) {
 
 void validate(const OtlpHttpConfig& c, const std::string& path, Problems& problems) {
   check_base_url(path + ".endpoint", c.endpoint, problems);
+  for (const char* signal : {"traces", "metrics", "logs"}) {
+    const std::string appended = std::string("/v1/") + signal;
+    if (trim_end(c.endpoint, "/").ends_with(appended))
+      problems.add(path + ".endpoint", "ends with " + appended +
+                                           ", which is appended to it: leave that out, or set " +
+                                           signal + "_endpoint");
+  }
   for (const auto& [name, url] : {std::pair(".traces_endpoint", &c.traces_endpoint),
                                   std::pair(".metrics_endpoint", &c.metrics_endpoint),
                                   std::pair(".logs_endpoint", &c.logs_endpoint)})
