@@ -10,6 +10,7 @@
 
 #include "services/lib/base/ascii.h"
 #include "services/lib/base/file.h"
+#include "services/lib/config/scalar.h"
 #include "services/lib/http/events.h"
 #include "services/lib/runtime/admin_server.h"
 #include "services/lib/runtime/arguments.h"
