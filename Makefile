@@ -6,7 +6,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
 .PHONY: help up down status logs test test-unit test-e2e torture sanitize build lint format docs bench fuzz deps clean images \
-  cluster-up cluster-demo cluster-test cluster-down manifests
+  cluster-up cluster-demo cluster-test cluster-down demo-redis demo-down manifests
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,14 @@ build: deps      ## build everything (PRESET=release|dev|asan|tsan)
 
 up: deps         ## Kafka, a backend and the pipeline on this machine (DEST=zipkin|jaeger|clickhouse|s3|loki|prometheus, or several)
 	@ci/local/up.sh "$(DEST)"
+
+demo-redis: deps ## client, HTTP server, Redis pub/sub and worker: one trace through the pipeline (DEST as in up)
+	@tests/parts/redis.sh get
+	@ci/local/up.sh "$(DEST)"
+	@python3 ci/local/demo.py redis --destinations "$(DEST)"
+
+demo-down:       ## stop the applications of the demo and their Redis; the pipeline: make down
+	@python3 ci/local/demo.py down
 
 down:            ## stop what `make up` started
 	@python3 ci/local/pipeline.py down

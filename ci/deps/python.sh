@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the tests in the user's cache, once per tests/requirements.txt,
-# and prints the path of its python. Needs python3 with venv (Debian: python3-venv).
+# Makes a Python environment in the user's cache, once per list of requirements, and prints the path
+# of its python. python.sh [REQUIREMENTS], default tests/requirements.txt. Needs python3 with venv
+# (Debian: python3-venv).
 set -euo pipefail
-requirements=$(cd "$(dirname "$0")/../.." && pwd)/tests/requirements.txt
+requirements=$(realpath "${1:-$(dirname "$0")/../../tests/requirements.txt}")
 python=${PYTHON:-python3}
 cache=${SPANWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spanway}
 mkdir -p "$cache"
@@ -14,7 +15,7 @@ venv=$cache/venv-$hash
 exec 9>"$venv.lock"
 flock 9
 if [ ! -f "$venv/.complete" ]; then
-  echo "deps: installing the tests' Python packages" >&2
+  echo "deps: installing the Python packages of ${requirements#"$PWD"/}" >&2
   rm -rf "$venv"
   "$python" -m venv "$venv" >&2
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
