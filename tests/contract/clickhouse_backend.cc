@@ -73,7 +73,7 @@ class ClickHouseBackend final : public Backend {
  public:
   ClickHouseBackend() { say(Verdict::kAccept); }
   bool can(Verdict verdict) const override { return verdict != Verdict::kPartial; }
-  bool takes(otlp::Signal signal) const override { return signal != otlp::Signal::kMetrics; }
+  bool takes(otlp::Signal /*signal*/) const override { return true; }
 
   std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
     sinks::ClickHouseSinkOptions options;

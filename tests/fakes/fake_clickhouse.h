@@ -53,7 +53,8 @@ inline std::string table_of(const fakes::SeenRequest& seen) {
 }
 inline bool is_data_insert(const fakes::SeenRequest& seen) {
   const std::string table = table_of(seen);
-  return table == "spans" || table == "logs";
+  return table == "spans" || table == "logs" || table == "samples" || table == "histograms" ||
+         table == "exemplars";
 }
 
 // `data` answers data inserts; all else is accepted.

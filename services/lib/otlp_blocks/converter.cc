@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "services/lib/otlp_blocks/attribute_keys.h"
+#include "services/lib/otlp_blocks/conversion_errors.h"
 #include "services/lib/otlp_blocks/identity.h"
 #include "services/lib/otlp_blocks/item_context.h"
 #include "services/lib/otlp_blocks/item_time.h"
 #include "services/lib/otlp_blocks/log_rows.h"
+#include "services/lib/otlp_blocks/metric_blocks.h"
 #include "services/lib/otlp_blocks/resource_rows.h"
 #include "services/lib/otlp_blocks/span_rows.h"
 #include "services/lib/otlp_blocks/stream_rows.h"
@@ -18,29 +20,7 @@
 namespace spanway::otlp_blocks {
 namespace {
 
-Error cannot_store(std::string_view what) {
-  return invalid_argument("An attribute of a " + std::string(what) +
-                          " has broken framing or is nested deeper than " +
-                          std::to_string(kValueDepthMax) + " levels")
-      .with_reason("malformed_request");
-}
-
-Error no_memory() {
-  return transient_error(Code::kResourceExhausted,
-                         "Not enough of the memory budget is free to convert a batch; retry later, "
-                         "or raise memory_limit")
-      .with_retry_after(std::chrono::seconds(1))
-      .with_reason("no_memory");
-}
-
-Error too_many_days() {
-  return unknown_error(Code::kResourceExhausted, "The batch holds items of more than " +
-                                                     std::to_string(Converter::kDaysMax) +
-                                                     " days; send it in parts")
-      .with_reason("too_many_days");
-}
-
-// Rows of both signals by day, and the dictionary rows that belong to them.
+// Rows of spans and logs by day, and the dictionary rows that belong to them.
 class BlockVisitor final : public otlp::RequestVisitor {
  public:
   BlockVisitor(otlp::Signal signal, const ConvertOptions& options)
@@ -97,6 +77,7 @@ class BlockVisitor final : public otlp::RequestVisitor {
   RequestBlocks take() {
     RequestBlocks blocks;
     blocks.rejected = rejected_;
+    if (rejected_ > 0) blocks.rejected_reason = "spans have no valid trace and span id";
     const auto add = [&](DictionaryBlock dictionary) {
       if (dictionary.rows.rows() > 0) blocks.dictionaries.push_back(std::move(dictionary));
     };
@@ -109,14 +90,6 @@ class BlockVisitor final : public otlp::RequestVisitor {
   }
 
  private:
-  template <typename Rows>
-  Result<Rows*> rows_of(std::map<std::int32_t, Rows>& by_day, std::int32_t day) {
-    const auto found = by_day.find(day);
-    if (found != by_day.end()) return &found->second;
-    if (by_day.size() == Converter::kDaysMax) return too_many_days();
-    return &by_day.try_emplace(day, day).first->second;
-  }
-
   Status note_item(std::int64_t time) {
     if (!is_resource_added_ && !resources_.add(context_.resource_id, *resource_))
       return cannot_store("resource");
@@ -128,8 +101,9 @@ class BlockVisitor final : public otlp::RequestVisitor {
       keys_.note(day, AttributeScope::kScope, scope_->attributes);
     }
     if (++items_ % Converter::kItemsPerPermit != 1 || !options_.grow) return {};
-    return options_.grow(memory_bytes() + Converter::kPermitMarginBytes) ? ok_status()
-                                                                         : Status(no_memory());
+    return options_.grow(memory_bytes() + Converter::kPermitMarginBytes)
+               ? ok_status()
+               : Status(no_memory_to_convert());
   }
 
   std::size_t memory_bytes() const noexcept {
@@ -159,15 +133,26 @@ class BlockVisitor final : public otlp::RequestVisitor {
 
 Result<RequestBlocks> Converter::convert(otlp::Signal signal, std::string_view payload,
                                          const ConvertOptions& options) {
-  if (signal == otlp::Signal::kMetrics)
-    return configuration_error(Code::kUnimplemented,
-                               "Metrics have no tables yet; take this signal off this destination")
-        .with_reason("signal_not_supported");
+  SPANWAY_ASSIGN(RequestBlocks blocks, signal == otlp::Signal::kMetrics
+                                           ? convert_metrics(payload, options)
+                                           : convert_items(signal, payload, options));
+  if (options.grow && !options.grow(blocks.memory_bytes())) return no_memory_to_convert();
+  return blocks;
+}
+
+Result<RequestBlocks> Converter::convert_items(otlp::Signal signal, std::string_view payload,
+                                               const ConvertOptions& options) {
   BlockVisitor visitor(signal, options);
   SPANWAY_TRY(reader_.read(signal, payload, visitor));
-  RequestBlocks blocks = visitor.take();
-  if (options.grow && !options.grow(blocks.memory_bytes())) return no_memory();
-  return blocks;
+  return visitor.take();
+}
+
+Result<RequestBlocks> Converter::convert_metrics(std::string_view payload,
+                                                 const ConvertOptions& options) {
+  MetricBlocks blocks(options, labels_, points_);
+  SPANWAY_TRY(reader_.read(otlp::Signal::kMetrics, payload, blocks));
+  SPANWAY_TRY(blocks.end_resource());
+  return blocks.take();
 }
 
 }  // namespace spanway::otlp_blocks

@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "services/lib/base/result.h"
+#include "services/lib/otlp/metric_points.h"
 #include "services/lib/otlp/reader.h"
 #include "services/lib/otlp/signal.h"
 #include "services/lib/otlp_blocks/request_blocks.h"
+#include "services/lib/promseries/series_labels.h"
 
 namespace spanway::otlp_blocks {
 
@@ -30,13 +32,18 @@ class Converter {
   static constexpr std::size_t kPermitMarginBytes = 1u << 20;
 
   // Errors: broken framing and values nested deeper than kValueDepthMax are data; items of more
-  // than kDaysMax days are unknown, so that the sender halves; no memory is transient. Metrics have
-  // no tables yet: UNIMPLEMENTED, configuration.
+  // than kDaysMax days are unknown, so that the sender halves; no memory is transient.
   Result<RequestBlocks> convert(otlp::Signal signal, std::string_view payload,
                                 const ConvertOptions& options);
 
  private:
+  Result<RequestBlocks> convert_items(otlp::Signal signal, std::string_view payload,
+                                      const ConvertOptions& options);
+  Result<RequestBlocks> convert_metrics(std::string_view payload, const ConvertOptions& options);
+
   otlp::RequestReader reader_;
+  otlp::PointReader points_;
+  promseries::SeriesLabels labels_{promseries::Options{}};
 };
 
 }  // namespace spanway::otlp_blocks

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,8 +28,9 @@ struct DictionaryBlock {
 struct RequestBlocks {
   std::vector<DictionaryBlock> dictionaries;
   std::vector<DataBlock> data;  // By day.
-  // Spans without a valid trace and span id: in no block.
+  // Items that are in no block, and why: "spans have no valid trace and span id".
   std::uint64_t rejected = 0;
+  std::string rejected_reason = {};
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = 0;

@@ -1,8 +1,17 @@
 #include "services/lib/sinks/batch_converter.h"
 
+#include <string>
 #include <utility>
 
 namespace spanway::sinks {
+
+pipeline::Outcome outcome_of(const otlp_blocks::RequestBlocks& blocks) {
+  pipeline::Outcome outcome;
+  outcome.rejected = blocks.rejected;
+  if (blocks.rejected > 0)
+    outcome.message = std::to_string(blocks.rejected) + ' ' + blocks.rejected_reason;
+  return outcome;
+}
 
 std::unique_ptr<otlp_blocks::Converter> BatchConverter::take() {
   MutexLock lock(mutex_);

@@ -9,9 +9,13 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/result.h"
 #include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/pipeline/ack_token.h"
 #include "services/lib/pipeline/batch.h"
 
 namespace spanway::sinks {
+
+// The outcome of a batch whose blocks are stored: what is in no block is rejected.
+pipeline::Outcome outcome_of(const otlp_blocks::RequestBlocks& blocks);
 
 class BatchConverter {
  public:

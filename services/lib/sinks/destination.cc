@@ -71,9 +71,9 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
         {.type = DestinationType::kClickHouse,
          .name = "clickhouse",
          .crd_name = "ClickHouse",
-         .summary = "ClickHouse: spans and log records in the tables that `spanway-exporter "
-                    "migrate` creates, each exactly once.",
-         .signals = kTracesAndLogs,
+         .summary = "ClickHouse: spans, data points and log records in the tables that "
+                    "`spanway-exporter migrate` creates, each exactly once.",
+         .signals = kAllSignals,
          .endpoint = EndpointKind::kUrl,
          .needs_batch_identity = true,
          .batch_bytes_max = kStoredBatchBytes}),

@@ -205,6 +205,82 @@ TEST_F(SinkOnServer, AServerThatIsKilledAtAnyMomentHasEachSpanOnceAfterTheRepeat
     EXPECT_EQ(client.value("SELECT sum(calls) FROM " + table), expected) << table;
 }
 
+// Points of all kinds: `count` gauges, a histogram with an exemplar and a delta sum.
+std::string metrics_of(std::uint64_t number, std::uint64_t count) {
+  const std::uint64_t now = now_nano();
+  std::vector<fakes::ProtoMessage> points;
+  for (std::uint64_t i = 0; i < count; ++i)
+    points.push_back(fakes::otlp_number_point(static_cast<std::int64_t>(number * count + i),
+                                              {fakes::otlp_attribute("n", std::to_string(i))})
+                         .fixed64(3, now));
+  fakes::ProtoMessage exemplar;
+  exemplar.fixed64(2, now).real(3, 0.5).bytes(5, fakes::otlp_trace_id(number + 1));
+  const std::vector<std::uint64_t> counts = {1, 2};
+  const double bound = 0.1;
+  fakes::ProtoMessage histogram;
+  histogram.fixed64(3, now).fixed64(4, 3).real(5, 1.5).message(8, exemplar);
+  histogram.bytes(6, {reinterpret_cast<const char*>(counts.data()), 16});
+  histogram.bytes(7, {reinterpret_cast<const char*>(&bound), 8});
+  return fakes::otlp_request_of(
+      {fakes::otlp_metric("queue.size", fakes::MetricKind::kGauge, points),
+       fakes::otlp_metric("latency", fakes::MetricKind::kHistogram, {histogram})});
+}
+
+TEST_F(SinkOnServer, StoresDataPointsWithTheirSeries) {
+  migrate("sink_metrics");
+  const auto to = sink("sink_metrics");
+  const std::string payload = metrics_of(0, 3);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(send(*to, payload, "m:0:0-0", otlp::Signal::kMetrics).ok());
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_metrics");
+  EXPECT_EQ(
+      client.value("SELECT concat(toString(count()), ' ', toString(sum(value))) FROM samples"),
+      "3 3");
+  EXPECT_EQ(
+      client.value("SELECT toString(tuple(labels['n'], labels['job'], type, otlp_name)) FROM "
+                   "series FINAL WHERE series_id = (SELECT series_id FROM samples WHERE value "
+                   "= 2)"),
+      "('2','shop','gauge','queue.size')");
+  EXPECT_EQ(client.value("SELECT toString(tuple(count, sum, bounds, counts, min)) FROM histograms"),
+            "(3,1.5,[0.1],[1,2],NULL)");
+  EXPECT_EQ(client.value("SELECT concat(toString(count()), hex(any(trace_id))) FROM exemplars"),
+            "100000000000000000000000000000001");
+  EXPECT_EQ(client.value("SELECT toString(sum(n)) FROM samples_5m"), "3");
+}
+
+TEST_F(SinkOnServer, AServerThatIsKilledAtAnyMomentHasEachSampleOnceAfterTheRepeat) {
+  migrate("sink_kill_metrics");
+  const auto to = sink("sink_kill_metrics");
+  constexpr std::uint64_t kBatches = 16, kPoints = 100, kKillEvery = 4;
+  for (std::uint64_t b = 0; b < kBatches; ++b) {
+    const std::string payload = metrics_of(b, kPoints);
+    const std::string id = "m:0:" + std::to_string(b);
+    if (b % kKillEvery == kKillEvery - 1) {
+      // The answer to this batch may be lost, or come before its rows have reached a disk.
+      const std::jthread killer = start_thread("killer", [](const std::stop_token&) {
+        ASSERT_TRUE(ClickHouseServer::shared()->kill9().ok());
+      });
+      send(*to, payload, id, otlp::Signal::kMetrics).ok();
+    }
+    if (b % kKillEvery == kKillEvery - 1) {
+      ASSERT_TRUE(ClickHouseServer::shared()->start().ok());
+    }
+    bool stored = false;
+    for (int attempt = 0; attempt < 100 && !stored; ++attempt)
+      stored = send(*to, payload, id, otlp::Signal::kMetrics).ok();
+    ASSERT_TRUE(stored);
+  }
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_kill_metrics");
+  const std::string expected = std::to_string(kBatches * kPoints);
+  EXPECT_EQ(client.value("SELECT toString(count()) FROM samples"), expected);
+  EXPECT_EQ(client.value("SELECT toString(uniqExact(value)) FROM samples"), expected);
+  EXPECT_EQ(client.value("SELECT toString(count()) FROM histograms"), std::to_string(kBatches));
+  EXPECT_EQ(client.value("SELECT toString(count()) FROM exemplars"), std::to_string(kBatches));
+  // The rollup equals the raw rows.
+  EXPECT_EQ(client.value("SELECT toString(tuple(sum(n), sum(sum), max(max))) FROM samples_5m"),
+            client.value("SELECT toString(tuple(count(), sum(value), max(value))) FROM samples"));
+}
+
 // A batch of two days of which one is refused is halved until the refused span is alone, as the
 // bridge does it. Nothing of the other day is stored again.
 TEST_F(SinkOnServer, NoDayOfAHalvedBatchIsStoredTwice) {

@@ -315,12 +315,5 @@ TEST(ConvertSpans, MemoryIsAskedForWhileTheBlocksGrow) {
   EXPECT_STREQ(refused.error().reason, "no_memory");
 }
 
-TEST(ConvertSpans, MetricsHaveNoTablesYet) {
-  Converter converter;
-  const auto blocks = converter.convert(otlp::Signal::kMetrics, "", {});
-  ASSERT_FALSE(blocks.ok());
-  EXPECT_EQ(blocks.error().refusal, Refusal::kConfiguration);
-}
-
 }  // namespace
 }  // namespace spanway::otlp_blocks

@@ -75,7 +75,7 @@ void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexc
   if (!blocks.ok()) return refuse(std::move(blocks).error());
   batch.payload = Bytes();
   batch.permit.shrink_to(blocks->memory_bytes());
-  const std::uint64_t rejected = blocks->rejected;
+  pipeline::Outcome outcome = outcome_of(*blocks);
   auto inserts = prepare(std::move(blocks).value(), batch.metadata.batch_id,
                          shared_->options.policy, shared_->options.compress, batch.permit);
   if (!inserts.ok()) return refuse(std::move(inserts).error());
@@ -88,7 +88,7 @@ void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexc
                         .insert_timeout = shared_->options.insert_timeout,
                         .deadline_margin = shared_->options.deadline_margin};
   std::make_shared<Upload>(deps, std::move(delivery), std::move(batch.permit), batch.metadata,
-                           batch.deadline, rejected)
+                           batch.deadline, std::move(outcome))
       ->start(std::move(inserts).value());
 }
 

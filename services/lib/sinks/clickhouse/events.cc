@@ -24,8 +24,9 @@ constexpr MetricSpec kDuration = {
     "spanway_sink_clickhouse_insert_duration_seconds", MetricKind::kHistogram,
     "From sending an insert to its acknowledgement.", "endpoint,table"};
 constexpr std::array kSpecs = {kRows, kBytes, kRefusals, kDuration};
-constexpr std::array<const char*, 5> kTables = {"resources", "spans", "logs", "log_streams",
-                                                "attribute_keys"};
+constexpr std::array<const char*, 10> kTables = {
+    "resources", "spans",   "logs",       "log_streams", "attribute_keys",
+    "series",    "samples", "histograms", "exemplars",   "stored_parts"};
 
 }  // namespace
 

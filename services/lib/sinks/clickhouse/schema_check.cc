@@ -13,8 +13,9 @@
 namespace spanway::sinks {
 namespace {
 
-constexpr std::array<std::string_view, 6> kWritten = {
-    "resources", "spans", "logs", "log_streams", "attribute_keys", "stored_parts"};
+constexpr std::array<std::string_view, 10> kWritten = {
+    "resources", "spans",   "logs",       "log_streams", "attribute_keys",
+    "series",    "samples", "histograms", "exemplars",   "stored_parts"};
 constexpr std::size_t kDifferencesMax = 8;
 
 std::vector<schema::Table> written_tables() {

@@ -79,7 +79,7 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
 }
 
 Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-               const pipeline::Metadata& metadata, Deadline deadline, std::uint64_t rejected)
+               const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome)
     : client_(deps.client),
       deps_([&] {
         UploadDeps own = deps;
@@ -90,7 +90,7 @@ Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permi
       tenant_(metadata.tenant),
       identity_(pipeline::parse_batch_identity(metadata.batch_id)),
       deadline_(deadline),
-      rejected_(rejected),
+      outcome_(std::move(outcome)),
       permit_(std::move(permit)) {}
 
 void Upload::start(std::vector<PreparedInsert> inserts) {
@@ -229,11 +229,7 @@ void Upload::acknowledge() {
     MutexLock lock(mutex_);
     permit_.release();
   }
-  pipeline::Outcome outcome;
-  outcome.rejected = rejected_;
-  if (rejected_ > 0)
-    outcome.message = std::to_string(rejected_) + " spans have no valid trace and span id";
-  delivery_->finish(std::move(outcome));
+  delivery_->finish(std::move(outcome_));
 }
 
 Deadline Upload::request_deadline() const {

@@ -58,7 +58,7 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
   Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-         const pipeline::Metadata& metadata, Deadline deadline, std::uint64_t rejected);
+         const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome);
   void start(std::vector<PreparedInsert> inserts);
 
  private:
@@ -82,7 +82,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::string tenant_;
   const pipeline::BatchIdentity identity_;
   const Deadline deadline_;
-  const std::uint64_t rejected_;
+  pipeline::Outcome outcome_;  // If everything is stored.
   std::vector<PreparedInsert> dictionaries_, data_;
   Mutex mutex_;
   Permit permit_ SPANWAY_GUARDED_BY(mutex_);

@@ -16,7 +16,7 @@ bool may_not_list(const Error& error) {
 
 ObjectUpload::ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery,
                            Permit permit, const pipeline::Batch& batch, Deadline deadline,
-                           std::uint64_t rejected)
+                           pipeline::Outcome outcome)
     : client_(deps.client),
       clock_(deps.clock),
       events_(deps.events),
@@ -27,7 +27,7 @@ ObjectUpload::ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Deliver
       identity_(pipeline::parse_batch_identity(batch.metadata.batch_id)),
       delivery_(std::move(delivery)),
       deadline_(deadline),
-      rejected_(rejected),
+      outcome_(std::move(outcome)),
       permit_(std::move(permit)) {}
 
 void ObjectUpload::start(std::vector<StoredObject> objects) {
@@ -139,11 +139,7 @@ void ObjectUpload::finish(Status status) {
     permit_.release();
   }
   if (!status.ok()) return delivery_->finish(std::move(status).error());
-  pipeline::Outcome outcome;
-  outcome.rejected = rejected_;
-  if (rejected_ > 0)
-    outcome.message = std::to_string(rejected_) + " spans have no valid trace and span id";
-  delivery_->finish(std::move(outcome));
+  delivery_->finish(std::move(outcome_));
 }
 
 }  // namespace spanway::sinks

@@ -33,9 +33,9 @@ struct ObjectUploadDeps {
 // the days that are stored of it. Thread-safe: answers come on io threads.
 class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
  public:
-  // Of the batch only its signal and metadata are used.
+  // Uses the signal and the metadata of the batch.
   ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-               const pipeline::Batch& batch, Deadline deadline, std::uint64_t rejected);
+               const pipeline::Batch& batch, Deadline deadline, pipeline::Outcome outcome);
   // Without objects the bucket is probed.
   void start(std::vector<StoredObject> objects);
 
@@ -59,7 +59,7 @@ class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
   const pipeline::BatchIdentity identity_;
   const std::shared_ptr<Delivery> delivery_;
   const Deadline deadline_;
-  const std::uint64_t rejected_;
+  pipeline::Outcome outcome_;  // If everything is stored.
   Mutex mutex_;
   Permit permit_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t open_ SPANWAY_GUARDED_BY(mutex_) = 0;  // Requests without an answer.

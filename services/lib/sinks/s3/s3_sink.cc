@@ -73,6 +73,11 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     batch.permit.release();
     delivery->finish(std::move(error), /*from_destination=*/false);
   };
+  if (batch.signal == otlp::Signal::kMetrics)
+    return refuse(configuration_error(Code::kUnimplemented,
+                                      "S3 stores traces and logs only, and was sent metrics; take "
+                                      "this signal off this destination")
+                      .with_reason("signal_not_supported"));
   const Deadline deadline = shared_->put_deadline(batch);
   if (deadline.passed(shared_->clock.now()))
     return refuse(deadline_passed(shared_->client->endpoint()));
@@ -84,7 +89,7 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   if (!blocks.ok()) return refuse(std::move(blocks).error());
   batch.payload = Bytes();
   batch.permit.shrink_to(blocks->memory_bytes());
-  const std::uint64_t rejected = blocks->rejected;
+  pipeline::Outcome outcome = outcome_of(*blocks);
   auto objects = encode_objects(shared_->codec, std::move(blocks).value(), identity, batch.permit);
   if (!objects.ok()) return refuse(std::move(objects).error());
   const ObjectUploadDeps upload{.clock = shared_->clock,
@@ -92,7 +97,7 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
                                 .events = shared_->events,
                                 .prefix = shared_->options.prefix};
   std::make_shared<ObjectUpload>(upload, std::move(delivery), std::move(batch.permit), batch,
-                                 deadline, rejected)
+                                 deadline, std::move(outcome))
       ->start(std::move(objects).value());
 }
 

@@ -193,12 +193,12 @@ TEST_F(ClickHouseSinkTest, AHalfLeavesOutTheDayThatIsStored) {
   };
   pipeline::Batch half = batch(two_days());
   half.metadata.batch_id += "~0+2";
-  answer_parts(0, 0);  // Of the whole batch.
+  answer_parts(0, 0);  // The whole batch.
   ASSERT_TRUE(send(std::move(half)).ok());
   EXPECT_THAT(days(), ElementsAre("second"));
   half = batch(two_days());
   half.metadata.batch_id += "~2+2";
-  answer_parts(0, 2);  // Of the other half.
+  answer_parts(0, 2);  // The other half.
   ASSERT_TRUE(send(std::move(half)).ok());
   EXPECT_THAT(days(), UnorderedElementsAre("second", "first", "second"));
 }
@@ -340,11 +340,18 @@ TEST_F(ClickHouseSinkTest, LogsGoToTheirTables) {
   EXPECT_EQ(tables().back(), "logs");
 }
 
-TEST_F(ClickHouseSinkTest, MetricsAreAConfigurationError) {
-  const auto answer = send(batch("", otlp::Signal::kMetrics));
-  ASSERT_FALSE(answer.ok());
-  EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
-  EXPECT_EQ(answer.error().code, Code::kUnimplemented);
+TEST_F(ClickHouseSinkTest, EachTableOfABatchIsAnInsertWithATokenOfItsOwn) {
+  fakes::ProtoMessage summary;
+  summary.fixed64(3, 1'767'225'600'000'000'000ULL).fixed64(4, 2);
+  const auto payload = fakes::otlp_request_of(
+      {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {fakes::otlp_number_point(1)}),
+       fakes::otlp_metric("gc", fakes::MetricKind::kSummary, {summary})});
+  ASSERT_TRUE(send(batch(payload, otlp::Signal::kMetrics)).ok());
+  EXPECT_THAT(tables(), testing::IsSupersetOf({"resources", "series", "samples", "histograms"}));
+  for (const SeenRequest& seen : backend_.requests()) {
+    if (!is_data_insert(seen)) continue;
+    EXPECT_THAT(seen.head.query, HasSubstr("%2F" + table_of(seen) + "%2F2026-01-01"));
+  }
 }
 
 TEST_F(ClickHouseSinkTest, WithoutMemoryABatchComesAgainLater) {

@@ -202,10 +202,10 @@ TEST_F(S3SinkTest, AHalfLeavesOutTheDayThatIsStored) {
         days += seen.head.path.find("2026-01-02") != std::string::npos ? "2" : "1";
     return days;
   };
-  list("0-0-20454");  // Of the whole batch.
+  list("0-0-20454");  // The whole batch.
   ASSERT_TRUE(send(batch(two_days(), "t:0:1-2:acme~0+2")).ok());
   EXPECT_EQ(stored(), "2");
-  list("0-2-20454");  // Of the other half.
+  list("0-2-20454");  // The other half.
   ASSERT_TRUE(send(batch(two_days(), "t:0:1-2:acme~2+2")).ok());
   EXPECT_EQ(stored().size(), 3u);
   list("0-0-20454");
@@ -236,6 +236,14 @@ TEST_F(S3SinkTest, AProbeAcceptsAKeyThatMayNotList) {
   const auto answer = send({});
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
+}
+
+// They wait in Kafka: no other batch of this destination can be accepted in their place.
+TEST_F(S3SinkTest, MetricsAreRefusedAsConfiguration) {
+  const auto answer = send(batch("", "m:0:1-2", otlp::Signal::kMetrics));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
+  EXPECT_STREQ(answer.error().reason, "signal_not_supported");
 }
 
 TEST_F(S3SinkTest, WithoutMemoryItIsRefusedForNow) {
