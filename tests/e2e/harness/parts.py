@@ -270,6 +270,10 @@ class ClickHouse:
         assert answer.status_code == 200, answer.text
         return [line.split("\t") for line in answer.text.splitlines()]
 
+    def execute(self, statement):
+        answer = requests.post(self.url, data=statement, timeout=30)
+        assert answer.status_code == 200, answer.text
+
 
 class S3:
     """versitygw with one bucket; READONLY is a change to the environment of a restart."""

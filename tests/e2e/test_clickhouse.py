@@ -1,0 +1,103 @@
+"""ClickHouse as a destination: the real binaries over Kafka into a real server."""
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from harness.parts import ClickHouse
+from harness.pipeline import Pipeline, running
+from harness.processes import BIN, wait_until
+from harness.send import grpc_export, metrics_request, trace_request
+
+DAY_NS = 86_400 * 10**9
+CONSUMER = {"consumer": {"batch_identity": True, "batch": {"linger": "200ms"}, "retry": {"initial": "100ms", "max": "1s"}}}
+
+
+@pytest.fixture
+def clickhouse(tmp_path):
+    server = ClickHouse(tmp_path).start()
+    yield server
+    server.stop()
+
+
+def pipeline_to(clickhouse, folder, kafka, signals):
+    section = {"type": "clickhouse", "clickhouse": {"endpoint": clickhouse.url, "timeout": "10s"}}
+    pipeline = Pipeline(folder, kafka.brokers, {"ch": section}, consumer=CONSUMER, signals=signals)
+    migrate = [BIN / "spanway-exporter", "--config", pipeline.exporters["ch"].config_path, "migrate"]
+    subprocess.run(migrate, check=True, stdin=subprocess.DEVNULL)
+    return pipeline
+
+
+def value(clickhouse, expression, table):
+    return clickhouse.select(f"SELECT {expression} FROM otel.{table}")[0]
+
+
+def span_ids(request):
+    return [span.span_id.hex().upper() for span in request.resource_spans[0].scope_spans[0].spans]
+
+
+def stored_spans(clickhouse):
+    return sorted(row[0] for row in clickhouse.select("SELECT hex(span_id) FROM otel.spans"))
+
+
+def gauges(number, count):
+    request = metrics_request()
+    points = request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    del points[:]
+    for i in range(count):
+        points.add(time_unix_nano=time.time_ns(), as_double=number * count + i)
+    return request
+
+
+def test_spans_and_samples_are_stored_once_across_kills(tmp_path, kafka, clickhouse):
+    """kill -9 of the exporter, the consuming bridge and ClickHouse, in random order."""
+    pipeline = pipeline_to(clickhouse, tmp_path, kafka, ("traces", "metrics"))
+    choose = random.Random(7)
+    spans, rounds, samples = [], 12, 40
+    with running(pipeline):
+        for number in range(rounds):
+            for _ in range(5):
+                request = trace_request(spans=20)
+                grpc_export(pipeline.endpoint, request)
+                spans += span_ids(request)
+            grpc_export(pipeline.endpoint, gauges(number, samples))
+            victim = choose.choice([pipeline.exporters["ch"], pipeline.consumers["ch"], clickhouse])
+            if victim is clickhouse:
+                clickhouse.signal(signal.SIGKILL)
+            else:
+                victim.kill9()
+            victim.start()
+        spans.sort()
+        metric = "samples WHERE metric = 'temperature_celsius'"
+        wait_until(lambda: len(set(stored_spans(clickhouse))) >= len(spans), 120, "every span")
+        wait_until(lambda: int(value(clickhouse, "uniqExact(value)", metric)[0]) >= rounds * samples, 120, "every sample")
+        assert stored_spans(clickhouse) == spans
+        assert value(clickhouse, "count()", metric) == [str(rounds * samples)]
+        for kind in ("histograms", "exemplars"):
+            assert int(value(clickhouse, "count()", kind)[0]) % rounds == 0
+        for rollup in ("red_5m", "red_1h", "red_service_5m"):
+            assert value(clickhouse, "sum(calls)", rollup) == [str(len(spans))]
+        assert value(clickhouse, "sum(n)", "samples_5m") == value(clickhouse, "count()", "samples")
+
+
+def test_no_day_of_a_refused_batch_is_stored_twice(tmp_path, kafka, clickhouse):
+    """One span is refused: the bridge halves its batch of two days until it is alone. All others once."""
+    pipeline = pipeline_to(clickhouse, tmp_path, kafka, ("traces",))
+    clickhouse.execute("ALTER TABLE otel.spans ADD CONSTRAINT no_poison CHECK name != 'poison'")
+    request = trace_request(spans=64)
+    spans = request.resource_spans[0].scope_spans[0].spans
+    for span in spans[::2]:
+        span.start_time_unix_nano -= DAY_NS
+        span.end_time_unix_nano -= DAY_NS
+    spans[21].name = "poison"
+    good = sorted(identity for i, identity in enumerate(span_ids(request)) if i != 21)
+    with running(pipeline):
+        grpc_export(pipeline.endpoint, request)
+        wait_until(lambda: len(set(stored_spans(clickhouse))) >= len(good), 60, "every good span")
+        # Others are accepted meanwhile, so that the refused one is known to be alone.
+        other = trace_request(spans=5)
+        grpc_export(pipeline.endpoint, other)
+        wait_until(lambda: set(span_ids(other)) <= set(stored_spans(clickhouse)), 60, "the other batch")
+        assert stored_spans(clickhouse) == sorted(good + span_ids(other))
+        assert value(clickhouse, "sum(calls)", "red_1h") == [str(len(good) + 5)]
