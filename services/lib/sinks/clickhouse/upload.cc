@@ -197,7 +197,7 @@ void Upload::note_stored_then_refuse(std::vector<StoredPart> stored, Error error
       request_deadline(), [self = shared_from_this(), error = std::move(error)](Status noted) {
         if (noted.ok()) return self->judge(error);
         self->deps_.events->refused(kStoredPartsTable, noted.error());
-        // What is not written down must not be cut: the same batch comes again.
+        // The batch must not be cut while this is not written down: the same batch comes again.
         self->refuse(unavailable("Some of the batch is stored and the rest was refused (" +
                                  error.message +
                                  "); which part it is cannot be written "

@@ -28,7 +28,7 @@ namespace spanway::sinks {
 // One INSERT, encoded.
 struct PreparedInsert {
   std::string_view table;
-  std::int32_t day = 0;  // Of data rows.
+  std::int32_t day = 0;  // Set for data rows.
   std::size_t rows = 0;
   clickhouse::Insert insert;
   std::vector<std::uint64_t> identities;  // Set for dictionary rows.

@@ -125,7 +125,7 @@ void ObjectUpload::note_stored_then_refuse(std::vector<StoredPart> stored, Error
           if (stored.empty()) return self->finish(std::move(error));
           return self->note_stored_then_refuse(std::move(stored), std::move(error));
         }
-        // What is not written down must not be cut: the same batch comes again.
+        // The batch must not be cut while this is not written down: the same batch comes again.
         self->finish(
             unavailable("Some of the batch is stored and the rest was refused (" + error.message +
                         "); which part it is cannot be written down: " + noted.error().message)
