@@ -290,7 +290,7 @@ class S3:
 
     def start(self, **changes):
         require_built("s3")
-        run_part("s3", "start", **self.environment, **changes)
+        run_part("s3", "start", **(self.environment | changes))
         (self.data / "data" / self.bucket).mkdir(exist_ok=True)
         return self
 
