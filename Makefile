@@ -59,7 +59,7 @@ cluster-up: build ## a real Kubernetes on this machine with our image in it (nee
 	@ci/images/oci.sh build/images/spanway.tar
 	@IMAGES=$(CURDIR)/build/images/spanway.tar tests/cluster/up.sh
 
-cluster-demo: build ## the same with the operator, Kafka and Jaeger; sends a trace through it
+cluster-demo: build ## the same with the operator, Kafka and DEST (jaeger or clickhouse); sends a trace through it
 	@tests/parts/kube.sh get
 	@ci/local/cluster.sh up
 

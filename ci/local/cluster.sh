@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # make cluster-demo: the README's Kubernetes section from the top, on this machine. cluster.sh up | down
-# Starts a real Kubernetes, Kafka and Jaeger beside it, installs the operator by Helm, applies
-# k8s/samples/quickstart.yaml, sends a trace to the ingress Service and reads it back from Jaeger.
+# Starts a real Kubernetes, Kafka and the destination beside it, installs the operator by Helm, applies a
+# sample, sends a trace to the ingress Service and reads it back. Environment: DEST
+#   jaeger (default)  k8s/samples/quickstart.yaml, read from Jaeger
+#   clickhouse        k8s/samples/query.yaml, read from ClickHouse through the query Service
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export STATE=${STATE:-/tmp/spanway-cluster}
@@ -18,6 +20,10 @@ jaeger() {
     tests/parts/jaeger.sh "$1"
 }
 
+clickhouse() {
+  ROOT=$data LISTEN=$host PORT=8123 TCP_PORT=19000 tests/parts/clickhouse.sh "$1"
+}
+
 # A name in the cluster for something that runs outside of it.
 outside() { # NAME PORT
   kubectl apply -f - >/dev/null <<YAML
@@ -32,30 +38,61 @@ endpoints: [{addresses: [$host]}]
 YAML
 }
 
+# Sets the Pipeline of DEST, and starts what it sends to.
+prepare() {
+  case "${DEST:-jaeger}" in
+  jaeger)
+    pipeline=quickstart other=stored sample=k8s/samples/quickstart.yaml
+    tests/parts/jaeger.sh get
+    ;;
+  clickhouse)
+    pipeline=stored other=quickstart sample=k8s/samples/query.yaml
+    tests/parts/clickhouse.sh get
+    ;;
+  *)
+    echo "cluster: DEST=$DEST: use jaeger or clickhouse" >&2
+    exit 2
+    ;;
+  esac
+}
+
+start_destination() {
+  if [ "$pipeline" = quickstart ]; then
+    runs jaeger || jaeger start
+    outside jaeger 4317
+    return
+  fi
+  runs clickhouse || clickhouse start
+  outside clickhouse 8123
+  # The users of tests/parts/clickhouse.sh.
+  kubectl create secret generic clickhouse --from-literal=writer=spanway --from-literal=reader=spanway \
+    --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+}
+
 up() {
+  prepare
   if ! reason=$(tests/cluster/up.sh possible); then
     echo "cluster: this machine cannot run it: $reason" >&2
     exit 1
   fi
-  tests/parts/jaeger.sh get
   ci/images/oci.sh build/images/spanway.tar >/dev/null
   if [ -e "$STATE/sysctl" ]; then
     tests/cluster/image.sh build/images/spanway.tar
   else
     IMAGES=$PWD/build/images/spanway.tar tests/cluster/up.sh
   fi
-  say "Kafka and Jaeger beside it, as the Services kafka and jaeger"
+  say "Kafka and the destination beside it, as Services of the cluster"
   runs kafka || kafka start
-  runs jaeger || jaeger start
   outside kafka 9092
-  outside jaeger 4317
+  start_destination
   say "helm install spanway helm/spanway -n spanway-system --create-namespace"
   helm upgrade --install spanway helm/spanway -n spanway-system --create-namespace --wait --timeout 2m --take-ownership --force-conflicts \
     --set image.repository=localhost/spanway >/dev/null
-  say "kubectl apply -f k8s/samples/quickstart.yaml"
-  kubectl apply -f k8s/samples/quickstart.yaml >/dev/null
-  kubectl wait pipeline/quickstart --for=condition=Ready --timeout=3m >/dev/null || {
-    kubectl describe pipeline quickstart >&2
+  say "kubectl apply -f $sample"
+  kubectl delete pipeline "$other" --ignore-not-found >/dev/null # Both name the same topics.
+  kubectl apply -f "$sample" >/dev/null
+  kubectl wait "pipeline/$pipeline" --for=condition=Ready --timeout=3m >/dev/null || {
+    kubectl describe pipeline "$pipeline" >&2
     exit 1
   }
   kubectl get pipelines
@@ -63,26 +100,29 @@ up() {
 }
 
 send_and_read_back() {
-  local address trace
-  address=$(kubectl get service quickstart-ingress -o jsonpath='{.spec.clusterIP}')
+  local address trace traces=http://127.0.0.1:16687/api/traces
+  address=$(kubectl get service "$pipeline-ingress" -o jsonpath='{.spec.clusterIP}')
+  if [ "$pipeline" = stored ]; then
+    traces=http://$(kubectl get service stored-query -o jsonpath='{.spec.clusterIP}'):8081/api/v3/traces
+  fi
   trace=$(build/release/bin/spanway-test-app --endpoint "$address:4317" --count 1 | grep -oE 'trace [0-9a-f]{32}' | cut -d' ' -f2)
   for _ in $(seq 60); do
-    if curl -sf "http://127.0.0.1:16687/api/traces/$trace" >/dev/null; then
-      say "a trace went through the cluster: http://127.0.0.1:16687/api/traces/$trace"
+    if curl -sf "$traces/$trace" >/dev/null; then
+      say "a trace went through the cluster: $traces/$trace"
       say "export KUBECONFIG=$KUBECONFIG PATH=$(tests/parts/kube.sh path)/bin:\$PATH; make cluster-down ends it"
       return
     fi
     sleep 0.5
   done
   echo "cluster: trace $trace did not arrive in 30 s" >&2
-  kubectl describe pipeline quickstart >&2
+  kubectl describe pipeline "$pipeline" >&2
   exit 1
 }
 
 case "${1:-}" in
 up) up ;;
 down)
-  for part in kafka jaeger; do if runs $part; then $part stop >/dev/null; fi; done
+  for part in kafka jaeger clickhouse; do if runs $part; then $part stop >/dev/null; fi; done
   tests/cluster/down.sh
   ;;
 *) sed -n 2p "$0"; exit 2 ;;

@@ -99,6 +99,8 @@ void describe(Fields& f, PipelineSpec& c) {
           .items_min = 1,
           .items_max = 16,
           .required = true});
+  f.optional("query", c.query,
+             {.doc = "Reads stored traces back: Jaeger's HTTP APIs. Unset = none runs."});
   f.object("rollout", c.rollout, {.doc = "How changes are rolled out."});
   f.object("networkPolicy", c.network_policy, {.doc = "NetworkPolicies of the components."});
   f.group("observability", {.doc = "Metrics, alerts and logs."},
@@ -114,6 +116,7 @@ void describe(Fields& f, PipelineSpec& c) {
                   (s.ingress.tenant.from == IngressTenant::From::kNone &&
                    s.ingress.tenant.default_tenant.empty());
          });
+  rule_on_query_store(f, c);
 }
 
 void describe(Fields& f, Pipeline& c) {

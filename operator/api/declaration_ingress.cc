@@ -19,7 +19,7 @@ FieldInfo tenant_info(const char* doc) {
 }  // namespace
 
 // Not in the unnamed namespace: Fields finds them next to their types.
-static void describe(Fields& f, IngressTls& c) {
+void describe(Fields& f, IngressTls& c) {
   describe_secret_name(f, "secretName", c.secret_name, Presence::kRequired,
                        "Secret with tls.crt and tls.key. A renewed certificate is loaded without a "
                        "restart.");
@@ -49,7 +49,7 @@ static void describe(Fields& f, IngressUser& c) {
   f.field("tenant", c.tenant, tenant_info("The tenant of this user, with tenant.from Token."));
 }
 
-static void describe(Fields& f, IngressAuth& c) {
+void describe(Fields& f, IngressAuth& c) {
   f.field("mode", c.mode, {"None", "Bearer", "Basic"},
           {.doc = "What clients must send: nothing, one of `tokens`, or one of `users`."});
   f.list("tokens", c.tokens, {.doc = "Accepted bearer tokens.", .items_max = kClientsMax});
@@ -82,7 +82,7 @@ static void describe(Fields& f, IngressAuth& c) {
       [](const IngressAuth& a) { return a.mode == IngressAuth::Mode::kBasic || a.users.empty(); });
 }
 
-static void describe(Fields& f, IngressTenant& c) {
+void describe(Fields& f, IngressTenant& c) {
   f.field(
       "from", c.from, {"None", "Header", "Token", "Certificate"},
       {.doc = "What names the tenant of a request: nothing, a header, the token or user, or the "
@@ -124,9 +124,9 @@ static void describe(Fields& f, IngressLimits& c) {
              {.doc = "The same in bytes, decompressed.", .example = "10Mi"});
 }
 
-static void describe(Fields& f, IngressService& c) {
+void describe(Fields& f, IngressService& c) {
   f.field("type", c.type, {"ClusterIP", "NodePort", "LoadBalancer"},
-          {.doc = "How clients reach the ingress."});
+          {.doc = "How clients reach it."});
   f.field("annotations", c.annotations,
           {.doc = "Annotations of the Service, for load balancers.",
            .length_min = 0,

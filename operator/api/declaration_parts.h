@@ -14,6 +14,14 @@ void describe(Fields& f, Ingress& c);
 void describe(Fields& f, Produce& c);
 void describe(Fields& f, Kafka& c);
 void describe(Fields& f, Exporter& c);
+void describe(Fields& f, Query& c);
+// Sections that ingress and query share.
+void describe(Fields& f, IngressTls& c);
+void describe(Fields& f, IngressAuth& c);
+void describe(Fields& f, IngressTenant& c);
+void describe(Fields& f, IngressService& c);
+// Between `query` and `exporters`.
+void rule_on_query_store(Fields& f, PipelineSpec& c);
 // The objects of single types of destination, and their rules.
 void describe_storage(Fields& f, Destination& c);
 // `username` and `passwordSecretKeyRef`; the rule that one needs the other is the caller's.

@@ -240,6 +240,33 @@ struct Exporter {
   Consumer consumer;
 };
 
+// The tables that `query` reads: of an exporter of this Pipeline, or of any server.
+struct ClickHouseStore {
+  std::string exporter;
+  std::string endpoint;  // Instead of `exporter`, as are database and tls.
+  std::string database;  // Empty = "otel".
+  std::string username;  // Empty = the exporter's, or the server's default user.
+  SecretKey password;
+  struct Tls {
+    std::string ca_secret_name;
+    std::string client_certificate_secret_name;
+    std::string server_name;
+  };
+  std::optional<Tls> tls;
+};
+struct Query {
+  std::int64_t replicas = 1;
+  ClickHouseStore clickhouse;  // stores.clickhouse
+  std::int64_t port = 8081;
+  std::optional<IngressTls> tls;
+  IngressAuth auth;
+  IngressTenant tenant;
+  IngressService service;
+  std::optional<CpuAutoscaling> autoscaling;
+  PodTemplate pods;
+  Json config;
+};
+
 struct Rollout {
   // Canary: one pod of the new configuration beside the old ones first. RollingUpdate: at once.
   enum class Strategy { kCanary, kRollingUpdate } strategy = Strategy::kCanary;
@@ -267,6 +294,7 @@ struct PipelineSpec {
   Produce produce;  // bridge.produce
   Kafka kafka;
   std::vector<Exporter> exporters;
+  std::optional<Query> query;  // Unset = none runs.
   Rollout rollout;
   NetworkPolicy network_policy;
   Observability observability;

@@ -47,7 +47,7 @@ Json conditions() {
        {"observedGeneration", number("The generation that the condition describes.")}});
   Json conditions = list(
       "Ready, Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, "
-      "RolledBack, ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled.",
+      "RolledBack, ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled, SchemaReady.",
       "type", std::move(item));
   conditions["items"]["required"] = {"type", "status"};
   return conditions;
@@ -58,7 +58,7 @@ Json components() {
       "The workloads.", "name",
       object("One workload.",
              {{"name", text("Its name.")},
-              {"role", text("ingress, bridge, exporter or consumer.")},
+              {"role", text("ingress, bridge, exporter, consumer or query.")},
               {"exporter", text("The exporter it belongs to.")},
               {"desired", number("Desired pods.")},
               {"ready", number("Ready pods.")},
@@ -94,6 +94,17 @@ Json topics() {
                             {"message", text("What is weak, why it failed, or why the settings may "
                                              "not be read.",
                                              kMessageMax)}}));
+}
+
+Json storage() {
+  return list(
+      "What is stored by exporters of the types ClickHouse and S3.", "exporter",
+      object("One exporter.",
+             {{"exporter", text("Its name.")},
+              {"schema", text("Of a ClickHouse: the last migrate Job. Pending, Ready, Failed, "
+                              "Blocked or Held.")},
+              {"compaction", text("Of an S3: the last run. Waiting, Succeeded or Failed.")},
+              {"message", text("Why it is so.", kMessageMax)}}));
 }
 
 Json shared_with() {
@@ -159,6 +170,7 @@ Json status_schema() {
                  {"exporters", exporters()},
                  {"topics", topics()},
                  {"topicsSharedWith", shared_with()},
+                 {"storage", storage()},
                  {"config", config()},
                  {"summary", summary()}});
 }

@@ -119,6 +119,7 @@ void for_each_manifest(const render::Rendering& rendering,
                        const std::function<void(const render::Manifest&)>& use) {
   for (const render::Manifest& manifest : rendering.shared) use(manifest);
   if (rendering.topics_job) use(*rendering.topics_job);
+  for (const render::MigrateJob& migrate : rendering.migrate_jobs) use(migrate.job);
   for (const render::Component& component : rendering.components) {
     for (const render::Manifest& manifest : component.support) use(manifest);
     use(component.workload);

@@ -95,6 +95,9 @@ std::string rendering_digest(const Rendering& rendering) {
     digest["components"].push_back(rendering_digest(component));
   }
   if (rendering.topics_job) digest["topics"] = rendering_digest(*rendering.topics_job);
+  for (const render::MigrateJob& migrate : rendering.migrate_jobs)
+    digest["migrate"].push_back(
+        {{"exporter", migrate.exporter}, {"job", rendering_digest(migrate.job)}});
   std::string text = kube::to_text(digest);
   text.shrink_to_fit();
   return text;
@@ -111,6 +114,10 @@ Rendering read_rendering_digest(const std::string& text) {
     rendering.components.push_back(read_component(component, name_space));
   if (const Json* topics = kube::find(*digest, "topics"))
     rendering.topics_job = read_manifest(*topics, name_space);
+  if (const Json* all = kube::find(*digest, "migrate"); all != nullptr)
+    for (const Json& one : *all)
+      rendering.migrate_jobs.push_back(
+          {one.at("exporter"), read_manifest(one.at("job"), name_space)});
   return rendering;
 }
 

@@ -28,7 +28,8 @@ RolloutStateMachine::RolloutStateMachine(const RolloutInput& input)
     part.desired = &input.desired.components[i];
     part.view = i < input.components.size() ? &input.components[i] : &kNothing;
     part.name = name_of(*part.desired);
-    part.blocked = input.blocked.contains(part.desired->id);
+    part.blocked =
+        input.blocked.contains(part.desired->id) || input.migrating.contains(part.desired->id);
     if (input.last_good != nullptr) {
       for (const Component& component : input.last_good->components) {
         if (component.id == part.desired->id) part.last_good = &component;

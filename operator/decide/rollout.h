@@ -32,7 +32,8 @@
 // that its destination cannot be reached, does not pass while pods of the old revision can. A
 // destination that no revision reaches never fails a rollout, nor does Kafka while those who run do
 // not reach it either: these only delay it. A component that the new revision leaves as it was does
-// not even delay it. A component whose Secret is missing stays as it is until the Secret is there.
+// not even delay it. A component whose Secret is missing stays as it is until the Secret is there;
+// an exporter whose tables are not migrated, until they are.
 // A revision that has replaced the old one and lacks room for more pods is not at fault either.
 #pragma once
 
@@ -134,6 +135,9 @@ struct RolloutInput {
   std::string refusal = {};
   // Components that use a Secret that is missing or may not be read.
   std::set<render::ComponentId> blocked = {};
+  // Exporters whose tables have not been migrated to their revision: they wait as `blocked` ones
+  // do. By component: why the migrate Job has failed; "" = it has not ended.
+  std::map<render::ComponentId, std::string> migrating = {};
   // /statusz reports by pod name; null = no pod was polled.
   const std::map<std::string, StatuszReport>* reports = nullptr;
 };

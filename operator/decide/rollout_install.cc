@@ -99,7 +99,8 @@ RolloutDecision RolloutStateMachine::complete_in_part() {
   const auto first = std::find_if(parts_.begin(), parts_.end(),
                                   [this](const Part& part) { return unproven(part); });
   if (first->blocked) {
-    return decision(Phase::kInstalling, "SecretMissing", first->name + ": waits for a Secret");
+    const Failure obstacle = obstacle_of(*first);
+    return decision(Phase::kInstalling, obstacle.reason, obstacle.message);
   }
   const auto failure = broken(*first, false);
   RolloutDecision out;
@@ -155,13 +156,22 @@ RolloutDecision RolloutStateMachine::prove_all_but(const Part& blocked) {
     memory_.last_good_revision = render::revision_of(revisions);
     memory_.available_since_ms.clear();
   }
-  RolloutDecision out =
-      decision(Phase::kProving, "SecretMissing", blocked.name + ": waits for a Secret");
+  const Failure obstacle = obstacle_of(blocked);
+  RolloutDecision out = decision(Phase::kProving, obstacle.reason, obstacle.message);
   out.remove_others = true;
   out.record_last_good = is_new;
   for (const Part& part : parts_)
     if (is_new && keeps_record(part)) out.keep_recorded.insert(part.name);
   return out;
+}
+
+Failure RolloutStateMachine::obstacle_of(const Part& blocked) const {
+  const auto migrating = input_.migrating.find(blocked.desired->id);
+  if (migrating == input_.migrating.end() || input_.blocked.contains(blocked.desired->id))
+    return {"SecretMissing", blocked.name + ": waits for a Secret"};
+  if (migrating->second.empty())
+    return {"MigratePending", blocked.name + ": waits for its migrate Job"};
+  return {"MigrateFailed", blocked.name + ": " + migrating->second};
 }
 
 void RolloutStateMachine::record(RolloutDecision& out) {

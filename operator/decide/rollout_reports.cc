@@ -36,7 +36,7 @@ std::string RolloutStateMachine::regression_of_canary(const Part& part, const Po
   const StatuszReport* report = report_of(canary);
   if (report == nullptr) return "";
   const render::Role role = part.desired->id.role;
-  if (role == render::Role::kIngress) return "";
+  if (role == render::Role::kIngress || role == render::Role::kQuery) return "";
   const auto error_of = [role, waits](const StatuszReport& one) {
     return role == render::Role::kExporter ? destination_error_of(one, waits) : kafka_error_of(one);
   };

@@ -38,7 +38,7 @@ class RolloutStateMachine {
     const Component* last_good = nullptr;  // Null when the last good spec has no such component.
     const ComponentView* view = nullptr;
     std::string name;
-    bool blocked = false;  // A Secret of it is missing.
+    bool blocked = false;  // A Secret of it is missing, or its tables are not migrated.
   };
   RolloutDecision decide_phase();
   // Forgets what no longer applies: another revision, a forced retry, a clock that was set back.
@@ -52,6 +52,8 @@ class RolloutStateMachine {
   RolloutDecision prove();
   // prove() while a component that has a record lacks its Secret.
   RolloutDecision prove_all_but(const Part& blocked);
+  // The word and the sentence for what a blocked component waits for.
+  Failure obstacle_of(const Part& blocked) const;
   RolloutDecision fail(const Failure& failure);
   RolloutDecision stay_failed();
 
@@ -119,7 +121,7 @@ class RolloutStateMachine {
   Target promoted_target(const Part& part) const {
     return part.blocked ? blocked_target(part) : Target::kDesired;
   }
-  // Where a component stays whose Secret is missing.
+  // Where a component stays that is blocked.
   Target blocked_target(const Part& part) const {
     const bool was_good = exact_ && part.last_good != nullptr && !unproven(part);
     return was_good ? Target::kLastGood : Target::kKeep;

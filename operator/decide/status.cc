@@ -41,6 +41,7 @@ Json StatusBuilder::kept() {
   for (const char* type : {"RolledBack", "ScalingLimited", "RetentionAtRisk"}) {
     conditions_.keep(type, not_observed);
   }
+  if (conditions_.stored("SchemaReady") != nullptr) conditions_.keep("SchemaReady", not_observed);
   conditions_.set("Paused", paused());
   conditions_.set("Reconciling", no(nothing.reason, nothing.message));
   conditions_.set("Stalled", is_refused ? yes(input_.config_reason, config_valid().message)
@@ -71,6 +72,7 @@ Json StatusBuilder::full() {
   conditions_.set("KafkaReachable", kafka);
   conditions_.set("TopicsReady", topics);
   conditions_.set("ExportersHealthy", exporters);
+  if (auto schema = schema_ready()) conditions_.set("SchemaReady", std::move(*schema));
   conditions_.set("Degraded", degraded(kafka, topics, exporters, retention));
   conditions_.set("RolledBack", rolled_back());
   conditions_.set("ScalingLimited", scaling_limited());
@@ -87,6 +89,7 @@ Json StatusBuilder::full() {
   }
   status["topics"] = input_.topics.topics.is_array() ? input_.topics.topics : Json::array();
   if (!input_.topics_shared_with.empty()) status["topicsSharedWith"] = input_.topics_shared_with;
+  add_storage(status);
   add_config(status);
   add_summary(status);
   add_scale(status);

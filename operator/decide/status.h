@@ -30,6 +30,20 @@ struct TopicsView {
   Json topics = {};
 };
 
+// The tables of one ClickHouse exporter, as its migrate Job has left them.
+struct SchemaView {
+  std::string exporter;
+  // kBlocked: the pod of the Job cannot start. kHeld: the Job must not be started yet.
+  enum class State { kPending, kReady, kFailed, kBlocked, kHeld } state = State::kPending;
+  std::string message = {};
+};
+// The last run of one S3 exporter's `compact`.
+struct CompactionView {
+  std::string exporter;
+  enum class State { kWaiting, kSucceeded, kFailed } state = State::kWaiting;
+  std::string message = {};
+};
+
 struct StatusInput {
   const api::Pipeline& pipeline;
   const config::Problems&
@@ -44,6 +58,9 @@ struct StatusInput {
   std::map<std::string, StatuszReport> reports;      // By pod.
   std::map<std::string, LagScalerDecision> scaling;  // By exporter.
   TopicsView topics;
+  std::vector<SchemaView> schemas = {};  // Those that the operator migrates.
+  bool schemas_are_held = false;         // They are not decided on: an upgrade waits.
+  std::vector<CompactionView> compactions = {};
   std::map<std::string, std::string> idle_autoscalers = {};  // By name: why they do not scale.
   // Not managed by the operator, by the workload ("<kind>/<name>") whose replicas it sets as well.
   std::map<std::string, std::string> foreign_autoscalers = {};
@@ -63,15 +80,15 @@ struct StatusInput {
 // The complete `status` object. `before` is the stored one: a condition whose status stays
 // keeps its lastTransitionTime; the lag bucket moves at most every 30 s. Conditions: Ready,
 // Progressing, ConfigValid, KafkaReachable, TopicsReady, ExportersHealthy, Degraded, RolledBack,
-// ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled, each with observedGeneration, a
-// CamelCase reason and one sentence. Ready = Kafka is reachable, topics are right and every
-// component has a ready pod of the active revision, as the pods report it now: topics that can be
-// written, an ingress that reaches its next hop, groups that may be joined; a dead destination is
-// Degraded and ExportersHealthy=False only. Reconciling and Stalled are those of kstatus
-// (sigs.k8s.io/cli-utils): a change that is being rolled out, scaled or taken back; a spec that is
-// refused or was taken back, an install that fails. Ready is about the generation that runs: it
-// keeps its observedGeneration until a change is through. String fields for the printer columns:
-// summary.{ingress,exporters,lag,config}.
+// ScalingLimited, RetentionAtRisk, Paused, Reconciling, Stalled, and SchemaReady where a migrate
+// Job is desired, each with observedGeneration, a CamelCase reason and one sentence. Ready = Kafka
+// is reachable, topics are right and every component has a ready pod of the active revision, as the
+// pods report it now: topics that can be written, an ingress that reaches its next hop, groups that
+// may be joined; a dead destination is Degraded and ExportersHealthy=False only. Reconciling and
+// Stalled are those of kstatus (sigs.k8s.io/cli-utils): a change that is being rolled out, scaled
+// or taken back; a spec that is refused or was taken back, an install that fails. Ready is about
+// the generation that runs: it keeps its observedGeneration until a change is through. String
+// fields for the printer columns: summary.{ingress,exporters,lag,config}.
 Json make_status(const StatusInput& input, const Json& before);
 // Lag and errors of exporters change in the status at most this often.
 inline constexpr Duration kStatusMoveMin = std::chrono::seconds(30);

@@ -61,6 +61,10 @@ class StatusBuilder {
   Condition kafka_reachable() const;
   Condition topics_ready() const;
   Condition exporters_healthy() const;
+  std::optional<Condition> schema_ready() const;
+  // The schema that this exporter waits for; null when there is none.
+  const SchemaView* schema_of(const render::ComponentId& id) const;
+  std::string failed_compactions() const;
   Condition ready(const Condition& kafka, const Condition& topics) const;
   std::string with_words_of(const PodView& pod, const std::string& problem) const;
   Condition progressing() const;
@@ -92,6 +96,7 @@ class StatusBuilder {
 
   void add_components(Json& status) const;
   void add_config(Json& status) const;
+  void add_storage(Json& status) const;
   void add_summary(Json& status) const;
   void add_scale(Json& status) const;
   std::string config_word() const;

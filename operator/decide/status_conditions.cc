@@ -207,6 +207,10 @@ Condition StatusBuilder::ready(const Condition& kafka, const Condition& topics) 
       return no("PodsRefused", name_of(view) + ": " + view.stable.problem);
     }
     if (!view.stable.exists && lacks_secret()) return no("SecretMissing", config_valid().message);
+    if (!view.stable.exists && schema_of(view.id) != nullptr) {
+      const Condition schema = *schema_ready();
+      return no(schema.reason, schema.message);
+    }
     return no("ComponentNotReady", name_of(view) + " has no ready pod");
   }
   if (input_.ingress_endpoints == 0 && ingress_is_desired())

@@ -55,7 +55,8 @@ Condition StatusBuilder::reconciling() const {
   const RolloutDecision& rollout = *input_.rollout;
   if (input_.paused) return no("Paused", "reconciliation is paused");
   if (invalid()) return no(input_.config_reason, "the spec is rejected");
-  const bool waits = rollout.reason == "SecretMissing";
+  const bool waits = rollout.reason == "SecretMissing" || rollout.reason == "MigratePending";
+  if (rollout.reason == "MigrateFailed") return no(rollout.reason, rollout.message);
   switch (rollout.phase) {
     case Phase::kInstalling:
       if (install_fails() && !waits) return no(rollout.reason, rollout.message);
@@ -82,6 +83,7 @@ Condition StatusBuilder::stalled() const {
   if (invalid()) return yes(input_.config_reason, config_valid().message);
   if (reconciling().status == ConditionStatus::kTrue)
     return no("Reconciling", "a change is being rolled out");
+  if (rollout.reason == "MigrateFailed") return yes(rollout.reason, rollout.message);
   switch (rollout.phase) {
     case Phase::kInstalling:
       return yes(rollout.reason, rollout.message);

@@ -34,6 +34,10 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
   if (kafka.status == ConditionStatus::kFalse) add(kafka.reason, kafka.message);
   if (topics.status == ConditionStatus::kFalse || topics.reason == "JobBlocked")
     add(topics.reason, topics.message);
+  if (const auto schema = schema_ready(); schema && schema->status == ConditionStatus::kFalse)
+    add(schema->reason, schema->message);
+  if (const std::string failed = failed_compactions(); !failed.empty())
+    add("CompactionFailed", failed);
   for (const ComponentView& view : input_.components) {
     if (!view.stable.problem.empty())
       add("PodsRefused", name_of(view) + ": " + view.stable.problem);

@@ -1,62 +1,19 @@
 #include "operator/decide/topics_decision.h"
 
 #include <algorithm>
-#include <ctime>
 #include <string>
 #include <utility>
 
+#include "operator/decide/job_ending.h"
 #include "operator/decide/pod_health.h"
-#include "operator/decide/wall_time.h"
 
 namespace spanway::reconcile {
 namespace {
 
-constexpr Duration kFirstWait = std::chrono::seconds(30);
-constexpr Duration kLongestWait = std::chrono::minutes(10);
 // `topics apply` ends so when every topic is there but one promises less than desired.
 constexpr std::int64_t kExitWeaker = 3;
 constexpr std::size_t kTopicsMax = 64;
 constexpr std::size_t kWordsBytesMax = 512;
-
-std::optional<SystemTime> parse_time(const std::string& text) {
-  std::tm parts{};
-  if (strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
-  return SystemTime(std::chrono::seconds(timegm(&parts)));
-}
-
-const Json* condition(const Json& job, std::string_view type) {
-  const Json* all = kube::find(job, "status/conditions");
-  if (all == nullptr || !all->is_array()) return nullptr;
-  for (const Json& one : *all) {
-    if (kube::string_at(one, "type") == type && kube::string_at(one, "status") == "True")
-      return &one;
-  }
-  return nullptr;
-}
-
-// The termination of the newest pod of the Job.
-struct Ending {
-  bool known = false;
-  std::int64_t exit_code = 0;
-  std::string message;
-};
-
-Ending ending_of(const std::vector<Json>& pods, const std::string& job) {
-  Ending ending;
-  std::string newest;
-  for (const Json& pod : pods) {
-    const std::string label = kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name");
-    if (label != job && kube::string_at(pod, "metadata/labels/job-name") != job) continue;
-    const std::string created = kube::string_at(pod, "metadata/creationTimestamp");
-    const Json* ended = kube::find(pod, "status/containerStatuses/0/state/terminated");
-    if (ended == nullptr)
-      ended = kube::find(pod, "status/containerStatuses/0/lastState/terminated");
-    if (ended == nullptr || created < newest) continue;
-    newest = created;
-    ending = {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message")};
-  }
-  return ending;
-}
 
 // The report is one line of JSON, perhaps among lines of the log.
 std::optional<Json> report_in(const std::string& message) {
@@ -116,16 +73,7 @@ void fill(TopicsView& view, const Json& report) {
   }
 }
 
-// One line that people can do something with.
-std::string last_line(const std::string& message) {
-  const std::size_t end = message.find_last_not_of('\n');
-  if (end == std::string::npos) return "";
-  const std::size_t newline = message.rfind('\n', end);
-  const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
-  return message.substr(begin, std::min<std::size_t>(end + 1 - begin, 256));
-}
-
-void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const Json& status) {
+void read_ending(TopicsView& view, const JobEnding& ending, bool succeeded, const Json& status) {
   const std::optional<Json> report = report_in(ending.message);
   if (report) fill(view, *report);
   if (!report && kube::find(status, "topics") != nullptr)
@@ -141,28 +89,7 @@ void read_ending(TopicsView& view, const Ending& ending, bool succeeded, const J
     view.message = "the topics Job has failed; the logs of its pods name the cause";
 }
 
-// Why the pod of a Job that has not ended is missing or does not run.
-std::string what_blocks(const TopicsJobInput& input) {
-  if (!input.refused.empty()) return input.refused;
-  const std::string job = input.desired->key().name;
-  for (const Json& pod : input.pods) {
-    if (kube::string_at(pod, "metadata/labels/batch.kubernetes.io~1job-name") != job) continue;
-    if (has_ended(pod)) continue;
-    const PodView view = view_pod(pod, input.wall_now);
-    // One that runs is never ready: it has no probe.
-    if (view.reason.empty() || view.reason == "NotReady") continue;
-    if (is_in_trouble(view, unix_ms(input.wall_now))) return view.problem;
-  }
-  return "";
-}
-
 }  // namespace
-
-Duration topics_retry_wait(int failures) {
-  Duration wait = kFirstWait;
-  for (int i = 1; i < failures && wait < kLongestWait; ++i) wait *= 2;
-  return std::min(wait, kLongestWait);
-}
 
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
   TopicsJobDecision decision;
@@ -178,24 +105,25 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
       view.topics = *known;
     return decision;
   }
-  const Ending ending = ending_of(input.pods, input.desired->key().name);
+  const JobEnding ending = job_ending(input.pods, input.desired->key().name);
   const auto retry_after = [&](const Json& ended, Duration wait) {
-    const auto since = parse_time(kube::string_at(ended, "lastTransitionTime"));
+    const auto since = condition_time(ended);
     const Duration waited = since ? input.wall_now - *since : wait;
     decision.remove = waited >= wait;
     if (!decision.remove) decision.requeue_after = std::min(wait, wait - waited);
   };
-  if (const Json* complete = condition(*input.job, "Complete"); complete != nullptr) {
+  if (const Json* complete = job_condition(*input.job, "Complete"); complete != nullptr) {
     read_ending(view, ending, true, input.status);
     decision.is_well = !input.missing;
     // Pods know a topic only some seconds after its creation, so not at once.
-    if (input.missing) retry_after(*complete, topics_retry_wait(std::max(1, input.failures)));
+    if (input.missing) retry_after(*complete, job_retry_wait(std::max(1, input.failures)));
     return decision;
   }
-  const Json* failed = condition(*input.job, "Failed");
+  const Json* failed = job_condition(*input.job, "Failed");
   if (failed == nullptr) {
     view.message = "the topics Job runs";
-    const std::string blocked = what_blocks(input);
+    const std::string blocked =
+        what_blocks_job(input.desired->key().name, input.pods, input.refused, input.wall_now);
     if (!blocked.empty()) {
       view.state = TopicsView::State::kBlocked;
       view.message = "the topics Job does not start: " + blocked;
@@ -209,7 +137,7 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
   read_ending(view, ending, false, input.status);
   // Only its owner can change a weak topic; a missing topic can be created.
   const bool is_weak = view.state == TopicsView::State::kWeak && !input.missing;
-  retry_after(*failed, is_weak ? kLongestWait : topics_retry_wait(std::max(1, input.failures)));
+  retry_after(*failed, is_weak ? kJobRetryWaitMax : job_retry_wait(std::max(1, input.failures)));
   return decision;
 }
 

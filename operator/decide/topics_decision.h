@@ -28,11 +28,8 @@ struct TopicsJobInput {
   bool missing = false;      // Pods report a topic that does not exist.
   SystemTime wall_now{};
 };
-// Pure.
+// Pure. A failed Job, or one whose topics pods miss, runs again after job_retry_wait(); a topic
+// that promises less than desired is verified again every 10 min: only its owner can change it.
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input);
-
-// After a failure, or when pods miss a topic: 30 s doubling to 10 min. A topic that promises less
-// than desired is verified again every 10 min: only its owner can change it.
-Duration topics_retry_wait(int failures);
 
 }  // namespace spanway::reconcile

@@ -29,6 +29,7 @@ inline constexpr ResourceType kPods{"", "v1", "pods", "Pod"};
 inline constexpr ResourceType kDeployments{"apps", "v1", "deployments", "Deployment"};
 inline constexpr ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 inline constexpr ResourceType kJobs{"batch", "v1", "jobs", "Job"};
+inline constexpr ResourceType kCronJobs{"batch", "v1", "cronjobs", "CronJob"};
 inline constexpr ResourceType kHorizontalPodAutoscalers{
     "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"};
 inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",

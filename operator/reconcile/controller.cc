@@ -106,9 +106,8 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
   Duration requeue = status_writer_.requeue_after(stages, pipeline, state);
   requeue = earlier(requeue, observed.requeue_after);
   requeue = earlier(requeue, decided.rollout.requeue_after);
-  requeue =
-      earlier(requeue, applied.requeue_after == Duration::zero() ? decided.topics.requeue_after
-                                                                 : applied.requeue_after);
+  requeue = earlier(requeue, applied.requeue_after);
+  requeue = earlier(requeue, decided.topics.requeue_after);
   if (!inputs.upgrade.empty()) requeue = earlier(requeue, kUpgradeRequeue);
   // An entry that expires changes the known state without a watch event.
   return earlier(requeue, mutations_.expires_in(inputs.key));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "operator/decide/compaction.h"
 #include "operator/decide/traffic.h"
 #include "operator/decide/wall_time.h"
 
@@ -15,8 +16,52 @@ std::string force_check_of(const api::Pipeline& pipeline) {
   return found == pipeline.annotations.end() ? "" : found->second;
 }
 
+constexpr char kSecretMissing[] = "the migrate Job waits for a Secret";
+
+MigrateJobDecision decide_migration(const Inputs& inputs, const Observed& observed,
+                                    const render::MigrateJob& desired, PipelineState& state) {
+  const std::string name = desired.job.key().name;
+  ObservedJob job;
+  if (const auto found = observed.jobs.find(name); found != observed.jobs.end())
+    job = found->second;
+  JobFailures& failures = state.migrate_failures[desired.exporter];
+  if (failures.job != name) failures = {name, 0};
+  const bool lacks_secret =
+      render::migrate_job_uses(inputs.pipeline, desired.exporter, inputs.missing_secrets);
+  MigrateJobDecision decision = decide_migrate_job({.desired = desired,
+                                                    .job = job.live,
+                                                    .pods = observed.pods,
+                                                    .failures = failures.count + 1,
+                                                    .refused = job.refusal,
+                                                    .held = lacks_secret ? kSecretMissing : "",
+                                                    .wall_now = inputs.wall_now});
+  if (decision.view.state == SchemaView::State::kReady) failures.count = 0;
+  return decision;
+}
+
+bool upgrade_waits(const Inputs& inputs) {
+  return !inputs.upgrade.empty() && inputs.is_spec_recorded;
+}
+
+// Exporters of the desired rendering that must wait for their tables. One that was taken back waits
+// for nothing.
+std::map<render::ComponentId, std::string> migrating(const Inputs& inputs, const Observed& observed,
+                                                     const Rendered& rendered,
+                                                     PipelineState& state) {
+  std::map<render::ComponentId, std::string> out;
+  if (upgrade_waits(inputs) || inputs.memory.failed_revision == rendered.desired().revision)
+    return out;
+  for (const render::MigrateJob& migrate : rendered.desired().migrate_jobs) {
+    const SchemaView view = decide_migration(inputs, observed, migrate, state).view;
+    if (view.state == SchemaView::State::kReady) continue;
+    out[{render::Role::kExporter, migrate.exporter}] =
+        view.state == SchemaView::State::kFailed ? view.message : "";
+  }
+  return out;
+}
+
 RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
-                               const Rendered& rendered, const PipelineState& state) {
+                               const Rendered& rendered, PipelineState& state) {
   RolloutMemory memory = inputs.memory;
   const bool is_forced = !inputs.paused && inputs.problems.empty() &&
                          consume_force_check(force_check_of(inputs.pipeline), memory);
@@ -34,6 +79,7 @@ RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
                   state.failures.refused_for_ms(rendered.desired().revision, inputs.wall_now),
               .refusal = state.failures.refusal(),
               .blocked = inputs.blocked,
+              .migrating = migrating(inputs, observed, rendered, state),
               .reports = &observed.reports.by_pod});
   if (!inputs.problems.empty()) {
     // A failed revision is not tried again after a spec that was refused.
@@ -48,7 +94,7 @@ RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
 // waits.
 void hold_upgrade(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
                   RolloutDecision& decision) {
-  if (inputs.upgrade.empty() || !inputs.is_spec_recorded) return;
+  if (!upgrade_waits(inputs)) return;
   bool differs = false;
   for (std::size_t i = 0; i < observed.components.size(); ++i) {
     const WorkloadView& stable = observed.components[i].stable;
@@ -76,7 +122,7 @@ void decide_topics(const Inputs& inputs, const Observed& observed, const Rendere
   ObservedJob job;
   if (decided.topics_job) {
     const std::string name = decided.topics_job->key().name;
-    if (const auto found = observed.topics_jobs.find(name); found != observed.topics_jobs.end())
+    if (const auto found = observed.jobs.find(name); found != observed.jobs.end())
       job = found->second;
     if (state.topics_job != name) {
       state.topics_job = name;
@@ -97,6 +143,16 @@ void decide_topics(const Inputs& inputs, const Observed& observed, const Rendere
     decided.topics.create = decided.topics.remove = false;
 }
 
+void decide_migrations(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
+                       PipelineState& state, Decided& decided) {
+  if (upgrade_waits(inputs)) return;
+  const bool is_back =
+      decided.rollout.phase == Phase::kRolledBack && rendered.last_good() != nullptr;
+  const render::Rendering& rendering = is_back ? *rendered.last_good() : rendered.desired();
+  for (const render::MigrateJob& migrate : rendering.migrate_jobs)
+    decided.migrations.emplace_back(migrate, decide_migration(inputs, observed, migrate, state));
+}
+
 }  // namespace
 
 Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
@@ -109,6 +165,8 @@ Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& r
     decided.scaling = state.scaler.decide(inputs.pipeline, rendered.desired(), observed.components,
                                           observed.reports, unix_ms(inputs.wall_now));
   decide_topics(inputs, observed, rendered, state, decided);
+  decide_migrations(inputs, observed, rendered, state, decided);
+  decided.compactions = observe_compactions(observed.cron_jobs, observed.pods);
   return decided;
 }
 

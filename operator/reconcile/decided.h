@@ -4,9 +4,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "operator/decide/desired_objects.h"
 #include "operator/decide/lag_scaler.h"
+#include "operator/decide/migrate_decision.h"
 #include "operator/decide/rollout.h"
 #include "operator/decide/topics_decision.h"
 #include "operator/reconcile/observed.h"
@@ -22,6 +25,9 @@ struct Decided {
   DesiredObjects objects;
   std::optional<render::Manifest> topics_job;  // The one of the rendering that is to run.
   TopicsJobDecision topics;
+  // The Jobs that are to run, each with the decision on it; none while an upgrade waits.
+  std::vector<std::pair<render::MigrateJob, MigrateJobDecision>> migrations;
+  std::vector<CompactionView> compactions;
 
   // A change is on its way: the pods' reports are polled more often.
   bool is_moving() const {

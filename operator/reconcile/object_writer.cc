@@ -11,7 +11,8 @@
 namespace spanway::reconcile {
 namespace {
 
-constexpr int kTopicsFailuresMax = 16;
+// Enough for the longest wait.
+constexpr int kJobFailuresMax = 16;
 
 std::string place_of(const kube::ResourceType& type, const kube::ObjectKey& key) {
   return std::string(type.plural) + "/" + key.name;
@@ -27,6 +28,8 @@ std::set<std::string> kept_objects(const kube::ObjectKey& pipeline, const Decide
       keep.insert(place_of(manifest.type, manifest.key()));
   for (const auto& [type, key] : decided.objects.untouched) keep.insert(place_of(type, key));
   if (decided.topics_job) keep.insert(place_of(kube::kJobs, decided.topics_job->key()));
+  for (const auto& [migrate, decision] : decided.migrations)
+    keep.insert(place_of(kube::kJobs, migrate.job.key()));
   keep.insert(place_of(kube::kConfigMaps, last_good_key(pipeline)));
   if (last_good == nullptr) return keep;
   // A rollback must not wait for the ConfigMaps of the last good spec to be created again.
@@ -34,6 +37,13 @@ std::set<std::string> kept_objects(const kube::ObjectKey& pipeline, const Decide
     for (const render::Manifest& manifest : component.support)
       if (manifest.type == kube::kConfigMaps) keep.insert(place_of(manifest.type, manifest.key()));
   return keep;
+}
+
+// The earliest of all requeues counts.
+void requeue_in(Applied& out, Duration delay) {
+  if (delay == Duration::zero()) return;
+  out.requeue_after =
+      out.requeue_after == Duration::zero() ? delay : std::min(out.requeue_after, delay);
 }
 
 }  // namespace
@@ -111,6 +121,7 @@ Applied ObjectWriter::apply(const Json& pipeline, const Inputs& inputs, const Ob
 Status ObjectWriter::apply_all(Pass& pass, Applied& out) const {
   SPANWAY_TRY(apply_support(pass));
   SPANWAY_TRY(apply_topics_job(pass, out));
+  SPANWAY_TRY(apply_migrate_jobs(pass, out));
   SPANWAY_TRY(apply_workloads(pass));
   SPANWAY_TRY(prune(pass));
   return pass.state.scaler.write(pass.pipeline, pass.rendered.desired(), pass.observed.workloads,
@@ -166,7 +177,7 @@ Status ObjectWriter::apply_topics_job(Pass& pass, Applied& out) const {
   if (!topics.remove) return {};
   const auto live = deps_.applier.live(kube::kJobs, pass.decided.topics_job->key());
   if (!live) return {};
-  pass.state.topics_failures = std::min(pass.state.topics_failures + 1, kTopicsFailuresMax);
+  pass.state.topics_failures = std::min(pass.state.topics_failures + 1, kJobFailuresMax);
   if (topics.view.state == TopicsView::State::kFailed) {
     deps_.events.announce(pass.pipeline, true, "TopicsFailed", "Retry", topics.view.message);
   } else if (reports_missing_topic(pass.observed.components, pass.observed.reports.by_pod)) {
@@ -174,7 +185,26 @@ Status ObjectWriter::apply_topics_job(Pass& pass, Applied& out) const {
                           "pods report a topic that does not exist: the topics Job runs again");
   }
   SPANWAY_TRY(deps_.applier.remove(pass.pipeline, kube::kJobs, *live));
-  out.requeue_after = std::chrono::seconds(1);
+  requeue_in(out, std::chrono::seconds(1));
+  return {};
+}
+
+Status ObjectWriter::apply_migrate_jobs(Pass& pass, Applied& out) const {
+  for (const auto& [migrate, decision] : pass.decided.migrations) {
+    if (decision.create) SPANWAY_TRY(apply_object(pass, migrate.job));
+    if (!decision.remove) {
+      requeue_in(out, decision.requeue_after);
+      continue;
+    }
+    const auto live = deps_.applier.live(kube::kJobs, migrate.job.key());
+    if (!live) continue;
+    int& failures = pass.state.migrate_failures[migrate.exporter].count;
+    failures = std::min(failures + 1, kJobFailuresMax);
+    deps_.events.announce(pass.pipeline, true, "MigrateFailed", "Retry",
+                          "exporter " + migrate.exporter + ": " + decision.view.message);
+    SPANWAY_TRY(deps_.applier.remove(pass.pipeline, kube::kJobs, *live));
+    requeue_in(out, std::chrono::seconds(1));
+  }
   return {};
 }
 

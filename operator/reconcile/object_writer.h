@@ -48,6 +48,7 @@ class ObjectWriter {
   Status apply_all(Pass& pass, Applied& out) const;
   Status apply_support(Pass& pass) const;
   Status apply_topics_job(Pass& pass, Applied& out) const;
+  Status apply_migrate_jobs(Pass& pass, Applied& out) const;
   Status apply_workloads(Pass& pass) const;
   Status apply_object(Pass& pass, const render::Manifest& digest) const;
   Result<bool> apply_manifest(const Json& pipeline, const render::Manifest& manifest) const;

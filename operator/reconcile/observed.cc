@@ -35,9 +35,9 @@ Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
   observe_refused_pods(inputs, observed, state);
   observe_autoscalers(inputs, observed);
   observe_foreign_autoscalers(inputs, rendered, observed, state);
-  observe_topics_job(rendered.desired().topics_job, observed, state);
-  if (rendered.last_good() != nullptr)
-    observe_topics_job(rendered.last_good()->topics_job, observed, state);
+  observe_jobs(rendered.desired(), observed, state);
+  if (rendered.last_good() != nullptr) observe_jobs(*rendered.last_good(), observed, state);
+  observed.cron_jobs = deps_.applier.live_of(kube::kCronJobs, inputs.key);
   state.refused.sweep();
   return observed;
 }
@@ -97,11 +97,18 @@ void Observer::observe_foreign_autoscalers(const Inputs& inputs, const Rendered&
   if (!observed.foreign_autoscalers.empty()) requeue_in(observed, ForeignAutoscalers::kListCounts);
 }
 
-void Observer::observe_topics_job(const std::optional<render::Manifest>& job, Observed& observed,
-                                  PipelineState& state) const {
-  if (!job || observed.topics_jobs.contains(job->key().name)) return;
-  ObservedJob& out = observed.topics_jobs[job->key().name];
-  out.live = deps_.applier.live(kube::kJobs, job->key());
+void Observer::observe_jobs(const render::Rendering& rendering, Observed& observed,
+                            PipelineState& state) const {
+  if (rendering.topics_job) observe_job(*rendering.topics_job, observed, state);
+  for (const render::MigrateJob& migrate : rendering.migrate_jobs)
+    observe_job(migrate.job, observed, state);
+}
+
+void Observer::observe_job(const render::Manifest& job, Observed& observed,
+                           PipelineState& state) const {
+  if (observed.jobs.contains(job.key().name)) return;
+  ObservedJob& out = observed.jobs[job.key().name];
+  out.live = deps_.applier.live(kube::kJobs, job.key());
   if (!out.live || !lacks_pods(*out.live)) return;
   const RefusedPods::Answer answer =
       state.refused.refusal_of(deps_.client, kube::kJobs, *out.live, deps_.clock.now());

@@ -29,7 +29,8 @@ struct Observed {
   std::optional<std::int64_t> ingress_endpoints;
   std::map<std::string, std::string> idle_autoscalers;     // By name: why they do not scale.
   std::map<std::string, std::string> foreign_autoscalers;  // By workload.
-  std::map<std::string, ObservedJob> topics_jobs;          // By name: those of both renderings.
+  std::map<std::string, ObservedJob> jobs;                 // By name: those of both renderings.
+  std::vector<Json> cron_jobs;
   // When an answer that is polled and not watched is requested again; 0 = nothing is polled.
   Duration requeue_after{};
 };
@@ -53,8 +54,9 @@ class Observer {
   void observe_autoscalers(const Inputs& inputs, Observed& observed) const;
   void observe_foreign_autoscalers(const Inputs& inputs, const Rendered& rendered,
                                    Observed& observed, PipelineState& state) const;
-  void observe_topics_job(const std::optional<render::Manifest>& job, Observed& observed,
-                          PipelineState& state) const;
+  void observe_jobs(const render::Rendering& rendering, Observed& observed,
+                    PipelineState& state) const;
+  void observe_job(const render::Manifest& job, Observed& observed, PipelineState& state) const;
 
   const Deps deps_;
 };

@@ -158,7 +158,7 @@ std::vector<std::string> foreign_fields(const kube::ResourceType& type, const Js
     check_pods(finder);
   }
   // The pods of a Job cannot be changed; that it waits can.
-  if (type == kube::kJobs) finder.unless_desired("spec/suspend");
+  if (type == kube::kJobs || type == kube::kCronJobs) finder.unless_desired("spec/suspend");
   if (type == kube::kNetworkPolicies) check_selector(finder, "spec/podSelector");
   if (type == kube::kPodDisruptionBudgets) check_selector(finder, "spec/selector");
   return finder.take();

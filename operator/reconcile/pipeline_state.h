@@ -2,6 +2,7 @@
 // does not depend on it: an operator that restarts reads the cluster and its status again.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,12 @@
 #include "operator/reconcile/write_failures.h"
 
 namespace spanway::reconcile {
+
+// Failures of one Job in a row.
+struct JobFailures {
+  std::string job;  // Its name.
+  int count = 0;
+};
 
 // External lock: one Pipeline is reconciled by one thread at a time.
 struct PipelineState {
@@ -32,10 +39,11 @@ struct PipelineState {
   std::string checked_spec;  // "uid/generation" of the last spec whose configurations load.
   // As written last. A different one in the stored status was written by another client.
   std::optional<RolloutMemory> rollout;
-  std::optional<SystemTime> observed_since;  // See Inputs.
-  std::set<std::string> ended_pods;          // Uids; each is recorded as an Event once.
-  std::string topics_job;                    // Its name.
-  int topics_failures = 0;                   // Failures of this Job in a row.
+  std::optional<SystemTime> observed_since;             // See Inputs.
+  std::set<std::string> ended_pods;                     // Uids; each is recorded as an Event once.
+  std::string topics_job;                               // Its name.
+  int topics_failures = 0;                              // Failures of this Job in a row.
+  std::map<std::string, JobFailures> migrate_failures;  // By exporter.
   RolloutDecision::Phase phase = RolloutDecision::Phase::kInstalling;  // Logged last.
   std::string phase_reason;
 };

@@ -51,6 +51,9 @@ Result<const render::Manifest*> Rendered::manifest(const render::Manifest& diges
   for (const render::Rendering* rendering : {&std::as_const(full_->desired), last_good}) {
     if (rendering != nullptr && rendering->topics_job && matches(*rendering->topics_job))
       return &*rendering->topics_job;
+    if (rendering == nullptr) continue;
+    for (const render::MigrateJob& migrate : rendering->migrate_jobs)
+      if (matches(migrate.job)) return &migrate.job;
   }
   for (const auto* manifests :
        {&full_objects_->support, &full_objects_->canaries, &full_objects_->workloads}) {

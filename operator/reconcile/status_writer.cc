@@ -84,6 +84,10 @@ StatusInput StatusWriter::input_of(const Stages& stages, const PipelineState& st
   if (stages.decided != nullptr) {
     out.scaling = stages.decided->scaling;
     out.topics = stages.decided->topics.view;
+    for (const auto& [migrate, decision] : stages.decided->migrations)
+      out.schemas.push_back(decision.view);
+    out.schemas_are_held = !inputs.upgrade.empty() && inputs.is_spec_recorded;
+    out.compactions = stages.decided->compactions;
   }
   return out;
 }
@@ -127,11 +131,15 @@ void StatusWriter::record_condition_events(const Json& pipeline, const Json& bef
     const char* type;
     const char* bad;  // The value that deserves a warning.
   };
-  static constexpr std::array kRules = {
-      Rule{"ConfigValid", "False"},      Rule{"Ready", "False"},
-      Rule{"KafkaReachable", "False"},   Rule{"TopicsReady", "False"},
-      Rule{"ExportersHealthy", "False"}, Rule{"ScalingLimited", "True"},
-      Rule{"RetentionAtRisk", "True"},   Rule{"Paused", ""}};
+  static constexpr std::array kRules = {Rule{"ConfigValid", "False"},
+                                        Rule{"Ready", "False"},
+                                        Rule{"KafkaReachable", "False"},
+                                        Rule{"TopicsReady", "False"},
+                                        Rule{"ExportersHealthy", "False"},
+                                        Rule{"ScalingLimited", "True"},
+                                        Rule{"SchemaReady", "False"},
+                                        Rule{"RetentionAtRisk", "True"},
+                                        Rule{"Paused", ""}};
   for (const Rule& rule : kRules) {
     const Json* now = find_condition(after, rule.type);
     if (now == nullptr) continue;

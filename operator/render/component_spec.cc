@@ -55,6 +55,8 @@ std::string_view to_string(Role role) noexcept {
       return "bridge";
     case Role::kIngress:
       return "ingress";
+    case Role::kQuery:
+      return "query";
   }
   return "";
 }
@@ -78,6 +80,7 @@ std::string object_name(const std::string& pipeline, const ComponentId& id) {
       break;
     case Role::kBridge:
     case Role::kIngress:
+    case Role::kQuery:
       name += to_string(id.role);
       break;
   }
@@ -104,6 +107,15 @@ std::vector<ComponentSpec> component_specs(const api::Pipeline& pipeline) {
   ingress.replicas = pipeline.spec.ingress.replicas;
   ingress.cpu_autoscaling = &pipeline.spec.ingress.autoscaling;
   specs.push_back(std::move(ingress));
+
+  if (pipeline.spec.query) {
+    ComponentSpec query = make_spec(pipeline, {Role::kQuery, ""}, "spec.query");
+    query.pods = &pipeline.spec.query->pods;
+    query.config = &pipeline.spec.query->config;
+    query.replicas = pipeline.spec.query->replicas;
+    query.cpu_autoscaling = &pipeline.spec.query->autoscaling;
+    specs.push_back(std::move(query));
+  }
 
   for (ComponentSpec& spec : specs) {
     if (spec.cpu_autoscaling != nullptr && spec.cpu_autoscaling->has_value())

@@ -1,4 +1,4 @@
-// A common view of the four kinds of components.
+// A common view of all kinds of components.
 #pragma once
 
 #include <optional>
@@ -39,6 +39,7 @@ inline constexpr int kIngressGrpcPort = 4317;
 inline constexpr int kIngressHttpPort = 4318;
 inline constexpr int kBridgePort = 4327;
 inline constexpr int kExporterPort = 4337;
+inline constexpr int kQueryPort = 8081;
 
 // "<object>.<namespace>.svc:<port>", found in any cluster domain by the pod's search list.
 std::string service_address(const std::string& object, const std::string& name_space, int port);

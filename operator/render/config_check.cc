@@ -15,6 +15,7 @@
 #include "services/lib/config/load.h"
 #include "services/lib/config/scalar.h"
 #include "services/lib/runtime/runtime_config.h"
+#include "services/query/config.h"
 
 namespace spanway::render {
 namespace {
@@ -141,6 +142,14 @@ void check_endpoints(const api::Pipeline& pipeline, const ComponentSpec& spec, c
   }
 }
 
+void check_store(const api::Pipeline& pipeline, const ComponentSpec& spec, const Json& file,
+                 Findings& findings) {
+  const Judgement judgement = judge_endpoint(kube::string_at(file, "stores/clickhouse/endpoint"));
+  if (judgement.reach != Reach::kPublic)
+    findings.add(field_of(pipeline, spec, "stores.clickhouse.endpoint"),
+                 judgement.why + kPublicOnly);
+}
+
 void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
   const api::NetworkPolicy& policy = pipeline.spec.network_policy;
   if (!policy.enabled)
@@ -215,6 +224,12 @@ class Check {
         if (load(spec, file, exporter)) check_memory(spec, exporter.memory_limit, findings_);
         check_file_volume(spec, file, findings_);
         if (facts_.deny_private_endpoints) check_endpoints(pipeline_, spec, file, findings_);
+        break;
+      }
+      case Role::kQuery: {
+        query::QueryConfig query;
+        if (load(spec, file, query)) check_memory(spec, query.memory_limit, findings_);
+        if (facts_.deny_private_endpoints) check_store(pipeline_, spec, file, findings_);
         break;
       }
     }

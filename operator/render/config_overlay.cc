@@ -149,6 +149,24 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
   return keys;
 }
 
+std::vector<OwnedKey> query_keys() {
+  const std::string field = "spec.query.";
+  const std::string store = field + "stores.clickhouse.";
+  return {{"api.host", ""},
+          {"api.port", ""},
+          {"api.tls", field + "tls"},
+          {"auth", field + "auth"},
+          {"tenant", field + "tenant"},
+          {"stores.clickhouse.endpoint", store + "endpoint"},
+          {"stores.clickhouse.database", store + "database"},
+          {"stores.clickhouse.username", store + "username"},
+          {"stores.clickhouse.password", store + "passwordSecretKeyRef"},
+          {"stores.clickhouse.tls.ca_file", store + "tls.caSecretName"},
+          {"stores.clickhouse.tls.certificate_file", store + "tls.clientCertificateSecretName"},
+          {"stores.clickhouse.tls.key_file", store + "tls.clientCertificateSecretName"},
+          {"stores.clickhouse.tls.server_name", store + "tls.serverName"}};
+}
+
 // The most precise owner of this key; null when it is not owned.
 const OwnedKey* owner_of(const std::vector<OwnedKey>& owned, std::string_view path) {
   const OwnedKey* best = nullptr;
@@ -216,8 +234,10 @@ bool overlay_states(const Json& overlay, std::string_view path) {
 }
 
 // "auth.tokens[2]" and the like: the item's name in place of its index.
-std::string named_item(const api::Pipeline& pipeline, std::string_view path) {
-  const api::IngressAuth& auth = pipeline.spec.ingress.auth;
+std::string named_item(const api::Pipeline& pipeline, const ComponentSpec& spec,
+                       std::string_view path) {
+  const bool is_query = spec.id.role == Role::kQuery;
+  const api::IngressAuth& auth = is_query ? pipeline.spec.query->auth : pipeline.spec.ingress.auth;
   const auto index_behind = [&path](std::string_view list) -> std::optional<std::size_t> {
     if (!path.starts_with(list)) return std::nullopt;
     std::size_t index = 0;
@@ -226,9 +246,9 @@ std::string named_item(const api::Pipeline& pipeline, std::string_view path) {
     return error == std::errc() ? std::optional(index) : std::nullopt;
   };
   if (const auto i = index_behind("auth.tokens["); i && *i < auth.tokens.size())
-    return "spec.ingress.auth.tokens[" + auth.tokens[*i].name + "]";
+    return spec.field + ".auth.tokens[" + auth.tokens[*i].name + "]";
   if (const auto i = index_behind("auth.users["); i && *i < auth.users.size())
-    return "spec.ingress.auth.users[" + auth.users[*i].name + "]";
+    return spec.field + ".auth.users[" + auth.users[*i].name + "]";
   return "";
 }
 
@@ -248,6 +268,9 @@ std::vector<OwnedKey> owned_keys(const ComponentSpec& spec) {
       break;
     case Role::kExporter:
       keys = exporter_keys(spec);
+      break;
+    case Role::kQuery:
+      keys = query_keys();
       break;
   }
   add_common(spec, keys);
@@ -273,7 +296,7 @@ std::string field_of(const api::Pipeline& pipeline, const ComponentSpec& spec,
   if (path.empty()) return spec.field;
   const std::vector<OwnedKey> owned = owned_keys(spec);
   if (const OwnedKey* owner = owner_of(owned, path)) {
-    if (std::string item = named_item(pipeline, path); !item.empty()) return item;
+    if (std::string item = named_item(pipeline, spec, path); !item.empty()) return item;
     return owner->field.empty() ? spec.field : owner->field;
   }
   if (overlay_states(*spec.config, path)) return spec.field + ".config." + std::string(path);

@@ -7,6 +7,7 @@
 #include "services/ingress/config.h"
 #include "services/kafka-bridge/config.h"
 #include "services/lib/runtime/runtime_config.h"
+#include "services/query/config.h"
 
 namespace spanway::render {
 namespace {
@@ -70,11 +71,14 @@ const std::set<std::string>& aliases(Role role) {
   static const std::set<std::string> ingress = aliases_of<ingress::IngressConfig>();
   static const std::set<std::string> bridge = aliases_of<kafka_bridge::BridgeConfig>();
   static const std::set<std::string> exporter = aliases_of<exporter::ExporterConfig>();
+  static const std::set<std::string> query = aliases_of<query::QueryConfig>();
   switch (role) {
     case Role::kIngress:
       return ingress;
     case Role::kExporter:
       return exporter;
+    case Role::kQuery:
+      return query;
     case Role::kBridge:
     case Role::kConsumer:
       return bridge;

@@ -16,6 +16,7 @@ constexpr std::uint64_t kLimitPercent = 95;
 // The services' own defaults, used while they fit.
 constexpr std::uint64_t kBodyBytes = 64 * kMiB;
 constexpr std::uint64_t kCompressedBytes = 16 * kMiB;
+constexpr std::uint64_t kQueryBytes = 64 * kMiB;
 constexpr std::uint64_t kPrefetchBytes = 1 * kMiB;
 constexpr std::uint64_t kPrefetchBytesMin = 64u << 10;
 constexpr std::uint64_t kPrefetchPercent = 40;
@@ -70,6 +71,11 @@ void add_prefetch_shares(std::uint64_t container, Json& config) {
   set_missing(consumer, "partition_fetch_bytes_max", share);
 }
 
+void add_query_shares(std::uint64_t budget, Json& config) {
+  set_missing(config["limits"], "query_memory",
+              std::min(kQueryBytes, std::max(kMiB, whole_mebibytes(budget / 4))));
+}
+
 }  // namespace
 
 Json container_resources(const ComponentSpec& spec) {
@@ -101,6 +107,8 @@ void add_memory_shares(const ComponentSpec& spec, Json& config) {
       return add_exporter_shares(config::request_budget(limit, 0), config);
     case Role::kConsumer:
       return add_prefetch_shares(container, config);
+    case Role::kQuery:
+      return add_query_shares(config::request_budget(limit, 0), config);
     case Role::kBridge:
       return add_body_shares(config::request_budget(limit, kafka_bridge::kProducerBytes),
                              config["limits"]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "operator/render/private_networks.h"
+#include "operator/render/storage_jobs.h"
 #include "operator/render/topics_job.h"
 
 namespace spanway::render {
@@ -98,6 +99,10 @@ Manifest policy(const Context& context, const std::string& name, Json labels, co
   return manifest;
 }
 
+Json to_destination(const Context& context) {
+  return context.facts.deny_private_endpoints ? to_public_addresses() : to_anywhere();
+}
+
 Manifest component_policy(const Context& context, const ComponentSpec& spec) {
   const std::string& exporter = spec.id.exporter;
   Json ingress = Json::array({from_watchers(context)});
@@ -117,8 +122,11 @@ Manifest component_policy(const Context& context, const ComponentSpec& spec) {
       break;
     case Role::kExporter:
       ingress.push_back(from_pods(context, Role::kConsumer, exporter, kExporterPort));
-      egress.push_back(context.facts.deny_private_endpoints ? to_public_addresses()
-                                                            : to_anywhere());
+      egress.push_back(to_destination(context));
+      break;
+    case Role::kQuery:
+      ingress.push_back({{"ports", Json::array({tcp(kQueryPort)})}});
+      egress.push_back(to_destination(context));
       break;
   }
   return policy(context, spec.object, component_labels(context, spec),
@@ -153,6 +161,11 @@ std::vector<Manifest> network_policies(const Context& context) {
   if (!context.pipeline.spec.network_policy.enabled) return policies;
   for (const ComponentSpec& spec : component_specs(context.pipeline))
     policies.push_back(component_policy(context, spec));
+  for (const StorageJob& job : storage_job_list(context.pipeline)) {
+    policies.push_back(policy(context, job.name, storage_job_labels(context, job),
+                              storage_job_selector(context, job), Json::array(),
+                              Json::array({to_dns(), to_destination(context)})));
+  }
   if (has_topics_job(context.pipeline)) {
     policies.push_back(policy(context, topics_name(context.pipeline),
                               common_labels(context, kTopicsComponent), topics_selector(context),

@@ -214,6 +214,7 @@ std::vector<Change> plan(const Rendering& desired, const std::vector<Json>& live
   Planner planner(live);
   for (const Manifest& manifest : desired.shared) planner.add(manifest, nullptr);
   if (desired.topics_job) planner.add(*desired.topics_job, nullptr);
+  for (const MigrateJob& migrate : desired.migrate_jobs) planner.add(migrate.job, nullptr);
   std::string pipeline;
   for (const Component& component : desired.components) {
     for (const Manifest& manifest : component.support) planner.add(manifest, nullptr);

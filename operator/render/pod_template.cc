@@ -17,8 +17,7 @@ constexpr int kSecretMode = 0440;  // Readable by the pod's group only.
 constexpr char kConfigFolder[] = "/etc/spanway/config";
 constexpr char kConfigVolume[] = "config";
 constexpr char kDataVolume[] = "data";
-// The memory of the Job's process is small; its file is that of a bridge.
-constexpr char kTopicsMemory[] = "128Mi";
+constexpr char kSmallJobMemory[] = "128Mi";
 
 const char* binary_of(Role role) {
   switch (role) {
@@ -29,6 +28,8 @@ const char* binary_of(Role role) {
       return "/usr/bin/spanway-kafka-bridge";
     case Role::kExporter:
       return "/usr/bin/spanway-exporter";
+    case Role::kQuery:
+      return "/usr/bin/spanway-query";
   }
   return "";
 }
@@ -62,6 +63,13 @@ Json from_field(const char* name, const char* path) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
 }
 
+void add_variables(const api::PodTemplate& pods, Json& list) {
+  for (const auto& [name, value] : pods.env) {
+    if (name == "POD_NAME" || name == "GROUP_INSTANCE_ID") continue;
+    list.push_back({{"name", name}, {"value", environment_literal(value)}});
+  }
+}
+
 Json environment(const Context& context, const ComponentSpec& spec) {
   Json list = Json::array({from_field("POD_NAME", "metadata.name")});
   const std::string& cluster = context.facts.cluster_id;
@@ -70,10 +78,7 @@ Json environment(const Context& context, const ComponentSpec& spec) {
   } else if (spec.id.role == Role::kConsumer) {
     list.push_back({{"name", "GROUP_INSTANCE_ID"}, {"value", cluster + "-$(POD_NAME)"}});
   }
-  for (const auto& [name, value] : spec.pods->env) {
-    if (name == "POD_NAME" || name == "GROUP_INSTANCE_ID") continue;
-    list.push_back({{"name", name}, {"value", environment_literal(value)}});
-  }
+  add_variables(*spec.pods, list);
   return list;
 }
 
@@ -93,6 +98,9 @@ Json ports(const api::Pipeline& pipeline, Role role) {
       break;
     case Role::kExporter:
       list.push_back(port("otlp-grpc", kExporterPort));
+      break;
+    case Role::kQuery:
+      list.push_back(port("http", kQueryPort));
       break;
     case Role::kConsumer:
       break;
@@ -323,10 +331,52 @@ Json canary_template(Json stable) {
 
 namespace {
 
-// A short Job needs little, but a quota may require a CPU limit.
-Json topics_resources(const api::PodTemplate& pods) {
+// Spread and zones are for workloads with several pods.
+void add_job_placement(const api::PodTemplate& pods, Json& pod) {
+  if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
+  if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;
+  if (!pods.priority_class_name.empty()) pod["priorityClassName"] = pods.priority_class_name;
+  if (!pods.affinity.is_null()) pod["affinity"] = pods.affinity;
+}
+
+}  // namespace
+
+Json job_template(const Context& context, const JobInput& input) {
+  Json container;
+  container["name"] = input.component;
+  container["image"] = image_of(context);
+  container["imagePullPolicy"] = pull_policy(context.pipeline.spec.image.pull_policy);
+  container["command"] = Json::array({binary_of(input.program)});
+  container["args"] = input.command;
+  container["args"].push_back("--config");
+  container["args"].push_back(config_file());
+  container["env"] = Json::array({from_field("POD_NAME", "metadata.name")});
+  if (input.with_env) add_variables(input.pods, container["env"]);
+  container["resources"] = input.resources;
+  container["securityContext"] = container_security();
+  // The report is one line on standard output; on failure the last lines of the log follow.
+  container["terminationMessagePolicy"] = "FallbackToLogsOnError";
+  container["volumeMounts"] = volume_mounts(input.mounts);
+
+  Json tmpl;
+  Json labels = input.pods.labels;
+  if (labels.is_null()) labels = Json::object();
+  labels.update(input.labels);
+  labels.erase("app.kubernetes.io/version");
+  tmpl["metadata"]["labels"] = std::move(labels);
+  if (!input.pods.annotations.empty()) tmpl["metadata"]["annotations"] = input.pods.annotations;
+  tmpl["spec"] = base_pod(context, input.service_account);
+  add_job_placement(input.pods, tmpl["spec"]);
+  tmpl["spec"]["containers"] = Json::array({container});
+  tmpl["spec"]["volumes"] = volumes(input.config_map, input.mounts);
+  tmpl["spec"]["restartPolicy"] = "Never";
+  tmpl["spec"]["terminationGracePeriodSeconds"] = 5;
+  return tmpl;
+}
+
+Json small_job_resources(const api::PodTemplate& pods) {
   Json resources = {{"requests", {{"cpu", "20m"}, {"memory", "64Mi"}}},
-                    {"limits", {{"memory", kTopicsMemory}}}};
+                    {"limits", {{"memory", kSmallJobMemory}}}};
   const Json* cpu = kube::find(pods.resources, "limits/cpu");
   if (cpu == nullptr) return resources;
   resources["limits"]["cpu"] = *cpu;
@@ -336,51 +386,6 @@ Json topics_resources(const api::PodTemplate& pods) {
   constexpr double kRequestedCpu = 0.02;
   if (limit && *limit < kRequestedCpu) resources["requests"]["cpu"] = *cpu;
   return resources;
-}
-
-// As for the producing bridge: the same program with the same connection to Kafka.
-void add_topics_placement(const api::PodTemplate& pods, Json& pod) {
-  if (!pods.node_selector.empty()) pod["nodeSelector"] = pods.node_selector;
-  if (!pods.tolerations.is_null()) pod["tolerations"] = pods.tolerations;
-  if (!pods.priority_class_name.empty()) pod["priorityClassName"] = pods.priority_class_name;
-  if (!pods.affinity.is_null()) pod["affinity"] = pods.affinity;
-}
-
-}  // namespace
-
-Json topics_template(const Context& context, const std::string& config_map,
-                     const std::string& service_account, const std::vector<std::string>& command) {
-  const std::vector<SecretMount> mounts = kafka_mounts(context.pipeline);
-  Json container;
-  container["name"] = "topics";
-  container["image"] = image_of(context);
-  container["imagePullPolicy"] = pull_policy(context.pipeline.spec.image.pull_policy);
-  container["command"] = Json::array({binary_of(Role::kBridge)});
-  container["args"] = command;
-  container["args"].push_back("--config");
-  container["args"].push_back(config_file());
-  const api::PodTemplate& pods = context.pipeline.spec.produce.pods;
-  container["env"] = Json::array({from_field("POD_NAME", "metadata.name")});
-  container["resources"] = topics_resources(pods);
-  container["securityContext"] = container_security();
-  // The report is one line on standard output; on failure the last lines of the log follow.
-  container["terminationMessagePolicy"] = "FallbackToLogsOnError";
-  container["volumeMounts"] = volume_mounts(mounts);
-
-  Json tmpl;
-  Json labels = pods.labels;
-  if (labels.is_null()) labels = Json::object();
-  labels.update(common_labels(context, "topics"));
-  labels.erase("app.kubernetes.io/version");
-  tmpl["metadata"]["labels"] = std::move(labels);
-  if (!pods.annotations.empty()) tmpl["metadata"]["annotations"] = pods.annotations;
-  tmpl["spec"] = base_pod(context, service_account);
-  add_topics_placement(pods, tmpl["spec"]);
-  tmpl["spec"]["containers"] = Json::array({container});
-  tmpl["spec"]["volumes"] = volumes(config_map, mounts);
-  tmpl["spec"]["restartPolicy"] = "Never";
-  tmpl["spec"]["terminationGracePeriodSeconds"] = 5;
-  return tmpl;
 }
 
 }  // namespace spanway::render

@@ -18,9 +18,22 @@ struct PodInput {
 Json pod_template(const Context& context, const PodInput& input);
 // Derived from the stable one: another track, and no static membership in a consumer group.
 Json canary_template(Json stable);
-// The template of the topics Job.
-Json topics_template(const Context& context, const std::string& config_map,
-                     const std::string& service_account, const std::vector<std::string>& command);
+// A run of one of our programs that ends by itself.
+struct JobInput {
+  std::string component;  // The container's name.
+  Json labels;            // The pods' labels; those of `pods` are added.
+  Role program = Role::kBridge;
+  std::vector<std::string> command;
+  std::string config_map;
+  std::string service_account;
+  std::vector<SecretMount> mounts;
+  const api::PodTemplate& pods;  // Labels, annotations, placement.
+  bool with_env = false;         // Also its environment.
+  Json resources;
+};
+Json job_template(const Context& context, const JobInput& input);
+// A short Job needs little, but a quota may require the CPU limit of the `pods`.
+Json small_job_resources(const api::PodTemplate& pods);
 
 // "name=hash,..." of the Secrets whose change restarts the pods; empty = none.
 std::string secret_identity(const ClusterFacts& facts, const std::vector<SecretMount>& mounts);

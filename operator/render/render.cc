@@ -8,6 +8,7 @@
 #include "operator/render/pod_template.h"
 #include "operator/render/service_config.h"
 #include "operator/render/services.h"
+#include "operator/render/storage_jobs.h"
 #include "operator/render/topics_job.h"
 #include "operator/render/workload.h"
 
@@ -48,6 +49,7 @@ std::span<const kube::ResourceType> rendered_kinds() {
                                         kube::kDeployments,
                                         kube::kStatefulSets,
                                         kube::kJobs,
+                                        kube::kCronJobs,
                                         kube::kHorizontalPodAutoscalers,
                                         kube::kPodDisruptionBudgets,
                                         kube::kNetworkPolicies,
@@ -77,6 +79,9 @@ Rendering render(const api::Pipeline& of, const ClusterFacts& facts) {
     for (Manifest& manifest : topics->support) out.shared.push_back(std::move(manifest));
     out.topics_job = std::move(topics->job);
   }
+  StorageJobs jobs = storage_jobs(context);
+  for (Manifest& manifest : jobs.support) out.shared.push_back(std::move(manifest));
+  out.migrate_jobs = std::move(jobs.migrate);
   return out;
 }
 

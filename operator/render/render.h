@@ -33,15 +33,17 @@ struct ClusterFacts {
   std::map<std::string, std::string> secret_identities;
 };
 
-enum class Role { kExporter, kConsumer, kBridge, kIngress };  // In the order of a rollout.
-std::string_view to_string(Role role) noexcept;  // "exporter", "consumer", "bridge", "ingress"
+// In the order of a rollout.
+enum class Role { kExporter, kConsumer, kBridge, kIngress, kQuery };
+// "exporter", "consumer", "bridge", "ingress", "query"
+std::string_view to_string(Role role) noexcept;
 
 struct ComponentId {
   Role role = Role::kIngress;
   std::string exporter;  // Set for kExporter and kConsumer.
   friend auto operator<=>(const ComponentId&, const ComponentId&) = default;
 };
-// "<pipeline>-ingress", "<pipeline>-bridge", "<pipeline>-<exporter>",
+// "<pipeline>-ingress", "<pipeline>-bridge", "<pipeline>-query", "<pipeline>-<exporter>",
 // "<pipeline>-<exporter>-consumer"; with two dashes before an exporter that has one in its name.
 // With the rules on names no two Pipelines of a namespace share one.
 std::string object_name(const std::string& pipeline, const ComponentId& id);
@@ -73,11 +75,20 @@ struct Component {
   bool stateful = false;
 };
 
+// The Job that brings the tables of one exporter to the schema of its image; its name has the
+// fingerprint of its work. The exporter is not rolled out before it has succeeded.
+struct MigrateJob {
+  std::string exporter;
+  Manifest job;
+};
+
 struct Rendering {
-  std::vector<Manifest> shared;       // NetworkPolicies, PrometheusRule, ServiceMonitor.
+  // NetworkPolicies, PrometheusRule, ServiceMonitor, CronJobs, and the objects that Jobs mount.
+  std::vector<Manifest> shared;
   std::vector<Component> components;  // In the order of a rollout.
   // The Job that creates or verifies the topics; its name has the fingerprint of its work.
   std::optional<Manifest> topics_job;
+  std::vector<MigrateJob> migrate_jobs;
   std::string revision;  // Hash over all components.
 };
 
@@ -97,6 +108,9 @@ SecretKeys referenced_keys(const api::Pipeline& pipeline);
 // keys stands for all of its keys.
 std::set<ComponentId> components_with(const api::Pipeline& pipeline, const SecretKeys& secrets);
 bool topics_job_uses(const api::Pipeline& pipeline, const SecretKeys& secrets);
+// The same of the exporter's migrate Job.
+bool migrate_job_uses(const api::Pipeline& pipeline, const std::string& exporter,
+                      const SecretKeys& secrets);
 
 // Fingerprint of the keys that pods read again without a restart, which are no part of any
 // revision; "" when there are none.

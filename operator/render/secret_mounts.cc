@@ -1,7 +1,11 @@
 #include "operator/render/secret_mounts.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+
+#include "operator/render/query_store.h"
+#include "operator/render/storage_jobs.h"
 
 namespace spanway::render {
 namespace {
@@ -41,17 +45,18 @@ class Mounts {
 
 const std::vector<std::string> kCertificateKeys = {"tls.crt", "tls.key"};
 
-// The ingress watches its certificates, tokens and passwords.
-void add_ingress(const api::Ingress& ingress, Mounts& mounts) {
-  if (ingress.tls) {
-    mounts.add(ingress.tls->secret_name, kCertificateKeys, kServerTlsFolder, true);
-    mounts.add(ingress.tls->client_ca_secret_name, {"ca.crt"}, kClientCaFolder, true);
+// Ingress and query watch their certificates, tokens and passwords.
+void add_listener(const std::optional<api::IngressTls>& tls, const api::IngressAuth& auth,
+                  Mounts& mounts) {
+  if (tls) {
+    mounts.add(tls->secret_name, kCertificateKeys, kServerTlsFolder, true);
+    mounts.add(tls->client_ca_secret_name, {"ca.crt"}, kClientCaFolder, true);
   }
-  if (ingress.auth.mode == api::IngressAuth::Mode::kBearer) {
-    for (const api::IngressToken& token : ingress.auth.tokens) mounts.add(token.secret, true);
+  if (auth.mode == api::IngressAuth::Mode::kBearer) {
+    for (const api::IngressToken& token : auth.tokens) mounts.add(token.secret, true);
   }
-  if (ingress.auth.mode == api::IngressAuth::Mode::kBasic) {
-    for (const api::IngressUser& user : ingress.auth.users) mounts.add(user.password, true);
+  if (auth.mode == api::IngressAuth::Mode::kBasic) {
+    for (const api::IngressUser& user : auth.users) mounts.add(user.password, true);
   }
 }
 
@@ -81,6 +86,18 @@ void add_destination(const api::Destination& destination, Mounts& mounts) {
     mounts.add(destination.s3->credentials, true);
 }
 
+// Its client of the store reads its files once.
+void add_query(const api::Pipeline& pipeline, Mounts& mounts) {
+  const api::Query& query = *pipeline.spec.query;
+  add_listener(query.tls, query.auth, mounts);
+  const api::ClickHouseStore store = store_of(pipeline);
+  if (!store.password.name.empty()) mounts.add(store.password, false);
+  if (!store.tls) return;
+  mounts.add(store.tls->ca_secret_name, {"ca.crt"}, kDestinationCaFolder, false);
+  mounts.add(store.tls->client_certificate_secret_name, kCertificateKeys, kDestinationClientFolder,
+             false);
+}
+
 bool any_uses(const std::vector<SecretMount>& mounts, const SecretKeys& secrets) {
   return std::any_of(mounts.begin(), mounts.end(), [&](const SecretMount& mount) {
     const auto found = secrets.find(mount.secret);
@@ -97,7 +114,7 @@ std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const Comp
   Mounts mounts;
   switch (spec.id.role) {
     case Role::kIngress:
-      add_ingress(pipeline.spec.ingress, mounts);
+      add_listener(pipeline.spec.ingress.tls, pipeline.spec.ingress.auth, mounts);
       break;
     case Role::kBridge:
     case Role::kConsumer:
@@ -106,7 +123,20 @@ std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const Comp
     case Role::kExporter:
       add_destination(spec.exporter->destination, mounts);
       break;
+    case Role::kQuery:
+      add_query(pipeline, mounts);
+      break;
   }
+  return mounts.take();
+}
+
+std::vector<SecretMount> storage_job_mounts(const api::Destination& destination) {
+  Mounts mounts;
+  api::Destination used = destination;
+  used.headers.clear();
+  if (used.clickhouse && !used.clickhouse->migrate.username.empty())
+    used.clickhouse->password = used.clickhouse->migrate.password;
+  add_destination(used, mounts);
   return mounts.take();
 }
 
@@ -131,8 +161,20 @@ bool topics_job_uses(const api::Pipeline& pipeline, const SecretKeys& secrets) {
   return any_uses(kafka_mounts(pipeline), secrets);
 }
 
+bool migrate_job_uses(const api::Pipeline& pipeline, const std::string& exporter,
+                      const SecretKeys& secrets) {
+  for (const StorageJob& job : storage_job_list(pipeline))
+    if (job.component == kMigrateComponent && job.exporter->name == exporter)
+      return any_uses(job.mounts, secrets);
+  return false;
+}
+
 SecretKeys referenced_keys(const api::Pipeline& pipeline) {
   SecretKeys out;
+  for (const StorageJob& job : storage_job_list(pipeline)) {
+    for (const SecretMount& mount : job.mounts)
+      out[mount.secret].insert(mount.keys.begin(), mount.keys.end());
+  }
   for (const ComponentSpec& spec : component_specs(pipeline)) {
     for (const SecretMount& mount : secret_mounts(pipeline, spec))
       out[mount.secret].insert(mount.keys.begin(), mount.keys.end());
@@ -142,6 +184,8 @@ SecretKeys referenced_keys(const api::Pipeline& pipeline) {
 
 std::vector<std::string> referenced_secrets(const api::Pipeline& pipeline) {
   std::set<std::string> names;
+  for (const StorageJob& job : storage_job_list(pipeline))
+    for (const SecretMount& mount : job.mounts) names.insert(mount.secret);
   for (const ComponentSpec& spec : component_specs(pipeline)) {
     for (const SecretMount& mount : secret_mounts(pipeline, spec)) names.insert(mount.secret);
   }

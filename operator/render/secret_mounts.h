@@ -27,6 +27,8 @@ struct SecretMount {
 
 // One per folder, sorted by it.
 std::vector<SecretMount> secret_mounts(const api::Pipeline& pipeline, const ComponentSpec& spec);
+// Mounts of the Jobs that migrate or compact what this destination stores.
+std::vector<SecretMount> storage_job_mounts(const api::Destination& destination);
 // Mounts of the topics Job.
 std::vector<SecretMount> kafka_mounts(const api::Pipeline& pipeline);
 

@@ -6,6 +6,7 @@
 #include "operator/render/config_overlay.h"
 #include "operator/render/memory_shares.h"
 #include "operator/render/network_policies.h"
+#include "operator/render/query_store.h"
 #include "operator/render/secret_mounts.h"
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/scalar.h"
@@ -17,6 +18,7 @@ namespace spanway::render {
 namespace {
 
 constexpr char kAnyAddress[] = "0.0.0.0";
+constexpr char kMigrateCommand[] = "migrate";
 constexpr Duration kShutdownDelay = std::chrono::seconds(5);
 constexpr Duration kDrainTimeout = std::chrono::seconds(25);
 constexpr Duration kDrainTimeoutMin = std::chrono::seconds(1);
@@ -79,6 +81,14 @@ Json ingress_tenant(const api::IngressTenant& tenant) {
   return out;
 }
 
+Json server_tls(const api::IngressTls& tls) {
+  Json section = {{"certificate_file", file_in(kServerTlsFolder, "tls.crt")},
+                  {"key_file", file_in(kServerTlsFolder, "tls.key")}};
+  if (!tls.client_ca_secret_name.empty())
+    section["client_ca_file"] = file_in(kClientCaFolder, "ca.crt");
+  return section;
+}
+
 Json ingress_config(const api::Pipeline& pipeline) {
   const api::Ingress& ingress = pipeline.spec.ingress;
   Json config;
@@ -87,12 +97,7 @@ Json ingress_config(const api::Pipeline& pipeline) {
                     {"http", {{"enabled", ingress.http_enabled}, {"port", kIngressHttpPort}}}};
   for (const std::string& origin : ingress.cors_allowed_origins)
     config["otlp"]["http"]["cors"]["allowed_origins"].push_back(literal(origin));
-  if (ingress.tls) {
-    config["otlp"]["tls"] = {{"certificate_file", file_in(kServerTlsFolder, "tls.crt")},
-                             {"key_file", file_in(kServerTlsFolder, "tls.key")}};
-    if (!ingress.tls->client_ca_secret_name.empty())
-      config["otlp"]["tls"]["client_ca_file"] = file_in(kClientCaFolder, "ca.crt");
-  }
+  if (ingress.tls) config["otlp"]["tls"] = server_tls(*ingress.tls);
   config["auth"] = ingress_auth(ingress.auth);
   config["tenant"] = ingress_tenant(ingress.tenant);
   config["rate_limit"]["items_per_second"] = ingress.limits.items_per_second;
@@ -213,17 +218,21 @@ Json consumer_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   return config;
 }
 
-void add_destination_tls(const api::Destination& destination, Json& section) {
-  if (destination.type == api::Destination::Type::kOtlpGrpc)
-    section["tls"]["enabled"] = destination.tls.enabled;
-  if (!destination.tls.ca_secret_name.empty())
-    section["tls"]["ca_file"] = file_in(kDestinationCaFolder, "ca.crt");
-  if (!destination.tls.client_certificate_secret_name.empty()) {
+void add_client_tls(const std::string& ca_secret, const std::string& certificate_secret,
+                    const std::string& server_name, Json& section) {
+  if (!ca_secret.empty()) section["tls"]["ca_file"] = file_in(kDestinationCaFolder, "ca.crt");
+  if (!certificate_secret.empty()) {
     section["tls"]["certificate_file"] = file_in(kDestinationClientFolder, "tls.crt");
     section["tls"]["key_file"] = file_in(kDestinationClientFolder, "tls.key");
   }
-  if (!destination.tls.server_name.empty())
-    section["tls"]["server_name"] = literal(destination.tls.server_name);
+  if (!server_name.empty()) section["tls"]["server_name"] = literal(server_name);
+}
+
+void add_destination_tls(const api::Destination& destination, Json& section) {
+  if (destination.type == api::Destination::Type::kOtlpGrpc)
+    section["tls"]["enabled"] = destination.tls.enabled;
+  add_client_tls(destination.tls.ca_secret_name, destination.tls.client_certificate_secret_name,
+                 destination.tls.server_name, section);
 }
 
 void add_clickhouse(const api::ClickHouseDestination& clickhouse, Json& section) {
@@ -306,6 +315,24 @@ Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporte
   return config;
 }
 
+Json query_config(const api::Pipeline& pipeline) {
+  const api::Query& query = *pipeline.spec.query;
+  const api::ClickHouseStore store = store_of(pipeline);
+  Json config;
+  config["api"] = {{"host", kAnyAddress}, {"port", kQueryPort}};
+  if (query.tls) config["api"]["tls"] = server_tls(*query.tls);
+  config["auth"] = ingress_auth(query.auth);
+  config["tenant"] = ingress_tenant(query.tenant);
+  Json& section = config["stores"]["clickhouse"];
+  section = {{"endpoint", literal(store.endpoint)}, {"database", store.database}};
+  if (!store.username.empty()) section["username"] = literal(store.username);
+  if (!store.password.name.empty()) section["password"] = file_reference(store.password);
+  if (!store.tls) return config;
+  add_client_tls(store.tls->ca_secret_name, store.tls->client_certificate_secret_name,
+                 store.tls->server_name, section);
+  return config;
+}
+
 Json generated(const api::Pipeline& pipeline, const ComponentSpec& spec) {
   switch (spec.id.role) {
     case Role::kIngress:
@@ -316,6 +343,8 @@ Json generated(const api::Pipeline& pipeline, const ComponentSpec& spec) {
       return consumer_config(pipeline, *spec.exporter);
     case Role::kExporter:
       return exporter_config(pipeline, *spec.exporter);
+    case Role::kQuery:
+      return query_config(pipeline);
   }
   return {};
 }
@@ -343,6 +372,25 @@ std::string service_config(const api::Pipeline& pipeline, const ComponentId& id)
 Duration session_timeout(const api::Exporter& exporter) {
   return duration_at(exporter.consumer.config, "consumer/session_timeout",
                      kafka::ConsumerConfig{}.session_timeout);
+}
+
+Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter,
+                    const std::string& command) {
+  Json config;
+  config["destination"] = exporter_config(pipeline, exporter)["destination"];
+  Json shared = Json::object();
+  if (const Json* destination = kube::find(exporter.config, "destination"))
+    shared["destination"] = *destination;
+  const ComponentSpec spec = component_spec(pipeline, {Role::kExporter, exporter.name});
+  lay_over(config, shared, owned_keys(spec));
+  if (command != kMigrateCommand || !exporter.destination.clickhouse) return config;
+  const auto& migrate = exporter.destination.clickhouse->migrate;
+  if (migrate.username.empty()) return config;
+  Json& section = config["destination"][std::string(sinks::to_string(exporter.destination.type))];
+  section["username"] = literal(migrate.username);
+  section.erase("password");
+  if (!migrate.password.name.empty()) section["password"] = file_reference(migrate.password);
+  return config;
 }
 
 Json topics_config(const api::Pipeline& pipeline) {

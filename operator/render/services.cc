@@ -11,20 +11,36 @@ Json service_port(const char* name, std::int64_t number) {
   return {{"name", name}, {"port", number}, {"targetPort", name}, {"protocol", "TCP"}};
 }
 
-// For clients: user labels and annotations, load balancers, chosen port numbers.
-Manifest public_service(const Context& context, const ComponentSpec& spec) {
+// For clients: user labels and annotations, load balancers, chosen port numbers. Without ports.
+Manifest public_service(const Context& context, const ComponentSpec& spec,
+                        const api::IngressService& service) {
   constexpr std::array kTypes = {"ClusterIP", "NodePort", "LoadBalancer"};
-  const api::Ingress& ingress = context.pipeline.spec.ingress;
-  Json labels = ingress.service.labels;
+  Json labels = service.labels;
   if (labels.is_null()) labels = Json::object();
   labels.update(component_labels(context, spec));
   Manifest manifest = make_manifest(context, kube::kServices, spec.object, std::move(labels));
-  if (!ingress.service.annotations.empty())
-    manifest.object["metadata"]["annotations"] = ingress.service.annotations;
+  if (!service.annotations.empty())
+    manifest.object["metadata"]["annotations"] = service.annotations;
   Json& body = manifest.object["spec"];
-  body["type"] = kTypes[static_cast<std::size_t>(ingress.service.type)];
+  body["type"] = kTypes[static_cast<std::size_t>(service.type)];
   body["selector"] = component_selector(context, spec);
   body["ports"] = Json::array();
+  return manifest;
+}
+
+Manifest query_service(const Context& context, const ComponentSpec& spec) {
+  const api::Query& query = *context.pipeline.spec.query;
+  Manifest manifest = public_service(context, spec, query.service);
+  Json& ports = manifest.object["spec"]["ports"];
+  ports.push_back(service_port("http", query.port));
+  ports.back()["appProtocol"] = query.tls ? "https" : "http";
+  return manifest;
+}
+
+Manifest ingress_service(const Context& context, const ComponentSpec& spec) {
+  const api::Ingress& ingress = context.pipeline.spec.ingress;
+  Manifest manifest = public_service(context, spec, ingress.service);
+  Json& body = manifest.object["spec"];
   if (ingress.grpc_enabled) {
     body["ports"].push_back(service_port("otlp-grpc", ingress.grpc_port));
     body["ports"].back()["appProtocol"] = "kubernetes.io/h2c";
@@ -55,7 +71,11 @@ std::vector<Manifest> component_services(const Context& context, const Component
   std::vector<Manifest> services;
   switch (spec.id.role) {
     case Role::kIngress:
-      services.push_back(public_service(context, spec));
+      services.push_back(ingress_service(context, spec));
+      services.push_back(headless_service(context, spec, spec.object + "-admin"));
+      return services;
+    case Role::kQuery:
+      services.push_back(query_service(context, spec));
       services.push_back(headless_service(context, spec, spec.object + "-admin"));
       return services;
     case Role::kBridge:

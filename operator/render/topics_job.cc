@@ -67,8 +67,18 @@ std::optional<TopicsJob> topics_job(const Context& context) {
   out.support.push_back(
       config_map(context, name, api::to_yaml(topics_config(context.pipeline)), labels));
 
-  Json pods = topics_template(context, out.support.back().key().name, name,
-                              command_of(context.pipeline.spec.kafka.topics.management));
+  // As for the producing bridge: the same program with the same connection to Kafka.
+  const api::PodTemplate& bridge = context.pipeline.spec.produce.pods;
+  Json pods =
+      job_template(context, {.component = kTopicsComponent,
+                             .labels = labels,
+                             .program = Role::kBridge,
+                             .command = command_of(context.pipeline.spec.kafka.topics.management),
+                             .config_map = out.support.back().key().name,
+                             .service_account = name,
+                             .mounts = kafka_mounts(context.pipeline),
+                             .pods = bridge,
+                             .resources = small_job_resources(bridge)});
   const Json force = [&context]() -> Json {
     const auto found = context.pipeline.annotations.find(api::kForceCheckAnnotation);
     return found == context.pipeline.annotations.end() ? Json() : Json(found->second);

@@ -44,8 +44,11 @@ int compact_command(const ExporterConfig& config, const std::vector<std::string>
   http::IoPool io("compact", 1);
   const auto store = sinks::create_s3_store(config.destination.s3, io, system_clock());
   if (!store.ok()) return fail(store.error().message, 1);
+  const auto code_of = [](const Error& error) {
+    return error.refusal == Refusal::kConfiguration ? 3 : 1;
+  };
   const auto report = sinks::Compactor(**store, system_clock(), **codec, std::move(options)).run();
-  if (!report.ok()) return fail(report.error().message, 1);
+  if (!report.ok()) return fail(report.error().message, code_of(report.error()));
   for (const std::string& skipped : report->skipped)
     std::fprintf(stderr, "skipped %s\n", skipped.c_str());
   std::printf("%" PRIu64 " hours: joined %" PRIu64 " objects with %" PRIu64 " rows to %" PRIu64

@@ -31,7 +31,11 @@ int migrate_command(const ExporterConfig& config, const std::vector<std::string>
   http::IoPool io("migrate", 1);
   const auto report = sinks::migrate(sinks::migrate_options(config.destination.clickhouse, dry_run),
                                      io, system_clock());
-  if (!report.ok()) return fail(report.error().message, 1);
+  if (!report.ok()) {
+    // Another try with the same settings and rights cannot succeed.
+    const bool is_hopeless = report.error().refusal == Refusal::kConfiguration;
+    return fail(report.error().message, is_hopeless ? 3 : 1);
+  }
   for (const std::string& statement : report->statements) std::printf("%s;\n", statement.c_str());
   if (dry_run) return 0;
   for (const std::string& name : report->applied) std::printf("applied %s\n", name.c_str());

@@ -68,7 +68,7 @@ class Cluster:
     def describe(self, namespace):
         """For a failed test: what is in the namespace, and what the operator says."""
         parts = [
-            self.kubectl("-n", namespace, "get", "pods,deployments,statefulsets,jobs,hpa", "-o", "wide", check=False),
+            self.kubectl("-n", namespace, "get", "pods,deployments,statefulsets,jobs,cronjobs,hpa", "-o", "wide", check=False),
             self.kubectl("-n", namespace, "get", "pipelines", "-o", "yaml", check=False),
             self.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp", check=False),
             self.kubectl("-n", "spanway-system", "logs", "-l", "app.kubernetes.io/component=operator", "--tail=40", "--prefix", check=False),

@@ -4,7 +4,7 @@ import time
 from cluster import writes
 from harness.processes import wait_until
 
-OWNED = "deployments,statefulsets,services,configmaps,serviceaccounts,jobs,hpa,pdb,networkpolicies,pods"
+OWNED = "deployments,statefulsets,services,configmaps,serviceaccounts,jobs,cronjobs,hpa,pdb,networkpolicies,pods"
 
 
 def test_drift_is_put_back_and_named(cluster, start_pipeline):

@@ -184,3 +184,21 @@ def test_a_store_that_is_away_is_503_and_back_again(stack):
         assert answer.status_code == 503 and answer.headers["retry-after"]
     stack.clickhouse.start()
     wait_until(lambda: stack.get("/health").status_code == 200, 20, "a healthy store")
+
+
+def test_migrate_says_whether_another_try_may_succeed(stack, tmp_path):
+    """The Job of a Pipeline is tried again after 1 and given up after 3."""
+
+    def migrate(**keys):
+        config = tmp_path / "migrate.json"
+        config.write_text(json.dumps({"destination": {"type": "clickhouse", "clickhouse": keys}}))
+        return subprocess.run(
+            [BIN / "spanway-exporter", "migrate", "--config", config], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+
+    assert migrate(endpoint=stack.clickhouse.url).returncode == 0
+    away = migrate(endpoint=f"http://127.0.0.1:{free_port()}")
+    assert away.returncode == 1, away.stderr
+    refused = migrate(endpoint=stack.clickhouse.url, username="writer", password="not the password")
+    assert refused.returncode == 3, refused.stderr
+    assert "writer" in refused.stderr

@@ -37,6 +37,7 @@ inline const std::vector<ResourceType>& owned_types() {
                                                  kube::kPods,
                                                  kube::kDeployments,
                                                  kube::kStatefulSets,
+                                                 kube::kCronJobs,
                                                  kube::kJobs,
                                                  kube::kHorizontalPodAutoscalers,
                                                  kube::kPodDisruptionBudgets,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real ClickHouse server (HTTP and native protocol). clickhouse.sh get | start | stop | kill9 | sql 'QUERY'
-# Environment: ROOT (run data), NAME, PORT (HTTP, default 8123), TCP_PORT (default 9000), MEMORY (bytes).
+# Environment: ROOT (run data), NAME, PORT (HTTP, default 8123), TCP_PORT (default 9000), MEMORY (bytes),
+# LISTEN (default 127.0.0.1; another address also lets clients of 10.0.0.0/8 in).
 # Users: default without a password; writer and reader with PASSWORD (default spanway), the reader read-only.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +10,7 @@ version=26.7.3-stable.1
 home=$CACHE/clickhouse-$version
 library=$home/node_modules/@chdb/lib-linux-x64-gnu
 ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-clickhouse} PORT=${PORT:-8123} TCP_PORT=${TCP_PORT:-9000}
-MEMORY=${MEMORY:-4000000000} PASSWORD=${PASSWORD:-spanway}
+MEMORY=${MEMORY:-4000000000} PASSWORD=${PASSWORD:-spanway} LISTEN=${LISTEN:-127.0.0.1}
 data=$ROOT/$NAME
 
 # libchdb holds the whole server. Its clickhouse-local opens the server's listeners with SYSTEM START
@@ -34,6 +35,8 @@ C
 }
 
 write_config() {
+  local from="<ip>127.0.0.1</ip>"
+  [ "$LISTEN" = 127.0.0.1 ] || from+="<ip>10.0.0.0/8</ip>"
   cat >"$data/users.xml" <<XML
 <clickhouse>
   <profiles><default/>
@@ -48,11 +51,11 @@ write_config() {
     </constraints></reader></profiles>
   <quotas><default/></quotas>
   <users>
-    <default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>
+    <default><password></password><networks>$from</networks><profile>default</profile>
       <quota>default</quota><access_management>1</access_management></default>
-    <writer><password>$PASSWORD</password><networks><ip>127.0.0.1</ip></networks>
+    <writer><password>$PASSWORD</password><networks>$from</networks>
       <profile>default</profile><quota>default</quota></writer>
-    <reader><password>$PASSWORD</password><networks><ip>127.0.0.1</ip></networks>
+    <reader><password>$PASSWORD</password><networks>$from</networks>
       <profile>reader</profile><quota>default</quota></reader>
   </users>
 </clickhouse>
@@ -70,12 +73,12 @@ start() {
   mkdir -p "$data/store"
   write_config
   "$home/clickhouse" --config-file="$data/config.xml" --path="$data/store" \
-    --listen_host=127.0.0.1 --http_port="$PORT" --tcp_port="$TCP_PORT" --multiquery \
+    --listen_host="$LISTEN" --http_port="$PORT" --tcp_port="$TCP_PORT" --multiquery \
     --query="SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;
       SELECT sleepEachRow(1) FROM numbers(10000000) SETTINGS max_block_size = 1,
       function_sleep_max_microseconds_per_block = 0 FORMAT Null" >"$data/log" 2>&1 9>&- &
   echo $! >"$data/pid"
-  wait_until 60 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$PORT/ping"
+  wait_until 60 "$(cat "$data/pid")" "$data/log" curl -sf "$LISTEN:$PORT/ping"
 }
 
 case "${1:-}" in
@@ -86,6 +89,6 @@ start)
   ;;
 stop) stop_pid "$data/pid" ;;
 kill9) kill -9 "$(cat "$data/pid")" ;;
-sql) curl -sS --fail-with-body "http://127.0.0.1:$PORT/" --data-binary "$2" ;;
-*) sed -n 2,4p "$0"; exit 2 ;;
+sql) curl -sS --fail-with-body "http://$LISTEN:$PORT/" --data-binary "$2" ;;
+*) sed -n 2,5p "$0"; exit 2 ;;
 esac

@@ -75,7 +75,7 @@ default
   verbs: [get, patch]
 # ... the topics Job, ...
 - apiGroups: [batch]
-  resources: [jobs]
+  resources: [jobs, cronjobs]
   verbs: [get, list, watch, create, patch, delete]
 # ... scaling by CPU, ...
 - apiGroups: [autoscaling]

@@ -76,6 +76,8 @@ Json decisive_parts(const Rendering& rendering) {
                                  {"stateful", component.stateful}});
   }
   if (rendering.topics_job) out["topics"] = key_of(*rendering.topics_job);
+  for (const render::MigrateJob& migrate : rendering.migrate_jobs)
+    out["migrate"].push_back({migrate.exporter, key_of(migrate.job)});
   return out;
 }
 

@@ -78,6 +78,8 @@ StatusInput StatusScene::input() const {
           .reports = reports,
           .scaling = scaling,
           .topics = topics,
+          .schemas = schemas,
+          .compactions = compactions,
           .idle_autoscalers = idle_autoscalers,
           .foreign_autoscalers = foreign_autoscalers,
           .paused = paused,

@@ -56,6 +56,8 @@ class StatusScene {
   std::map<std::string, StatuszReport> reports;
   std::map<std::string, LagScalerDecision> scaling;
   TopicsView topics;
+  std::vector<SchemaView> schemas;
+  std::vector<CompactionView> compactions;
   std::map<std::string, std::string> idle_autoscalers;
   std::map<std::string, std::string> foreign_autoscalers;
   bool paused = false;

@@ -356,6 +356,25 @@ TEST_F(StatusTest, TextFromOutsideIsCutAndStaysText) {
   }
 }
 
+TEST_F(StatusTest, TablesAreReportedByTheWorstExporter) {
+  const auto is_reported = [this] {
+    return kube::to_text(scene_.update()["conditions"]).find("SchemaReady") != std::string::npos;
+  };
+  EXPECT_FALSE(is_reported()) << "no tables are managed";
+  using State = SchemaView::State;
+  scene_.schemas = {{"a", State::kReady}, {"b", State::kPending, "the migrate Job runs"}};
+  EXPECT_EQ(condition_after_update("SchemaReady"), "Unknown: MigratePending");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+  scene_.schemas.push_back({"c", State::kFailed, "user c may not CREATE TABLE"});
+  EXPECT_EQ(condition_after_update("SchemaReady"), "False: MigrateFailed");
+  EXPECT_EQ(scene_.message("SchemaReady"), "exporter c: user c may not CREATE TABLE");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: MigrateFailed");
+  scene_.schemas = {{"a", State::kReady}};
+  EXPECT_EQ(condition_after_update("SchemaReady"), "True: Migrated");
+  scene_.schemas.clear();
+  EXPECT_FALSE(is_reported()) << "the exporter is gone";
+}
+
 // The API server prunes fields that the schema lacks; a field that is never written is no promise.
 TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
@@ -363,6 +382,8 @@ TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
   scene_.rollout.memory = {"g",   "f",  "OOMKilled: x", "s",     "r", 17,
                            "p-a", true, {{"p-a", 18}},  {"p-a"}, "1"};
+  scene_.schemas = {{"ch", SchemaView::State::kFailed, "denied"}};
+  scene_.compactions = {{"s3", CompactionView::State::kFailed, "denied"}};
   scene_.update();
   std::set<std::string> missing;
   for (const std::string& field : fields_of(api::status_schema(), "")) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/decide/job_ending.h"
+
 namespace spanway::reconcile {
 namespace {
 
@@ -188,9 +190,9 @@ TEST_F(TopicsTest, SurvivesReportsThatMakeNoSense) {
 }
 
 TEST(TopicsRetryWait, DoublesUpToTenMinutes) {
-  EXPECT_EQ(topics_retry_wait(1), std::chrono::seconds(30));
-  EXPECT_EQ(topics_retry_wait(2), std::chrono::seconds(60));
-  EXPECT_EQ(topics_retry_wait(100), std::chrono::minutes(10));
+  EXPECT_EQ(job_retry_wait(1), std::chrono::seconds(30));
+  EXPECT_EQ(job_retry_wait(2), std::chrono::seconds(60));
+  EXPECT_EQ(job_retry_wait(100), std::chrono::minutes(10));
 }
 
 }  // namespace

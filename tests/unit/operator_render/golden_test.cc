@@ -62,6 +62,7 @@ std::string text_of(const Rendering& rendering) {
   const auto add_whole = [&](const Manifest& manifest) { add(manifest, manifest.object); };
   std::for_each(rendering.shared.begin(), rendering.shared.end(), add_whole);
   if (rendering.topics_job) add_whole(*rendering.topics_job);
+  for (const MigrateJob& migrate : rendering.migrate_jobs) add_whole(migrate.job);
   for (const Component& component : rendering.components) {
     std::for_each(component.support.begin(), component.support.end(), add_whole);
     add_whole(component.workload);

@@ -249,7 +249,8 @@ TEST_P(EverySample, ComponentsComeInTheOrderOfARollout) {
   std::vector<Role> roles;
   for (const Component& component : rendering_.components) roles.push_back(component.id.role);
   EXPECT_TRUE(std::is_sorted(roles.begin(), roles.end()));
-  EXPECT_EQ(roles.size(), 2 * pipeline().spec.exporters.size() + 2);
+  const std::size_t others = pipeline().spec.query ? 3 : 2;
+  EXPECT_EQ(roles.size(), 2 * pipeline().spec.exporters.size() + others);
 }
 
 TEST(Objects, OfEachComponentAreComplete) {

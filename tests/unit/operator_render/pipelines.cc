@@ -189,6 +189,15 @@ api::Pipeline storage() {
   api::Destination& loki = pipeline.spec.exporters[2].destination;
   loki.loki = api::LokiDestination{
       api::LokiDestination::Protocol::kPush, {"service.name"}, "X-Scope-OrgID"};
+  api::Query& query = pipeline.spec.query.emplace();
+  query.replicas = 2;
+  query.clickhouse.exporter = "clickhouse";
+  query.clickhouse.username = "reader";
+  query.clickhouse.password = {"clickhouse", "reader"};
+  query.port = 80;
+  query.tls = api::IngressTls{"query-tls", ""};
+  query.auth.mode = api::IngressAuth::Mode::kBearer;
+  query.auth.tokens = {{"grafana", {"query-tokens", "grafana"}, ""}};
   return pipeline;
 }
 
@@ -239,6 +248,7 @@ ClusterFacts sample_facts() {
 std::vector<Manifest> all_manifests(const Rendering& rendering) {
   std::vector<Manifest> out = rendering.shared;
   if (rendering.topics_job) out.push_back(*rendering.topics_job);
+  for (const MigrateJob& migrate : rendering.migrate_jobs) out.push_back(migrate.job);
   for (const Component& component : rendering.components) {
     out.insert(out.end(), component.support.begin(), component.support.end());
     out.push_back(component.workload);
@@ -271,6 +281,7 @@ std::string config_file_of(const Component& component) {
 
 const Json* pod_template_of(const Json& object) {
   const std::string kind = kube::string_at(object, "kind");
+  if (kind == "CronJob") return kube::find(object, "spec/jobTemplate/spec/template");
   if (kind != "Deployment" && kind != "StatefulSet" && kind != "Job") return nullptr;
   return kube::find(object, "spec/template");
 }

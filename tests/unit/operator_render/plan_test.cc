@@ -22,6 +22,7 @@ std::vector<Json> applied(const Rendering& rendering) {
   std::vector<Json> live;
   for (const Manifest& manifest : rendering.shared) live.push_back(manifest.object);
   if (rendering.topics_job) live.push_back(rendering.topics_job->object);
+  for (const MigrateJob& migrate : rendering.migrate_jobs) live.push_back(migrate.job.object);
   for (const Component& component : rendering.components) {
     for (const Manifest& manifest : component.support) live.push_back(manifest.object);
     live.push_back(component.workload.object);

@@ -158,8 +158,8 @@ std::vector<std::string> problems_of(const api::Pipeline& pipeline) {
 
 // Up to three of the words that names of objects are made of.
 std::vector<std::string> adversarial_names() {
-  const std::vector<std::string> words = {"a",        "b",      "ingress", "topics",
-                                          "consumer", "canary", "admin"};
+  const std::vector<std::string> words = {"a",      "b",     "ingress", "topics", "consumer",
+                                          "canary", "admin", "query",   "migrate"};
   std::vector<std::string> names;
   for (const std::string& first : words) {
     names.push_back(first);
@@ -185,7 +185,8 @@ std::map<std::string, std::string> object_names(const std::string& pipeline,
   std::map<std::string, std::string> owners;
   for (const ComponentId& id :
        {ComponentId{Role::kIngress, ""}, ComponentId{Role::kBridge, ""},
-        ComponentId{Role::kExporter, exporter}, ComponentId{Role::kConsumer, exporter}}) {
+        ComponentId{Role::kQuery, ""}, ComponentId{Role::kExporter, exporter},
+        ComponentId{Role::kConsumer, exporter}}) {
     const std::string owner = pipeline + " " + std::string(to_string(id.role)) + " " + id.exporter;
     const std::string object = object_name(pipeline, id);
     EXPECT_TRUE(owners.emplace(object, owner).second) << object;
@@ -193,6 +194,10 @@ std::map<std::string, std::string> object_names(const std::string& pipeline,
   }
   owners.emplace(pipeline + "-ingress-admin", pipeline + " admin");
   owners.emplace(pipeline + "-topics", pipeline + " topics");
+  owners.emplace(pipeline + "-query-admin", pipeline + " query admin");
+  const std::string stores = object_name(pipeline, {Role::kExporter, exporter});
+  for (const char* job : {"-migrate", "-compact"})
+    owners.emplace(stores + job, pipeline + " " + exporter + job);
   return owners;
 }
 

@@ -1,0 +1,56 @@
+#include "operator/decide/migrate_decision.h"
+
+#include <algorithm>
+
+#include "operator/decide/job_ending.h"
+#include "operator/decide/pod_health.h"
+
+namespace spanway::reconcile {
+namespace {
+
+using State = SchemaView::State;
+
+constexpr std::size_t kMessageBytesMax = 256;
+
+}  // namespace
+
+MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
+  MigrateJobDecision decision;
+  SchemaView& view = decision.view;
+  view.exporter = input.desired.exporter;
+  const std::string name = input.desired.job.key().name;
+  if (!input.job) {
+    decision.create = input.held.empty();
+    view.state = input.held.empty() ? State::kPending : State::kHeld;
+    view.message = input.held.empty() ? "the migrate Job is being started" : input.held;
+    return decision;
+  }
+  if (job_condition(*input.job, "Complete") != nullptr) {
+    view.state = State::kReady;
+    return decision;
+  }
+  const JobEnding ending = job_ending(input.pods, name);
+  const std::string words = one_line(last_line(ending.message), kMessageBytesMax);
+  const Json* failed = job_condition(*input.job, "Failed");
+  if (failed == nullptr) {
+    const std::string blocked = what_blocks_job(name, input.pods, input.refused, input.wall_now);
+    view.state = blocked.empty() ? State::kPending : State::kBlocked;
+    view.message =
+        blocked.empty() ? "the migrate Job runs" : "the migrate Job does not start: " + blocked;
+    if (blocked.empty() && ending.known && ending.exit_code != 0) view.message += ": " + words;
+    return decision;
+  }
+  view.state = State::kFailed;
+  view.message = words;
+  if (words.empty())
+    view.message = "the migrate Job has failed: " +
+                   kube::string_at(*failed, "message", "the logs of its pods name the cause");
+  const auto since = condition_time(*failed);
+  const Duration wait = job_retry_wait(std::max(1, input.failures));
+  const Duration waited = since ? input.wall_now - *since : wait;
+  decision.remove = input.held.empty() && waited >= wait;
+  if (waited < wait) decision.requeue_after = std::min(wait, wait - waited);
+  return decision;
+}
+
+}  // namespace spanway::reconcile
