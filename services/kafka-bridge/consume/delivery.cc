@@ -167,6 +167,8 @@ void Delivery::send_front() {
   ++piece.attempts;
   piece.others_accepted_before_send =
       piece.first_refusal && deps_.ledger.accepted_after(stream_, *piece.first_refusal);
+  piece.others_accepted_between =
+      piece.first_refusal && deps_.ledger.accepted_after(stream_, piece.last_refusal);
   piece.sent = deps_.ledger.send();
   DeliveryRequest request;
   request.signal = options_.signal;

@@ -42,7 +42,16 @@ void Delivery::note_refusal(BatchPiece& piece, const Error& error) {
     piece.counts_at_refusal = deps_.ledger.counts(stream_);
     refused_first_ = sent_at_;
   }
-  if (alone) failing_alone_ = error;
+  piece.last_refusal = deps_.ledger.now();
+  // The time of a stall says nothing about the piece.
+  if (const std::uint64_t stalls = deps_.ledger.stalls(stream_); stalls != piece.stalls) {
+    piece.stalls = stalls;
+    piece.alone_since.reset();
+  }
+  if (!alone) return;
+  failing_alone_ = error;
+  if (piece.others_accepted_between) ++piece.tries_alone;
+  if (!piece.alone_since) piece.alone_since = sent_at_;
 }
 
 Refused Delivery::judge(const BatchPiece& piece, const Error& error) const {
@@ -54,6 +63,8 @@ Refused Delivery::judge(const BatchPiece& piece, const Error& error) const {
   refused.probe = probing_;
   refused.tries = piece.tries;
   refused.others_accepted = piece.others_accepted_before_send;
+  refused.tries_alone = piece.tries_alone;
+  if (piece.alone_since) refused.alone_for = sent_at_ - *piece.alone_since;
   refused.others_fail = deps_.ledger.others_refused_after(stream_, id_, *piece.first_refusal - 1);
   refused.others_tried = piece.others_tried || pieces_.size() == 1;
   refused.may_halve = pieces_.size() + suspects_.size() < kPiecesMax;
@@ -158,6 +169,7 @@ Status Delivery::halve() {
   rest.items = {piece.items.first + first.item_count, second.item_count};
   rest.attempts = piece.attempts;
   rest.first_refusal = piece.first_refusal;
+  rest.last_refusal = piece.last_refusal;
   rest.first_sent = piece.first_sent;
   rest.counts_at_refusal = piece.counts_at_refusal;
   rest.only_data = piece.only_data;
@@ -165,7 +177,8 @@ Status Delivery::halve() {
   piece.payload = pipeline::Pieces();
   piece.payload.add(std::make_shared<const Bytes>(std::move(first.payload)));
   piece.items.count = first.item_count;
-  piece.tries = 0;
+  piece.tries = piece.tries_alone = 0;
+  piece.alone_since.reset();
   piece.others_tried = false;
   piece.whole = false;
   pieces_.insert(std::next(pieces_.begin()), std::move(rest));

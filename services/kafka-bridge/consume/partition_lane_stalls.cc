@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kOpenRangesMax = 1024;
 // Batches of one partition that wait for the end of a stall.
 constexpr std::size_t kStalledMax = 4;
+// Batches that fail alone are no probes: only others, read beside them, can end the stall.
+constexpr std::size_t kAloneMax = 16;
 // Batches of longer stalls leave memory.
 constexpr Duration kDeferAfter = std::chrono::seconds(5);
 // Left free in a commit's note for what is in flight.
@@ -44,10 +46,11 @@ bool PartitionLane::held_back(std::string_view tenant, std::size_t bytes) const 
   const bool stalled = deps_.stalls.stalled({options_.signal, std::string(tenant)});
   if (!slow && !stalled) return false;
   std::size_t kept = 0;
+  std::size_t alone = 0;
   std::size_t waiting = 0;
   for_deliveries([&](const Delivery& d) {
     if (d.stream().tenant != tenant) return;
-    ++kept;
+    if (d.failing_alone() == nullptr || ++alone > kAloneMax) ++kept;
     waiting += d.started() ? 0 : 1;
   });
   return (stalled ? kept >= kStalledMax : waiting > 0) || !within_share(tenant, bytes);
@@ -105,14 +108,20 @@ void PartitionLane::defer(const std::string& tenant) {
   std::sort(ours.begin(), ours.end(), [](const Delivery* a, const Delivery* b) {
     return a->first_offset() < b->first_offset();
   });
-  std::size_t keep = std::min(kStalledMax, ours.size());
+  std::size_t keep = 0;
+  std::size_t alone = 0;
+  for (std::size_t kept = 0; keep < ours.size() && kept < kStalledMax; ++keep) {
+    if (ours[keep]->failing_alone() == nullptr || ++alone > kAloneMax) ++kept;
+  }
   for (std::size_t i = keep; i < ours.size(); ++i) {
     if (fixed.count(ours[i]) > 0) keep = i + 1;
   }
-  if (reread_ && unread_.contains(tenant) && !passed_over(tenant)) {
+  const bool gives_back = keep < ours.size();
+  // The second reading is past what is given back: without this its end would take it for read.
+  if (reread_ && (gives_back || unread_.contains(tenant)) && !passed_over(tenant)) {
     pass_over(tenant, next_to_read_again());
   }
-  if (keep == ours.size()) return;
+  if (!gives_back) return;
   give_back(tenant, {ours.begin() + static_cast<std::ptrdiff_t>(keep), ours.end()},
             settled_to(tenant));
   schedule_collect();

@@ -14,8 +14,14 @@ Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.kind != Refusal::kData) {
     // Parts of a batch that has failed so often are halved at once: that loses nothing.
     const bool is_part = !refused.whole && !refused.single_item;
-    const std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
+    std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
+    // While the stream stalls, a part that is accepted ends the stall.
+    if (refused.probe && !refused.single_item) needed = std::min(needed, config.unknown_tries);
     if (refused.tries < needed) return Step::kRetry;
+    const bool between_others = refused.tries_alone >= needed;
+    if (refused.single_item && !between_others && refused.alone_for < kAloneWait) {
+      return Step::kRetry;
+    }
   }
   if (refused.single_item) return Step::kSuspect;
   return refused.may_halve ? Step::kHalve : Step::kRotate;

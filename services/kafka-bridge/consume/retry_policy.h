@@ -34,6 +34,10 @@ struct Refused {
   // Others of the stream were sent after this piece was first refused and accepted before it was
   // sent again: it fails alone.
   bool others_accepted = false;
+  // Tries before which others were accepted since the try before.
+  std::int64_t tries_alone = 0;
+  // How long it has been refused although others were accepted since its first refusal.
+  Duration alone_for{};
   // Other batches of the stream were refused too, and none accepted since.
   bool others_fail = false;
   // The other pieces have had their turn, or there are none.
@@ -46,6 +50,9 @@ struct Refused {
 
 // A transient failure of everything becomes a stall after this time.
 inline constexpr Duration kTransientStall = std::chrono::seconds(10);
+// One item that fails alone may have met several outages, one after the other: unless others were
+// accepted between its tries, it is not to blame before this time.
+inline constexpr Duration kAloneWait = std::chrono::seconds(30);
 
 Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
 

@@ -104,112 +104,118 @@ TEST(ConsumerGroup, OneRefusedTenantDoesNotTakeTheMemoryOfTheOthers) {
 
 // Random tenants and refusals, poisoned spans of every kind, kills and drains: every span is
 // delivered or a dead letter, only poison becomes one, and everything is committed in the end.
-// Without a kill nothing is repeated (P4). SPANWAY_SEEDS: how many seeds, 60 unless said.
-TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
+// Without a kill nothing is repeated (P4).
+void lose_nothing(std::uint64_t seed) {
   const std::uint64_t bugs = bug_count();
   const Error errors[] = {busy(), token_expired(), bad_data(), broken()};
   const Error outages[] = {busy(), token_expired(), broken()};
   const std::string tenants[] = {"", "a", "b", "c"};
-  const char* const wished = std::getenv("SPANWAY_SEEDS");
-  const std::uint64_t seeds = wished == nullptr ? 60 : std::strtoull(wished, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    Random random(seed);
-    std::map<kafka::TopicPartition, std::deque<fakes::FakeConsumer::Stored>> log;
-    std::map<kafka::TopicPartition, kafka::OffsetCommit> committed;
-    std::map<std::string, Error> poison;
-    std::map<std::string, int> received;
-    std::map<std::string, Error> refusing;  // Tenants.
-    std::set<std::string> letters;
-    const bool kills = seed % 2 == 0;
-    const std::uint64_t in_flight = 1 + random.next_below(8);
-    int next_span = 0;
-    const kafka::TopicPartition partitions[] = {{"otel.traces", 0}, {"otel.traces", 1}};
-    for (int life = 0; life < 5; ++life) {
-      GroupFixture fixture;
-      fixture.config.consumer.batch.items_max = 4;
-      fixture.config.consumer.max_in_flight_per_partition = static_cast<std::int64_t>(in_flight);
-      fixture.begin();
-      fixture.consumer->committed = committed;
-      fixture.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
-        const auto refused = refusing.find(batch.metadata.tenant);
-        if (refused != refusing.end()) return refused->second;
-        const auto names = span_names(batch.payload.view());
-        for (const auto& name : names) {
-          if (const auto found = poison.find(name); found != poison.end()) return found->second;
-        }
-        for (const auto& name : names) ++received[name];
-        return pipeline::Outcome{};
-      });
-      for (const auto& p : partitions) {
-        const auto& start = committed[p];
-        fixture.consumer->log[p] = log[p];
-        fixture.consumer->assign(p, start.offset, start.metadata);
-        for (const auto& stored : log[p]) {
-          if (stored.offset >= start.offset) fixture.consumer->queues[p].push_back(stored);
-        }
-        fixture.consumer->deliver(p);
+  Random random(seed);
+  std::map<kafka::TopicPartition, std::deque<fakes::FakeConsumer::Stored>> log;
+  std::map<kafka::TopicPartition, kafka::OffsetCommit> committed;
+  std::map<std::string, Error> poison;
+  std::map<std::string, int> received;
+  std::map<std::string, Error> refusing;  // Tenants.
+  std::set<std::string> letters;
+  const bool kills = seed % 2 == 0;
+  const std::uint64_t in_flight = 1 + random.next_below(8);
+  int next_span = 0;
+  const kafka::TopicPartition partitions[] = {{"otel.traces", 0}, {"otel.traces", 1}};
+  for (int life = 0; life < 5; ++life) {
+    GroupFixture fixture;
+    fixture.config.consumer.batch.items_max = 4;
+    fixture.config.consumer.max_in_flight_per_partition = static_cast<std::int64_t>(in_flight);
+    fixture.begin();
+    fixture.consumer->committed = committed;
+    fixture.sink.answer_with([&](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+      const auto refused = refusing.find(batch.metadata.tenant);
+      if (refused != refusing.end()) return refused->second;
+      const auto names = span_names(batch.payload.view());
+      for (const auto& name : names) {
+        if (const auto found = poison.find(name); found != poison.end()) return found->second;
       }
-      const int steps = life == 4 ? 3000 : 100;
-      for (int step = 0; step < steps; ++step) {
-        if (step < 60) {
-          const auto& p = partitions[random.next_below(2)];
-          const auto offset = static_cast<std::int64_t>(log[p].size());
-          const int count = 1 + static_cast<int>(random.next_below(3));
-          const std::string name = "span-" + std::to_string(next_span);
-          if (random.next_below(25) == 0) poison.emplace(name, errors[random.next_below(4)]);
-          const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span, count),
-                                                   tenants[random.next_below(4)]};
-          next_span += count;
-          log[p].push_back(stored);
-          fixture.consumer->put(p, stored);
-        }
-        if (life < 4 && random.next_below(20) == 0) {
-          const std::string& tenant = tenants[1 + random.next_below(3)];
-          if (refusing.erase(tenant) == 0) refusing.emplace(tenant, outages[random.next_below(3)]);
-        }
-        if (life == 4) refusing.clear();
-        // Healthy traffic continues: it is the evidence against a poisoned span.
-        if (life == 4 && step % 10 == 0 && step < 2500) {
-          for (const auto& tenant : tenants) {
-            for (const auto& p : partitions) {
-              const auto offset = static_cast<std::int64_t>(log[p].size());
-              const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span++, 1), tenant};
-              log[p].push_back(stored);
-              fixture.consumer->put(p, stored);
-            }
+      for (const auto& name : names) ++received[name];
+      return pipeline::Outcome{};
+    });
+    for (const auto& p : partitions) {
+      const auto& start = committed[p];
+      fixture.consumer->log[p] = log[p];
+      fixture.consumer->assign(p, start.offset, start.metadata);
+      for (const auto& stored : log[p]) {
+        if (stored.offset >= start.offset) fixture.consumer->queues[p].push_back(stored);
+      }
+      fixture.consumer->deliver(p);
+    }
+    const int steps = life == 4 ? 3000 : 100;
+    for (int step = 0; step < steps; ++step) {
+      if (step < 60) {
+        const auto& p = partitions[random.next_below(2)];
+        const auto offset = static_cast<std::int64_t>(log[p].size());
+        const int count = 1 + static_cast<int>(random.next_below(3));
+        const std::string name = "span-" + std::to_string(next_span);
+        if (random.next_below(25) == 0) poison.emplace(name, errors[random.next_below(4)]);
+        const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span, count),
+                                                 tenants[random.next_below(4)]};
+        next_span += count;
+        log[p].push_back(stored);
+        fixture.consumer->put(p, stored);
+      }
+      if (life < 4 && random.next_below(20) == 0) {
+        const std::string& tenant = tenants[1 + random.next_below(3)];
+        if (refusing.erase(tenant) == 0) refusing.emplace(tenant, outages[random.next_below(3)]);
+      }
+      if (life == 4) refusing.clear();
+      // Healthy traffic continues: it is the evidence against a poisoned span.
+      if (life == 4 && step % 10 == 0 && step < 2500) {
+        for (const auto& tenant : tenants) {
+          for (const auto& p : partitions) {
+            const auto offset = static_cast<std::int64_t>(log[p].size());
+            const fakes::FakeConsumer::Stored stored{offset, 0, spans(next_span++, 1), tenant};
+            log[p].push_back(stored);
+            fixture.consumer->put(p, stored);
           }
         }
-        fixture.executor.advance(milliseconds(500));
       }
-      if (!kills || life == 4) {
-        fixture.group->drain(seconds(20), [](bool) {});
-        fixture.executor.advance(seconds(30));
-      }
-      committed = fixture.consumer->committed;
-      for (const DeadLetter& letter : fixture.letters.letters) {
-        for (const auto& name : span_names(letter.payload.view())) letters.insert(name);
-      }
-      fixture.group.reset();
+      fixture.executor.advance(milliseconds(500));
     }
-    for (const auto& name : letters) {
-      EXPECT_EQ(poison.count(name), 1u) << name << " is no poison, seed " << seed;
+    if (!kills || life == 4) {
+      fixture.group->drain(seconds(20), [](bool) {});
+      fixture.executor.advance(seconds(30));
     }
-    int missing = 0;
-    int repeated = 0;
-    for (int i = 0; i < next_span; ++i) {
-      const std::string name = "span-" + std::to_string(i);
-      const bool is_letter = letters.count(name) > 0;
-      if (received.count(name) == 0 && !is_letter) ++missing;
-      repeated += std::max(0, received[name] + (is_letter ? 1 : 0) - 1);
+    committed = fixture.consumer->committed;
+    for (const DeadLetter& letter : fixture.letters.letters) {
+      for (const auto& name : span_names(letter.payload.view())) letters.insert(name);
     }
-    EXPECT_EQ(missing, 0) << "seed " << seed;
-    EXPECT_EQ(kills ? 0 : repeated, 0) << "seed " << seed;
-    for (const auto& p : partitions) {
-      EXPECT_EQ(committed[p].offset, static_cast<std::int64_t>(log[p].size())) << "seed " << seed;
-      EXPECT_EQ(committed[p].metadata, "") << "seed " << seed;
-    }
+    fixture.group.reset();
+  }
+  for (const auto& name : letters) {
+    EXPECT_EQ(poison.count(name), 1u) << name << " is no poison, seed " << seed;
+  }
+  int missing = 0;
+  int repeated = 0;
+  for (int i = 0; i < next_span; ++i) {
+    const std::string name = "span-" + std::to_string(i);
+    const bool is_letter = letters.count(name) > 0;
+    if (received.count(name) == 0 && !is_letter) ++missing;
+    repeated += std::max(0, received[name] + (is_letter ? 1 : 0) - 1);
+  }
+  EXPECT_EQ(missing, 0) << "seed " << seed;
+  EXPECT_EQ(kills ? 0 : repeated, 0) << "seed " << seed;
+  for (const auto& p : partitions) {
+    EXPECT_EQ(committed[p].offset, static_cast<std::int64_t>(log[p].size())) << "seed " << seed;
+    EXPECT_EQ(committed[p].metadata, "") << "seed " << seed;
   }
   EXPECT_EQ(bug_count(), bugs) << last_bug_site();
+}
+
+// SPANWAY_SEEDS: how many seeds, 200 unless said. The others have found faults: items that met two
+// outages became dead letters (577, 1305); batches that a stall gave back during the second reading
+// were lost (157, 409, 827); a stall had nothing but poison to probe with (1010, 1071).
+TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
+  const char* const wished = std::getenv("SPANWAY_SEEDS");
+  const std::uint64_t seeds = wished == nullptr ? 200 : std::strtoull(wished, nullptr, 10);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) lose_nothing(seed);
+  for (const std::uint64_t seed : {577, 1305, 157, 409, 827, 1010, 1071}) lose_nothing(seed);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST(RetryPolicy, WhatFailsAloneIsHalvedAndJudgedWhateverItsKind) {
   for (const Refusal kind : kKinds) {
     Refused r = refused(kind);
     r.others_accepted = true;
-    r.tries = config.unknown_tries;
+    r.tries = r.tries_alone = config.unknown_tries;
     EXPECT_EQ(next_step(config, r), Step::kHalve) << to_string(kind);
     r.single_item = true;
     EXPECT_EQ(next_step(config, r), Step::kSuspect) << to_string(kind);
@@ -117,6 +117,25 @@ TEST(RetryPolicy, AFlakyDestinationNeedsMoreTriesBeforeOneItemIsToBlame) {
   EXPECT_EQ(tries_to_blame(config, {500, 500}), 20);
   EXPECT_GT(tries_to_blame(config, {100, 900}), 100);
   EXPECT_EQ(tries_to_blame(config, {0, 900}), 1000);
+}
+
+// Others were accepted between two outages: all tries in the second one are one piece of evidence.
+TEST(RetryPolicy, ASecondOutageIsNoEvidenceAgainstOneItem) {
+  const RetryConfig config;
+  for (const Refusal kind : {Refusal::kTransient, Refusal::kConfiguration, Refusal::kUnknown}) {
+    Refused r = refused(kind);
+    r.others_accepted = true;
+    r.single_item = true;
+    r.tries = 100;
+    r.tries_alone = config.unknown_tries - 1;
+    r.alone_for = kAloneWait - milliseconds(1);
+    EXPECT_EQ(next_step(config, r), Step::kRetry) << to_string(kind);
+    r.alone_for = kAloneWait;
+    EXPECT_EQ(next_step(config, r), Step::kSuspect) << to_string(kind) << ": no traffic decides";
+    r.alone_for = {};
+    r.tries_alone = config.unknown_tries;
+    EXPECT_EQ(next_step(config, r), Step::kSuspect) << to_string(kind);
+  }
 }
 
 TEST(RetryPolicy, WaitsAsLongAsTheDestinationAsksUpToALimit) {
