@@ -72,8 +72,9 @@ Delivery::~Delivery() {
 }
 
 // An earlier life has settled the rest. When the parts cannot be had, everything is delivered
-// again.
+// again. All of the batch is no part: it has the same name as before.
 void Delivery::keep_open(const std::vector<ItemRange>& open) {
+  if (open.size() == 1 && open.front() == ItemRange{0, batch_.item_count}) return;
   auto parts = batch_parts(options_.signal, pieces_.front().payload.in_one(), batch_.item_count,
                            open, &deps_.budget);
   if (!parts.ok() || parts->empty()) return;

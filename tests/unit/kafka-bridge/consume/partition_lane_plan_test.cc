@@ -112,6 +112,33 @@ TEST(PartitionLane, APlannedCutEndsBeforeTheNextRecordWhenItsLastHasGone) {
   EXPECT_EQ(taken->batch.metadata.batch_id, "otel.traces:3:3-3");
 }
 
+// Another tenant of the range is settled: what is left of the range is all of this one's batch.
+TEST(PartitionLane, AWholeBatchOfAPartlySettledRangeKeepsItsName) {
+  LaneFixture first;
+  first.options.batch_identity = true;
+  first.begin(10);
+  first.take(10, spans(0, 1));
+  first.take(12, spans(1, 2), "acme");
+  first.settle();
+  first.commit();
+  auto none = first.sent();
+  auto acme = first.sent();
+  ASSERT_TRUE(none && acme);
+  first.ack(std::move(*none));
+  first.commit();
+  LaneFixture second;
+  second.options.batch_identity = true;
+  second.begin(first.committed->offset, first.committed->metadata);
+  second.take(10, spans(0, 1));
+  second.take(12, spans(1, 2), "acme");
+  second.settle();
+  second.commit();
+  auto again = second.sent();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->batch.metadata.batch_id, acme->batch.metadata.batch_id);
+  EXPECT_FALSE(second.sent());
+}
+
 TEST(PartitionLane, HalvesHaveNamesThatARepetitionFindsAgain) {
   LaneFixture fixture;
   fixture.options.batch_identity = true;
