@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <future>
+#include <limits>
 #include <utility>
 
 #include "services/kafka-bridge/destination_options.h"
@@ -9,6 +10,7 @@
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/base/thread.h"
 #include "services/lib/kafka/admin.h"
+#include "services/lib/kafka/clock_watch.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/sinks/file_ops.h"
 
@@ -273,8 +275,24 @@ void BridgeService::watch_topics() {
                       config_.create_topics || (kafka_sink_ && keys_records(config_)));
 }
 
+// Records of several requests are written together: the smallest limit holds for all topics.
+void BridgeService::apply_size_limits(const TopicWatch::Reports& reports) {
+  std::uint64_t smallest = std::numeric_limits<std::uint64_t>::max();
+  for (const otlp::Signal signal : otlp::kSignals) {
+    const std::string& topic = topic_of(config_.kafka.topics, signal);
+    for (const kafka::TopicReport& report : reports) {
+      if (report.name != topic || !report.message_bytes_max) continue;
+      kafka_sink_->limit_records(signal, *report.message_bytes_max);
+      smallest = std::min(smallest, *report.message_bytes_max);
+    }
+  }
+  producer_->limit_batches(smallest);
+}
+
 void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
-  if (!kafka_sink_ || !keys_records(config_)) return;
+  if (!kafka_sink_) return;
+  apply_size_limits(reports);
+  if (!keys_records(config_)) return;
   for (const otlp::Signal signal : otlp::kSignals) {
     const std::string& topic = topic_of(config_.kafka.topics, signal);
     for (const kafka::TopicReport& report : reports) {
@@ -427,6 +445,10 @@ runtime::Statusz BridgeService::status() const {
   if (producer_) add_produce_status(status);
   if (group_) add_consume_status(status);
   if (topic_watch_) status.weaknesses = topic_watch_->weaknesses();
+  if (producer_) {
+    const std::string clock = kafka::describe_clock_difference(producer_->clock_difference());
+    if (!clock.empty()) status.weaknesses->push_back(clock);
+  }
   if (group_) {
     for (std::string& found : group_->consumer().weaknesses()) {
       status.weaknesses->push_back(std::move(found));

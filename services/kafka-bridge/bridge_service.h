@@ -55,6 +55,7 @@ class BridgeService final : public runtime::Service {
   Result<std::size_t> read_size_limit(const std::string& topic) const;
   Status listen();
   void watch_topics();
+  void apply_size_limits(const TopicWatch::Reports& reports);
   void judge_topics(const TopicWatch::Reports& reports);
   void add_produce_status(runtime::Statusz& status) const;
   void add_consume_status(runtime::Statusz& status) const;

@@ -449,8 +449,10 @@ void ConsumeEvents::lost(std::string_view topic, std::int32_t partition, std::in
   const bool truncated = continued_at < expected;
   (truncated ? truncated_ : lost_).add(static_cast<double>(records));
   const char* text =
-      "Records were deleted by Kafka before they were read: the retention is shorter than the "
-      "outage was";
+      "Records were deleted by Kafka before they were read: by retention.bytes, by a request, or "
+      "by "
+      "retention.ms, which counts from the producers' clocks unless message.timestamp.type is "
+      "LogAppendTime";
   if (truncated) {
     text = records > 0 ? "The log has lost records that had been read: reading resumes where it "
                          "diverged. An unclean leader election or a lost disk does this"

@@ -33,6 +33,8 @@ kafka::TopicSpec spec_of(const BridgeConfig& config, const std::string& name,
   }
   spec.settings["retention.ms"] = milliseconds(retention);
   spec.settings["unclean.leader.election.enable"] = "false";
+  // The retention must not depend on the clocks of producers.
+  spec.settings["message.timestamp.type"] = "LogAppendTime";
   if (config.topics.min_insync_replicas > 0) {
     spec.settings["min.insync.replicas"] = std::to_string(config.topics.min_insync_replicas);
   }
@@ -49,6 +51,7 @@ std::vector<kafka::TopicSpec> topic_specs(const BridgeConfig& config,
     const std::string& name = topic_of(config.kafka.topics, signal);
     specs.push_back(spec_of(config, name, config.topics.partitions, config.topics.retention));
     specs.back().keyed = config.producer.record_key == ProduceConfig::RecordKey::kTraceId;
+    specs.back().record_bytes = record_bytes;
     if (record_bytes > kBrokerDefaultBytes) {
       specs.back().settings["max.message.bytes"] = std::to_string(record_bytes);
     }
@@ -129,6 +132,7 @@ std::vector<std::string> weaknesses(const std::vector<kafka::TopicReport>& repor
   std::vector<std::string> found;
   for (const kafka::TopicReport& report : reports) {
     for (const std::string& weaker : report.weaker) found.push_back(report.name + ": " + weaker);
+    for (const std::string& note : report.notes) found.push_back(report.name + ": " + note);
     if (report.compacted && !report.error.empty()) found.push_back(report.error);
     if (report.min_insync_replicas == 1) {
       found.push_back(report.name +

@@ -1,9 +1,12 @@
 """What `topics apply` and `topics verify` say of the topics of a real Kafka."""
 import json
+import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -20,7 +23,7 @@ from harness.load import Load
 from harness.parts import Kafka
 from harness.pipeline import Pipeline, running
 from harness.processes import BIN, wait_until
-from harness.send import grpc_export, logs_request, trace_request
+from harness.send import grpc_export, logs_request, text, trace_request
 
 
 @pytest.fixture
@@ -154,6 +157,73 @@ def test_what_can_lose_records_is_named_by_apply_log_and_status(kafka, tmp_path)
         for signal, words in expected.items():
             assert any(weakness.startswith(f"weak.{signal}: {words}") for weakness in found), found
             assert words in pipeline.bridge.log()
+
+
+def test_the_broker_sets_the_time_of_records_so_that_retention_does_not_depend_on_clocks(kafka, tmp_path):
+    pipeline = Pipeline(tmp_path, kafka.brokers, {})
+    with running(pipeline):
+        grpc_export(pipeline.endpoint, trace_request(spans=3))
+        (record,) = read_from(kafka.brokers, pipeline.topics["traces"], 1)
+        assert record.timestamp()[0] == TIMESTAMP_LOG_APPEND_TIME
+        assert not any("CreateTime" in weakness for weakness in pipeline.bridge.status()["weaknesses"])
+        assert abs(pipeline.bridge.metric("spanway_kafka_clock_difference_seconds")) < 5
+
+
+def test_a_topic_that_keeps_the_producers_time_is_a_weakness(kafka, tmp_path):
+    pipeline = Pipeline(tmp_path, kafka.brokers, {}, bridge={"create_topics": False})
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    admin.create_topics([NewTopic(pipeline.topics["traces"], 1, 1)])[pipeline.topics["traces"]].result(20)
+    said = f"{pipeline.topics['traces']}: message.timestamp.type is CreateTime"
+    with running(pipeline):
+        wait_until(lambda: any(w.startswith(said) for w in pipeline.bridge.status()["weaknesses"]), 20, "the weakness")
+
+
+def test_requests_that_fit_the_topic_alone_are_taken_together_too(kafka, tmp_path):
+    """Below the size of records that the bridge writes, and of the client library's batches."""
+    pipeline = Pipeline(tmp_path, kafka.brokers, {}, bridge={"create_topics": False}, ingress={"merge": {"linger": "200ms"}})
+    topics = list(pipeline.topics.values())
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    made = admin.create_topics([NewTopic(topic, 1, 1, config={"max.message.bytes": "200000"}) for topic in topics])
+    for future in made.values():
+        future.result(20)
+
+    def large(name, size):
+        request = trace_request(spans=1)
+        span = request.resource_spans[0].scope_spans[0].spans[0]
+        span.name = name
+        span.attributes.append(text("random", os.urandom(size // 2).hex()))
+        return request
+
+    with running(pipeline):
+        said = f"{topics[0]}: max.message.bytes is 200000"
+        wait_until(lambda: any(w.startswith(said) for w in pipeline.bridge.status()["weaknesses"]), 20, "the weakness")
+        with ThreadPoolExecutor(12) as pool:
+            for turn in range(5):
+                list(pool.map(lambda i: grpc_export(pipeline.endpoint, large(f"{turn}-{i}", 60_000)), range(12)))
+        records = read_from(kafka.brokers, pipeline.topics["traces"], 20)
+        assert max(len(record.value()) for record in records) < 200_000
+        mixed = large("too large", 250_000)
+        mixed.MergeFrom(large("small", 100))
+        answer = grpc_export(pipeline.endpoint, mixed)
+        assert answer.partial_success.rejected_spans == 1
+        assert f"max.message.bytes of the topic {pipeline.topics['traces']}" in answer.partial_success.error_message
+
+
+def read_from(brokers, topic, count):
+    """At least `count` records of a topic."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": f"read-{topic}", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    found = []
+
+    def enough():
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            found.append(message)
+        return len(found) >= count
+
+    wait_until(enough, 30, f"{count} records of {topic}", 0)
+    consumer.close()
+    return found
 
 
 def test_with_keys_a_compacted_topic_is_refused(kafka, tmp_path):

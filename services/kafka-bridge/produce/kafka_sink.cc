@@ -1,5 +1,7 @@
 #include "services/kafka-bridge/produce/kafka_sink.h"
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -18,6 +20,9 @@ constexpr Duration kReportSlack = std::chrono::milliseconds(500);
 // one.
 constexpr std::size_t kRecordBytes = 768;
 
+// Framing, key and headers of a record and its batch, within max.message.bytes.
+constexpr std::uint64_t kFramingBytes = 1024;
+
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> counter{0};
   return ++counter;
@@ -29,6 +34,12 @@ Error answer_for(Error error) {
   Error answer = transient_error(
       Code::kUnavailable, (transient ? "not written to Kafka: " : "Kafka does not take records: ") +
                               std::move(error.message));
+  if (std::string_view(error.reason) == "kafka_record_too_large") {
+    answer.message +=
+        "; raise max.message.bytes of the topic, or lower producer.record_bytes_max to 64 KiB "
+        "below "
+        "it";
+  }
   answer.reason = error.reason;
   answer.retry_after = transient ? error.retry_after.value_or(kRetrySoon) : kRetryLater;
   return answer;
@@ -39,6 +50,18 @@ Error answer_for(Error error) {
 bool is_better(const Error& candidate, const Error& current) {
   return current.refusal != Refusal::kTransient && candidate.refusal == Refusal::kTransient;
 }
+
+// Gives the memory of an unusual request back when the request has been handed over.
+class ReleaseExcess {
+ public:
+  explicit ReleaseExcess(otlp::Scanner& scanner) : scanner_(scanner) {}
+  ~ReleaseExcess() { scanner_.release_excess(); }
+  ReleaseExcess(const ReleaseExcess&) = delete;
+  ReleaseExcess& operator=(const ReleaseExcess&) = delete;
+
+ private:
+  otlp::Scanner& scanner_;
+};
 
 }  // namespace
 
@@ -147,20 +170,37 @@ KafkaSink::KafkaSink(KafkaSinkOptions options, kafka::Producer& producer, Execut
       timers_(timers),
       events_(telemetry),
       id_(next_id()) {
+  for (std::atomic<std::size_t>& limit : topic_limits_) {
+    limit = std::numeric_limits<std::size_t>::max();
+  }
   // The query makes the producer fetch the topics' metadata.
   for (const otlp::Signal signal : otlp::kSignals) {
     static_cast<void>(producer_.partition_count(topic_of(options_.topics, signal)));
   }
 }
 
-otlp::Scanner& KafkaSink::scanner() const {
+otlp::Scanner& KafkaSink::scanner(otlp::Signal signal, const otlp::ScanLimits& limits) const {
   struct Slot {
     std::uint64_t owner = 0;
+    std::size_t item_bytes_max = 0;  // The one limit that changes.
     otlp::Scanner scanner;
   };
-  thread_local Slot slot;
-  if (slot.owner != id_) slot = {id_, otlp::Scanner(options_.limits)};
+  thread_local std::array<Slot, otlp::kSignals.size()> slots;
+  Slot& slot = slots[otlp::index_of(signal)];
+  if (slot.owner != id_ || slot.item_bytes_max != limits.item_bytes_max) {
+    slot = {id_, limits.item_bytes_max, otlp::Scanner(limits)};
+  }
   return slot.scanner;
+}
+
+std::size_t KafkaSink::record_bytes_max(otlp::Signal signal) const noexcept {
+  return std::min(options_.record_bytes_max, topic_limits_[otlp::index_of(signal)].load());
+}
+
+void KafkaSink::limit_records(otlp::Signal signal, std::uint64_t message_bytes_max) noexcept {
+  topic_limits_[otlp::index_of(signal)] = message_bytes_max > 2 * kFramingBytes
+                                              ? message_bytes_max - kFramingBytes
+                                              : message_bytes_max / 2;
 }
 
 void KafkaSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
@@ -172,7 +212,6 @@ void KafkaSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     return;
   }
   Status status = try_send(batch, token);
-  scanner().release_excess();
   if (status.ok()) return;
   in_flight_.leave();
   refuse(std::move(token), std::move(status).error());
@@ -203,10 +242,13 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
     remember(batch.signal, &error);
     return error;
   }
+  otlp::ScanLimits limits = options_.limits;
+  limits.item_bytes_max = std::min(limits.item_bytes_max, record_bytes_max(batch.signal));
   // The ingress of this process may have scanned the same bytes a moment ago.
   const std::shared_ptr<const otlp::Scanned> scanned = std::move(batch.scanned);
-  const bool known = scanned && otlp::at_least_as_strict(scanned->limits, options_.limits);
-  otlp::Scanner& scan = scanner();
+  const bool known = scanned && otlp::at_least_as_strict(scanned->limits, limits);
+  otlp::Scanner& scan = scanner(batch.signal, limits);
+  const ReleaseExcess release(scan);
   Permit index_permit =
       options_.index_memory == nullptr ? Permit() : options_.index_memory->empty_permit();
   if (!known) SPANWAY_TRY(scan.scan(batch.signal, batch.payload.view(), &index_permit));
@@ -219,20 +261,21 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
         .with_reason("joined_items_rejected");
   }
   if (index.rejected > 0) events_.rejected(index);
+  const std::string topic_limit = topic_limit_text(topic, limits, index);
   const bool keeps = keeps_items(index);
   if (!keeps && index.rejected > 0 && !otlp::holds_only_unread(index)) {
     return invalid_argument("all " + std::to_string(index.rejected) + " " +
                             std::string(otlp::item_name(batch.signal)) +
-                            " were rejected: " + index.reject_message)
+                            " were rejected: " + index.reject_message + topic_limit)
         .with_reason("all_items_rejected");
   }
-  pipeline::Outcome outcome{index.rejected, index.reject_message};
+  pipeline::Outcome outcome{index.rejected, index.reject_message + topic_limit};
   if (!keeps) {  // A request without items that we know is a success, full or partial.
     token.ack(std::move(outcome));
     in_flight_.leave();
     return ok_status();
   }
-  const otlp::SplitOptions split_options{*partition_count, options_.record_bytes_max,
+  const otlp::SplitOptions split_options{*partition_count, record_bytes_max(batch.signal),
                                          options_.key_by_trace};
   SPANWAY_ASSIGN(std::vector<otlp::Part> parts, divide(batch, index, split_options));
   auto request =
@@ -254,6 +297,18 @@ Status KafkaSink::try_send(pipeline::Batch& batch, pipeline::AckToken& token) {
   Error error = answer_for(std::move(admitted).error());
   remember(batch.signal, &error);
   return error;
+}
+
+// Names the setting that rejected items of a request; empty when it was none of the topic.
+std::string KafkaSink::topic_limit_text(const std::string& topic, const otlp::ScanLimits& limits,
+                                        const otlp::Index& index) const {
+  const auto too_large = static_cast<std::size_t>(otlp::RejectReason::kItemTooLarge);
+  if (limits.item_bytes_max == options_.limits.item_bytes_max ||
+      index.rejected_by_reason[too_large] == 0) {
+    return "";
+  }
+  return "; max.message.bytes of the topic " + topic + " leaves " +
+         std::to_string(limits.item_bytes_max) + " bytes for an item: raise it";
 }
 
 Result<std::vector<otlp::Part>> KafkaSink::divide(pipeline::Batch& batch, const otlp::Index& index,

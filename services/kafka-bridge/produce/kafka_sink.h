@@ -61,12 +61,18 @@ class KafkaSink final : public pipeline::Sink {
   State state() const;
   // From now on requests of that signal are answered with this; nullopt ends it.
   void refuse_signal(otlp::Signal signal, std::optional<Error> error);
+  // The topic of that signal takes records of at most so many bytes (max.message.bytes): requests
+  // are divided accordingly, and a larger item is rejected.
+  void limit_records(otlp::Signal signal, std::uint64_t message_bytes_max) noexcept;
   const ProduceEvents& events() const noexcept { return events_; }
 
  private:
   struct Request;
 
-  otlp::Scanner& scanner() const;
+  otlp::Scanner& scanner(otlp::Signal signal, const otlp::ScanLimits& limits) const;
+  std::size_t record_bytes_max(otlp::Signal signal) const noexcept;
+  std::string topic_limit_text(const std::string& topic, const otlp::ScanLimits& limits,
+                               const otlp::Index& index) const;
   void refuse(pipeline::AckToken token, Error error) noexcept;
   Result<std::int32_t> partitions(const std::string& topic) const;
   // Either takes the request to Kafka or returns why not; `token` is moved from in the first case.
@@ -83,6 +89,8 @@ class KafkaSink final : public pipeline::Sink {
   const ProduceEvents events_;
   const std::uint64_t id_;
   pipeline::InFlight in_flight_;
+  // Bytes of a record's payload that the topics take.
+  std::array<std::atomic<std::size_t>, otlp::kSignals.size()> topic_limits_;
   // True while the entry below is set; spares the common case the lock.
   std::array<std::atomic<bool>, otlp::kSignals.size()> has_error_{};
   std::array<std::atomic<bool>, otlp::kSignals.size()> has_refusal_{};

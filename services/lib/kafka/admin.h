@@ -24,6 +24,8 @@ struct TopicSpec {
   std::map<std::string, std::string> settings;
   // Records carry keys: a topic that keeps only the last record of each key is refused.
   bool keyed = false;
+  // The largest batch that is written; 0 = not compared with max.message.bytes.
+  std::uint64_t record_bytes = 0;
 };
 
 struct TopicReport {
@@ -36,7 +38,10 @@ struct TopicReport {
   // "min.insync.replicas is 1, configured 2": settings that are weaker than configured, or weaker
   // than they seem.
   std::vector<std::string> weaker;
-  std::string error;  // The cause of kFailed.
+  // Settings that were not configured otherwise and are weak all the same.
+  std::vector<std::string> notes;
+  std::optional<std::uint64_t> message_bytes_max;  // max.message.bytes in effect.
+  std::string error;                               // The cause of kFailed.
   bool settings_read = false;
   bool compacted = false;  // cleanup.policy has compact in it.
   std::string unread;      // Set when its settings may not be read and were not compared.

@@ -87,7 +87,9 @@ constexpr Row kRows[] = {
     {RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, Code::kInvalidArgument, kData, kTooLarge},
     {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, Code::kInvalidArgument, kData, kTooLarge},
     {RD_KAFKA_RESP_ERR_INVALID_RECORD, Code::kInvalidArgument, kData, kInvalidRecord},
-    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, Code::kInvalidArgument, kData, kInvalidRecord},
+    // The time of a record is this host's: the clock is wrong, or the topic's limits are.
+    {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, Code::kFailedPrecondition, kConfiguration,
+     kMisconfigured},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, Code::kNotFound, kConfiguration, kUnknownTopic},
     {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, Code::kNotFound, kConfiguration, kUnknownTopic},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID, Code::kNotFound, kConfiguration, kUnknownTopic},
@@ -139,6 +141,11 @@ Error error_from_code(int code, std::string_view what) {
   std::string message(what);
   message += ": ";
   message += rd_kafka_err2str(native);
+  if (native == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) {
+    message +=
+        "; the clock of this host and the broker's differ by more than the topic allows: "
+        "synchronise them, or set message.timestamp.type=LogAppendTime";
+  }
   for (const Row& row : kRows) {
     if (row.code != native) continue;
     Error error{row.status, row.refusal, std::move(message), std::nullopt, row.reason};

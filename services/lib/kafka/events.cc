@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "services/lib/kafka/clock_watch.h"
 #include "services/lib/kafka/error_map.h"
 
 namespace spanway::kafka {
@@ -35,6 +36,9 @@ constexpr std::array kMetrics = {
                "Partitions that were taken away without asking (session lost, topic deleted)."},
     MetricSpec{"spanway_kafka_commit_failures_total", MetricKind::kCounter,
                "Offset commits that failed; they are repeated."},
+    MetricSpec{"spanway_kafka_clock_difference_seconds", MetricKind::kGauge,
+               "This host's clock minus the brokers', at least; 0 while it may be the time that a "
+               "request took. Known of topics with message.timestamp.type=LogAppendTime."},
 };
 
 }  // namespace
@@ -48,6 +52,7 @@ ProducerEvents::ProducerEvents(telemetry::Telemetry telemetry)
       rebuilds_(telemetry.metrics.counter(kMetrics[5])),
       queue_bytes_(telemetry.metrics.gauge(kMetrics[3])),
       reachable_(telemetry.metrics.gauge(kMetrics[6])),
+      clock_difference_(telemetry.metrics.gauge(kMetrics[11])),
       latency_(telemetry.metrics.histogram(kMetrics[4])) {
   for (const char* reason : error_reasons()) {
     errors_[reason] = telemetry.metrics.counter(kMetrics[2], {{"reason", reason}});
@@ -85,6 +90,13 @@ void ProducerEvents::client_error(const Error& error) {
 }
 
 void ProducerEvents::reachable(bool is_reachable) { reachable_.set(is_reachable ? 1 : 0); }
+
+void ProducerEvents::clock_compared(Duration difference) {
+  clock_difference_.set(std::chrono::duration<double>(difference).count());
+  const std::string text = describe_clock_difference(difference);
+  if (text.empty()) return;
+  log_.limited(LogLevel::kWarn, "kafka_clock", "Clocks differ", {{"error", text}});
+}
 
 void ProducerEvents::request_refused(std::string_view topic, std::size_t records,
                                      const Error& error) {

@@ -25,6 +25,8 @@ class ProducerEvents {
   void rebuilt(const std::string& cause);
   void client_error(const Error& error);
   void reachable(bool is_reachable);
+  // This host's clock minus the brokers'.
+  void clock_compared(Duration difference);
   // Admission (produce_admission.h).
   void request_refused(std::string_view topic, std::size_t records, const Error& error);
   void probing(std::string_view topic, std::span<const std::int32_t> partitions,
@@ -37,7 +39,7 @@ class ProducerEvents {
  private:
   const telemetry::Logger& log_;
   telemetry::Counter records_, bytes_, rebuilds_, other_errors_;
-  telemetry::Gauge queue_bytes_, reachable_;
+  telemetry::Gauge queue_bytes_, reachable_, clock_difference_;
   telemetry::Histogram latency_;
   std::map<std::string_view, telemetry::Counter> errors_;
 };

@@ -25,7 +25,7 @@ bool begins_at_log_start(ConsumerConfig::StartFrom start_from, const TopicHistor
 struct GroupOffsets::Lookup {
   std::vector<native::TopicDescription> topics;
   std::set<std::string> recreated;
-  std::set<std::string> marked;  // Of the assigned topics without a commit.
+  std::set<std::string> marked;  // Assigned topics without a commit.
   std::vector<TopicPartition> assigned;
   std::vector<TopicPartition>
       all;  // All partitions of the subscribed topics, and the assigned ones.

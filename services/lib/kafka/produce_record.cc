@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <map>
 
 #include "services/lib/base/check.h"
 
@@ -27,6 +28,20 @@ Status check_headers(const Record& record) {
 
 std::size_t charge_of(const Record& record) noexcept {
   return record.payload.size() + record.key.size() + kRecordCost;
+}
+
+std::vector<ProduceAdmission::Part> parts_of(std::span<const Record> records) {
+  std::map<std::int32_t, ProduceAdmission::Part> by_partition;
+  for (const Record& record : records) {
+    ProduceAdmission::Part& part =
+        by_partition.try_emplace(record.partition, ProduceAdmission::Part{record.partition, 0, 0})
+            .first->second;
+    part.bytes += charge_of(record);
+    ++part.records;
+  }
+  std::vector<ProduceAdmission::Part> parts;
+  for (const auto& [partition, part] : by_partition) parts.push_back(part);
+  return parts;
 }
 
 namespace native {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "services/lib/base/bytes.h"
 #include "services/lib/base/result.h"
+#include "services/lib/kafka/produce_admission.h"
 #include "services/lib/kafka/producer.h"
 
 struct rd_kafka_s;
@@ -16,6 +19,8 @@ namespace spanway::kafka {
 Status check_headers(const Record& record);
 // The memory of a record, here and in librdkafka.
 std::size_t charge_of(const Record& record) noexcept;
+// The records by partition.
+std::vector<ProduceAdmission::Part> parts_of(std::span<const Record> records);
 
 namespace native {
 

@@ -8,14 +8,16 @@
 #include <optional>
 #include <utility>
 
-#include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/thread.h"
+#include "services/lib/kafka/clock_watch.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
+#include "services/lib/kafka/handle_retirement.h"
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/produce_admission.h"
+#include "services/lib/kafka/produce_probe.h"
 #include "services/lib/kafka/produce_record.h"
 #include "services/lib/kafka/producer_options.h"
 #include "services/lib/kafka/sasl_password.h"
@@ -31,7 +33,8 @@ constexpr Duration kReportGathering = std::chrono::milliseconds(2);
 // The restart of a broker is not reported as an outage.
 constexpr Duration kDownGrace = std::chrono::seconds(2);
 constexpr Duration kMetadataRetry = std::chrono::milliseconds(500);
-constexpr Duration kPurgeWait = std::chrono::seconds(5);
+// A replaced handle gets this long beyond message_timeout to report its records.
+constexpr Duration kReplaceSlack = std::chrono::seconds(2);
 
 class RdProducer;
 
@@ -45,17 +48,6 @@ struct Pending {
   // librdkafka reports a record that fails before it reaches its partition without these.
   std::string topic;
   std::int32_t partition;
-};
-
-// A request that probes failing partitions: its other records wait until these have confirmed.
-struct Probe {
-  std::string topic;
-  std::vector<std::pair<std::size_t, Record>> waiting;  // With the place in the request.
-  Producer::RequestReport report;
-
-  Mutex mutex;
-  std::size_t outstanding SPANWAY_GUARDED_BY(mutex) = 0;
-  std::optional<Error> failure SPANWAY_GUARDED_BY(mutex);
 };
 
 class RdProducer final : public Producer, private native::Callbacks {
@@ -82,6 +74,8 @@ class RdProducer final : public Producer, private native::Callbacks {
   bool reachable() const noexcept override;
   std::string last_error() const override { return last_error_.message(); }
   std::size_t queue_bytes() const noexcept override { return queue_bytes_; }
+  Duration clock_difference() const noexcept override { return clock_watch_.difference(); }
+  void limit_batches(std::size_t bytes) noexcept override;
   bool drain(Deadline deadline) override;
 
  private:
@@ -99,12 +93,12 @@ class RdProducer final : public Producer, private native::Callbacks {
   void hand_over(Record record, Report report) noexcept;
   void produce_probing(std::vector<Record> records, const std::vector<std::int32_t>& probes,
                        RequestReport report);
-  void on_probed(const std::shared_ptr<Probe>& probe, Status status);
+  void on_probed(const std::shared_ptr<ProduceProbe>& probe, Status status);
   void finish(std::unique_ptr<Pending> pending, Status status) noexcept;
   void mark_up() noexcept;
   void poll_loop(const std::stop_token& stop);
   void rebuild(const std::stop_token& stop);
-  void retire(SharedHandle old);
+  void replace(const std::stop_token& stop);
   void metadata_loop(const std::stop_token& stop);
   bool refresh_topics(const std::stop_token& stop);
   void request_refresh();
@@ -119,6 +113,9 @@ class RdProducer final : public Producer, private native::Callbacks {
 
   std::atomic<bool> connected_once_{false};
   std::atomic<bool> fatal_{false};
+  std::atomic<std::size_t> batch_bytes_max_{native::kBatchBytes};
+  std::atomic<bool> replace_{false};  // The handle has other limits.
+  ClockWatch clock_watch_;
   // When the last broker went away; 0 while one is up.
   std::atomic<Duration::rep> down_since_{0};
   std::atomic<std::size_t> queue_bytes_{0};
@@ -157,7 +154,7 @@ Status RdProducer::start() {
 Result<RdProducer::SharedHandle> RdProducer::create_native() {
   native::Conf conf;
   native::apply_client(conf, client_, *this);
-  native::apply_producer(conf, config_);
+  native::apply_producer(conf, config_, batch_bytes_max_);
   rd_kafka_conf_set_dr_msg_cb(conf.raw(), &RdProducer::on_delivery);
   rd_kafka_conf_set_throttle_cb(conf.raw(), &RdProducer::on_throttle);
   native::apply_raw(conf, client_, native::Role::kProducer);
@@ -183,18 +180,9 @@ void RdProducer::produce(Record record, Report report) noexcept {
 Status RdProducer::produce_all(std::vector<Record> records, RequestReport report) noexcept {
   if (records.empty()) return ok_status();
   const std::string_view topic = records.front().topic;
-  std::map<std::int32_t, ProduceAdmission::Part> parts;
-  for (const Record& record : records) {
-    SPANWAY_TRY(check_headers(record));
-    ProduceAdmission::Part& part =
-        parts.try_emplace(record.partition, ProduceAdmission::Part{record.partition, 0, 0})
-            .first->second;
-    part.bytes += charge_of(record);
-    ++part.records;
-  }
-  std::vector<ProduceAdmission::Part> list;
-  for (const auto& [partition, part] : parts) list.push_back(part);
-  const Result<std::vector<std::int32_t>> admitted = admission_.admit(topic, list, clock_.now());
+  for (const Record& record : records) SPANWAY_TRY(check_headers(record));
+  const std::vector<ProduceAdmission::Part> parts = parts_of(records);
+  const Result<std::vector<std::int32_t>> admitted = admission_.admit(topic, parts, clock_.now());
   if (!admitted.ok()) {
     events_.request_refused(topic, records.size(), admitted.error());
     return admitted.error();
@@ -216,7 +204,7 @@ Status RdProducer::produce_all(std::vector<Record> records, RequestReport report
 // unreachable, the retried requests of its clients write nothing to other partitions.
 void RdProducer::produce_probing(std::vector<Record> records,
                                  const std::vector<std::int32_t>& probes, RequestReport report) {
-  auto probe = std::make_shared<Probe>();
+  auto probe = std::make_shared<ProduceProbe>();
   probe->topic = records.front().topic;
   probe->report = std::move(report);
   std::vector<std::pair<std::size_t, Record>> first;
@@ -243,7 +231,7 @@ void RdProducer::produce_probing(std::vector<Record> records,
   }
 }
 
-void RdProducer::on_probed(const std::shared_ptr<Probe>& probe, Status status) {
+void RdProducer::on_probed(const std::shared_ptr<ProduceProbe>& probe, Status status) {
   std::optional<Error> failure;
   {
     MutexLock lock(probe->mutex);
@@ -305,7 +293,11 @@ void RdProducer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, voi
   RdProducer& self = *pending->producer;
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     self.mark_up();
-    self.events_.delivered(pending->payload.size(), self.clock_.now() - pending->since);
+    const Duration took = self.clock_.now() - pending->since;
+    self.events_.delivered(pending->payload.size(), took);
+    if (self.clock_watch_.on_confirmed(message, took, self.clock_.system_now())) {
+      self.events_.clock_compared(self.clock_watch_.difference());
+    }
     self.finish(std::move(pending), ok_status());
     return;
   }
@@ -393,6 +385,7 @@ void RdProducer::poll_loop(const std::stop_token& stop) {
       changed_.wait_for(mutex_, kReportGathering, [&stop] { return stop.stop_requested(); });
     }
     if (fatal_.exchange(false)) rebuild(stop);
+    if (replace_.exchange(false)) replace(stop);
   }
 }
 
@@ -407,7 +400,7 @@ void RdProducer::rebuild(const std::stop_token& stop) {
     cause = fatal_cause_;
   }
   events_.rebuilt(cause);
-  retire(std::move(old));
+  native::retire(std::move(old), clock_);
   while (!stop.stop_requested()) {
     Result<SharedHandle> created = create_native();
     MutexLock lock(mutex_);
@@ -419,15 +412,25 @@ void RdProducer::rebuild(const std::stop_token& stop) {
   }
 }
 
-// Every record of `old` is reported before the handle is destroyed: librdkafka would forget them.
-void RdProducer::retire(SharedHandle old) {
-  if (!old) return;
-  const Deadline deadline = Deadline::after(clock_, kPurgeWait);
-  while (rd_kafka_outq_len(old.get()) > 0 && !deadline.passed(clock_.now())) {
-    rd_kafka_purge(old.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_poll(old.get(), 10);
+void RdProducer::limit_batches(std::size_t bytes) noexcept {
+  bytes = native::batch_bytes_for(bytes);
+  if (batch_bytes_max_.exchange(bytes) == bytes) return;
+  replace_ = true;
+  if (const SharedHandle native = handle()) native::wake_poll(native.get());
+}
+
+// librdkafka takes the size of batches at creation only. Requests go through the new handle at
+// once; records of the old one are confirmed first.
+void RdProducer::replace(const std::stop_token& stop) {
+  Result<SharedHandle> created = create_native();
+  if (!created.ok()) return events_.client_error(created.error());
+  SharedHandle old = std::move(created).value();
+  {
+    MutexLock lock(mutex_);
+    std::swap(handle_, old);
   }
-  if (rd_kafka_outq_len(old.get()) > 0) count_bug("kafka_producer_unreported_records");
+  native::retire(std::move(old), clock_, config_.message_timeout + kReplaceSlack,
+                 [&stop] { return stop.stop_requested(); });
 }
 
 void RdProducer::metadata_loop(const std::stop_token& stop) {
@@ -476,13 +479,10 @@ void RdProducer::stop() {
     native = handle_;
     changed_.notify_all();
   }
-  if (native) {
-    const native::Queue reports(rd_kafka_queue_get_main(native.get()));
-    rd_kafka_queue_yield(reports.get());
-  }
+  if (native) native::wake_poll(native.get());
   if (metadata_thread_.joinable()) metadata_thread_.join();
   if (poll_thread_.joinable()) poll_thread_.join();
-  retire(std::move(native));
+  native::retire(std::move(native), clock_);
   MutexLock lock(mutex_);
   handle_ = nullptr;
 }

@@ -55,6 +55,11 @@ class Producer {
   // The most specific error of the client library; empty once a broker has answered since.
   virtual std::string last_error() const = 0;
   virtual std::size_t queue_bytes() const noexcept = 0;
+  // This host's clock minus the brokers' (clock_watch.h); 0 while nothing is known.
+  virtual Duration clock_difference() const noexcept { return {}; }
+  // Records that are written together take at most so many bytes, if there are several: for topics
+  // whose max.message.bytes is below the client library's size of batches.
+  virtual void limit_batches(std::size_t) noexcept {}
   // Waits for all reports; true when all have come.
   virtual bool drain(Deadline deadline) = 0;
 };

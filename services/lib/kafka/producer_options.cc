@@ -1,5 +1,6 @@
 #include "services/lib/kafka/producer_options.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -23,7 +24,12 @@ ProduceAdmission::Limits admission_limits(const ClientConfig& client,
 
 namespace native {
 
-void apply_producer(Conf& conf, const ProducerConfig& config) {
+std::size_t batch_bytes_for(std::size_t message_bytes_max) noexcept {
+  constexpr std::size_t kFramingBytes = 512;  // Counted by the brokers, and not by librdkafka.
+  return std::min(message_bytes_max - std::min(message_bytes_max / 2, kFramingBytes), kBatchBytes);
+}
+
+void apply_producer(Conf& conf, const ProducerConfig& config, std::size_t batch_bytes_max) {
   constexpr std::array<const char*, 5> kCodecs = {"none", "gzip", "snappy", "lz4", "zstd"};
   constexpr std::uint64_t kRecordOverheadBytes = 64u << 10;  // Key, headers, framing.
   const auto milliseconds = [](Duration d) {
@@ -41,6 +47,7 @@ void apply_producer(Conf& conf, const ProducerConfig& config) {
   conf.set("allow.auto.create.topics", "false");
   conf.set("message.max.bytes",
            static_cast<std::int64_t>(config.record_bytes_max.bytes + kRecordOverheadBytes));
+  conf.set("batch.size", static_cast<std::int64_t>(batch_bytes_max));
   conf.set("compression.type", kCodecs[static_cast<std::size_t>(config.compression)]);
   conf.set("delivery.report.only.error", "false");
 }

@@ -8,6 +8,8 @@ namespace spanway::kafka {
 namespace {
 
 constexpr const char* kMinInsync = "min.insync.replicas";
+constexpr const char* kTimestampType = "message.timestamp.type";
+constexpr const char* kMessageBytes = "max.message.bytes";
 // A partition limited to less than this loses unread records in an outage of minutes.
 constexpr std::int64_t kRetentionBytesMin = std::int64_t{1} << 30;
 
@@ -60,6 +62,30 @@ void find_early_deletion(const TopicSpec& spec, const std::map<std::string, std:
       "retention.ms has passed; set it to -1, or to more than an outage fills");
 }
 
+// Settings of topics that others have made, which weaken what was not configured.
+void note_weak_settings(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
+                        TopicReport& report) {
+  const auto type = settings.find(kTimestampType);
+  if (type != settings.end() && type->second == "CreateTime") {
+    report.notes.push_back(
+        "message.timestamp.type is CreateTime: the retention counts from the producers' clocks, "
+        "and "
+        "one that is behind makes Kafka delete records that were answered OK; set it to "
+        "LogAppendTime");
+  }
+  const auto size = settings.find(kMessageBytes);
+  if (size == settings.end()) return;
+  report.message_bytes_max = number_in<std::uint64_t>(size->second);
+  if (!report.message_bytes_max || *report.message_bytes_max >= spec.record_bytes ||
+      spec.settings.count(kMessageBytes) > 0) {
+    return;
+  }
+  report.notes.push_back("max.message.bytes is " + size->second +
+                         ": producer.record_bytes_max needs " + std::to_string(spec.record_bytes) +
+                         ", so records are made smaller, and a larger item is rejected; raise the "
+                         "one or lower the other");
+}
+
 }  // namespace
 
 void compare_numbers(const TopicSpec& spec, TopicReport& report) {
@@ -76,12 +102,14 @@ void compare_numbers(const TopicSpec& spec, TopicReport& report) {
 void compare_settings(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
                       TopicReport& report) {
   for (const auto& [name, configured] : spec.settings) {
+    if (name == kTimestampType) continue;  // A note, below.
     const auto actual = settings.find(name);
     if (actual == settings.end() || !is_weaker(name, actual->second, configured)) continue;
     report.weaker.push_back(name + " is " + actual->second + ", configured " + configured);
   }
   report.settings_read = true;
   find_early_deletion(spec, settings, report);
+  note_weak_settings(spec, settings, report);
   const auto in_sync = settings.find(kMinInsync);
   if (in_sync == settings.end()) return;
   report.min_insync_replicas = number_in<std::int32_t>(in_sync->second);

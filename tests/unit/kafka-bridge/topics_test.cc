@@ -19,6 +19,9 @@ TEST(Topics, EverySignalHasItsTopicAndItsDeadLetters) {
   EXPECT_EQ(specs[0].settings.at("retention.ms"), "7200000");
   EXPECT_EQ(specs[0].settings.at("min.insync.replicas"), "2");
   EXPECT_EQ(specs[0].settings.at("unclean.leader.election.enable"), "false");
+  EXPECT_EQ(specs[0].settings.at("message.timestamp.type"), "LogAppendTime")
+      << "the retention does not depend on the clocks of producers";
+  EXPECT_EQ(specs[1].settings.at("message.timestamp.type"), "LogAppendTime");
   EXPECT_EQ(specs[1].name, "otel.traces.dlq");
   EXPECT_EQ(specs[1].partitions, 1);
   EXPECT_EQ(specs[3].name, "otel.logs.dlq");
@@ -50,14 +53,16 @@ TEST(Topics, WeaknessesNameTheirTopic) {
   kafka::TopicReport weak;
   weak.name = "a";
   weak.weaker = {"retention.bytes is 5"};
+  weak.notes = {"max.message.bytes is 7"};
   weak.min_insync_replicas = 1;
   kafka::TopicReport strong;
   strong.name = "b";
   strong.min_insync_replicas = 2;
   const auto found = weaknesses({weak, strong});
-  ASSERT_EQ(found.size(), 2u);
+  ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[0], "a: retention.bytes is 5");
-  EXPECT_TRUE(found[1].starts_with("a: min.insync.replicas is 1")) << found[1];
+  EXPECT_EQ(found[1], "a: max.message.bytes is 7");
+  EXPECT_TRUE(found[2].starts_with("a: min.insync.replicas is 1")) << found[2];
 }
 
 TEST(Topics, ReportsAsJson) {

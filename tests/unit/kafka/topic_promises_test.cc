@@ -46,6 +46,27 @@ TEST(TopicPromises, FewerCopiesAndPartitionsAreWeaker) {
   EXPECT_THAT(report.weaker, IsEmpty()) << "the broker's default is what was asked for";
 }
 
+TEST(TopicPromises, TimestampsOfProducersAreNotedAndNoFailure) {
+  const std::map<std::string, std::string> ours = {{"message.timestamp.type", "LogAppendTime"}};
+  const TopicReport found = compared(ours, {{"message.timestamp.type", "CreateTime"}});
+  EXPECT_THAT(found.weaker, IsEmpty()) << "topics of others have it: the broker's default";
+  EXPECT_THAT(found.notes, ElementsAre(HasSubstr("message.timestamp.type is CreateTime")));
+  EXPECT_THAT(compared(ours, ours).notes, IsEmpty());
+}
+
+TEST(TopicPromises, ATopicThatTakesLessThanIsWrittenIsNoted) {
+  TopicSpec spec;
+  spec.record_bytes = 985'600;
+  TopicReport report = report_of(12, 3);
+  compare_settings(spec, {{"max.message.bytes", "200000"}}, report);
+  EXPECT_EQ(report.message_bytes_max, 200'000u);
+  EXPECT_THAT(report.notes, ElementsAre(AllOf(HasSubstr("max.message.bytes is 200000"),
+                                              HasSubstr("producer.record_bytes_max"))));
+  report = report_of(12, 3);
+  compare_settings(spec, {{"max.message.bytes", "1048588"}}, report);
+  EXPECT_THAT(report.notes, IsEmpty());
+}
+
 TEST(TopicPromises, MinInsyncReplicasInEffectAreReportedConfiguredOrNot) {
   EXPECT_EQ(compared({}, {{"min.insync.replicas", "2"}}).min_insync_replicas, 2);
   EXPECT_THAT(compared({}, {{"min.insync.replicas", "1"}}).weaker, IsEmpty());

@@ -234,6 +234,34 @@ TEST(KafkaSink, SplitsAtTheRecordLimit) {
   EXPECT_TRUE(fixture.answer().ok());
 }
 
+TEST(KafkaSink, SplitsAtWhatTheTopicTakesAndRejectsWhatItCannotTake) {
+  SinkBench fixture(1);
+  std::string payload;
+  for (int i = 1; i <= 6; ++i) {
+    payload += fakes::otlp_request_of({fakes::otlp_span(i, i, std::string(60'000, 'x'))});
+  }
+  fixture.sink->limit_records(otlp::Signal::kTraces, 200'000);
+  fixture.send(payload);
+  while (auto sent = fixture.producer.take()) {
+    EXPECT_LE(sent->record.payload.size(), 199'000u);
+    sent->report(ok_status());
+  }
+  auto answer = fixture.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 0u);
+  fixture.send(fakes::otlp_request_of(
+      {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span(2, 2, std::string(250'000, 'x'))}));
+  fixture.report_all();
+  answer = fixture.answer();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->rejected, 1u);
+  EXPECT_THAT(answer->message, HasSubstr("max.message.bytes of the topic otel.traces"));
+  fixture.sink->limit_records(otlp::Signal::kTraces, 1'048'588);
+  fixture.send(fakes::otlp_request_of({fakes::otlp_span(2, 2, std::string(250'000, 'x'))}));
+  fixture.report_all();
+  EXPECT_TRUE(fixture.answer().ok()) << "the topic was given more";
+}
+
 TEST(KafkaSink, RejectsBadItemsOneByOne) {
   SinkBench fixture(1);
   fixture.send(fakes::otlp_request_of(
