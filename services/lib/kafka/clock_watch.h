@@ -24,8 +24,8 @@ std::string describe_clock_difference(Duration difference);
 // on_confirmed() on one thread, difference() from any.
 class ClockWatch {
  public:
-  // A record that was confirmed now, `took` after it was handed over. Brokers tell their time for
-  // topics with message.timestamp.type=LogAppendTime only. True when they told it.
+  // A record that was confirmed now, `took` after it was handed over. Brokers return their time for
+  // topics with message.timestamp.type=LogAppendTime only. True when they did.
   bool on_confirmed(const rd_kafka_message_s* message, Duration took, SystemTime now) noexcept;
   Duration difference() const noexcept { return Duration(difference_.load()); }
 
