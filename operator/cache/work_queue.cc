@@ -62,7 +62,7 @@ void WorkQueue::add_after(const ObjectKey& key, Duration wait) {
   add_after_locked(key, wait);
 }
 
-void WorkQueue::add_rate_limited(const ObjectKey& key) {
+void WorkQueue::add_rate_limited(const ObjectKey& key, Duration at_least) {
   MutexLock lock(mutex_);
   const Duration own = retry_wait(failures_[key]++);
   const SteadyTime now = clock_.now();
@@ -71,7 +71,8 @@ void WorkQueue::add_rate_limited(const ObjectKey& key) {
   refilled_ = now;
   // In debt: wait until this key's token is refilled.
   const std::chrono::duration<double> shared(tokens_ < 0 ? -tokens_ / kTokensPerSecond : 0);
-  add_after_locked(key, std::max(own, std::chrono::duration_cast<Duration>(shared)));
+  add_after_locked(key, std::max({own, std::chrono::duration_cast<Duration>(shared),
+                                  std::min(at_least, kLastRetry)}));
 }
 
 void WorkQueue::add_timed_out(const ObjectKey& key) {

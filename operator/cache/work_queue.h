@@ -30,8 +30,9 @@ class WorkQueue {
   void add(const ObjectKey& key);
   // The earliest of several times wins.
   void add_after(const ObjectKey& key, Duration wait);
-  // add_after with the next wait of this key's back-off.
-  void add_rate_limited(const ObjectKey& key);
+  // add_after with the next wait of this key's back-off, or `at_least` (bounded by 60 s), which a
+  // server has requested.
+  void add_rate_limited(const ObjectKey& key, Duration at_least = Duration::zero());
   // add_after with 1 s doubling to 60 s: its API calls timed out.
   void add_timed_out(const ObjectKey& key);
   // The key has succeeded: resets its back-off.

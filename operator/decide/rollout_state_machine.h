@@ -67,6 +67,9 @@ class RolloutStateMachine {
   RolloutDecision decide_canary_step(std::size_t index);
   RolloutDecision decide_stable_step(std::size_t index);
   std::int64_t last_progress_ms(const Part& part, bool ready_only) const;
+  // The progress deadline that began then. When changes may have been missed (a restart, an API
+  // server that was away, a clock that jumped), pods get healthy_after from now on at least.
+  std::int64_t deadline_from(std::int64_t begin_ms) const;
 
   bool settled(const Part& part) const;
   // All pods of the desired revision but one are ready, or what is missing has no node to run on.

@@ -102,8 +102,7 @@ RolloutDecision RolloutStateMachine::roll() {
   const Part* waiting = first_unavailable();
   if (waiting == nullptr) return prove();
   // A pod that takes the place of another, or comes with more replicas, has its own time.
-  const std::int64_t deadline =
-      last_progress_ms(*waiting, false) + to_ms(input_.rules.progress_deadline);
+  const std::int64_t deadline = deadline_from(last_progress_ms(*waiting, false));
   const bool excused = waits_for_kafka(*waiting);
   if (!excused && input_.now_ms >= deadline)
     return fail(deadline_failure_with_pod_report(*waiting, "ProgressDeadlineExceeded"));
@@ -145,7 +144,7 @@ RolloutDecision RolloutStateMachine::decide_canary_step(std::size_t index) {
   if (!is_made && input_.now_ms - memory_.rolling_since_ms >= patience / 2) {
     memory_.rolling_since_ms = input_.now_ms;
   }
-  const std::int64_t deadline = memory_.rolling_since_ms + patience;
+  const std::int64_t deadline = deadline_from(memory_.rolling_since_ms);
   const std::int64_t proof = to_ms(input_.rules.healthy_after);
   if (pod != nullptr && pod->ready && pod->ready_since) {
     const std::int64_t good_at = unix_ms(*pod->ready_since) + proof;
@@ -190,7 +189,7 @@ RolloutDecision RolloutStateMachine::decide_stable_step(std::size_t index) {
     start_step(first_step_from(index + 1));
     return roll();
   }
-  std::int64_t deadline = last_progress_ms(part, true) + to_ms(input_.rules.progress_deadline);
+  std::int64_t deadline = deadline_from(last_progress_ms(part, true));
   const bool excused = input_.now_ms >= deadline && waits_for_kafka(part);
   if (excused) {
     memory_.rolling_since_ms = input_.now_ms;
@@ -220,6 +219,13 @@ std::int64_t RolloutStateMachine::last_progress_ms(const Part& part, bool ready_
     if (pod.ready || !ready_only) latest = std::max(latest, unix_ms(pod.created));
   }
   return std::min(latest, input_.now_ms);
+}
+
+std::int64_t RolloutStateMachine::deadline_from(std::int64_t begin_ms) const {
+  const std::int64_t deadline = begin_ms + to_ms(input_.rules.progress_deadline);
+  if (input_.observed_since_ms == 0) return deadline;
+  const std::int64_t since = std::min(input_.observed_since_ms, input_.now_ms);
+  return std::max(deadline, since + to_ms(input_.rules.healthy_after));
 }
 
 }  // namespace spanway::reconcile

@@ -108,7 +108,9 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
   const JobEnding ending = job_ending(input.pods, input.desired->key().name);
   const auto retry_after = [&](const Json& ended, Duration wait) {
     const auto since = condition_time(ended);
-    const Duration waited = since ? input.wall_now - *since : wait;
+    // A time in the future (the clock was set back) says nothing.
+    const bool is_known = since && *since <= input.wall_now;
+    const Duration waited = is_known ? input.wall_now - *since : wait;
     decision.remove = waited >= wait;
     if (!decision.remove) decision.requeue_after = std::min(wait, wait - waited);
   };

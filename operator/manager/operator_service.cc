@@ -196,10 +196,8 @@ void OperatorService::reconcile(const kube::ObjectKey& key) {
   events_.reconcile_failed(key, again.error(), took);
   if (again.error().code == Code::kDeadlineExceeded) {
     queue_.add_timed_out(key);
-  } else if (again.error().retry_after) {
-    queue_.add_after(key, *again.error().retry_after);
   } else {
-    queue_.add_rate_limited(key);
+    queue_.add_rate_limited(key, again.error().retry_after.value_or(std::chrono::milliseconds(0)));
   }
 }
 

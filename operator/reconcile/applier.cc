@@ -63,8 +63,8 @@ Error explained(Error error, const render::Manifest& manifest) {
 }  // namespace
 
 Applier::Applier(kube::Client& client, const Stores& stores, MutationCache& mutations,
-                 const Events& events)
-    : client_(client), stores_(stores), mutations_(mutations), events_(events) {}
+                 const Events& events, const Clock& clock)
+    : client_(client), stores_(stores), mutations_(mutations), events_(events), clock_(clock) {}
 
 MutationCache::Stored Applier::stored(const kube::ResourceType& type,
                                       const kube::ObjectKey& key) const {
@@ -171,6 +171,7 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
     if (drift.empty()) return false;
     // Otherwise the differences are those of the two intents.
     is_reported = intent_of(*known) == intent;
+    if (is_reported && !may_repair(pipeline, manifest)) return true;
     if (is_reported) SPANWAY_TRY(report_drift(pipeline, manifest, drift));
     if (has_replicas(manifest.type) && kube::find(object, "spec/replicas") == nullptr)
       SPANWAY_TRY(hand_over_replicas(manifest));
@@ -234,6 +235,19 @@ Status Applier::hand_over_replicas(const render::Manifest& manifest) {
   }());
   events_.wrote("apply", manifest.type, manifest.key());
   return {};
+}
+
+bool Applier::may_repair(const Json& pipeline, const render::Manifest& manifest) {
+  using Verdict = DriftLimiter::Verdict;
+  const Verdict verdict =
+      limiter_.admit(key_of(pipeline), place(manifest.type, manifest.key()), clock_.now());
+  if (verdict == Verdict::kLaterFirstTime)
+    events_.contested(pipeline, manifest.type, manifest.key(), DriftLimiter::kEach);
+  return verdict == Verdict::kNow;
+}
+
+Duration Applier::repair_due_in(const kube::ObjectKey& pipeline) {
+  return limiter_.due_in(pipeline, clock_.now());
 }
 
 Status Applier::report_drift(const Json& pipeline, const render::Manifest& manifest,
@@ -321,6 +335,7 @@ Status Applier::remove(const Json& pipeline, const kube::ResourceType& type, con
 }
 
 void Applier::forget(const kube::ObjectKey& pipeline) {
+  limiter_.forget(pipeline);
   MutexLock lock(mutex_);
   mutations_.forget(pipeline);
   std::erase_if(not_kept_, [&](const auto& entry) { return entry.second.pipeline == pipeline; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "operator/k8s/client.h"
+#include "operator/reconcile/drift_limiter.h"
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/mutation_cache.h"
 #include "operator/reconcile/stores.h"
@@ -28,10 +29,14 @@ inline constexpr char kHandoverManager[] = "spanway-replicas-handover";
 class Applier {
  public:
   Applier(kube::Client& client, const Stores& stores, MutationCache& mutations,
-          const Events& events);
+          const Events& events, const Clock& clock);
 
-  // True when something was written. `pipeline` is the live Pipeline, for its uid and for Events.
+  // True when something was written, or has to be after repair_due_in(): what another client
+  // changes again and again is put back ever more seldom (drift_limiter.h). `pipeline` is the live
+  // Pipeline, for its uid and for Events.
   Result<bool> apply(const Json& pipeline, const render::Manifest& manifest);
+  // When a repair that had to wait is due; zero = none.
+  Duration repair_due_in(const kube::ObjectKey& pipeline);
   // Deletes an object of the Pipeline that it no longer wants.
   Status remove(const Json& pipeline, const kube::ResourceType& type, const Json& live);
   // The newest known state of an object; of all objects of a kind that a Pipeline owns.
@@ -77,6 +82,8 @@ class Applier {
   // Without what is known not to be kept.
   Drift drift_of(const render::Manifest& manifest, const std::string& intent, const Json& live,
                  const Json& desired) const;
+  // False when the repair has to wait.
+  bool may_repair(const Json& pipeline, const render::Manifest& manifest);
   Status report_drift(const Json& pipeline, const render::Manifest& manifest, const Drift& drift);
   // Removes what other managers have added to fields that are owned completely. The new live
   // object; nothing when the object is gone.
@@ -90,6 +97,8 @@ class Applier {
   const Stores& stores_;
   MutationCache& mutations_;
   const Events& events_;
+  const Clock& clock_;
+  DriftLimiter limiter_;
   mutable Mutex mutex_;
   // By kind and key; at most one for each object of a live Pipeline.
   std::map<std::string, NotKept> not_kept_ SPANWAY_GUARDED_BY(mutex_);

@@ -15,6 +15,22 @@ Duration earlier(Duration a, Duration b) {
   return b == Duration::zero() ? a : std::min(a, b);
 }
 
+// Moves what was noted by the wall clock when that jumps: nothing may be late or proven
+// because of that.
+void notice_clock(SteadyTime now, SystemTime wall_now, PipelineState& state) {
+  constexpr Duration kJump = std::chrono::seconds(5);
+  const Duration offset = wall_now.time_since_epoch() - now.time_since_epoch();
+  const Duration moved = state.clock_offset ? offset - *state.clock_offset : Duration::zero();
+  state.clock_offset = offset;
+  if (moved < kJump && -moved < kJump) return;
+  const std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(moved).count();
+  if (state.observed_since) *state.observed_since += moved;
+  state.failures.move(moved);
+  if (!state.rollout) return;
+  if (state.rollout->rolling_since_ms != 0) state.rollout->rolling_since_ms += ms;
+  for (auto& [name, since] : state.rollout->available_since_ms) since += ms;
+}
+
 }  // namespace
 
 Controller::Controller(const ControllerDeps& deps, render::ClusterFacts facts)
@@ -23,7 +39,7 @@ Controller::Controller(const ControllerDeps& deps, render::ClusterFacts facts)
       claims_(deps.stores),
       pacer_(deps.upgrades),
       mutations_(deps.clock),
-      applier_(deps.client, deps.stores, mutations_, deps.events),
+      applier_(deps.client, deps.stores, mutations_, deps.events, deps.clock),
       input_reader_({applier_, deps.secrets, claims_, pacer_, deps.enqueue}, facts_),
       observer_({applier_, deps.stores, deps.monitor, deps.client, deps.clock}),
       object_writer_({applier_, deps.stores, deps.client, deps.events}),
@@ -59,9 +75,10 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
     return Duration::zero();
   }
   const std::shared_ptr<PipelineState> state = state_of(key);
+  const SystemTime wall_now = deps_.clock.system_now();
+  notice_clock(deps_.clock.now(), wall_now, *state);
   SPANWAY_TRY(object_writer_.restore_last_good(*object, *state));
-  SPANWAY_ASSIGN(Inputs inputs,
-                 input_reader_.read(key, std::move(*object), deps_.clock.system_now(), *state));
+  SPANWAY_ASSIGN(Inputs inputs, input_reader_.read(key, std::move(*object), wall_now, *state));
   return inputs.nothing_to_observe() ? report_only(inputs, *state)
                                      : reconcile_stages(inputs, *state);
 }
@@ -109,6 +126,7 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
   requeue = earlier(requeue, applied.requeue_after);
   requeue = earlier(requeue, decided.topics.requeue_after);
   if (!inputs.upgrade.empty()) requeue = earlier(requeue, kUpgradeRequeue);
+  requeue = earlier(requeue, applier_.repair_due_in(inputs.key));
   // An entry that expires changes the known state without a watch event.
   return earlier(requeue, mutations_.expires_in(inputs.key));
 }

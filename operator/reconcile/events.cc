@@ -134,6 +134,16 @@ void Events::drift(const Json& pipeline, const kube::ResourceType& type, const k
                "; reverted. To keep it, set it in the Pipeline, or pause the Pipeline.");
 }
 
+void Events::contested(const Json& pipeline, const kube::ResourceType& type,
+                       const kube::ObjectKey& key, Duration each) const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(each).count();
+  announce(pipeline, true, "DriftContested", "Apply",
+           std::string(type.kind) + " " + key.name +
+               ": another client changes it again and again (see the Events DriftReverted); it is "
+               "put back at most every " +
+               std::to_string(seconds) + " s until that client stops");
+}
+
 void Events::not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
                       const std::string& field) const {
   log_.warn("An admission webhook changed a field of an applied object; not applied again",

@@ -48,6 +48,9 @@ class Events {
              const kube::ObjectKey& key) const;
   void drift(const Json& pipeline, const kube::ResourceType& type, const kube::ObjectKey& key,
              const std::string& field, const std::string& manager) const;
+  // An object is put back ever more seldom, because another client changes it again and again.
+  void contested(const Json& pipeline, const kube::ResourceType& type, const kube::ObjectKey& key,
+                 Duration each) const;
   // A webhook has changed a field of an applied object; it is not applied again and again.
   void not_kept(const kube::ResourceType& type, const kube::ObjectKey& key,
                 const std::string& field) const;

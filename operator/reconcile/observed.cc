@@ -14,6 +14,22 @@ void requeue_in(Observed& observed, Duration delay) {
       observed.requeue_after == Duration::zero() ? delay : std::min(observed.requeue_after, delay);
 }
 
+// The clock of a node may be ahead: such a pod is ready since it was first observed to be.
+void correct_ready_times(SystemTime wall_now, Observed& observed, PipelineState& state) {
+  std::map<std::string, SystemTime> seen;
+  for (ComponentView& component : observed.components) {
+    for (PodView& pod : component.pods) {
+      if (!pod.ready_since || *pod.ready_since <= wall_now) continue;
+      const std::string id = pod.uid + "/" + std::to_string(pod.restarts);
+      const auto known = state.ready_seen.find(id);
+      pod.ready_since =
+          known == state.ready_seen.end() ? wall_now : std::min(known->second, wall_now);
+      seen[id] = *pod.ready_since;
+    }
+  }
+  state.ready_seen = std::move(seen);
+}
+
 }  // namespace
 
 Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
@@ -31,6 +47,7 @@ Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
   for (const render::Component& component : rendered.desired().components)
     observed.components.push_back(reconcile::observe(
         component, inputs.pipeline.name, observed.workloads, observed.pods, inputs.wall_now));
+  correct_ready_times(inputs.wall_now, observed, state);
   observed.reports = deps_.monitor.reports(inputs.key);
   observe_refused_pods(inputs, observed, state);
   observe_autoscalers(inputs, observed);

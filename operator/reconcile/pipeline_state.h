@@ -39,7 +39,11 @@ struct PipelineState {
   std::string checked_spec;  // "uid/generation" of the last spec whose configurations load.
   // As written last. A different one in the stored status was written by another client.
   std::optional<RolloutMemory> rollout;
-  std::optional<SystemTime> observed_since;             // See Inputs.
+  std::optional<SystemTime> observed_since;  // See Inputs.
+  // Wall clock less steady clock, at the last reconciliation.
+  std::optional<Duration> clock_offset;
+  // When pods became ready by our clock, by uid and restarts: those whose node's clock is ahead.
+  std::map<std::string, SystemTime> ready_seen;
   std::set<std::string> ended_pods;                     // Uids; each is recorded as an Event once.
   std::string topics_job;                               // Its name.
   int topics_failures = 0;                              // Failures of this Job in a row.

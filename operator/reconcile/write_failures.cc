@@ -38,6 +38,11 @@ void WriteFailures::note(const Status& written, const std::string& revision, Sys
   if (repeats || error.refusal != Refusal::kTransient) message_ = error.message;
 }
 
+void WriteFailures::move(Duration by) {
+  if (failing_since_) *failing_since_ += by;
+  if (refused_since_) *refused_since_ += by;
+}
+
 std::int64_t WriteFailures::refused_for_ms(const std::string& revision, SystemTime wall_now) const {
   if (!refused_since_ || refused_revision_ != revision) return 0;
   return unix_ms(wall_now) - unix_ms(*refused_since_);

@@ -19,6 +19,8 @@ class WriteFailures {
  public:
   // Takes the outcome of one reconciliation's writes. `revision`: the desired one.
   void note(const Status& written, const std::string& revision, SystemTime wall_now);
+  // The wall clock has jumped by this.
+  void move(Duration by);
   // Part of the status; empty while writes succeed. A refusal for good is reported at once, any
   // other failure after 30 s.
   const std::string& message() const { return message_; }

@@ -54,6 +54,14 @@ class Cluster:
     def patch(self, kind, name, namespace, patch, *extra, **options):
         return self.kubectl("-n", namespace, "patch", kind, name, "--type=merge", "-p", json.dumps(patch), *extra, **options)
 
+    def lease_holder(self):
+        return self.get("lease", "spanway-operator", "spanway-system")["spec"]["holderIdentity"]
+
+    def leader_pod(self):
+        identity = self.lease_holder()
+        pods = self.list("pods", "spanway-system", "app.kubernetes.io/component=operator")
+        return next(p["metadata"]["name"] for p in pods if identity.startswith(p["metadata"]["name"]))
+
     def create_namespace(self, enforce="restricted"):
         name = f"t{os.getpid()}-{next(_numbers)}"
         labels = {"pod-security.kubernetes.io/enforce": enforce, "spanway.dev/test": "true"}

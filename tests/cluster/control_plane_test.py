@@ -4,16 +4,6 @@ import time
 from harness.processes import wait_until
 
 
-def holder(cluster):
-    return cluster.get("lease", "spanway-operator", "spanway-system")["spec"]["holderIdentity"]
-
-
-def leader_pod(cluster):
-    identity = holder(cluster)
-    pods = cluster.list("pods", "spanway-system", "app.kubernetes.io/component=operator")
-    return next(p["metadata"]["name"] for p in pods if identity.startswith(p["metadata"]["name"]))
-
-
 def restarts(pods):
     return {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["restartCount"] for p in pods}
 
@@ -27,30 +17,30 @@ def works_within(start_pipeline, name, seconds):
 
 def test_a_killed_leader_is_followed(cluster, start_pipeline):
     cluster.need_hands()
-    cluster.signal_container(leader_pod(cluster), "spanway-system", "KILL")
+    cluster.signal_container(cluster.leader_pod(), "spanway-system", "KILL")
     assert works_within(start_pipeline, "killed", 30) < 20
 
 
 def test_a_leader_that_leaves_hands_over_at_once(cluster, start_pipeline):
-    before = leader_pod(cluster)
+    before = cluster.leader_pod()
     cluster.kubectl("-n", "spanway-system", "delete", "pod", before, "--wait=false")
     assert works_within(start_pipeline, "left", 30) < 10
-    assert leader_pod(cluster) != before
+    assert cluster.leader_pod() != before
 
 
 def test_a_frozen_leader_is_followed_and_does_not_write_afterwards(cluster, operator, start_pipeline):
     cluster.need_hands()
-    frozen = leader_pod(cluster)
+    frozen = cluster.leader_pod()
     cluster.signal_container(frozen, "spanway-system", "STOP")
     started = time.monotonic()
     try:
-        wait_until(lambda: not holder(cluster).startswith(frozen), 40, "another holder of the Lease", 0.2)
+        wait_until(lambda: not cluster.lease_holder().startswith(frozen), 40, "another holder of the Lease", 0.2)
         assert time.monotonic() - started < 20
         works_within(start_pipeline, "frozen", 20)
     finally:
         cluster.signal_container(frozen, "spanway-system", "CONT")
     time.sleep(3)  # Something that must not happen has no moment to wait for.
-    assert not holder(cluster).startswith(frozen), "the thawed leader took the Lease back"
+    assert not cluster.lease_holder().startswith(frozen), "the thawed leader took the Lease back"
 
 
 def test_the_api_server_killed_and_etcd_compacted(cluster, start_pipeline):

@@ -163,6 +163,18 @@ TEST_F(WorkQueueTest, RetriesNeverWaitLongerThanAMinute) {
   EXPECT_EQ(wait_for(kA, seconds(61), seconds(1)), seconds(60));
 }
 
+TEST_F(WorkQueueTest, AServerThatAsksForAPauseGetsItWithinBounds) {
+  // Retry-After: 0 must not become a loop.
+  for (const auto expected : {5, 10, 20}) {
+    queue_.add_rate_limited(kA, Duration::zero());
+    EXPECT_EQ(wait_for(kA), milliseconds(expected));
+  }
+  queue_.add_rate_limited(kA, seconds(3));
+  EXPECT_EQ(wait_for(kA), seconds(3));
+  queue_.add_rate_limited(kA, std::chrono::hours(1));
+  EXPECT_EQ(wait_for(kA, seconds(61), seconds(1)), seconds(60));
+}
+
 TEST_F(WorkQueueTest, AllRetriesTogetherAreTenASecond) {
   for (int i = 0; i < 120; ++i) queue_.add_rate_limited({"ns", std::to_string(i)});
   clock_.advance(milliseconds(5));

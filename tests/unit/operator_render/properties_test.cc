@@ -298,5 +298,55 @@ TEST(Properties, NonsenseIsRenderedToo) {
   EXPECT_EQ(rendered(pipeline).components.size(), 4u);
 }
 
+// Without the one label that names the version, wherever it is.
+void drop_version_label(Json& value) {
+  if (value.is_object()) value.erase("app.kubernetes.io/version");
+  if (!value.is_structured()) return;
+  for (Json& inner : value) drop_version_label(inner);
+}
+
+// Paths of objects by which others are selected.
+void collect_selectors(const Json& value, std::vector<const Json*>& out) {
+  if (!value.is_structured()) return;
+  for (const auto& [name, inner] : value.items()) {
+    if (name == "selector" || name == "matchLabels" || name == "podSelector" ||
+        name == "labelSelector" || name == "volumeClaimTemplates")
+      out.push_back(&inner);
+    collect_selectors(inner, out);
+  }
+}
+
+// A version in a selector or in a pod would make each upgrade of the operator restart pods or fail
+// (selectors are immutable), also where the image is pinned.
+TEST(Properties, ANewVersionOfTheOperatorChangesALabelOfObjectsAndOtherwiseOnlyTheImage) {
+  for (NamedPipeline& sample : sample_pipelines()) {
+    sample.pipeline.spec.image.tag.clear();
+    sample.pipeline.spec.image.digest = "sha256:" + std::string(64, 'a');
+    ClusterFacts facts = sample_facts();
+    facts.version = "1.0.0";
+    const Rendering before = render(sample.pipeline, facts);
+    facts.version = "2.0.0";
+    const Rendering after = render(sample.pipeline, facts);
+    EXPECT_EQ(before.revision, after.revision) << sample.name;
+    const std::vector<Manifest> old = all_manifests(before);
+    const std::vector<Manifest> now = all_manifests(after);
+    ASSERT_EQ(old.size(), now.size()) << sample.name;
+    for (std::size_t i = 0; i < old.size(); ++i) {
+      const std::string what = sample.name + ": " + now[i].key().text();
+      std::vector<const Json*> selectors;
+      collect_selectors(now[i].object, selectors);
+      for (const Json* selector : selectors)
+        EXPECT_EQ(kube::to_text(*selector).find("version"), std::string::npos) << what;
+      if (const Json* pod = pod_template_of(now[i].object); pod != nullptr)
+        EXPECT_EQ(*pod, *pod_template_of(old[i].object)) << what;
+      Json without_old = old[i].object;
+      Json without_now = now[i].object;
+      drop_version_label(without_old);
+      drop_version_label(without_now);
+      EXPECT_EQ(without_old, without_now) << what;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace spanway::render
