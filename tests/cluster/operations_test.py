@@ -126,11 +126,11 @@ def test_the_chart_is_upgraded_and_rolled_back_and_no_pipeline_restarts(cluster,
     before = uids(pipeline)
     chart = ["helm", "upgrade", "spanway", str(ROOT / "helm/spanway"), "-n", "spanway-system", "--reuse-values", "--wait", "--timeout", "120s"]
     try:
-        cluster.tool(*chart, "--set", "config.workers=4", "--set", "replicas=1", "--set", "config.max_concurrent_rollouts=0")
+        cluster.tool(*chart, "--set", "config.workers=4", "--set", "replicas=1", "--set", "maxConcurrentRollouts=0")
         deployed = json.loads(cluster.kubectl("-n", "spanway-system", "get", "deploy", "spanway-operator", "-o", "json").stdout)
         assert deployed["spec"]["template"]["metadata"]["annotations"]["spanway.dev/config-hash"]
         # Values that cannot work are refused before anything changes.
-        for odd in ("config.workers=0", "config.workers=many", "config.request_timeout=1h", "no.such.value=1"):
+        for odd in ("config.workers=0", "config.workers=many", "maxConcurrentRollouts=-1", "no.such.value=1"):
             assert cluster.tool(*chart, "--set", odd, check=False).returncode != 0, odd
         pipeline.change({"ingress": {"replicas": 2}})
         pipeline.wait_replicas("p-ingress", 2)

@@ -335,10 +335,12 @@ TEST(Properties, ANewVersionOfTheOperatorChangesALabelOfObjectsAndOtherwiseOnlyT
       const std::string what = sample.name + ": " + now[i].key().text();
       std::vector<const Json*> selectors;
       collect_selectors(now[i].object, selectors);
-      for (const Json* selector : selectors)
+      for (const Json* selector : selectors) {
         EXPECT_EQ(kube::to_text(*selector).find("version"), std::string::npos) << what;
-      if (const Json* pod = pod_template_of(now[i].object); pod != nullptr)
+      }
+      if (const Json* pod = pod_template_of(now[i].object); pod != nullptr) {
         EXPECT_EQ(*pod, *pod_template_of(old[i].object)) << what;
+      }
       Json without_old = old[i].object;
       Json without_now = now[i].object;
       drop_version_label(without_old);
