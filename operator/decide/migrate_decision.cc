@@ -47,7 +47,9 @@ MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
                    kube::string_at(*failed, "message", "the logs of its pods name the cause");
   const auto since = condition_time(*failed);
   const Duration wait = job_retry_wait(std::max(1, input.failures));
-  const Duration waited = since ? input.wall_now - *since : wait;
+  // A time in the future (the clock was set back) says nothing.
+  const bool is_known = since && *since <= input.wall_now;
+  const Duration waited = is_known ? input.wall_now - *since : wait;
   decision.remove = input.held.empty() && waited >= wait;
   if (waited < wait) decision.requeue_after = std::min(wait, wait - waited);
   return decision;
