@@ -41,10 +41,32 @@ static void describe(Binder& b, OtlpConfig& c) {
   describe_connection_limits(b, c.connections);
 }
 
+static void describe(Binder& b, CircuitBreakerConfig& c) {
+  b.key("enabled", c.enabled, {.doc = "Send only probes while the destination fails."});
+  b.key("failure_ratio", c.failure_ratio,
+        {.doc = "Failures among the answers of a window at which the circuit opens: everything but "
+                "accepted batches, data errors and RESOURCE_EXHAUSTED. Each signal and tenant with "
+                "an answer must reach it.",
+         .min = 0.1,
+         .max = 1});
+  b.key("answers_min", c.answers_min,
+        {.doc = "Answers that a window needs before the circuit opens.", .min = 1, .max = 100'000});
+  b.key("window", c.window,
+        {.doc = "Answers of this time count, or of half of it.",
+         .min = kSecond,
+         .max = 300 * kSecond});
+  b.key("open_for", c.open_for,
+        {.doc = "Time between a failure and the next probe of its signal and tenant.",
+         .min = 100,
+         .max = 300 * kSecond});
+}
+
 void describe(Binder& b, ExporterSections& sections) {
   ExporterConfig& c = sections.config;
   b.section("otlp", c.otlp, "Where batches come in.");
   b.section("destination", c.destination, "Where they go: one destination per exporter.");
+  b.section("circuit_breaker", c.circuit_breaker,
+            "Spares a destination that fails; nothing is lost, batches wait in Kafka.");
   b.key("signals", c.signals,
         {.doc = "Signals to accept: traces, metrics, logs. Empty = all that the destination takes. "
                 "Others are refused as UNIMPLEMENTED, and the sender keeps them.",

@@ -24,9 +24,19 @@ struct OtlpConfig : OtlpListenerConfig {
   ConnectionLimitsConfig connections;  // Its keys stand beside the ones above.
 };
 
+// See circuit_breaker.h.
+struct CircuitBreakerConfig {
+  bool enabled = true;
+  double failure_ratio = 0.9;
+  std::int64_t answers_min = 20;
+  Duration window = std::chrono::seconds(10);
+  Duration open_for = std::chrono::seconds(5);
+};
+
 struct ExporterConfig {
   OtlpConfig otlp;
   sinks::DestinationConfig destination;
+  CircuitBreakerConfig circuit_breaker;
   // Which signals are accepted; empty = all that the destination takes.
   std::vector<std::string> signals;
   bool trust_metadata = false;

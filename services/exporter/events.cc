@@ -39,13 +39,25 @@ constexpr MetricSpec kInFlight = {"spanway_exporter_in_flight_batches", MetricKi
 constexpr MetricSpec kReachable = {
     "spanway_exporter_reachable_destinations", MetricKind::kGauge,
     "1 when the destination answered the last batch or probe, else 0.", "destination"};
+constexpr MetricSpec kDegraded = {
+    "spanway_exporter_degraded_destinations", MetricKind::kGauge,
+    "1 while the circuit is open: the destination fails, and only probes are sent to it; else 0.",
+    "destination"};
+constexpr MetricSpec kCircuitOpened = {"spanway_exporter_circuit_opened_total",
+                                       MetricKind::kCounter, "How often the circuit has opened.",
+                                       "destination"};
+constexpr MetricSpec kCircuitRefused = {
+    "spanway_exporter_circuit_refused_batches_total", MetricKind::kCounter,
+    "Batches that were not sent, because the circuit was open; their sender keeps them.",
+    "destination,signal"};
 constexpr MetricSpec kMemoryUsed = {"spanway_exporter_memory_used_bytes", MetricKind::kGauge,
                                     "Bytes held by permits for batches.", "destination"};
 constexpr MetricSpec kMemoryLimit = {"spanway_exporter_memory_limit_bytes", MetricKind::kGauge,
                                      "The memory budget.", "destination"};
 
-constexpr std::array kSpecs = {kBatches,  kItems,    kRejected,  kBytes,      kRefused,
-                               kDuration, kInFlight, kReachable, kMemoryUsed, kMemoryLimit};
+constexpr std::array kSpecs = {kBatches,        kItems,      kRejected,   kBytes,    kRefused,
+                               kDuration,       kInFlight,   kReachable,  kDegraded, kCircuitOpened,
+                               kCircuitRefused, kMemoryUsed, kMemoryLimit};
 constexpr std::array kRefusals = {Refusal::kTransient, Refusal::kData, Refusal::kConfiguration,
                                   Refusal::kUnknown};
 
@@ -74,6 +86,7 @@ Events::Events(telemetry::Telemetry telemetry, std::string destination)
     s.items_sent = metrics.counter(kItems, labels);
     s.items_rejected = metrics.counter(kRejected, labels);
     s.bytes = metrics.counter(kBytes, labels);
+    s.circuit_refused = metrics.counter(kCircuitRefused, labels);
     s.duration = metrics.histogram(kDuration, labels);
     for (const Refusal refusal : kRefusals) {
       labels["refusal"] = to_string(refusal);
@@ -81,6 +94,8 @@ Events::Events(telemetry::Telemetry telemetry, std::string destination)
     }
   }
   in_flight_ = metrics.gauge(kInFlight, own);
+  degraded_ = metrics.gauge(kDegraded, own);
+  circuit_opened_ = metrics.counter(kCircuitOpened, own);
   reachable_ = metrics.gauge(kReachable, own);
   memory_used_ = metrics.gauge(kMemoryUsed, own);
   memory_limit_ = metrics.gauge(kMemoryLimit, own);
@@ -124,6 +139,23 @@ void Events::refused(otlp::Signal signal, std::uint64_t items, const Error& erro
 
 void Events::not_accepted(otlp::Signal signal, const Error& error) const {
   refused(signal, 0, error);
+}
+
+void Events::circuit_opened(const std::string& failure) const {
+  degraded_.set(1);
+  circuit_opened_.add();
+  log_.error("The circuit is open: the destination fails, and only probes are sent to it",
+             {{"destination", destination_}, {"error", failure}});
+}
+
+void Events::circuit_closed() const {
+  degraded_.set(0);
+  log_.info("The circuit is closed: the destination takes batches",
+            {{"destination", destination_}});
+}
+
+void Events::circuit_refused(otlp::Signal signal) const noexcept {
+  signals_[otlp::index_of(signal)].circuit_refused.add();
 }
 
 void Events::reachable(bool yes) const { reachable_.set(yes ? 1 : 0); }

@@ -32,6 +32,11 @@ class Events {
                 const Result<pipeline::Outcome>& result) const;
   // Refused here: the destination was not asked.
   void not_accepted(otlp::Signal signal, const Error& error) const;
+  // `failure`: the one that opened it.
+  void circuit_opened(const std::string& failure) const;
+  void circuit_closed() const;
+  void circuit_refused(otlp::Signal signal) const noexcept;
+  void degraded(bool yes) const { degraded_.set(yes ? 1 : 0); }
   // After a probe or an answer.
   void reachable(bool yes) const;
   void memory(std::size_t used, std::size_t limit) const noexcept;
@@ -45,6 +50,7 @@ class Events {
     telemetry::Counter items_sent;
     telemetry::Counter items_rejected;
     telemetry::Counter bytes;
+    telemetry::Counter circuit_refused;
     std::array<telemetry::Counter, 4> refused;  // By Refusal.
     telemetry::Histogram duration;
   };
@@ -54,6 +60,8 @@ class Events {
   std::array<PerSignal, 3> signals_;
   telemetry::Gauge in_flight_;
   telemetry::Gauge reachable_;
+  telemetry::Gauge degraded_;
+  telemetry::Counter circuit_opened_;
   telemetry::Gauge memory_used_;
   telemetry::Gauge memory_limit_;
 };

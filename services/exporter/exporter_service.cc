@@ -38,6 +38,8 @@ struct ExporterService::Housekeeping {
     if (service == nullptr) return;
     const Events& events = service->gate_->events();
     events.memory(service->budget_.used(), service->budget_.limit());
+    // Two changes of the circuit at once may have set it in the wrong order.
+    events.degraded(service->gate_->circuit() != CircuitBreaker::State::kClosed);
     events.reachable(service->gate_->reachable().value_or(false));
     later(std::move(self), executor, kSampleInterval);
   }
@@ -52,7 +54,9 @@ runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& d
                         .answered = std::nullopt,
                         .reachable = gate.reachable(),
                         .last_error = health.last_error,
-                        .last_error_reason = health.last_error_reason};
+                        .last_error_reason = health.last_error_reason,
+                        .circuit = std::string(to_string(gate.circuit())),
+                        .degraded = gate.circuit() != CircuitBreaker::State::kClosed};
   return status;
 }
 
@@ -66,6 +70,7 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
   options.destination = to_string(config.destination.type);
   options.signals = accepted_signals(config);
   options.probe_interval = config.probe_interval;
+  options.circuit_breaker = config.circuit_breaker;
   return std::make_unique<Gate>(std::move(options), std::move(destination), deps.io.executor(0),
                                 deps.telemetry);
 }
@@ -143,7 +148,9 @@ runtime::Service::Readiness ExporterService::readiness() const {
     case Housekeeping::State::kCreated:
       return {.ready = false, .reason = "not started"};
     case Housekeeping::State::kServing:
-      return {.ready = true, .reason = ""};
+      // The pod stays ready: its senders get UNAVAILABLE with the time to come back.
+      if (gate_->circuit() == CircuitBreaker::State::kClosed) return {.ready = true, .reason = ""};
+      return {.ready = true, .reason = "degraded: the circuit of the destination is open"};
     case Housekeeping::State::kStopping:
       break;
   }

@@ -33,6 +33,7 @@ struct Gate::State {
   State(const GateOptions& options, pipeline::Sink& sink, Executor& executor,
         telemetry::Telemetry telemetry)
       : events(telemetry, options.destination),
+        breaker(options.circuit_breaker),
         timers(executor),
         probe_interval(options.probe_interval),
         destination(&sink),
@@ -49,7 +50,13 @@ struct Gate::State {
     asked.store(true, std::memory_order_relaxed);
   }
 
+  void changed(CircuitBreaker::Change change) const {
+    if (change == CircuitBreaker::Change::kOpened) events.circuit_opened(breaker.last_failure());
+    if (change == CircuitBreaker::Change::kClosed) events.circuit_closed();
+  }
+
   const Events events;
+  CircuitBreaker breaker;
   Executor& timers;
   const Duration probe_interval;
   otlp::Signal probe_signal = otlp::Signal::kTraces;
@@ -97,8 +104,10 @@ void Gate::probe(const std::shared_ptr<State>& state) {
     pipeline::Batch empty;
     empty.signal = state->probe_signal;
     empty.deadline = Deadline::at(now + kProbeTimeout);
-    state->destination->send(std::move(empty),
-                             pipeline::AckToken([state](const auto&) { state->answered(); }));
+    state->destination->send(std::move(empty), pipeline::AckToken([state](const auto& result) {
+                               state->answered();
+                               state->changed(state->breaker.probed(result));
+                             }));
   }
   const Duration rest = due ? state->probe_interval : state->probe_interval - (now - last);
   probe_later(state, rest);
@@ -124,19 +133,35 @@ void Gate::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     }
     batch.item_count = counted.value();
   }
+  // Last: an admitted batch is always answered.
+  const std::string tenant = batch.metadata.tenant;
+  const SteadyTime start = state_->timers.clock().now();
+  if (const Duration wait = state_->breaker.admit(signal, tenant, start); wait > Duration::zero()) {
+    Error error = circuit_open(*state_, wait);
+    state_->events.circuit_refused(signal);
+    return token.nack(std::move(error));
+  }
   state_->events.received(signal, batch.payload.size());
   const std::uint64_t items = batch.item_count;
-  const SteadyTime start = state_->timers.clock().now();
   // std::function copies what it holds, and a token is never copied.
   auto shared_token = std::make_shared<pipeline::AckToken>(std::move(token));
-  pipeline::AckToken outer([state = state_, shared_token = std::move(shared_token), signal, items,
-                            start](Result<pipeline::Outcome> result) {
+  pipeline::AckToken outer([state = state_, shared_token = std::move(shared_token), signal, tenant,
+                            items, start](Result<pipeline::Outcome> result) {
     if (!result.ok()) result = with_some_reason(std::move(result).error());
     state->answered();
-    state->events.answered(signal, items, state->timers.clock().now() - start, result);
+    const SteadyTime now = state->timers.clock().now();
+    state->events.answered(signal, items, now - start, result);
+    state->changed(state->breaker.answered(signal, tenant, result, now));
     shared_token->answer(std::move(result));
   });
   destination_->send(std::move(batch), std::move(outer));
+}
+
+Error Gate::circuit_open(const State& state, Duration wait) {
+  return unavailable("the circuit of the destination is open, only probes are sent to it: " +
+                     state.breaker.last_failure())
+      .with_reason("circuit_open")
+      .with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(wait));
 }
 
 bool Gate::drain(Deadline deadline) {
@@ -153,6 +178,8 @@ std::optional<bool> Gate::reachable() const {
   if (!state_->asked.load(std::memory_order_relaxed)) return std::nullopt;
   return destination_->health().reachable;
 }
+
+CircuitBreaker::State Gate::circuit() const { return state_->breaker.state(); }
 
 const Events& Gate::events() const noexcept { return state_->events; }
 

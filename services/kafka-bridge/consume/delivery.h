@@ -114,6 +114,7 @@ class Delivery final : public ProbeCandidate,
   void on_answer(Result<DeliveryResult> result);
   void on_accepted(const DeliveryResult& result);
   void on_refused(Error error);
+  void on_circuit_open(const Error& error);
   Refused judge(const BatchPiece& piece, const Error& error) const;
   void note_refusal(BatchPiece& piece, const Error& error);
   void act(Step step, Error error);

@@ -24,10 +24,24 @@ std::uint64_t Delivery::refusals() const noexcept {
 void Delivery::on_refused(Error error) {
   BatchPiece& piece = pieces_.front();
   deps_.events.refused(options_.signal, error);
+  if (is_circuit_open(error)) return on_circuit_open(error);
   note_refusal(piece, error);
   const Step step = next_step(options_.retry, judge(piece, error));
   needs_control_batch_ = false;
   act(step, std::move(error));
+}
+
+// The batch waits, or its stream stalls, as after any transient failure. It is neither halved nor
+// suspected: it was not tried.
+void Delivery::on_circuit_open(const Error& error) {
+  deps_.ledger.refuse(stream_, id_, /*first=*/false, /*explained=*/false, sent_at_);
+  needs_control_batch_ = false;
+  const SteadyTime now = deps_.executor.clock().now();
+  const auto failing_since = deps_.ledger.failing_since(stream_);
+  const bool lasts = failing_since && now - *failing_since >= kTransientStall;
+  if (!probing_ && !lasts) return wait_and_retry(error);
+  if (!probing_) deps_.stalls.begin(stream_, error);
+  stall(error);
 }
 
 void Delivery::note_refusal(BatchPiece& piece, const Error& error) {

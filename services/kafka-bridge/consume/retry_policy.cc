@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -74,6 +75,10 @@ std::int64_t tries_to_blame(const RetryConfig& config,
   if (chance >= 0.99) return kTriesMax;
   const double needed = std::ceil(std::log(kChanceMax) / std::log(chance));
   return std::clamp(static_cast<std::int64_t>(needed), config.unknown_tries, kTriesMax);
+}
+
+bool is_circuit_open(const Error& error) noexcept {
+  return std::string_view(error.reason) == "circuit_open";
 }
 
 Duration retry_wait(const RetryConfig& config, Backoff& backoff,

@@ -61,6 +61,10 @@ Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
 std::int64_t tries_to_blame(const RetryConfig& config,
                             const EvidenceLedger::Counts& others) noexcept;
 
+// The exporter has not sent the batch, because the circuit of the destination is open: evidence
+// that the destination fails, and none against the batch, whose tries it is not.
+bool is_circuit_open(const Error& error) noexcept;
+
 // The wait before the next try: the back-off, or the destination's retry_after, if that is longer.
 Duration retry_wait(const RetryConfig& config, Backoff& backoff,
                     std::optional<std::chrono::milliseconds> retry_after) noexcept;

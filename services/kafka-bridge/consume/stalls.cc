@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/kafka-bridge/consume/retry_policy.h"
+
 namespace spanway::kafka_bridge {
 namespace {
 
@@ -120,6 +122,9 @@ void Stalls::on_probe_refused(const Stream& stream, const Error& error) {
   stall.error = error;
   stall.probing.reset();
   schedule(stream, stall, [&] {
+    // Nothing was tried: the same wait is next.
+    if (is_circuit_open(error) && error.retry_after)
+      return std::min<Duration>(*error.retry_after, config_.retry_after_max);
     const Duration own = stall.backoff.next();
     if (!error.retry_after) return own;
     return std::max(own, std::min<Duration>(*error.retry_after, config_.retry_after_max));

@@ -27,6 +27,7 @@ inline constexpr std::array kReasons = {
     "body_corrupt",
     "body_too_large",
     "cancelled",
+    "circuit_open",
     "clickhouse_disk_full",
     "clickhouse_exception",
     "client_cancelled",

@@ -65,7 +65,7 @@ class Service {
   // For the admin port; thread-safe. Ready latches (design: it falls only on drain or fatal error).
   struct Readiness {
     bool ready = false;
-    std::string reason;  // Why not, for people.
+    std::string reason;  // Why not, for people; or how it is limited.
   };
   virtual Readiness readiness() const = 0;
   // Its part of /statusz.

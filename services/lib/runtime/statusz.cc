@@ -48,6 +48,10 @@ void describe(V& v, const Statusz::Destination& d) {
              "The last request was answered; null before the first request.");
   v.field("last_error", d.last_error, "The last failure; empty after a success.");
   v.field("last_error_reason", d.last_error_reason, "The same as one word.");
+  v.optional("circuit", d.circuit, "Of an exporter: `closed`, `open` or `half_open`.");
+  v.optional(
+      "degraded", d.degraded,
+      "Of an exporter: the circuit is not closed, only probes are sent. The pod stays ready.");
 }
 
 template <typename V>

@@ -50,6 +50,8 @@ struct Statusz {
     std::optional<bool> reachable;  // Unset = nothing has been sent yet.
     std::string last_error;
     std::string last_error_reason;
+    std::optional<std::string> circuit = std::nullopt;
+    std::optional<bool> degraded = std::nullopt;
   };
   // A batch that is in flight or waits to be sent again.
   struct Batch {

@@ -258,5 +258,20 @@ TEST(ExporterMetrics, HaveUniqueNames) {
     EXPECT_TRUE(std::string_view(spec.name).starts_with("spanway_exporter_")) << spec.name;
 }
 
+TEST_F(ExporterServiceTest, StaysReadyAndSaysThatItIsDegradedWhileTheCircuitIsOpen) {
+  start_with_recorder()->answer_with(
+      [](const auto&) -> Result<pipeline::Outcome> { return unavailable("down"); });
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(exchange(batch()).ok());
+  const auto refused = exchange(batch());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_STREQ(refused.error().reason, "circuit_open");
+  EXPECT_TRUE(refused.error().retry_after.has_value());
+  EXPECT_TRUE(service_->readiness().ready);
+  EXPECT_EQ(service_->readiness().reason, "degraded: the circuit of the destination is open");
+  EXPECT_NE(service_->status_json().find("\"circuit\":\"open\",\"degraded\":true"),
+            std::string::npos)
+      << service_->status_json();
+}
+
 }  // namespace
 }  // namespace spanway::exporter

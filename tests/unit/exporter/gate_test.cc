@@ -37,6 +37,9 @@ class GateTest : public testing::Test {
     labels.insert({"signal", "traces"});
     return metrics_.value("spanway_exporter_" + name, labels);
   }
+  double of_destination(const std::string& name) {
+    return metrics_.value("spanway_exporter_" + name, {{"destination", "test"}});
+  }
   Error refusal_of(pipeline::Batch b) {
     gate_->send(std::move(b), answers_.token());
     return answers_.next()->error();
@@ -166,6 +169,54 @@ TEST_F(GateTest, ProbesNeitherAfterDrainNorAfterItsEndNorWhenTurnedOff) {
   gate_.reset();
   executor_.advance(seconds(120));
   EXPECT_EQ(executor_.pending_timers(), 0u);
+}
+
+TEST_F(GateTest, ADestinationThatFailsGetsOnlyProbesUntilItTakesOne) {
+  destination_says(unavailable("connection refused"));
+  for (int i = 0; i < 20; ++i) EXPECT_STREQ(refusal_of(batch()).reason, "destination_transient");
+  EXPECT_EQ(gate_->circuit(), CircuitBreaker::State::kOpen);
+  EXPECT_EQ(of_destination("degraded_destinations"), 1);
+  EXPECT_EQ(recorder_->sent(), 20u);
+  for (int i = 0; i < 100; ++i) {
+    const Error error = refusal_of(batch());
+    EXPECT_EQ(error.code, Code::kUnavailable);
+    EXPECT_EQ(error.refusal, Refusal::kTransient);
+    EXPECT_STREQ(error.reason, "circuit_open");
+    EXPECT_EQ(error.retry_after, seconds(5));
+    EXPECT_NE(error.message.find("connection refused"), std::string::npos);
+  }
+  EXPECT_EQ(recorder_->sent(), 20u);
+  EXPECT_EQ(metric("circuit_refused_batches_total"), 100);
+  executor_.advance(seconds(5));
+  destination_says(pipeline::Outcome{});
+  gate_->send(batch(), answers_.token());
+  EXPECT_TRUE(answers_.next()->ok());
+  EXPECT_EQ(gate_->circuit(), CircuitBreaker::State::kClosed);
+  EXPECT_EQ(of_destination("degraded_destinations"), 0);
+  EXPECT_EQ(of_destination("circuit_opened_total"), 1);
+  EXPECT_EQ(of_destination("in_flight_batches"), 0);
+}
+
+TEST_F(GateTest, ABatchThatIsNeverSentIsNoProbe) {
+  destination_says(unavailable("connection refused"));
+  for (int i = 0; i < 20; ++i) EXPECT_NE(refusal_of(batch()).message, "");
+  executor_.advance(seconds(5));
+  pipeline::Batch broken;
+  broken.payload = Bytes("\x0a\x7f");
+  EXPECT_EQ(refusal_of(std::move(broken)).refusal, Refusal::kData);
+  EXPECT_STREQ(refusal_of(batch()).reason, "destination_transient") << "the probe";
+}
+
+TEST_F(GateTest, AnEmptyProbeClosesTheCircuitOfAnIdleDestination) {
+  gate_->start();
+  executor_.run();
+  destination_says(unavailable("connection refused"));
+  recorder_->take()->token.ack();
+  for (int i = 0; i < 20; ++i) EXPECT_NE(refusal_of(batch()).message, "");
+  EXPECT_EQ(gate_->circuit(), CircuitBreaker::State::kOpen);
+  destination_says(pipeline::Outcome{});
+  executor_.advance(seconds(60));
+  EXPECT_EQ(gate_->circuit(), CircuitBreaker::State::kClosed);
 }
 
 TEST_F(GateTest, AnswerAfterItsEndStillReachesTheSender) {
