@@ -103,8 +103,9 @@ class SchemaWriter final : public Fields {
   void group(std::string_view name, const FieldInfo& info, const Describe& describe) override {
     Json& property = add(name, info, object_schema(dialect_, describe));
     // Makes the members' defaults visible to users and CEL rules. The members are spelled out: the
-    // API server evaluates rules on a default as it is written.
-    if (is_kubernetes() && !property.contains("required"))
+    // API server evaluates rules on a default as it is written. An object that must be given needs
+    // none.
+    if (is_kubernetes() && !info.required && !property.contains("required"))
       property["default"] = defaults_of(property["properties"]);
   }
   void optional_impl(std::string_view name, const FieldInfo& info, bool,
