@@ -5,7 +5,7 @@
 #   run_ctest FOLDER [ctest arguments]
 
 # The verdict on the tests that failed first (one a line, $2) and still fail ($3).
-judge_suite() { # NAME FIRST SECOND
+rate_suite() { # NAME FIRST SECOND
   local flaky
   flaky=$(comm -23 <(sort -u <<<"$2") <(sort -u <<<"$3") | sed '/^$/d')
   [ -z "$flaky" ] || sed 's/^/== FLAKY (passed only the second time): /' <<<"$flaky"
@@ -30,7 +30,7 @@ run_pytest() {
   "${pytest[@]}" "$@" -rp --last-failed --last-failed-no-failures none | tee "$cache/second.log" || true
   # A test that is skipped the second time, for want of time, has not passed.
   second=$(comm -23 <(sort -u <<<"$first") <(sed -n 's/^PASSED //p' "$cache/second.log" | sort -u))
-  judge_suite "$name" "$first" "$second"
+  rate_suite "$name" "$first" "$second"
 }
 
 run_ctest() {
@@ -43,5 +43,5 @@ run_ctest() {
     echo "== $name failed and runs once more, alone"
     ctest --test-dir "$folder" --output-on-failure --timeout 300 -R "^$name\$" || second+=$name$'\n'
   done
-  judge_suite ctest "$first" "${second%$'\n'}"
+  rate_suite ctest "$first" "${second%$'\n'}"
 }

@@ -38,7 +38,7 @@ void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, c
 void describe_replicas(Fields& f, std::int64_t& replicas, const char* doc);
 void describe_pods(Fields& f, PodTemplate& pods, Json& config, const char* service);
 
-// An object name that is one DNS label; bounds stand where it is used.
+// An object name that is one DNS label; bounds are set where it is used.
 inline constexpr char kLabelPattern[] = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 // A file's name, as keys of Secrets become files: neither "." nor ".." nor anything like that.
 inline constexpr char kSecretKeyPattern[] = "[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*";

@@ -144,7 +144,7 @@ class Fields {
          .describe_item = [&values](Fields& item, std::size_t i) { describe(item, values[i]); },
          .key_of = [&values](std::size_t i) { return values[i].name; }});
   }
-  // The CEL text and the C++ predicate of a rule say the same. Rules stand after the fields.
+  // The CEL text and the C++ predicate of a rule say the same. Rules follow the fields.
   template <typename T>
   void rule(const T& value, const RuleInfo& info, std::type_identity_t<bool(const T&)>* holds) {
     rule_impl(info, [&value, holds] { return holds(value); });

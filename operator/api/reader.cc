@@ -376,7 +376,7 @@ class Reader final : public Fields {
       std::string text;
       if (!read_item((*given)[i], path, text)) continue;
       if (std::find(value.begin(), value.end(), text) != value.end())
-        state_.add(path, "stands there twice");
+        state_.add(path, "is listed twice");
       value.push_back(std::move(text));
     }
   }

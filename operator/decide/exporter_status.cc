@@ -46,10 +46,10 @@ const ComponentView* find_view(const StatusInput& input, Role role, const std::s
 // The reports of one component's pods.
 struct PodReports {
   std::size_t pods = 0;
-  std::size_t asked = 0;
+  std::size_t polled = 0;
   std::vector<const StatuszReport*> answers;
 
-  bool unasked() const noexcept { return pods > 0 && asked == 0; }
+  bool not_polled() const noexcept { return pods > 0 && polled == 0; }
 };
 
 PodReports collect_reports(const StatusInput& input, const ComponentView* view) {
@@ -60,7 +60,7 @@ PodReports collect_reports(const StatusInput& input, const ComponentView* view) 
     ++answers.pods;
     const auto report = input.reports.find(pod.name);
     if (report == input.reports.end()) continue;
-    ++answers.asked;
+    ++answers.polled;
     if (report->second.answered) answers.answers.push_back(&report->second);
   }
   return answers;
@@ -127,9 +127,9 @@ std::optional<double> worst_lag(const PodReports& consumers) {
 // The next bucket after `before`.
 std::string next_bucket(const std::string& before, const PodReports& consumers,
                         std::optional<double> lag) {
-  const bool silent = consumers.asked > 0 && consumers.answers.empty();
+  const bool silent = consumers.polled > 0 && consumers.answers.empty();
   if (silent && !before.empty()) return std::string(kLagUnknown);
-  if (!lag) return consumers.asked == 0 ? "" : before;
+  if (!lag) return consumers.polled == 0 ? "" : before;
   std::string now = lag_bucket(*lag);
   if (bucket_rank(now) >= bucket_rank(before)) return now;
   // The pod that does not answer may be the one that lags.
@@ -196,7 +196,7 @@ ExporterStatus observe_exporter(const StatusInput& input, const api::Exporter& e
     limit_change_rate(status, then, input.wall_now);
     return status;
   }
-  if ((senders.unasked() || consumers.unasked()) && known != nullptr) {
+  if ((senders.not_polled() || consumers.not_polled()) && known != nullptr) {
     status.state = kube::string_at(then, "state", "Unknown");
     status.lag = kube::string_at(then, "lag");
     status.error_reason = kube::string_at(then, "lastError/reason");
@@ -214,8 +214,8 @@ ExporterStatus observe_exporter(const StatusInput& input, const api::Exporter& e
   const bool idle = unassigned && unassigned->blocks;
   const bool stalled = none_reaches_destination(senders) || none_reaches_destination(consumers) ||
                        has_stalled_partition(consumers) || idle;
-  const bool heard = !senders.answers.empty() && !consumers.answers.empty();
-  status.state = stalled ? "Stalled" : (heard ? "Running" : "Unknown");
+  const bool has_reports = !senders.answers.empty() && !consumers.answers.empty();
+  status.state = stalled ? "Stalled" : (has_reports ? "Running" : "Unknown");
   status.lag = next_bucket(kube::string_at(then, "lag"), consumers, status.lag_seconds);
   // The one that speaks with the destination knows best.
   take_error(senders, status);

@@ -55,7 +55,7 @@ bool is_in_trouble(const PodView& pod, std::int64_t now_ms) {
   return !is_starting(pod) || now_ms >= unix_ms(pod.created) + kStartingMs;
 }
 
-std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms) {
+std::int64_t grace_ends_ms(const PodView& pod, std::int64_t now_ms) {
   if (pod.ready || pod.deleting || !is_starting(pod) || is_in_trouble(pod, now_ms)) return 0;
   return unix_ms(pod.created) + kStartingMs;
 }

@@ -18,10 +18,10 @@ std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration 
 bool is_unmakable(std::string_view reason) noexcept;
 // The word for a pod that is crashing.
 std::string_view crash_reason(const PodView& pod) noexcept;
-// The pod is not just starting: something stands in its way that a person should know.
+// The pod is not just starting: something blocks it that a person should know.
 bool is_in_trouble(const PodView& pod, std::int64_t now_ms);
 // When a pod that just starts will be in trouble unless something happens; 0 = it does not start.
-std::int64_t patience_ends_ms(const PodView& pod, std::int64_t now_ms);
+std::int64_t grace_ends_ms(const PodView& pod, std::int64_t now_ms);
 
 // At most `bytes_max` bytes, on one line, whole UTF-8 characters only; what was cut ends in "...".
 std::string one_line(std::string_view text, std::size_t bytes_max);

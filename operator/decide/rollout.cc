@@ -44,7 +44,7 @@ RolloutDecision RolloutStateMachine::run() {
   // A pod that just does not become ready causes no watch event; the status must report it in time.
   for (const Part& part : parts_) {
     for (const PodView& pod : part.view->pods) {
-      const std::int64_t at = patience_ends_ms(pod, input_.now_ms);
+      const std::int64_t at = grace_ends_ms(pod, input_.now_ms);
       if (at != 0) requeue_at(out, at);
     }
   }

@@ -65,10 +65,10 @@ bool RolloutStateMachine::no_pod_reaches_kafka() const {
       // A ready pod has reached Kafka at least once.
       if (pod.deleting || !pod.ready) continue;
       // Not polled yet after a restart of the operator: assume that it does not reach Kafka either.
-      const bool unasked = !input_.reports->contains(pod.name);
+      const bool not_polled = !input_.reports->contains(pod.name);
       const StatuszReport* report = report_of(pod);
       if (report != nullptr && report->kafka_reachable) return false;
-      may_be = may_be || unasked || report != nullptr;
+      may_be = may_be || not_polled || report != nullptr;
     }
   }
   return may_be;

@@ -140,8 +140,8 @@ RolloutDecision RolloutStateMachine::decide_canary_step(std::size_t index) {
   // Deleted by hand, or the API server refuses it: when there is one it has half of its time at
   // least. The time is not written at each reconciliation.
   const bool is_made = pod != nullptr || part.view->canary.exists;
-  const std::int64_t patience = to_ms(input_.rules.progress_deadline);
-  if (!is_made && input_.now_ms - memory_.rolling_since_ms >= patience / 2) {
+  const std::int64_t deadline_ms = to_ms(input_.rules.progress_deadline);
+  if (!is_made && input_.now_ms - memory_.rolling_since_ms >= deadline_ms / 2) {
     memory_.rolling_since_ms = input_.now_ms;
   }
   const std::int64_t deadline = deadline_from(memory_.rolling_since_ms);
@@ -168,7 +168,7 @@ RolloutDecision RolloutStateMachine::decide_canary_step(std::size_t index) {
   if (input_.now_ms >= deadline && waits_for_kafka(part)) {
     memory_.rolling_since_ms = input_.now_ms;
     RolloutDecision out = rolling(true, "KafkaUnreachable", kKafkaUnreachable);
-    requeue_at(out, input_.now_ms + patience);
+    requeue_at(out, input_.now_ms + deadline_ms);
     return out;
   }
   if (input_.now_ms >= deadline)

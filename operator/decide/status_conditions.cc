@@ -39,8 +39,8 @@ Condition StatusBuilder::paused() const {
 }
 
 Condition StatusBuilder::kafka_reachable() const {
-  bool heard = false;
-  bool unasked = false;
+  bool has_reports = false;
+  bool not_polled = false;
   bool silent = false;
   bool connecting = false;
   for (const ComponentView& view : input_.components) {
@@ -53,7 +53,7 @@ Condition StatusBuilder::kafka_reachable() const {
       if (pod.deleting) continue;
       const auto report = input_.reports.find(pod.name);
       if (report == input_.reports.end()) {
-        unasked = true;
+        not_polled = true;
         continue;
       }
       if (!report->second.answered) {
@@ -68,7 +68,7 @@ Condition StatusBuilder::kafka_reachable() const {
       witness = &pod;
       error = report->second.last_error.empty() ? report->second.reason : report->second.last_error;
     }
-    heard = heard || answered;
+    has_reports = has_reports || answered;
     if (!answered || reachable) continue;
     if (witness == nullptr) {
       connecting = true;
@@ -86,8 +86,8 @@ Condition StatusBuilder::kafka_reachable() const {
     }
     return condition;
   }
-  if (heard && !connecting) return yes("Reachable", "every bridge reaches its brokers");
-  if (connecting || (unasked && !silent)) {
+  if (has_reports && !connecting) return yes("Reachable", "every bridge reaches its brokers");
+  if (connecting || (not_polled && !silent)) {
     if (conditions_.stored("KafkaReachable") != nullptr) return stored_condition("KafkaReachable");
   }
   if (connecting) return unknown("Connecting", "the bridges are connecting to Kafka");

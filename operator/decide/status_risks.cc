@@ -71,9 +71,9 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
 Condition StatusBuilder::scaling_limited() const {
   std::string reason;
   std::string message;
-  bool heard = true;
+  bool has_reports = true;
   for (const auto& [exporter, decision] : input_.scaling) {
-    heard = heard && decision.reason != "NoReports";
+    has_reports = has_reports && decision.reason != "NoReports";
     if (!decision.limited) continue;
     if (reason.empty()) reason = decision.reason;
     message += (message.empty() ? "" : "; ") + ("exporter " + exporter + ": ") + decision.message;
@@ -89,7 +89,7 @@ Condition StatusBuilder::scaling_limited() const {
     message += (message.empty() ? "" : "; ") + contention(workload, name);
   }
   if (!reason.empty()) return yes(std::move(reason), std::move(message));
-  if (!heard && conditions_.stored_status("ScalingLimited") != ConditionStatus::kFalse) {
+  if (!has_reports && conditions_.stored_status("ScalingLimited") != ConditionStatus::kFalse) {
     return unknown("NoReports", "not all consumers have reported their lag");
   }
   return no("NotLimited", "the number of consumers matches their lag");
@@ -111,10 +111,10 @@ Condition StatusBuilder::retention_at_risk() const {
   const double retention =
       std::chrono::duration<double>(input_.pipeline.spec.kafka.topics.retention).count();
   const double border = retention * (was ? kRiskEnds : kRiskBegins);
-  bool heard = exporters_.empty();
+  bool has_reports = exporters_.empty();
   for (const ExporterStatus& exporter : exporters_) {
     if (!exporter.lag_seconds) continue;
-    heard = true;
+    has_reports = true;
     if (retention > 0 && *exporter.lag_seconds > border) {
       const auto hours = static_cast<std::int64_t>(retention / 3600);
       return yes("LagNearRetention",
@@ -123,7 +123,7 @@ Condition StatusBuilder::retention_at_risk() const {
     }
   }
   // Keep the last reported value until a consumer reports again.
-  if (!heard) {
+  if (!has_reports) {
     if (was) return stored_condition("RetentionAtRisk");
     if (conditions_.stored_status("RetentionAtRisk") == ConditionStatus::kUnknown) {
       return unknown("NoReports", "no consumer has reported its lag yet");

@@ -1,5 +1,5 @@
 // The verbs of the Kubernetes API. RestClient (rest_client.h) is the real one, on cpprestsdk;
-// tests/fakes/fake_kube.h keeps objects in memory for tests of what stands above.
+// tests/fakes/fake_kube.h keeps objects in memory for tests of the layers above.
 //
 // Errors by HTTP status: 401 UNAUTHENTICATED and 403 PERMISSION_DENIED (configuration), 404
 // NOT_FOUND (data), 409 Conflict ABORTED "conflict" (transient), 409 AlreadyExists ALREADY_EXISTS,

@@ -11,8 +11,8 @@
 #include "operator/k8s/transport.h"
 #include "operator/k8s/watch_decoder.h"
 #include "services/lib/base/percent_encoding.h"
+#include "services/lib/http/http2_client.h"
 #include "services/lib/http/io_pool.h"
-#include "services/lib/http/stream_client.h"
 
 namespace spanway::kube {
 namespace {
@@ -128,7 +128,7 @@ Result<RestClient::Connections> RestClient::connect(const Access& access,
                                .insecure_skip_verify = access.cluster().insecure_skip_tls_verify}));
   SPANWAY_ASSIGN(auto url, http::Url::parse(access.cluster().server));
   SPANWAY_ASSIGN(connections.watches,
-                 http::StreamClient::create(std::move(url), {}, std::move(tls), *io));
+                 http::Http2Client::create(std::move(url), {}, std::move(tls), *io));
   return connections;
 }
 
@@ -152,7 +152,7 @@ RestClient::Connections RestClient::connections(const Credentials& credentials) 
 }
 
 void RestClient::use_http1() {
-  std::shared_ptr<http::StreamClient> unused;
+  std::shared_ptr<http::Http2Client> unused;
   MutexLock lock(mutex_);
   if (!std::exchange(http2_, false)) return;
   telemetry_.log.warn(

@@ -13,7 +13,7 @@
 
 namespace spanway::http {
 class IoPool;
-class StreamClient;
+class Http2Client;
 }  // namespace spanway::http
 
 namespace spanway::kube {
@@ -70,7 +70,7 @@ class RestClient final : public Client {
   // The connections with these credentials: the current ones, unless certificates have changed.
   struct Connections {
     std::shared_ptr<Transport> requests;
-    std::shared_ptr<http::StreamClient> watches;  // Null without HTTP/2.
+    std::shared_ptr<http::Http2Client> watches;  // Null without HTTP/2.
   };
   static Result<Connections> connect(const Access& access, const Credentials& credentials,
                                      const RestClientOptions& options, http::IoPool* io);

@@ -7,7 +7,7 @@
 
 namespace spanway::kube {
 
-StreamedWatch::StreamedWatch(std::shared_ptr<http::StreamClient> streams,
+StreamedWatch::StreamedWatch(std::shared_ptr<http::Http2Client> streams,
                              StreamedWatchRequest request, const Secret& token,
                              StreamedWatchHooks hooks, WatchCallbacks callbacks)
     : streams_(std::move(streams)),

@@ -11,7 +11,7 @@
 #include "operator/k8s/watch_decoder.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/secret.h"
-#include "services/lib/http/stream_client.h"
+#include "services/lib/http/http2_client.h"
 
 namespace spanway::kube {
 
@@ -33,7 +33,7 @@ struct StreamedWatchHooks {
 
 class StreamedWatch final : public RunningWatch {
  public:
-  StreamedWatch(std::shared_ptr<http::StreamClient> streams, StreamedWatchRequest request,
+  StreamedWatch(std::shared_ptr<http::Http2Client> streams, StreamedWatchRequest request,
                 const Secret& token, StreamedWatchHooks hooks, WatchCallbacks callbacks);
   ~StreamedWatch() override;
   void cancel() override;
@@ -45,7 +45,7 @@ class StreamedWatch final : public RunningWatch {
   Status outcome_of(Result<http::Response> result);
   void end(Status outcome);
 
-  const std::shared_ptr<http::StreamClient> streams_;
+  const std::shared_ptr<http::Http2Client> streams_;
   const StreamedWatchRequest request_;
   const StreamedWatchHooks hooks_;
   const WatchCallbacks callbacks_;
@@ -56,7 +56,7 @@ class StreamedWatch final : public RunningWatch {
 
   Mutex mutex_;
   CondVar ended_changed_;
-  http::StreamClient::StreamId stream_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  http::Http2Client::StreamId stream_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<RunningWatch> fallback_ SPANWAY_GUARDED_BY(mutex_);
   bool cancelled_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool ended_ SPANWAY_GUARDED_BY(mutex_) = false;

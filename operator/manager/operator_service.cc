@@ -173,7 +173,7 @@ void OperatorService::work(const std::stop_token& stop) {
       MutexLock lock(mutex_);
       ++busy_;
     }
-    // Asked after it counts as busy: who drains waits for it.
+    // Called after it counts as busy: a drain waits for it.
     if (may_begin()) reconcile(*key);
     queue_.done(*key);
     MutexLock lock(mutex_);

@@ -12,7 +12,7 @@ namespace spanway::reconcile {
 namespace {
 
 constexpr Duration kListTimeout = std::chrono::seconds(30);
-// A server that asks for a longer pause is asked again all the same.
+// A server that requests a longer pause is tried again all the same.
 constexpr Duration kRetryAfterMax = std::chrono::minutes(1);
 
 // A write that begins in the last moment of the renew deadline is over before another operator may

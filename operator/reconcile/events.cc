@@ -19,7 +19,7 @@ constexpr MetricSpec kSeconds = {"spanway_operator_reconciliation_duration_secon
                                  "How long one reconciliation of a Pipeline took.", ""};
 constexpr MetricSpec kWrites = {
     "spanway_operator_writes_total", MetricKind::kCounter,
-    "Objects written: apply, delete, scale, status. Stands still while nothing changes.", "verb"};
+    "Objects written: apply, delete, scale, status. Constant while nothing changes.", "verb"};
 constexpr MetricSpec kDrifts = {"spanway_operator_drifts_total", MetricKind::kCounter,
                                 "Changes of other clients to owned fields that were reverted.", ""};
 constexpr MetricSpec kRollbacks = {"spanway_operator_rollbacks_total", MetricKind::kCounter,

@@ -77,9 +77,9 @@ std::string other_manager(const Json& object, const Json& intent, std::string_vi
     if (manager == ours || kube::string_at(entry, "subresource") == "status") continue;
     const Json* fields = kube::find(entry, "fieldsV1");
     if (fields == nullptr || !fields->is_object()) continue;
-    const auto [depth, whole] = depth_of(*fields, intent, segments);
+    const auto [depth, complete] = depth_of(*fields, intent, segments);
     const std::string time = kube::string_at(entry, "time");
-    if (!whole || depth < best_depth || (depth == best_depth && time < best_time)) continue;
+    if (!complete || depth < best_depth || (depth == best_depth && time < best_time)) continue;
     best = manager;
     best_depth = depth;
     best_time = time;

@@ -40,9 +40,9 @@ Json recorded_of(const Json& content, const std::string& component) {
   if (const Json* earlier = kube::find(content, "earlier");
       earlier != nullptr && earlier->is_object() && earlier->contains(component))
     return (*earlier)[component];
-  Json whole = content;
-  whole.erase("earlier");
-  return whole;
+  Json latest = content;
+  latest.erase("earlier");
+  return latest;
 }
 
 std::optional<GoodSpec> read_spec(const Json& content, const Json& pipeline,

@@ -29,7 +29,7 @@ class Rendered {
   // Renders in full, once. An error when the last good spec is no longer the one that this
   // reconciliation has decided with.
   Status render_in_full();
-  // The object in full that `digest` stands for; it lives as long as this.
+  // The object in full of which `digest` is the digest; it lives as long as this.
   Result<const render::Manifest*> manifest(const render::Manifest& digest,
                                            const RolloutDecision& decision);
 

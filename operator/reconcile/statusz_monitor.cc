@@ -113,23 +113,23 @@ void StatuszMonitor::poll() {
     for (auto& [pipeline, entry] : entries_) {
       const Duration every =
           entry.is_moving || entry.wants_every_round ? times_.moving : times_.idle;
-      if (entry.reports.round != 0 && now - entry.asked_at < every) continue;
-      entry.asked_at = now;
+      if (entry.reports.round != 0 && now - entry.polled_at < every) continue;
+      entry.polled_at = now;
       due.push_back(pipeline);
     }
   }
   // Many Pipelines share a call, so that one slow pod does not hold up all of them one by one.
   std::map<std::string, kube::ObjectKey> pipelines;  // By "<namespace>/<pod>".
   std::map<kube::ObjectKey, std::map<std::string, StatuszReport>> answers;
-  std::vector<StatuszReader::Address> asked;
+  std::vector<StatuszReader::Address> batch;
   const auto ask = [&] {
-    for (auto& [pod, report] : reader_.read(asked)) {
+    for (auto& [pod, report] : reader_.read(batch)) {
       const auto of = pipelines.find(pod);
       if (of == pipelines.end()) continue;
       answers[of->second][pod.substr(of->second.name_space.size() + 1)] = std::move(report);
     }
     for (auto& [pipeline, reports] : answers) take(pipeline, std::move(reports));
-    asked.clear();
+    batch.clear();
     answers.clear();
     pipelines.clear();
   };
@@ -138,9 +138,9 @@ void StatuszMonitor::poll() {
     for (StatuszReader::Address& address : addresses(pipeline)) {
       address.pod = pipeline.name_space + "/" + address.pod;
       pipelines[address.pod] = pipeline;
-      asked.push_back(std::move(address));
+      batch.push_back(std::move(address));
     }
-    if (asked.size() >= kPodsAtOnce) ask();
+    if (batch.size() >= kPodsAtOnce) ask();
   }
   if (!answers.empty()) ask();
 }

@@ -46,7 +46,7 @@ class StatuszMonitor {
   struct Entry {
     Reports reports;
     std::string digest;
-    SteadyTime asked_at{};
+    SteadyTime polled_at{};
     bool is_moving = true;
     bool wants_every_round = false;
   };

@@ -24,8 +24,8 @@ StatuszReport to_report(const Result<http::Response>& answer) {
 
 class PacedReader final : public StatuszReader {
  public:
-  PacedReader(StatuszFetch fetch, const Clock& clock, Duration patience)
-      : fetch_(std::move(fetch)), clock_(clock), patience_(patience) {}
+  PacedReader(StatuszFetch fetch, const Clock& clock, Duration timeout)
+      : fetch_(std::move(fetch)), clock_(clock), timeout_(timeout) {}
   std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
 
  private:
@@ -50,7 +50,7 @@ class PacedReader final : public StatuszReader {
 
   const StatuszFetch fetch_;
   const Clock& clock_;
-  const Duration patience_;
+  const Duration timeout_;
   Mutex mutex_;
   CondVar changed_;
   std::size_t running_ SPANWAY_GUARDED_BY(mutex_) = 0;
@@ -60,7 +60,7 @@ void PacedReader::finish(Call& call, StatuszReport report) {
   const MutexLock lock(mutex_);
   if (report.answered) {
     call.node->has_answered = true;
-  } else if ((clock_.now() - call.started) * 2 >= patience_) {
+  } else if ((clock_.now() - call.started) * 2 >= timeout_) {
     // A refusal comes at once and holds up no other pod.
     ++call.node->silent;
   }
@@ -121,7 +121,7 @@ std::map<std::string, StatuszReport> PacedReader::read(const std::vector<Address
 }
 
 // A connection for each request: pods are many and polled seldom.
-std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration patience,
+std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration timeout,
                                       const StatuszReader::Address& pod,
                                       std::function<void(StatuszReport)> done) {
   const bool v6 = pod.ip.find(':') != std::string::npos;
@@ -130,7 +130,7 @@ std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration patience,
   http::ClientOptions options;
   options.connections_max = 1;
   options.response_bytes_max = kStatuszBytesMax;
-  options.connect_timeout = patience;
+  options.connect_timeout = timeout;
   auto client = url.ok() ? http::Client::create(*url, options, nullptr, pool)
                          : Result<std::unique_ptr<http::Client>>(url.error());
   if (!client.ok()) {
@@ -141,7 +141,7 @@ std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration patience,
   http::ClientRequest request;
   request.method = "GET";
   kept->send(
-      std::move(request), Deadline::after(system_clock(), patience), true,
+      std::move(request), Deadline::after(system_clock(), timeout), true,
       [done = std::move(done)](const Result<http::Response>& answer) { done(to_report(answer)); });
   return kept;
 }
@@ -149,17 +149,17 @@ std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration patience,
 }  // namespace
 
 std::unique_ptr<StatuszReader> make_statusz_reader(StatuszFetch fetch, const Clock& clock,
-                                                   Duration patience) {
-  return std::make_unique<PacedReader>(std::move(fetch), clock, patience);
+                                                   Duration timeout) {
+  return std::make_unique<PacedReader>(std::move(fetch), clock, timeout);
 }
 
-std::unique_ptr<StatuszReader> make_statusz_reader(Duration patience) {
+std::unique_ptr<StatuszReader> make_statusz_reader(Duration timeout) {
   auto pool = std::make_shared<http::IoPool>("statusz", 1);
   return make_statusz_reader(
-      [pool, patience](const StatuszReader::Address& pod, std::function<void(StatuszReport)> done) {
-        return fetch_over_http(*pool, patience, pod, std::move(done));
+      [pool, timeout](const StatuszReader::Address& pod, std::function<void(StatuszReport)> done) {
+        return fetch_over_http(*pool, timeout, pod, std::move(done));
       },
-      system_clock(), patience);
+      system_clock(), timeout);
 }
 
 }  // namespace spanway::reconcile

@@ -135,19 +135,20 @@ void check_endpoints(const api::Pipeline& pipeline, const ComponentSpec& spec, c
   if (section == nullptr || !section->is_object()) return;
   for (const auto& [key, value] : section->items()) {
     if (!key.ends_with("endpoint") || !value.is_string()) continue;
-    const Judgement judgement = judge_endpoint(value.get_ref<const std::string&>());
-    if (judgement.reach != Reach::kPublic)
+    const Classification classified = classify_endpoint(value.get_ref<const std::string&>());
+    if (classified.reach != Reach::kPublic)
       findings.add(field_of(pipeline, spec, "destination." + type + "." + key),
-                   judgement.why + kPublicOnly);
+                   classified.why + kPublicOnly);
   }
 }
 
 void check_store(const api::Pipeline& pipeline, const ComponentSpec& spec, const Json& file,
                  Findings& findings) {
-  const Judgement judgement = judge_endpoint(kube::string_at(file, "stores/clickhouse/endpoint"));
-  if (judgement.reach != Reach::kPublic)
+  const Classification classified =
+      classify_endpoint(kube::string_at(file, "stores/clickhouse/endpoint"));
+  if (classified.reach != Reach::kPublic)
     findings.add(field_of(pipeline, spec, "stores.clickhouse.endpoint"),
-                 judgement.why + kPublicOnly);
+                 classified.why + kPublicOnly);
 }
 
 void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
@@ -157,9 +158,9 @@ void check_outgoing(const api::Pipeline& pipeline, Findings& findings) {
   if (policy.extra_egress.is_array() && !policy.extra_egress.empty())
     findings.add("spec.networkPolicy.extraEgress", std::string("must be empty") + kPublicOnly);
   for (const std::string& broker : config::split_list(pipeline.spec.kafka.bootstrap_servers)) {
-    const Judgement judgement = judge_endpoint(broker);
-    if (judgement.reach == Reach::kLocal || judgement.reach == Reach::kUnclear)
-      findings.add("spec.kafka.bootstrapServers", judgement.why);
+    const Classification classified = classify_endpoint(broker);
+    if (classified.reach == Reach::kLocal || classified.reach == Reach::kUnclear)
+      findings.add("spec.kafka.bootstrapServers", classified.why);
   }
 }
 

@@ -45,7 +45,7 @@ config::ByteSize limit_of(std::uint64_t container) {
 }
 
 // A request must fit twice: JSON needs room for the text and for what it becomes, and a request
-// that is split by partition for the whole and its parts.
+// that is split by partition for the total and its parts.
 void add_body_shares(std::uint64_t budget, Json& limits) {
   set_missing(limits, "body_bytes_max",
               std::min(kBodyBytes, std::max(kMiB, whole_mebibytes(budget / 2))));

@@ -127,7 +127,7 @@ std::optional<std::uint32_t> parse_address4(const std::vector<std::string_view>&
   return static_cast<std::uint32_t>(address);
 }
 
-Judgement judge_address4(const std::string& host, std::uint32_t address) {
+Classification classify_address4(const std::string& host, std::uint32_t address) {
   for (const Network4& network : kNetworks4) {
     if ((address ^ network.address) >> (32 - network.bits) == 0)
       return {network.reach, host + " is " + network.what};
@@ -135,7 +135,7 @@ Judgement judge_address4(const std::string& host, std::uint32_t address) {
   return {};
 }
 
-Judgement judge_address6(const std::string& host) {
+Classification classify_address6(const std::string& host) {
   const std::optional<Address6> address = parse_address6(host);
   if (!address) return {Reach::kUnclear, config::quote(host) + " is no proper address"};
   if (*address == parse_address6(kMetadata6))
@@ -147,7 +147,7 @@ Judgement judge_address6(const std::string& host) {
   return {};
 }
 
-Judgement judge_name(const std::string& host, const std::vector<std::string_view>& labels) {
+Classification classify_name(const std::string& host, const std::vector<std::string_view>& labels) {
   if (labels.back() == "localhost") return {Reach::kLocal, host + " is the pod itself"};
   if (labels.size() == 1) return {Reach::kPrivate, host + " is a name inside of the cluster"};
   for (const std::string_view domain : kInnerDomains) {
@@ -194,17 +194,17 @@ kube::Json private_networks(Family family) {
   return list;
 }
 
-Judgement judge_endpoint(std::string_view endpoint) {
+Classification classify_endpoint(std::string_view endpoint) {
   const std::string host = host_of(endpoint);
-  if (host.find(':') != std::string::npos) return judge_address6(host);
+  if (host.find(':') != std::string::npos) return classify_address6(host);
   constexpr std::string_view kHostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
   if (host.empty() || host.find_first_not_of(kHostCharacters) != std::string::npos)
     return {Reach::kUnclear, config::quote(host) + " is no plain name or address"};
   const std::vector<std::string_view> labels = labels_of(host);
-  if (!is_meant_as_address4(labels)) return judge_name(host, labels);
+  if (!is_meant_as_address4(labels)) return classify_name(host, labels);
   const std::optional<std::uint32_t> address = parse_address4(labels);
   if (!address) return {Reach::kUnclear, config::quote(host) + " is no proper address"};
-  return judge_address4(host, *address);
+  return classify_address4(host, *address);
 }
 
 }  // namespace spanway::render

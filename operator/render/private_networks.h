@@ -19,12 +19,12 @@ enum class Reach {
   kLocal,    // The pod or its node, and where clouds serve credentials: no place for telemetry.
   kUnclear,  // An invalid host, or one that is known only at runtime.
 };
-struct Judgement {
+struct Classification {
   Reach reach = Reach::kPublic;
   std::string why;  // "169.254.169.254 is a link-local address"; empty when public.
 };
 // Classifies "host:port", "[::1]:port" or a URL. All ways to write an address that a resolver takes
 // are understood: decimal, octal, hexadecimal, short, IPv4 inside of IPv6.
-Judgement judge_endpoint(std::string_view endpoint);
+Classification classify_endpoint(std::string_view endpoint);
 
 }  // namespace spanway::render

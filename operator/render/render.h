@@ -105,7 +105,7 @@ using SecretKeys = std::map<std::string, std::set<std::string>>;
 SecretKeys referenced_keys(const api::Pipeline& pipeline);
 
 // Components whose pods mount one of these keys; true when the topics Job does. A Secret without
-// keys stands for all of its keys.
+// keys means all of its keys.
 std::set<ComponentId> components_with(const api::Pipeline& pipeline, const SecretKeys& secrets);
 bool topics_job_uses(const api::Pipeline& pipeline, const SecretKeys& secrets);
 // The same of the exporter's migrate Job.

@@ -21,7 +21,7 @@ struct OtlpConfig : OtlpListenerConfig {
   config::ByteSize message_bytes_max{64u << 20};
   config::ByteSize compressed_bytes_max{16u << 20};
   Duration deadline_max = std::chrono::seconds(30);
-  ConnectionLimitsConfig connections;  // Its keys stand beside the ones above.
+  ConnectionLimitsConfig connections;  // Its keys are on the same level as the ones above.
 };
 
 // See circuit_breaker.h.

@@ -30,7 +30,7 @@ class Events {
   void received(otlp::Signal signal, std::size_t bytes) const noexcept;
   void answered(otlp::Signal signal, std::uint64_t items, Duration took,
                 const Result<pipeline::Outcome>& result) const;
-  // Refused here: the destination was not asked.
+  // Refused here: the destination was not called.
   void not_accepted(otlp::Signal signal, const Error& error) const;
   // `failure`: the one that opened it.
   void circuit_opened(const std::string& failure) const;

@@ -1,9 +1,6 @@
 #include "services/exporter/exporter_service.h"
 
-#include <atomic>
 #include <utility>
-
-#include "services/lib/base/mutex.h"
 
 namespace spanway::exporter {
 namespace {
@@ -15,35 +12,6 @@ constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
 
 }  // namespace
-
-// Samples gauges on an io thread.
-struct ExporterService::Housekeeping {
-  enum class State { kCreated, kServing, kStopping };
-
-  Executor& executor;
-  Mutex mutex;
-  // Null once the service is being destroyed; a sample holds the mutex while it reads.
-  ExporterService* service SPANWAY_GUARDED_BY(mutex);
-  std::atomic<State> state{State::kCreated};
-
-  Housekeeping(Executor& e, ExporterService* s) : executor(e), service(s) {}
-
-  static void later(std::weak_ptr<Housekeeping> weak, Executor& executor, Duration wait) {
-    executor.post_after(wait, [weak] {
-      if (const auto alive = weak.lock()) alive->sample(weak);
-    });
-  }
-  void sample(std::weak_ptr<Housekeeping> self) {
-    MutexLock lock(mutex);
-    if (service == nullptr) return;
-    const Events& events = service->gate_->events();
-    events.memory(service->budget_.used(), service->budget_.limit());
-    // Two changes of the circuit at once may have set it in the wrong order.
-    events.degraded(service->gate_->circuit() != CircuitBreaker::State::kClosed);
-    events.reachable(service->gate_->reachable().value_or(false));
-    later(std::move(self), executor, kSampleInterval);
-  }
-};
 
 runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& destination) {
   const pipeline::SinkHealth health = gate.health();
@@ -78,14 +46,10 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
 ExporterService::ExporterService(const ExporterConfig& config, const runtime::ServiceDeps& deps)
     : config_(config),
       deps_(deps),
-      budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
-      housekeeping_(std::make_shared<Housekeeping>(deps.io.executor(0), this)) {}
+      budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory) {}
 
 ExporterService::~ExporterService() {
-  {
-    MutexLock lock(housekeeping_->mutex);
-    housekeeping_->service = nullptr;
-  }
+  sampler_.reset();
   // The listener first, so that nothing comes in any more; then the gate, whose destination answers
   // what is still in flight.
   listener_.reset();
@@ -118,9 +82,10 @@ Status ExporterService::listen() {
 Status ExporterService::start() {
   listener_->start();
   gate_->start();
-  housekeeping_->state = Housekeeping::State::kServing;
-  Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
-  listener_->keep_tls_fresh(housekeeping_->executor, [this](const Result<bool>& changed) {
+  state_ = State::kServing;
+  Executor& executor = deps_.io.executor(0);
+  sampler_.emplace([this] { sample(); }, executor, kSampleInterval, Duration::zero());
+  listener_->keep_tls_fresh(executor, [this](const Result<bool>& changed) {
     if (!changed.ok()) return gate_->events().tls_reload_failed(changed.error());
     gate_->events().tls_reloaded();
   });
@@ -131,8 +96,16 @@ Status ExporterService::start() {
   return {};
 }
 
+void ExporterService::sample() {
+  const Events& events = gate_->events();
+  events.memory(budget_.used(), budget_.limit());
+  // Two changes of the circuit at once may have set it in the wrong order.
+  events.degraded(gate_->circuit() != CircuitBreaker::State::kClosed);
+  events.reachable(gate_->reachable().value_or(false));
+}
+
 void ExporterService::stop_accepting() {
-  housekeeping_->state = Housekeeping::State::kStopping;
+  state_ = State::kStopping;
   listener_->stop_accepting();
 }
 
@@ -144,14 +117,14 @@ bool ExporterService::drain(Deadline deadline) {
 }
 
 runtime::Service::Readiness ExporterService::readiness() const {
-  switch (housekeeping_->state.load()) {
-    case Housekeeping::State::kCreated:
+  switch (state_.load()) {
+    case State::kCreated:
       return {.ready = false, .reason = "not started"};
-    case Housekeeping::State::kServing:
+    case State::kServing:
       // The pod stays ready: its senders get UNAVAILABLE with the time to come back.
       if (gate_->circuit() == CircuitBreaker::State::kClosed) return {.ready = true, .reason = ""};
       return {.ready = true, .reason = "degraded: the circuit of the destination is open"};
-    case Housekeeping::State::kStopping:
+    case State::kStopping:
       break;
   }
   return {.ready = false, .reason = "draining"};

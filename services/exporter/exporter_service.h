@@ -2,13 +2,16 @@
 // no queue and no retry here, so a batch that was answered OK is where it should be.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "services/exporter/config.h"
 #include "services/exporter/gate.h"
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/base/repeating_task.h"
 #include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
@@ -44,9 +47,11 @@ class ExporterService final : public runtime::Service {
   std::uint16_t port() const noexcept;
 
  private:
-  struct Housekeeping;
+  enum class State { kCreated, kServing, kStopping };
+
   ExporterService(const ExporterConfig& config, const runtime::ServiceDeps& deps);
   Status listen();
+  void sample();
 
   const ExporterConfig config_;
   const runtime::ServiceDeps deps_;
@@ -56,7 +61,8 @@ class ExporterService final : public runtime::Service {
   std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
   std::unique_ptr<rpc::ExportService> export_service_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
-  std::shared_ptr<Housekeeping> housekeeping_;
+  std::atomic<State> state_{State::kCreated};
+  std::optional<RepeatingTask> sampler_;  // Runs between start() and the destructor.
 };
 
 }  // namespace spanway::exporter

@@ -47,7 +47,7 @@ struct Gate::State {
 
   void answered() noexcept {
     last_answer.store(timers.clock().now().time_since_epoch().count(), std::memory_order_relaxed);
-    asked.store(true, std::memory_order_relaxed);
+    probed.store(true, std::memory_order_relaxed);
   }
 
   void changed(CircuitBreaker::Change change) const {
@@ -67,7 +67,7 @@ struct Gate::State {
   pipeline::Sink* destination SPANWAY_GUARDED_BY(probe_mutex);  // Null = no more probes.
 
   std::atomic<SteadyTime::rep> last_answer;
-  std::atomic<bool> asked{false};  // The destination has answered, or failed to, at least once.
+  std::atomic<bool> probed{false};  // The destination has answered, or failed to, at least once.
 };
 
 Gate::Gate(GateOptions options, std::unique_ptr<pipeline::Sink> destination, Executor& timers,
@@ -97,7 +97,7 @@ void Gate::probe(const std::shared_ptr<State>& state) {
   const SteadyTime now = state->timers.clock().now();
   const SteadyTime last{Duration(state->last_answer.load(std::memory_order_relaxed))};
   const bool due =
-      !state->asked.load(std::memory_order_relaxed) || now - last >= state->probe_interval;
+      !state->probed.load(std::memory_order_relaxed) || now - last >= state->probe_interval;
   MutexLock lock(state->probe_mutex);
   if (state->destination == nullptr) return;
   if (due) {
@@ -175,7 +175,7 @@ bool Gate::drain(Deadline deadline) {
 pipeline::SinkHealth Gate::health() const { return destination_->health(); }
 
 std::optional<bool> Gate::reachable() const {
-  if (!state_->asked.load(std::memory_order_relaxed)) return std::nullopt;
+  if (!state_->probed.load(std::memory_order_relaxed)) return std::nullopt;
   return destination_->health().reachable;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 // Requests whose client waits less than this go alone: a joined request lives as long as its most
 // impatient part, which must not spoil it for the others.
-constexpr Duration kPatienceMin = std::chrono::seconds(2);
+constexpr Duration kRemainingMin = std::chrono::seconds(2);
 
 // After the next hop has rejected items of a joined request: alone, each client gets exact counts.
 constexpr Duration kAlone = std::chrono::minutes(5);
@@ -357,7 +357,7 @@ bool Merger::passes_through(const pipeline::Batch& batch) const noexcept {
          batch.item_count >= static_cast<std::uint64_t>(config.items_max) ||
          !batch.metadata.batch_id.empty() || !batch.metadata.traceparent.empty() ||
          core_->goes_alone(batch.signal, batch.metadata.tenant) ||
-         batch.deadline.remaining(core_->clock.now()) < kPatienceMin;
+         batch.deadline.remaining(core_->clock.now()) < kRemainingMin;
 }
 
 void Merger::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {

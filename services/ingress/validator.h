@@ -19,7 +19,7 @@ namespace spanway::ingress {
 class Validator final : public pipeline::Sink {
  public:
   // `hand_scan_on`: `next` is in this process and can use what was found here. `index_memory` is
-  // asked for what the index of an unusual request takes; it outlives the validator and may be
+  // grants what the index of an unusual request takes; it outlives the validator and may be
   // null.
   Validator(otlp::ScanLimits limits, Transport transport, auth::RateLimiter& limiter,
             const Clock& clock, Events events, pipeline::Sink& next, bool hand_scan_on = false,

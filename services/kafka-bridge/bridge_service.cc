@@ -21,7 +21,7 @@ constexpr Duration kTick = std::chrono::seconds(1);
 // Committing and leaving the group come after the last batch.
 constexpr Duration kLeaveTime = std::chrono::seconds(4);
 // For a topic's max.message.bytes; dead letters wait for it.
-constexpr Duration kSettingsPatience = std::chrono::seconds(5);
+constexpr Duration kSettingsTimeout = std::chrono::seconds(5);
 // Headers and framing: topics leave room for them beyond producer.record_bytes_max.
 constexpr std::size_t kRecordOverheadBytes = 64u << 10;
 
@@ -212,7 +212,7 @@ Status BridgeService::create_dead_letters() {
 Result<std::size_t> BridgeService::read_size_limit(const std::string& topic) const {
   SPANWAY_ASSIGN(const auto settings,
                  kafka::TopicAdmin(config_.kafka, deps_.clock, deps_.telemetry)
-                     .read_settings(topic, Deadline::after(deps_.clock, kSettingsPatience)));
+                     .read_settings(topic, Deadline::after(deps_.clock, kSettingsTimeout)));
   const auto found = settings.find("max.message.bytes");
   std::size_t bytes = 0;
   if (found != settings.end()) {
@@ -262,13 +262,13 @@ void BridgeService::watch_topics() {
   std::vector<otlp::Signal> signals(otlp::kSignals.begin(), otlp::kSignals.end());
   if (!config_.produces()) signals = signals_of(config_.consumer);
   topic_watch_ = std::make_unique<TopicWatch>(
-      TopicWatch::Requests{[this, signals](kafka::TopicChanges changes, Duration patience) {
+      TopicWatch::Requests{[this, signals](kafka::TopicChanges changes, Duration timeout) {
                              return topic_admin_.apply(topic_specs(config_, signals), changes,
-                                                       Deadline::after(deps_.clock, patience));
+                                                       Deadline::after(deps_.clock, timeout));
                            },
                            [this] { topic_admin_.disconnect(); },
                            [this] { topic_admin_.cancel(); }},
-      [this](const TopicWatch::Reports& reports) { judge_topics(reports); }, deps_.telemetry,
+      [this](const TopicWatch::Reports& reports) { check_topics(reports); }, deps_.telemetry,
       TopicWatch::Intervals{});
   // Records with keys are not taken before the topics are known not to be compacted.
   topic_watch_->start(config_.create_topics,
@@ -289,7 +289,7 @@ void BridgeService::apply_size_limits(const TopicWatch::Reports& reports) {
   producer_->limit_batches(smallest);
 }
 
-void BridgeService::judge_topics(const TopicWatch::Reports& reports) {
+void BridgeService::check_topics(const TopicWatch::Reports& reports) {
   if (!kafka_sink_) return;
   apply_size_limits(reports);
   if (!keys_records(config_)) return;
@@ -342,9 +342,9 @@ bool BridgeService::drain_consuming(Deadline deadline) {
   auto answer = std::make_shared<std::promise<bool>>();
   std::future<bool> drained = answer->get_future();
   const Duration left = deadline.remaining(deps_.clock.now());
-  const Duration patience = left > 2 * kLeaveTime ? left - kLeaveTime : left / 2;
-  loop_.post([this, answer, patience] {
-    group_->drain(patience, [answer](bool clean) { answer->set_value(clean); });
+  const Duration timeout = left > 2 * kLeaveTime ? left - kLeaveTime : left / 2;
+  loop_.post([this, answer, timeout] {
+    group_->drain(timeout, [answer](bool clean) { answer->set_value(clean); });
   });
   const bool clean =
       drained.wait_for(left + kLeaveTime) == std::future_status::ready && drained.get();

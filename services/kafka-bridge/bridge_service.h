@@ -56,7 +56,7 @@ class BridgeService final : public runtime::Service {
   Status listen();
   void watch_topics();
   void apply_size_limits(const TopicWatch::Reports& reports);
-  void judge_topics(const TopicWatch::Reports& reports);
+  void check_topics(const TopicWatch::Reports& reports);
   void add_produce_status(runtime::Statusz& status) const;
   void add_consume_status(runtime::Statusz& status) const;
   void tick();
@@ -74,7 +74,7 @@ class BridgeService final : public runtime::Service {
   // mode produce.
   std::unique_ptr<Loop> dead_letter_loop_;
 
-  // Each destroyed before what stands above it.
+  // Each is destroyed before the members above it.
   std::unique_ptr<pipeline::Sink> network_destination_;
   pipeline::Sink* destination_ = nullptr;
   std::unique_ptr<KafkaDeadLetters> dead_letters_;

@@ -47,8 +47,7 @@ void check_consumer(const BridgeConfig& c, config::Problems& problems) {
   if (c.consumer.signals.empty()) problems.add("consumer.signals", "needs at least one signal");
   std::set<std::string_view> seen;
   for (const std::string& signal : c.consumer.signals) {
-    if (!seen.insert(signal).second)
-      problems.add("consumer.signals", signal + " stands there twice");
+    if (!seen.insert(signal).second) problems.add("consumer.signals", signal + " is listed twice");
   }
   if (c.consumer.retry.initial > c.consumer.retry.max) {
     problems.add("consumer.retry.initial", "must not be larger than retry.max");

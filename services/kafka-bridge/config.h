@@ -26,7 +26,7 @@ struct GrpcListenerConfig {
 
 struct OtlpConfig : OtlpListenerConfig {
   GrpcListenerConfig grpc;
-  ConnectionLimitsConfig connections;  // Its keys stand beside the others.
+  ConnectionLimitsConfig connections;  // Its keys are on the same level as the others.
   // Take spanway-tenant and traceparent as sent. Only where no other client than our ingress can
   // connect.
   bool trust_metadata = false;
@@ -87,7 +87,7 @@ struct ConsumeConfig {
   std::int64_t max_in_flight_per_partition = 8;
   bool batch_identity = false;
   Duration commit_interval = std::chrono::seconds(1);
-  Duration revoke_timeout{};  // Zero = revoke_patience().
+  Duration revoke_timeout{};  // Zero = effective_revoke_timeout().
   RetryConfig retry;
   DeadLetterConfig dead_letters;
 
@@ -137,7 +137,7 @@ struct BridgeConfig {
 
 // How long revoked partitions may finish what is in flight: never shorter than the destination may
 // take to answer, or the member that gets them next sends it again.
-constexpr Duration revoke_patience(const BridgeConfig& c) noexcept {
+constexpr Duration effective_revoke_timeout(const BridgeConfig& c) noexcept {
   if (c.consumer.revoke_timeout > Duration::zero()) return c.consumer.revoke_timeout;
   return c.destination.timeout + std::chrono::seconds(5);
 }

@@ -9,8 +9,8 @@
 namespace spanway::kafka_bridge {
 namespace {
 
-constexpr Duration kFirstPatience = std::chrono::seconds(10);
-constexpr Duration kPatience = std::chrono::seconds(4);
+constexpr Duration kFirstTimeout = std::chrono::seconds(10);
+constexpr Duration kTimeout = std::chrono::seconds(4);
 
 bool is_complete(const kafka::TopicReport& report) {
   return report.action != kafka::TopicReport::Action::kFailed &&
@@ -21,7 +21,7 @@ bool is_complete(const kafka::TopicReport& report) {
 
 void TopicWatch::start(bool create, bool wait) {
   create_ = create;
-  const bool checked = wait && check(kFirstPatience);
+  const bool checked = wait && check(kFirstTimeout);
   thread_ = start_thread("kafka-topics",
                          [this, checked](const std::stop_token& stop) { run(stop, checked); });
 }
@@ -44,7 +44,7 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
       const Duration interval = complete_ ? intervals_.complete : intervals_.incomplete;
       if (checked) changed_.wait_for(mutex_, interval, [&] { return stop.stop_requested(); });
     }
-    while (!stop.stop_requested() && !check(kPatience, stop)) {
+    while (!stop.stop_requested() && !check(kTimeout, stop)) {
       MutexLock lock(mutex_);
       changed_.wait_for(mutex_, intervals_.retry, [&] { return stop.stop_requested(); });
     }
@@ -52,9 +52,9 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
   }
 }
 
-bool TopicWatch::check(Duration patience, const std::stop_token& stop) {
+bool TopicWatch::check(Duration timeout, const std::stop_token& stop) {
   const auto changes = create_ ? kafka::TopicChanges::kCreateAndGrow : kafka::TopicChanges::kNone;
-  const Result<Reports> reports = requests_.apply(changes, patience);
+  const Result<Reports> reports = requests_.apply(changes, timeout);
   if (!reports.ok()) {
     if (stop.stop_requested()) return false;
     telemetry_.log.limited(telemetry::LogLevel::kError, "kafka_bridge_topics",

@@ -27,8 +27,8 @@ class TopicWatch {
   using Reports = std::vector<kafka::TopicReport>;
   // The requests to the brokers (kafka::TopicAdmin).
   struct Requests {
-    // Blocks for at most `patience`.
-    std::function<Result<Reports>(kafka::TopicChanges changes, Duration patience)> apply;
+    // Blocks for at most `timeout`.
+    std::function<Result<Reports>(kafka::TopicChanges changes, Duration timeout)> apply;
     // On the thread of apply(), which connects again.
     std::function<void()> disconnect;
     // Thread-safe: apply() returns at once, now and later.
@@ -37,7 +37,7 @@ class TopicWatch {
 
   struct Intervals {
     Duration retry = std::chrono::seconds(1);       // After no answer.
-    Duration incomplete = std::chrono::seconds(5);  // While a topic is not known whole.
+    Duration incomplete = std::chrono::seconds(5);  // While a topic is not completely known.
     Duration complete = std::chrono::minutes(5);
   };
 
@@ -58,7 +58,7 @@ class TopicWatch {
   // Cancels the request in progress.
   void stop();
   // One round; false when the brokers have not answered. While the watching thread does not run.
-  bool check(Duration patience, const std::stop_token& stop = {});
+  bool check(Duration timeout, const std::stop_token& stop = {});
   // Settings that can lose records, each with its topic's name; empty until the brokers have
   // answered.
   std::vector<std::string> weaknesses() const;

@@ -12,7 +12,7 @@ namespace spanway::kafka_bridge {
 namespace {
 
 // A Job is started anew when this is over.
-constexpr Duration kPatience = std::chrono::seconds(60);
+constexpr Duration kTimeout = std::chrono::seconds(60);
 // Dead letters may come from other producers and be larger than what we write ourselves.
 constexpr std::uint64_t kDeadLetterBytesMax = 16u << 20;
 constexpr std::size_t kErrorBytesMax = 1024;
@@ -159,7 +159,7 @@ int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
   const std::vector<otlp::Signal> all(otlp::kSignals.begin(), otlp::kSignals.end());
   kafka::TopicAdmin admin(config.kafka, system_clock(), {log, metrics});
   const auto reports =
-      admin.apply(topic_specs(config, all), changes, Deadline::after(system_clock(), kPatience));
+      admin.apply(topic_specs(config, all), changes, Deadline::after(system_clock(), kTimeout));
   if (!reports.ok()) {
     const auto failure = [](const std::string& words) {
       return "{\"topics\":[],\"ok\":false,\"error\":" + json_quoted(words, kErrorBytesMax) + "}";

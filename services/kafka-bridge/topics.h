@@ -22,7 +22,7 @@ std::string to_json(const std::vector<kafka::TopicReport>& reports,
                     std::size_t text_bytes_max = 1024);
 
 // The same for the termination message of a pod, from which the operator reads it: without what
-// resembles a secret, and short enough (runtime::kTerminationBytesMax) to be kept whole.
+// resembles a secret, and short enough (runtime::kTerminationBytesMax) to be kept in full.
 std::string termination_report(std::vector<kafka::TopicReport> reports);
 
 // One line with the numbers, and a warning for each topic that is not as configured.

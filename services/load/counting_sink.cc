@@ -59,11 +59,11 @@ void CountingSink::answer_later(Duration delay, Result<pipeline::Outcome> result
 
 Result<pipeline::Outcome> CountingSink::take(const pipeline::Batch& batch) {
   thread_local FoundItems found;
-  const bool whole = find_items(batch.signal, batch.payload.view(), found);
+  const bool parsed = find_items(batch.signal, batch.payload.view(), found);
   MutexLock lock(mutex_);
   ++totals_.requests;
   totals_.bytes += batch.payload.size();
-  if (!whole) {
+  if (!parsed) {
     ++totals_.malformed;
     return invalid_argument("spanway-load sink: the request is not an OTLP Export request");
   }

@@ -46,7 +46,7 @@ void add(FoundItems& found, const FoundItem& item) {
 
 bool find_span(std::string_view span, FoundItems& found) {
   FoundItem item;
-  const bool whole = each_field(span, [&](const Field& field) {
+  const bool parsed = each_field(span, [&](const Field& field) {
     const std::string_view bytes = field.bytes();
     if (is_message(field, 1) && bytes.size() == kTraceIdBytes) {
       item.run = get_big_endian(bytes.data());
@@ -57,20 +57,20 @@ bool find_span(std::string_view span, FoundItems& found) {
     }
     return true;
   });
-  if (whole) add(found, item);
-  return whole;
+  if (parsed) add(found, item);
+  return parsed;
 }
 
 // Sets run and number when this is the attribute that holds them.
 bool read_attribute(std::string_view attribute, FoundItem& item) {
   bool is_id = false;
   std::string_view value;
-  const bool whole = each_field(attribute, [&](const Field& field) {
+  const bool parsed = each_field(attribute, [&](const Field& field) {
     if (is_message(field, 1)) is_id = field.bytes() == kIdAttribute;
     if (is_message(field, 2)) value = field.bytes();
     return true;
   });
-  if (!whole || !is_id) return whole;
+  if (!parsed || !is_id) return parsed;
   return each_field(value, [&](const Field& field) {
     if (!is_message(field, 1) || field.bytes().size() != kIdTextBytes) return true;
     const auto run = parse_hex(field.bytes().substr(0, 16));
@@ -87,13 +87,13 @@ bool read_attribute(std::string_view attribute, FoundItem& item) {
 bool find_numbered(std::string_view message, std::uint32_t time_field,
                    std::uint32_t attribute_field, FoundItems& found) {
   FoundItem item;
-  const bool whole = each_field(message, [&](const Field& field) {
+  const bool parsed = each_field(message, [&](const Field& field) {
     if (is_fixed64(field, time_field)) item.due_unix_nano = otlp::wire::load64(field.begin);
     return !is_message(field, attribute_field) || item.number != 0 ||
            read_attribute(field.bytes(), item);
   });
-  if (whole) add(found, item);
-  return whole;
+  if (parsed) add(found, item);
+  return parsed;
 }
 
 // Gauge 5, Sum 7, Histogram 9, ExponentialHistogram 10, Summary 11: points are their field 1.

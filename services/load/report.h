@@ -14,7 +14,7 @@ namespace spanway::load {
 struct Report {
   std::uint64_t run = 0;
   std::string endpoint;
-  double rate = 0;             // Asked for, items per second; 0 = no limit.
+  double rate = 0;             // Requested, items per second; 0 = no limit.
   Duration took{0};            // From the start to the last decision.
   double cpu_seconds = 0;      // Used by this process.
   std::uint64_t requests = 0;  // Decided.

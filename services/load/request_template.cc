@@ -18,7 +18,7 @@ using otlp::Signal;
 using otlp::wire::Writer;
 using Places = RequestTemplate::Places;
 
-// Stand-ins for what is written at each send; none of them can come up in the contents.
+// Placeholders for what is written at each send; none of them can come up in the contents.
 constexpr std::string_view kTraceIdMark = "\1TRACE-ID-MARK!\1";
 constexpr std::string_view kSpanIdMark = "\1SPANID\1";
 constexpr std::string_view kParentIdMark = "\1PARENT\1";
@@ -85,7 +85,7 @@ std::uint32_t place_of(std::string_view item, std::string_view mark) noexcept {
   return at == std::string_view::npos ? 0 : static_cast<std::uint32_t>(at);
 }
 
-// One encoded item, without its tag and length, and where its marks stand in it.
+// One encoded item, without its tag and length, and the positions of its marks.
 struct Item {
   std::string bytes;
   Places places;
@@ -202,7 +202,7 @@ class ItemBuilder {
   Random& random_;
 };
 
-// A message under construction, with the items in it and where they stand.
+// A message under construction, with the items in it and their positions.
 struct Message {
   std::string bytes;
   std::vector<Places> items;

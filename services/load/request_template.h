@@ -34,7 +34,7 @@ class RequestTemplate {
   // The request with the items `first` to `first + items() - 1` of the run; see item_id.h.
   Bytes stamp(std::uint64_t run, std::uint64_t first, std::uint64_t due_unix_nano) const;
 
-  // Where the fields of an item stand that are written anew; 0 = it has none.
+  // Positions of an item's fields that are written anew; 0 = it has none.
   struct Places {
     std::uint32_t trace_id = 0;
     std::uint32_t span_id = 0;

@@ -15,7 +15,7 @@ namespace spanway::query {
 
 struct ApiConfig : OtlpListenerConfig {
   std::uint16_t port = 8081;
-  ConnectionLimitsConfig connections;  // Its keys stand beside the ones above.
+  ConnectionLimitsConfig connections;  // Its keys are on the same level as the ones above.
 };
 
 struct ClickHouseStoreConfig {

@@ -1,63 +1,29 @@
 #include "services/query/query_service.h"
 
-#include <atomic>
 #include <utility>
 
-#include "services/lib/base/mutex.h"
 #include "services/query/store/clickhouse/clickhouse_trace_store.h"
 
 namespace spanway::query {
 namespace {
 
 constexpr Duration kSampleInterval = std::chrono::seconds(5);
-constexpr int kSamplesPerReload = 2;
+// For the file of credentials.
+constexpr Duration kReloadInterval = std::chrono::seconds(10);
 constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 constexpr const char* kListener = "query";
 
 }  // namespace
 
-// Samples gauges and re-reads credentials, on an io thread.
-struct QueryService::Housekeeping {
-  enum class State { kCreated, kServing, kStopping };
-
-  Executor& executor;
-  Mutex mutex;
-  // Null once the service is being destroyed; a sample holds the mutex while it reads.
-  QueryService* service SPANWAY_GUARDED_BY(mutex);
-  std::atomic<State> state{State::kCreated};
-  int samples SPANWAY_GUARDED_BY(mutex) = 0;
-
-  Housekeeping(Executor& e, QueryService* s) : executor(e), service(s) {}
-
-  static void later(std::weak_ptr<Housekeeping> weak, Executor& executor, Duration wait) {
-    executor.post_after(wait, [weak] {
-      if (const auto alive = weak.lock()) alive->sample(weak);
-    });
-  }
-  void sample(std::weak_ptr<Housekeeping> self) {
-    MutexLock lock(mutex);
-    if (service == nullptr) return;
-    const Events& events = service->events_;
-    events.memory(service->budget_.used(), service->budget_.limit());
-    if (++samples % kSamplesPerReload == 0)
-      if (auto changed = service->authenticator_->reload(); !changed.ok())
-        events.reload_failed(changed.error());
-    later(std::move(self), executor, kSampleInterval);
-  }
-};
-
 QueryService::QueryService(const QueryConfig& config, const runtime::ServiceDeps& deps)
     : config_(config),
       deps_(deps),
       budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
-      events_(deps.telemetry),
-      housekeeping_(std::make_shared<Housekeeping>(deps.io.executor(0), this)) {}
+      events_(deps.telemetry) {}
 
 QueryService::~QueryService() {
-  {
-    MutexLock lock(housekeeping_->mutex);
-    housekeeping_->service = nullptr;
-  }
+  sampler_.reset();
+  reloader_.reset();
   // The listener first, so that nothing comes in any more; then what runs is ended.
   listener_.reset();
   if (handler_) handler_->cancel_all();
@@ -76,6 +42,11 @@ Status QueryService::create_parts() {
   std::shared_ptr<http::TlsClientContext> tls;
   if (store.endpoint.starts_with("https://")) {
     SPANWAY_ASSIGN(tls, http::TlsClientContext::create(store.tls));
+    store_tls_.emplace([tls] { return tls->reload(); },
+                       [this](const Result<bool>& changed) {
+                         if (!changed.ok()) events_.reload_failed(changed.error());
+                       },
+                       deps_.io.executor(0), http::kClientTlsReloadInterval);
   }
   clickhouse::ClientOptions options;
   options.url = store.endpoint;
@@ -103,9 +74,12 @@ Status QueryService::create_parts() {
 
 Status QueryService::start() {
   listener_->start();
-  housekeeping_->state = Housekeeping::State::kServing;
-  Housekeeping::later(housekeeping_, housekeeping_->executor, Duration::zero());
-  listener_->keep_tls_fresh(housekeeping_->executor, [this](const Result<bool>& changed) {
+  state_ = State::kServing;
+  Executor& executor = deps_.io.executor(0);
+  sampler_.emplace([this] { events_.memory(budget_.used(), budget_.limit()); }, executor,
+                   kSampleInterval, Duration::zero());
+  reloader_.emplace([this] { reload_credentials(); }, executor, kReloadInterval, kReloadInterval);
+  listener_->keep_tls_fresh(executor, [this](const Result<bool>& changed) {
     if (!changed.ok()) events_.reload_failed(changed.error());
   });
   deps_.telemetry.log.info("Answering queries", {{"listen", config_.api.host},
@@ -114,8 +88,13 @@ Status QueryService::start() {
   return {};
 }
 
+void QueryService::reload_credentials() {
+  if (const auto changed = authenticator_->reload(); !changed.ok())
+    events_.reload_failed(changed.error());
+}
+
 void QueryService::stop_accepting() {
-  housekeeping_->state = Housekeeping::State::kStopping;
+  state_ = State::kStopping;
   listener_->stop_accepting();
 }
 
@@ -125,12 +104,12 @@ bool QueryService::drain(Deadline deadline) {
 }
 
 runtime::Service::Readiness QueryService::readiness() const {
-  switch (housekeeping_->state.load()) {
-    case Housekeeping::State::kCreated:
+  switch (state_.load()) {
+    case State::kCreated:
       return {.ready = false, .reason = "not started"};
-    case Housekeeping::State::kServing:
+    case State::kServing:
       return {.ready = true, .reason = ""};
-    case Housekeeping::State::kStopping:
+    case State::kStopping:
       break;
   }
   return {.ready = false, .reason = "draining"};

@@ -1,11 +1,15 @@
 // The query service: HTTP in, one store of traces behind.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/base/repeating_task.h"
 #include "services/lib/clickhouse/client.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/otlp_server/otlp_listener.h"
 #include "services/lib/runtime/service.h"
 #include "services/query/config.h"
@@ -16,7 +20,7 @@ namespace spanway::query {
 // See runtime::Service for the thread contract.
 class QueryService final : public runtime::Service {
  public:
-  // Binds the port. The store is not asked: the service starts without it and answers 503.
+  // Binds the port. The store is not queried: the service starts without it and answers 503.
   static Result<std::unique_ptr<QueryService>> create(const QueryConfig& config,
                                                       const runtime::ServiceDeps& deps);
   ~QueryService() override;
@@ -31,22 +35,28 @@ class QueryService final : public runtime::Service {
   std::uint16_t port() const noexcept;
 
  private:
-  struct Housekeeping;
+  enum class State { kCreated, kServing, kStopping };
+
   QueryService(const QueryConfig& config, const runtime::ServiceDeps& deps);
   Status create_parts();
+  void reload_credentials();
 
   const QueryConfig config_;
   const runtime::ServiceDeps deps_;
   // In the order of use: what is below uses what is above.
   MemoryBudget budget_;
   Events events_;
+  std::optional<http::TlsReloader> store_tls_;  // Empty without TLS.
   std::unique_ptr<clickhouse::Client> clickhouse_;
   std::unique_ptr<TraceStore> store_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<QueryHandler> handler_;
   std::unique_ptr<QueryWorkers> workers_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
-  std::shared_ptr<Housekeeping> housekeeping_;
+  std::atomic<State> state_{State::kCreated};
+  // Run between start() and the destructor.
+  std::optional<RepeatingTask> sampler_;
+  std::optional<RepeatingTask> reloader_;
 };
 
 }  // namespace spanway::query

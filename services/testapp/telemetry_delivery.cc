@@ -41,8 +41,8 @@ void Delivery::on_answer(Result<pipeline::Outcome> answer) {
     done_({std::move(answer), tries_});
     return;
   }
-  const Duration asked = answer.error().retry_after.value_or(std::chrono::milliseconds(0));
-  const Duration wait = std::max(backoff_.next(), asked);
+  const Duration requested = answer.error().retry_after.value_or(std::chrono::milliseconds(0));
+  const Duration wait = std::max(backoff_.next(), requested);
   if (executor_.clock().now() + wait >= give_up_at_) {
     done_({std::move(answer), tries_});
     return;

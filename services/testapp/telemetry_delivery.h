@@ -20,7 +20,7 @@ struct DeliveryOptions {
 };
 
 // Retries transient refusals only, with exponential back-off and jitter, never sooner than the
-// pipeline asked for; a partial success is never sent again. Everything runs on `executor`, which
+// pipeline requested; a partial success is never sent again. Everything runs on `executor`, which
 // outlives the delivery, as does the sink. Keeps itself alive until it is done; when the executor
 // stops before, `done` never runs.
 class Delivery : public std::enable_shared_from_this<Delivery> {

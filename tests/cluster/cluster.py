@@ -143,7 +143,7 @@ class Cluster:
         return (self.state / "cp/log/audit.log").stat().st_size
 
     def audit(self, position, user):
-        """What `user` has asked of the API server since `position`."""
+        """The requests of `user` to the API server since `position`."""
         with (self.state / "cp/log/audit.log").open("rb") as log:
             log.seek(position)
             entries = [json.loads(line) for line in log if line.endswith(b"\n")]

@@ -1,4 +1,4 @@
-"""Pipelines for the tests, and what is asked of them."""
+"""Pipelines for the tests, and what they must do."""
 import itertools
 
 from cluster import condition

@@ -43,7 +43,7 @@ def test_consumers_follow_the_lag(start_pipeline, sink, tmp_path):
 
 def test_cpu_adds_ingress_pods_and_takes_them_away(cluster, start_pipeline, sink, tmp_path):
     cluster.need_metrics()
-    # A hundredth of a core is asked for, so that a few thousand spans a second are far above it.
+    # A hundredth of a core is requested, so that a few thousand spans a second are far above it.
     scaling = {"minReplicas": 1, "maxReplicas": 3, "targetCPUUtilizationPercentage": 80, "scaleDownStabilizationSeconds": 5}
     pipeline = start_pipeline({"ingress": {"autoscaling": scaling}})
     pipeline.wait_good()

@@ -138,7 +138,7 @@ TEST_P(DestinationContract, AnswersEachOfManyConcurrentBatches) {
   EXPECT_EQ(backend_->requests(), 100u);
 }
 
-TEST_P(DestinationContract, TellsHowManyItemsWereRejected) {
+TEST_P(DestinationContract, ReportsHowManyItemsWereRejected) {
   NEEDS(Verdict::kPartial);
   backend_->say(Verdict::kPartial);
   send(batch());
@@ -192,7 +192,7 @@ TEST_P(DestinationContract, TooLongARefusalStaysWhatItsStatusSays) {
   EXPECT_LT(error.message.size(), 4096u);
 }
 
-TEST_P(DestinationContract, NobodyListeningIsTransientAndHealsByItself) {
+TEST_P(DestinationContract, AMissingListenerIsTransientAndHealsByItself) {
   if (!backend_->stop()) GTEST_SKIP() << GetParam() << " has no port to close";
   const Error error = refusal_of(batch());
   EXPECT_EQ(error.refusal, Refusal::kTransient);

@@ -57,7 +57,7 @@ fakes::Answer answer_of(Verdict verdict) {
       return s3_stored(std::string(kHugeBytes, 'x'));
     case Verdict::kHugeRefusal:
       return s3_refusal(400, "EntityTooLarge", std::string(kHugeBytes, 'x'));
-    case Verdict::kBadData:  // An object store does not judge what an object holds.
+    case Verdict::kBadData:  // An object store does not read what an object holds.
     case Verdict::kBroken:   // A 500 is InternalError: it says to come back.
     case Verdict::kPartial:
     case Verdict::kHang:

@@ -146,7 +146,7 @@ def test_a_missing_right_on_the_group_is_said(secure_kafka, receiver, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["password_file", "password"])
-def test_a_refused_login_is_said_by_all_who_are_asked_and_a_new_password_needs_no_restart(secure_kafka, receiver, tmp_path, key):
+def test_a_refused_login_is_said_by_all_who_are_queried_and_a_new_password_needs_no_restart(secure_kafka, receiver, tmp_path, key):
     password = tmp_path / "password"
     password.write_text("wrong\n")
     given = str(password) if key == "password_file" else f"${{file:{password}}}"

@@ -112,13 +112,13 @@ class Bench:
 def join(records):
     """As a reader joins the parts of one letter."""
     assert len({headers["spanway-letter"] for headers, _ in records}) == 1
-    whole = b""
+    joined = b""
     for headers, value in sorted(records, key=lambda record: int(record[0]["spanway-part"].split("-")[0])):
         begin, end, size = map(int, headers["spanway-part"].replace("/", "-").split("-"))
-        assert begin == len(whole) and end - begin + 1 == len(value), "every byte once"
-        whole += value
-    assert len(whole) == size
-    return whole
+        assert begin == len(joined) and end - begin + 1 == len(value), "every byte once"
+        joined += value
+    assert len(joined) == size
+    return joined
 
 
 def one_span(name, size=0):

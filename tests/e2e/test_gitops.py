@@ -1,4 +1,4 @@
-"""How GitOps tools judge a Pipeline: the real kstatus (Flux, Helm 4) and the health script of Argo CD
+"""How GitOps tools assess a Pipeline: the real kstatus (Flux, Helm 4) and the health script of Argo CD
 in its Lua interpreter, over the statuses that the operator makes in every phase."""
 import json
 import subprocess
@@ -20,7 +20,7 @@ def recorded():
 
 
 @pytest.fixture(scope="session")
-def judge():
+def assess():
     binary = run_part("health")
 
     def words(objects, *arguments):
@@ -36,23 +36,23 @@ def by_name(recorded, words):
     return dict(zip([one["name"] for one in recorded], words))
 
 
-def test_kstatus_of_every_phase(recorded, judge):
+def test_kstatus_of_every_phase(recorded, assess):
     expected = {one["name"]: one["kstatus"] for one in recorded}
-    assert by_name(recorded, judge([one["object"] for one in recorded])) == expected
+    assert by_name(recorded, assess([one["object"] for one in recorded])) == expected
 
 
-def test_argo_cd_health_of_every_phase(recorded, judge):
+def test_argo_cd_health_of_every_phase(recorded, assess):
     expected = {one["name"]: one["argo"] for one in recorded}
-    words = judge([one["object"] for one in recorded], GITOPS / "health.lua")
+    words = assess([one["object"] for one in recorded], GITOPS / "health.lua")
     assert by_name(recorded, words) == expected
 
 
-def test_a_generation_that_was_not_observed_is_in_progress(recorded, judge):
+def test_a_generation_that_was_not_observed_is_in_progress(recorded, assess):
     complete = next(one["object"] for one in recorded if one["name"] == "complete")
     newer = dict(complete, metadata=dict(complete["metadata"], generation=99))
     unseen = {key: value for key, value in complete.items() if key != "status"}
-    assert judge([newer]) == ["InProgress"]
-    assert judge([newer, unseen], GITOPS / "health.lua") == ["Progressing", "Progressing"]
+    assert assess([newer]) == ["InProgress"]
+    assert assess([newer, unseen], GITOPS / "health.lua") == ["Progressing", "Progressing"]
 
 
 def test_the_configmap_of_argo_cd_holds_the_script():

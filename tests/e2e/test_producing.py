@@ -1,4 +1,4 @@
-"""Clients that are refused leave nothing behind: a request is written whole or not at all."""
+"""Clients that are refused leave nothing behind: a request is written completely or not at all."""
 import collections
 import concurrent.futures
 import signal
@@ -79,11 +79,11 @@ def to(sink):
 
 
 def settle(sink, ledger):
-    def whole():
+    def complete():
         result = compare(sink, ledger)
         return result["missing"] == 0 and result
 
-    return wait_until(whole, 90, "all that was acknowledged", 0.5)
+    return wait_until(complete, 90, "all that was acknowledged", 0.5)
 
 
 def test_while_one_leader_is_out_of_reach_retries_write_nothing(kafka3, tmp_path):

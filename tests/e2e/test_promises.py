@@ -15,8 +15,8 @@ def test_a_bug_or_memory_above_the_limit_is_found():
     sound = promises.Observation("ingress", "spanway_bugs_total 0\n", {}, 256 << 20, 200 << 20)
     assert promises.broken_of(sound) == []
     items = {"signal": "traces", "read": 10, "delivered": 4, "rejected": 1, "dead_lettered": 2, "released": 0, "in_flight": 3}
-    whole = promises.Observation("consumer", "", {"items": [items]}, None, 0)
-    assert promises.broken_of(whole) == []
+    complete = promises.Observation("consumer", "", {"items": [items]}, None, 0)
+    assert promises.broken_of(complete) == []
     (line,) = promises.broken_of(promises.Observation("consumer", "", {"items": [dict(items, in_flight=2)]}, None, 0))
     assert "has read 10 items of traces, 9 are accounted for" in line
 

@@ -83,11 +83,11 @@ class Bench:
             return collections.Counter(name for request, _ in self.receiver.requests for name in names_of(request))
 
 
-def in_parts(whole, size):
+def in_parts(payload, size):
     letter = os.urandom(8).hex()
-    for begin in range(0, len(whole), size):
-        end = min(begin + size, len(whole))
-        yield whole[begin:end], {"spanway-letter": letter, "spanway-part": f"{begin}-{end - 1}/{len(whole)}"}
+    for begin in range(0, len(payload), size):
+        end = min(begin + size, len(payload))
+        yield payload[begin:end], {"spanway-letter": letter, "spanway-part": f"{begin}-{end - 1}/{len(payload)}"}
 
 
 def test_letters_of_one_destination_come_back_with_their_tenants_and_parts_are_joined(kafka, receiver, tmp_path):

@@ -261,7 +261,7 @@ def test_apply_reports_the_partitions_that_a_grown_topic_has(kafka, tmp_path):
 
 
 def test_look_ups_never_create_a_topic(creating_kafka, tmp_path):
-    """The brokers would create any topic that is asked for."""
+    """The brokers would create any topic that is requested."""
     kafka = creating_kafka
     names = section(kafka.brokers, "absent")
     admin = AdminClient({"bootstrap.servers": kafka.brokers, "allow.auto.create.topics": False})

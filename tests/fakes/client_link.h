@@ -9,7 +9,7 @@
 
 namespace spanway::fakes {
 
-// `before` is asked before each call of a verb ("get", "list", "watch", "apply", "create",
+// `before` is called before each call of a verb ("get", "list", "watch", "apply", "create",
 // "replace", "patch", "delete", "serves") on the calling thread; an error is the answer, and
 // nothing is passed on. As thread-safe as what it is made of; set `before` before others use it.
 class ClientLink final : public kube::Client {

@@ -9,10 +9,10 @@
 
 namespace spanway::fakes {
 
-// True as soon as `holds` is; false when it is not within `patience`.
+// True as soon as `holds` is; false when it is not within `timeout`.
 inline bool eventually(const std::function<bool()>& holds,
-                       Duration patience = std::chrono::seconds(30)) {
-  const Deadline deadline = Deadline::after(system_clock(), patience);
+                       Duration timeout = std::chrono::seconds(30)) {
+  const Deadline deadline = Deadline::after(system_clock(), timeout);
   Mutex mutex;
   CondVar never;
   while (!holds()) {

@@ -1,5 +1,5 @@
 // A Kubernetes API server in memory, with the controllers and the kubelet as a script: for tests of
-// what stands above kube::Client. It keeps what the real server promises and the operator relies
+// the layers above kube::Client. It keeps what the real server promises and the operator relies
 // on: resource versions, generations, uids, status and scale as subresources, ownership of fields
 // under server-side apply, conflicts, immutable selectors, garbage collection by owner.
 #pragma once
@@ -59,7 +59,7 @@ class FakeKube final : public kube::Client {
     std::string message;  // The termination message.
     friend bool operator==(const PodFate&, const PodFate&) = default;
   };
-  // Asked once at each step for each running pod; of a Job's pod kReady is an end with 0 (its
+  // Called once at each step for each running pod; of a Job's pod kReady is an end with 0 (its
   // message is the termination message), kCrashes an end with `exit_code`, kNotReady still runs.
   std::function<PodFate(const Json& pod)> fate = [](const Json&) { return PodFate{}; };
 
@@ -79,7 +79,7 @@ class FakeKube final : public kube::Client {
   // Moves when an object of the kind comes, changes or goes.
   std::uint64_t version(const kube::ResourceType& type) const;
 
-  // Writes that the client asked for: "apply deployments a/b", "patch pipelines/status a/b". Also
+  // Writes that the client requested: "apply deployments a/b", "patch pipelines/status a/b". Also
   // those that failed or changed nothing.
   std::vector<std::string> writes() const;
   std::size_t write_count() const;

@@ -1,5 +1,5 @@
 // An API server whose every answer is written by the test, down to the single bytes: for the faults
-// that a real one cannot be made to show. HTTP/1.1 over plain sockets, with TLS when asked.
+// that a real one cannot be made to show. HTTP/1.1 over plain sockets, with TLS when requested.
 #pragma once
 
 #include <cstdint>

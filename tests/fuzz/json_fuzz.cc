@@ -26,9 +26,9 @@ using spanway::otlp::Signal;
 constexpr std::size_t kOutputBytesMax = 1u << 20;
 
 void check_grammar(std::string_view text) {
-  static simdjson::dom::parser judge;
-  const simdjson::error_code verdict = judge.parse(text.data(), text.size()).error();
-  // Numbers that no 64-bit type holds are well-formed, and may stand in fields that are not read;
+  static simdjson::dom::parser reference;
+  const simdjson::error_code verdict = reference.parse(text.data(), text.size()).error();
+  // Numbers that no 64-bit type holds are well-formed, and may be in fields that are not read;
   // half a surrogate pair is well-formed, too, but simdjson refuses it, and nesting beyond 1024.
   const bool has_surrogate =
       text.find("\\ud") != std::string_view::npos || text.find("\\uD") != std::string_view::npos;

@@ -15,6 +15,7 @@
 #include "services/lib/runtime/admin_server.h"
 #include "services/lib/runtime/runtime_config.h"
 #include "services/lib/runtime/start_check.h"
+#include "services/query/program.h"
 
 namespace spanway {
 
@@ -135,6 +136,7 @@ inline std::vector<Variant> variants() {
       {"ingress", ingress::make_program, with({{"otlp.grpc.port", "0"}, {"otlp.http.port", "0"}})},
       {"bridge_produce", kafka_bridge::make_program, with(produce)},
       {"bridge_consume", kafka_bridge::make_program, with(consume)},
+      {"query", query::make_program, with({{"api.port", "0"}})},
       {"allinone", allinone::make_program,
        with({{"run", "ingress,exporter"},
              {"ingress.otlp.grpc.port", "0"},

@@ -165,9 +165,9 @@ struct BridgeFixture {
     }
     return good;
   }
-  bool all_delivered(Duration patience = seconds(30)) {
+  bool all_delivered(Duration timeout = seconds(30)) {
     return eventually(
-        [this] { return destination.distinct() == static_cast<std::size_t>(written); }, patience);
+        [this] { return destination.distinct() == static_cast<std::size_t>(written); }, timeout);
   }
   // Everything that is in Kafka is committed as done.
   bool all_committed() {

@@ -99,13 +99,13 @@ struct ProducerFixture {
     return reports.ok() && std::all_of(reports->begin(), reports->end(),
                                        [](const Status& status) { return status.ok(); });
   }
-  bool all_reported(Duration patience = seconds(30)) {
+  bool all_reported(Duration timeout = seconds(30)) {
     return eventually(
         [this] {
           MutexLock lock(mutex);
           return reports == sent;
         },
-        patience);
+        timeout);
   }
 
   MockCluster cluster;

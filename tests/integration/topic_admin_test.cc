@@ -80,9 +80,9 @@ TEST(TopicWatch, AMissingTopicCostsOneClientHoweverOftenItIsRequested) {
   std::set<std::string> threads;  // Written by the watching thread, read after it has ended.
   const std::set<std::string> before = client_threads();
   kafka_bridge::TopicWatch watch(
-      {[&](TopicChanges changes, Duration patience) {
+      {[&](TopicChanges changes, Duration timeout) {
          auto reports =
-             admin.apply({spec_of("missing")}, changes, Deadline::after(system_clock(), patience));
+             admin.apply({spec_of("missing")}, changes, Deadline::after(system_clock(), timeout));
          for (const std::string& thread : client_threads()) {
            if (before.count(thread) == 0) threads.insert(thread);
          }

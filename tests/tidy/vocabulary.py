@@ -17,7 +17,7 @@ OUT = {
     r"\b[Ll]ook(s|ed|ing)?\b(?! ?up\b)": "reads, checks, reconciles",
     r"//\s*(What|Whether|Who|Of)\b": "begin with the noun or the verb",
     r"\bat rest\b|\bwhat rests\b": "idle, unchanged",
-    r"\bShip(per|ment|ped)\b|\bshipper\b": "request coalescer, delivery request, delivery result",
+    r"\bShip(per|ment|ped)|\bshipper\b": "request coalescer, delivery request, delivery result",
     r"\bUnseenWrites\b|\bunseen_writes\b": "read-your-writes mutation cache",
     r"\bStatusMaker\b": "StatusBuilder",
     r"\bLeaderClient\b|\bleader_client\b": "FencedClient",
@@ -26,7 +26,15 @@ OUT = {
     r"\bobey_force_check\b": "consume_force_check",
     r"\bcut_plan\b": "batch_plan",
     r"\bbegin_group\b": "initialize_offsets",
-    r"\blane_bench\b": "a *_fixture",
+    r"\blane_bench\b|\b\w+Bench\b": "a *_fixture",
+    r"\b[Hh]eard\b": "has_reports, notified, received",
+    r"[Pp]atience": "timeout, deadline, grace period",
+    r"\b[Aa]sked\b|[a-z]Asked\b|\bunasked\b|_asked\b|\basked_": "requested, polled, probed, called",
+    r"[Jj]udg(e|ing)": "classify, check, validate",
+    r"\bculprits?\b": "the item that fails",
+    r"\bstands? (there|twice|still|beside|above|below|alone|together|in|for)\b": "is, is listed, is set, means",
+    r"\b(is|are|be|for|not|sent|kept|taken|written|known|stays?|inserted|applied) whole\b": "complete, in one piece, in full",
+    r"\bwhole\b(?=\s*(=[^>]|;|->|\[)|\.\w|\(\))": "complete, parsed, joined: name what is complete",
 }
 
 # Not prose of this repository.

@@ -82,12 +82,12 @@ def settle(chain):
         load.process.wait(900)
         result = {}
 
-        def whole():
+        def complete():
             result.update(compare(chain.sink, load.ledger))
             return result["missing"] == 0
 
         try:
-            wait_until(whole, SETTLE_SECONDS, "all that was acknowledged", 2)
+            wait_until(complete, SETTLE_SECONDS, "all that was acknowledged", 2)
         except AssertionError:
             found.append(f"{load.folder.name}: {result['missing']} acknowledged items are missing")
         print(f"{load.folder.name}: " + ", ".join(f"{k} {result[k]}" for k in ("acknowledged", "missing", "duplicates", "failed")), flush=True)

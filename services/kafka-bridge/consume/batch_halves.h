@@ -30,7 +30,7 @@ struct BatchHalf {
 
 // Stateless; thread-safe. `item_count`: units of all records that `payload` was joined from.
 // Data error: the batch cannot be divided so that both halves hold something and together hold
-// everything (a single item, or framing that cannot be parsed); it then stays whole. Transient: no
+// everything (a single item, or framing that cannot be parsed); it is then not split. Transient: no
 // memory for the index now. Both halves together have the size of `payload`, and the resource and
 // scope repeated: these bytes are the caller's, the index is charged to `memory` (may be null).
 Result<std::pair<BatchHalf, BatchHalf>> halve_batch(otlp::Signal signal, std::string_view payload,

@@ -15,7 +15,7 @@ struct BatchPiece {
   pipeline::Pieces payload;
   ItemRange items;  // Within the batch.
   std::uint64_t attempts = 0;
-  bool whole = true;  // All of the batch.
+  bool full_batch = true;  // All of the batch.
   // The destination has accepted it; only the copy for the dead-letter topic is missing.
   bool delivered = false;
   // Evidence against it. Halves inherit the first refusal.

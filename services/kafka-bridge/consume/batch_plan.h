@@ -1,4 +1,4 @@
-// The planned batch ranges of a partition, as they stand in the metadata of its offset commits, and
+// The planned batch ranges of a partition, as the metadata of its offset commits holds them, and
 // the names of batches that follow from them (effectively-once delivery).
 #pragma once
 

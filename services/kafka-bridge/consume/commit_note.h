@@ -37,7 +37,7 @@ struct OpenBatch {
   bool operator==(const OpenBatch&) const = default;
 };
 
-// Records that are not settled as a whole.
+// Records that are only partly settled.
 struct OpenRange {
   OffsetRange offsets;
   // Set when a part of the range is settled: all but these batches, and all dead letters of single

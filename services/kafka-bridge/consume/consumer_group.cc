@@ -45,7 +45,7 @@ CoalescerOptions coalescer_options(const BridgeConfig& config) {
 
 ConsumerGroup::ConsumerGroup(const BridgeConfig& config, const ConsumerGroupDeps& deps)
     : config_(config.consumer),
-      revoke_patience_(revoke_patience(config)),
+      revoke_timeout_(effective_revoke_timeout(config)),
       topics_(config.kafka.topics),
       deps_(deps),
       events_(deps.telemetry, config.consumer.destination),
@@ -155,10 +155,10 @@ void ConsumerGroup::on_revoked(const std::vector<kafka::TopicPartition>& partiti
                         {{"topic", partition.topic}, {"partition", partition.partition}});
   }
   if (leaving_) return;  // They are among those being drained; closing answers the group.
-  revoke(partitions, revoke_patience_, [function = std::move(done)](bool) { function(); });
+  revoke(partitions, revoke_timeout_, [function = std::move(done)](bool) { function(); });
 }
 
-void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> done) {
+void ConsumerGroup::drain(Duration timeout, std::function<void(bool clean)> done) {
   leaving_ = true;
   if (revocation_) {
     // The shutdown takes over: closing answers the group for the partitions being revoked.
@@ -167,20 +167,20 @@ void ConsumerGroup::drain(Duration patience, std::function<void(bool clean)> don
   }
   std::vector<kafka::TopicPartition> all;
   for (const auto& [partition, member] : members_) all.push_back(partition);
-  revoke(std::move(all), patience, [this, function = std::move(done)](bool clean) {
+  revoke(std::move(all), timeout, [this, function = std::move(done)](bool clean) {
     if (!std::exchange(closed_, true)) consumer_->close();
     function(clean);
   });
 }
 
-void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Duration patience,
+void ConsumerGroup::revoke(std::vector<kafka::TopicPartition> partitions, Duration timeout,
                            std::function<void(bool clean)> done) {
   revocation_.emplace();
   revocation_->number = ++revocations_;
   revocation_->partitions = std::move(partitions);
   revocation_->done = std::move(done);
-  revocation_->deadline = deps_.executor.clock().now() + patience;
-  revocation_->timer = deps_.executor.post_after(patience, guard_.wrap([this] {
+  revocation_->deadline = deps_.executor.clock().now() + timeout;
+  revocation_->timer = deps_.executor.post_after(timeout, guard_.wrap([this] {
     if (revocation_ && !revocation_->committing) finish_revocation(false);
   }));
   for (const kafka::TopicPartition& partition : revocation_->partitions) {

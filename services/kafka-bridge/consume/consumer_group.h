@@ -74,9 +74,9 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   ~ConsumerGroup() override;
 
   Status start();
-  // Reads nothing more, waits for what is in flight for at most `patience`, commits and leaves the
+  // Reads nothing more, waits for what is in flight for at most `timeout`, commits and leaves the
   // group; then `done`, with whether everything in flight was finished.
-  void drain(Duration patience, std::function<void(bool clean)> done);
+  void drain(Duration timeout, std::function<void(bool clean)> done);
 
   // Memory is at its limit: pauses all partitions, which drops what was fetched ahead, until the
   // budget admits new work again.
@@ -145,7 +145,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   void remove(const std::vector<kafka::TopicPartition>& partitions);
   void on_plan();
   void on_drained(Member& member);
-  void revoke(std::vector<kafka::TopicPartition> partitions, Duration patience,
+  void revoke(std::vector<kafka::TopicPartition> partitions, Duration timeout,
               std::function<void(bool clean)> done);
   void check_revocation();
   void finish_revocation(bool clean);
@@ -175,7 +175,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   }
 
   const ConsumeConfig config_;
-  const Duration revoke_patience_;
+  const Duration revoke_timeout_;
   const kafka::TopicNames topics_;
   ConsumerGroupDeps deps_;
   ConsumeEvents events_;

@@ -10,7 +10,7 @@ namespace spanway::kafka_bridge {
 namespace {
 
 // Encoded piece by piece, so that a large letter needs no second buffer of its size. A multiple of
-// 3: padding stands at the end only.
+// 3: padding only at the end.
 constexpr std::size_t kPieceBytes = 48u << 10;
 constexpr std::size_t kHeaderBytesMax = 4096;
 // Upper bound of a line without its payload.

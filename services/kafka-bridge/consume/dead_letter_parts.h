@@ -20,7 +20,7 @@ using RecordHeaders = std::vector<std::pair<std::string, std::string>>;
 // they are written again after a restart, so that a reader can drop repetitions.
 std::string letter_id(std::string_view origin, std::string_view payload);
 
-// "0-921599/3145728": first and last byte of the part, and bytes of the whole.
+// "0-921599/3145728": first and last byte of the part, and bytes of the payload.
 std::string part_range(std::size_t begin, std::size_t end, std::size_t total);
 
 // Bytes of a record batch with this one record, besides its payload; never too few.

@@ -92,15 +92,15 @@ void KafkaDeadLetters::begin(const JobPtr& job) {
   job->parts = deps_.budget.empty_permit();
   job->record = deps_.budget.empty_permit();
   job->topic = topics_[otlp::index_of(job->letter.signal)];
-  Chunk whole;
-  whole.id = letter_id(job->letter.origin, job->letter.payload.view());
-  whole.payload = std::move(job->letter.payload);
-  job->chunks.push_back(std::move(whole));
+  Chunk full;
+  full.id = letter_id(job->letter.origin, job->letter.payload.view());
+  full.payload = std::move(job->letter.payload);
+  job->chunks.push_back(std::move(full));
   if (passes_over(job->topic)) return begin_fallback(job, "its topic takes no dead letters");
   next(job);
 }
 
-// A chunk of which the topic has parts is written whole: a reader of the fallback must not need
+// A chunk of which the topic has parts is written in full: a reader of the fallback must not need
 // them.
 void KafkaDeadLetters::begin_fallback(const JobPtr& job, const std::string& why) {
   job->in_fallback = true;

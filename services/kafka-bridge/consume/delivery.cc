@@ -37,10 +37,10 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       created_(deps.executor.clock().now()),
       suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
-  BatchPiece whole;
-  whole.payload = std::move(batch_.payload);
-  whole.items.count = batch_.item_count;
-  pieces_.push_back(std::move(whole));
+  BatchPiece full_piece;
+  full_piece.payload = std::move(batch_.payload);
+  full_piece.items.count = batch_.item_count;
+  pieces_.push_back(std::move(full_piece));
   if (!open.empty()) keep_open(open);
   account();
 }
@@ -56,10 +56,10 @@ Delivery::Delivery(const LaneOptions& options, const LaneDeps& deps, DeliveryOwn
       created_(deps.executor.clock().now()),
       suspects_(stream_, id_, deps.ledger),
       backoff_(backoff_options(options.retry), Random(deps.random.next())) {
-  BatchPiece whole;
-  whole.payload.add(std::make_shared<const Bytes>(std::move(letter.payload)));
-  whole.items.count = batch_.item_count = letter.item_count;
-  pieces_.push_back(std::move(whole));
+  BatchPiece full_piece;
+  full_piece.payload.add(std::make_shared<const Bytes>(std::move(letter.payload)));
+  full_piece.items.count = batch_.item_count = letter.item_count;
+  pieces_.push_back(std::move(full_piece));
   letter_ = std::make_shared<const DeadLetter>(std::move(letter));
   account();
 }
@@ -82,7 +82,7 @@ void Delivery::keep_open(const std::vector<ItemRange>& open) {
   settled_items_ = batch_.item_count;
   for (BatchPart& part : *parts) {
     BatchPiece piece;
-    piece.whole = false;
+    piece.full_batch = false;
     piece.items = part.items;
     piece.payload.add(std::make_shared<const Bytes>(std::move(part.payload)));
     settled_items_ -= part.items.count;
@@ -372,7 +372,7 @@ std::string Delivery::origin_of(const BatchPiece& piece, bool range) const {
 
 // The halves of a batch are batches of their own, under names that a repetition finds again.
 std::string Delivery::identity_of(const BatchPiece& piece) const {
-  if (identity_.empty() || piece.whole) return identity_;
+  if (identity_.empty() || piece.full_batch) return identity_;
   return pipeline::to_string({identity_, piece.items.first, piece.items.count});
 }
 

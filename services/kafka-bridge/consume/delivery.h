@@ -82,7 +82,7 @@ class Delivery final : public ProbeCandidate,
   std::uint64_t item_count() const noexcept { return batch_.item_count; }
   // Nothing of it is settled or on its way: it can be read again instead of being kept.
   bool droppable() const noexcept {
-    return untouched() && !busy() && pieces_.size() == 1 && pieces_.front().whole &&
+    return untouched() && !busy() && pieces_.size() == 1 && pieces_.front().full_batch &&
            suspects_.empty() && !letter_error_ && !letter_;
   }
   bool untouched() const noexcept { return settled_items_ == 0; }
@@ -115,7 +115,7 @@ class Delivery final : public ProbeCandidate,
   void on_accepted(const DeliveryResult& result);
   void on_refused(Error error);
   void on_circuit_open(const Error& error);
-  Refused judge(const BatchPiece& piece, const Error& error) const;
+  Refused classify_refusal(const BatchPiece& piece, const Error& error) const;
   void note_refusal(BatchPiece& piece, const Error& error);
   void act(Step step, Error error);
   void act_on_undivided(Error error);

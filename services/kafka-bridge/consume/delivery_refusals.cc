@@ -26,7 +26,7 @@ void Delivery::on_refused(Error error) {
   deps_.events.refused(options_.signal, error);
   if (is_circuit_open(error)) return on_circuit_open(error);
   note_refusal(piece, error);
-  const Step step = next_step(options_.retry, judge(piece, error));
+  const Step step = next_step(options_.retry, classify_refusal(piece, error));
   needs_control_batch_ = false;
   act(step, std::move(error));
 }
@@ -68,12 +68,12 @@ void Delivery::note_refusal(BatchPiece& piece, const Error& error) {
   if (!piece.alone_since) piece.alone_since = sent_at_;
 }
 
-Refused Delivery::judge(const BatchPiece& piece, const Error& error) const {
+Refused Delivery::classify_refusal(const BatchPiece& piece, const Error& error) const {
   Refused refused;
   refused.kind = error.refusal;
   refused.timed_out = error.code == Code::kDeadlineExceeded;
   refused.single_item = piece.items.count <= 1;
-  refused.whole = piece.whole;
+  refused.full_batch = piece.full_batch;
   refused.probe = probing_;
   refused.tries = piece.tries;
   refused.others_accepted = piece.others_accepted_before_send;
@@ -118,7 +118,7 @@ void Delivery::act(Step step, Error error) {
 
 // A piece that cannot be halved is treated as a single item.
 void Delivery::act_on_undivided(Error error) {
-  Refused refused = judge(pieces_.front(), error);
+  Refused refused = classify_refusal(pieces_.front(), error);
   refused.single_item = true;
   act(next_step(options_.retry, refused), std::move(error));
 }
@@ -187,14 +187,14 @@ Status Delivery::halve() {
   rest.first_sent = piece.first_sent;
   rest.counts_at_refusal = piece.counts_at_refusal;
   rest.only_data = piece.only_data;
-  rest.whole = false;
+  rest.full_batch = false;
   piece.payload = pipeline::Pieces();
   piece.payload.add(std::make_shared<const Bytes>(std::move(first.payload)));
   piece.items.count = first.item_count;
   piece.tries = piece.tries_alone = 0;
   piece.alone_since.reset();
   piece.others_tried = false;
-  piece.whole = false;
+  piece.full_batch = false;
   pieces_.insert(std::next(pieces_.begin()), std::move(rest));
   account();
   return ok_status();

@@ -261,7 +261,7 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
   RecordParts record_parts_;     // The record being taken.
   std::int64_t committed_;
   std::string committed_metadata_;
-  // Ranges begun, and how many of them stand in a committed plan.
+  // Ranges begun, and how many of them a committed plan holds.
   std::uint64_t range_count_ = 0;
   std::uint64_t planned_ = 0;
   // End of the log, while no record is known beyond it. Reset when records are given back unread.

@@ -47,7 +47,7 @@ Result<ReadRecord> RecordReader::read(otlp::Signal signal, const kafka::RecordVi
   for (const kafka::HeaderView& header : record.headers) {
     if (header.name == "spanway-tenant") read.tenant = header.value;
   }
-  // As strict as those that get it from us: whole, with one reason, and not item by item.
+  // As strict as those that get it from us: all of it, with one reason, and not item by item.
   if (!read.tenant.empty() && !is_tenant_name(read.tenant)) {
     return invalid_argument("the header spanway-tenant must be 1 to 64 of A-Z a-z 0-9 _ -")
         .with_reason("tenant_invalid");

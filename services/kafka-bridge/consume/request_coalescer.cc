@@ -133,13 +133,13 @@ void RequestCoalescer::answer(std::vector<Waiting>& parts, Result<pipeline::Outc
 }
 
 void RequestCoalescer::share_out(std::vector<Waiting>& parts, const pipeline::Outcome& outcome) {
-  DeliveryResult whole;
-  whole.request_rejected = outcome.rejected;
-  whole.message = outcome.message;
-  for (const Waiting& part : parts) whole.request_items += part.request.item_count;
+  DeliveryResult joined;
+  joined.request_rejected = outcome.rejected;
+  joined.message = outcome.message;
+  for (const Waiting& part : parts) joined.request_items += part.request.item_count;
   std::uint64_t left = outcome.rejected;
   for (Waiting& part : parts) {
-    DeliveryResult own = whole;
+    DeliveryResult own = joined;
     own.rejected = std::min(left, part.request.item_count);
     left -= own.rejected;
     part.answer(std::move(own));

@@ -32,7 +32,7 @@ struct DeliveryRequest {
   pipeline::Pieces payload;
   std::uint64_t item_count = 0;
   std::string batch_id;  // Set = travels alone.
-  // Was refused before: must not make others fail, nor be judged by them.
+  // Was refused before: must not make others fail, nor be classified by them.
   bool alone = false;
 };
 
@@ -56,7 +56,7 @@ struct CoalescerOptions {
 };
 
 // Single-thread: everything on the executor; answers of the sink are posted there. Order: what is
-// joined stands in the order it came. A joined request that is refused for its data, or for no
+// joined keeps the order of arrival. A joined request that is refused for its data, or for no
 // clear reason, is sent again in its parts, so that each lane gets its own answer. Bound: what the
 // lanes have in flight.
 class RequestCoalescer {

@@ -14,7 +14,7 @@ constexpr std::int64_t kTriesMax = 1000;
 Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.kind != Refusal::kData) {
     // Parts of a batch that has failed so often are halved at once: that loses nothing.
-    const bool is_part = !refused.whole && !refused.single_item;
+    const bool is_part = !refused.full_batch && !refused.single_item;
     std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
     // While the stream stalls, a part that is accepted ends the stall.
     if (refused.probe && !refused.single_item) needed = std::min(needed, config.unknown_tries);
@@ -44,7 +44,7 @@ Step step_blind_transient(const RetryConfig& config, const Refused& refused) noe
 }
 
 Step step_blind_unknown(const RetryConfig& config, const Refused& refused) noexcept {
-  const std::int64_t needed = refused.whole || !refused.probe ? config.unknown_tries : 1;
+  const std::int64_t needed = refused.full_batch || !refused.probe ? config.unknown_tries : 1;
   if (refused.tries < needed) return Step::kRetry;
   const bool halve = refused.probe && !refused.single_item && refused.may_halve;
   return halve ? Step::kHalve : Step::kStall;

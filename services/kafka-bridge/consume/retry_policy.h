@@ -27,8 +27,8 @@ struct Refused {
   Refusal kind = Refusal::kUnknown;
   bool timed_out = false;
   bool single_item = false;
-  bool whole = true;   // Not halved yet.
-  bool probe = false;  // Sent to find out whether a stall is over.
+  bool full_batch = true;  // Not halved yet.
+  bool probe = false;      // Sent to find out whether a stall is over.
   // Refusals of exactly these bytes, this one included.
   std::int64_t tries = 1;
   // Others of the stream were sent after this piece was first refused and accepted before it was

@@ -157,12 +157,12 @@ std::vector<StallStatus> Stalls::status(const std::vector<otlp::Signal>& signals
   std::vector<StallStatus> statuses;
   const SteadyTime now = executor_.clock().now();
   for (const otlp::Signal signal : signals) {
-    const bool whole = count(signal) > 0 && !ledger_.any_accepted(signal);
+    const bool signal_fails = count(signal) > 0 && !ledger_.any_accepted(signal);
     std::size_t reported = 0;
     for (const auto& [stream, stall] : stalls_) {
       if (stream.signal != signal || ++reported > kTenantsReported) continue;
       StallStatus& status = statuses.emplace_back();
-      status.scope = whole ? StallStatus::Scope::kSignal : StallStatus::Scope::kTenant;
+      status.scope = signal_fails ? StallStatus::Scope::kSignal : StallStatus::Scope::kTenant;
       status.signal = signal;
       status.tenant = stream.tenant;
       status.reason = stall.error.message;

@@ -35,7 +35,7 @@ class ProbeCandidate {
   virtual void resume() = 0;
 };
 
-// Hears of stalls; unsubscribes before its end.
+// Is notified of stalls; unsubscribes before its end.
 class StallListener {
  public:
   virtual ~StallListener() = default;
@@ -82,7 +82,7 @@ class Stalls {
   void subscribe(StallListener& listener) { listeners_.push_back(&listener); }
   void unsubscribe(StallListener& listener) { std::erase(listeners_, &listener); }
 
-  // `signals`: those that are consumed. Bounded: tenants of a signal that stalls whole are one.
+  // `signals`: those that are consumed. Bounded: tenants of a signal that stalls entirely are one.
   std::vector<StallStatus> status(const std::vector<otlp::Signal>& signals) const;
   std::size_t count(otlp::Signal signal) const;
 

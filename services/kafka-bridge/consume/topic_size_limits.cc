@@ -22,8 +22,8 @@ TopicSizeLimits::Entry& TopicSizeLimits::entry(const std::string& topic) {
 
 bool TopicSizeLimits::ask(const std::string& topic, Entry& entry, Duration not_before) {
   const SteadyTime now = clock_.now();
-  if (entry.asked_at && now - *entry.asked_at < not_before) return false;
-  entry.asked_at = now;
+  if (entry.requested_at && now - *entry.requested_at < not_before) return false;
+  entry.requested_at = now;
   const Result<std::size_t> found = reader_(topic);
   if (!found.ok()) return false;
   entry.limit = *found;

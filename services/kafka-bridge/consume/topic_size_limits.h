@@ -31,7 +31,7 @@ class TopicSizeLimits {
  private:
   struct Entry {
     std::size_t limit = 0;
-    std::optional<SteadyTime> asked_at;
+    std::optional<SteadyTime> requested_at;
   };
   Entry& entry(const std::string& topic);
   bool ask(const std::string& topic, Entry& entry, Duration not_before);

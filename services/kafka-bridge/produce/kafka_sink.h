@@ -25,7 +25,7 @@ namespace spanway::kafka_bridge {
 struct KafkaSinkOptions {
   kafka::TopicNames topics;
   otlp::ScanLimits limits;
-  // Asked for what the index of an unusual request takes; outlives the sink and may be null.
+  // Grants what the index of an unusual request takes; outlives the sink and may be null.
   MemoryBudget* index_memory = nullptr;
   std::size_t record_bytes_max = 900u << 10;
   bool key_by_trace = false;
@@ -34,10 +34,10 @@ struct KafkaSinkOptions {
 };
 
 // OK means: every accepted item is written with acks=all. A request that Kafka cannot take as a
-// whole at the moment (no room in the queue, a failing partition, a backlog) is refused before its
-// first record. Any other refusal: some records may have been written, none is claimed. What Kafka
-// refuses is never the client's fault (items that no record can hold are rejected before), so those
-// answers are retryable: UNAVAILABLE with retry_after.
+// completely at the moment (no room in the queue, a failing partition, a backlog) is refused before
+// its first record. Any other refusal: some records may have been written, none is claimed. What
+// Kafka refuses is never the client's fault (items that no record can hold are rejected before), so
+// those answers are retryable: UNAVAILABLE with retry_after.
 //
 // Thread-safe. Scans on the calling thread. A request whose items all belong to one partition is
 // handed over without copying a byte; others are split, after the permit has grown to both sizes.

@@ -24,7 +24,7 @@ constexpr std::size_t arrival_capacity(std::size_t least, std::size_t announced)
 }
 
 // Makes room for `more` bytes behind those of `buffer`. The permit covers what has come, and as
-// much again so that it is not asked for each piece; both buffers while one is moved to a larger
+// much again so that it is not called for each piece; both buffers while one is moved to a larger
 // one. False: no memory now, or the process is near its limit.
 inline bool make_room(Bytes& buffer, std::size_t more, std::size_t announced, Permit& permit) {
   const std::size_t total = buffer.size() + more;

@@ -39,9 +39,10 @@ std::string plain(const Shortest& number) {
   const std::string& digits = number.digits;
   if (number.exponent < 0)
     return "0." + std::string(static_cast<std::size_t>(-number.exponent - 1), '0') + digits;
-  const auto whole = static_cast<std::size_t>(number.exponent) + 1;
-  if (digits.size() <= whole) return digits + std::string(whole - digits.size(), '0');
-  return digits.substr(0, whole) + "." + digits.substr(whole);
+  const auto integer_digits = static_cast<std::size_t>(number.exponent) + 1;
+  if (digits.size() <= integer_digits)
+    return digits + std::string(integer_digits - digits.size(), '0');
+  return digits.substr(0, integer_digits) + "." + digits.substr(integer_digits);
 }
 
 std::string with_exponent(const Shortest& number) {

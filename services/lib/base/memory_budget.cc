@@ -45,7 +45,7 @@ bool MemoryBudget::take(std::size_t bytes) noexcept {
   const std::size_t counted = above_free(*before + bytes) - above_free(*before);
   if (counted == 0 || parent_->take(counted)) return true;
   // Others may have come or gone meanwhile, so another part of this account lies above what is free
-  // than the one that was asked for: the parent must hold exactly what is left above it.
+  // than the one that was requested: the parent must hold exactly what is left above it.
   const std::size_t held = used_.fetch_sub(bytes, std::memory_order_relaxed);
   const std::size_t undone = above_free(held) - above_free(held - bytes);
   if (undone > counted) parent_->give_back(undone - counted);

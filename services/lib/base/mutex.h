@@ -1,5 +1,5 @@
 // A mutex that clang's thread-safety analysis understands. Members it protects are marked
-// SPANWAY_GUARDED_BY(mutex_) and stand below it.
+// SPANWAY_GUARDED_BY(mutex_) and declared below it.
 #pragma once
 
 #include <condition_variable>

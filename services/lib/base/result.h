@@ -42,7 +42,7 @@ std::string_view to_string(Code code) noexcept;
 // http) and never guessed again further up.
 enum class Refusal {
   kTransient,      // The same bytes may pass later: retry with back-off.
-  kData,           // These bytes will never pass: split, and dead-letter the culprit.
+  kData,           // These bytes will never pass: split, and dead-letter the item that causes it.
   kConfiguration,  // Nothing will pass until a setting is changed: stall loudly.
   kUnknown,        // Could be either: retry, then halve.
 };
@@ -55,7 +55,7 @@ struct [[nodiscard]] Error {
   Code code = Code::kUnknown;
   Refusal refusal = Refusal::kUnknown;
   std::string message;
-  // How long the refuser asked us to wait. Set only together with kTransient.
+  // The retry delay that the refuser requested. Set only together with kTransient.
   std::optional<std::chrono::milliseconds> retry_after = std::nullopt;
   // A stable, machine-readable word for metrics, dead-letter headers and google.rpc.ErrorInfo,
   // for example "kafka_queue_full". Always a literal; never built from input.

@@ -29,13 +29,13 @@ struct Client::Shared {
   const Clock& clock;
 
   // A 200 that ClickHouse itself has sent.
-  Status judge(const Result<http::Response>& answer) const {
+  Status check_answer(const Result<http::Response>& answer) const {
     if (!answer.ok()) return Error(answer.error()).with_context(endpoint);
-    Status status = judge(*answer);
+    Status status = check_answer(*answer);
     if (!status.ok()) return std::move(status).error().with_context(endpoint);
     return status;
   }
-  Status judge(const http::Response& answer) const {
+  Status check_answer(const http::Response& answer) const {
     if (answer.status != kOk)
       return error_of(answer, std::chrono::time_point_cast<std::chrono::system_clock::duration>(
                                   clock.system_now()));
@@ -107,7 +107,8 @@ void Client::select(Query query, Deadline deadline, OnBlock on_block, OnEnd on_e
   send(*queries_, std::move(request), deadline,
        [shared = shared_, on_block = std::move(on_block),
         on_end = std::move(on_end)](Result<http::Response> answer) {
-         if (Status status = shared->judge(answer); !status.ok()) return on_end(std::move(status));
+         if (Status status = shared->check_answer(answer); !status.ok())
+           return on_end(std::move(status));
          NativeReader reader(answer->body.view());
          while (true) {
            auto block = reader.next();
@@ -138,8 +139,10 @@ std::unique_ptr<SelectStream> Client::stream(const Select& select, Deadline dead
   request.path = query_target(shared_->path, shared_->options.database, select.sql.text(), settings,
                               select.parameters);
   authenticate(request);
-  const auto answer = std::make_shared<SelectStream::Answer>(
-      [shared = shared_](const http::Response& response) { return shared->judge(response); });
+  const auto answer =
+      std::make_shared<SelectStream::Answer>([shared = shared_](const http::Response& response) {
+        return shared->check_answer(response);
+      });
   answer->attach(queries_->stream(std::move(request), deadline, /*idempotent=*/true, answer));
   return std::make_unique<SelectStream>(answer, shared_->endpoint);
 }
@@ -152,7 +155,7 @@ void Client::execute(Query statement, Deadline deadline, OnEnd on_end) {
   request.body = Bytes(statement.sql);
   send(*queries_, std::move(request), deadline,
        [shared = shared_, on_end = std::move(on_end)](const Result<http::Response>& answer) {
-         on_end(shared->judge(answer));
+         on_end(shared->check_answer(answer));
        });
 }
 
@@ -166,7 +169,7 @@ void Client::insert(Insert insert, Deadline deadline, OnEnd on_end) {
   request.body = std::move(insert.body);
   send(*inserts_, std::move(request), deadline,
        [shared = shared_, on_end = std::move(on_end)](const Result<http::Response>& answer) {
-         on_end(shared->judge(answer));
+         on_end(shared->check_answer(answer));
        });
 }
 

@@ -31,7 +31,7 @@ struct ClientOptions {
   std::size_t answer_bytes_max = 64u << 20;  // For a SELECT; a larger answer is an error.
 };
 
-// One INSERT: the encoded block, whole. `content_encoding` names its compression; empty = none.
+// One INSERT: the encoded block, complete. `content_encoding` names its compression; empty = none.
 struct Insert {
   std::string sql;  // From insert_sql().
   Bytes body;
@@ -59,7 +59,7 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // A query with rows. The answer is a whole one today, at most `answer_bytes_max`, whose error is
+  // A query with rows. The answer is buffered today, at most `answer_bytes_max`, whose error is
   // known before its first block.
   void select(Query query, Deadline deadline, OnBlock on_block, OnEnd on_end);
   // A query whose rows are read while they come. The text has no part that came into being at run

@@ -56,7 +56,7 @@ void SelectStream::Answer::on_end(Status status) {
   MutexLock lock(mutex_);
   // A refusal whose text is cut is still a refusal.
   if (head_.status != 0 && (status.ok() || head_.status != kOk)) {
-    if (Status judged = judge_(head_); !judged.ok()) status = std::move(judged);
+    if (Status checked = check_(head_); !checked.ok()) status = std::move(checked);
   }
   end_ = std::move(status);
   changed_.notify_all();

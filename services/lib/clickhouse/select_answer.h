@@ -15,10 +15,10 @@ namespace spanway::clickhouse {
 // Thread-safe. Takes bytes until kBufferBytes wait, then holds the server back.
 class SelectStream::Answer final : public http::ResponseObserver {
  public:
-  // `judge` decides on an answer that is not a stream of ClickHouse's: on its status, its headers
+  // `check` decides on an answer that is not a stream of ClickHouse's: on its status, its headers
   // and the begin of its body.
-  using Judge = std::function<Status(const http::Response& answer)>;
-  explicit Answer(Judge judge) : judge_(std::move(judge)) {}
+  using Check = std::function<Status(const http::Response& answer)>;
+  explicit Answer(Check check) : check_(std::move(check)) {}
 
   void attach(http::ClientStream stream);
   void on_head(int status, const http::Headers& headers) override;
@@ -38,7 +38,7 @@ class SelectStream::Answer final : public http::ResponseObserver {
   SelectCost summary() const;
 
  private:
-  const Judge judge_;
+  const Check check_;
   mutable Mutex mutex_;
   CondVar changed_;
   http::ClientStream stream_ SPANWAY_GUARDED_BY(mutex_);

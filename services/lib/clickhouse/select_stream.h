@@ -53,8 +53,8 @@ class SelectStream {
   SelectStream(const SelectStream&) = delete;
   SelectStream& operator=(const SelectStream&) = delete;
 
-  // The next block, without empty ones; nothing at the end of a whole answer. An answer that is cut
-  // is always an error: the server's exception where it sent one, else transient. Errors by the
+  // The next block, without empty ones; nothing at the end of a complete answer. An answer that is
+  // cut is always an error: the server's exception where it sent one, else transient. Errors by the
   // deadline at the latest; after one, and after the end, the same again.
   Result<std::optional<block::Block>> next();
   // Ends the query: next() returns CANCELLED.

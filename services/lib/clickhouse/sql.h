@@ -18,7 +18,7 @@ class SqlText {
   std::string_view text_;
 };
 
-// Pieces, one after the other; a space is put between them. Placeholders {name:Type} stand for
+// Pieces, one after the other; a space is put between them. Placeholders {name:Type} are for
 // values, {name:Identifier} for names of columns. External lock.
 class Sql {
  public:

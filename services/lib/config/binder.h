@@ -9,7 +9,7 @@
 //   b.section("grpc", c.grpc, "The OTLP/gRPC listener.");   // calls describe(b, c.grpc)
 //
 // Keys are lower_snake without "__". Defaults are the members' initialisers. Cross-field rules
-// stand in a function `void validate(const XConfig&, config::Problems&)`.
+// are in a function `void validate(const XConfig&, config::Problems&)`.
 #pragma once
 
 #include <chrono>

@@ -45,7 +45,7 @@ std::string split_host(std::string_view text, std::string& host, std::string_vie
   if (std::count(text.begin(), text.end(), ':') > 1) return "needs brackets around an IPv6 address";
   if (host.empty()) return "has no host";
   if (!std::all_of(host.begin(), host.end(), is_host_char))
-    return "has a host with a character that may not stand there";
+    return "has a host with a character that is not allowed there";
   return "";
 }
 

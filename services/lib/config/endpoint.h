@@ -38,7 +38,7 @@ std::string listen_host_problem(std::string_view host);
 // A broker of Kafka's bootstrap.servers: "kafka-0:9092".
 std::string broker_problem(std::string_view text);
 // An origin of web pages as browsers send it ("https://example.com"), with at most one `*`, which
-// stands for any text.
+// matches any text.
 std::string origin_problem(std::string_view origin);
 
 // Header names are case-insensitive and sent in lower case (to_lower): HTTP/2 has no other.

@@ -16,7 +16,7 @@ struct Table {
   std::string rows;
 };
 
-// One section; the tables of all sections stand in one list, in the order of the file.
+// One section; the tables of all sections are one list, in the order of the file.
 class MarkdownBinder final : public Binder {
  public:
   MarkdownBinder(std::vector<Table>& tables, std::string path, std::string environment_prefix,

@@ -15,7 +15,6 @@ namespace {
 // libstdc++'s regex recurses once per character: longer texts could overflow the stack.
 constexpr std::size_t kPatternBytesMax = 2048;
 constexpr std::size_t kListItemsMax = 1000;
-constexpr std::size_t kWarningsMax = 100;
 // Known keys are listed in a message up to this number.
 constexpr std::size_t kListedKeysMax = 12;
 
@@ -55,26 +54,6 @@ std::string shown_key(const std::string& name) {
 }
 
 }  // namespace
-
-void LoadState::report(Problem problem) {
-  ++problem_count;
-  if (problem_count < kProblemsMax) {
-    result.problems.add(std::move(problem));
-  } else if (problem_count == kProblemsMax) {
-    result.problems.add(
-        "", "more than " + std::to_string(kProblemsMax) + " problems; the rest is not shown");
-  }
-}
-
-void LoadState::warn(std::string warning) {
-  if (result.warnings.size() < kWarningsMax) result.warnings.push_back(std::move(warning));
-}
-
-const std::regex& LoadState::compiled(const std::string& pattern) {
-  const auto found = patterns.find(pattern);
-  if (found != patterns.end()) return found->second;
-  return patterns.emplace(pattern, std::regex(pattern, std::regex::ECMAScript)).first->second;
-}
 
 SectionLoader::SectionLoader(LoadState& state, const Node* node, Place place, std::string path,
                              std::string environment_prefix)

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,31 +11,9 @@
 #include "services/lib/config/binder.h"
 #include "services/lib/config/document.h"
 #include "services/lib/config/environment.h"
-#include "services/lib/config/load.h"
+#include "services/lib/config/load_state.h"
 
 namespace spanway::config {
-
-// State shared by all sections of one load. External lock.
-struct LoadState {
-  explicit LoadState(const Sources& given) : sources(given), environment(given) {}
-
-  // Beyond 1000 problems nothing more is collected.
-  void report(Problem problem);
-  // Beyond 100 warnings nothing more is collected.
-  void warn(std::string warning);
-  // Each pattern is compiled once.
-  const std::regex& compiled(const std::string& pattern);
-  bool full() const noexcept { return problem_count >= kProblemsMax; }
-
-  static constexpr std::size_t kProblemsMax = 1000;
-  const Sources& sources;
-  Environment environment;
-  LoadReport result;
-  std::size_t problem_count = 0;
-  // Where keys and sections stand, by path.
-  std::map<std::string, Place, std::less<>> places;
-  std::map<std::string, std::regex, std::less<>> patterns;
-};
 
 // One section. The root's path is empty.
 class SectionLoader final : public Binder {
@@ -86,7 +63,7 @@ class SectionLoader final : public Binder {
     bool quoted = false;  // In quotes in the file: not a number, not a boolean.
     bool substituted = false;
     bool unresolved = false;  // Only its form can be checked.
-    std::string file{};       // Where the whole text was read from.
+    std::string file{};       // The file that all of the text was read from.
   };
   // The sources of a key: a variable, a node, or neither.
   struct Found {

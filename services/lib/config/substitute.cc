@@ -29,7 +29,7 @@ Result<std::string> from_environment(std::string_view what, const Sources& sourc
   if (!is_name(name))
     return invalid_argument("${env:...} needs the name of a variable, not " + quote(name));
   if (sources.resolve_nothing) return std::string();
-  // As in a shell, ":-" also stands in for a variable that is empty.
+  // As in a shell, ":-" also replaces a variable that is empty.
   const auto found = sources.environment.find(name);
   const bool has_default = mark != std::string_view::npos;
   if (found != sources.environment.end() && !(has_default && found->second.empty()))

@@ -30,7 +30,8 @@ struct ConnectionLimitsConfig {
 void describe_connection_limits(config::Binder& b, ConnectionLimitsConfig& c);
 void validate(const ConnectionLimitsConfig& c, const std::string& path, config::Problems& problems);
 
-// The keys that every OTLP listener has. A service adds its own: ports, and where its limits stand.
+// The keys that every OTLP listener has. A service adds its own: ports, and the section of its
+// limits.
 struct OtlpListenerConfig {
   std::string host = "127.0.0.1";
   ServerTlsConfig tls;

@@ -18,7 +18,7 @@ struct ServerTlsConfig {
   bool enabled() const noexcept { return !certificate_file.empty(); }
 };
 void describe(config::Binder& b, ServerTlsConfig& c);
-// `path` is where the section stands: "otlp.tls".
+// `path` of the section: "otlp.tls".
 void validate(const ServerTlsConfig& c, const std::string& path, config::Problems& problems);
 
 // Paths to PEM files. Where a section is described by this alone, the scheme of a URL turns TLS on.

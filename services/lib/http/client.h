@@ -101,8 +101,8 @@ class Client {
   // The callback runs once, on an io thread, by the deadline at the latest.
   virtual void send(ClientRequest request, Deadline deadline, bool idempotent,
                     Callback callback) = 0;
-  // Streams the answer: its size has no bound, `deadline` covers all of it. The observer is kept
-  // until on_end() has returned.
+  // Streams an answer that ends (Http2Client has those that do not): its size has no bound,
+  // `deadline` covers all of it. The observer is kept until on_end() has returned.
   virtual ClientStream stream(ClientRequest request, Deadline deadline, bool idempotent,
                               std::shared_ptr<ResponseObserver> observer) = 0;
 };

@@ -32,10 +32,10 @@ struct DecodeLimits {
 // at most 8 MiB.
 class Decoder {
  public:
-  // Asked before `out` and the decoder's own state (48 KiB for gzip and deflate, the window for
+  // Called before `out` and the decoder's own state (48 KiB for gzip and deflate, the window for
   // zstd) grow to `total` bytes together, with both buffers while `out` is moved to a larger one;
-  // false = no memory now (RESOURCE_EXHAUSTED, transient). Asked again with less once it was moved:
-  // what is above may be given back. May be empty.
+  // false = no memory now (RESOURCE_EXHAUSTED, transient). Called again with less once it was
+  // moved: what is above may be given back. May be empty.
   using Grow = std::function<bool(std::size_t total)>;
   static std::unique_ptr<Decoder> create(ContentCoding coding, DecodeLimits limits);
   virtual ~Decoder() = default;

@@ -25,7 +25,7 @@ class Headers {
     return std::nullopt;
   }
   std::string_view get(std::string_view name) const noexcept { return find(name).value_or(""); }
-  // How often the header stands there: security headers must stand there at most once.
+  // Number of occurrences of the header: security headers must occur at most once.
   std::size_t count(std::string_view name) const noexcept {
     std::size_t n = 0;
     for (const auto& field : fields_) n += field.first == name ? 1 : 0;

@@ -32,7 +32,7 @@ Result<RequestTarget> parse_request_target(std::string_view text) {
   text = without_authority(text);
   const bool printable = std::all_of(text.begin(), text.end(),
                                      [](char c) { return c > ' ' && c != '\x7f' && c != '#'; });
-  if (!printable) return invalid_argument("request target: a byte that may not stand there");
+  if (!printable) return invalid_argument("request target: a byte that is not allowed there");
   const std::size_t mark = text.find('?');
   const std::string_view path = text.substr(0, mark);
   if (!path.empty() && path.front() != '/')

@@ -1,4 +1,4 @@
-// The path and the query of a request, from what stands in the request line or in :path.
+// The path and the query of a request, from the request line or :path.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct RequestTarget {
 };
 
 // Takes origin form ("/a?b"), absolute form ("http://host/a") and "*". INVALID_ARGUMENT on anything
-// else, on a broken escape, on NUL and on bytes that may not stand in a target.
+// else, on a broken escape, on NUL and on bytes that are not allowed in a target.
 Result<RequestTarget> parse_request_target(std::string_view text);
 
 // True when the field may be sent: a lower-case token as name, no control characters in the value.

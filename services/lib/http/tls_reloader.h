@@ -2,10 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/executor.h"
+#include "services/lib/base/repeating_task.h"
 #include "services/lib/base/result.h"
 
 namespace spanway::http {
@@ -15,21 +15,15 @@ inline constexpr Duration kClientTlsReloadInterval = std::chrono::seconds(60);
 
 // Calls `reload` (TlsServerContext::reload(), TlsClientContext::reload()) every `interval` on the
 // executor, for as long as it exists, and `report` after each call that found a change (true) or
-// failed. Both block on the disk for a moment. Any thread may destroy it, except from within
-// `report`: the destructor waits for a call that is running, and there is none after it. The
-// executor outlives it.
+// failed. Both block on the disk for a moment. Its end and the executor's: see RepeatingTask.
 class TlsReloader {
  public:
   using Reload = std::function<Result<bool>()>;
   using Report = std::function<void(const Result<bool>&)>;
   TlsReloader(Reload reload, Report report, Executor& executor, Duration interval);
-  ~TlsReloader();
-  TlsReloader(const TlsReloader&) = delete;
-  TlsReloader& operator=(const TlsReloader&) = delete;
 
  private:
-  struct State;
-  const std::shared_ptr<State> state_;
+  RepeatingTask task_;
 };
 
 }  // namespace spanway::http

@@ -15,11 +15,11 @@ constexpr int kPollMs = 10;
 
 }  // namespace
 
-void retire(std::shared_ptr<rd_kafka_s> old, const Clock& clock, Duration patience,
+void retire(std::shared_ptr<rd_kafka_s> old, const Clock& clock, Duration timeout,
             const std::function<bool()>& stopping) {
   if (!old) return;
   const auto is_busy = [&old] { return old.use_count() > 1 || rd_kafka_outq_len(old.get()) > 0; };
-  const Deadline confirmed = Deadline::after(clock, patience);
+  const Deadline confirmed = Deadline::after(clock, timeout);
   while (is_busy() && !confirmed.passed(clock.now()) && !stopping()) {
     rd_kafka_poll(old.get(), kPollMs);
   }

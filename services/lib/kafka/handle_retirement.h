@@ -11,12 +11,12 @@ struct rd_kafka_s;
 namespace spanway::kafka::native {
 
 // Every record of `old` is reported before the handle is destroyed: librdkafka would forget them.
-// Records get `patience` to be confirmed, until `stopping`; the rest is purged. Blocks for at most
+// Records get `timeout` to be confirmed, until `stopping`; the rest is purged. Blocks for at most
 // that and 5 s. Others may hold `old` for as long as they hand one record over.
-void retire(std::shared_ptr<rd_kafka_s> old, const Clock& clock, Duration patience,
+void retire(std::shared_ptr<rd_kafka_s> old, const Clock& clock, Duration timeout,
             const std::function<bool()>& stopping);
 
-// The same without patience: what is not confirmed is purged.
+// The same without a timeout: what is not confirmed is purged.
 void retire(std::shared_ptr<rd_kafka_s> old, const Clock& clock);
 // rd_kafka_poll() of this handle returns.
 void wake_poll(rd_kafka_s* handle);

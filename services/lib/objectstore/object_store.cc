@@ -109,8 +109,8 @@ class S3Store final : public ObjectStore {
       if (result.ok() || result.error().refusal != Refusal::kTransient ||
           attempt >= options_.attempts)
         return result;
-      const Duration asked = result.error().retry_after.value_or(std::chrono::milliseconds(0));
-      pause(std::max(backoff.next(), asked));
+      const Duration requested = result.error().retry_after.value_or(std::chrono::milliseconds(0));
+      pause(std::max(backoff.next(), requested));
     }
   }
   void pause(Duration wait) {

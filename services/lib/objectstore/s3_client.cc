@@ -140,7 +140,7 @@ void S3Client::get(std::string key, std::optional<ByteRange> range, Deadline dea
         if (range && (answer->status != 206 || size != range->length))
           return done(Error{.code = Code::kOutOfRange,
                             .refusal = Refusal::kData,
-                            .message = "The object does not have the range that was asked for",
+                            .message = "The object does not have the range that was requested",
                             .reason = "s3_range"});
         done(Object{.body = std::move(answer->body),
                     .etag = std::string(answer->headers.get("etag"))});

@@ -94,10 +94,10 @@ class S3Client {
                                                   http::IoPool& io, const Clock& clock);
   ~S3Client();
 
-  // The ETag of the object that was written, whole or not at all. An object in parts that fails is
+  // The ETag of the object that was written, all of it or nothing. An object in parts that fails is
   // aborted, as far as the server can be reached; a lifecycle rule removes what is left.
   void put(PutRequest request, Deadline deadline, Callback<std::string> done);
-  // Whole without a range. A range that the object does not have is OUT_OF_RANGE, data.
+  // All of it without a range. A range that the object does not have is OUT_OF_RANGE, data.
   void get(std::string key, std::optional<ByteRange> range, Deadline deadline,
            Callback<Object> done);
   void list(ListRequest request, Deadline deadline, Callback<ListPage> done);

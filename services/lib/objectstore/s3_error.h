@@ -26,7 +26,7 @@ bool is_failed_success(const http::Response& response);
 
 // The error of an answer that is not 2xx, or of a 200 whose body is an <Error>. Codes without a row
 // go by the status: 5xx and 429 transient, 3xx and 4xx configuration, since an object store does
-// not judge what an object holds. `now` is ours, and named beside the server's date when the clocks
+// not read what an object holds. `now` is ours, and named beside the server's date when the clocks
 // differ.
 Error s3_error(const http::Response& response, SystemTime now);
 

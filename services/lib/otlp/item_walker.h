@@ -46,7 +46,7 @@ inline constexpr std::uint32_t kInvalidValueTag =
     wire::make_tag(kInvalidValueField, wire::Type::kVarint);
 inline constexpr std::uint32_t kTooDeepField = 19997;
 inline constexpr std::uint32_t kTooDeepTag = wire::make_tag(kTooDeepField, wire::Type::kVarint);
-// The reason that a field of this tag stands for, or kNone.
+// The reason that a field of this tag means, or kNone.
 constexpr RejectReason marked_reject(std::uint32_t tag) noexcept {
   if (tag == kInvalidValueTag) return RejectReason::kInvalidValue;
   return tag == kTooDeepTag ? RejectReason::kTooDeep : RejectReason::kNone;

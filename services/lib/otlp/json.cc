@@ -304,7 +304,8 @@ class JsonDecoder {
     } else {
       return wrong("a number is due", place);
     }
-    return kind == JsonKind::kDouble ? real(digits, bits, place) : whole(kind, digits, bits, place);
+    return kind == JsonKind::kDouble ? real(digits, bits, place)
+                                     : integer(kind, digits, bits, place);
   }
 
   static bool named_double(std::string_view name, std::uint64_t& bits) {
@@ -332,10 +333,11 @@ class JsonDecoder {
     return true;
   }
 
-  bool whole(JsonKind kind, std::string_view digits, std::uint64_t& bits, const Place& place) {
+  bool integer(JsonKind kind, std::string_view digits, std::uint64_t& bits, const Place& place) {
     WholeNumber parsed;
     const NumberFault fault = parse_whole(digits, parsed);
-    if (fault == NumberFault::kFraction) return wrong("the number must be whole", place, digits);
+    if (fault == NumberFault::kFraction)
+      return wrong("the number must be an integer", place, digits);
     const Bounds bounds = bounds_of(kind);
     if (fault == NumberFault::kRange ||
         parsed.magnitude > (parsed.negative ? bounds.negative_max : bounds.positive_max)) {

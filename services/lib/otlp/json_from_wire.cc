@@ -77,7 +77,7 @@ class JsonPrinter {
     constexpr std::size_t kSmallBytes = 8 * 1024;
     out_.reserve(bytes_max_ <= kGrowthMax * payload.size() + kSmallBytes ? bytes_max_
                                                                          : 2 * payload.size() + 16);
-    // Strings stand between quotes, so all of the text is UTF-8 just when each string is.
+    // Strings are between quotes, so all of the text is UTF-8 just when each string is.
     if (object(message, payload, 0) && !is_utf8(out_)) fail("a string is not UTF-8");
     if (problem_ != nullptr) {
       return invalid_argument(std::string("protobuf to OTLP/JSON: ") + problem_)

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kExponentMax = std::int64_t{1} << 40;
 
 struct Decimal {
-  std::string_view whole;
+  std::string_view integral;
   std::string_view fraction;
   std::int64_t exponent = 0;
   bool negative = false;
@@ -36,7 +36,7 @@ Decimal cut(std::string_view text) noexcept {
     text = text.substr(0, e);
   }
   const std::size_t point = text.find('.');
-  decimal.whole = text.substr(0, point);
+  decimal.integral = text.substr(0, point);
   if (point != std::string_view::npos) decimal.fraction = text.substr(point + 1);
   return decimal;
 }
@@ -50,8 +50,8 @@ bool times_ten_plus(std::uint64_t& value, unsigned digit) noexcept {
 
 // The power of ten of the first digit that is not zero. False when all are zero.
 bool leading_power(const Decimal& decimal, std::int64_t& power) noexcept {
-  power = static_cast<std::int64_t>(decimal.whole.size()) + decimal.exponent;
-  for (const std::string_view digits : {decimal.whole, decimal.fraction}) {
+  power = static_cast<std::int64_t>(decimal.integral.size()) + decimal.exponent;
+  for (const std::string_view digits : {decimal.integral, decimal.fraction}) {
     for (const char digit : digits) {
       --power;
       if (digit != '0') return true;
@@ -82,8 +82,8 @@ NumberFault parse_whole(std::string_view text, WholeNumber& out) noexcept {
   const Decimal decimal = cut(text);
   out = {};
   // The power of ten of the digit at hand.
-  std::int64_t power = static_cast<std::int64_t>(decimal.whole.size()) + decimal.exponent;
-  for (const std::string_view digits : {decimal.whole, decimal.fraction}) {
+  std::int64_t power = static_cast<std::int64_t>(decimal.integral.size()) + decimal.exponent;
+  for (const std::string_view digits : {decimal.integral, decimal.fraction}) {
     for (const char digit : digits) {
       --power;
       if (power < 0) {

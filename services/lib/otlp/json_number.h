@@ -14,7 +14,7 @@ struct WholeNumber {
   bool negative = false;
 };
 
-// `text` is a JSON number. "1e3" and "10.0" are whole, as protobuf's JSON has it.
+// `text` is a JSON number. "1e3" and "10.0" are integers, as protobuf's JSON has it.
 NumberFault parse_whole(std::string_view text, WholeNumber& out) noexcept;
 // kRange when it is too large for a double; too small becomes zero.
 NumberFault parse_double(std::string_view text, double& out) noexcept;

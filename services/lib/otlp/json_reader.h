@@ -62,7 +62,7 @@ class JsonReader {
   bool next_element() noexcept;
 
   bool read_string(JsonString& out) noexcept;
-  // The digits as they stand.
+  // The digits as they are in the text.
   bool read_number(std::string_view& out) noexcept;
   // After peek() returned kTrue, kFalse or kNull.
   bool read_literal() noexcept;

@@ -27,7 +27,7 @@ void set_signed(std::int32_t& target, const Field& field) noexcept {
   target = static_cast<std::int32_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
 }
 
-// A repeated fixed64 field, packed or not. False when its bytes are no whole words.
+// A repeated fixed64 field, packed or not. False when its bytes are not a multiple of the word.
 template <typename T>
 bool add_fixed64(std::vector<T>& out, const Field& field) {
   if (field.type == Type::kFixed64) out.push_back(std::bit_cast<T>(field.scalar));

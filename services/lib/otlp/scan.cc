@@ -1,10 +1,10 @@
 #include "services/lib/otlp/scan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
+#include "services/lib/otlp/index_memory.h"
 #include "services/lib/otlp/item_walker.h"
 #include "services/lib/otlp/metric_layout.h"
 #include "services/lib/otlp/placement.h"
@@ -44,17 +44,6 @@ constexpr Message item_message(Signal signal) {
   return Message::kSpan;
 }
 
-template <typename T>
-std::size_t capacity_bytes(const std::vector<T>& entries) noexcept {
-  return entries.capacity() * sizeof(T);
-}
-
-std::size_t capacity_bytes(const Index& index, const std::vector<Slice>& resource_slices) noexcept {
-  return capacity_bytes(index.resources) + capacity_bytes(index.scopes) +
-         capacity_bytes(index.items) + capacity_bytes(index.prefix_slices) +
-         capacity_bytes(index.request_slices) + capacity_bytes(resource_slices);
-}
-
 void clear(Index& index, Signal signal) {
   index.signal = signal;
   index.resources.clear();
@@ -80,7 +69,7 @@ class Pass {
         base_(wire::begin_of(payload)),
         index_(index),
         resource_slices_(resource_slices),
-        memory_(memory),
+        memory_(index, resource_slices, memory),
         walker_(payload, limits.value_depth_max) {}
 
   Status request();
@@ -95,12 +84,13 @@ class Pass {
   // Room for `more` entries. False: nothing may be added, and within_budget() is false from now on.
   template <typename T>
   bool room_in(std::vector<T>& entries, std::size_t more = 1) {
-    if (entries.capacity() - entries.size() >= more) [[likely]]
+    if (memory_.room_in(entries, more)) [[likely]]
       return true;
-    return grow(entries, more);
+    no_room_ = true;
+    submessages_ = limits_.submessages_max + 1;
+    error_ = memory_.error();
+    return false;
   }
-  template <typename T>
-  bool grow(std::vector<T>& entries, std::size_t more);
   void deprecated(Ptr begin, Ptr body, Ptr end);
 
   void place_item(Item& item, Ptr trace_id);
@@ -125,7 +115,7 @@ class Pass {
   const Ptr base_;
   Index& index_;
   std::vector<Slice>& resource_slices_;
-  Permit* const memory_;
+  IndexMemory memory_;
   ItemWalker walker_;
   MetricLayout layout_;  // Layout of a metric that is larger than a record.
 
@@ -163,33 +153,6 @@ bool Pass::within_budget() {
                                                     " submessages; send smaller requests")
                .with_reason("too_many_submessages");
   return false;
-}
-
-// Doubles; the permit covers both buffers until the entries have been moved.
-template <typename T>
-bool Pass::grow(std::vector<T>& entries, std::size_t more) {
-  constexpr std::size_t kEntriesMin = 64;
-  const std::size_t capacity =
-      std::max({kEntriesMin, 2 * entries.capacity(), entries.size() + more});
-  const std::size_t total = capacity_bytes(index_, resource_slices_) + capacity * sizeof(T);
-  if (memory_ != nullptr && total > kOwnIndexBytes && !memory_->grow_to(total - kOwnIndexBytes)) {
-    const bool never = !memory_->can_ever_hold(total - kOwnIndexBytes);
-    error_ = never ? data_error(Code::kResourceExhausted,
-                                "the request holds so many items that their index does not fit "
-                                "into memory_limit; send smaller requests")
-                         .with_reason("index_too_large")
-                   : transient_error(Code::kResourceExhausted,
-                                     "no memory is left for the index of the request")
-                         .with_reason("no_memory")
-                         .with_retry_after(std::chrono::seconds(1));
-    no_room_ = true;
-    submessages_ = limits_.submessages_max + 1;
-    return false;
-  }
-  entries.reserve(capacity);
-  const std::size_t reserved = capacity_bytes(index_, resource_slices_);
-  if (memory_ != nullptr) memory_->shrink_to(reserved - std::min(reserved, kOwnIndexBytes));
-  return true;
 }
 
 Status Pass::request() {

@@ -85,7 +85,7 @@ struct Index {
   std::uint64_t rejected = 0;
   std::array<std::uint64_t, kRejectReasonCount> rejected_by_reason = {};
   // Fields of the request, of resources and of scopes that are not known. They are kept where an
-  // item stands beside them.
+  // item is beside them.
   std::uint64_t unknown_fields = 0;
   // For partial_success: which rule, how often, the first offender's place. Empty without rejects.
   std::string reject_message;

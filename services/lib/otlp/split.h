@@ -17,7 +17,7 @@
 namespace spanway::otlp {
 
 // Everywhere below, `payload` is what `index` was scanned from. Items keep their order and their
-// bytes; resources and scopes that would stand without items are left out. Unknown fields of the
+// bytes; resources and scopes without items are left out. Unknown fields of the
 // request itself go into the first part that has room for them. Functions without state:
 // thread-safe.
 
@@ -57,7 +57,7 @@ bool is_single_part(const Index& index, std::string_view payload, const SplitOpt
 
 // Two halves of the accepted items (a single metric is halved by its data points); the
 // second is empty when there is only one item. A metric without data points counts as one item
-// here. Used to find the culprit of a refusal.
+// here. Used to find the item that causes a refusal.
 std::pair<Part, Part> halve(const Index& index, std::string_view payload);
 
 }  // namespace spanway::otlp

@@ -1,5 +1,5 @@
-// The protobuf wire format, read and written without objects. Internal to otlp, its tests, and
-// `logstreams`, which writes another protobuf request.
+// The protobuf wire format, read and written without objects: public, for each library that reads
+// or writes protobuf by hand (OTLP, Loki's and Prometheus's requests). Free functions, thread-safe.
 //
 // Readers take [p, end) and return the position of the next byte, or nullptr when the framing is
 // broken; they never touch a byte at or behind `end`. They are stricter than the format where some

@@ -18,7 +18,7 @@ struct ConvertOptions {
   std::string_view tenant;
   // Dictionary rows that need not be written again; null = none. Data blocks do not depend on it.
   const KnownRows* known = nullptr;
-  // Asked every kItemsPerPermit items for what the blocks take and a margin of kPermitMarginBytes,
+  // Called every kItemsPerPermit items for what the blocks take and a margin of kPermitMarginBytes,
   // and at the end for exactly what they take. False = no memory. May be empty.
   std::function<bool(std::size_t bytes)> grow = nullptr;
 };

@@ -9,7 +9,7 @@
 namespace spanway::otlp_server {
 namespace {
 
-// `pattern` holds at most one '*', which stands for any text.
+// `pattern` holds at most one '*', which matches any text.
 bool matches(std::string_view pattern, std::string_view text) {
   const std::size_t star = pattern.find('*');
   if (star == std::string_view::npos) return pattern == text;

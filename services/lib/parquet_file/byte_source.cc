@@ -11,7 +11,7 @@ class MemorySource final : public ByteSource {
   std::uint64_t size() const noexcept override { return bytes_.size(); }
   Result<Bytes> read(std::uint64_t offset, std::uint64_t length) override {
     if (offset > bytes_.size() || length > bytes_.size() - offset)
-      return invalid_argument("The object does not have the range that was asked for");
+      return invalid_argument("The object does not have the range that was requested");
     return Bytes(bytes_.slice(offset, length));
   }
 

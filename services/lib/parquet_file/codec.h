@@ -31,10 +31,10 @@ struct WriteOptions {
   std::size_t row_group_rows = 128 * 1024;
 };
 
-// A file that is open for reading: its footer has been read, and afterwards only the columns and
-// row groups asked for. External lock; owns its source. Every call may block on the source, and
+// A file that is open for reading: its footer has been read, and afterwards only the requested
+// columns and row groups. External lock; owns its source. Every call may block on the source, and
 // returns its error. INVALID_ARGUMENT, data, "malformed_parquet" for a file that is broken or has
-// other types than asked for.
+// other types than requested.
 class File {
  public:
   virtual ~File() = default;

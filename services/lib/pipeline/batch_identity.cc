@@ -27,15 +27,15 @@ std::string to_string(const BatchIdentity& identity) {
 }
 
 BatchIdentity parse_batch_identity(std::string_view text) {
-  BatchIdentity whole{.batch = std::string(text)};
+  BatchIdentity undivided{.batch = std::string(text)};
   const std::size_t mark = text.rfind('~');
-  if (mark == std::string_view::npos) return whole;
+  if (mark == std::string_view::npos) return undivided;
   const std::string_view part = text.substr(mark + 1);
   const std::size_t plus = part.find('+');
   BatchIdentity identity{.batch = std::string(text.substr(0, mark))};
   if (plus == std::string_view::npos || !read_number(part.substr(0, plus), identity.first) ||
       !read_number(part.substr(plus + 1), identity.count) || identity.is_whole())
-    return whole;
+    return undivided;
   return identity;
 }
 

@@ -69,8 +69,8 @@ Result<CallHead> read_head(const http::RequestHead& head, ContentType type, Dura
   }
   CallHead call{.timeout = deadline_max};
   if (const auto timeout = head.headers.find("grpc-timeout")) {
-    SPANWAY_ASSIGN(const Duration asked, parse_timeout(*timeout));
-    call.timeout = std::min(call.timeout, asked);
+    SPANWAY_ASSIGN(const Duration requested, parse_timeout(*timeout));
+    call.timeout = std::min(call.timeout, requested);
   }
   Result<http::ContentCoding> coding =
       http::parse_content_coding(head.headers.get("grpc-encoding"));

@@ -40,15 +40,16 @@ class TrustingGatekeeper final : public Gatekeeper {
     pipeline::Metadata metadata;
     const std::string_view tenant = head.headers.get("spanway-tenant");
     if (head.headers.count("spanway-tenant") > 1 || (!tenant.empty() && !is_tenant_name(tenant))) {
-      return bad_header("tenant_invalid",
-                        "spanway-tenant must stand there once and be 1 to 64 of A-Z a-z 0-9 _ -");
+      return bad_header(
+          "tenant_invalid",
+          "spanway-tenant must be set exactly once and be 1 to 64 of A-Z a-z 0-9 _ -");
     }
     const std::string_view batch = head.headers.get("spanway-batch");
     if (head.headers.count("spanway-batch") > 1 || batch.size() > kBatchIdBytesMax ||
         !std::ranges::all_of(batch, is_visible)) {
       return bad_header(
           "batch_id_invalid",
-          "spanway-batch must stand there once and be at most 512 visible characters");
+          "spanway-batch must be set exactly once and be at most 512 visible characters");
     }
     metadata.tenant = tenant;
     metadata.batch_id = batch;

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMessagePrefixBytes = 5;
 inline constexpr std::size_t kStatusMessageBytesMax = 1024;
 
 // "20S", "1500m": one to eight digits and one of H M S m u n. At most a day is returned, whatever
-// was asked for. INVALID_ARGUMENT otherwise.
+// was requested. INVALID_ARGUMENT otherwise.
 Result<Duration> parse_timeout(std::string_view text);
 
 // grpc-message: everything but printable ASCII, and '%', as %XX. The result is at most
@@ -30,7 +30,7 @@ std::string encode_status_message(std::string_view text,
 enum class ContentType : unsigned char { kProtobuf, kOtherMessages, kNotGrpc };
 ContentType parse_content_type(std::string_view header) noexcept;
 
-// A message with its prefix, as it stands in the body.
+// A message with its prefix, as in the body.
 Bytes frame_message(std::string_view message, bool compressed);
 
 // True when a comma-separated list holds this word.

@@ -29,7 +29,7 @@ struct MessageLimits {
 // (all data: the same bytes never pass); no memory RESOURCE_EXHAUSTED, transient.
 class MessageReader {
  public:
-  // `permit` is an empty one of the budget that is to be asked.
+  // `permit` is an empty one of the budget to acquire from.
   MessageReader(http::ContentCoding coding, MessageLimits limits, Permit permit);
 
   // After an error the memory has been given back and nothing more may be appended.

@@ -12,7 +12,7 @@ namespace spanway::runtime {
 struct SupervisorOptions {
   Duration shutdown_delay = Duration::zero();
   Duration drain_timeout = Duration::zero();
-  // How often fatal() is asked.
+  // How often fatal() is polled.
   Duration poll_interval = std::chrono::milliseconds(500);
 };
 

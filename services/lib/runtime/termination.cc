@@ -52,7 +52,7 @@ std::size_t skip_scheme(const std::string& lowered, std::size_t begin) {
 }
 
 // The value at `begin`, behind `name:` and a blank, may be the rest of a sentence ("kafka.password:
-// is required"): it is hidden only when it stands alone.
+// is required"): it is hidden only when it is the only word.
 bool stands_alone(const std::string& text, std::size_t begin, std::size_t end) {
   if (text[begin] == '"' || text[begin] == '\'') return true;
   return end == text.size() || text[end] != ' ';

@@ -12,7 +12,7 @@ namespace spanway::schema {
 // The statements of a file without comments and without the semicolons; quotes are respected.
 std::vector<std::string> split_statements(std::string_view sql);
 
-// Splits at commas that stand outside of parentheses, brackets and quotes; parts are trimmed.
+// Splits at commas outside of parentheses, brackets and quotes; parts are trimmed.
 std::vector<std::string_view> split_list(std::string_view text);
 
 // Without white space outside of quotes, so that spellings of one type compare equal.

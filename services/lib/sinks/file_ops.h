@@ -19,7 +19,7 @@ class FileOps {
   // Tests for open() without creating the file: its folder is there, it is no folder itself, and
   // this process may write.
   virtual int check(const std::string& path);
-  // May write less than asked for.
+  // May write less than requested.
   virtual int write(int file, std::string_view bytes, std::size_t& written);
   virtual int sync(int file);
   virtual int truncate(int file, std::uint64_t size);

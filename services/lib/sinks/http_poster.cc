@@ -81,7 +81,8 @@ struct HttpPoster::Shared {
   const std::shared_ptr<const HttpEvents> events;
 
   // The meaning of an answer, or of the lack of one.
-  Result<http::Response> judge(Result<http::Response> answer, bool (*passes)(int status)) const {
+  Result<http::Response> check_answer(Result<http::Response> answer,
+                                      bool (*passes)(int status)) const {
     if (!answer.ok()) return std::move(answer).error().with_context(endpoint);
     http::Response& response = answer.value();
     if (passes != nullptr && passes(response.status)) return std::move(answer).value();
@@ -198,7 +199,7 @@ Status HttpPoster::post(Request request, const pipeline::Metadata& metadata, Per
                  callback = std::move(callback)](Result<http::Response> answer) {
                   const std::chrono::duration<double> took = shared->clock.now() - start;
                   shared->events->answered(answer.ok() ? answer->status : 0, took.count());
-                  callback(shared->judge(std::move(answer), passes));
+                  callback(shared->check_answer(std::move(answer), passes));
                 });
   return {};
 }

@@ -70,7 +70,7 @@ const char* level_name(LogLevel level, bool json) noexcept {
   return "";
 }
 
-// True when `text` can stand in a key=value line without quotes.
+// True when `text` needs no quotes in a key=value line.
 bool is_plain_word(std::string_view text) noexcept {
   if (text.empty()) return false;
   for (const char c : text)

@@ -13,8 +13,8 @@
 namespace spanway::query {
 
 // Belongs to one worker, whom write() blocks while the client does not read. A short answer is sent
-// whole by finish(); a longer one begins when 64 KiB have been written. The token is cancelled when
-// the client goes away after that. Dropped unfinished: 500, or a cut body.
+// in one piece by finish(); a longer one begins when 64 KiB have been written. The token is
+// cancelled when the client goes away after that. Dropped unfinished: 500, or a cut body.
 class AnswerWriter {
  public:
   static constexpr std::size_t kBufferBytes = 64u << 10;
@@ -33,7 +33,7 @@ class AnswerWriter {
   // True until the first byte is on its way: the status can still be chosen.
   bool can_refuse() const noexcept { return !begun_; }
   // Answers with an error in place of what was written. When the answer has begun, its body is cut,
-  // so that the client cannot take it for whole.
+  // so that the client cannot take it for complete.
   void refuse(int status, std::string body);
 
  private:

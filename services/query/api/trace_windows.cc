@@ -9,7 +9,7 @@
 namespace spanway::query {
 namespace {
 
-// Ids of one statement: they stand in its URL.
+// Ids of one statement: its URL holds them.
 constexpr std::size_t kIdsMax = 500;
 
 }  // namespace

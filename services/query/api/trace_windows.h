@@ -19,7 +19,7 @@ class TraceWindows {
       : store_(store), spans_(std::move(spans)), context_(context) {}
 
   // The next spans, whose resources are in resources() from then on; nothing at the end. Small
-  // blocks are joined, so that spans of one resource stand together.
+  // blocks are joined, so that spans of one resource are adjacent.
   Result<std::optional<block::Block>> next();
   const otlp_blocks::ResourceReader& resources() const noexcept { return resources_; }
 

@@ -28,9 +28,9 @@ struct Cost {
   std::uint64_t statements = 0;
 };
 
-// The range that was asked for, and the part that was searched.
+// The range that was requested, and the part that was searched.
 struct Coverage {
-  TimeRange asked;
+  TimeRange requested;
   TimeRange searched;
   bool complete = true;
   std::string why;  // For people, when it is not complete.

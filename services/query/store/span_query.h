@@ -29,7 +29,7 @@ enum class Op : unsigned char {
 using Value = std::variant<std::string, std::int64_t, double, bool>;
 
 // A condition on one attribute. It holds when the attribute exists with the type of the value and
-// compares as asked; texts compare by bytes; kExists asks for no type.
+// compares as requested; texts compare by bytes; kExists asks for no type.
 struct Predicate {
   Scope scope = Scope::kSpan;
   std::string key;

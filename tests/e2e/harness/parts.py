@@ -134,11 +134,11 @@ class Kafka3:
             else:
                 self.restart(node)
 
-        def whole():
+        def complete():
             topics = self.metadata().topics.values()
             return all(len(p.isrs) == len(p.replicas) and p.leader > 0 for t in topics for p in t.partitions.values())
 
-        wait_until(whole, 60, "all replicas in sync", 0.3)
+        wait_until(complete, 60, "all replicas in sync", 0.3)
 
     def metadata(self):
         """What the brokers say now: `.topics[name].partitions[n]` has `.leader`, `.replicas`, `.isrs`."""

@@ -158,7 +158,7 @@ class Service(Process):
         return self
 
     def kill9(self):
-        self.observe(patience=1.0)
+        self.observe(timeout=1.0)
         super().kill9()
 
     def stop(self, seconds=40):
@@ -167,16 +167,16 @@ class Service(Process):
             self.observe()
         return super().stop(seconds)
 
-    def observe(self, patience=5.0):
+    def observe(self, timeout=5.0):
         """Keeps what this life says of itself, for promises.broken()."""
         if not self.alive():
             return
         metrics, status, limit = None, {}, None
         if not self.frozen():
             try:
-                metrics = self.admin("/metrics", patience)
-                status = json.loads(self.admin("/statusz", patience))
-                limit = promises.parse_limit(self.admin("/configz", patience))
+                metrics = self.admin("/metrics", timeout)
+                status = json.loads(self.admin("/statusz", timeout))
+                limit = promises.parse_limit(self.admin("/configz", timeout))
             except (OSError, ValueError):
                 metrics = None  # It has not come up yet, or is on its way down.
         del self.observations[self.lives - 1 :]

@@ -37,7 +37,7 @@ def watch_service(service):
 
 
 class Observation:
-    """One life of a service, as far as it could be asked. `metrics` is None when it did not answer."""
+    """One life of a service, as far as it could be observed. `metrics` is None when it did not answer."""
 
     def __init__(self, name, metrics, status, limit, peak):
         self.name, self.metrics, self.status, self.limit, self.peak = name, metrics, status, limit, peak

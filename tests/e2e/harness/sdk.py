@@ -60,7 +60,7 @@ def any_value(value):
 
 
 def attributes_of(pairs):
-    """Without the remark that Jaeger writes into its own copy when it was asked for a trace that was
+    """Without the remark that Jaeger writes into its own copy when a trace was requested that was
     not complete yet."""
     return {pair["key"]: any_value(pair["value"]) for pair in pairs or [] if pair["key"] != "@jaeger@warnings"}
 

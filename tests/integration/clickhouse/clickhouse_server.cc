@@ -17,7 +17,7 @@ namespace spanway::clickhouse {
 namespace {
 
 constexpr const char* kScript = "tests/parts/clickhouse.sh";
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kTimeout{60};
 
 std::string unavailable_reason;
 
@@ -40,7 +40,7 @@ std::pair<int, int> free_ports() {
   return {ports[0], ports[1]};
 }
 
-Deadline patience() { return Deadline::after(system_clock(), kPatience); }
+Deadline deadline() { return Deadline::after(system_clock(), kTimeout); }
 
 template <typename Start>
 Status wait_for(Start&& start) {
@@ -118,7 +118,7 @@ BlockingClient::BlockingClient(const std::string& url, const std::string& databa
 
 Status BlockingClient::execute(const std::string& sql) {
   return wait_for([&](Client::OnEnd end) {
-    client_->execute({.sql = sql, .parameters = {}, .settings = {}}, patience(), std::move(end));
+    client_->execute({.sql = sql, .parameters = {}, .settings = {}}, deadline(), std::move(end));
   });
 }
 
@@ -126,7 +126,7 @@ Result<std::vector<block::Block>> BlockingClient::select(const std::string& sql)
   std::vector<block::Block> blocks;
   SPANWAY_TRY(wait_for([&](Client::OnEnd end) {
     client_->select(
-        {.sql = sql, .parameters = {}, .settings = {}}, patience(),
+        {.sql = sql, .parameters = {}, .settings = {}}, deadline(),
         [&blocks](block::Block block) {
           blocks.push_back(std::move(block));
           return ok_status();
@@ -149,7 +149,7 @@ Status BlockingClient::insert_bytes(const std::string& sql, Bytes body, Settings
                      .body = std::move(body),
                      .content_encoding = "",
                      .settings = std::move(settings)},
-                    patience(), std::move(end));
+                    deadline(), std::move(end));
   });
 }
 

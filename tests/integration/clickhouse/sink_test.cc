@@ -302,8 +302,8 @@ TEST_F(SinkOnServer, NoDayOfAHalvedBatchIsStoredTwice) {
     const std::vector<fakes::ProtoMessage> part(
         spans.begin() + static_cast<std::ptrdiff_t>(first),
         spans.begin() + static_cast<std::ptrdiff_t>(first + count));
-    const bool whole = count == kItems;
-    const std::string id = pipeline::to_string({"t:0:0-9", first, whole ? 0 : count});
+    const bool undivided = count == kItems;
+    const std::string id = pipeline::to_string({"t:0:0-9", first, undivided ? 0 : count});
     // Each part by a process of its own, so that nothing is remembered but in the server.
     for (int tries = 0; tries < 2; ++tries) {
       const auto answer = send(*sink("sink_days"), fakes::otlp_request_of(part), id);

@@ -44,7 +44,7 @@ class AuthenticatorTest : public ::testing::Test {
   std::map<std::string, std::string> files_ = {{"/run/token", " beta\n"}};
 };
 
-TEST_F(AuthenticatorTest, LetsEverybodyInOnlyWithModeNone) {
+TEST_F(AuthenticatorTest, AdmitsAllClientsOnlyWithModeNone) {
   const auto authenticator = create({});
   ASSERT_TRUE(authenticator.ok());
   EXPECT_TRUE(authenticator.value()->authenticate({}).ok());
@@ -80,7 +80,7 @@ TEST_F(AuthenticatorTest, FailsClosedForEveryOtherHeader) {
               "auth_unknown_credential");
 }
 
-TEST_F(AuthenticatorTest, NeverTellsACredential) {
+TEST_F(AuthenticatorTest, NeverReportsACredential) {
   const auto created = create(bearer());
   ASSERT_TRUE(created.ok());
   const auto refused = created.value()->authenticate(with("Bearer guess"));
@@ -151,7 +151,7 @@ TEST_F(AuthenticatorTest, ReadsAnInlineFileReferenceAgainAsItDoesATokenFile) {
   EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer gamma"))), "ok");
 }
 
-TEST(ReadSmallFile, SaysNothingForWhatIsNotThere) {
+TEST(ReadSmallFile, SaysNothingForWhatIsMissing) {
   EXPECT_EQ(read_small_file("/nonexistent/token"), std::nullopt);
 }
 

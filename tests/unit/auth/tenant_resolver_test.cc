@@ -34,7 +34,7 @@ TEST(TenantResolver, TakesTheHeaderWhenItIsATenantsName) {
   EXPECT_FALSE(resolver.resolve(twice, {}).ok());
 }
 
-TEST(TenantResolver, IgnoresHeadersUnlessToldOtherwise) {
+TEST(TenantResolver, IgnoresHeadersUnlessConfiguredOtherwise) {
   EXPECT_EQ(
       TenantResolver(from(TenantSource::kNone)).resolve(with("x-scope-orgid", "acme"), {}).value(),
       "");

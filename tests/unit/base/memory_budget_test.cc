@@ -106,70 +106,70 @@ TEST(PermitDeathTest, BytesOfAnotherBudgetAreABugOfOurs) {
 }
 
 TEST(MemoryBudget, AnOwnersBytesCountInTheWhole) {
-  MemoryBudget whole(100);
-  MemoryBudget owner(whole, 60);
+  MemoryBudget parent(100);
+  MemoryBudget owner(parent, 60);
   const Permit own = *owner.try_acquire(50);
-  EXPECT_EQ(whole.used(), 50u);
+  EXPECT_EQ(parent.used(), 50u);
   EXPECT_FALSE(owner.try_acquire(11));
-  const Permit others = *whole.try_acquire(45);
-  EXPECT_FALSE(owner.try_acquire(6)) << "the whole has no more";
+  const Permit others = *parent.try_acquire(45);
+  EXPECT_FALSE(owner.try_acquire(6)) << "the parent has no more";
   EXPECT_EQ(owner.used(), 50u);
   EXPECT_FALSE(owner.empty_permit().can_ever_hold(61));
   EXPECT_TRUE(owner.empty_permit().can_ever_hold(60));
 }
 
 TEST(MemoryBudget, GivesAnOwnersBytesBackToBoth) {
-  MemoryBudget whole(100);
-  MemoryBudget owner(whole, 1000);
+  MemoryBudget parent(100);
+  MemoryBudget owner(parent, 1000);
   EXPECT_EQ(owner.limit(), 100u);
   { const Permit own = *owner.try_acquire(70); }
   EXPECT_EQ(owner.used(), 0u);
-  EXPECT_EQ(whole.used(), 0u);
+  EXPECT_EQ(parent.used(), 0u);
 }
 
 TEST(MemoryBudget, AnOwnersFirstBytesAreFree) {
-  MemoryBudget whole(100);
-  MemoryBudget owner(whole, 50, 10);
-  const Permit all = *whole.try_acquire(100);
+  MemoryBudget parent(100);
+  MemoryBudget owner(parent, 50, 10);
+  const Permit all = *parent.try_acquire(100);
   Permit own = *owner.try_acquire(8);
-  EXPECT_TRUE(own.grow_to(10)) << "although the whole has nothing left";
+  EXPECT_TRUE(own.grow_to(10)) << "although the parent has nothing left";
   EXPECT_FALSE(own.grow_to(11));
   EXPECT_EQ(owner.used(), 10u);
   EXPECT_EQ(owner.used_of_parent(), 0u);
-  EXPECT_EQ(whole.used(), 100u);
+  EXPECT_EQ(parent.used(), 100u);
 }
 
 TEST(MemoryBudget, WhatIsAboveTheFreeBytesCountsInTheWhole) {
-  MemoryBudget whole(100);
-  MemoryBudget owner(whole, 50, 10);
+  MemoryBudget parent(100);
+  MemoryBudget owner(parent, 50, 10);
   std::optional<Permit> first = owner.try_acquire(30);
   std::optional<Permit> second = owner.try_acquire(30);
   EXPECT_EQ(owner.used(), 60u);
   EXPECT_EQ(owner.used_of_parent(), 50u);
-  EXPECT_EQ(whole.used(), 50u);
+  EXPECT_EQ(parent.used(), 50u);
   EXPECT_FALSE(owner.try_acquire(1));
   first.reset();
-  EXPECT_EQ(whole.used(), 20u);
+  EXPECT_EQ(parent.used(), 20u);
   second.reset();
-  EXPECT_EQ(whole.used(), 0u);
+  EXPECT_EQ(parent.used(), 0u);
 }
 
 TEST(MemoryBudget, ManyThreadsThatAreRefusedLeaveTheWholeAsItWas) {
-  MemoryBudget whole(1000);
-  MemoryBudget owner(whole, 800, 100);
+  MemoryBudget parent(1000);
+  MemoryBudget owner(parent, 800, 100);
   std::vector<std::thread> threads;
   for (std::size_t t = 1; t <= 4; ++t) {
     threads.emplace_back([&, t] {
       for (std::size_t i = 0; i < 20'000; ++i) {
         const auto one = owner.try_acquire((i * 7 * t) % 300);
-        const auto two = whole.try_acquire((i * 11 * t) % 400);
+        const auto two = parent.try_acquire((i * 11 * t) % 400);
         const auto three = owner.try_acquire((i * 13 * t) % 300);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(owner.used(), 0u);
-  EXPECT_EQ(whole.used(), 0u);
+  EXPECT_EQ(parent.used(), 0u);
 }
 
 TEST(MemoryBudget, AdmitsNothingNewWhileTheGateIsClosed) {

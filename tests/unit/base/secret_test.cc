@@ -5,7 +5,7 @@
 namespace spanway {
 namespace {
 
-TEST(Secret, ShowsItselfOnlyWhenAsked) {
+TEST(Secret, ShowsItselfOnlyWhenRequested) {
   const Secret secret("hunter2");
   EXPECT_EQ(secret.redacted(), "***");
   EXPECT_EQ(secret.reveal(), "hunter2");

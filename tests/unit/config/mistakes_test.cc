@@ -1,4 +1,4 @@
-// Every file in testdata/ holds one kind of mistake; beside it stands what we say about it.
+// Every file in testdata/ holds one kind of mistake; beside it is the expected message.
 // SPANWAY_UPDATE_GOLDEN=1 writes the second from the first.
 #include <gtest/gtest.h>
 

@@ -52,10 +52,10 @@ TEST(Substitute, RefusesBadForms) {
 TEST(Substitute, ChecksOnlyTheFormWhenNothingIsResolved) {
   Sources sources = test_sources();
   sources.resolve_nothing = true;
-  const auto whole = substitute("a-${env:MISSING}-$$", sources);
-  ASSERT_TRUE(whole.ok());
-  EXPECT_TRUE(whole->unresolved);
-  EXPECT_EQ(whole->text, "a-${env:MISSING}-$$");
+  const auto complete = substitute("a-${env:MISSING}-$$", sources);
+  ASSERT_TRUE(complete.ok());
+  EXPECT_TRUE(complete->unresolved);
+  EXPECT_EQ(complete->text, "a-${env:MISSING}-$$");
   EXPECT_FALSE(substitute("${env:a-b}", sources).ok());
   EXPECT_FALSE(substitute("${", sources).ok());
   const auto plain = substitute("a$$b", sources);

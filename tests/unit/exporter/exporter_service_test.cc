@@ -148,7 +148,7 @@ TEST_F(ExporterServiceTest, SignalsThatAreNotTakenStallTheSender) {
   EXPECT_STREQ(answer.error().reason, "signal_not_accepted");
 }
 
-TEST_F(ExporterServiceTest, BelievesMetadataOnlyWhenTold) {
+TEST_F(ExporterServiceTest, BelievesMetadataOnlyWhenConfigured) {
   for (const bool trust : {false, true}) {
     config_.trust_metadata = trust;
     fakes::SinkRecorder* recorder = start_with_recorder();
@@ -218,7 +218,7 @@ TEST_F(ExporterServiceTest, DestroyedWithWorkInFlightRefusesIt) {
   EXPECT_EQ(answers_.next()->error().refusal, Refusal::kTransient);
 }
 
-TEST_F(ExporterServiceTest, StatusTellsOfTheDestination) {
+TEST_F(ExporterServiceTest, StatusReportsTheDestination) {
   start();
   const std::string place = R"("type":"zipkin","endpoint":")" + backend_.url() + R"(")";
   EXPECT_NE(service_->status_json().find(

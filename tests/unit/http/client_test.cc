@@ -222,7 +222,7 @@ TEST(Client, AnswersByTheDeadline) {
   EXPECT_TRUE(client.get("/echo").ok()) << "the client still serves requests";
 }
 
-TEST(Client, SaysWhenNobodyListens) {
+TEST(Client, ReportsAMissingListener) {
   std::uint16_t port = 0;
   {
     TestServer server;
@@ -323,7 +323,7 @@ TEST(Client, ClosesIdleConnections) {
   EXPECT_TRUE(client.get("/echo").ok());
 }
 
-TEST(Client, DropsKeptConnectionsThatSpeakUnasked) {
+TEST(Client, DropsKeptConnectionsThatSpeakUnrequested) {
   ScriptedServer server({[](int fd) {
                            read_head(fd);
                            write_all(fd, std::string(kEmptyAnswer) + kEmptyAnswer);

@@ -9,7 +9,7 @@
 namespace spanway::http {
 namespace {
 
-TEST(IoPool, RunsFunctionsInOrderOnTheThreadAskedFor) {
+TEST(IoPool, RunsFunctionsInOrderOnTheThreadRequested) {
   IoPool pool("test", 2);
   EXPECT_EQ(pool.size(), 2U);
   std::vector<int> seen;

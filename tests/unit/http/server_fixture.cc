@@ -194,4 +194,10 @@ bool RawClient::closed_within(Duration wait) {
 
 void RawClient::end_sending() { ::shutdown(fd_, SHUT_WR); }
 
+ServerOptions with_limits(ServerLimits limits) {
+  ServerOptions options;
+  options.limits = limits;
+  return options;
+}
+
 }  // namespace spanway::http

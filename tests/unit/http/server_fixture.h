@@ -104,6 +104,8 @@ struct TestServer {
   std::unique_ptr<Server> server;
 };
 
+ServerOptions with_limits(ServerLimits limits);
+
 // A blocking socket with a receive timeout of 10 s.
 class RawClient {
  public:

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "services/lib/base/mutex.h"
-#include "tests/unit/http/http2_client.h"
+#include "tests/unit/http/http2_peer.h"
 #include "tests/unit/http/server_fixture.h"
 
 namespace spanway::http {
@@ -158,7 +158,7 @@ TEST_F(StreamedAnswer, Http10EndsWithTheConnectionAndHasNoChunks) {
   EXPECT_EQ(client.receive_all(), "two");
 }
 
-TEST_F(StreamedAnswer, HeadHasNoBodyAndItsWriterIsToldSo) {
+TEST_F(StreamedAnswer, HeadHasNoBodyAndItsWriterLearnsIt) {
   RawClient client(port());
   client.send("HEAD /stream HTTP/1.1\r\nhost: a\r\n\r\n");
   EXPECT_TRUE(cancelled(*handler_.writer(), CancelReason::kNoBody));
@@ -168,7 +168,7 @@ TEST_F(StreamedAnswer, HeadHasNoBodyAndItsWriterIsToldSo) {
   handler_.writer(1)->write("the next answer");
   EXPECT_NE(client.receive_until("the next answer").find("HTTP/1.1 200"), std::string::npos);
 
-  Http2Client http2(port());
+  Http2Peer http2(port());
   const std::int32_t stream = http2.request("HEAD", "/stream");
   ASSERT_TRUE(http2.run_until_closed(stream));
   EXPECT_TRUE(http2.answer(stream).ended);
@@ -177,7 +177,7 @@ TEST_F(StreamedAnswer, HeadHasNoBodyAndItsWriterIsToldSo) {
 }
 
 TEST_F(StreamedAnswer, Http2SendsDataAsItIsWrittenAndTrailersAtTheEnd) {
-  Http2Client client(port());
+  Http2Peer client(port());
   const std::int32_t stream = client.request("GET", "/stream");
   ASSERT_TRUE(client.run_until([&] { return client.answer(stream).status == 200; }));
   const auto writer = handler_.writer();
@@ -210,7 +210,7 @@ TEST_F(StreamedAnswer, Http1ReaderOfOneByteAtATimeHoldsBackTheWriter) {
 }
 
 TEST_F(StreamedAnswer, Http2WindowHoldsBackTheWriter) {
-  Http2Client client(port(), {.receive_buffer_bytes = 0, .window_bytes = 1, .send_settings = true});
+  Http2Peer client(port(), {.receive_buffer_bytes = 0, .window_bytes = 1, .send_settings = true});
   const std::int32_t stream = client.request("GET", "/stream");
   const auto writer = handler_.writer();
   writer->write_endlessly(std::string(1000, 'x'));
@@ -231,7 +231,7 @@ TEST_F(StreamedAnswer, AClosedHttp1ConnectionCancelsIt) {
 }
 
 TEST_F(StreamedAnswer, AnHttp2ResetCancelsItAndNoOther) {
-  Http2Client client(port());
+  Http2Peer client(port());
   const std::int32_t first = client.request("GET", "/stream");
   const std::int32_t second = client.request("GET", "/stream");
   ASSERT_TRUE(client.run_until([&] { return client.answer(second).status == 200; }));
@@ -249,7 +249,7 @@ TEST_F(StreamedAnswer, TheDeadlineCancelsItAndThePeerDoesNotTakeItForComplete) {
   EXPECT_TRUE(cancelled(*handler_.writer(0), CancelReason::kDeadline));
   EXPECT_EQ(http1.receive_all().find("0\r\n\r\n"), std::string::npos);
 
-  Http2Client http2(port());
+  Http2Peer http2(port());
   const std::int32_t stream = http2.request("GET", "/deadline");
   ASSERT_TRUE(http2.run_until_closed(stream));
   EXPECT_FALSE(http2.answer(stream).ended);
@@ -265,7 +265,7 @@ TEST_F(StreamedAnswer, AnAbortIsNotTakenForTheEnd) {
   handler_.writer(0)->abort();
   EXPECT_EQ(http1.receive_all(), "");
 
-  Http2Client http2(port());
+  Http2Peer http2(port());
   const std::int32_t stream = http2.request("GET", "/stream");
   ASSERT_TRUE(http2.run_until([&] { return http2.answer(stream).status == 200; }));
   handler_.writer(1)->abort();
@@ -298,7 +298,7 @@ class StreamedAnswerWithShortTimeouts : public StreamedAnswer {
 TEST_F(StreamedAnswerWithShortTimeouts, AWriterMayBeSilentForLongerThanAPeerMay) {
   RawClient http1(port());
   http1.send(kGet);
-  Http2Client http2(port());
+  Http2Peer http2(port());
   const std::int32_t stream = http2.request("GET", "/stream");
   ASSERT_TRUE(http2.run_until([&] { return http2.answer(stream).status == 200; }));
   // When this one has been closed for its silence, the others have been silent for as long.
@@ -313,7 +313,7 @@ TEST_F(StreamedAnswerWithShortTimeouts, AWriterMayBeSilentForLongerThanAPeerMay)
 }
 
 TEST_F(StreamedAnswerWithShortTimeouts, AStreamThatThePeerDoesNotReadIsAborted) {
-  Http2Client client(port(), {.receive_buffer_bytes = 0, .window_bytes = 0, .send_settings = true});
+  Http2Peer client(port(), {.receive_buffer_bytes = 0, .window_bytes = 0, .send_settings = true});
   const std::int32_t stream = client.request("GET", "/stream");
   handler_.writer()->write("never taken");
   ASSERT_TRUE(client.run_until_closed(stream));

@@ -109,7 +109,7 @@ TEST_F(StreamBodyTest, ACancelledStreamTakesNothingAndReportsOnce) {
   EXPECT_TRUE(stream.cancelled());
 }
 
-TEST_F(StreamBodyTest, AWriterThatHasEndedTheStreamIsToldNothingMore) {
+TEST_F(StreamBodyTest, AWriterThatHasEndedTheStreamGetsNoMoreCallbacks) {
   const auto finished = body(100);
   ResponseStream(finished).finish();
   finished->cancel(CancelReason::kPeerGone);

@@ -130,7 +130,7 @@ TEST(Tls, VerifiesTheHostName) {
   EXPECT_EQ(other.handler.requests(), 1U);
 }
 
-TEST(Tls, VerifiesTheAuthorityUnlessToldNotTo) {
+TEST(Tls, VerifiesTheAuthorityUnlessConfiguredNotTo) {
   Material material;
   TestServer server({}, material.server());
   material.client_files.ca_file = material.folder.write("x.pem", material.client_ca.certificate());
@@ -183,7 +183,7 @@ TEST(Tls, RefusesOldVersions) {
   EXPECT_TRUE(RawTls(server.server->port(), "", TLS1_2_VERSION).connected());
 }
 
-TEST(Tls, TellsTheNameOfTheClientsCertificate) {
+TEST(Tls, ReportsTheNameOfTheClientsCertificate) {
   Material material;
   material.require_client_certificates();
   material.use_client_certificate(material.client_ca.issue("team-a", ""));

@@ -82,7 +82,7 @@ TEST(IngressConfig, HonoursThePublishedEnvironmentNames) {
   EXPECT_EQ(load("", {{"SPANWAY_NEXT__ENDPOINT", "b:1"}}).config.next.endpoint, "b:1");
 }
 
-TEST(IngressConfig, RefusesAuthThatLetsNobodyOrEverybodyIn) {
+TEST(IngressConfig, RefusesAuthThatAdmitsNoClientOrAll) {
   EXPECT_TRUE(load("auth: {mode: bearer}").has_problem_at("auth.tokens"));
   EXPECT_TRUE(load("auth: {mode: basic}").has_problem_at("auth.users"));
   EXPECT_TRUE(load("auth: {mode: none, tokens: [{token: a}]}").has_problem_at("auth.mode"));
@@ -98,7 +98,7 @@ TEST(IngressConfig, RefusesAuthThatLetsNobodyOrEverybodyIn) {
           .has_problem_at("auth.users[1].username"));
 }
 
-TEST(IngressConfig, RefusesTenantRulesThatBindNobody) {
+TEST(IngressConfig, RefusesTenantRulesThatBindNoClient) {
   EXPECT_TRUE(load("tenant: {from: token}").has_problem_at("tenant.from"));
   EXPECT_TRUE(load("tenant: {from: certificate}").has_problem_at("tenant.from"));
   EXPECT_TRUE(load("tenant: {required: true}").has_problem_at("tenant.required"));

@@ -132,7 +132,7 @@ class ServiceTest : public ::testing::Test {
   std::unique_ptr<rpc::OtlpGrpcSink> grpc_;
 };
 
-TEST_F(ServiceTest, TellsClientsOnTheWrongPortWhichOneToUse) {
+TEST_F(ServiceTest, PointsClientsOnTheWrongPortWhichOneToUse) {
   start();
   const Result<pipeline::Outcome> grpc = call_port(service_->http_port(), trace_request(1));
   ASSERT_FALSE(grpc.ok());
@@ -380,7 +380,7 @@ TEST_F(ServiceTest, RefusesToBeMadeWithoutItsFiles) {
   EXPECT_FALSE(IngressService::create(config_, deps(), &next_).ok());
 }
 
-TEST_F(ServiceTest, TellsItsStateAsJson) {
+TEST_F(ServiceTest, ReportsItsStateAsJson) {
   start();
   ask(kProtobuf, trace_request(3).view());
   const std::string json = service_->status_json();

@@ -31,7 +31,7 @@ class MergerTest : public ::testing::Test {
   }
   // Sends one request; its answer goes to answers_[index of the request].
   std::size_t send(std::string payload, std::string tenant = "acme", std::uint64_t items = 1,
-                   otlp::Signal signal = otlp::Signal::kTraces, Duration patience = seconds(10)) {
+                   otlp::Signal signal = otlp::Signal::kTraces, Duration timeout = seconds(10)) {
     const std::size_t index = answers_.size();
     answers_.push_back(std::nullopt);
     pipeline::Batch batch;
@@ -40,7 +40,7 @@ class MergerTest : public ::testing::Test {
     batch.payload = Bytes(payload);
     batch.item_count = items;
     batch.metadata.tenant = std::move(tenant);
-    batch.deadline = Deadline::after(clock_, patience);
+    batch.deadline = Deadline::after(clock_, timeout);
     batch.scanned = std::make_shared<const otlp::Scanned>();
     merger_->send(std::move(batch), pipeline::AckToken([this, index](Result<pipeline::Outcome> r) {
                     EXPECT_FALSE(answers_[index].has_value()) << "answered twice";
@@ -273,7 +273,7 @@ TEST_F(MergerTest, DoesNotResendForClientsThatWaitNoLonger) {
   EXPECT_TRUE(answers_[1]->ok());
 }
 
-TEST_F(MergerTest, TellsEveryClientOfATransientOrConfigurationRefusal) {
+TEST_F(MergerTest, ReportsEveryClientOfATransientOrConfigurationRefusal) {
   for (const Refusal refusal : {Refusal::kTransient, Refusal::kConfiguration}) {
     make();
     answers_.clear();
@@ -293,7 +293,7 @@ TEST_F(MergerTest, TellsEveryClientOfATransientOrConfigurationRefusal) {
   }
 }
 
-// P2: a bridge with stricter limits. It refuses the joined request whole, and each client gets the
+// P2: a bridge with stricter limits. It refuses all of the joined request, and each client gets the
 // count of its own items.
 TEST_F(MergerTest, WhatStricterLimitsBehindRejectIsAnsweredToTheClientThatSentIt) {
   make();

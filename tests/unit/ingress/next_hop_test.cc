@@ -24,7 +24,7 @@ class NextHopTest : public ::testing::Test {
   fakes::SinkRecorder next_;
 };
 
-TEST_F(NextHopTest, ProbesEverySecondUntilSomebodyAnswers) {
+TEST_F(NextHopTest, ProbesEverySecondUntilAnAnswerComes) {
   NextHop hop = make();
   bool up = false;
   next_.answer_with([&up](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
@@ -103,7 +103,7 @@ TEST_F(NextHopTest, StopsProbingWhenItIsDrainedOrGone) {
   EXPECT_EQ(next_.sent(), 2u);
 }
 
-TEST(IsAnswerOfService, TellsRefusalsFromFailuresToConnect) {
+TEST(IsAnswerOfService, DistinguishesRefusalsFromFailuresToConnect) {
   EXPECT_TRUE(is_answer_of_service(invalid_argument("empty")));
   EXPECT_TRUE(is_answer_of_service(configuration_error(Code::kUnauthenticated, "who?")));
   EXPECT_TRUE(is_answer_of_service(unavailable("busy").with_retry_after(seconds(1))));

@@ -69,7 +69,7 @@ TEST_F(ValidatorTest, PassesAGoodRequestOnUnchangedAndCounted) {
             3);
 }
 
-TEST_F(ValidatorTest, HandsItsScanOnOnlyWhereToldSoAndOnlyOfWhatItPassesOnUnchanged) {
+TEST_F(ValidatorTest, HandsItsScanOnOnlyWhereConfiguredAndOnlyOfWhatItPassesOnUnchanged) {
   // Large items, as usual: a scan that takes much of what it describes is not handed on.
   const std::string name(500, 'n');
   Validator remote = make(unlimited_);

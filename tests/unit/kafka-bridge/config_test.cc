@@ -99,7 +99,7 @@ struct Mistake {
 TEST(BridgeConfig, NamesEachMistake) {
   const Mistake mistakes[] = {
       {"mode: consume\nconsumer: {signals: []}", "at least one signal"},
-      {"mode: consume\nconsumer: {signals: [traces, traces]}", "stands there twice"},
+      {"mode: consume\nconsumer: {signals: [traces, traces]}", "is listed twice"},
       {"mode: consume\nconsumer: {signals: [profiles]}", "profiles"},
       {"mode: consume\nconsumer: {destination: 'a b'}", "consumer.destination"},
       {"mode: consume\ndestination: {endpoint: exporter}", "must be host:port"},

@@ -12,10 +12,10 @@ namespace {
 
 using kafka::TopicChanges;
 
-struct WatchBench {
+struct TopicWatchFixture {
   Result<TopicWatch::Reports> ask(TopicChanges changes) {
     MutexLock lock(mutex);
-    asked.push_back(changes);
+    requested.push_back(changes);
     if (answers.empty()) return unavailable("no broker has answered");
     auto answer = std::move(answers.front());
     answers.pop_front();
@@ -37,14 +37,14 @@ struct WatchBench {
   }
   std::size_t rounds() {
     MutexLock lock(mutex);
-    return asked.size();
+    return requested.size();
   }
 
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
   Mutex mutex;
   std::deque<Result<TopicWatch::Reports>> answers;
-  std::vector<TopicChanges> asked;
+  std::vector<TopicChanges> requested;
   std::size_t reported = 0;
   std::size_t disconnects = 0;
   TopicWatch watch{{[this](TopicChanges changes, Duration) { return ask(changes); },
@@ -64,47 +64,47 @@ struct WatchBench {
 };
 
 TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
-  WatchBench fixture;
-  fixture.answers.emplace_back(WatchBench::weak_topic());
+  TopicWatchFixture fixture;
+  fixture.answers.emplace_back(TopicWatchFixture::weak_topic());
   fixture.watch.start(true, true);
   EXPECT_EQ(fixture.watch.weaknesses(),
             std::vector<std::string>{
                 "otel.traces: unclean.leader.election.enable is true, configured false"});
   fixture.watch.stop();
-  EXPECT_EQ(fixture.asked, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
+  EXPECT_EQ(fixture.requested, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
   EXPECT_EQ(fixture.reported, 1u);
 }
 
 TEST(TopicWatch, WithoutCreateNothingIsEverMade) {
-  WatchBench fixture;
-  fixture.answers.emplace_back(WatchBench::weak_topic());
+  TopicWatchFixture fixture;
+  fixture.answers.emplace_back(TopicWatchFixture::weak_topic());
   fixture.watch.start(false, false);
   EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
   fixture.watch.stop();
-  EXPECT_EQ(fixture.asked, std::vector<TopicChanges>{TopicChanges::kNone});
+  EXPECT_EQ(fixture.requested, std::vector<TopicChanges>{TopicChanges::kNone});
 }
 
 TEST(TopicWatch, AsksAgainUntilTheBrokersAnswerAndMakesTopicsOnce) {
-  WatchBench fixture;
+  TopicWatchFixture fixture;
   fixture.watch.start(true, true);
   EXPECT_TRUE(fixture.watch.weaknesses().empty());
   EXPECT_TRUE(fakes::eventually([&] { return fixture.rounds() >= 2; }));
   {
     MutexLock lock(fixture.mutex);
-    fixture.answers.emplace_back(WatchBench::weak_topic());
+    fixture.answers.emplace_back(TopicWatchFixture::weak_topic());
   }
   EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
   fixture.watch.stop();
-  EXPECT_EQ(fixture.asked.back(), TopicChanges::kCreateAndGrow);
+  EXPECT_EQ(fixture.requested.back(), TopicChanges::kCreateAndGrow);
   EXPECT_FALSE(fixture.watch.check(Duration::zero()));
-  EXPECT_EQ(fixture.asked.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
+  EXPECT_EQ(fixture.requested.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
 }
 
 TEST(TopicWatch, ATopicThatIsMissingAtTheStartIsFoundSoonAfterItIsCreated) {
-  WatchBench fixture;
-  fixture.answers.emplace_back(WatchBench::missing_topic());
-  fixture.answers.emplace_back(WatchBench::missing_topic());
-  fixture.answers.emplace_back(WatchBench::weak_topic());
+  TopicWatchFixture fixture;
+  fixture.answers.emplace_back(TopicWatchFixture::missing_topic());
+  fixture.answers.emplace_back(TopicWatchFixture::missing_topic());
+  fixture.answers.emplace_back(TopicWatchFixture::weak_topic());
   fixture.watch.start(false, true);
   EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
   fixture.watch.stop();

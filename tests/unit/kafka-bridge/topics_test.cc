@@ -94,7 +94,7 @@ TEST(Topics, WhatIsKnownOfTheSettingsIsReported) {
   EXPECT_TRUE(json.ends_with(R"("ok":true})")) << "a denied read is no fault: " << json;
 }
 
-TEST(Topics, TheTerminationReportIsWholeWithoutSecretsAndShort) {
+TEST(Topics, TheTerminationReportIsCompleteWithoutSecretsAndShort) {
   kafka::TopicReport made;
   made.name = "otel.traces";
   made.action = kafka::TopicReport::Action::kCreated;

@@ -41,7 +41,7 @@ TEST(ErrorMap, WhatNoBrokerWillEverTakeIsData) {
   EXPECT_FALSE(error_from_code(kMessageTooLarge, "").retry_after.has_value());
 }
 
-TEST(ErrorMap, WhatSomebodyMustChangeIsConfiguration) {
+TEST(ErrorMap, WhatAnOperatorMustChangeIsConfiguration) {
   EXPECT_EQ(error_from_code(kUnknownTopicOrPartition, "").code, Code::kNotFound);
   EXPECT_EQ(error_from_code(kTopicAuthorizationFailed, "").code, Code::kPermissionDenied);
   EXPECT_EQ(error_from_code(kAuthentication, "").code, Code::kUnauthenticated);

@@ -12,7 +12,7 @@ TEST(ProducerEvents, CountsFailuresByReason) {
   telemetry::Metrics metrics;
   ProducerEvents events({log, metrics});
   EXPECT_NE(metrics.expose().find("reason=\"kafka_queue_full\"} 0"), std::string::npos)
-      << "every series stands at zero from the start";
+      << "every series is zero from the start";
   events.failed(error_from_code(-184, "writing"));
   events.failed(unknown_error(Code::kInternal, "without a reason"));
   EXPECT_EQ(metrics.value("spanway_kafka_produce_errors_total", {{"reason", "kafka_queue_full"}}),

@@ -26,7 +26,7 @@ TEST(GroupOffsets, ATopicThatWasMissingOrWasReadBeforeIsReadFromItsBeginning) {
 TEST(GroupOffsets, ATopicThatCameLaterIsReadFromItsBeginningIfNothingOfItWasDeleted) {
   EXPECT_TRUE(begins_at_log_start(kLatest, {.group_has_commit = true, .complete = true}));
   EXPECT_FALSE(begins_at_log_start(kLatest, {.group_has_commit = true}))
-      << "a signal was added to the destination: an old topic is not delivered whole";
+      << "a signal was added to the destination: an old topic is not delivered from its start";
 }
 
 TEST(GroupOffsets, ARecreatedTopicCountsOnlyAfterItWasRead) {

@@ -43,7 +43,7 @@ TEST(TopicPromises, FewerCopiesAndPartitionsAreWeaker) {
   spec.replication_factor = -1;
   report = report_of(12, 1);
   compare_numbers(spec, report);
-  EXPECT_THAT(report.weaker, IsEmpty()) << "the broker's default is what was asked for";
+  EXPECT_THAT(report.weaker, IsEmpty()) << "the broker's default is what was requested";
 }
 
 TEST(TopicPromises, TimestampsOfProducersAreNotedAndNoFailure) {
@@ -75,7 +75,7 @@ TEST(TopicPromises, MinInsyncReplicasInEffectAreReportedConfiguredOrNot) {
   EXPECT_EQ(compared({}, {{"min.insync.replicas", ""}}).min_insync_replicas, std::nullopt);
 }
 
-TEST(TopicPromises, FewerInSyncThanAskedForIsWeaker) {
+TEST(TopicPromises, FewerInSyncThanRequestedIsWeaker) {
   const std::map<std::string, std::string> configured = {{"min.insync.replicas", "2"}};
   const TopicReport weak = compared(configured, {{"min.insync.replicas", "1"}});
   EXPECT_EQ(weak.min_insync_replicas, 1);

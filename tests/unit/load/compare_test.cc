@@ -38,7 +38,7 @@ TEST_F(CompareTest, NothingIsMissingWhenAllArrived) {
   EXPECT_EQ(result.latency.count(), 10u);
 }
 
-TEST_F(CompareTest, TellsLostFromDoubledItems) {
+TEST_F(CompareTest, DistinguishesLostFromDoubledItems) {
   arrive(1, 10);
   arrive(5, 4);
   const Comparison result = compare_with({{.first = 1, .count = 10}, {.first = 11, .count = 10}});

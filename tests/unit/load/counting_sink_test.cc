@@ -87,7 +87,7 @@ TEST_F(CountingSinkTest, RefusesGarbage) {
   EXPECT_TRUE(reports("\"malformed\":1"));
 }
 
-TEST_F(CountingSinkTest, FailsWhenToldAndCountsNothingThen) {
+TEST_F(CountingSinkTest, FailsWhenConfiguredAndCountsNothingThen) {
   sink_.set_behaviour({.fail_code = Code::kUnavailable});
   Answer answer = send(kRun, 1);
   ASSERT_FALSE(answer.ok());
@@ -103,14 +103,14 @@ TEST_F(CountingSinkTest, FailsWhenToldAndCountsNothingThen) {
   EXPECT_TRUE(reports("\"refused\":3"));
 }
 
-TEST_F(CountingSinkTest, FailsTheShareOfRequestsThatIsAskedFor) {
+TEST_F(CountingSinkTest, FailsTheShareOfRequestsThatIsRequested) {
   sink_.set_behaviour({.fail_code = Code::kUnavailable, .fail_ratio = 0.25});
   int failed = 0;
   for (std::uint64_t i = 0; i < 400; ++i) failed += send(kRun, 1 + 10 * i).ok() ? 0 : 1;
   EXPECT_NEAR(failed, 100, 40);
 }
 
-TEST_F(CountingSinkTest, AnswersLateWhenTold) {
+TEST_F(CountingSinkTest, AnswersLateWhenConfigured) {
   sink_.set_behaviour({.delay = milliseconds(30)});
   const SteadyTime before = system_clock().now();
   EXPECT_TRUE(send(kRun, 1).ok());

@@ -85,13 +85,13 @@ TEST(ItemFinder, TakesFieldsInAnyOrder) {
 TEST(ItemFinder, NeverReadsPastATruncatedRequest) {
   Random random(1);
   for (const Signal signal : otlp::kSignals) {
-    const Bytes whole =
+    const Bytes complete =
         RequestTemplate(signal, {.items = 3, .item_bytes = 200}, random).stamp(make_run(1), 1, 1);
     FoundItems found;
-    ASSERT_TRUE(find_items(signal, whole.view(), found));
-    for (std::size_t size = 1; size < whole.size(); ++size) {
+    ASSERT_TRUE(find_items(signal, complete.view(), found));
+    for (std::size_t size = 1; size < complete.size(); ++size) {
       // A copy of its own, so that AddressSanitizer sees a byte too many.
-      const std::string cut(whole.view().substr(0, size));
+      const std::string cut(complete.view().substr(0, size));
       EXPECT_FALSE(find_items(signal, cut, found)) << size;
     }
   }

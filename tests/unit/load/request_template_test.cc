@@ -56,7 +56,7 @@ TEST_P(RequestTemplateTest, IsTheSameInEveryRetryAndAnotherForEveryRun) {
   EXPECT_NE(request.stamp(kRun, 1, kDue).view(), request.stamp(make_run(78), 1, kDue).view());
 }
 
-TEST_P(RequestTemplateTest, ItemsHaveTheSizeThatIsAskedFor) {
+TEST_P(RequestTemplateTest, ItemsHaveTheSizeThatIsRequested) {
   const std::size_t frame = make({.items = 1, .item_bytes = 1000}).size() - 1000;
   for (const std::size_t size : {240u, 770u, 771u, 772u, 2000u, 20'000u}) {
     const RequestTemplate request = make({.items = 1, .item_bytes = size});
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(EverySignal, RequestTemplateTest, testing::ValuesIn(otl
                            return std::string(otlp::to_string(signal.param));
                          });
 
-TEST(SpanTemplate, MakesTracesOfTheWantedSizeWithOneRootEach) {
+TEST(SpanTemplate, MakesTracesOfTheRequestedSizeWithOneRootEach) {
   Random random(5);
   const RequestTemplate request(Signal::kTraces, {.items = 40, .spans_per_trace = 16}, random);
   const std::string json =

@@ -9,7 +9,7 @@
 namespace spanway::load {
 namespace {
 
-TEST(SeenSet, TellsNewFromSeen) {
+TEST(SeenSet, DistinguishesNewFromSeen) {
   SeenSet set;
   EXPECT_TRUE(set.add(1));
   EXPECT_TRUE(set.add(65'536));

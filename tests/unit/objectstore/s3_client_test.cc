@@ -85,7 +85,7 @@ TEST_F(S3ClientTest, PutsSignedWithAChecksum) {
               HasSubstr("/us-east-1/s3/aws4_request"));
 }
 
-TEST_F(S3ClientTest, NamesTheBucketInTheHostUnlessToldOtherwise) {
+TEST_F(S3ClientTest, NamesTheBucketInTheHostUnlessConfiguredOtherwise) {
   options_.path_style = false;
   options_.endpoint = "";
   options_.region = "eu-west-1";
@@ -226,7 +226,7 @@ TEST_F(S3ClientTest, AListThatIsCutShortIsNoList) {
   ASSERT_FALSE(page.ok());
 }
 
-TEST_F(S3ClientTest, RemovingWhatIsNotThereIsDone) {
+TEST_F(S3ClientTest, RemovingWhatIsMissingIsDone) {
   backend_.answer_with([](const SeenRequest&) {
     return fakes::http_answer(404, "<Error><Code>NoSuchKey</Code></Error>");
   });

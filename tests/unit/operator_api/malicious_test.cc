@@ -196,7 +196,7 @@ TEST(Malicious, InternalTopicsOfKafkaAreRefused) {
   }
 }
 
-TEST(Malicious, LookAlikeLettersAmongAsciiLettersAreEscaped) {
+TEST(Malicious, ConfusableLettersAmongAsciiLettersAreEscaped) {
   // A word of another script is readable.
   EXPECT_THAT(problems_of_json(with("/spec/данные", 1)),
               ElementsAre(StartsWith("spec.данные: is no field")));
@@ -287,15 +287,15 @@ TEST(Malicious, HugeAndOddNumbersAreRefused) {
 
 TEST(Malicious, WrongShapesAreRefusedEverywhere) {
   // Every object and list of a Pipeline with everything, replaced by something else.
-  const Json whole = documents(file_text("k8s/samples/production.yaml")).at(0);
-  ASSERT_THAT(problems_of_json(whole), IsEmpty());
-  const Json values = whole["spec"].flatten();
+  const Json complete = documents(file_text("k8s/samples/production.yaml")).at(0);
+  ASSERT_THAT(problems_of_json(complete), IsEmpty());
+  const Json values = complete["spec"].flatten();
   for (const auto& [pointer, value] : values.items()) {
     for (const Json& other : {Json(Json::object({{"a", 1}})), Json(Json::array({Json::array()})),
                               Json(7.5), Json("\x01")}) {
-      Json changed = whole;
+      Json changed = complete;
       changed["spec"][Json::json_pointer(pointer)] = other;
-      // Kubernetes' own types are kept as they are, and the API server judges them.
+      // Kubernetes' own types are kept as they are, and the API server validates them.
       const bool is_raw = pointer.find("/resources/") != std::string::npos ||
                           pointer.find("/config/") != std::string::npos ||
                           pointer.find("/affinity/") != std::string::npos ||

@@ -201,7 +201,7 @@ spec:
           "spec.exporters[tempo].consumer.autoscaling.minReplicas: must not be above "
           "maxReplicas",
           "spec.exporters[tempo]: occurs twice; each needs its own name",
-          "spec.exporters[tempo].signals[1]: stands there twice",
+          "spec.exporters[tempo].signals[1]: is listed twice",
           "spec.exporters[2]: must be a mapping"));
 }
 

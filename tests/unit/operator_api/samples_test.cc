@@ -6,7 +6,7 @@
 namespace spanway::api {
 namespace {
 
-// Samples may bring other objects along (Secrets); those are not ours to judge.
+// Samples may bring other objects along (Secrets); those are not ours to validate.
 TEST(Samples, AreAllValid) {
   for (const std::string& path : yaml_files("k8s/samples")) {
     std::size_t pipelines = 0;

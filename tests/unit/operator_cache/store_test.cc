@@ -51,9 +51,9 @@ TEST(Store, NothingChangesWithTheSameVersion) {
 }
 
 TEST(Store, AChangeOfADroppedFieldNotifiesNoOwner) {
-  Store store([](Json whole) {
-    whole.erase("status");
-    return whole;
+  Store store([](Json complete) {
+    complete.erase("status");
+    return complete;
   });
   Json made = object("a", "1", "p");
   ASSERT_THAT(store.upsert(made), ElementsAre(key("p")));

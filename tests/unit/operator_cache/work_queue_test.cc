@@ -20,10 +20,10 @@ const ObjectKey kB{"ns", "b"};
 class WorkQueueTest : public testing::Test {
  protected:
   // How long until `key` comes, by steps of a millisecond.
-  Duration wait_for(const ObjectKey& key, Duration patience = seconds(2000),
+  Duration wait_for(const ObjectKey& key, Duration timeout = seconds(2000),
                     Duration step = milliseconds(1)) {
     const SteadyTime start = clock_.now();
-    while (clock_.now() - start <= patience) {
+    while (clock_.now() - start <= timeout) {
       if (const auto next = queue_.try_next()) {
         EXPECT_EQ(*next, key);
         queue_.done(*next);

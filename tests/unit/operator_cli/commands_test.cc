@@ -82,7 +82,7 @@ class CommandsTest : public testing::Test {
          .with_cluster =
              [this](const std::string& kubeconfig,
                     const std::function<int(kube::Client&, const std::string&)>& use) -> Status {
-           asked_for_ = kubeconfig;
+           kubeconfig_used_ = kubeconfig;
            if (!has_cluster_) return unavailable("no kubeconfig");
            use(kube_, "team");
            return {};
@@ -105,7 +105,7 @@ class CommandsTest : public testing::Test {
   fakes::ManualClock clock_;
   fakes::FakeKube kube_{clock_};
   bool has_cluster_ = true;
-  std::string asked_for_;
+  std::string kubeconfig_used_;
   std::ostringstream out_;
   std::ostringstream err_;
 };
@@ -221,7 +221,7 @@ TEST_F(CommandsTest, TheCrdIsOneObject) {
 
 TEST_F(CommandsTest, APlanIsForTheNamespaceOfTheContextAndWritesNothing) {
   EXPECT_EQ(run("plan", {"-f", "good.yaml", "--kubeconfig", "k"}), 0) << err();
-  EXPECT_EQ(asked_for_, "k");
+  EXPECT_EQ(kubeconfig_used_, "k");
   EXPECT_THAT(out(), AllOf(HasSubstr("team/quickstart"), HasSubstr("quickstart-ingress")));
   EXPECT_THAT(kube_.writes(), IsEmpty());
 }
@@ -268,7 +268,7 @@ TEST_F(CommandsTest, WithoutAClusterThePlanIsForAnEmptyOneUnlessOneWasRequested)
   EXPECT_EQ(out(), "");
   settings_.kubeconfig = "of-the-settings";
   EXPECT_EQ(run("plan", {"-f", "good.yaml"}), 1);
-  EXPECT_EQ(asked_for_, "of-the-settings");
+  EXPECT_EQ(kubeconfig_used_, "of-the-settings");
 }
 
 TEST_F(CommandsTest, AClusterThatRefusesIsAFailure) {

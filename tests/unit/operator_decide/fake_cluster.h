@@ -1,4 +1,4 @@
-// Workloads and pods that live by the second, for whole histories of rollouts: stable workloads
+// Workloads and pods that live by the second, for long histories of rollouts: stable workloads
 // replace one pod after the other and only while the new ones are ready, as a Deployment does.
 #pragma once
 

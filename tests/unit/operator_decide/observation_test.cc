@@ -322,10 +322,10 @@ TEST_F(ObserveTest, WhatIsNotSettled) {
                                    {"/status/updatedReplicas", 1},
                                    {"/status/readyReplicas", 1},
                                    {"/metadata/deletionTimestamp", "2027-01-15T08:00:00Z"}}) {
-    const Json whole = deployment_;
+    const Json complete = deployment_;
     deployment_[Json::json_pointer(path)] = value;
     EXPECT_FALSE(observed().stable.settled) << path;
-    deployment_ = whole;
+    deployment_ = complete;
   }
   deployment_.erase("status");
   EXPECT_FALSE(observed().stable.settled) << "the controller has not observed it yet";

@@ -105,8 +105,8 @@ TEST(RenderingDigest, HoldsEverythingThatDecisionsRead) {
   const auto pipelines = samples();
   ASSERT_GE(pipelines.size(), 10u);
   for (const api::Pipeline& pipeline : pipelines) {
-    const Rendering whole = rendered(pipeline);
-    EXPECT_EQ(decisive_parts(digested(whole)), decisive_parts(whole)) << pipeline.name;
+    const Rendering complete = rendered(pipeline);
+    EXPECT_EQ(decisive_parts(digested(complete)), decisive_parts(complete)) << pipeline.name;
   }
 }
 
@@ -139,17 +139,17 @@ TEST(RenderingDigest, RequestsForTheSameObjectsAsTheWhole) {
 }
 
 TEST(RenderingDigest, DistinguishesObjectsThatDifferAnywhere) {
-  const Rendering whole = rendered(samples().front());
-  const std::string before = rendering_digest(whole);
-  EXPECT_EQ(rendering_digest(whole), before);
-  for (std::size_t i = 0; i < whole.components.size(); ++i) {
-    Rendering other = whole;
+  const Rendering complete = rendered(samples().front());
+  const std::string before = rendering_digest(complete);
+  EXPECT_EQ(rendering_digest(complete), before);
+  for (std::size_t i = 0; i < complete.components.size(); ++i) {
+    Rendering other = complete;
     other.components[i].support[0].object["metadata"]["labels"]["x"] = "y";
     EXPECT_NE(rendering_digest(other), before);
-    other = whole;
+    other = complete;
     other.components[i].workload.object["spec"]["template"]["spec"]["x"] = 1;
     EXPECT_NE(rendering_digest(other), before);
-    other = whole;
+    other = complete;
     other.components[i].canary.object["spec"]["template"]["spec"]["x"] = 1;
     EXPECT_NE(rendering_digest(other), before);
   }
@@ -157,11 +157,11 @@ TEST(RenderingDigest, DistinguishesObjectsThatDifferAnywhere) {
 
 TEST(RenderingDigest, IsMuchSmallerThanTheObjects) {
   for (const api::Pipeline& pipeline : samples()) {
-    const Rendering whole = rendered(pipeline);
-    std::size_t objects = whole.shared.size() + 1;
-    for (const render::Component& component : whole.components)
+    const Rendering complete = rendered(pipeline);
+    std::size_t objects = complete.shared.size() + 1;
+    for (const render::Component& component : complete.components)
       objects += component.support.size() + 2;
-    EXPECT_LT(rendering_digest(whole).size(), 120 * objects) << pipeline.name;
+    EXPECT_LT(rendering_digest(complete).size(), 120 * objects) << pipeline.name;
   }
 }
 

@@ -15,7 +15,7 @@ struct PartSpec {
   std::int64_t replicas = 2;
 };
 
-// "p-ingress" and so on, of pipeline "p". The revision of the whole is made of those of the parts.
+// "p-ingress" and so on, of pipeline "p". The revision of all is made of those of the parts.
 render::Rendering rendering_of(const std::vector<PartSpec>& parts);
 
 // exporter a, consumer a, bridge, ingress: all of this revision.

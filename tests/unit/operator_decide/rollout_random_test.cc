@@ -66,7 +66,7 @@ class Chaos {
     memory_ = decision.memory;
     return decision;
   }
-  // It was asked for, and does not come.
+  // It was requested, and does not come.
   bool lacks_its_canary(const RolloutDecision& decision) const {
     for (std::size_t i = 0; i < views_.size(); ++i) {
       if (decision.actions[i].canary && !views_[i].canary.exists) return true;

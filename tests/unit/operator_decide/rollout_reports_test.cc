@@ -259,7 +259,7 @@ TEST_F(RolloutFaults, StablePodsAreWaitedForWhileNoneReachesKafka) {
   EXPECT_EQ(decide_next().phase, Phase::kRolledBack);
 }
 
-TEST_F(RolloutFaults, AnOperatorThatHasJustStartedRequestsBeforeItJudges) {
+TEST_F(RolloutFaults, AnOperatorThatHasJustStartedRequestsBeforeItDecides) {
   desired_parts_[kBridge].revision = "new";
   decide_next();
   add_canary(kBridge, now_);

@@ -1,4 +1,4 @@
-// The status of every phase, recorded for tests/e2e/test_gitops.py, which has GitOps tools judge
+// The status of every phase, recorded for tests/e2e/test_gitops.py, which has GitOps tools assess
 // them. After a change that is meant:
 //   SPANWAY_UPDATE_GOLDEN=1 build/dev/bin/operator_decide_test
 // and read the difference.

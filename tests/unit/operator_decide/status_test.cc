@@ -145,7 +145,7 @@ TEST_F(StatusTest, TheTimeOfATransitionMovesWithTheStatusOnly) {
   EXPECT_EQ(scene_.since("Ready"), start);
 }
 
-TEST_F(StatusTest, AtRestEveryByteStaysAsItIs) {
+TEST_F(StatusTest, WhileIdleEveryByteStaysAsItIs) {
   const std::string before = kube::to_text(scene_.update());
   Json stored = *kube::parse_json(before);
   for (int round = 0; round < 100; ++round) {
@@ -159,7 +159,7 @@ TEST_F(StatusTest, AtRestEveryByteStaysAsItIs) {
   }
 }
 
-TEST_F(StatusTest, ABrokenPipelineIsAtRestToo) {
+TEST_F(StatusTest, ABrokenPipelineIsIdleToo) {
   StatuszReport& sender = scene_.report(kSceneExporter);
   sender.destination_reachable = false;
   sender.destination_error = "refused";

@@ -126,7 +126,7 @@ class OperatorServiceTest : public testing::Test {
     });
   }
   // A complete round of reconciling everything: all consequences have happened.
-  void look_at_all(Replica& replica) {
+  void reconcile_all(Replica& replica) {
     for (int round = 0; round < 2; ++round) {
       const double before = replica.reconciled();
       clock_.advance(settings_.resync);
@@ -166,16 +166,16 @@ TEST_F(OperatorServiceTest, LeadsAndReconciles) {
   EXPECT_TRUE(a.service->fatal().ok());
 }
 
-TEST_F(OperatorServiceTest, AtRestNothingIsWrittenHoweverOftenItReconciles) {
+TEST_F(OperatorServiceTest, WhileIdleNothingIsWrittenHoweverOftenItReconciles) {
   Replica a;
   start(a, "a");
   kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   // The record of the last good one is the last write.
   ASSERT_TRUE(until([this] { return exists(kube::kConfigMaps, "p-last-good"); }));
-  look_at_all(a);
+  reconcile_all(a);
   const int written = a.writes;
-  for (int i = 0; i < 10; ++i) ASSERT_NO_FATAL_FAILURE(look_at_all(a));
+  for (int i = 0; i < 10; ++i) ASSERT_NO_FATAL_FAILURE(reconcile_all(a));
   EXPECT_EQ(a.writes, written) << kube_.writes().back();
 }
 
@@ -313,7 +313,7 @@ TEST_F(OperatorServiceTest, ReconcilesAgainAtEverythingFromTimeToTime) {
   ASSERT_TRUE(until([this] {
     return exists(kube::kConfigMaps, "p-last-good") && exists(kube::kConfigMaps, "q-last-good");
   }));
-  look_at_all(a);
+  reconcile_all(a);
   const double before = a.reconciled();
   clock_.advance(settings_.resync);
   EXPECT_TRUE(eventually([&] { return a.reconciled() >= before + 2; }));
@@ -401,7 +401,7 @@ TEST_F(OperatorServiceTest, OnlyTheNamespacesItIsGivenAreWatched) {
   kube_.put(kube::kPipelines, ControllerFixture::pipeline("other", "elsewhere"));
   kube_.put(kube::kPipelines, ControllerFixture::pipeline());
   ASSERT_TRUE(until([this] { return exists(kube::kDeployments, "p-ingress"); }));
-  look_at_all(a);
+  reconcile_all(a);
   EXPECT_TRUE(kube_.at(kube::kDeployments, {"elsewhere", "other-ingress"}).is_null());
   EXPECT_FALSE(kube_.at(kube::kPipelines, {"elsewhere", "other"}).contains("status"));
 }

@@ -27,7 +27,7 @@ namespace {
 using kube::Json;
 using testing::ElementsAre;
 
-constexpr Duration kPatience = std::chrono::seconds(30);
+constexpr Duration kTimeout = std::chrono::seconds(30);
 
 class Server {
  public:
@@ -238,7 +238,7 @@ TEST_P(ApiServerContract, OwnedObjectsAreDeletedWithTheirOwner) {
         server_->step();
         return !client().get(kube::kConfigMaps, key()).ok();
       },
-      kPatience));
+      kTimeout));
 }
 
 TEST_P(ApiServerContract, AWatchDeliversWhatComesAfterItsVersion) {

@@ -18,7 +18,7 @@ const Json* condition_in(const Json& status, const std::string& type) {
 std::map<std::string, StatuszReport> FakeStatusz::read(const std::vector<Address>& pods) {
   std::map<std::string, StatuszReport> out;
   for (const Address& address : pods) {
-    ++asked;
+    ++polled;
     out[address.pod] = answer(address.pod);
   }
   return out;

@@ -33,7 +33,7 @@ class FakeStatusz final : public StatuszReader {
     report.destination_reachable = true;
     return report;
   };
-  std::size_t asked = 0;
+  std::size_t polled = 0;
 };
 
 class ControllerFixture {
@@ -72,7 +72,7 @@ class ControllerFixture {
   fakes::FakeKube kube{clock};
   telemetry::Logger log = telemetry::Logger::null();
   telemetry::Metrics metrics;
-  // The operator's client; another one may stand before `kube`. Counts from restart() on.
+  // The operator's client; another one may wrap `kube`. Counts from restart() on.
   kube::Client* client = &kube;
   // True = the watch of this kind has not delivered its events yet.
   std::function<bool(const kube::ResourceType& type)> is_watch_late;

@@ -34,7 +34,7 @@ TEST_F(ControllerTest, InstallsEverythingAndRecordsItAsGood) {
   EXPECT_THAT(fixture_.errors, IsEmpty());
 }
 
-TEST_F(ControllerTest, WritesNothingAtRest) {
+TEST_F(ControllerTest, WritesNothingWhileIdle) {
   fixture_.install();
   fixture_.kube.forget_writes();
   for (int i = 0; i < 20; ++i) {
@@ -44,7 +44,7 @@ TEST_F(ControllerTest, WritesNothingAtRest) {
   EXPECT_THAT(fixture_.kube.writes(), IsEmpty());
 }
 
-TEST_F(ControllerTest, NothingIsRenderedAtRest) {
+TEST_F(ControllerTest, NothingIsRenderedWhileIdle) {
   fixture_.install();
   fixture_.resync();  // The objects that were applied last are verified.
   const std::size_t before = fixture_.controller->renderings();
@@ -206,15 +206,15 @@ TEST_F(ControllerTest, PodsThatHaveEndedAreAnEventAndNothingElse) {
                        {"message", "low on memory"},
                        {"podIP", "10.0.0.9"}};
   fixture_.kube.put(kube::kPods, evicted, "kubelet");
-  std::set<std::string> asked;
+  std::set<std::string> polled;
   const auto answer = fixture_.statusz.answer;
   fixture_.statusz.answer = [&](const std::string& name) {
-    asked.insert(name);
+    polled.insert(name);
     return answer(name);
   };
   fixture_.pass(std::chrono::seconds(180));
-  EXPECT_THAT(asked, Contains(HasSubstr("p-ingress")));
-  EXPECT_THAT(asked, Not(Contains(HasSubstr("evicted"))));
+  EXPECT_THAT(polled, Contains(HasSubstr("p-ingress")));
+  EXPECT_THAT(polled, Not(Contains(HasSubstr("evicted"))));
   EXPECT_EQ(fixture_.event("PodFailed"), "pod p-ingress-evicted: Evicted: low on memory");
   EXPECT_EQ(std::count_if(fixture_.events_seen.begin(), fixture_.events_seen.end(),
                           [](const Announcement& one) { return one.reason == "PodFailed"; }),
@@ -222,7 +222,7 @@ TEST_F(ControllerTest, PodsThatHaveEndedAreAnEventAndNothingElse) {
   EXPECT_THAT(fixture_.condition("Degraded"), StartsWith("False"));
 }
 
-TEST_F(ControllerTest, TheRecordOfTheLastGoodSpecIsCreatedAgainAtRest) {
+TEST_F(ControllerTest, TheRecordOfTheLastGoodSpecIsCreatedAgainWhileIdle) {
   fixture_.install();
   fixture_.pass(std::chrono::seconds(60));
   const Json before = fixture_.kube.at(kube::kConfigMaps, {"team", "p-last-good"})["data"];

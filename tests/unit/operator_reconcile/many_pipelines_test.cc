@@ -37,7 +37,7 @@ std::size_t heap_of_stores(ControllerFixture& fixture) {
 }
 
 // CPU time of one reconciliation of each, without that of the fake server.
-double look_at_all(ControllerFixture& fixture) {
+double reconcile_all(ControllerFixture& fixture) {
   fixture.sync();
   const double start = cpu_seconds();
   for (const kube::ObjectKey& key : fixture.stores->pipelines()) {
@@ -54,17 +54,17 @@ TEST(ManyPipelines, ReconcileInTheFirstRoundAndRestInTheNext) {
   ControllerFixture fixture;
   for (int i = 0; i < pipelines; ++i)
     fixture.kube.put(kube::kPipelines, ControllerFixture::pipeline("p" + std::to_string(i)));
-  const double first = look_at_all(fixture);
+  const double first = reconcile_all(fixture);
   EXPECT_TRUE(fixture.errors.empty());
   EXPECT_EQ(fixture.kube.all(kube::kDeployments).size(), 3u * static_cast<unsigned>(pipelines));
 
-  look_at_all(fixture);  // The status after the first writes.
+  reconcile_all(fixture);  // The status after the first writes.
   fixture.kube.forget_writes();
-  const double rest = look_at_all(fixture);
+  const double rest = reconcile_all(fixture);
   // The memory of a new operator for them.
   fixture.restart();
   const std::size_t before = heap_bytes();
-  look_at_all(fixture);
+  reconcile_all(fixture);
   const std::size_t remembered =
       (heap_bytes() - before) / static_cast<std::size_t>(std::max(1, pipelines));
   EXPECT_LT(remembered, 16u << 10) << "128 MiB at 1000 Pipelines, and most of it is the stores'";

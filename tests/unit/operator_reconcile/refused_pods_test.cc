@@ -55,10 +55,10 @@ TEST(RefusedPods, RequestsOnceInAWhileForEachObjectThatLacksPods) {
   fixture.clock.advance(RefusedPods::kAnswerCounts);
   answer();
   EXPECT_EQ(fixture.kube.read_count(), before + 2);
-  Json whole = set;
-  whole["status"]["replicas"] = 1;
+  Json complete = set;
+  complete["status"]["replicas"] = 1;
   EXPECT_EQ(
-      refused.refusal_of(fixture.kube, kube::kStatefulSets, whole, fixture.clock.now()).refusal,
+      refused.refusal_of(fixture.kube, kube::kStatefulSets, complete, fixture.clock.now()).refusal,
       "");
   EXPECT_EQ(fixture.kube.read_count(), before + 2) << "nothing is requested when nothing changes";
 }

@@ -32,7 +32,7 @@ TEST_F(StatuszMonitorTest, PollsPodsThatServeAndNoneElse) {
   put_pod("p-ingress-2", "", true);
   monitor_.set_pace(kP, true, false);
   monitor_.poll();
-  EXPECT_EQ(fixture_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.polled, 1u);
   EXPECT_TRUE(monitor_.reports(kP).by_pod.contains("p-ingress-1"));
 }
 
@@ -41,14 +41,14 @@ TEST_F(StatuszMonitorTest, RequestsMoreOftenWhatMoves) {
   monitor_.poll();
   fixture_.clock.advance(std::chrono::seconds(10));
   monitor_.poll();
-  EXPECT_EQ(fixture_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.polled, 1u);
   monitor_.set_pace(kP, true, false);
   monitor_.poll();
-  EXPECT_EQ(fixture_.statusz.asked, 2u);
+  EXPECT_EQ(fixture_.statusz.polled, 2u);
   monitor_.set_pace(kP, false, false);
   fixture_.clock.advance(std::chrono::seconds(30));
   monitor_.poll();
-  EXPECT_EQ(fixture_.statusz.asked, 3u);
+  EXPECT_EQ(fixture_.statusz.polled, 3u);
 }
 
 TEST_F(StatuszMonitorTest, SpeaksOnlyOfNews) {
@@ -89,7 +89,7 @@ TEST_F(StatuszMonitorTest, ForgetsWhatIsGone) {
   EXPECT_EQ(monitor_.reports(kP).round, 0u);
   fixture_.clock.advance(std::chrono::minutes(1));
   monitor_.poll();
-  EXPECT_EQ(fixture_.statusz.asked, 1u);
+  EXPECT_EQ(fixture_.statusz.polled, 1u);
 }
 
 }  // namespace

@@ -81,12 +81,12 @@ TEST_F(StatuszReaderTest, APodThatHangsIsNotWaitedForForEver) {
 class StatuszNodesTest : public ::testing::Test {
  protected:
   using Done = std::function<void(StatuszReport)>;
-  static constexpr Duration kPatience = std::chrono::seconds(2);
+  static constexpr Duration kTimeout = std::chrono::seconds(2);
 
   static StatuszReport good() { return parse_statusz(kBody); }
-  // All that hang: their patience is over.
-  void run_out_of_patience() {
-    clock_.advance(kPatience);
+  // All that hang: their timeout has passed.
+  void let_timeouts_pass() {
+    clock_.advance(kTimeout);
     for (const Done& done : std::exchange(hanging_, {})) done(not_answered("timed out"));
   }
   std::map<std::string, StatuszReport> read() { return reader_->read(pods_); }
@@ -97,15 +97,15 @@ class StatuszNodesTest : public ::testing::Test {
   fakes::ManualClock clock_;
   std::vector<StatuszReader::Address> pods_;
   std::vector<Done> hanging_;
-  std::vector<std::string> asked_;
+  std::vector<std::string> polled_;
   std::function<void(const StatuszReader::Address&, Done)> script_;
   std::unique_ptr<StatuszReader> reader_ = make_statusz_reader(
       [this](const StatuszReader::Address& pod, Done done) -> std::shared_ptr<void> {
-        asked_.push_back(pod.pod);
+        polled_.push_back(pod.pod);
         script_(pod, std::move(done));
         return nullptr;
       },
-      clock_, kPatience);
+      clock_, kTimeout);
 };
 
 TEST_F(StatuszNodesTest, ANodeThatHangsHoldsUpItsOwnPodsOnlyAndIsGivenUp) {
@@ -120,16 +120,16 @@ TEST_F(StatuszNodesTest, ANodeThatHangsHoldsUpItsOwnPodsOnlyAndIsGivenUp) {
       return;
     }
     done(good());
-    // Only now, with all of the other node answered, is the patience over.
-    if (++answered == 40) run_out_of_patience();
+    // Only now, with all of the other node answered, has the timeout passed.
+    if (++answered == 40) let_timeouts_pass();
   };
-  int not_asked = 0;
+  int not_polled = 0;
   for (const auto& [pod, report] : read()) {
     EXPECT_EQ(report.answered, pod.starts_with("ok-")) << pod;
-    not_asked += report.error.find("no pod on node a answers") != std::string::npos ? 1 : 0;
+    not_polled += report.error.find("no pod on node a answers") != std::string::npos ? 1 : 0;
   }
-  EXPECT_EQ(not_asked, 36);
-  EXPECT_EQ(asked_.size(), 44u);
+  EXPECT_EQ(not_polled, 36);
+  EXPECT_EQ(polled_.size(), 44u);
 }
 
 TEST_F(StatuszNodesTest, APodThatRefusesAtOnceDoesNotMakeItsNodeSilent) {
@@ -144,7 +144,7 @@ TEST_F(StatuszNodesTest, ThePlaceOfAPodThatHungIsFreeAgain) {
   for (int i = 0; i < 4; ++i) add("p" + std::to_string(i), "a");
   script_ = [this](const StatuszReader::Address&, const Done& done) {
     hanging_.push_back(done);
-    if (hanging_.size() == 4) run_out_of_patience();
+    if (hanging_.size() == 4) let_timeouts_pass();
   };
   EXPECT_FALSE(read().at("p3").answered);
   script_ = [](const StatuszReader::Address&, const Done& done) { done(good()); };

@@ -41,7 +41,7 @@ void leave_out(Json& object, const Json& other) {
   }
 }
 
-// A configuration file stands as it is below its ConfigMap, not as one quoted line.
+// A configuration file is printed as it is below its ConfigMap, not as one quoted line.
 std::string text_of(const Manifest& manifest, Json object) {
   std::string file;
   if (const Json* data = kube::find(object, "data/config.yaml")) {

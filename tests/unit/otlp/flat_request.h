@@ -1,4 +1,4 @@
-// An Export request taken apart by the plainest code possible, to judge the scan and the split:
+// An Export request taken apart by the plainest code possible, to verify the scan and the split:
 // every item (every data point of a metric) beside what it belongs to.
 #pragma once
 

@@ -37,7 +37,7 @@ TEST(JsonNumber, WholeNumbersAreExact) {
   }
 }
 
-TEST(JsonNumber, FractionsAndLargeNumbersAreNotWholeNumbers) {
+TEST(JsonNumber, FractionsAndLargeNumbersAreNoIntegers) {
   WholeNumber number;
   for (const char* text : {"0.5", "1.5", "15e-1", "1e-999999999999999999999", "1.00000000001"}) {
     EXPECT_EQ(parse_whole(text, number), NumberFault::kFraction) << text;

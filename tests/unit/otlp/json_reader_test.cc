@@ -254,14 +254,14 @@ TEST(JsonReader, ReadsNothingMoreAfterAMistake) {
   EXPECT_EQ(reader.offset(), 3u);
 }
 
-// simdjson is the judge: whatever it calls malformed, and nothing else, is a mistake. It also
+// simdjson is the reference: whatever it calls malformed, and nothing else, is a mistake. It also
 // refuses numbers that no 64-bit type holds, which is none of the grammar's business.
 TEST(JsonReader, AgreesWithSimdjsonOnMutations) {
   const std::string seed =
       R"({"a":[1,-2.5e3,true,false,null,"x\u00e9\ud83d\ude00\n"],"b":{"c":{},"d":[]},"":"\\"})";
   constexpr std::string_view kBytes = "{}[]\",:\\ \n0123456789.eE+-truefalsnudDx\x01\x7f";
   std::mt19937_64 random(20240817);
-  simdjson::dom::parser judge;
+  simdjson::dom::parser reference;
   int malformed = 0;
   for (int round = 0; round < 30'000; ++round) {
     std::string text = seed;
@@ -279,7 +279,7 @@ TEST(JsonReader, AgreesWithSimdjsonOnMutations) {
       }
       if (text.empty()) text = " ";
     }
-    const simdjson::error_code verdict = judge.parse(text).error();
+    const simdjson::error_code verdict = reference.parse(text).error();
     if (verdict == simdjson::NUMBER_ERROR && problem_of(text) == nullptr) continue;
     // simdjson refuses halves of surrogate pairs.
     if (verdict == simdjson::STRING_ERROR && problem_of(text) == nullptr &&

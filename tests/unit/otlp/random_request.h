@@ -12,7 +12,7 @@ namespace spanway::otlp {
 struct RandomRequestOptions {
   // Messages inside messages; AnyValue can nest for ever.
   int depth_max = 14;
-  // Bytes that no hex or base64 of the stock mapping could stand for, and sizes that ids do not
+  // Bytes that no hex or base64 of the stock mapping could encode, and sizes that ids do not
   // have.
   bool odd_ids = true;
 };

@@ -332,18 +332,18 @@ TEST(RequestReader, ShowsTheResourceBeforeItsItemsWhateverTheOrderOfTheFields) {
             "resource shop\nscope lib 1.0\nspan first a=b @event:7\nspan GET /\n"
             "resource cart\nscope lib 1.0\nspan GET /\n");
   ASSERT_TRUE(reader.read(Signal::kTraces, sample_request().encode(true), backward).ok());
-  // Repeated fields come in the order in which they stand.
+  // Repeated fields come in their order in the request.
   EXPECT_EQ(backward.text,
             "resource cart\nscope lib 1.0\nspan GET /\n"
             "resource shop\nscope lib 1.0\nspan GET /\nspan first a=b @event:7\n");
 }
 
 TEST(RequestReader, RefusesEveryTruncationOrReadsLess) {
-  const std::string whole = sample_request().encode();
+  const std::string complete = sample_request().encode();
   RequestReader reader;
-  for (std::size_t size = 1; size < whole.size(); ++size) {
+  for (std::size_t size = 1; size < complete.size(); ++size) {
     Notes notes;
-    const Status status = reader.read(Signal::kTraces, whole.substr(0, size), notes);
+    const Status status = reader.read(Signal::kTraces, complete.substr(0, size), notes);
     if (status.ok()) {
       EXPECT_LT(notes.text.size(), 120u) << size;  // Cut between the two resources.
       continue;
@@ -369,7 +369,7 @@ TEST(RequestReader, EndsWithTheVisitorsError) {
   EXPECT_EQ(refuser.spans, 1);
 }
 
-TEST(RequestReader, JudgesIds) {
+TEST(RequestReader, ChecksIds) {
   SpanView span;
   const std::string trace_id = fakes::otlp_trace_id(1), span_id = fakes::otlp_span_id(1);
   span.trace_id = trace_id;

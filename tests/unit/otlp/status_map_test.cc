@@ -283,9 +283,9 @@ TEST(ErrorFromGrpc, OnlyOurOwnReasonsAreKept) {
 
 TEST(ErrorFromGrpc, BrokenDetailsDoNoHarm) {
   Error error = unavailable("x").with_retry_after(5s).with_reason("no_memory");
-  const Bytes whole = status_body(error, Encoding::kProtobuf);
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    const std::string cut(whole.view().substr(0, size));
+  const Bytes complete = status_body(error, Encoding::kProtobuf);
+  for (std::size_t size = 0; size < complete.size(); ++size) {
+    const std::string cut(complete.view().substr(0, size));
     EXPECT_EQ(error_from_grpc(14, "x", cut).refusal, Refusal::kTransient);
   }
 }

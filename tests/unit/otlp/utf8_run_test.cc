@@ -63,7 +63,7 @@ TEST(Utf8, AsciiEndsAtTheFirstHighByte) {
 }
 
 // Strings with binary between them, as in a span.
-TEST(Utf8Run, JudgesEachStringOfABuffer) {
+TEST(Utf8Run, ChecksEachStringOfABuffer) {
   const std::string gap("\xff\x00\x80", 3);
   std::string buffer;
   struct Expected {

@@ -29,10 +29,10 @@ TEST(WireVarint, ReadsWhatWasWritten) {
 }
 
 TEST(WireVarint, RefusesTruncatedAndOverlong) {
-  const std::string whole = varint(std::numeric_limits<std::uint64_t>::max());
+  const std::string complete = varint(std::numeric_limits<std::uint64_t>::max());
   std::uint64_t value = 0;
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    const std::string text = whole.substr(0, size);
+  for (std::size_t size = 0; size < complete.size(); ++size) {
+    const std::string text = complete.substr(0, size);
     EXPECT_EQ(read_varint(begin_of(text), end_of(text), value), nullptr);
     EXPECT_EQ(skip_varint(begin_of(text), end_of(text)), nullptr);
   }

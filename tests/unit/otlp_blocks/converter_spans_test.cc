@@ -292,22 +292,22 @@ TEST(ConvertSpans, DeepNestingIsADataError) {
   EXPECT_EQ(blocks.error().refusal, Refusal::kData);
 }
 
-TEST(ConvertSpans, MemoryIsAskedForWhileTheBlocksGrow) {
+TEST(ConvertSpans, MemoryIsAcquiredWhileTheBlocksGrow) {
   std::vector<ProtoMessage> spans;
   for (std::uint64_t i = 1; i <= 1000; ++i)
     spans.push_back(fakes::otlp_span(i, i, "span", {otlp_attribute("id", std::to_string(i))}));
   const std::string request = fakes::otlp_request_of(spans);
-  std::vector<std::size_t> asked;
+  std::vector<std::size_t> requested;
   ConvertOptions options;
   options.grow = [&](std::size_t bytes) {
-    asked.push_back(bytes);
+    requested.push_back(bytes);
     return true;
   };
   Converter converter;
   const auto blocks = converter.convert(otlp::Signal::kTraces, request, options);
   ASSERT_TRUE(blocks.ok());
-  EXPECT_GE(asked.size(), 1000 / Converter::kItemsPerPermit);
-  EXPECT_EQ(asked.back(), blocks->memory_bytes());
+  EXPECT_GE(requested.size(), 1000 / Converter::kItemsPerPermit);
+  EXPECT_EQ(requested.back(), blocks->memory_bytes());
   options.grow = [](std::size_t bytes) { return bytes < (1u << 20) + 100'000; };
   const auto refused = converter.convert(otlp::Signal::kTraces, request, options);
   ASSERT_FALSE(refused.ok());

@@ -39,7 +39,7 @@ TEST(ValueJson, KeepsTheTypeOfEachValue) {
   EXPECT_EQ(json_of(ProtoMessage().bytes(7, "\xff\x01")), R"({"$bytes":"/wE="})");
 }
 
-TEST(ValueJson, ADoubleNeverLooksLikeAnInteger) {
+TEST(ValueJson, ADoubleNeverReadsLikeAnInteger) {
   EXPECT_EQ(json_of_double(1), "1.0");
   EXPECT_EQ(json_of_double(-0.0), "-0.0");
   EXPECT_EQ(json_of_double(0.1), "0.1");

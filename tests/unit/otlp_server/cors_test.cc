@@ -61,7 +61,7 @@ TEST(CorsPolicy, AddsNothingForStrangers) {
   EXPECT_EQ(headers.get("access-control-expose-headers"), "retry-after");
 }
 
-TEST(CorsPolicy, SaysStarWhenEverybodyMay) {
+TEST(CorsPolicy, SaysStarWhenAllOriginsMay) {
   const CorsPolicy cors(origins({"*"}));
   const auto response = cors.preflight(preflight_from("https://anything.org"));
   ASSERT_TRUE(response.has_value());

@@ -65,7 +65,7 @@ TEST(HttpAnswer, SaysWhenToComeBack) {
   EXPECT_FALSE(data.response().headers.find("retry-after").has_value());
 }
 
-TEST(HttpAnswer, CompressesLongAnswersWhenAsked) {
+TEST(HttpAnswer, CompressesLongAnswersWhenRequested) {
   Exchange exchange;
   const std::string text(3000, 'x');
   HttpAnswer(exchange.responder(), otlp::Encoding::kJson, http::ContentCoding::kGzip, {})

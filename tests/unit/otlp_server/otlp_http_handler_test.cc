@@ -25,14 +25,14 @@ constexpr const char* kJson = "application/json";
 class FakeGatekeeper final : public rpc::Gatekeeper {
  public:
   Result<pipeline::Metadata> admit(const http::RequestHead& head, otlp::Signal) override {
-    ++asked;
+    ++calls;
     if (refusal) return *refusal;
     pipeline::Metadata metadata;
     metadata.tenant = std::string(head.headers.get("x-scope-orgid"));
     return metadata;
   }
   std::optional<Error> refusal;
-  int asked = 0;
+  int calls = 0;
 };
 
 class RecordedEvents final : public OtlpHttpEvents {
@@ -190,7 +190,7 @@ TEST_F(OtlpHttpHandlerTest, ForgivesASlashTooManyAtEitherEndOfThePath) {
   EXPECT_EQ(next_.sent(), 3u);
 }
 
-TEST_F(OtlpHttpHandlerTest, TellsGrpcClientsWhichPortToUse) {
+TEST_F(OtlpHttpHandlerTest, ReportsGrpcClientsWhichPortToUse) {
   OtlpHttpHandler handler(options_, next_, gatekeeper_, budget_, clock_, events_);
   handler.set_grpc_port(4317);
   http::RequestHead head =
@@ -206,7 +206,7 @@ TEST_F(OtlpHttpHandlerTest, TellsGrpcClientsWhichPortToUse) {
   EXPECT_EQ(refused("unsupported"), 1);
 }
 
-TEST_F(OtlpHttpHandlerTest, TellsWhatWasWrongInTheJson) {
+TEST_F(OtlpHttpHandlerTest, ReportsWhatWasWrongInTheJson) {
   const std::string json =
       R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"INFO"},)"
       R"({"severityText":"cut \ud83d"}]}]}]})";
@@ -355,7 +355,7 @@ TEST_F(OtlpHttpHandlerTest, AllowsJsonThatGrows) {
   EXPECT_GE(permit_bytes_, payload_.size());
 }
 
-TEST_F(OtlpHttpHandlerTest, ChallengesWhoeverIsNotKnownBeforeReadingAnything) {
+TEST_F(OtlpHttpHandlerTest, ChallengesUnknownClientsBeforeReadingAnything) {
   options_.challenge = "Bearer realm=\"spanway\"";
   gatekeeper_.refusal = configuration_error(Code::kUnauthenticated, "who are you");
   const Exchange exchange = run(post("/v1/traces", kProtobuf, 100 << 20), "");
@@ -378,7 +378,7 @@ TEST_F(OtlpHttpHandlerTest, AnswersPreflightsWithoutAskingWhoItIs) {
   const Exchange exchange = run(head, "");
   EXPECT_EQ(exchange.status(), 204);
   EXPECT_EQ(exchange.header("access-control-allow-origin"), "https://shop.example.com");
-  EXPECT_EQ(gatekeeper_.asked, 0);
+  EXPECT_EQ(gatekeeper_.calls, 0);
   http::RequestHead request = post("/v1/traces", kJson);
   request.headers.add("origin", "https://shop.example.com");
   EXPECT_EQ(run(request, "{}").header("access-control-allow-origin"), "https://shop.example.com");

@@ -149,7 +149,7 @@ TEST(Parquet, RowsAreSortedAcrossRowGroups) {
   EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
 }
 
-TEST(Parquet, ReadsOnlyTheColumnsThatAreAskedFor) {
+TEST(Parquet, ReadsOnlyTheColumnsThatAreRequested) {
   // Counts what is read of a file.
   class Counting final : public ByteSource {
    public:
@@ -181,7 +181,7 @@ TEST(Parquet, ReadsOnlyTheColumnsThatAreAskedFor) {
   EXPECT_LT(source->read_bytes, bytes->size() / 4);
 }
 
-TEST(Parquet, ABloomFilterSaysWhichTracesAreNotThere) {
+TEST(Parquet, ABloomFilterSaysWhichTracesAreMissing) {
   const auto bytes = arrow_codec().encode(spans(1000), span_options());
   const auto file = open(*bytes);
   EXPECT_TRUE(file->may_contain(0, "trace_id", fakes::otlp_trace_id(5)).value());

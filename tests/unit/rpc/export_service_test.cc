@@ -192,7 +192,7 @@ TEST_F(ExportServiceTest, RefusesWhatIsNotGrpcAsHttp) {
   EXPECT_EQ(call(old, "")->status, 505);
 }
 
-TEST_F(ExportServiceTest, TellsHttp1ClientsWhichPortToUse) {
+TEST_F(ExportServiceTest, ReportsHttp1ClientsWhichPortToUse) {
   http::RequestHead head = export_head();
   head.protocol = http::Protocol::kHttp11;
   head.path = "/v1/traces";
@@ -249,7 +249,7 @@ TEST_F(ExportServiceTest, RefusesBadHeadersBeforeABodyByte) {
   EXPECT_EQ(in_flight(), 0);
 }
 
-TEST_F(ExportServiceTest, TellsWhichEncodingsAreTaken) {
+TEST_F(ExportServiceTest, ReportsWhichEncodingsAreTaken) {
   const auto answer = call(with_header(export_head(), "grpc-encoding", "snappy"), framed("x"));
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->headers.get("grpc-accept-encoding"), "identity,gzip,deflate,zstd");
@@ -394,7 +394,7 @@ class HealthTest : public ExportServiceTest {
   }
 };
 
-TEST_F(HealthTest, TellsServingUntilToldOtherwise) {
+TEST_F(HealthTest, ReportsServingUntilChanged) {
   EXPECT_EQ(check("")->body.view(), framed("\x08\x01"));
   const std::string service = "opentelemetry.proto.collector.logs.v1.LogsService";
   EXPECT_EQ(

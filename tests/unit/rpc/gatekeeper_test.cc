@@ -45,7 +45,7 @@ TEST(TrustingGatekeeper, RefusesATenantThatIsNotAPlainName) {
           .ok());
 }
 
-TEST(TrustingGatekeeper, RefusesAHeaderThatStandsThereTwice) {
+TEST(TrustingGatekeeper, RefusesAHeaderThatIsSentTwice) {
   const auto gatekeeper = trusting_gatekeeper();
   EXPECT_FALSE(gatekeeper
                    ->admit(head_with({{"spanway-tenant", "a"}, {"spanway-tenant", "b"}}),

@@ -51,7 +51,7 @@ inline std::string framed(std::string_view message, bool compressed = false) {
   return std::string(frame_message(message, compressed).view());
 }
 
-// grpc-status of an answer, wherever it stands; -1 without one.
+// grpc-status of an answer, in headers or trailers; -1 without one.
 inline int grpc_status(const http::Response& response) {
   const std::string_view text = response.trailers.count("grpc-status") > 0
                                     ? response.trailers.get("grpc-status")

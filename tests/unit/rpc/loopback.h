@@ -19,7 +19,7 @@ namespace spanway::rpc {
 
 using Answer = Result<pipeline::Outcome>;
 
-inline constexpr std::chrono::seconds kPatience{20};
+inline constexpr std::chrono::seconds kTimeout{20};
 
 inline pipeline::Batch batch_of(std::string_view payload,
                                 otlp::Signal signal = otlp::Signal::kTraces) {
@@ -39,7 +39,7 @@ inline std::future<Answer> send(OtlpGrpcSink& sink, pipeline::Batch batch) {
 }
 
 inline Answer wait(std::future<Answer>& future) {
-  if (future.wait_for(kPatience) != std::future_status::ready) {
+  if (future.wait_for(kTimeout) != std::future_status::ready) {
     return unknown_error(Code::kUnknown, "the test has waited long enough");
   }
   return future.get();

@@ -211,9 +211,9 @@ TEST_F(MessageReaderTest, RefusesACorruptOrUnfinishedCompressedMessage) {
   EXPECT_EQ(status.error().code, Code::kInvalidArgument);
   EXPECT_STREQ(status.error().reason, "message_corrupt");
 
-  const Bytes whole = http::encode(ContentCoding::kGzip, "some text to compress").value();
+  const Bytes complete = http::encode(ContentCoding::kGzip, "some text to compress").value();
   MessageReader cut = reader(ContentCoding::kGzip);
-  status = cut.append(framed(whole.view().substr(0, whole.size() - 4), true));
+  status = cut.append(framed(complete.view().substr(0, complete.size() - 4), true));
   if (status.ok()) status = cut.finish();
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, Code::kInvalidArgument);

@@ -1,5 +1,5 @@
 // OtlpGrpcSink against the real http::Server with ExportService, over loopback: each proves the
-// other, and grpc++ stands between them.
+// other, with grpc++ between them.
 #include "services/lib/rpc/otlp_grpc_sink.h"
 
 #include <gtest/gtest.h>
@@ -67,7 +67,7 @@ TEST_F(OtlpGrpcSinkTest, CarriesEverySignalWithItsMetadata) {
                       .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                       .tracestate = "a=1"};
     auto answer = send(*sender, std::move(batch));
-    auto taken = behind_.take(kPatience);
+    auto taken = behind_.take(kTimeout);
     ASSERT_TRUE(taken.has_value());
     EXPECT_EQ(taken->batch.signal, signal);
     EXPECT_EQ(taken->batch.payload.view(), "some bytes");
@@ -90,10 +90,10 @@ TEST_F(OtlpGrpcSinkTest, SendsPiecesAsOneMessageAndLeavesThemWhole) {
   // Small pieces are joined, large ones are shown to gRPC where they lie.
   for (const std::size_t piece_bytes : {10u, 100'000u}) {
     pipeline::Pieces kept;
-    std::string whole;
+    std::string complete;
     for (const char letter : {'a', 'b', 'c'}) {
       kept.add(std::make_shared<const Bytes>(std::string(piece_bytes, letter)));
-      whole.append(piece_bytes, letter);
+      complete.append(piece_bytes, letter);
     }
     for (int attempt = 0; attempt < 2; ++attempt) {
       auto answered = std::make_shared<std::promise<Answer>>();
@@ -103,12 +103,12 @@ TEST_F(OtlpGrpcSinkTest, SendsPiecesAsOneMessageAndLeavesThemWhole) {
       sender->send_pieces(std::move(batch), kept, pipeline::AckToken([answered](Answer result) {
                             answered->set_value(result);
                           }));
-      auto taken = behind_.take(kPatience);
+      auto taken = behind_.take(kTimeout);
       ASSERT_TRUE(taken.has_value());
-      EXPECT_EQ(taken->batch.payload.view(), whole) << piece_bytes;
+      EXPECT_EQ(taken->batch.payload.view(), complete) << piece_bytes;
       taken->token.ack();
       EXPECT_TRUE(wait(answer).ok());
-      EXPECT_EQ(kept.join().view(), whole) << "for another try";
+      EXPECT_EQ(kept.join().view(), complete) << "for another try";
     }
   }
   sender.reset();  // Waits until gRPC has let go of the bytes.
@@ -121,7 +121,7 @@ TEST_F(OtlpGrpcSinkTest, AJoinedRequestIsAllOrNothingBehindTheNetworkToo) {
     pipeline::Batch batch = batch_of("x");
     batch.metadata.all_or_nothing = joined;
     auto answer = send(*sender, std::move(batch));
-    auto taken = behind_.take(kPatience);
+    auto taken = behind_.take(kTimeout);
     ASSERT_TRUE(taken.has_value());
     EXPECT_EQ(taken->batch.metadata.all_or_nothing, joined);
     taken->token.ack();
@@ -129,7 +129,7 @@ TEST_F(OtlpGrpcSinkTest, AJoinedRequestIsAllOrNothingBehindTheNetworkToo) {
   }
 }
 
-TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenAsked) {
+TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenRequested) {
   OtlpGrpcSinkOptions plain = options();
   plain.send_metadata = false;
   const auto sender = sink(plain);
@@ -138,7 +138,7 @@ TEST_F(OtlpGrpcSinkTest, KeepsOurMetadataFromOthersWhenAsked) {
   batch.metadata.tenant = "blue";
   batch.metadata.batch_id = "id";
   auto answer = send(*sender, std::move(batch));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(taken->batch.metadata.tenant, "");
   EXPECT_EQ(taken->batch.metadata.batch_id, "");
@@ -152,7 +152,7 @@ TEST_F(OtlpGrpcSinkTest, SendsTheConfiguredHeadersInLowerCase) {
   with_header.headers["Spanway-Tenant"] = Secret("green");
   const auto sender = sink(with_header);
   auto answer = send(*sender, batch_of("x"));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(taken->batch.metadata.tenant, "green");
   taken->token.ack();
@@ -164,7 +164,7 @@ TEST_F(OtlpGrpcSinkTest, PassesADeadlineOnLessTheMargin) {
   pipeline::Batch batch = batch_of("x");
   batch.deadline = Deadline::after(system_clock(), seconds(5));
   auto answer = send(*sender, std::move(batch));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   const Duration left = taken->batch.deadline.remaining(system_clock().now());
   EXPECT_LE(left, milliseconds(4810));  // gRPC rounds the header up to 10 ms.
@@ -225,7 +225,7 @@ TEST_F(OtlpGrpcSinkTest, CompressesWithGzip) {
   const auto sender = sink(gzip);
   const std::string payload(500'000, 'z');
   auto answer = send(*sender, batch_of(payload));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(taken->batch.payload.view(), payload);
   taken->token.ack();
@@ -240,7 +240,7 @@ TEST_F(OtlpGrpcSinkTest, CarriesLargeMessages) {
   std::string payload(30 << 20, '\0');
   for (std::size_t i = 0; i < payload.size(); i += 997) payload[i] = static_cast<char>(i / 997);
   auto answer = send(*sender, batch_of(payload));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_TRUE(taken->batch.payload.view() == payload);
   taken->token.ack();
@@ -273,7 +273,7 @@ TEST_F(OtlpGrpcSinkTest, HoldsThePermitUntilTheAnswer) {
   pipeline::Batch batch = batch_of(std::string(1000, 'x'));
   batch.permit = sender_budget_.try_acquire(1000).value();
   auto answer = send(*sender, std::move(batch));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_EQ(sender_budget_.used(), 1000u);
   taken->token.ack();
@@ -301,7 +301,7 @@ TEST_F(OtlpGrpcSinkTest, AnswersItselfWhenTheReceiverIsTooSlow) {
   pipeline::Batch batch = batch_of("x");
   batch.deadline = Deadline::after(system_clock(), milliseconds(500));
   auto answer = send(*sender, std::move(batch));
-  auto taken = behind_.take(kPatience);  // And never answers.
+  auto taken = behind_.take(kTimeout);  // And never answers.
   const Answer got = wait(answer);
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().code, Code::kDeadlineExceeded);
@@ -341,7 +341,7 @@ TEST_F(OtlpGrpcSinkTest, RefusesMoreThanItsBound) {
   EXPECT_EQ(second.error().refusal, Refusal::kTransient);
   EXPECT_TRUE(second.error().retry_after.has_value());
   EXPECT_STREQ(second.error().reason, "sink_full");
-  behind_.take(kPatience)->token.ack();
+  behind_.take(kTimeout)->token.ack();
   EXPECT_TRUE(wait(first).ok());
   accept_all();
   EXPECT_TRUE(exchange(*sender, batch_of("3")).ok());
@@ -350,7 +350,7 @@ TEST_F(OtlpGrpcSinkTest, RefusesMoreThanItsBound) {
 TEST_F(OtlpGrpcSinkTest, ANewReceiverOnThePortIsFoundAgain) {
   const auto sender = sink();
   auto cut = send(*sender, batch_of("1"));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   const std::uint16_t port = receiver_->port();
   receiver_.reset();  // Mid-call.
@@ -367,9 +367,9 @@ TEST_F(OtlpGrpcSinkTest, ANewReceiverOnThePortIsFoundAgain) {
 
   accept_all();
   restart({}, port);
-  const Deadline patience = Deadline::after(system_clock(), kPatience);
+  const Deadline deadline = Deadline::after(system_clock(), kTimeout);
   bool answered = false;
-  while (!answered && !patience.passed(system_clock().now())) {
+  while (!answered && !deadline.passed(system_clock().now())) {
     answered = exchange(*sender, batch_of("3")).ok();
   }
   EXPECT_TRUE(answered);
@@ -379,11 +379,11 @@ TEST_F(OtlpGrpcSinkTest, ANewReceiverOnThePortIsFoundAgain) {
 TEST_F(OtlpGrpcSinkTest, DrainWaitsForTheAnswersAndThenRefuses) {
   const auto sender = sink();
   auto answer = send(*sender, batch_of("x"));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   EXPECT_FALSE(sender->drain(Deadline::after(system_clock(), milliseconds(20))));
   taken->token.ack();
-  EXPECT_TRUE(sender->drain(Deadline::after(system_clock(), kPatience)));
+  EXPECT_TRUE(sender->drain(Deadline::after(system_clock(), kTimeout)));
   EXPECT_TRUE(wait(answer).ok());
   const Answer late = exchange(*sender, batch_of("y"));
   ASSERT_FALSE(late.ok());
@@ -394,7 +394,7 @@ TEST_F(OtlpGrpcSinkTest, DrainWaitsForTheAnswersAndThenRefuses) {
 TEST_F(OtlpGrpcSinkTest, ItsEndAnswersWhatIsInFlight) {
   auto sender = sink();
   auto answer = send(*sender, batch_of("x"));
-  auto taken = behind_.take(kPatience);
+  auto taken = behind_.take(kTimeout);
   ASSERT_TRUE(taken.has_value());
   sender.reset();
   const Answer got = wait(answer);

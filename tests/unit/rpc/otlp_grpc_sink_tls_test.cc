@@ -107,9 +107,9 @@ TEST_F(OtlpGrpcSinkTlsTest, UsesARenewedCertificateWithoutARestart) {
   const http::PemPair right = other_ca_.issue("client", "");
   folder_.write("client.pem", right.certificate);
   folder_.write("client.key", right.key);
-  const Deadline patience = Deadline::after(system_clock(), kPatience);
+  const Deadline deadline = Deadline::after(system_clock(), kTimeout);
   bool answered = false;
-  while (!answered && !patience.passed(system_clock().now())) {
+  while (!answered && !deadline.passed(system_clock().now())) {
     answered = exchange(*sink, batch_of("x")).ok();
   }
   EXPECT_TRUE(answered);

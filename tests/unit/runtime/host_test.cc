@@ -96,7 +96,7 @@ TEST_F(HostTest, StatusIsTheServicesOwnOrOneObjectPerPart) {
       R"({"a":{"ready":true,"reason":"","mode":"a"},"b":{"ready":true,"reason":"","mode":"b"}})");
 }
 
-TEST_F(HostTest, TellsWhichPartIsBroken) {
+TEST_F(HostTest, ReportsWhichPartIsBroken) {
   Host host(telemetry_);
   add(host, "a");
   FakeService& b = add(host, "b");

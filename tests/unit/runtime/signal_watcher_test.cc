@@ -9,7 +9,7 @@
 namespace spanway::runtime {
 namespace {
 
-TEST(SignalWatcher, TellsTheFirstSignalFromFurtherOnes) {
+TEST(SignalWatcher, DistinguishesTheFirstSignalFromFurtherOnes) {
   block_signals();
   std::binary_semaphore first{0};
   std::binary_semaphore further{0};

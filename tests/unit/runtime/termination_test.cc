@@ -47,7 +47,7 @@ TEST(TerminationMessage, IsWrittenToAFileThatExists) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "broken token=***\n");
 }
 
-TEST(TerminationReport, IsWrittenWholeOrNotAtAll) {
+TEST(TerminationReport, IsWrittenCompletelyOrNotAtAll) {
   const std::string path = testing::TempDir() + "spanway_termination_report";
   const auto written = [&path](const std::string& report) {
     { std::ofstream create(path); }

@@ -20,7 +20,7 @@ TEST(Delivery, AnswersOnceAndLeavesItsPlace) {
   EXPECT_TRUE(state->enter().ok());
 }
 
-TEST(Delivery, RefusesWhenFullAndTellsWhenToComeBack) {
+TEST(Delivery, RefusesWhenFullAndSaysWhenToRetry) {
   const auto state = std::make_shared<SinkState>(1);
   fakes::Answers answers;
   const auto first = start_delivery(answers.token(), state);

@@ -130,7 +130,7 @@ TEST_F(LoggerTest, NullSwallowsEverything) {
   log.limited(LogLevel::kError, "site", "x");
 }
 
-TEST_F(LoggerTest, LinesOfManyThreadsStayWhole) {
+TEST_F(LoggerTest, LinesOfManyThreadsAreNotMixed) {
   const Logger log = create();
   {
     std::vector<std::jthread> threads;

@@ -32,7 +32,7 @@ std::size_t span_count(const Purchase& purchase) {
   return count;
 }
 
-TEST(Shop, TellsTheSameStoryForTheSameSeed) {
+TEST(Shop, PlaysTheSameStoryForTheSameSeed) {
   fakes::ManualClock clock;
   Shop a(Random(7), 0.5, clock);
   Shop b(Random(7), 0.5, clock);
@@ -55,7 +55,7 @@ TEST(Shop, MakesOneWholeTraceOfEveryPurchase) {
   for (int i = 0; i < 200; ++i) {
     const Purchase purchase = shop.buy();
     const auto spans = spans_by_id(purchase);
-    EXPECT_EQ(spans.size(), span_count(purchase)) << "an id stands twice";
+    EXPECT_EQ(spans.size(), span_count(purchase)) << "an id is used twice";
     int roots = 0;
     for (const auto& [id, span] : spans) {
       EXPECT_EQ(span->trace_id, purchase.trace_id);
@@ -116,7 +116,7 @@ TEST(Shop, NeverReachesIntoTheFutureNorBeforeThePurchase) {
   EXPECT_GT(first, now_of(clock) - 5'000'000'000ULL);
 }
 
-TEST(Shop, FailsAsOftenAsAskedAndSaysSoInSpansAndLogs) {
+TEST(Shop, FailsAsOftenAsConfiguredAndSaysSoInSpansAndLogs) {
   fakes::ManualClock clock;
   Shop never(Random(4), 0, clock);
   Shop always(Random(4), 1, clock);

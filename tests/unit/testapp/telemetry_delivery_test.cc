@@ -70,7 +70,7 @@ TEST_F(DeliveryTest, BacksOffWhileTheRefusalIsTransient) {
   EXPECT_EQ(report_->tries, 3);
 }
 
-TEST_F(DeliveryTest, WaitsAsLongAsItIsAskedTo) {
+TEST_F(DeliveryTest, WaitsAsLongAsTheRetryDelay) {
   start();
   refuse(unavailable("busy").with_retry_after(seconds(7)));
   executor_.advance(milliseconds(6999));

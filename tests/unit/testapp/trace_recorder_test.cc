@@ -5,7 +5,7 @@
 namespace spanway::testapp {
 namespace {
 
-TEST(TraceRecorder, NestsSpansInATimeThatMovesOnlyWhenTold) {
+TEST(TraceRecorder, NestsSpansInATimeThatMovesOnlyWhenConfigured) {
   Random random(1);
   TraceRecorder trace(random);
   const auto root = trace.open_root(ServiceName::kFrontend, SpanKind::kServer, "root", {});

@@ -46,7 +46,7 @@ struct ClientCall {
   const std::string share;
   bool sent_again = false;  // A kept connection turned out to be closed.
   Client::Callback callback;
-  const std::shared_ptr<ResponseObserver> observer;  // Null for an answer as a whole.
+  const std::shared_ptr<ResponseObserver> observer;  // Null for a buffered answer.
   std::unique_ptr<boost::asio::steady_timer> timer;  // The deadline's.
 };
 

@@ -100,7 +100,7 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   std::size_t head_sent_ = 0;
   std::size_t body_sent_ = 0;
   std::optional<Http1Parser<false>> parser_;
-  Bytes in_;      // A head that is not whole yet.
+  Bytes in_;      // A head that is not complete yet.
   Bytes answer_;  // The body, or what is held back of a streamed one.
 };
 

@@ -58,7 +58,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   std::size_t opened_ = 0;
   Queue queue_;
   std::unordered_set<std::shared_ptr<ClientConnection>> connections_;
-  // A part of connections_; the one used last stands last.
+  // A part of connections_; the one used last is last.
   std::vector<std::shared_ptr<ClientConnection>> kept_;
 };
 

@@ -27,7 +27,7 @@ bool DecodedOutput::ask(std::size_t total, const Decoder::Grow& grow) {
   return true;
 }
 
-// `charged` of the new capacity is asked for, and the old buffer until its bytes have been moved.
+// `charged` of the new capacity is acquired, and the old buffer until its bytes have been moved.
 Status DecodedOutput::reserve(Bytes& out, std::size_t capacity, std::size_t charged,
                               std::size_t state_bytes, const Decoder::Grow& grow) {
   const std::size_t moved = capacity > out.capacity() ? out.size() : 0;

@@ -20,7 +20,7 @@ class DecodedOutput {
   // and for `state_bytes` of the decoder's own memory first.
   Status make_room(Bytes& out, std::size_t requested, std::size_t state_bytes,
                    const Decoder::Grow& grow);
-  // The same for input that is not compressed: only what has come is asked for.
+  // The same for input that is not compressed: only what has come is acquired.
   Status make_room_announced(Bytes& out, std::size_t requested, const Decoder::Grow& grow);
   // `bytes` were appended: too many?
   Status added(std::size_t bytes);

@@ -42,7 +42,7 @@ class ZstdDecoder final : public Decoder {
 
   // `full` is set when the output was filled: there may be more.
   Status step(ZSTD_inBuffer& in, Bytes& out, const Grow& grow, bool& full) {
-    // The window is allocated inside, once the frame's header is known: so it is asked for after
+    // The window is allocated inside, once the frame's header is known: so it is acquired after
     // the fact, and given back at once when the answer is no.
     SPANWAY_TRY(output_.make_room(out,
                                   std::min<std::size_t>(kStepBytes, 4 * (in.size - in.pos) + 512),

@@ -28,7 +28,7 @@ constexpr Duration kLingerTimeout = std::chrono::seconds(1);
 // The object, its socket, timer and queue; OpenSSL's state and buffers.
 constexpr std::size_t kConnectionBytes = 3 * 1024;
 constexpr std::size_t kTlsBytes = 40 * 1024;
-// Memory is asked for and given back in steps.
+// Memory is acquired and released in steps.
 constexpr std::size_t kChargeStep = 1024;
 constexpr std::size_t kChargeSlack = 16 * 1024;
 

@@ -64,7 +64,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void abort(AbortReason reason);
   const std::string& peer_address() const noexcept { return peer_address_; }
 
-  // The owner's: where this connection stands in its lists.
+  // The owner's: the position of this connection in its lists.
   struct Place {
     std::list<std::shared_ptr<Connection>>::iterator by_age;
     // One entry, which is moved to the owner's list of idle connections and back.

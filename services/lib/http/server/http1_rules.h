@@ -15,8 +15,8 @@ struct Http1Fault {
   const char* text = "";  // A sentence for the peer.
 };
 
-// The first bytes of a head, whole or not: control characters, lines that end in LF alone or that
-// continue the line before, anything that cannot begin a request.
+// The first bytes of a head, complete or not: control characters, lines that end in LF alone or
+// that continue the line before, anything that cannot begin a request.
 std::optional<Http1Fault> check_head_bytes(std::string_view bytes) noexcept;
 
 // A parsed head: Host, Content-Length, Transfer-Encoding, Expect, method, number of fields.

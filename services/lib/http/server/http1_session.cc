@@ -181,14 +181,14 @@ std::size_t Http1Session::parse_head(std::string_view bytes) {
   }
   const std::size_t end =
       bytes.substr(0, limits_.header_bytes_max + kHeadEnd.size()).find(kHeadEnd);
-  const bool whole = end != std::string_view::npos;
+  const bool complete = end != std::string_view::npos;
   const std::string_view block =
-      bytes.substr(0, whole ? end + kHeadEnd.size() : limits_.header_bytes_max);
+      bytes.substr(0, complete ? end + kHeadEnd.size() : limits_.header_bytes_max);
   if (const auto fault = check_head_bytes(block)) {
     fail(*fault, AbortReason::kProtocolError);
     return 0;
   }
-  if (!whole) {
+  if (!complete) {
     if (bytes.size() >= limits_.header_bytes_max + kHeadEnd.size())
       fail({431, "the request's head is too big"}, AbortReason::kHeadersTooBig);
     return 0;
@@ -245,7 +245,7 @@ void Http1Session::call_handler(RequestHead head) {
   if (exchange_->reader) {
     head_.append("HTTP/1.1 100 Continue\r\n\r\n");
   } else {
-    // The peer may or may not send the body it was not asked for.
+    // The peer may or may not send the body that was not requested.
     exchange_->keep_alive = false;
     abandoned_ = true;
   }

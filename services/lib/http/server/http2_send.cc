@@ -1,4 +1,4 @@
-// Answers: whole ones, streamed ones, and those of the session itself.
+// Answers: complete ones, streamed ones, and those of the session itself.
 #include <algorithm>
 #include <cstring>
 #include <string>

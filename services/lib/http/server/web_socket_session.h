@@ -1,4 +1,4 @@
-// A WebSocket on a connection whose request asked for it. For this module only.
+// A WebSocket on a connection whose request upgrades to it. For this module only.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,4 +1,4 @@
-// A Parquet file as blocks, of the columns that are asked for. Internal to parquet_arrow.
+// A Parquet file as blocks, of the requested columns. Internal to parquet_arrow.
 #pragma once
 
 #include <memory>

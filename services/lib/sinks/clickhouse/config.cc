@@ -27,7 +27,7 @@ void describe(config::Binder& b, ClickHouseConfig& c) {
   describe_timeout(b, c.timeout);
   b.key("insert_quorum", c.insert_quorum,
         {.doc = "Replicas that must have an insert before it is acknowledged; 0 = the one that "
-                "was asked.",
+                "received it.",
          .min = 0,
          .max = 16});
   b.key("connections", c.connections,

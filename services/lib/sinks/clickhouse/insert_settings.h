@@ -1,4 +1,4 @@
-// The settings that make one block one part: inserted whole, once, or not at all.
+// The settings that make one block one part: inserted completely, once, or not at all.
 #pragma once
 
 #include <cstdint>

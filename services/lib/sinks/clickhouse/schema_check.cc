@@ -24,7 +24,8 @@ std::vector<schema::Table> written_tables() {
   return tables;
 }
 
-Status judge(const std::vector<schema::ServerColumn>& columns, const std::string& endpoint) {
+Status check_columns(const std::vector<schema::ServerColumn>& columns,
+                     const std::string& endpoint) {
   const std::vector<std::string> lines = schema::differences(written_tables(), columns);
   if (lines.empty()) return {};
   std::string text = "The tables of " + endpoint + " do not fit: ";
@@ -61,7 +62,7 @@ void check_schema(clickhouse::Client& client, Deadline deadline, std::function<v
        .settings = {}},
       deadline, [columns](const block::Block& block) { return collect(block, *columns); },
       [columns, endpoint = client.endpoint(), done = std::move(done)](Status status) {
-        done(status.ok() ? judge(*columns, endpoint) : std::move(status));
+        done(status.ok() ? check_columns(*columns, endpoint) : std::move(status));
       });
 }
 

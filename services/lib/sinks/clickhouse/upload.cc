@@ -180,7 +180,8 @@ void Upload::answered(Status status, void (Upload::*next)()) {
     stored = std::move(stored_);
   }
   if (!failure) return (this->*next)();
-  if (stored.empty() || identity_.batch.empty()) return judge(std::move(*failure));
+  if (stored.empty() || identity_.batch.empty())
+    return check_schema_and_refuse(std::move(*failure));
   note_stored_then_refuse(std::move(stored), std::move(*failure));
 }
 
@@ -195,7 +196,7 @@ void Upload::note_stored_then_refuse(std::vector<StoredPart> stored, Error error
   client->insert(
       stored_parts_insert(tenant_, stored, deps_.clock.system_now(), deps_.policy),
       request_deadline(), [self = shared_from_this(), error = std::move(error)](Status noted) {
-        if (noted.ok()) return self->judge(error);
+        if (noted.ok()) return self->check_schema_and_refuse(error);
         self->deps_.events->refused(kStoredPartsTable, noted.error());
         // The batch must not be cut while this is not written down: the same batch comes again.
         self->refuse(unavailable("Some of the batch is stored and the rest was refused (" +
@@ -208,7 +209,7 @@ void Upload::note_stored_then_refuse(std::vector<StoredPart> stored, Error error
 }
 
 // Rows that fit the schema and are refused all the same: the schema may have changed since.
-void Upload::judge(Error error) {
+void Upload::check_schema_and_refuse(Error error) {
   if (error.refusal != Refusal::kData) return refuse(std::move(error));
   deps_.schema_fits->store(false, std::memory_order_release);
   check_schema_then([self = shared_from_this(), error = std::move(error)](Status schema) {

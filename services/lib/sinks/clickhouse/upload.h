@@ -70,7 +70,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void answered(Status status, void (Upload::*next)());
   void note_stored(std::string_view table, std::int32_t day);
   void note_stored_then_refuse(std::vector<StoredPart> stored, Error error);
-  void judge(Error error);
+  void check_schema_and_refuse(Error error);
   void refuse(Error error);
   void acknowledge();
   Deadline request_deadline() const;

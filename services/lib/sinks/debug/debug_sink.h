@@ -1,4 +1,4 @@
-// Writes what passes by to the log, and takes everything.
+// Writes what it receives to the log, and accepts everything.
 #pragma once
 
 #include <cstddef>

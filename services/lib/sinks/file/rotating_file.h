@@ -18,8 +18,9 @@ struct RotationOptions {
   std::size_t files_max = 10;            // Kept besides the open one: path.1 (newest) to path.N.
 };
 
-// Single-thread. A line is in the file whole or not at all: a line that could not be written to its
-// end is cut off again, and what an earlier crash left half written is closed with a line feed.
+// Single-thread. A line is in the file completely or not at all: a line that could not be written
+// to its end is cut off again, and what an earlier crash left half written is closed with a line
+// feed.
 class RotatingFile {
  public:
   // `durable`: files put aside are synced, and so are the folder's entries.

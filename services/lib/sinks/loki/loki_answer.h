@@ -20,7 +20,7 @@ inline constexpr int kLokiNothingSent = 422;
 //  - 2xx with a body: something else than Loki answers there; configuration, `not_the_api`.
 //  - 400: the valid entries are stored. When the text counts the others ("total ignored: n out of
 //    m") and m is all that was sent, they are rejected. Otherwise data: the sender halves until the
-//    culprit stands alone; Loki shows an entry once that comes again in the same stream.
+//    refused entry is alone; Loki shows an entry once that comes again in the same stream.
 Result<pipeline::Outcome> read_loki_answer(const http::Response& response, std::uint64_t entries);
 
 }  // namespace spanway::sinks

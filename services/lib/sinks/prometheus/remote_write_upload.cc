@@ -119,16 +119,16 @@ void RemoteWriteUpload::divide(Error why) {
   choice_->accepted();
   if (divisions_ == kDivisionsMax) return refuse(std::move(why));
   ++divisions_;
-  const Piece whole = std::move(pieces_.back());
+  const Piece undivided = std::move(pieces_.back());
   pieces_.pop_back();
-  const auto body = http::snappy_decode(whole.block.view(), kRequestBytesMax);
+  const auto body = http::snappy_decode(undivided.block.view(), kRequestBytesMax);
   if (!body.ok()) return fail(body.error(), /*from_destination=*/false);
   const std::size_t held = permit_.bytes();
   if (!permit_.grow_to(held + 3 * body->size()))
     return fail(no_memory("divide a request of remote write"), /*from_destination=*/false);
   auto halves = prometheus_write::halves_of(body->view());
   if (!halves.ok()) return fail(std::move(halves).error(), /*from_destination=*/false);
-  const std::uint64_t entries = whole.samples + whole.histograms;
+  const std::uint64_t entries = undivided.samples + undivided.histograms;
   // The kind of an entry makes no difference with 1.0.
   const std::array<std::uint64_t, 2> counts = {entries / 2, entries - entries / 2};
   for (const std::size_t i : {std::size_t{1}, std::size_t{0}})

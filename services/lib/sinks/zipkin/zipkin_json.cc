@@ -14,10 +14,10 @@
 namespace spanway::sinks {
 namespace {
 
-// Memory is asked for in steps of this.
+// Memory is requested in steps of this.
 constexpr std::size_t kGrowStep = 256u << 10;
 
-// The attributes that may name the other side, best first, and where its port stands.
+// The attributes that may name the other side, best first, and the attribute of its port.
 struct RemoteName {
   std::string_view name;
   std::string_view port;
@@ -35,7 +35,7 @@ constexpr std::array<RemoteName, 11> kRemoteNames = {{
     {"peer.address", "peer.port"},
     {"db.name", ""},
 }};
-// Where the address stands when the best name is not one.
+// The attribute of the address when the best name is not one.
 constexpr std::array<std::string_view, 3> kRemoteAddresses = {
     "network.peer.address", "server.socket.address", "net.sock.peer.addr"};
 
@@ -385,7 +385,7 @@ bool Converter::write_span(const otlp::SpanView& span) {
 Status Converter::append_span() {
   written_ += span_.size() + 2;
   if (written_ > options_.output_bytes_max) {
-    // A limit of ours, not a refusal: halving helps, and one span alone is for the sender to judge.
+    // A limit of ours, not a refusal: halving helps, and for a single span the sender decides.
     return unknown_error(Code::kResourceExhausted,
                          "The batch becomes more than " +
                              std::to_string(options_.output_bytes_max) +

@@ -23,7 +23,8 @@ struct ZipkinJsonOptions {
   // Resource attributes that become tags of every span: names, or prefixes that end in "*".
   // `service.name` never does: it is the local endpoint.
   std::vector<std::string> resource_tags = {"service.*"};
-  // A request body is closed before it grows above this; a single larger span stands alone.
+  // A request body is closed before it grows above this; a single larger span gets a body of its
+  // own.
   std::size_t request_bytes_max = 5'000'000;
   // All bodies of one batch. More is refused as data (so that the sender halves the batch): many
   // spans may share one large resource attribute.
@@ -41,7 +42,7 @@ struct ZipkinRequests {
   }
 };
 
-// Asked before the output grows to `total` bytes; false = no memory now.
+// Called before the output grows to `total` bytes; false = no memory now.
 using GrowOutput = std::function<bool(std::size_t total)>;
 
 // Errors: INVALID_ARGUMENT (framing), RESOURCE_EXHAUSTED data (output_bytes_max),

@@ -150,11 +150,12 @@ Result<std::int64_t> ClickHouseTraceStore::begin_of_newest(const SpanQuery& quer
   return query.range.begin;
 }
 
-Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& asked, SpanColumns columns,
+Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& requested, SpanColumns columns,
                                                     QueryContext& context) {
-  SpanQuery query = asked;
-  query.range = clamped(asked.range);
-  context.coverage = {.asked = asked.range, .searched = asked.range, .complete = true, .why = ""};
+  SpanQuery query = requested;
+  query.range = clamped(requested.range);
+  context.coverage = {
+      .requested = requested.range, .searched = requested.range, .complete = true, .why = ""};
   // A condition that the rollup does not know may need any older bucket.
   const bool rollup_knows = query.all_of.empty() && !query.name && !query.kind && !query.status &&
                             query.duration_min_ns == 0 &&
@@ -170,10 +171,11 @@ Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& asked, Span
   return open(std::move(select), context);
 }
 
-Result<Found> ClickHouseTraceStore::find(const SpanQuery& asked, QueryContext& context) {
-  SpanQuery query = asked;
-  query.range = clamped(asked.range);
-  context.coverage = {.asked = asked.range, .searched = asked.range, .complete = true, .why = ""};
+Result<Found> ClickHouseTraceStore::find(const SpanQuery& requested, QueryContext& context) {
+  SpanQuery query = requested;
+  query.range = clamped(requested.range);
+  context.coverage = {
+      .requested = requested.range, .searched = requested.range, .complete = true, .why = ""};
   Select select{.sql = {"SELECT trace_id, toUnixTimestamp64Nano(max(ts)) AS newest, count() AS "
                         "matched FROM spans"}};
   SPANWAY_TRY(append_where(query, context.tenant, select));

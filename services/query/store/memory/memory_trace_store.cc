@@ -126,7 +126,8 @@ Result<block::Block> MemoryTraceStore::resources_of(std::span<const std::uint64_
 
 Result<BlockStreamPtr> MemoryTraceStore::newest(const SpanQuery& query, SpanColumns,
                                                 QueryContext& context) {
-  context.coverage = {.asked = query.range, .searched = query.range, .complete = true, .why = ""};
+  context.coverage = {
+      .requested = query.range, .searched = query.range, .complete = true, .why = ""};
   // The oldest of those kept is the first.
   struct Kept {
     std::shared_ptr<const Entry> entry;
@@ -156,7 +157,8 @@ Result<BlockStreamPtr> MemoryTraceStore::newest(const SpanQuery& query, SpanColu
 }
 
 Result<Found> MemoryTraceStore::find(const SpanQuery& query, QueryContext& context) {
-  context.coverage = {.asked = query.range, .searched = query.range, .complete = true, .why = ""};
+  context.coverage = {
+      .requested = query.range, .searched = query.range, .complete = true, .why = ""};
   std::map<TraceId, FoundTrace> by_id;
   SPANWAY_TRY(each(
       query, context,

@@ -64,7 +64,7 @@ TEST(BatchHalves, AMetricWithoutDataPointsIsNotLeftOut) {
   EXPECT_NE(first->second.payload.view().find("b-full"), std::string_view::npos);
 }
 
-TEST(BatchHalves, WhatCannotBeCutStaysWhole) {
+TEST(BatchHalves, WhatCannotBeCutIsNotSplit) {
   EXPECT_FALSE(
       halve_batch(Signal::kTraces, fakes::otlp_request_of({named_span(0)}), 1, nullptr).ok());
   EXPECT_FALSE(halve_batch(Signal::kTraces, "no protobuf", 1, nullptr).ok());
@@ -72,7 +72,7 @@ TEST(BatchHalves, WhatCannotBeCutStaysWhole) {
   EXPECT_FALSE(halve_batch(Signal::kTraces, fakes::otlp_request_of({named_span(0), named_span(1)}),
                            3, nullptr)
                    .ok())
-      << "rather whole than without an item";
+      << "rather unsplit than without an item";
   EXPECT_EQ(bug_count(), bugs + 1);
 }
 

@@ -211,7 +211,7 @@ void lose_nothing(std::uint64_t seed) {
 // SPANWAY_SEEDS: how many seeds, 200 unless said. The others have found faults: items that met two
 // outages became dead letters (577, 1305); batches that a stall gave back during the second reading
 // were lost (157, 409, 827); a stall had nothing but poison to probe with (1010, 1071).
-TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhoeverRestarts) {
+TEST(ConsumerGroup, LosesNothingWhateverIsRefusedAndWhicheverMemberRestarts) {
   const char* const wished = std::getenv("SPANWAY_SEEDS");
   const std::uint64_t seeds = wished == nullptr ? 200 : std::strtoull(wished, nullptr, 10);
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) lose_nothing(seed);

@@ -70,7 +70,7 @@ TEST(ConsumerGroup, LogsAssignmentsCommitsAndStateChangesAtDebugLevelOnly) {
   }
 }
 
-TEST(ConsumerGroup, TellsTheLagAlsoWhileStalled) {
+TEST(ConsumerGroup, ReportsTheLagAlsoWhileStalled) {
   GroupFixture fixture;
   fixture.begin();
   fixture.sink.answer_with(

@@ -339,7 +339,7 @@ TEST(ConsumerGroup, ShutdownDoesNotWaitForPartitionsThatAreLost) {
   EXPECT_TRUE(clean.has_value());
 }
 
-TEST(ConsumerGroup, CountsLostRecordsAndGoesOn) {
+TEST(ConsumerGroup, CountsLostRecordsAndContinues) {
   GroupFixture fixture;
   fixture.begin();
   fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
@@ -370,7 +370,7 @@ TEST(ConsumerGroup, ATopicMadeAnewIsReadFromItsNewBeginning) {
   EXPECT_EQ(fixture.metrics.value("spanway_kafka_bridge_offset_resets_total"), 1);
 }
 
-TEST(ConsumerGroup, PausesOnlyWhatStallsForLongAndTellsWhy) {
+TEST(ConsumerGroup, PausesOnlyWhatStallsForLongAndReportsWhy) {
   GroupFixture fixture;
   fixture.begin();
   bool expired = true;

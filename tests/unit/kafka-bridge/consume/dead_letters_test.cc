@@ -89,12 +89,12 @@ struct Fixture {
       EXPECT_TRUE(parts.emplace(begin, record.payload).second) << range << " was written twice";
       EXPECT_EQ(record.headers.at("spanway-letter"), records[0].headers.at("spanway-letter"));
     }
-    std::string whole;
+    std::string joined;
     for (const auto& [begin, payload] : parts) {
-      EXPECT_EQ(begin, whole.size());
-      whole += payload;
+      EXPECT_EQ(begin, joined.size());
+      joined += payload;
     }
-    return whole;
+    return joined;
   }
 
   fakes::ManualClock clock;
@@ -140,7 +140,7 @@ TEST(KafkaDeadLetters, SayWhyAndWhence) {
   EXPECT_EQ(sent->header("spanway-group"), "spanway-jaeger");
   EXPECT_EQ(sent->header("spanway-tenant"), "acme");
   EXPECT_EQ(sent->header("spanway-rejected"), "2/10");
-  EXPECT_EQ(sent->header("spanway-part"), "") << "it is whole";
+  EXPECT_EQ(sent->header("spanway-part"), "") << "it has no parts";
   EXPECT_LE(sent->record.headers.size(), 8u) << "a part has two more, and a producer takes 10";
   EXPECT_FALSE(fixture.answer);
   sent->report(ok_status());
@@ -209,7 +209,7 @@ TEST(KafkaDeadLetters, TheTopicsOwnLimitIsUsedWhereItMayBeRead) {
   fixture.broker(4u << 20);
   fixture.write(letter(random_bytes(3u << 20)));
   ASSERT_TRUE(fixture.answer && fixture.answer->ok());
-  EXPECT_EQ(fixture.records.size(), 1u) << "it fits whole";
+  EXPECT_EQ(fixture.records.size(), 1u) << "it fits in one record";
 }
 
 TEST(KafkaDeadLetters, ALimitThatMayNotBeReadIsFoundByHalving) {

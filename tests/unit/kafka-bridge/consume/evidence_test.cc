@@ -33,7 +33,7 @@ TEST(EvidenceLedger, WhatWasSentBeforeARefusalIsNoEvidenceAgainstIt) {
   EXPECT_TRUE(ledger.accepted_after(kA, refused));
 }
 
-TEST(EvidenceLedger, TellsWhetherOthersFailToo) {
+TEST(EvidenceLedger, ReportsWhetherOthersFailToo) {
   EvidenceLedger ledger;
   const auto begin = ledger.now();
   ledger.refuse(kA, 1, true, false, kEarly);

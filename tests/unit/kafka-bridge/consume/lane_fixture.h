@@ -94,12 +94,12 @@ struct LaneFixture : LaneHost {
     taken.token.nack(std::move(error));
     executor.run();
   }
-  // A destination that judges each request by its spans' names; keeps what it took.
-  void destination(std::function<Status(const std::vector<std::string>&)> judge) {
-    sink.answer_with([this, judge](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
+  // A destination that answers each request by its spans' names; keeps what it took.
+  void destination(std::function<Status(const std::vector<std::string>&)> answer) {
+    sink.answer_with([this, answer](const pipeline::Batch& batch) -> Result<pipeline::Outcome> {
       const auto names = span_names(batch.payload.view());
       ++calls;
-      Status status = judge(names);
+      Status status = answer(names);
       if (!status.ok()) return std::move(status).error();
       received.insert(received.end(), names.begin(), names.end());
       return pipeline::Outcome{};

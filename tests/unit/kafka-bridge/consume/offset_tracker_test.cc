@@ -54,7 +54,7 @@ TEST(OffsetTracker, GapsBelongToTheRunBehindThem) {
   EXPECT_EQ(tracker.position(), 201);
 }
 
-TEST(OffsetTracker, TellsTheOldestUnfinishedTimestamp) {
+TEST(OffsetTracker, ReportsTheOldestUnfinishedTimestamp) {
   OffsetTracker tracker(0);
   const auto a = tracker.begin(0, 0, 1000);
   const auto b = tracker.begin(1, 1, 500);

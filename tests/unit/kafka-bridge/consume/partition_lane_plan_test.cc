@@ -27,7 +27,7 @@ TEST(PartitionLane, PlansACutBeforeItIsSent) {
   EXPECT_TRUE(fixture.lane->plan_pending());
   fixture.commit();
   ASSERT_TRUE(fixture.committed);
-  EXPECT_EQ(fixture.committed->offset, 10) << "the offset stands still";
+  EXPECT_EQ(fixture.committed->offset, 10) << "the offset does not move";
   EXPECT_EQ(fixture.committed->metadata, "spanway2:3,0-2");
   EXPECT_FALSE(fixture.lane->plan_pending());
   auto none = fixture.sent();

@@ -75,7 +75,7 @@ Error circuit_open() {
       .with_retry_after(seconds(5));
 }
 
-// The control: the same refusals, but of a destination that was asked, dead-letter the record.
+// The control: the same refusals, but of a destination that was called, dead-letter the record.
 TEST(PartitionLane, AnOpenCircuitIsNoEvidenceAgainstABatchWhileOthersAreAccepted) {
   for (const bool circuit : {true, false}) {
     LaneFixture fixture;
@@ -121,7 +121,7 @@ TEST(PartitionLane, AnOpenCircuitStallsAsAnOutageAndEndsWithoutTheBackOff) {
 
 // --- Data ---
 
-TEST(PartitionLane, FindsTheCulpritAndDeliversTheRest) {
+TEST(PartitionLane, FindsTheRefusedItemAndDeliversTheRest) {
   LaneFixture fixture;
   fixture.begin(100);
   fixture.take(100, spans(0, 20));
@@ -147,7 +147,7 @@ TEST(PartitionLane, FindsTheCulpritAndDeliversTheRest) {
   EXPECT_EQ(fixture.commit(), 109);
 }
 
-TEST(PartitionLane, FindsAllCulprits) {
+TEST(PartitionLane, FindsAllRefusedItems) {
   LaneFixture fixture;
   fixture.begin();
   fixture.take(0, spans(0, 100));
@@ -391,7 +391,7 @@ TEST(PartitionLane, ABrokenDestinationLosesNothingAndFillsNoDeadLetterTopic) {
   EXPECT_EQ(fixture.commit(), 6);
 }
 
-TEST(PartitionLane, WhatFailsAloneWhileItsNeighboursPassBecomesADeadLetter) {
+TEST(PartitionLane, WhatFailsAloneWhileOthersPassBecomesADeadLetter) {
   LaneFixture fixture;
   fixture.begin();
   fixture.take(0, spans(0, 32));
@@ -410,7 +410,7 @@ TEST(PartitionLane, WhatFailsAloneWhileItsNeighboursPassBecomesADeadLetter) {
   EXPECT_EQ(fixture.commit(), 1);
 }
 
-TEST(PartitionLane, TwoUnknownCulpritsInBothHalvesAreFoundToo) {
+TEST(PartitionLane, TwoUnknownRefusedItemsInBothHalvesAreFoundToo) {
   LaneFixture fixture;
   fixture.begin();
   fixture.take(0, spans(0, 16));
@@ -444,7 +444,7 @@ TEST(PartitionLane, AnotherTenantsSuccessIsNoEvidence) {
 
 // One item, alone, in a lane that sends one batch at a time: only the next batch can show whether
 // the item or the destination is to blame.
-TEST(PartitionLane, InOrderedDeliveryOneNeighbourMayPassToJudgeTheCulprit) {
+TEST(PartitionLane, InOrderedDeliveryOneBatchBehindMayPassToClassifyTheRefusal) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 1;
   fixture.options.max_in_flight = 1;

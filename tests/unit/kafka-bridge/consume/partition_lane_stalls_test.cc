@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 
 // One refused tenant: the others of its partition continue, however long it takes, and the commit
 // says what is done beyond it.
-TEST(PartitionLane, ARefusedTenantStallsAloneAndTheOthersGoOn) {
+TEST(PartitionLane, ARefusedTenantStallsAloneAndTheOthersContinue) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 2;
   fixture.begin();

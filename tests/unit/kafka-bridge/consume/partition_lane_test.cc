@@ -121,7 +121,7 @@ TEST(PartitionLane, WithOneInFlightTheNextWaitsForTheAnswer) {
 
 // --- Back-pressure ---
 
-TEST(PartitionLane, SaysNoWhenEnoughIsInFlightAndTellsWhenThereIsRoom) {
+TEST(PartitionLane, SaysNoWhenEnoughIsInFlightAndReportsWhenThereIsRoom) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 1;
   fixture.options.max_in_flight = 1;
@@ -203,7 +203,7 @@ TEST(PartitionLane, PartialSuccessIsNotRetriedAndLeavesACopy) {
   EXPECT_EQ(fixture.commit(), 9);
 }
 
-TEST(PartitionLane, PartialSuccessIsOnlyCountedWhenToldSo) {
+TEST(PartitionLane, PartialSuccessIsOnlyCountedWhenConfigured) {
   LaneFixture fixture;
   fixture.options.copy_partial = false;
   fixture.begin();
@@ -400,7 +400,7 @@ TEST(PartitionLane, ARevocationInTheMidstOfAHalvedBatchRepeatsNothing) {
 
 // --- Lag ---
 
-TEST(PartitionLane, TellsTheOldestTimestampAlsoOfWhatItRefused) {
+TEST(PartitionLane, ReportsTheOldestTimestampAlsoOfWhatItRefused) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 1;
   fixture.options.max_in_flight = 1;
@@ -419,8 +419,8 @@ TEST(PartitionLane, TellsTheOldestTimestampAlsoOfWhatItRefused) {
 
 // --- Everything at once ---
 
-// Random records, refusals of all kinds, a restart: nothing is lost, nothing but the culprits
-// becomes a dead letter, commits never run ahead.
+// Random records, refusals of all kinds, a restart: nothing is lost, nothing but the refused
+// items becomes a dead letter, commits never run ahead.
 TEST(PartitionLane, LosesNothingUnderRandomRefusals) {
   const std::uint64_t bugs = bug_count();
   for (std::uint64_t seed = 1; seed <= 16; ++seed) {

@@ -17,7 +17,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct ShipperBench {
+struct CoalescerFixture {
   void begin() {
     coalescer = std::make_unique<RequestCoalescer>(options, executor, answers_on, sink, budget);
   }
@@ -65,7 +65,7 @@ struct ShipperBench {
 
 // A tenant that is not answered takes half of the sink's places, another half of the rest.
 TEST(RequestCoalescer, ATenantThatIsNotAnsweredLeavesRoomForOthers) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.options.linger = Duration::zero();
   fixture.options.in_flight_max = 8;
   fixture.begin();
@@ -84,7 +84,7 @@ TEST(RequestCoalescer, ATenantThatIsNotAnsweredLeavesRoomForOthers) {
 }
 
 TEST(RequestCoalescer, JoinsWhatComesTogether) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("a", 2);
   fixture.send("b", 3);
@@ -105,7 +105,7 @@ TEST(RequestCoalescer, JoinsWhatComesTogether) {
 }
 
 TEST(RequestCoalescer, JoinsOnlyWithinOneSignalAndTenant) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("a", 1, "acme");
   fixture.send("b", 1, "umbrella");
@@ -116,7 +116,7 @@ TEST(RequestCoalescer, JoinsOnlyWithinOneSignalAndTenant) {
 }
 
 TEST(RequestCoalescer, SendsAFullRequestAtOnce) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.options.bytes_max = 10;
   fixture.begin();
   fixture.send("123456");
@@ -130,7 +130,7 @@ TEST(RequestCoalescer, SendsAFullRequestAtOnce) {
 }
 
 TEST(RequestCoalescer, BoundsTheItemsOfARequest) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.options.items_max = 10;
   fixture.begin();
   fixture.send("a", 6);
@@ -139,7 +139,7 @@ TEST(RequestCoalescer, BoundsTheItemsOfARequest) {
 }
 
 TEST(RequestCoalescer, WhatHasAnIdentityTravelsAlone) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("a", 1, "", "t:0:1-2");
   auto taken = fixture.sink.take(Duration::zero());
@@ -149,7 +149,7 @@ TEST(RequestCoalescer, WhatHasAnIdentityTravelsAlone) {
 }
 
 TEST(RequestCoalescer, WhatWasRefusedBeforeTravelsAlone) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("good");
   DeliveryRequest again;
@@ -161,7 +161,7 @@ TEST(RequestCoalescer, WhatWasRefusedBeforeTravelsAlone) {
 }
 
 TEST(RequestCoalescer, WithoutLingerNothingIsJoined) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.options.linger = Duration::zero();
   fixture.begin();
   fixture.send("a");
@@ -169,10 +169,10 @@ TEST(RequestCoalescer, WithoutLingerNothingIsJoined) {
   EXPECT_THAT(fixture.sent_payloads(), ElementsAre("a", "b"));
 }
 
-TEST(RequestCoalescer, TellsEverybodyWhenTheDestinationIsAway) {
+TEST(RequestCoalescer, AnswersAllWhenTheDestinationIsAway) {
   for (const Error& error :
        {unavailable("down"), configuration_error(Code::kUnauthenticated, "expired")}) {
-    ShipperBench fixture;
+    CoalescerFixture fixture;
     fixture.begin();
     fixture.send("a");
     fixture.send("b");
@@ -190,7 +190,7 @@ TEST(RequestCoalescer, TellsEverybodyWhenTheDestinationIsAway) {
 
 TEST(RequestCoalescer, WhatIsRefusedForItsDataIsSentAgainInParts) {
   for (const Error& error : {invalid_argument("bad"), unknown_error(Code::kInternal, "oops")}) {
-    ShipperBench fixture;
+    CoalescerFixture fixture;
     fixture.begin();
     fixture.send("good");
     fixture.send("bad");
@@ -209,7 +209,7 @@ TEST(RequestCoalescer, WhatIsRefusedForItsDataIsSentAgainInParts) {
 }
 
 TEST(RequestCoalescer, SharesOutWhatWasRejected) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("a", 4);
   fixture.send("b", 6);
@@ -228,7 +228,7 @@ TEST(RequestCoalescer, SharesOutWhatWasRejected) {
 }
 
 TEST(RequestCoalescer, AnswersAfterItsEndAreDropped) {
-  ShipperBench fixture;
+  CoalescerFixture fixture;
   fixture.begin();
   fixture.send("a");
   fixture.send("b");

@@ -18,7 +18,7 @@ Refused refused(Refusal kind) {
   return r;
 }
 
-TEST(RetryPolicy, WhatFailsAloneIsHalvedAndJudgedWhateverItsKind) {
+TEST(RetryPolicy, WhatFailsAloneIsHalvedAndClassifiedWhateverItsKind) {
   const RetryConfig config;
   for (const Refusal kind : kKinds) {
     Refused r = refused(kind);
@@ -30,7 +30,7 @@ TEST(RetryPolicy, WhatFailsAloneIsHalvedAndJudgedWhateverItsKind) {
   }
 }
 
-TEST(RetryPolicy, WhatFailsTogetherIsNeverJudgedWhateverItsKind) {
+TEST(RetryPolicy, WhatFailsTogetherIsNeverClassifiedWhateverItsKind) {
   const RetryConfig config;
   for (const Refusal kind : kKinds) {
     for (const bool single : {false, true}) {
@@ -79,7 +79,7 @@ TEST(RetryPolicy, DataIsHalvedAtOnceDownToOneItem) {
   r.single_item = true;
   EXPECT_EQ(next_step({}, r), Step::kRotate) << "the other pieces are evidence";
   r.others_tried = true;
-  EXPECT_EQ(next_step({}, r), Step::kSuspect) << "nothing else is there: it is judged with care";
+  EXPECT_EQ(next_step({}, r), Step::kSuspect) << "nothing else is there: it is only suspected";
   r.others_fail = true;
   EXPECT_EQ(next_step({}, r), Step::kStall);
 }
@@ -105,7 +105,7 @@ TEST(RetryPolicy, UnknownIsTriedSeveralTimesFirst) {
   EXPECT_EQ(next_step(config, r), Step::kHalve);
   r.tries = config.unknown_tries - 1;
   EXPECT_EQ(next_step(config, r), Step::kRetry);
-  r.whole = false;
+  r.full_batch = false;
   r.tries = 1;
   EXPECT_EQ(next_step(config, r), Step::kHalve) << "parts of it are cut at once";
 }

@@ -10,9 +10,8 @@
 
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/otlp/placement.h"
-#include "tests/fakes/answers.h"
-#include "tests/fakes/fake_producer.h"
 #include "tests/unit/kafka-bridge/consume/lane_fixture.h"
+#include "tests/unit/kafka-bridge/produce/kafka_sink_fixture.h"
 
 namespace spanway::kafka_bridge {
 namespace {
@@ -22,54 +21,8 @@ using ::testing::HasSubstr;
 
 constexpr int kTooLarge = 10;
 
-struct SinkBench {
-  explicit SinkBench(std::int32_t partitions = 4) : producer(partitions) { remake(); }
-  void remake() {
-    sink = std::make_unique<KafkaSink>(options, producer, executor,
-                                       telemetry::Telemetry{log, metrics});
-  }
-  void send(std::string_view payload, Duration timeout = seconds(30),
-            const std::string& tenant = "", otlp::Signal signal = otlp::Signal::kTraces) {
-    pipeline::Batch batch;
-    batch.signal = signal;
-    batch.payload = Bytes(payload);
-    batch.deadline = Deadline::after(clock, timeout);
-    batch.metadata.tenant = tenant;
-    auto permit = budget.try_acquire(payload.size());
-    if (permit) batch.permit = std::move(*permit);
-    sink->send(std::move(batch), answers.token());
-  }
-  // The answer, which must be there.
-  Result<pipeline::Outcome> answer() {
-    EXPECT_GT(answers.count(), answered_) << "no answer yet";
-    ++answered_;
-    return answers.next().value();
-  }
-  bool unanswered() const { return answers.count() == answered_; }
-  void report_all(const Status& status = {}) {
-    while (auto sent = producer.take()) sent->report(status);
-  }
-  double duplicates() const {
-    return metrics.value("spanway_kafka_bridge_possible_duplicate_items_total",
-                         {{"signal", "traces"}});
-  }
-
-  fakes::ManualClock clock;
-  fakes::ManualExecutor executor{clock};
-  fakes::FakeProducer producer;
-  MemoryBudget budget{8u << 20};
-  telemetry::Logger log = telemetry::Logger::null();
-  telemetry::Metrics metrics;
-  fakes::Answers answers;
-  KafkaSinkOptions options;
-  std::unique_ptr<KafkaSink> sink;
-
- private:
-  std::size_t answered_ = 0;
-};
-
 TEST(KafkaSink, AnswersAfterTheLastReport) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send(spans(0, 50));
   std::vector<fakes::FakeProducer::Sent> records;
   std::size_t items = 0;
@@ -101,7 +54,7 @@ TEST(KafkaSink, AnswersAfterTheLastReport) {
 }
 
 TEST(KafkaSink, PlacesTracesAsTheJavaClientWould) {
-  SinkBench fixture(7);
+  KafkaSinkFixture fixture(7);
   fixture.send(spans(0, 40));
   while (auto sent = fixture.producer.take()) {
     const std::string_view payload = sent->record.payload.view();
@@ -115,7 +68,7 @@ TEST(KafkaSink, PlacesTracesAsTheJavaClientWould) {
   }
 }
 
-// A scan that says of every item that it lies in partition 2, so that one sees who was asked.
+// A scan that says of every item that it lies in partition 2, so that one sees which scan was used.
 std::shared_ptr<otlp::Scanned> marked_scan(std::string_view payload, otlp::ScanLimits limits) {
   otlp::Scanner scanner(limits);
   EXPECT_TRUE(scanner.scan(otlp::Signal::kTraces, payload).ok());
@@ -127,7 +80,7 @@ std::shared_ptr<otlp::Scanned> marked_scan(std::string_view payload, otlp::ScanL
 TEST(KafkaSink, TakesTheScanOfItsOwnProcessWhenThatWasStrictEnough) {
   const std::string payload = spans(0, 40);
   const auto partitions_of = [&payload](otlp::ScanLimits theirs) {
-    SinkBench fixture(4);
+    KafkaSinkFixture fixture(4);
     pipeline::Batch batch;
     batch.payload = Bytes(payload);
     batch.scanned = marked_scan(payload, theirs);
@@ -164,7 +117,7 @@ TEST(KafkaSink, TakesTheScanOfItsOwnProcessWhenThatWasStrictEnough) {
 }
 
 TEST(KafkaSink, HandsOverWhatGoesToOnePartitionWithoutCopying) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   pipeline::Batch batch;
   batch.payload = Bytes(spans(0, 20));
   const char* bytes = batch.payload.data();
@@ -177,7 +130,7 @@ TEST(KafkaSink, HandsOverWhatGoesToOnePartitionWithoutCopying) {
 }
 
 TEST(KafkaSink, SendsTheTenantAlong) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   fixture.send(spans(0, 1), seconds(30), "acme");
   auto sent = fixture.producer.take();
   ASSERT_TRUE(sent);
@@ -186,7 +139,7 @@ TEST(KafkaSink, SendsTheTenantAlong) {
 }
 
 TEST(KafkaSink, ManyRecordsOfOneRequestAreChargedForMoreThanTheirBytes) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   fixture.options.key_by_trace = true;
   fixture.remake();
   const std::size_t before = fixture.budget.used();
@@ -196,8 +149,8 @@ TEST(KafkaSink, ManyRecordsOfOneRequestAreChargedForMoreThanTheirBytes) {
   EXPECT_EQ(fixture.budget.used(), before);
 }
 
-TEST(KafkaSink, KeysByTraceWhenToldSo) {
-  SinkBench fixture(1);
+TEST(KafkaSink, KeysByTraceWhenConfigured) {
+  KafkaSinkFixture fixture(1);
   fixture.options.key_by_trace = true;
   fixture.remake();
   fixture.send(spans(0, 3));
@@ -219,7 +172,7 @@ TEST(KafkaSink, KeysByTraceWhenToldSo) {
 }
 
 TEST(KafkaSink, SplitsAtTheRecordLimit) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   const std::string payload = spans(0, 200);
   fixture.options.record_bytes_max = payload.size() / 4;
   fixture.remake();
@@ -235,7 +188,7 @@ TEST(KafkaSink, SplitsAtTheRecordLimit) {
 }
 
 TEST(KafkaSink, SplitsAtWhatTheTopicTakesAndRejectsWhatItCannotTake) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   std::string payload;
   for (int i = 1; i <= 6; ++i) {
     payload += fakes::otlp_request_of({fakes::otlp_span(i, i, std::string(60'000, 'x'))});
@@ -263,7 +216,7 @@ TEST(KafkaSink, SplitsAtWhatTheTopicTakesAndRejectsWhatItCannotTake) {
 }
 
 TEST(KafkaSink, RejectsBadItemsOneByOne) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   fixture.send(fakes::otlp_request_of(
       {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span(std::string(16, '\0'), "12345678"),
        fakes::otlp_span("short", "12345678"), fakes::otlp_span(2, 2, "span-1/")}));
@@ -282,7 +235,7 @@ TEST(KafkaSink, RejectsBadItemsOneByOne) {
 
 TEST(KafkaSink, AJoinedRequestIsRefusedWholeBeforeOneOfItsItemsIsRejected) {
   for (const bool joined : {true, false}) {
-    SinkBench fixture(1);
+    KafkaSinkFixture fixture(1);
     pipeline::Batch batch;
     batch.payload = Bytes(fakes::otlp_request_of(
         {fakes::otlp_span(1, 1, "span-0/"), fakes::otlp_span("short", "12345678")}));
@@ -307,7 +260,7 @@ TEST(KafkaSink, AJoinedRequestIsRefusedWholeBeforeOneOfItsItemsIsRejected) {
 }
 
 TEST(KafkaSink, AllRejectedIsInvalidArgument) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send(fakes::otlp_request_of({fakes::otlp_span(std::string(16, '\0'), "12345678")}));
   const auto answer = fixture.answer();
   ASSERT_FALSE(answer.ok());
@@ -318,7 +271,7 @@ TEST(KafkaSink, AllRejectedIsInvalidArgument) {
 }
 
 TEST(KafkaSink, AnEmptyRequestSucceeds) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send("");
   EXPECT_TRUE(fixture.answer().ok());
   fixture.send(fakes::otlp_request_of({}));
@@ -327,7 +280,7 @@ TEST(KafkaSink, AnEmptyRequestSucceeds) {
 }
 
 TEST(KafkaSink, ReportsWhatItDoesNotReadByPartialSuccess) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   const auto library = fakes::otlp_scope("old", {fakes::otlp_span(1, 1), fakes::otlp_span(1, 2)});
   fixture.send(
       fakes::otlp_request({fakes::otlp_resource("shop", {}).message(1000, library)}).encode());
@@ -338,7 +291,7 @@ TEST(KafkaSink, ReportsWhatItDoesNotReadByPartialSuccess) {
 }
 
 TEST(KafkaSink, KeepsAMetricWithoutDataPoints) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   const std::string request = fakes::otlp_request_of({fakes::otlp_resource(
       "shop",
       {fakes::otlp_scope("meter", {fakes::otlp_metric("up", fakes::MetricKind::kGauge, {})})})});
@@ -348,7 +301,7 @@ TEST(KafkaSink, KeepsAMetricWithoutDataPoints) {
 }
 
 TEST(KafkaSink, BrokenFramingIsTheClientsMistake) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send("no protobuf");
   const auto answer = fixture.answer();
   ASSERT_FALSE(answer.ok());
@@ -357,7 +310,7 @@ TEST(KafkaSink, BrokenFramingIsTheClientsMistake) {
 }
 
 TEST(KafkaSink, OneFailedRecordFailsTheRequest) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send(spans(0, 50));
   auto first = fixture.producer.take();
   first->report(kafka::error_from_code(-192, "writing"));
@@ -376,7 +329,7 @@ TEST(KafkaSink, OneFailedRecordFailsTheRequest) {
 // The client's data is good: a broken Kafka must not make it throw them away.
 TEST(KafkaSink, WhateverKafkaRefusesIsRetryable) {
   for (const int code : {3 /* unknown topic */, 29 /* not authorised */, kTooLarge, -1}) {
-    SinkBench fixture(1);
+    KafkaSinkFixture fixture(1);
     fixture.send(spans(0, 1));
     fixture.report_all(kafka::error_from_code(code, "writing"));
     const auto answer = fixture.answer();
@@ -388,7 +341,7 @@ TEST(KafkaSink, WhateverKafkaRefusesIsRetryable) {
 }
 
 TEST(KafkaSink, PrefersTheFailureThatBringsTheClientBack) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.send(spans(0, 50));
   fixture.producer.take()->report(kafka::error_from_code(29, "writing"));
   fixture.report_all(kafka::error_from_code(-192, "writing"));
@@ -396,7 +349,7 @@ TEST(KafkaSink, PrefersTheFailureThatBringsTheClientBack) {
 }
 
 TEST(KafkaSink, AnUnreachableKafkaIsUnavailable) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.producer.up = false;
   fixture.send(spans(0, 1));
   const auto answer = fixture.answer();
@@ -413,7 +366,7 @@ TEST(KafkaSink, AnUnreachableKafkaIsUnavailable) {
 }
 
 TEST(KafkaSink, AMissingTopicIsUnavailableToo) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.producer.set_partitions("otel.traces", kafka::error_from_code(3, "looking up"));
   fixture.send(spans(0, 1));
   const auto answer = fixture.answer();
@@ -423,7 +376,7 @@ TEST(KafkaSink, AMissingTopicIsUnavailableToo) {
 }
 
 TEST(KafkaSink, AsksForMemoryBeforeItSplits) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   const std::string payload = spans(0, 50);
   auto rest =
       fixture.budget.try_acquire(fixture.budget.limit() - payload.size() - payload.size() / 2);
@@ -438,7 +391,7 @@ TEST(KafkaSink, AsksForMemoryBeforeItSplits) {
 }
 
 TEST(KafkaSink, AnswersByTheDeadlineAndCountsWhatIsWrittenAfterIt) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   fixture.send(spans(0, 3), seconds(2));
   fixture.executor.advance(std::chrono::milliseconds(1999));
   EXPECT_TRUE(fixture.unanswered());
@@ -456,7 +409,7 @@ TEST(KafkaSink, AnswersByTheDeadlineAndCountsWhatIsWrittenAfterIt) {
 }
 
 TEST(KafkaSink, DeadlinesBehindTheProducersOwnNeedNoTimer) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   fixture.send(spans(0, 1), seconds(30));
   EXPECT_EQ(fixture.executor.pending_timers(), 0u);
   fixture.report_all();
@@ -467,7 +420,7 @@ TEST(KafkaSink, DeadlinesBehindTheProducersOwnNeedNoTimer) {
 }
 
 TEST(KafkaSink, RefusesWhenDraining) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   EXPECT_TRUE(fixture.sink->drain(Deadline::after(fixture.clock, seconds(1))));
   fixture.send(spans(0, 1));
   const auto answer = fixture.answer();
@@ -477,7 +430,7 @@ TEST(KafkaSink, RefusesWhenDraining) {
 }
 
 TEST(KafkaSink, ARequestThatKafkaCannotTakeAsAWholeIsRefusedBeforeItsFirstRecord) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.producer.set_admission(unavailable("the queue is full")
                                      .with_reason("kafka_queue_full")
                                      .with_retry_after(seconds(1)));
@@ -496,8 +449,8 @@ TEST(KafkaSink, ARequestThatKafkaCannotTakeAsAWholeIsRefusedBeforeItsFirstRecord
   EXPECT_THAT(fixture.sink->health().last_error, HasSubstr("the queue is full"));
 }
 
-TEST(KafkaSink, ARefusedSignalIsAnsweredWithTheReasonAndTheOthersGoOn) {
-  SinkBench fixture;
+TEST(KafkaSink, ARefusedSignalIsAnsweredWithTheReasonAndTheOthersContinue) {
+  KafkaSinkFixture fixture;
   fixture.sink->refuse_signal(otlp::Signal::kTraces,
                               configuration_error(Code::kFailedPrecondition, "it is compacted")
                                   .with_reason("kafka_compacted_topic"));
@@ -517,7 +470,7 @@ TEST(KafkaSink, ARefusedSignalIsAnsweredWithTheReasonAndTheOthersGoOn) {
 }
 
 TEST(KafkaSink, SaysWhatRequestsOfAnySignalGetNow) {
-  SinkBench fixture(1);
+  KafkaSinkFixture fixture(1);
   EXPECT_TRUE(fixture.sink->state().ok);
   fixture.send(spans(0, 1));
   fixture.report_all(kafka::error_from_code(19, "writing"));
@@ -541,7 +494,7 @@ TEST(KafkaSink, SaysWhatRequestsOfAnySignalGetNow) {
 }
 
 TEST(KafkaSink, AReportBeforeProduceReturnsIsFine) {
-  SinkBench fixture;
+  KafkaSinkFixture fixture;
   fixture.producer.answer_with([](const auto&) { return kafka::error_from_code(-184, "writing"); });
   fixture.send(spans(0, 50));
   EXPECT_STREQ(fixture.answer().error().reason, "kafka_queue_full");

@@ -9,14 +9,14 @@ namespace {
 
 constexpr const char* kId = "0123456789abcdef";
 
-kafka::StoredRecord part(std::int64_t offset, std::string_view whole, std::size_t begin,
+kafka::StoredRecord part(std::int64_t offset, std::string_view letter, std::size_t begin,
                          std::size_t end, const std::string& id = kId) {
   kafka::StoredRecord record;
   record.offset = offset;
-  record.value = whole.substr(begin, end - begin);
+  record.value = letter.substr(begin, end - begin);
   record.headers = {{"spanway-error", "too deep"},
                     {"spanway-letter", id},
-                    {"spanway-part", part_range(begin, end, whole.size())}};
+                    {"spanway-part", part_range(begin, end, letter.size())}};
   return record;
 }
 

@@ -62,10 +62,10 @@ class ReplayerTest : public testing::Test {
   void letter(std::int64_t offset, const std::string& value, const std::string& destination) {
     record(offset, value).headers = {{"spanway-destination", destination}};
   }
-  void part(std::int64_t offset, const std::string& whole, std::size_t begin, std::size_t end) {
-    record(offset, whole.substr(begin, end - begin)).headers = {
-        {"spanway-letter", letter_id("", whole)},
-        {"spanway-part", part_range(begin, end, whole.size())}};
+  void part(std::int64_t offset, const std::string& payload, std::size_t begin, std::size_t end) {
+    record(offset, payload.substr(begin, end - begin)).headers = {
+        {"spanway-letter", letter_id("", payload)},
+        {"spanway-part", part_range(begin, end, payload.size())}};
   }
 
   // One life of the process, from the last saved state.
@@ -125,18 +125,18 @@ class ReplayerTest : public testing::Test {
     std::vector<std::string> expected;
     std::vector<kafka::StoredRecord> log;
     for (std::uint64_t trace = 1; trace <= 150; ++trace) {
-      const std::string whole = spans(trace, 1 + random.next() % 6);
+      const std::string payload = spans(trace, 1 + random.next() % 6);
       const std::uint64_t kind = random.next() % 6;
       if (kind == 0) {
-        const std::size_t half = whole.size() / 2;
-        part(0, whole, 0, half);
+        const std::size_t half = payload.size() / 2;
+        part(0, payload, 0, half);
         log.push_back(records_[{0, 0}]);
-        part(0, whole, half, whole.size());
+        part(0, payload, half, payload.size());
       } else {
-        letter(0, whole, kind == 1 ? "zipkin" : "jaeger");
+        letter(0, payload, kind == 1 ? "zipkin" : "jaeger");
       }
       log.push_back(records_[{0, 0}]);
-      if (kind != 1) expected.push_back(whole);
+      if (kind != 1) expected.push_back(payload);
     }
     for (std::size_t i = log.size() - 1; i > 0; --i)
       std::swap(log[i], log[random.next() % (i + 1)]);
@@ -207,13 +207,13 @@ TEST_F(ReplayerTest, PassesOverLettersOfOtherDestinationsAndRecordsWithoutItems)
 }
 
 TEST_F(ReplayerTest, JoinsALetterInParts) {
-  const std::string whole = spans(1, 9);
-  part(0, whole, 0, 50);
+  const std::string payload = spans(1, 9);
+  part(0, payload, 0, 50);
   record(1, spans(2));
-  part(2, whole, 50, whole.size());
+  part(2, payload, 50, payload.size());
   options_.batch_identity = true;
   EXPECT_EQ(run().kind, Kind::kComplete);
-  EXPECT_THAT(accepted(), ElementsAre(spans(2), whole));
+  EXPECT_THAT(accepted(), ElementsAre(spans(2), payload));
   EXPECT_EQ(sent_[1].batch_id, "otel.traces.dlq:0:0-0");
 }
 

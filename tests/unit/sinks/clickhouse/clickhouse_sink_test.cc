@@ -292,7 +292,7 @@ TEST_F(ClickHouseSinkTest, AMissingColumnStallsBeforeAnythingIsInserted) {
   EXPECT_TRUE(send(batch(kSpans)).ok());
 }
 
-TEST_F(ClickHouseSinkTest, TheSchemaIsAskedForOnce) {
+TEST_F(ClickHouseSinkTest, TheSchemaIsReadOnce) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(send(batch(kSpans)).ok());
   int questions = 0;
   for (const SeenRequest& seen : backend_.requests()) questions += is_schema_question(seen) ? 1 : 0;

@@ -60,7 +60,7 @@ TEST_F(DebugSinkTest, WritesTheCountsOfABatch) {
   EXPECT_EQ(text.find("second"), std::string::npos);
 }
 
-TEST_F(DebugSinkTest, ShowsTheContentOnlyWhenAskedAndOnlySoMuch) {
+TEST_F(DebugSinkTest, ShowsTheContentOnlyWhenRequestedAndOnlySoMuch) {
   DebugSink sink = make({.verbosity = Verbosity::kDetailed, .detail_bytes_max = 100});
   sink.send(batch(two_spans()), answers_.token());
   EXPECT_TRUE(answers_.next()->ok());

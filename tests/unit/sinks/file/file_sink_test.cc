@@ -58,7 +58,7 @@ TEST_F(FileSinkTest, WritesOneLineOfJsonPerBatchBeforeItAnswers) {
   EXPECT_TRUE(sink.health().reachable);
 }
 
-TEST_F(FileSinkTest, PutsEachSignalIntoItsOwnFileWhenAsked) {
+TEST_F(FileSinkTest, PutsEachSignalIntoItsOwnFileWhenRequested) {
   FileSink sink = make({.path = "d/{signal}.jsonl"});
   sink.send(batch(otlp::Signal::kTraces), answers_.token());
   sink.send(batch(otlp::Signal::kLogs), answers_.token());
@@ -122,7 +122,7 @@ TEST_F(FileSinkTest, IntervalAnswersAfterWritingAndSyncsLater) {
   EXPECT_GE(ops_.syncs(), 1u);
 }
 
-TEST_F(FileSinkTest, NeverSyncsWhenToldSo) {
+TEST_F(FileSinkTest, NeverSyncsWhenConfigured) {
   {
     FileSink sink = make({.fsync = Fsync::kNever});
     sink.send(batch(), answers_.token());

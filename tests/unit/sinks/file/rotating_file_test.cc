@@ -37,7 +37,7 @@ TEST_F(RotatingFileTest, AppendsLinesAndSyncsOnlyWhatIsNew) {
   EXPECT_EQ(ops_.syncs(), 1u);
 }
 
-TEST_F(RotatingFileTest, WritesOnUntilTheLineIsWhole) {
+TEST_F(RotatingFileTest, WritesOnUntilTheLineIsComplete) {
   ops_.write_at_most(2);
   RotatingFile file = make();
   ASSERT_TRUE(file.append("a longer line\n").ok());
@@ -86,7 +86,7 @@ TEST_F(RotatingFileTest, RotatesBeforeALineThatWouldPassTheSize) {
   EXPECT_EQ(metrics_.value("spanway_sink_file_rotations_total"), 3);
 }
 
-TEST_F(RotatingFileTest, ALineLargerThanTheLimitStandsAlone) {
+TEST_F(RotatingFileTest, ALineLargerThanTheLimitGetsItsOwnFile) {
   RotatingFile file = make({.bytes_max = 3});
   ASSERT_TRUE(file.append("longer\n").ok());
   ASSERT_TRUE(file.append("next\n").ok());
@@ -105,7 +105,7 @@ TEST_F(RotatingFileTest, RotatesByAge) {
   EXPECT_EQ(content("f"), "new\n");
 }
 
-TEST_F(RotatingFileTest, KeepsNoneWhenToldSo) {
+TEST_F(RotatingFileTest, KeepsNoneWhenConfigured) {
   RotatingFile file = make({.bytes_max = 4, .files_max = 0});
   ASSERT_TRUE(file.append("one\n").ok());
   ASSERT_TRUE(file.append("two\n").ok());
@@ -113,7 +113,7 @@ TEST_F(RotatingFileTest, KeepsNoneWhenToldSo) {
   EXPECT_EQ(content("f.1"), "(none)");
 }
 
-TEST_F(RotatingFileTest, GoesOnAfterARotationThatFailed) {
+TEST_F(RotatingFileTest, ContinuesAfterARotationThatFailed) {
   RotatingFile file = make({.bytes_max = 4});
   ASSERT_TRUE(file.append("one\n").ok());
   ops_.fail_rename(EACCES);

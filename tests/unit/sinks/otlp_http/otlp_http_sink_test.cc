@@ -66,7 +66,7 @@ TEST_F(OtlpHttpSinkTest, CompressesByGzipAndZstd) {
   }
 }
 
-TEST_F(OtlpHttpSinkTest, SendsJsonWhenAsked) {
+TEST_F(OtlpHttpSinkTest, SendsJsonWhenRequested) {
   OtlpHttpSinkOptions options;
   options.encoding = otlp::Encoding::kJson;
   const auto sink = make(options);
@@ -93,7 +93,7 @@ TEST_F(OtlpHttpSinkTest, AppendsThePathOfTheSignalUnlessTheUrlIsGiven) {
   EXPECT_EQ(other.requests()[0].head.path, "/otlp/v1/logs");
 }
 
-TEST_F(OtlpHttpSinkTest, SendsTheTenantInTheHeaderItIsTold) {
+TEST_F(OtlpHttpSinkTest, SendsTheTenantInTheConfiguredHeader) {
   OtlpHttpSinkOptions options;
   options.http.tenant_header = "x-scope-orgid";
   const auto sink = make(options);

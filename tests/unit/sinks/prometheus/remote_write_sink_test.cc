@@ -283,7 +283,7 @@ TEST_F(RemoteWriteSinkTest, ABatchWithoutPointsFindsOutWhetherTheReceiverIsUp) {
   EXPECT_FALSE(sink_->health().reachable);
 }
 
-TEST_F(RemoteWriteSinkTest, TheMemoryOfTheSeriesIsAskedForFirst) {
+TEST_F(RemoteWriteSinkTest, TheMemoryOfTheSeriesIsAcquiredFirst) {
   const std::string payload = fakes::otlp_request_of(counters(2000));
   MemoryBudget small(payload.size() + (300u << 10));
   sink_ = RemoteWriteSink::create(options_, {io_, system_clock(), {log_, metrics_}}).value();

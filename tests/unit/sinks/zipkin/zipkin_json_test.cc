@@ -96,7 +96,7 @@ TEST(ZipkinJson, NamesKindsAndOmitsInternal) {
     EXPECT_EQ(json_of(span_of_kind(none)).find("\"kind\""), std::string::npos);
 }
 
-TEST(ZipkinJson, TimesAreWholeMicroseconds) {
+TEST(ZipkinJson, TimesAreMicroseconds) {
   const auto times = [](std::uint64_t start, std::uint64_t end) {
     ProtoMessage span;
     span.bytes(1, fakes::otlp_trace_id(1)).bytes(2, fakes::otlp_span_id(2));

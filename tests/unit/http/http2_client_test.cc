@@ -1,6 +1,6 @@
 // Streams over HTTP/2 against our own server: it answers late or at once, the client shares
-// connections, bounds silence and ends what it is asked to end.
-#include "services/lib/http/stream_client.h"
+// connections, bounds silence and ends what is cancelled.
+#include "services/lib/http/http2_client.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -56,14 +56,14 @@ std::string http_url(const TestServer& server) {
 }
 
 struct Streams {
-  explicit Streams(const std::string& url, StreamClientOptions options = {},
+  explicit Streams(const std::string& url, Http2ClientOptions options = {},
                    std::shared_ptr<TlsClientContext> tls = nullptr)
       : pool("streams", 1) {
-    auto made = StreamClient::create(Url::parse(url).value(), options, std::move(tls), pool);
+    auto made = Http2Client::create(Url::parse(url).value(), options, std::move(tls), pool);
     EXPECT_TRUE(made.ok());
     client = std::move(made).value();
   }
-  StreamClient::StreamId open(const std::shared_ptr<Outcome>& outcome, StreamRequest request) {
+  Http2Client::StreamId open(const std::shared_ptr<Outcome>& outcome, StreamRequest request) {
     return client->open(std::move(request),
                         {[outcome](std::string_view piece) { return outcome->take(piece); },
                          [outcome](Result<Response> end) { outcome->end(std::move(end)); }});
@@ -75,10 +75,10 @@ struct Streams {
   }
 
   IoPool pool;
-  std::unique_ptr<StreamClient> client;
+  std::unique_ptr<Http2Client> client;
 };
 
-TEST(StreamClient, GivesTheBodyOfA200InPieces) {
+TEST(Http2Client, GivesTheBodyOfA200InPieces) {
   TestServer server;
   Streams streams(http_url(server));
   const auto outcome = std::make_shared<Outcome>();
@@ -97,7 +97,7 @@ TEST(StreamClient, GivesTheBodyOfA200InPieces) {
   EXPECT_EQ(server.handler.last_head().protocol, Protocol::kHttp2);
 }
 
-TEST(StreamClient, KeepsTheBodyOfAnythingElse) {
+TEST(Http2Client, KeepsTheBodyOfAnythingElse) {
   TestServer server;
   Streams streams(http_url(server));
   const auto end = streams.get("/early");
@@ -106,7 +106,7 @@ TEST(StreamClient, KeepsTheBodyOfAnythingElse) {
   EXPECT_FALSE(end->body.empty());
 }
 
-TEST(StreamClient, ManyStreamsShareAConnectionUpToTheServersLimit) {
+TEST(Http2Client, ManyStreamsShareAConnectionUpToTheServersLimit) {
   ServerOptions options;
   options.limits.streams_max = 20;
   TestServer server(options);
@@ -123,7 +123,7 @@ TEST(StreamClient, ManyStreamsShareAConnectionUpToTheServersLimit) {
   for (const auto& outcome : outcomes) EXPECT_TRUE(outcome->result().ok());
 }
 
-TEST(StreamClient, WaitingStreamsEndWhenNoFurtherConnectionOpens) {
+TEST(Http2Client, WaitingStreamsEndWhenNoFurtherConnectionOpens) {
   ServerOptions options;
   options.limits.streams_max = 1;
   options.limits.connections_max = 1;
@@ -139,7 +139,7 @@ TEST(StreamClient, WaitingStreamsEndWhenNoFurtherConnectionOpens) {
   EXPECT_TRUE(first->result().ok());
 }
 
-TEST(StreamClient, AReaderThatHasEnoughEndsItsStreamAlone) {
+TEST(Http2Client, AReaderThatHasEnoughEndsItsStreamAlone) {
   TestServer server;
   Streams streams(http_url(server));
   const auto other = std::make_shared<Outcome>();
@@ -158,7 +158,7 @@ TEST(StreamClient, AReaderThatHasEnoughEndsItsStreamAlone) {
   EXPECT_TRUE(other->result().ok());
 }
 
-TEST(StreamClient, CancelEndsAStreamOnceAndFreesItsPlace) {
+TEST(Http2Client, CancelEndsAStreamOnceAndFreesItsPlace) {
   ServerOptions options;
   options.limits.streams_max = 1;
   TestServer server(options);
@@ -176,7 +176,7 @@ TEST(StreamClient, CancelEndsAStreamOnceAndFreesItsPlace) {
   EXPECT_TRUE(second->result().ok());
 }
 
-TEST(StreamClient, SilenceHasABoundBeforeAndAfterTheHead) {
+TEST(Http2Client, SilenceHasABoundBeforeAndAfterTheHead) {
   TestServer server;
   Streams streams(http_url(server));
   const auto outcome = std::make_shared<Outcome>();
@@ -187,7 +187,7 @@ TEST(StreamClient, SilenceHasABoundBeforeAndAfterTheHead) {
   EXPECT_TRUE(streams.get("/echo").ok()) << "the connection is still good";
 }
 
-TEST(StreamClient, AClosedConnectionEndsItsStreamsAndTheNextOpensAnother) {
+TEST(Http2Client, AClosedConnectionEndsItsStreamsAndTheNextOpensAnother) {
   auto server = std::make_unique<TestServer>();
   ServerOptions same_port;
   same_port.port = server->server->port();
@@ -257,7 +257,7 @@ class ScriptedHttp2Server {
   std::uint16_t port_ = 0;
 };
 
-TEST(StreamClient, BytesArriveWhileTheAnswerGoesOn) {
+TEST(Http2Client, BytesArriveWhileTheAnswerContinues) {
   ScriptedHttp2Server server;
   Streams streams(server.url());
   const auto outcome = std::make_shared<Outcome>();
@@ -282,7 +282,7 @@ TEST(StreamClient, BytesArriveWhileTheAnswerGoesOn) {
   ASSERT_TRUE(end.ok()) << end.error().message;
 }
 
-TEST(StreamClient, AStreamWithoutItsEndHasFailed) {
+TEST(Http2Client, AStreamWithoutItsEndHasFailed) {
   ScriptedHttp2Server server;
   Streams streams(server.url());
   const auto outcome = std::make_shared<Outcome>();
@@ -297,7 +297,7 @@ TEST(StreamClient, AStreamWithoutItsEndHasFailed) {
   EXPECT_STREQ(end.error().reason, "stream_reset");
 }
 
-TEST(StreamClient, AConnectionThatDoesNotAnswerAPingIsClosed) {
+TEST(Http2Client, AConnectionThatDoesNotAnswerAPingIsClosed) {
   ScriptedHttp2Server server;
   Streams streams(server.url(), {.ping_after = Duration(0), .ping_timeout = Duration(1)});
   const auto outcome = std::make_shared<Outcome>();
@@ -310,7 +310,7 @@ TEST(StreamClient, AConnectionThatDoesNotAnswerAPingIsClosed) {
   EXPECT_STREQ(end.error().reason, "connection_dead");
 }
 
-TEST(StreamClient, ARefusedConnectionIsUnavailable) {
+TEST(Http2Client, ARefusedConnectionIsUnavailable) {
   std::string url;
   {
     const TestServer server;
@@ -323,7 +323,7 @@ TEST(StreamClient, ARefusedConnectionIsUnavailable) {
   EXPECT_NE(end.error().message.find("127.0.0.1"), std::string::npos);
 }
 
-TEST(StreamClient, ItsEndEndsEveryStream) {
+TEST(Http2Client, ItsEndEndsEveryStream) {
   TestServer server;
   const auto outcome = std::make_shared<Outcome>();
   {
@@ -355,7 +355,7 @@ struct Secured {
   TlsClientPem pem;
 };
 
-TEST(StreamClient, SpeaksHttp2OverTlsWithMaterialInMemory) {
+TEST(Http2Client, SpeaksHttp2OverTlsWithMaterialInMemory) {
   Secured secured;
   TestServer server({}, TlsServerContext::create(secured.files).value());
   Streams streams("https://127.0.0.1:" + std::to_string(server.server->port()), {},
@@ -369,7 +369,7 @@ TEST(StreamClient, SpeaksHttp2OverTlsWithMaterialInMemory) {
   EXPECT_EQ(server.handler.last_head().protocol, Protocol::kHttp2);
 }
 
-TEST(StreamClient, AServerWithoutHttp2IsNamed) {
+TEST(Http2Client, AServerWithoutHttp2IsNamed) {
   Secured secured;
   ServerOptions options;
   options.http2 = false;
@@ -381,7 +381,7 @@ TEST(StreamClient, AServerWithoutHttp2IsNamed) {
   EXPECT_STREQ(end.error().reason, "no_http2");
 }
 
-TEST(StreamClient, ACertificateOfAnotherAuthorityIsRefused) {
+TEST(Http2Client, ACertificateOfAnotherAuthorityIsRefused) {
   Secured secured;
   TestServer server({}, TlsServerContext::create(secured.files).value());
   TestCa other{"other CA"};

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "services/lib/http/client/client_socket.h"
-#include "services/lib/http/client/stream_call.h"
+#include "services/lib/http/client/http2_call.h"
 
 struct nghttp2_session;
 
@@ -14,31 +14,31 @@ namespace spanway::http {
 
 // Outlives the connections.
 struct StreamTarget : ClientOrigin {
-  StreamClientOptions options;
+  Http2ClientOptions options;
 };
 
-class StreamConnection;
+class Http2ClientConnection;
 
 // Called on the io thread, never from inside a call of the connection by the owner.
-class StreamConnectionOwner {
+class Http2ClientConnectionOwner {
  public:
-  virtual ~StreamConnectionOwner() = default;
+  virtual ~Http2ClientConnectionOwner() = default;
   // Streams can be submitted, or more than before.
   virtual void on_room() = 0;
   // The connection is closed, its streams have ended. `before_ready`: it never took a stream.
-  virtual void on_closed(const std::shared_ptr<StreamConnection>& connection, bool before_ready,
-                         const Error& why) = 0;
+  virtual void on_closed(const std::shared_ptr<Http2ClientConnection>& connection,
+                         bool before_ready, const Error& why) = 0;
 };
 
 // Single-thread: `thread`.
-class StreamConnection final : public std::enable_shared_from_this<StreamConnection>,
-                               public ClientSocketOwner {
+class Http2ClientConnection final : public std::enable_shared_from_this<Http2ClientConnection>,
+                                    public ClientSocketOwner {
  public:
-  StreamConnection(std::weak_ptr<StreamConnectionOwner> owner, const StreamTarget& target,
-                   IoThread& thread);
-  ~StreamConnection() override;
-  StreamConnection(const StreamConnection&) = delete;
-  StreamConnection& operator=(const StreamConnection&) = delete;
+  Http2ClientConnection(std::weak_ptr<Http2ClientConnectionOwner> owner, const StreamTarget& target,
+                        IoThread& thread);
+  ~Http2ClientConnection() override;
+  Http2ClientConnection(const Http2ClientConnection&) = delete;
+  Http2ClientConnection& operator=(const Http2ClientConnection&) = delete;
 
   void open();
   bool ready() const noexcept { return phase_ == Phase::kReady; }
@@ -46,9 +46,9 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   // Streams that can be submitted now.
   std::size_t room() const noexcept;
   // False when the server takes no more streams on this connection.
-  bool submit(const std::shared_ptr<StreamCall>& call);
+  bool submit(const std::shared_ptr<Http2Call>& call);
   // Resets the stream of a call that has ended, if it is on this connection.
-  void reset(StreamClient::StreamId id);
+  void reset(Http2Client::StreamId id);
   // Deadlines of the connection itself.
   void on_time(SteadyTime now);
   // Ends now, without a call of the owner; its streams end with `why`.
@@ -76,9 +76,9 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   void data(std::int32_t stream, std::string_view bytes);
   void stream_complete(std::int32_t stream);
   void stream_closed(std::int32_t stream, std::uint32_t error);
-  StreamCall* find(std::int32_t stream);
+  Http2Call* find(std::int32_t stream);
 
-  std::weak_ptr<StreamConnectionOwner> owner_;
+  std::weak_ptr<Http2ClientConnectionOwner> owner_;
   const StreamTarget& target_;
   IoThread& thread_;
   std::shared_ptr<ClientSocket> socket_;  // From open() on.
@@ -86,8 +86,8 @@ class StreamConnection final : public std::enable_shared_from_this<StreamConnect
   Phase phase_ = Phase::kConnect;
   std::size_t addresses_ = 0;  // The name has so many.
   std::size_t attempts_ = 0;   // Addresses that were tried.
-  std::unordered_map<std::int32_t, std::shared_ptr<StreamCall>> streams_;
-  std::unordered_map<StreamClient::StreamId, std::int32_t> stream_of_;
+  std::unordered_map<std::int32_t, std::shared_ptr<Http2Call>> streams_;
+  std::unordered_map<Http2Client::StreamId, std::int32_t> stream_of_;
   std::string out_;
   bool draining_ = false;  // The server has announced its end (GOAWAY).
   bool pinged_ = false;

@@ -1,4 +1,4 @@
-#include "services/lib/http/client/stream_connection.h"
+#include "services/lib/http/client/http2_client_connection.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -31,10 +31,12 @@ std::string_view text_of(const std::uint8_t* bytes, std::size_t size) noexcept {
 
 // nghttp2 is C: its callbacks find the connection by the user pointer.
 struct StreamCallbacksOfNghttp2 {
-  static StreamConnection& of(void* user) { return *static_cast<StreamConnection*>(user); }
+  static Http2ClientConnection& of(void* user) {
+    return *static_cast<Http2ClientConnection*>(user);
+  }
 
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    StreamConnection& self = of(user);
+    Http2ClientConnection& self = of(user);
     if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
       self.settings_received();
     if (frame->hd.type == NGHTTP2_GOAWAY) self.draining_ = true;
@@ -60,8 +62,8 @@ struct StreamCallbacksOfNghttp2 {
   }
 };
 
-StreamConnection::StreamConnection(std::weak_ptr<StreamConnectionOwner> owner,
-                                   const StreamTarget& target, IoThread& thread)
+Http2ClientConnection::Http2ClientConnection(std::weak_ptr<Http2ClientConnectionOwner> owner,
+                                             const StreamTarget& target, IoThread& thread)
     : owner_(std::move(owner)),
       target_(target),
       thread_(thread),
@@ -70,32 +72,32 @@ StreamConnection::StreamConnection(std::weak_ptr<StreamConnectionOwner> owner,
       received_at_(opened_at_),
       used_at_(opened_at_) {}
 
-StreamConnection::~StreamConnection() { nghttp2_session_del(session_); }
+Http2ClientConnection::~Http2ClientConnection() { nghttp2_session_del(session_); }
 
 // ---- Connecting.
 
-void StreamConnection::open() {
+void Http2ClientConnection::open() {
   socket_ = std::make_shared<ClientSocket>(weak_from_this(), target_, thread_, kAlpn);
   socket_->open(0);
 }
 
-void StreamConnection::on_attempt(std::size_t count) {
+void Http2ClientConnection::on_attempt(std::size_t count) {
   addresses_ = count;
   ++attempts_;
   tried_at_ = thread_.clock().now();
 }
 
-void StreamConnection::on_connected() {
+void Http2ClientConnection::on_connected() {
   if (target_.tls == nullptr || socket_->transport().alpn() == "h2") return begin_session();
   fail(configuration_error(Code::kFailedPrecondition, "the server offers no HTTP/2")
            .with_reason("no_http2"));
 }
 
-void StreamConnection::on_connect_failed(Error error) { fail(std::move(error)); }
+void Http2ClientConnection::on_connect_failed(Error error) { fail(std::move(error)); }
 
 // ---- Exchanging.
 
-void StreamConnection::begin_session() {
+void Http2ClientConnection::begin_session() {
   phase_ = Phase::kSettings;
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
@@ -119,9 +121,9 @@ void StreamConnection::begin_session() {
   flush();
 }
 
-void StreamConnection::on_writable() { flush(); }
+void Http2ClientConnection::on_writable() { flush(); }
 
-void StreamConnection::on_readable() {
+void Http2ClientConnection::on_readable() {
   if (phase_ == Phase::kClosed) return;
   for (int i = 0; i < kReadsInARow; ++i) {
     const IoResult result = socket_->transport().read(thread_.scratch());
@@ -139,7 +141,7 @@ void StreamConnection::on_readable() {
   socket_->read_on();
 }
 
-void StreamConnection::receive(std::string_view bytes) {
+void Http2ClientConnection::receive(std::string_view bytes) {
   received_at_ = thread_.clock().now();
   pinged_ = false;
   const auto used = nghttp2_session_mem_recv(
@@ -151,7 +153,7 @@ void StreamConnection::receive(std::string_view bytes) {
   flush();
 }
 
-void StreamConnection::flush() {
+void Http2ClientConnection::flush() {
   if (session_ == nullptr || phase_ == Phase::kClosed) return;
   while (true) {
     while (out_.size() < kOutBytes) {
@@ -177,7 +179,7 @@ void StreamConnection::flush() {
 
 // ---- Streams.
 
-std::size_t StreamConnection::room() const noexcept {
+std::size_t Http2ClientConnection::room() const noexcept {
   if (phase_ != Phase::kReady || draining_) return 0;
   const std::size_t servers =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -185,7 +187,7 @@ std::size_t StreamConnection::room() const noexcept {
   return most > streams_.size() ? most - streams_.size() : 0;
 }
 
-bool StreamConnection::submit(const std::shared_ptr<StreamCall>& call) {
+bool Http2ClientConnection::submit(const std::shared_ptr<Http2Call>& call) {
   std::vector<nghttp2_nv> fields = {
       field(":method", "GET"), field(":scheme", target_.tls == nullptr ? "http" : "https"),
       field(":authority", target_.authority), field(":path", call->request.path)};
@@ -203,33 +205,34 @@ bool StreamConnection::submit(const std::shared_ptr<StreamCall>& call) {
   return true;
 }
 
-void StreamConnection::reset(StreamClient::StreamId id) {
+void Http2ClientConnection::reset(Http2Client::StreamId id) {
   const auto found = stream_of_.find(id);
   if (found == stream_of_.end() || session_ == nullptr) return;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, found->second, NGHTTP2_CANCEL);
   flush();
 }
 
-StreamCall* StreamConnection::find(std::int32_t stream) {
+Http2Call* Http2ClientConnection::find(std::int32_t stream) {
   const auto found = streams_.find(stream);
   return found == streams_.end() ? nullptr : found->second.get();
 }
 
-void StreamConnection::settings_received() {
+void Http2ClientConnection::settings_received() {
   if (phase_ == Phase::kSettings) phase_ = Phase::kReady;
   announce_room();
 }
 
 // Later, not from inside nghttp2.
-void StreamConnection::announce_room() {
+void Http2ClientConnection::announce_room() {
   thread_.post([self = shared_from_this()] {
     const auto owner = self->owner_.lock();
     if (owner != nullptr && self->phase_ == Phase::kReady) owner->on_room();
   });
 }
 
-void StreamConnection::header(std::int32_t stream, std::string_view name, std::string_view value) {
-  StreamCall* const call = find(stream);
+void Http2ClientConnection::header(std::int32_t stream, std::string_view name,
+                                   std::string_view value) {
+  Http2Call* const call = find(stream);
   if (call == nullptr) return;
   if (name == ":status") {
     std::from_chars(value.data(), value.data() + value.size(), call->response.status);
@@ -239,8 +242,8 @@ void StreamConnection::header(std::int32_t stream, std::string_view name, std::s
   }
 }
 
-void StreamConnection::data(std::int32_t stream, std::string_view bytes) {
-  StreamCall* const call = find(stream);
+void Http2ClientConnection::data(std::int32_t stream, std::string_view bytes) {
+  Http2Call* const call = find(stream);
   if (call == nullptr || call->ended()) return;
   call->deadline = thread_.clock().now() + call->request.silence_max;
   if (call->response.status != 200) {
@@ -254,13 +257,13 @@ void StreamConnection::data(std::int32_t stream, std::string_view bytes) {
   call->end(std::move(call->response));
 }
 
-void StreamConnection::stream_complete(std::int32_t stream) {
-  StreamCall* const call = find(stream);
+void Http2ClientConnection::stream_complete(std::int32_t stream) {
+  Http2Call* const call = find(stream);
   // An interim answer (1xx) does not end a stream.
   if (call != nullptr && call->response.status != 0) call->complete = true;
 }
 
-void StreamConnection::stream_closed(std::int32_t stream, std::uint32_t error) {
+void Http2ClientConnection::stream_closed(std::int32_t stream, std::uint32_t error) {
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return;
   const auto call = found->second;
@@ -279,7 +282,7 @@ void StreamConnection::stream_closed(std::int32_t stream, std::uint32_t error) {
 
 // ---- The end.
 
-void StreamConnection::on_time(SteadyTime now) {
+void Http2ClientConnection::on_time(SteadyTime now) {
   if (phase_ == Phase::kClosed) return;
   if (!streams_.empty()) used_at_ = now;
   if (phase_ != Phase::kReady) return on_time_connecting(now);
@@ -295,7 +298,7 @@ void StreamConnection::on_time(SteadyTime now) {
     fail(unavailable("idle").with_reason("idle"));
 }
 
-void StreamConnection::on_time_connecting(SteadyTime now) {
+void Http2ClientConnection::on_time_connecting(SteadyTime now) {
   const Duration all = target_.options.connect_timeout;
   if (now - opened_at_ >= all)
     return fail(unavailable("no connection in time" +
@@ -307,12 +310,12 @@ void StreamConnection::on_time_connecting(SteadyTime now) {
     socket_->try_next_address("no answer in time");
 }
 
-void StreamConnection::end_streams(const Error& why) {
+void Http2ClientConnection::end_streams(const Error& why) {
   stream_of_.clear();
   for (const auto& [stream, call] : std::exchange(streams_, {})) call->end(why);
 }
 
-void StreamConnection::close(const Error& why) {
+void Http2ClientConnection::close(const Error& why) {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   owner_.reset();
@@ -320,7 +323,7 @@ void StreamConnection::close(const Error& why) {
   end_streams(why);
 }
 
-void StreamConnection::fail(Error error) {
+void Http2ClientConnection::fail(Error error) {
   if (phase_ == Phase::kClosed) return;
   const auto self = shared_from_this();
   const bool before_ready = phase_ != Phase::kReady;

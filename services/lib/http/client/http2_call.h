@@ -3,15 +3,15 @@
 
 #include <utility>
 
-#include "services/lib/http/stream_client.h"
+#include "services/lib/http/http2_client.h"
 
 namespace spanway::http {
 
 // Single-thread: the client's io thread.
-class StreamCall {
+class Http2Call {
  public:
-  StreamCall(StreamClient::StreamId call_id, StreamRequest call_request, StreamCallbacks callbacks,
-             SteadyTime now)
+  Http2Call(Http2Client::StreamId call_id, StreamRequest call_request, StreamCallbacks callbacks,
+            SteadyTime now)
       : id(call_id),
         request(std::move(call_request)),
         deadline(now + request.head_timeout),
@@ -25,7 +25,7 @@ class StreamCall {
   }
   bool bytes(std::string_view piece) { return ended_ || callbacks_.on_bytes(piece); }
 
-  const StreamClient::StreamId id;
+  const Http2Client::StreamId id;
   const StreamRequest request;
   SteadyTime deadline;
   Response response{.status = 0, .headers = {}, .body = {}, .trailers = {}};

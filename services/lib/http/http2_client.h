@@ -1,5 +1,6 @@
 // A client for answers that do not end: GETs over HTTP/2, many streams on each connection. The
-// operator's watches of the Kubernetes API use it.
+// operator's watches of the Kubernetes API use it. Requests with a body and answers that end are
+// Client's.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@
 
 namespace spanway::http {
 
-struct StreamClientOptions {
+struct Http2ClientOptions {
   std::size_t streams_max = 1000;  // On one connection; the server's own limit may be lower.
   std::size_t connections_max = 128;
   std::size_t waiting_max = 65'536;  // Requests that wait for a connection; more = UNAVAILABLE.
@@ -54,14 +55,14 @@ struct StreamCallbacks {
 // To one origin, over TLS with ALPN h2 or, for http, with prior knowledge. Thread-safe; callbacks
 // run on one io thread and must not destroy the client. Memory: about 1 KiB a stream, and what the
 // server may send ahead: 1 MiB a stream, 16 MiB a connection, of which the io thread keeps none.
-class StreamClient {
+class Http2Client {
  public:
   using StreamId = std::uint64_t;
-  static Result<std::unique_ptr<StreamClient>> create(Url url, StreamClientOptions options,
-                                                      std::shared_ptr<TlsClientContext> tls,
-                                                      IoPool& pool);
+  static Result<std::unique_ptr<Http2Client>> create(Url url, Http2ClientOptions options,
+                                                     std::shared_ptr<TlsClientContext> tls,
+                                                     IoPool& pool);
   // Ends all streams with CANCELLED before it returns.
-  virtual ~StreamClient() = default;
+  virtual ~Http2Client() = default;
   virtual StreamId open(StreamRequest request, StreamCallbacks callbacks) = 0;
   // The stream ends with CANCELLED, unless it has ended.
   virtual void cancel(StreamId id) = 0;

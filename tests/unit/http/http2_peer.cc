@@ -1,4 +1,4 @@
-#include "tests/unit/http/http2_client.h"
+#include "tests/unit/http/http2_peer.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ std::string_view view(const std::uint8_t* data, std::size_t size) {
 
 }  // namespace
 
-Http2Client::Http2Client(std::uint16_t port, Options options)
+Http2Peer::Http2Peer(std::uint16_t port, Options options)
     : socket_(port, options.receive_buffer_bytes) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
@@ -39,10 +39,10 @@ Http2Client::Http2Client(std::uint16_t port, Options options)
   flush();
 }
 
-Http2Client::~Http2Client() { nghttp2_session_del(session_); }
+Http2Peer::~Http2Peer() { nghttp2_session_del(session_); }
 
-std::int32_t Http2Client::request(std::string_view method, std::string_view path,
-                                  std::optional<std::string> body, Headers headers, bool more) {
+std::int32_t Http2Peer::request(std::string_view method, std::string_view path,
+                                std::optional<std::string> body, Headers headers, bool more) {
   std::vector<nghttp2_nv> fields{field(":method", method), field(":scheme", "http"),
                                  field(":path", path), field(":authority", "a")};
   for (const auto& [name, value] : headers.fields()) fields.push_back(field(name, value));
@@ -59,8 +59,8 @@ std::int32_t Http2Client::request(std::string_view method, std::string_view path
   return stream;
 }
 
-ssize_t Http2Client::read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t size,
-                               std::uint32_t* flags, nghttp2_data_source* source, void*) {
+ssize_t Http2Peer::read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t size,
+                             std::uint32_t* flags, nghttp2_data_source* source, void*) {
   auto& upload = *static_cast<Upload*>(source->ptr);
   const std::size_t take = std::min(size, upload.bytes.size() - upload.sent);
   if (take == 0 && upload.more) return NGHTTP2_ERR_DEFERRED;
@@ -70,19 +70,19 @@ ssize_t Http2Client::read_body(nghttp2_session*, std::int32_t, std::uint8_t* int
   return static_cast<ssize_t>(take);
 }
 
-void Http2Client::reset(std::int32_t stream, std::uint32_t error) {
+void Http2Peer::reset(std::int32_t stream, std::uint32_t error) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, error);
   flush();
 }
 
-void Http2Client::ping() {
+void Http2Peer::ping() {
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   flush();
 }
 
-bool Http2Client::send_raw(std::string_view bytes) { return flush() && socket_.send(bytes); }
+bool Http2Peer::send_raw(std::string_view bytes) { return flush() && socket_.send(bytes); }
 
-bool Http2Client::flush() {
+bool Http2Peer::flush() {
   while (true) {
     const std::uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &data);
@@ -91,7 +91,7 @@ bool Http2Client::flush() {
   }
 }
 
-bool Http2Client::pump(int wait_ms) {
+bool Http2Peer::pump(int wait_ms) {
   flush();
   pollfd entry{.fd = socket_.fd(), .events = POLLIN, .revents = 0};
   if (::poll(&entry, 1, wait_ms) <= 0) return true;
@@ -106,7 +106,7 @@ bool Http2Client::pump(int wait_ms) {
   return true;
 }
 
-bool Http2Client::run_until(const std::function<bool()>& condition) {
+bool Http2Peer::run_until(const std::function<bool()>& condition) {
   const Deadline deadline = Deadline::after(system_clock(), std::chrono::seconds(10));
   while (!condition()) {
     if (deadline.passed(system_clock().now())) return false;
@@ -115,18 +115,18 @@ bool Http2Client::run_until(const std::function<bool()>& condition) {
   return true;
 }
 
-bool Http2Client::run_until_closed(std::int32_t stream) {
+bool Http2Peer::run_until_closed(std::int32_t stream) {
   return run_until([&] { return answers_[stream].closed.has_value(); });
 }
 
-bool Http2Client::run_until_disconnected() {
+bool Http2Peer::run_until_disconnected() {
   return run_until([&] { return disconnected_; }) && disconnected_;
 }
 
-int Http2Client::on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
-                           std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                           std::uint8_t, void* user) {
-  Http2Answer& answer = static_cast<Http2Client*>(user)->answers_[frame->hd.stream_id];
+int Http2Peer::on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                         std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                         std::uint8_t, void* user) {
+  Http2Answer& answer = static_cast<Http2Peer*>(user)->answers_[frame->hd.stream_id];
   const std::string key(view(name, name_size));
   const std::string text(view(value, value_size));
   if (key == ":status") {
@@ -141,8 +141,8 @@ int Http2Client::on_header(nghttp2_session*, const nghttp2_frame* frame, const s
   return 0;
 }
 
-int Http2Client::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-  auto& self = *static_cast<Http2Client*>(user);
+int Http2Peer::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  auto& self = *static_cast<Http2Peer*>(user);
   if (frame->hd.type == NGHTTP2_GOAWAY)
     self.goaways_.emplace_back(frame->goaway.last_stream_id, frame->goaway.error_code);
   if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) ++self.pings_;
@@ -152,14 +152,14 @@ int Http2Client::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* us
   return 0;
 }
 
-int Http2Client::on_data(nghttp2_session*, std::uint8_t, std::int32_t stream,
-                         const std::uint8_t* data, std::size_t size, void* user) {
-  static_cast<Http2Client*>(user)->answers_[stream].body += view(data, size);
+int Http2Peer::on_data(nghttp2_session*, std::uint8_t, std::int32_t stream,
+                       const std::uint8_t* data, std::size_t size, void* user) {
+  static_cast<Http2Peer*>(user)->answers_[stream].body += view(data, size);
   return 0;
 }
 
-int Http2Client::on_close(nghttp2_session*, std::int32_t stream, std::uint32_t error, void* user) {
-  static_cast<Http2Client*>(user)->answers_[stream].closed = error;
+int Http2Peer::on_close(nghttp2_session*, std::int32_t stream, std::uint32_t error, void* user) {
+  static_cast<Http2Peer*>(user)->answers_[stream].closed = error;
   return 0;
 }
 

@@ -1,4 +1,4 @@
-#include "services/lib/http/stream_client.h"
+#include "services/lib/http/http2_client.h"
 
 #include <atomic>
 #include <deque>
@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "services/lib/http/client/stream_connection.h"
+#include "services/lib/http/client/http2_client_connection.h"
 #include "services/lib/http/request_target.h"
 
 namespace spanway::http {
@@ -20,13 +20,13 @@ Error cancelled() {
 }
 
 // The calls and the connections. Single-thread (its io thread), except connections().
-class StreamClientCore final : public std::enable_shared_from_this<StreamClientCore>,
-                               public StreamConnectionOwner {
+class Http2ClientCore final : public std::enable_shared_from_this<Http2ClientCore>,
+                              public Http2ClientConnectionOwner {
  public:
-  StreamClientCore(StreamTarget target, IoThread& thread)
+  Http2ClientCore(StreamTarget target, IoThread& thread)
       : target_(std::move(target)), thread_(thread) {}
 
-  void open(const std::shared_ptr<StreamCall>& call) {
+  void open(const std::shared_ptr<Http2Call>& call) {
     if (closed_) return call->end(cancelled());
     if (waiting_.size() >= target_.options.waiting_max)
       return call->end(
@@ -36,7 +36,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     dispatch();
     start_clock();
   }
-  void cancel(StreamClient::StreamId id) { give_up(id, cancelled()); }
+  void cancel(Http2Client::StreamId id) { give_up(id, cancelled()); }
   void close() {
     closed_ = true;
     const auto connections = std::exchange(connections_, {});
@@ -50,7 +50,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
   std::size_t connections() const noexcept { return count_; }
 
   void on_room() override { dispatch(); }
-  void on_closed(const std::shared_ptr<StreamConnection>& connection, bool before_ready,
+  void on_closed(const std::shared_ptr<Http2ClientConnection>& connection, bool before_ready,
                  const Error& why) override {
     std::erase(connections_, connection);
     count_ = connections_.size();
@@ -62,7 +62,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
   }
 
  private:
-  void give_up(StreamClient::StreamId id, Error why) {
+  void give_up(Http2Client::StreamId id, Error why) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) return;
     const auto call = found->second;
@@ -85,7 +85,8 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     // One at a time: how many streams fit on it is known only then.
     if (waiting_.empty() || connecting || connections_.size() >= target_.options.connections_max)
       return;
-    connections_.push_back(std::make_shared<StreamConnection>(weak_from_this(), target_, thread_));
+    connections_.push_back(
+        std::make_shared<Http2ClientConnection>(weak_from_this(), target_, thread_));
     count_ = connections_.size();
     connections_.back()->open();
   }
@@ -100,7 +101,7 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
     ticking_ = false;
     if (closed_) return;
     const SteadyTime now = thread_.clock().now();
-    std::vector<StreamClient::StreamId> late;
+    std::vector<Http2Client::StreamId> late;
     for (auto entry = calls_.begin(); entry != calls_.end();) {
       if (entry->second->ended()) {
         entry = calls_.erase(entry);
@@ -122,17 +123,17 @@ class StreamClientCore final : public std::enable_shared_from_this<StreamClientC
   IoThread& thread_;
   bool closed_ = false;
   bool ticking_ = false;
-  std::unordered_map<StreamClient::StreamId, std::shared_ptr<StreamCall>> calls_;
-  std::deque<std::shared_ptr<StreamCall>> waiting_;
-  std::vector<std::shared_ptr<StreamConnection>> connections_;
+  std::unordered_map<Http2Client::StreamId, std::shared_ptr<Http2Call>> calls_;
+  std::deque<std::shared_ptr<Http2Call>> waiting_;
+  std::vector<std::shared_ptr<Http2ClientConnection>> connections_;
   std::atomic<std::size_t> count_{0};
 };
 
-class StreamClientImpl final : public StreamClient {
+class Http2ClientImpl final : public Http2Client {
  public:
-  StreamClientImpl(StreamTarget target, IoThread& thread)
-      : core_(std::make_shared<StreamClientCore>(std::move(target), thread)) {}
-  ~StreamClientImpl() override {
+  Http2ClientImpl(StreamTarget target, IoThread& thread)
+      : core_(std::make_shared<Http2ClientCore>(std::move(target), thread)) {}
+  ~Http2ClientImpl() override {
     core_->thread().run_and_wait([this] { core_->close(); });
   }
 
@@ -143,8 +144,8 @@ class StreamClientImpl final : public StreamClient {
     bool valid = parse_request_target(request.path).ok() && request.path.front() == '/';
     for (const auto& [name, value] : request.headers.fields())
       valid = valid && is_sendable_field(name, value);
-    auto call = std::make_shared<StreamCall>(id, std::move(request), std::move(callbacks),
-                                             core_->thread().clock().now());
+    auto call = std::make_shared<Http2Call>(id, std::move(request), std::move(callbacks),
+                                            core_->thread().clock().now());
     core_->thread().post([core = core_, call, valid] {
       if (valid) return core->open(call);
       call->end(configuration_error(Code::kInvalidArgument, "the path or a header is malformed")
@@ -158,15 +159,15 @@ class StreamClientImpl final : public StreamClient {
   std::size_t connections() const override { return core_->connections(); }
 
  private:
-  const std::shared_ptr<StreamClientCore> core_;
+  const std::shared_ptr<Http2ClientCore> core_;
   std::atomic<StreamId> next_id_{1};
 };
 
 }  // namespace
 
-Result<std::unique_ptr<StreamClient>> StreamClient::create(Url url, StreamClientOptions options,
-                                                           std::shared_ptr<TlsClientContext> tls,
-                                                           IoPool& pool) {
+Result<std::unique_ptr<Http2Client>> Http2Client::create(Url url, Http2ClientOptions options,
+                                                         std::shared_ptr<TlsClientContext> tls,
+                                                         IoPool& pool) {
   if (options.streams_max == 0 || options.connections_max == 0)
     return configuration_error(Code::kInvalidArgument,
                                "stream client: streams_max and connections_max must not be 0");
@@ -174,8 +175,8 @@ Result<std::unique_ptr<StreamClient>> StreamClient::create(Url url, StreamClient
   SPANWAY_ASSIGN(auto origin, make_origin(std::move(url), std::move(tls), "stream client"));
   StreamTarget target{std::move(origin), options};
   const std::size_t index = pool.impl().next.fetch_add(1, std::memory_order_relaxed);
-  return std::unique_ptr<StreamClient>(
-      std::make_unique<StreamClientImpl>(std::move(target), pool.impl().at(index)));
+  return std::unique_ptr<Http2Client>(
+      std::make_unique<Http2ClientImpl>(std::move(target), pool.impl().at(index)));
 }
 
 }  // namespace spanway::http

@@ -28,7 +28,7 @@ struct Http2Answer {
 };
 
 // Single-thread.
-class Http2Client {
+class Http2Peer {
  public:
   struct Options {
     int receive_buffer_bytes = 0;
@@ -36,11 +36,11 @@ class Http2Client {
     std::uint32_t window_bytes = 65'535;
     bool send_settings = true;
   };
-  explicit Http2Client(std::uint16_t port) : Http2Client(port, Options()) {}
-  Http2Client(std::uint16_t port, Options options);
-  ~Http2Client();
-  Http2Client(const Http2Client&) = delete;
-  Http2Client& operator=(const Http2Client&) = delete;
+  explicit Http2Peer(std::uint16_t port) : Http2Peer(port, Options()) {}
+  Http2Peer(std::uint16_t port, Options options);
+  ~Http2Peer();
+  Http2Peer(const Http2Peer&) = delete;
+  Http2Peer& operator=(const Http2Peer&) = delete;
 
   // Without a body the request ends with its headers. A body with `more` to come stays open.
   std::int32_t request(std::string_view method, std::string_view path,
