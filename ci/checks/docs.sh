@@ -4,6 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${SPANWAY_BIN:-build/release/bin}
 services="spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query spanway-operator"
+for service in $services; do
+  [ -x "$bin/$service" ] || { echo "docs: $bin/$service is missing: build it first" >&2; exit 1; }
+done
 render() { # FLAG TITLE INTRODUCTION
   echo "# $2"
   echo

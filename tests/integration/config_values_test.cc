@@ -87,8 +87,6 @@ TEST(ConfigCheckOfValues, RefusesWhatCannotWorkAtItsKey) {
        "f.yaml:1:28: destination.otlp_http.endpoint: ends with /v1/traces, which is appended"},
       {"otlp_grpc", "destination.otlp_grpc", "{endpoint: 'http://h:4317', tls: {enabled: true}}",
        "f.yaml:1:28: destination.otlp_grpc.endpoint: begins with http://, yet tls.enabled is true"},
-      {"ingress", "next", "{endpoint: 'localhost:4317'}",
-       "f.yaml:1:9: next.endpoint: is otlp.grpc of this ingress itself"},
       {"file", "destination.file", "{path: /}", "f.yaml:1:23: destination.file.path: must name"},
       {"file", "destination.file", "{path: /proc}",
        "f.yaml:1:23: destination.file.path: Cannot append to /proc: Is a directory"},

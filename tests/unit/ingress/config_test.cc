@@ -126,6 +126,14 @@ TEST(IngressConfig, RefusesLimitsThatContradictEachOther) {
   EXPECT_TRUE(load("next: {tls: {ca_file: a}}").has_problem_at("next.tls.enabled"));
 }
 
+TEST(IngressConfig, RefusesItselfAsTheNextHop) {
+  EXPECT_TRUE(load("next: {endpoint: 'localhost:4317'}").has_problem_at("next.endpoint"));
+  EXPECT_TRUE(load("{next: {endpoint: '[::1]:9'}, otlp: {grpc: {port: 9}}}")
+                  .has_problem_at("next.endpoint"));
+  EXPECT_FALSE(load("next: {endpoint: 'localhost:4327'}").has_problem_at("next.endpoint"));
+  EXPECT_FALSE(load("next: {endpoint: 'kafka-bridge:4317'}").has_problem_at("next.endpoint"));
+}
+
 TEST(IngressConfig, KeepsSecretsOutOfWhatItPrints) {
   Loaded loaded = load(
       "auth: {mode: basic, users: [{username: shop, password: hunter2}]}\ntenant: {default: acme}");
