@@ -88,23 +88,11 @@ class ClickHouseBackend final : public Backend {
 
   void say(Verdict verdict) override {
     backend_.answer_with(
-        sinks::clickhouse_script([this, verdict](const SeenRequest&) -> fakes::Answer {
-          {
-            MutexLock lock(mutex_);
-            ++data_inserts_;
-          }
-          arrived_.notify_all();
-          return answer_of(verdict);
-        }));
+        sinks::clickhouse_script([verdict](const SeenRequest&) { return answer_of(verdict); }));
   }
-  std::size_t requests() const override {
-    MutexLock lock(mutex_);
-    return data_inserts_;
-  }
+  std::size_t requests() const override { return backend_.count(sinks::is_data_insert); }
   bool wait_for_requests(std::size_t count) const override {
-    MutexLock lock(mutex_);
-    return arrived_.wait_for(mutex_, std::chrono::seconds(10),
-                             [&]() SPANWAY_REQUIRES(mutex_) { return data_inserts_ >= count; });
+    return backend_.wait_for_requests(count, sinks::is_data_insert);
   }
   void release() override {
     backend_.release([] { return clickhouse_answer(); });
@@ -116,9 +104,6 @@ class ClickHouseBackend final : public Backend {
   void restart() override { backend_.restart(); }
 
  private:
-  mutable Mutex mutex_;
-  mutable CondVar arrived_;
-  std::size_t data_inserts_ SPANWAY_GUARDED_BY(mutex_) = 0;
   fakes::FakeHttpBackend backend_;
 };
 

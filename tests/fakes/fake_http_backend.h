@@ -2,6 +2,7 @@
 // and over HTTP/2 for gRPC.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -108,11 +109,19 @@ class FakeHttpBackend final : public http::Handler {
     MutexLock lock(mutex_);
     return requests_;
   }
-  // False when fewer than `count` have come within 10 s.
-  bool wait_for_requests(std::size_t count) const {
+  // Requests that are answered, or hang, by now.
+  std::size_t count(bool (*is_wanted)(const SeenRequest&)) const {
     MutexLock lock(mutex_);
-    return arrived_.wait_for(mutex_, std::chrono::seconds(10),
-                             [&]() SPANWAY_REQUIRES(mutex_) { return requests_.size() >= count; });
+    return count_locked(is_wanted);
+  }
+  // False when fewer than `count` have come within 10 s.
+  bool wait_for_requests(
+      std::size_t count,
+      bool (*is_wanted)(const SeenRequest&) = [](const SeenRequest&) { return true; }) const {
+    MutexLock lock(mutex_);
+    return arrived_.wait_for(mutex_, std::chrono::seconds(10), [&]() SPANWAY_REQUIRES(mutex_) {
+      return count_locked(is_wanted) >= count;
+    });
   }
 
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
@@ -121,6 +130,9 @@ class FakeHttpBackend final : public http::Handler {
   }
 
  private:
+  std::size_t count_locked(bool (*is_wanted)(const SeenRequest&)) const SPANWAY_REQUIRES(mutex_) {
+    return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), is_wanted));
+  }
   class Reader final : public http::BodyReader {
    public:
     Reader(FakeHttpBackend& backend, const http::RequestHead& head, http::Responder responder)

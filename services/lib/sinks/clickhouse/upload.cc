@@ -5,7 +5,7 @@
 #include "services/lib/clickhouse/native_writer.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/sinks/clickhouse/schema_check.h"
-#include "services/lib/sinks/clickhouse/stored_parts.h"
+#include "services/lib/sinks/clickhouse/stored_parts_table.h"
 
 namespace spanway::sinks {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lib/sinks/s3/stored_parts.h"
+#include "services/lib/sinks/s3/stored_part_objects.h"
 
 namespace spanway::sinks {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/lib/sinks/s3/stored_parts.h"
+#include "services/lib/sinks/s3/stored_part_objects.h"
 
 #include <charconv>
 

@@ -1,4 +1,4 @@
-#include "services/lib/sinks/clickhouse/stored_parts.h"
+#include "services/lib/sinks/clickhouse/stored_parts_table.h"
 
 #include <chrono>
 #include <memory>
