@@ -19,6 +19,7 @@
 #include "services/lib/runtime/process.h"
 #include "services/lib/runtime/signal_watcher.h"
 #include "services/lib/runtime/start_check.h"
+#include "services/lib/runtime/stop_watchdog.h"
 #include "services/lib/runtime/supervisor.h"
 #include "services/lib/runtime/termination.h"
 
@@ -28,6 +29,8 @@ namespace {
 constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+// A stop that lasts longer than its delay, its drain and this is ended.
+constexpr Duration kStopGrace = std::chrono::seconds(5);
 constexpr std::size_t kConfigBytesMax = 1024 * 1024;
 
 void print_out(const std::string& text) { std::fputs(text.c_str(), stdout); }
@@ -233,6 +236,9 @@ class Run {
          .hang_up = [this, &telemetry] { toggle_debug(telemetry.log); }});
     if (!signals.ok()) return {kExitFailed, signals.error().message};
 
+    // The last to be destroyed: it covers the end of the services, too.
+    StopWatchdog watchdog(runtime_.shutdown_delay + runtime_.drain_timeout + kStopGrace,
+                          [this, &telemetry] { end_at_once(telemetry.log); });
     const std::size_t threads =
         runtime_.io_threads == 0 ? usable_cores() : static_cast<std::size_t>(runtime_.io_threads);
     http::IoPool io("io", threads);
@@ -263,12 +269,27 @@ class Run {
       tune_malloc(limit);
       watch = MemoryWatch::start(gate, system_clock(), telemetry, [&host] { host.shed_load(); });
     }
-    Ending ending = supervise(
-        host, stop,
-        {.shutdown_delay = runtime_.shutdown_delay, .drain_timeout = runtime_.drain_timeout},
-        telemetry, system_clock(), [](Duration wait) { StopSignal().wait_for(wait); });
+    Ending ending =
+        supervise(host, stop,
+                  {.shutdown_delay = runtime_.shutdown_delay,
+                   .drain_timeout = runtime_.drain_timeout,
+                   .on_stopping = [&watchdog] { watchdog.arm(); }},
+                  telemetry, system_clock(), [](Duration wait) { StopSignal().wait_for(wait); });
     (*admin)->stop();
     return ending;
+  }
+
+  [[noreturn]] void end_at_once(const telemetry::Logger& log) const {
+    const std::string reason =
+        "the stop did not end within drain_timeout (" +
+        config::format_duration(runtime_.drain_timeout) + ") and " +
+        config::format_duration(kStopGrace) +
+        " more: a server, most often Kafka, does not answer. What is not committed is delivered "
+        "again";
+    write_termination_message(kTerminationLog, reason);
+    log.error("Failed", {{"reason", reason}});
+    std::fflush(nullptr);
+    _exit(kExitFailed);
   }
 
   Program program_;

@@ -31,6 +31,7 @@ Ending supervise(Host& host, StopSignal& stop, const SupervisorOptions& options,
     return {1, "cannot start: " + started.error().message};
   const Status fatal = run_until_end(host, stop, options.poll_interval, ready, telemetry.log);
 
+  options.on_stopping();
   host.begin_shutdown();
   ready.set(0);
   if (fatal.ok()) {
@@ -46,8 +47,8 @@ Ending supervise(Host& host, StopSignal& stop, const SupervisorOptions& options,
   const bool drained = host.drain(Deadline::after(clock, options.drain_timeout));
   if (!fatal.ok()) return {1, fatal.error().message};
   if (!drained)
-    return {1, "not everything in flight was finished within " +
-                   config::format_duration(options.drain_timeout)};
+    return {1, "not everything in flight was finished and committed (drain_timeout " +
+                   config::format_duration(options.drain_timeout) + "); the lines above say why"};
   return {};
 }
 

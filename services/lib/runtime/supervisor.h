@@ -12,6 +12,8 @@ namespace spanway::runtime {
 struct SupervisorOptions {
   Duration shutdown_delay = Duration::zero();
   Duration drain_timeout = Duration::zero();
+  // The stop begins, at a request or after a fatal error.
+  std::function<void()> on_stopping = [] {};
   // How often fatal() is polled.
   Duration poll_interval = std::chrono::milliseconds(500);
 };

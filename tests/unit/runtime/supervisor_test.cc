@@ -25,6 +25,7 @@ class SupervisorTest : public testing::Test {
         host_, stop_,
         {.shutdown_delay = seconds(5),
          .drain_timeout = seconds(20),
+         .on_stopping = [this] { journal_.write("stopping"); },
          .poll_interval = milliseconds(1)},
         telemetry_, clock_, [this](Duration wait) {
           journal_.write(host_.readiness().ready ? "pause while ready" : "pause while not ready");
@@ -47,8 +48,8 @@ TEST_F(SupervisorTest, TurnsReadinessOffThenWaitsThenDrains) {
   const Ending ending = run();
   EXPECT_EQ(ending.exit_code, 0);
   EXPECT_EQ(ending.reason, "");
-  EXPECT_EQ(journal_.lines(), (Lines{"service start", "pause while not ready", "service stop",
-                                     "service stop", "service drain"}));
+  EXPECT_EQ(journal_.lines(), (Lines{"service start", "stopping", "pause while not ready",
+                                     "service stop", "service stop", "service drain"}));
 }
 
 TEST_F(SupervisorTest, IncompleteDrainIsAFailure) {
@@ -56,7 +57,10 @@ TEST_F(SupervisorTest, IncompleteDrainIsAFailure) {
   stop_.request("SIGTERM");
   const Ending ending = run();
   EXPECT_EQ(ending.exit_code, 1);
-  EXPECT_EQ(ending.reason, "not everything in flight was finished within 20s");
+  EXPECT_EQ(
+      ending.reason,
+      "not everything in flight was finished and committed (drain_timeout 20s); the lines above "
+      "say why");
 }
 
 TEST_F(SupervisorTest, FailedStartIsAFailure) {
@@ -73,7 +77,7 @@ TEST_F(SupervisorTest, FatalErrorEndsTheRunWithoutDelay) {
   EXPECT_EQ(ending.exit_code, 1);
   EXPECT_EQ(ending.reason, "service: fenced");
   EXPECT_EQ(journal_.lines(),
-            (Lines{"service start", "service stop", "service stop", "service drain"}));
+            (Lines{"service start", "stopping", "service stop", "service stop", "service drain"}));
 }
 
 TEST_F(SupervisorTest, RunsUntilStoppedAndShowsReadiness) {
