@@ -61,6 +61,7 @@ Result<std::optional<kafka::StoredRecord>> LetterJoiner::add(kafka::StoredRecord
   if (part->total > kBytesMax)
     return invalid_argument("letter " + id + " has " + std::to_string(part->total) +
                             " bytes; letters above 64 MiB are not joined");
+  const std::string bytes = std::move(record.value);
   auto found = letters_.find(id);
   if (found != letters_.end() && found->second.record.value.size() != part->total)
     return invalid_argument("spanway-part '" + std::string(record.header("spanway-part")) +
@@ -70,12 +71,11 @@ Result<std::optional<kafka::StoredRecord>> LetterJoiner::add(kafka::StoredRecord
            (!letters_.empty() && bytes_ + part->total > kBytesMax))
       give_up_oldest();
     bytes_ += part->total;
-    const std::string bytes = std::exchange(record.value, std::string(part->total, '\0'));
+    record.value.assign(part->total, '\0');
     found = letters_.emplace(id, Letter{std::move(record), {}}).first;
-    record.value = bytes;
   }
   Letter& letter = found->second;
-  letter.record.value.replace(part->begin, record.value.size(), record.value);
+  letter.record.value.replace(part->begin, bytes.size(), bytes);
   std::size_t& end = letter.covered[part->begin];
   end = std::max(end, part->end);
   if (!is_complete(letter.covered, part->total)) return std::optional<kafka::StoredRecord>();

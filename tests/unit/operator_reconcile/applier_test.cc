@@ -58,8 +58,7 @@ class ApplierTest : public testing::Test {
   ControllerFixture fixture_;
   Json pipeline_;
   MutationCache mutations_{fixture_.clock};
-  Applier applier_{fixture_.kube, *fixture_.stores, mutations_, fixture_.events,
-                   fixture_.clock};
+  Applier applier_{fixture_.kube, *fixture_.stores, mutations_, fixture_.events, fixture_.clock};
 };
 
 TEST_F(ApplierTest, CreatesOnceAndThenWritesNothing) {
