@@ -72,13 +72,15 @@ def test_spans_and_samples_are_stored_once_across_kills(tmp_path, kafka, clickho
         metric = "samples WHERE metric = 'temperature_celsius'"
         wait_until(lambda: len(set(stored_spans(clickhouse))) >= len(spans), 120, "every span")
         wait_until(lambda: int(value(clickhouse, "uniqExact(value)", metric)[0]) >= rounds * samples, 120, "every sample")
+        # The tables of one batch, and the rollups of a table, are filled one after the other.
+        def complete():
+            rows = [int(value(clickhouse, "count()", kind)[0]) for kind in ("histograms", "exemplars")]
+            calls = {value(clickhouse, "sum(calls)", rollup)[0] for rollup in ("red_5m", "red_1h", "red_service_5m")}
+            raw, rolled = value(clickhouse, "count()", "samples"), value(clickhouse, "sum(n)", "samples_5m")
+            return all(count % rounds == 0 for count in rows) and calls == {str(len(spans))} and raw == rolled
+        wait_until(complete, 60, "every table and every rollup equal to its raw rows")
         assert stored_spans(clickhouse) == spans
         assert value(clickhouse, "count()", metric) == [str(rounds * samples)]
-        for kind in ("histograms", "exemplars"):
-            assert int(value(clickhouse, "count()", kind)[0]) % rounds == 0
-        for rollup in ("red_5m", "red_1h", "red_service_5m"):
-            assert value(clickhouse, "sum(calls)", rollup) == [str(len(spans))]
-        assert value(clickhouse, "sum(n)", "samples_5m") == value(clickhouse, "count()", "samples")
 
 
 def test_no_day_of_a_refused_batch_is_stored_twice(tmp_path, kafka, clickhouse):
