@@ -10,6 +10,10 @@ from harness.send import grpc_export, trace_request
 
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}}
 
+# Batches for a store are larger than for other destinations, so their pods need more than SMALL.
+LARGE = {"template": {"resources": {"limits": {"memory": "512Mi"}}}}
+STORING = {**LARGE, "consumer": LARGE}
+
 
 class HostClickHouse(ClickHouse):
     """On an address that pods can reach."""
@@ -46,7 +50,7 @@ def test_tables_come_first_and_a_trace_is_read_back(cluster, operator, namespace
         "clickhouse": {"username": "writer", "passwordSecretKeyRef": {"name": "clickhouse", "key": "writer"}},
     }
     query = {"stores": {"clickhouse": {"exporter": "ch"}}, "template": SMALL}
-    pipeline = start_pipeline({"query": query}, exporter={"name": "ch", "signals": ["Traces"], "destination": destination})
+    pipeline = start_pipeline({"query": query}, exporter={"name": "ch", "signals": ["Traces"], "destination": destination, **STORING})
     found = pipeline.wait_condition("SchemaReady", "False", 120, "MigrateFailed")
     assert "exporter ch" in found["message"] and "writer" in found["message"], found
     assert condition(pipeline.get(), "Ready")["status"] == "False"
@@ -82,7 +86,7 @@ def test_a_compaction_that_fails_is_reported(cluster, operator, namespace, start
     }
     # Nothing listens there.
     destination = {"type": "S3", "endpoint": f"http://{cluster.host}:9", "s3": bucket}
-    pipeline = start_pipeline(exporter={"name": "archive", "destination": destination})
+    pipeline = start_pipeline(exporter={"name": "archive", "destination": destination, **STORING})
     wait_until(lambda: cluster.get("cronjob", "p-archive-compact", namespace), 60, "the CronJob", 0.5)
     wait_until(lambda: storage_of(pipeline, "archive").get("compaction") == "Failed", 150, "the failed run", 1)
     assert "compaction failed" in condition(pipeline.get(), "Degraded")["message"]
