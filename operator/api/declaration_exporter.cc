@@ -245,17 +245,22 @@ static void describe(Fields& f, Header& c) {
          });
 }
 
+void describe_client_tls(Fields& f, std::string& ca_secret_name,
+                         std::string& client_certificate_secret_name, std::string& server_name) {
+  describe_secret_name(f, "caSecretName", ca_secret_name, Presence::kOptional,
+                       "Secret with ca.crt. Unset = the system's authorities.");
+  describe_secret_name(f, "clientCertificateSecretName", client_certificate_secret_name,
+                       Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
+  f.field(
+      "serverName", server_name,
+      {.doc = "The name that the server's certificate must have, when it differs from the host.",
+       .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
+}
+
 static void describe(Fields& f, Destination::Tls& c) {
   f.field("enabled", c.enabled,
           {.doc = "Speak TLS. For OtlpGrpc; with other types the endpoint begins with https://."});
-  describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
-                       "Secret with ca.crt. Unset = the system's authorities.");
-  describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
-                       Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
-  f.field(
-      "serverName", c.server_name,
-      {.doc = "The name that the server's certificate must have, when it differs from the host.",
-       .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
+  describe_client_tls(f, c.ca_secret_name, c.client_certificate_secret_name, c.server_name);
 }
 
 static void describe(Fields& f, Destination& c) {

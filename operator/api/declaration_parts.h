@@ -24,9 +24,21 @@ void describe(Fields& f, IngressService& c);
 void rule_on_query_store(Fields& f, PipelineSpec& c);
 // The objects of single types of destination, and their rules.
 void describe_storage(Fields& f, Destination& c);
-// `username` and `passwordSecretKeyRef`; the rule that one needs the other is the caller's.
+// `username` and `passwordSecretKeyRef`; see rule_on_clickhouse_user.
 void describe_clickhouse_user(Fields& f, std::string& username, SecretKey& password,
                               const char* username_doc);
+// The rule that the password needs the username, in an object with these two fields.
+template <typename Section>
+void rule_on_clickhouse_user(Fields& f, Section& c) {
+  f.rule(c,
+         {.field = "passwordSecretKeyRef",
+          .cel = "has(self.username) || !has(self.passwordSecretKeyRef)",
+          .message = "needs username"},
+         [](const Section& s) { return !s.username.empty() || s.password.name.empty(); });
+}
+// `caSecretName`, `clientCertificateSecretName` and `serverName`.
+void describe_client_tls(Fields& f, std::string& ca_secret_name,
+                         std::string& client_certificate_secret_name, std::string& server_name);
 
 // The name of a Secret in the Pipeline's namespace, never of another one.
 enum class Presence { kOptional, kRequired };

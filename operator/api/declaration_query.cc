@@ -7,14 +7,7 @@ namespace spanway::api {
 
 // Not in the unnamed namespace: Fields finds them next to their types.
 static void describe(Fields& f, ClickHouseStore::Tls& c) {
-  describe_secret_name(f, "caSecretName", c.ca_secret_name, Presence::kOptional,
-                       "Secret with ca.crt. Unset = the system's authorities.");
-  describe_secret_name(f, "clientCertificateSecretName", c.client_certificate_secret_name,
-                       Presence::kOptional, "Secret with tls.crt and tls.key, for mutual TLS.");
-  f.field(
-      "serverName", c.server_name,
-      {.doc = "The name that the server's certificate must have, when it differs from the host.",
-       .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
+  describe_client_tls(f, c.ca_secret_name, c.client_certificate_secret_name, c.server_name);
 }
 
 static void describe(Fields& f, ClickHouseStore& c) {
@@ -48,11 +41,7 @@ static void describe(Fields& f, ClickHouseStore& c) {
          [](const ClickHouseStore& s) {
            return s.exporter.empty() || (s.database.empty() && !s.tls.has_value());
          });
-  f.rule(c,
-         {.field = "passwordSecretKeyRef",
-          .cel = "has(self.username) || !has(self.passwordSecretKeyRef)",
-          .message = "needs username"},
-         [](const ClickHouseStore& s) { return !s.username.empty() || s.password.name.empty(); });
+  rule_on_clickhouse_user(f, c);
 }
 
 void describe(Fields& f, Query& c) {

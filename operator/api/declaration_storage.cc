@@ -8,8 +8,6 @@ namespace {
 
 using Type = Destination::Type;
 
-constexpr char kNeedsUsername[] = "needs username";
-
 }  // namespace
 
 void describe_clickhouse_user(Fields& f, std::string& username, SecretKey& password,
@@ -27,13 +25,7 @@ static void describe(Fields& f, ClickHouseDestination::Migrate& c) {
               "the tables are managed elsewhere."});
   describe_clickhouse_user(f, c.username, c.password,
                            "User that may create databases and tables. Unset = the exporter's.");
-  f.rule(c,
-         {.field = "passwordSecretKeyRef",
-          .cel = "has(self.username) || !has(self.passwordSecretKeyRef)",
-          .message = kNeedsUsername},
-         [](const ClickHouseDestination::Migrate& m) {
-           return !m.username.empty() || m.password.name.empty();
-         });
+  rule_on_clickhouse_user(f, c);
 }
 
 static void describe(Fields& f, ClickHouseDestination& c) {
@@ -49,13 +41,7 @@ static void describe(Fields& f, ClickHouseDestination& c) {
                            "User that may insert and read system.columns. Unset = the server's "
                            "default user.");
   f.object("migrate", c.migrate, {.doc = "The Job that creates and updates the tables."});
-  f.rule(c,
-         {.field = "passwordSecretKeyRef",
-          .cel = "has(self.username) || !has(self.passwordSecretKeyRef)",
-          .message = kNeedsUsername},
-         [](const ClickHouseDestination& d) {
-           return !d.username.empty() || d.password.name.empty();
-         });
+  rule_on_clickhouse_user(f, c);
 }
 
 static void describe(Fields& f, S3Destination::Compact& c) {

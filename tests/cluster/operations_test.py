@@ -86,8 +86,7 @@ def test_the_leader_is_killed_in_each_phase_of_a_rollout(cluster, start_pipeline
     generation = pipeline.get()["metadata"]["generation"]
     for _ in range(3):
         cluster.signal_container(cluster.leader_pod(), "spanway-system", "KILL")
-        # Long enough for the other replica to take the Lease and to resume.
-        time.sleep(17)
+        time.sleep(17)  # The other replica takes the Lease, which lasts 15 s, and resumes: another phase.
     found = pipeline.wait_good(180)
     assert found["metadata"]["generation"] == generation
     assert condition(found, "RolledBack")["status"] == "False", found["status"]["conditions"]

@@ -37,8 +37,7 @@ Error answer_for(Error error) {
   if (std::string_view(error.reason) == "kafka_record_too_large") {
     answer.message +=
         "; raise max.message.bytes of the topic, or lower producer.record_bytes_max to 64 KiB "
-        "below "
-        "it";
+        "below it";
   }
   answer.reason = error.reason;
   answer.retry_after = transient ? error.retry_after.value_or(kRetrySoon) : kRetryLater;
