@@ -43,11 +43,18 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def established(cluster):
+    crd = json.loads(cluster.kubectl("get", "crd/pipelines.spanway.dev", "-o", "json").stdout)
+    conditions = (crd.get("status") or {}).get("conditions") or []
+    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
+
+
 def start_cluster(state):
     run([HERE / "up.sh"], env=dict(os.environ, STATE=str(state), NODES="0"), stdin=subprocess.DEVNULL)
     cluster = Cluster(state / "kubeconfig", kube_folder() / "bin", state)
     cluster.kubectl("apply", "--server-side", "-f", ROOT / "k8s/crd/pipelines.spanway.dev.yaml")
-    cluster.kubectl("wait", "--for=condition=Established", "crd/pipelines.spanway.dev", "--timeout=30s")
+    # "kubectl wait" fails at once when the CRD has no status yet.
+    wait_until(lambda: established(cluster), 30, "the CRD is established")
     for number in range(NAMESPACES):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"n{number}"}})
     cluster.hold("cp", "controller-manager", "kube-controller")
