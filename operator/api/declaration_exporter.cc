@@ -32,17 +32,16 @@ bool needs_endpoint(sinks::EndpointKind kind) {
 std::string types_in_cel(bool (*has)(sinks::EndpointKind kind)) {
   std::string list;
   for (const sinks::Descriptor& d : sinks::destinations()) {
-    if (d.crd_name.empty() || !has(d.endpoint)) continue;
+    if (!has(d.endpoint)) continue;
     list += (list.empty() ? "'" : ", '") + std::string(d.crd_name) + "'";
   }
   return "[" + list + "]";
 }
 
-// `spec.exporters[].destination.type` of all that the exporter has.
+// `spec.exporters[].destination.type`, in the order of DestinationType.
 EnumNames destination_types() {
   EnumNames names;
-  for (const sinks::Descriptor& d : sinks::destinations())
-    if (!d.crd_name.empty()) names.push_back(d.crd_name);
+  for (const sinks::Descriptor& d : sinks::destinations()) names.push_back(d.crd_name);
   return names;
 }
 
@@ -98,7 +97,8 @@ void rule_on_endpoint(Fields& f, Destination& c) {
   f.rule(c,
          {.field = "endpoint",
           .cel = "!has(self.endpoint) || self.type == 'File' || !self.endpoint.contains('@')",
-          .message = "must not hold a user or password: use headers with a secretKeyRef"},
+          .message = "must not hold a user or password: use basicAuth or headers with a "
+                     "secretKeyRef"},
          [](const Destination& d) { return d.type == Type::kFile || !has_user(d); });
   f.rule(
       c,
@@ -148,6 +148,46 @@ void rule_on_transport(Fields& f, Destination& c) {
          });
 }
 
+bool takes_basic_auth(const Destination& d) {
+  return is_http(d) && d.type != Type::kClickHouse && d.type != Type::kS3;
+}
+
+bool has_authorization_header(const Destination& d) {
+  return std::any_of(d.headers.begin(), d.headers.end(),
+                     [](const Header& h) { return to_lower(h.name) == "authorization"; });
+}
+
+void rule_on_authorization(Fields& f, Destination& c) {
+  f.rule(c,
+         {.field = "basicAuth",
+          .cel = "!has(self.basicAuth) || self.type in ['OtlpHttp', 'Zipkin', 'Loki', "
+                 "'PrometheusRemoteWrite']",
+          .message = "is not for this type: ClickHouse has clickhouse.username, OtlpGrpc has "
+                     "headers and bearerTokenSecretKeyRef"},
+         [](const Destination& d) { return !d.basic_auth || takes_basic_auth(d); });
+  f.rule(c,
+         {.field = "bearerTokenSecretKeyRef",
+          .cel = "!has(self.bearerTokenSecretKeyRef) || self.type in ['OtlpGrpc', 'OtlpHttp', "
+                 "'Zipkin', 'Loki', 'PrometheusRemoteWrite']",
+          .message = "is not sent to this type"},
+         [](const Destination& d) {
+           return d.bearer_token.name.empty() || d.type == Type::kOtlpGrpc || takes_basic_auth(d);
+         });
+  f.rule(c,
+         {.field = "basicAuth",
+          .cel = "(has(self.basicAuth) ? 1 : 0) + (has(self.bearerTokenSecretKeyRef) ? 1 : 0) + "
+                 "(has(self.headers) && self.headers.exists(h, h.name.lowerAscii() == "
+                 "'authorization') ? 1 : 0) <= 1",
+          .message = "and bearerTokenSecretKeyRef and the header authorization are one header: "
+                     "use one of them"},
+         [](const Destination& d) {
+           return static_cast<int>(d.basic_auth.has_value()) +
+                      static_cast<int>(!d.bearer_token.name.empty()) +
+                      static_cast<int>(has_authorization_header(d)) <=
+                  1;
+         });
+}
+
 constexpr std::array<std::string_view, 5> kOwnHeaders = {
     "content-type", "content-encoding", "content-length", "host", "transfer-encoding"};
 
@@ -182,7 +222,7 @@ std::string signals_in_cel() {
       if (!d.signals[otlp::index_of(signal)]) continue;
       taken += (count++ == 0 ? "'" : ", '") + signal_word(signal) + "'";
     }
-    if (d.crd_name.empty() || count == otlp::kSignals.size()) continue;
+    if (count == otlp::kSignals.size()) continue;
     rules +=
         (rules.empty() ? "" : " && ") + ("(self.destination.type != '" + std::string(d.crd_name) +
                                          "' || self.signals.all(s, s in [" + taken + "]))");
@@ -257,6 +297,16 @@ void describe_client_tls(Fields& f, std::string& ca_secret_name,
        .pattern = "[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?"});
 }
 
+static void describe(Fields& f, Destination::BasicAuth& c) {
+  f.field("username", c.username,
+          {.doc = "User name.",
+           .pattern = "[^:\\x00-\\x1f\\x7f]+",
+           .length_max = 256,
+           .required = true});
+  f.object("passwordSecretKeyRef", c.password,
+           {.doc = "The key with its password.", .required = true});
+}
+
 static void describe(Fields& f, Destination::Tls& c) {
   f.field("enabled", c.enabled,
           {.doc = "Speak TLS. For OtlpGrpc; with other types the endpoint begins with https://."});
@@ -267,15 +317,19 @@ static void describe(Fields& f, Destination& c) {
   f.field("type", c.type, destination_types(),
           {.doc = "Protocol of the destination. Debug writes what arrives to the exporter's log.",
            .required = true});
-  f.field(
-      "endpoint", c.endpoint,
-      {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
-              "ClickHouse, Loki, Zipkin: URL. S3: URL of a server, unset = AWS. File: a path below "
-              "/var/lib/spanway/, with {signal} for the signal.",
-       .example = "tempo.observability:4317",
-       .pattern = "[!-~]+",
-       .length_max = 1024});
+  f.field("endpoint", c.endpoint,
+          {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
+                  "ClickHouse, Loki, PrometheusRemoteWrite, Zipkin: URL. S3: URL of a server, "
+                  "unset = AWS. File: a path below "
+                  "/var/lib/spanway/, with {signal} for the signal.",
+           .example = "tempo.observability:4317",
+           .pattern = "[!-~]+",
+           .length_max = 1024});
   f.list("headers", c.headers, {.doc = "Sent with each request."});
+  f.optional("basicAuth", c.basic_auth,
+             {.doc = "Basic authentication, for types that speak HTTP."});
+  describe_optional_key(f, "bearerTokenSecretKeyRef", c.bearer_token,
+                        "The key with a token that is sent as `authorization: Bearer <token>`.");
   f.object("tls", c.tls, {.doc = "TLS to the destination."});
   f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},
           {.doc = "Compression of requests. Default: by the type."});
@@ -283,6 +337,7 @@ static void describe(Fields& f, Destination& c) {
   describe_storage(f, c);
   rule_on_endpoint(f, c);
   rule_on_transport(f, c);
+  rule_on_authorization(f, c);
   f.rule(c,
          {.field = "headers",
           .cel = "!has(self.headers) || self.headers.all(h, self.headers.exists_one(o, "

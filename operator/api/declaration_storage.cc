@@ -1,4 +1,4 @@
-// Fields of destinations that store: ClickHouse, S3, Loki.
+// Fields of destinations that store: ClickHouse, S3, Loki, Prometheus.
 #include <algorithm>
 
 #include "operator/api/declaration_parts.h"
@@ -7,6 +7,18 @@ namespace spanway::api {
 namespace {
 
 using Type = Destination::Type;
+
+void describe_tenant_header(Fields& f, std::string& tenant_header) {
+  f.field("tenantHeader", tenant_header,
+          {.doc = "Header that carries the tenant of a batch. Unset = none.",
+           .example = "X-Scope-OrgID",
+           .pattern = "[A-Za-z0-9-]+",
+           .length_max = 64});
+}
+
+bool has_own_compression(const Destination& d) {
+  return d.type == Type::kS3 || d.type == Type::kPrometheusRemoteWrite;
+}
 
 }  // namespace
 
@@ -100,11 +112,7 @@ static void describe(Fields& f, LokiDestination& c) {
            .pattern = "[!-~]+",
            .length_max = 128,
            .items_max = 15});
-  f.field("tenantHeader", c.tenant_header,
-          {.doc = "Header that carries the tenant of a batch. Unset = none.",
-           .example = "X-Scope-OrgID",
-           .pattern = "[A-Za-z0-9-]+",
-           .length_max = 64});
+  describe_tenant_header(f, c.tenant_header);
   f.rule(c,
          {.field = "labels",
           .cel = "!has(self.labels) || self.protocol == 'Push'",
@@ -114,11 +122,37 @@ static void describe(Fields& f, LokiDestination& c) {
          });
 }
 
+static void describe(Fields& f, PrometheusRemoteWriteDestination& c) {
+  f.field("protocol", c.protocol, {"Auto", "V2.0", "V1.0"},
+          {.doc = "Version of remote write. Auto: 2.0, and 1.0 once the receiver shows that it has "
+                  "no 2.0."});
+  f.field("translation", c.translation,
+          {"UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+           "NoUTF8EscapingWithSuffixes", "NoTranslation"},
+          {.doc = "How names of metrics and attributes become those of series, as "
+                  "`otlp.translation_strategy` of Prometheus."});
+  f.field("promoteResourceAttributes", c.promote_resource_attributes,
+          {.doc = "Resource attributes that become labels of every series. Unset = they are labels "
+                  "of target_info only.",
+           .example = "[service.version, k8s.namespace.name]",
+           .pattern = "[!-~]+",
+           .length_max = 128});
+  f.field("delta", c.delta, {"Reject", "AsIs"},
+          {.doc = "Sums and histograms of delta temporality. Reject: copies of them are dead "
+                  "letters. AsIs: each value is a sample."});
+  f.field("histograms", c.histograms, {"Classic", "Native"},
+          {.doc = "Histograms with explicit bounds. Classic: a series for each bucket. Native: one "
+                  "native histogram with custom buckets."});
+  describe_tenant_header(f, c.tenant_header);
+}
+
 void describe_storage(Fields& f, Destination& c) {
   f.optional("clickhouse", c.clickhouse,
              {.doc = "For type ClickHouse. Unset = the defaults of its fields."});
   f.optional("s3", c.s3, {.doc = "For type S3."});
   f.optional("loki", c.loki, {.doc = "For type Loki. Unset = the defaults of its fields."});
+  f.optional("prometheusRemoteWrite", c.prometheus_remote_write,
+             {.doc = "For type PrometheusRemoteWrite. Unset = the defaults of its fields."});
   f.rule(c,
          {.field = "clickhouse",
           .cel = "self.type == 'ClickHouse' || !has(self.clickhouse)",
@@ -140,6 +174,13 @@ void describe_storage(Fields& f, Destination& c) {
           .message = "is for type Loki"},
          [](const Destination& d) { return d.type == Type::kLoki || !d.loki.has_value(); });
   f.rule(c,
+         {.field = "prometheusRemoteWrite",
+          .cel = "self.type == 'PrometheusRemoteWrite' || !has(self.prometheusRemoteWrite)",
+          .message = "is for type PrometheusRemoteWrite"},
+         [](const Destination& d) {
+           return d.type == Type::kPrometheusRemoteWrite || !d.prometheus_remote_write.has_value();
+         });
+  f.rule(c,
          {.field = "headers",
           .cel = "!(self.type in ['ClickHouse', 'S3']) || !has(self.headers) || "
                  "size(self.headers) == 0",
@@ -151,13 +192,14 @@ void describe_storage(Fields& f, Destination& c) {
   f.rule(c,
          {.field = "compression",
           .cel = "(self.type != 'ClickHouse' || self.compression != 'Gzip') && "
-                 "(self.type != 'S3' || self.compression == 'Default')",
-          .message = "does not exist for this type: ClickHouse takes None and Zstd, S3 has its "
-                     "own"},
+                 "(!(self.type in ['S3', 'PrometheusRemoteWrite']) || "
+                 "self.compression == 'Default')",
+          .message = "does not exist for this type: ClickHouse takes None and Zstd, S3 and "
+                     "PrometheusRemoteWrite have their own"},
          [](const Destination& d) {
            using Compression = Destination::Compression;
            return (d.type != Type::kClickHouse || d.compression != Compression::kGzip) &&
-                  (d.type != Type::kS3 || d.compression == Compression::kDefault);
+                  (!has_own_compression(d) || d.compression == Compression::kDefault);
          });
 }
 

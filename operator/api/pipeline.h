@@ -202,11 +202,29 @@ struct LokiDestination {
   std::vector<std::string> labels;  // Resource attributes, with kPush; empty = the service's.
   std::string tenant_header;        // Empty = none.
 };
+// The words of these enums are those of the service (services/lib/sinks/prometheus/config.h).
+struct PrometheusRemoteWriteDestination {
+  using Config = sinks::PrometheusRemoteWriteConfig;
+  Config::Protocol protocol = Config::Protocol::kAuto;
+  Config::Translation translation = Config::Translation::kUnderscoreEscapingWithSuffixes;
+  std::vector<std::string> promote_resource_attributes;
+  Config::Delta delta = Config::Delta::kReject;
+  Config::Histograms histograms = Config::Histograms::kClassic;
+  std::string tenant_header;  // Empty = none.
+};
 struct Destination {
   using Type = sinks::DestinationType;  // services/lib/sinks/destination.h has the table.
   Type type = Type::kOtlpGrpc;
   std::string endpoint;  // Needed by all but kDebug; of kFile a path below kDataFolder.
   std::vector<Header> headers;
+  // One of these or the header `authorization`; the types that speak HTTP, but for ClickHouse and
+  // S3, and of OtlpGrpc the token.
+  struct BasicAuth {
+    std::string username;
+    SecretKey password;
+  };
+  std::optional<BasicAuth> basic_auth;
+  SecretKey bearer_token;  // Empty = none.
   struct Tls {
     bool enabled = false;        // For OtlpGrpc; other types use https://.
     std::string ca_secret_name;  // ca.crt
@@ -216,9 +234,10 @@ struct Destination {
   enum class Compression { kDefault, kNone, kGzip, kZstd } compression = Compression::kDefault;
   Duration timeout = std::chrono::seconds(10);
   // Each is allowed with the type of its name only.
-  std::optional<ClickHouseDestination> clickhouse;  // Unset = its defaults.
-  std::optional<S3Destination> s3;                  // Needed with kS3.
-  std::optional<LokiDestination> loki;              // Unset = its defaults.
+  std::optional<ClickHouseDestination> clickhouse;                          // Unset = its defaults.
+  std::optional<S3Destination> s3;                                          // Needed with kS3.
+  std::optional<LokiDestination> loki;                                      // Unset = its defaults.
+  std::optional<PrometheusRemoteWriteDestination> prometheus_remote_write;  // Unset = its defaults.
 };
 // The bridge that reads Kafka for one exporter.
 struct Consumer {

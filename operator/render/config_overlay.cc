@@ -114,6 +114,13 @@ void add_storage_keys(const api::Exporter& exporter, const std::string& section,
       return add({{"protocol", "loki.protocol"},
                   {"labels", "loki.labels"},
                   {"tenant_header", "loki.tenantHeader"}});
+    case sinks::DestinationType::kPrometheusRemoteWrite:
+      return add({{"protocol", "prometheusRemoteWrite.protocol"},
+                  {"translation", "prometheusRemoteWrite.translation"},
+                  {"promote", "prometheusRemoteWrite.promoteResourceAttributes"},
+                  {"delta", "prometheusRemoteWrite.delta"},
+                  {"histograms", "prometheusRemoteWrite.histograms"},
+                  {"tenant_header", "prometheusRemoteWrite.tenantHeader"}});
     default:
       return;
   }
@@ -137,6 +144,9 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
                 {{section + ".endpoint", field + "endpoint"},
                  {section + ".path", field + "endpoint"},
                  {section + ".headers", field + "headers"},
+                 {section + ".basic_auth.username", field + "basicAuth.username"},
+                 {section + ".basic_auth.password", field + "basicAuth.passwordSecretKeyRef"},
+                 {section + ".basic_auth", field + "basicAuth"},
                  {section + ".compression", field + "compression"},
                  {section + ".timeout", field + "timeout"},
                  {section + ".tls.enabled", field + "tls.enabled"},

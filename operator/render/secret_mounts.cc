@@ -79,6 +79,8 @@ void add_destination(const api::Destination& destination, Mounts& mounts) {
   for (const api::Header& header : destination.headers) {
     if (header.secret) mounts.add(*header.secret, false);
   }
+  if (destination.basic_auth) mounts.add(destination.basic_auth->password, false);
+  if (!destination.bearer_token.name.empty()) mounts.add(destination.bearer_token, false);
   if (destination.clickhouse && !destination.clickhouse->password.name.empty())
     mounts.add(destination.clickhouse->password, false);
   // Read again before each signature when it has changed.

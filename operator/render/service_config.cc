@@ -261,6 +261,22 @@ void add_loki(const api::LokiDestination& loki, Json& section) {
   if (!loki.tenant_header.empty()) section["tenant_header"] = loki.tenant_header;
 }
 
+void add_prometheus(const api::PrometheusRemoteWriteDestination& prometheus, Json& section) {
+  constexpr std::array kProtocols = {"auto", "2.0", "1.0"};
+  constexpr std::array kTranslations = {"UnderscoreEscapingWithSuffixes",
+                                        "UnderscoreEscapingWithoutSuffixes",
+                                        "NoUTF8EscapingWithSuffixes", "NoTranslation"};
+  constexpr std::array kDeltas = {"reject", "as_is"};
+  constexpr std::array kHistograms = {"classic", "native"};
+  section["protocol"] = kProtocols[static_cast<std::size_t>(prometheus.protocol)];
+  section["translation"] = kTranslations[static_cast<std::size_t>(prometheus.translation)];
+  for (const std::string& attribute : prometheus.promote_resource_attributes)
+    section["promote"].push_back(literal(attribute));
+  section["delta"] = kDeltas[static_cast<std::size_t>(prometheus.delta)];
+  section["histograms"] = kHistograms[static_cast<std::size_t>(prometheus.histograms)];
+  if (!prometheus.tenant_header.empty()) section["tenant_header"] = prometheus.tenant_header;
+}
+
 Json network_destination(const api::Destination& destination) {
   constexpr std::array kCompressions = {"", "none", "gzip", "zstd"};
   Json section = {{"timeout", config::format_duration(destination.timeout)}};
@@ -270,6 +286,11 @@ Json network_destination(const api::Destination& destination) {
   for (const api::Header& header : destination.headers)
     section["headers"][to_lower(header.name)] =
         header.secret ? file_reference(*header.secret) : literal(header.value);
+  if (!destination.bearer_token.name.empty())
+    section["headers"]["authorization"] = "Bearer " + file_reference(destination.bearer_token);
+  if (destination.basic_auth)
+    section["basic_auth"] = {{"username", literal(destination.basic_auth->username)},
+                             {"password", file_reference(destination.basic_auth->password)}};
   add_destination_tls(destination, section);
   return section;
 }
@@ -284,6 +305,10 @@ void add_storage(const api::Destination& destination, Json& section) {
       return;
     case sinks::DestinationType::kLoki:
       return add_loki(destination.loki.value_or(api::LokiDestination{}), section);
+    case sinks::DestinationType::kPrometheusRemoteWrite:
+      return add_prometheus(
+          destination.prometheus_remote_write.value_or(api::PrometheusRemoteWriteDestination{}),
+          section);
     default:
       return;
   }

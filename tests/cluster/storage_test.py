@@ -1,12 +1,13 @@
-"""What exporters store, on a real cluster: tables before the exporter, a trace read back, a CronJob."""
+"""What exporters store, on a real cluster: tables before the exporter, a trace read back, a CronJob, series
+behind a password."""
 import os
 
 import pytest
 import requests
 from cluster import condition
-from harness.parts import ClickHouse
+from harness.parts import ClickHouse, Prometheus
 from harness.processes import wait_until
-from harness.send import grpc_export, trace_request
+from harness.send import grpc_export, metrics_request, trace_request
 
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}}
 
@@ -90,3 +91,52 @@ def test_a_compaction_that_fails_is_reported(cluster, operator, namespace, start
     wait_until(lambda: cluster.get("cronjob", "p-archive-compact", namespace), 60, "the CronJob", 0.5)
     wait_until(lambda: storage_of(pipeline, "archive").get("compaction") == "Failed", 150, "the failed run", 1)
     assert "compaction failed" in condition(pipeline.get(), "Degraded")["message"]
+
+
+class HostPrometheus(Prometheus):
+    """On an address that pods can reach, for the user spanway with the password `right`."""
+
+    def __init__(self, folder, address):
+        super().__init__(folder)
+        self.environment |= {"LISTEN": address, "USER_HASH": "$2b$04$wZQlQkqBnEI/7MeV1xFQ8OONAYnA0yKNoIixUpb/.bX/mld7.y4Ou"}
+        self.url = f"http://{address}:{self.port}"
+        self.write_url = f"{self.url}/api/v1/write"
+
+    def value(self, metric):
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": metric}, auth=("spanway", "right"), timeout=5)
+        found = answer.json()["data"]["result"]
+        return float(found[0]["value"][1]) if found else None
+
+
+@pytest.fixture
+def prometheus(cluster, tmp_path):
+    with HostPrometheus(tmp_path, cluster.host) as server:
+        yield server
+
+
+def test_series_reach_a_prometheus_behind_a_password(cluster, operator, namespace, start_pipeline, prometheus):
+    def password(text):
+        return {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "prometheus", "namespace": namespace},
+            "stringData": {"password": text},
+        }
+
+    cluster.apply(password("wrong"))
+    destination = {
+        "type": "PrometheusRemoteWrite", "endpoint": prometheus.write_url,
+        "basicAuth": {"username": "spanway", "passwordSecretKeyRef": {"name": "prometheus", "key": "password"}},
+        "prometheusRemoteWrite": {"promoteResourceAttributes": ["service.name"]},
+    }
+    # Retried often enough to open the circuit within seconds.
+    retries = {"config": {"consumer": {"retry": {"initial": "50ms", "max": "200ms"}}}}
+    pipeline = start_pipeline(
+        exporter={"name": "prom", "signals": ["Metrics"], "destination": destination, "consumer": retries, "config": {"circuit_breaker": {"answers_min": 3}}}
+    )
+    pipeline.wait_ready(150)
+    grpc_export(pipeline.endpoint(), metrics_request())
+    found = pipeline.wait_condition("ExportersHealthy", "False", 120)
+    assert "exporter prom" in found["message"] and "401" in found["message"], found
+
+    cluster.apply(password("right"))  # The pods of the exporter are replaced.
+    wait_until(lambda: prometheus.value('temperature_celsius{room="0",service_name="made-by-hand"}') == 20.5, 150, "the sample", 0.5)
+    pipeline.wait_condition("ExportersHealthy", "True", 90)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Prometheus 3.15 with its remote-write (1.0, 2.0) and OTLP receivers. prometheus.sh get | start | stop
 # Environment: ROOT (run data), NAME, PORT (default 29090), WINDOW (out_of_order_time_window, default
-# 30m), OTLP (YAML of the section `otlp`), ARGS (more flags).
+# 30m), OTLP (YAML of the section `otlp`), LISTEN (default 127.0.0.1), USER_HASH (bcrypt of the
+# password of the user spanway, who alone may do anything then), ARGS (more flags).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 module=github.com/prometheus/prometheus version=v0.315.0
 ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-prometheus} PORT=${PORT:-29090} WINDOW=${WINDOW:-30m}
+LISTEN=${LISTEN:-127.0.0.1} USER_HASH=${USER_HASH:-}
 data=$ROOT/$NAME
 binary=$CACHE/bin/prometheus-$version
 
@@ -38,6 +40,15 @@ global: {scrape_interval: 5s}
 storage: {tsdb: {out_of_order_time_window: $WINDOW}}
 ${OTLP:+otlp: $OTLP}
 YAML
+  echo "${USER_HASH:+basic_auth_users: {spanway: $USER_HASH\}}" >"$data/web.yaml"
+}
+
+# Also when it asks for a user.
+answers() {
+  case "$(curl -s -o /dev/null -w '%{http_code}' "$LISTEN:$PORT/-/ready")" in
+  200 | 401) ;;
+  *) return 1 ;;
+  esac
 }
 
 case "${1:-}" in
@@ -50,12 +61,12 @@ start)
   write_config
   # shellcheck disable=SC2086
   "$binary" --config.file="$data/config.yaml" --storage.tsdb.path="$data/tsdb" \
-    --web.listen-address="127.0.0.1:$PORT" --web.enable-remote-write-receiver \
+    --web.listen-address="$LISTEN:$PORT" --web.config.file="$data/web.yaml" --web.enable-remote-write-receiver \
     --web.enable-otlp-receiver --enable-feature=exemplar-storage --web.enable-lifecycle \
     --log.level=warn ${ARGS:-} >"$data/log" 2>&1 9>&- &
   echo $! >"$data/pid"
-  wait_until 30 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$PORT/-/ready"
+  wait_until 30 "$(cat "$data/pid")" "$data/log" answers
   ;;
 stop) stop_pid "$data/pid" ;;
-*) sed -n 2,4p "$0"; exit 2 ;;
+*) sed -n 2,5p "$0"; exit 2 ;;
 esac

@@ -97,7 +97,7 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
     row<&DestinationConfig::prometheus_remote_write>(
         {.type = DestinationType::kPrometheusRemoteWrite,
          .name = "prometheus_remote_write",
-         .crd_name = "",
+         .crd_name = "PrometheusRemoteWrite",
          .summary = "Prometheus and all that take its remote write, 2.0 or 1.0: Mimir, Thanos, "
                     "VictoriaMetrics, ... Metrics only.",
          .signals = kMetricsOnly,

@@ -62,10 +62,8 @@ enum class EndpointKind { kHostPort, kUrl, kOptionalUrl, kPath, kNone };
 // One row of the table. Immutable; lives for the whole process.
 struct Descriptor {
   DestinationType type;
-  std::string_view name;  // `destination.type` and the section: "otlp_grpc".
-  // `spec.exporters[].destination.type`: "OtlpGrpc"; empty = not in the CRD, and behind all that
-  // are.
-  std::string_view crd_name;
+  std::string_view name;        // `destination.type` and the section: "otlp_grpc".
+  std::string_view crd_name;    // `spec.exporters[].destination.type`: "OtlpGrpc".
   const char* summary;          // CONFIG.md shows it for the section.
   std::array<bool, 3> signals;  // That it takes, by otlp::index_of.
   EndpointKind endpoint = EndpointKind::kUrl;

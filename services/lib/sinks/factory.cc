@@ -1,5 +1,7 @@
 #include "services/lib/sinks/factory.h"
 
+#include "services/lib/base/base64.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -27,6 +29,9 @@ HttpOptions http_options(const HttpConfig& c, std::int64_t in_flight_max) {
   HttpOptions options;
   options.compression = coding_of(c.compression);
   options.headers = secret_headers(c.headers);
+  if (const BasicAuthConfig& user = c.basic_auth; !user.username.empty())
+    options.headers.emplace("authorization",
+                            Secret("Basic " + encode_base64(user.username + ":" + user.password)));
   options.tls = c.tls;
   options.timeout = c.timeout;
   options.connections_max = static_cast<std::size_t>(c.connections);

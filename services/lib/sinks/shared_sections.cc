@@ -23,6 +23,14 @@ void describe(Binder& b, HttpTlsConfig& c) {
         {.doc = "Accept any certificate. Only for tests."});
 }
 
+void describe(Binder& b, BasicAuthConfig& c) {
+  b.key("username", c.username, {.doc = "User name; empty = no basic authentication."});
+  b.key("password", c.password,
+        {.doc = "Its password: refer to the environment or to a file.",
+         .example = "\"${env:PASSWORD}\"",
+         .secret = true});
+}
+
 void describe_headers(Binder& b, std::map<std::string, std::string>& headers) {
   b.key("headers", headers,
         {.doc = "Sent with each request; the case of names makes no difference. Values are "
@@ -47,6 +55,8 @@ void describe_http(Binder& b, HttpConfig& c) {
 
 void describe_http_transport(Binder& b, HttpConfig& c) {
   describe_headers(b, c.headers);
+  b.section("basic_auth", c.basic_auth,
+            "Basic authentication; a token goes into headers as `authorization`.");
   b.section("tls", c.tls, "TLS, for https:// endpoints.");
   describe_timeout(b, c.timeout);
   b.key(
@@ -70,9 +80,28 @@ void check_base_url(const std::string& path, std::string_view url, Problems& pro
   add_problem(path, config::base_url_problem(url), problems);
 }
 
+// RFC 7617: the name ends at the first colon; neither has control characters.
+static void check_basic_auth(const std::string& path, const HttpConfig& c, Problems& problems) {
+  const BasicAuthConfig& user = c.basic_auth;
+  if (user.username.empty()) {
+    if (!user.password.empty()) problems.add(path + ".password", "needs a username");
+    return;
+  }
+  if (user.username.find(':') != std::string::npos)
+    problems.add(path + ".username", "must not hold a colon: it would end the name");
+  for (const auto& [key, value] :
+       {std::pair(".username", &user.username), std::pair(".password", &user.password)})
+    add_problem(path + key, config::header_value_problem(*value, config::HeaderUse::kHttp),
+                problems);
+  for (const auto& [name, value] : c.headers)
+    if (to_lower(name) == "authorization")
+      problems.add(path, "and the header authorization are one header: use one of them");
+}
+
 void check_http(const std::string& path, const HttpConfig& c, Problems& problems) {
   validate(c.tls, path + ".tls", problems);
   config::check_headers(path + ".headers", c.headers, config::HeaderUse::kHttp, problems);
+  check_basic_auth(path + ".basic_auth", c, problems);
   if (c.tenant_header.empty()) return;
   add_problem(path + ".tenant_header",
               config::header_name_problem(c.tenant_header, config::HeaderUse::kHttp), problems);

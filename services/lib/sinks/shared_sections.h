@@ -14,10 +14,17 @@ namespace spanway::sinks {
 // With the key insecure_skip_verify.
 struct HttpTlsConfig : ClientTlsConfig {};
 
+// Basic authentication; an empty username = none.
+struct BasicAuthConfig {
+  std::string username;
+  std::string password;
+};
+
 // For destinations that are reached by HTTP.
 struct HttpConfig {
   enum class Compression { kNone, kGzip, kZstd } compression = Compression::kGzip;
   std::map<std::string, std::string> headers;  // Secrets.
+  BasicAuthConfig basic_auth;
   HttpTlsConfig tls;
   Duration timeout = std::chrono::seconds(10);
   std::int64_t connections = 8;
@@ -30,6 +37,7 @@ inline constexpr double kSecondMs = 1000.0;
 inline constexpr double kHourMs = 3600.0 * kSecondMs;
 
 void describe(config::Binder& b, HttpTlsConfig& c);
+void describe(config::Binder& b, BasicAuthConfig& c);
 // Binds its keys beside those of the destination.
 void describe_http(config::Binder& b, HttpConfig& c);
 // The same without `compression`, for protocols that have one of their own.

@@ -146,6 +146,27 @@ destination:
   EXPECT_EQ(load("destination: {otlp_grpc: {headers: {Authorization: x}}}").problems(), "");
 }
 
+TEST(ExporterConfig, RefusesBasicAuthThatCannotBeSent) {
+  const auto problem = [](const std::string& section) {
+    return problem_of("destination: {type: zipkin, zipkin: {" + section + "}}");
+  };
+  EXPECT_EQ(
+      load("destination: {type: zipkin, zipkin: {basic_auth: {username: a, password: 'b:c'}}}")
+          .problems(),
+      "");
+  EXPECT_NE(problem("basic_auth: {password: b}").find("basic_auth.password: needs a username"),
+            std::string::npos);
+  EXPECT_NE(
+      problem("basic_auth: {username: 'a:b'}").find("basic_auth.username: must not hold a colon"),
+      std::string::npos);
+  EXPECT_NE(problem("basic_auth: {username: a, password: \"b\\nc\"}")
+                .find("basic_auth.password: has a value"),
+            std::string::npos);
+  EXPECT_NE(
+      problem("basic_auth: {username: a}, headers: {Authorization: x}").find("are one header"),
+      std::string::npos);
+}
+
 TEST(ExporterConfig, ReportsBadHeadersWithLineAndColumn) {
   for (const char* type : {"otlp_http", "zipkin", "otlp_grpc"}) {
     const std::string at = std::string("destination:\n  type: ") + type + "\n  " + type +

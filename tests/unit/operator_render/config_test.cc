@@ -298,6 +298,67 @@ TEST(ExporterFile, HasADestinationOfEachType) {
   EXPECT_EQ(exporter_of(pipeline).destination.type, sinks::DestinationType::kDebug);
 }
 
+TEST(ExporterFile, HasPrometheusWithEachOfItsFields) {
+  using Config = sinks::PrometheusRemoteWriteConfig;
+  api::Pipeline pipeline = sample("prometheus");
+  const Pod pod{{},
+                {{"/etc/spanway/secrets/mimir/password", "p$s:${env:HOME}\n"},
+                 {"/etc/spanway/secrets/mimir/team", "blue\n"},
+                 {"/etc/spanway/secrets/thanos/token", "t0ken\n"}}};
+  const auto exporter = exporter_of(pipeline, pod, {Role::kExporter, "mimir"});
+  EXPECT_EQ(exporter.destination.type, sinks::DestinationType::kPrometheusRemoteWrite);
+  EXPECT_THAT(exporter.signals, ElementsAre("metrics"));
+  const Config& mimir = exporter.destination.prometheus_remote_write;
+  EXPECT_EQ(mimir.endpoint, "https://mimir.metrics/api/v1/push");
+  EXPECT_EQ(mimir.protocol, Config::Protocol::kV2);
+  EXPECT_EQ(mimir.translation, Config::Translation::kNoUtf8EscapingWithSuffixes);
+  EXPECT_THAT(mimir.promote, ElementsAre("service.version", "a$b"));
+  EXPECT_EQ(mimir.delta, Config::Delta::kAsIs);
+  EXPECT_EQ(mimir.histograms, Config::Histograms::kNative);
+  EXPECT_EQ(mimir.http.tenant_header, "X-Scope-OrgID");
+  EXPECT_EQ(mimir.http.basic_auth.username, "shop$");
+  EXPECT_EQ(mimir.http.basic_auth.password, "p$s:${env:HOME}");
+  EXPECT_THAT(mimir.http.headers, UnorderedElementsAre(Pair("x-team", "blue")));
+  EXPECT_EQ(mimir.http.tls.ca_file, "/etc/spanway/tls/destination-ca/ca.crt");
+  EXPECT_EQ(mimir.http.tls.key_file, "/etc/spanway/tls/destination-client/tls.key");
+  EXPECT_EQ(mimir.http.tls.server_name, "mimir.example.com");
+
+  const auto thanos = exporter_of(pipeline, pod, {Role::kExporter, "thanos"});
+  const Config& defaults = thanos.destination.prometheus_remote_write;
+  EXPECT_THAT(defaults.http.headers, UnorderedElementsAre(Pair("authorization", "Bearer t0ken")));
+  EXPECT_EQ(defaults.protocol, Config().protocol);
+  EXPECT_EQ(defaults.translation, Config().translation);
+  EXPECT_EQ(defaults.delta, Config().delta);
+  EXPECT_EQ(defaults.histograms, Config().histograms);
+  EXPECT_EQ(
+      consumer_of(pipeline, pod, {Role::kConsumer, "thanos"}).consumer.max_in_flight_per_partition,
+      1);
+}
+
+// The numbers of these enums are those of the service: each word must arrive as itself.
+TEST(ExporterFile, HasEachWordOfPrometheus) {
+  using Config = sinks::PrometheusRemoteWriteConfig;
+  api::Pipeline pipeline = sample("prometheus");
+  pipeline.spec.exporters.erase(pipeline.spec.exporters.begin());
+  auto& section = pipeline.spec.exporters[0].destination.prometheus_remote_write.emplace();
+  const Pod pod{{}, {{"/etc/spanway/secrets/thanos/token", "t\n"}}};
+  const auto loaded = [&] {
+    return exporter_of(pipeline, pod, {Role::kExporter, "thanos"})
+        .destination.prometheus_remote_write;
+  };
+  for (const int number : {0, 1, 2, 3}) {
+    section.protocol = static_cast<Config::Protocol>(number % 3);
+    section.translation = static_cast<Config::Translation>(number);
+    section.delta = static_cast<Config::Delta>(number % 2);
+    section.histograms = static_cast<Config::Histograms>(number / 2);
+    const Config config = loaded();
+    EXPECT_EQ(config.protocol, section.protocol);
+    EXPECT_EQ(config.translation, section.translation);
+    EXPECT_EQ(config.delta, section.delta);
+    EXPECT_EQ(config.histograms, section.histograms);
+  }
+}
+
 // The destination's defaults are the service's business.
 TEST(ExporterFile, LeavesCompressionToTheService) {
   api::Pipeline pipeline = quickstart();

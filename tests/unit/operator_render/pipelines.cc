@@ -201,6 +201,27 @@ api::Pipeline storage() {
   return pipeline;
 }
 
+api::Pipeline prometheus() {
+  using Type = api::Destination::Type;
+  using Config = sinks::PrometheusRemoteWriteConfig;
+  api::Pipeline pipeline = quickstart();
+  pipeline.name = "prometheus";
+  pipeline.spec.exporters = {
+      exporter("mimir", Type::kPrometheusRemoteWrite, "https://mimir.metrics/api/v1/push"),
+      exporter("thanos", Type::kPrometheusRemoteWrite,
+               "http://thanos.metrics:19291/api/v1/receive")};
+  api::Destination& mimir = pipeline.spec.exporters[0].destination;
+  mimir.tls = {false, "mimir-ca", "mimir-client", "mimir.example.com"};
+  mimir.basic_auth = api::Destination::BasicAuth{"shop$", {"mimir", "password"}};
+  mimir.headers = {{"X-Team", "", api::SecretKey{"mimir", "team"}}};
+  mimir.prometheus_remote_write = api::PrometheusRemoteWriteDestination{
+      Config::Protocol::kV2,       Config::Translation::kNoUtf8EscapingWithSuffixes,
+      {"service.version", "a$b"},  Config::Delta::kAsIs,
+      Config::Histograms::kNative, "X-Scope-OrgID"};
+  pipeline.spec.exporters[1].destination.bearer_token = {"thanos", "token"};
+  return pipeline;
+}
+
 }  // namespace
 
 api::Pipeline quickstart() {
@@ -222,7 +243,7 @@ std::vector<NamedPipeline> sample_pipelines() {
           {"pods", overridden_pods()},  {"tuned", tuned()},
           {"verify", verify_only()},    {"bare", bare()},
           {"public", load_balancer()},  {"file", to_file()},
-          {"storage", storage()}};
+          {"storage", storage()},       {"prometheus", prometheus()}};
 }
 
 api::Pipeline sample(const std::string& name) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/answers.h"
+#include "tests/fakes/fake_http_backend.h"
 #include "tests/fakes/sink_recorder.h"
 
 namespace spanway::sinks {
@@ -29,6 +31,25 @@ TEST_F(DestinationRegistryTest, EveryTypeIsBuiltInAndHasItsDescriptor) {
               descriptor_of(config.type).needs_batch_identity ? 64u << 20 : 4u << 20);
     EXPECT_NE(endpoint_of(config), "");
   }
+}
+
+// Example of RFC 7617, section 2.
+TEST_F(DestinationRegistryTest, HttpDestinationsSendBasicAuthentication) {
+  fakes::FakeHttpBackend backend;
+  DestinationConfig config;
+  config.type = DestinationType::kOtlpHttp;
+  config.otlp_http.endpoint = backend.url();
+  config.otlp_http.http.basic_auth = {"Aladdin", "open sesame"};
+  const auto sink = builtin_destinations().create(config, deps_);
+  ASSERT_TRUE(sink.ok());
+  pipeline::Batch batch;
+  batch.deadline = Deadline::after(system_clock(), std::chrono::seconds(20));
+  fakes::Answers answers;
+  (*sink)->send(std::move(batch), answers.token());
+  answers.next();
+  ASSERT_EQ(backend.requests().size(), 1u);
+  EXPECT_EQ(backend.requests()[0].head.headers.get("authorization"),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
 TEST_F(DestinationRegistryTest, SaysWhichSectionIsWrong) {
