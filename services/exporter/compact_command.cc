@@ -14,6 +14,8 @@ namespace spanway::exporter {
 namespace {
 
 constexpr std::uint64_t kDaysMax = 400;
+constexpr std::uint64_t kRedeliveryDays = 30;
+constexpr std::uint64_t kRedeliveryDaysMax = 4000;
 
 int fail(const std::string& message, int code) {
   std::fprintf(stderr, "%s\n", message.c_str());
@@ -26,8 +28,13 @@ int fail(const std::string& message, int code) {
 int compact_command(const ExporterConfig& config, const std::vector<std::string>& arguments) {
   sinks::CompactOptions options;
   std::uint64_t days = static_cast<std::uint64_t>(options.days);
-  runtime::FlagSet flags("spanway-exporter compact [--days N] [--rows N] [--config FILE]", "");
+  std::uint64_t redelivery_days = kRedeliveryDays;
+  runtime::FlagSet flags(
+      "spanway-exporter compact [--days N] [--redelivery-days N] [--rows N] [--config FILE]", "");
   flags.add("days", days, "days before today whose hours are compacted");
+  flags.add("redelivery-days", redelivery_days,
+            "days in which a refused batch may come again from Kafka: its topics' retention, at "
+            "least");
   flags.add("rows", options.rows_max,
             "most rows of one object; all are in memory at once, about 1 KiB each");
   if (const Status parsed = flags.parse(arguments); !parsed.ok())
@@ -37,7 +44,10 @@ int compact_command(const ExporterConfig& config, const std::vector<std::string>
     return fail("destination.type " + std::string(to_string(config.destination.type)) +
                     " has no objects; compact is for s3",
                 2);
+  if (redelivery_days < 1 || redelivery_days > kRedeliveryDaysMax)
+    return fail("--redelivery-days: 1 to " + std::to_string(kRedeliveryDaysMax), 2);
   options.days = static_cast<int>(days);
+  options.stored_parts_life = std::chrono::days(redelivery_days);
   options.prefix = config.destination.s3.prefix;
   const auto codec = parquet_file::load_codec();
   if (!codec.ok()) return fail(codec.error().message, 1);
@@ -52,8 +62,9 @@ int compact_command(const ExporterConfig& config, const std::vector<std::string>
   for (const std::string& skipped : report->skipped)
     std::fprintf(stderr, "skipped %s\n", skipped.c_str());
   std::printf("%" PRIu64 " hours: joined %" PRIu64 " objects with %" PRIu64 " rows to %" PRIu64
-              ", deleted %" PRIu64 "\n",
-              report->hours, report->inputs, report->rows, report->outputs, report->deleted);
+              ", deleted %" PRIu64 ", and %" PRIu64 " notes of stored parts\n",
+              report->hours, report->inputs, report->rows, report->outputs, report->deleted,
+              report->stored_parts_deleted);
   return 0;
 }
 

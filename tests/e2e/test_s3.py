@@ -1,7 +1,10 @@
 """S3 as a destination: the real binaries over Kafka against a real server, read back by pyarrow."""
 import itertools
+import json
+import os
 import random
 import signal
+import time
 
 import grpc
 import pyarrow.parquet
@@ -9,11 +12,13 @@ import pytest
 from harness.parts import S3
 from harness.pipeline import Pipeline, running
 from harness.processes import Service, free_port, wait_until
-from harness.send import grpc_export, trace_request
+from harness.send import grpc_export, text, trace_request
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 _numbers = itertools.count(1)
 MIB = 1 << 20
+KILLS = int(os.environ.get("SPANWAY_KILLS", "12"))
 
 
 @pytest.fixture
@@ -46,13 +51,38 @@ def rss(service):
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
+def stored(s3, folder, *columns):
+    """Of every row of every object below the folder, as often as it is there; sorted."""
+    rows = []
+    for path in (s3.data / "data" / s3.bucket / "spanway/v1" / folder).rglob("*.parquet"):
+        table = pyarrow.parquet.ParquetFile(path).read(columns=list(columns))
+        rows += zip(*(table.column(name).to_pylist() for name in columns))
+    return sorted(rows)
+
+
 def stored_span_ids(s3):
-    """Of every row of every object, as often as it is there."""
-    files = (s3.data / "data" / s3.bucket).rglob("*.parquet")
-    ids = []
-    for path in files:
-        ids += pyarrow.parquet.ParquetFile(path).read(columns=["span_id"]).column("span_id").to_pylist()
-    return sorted(ids)
+    return [row[0] for row in stored(s3, "traces", "span_id")]
+
+
+def stored_points(s3):
+    """Of the requests of points(): the sample, the histogram and the exemplar of each number."""
+    labels = [json.loads(text)["number"] for text, in stored(s3, "metrics/samples", "series_labels") if "number" in text]
+    sums = [row[0] for row in stored(s3, "metrics/histograms", "sum")]
+    return {"samples": sorted(labels, key=int), "histograms": sums, "exemplars": [row[0] for row in stored(s3, "metrics/exemplars", "value")]}
+
+
+def points(number):
+    request = ExportMetricsServiceRequest()
+    outer = request.resource_metrics.add()
+    outer.resource.attributes.append(text("service.name", "shop"))
+    metrics, now = outer.scope_metrics.add().metrics, time.time_ns()
+    gauge = metrics.add(name="queue").gauge.data_points.add(time_unix_nano=now, as_double=1)
+    gauge.attributes.append(text("number", str(number)))
+    histogram = metrics.add(name="latency").histogram
+    histogram.aggregation_temporality = 2
+    point = histogram.data_points.add(time_unix_nano=now, count=1, sum=number, explicit_bounds=[1], bucket_counts=[1, 0])
+    point.exemplars.add(time_unix_nano=now, as_double=number, trace_id=bytes(16))
+    return request
 
 
 def test_an_exporter_loads_arrow_only_for_s3(tmp_path):
@@ -65,15 +95,18 @@ def test_an_exporter_loads_arrow_only_for_s3(tmp_path):
         service.stop()
 
 
-def test_every_span_is_stored_once_across_kills(tmp_path, kafka, s3):
+def test_every_item_is_stored_once_across_kills(tmp_path, kafka, s3):
     """kill -9 of the exporter, the consuming bridge and the S3 server, in random order."""
     consumer = {"consumer": {"batch_identity": True, "batch": {"linger": "200ms"}, "retry": {"initial": "100ms", "max": "1s"}}}
-    pipeline = Pipeline(tmp_path, kafka.brokers, {"s3": destination(s3)}, consumer=consumer)
+    pipeline = Pipeline(tmp_path, kafka.brokers, {"s3": destination(s3)}, consumer=consumer, signals=("traces", "metrics"))
     pipeline.exporters["s3"].environment.update(s3.keys)
     choose = random.Random(12)
-    acknowledged = []
+    acknowledged, sent = [], 0
     with running(pipeline):
-        for number in range(12):
+        for _ in range(KILLS):
+            for _ in range(5):
+                grpc_export(pipeline.endpoint, points(sent))
+                sent += 1
             for _ in range(10):
                 request = trace_request(spans=20)
                 grpc_export(pipeline.endpoint, request)
@@ -87,7 +120,14 @@ def test_every_span_is_stored_once_across_kills(tmp_path, kafka, s3):
                 victim.start()
         acknowledged.sort()
         wait_until(lambda: len(set(stored_span_ids(s3))) >= len(acknowledged), 120, "every span in the bucket")
+        expected = {
+            "samples": [str(number) for number in range(sent)],
+            "histograms": list(map(float, range(sent))),
+            "exemplars": list(map(float, range(sent))),
+        }
+        wait_until(lambda: all(len(set(stored_points(s3)[kind])) >= sent for kind in expected), 60, "every data point in the bucket")
         assert stored_span_ids(s3) == acknowledged
+        assert stored_points(s3) == expected
 
 
 def test_a_stalled_server_bounds_the_memory(tmp_path, s3):

@@ -15,6 +15,23 @@ constexpr std::size_t kBatchBytesMax = 200;
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 
+// In the order of StoredTable. Keys of stored objects depend on the folders: never to be changed.
+struct TableName {
+  std::string_view table;
+  std::string_view folder;
+};
+constexpr std::array<TableName, kStoredTables.size()> kNames = {{
+    {"spans", "traces"},
+    {"logs", "logs"},
+    {"samples", "metrics/samples"},
+    {"histograms", "metrics/histograms"},
+    {"exemplars", "metrics/exemplars"},
+}};
+
+const TableName& name_of(StoredTable table) noexcept {
+  return kNames[static_cast<std::size_t>(table)];
+}
+
 template <typename T>
 bool take_number(std::string_view& text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -34,18 +51,26 @@ std::string_view part_of(std::string_view folder, std::string_view name) {
 
 }  // namespace
 
-std::string signal_folder(std::string_view prefix, otlp::Signal signal) {
-  std::string folder(prefix);
-  if (!folder.empty()) folder += '/';
-  return folder + "v1/" + std::string(otlp::to_string(signal)) + '/';
+std::string_view to_string(StoredTable table) noexcept { return name_of(table).table; }
+
+std::optional<StoredTable> parse_stored_table(std::string_view name) noexcept {
+  for (const StoredTable table : kStoredTables)
+    if (to_string(table) == name) return table;
+  return std::nullopt;
 }
 
-std::string tenant_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant) {
-  return signal_folder(prefix, signal) +
+std::string table_folder(std::string_view prefix, StoredTable table) {
+  std::string folder(prefix);
+  if (!folder.empty()) folder += '/';
+  return folder + "v1/" + std::string(name_of(table).folder) + '/';
+}
+
+std::string tenant_folder(std::string_view prefix, StoredTable table, std::string_view tenant) {
+  return table_folder(prefix, table) +
          "tenant=" + (tenant.empty() ? std::string("_") : percent_encode(tenant)) + '/';
 }
 
-std::string hour_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant,
+std::string hour_folder(std::string_view prefix, StoredTable table, std::string_view tenant,
                         std::int64_t unix_ms) {
   const std::chrono::year_month_day date{
       std::chrono::sys_days{std::chrono::days{unix_ms / kDayMs}}};
@@ -53,7 +78,7 @@ std::string hour_folder(std::string_view prefix, otlp::Signal signal, std::strin
   std::snprintf(text, sizeof(text), "date=%04d-%02u-%02u/hour=%02d/", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                 static_cast<int>(unix_ms % kDayMs / kHourMs));
-  return tenant_folder(prefix, signal, tenant) + text;
+  return tenant_folder(prefix, table, tenant) + text;
 }
 
 std::string batch_name(std::string_view batch_id) {

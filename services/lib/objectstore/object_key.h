@@ -1,16 +1,16 @@
 // Names of the objects that hold telemetry, from which a reader learns what they hold without
 // opening them:
-//   <prefix>/v1/<signal>/tenant=<t>/date=<YYYY-MM-DD>/hour=<HH>/<min>-<max>-<rows>-<batch>.parquet
-// with the times of the first and the last row in milliseconds. The hour is that of the first row;
-// the last one may be later on the same day.
+//   <prefix>/v1/<folder>/tenant=<t>/date=<YYYY-MM-DD>/hour=<HH>/<min>-<max>-<rows>-<batch>.parquet
+// with the folder of the table whose rows they are (traces, logs, metrics/samples), and the times
+// of the first and the last row in milliseconds. The hour is that of the first row; the last one
+// may be later on the same day.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "services/lib/otlp/signal.h"
 
 namespace spanway::objectstore {
 
@@ -28,12 +28,24 @@ struct ObjectName {
   bool operator==(const ObjectName&) const = default;
 };
 
+// The tables of `schema` whose rows are stored as objects.
+enum class StoredTable { kSpans, kLogs, kSamples, kHistograms, kExemplars };
+inline constexpr std::array kStoredTables = {StoredTable::kSpans, StoredTable::kLogs,
+                                             StoredTable::kSamples, StoredTable::kHistograms,
+                                             StoredTable::kExemplars};
+std::string_view to_string(StoredTable table) noexcept;  // "spans", as in `schema`.
+std::optional<StoredTable> parse_stored_table(std::string_view name) noexcept;
+// Its rows are data points or exemplars of series.
+constexpr bool holds_data_points(StoredTable table) noexcept {
+  return table >= StoredTable::kSamples;
+}
+
 // "<prefix>/v1/traces/": the folder of all tenants.
-std::string signal_folder(std::string_view prefix, otlp::Signal signal);
+std::string table_folder(std::string_view prefix, StoredTable table);
 // "<prefix>/v1/traces/tenant=acme/". A batch without a tenant has "_", which is no tenant's name.
-std::string tenant_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant);
+std::string tenant_folder(std::string_view prefix, StoredTable table, std::string_view tenant);
 // "<prefix>/v1/traces/tenant=acme/date=2026-01-01/hour=09/" of a time.
-std::string hour_folder(std::string_view prefix, otlp::Signal signal, std::string_view tenant,
+std::string hour_folder(std::string_view prefix, StoredTable table, std::string_view tenant,
                         std::int64_t unix_ms);
 
 // The batch's identity "topic:partition:first-last" as a part of a name: letters, digits, '.', '_',

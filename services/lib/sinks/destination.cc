@@ -7,7 +7,6 @@ constexpr std::array<bool, 3> kAllSignals = {true, true, true};
 constexpr std::array<bool, 3> kTracesOnly = {true, false, false};
 constexpr std::array<bool, 3> kMetricsOnly = {false, true, false};
 constexpr std::array<bool, 3> kLogsOnly = {false, false, true};
-constexpr std::array<bool, 3> kTracesAndLogs = {true, false, true};
 // gRPC servers refuse messages above 4 MiB by default.
 constexpr std::size_t kUsualBatchBytes = 3'670'016;
 // One batch is one part in the store: few large ones.
@@ -77,15 +76,15 @@ constexpr std::array<Descriptor, kDestinationTypeCount> kTable = {
          .endpoint = EndpointKind::kUrl,
          .needs_batch_identity = true,
          .batch_bytes_max = kStoredBatchBytes}),
-    row<&DestinationConfig::s3>(
-        {.type = DestinationType::kS3,
-         .name = "s3",
-         .crd_name = "S3",
-         .summary = "S3: spans and log records as Parquet files in a bucket, each exactly once.",
-         .signals = kTracesAndLogs,
-         .endpoint = EndpointKind::kOptionalUrl,
-         .needs_batch_identity = true,
-         .batch_bytes_max = kStoredBatchBytes}),
+    row<&DestinationConfig::s3>({.type = DestinationType::kS3,
+                                 .name = "s3",
+                                 .crd_name = "S3",
+                                 .summary = "S3: spans, data points and log records as Parquet "
+                                            "files in a bucket, each exactly once.",
+                                 .signals = kAllSignals,
+                                 .endpoint = EndpointKind::kOptionalUrl,
+                                 .needs_batch_identity = true,
+                                 .batch_bytes_max = kStoredBatchBytes}),
     row<&DestinationConfig::loki>({.type = DestinationType::kLoki,
                                    .name = "loki",
                                    .crd_name = "Loki",

@@ -124,6 +124,39 @@ TEST_F(S3SinkOnServer, ClickHouseReadsEverySpanOnce) {
             "2026-01-01 00:00:00.000000000|shop");
 }
 
+TEST_F(S3SinkOnServer, ClickHouseReadsEveryDataPointOnce) {
+  // The server comes from a registry; a machine without one can still run the other tests.
+  if (clickhouse::ClickHouseServer::shared() == nullptr)
+    GTEST_SKIP() << "tests/parts/clickhouse.sh get: the command failed; its output is above";
+  const S3Options options = S3Server::shared()->options(S3Server::shared()->bucket("points"));
+  const auto to = sink(options);
+  for (int number = 0; number < 5; ++number) {
+    std::vector<fakes::ProtoMessage> points;
+    for (int i = 0; i < 20; ++i)
+      points.push_back(fakes::otlp_number_point(
+          number * 100 + i, {fakes::otlp_attribute("route", "r" + std::to_string(i % 3))}));
+    // Twice, as after a lost answer.
+    for (int time = 0; time < 2; ++time) {
+      send(*to,
+           fakes::otlp_request_of(
+               {fakes::otlp_metric("queue.size", fakes::MetricKind::kGauge, points)}),
+           "m:0:" + std::to_string(number) + "-" + std::to_string(number), otlp::Signal::kMetrics);
+      ASSERT_TRUE(answers_.next()->ok());
+    }
+  }
+  clickhouse::BlockingClient client(clickhouse::ClickHouseServer::shared()->url(), "default");
+  const std::string from = "s3('" + options.endpoint +
+                           "/points/p/v1/metrics/samples/tenant=acme/*/*/*.parquet', 'testkey', "
+                           "'testsecret', 'Parquet')";
+  const std::string only = " WHERE metric = 'queue_size_ratio' SETTINGS use_hive_partitioning = 0";
+  EXPECT_EQ(
+      client.value("SELECT toString(tuple(count(), uniqExact(value), uniqExact(series_id), "
+                   "uniqExact(JSONExtractString(series_labels, 'route')), any(toString(type)), "
+                   "any(JSONExtractString(resource_attributes, 'service.name')))) FROM " +
+                   from + only),
+      "(100,100,3,3,'gauge','shop')");
+}
+
 TEST_F(S3SinkOnServer, CompactionJoinsThemAndDeletesWhatItReplaced) {
   const S3Options options = S3Server::shared()->options(S3Server::shared()->bucket("compact"));
   const auto to = sink(options);
@@ -153,7 +186,7 @@ TEST_F(S3SinkOnServer, CompactionJoinsThemAndDeletesWhatItReplaced) {
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_EQ(again->inputs, 2u);
   const auto hour =
-      read_hour(bucket.store(), hour_folder("p", otlp::Signal::kTraces, "acme", 1'767'225'600'000));
+      read_hour(bucket.store(), hour_folder("p", StoredTable::kSpans, "acme", 1'767'225'600'000));
   ASSERT_TRUE(hour.ok()) << hour.error().message;
   std::uint64_t rows = 0;
   for (const LiveObject& object : hour->live) rows += object.rows;

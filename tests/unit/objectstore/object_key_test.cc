@@ -15,18 +15,27 @@ TEST(ObjectKey, NamesTenantDateHourAndWhatTheObjectHolds) {
                         .rows = 42,
                         .batch = batch_name("otel.traces:3:17-40:acme")};
   const std::string key =
-      hour_folder("a/b", otlp::Signal::kTraces, "acme", name.min_ms) + to_string(name);
+      hour_folder("a/b", StoredTable::kSpans, "acme", name.min_ms) + to_string(name);
   EXPECT_EQ(key,
             "a/b/v1/traces/tenant=acme/date=2026-01-01/hour=09/"
             "1767258000000-1767258000005-42-otel.traces-3-17-40-acme.parquet");
   EXPECT_EQ(parse_object_name(name_of_key(key)), name);
   EXPECT_EQ(hour_of_folder(key), kNewYearMs + 9 * 3'600'000);
-  EXPECT_TRUE(key.starts_with(tenant_folder("a/b", otlp::Signal::kTraces, "acme")));
+  EXPECT_TRUE(key.starts_with(tenant_folder("a/b", StoredTable::kSpans, "acme")));
 }
 
 TEST(ObjectKey, AnEmptyPrefixOrTenantHasItsOwnFolder) {
-  EXPECT_EQ(hour_folder("", otlp::Signal::kLogs, "", kNewYearMs),
+  EXPECT_EQ(hour_folder("", StoredTable::kLogs, "", kNewYearMs),
             "v1/logs/tenant=_/date=2026-01-01/hour=00/");
+}
+
+TEST(ObjectKey, EachTableHasItsOwnFolder) {
+  EXPECT_EQ(table_folder("p", StoredTable::kSamples), "p/v1/metrics/samples/");
+  EXPECT_EQ(table_folder("p", StoredTable::kHistograms), "p/v1/metrics/histograms/");
+  EXPECT_EQ(table_folder("p", StoredTable::kExemplars), "p/v1/metrics/exemplars/");
+  for (const StoredTable table : kStoredTables)
+    EXPECT_EQ(parse_stored_table(to_string(table)), table);
+  EXPECT_FALSE(parse_stored_table("series").has_value());
 }
 
 TEST(ObjectKey, PartsOfABatchAndIdsOfOthersHaveNamesOfTheirOwn) {

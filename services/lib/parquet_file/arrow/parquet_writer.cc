@@ -9,9 +9,11 @@
 #include <parquet/properties.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <span>
 
+#include "services/lib/block/dictionary_column.h"
 #include "services/lib/parquet_file/arrow/arrow_errors.h"
 #include "services/lib/parquet_file/arrow/arrow_gather.h"
 #include "services/lib/parquet_file/arrow/arrow_schema.h"
@@ -69,9 +71,15 @@ std::vector<parquet::SortingColumn> sorting_columns(const arrow::Schema& schema,
   return sorting;
 }
 
-std::shared_ptr<parquet::WriterProperties> properties(const arrow::Schema& schema,
-                                                      const WriteOptions& options,
-                                                      std::size_t rows) {
+// Values that a column has at most, as far as that is known without reading them.
+std::size_t distinct_max(const block::Column& column) {
+  const auto* const texts = dynamic_cast<const block::DictionaryColumn*>(&column);
+  return texts == nullptr ? column.rows() : texts->dictionary().rows();
+}
+
+std::shared_ptr<parquet::WriterProperties> properties(
+    const arrow::Schema& schema, const WriteOptions& options,
+    const std::map<std::string, std::size_t>& distinct) {
   parquet::WriterProperties::Builder builder;
   builder.memory_pool(arrow::system_memory_pool())
       ->compression(parquet::Compression::ZSTD)
@@ -84,7 +92,7 @@ std::shared_ptr<parquet::WriterProperties> properties(const arrow::Schema& schem
   for (const std::string& name : options.plain_columns) builder.disable_dictionary(name);
   for (const std::string& name : options.bloom_columns) {
     parquet::BloomFilterOptions bloom;
-    bloom.ndv = static_cast<std::int32_t>(std::min(rows, options.row_group_rows));
+    bloom.ndv = static_cast<std::int32_t>(std::min(distinct.at(name), options.row_group_rows));
     bloom.fpp = kFalsePositives;
     builder.enable_bloom_filter(name, bloom);
   }
@@ -94,8 +102,11 @@ std::shared_ptr<parquet::WriterProperties> properties(const arrow::Schema& schem
 // The columns of a block on their way into a file.
 class Encoder {
  public:
-  Encoder(block::Block rows, const WriteOptions& options)
-      : options_(options), row_count_(rows.rows()) {
+  Encoder(block::Block rows, const WriteOptions& options) : options_(options) {
+    for (const std::string& name : options.bloom_columns) {
+      const block::Column* const column = rows.find(name);
+      distinct_[name] = column == nullptr ? 1 : distinct_max(*column);
+    }
     for (std::size_t i = 0; i < rows.columns(); ++i)
       fields_.push_back({rows.name(i), rows.column(i).type()});
     stored_ = stored_fields(fields_);
@@ -111,7 +122,7 @@ class Encoder {
     SPANWAY_ARROW_ASSIGN(
         auto writer, kWhat,
         parquet::arrow::FileWriter::Open(*schema_, arrow::system_memory_pool(), sink,
-                                         properties(*schema_, options_, row_count_)));
+                                         properties(*schema_, options_, distinct_)));
     for (std::size_t begin = 0; begin < order.size(); begin += options_.row_group_rows) {
       const auto rows =
           order.subspan(begin, std::min(options_.row_group_rows, order.size() - begin));
@@ -151,7 +162,7 @@ class Encoder {
   }
 
   const WriteOptions& options_;
-  const std::size_t row_count_;
+  std::map<std::string, std::size_t> distinct_;  // By column with a bloom filter.
   std::vector<block::Field> fields_;
   std::vector<StoredField> stored_;
   std::shared_ptr<arrow::Schema> schema_;

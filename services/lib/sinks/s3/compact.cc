@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "services/lib/base/hex.h"
-#include "services/lib/objectstore/object_key.h"
+#include "services/lib/base/percent_encoding.h"
 #include "services/lib/objectstore/sigv4.h"
-#include "services/lib/schema/table.h"
-#include "services/lib/sinks/s3/resource_columns.h"
+#include "services/lib/sinks/s3/row_context.h"
 #include "services/lib/sinks/s3/stored_object.h"
+#include "services/lib/sinks/s3/stored_part_objects.h"
 
 namespace spanway::sinks {
 namespace {
@@ -32,18 +32,6 @@ std::int64_t to_ms(SystemTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-std::vector<block::Field> fields_of(otlp::Signal signal) {
-  const schema::Table* table =
-      schema::find_table(signal == otlp::Signal::kTraces ? "spans" : "logs");
-  SPANWAY_CHECK(table != nullptr);
-  auto fields = table->insert_fields();
-  SPANWAY_CHECK(fields.ok());
-  const auto text = block::parse_type("LowCardinality(String)");
-  fields->push_back({kResourceAttributesColumn, *text});
-  fields->push_back({kResourceSchemaColumn, *text});
-  return std::move(fields).value();
-}
-
 std::string result_name(const std::vector<std::string>& inputs) {
   std::string names;
   for (const std::string& input : inputs) names += input + '\n';
@@ -56,7 +44,7 @@ std::string result_name(const std::vector<std::string>& inputs) {
 std::string tenant_of(const std::string& folder) {
   const std::size_t at = folder.rfind("tenant=") + 7;
   const std::string tenant = folder.substr(at, folder.size() - at - 1);
-  return tenant == "_" ? "" : tenant;
+  return tenant == "_" ? "" : percent_decode(tenant).value_or(tenant);
 }
 
 }  // namespace
@@ -70,20 +58,21 @@ struct Compactor::Group {
 
 Result<CompactReport> Compactor::run() {
   report_ = {};
-  SPANWAY_TRY(compact_signal(otlp::Signal::kTraces));
-  SPANWAY_TRY(compact_signal(otlp::Signal::kLogs));
+  for (const objectstore::StoredTable table : objectstore::kStoredTables)
+    SPANWAY_TRY(compact_table(table));
   return report_;
 }
 
-Status Compactor::compact_signal(otlp::Signal signal) {
+Status Compactor::compact_table(objectstore::StoredTable table) {
   const std::int64_t now = to_ms(clock_.system_now());
   const std::int64_t age =
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.age_min).count();
   const std::int64_t newest = (now - age) / kHourMs * kHourMs - kHourMs;
   const std::int64_t oldest = now - (options_.days * 24 + 24) * kHourMs;
   SPANWAY_ASSIGN(const auto tenants,
-                 store_.list(objectstore::signal_folder(options_.prefix, signal), true));
+                 store_.list(objectstore::table_folder(options_.prefix, table), true));
   for (const std::string& tenant : tenants.prefixes) {
+    SPANWAY_TRY(delete_old_stored_parts(table, tenant_of(tenant)));
     SPANWAY_ASSIGN(const auto days, store_.list(tenant, true));
     for (const std::string& day : days.prefixes) {
       const auto start = objectstore::hour_of_folder(day + "hour=00/");
@@ -91,29 +80,42 @@ Status Compactor::compact_signal(otlp::Signal signal) {
       SPANWAY_ASSIGN(const auto hours, store_.list(day, true));
       for (const std::string& hour : hours.prefixes) {
         const auto begin = objectstore::hour_of_folder(hour);
-        if (begin && *begin <= newest) SPANWAY_TRY(compact_hour(signal, tenant_of(tenant), hour));
+        if (begin && *begin <= newest) SPANWAY_TRY(compact_hour(table, tenant_of(tenant), hour));
       }
     }
   }
   return {};
 }
 
-Status Compactor::compact_hour(otlp::Signal signal, const std::string& tenant,
+Status Compactor::delete_old_stored_parts(objectstore::StoredTable table,
+                                          const std::string& tenant) {
+  const SystemTime oldest = clock_.system_now() - options_.stored_parts_life;
+  SPANWAY_ASSIGN(const auto parts,
+                 store_.list(stored_parts_folder(options_.prefix, table, tenant), false));
+  for (const ObjectInfo& part : parts.objects) {
+    if (part.modified >= oldest) continue;
+    SPANWAY_TRY(store_.remove(part.key));
+    ++report_.stored_parts_deleted;
+  }
+  return {};
+}
+
+Status Compactor::compact_hour(objectstore::StoredTable table, const std::string& tenant,
                                const std::string& folder) {
   ++report_.hours;
-  Status status = try_hour(signal, tenant, folder);
+  Status status = try_hour(table, tenant, folder);
   for (int i = 1; i < kTries && is_changed_manifest(status); ++i)
-    status = try_hour(signal, tenant, folder);
+    status = try_hour(table, tenant, folder);
   if (!status.ok()) return std::move(status).error().with_context(folder);
   return {};
 }
 
-Status Compactor::try_hour(otlp::Signal signal, const std::string& tenant,
+Status Compactor::try_hour(objectstore::StoredTable table, const std::string& tenant,
                            const std::string& folder) {
   SPANWAY_ASSIGN(HourObjects hour, objectstore::read_hour(store_, folder));
   SPANWAY_TRY(delete_old(folder, hour));
   for (const Group& group : plan(hour)) {
-    SPANWAY_ASSIGN(const bool is_written, write(signal, tenant, folder, group, hour));
+    SPANWAY_ASSIGN(const bool is_written, write(table, tenant, folder, group, hour));
     if (!is_written) continue;
     ++report_.outputs;
     report_.rows += hour.manifest.objects.back().rows;
@@ -158,9 +160,9 @@ std::vector<Compactor::Group> Compactor::plan(const HourObjects& hour) const {
   return groups;
 }
 
-Result<bool> Compactor::write(otlp::Signal signal, const std::string& tenant,
+Result<bool> Compactor::write(objectstore::StoredTable table, const std::string& tenant,
                               const std::string& folder, const Group& group, HourObjects& hour) {
-  const std::vector<block::Field> fields = fields_of(signal);
+  const std::vector<block::Field> fields = object_fields(table);
   block::Block rows(fields);
   CompactedObject result;
   for (const LiveObject& input : group.inputs) {
@@ -184,8 +186,8 @@ Result<bool> Compactor::write(otlp::Signal signal, const std::string& tenant,
   if (result.replaces.size() < 2) return false;
   result.name = result_name(result.replaces);
   result.rows = rows.rows();
-  parquet_file::WriteOptions options = parquet_options(signal);
-  add_footer_texts(rows, tenant, "compacted", options);
+  parquet_file::WriteOptions options = parquet_options(table);
+  add_footer_texts(table, rows, tenant, "compacted", options);
   SPANWAY_ASSIGN(Bytes body, codec_.encode(std::move(rows), options));
   result.bytes = body.size();
   SPANWAY_TRY(store_.put({.key = folder + result.name,

@@ -8,8 +8,8 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
 #include "services/lib/objectstore/manifest.h"
+#include "services/lib/objectstore/object_key.h"
 #include "services/lib/objectstore/object_store.h"
-#include "services/lib/otlp/signal.h"
 #include "services/lib/parquet_file/codec.h"
 
 namespace spanway::sinks {
@@ -27,6 +27,9 @@ struct CompactOptions {
   // Inputs are deleted when the manifest has replaced them for this long: readers may still be
   // reading them until then.
   Duration delete_after = std::chrono::hours(1);
+  // Objects that say which parts of a refused batch are stored are deleted after this time. It is
+  // at least the retention of the Kafka topics: a half that comes later stores such a part again.
+  Duration stored_parts_life = std::chrono::days(30);
 };
 
 struct CompactReport {
@@ -35,6 +38,7 @@ struct CompactReport {
   std::uint64_t outputs = 0;
   std::uint64_t rows = 0;
   std::uint64_t deleted = 0;
+  std::uint64_t stored_parts_deleted = 0;
   std::vector<std::string> skipped;  // Objects that stay as they are, each with the reason.
 };
 
@@ -55,15 +59,18 @@ class Compactor {
 
  private:
   struct Group;
-  Status compact_signal(otlp::Signal signal);
-  Status compact_hour(otlp::Signal signal, const std::string& tenant, const std::string& folder);
+  Status compact_table(objectstore::StoredTable table);
+  Status delete_old_stored_parts(objectstore::StoredTable table, const std::string& tenant);
+  Status compact_hour(objectstore::StoredTable table, const std::string& tenant,
+                      const std::string& folder);
   // FAILED_PRECONDITION when another run has changed the manifest.
-  Status try_hour(otlp::Signal signal, const std::string& tenant, const std::string& folder);
+  Status try_hour(objectstore::StoredTable table, const std::string& tenant,
+                  const std::string& folder);
   Status delete_old(const std::string& folder, const objectstore::HourObjects& hour);
   std::vector<Group> plan(const objectstore::HourObjects& hour) const;
   // False when nothing of the group can be joined.
-  Result<bool> write(otlp::Signal signal, const std::string& tenant, const std::string& folder,
-                     const Group& group, objectstore::HourObjects& hour);
+  Result<bool> write(objectstore::StoredTable table, const std::string& tenant,
+                     const std::string& folder, const Group& group, objectstore::HourObjects& hour);
   Status publish(const std::string& folder, objectstore::CompactedObject object,
                  objectstore::HourObjects& hour);
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "services/lib/objectstore/object_key.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -15,7 +17,8 @@ constexpr MetricSpec kObjects = {"spanway_sink_s3_stored_objects_total", MetricK
                                  "equal one included.",
                                  "endpoint,table"};
 constexpr MetricSpec kRows = {"spanway_sink_s3_stored_rows_total", MetricKind::kCounter,
-                              "Spans and log records in these objects.", "endpoint,table"};
+                              "Spans, log records, data points and exemplars in these objects.",
+                              "endpoint,table"};
 constexpr MetricSpec kBytes = {"spanway_sink_s3_stored_bytes_total", MetricKind::kCounter,
                                "Bytes of these objects.", "endpoint,table"};
 constexpr MetricSpec kRefusals = {"spanway_sink_s3_refused_objects_total", MetricKind::kCounter,
@@ -25,7 +28,6 @@ constexpr MetricSpec kDuration = {"spanway_sink_s3_put_duration_seconds", Metric
                                   "included.",
                                   "endpoint,table"};
 constexpr std::array kSpecs = {kObjects, kRows, kBytes, kRefusals, kDuration};
-constexpr std::array<const char*, 2> kTables = {"spans", "logs"};
 
 }  // namespace
 
@@ -33,7 +35,8 @@ std::span<const MetricSpec> s3_metric_specs() { return kSpecs; }
 
 S3Events::S3Events(telemetry::Telemetry telemetry, std::string endpoint)
     : log_(telemetry.log), endpoint_(std::move(endpoint)) {
-  for (const char* table : kTables) {
+  for (const objectstore::StoredTable stored : objectstore::kStoredTables) {
+    const std::string table(to_string(stored));
     const telemetry::Labels labels = {{"endpoint", endpoint_}, {"table", table}};
     tables_[table] = {.objects = telemetry.metrics.counter(kObjects, labels),
                       .rows = telemetry.metrics.counter(kRows, labels),

@@ -1,5 +1,6 @@
 #include "services/lib/sinks/s3/object_upload.h"
 
+#include <set>
 #include <utility>
 
 #include "services/lib/sinks/s3/stored_part_objects.h"
@@ -14,17 +15,21 @@ bool may_not_list(const Error& error) {
 
 }  // namespace
 
+struct ObjectUpload::Half {
+  std::vector<StoredObject> objects;
+  std::set<objectstore::StoredTable> tables;  // Whose stored parts are not read yet.
+  std::vector<StoredPart> parts;
+};
+
 ObjectUpload::ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery,
-                           Permit permit, const pipeline::Batch& batch, Deadline deadline,
+                           Permit permit, const pipeline::Metadata& metadata, Deadline deadline,
                            pipeline::Outcome outcome)
     : client_(deps.client),
       clock_(deps.clock),
       events_(deps.events),
       prefix_(deps.prefix),
-      signal_(batch.signal),
-      tenant_(batch.metadata.tenant),
-      folder_{.prefix = prefix_, .signal = signal_, .tenant = tenant_, .batch = {}},
-      identity_(pipeline::parse_batch_identity(batch.metadata.batch_id)),
+      tenant_(metadata.tenant),
+      identity_(pipeline::parse_batch_identity(metadata.batch_id)),
       delivery_(std::move(delivery)),
       deadline_(deadline),
       outcome_(std::move(outcome)),
@@ -35,7 +40,10 @@ void ObjectUpload::start(std::vector<StoredObject> objects) {
   if (!client) return;  // The sink is gone; the delivery says so.
   if (objects.empty()) return probe(*client);
   if (identity_.is_whole()) return store(*client, std::move(objects));
-  leave_out_stored_then_store(*client, std::move(objects));
+  const auto half = std::make_shared<Half>();
+  for (const StoredObject& object : objects) half->tables.insert(object.table);
+  half->objects = std::move(objects);
+  leave_out_stored_then_store(half);
 }
 
 // An empty batch asks whether the bucket is there.
@@ -47,27 +55,29 @@ void ObjectUpload::probe(objectstore::S3Client& client) {
               });
 }
 
-// A half comes after its batch was refused: some of its days may be stored. A key that may only
+// A half comes after its batch was refused: some of its objects may be stored. A key that may only
 // write has written nothing down that it could read.
-void ObjectUpload::leave_out_stored_then_store(objectstore::S3Client& client,
-                                               std::vector<StoredObject> objects) {
-  const auto waiting = std::make_shared<std::vector<StoredObject>>(std::move(objects));
-  client.list({.prefix = stored_parts_folder(folder_, identity_.batch), .page = ""}, deadline_,
-              [self = shared_from_this(), waiting](Result<objectstore::ListPage> page) {
-                if (!page.ok() && !may_not_list(page.error()))
-                  return self->finish(std::move(page).error());
-                std::vector<StoredPart> parts;
-                if (page.ok())
-                  for (const objectstore::ObjectInfo& object : page->objects)
-                    if (auto part = parse_stored_part(object.key, self->identity_.batch))
-                      parts.push_back(std::move(*part));
-                std::erase_if(*waiting, [&](const StoredObject& object) {
-                  return is_stored(parts, self->identity_, "", object.day);
-                });
-                if (waiting->empty()) return self->finish(Status());
-                if (const auto alive = self->client_.lock())
-                  self->store(*alive, std::move(*waiting));
-              });
+void ObjectUpload::leave_out_stored_then_store(const std::shared_ptr<Half>& half) {
+  const auto client = client_.lock();
+  if (!client) return;  // The sink is gone; the delivery says so.
+  if (half->tables.empty()) {
+    std::erase_if(half->objects, [&](const StoredObject& object) {
+      return is_stored(half->parts, identity_, to_string(object.table), object.day);
+    });
+    if (half->objects.empty()) return finish(Status());
+    return store(*client, std::move(half->objects));
+  }
+  const objectstore::StoredTable table = half->tables.extract(half->tables.begin()).value();
+  client->list(
+      {.prefix = stored_parts_folder(prefix_, table, tenant_, identity_.batch), .page = ""},
+      deadline_, [self = shared_from_this(), half, table](Result<objectstore::ListPage> page) {
+        if (!page.ok() && !may_not_list(page.error())) return self->finish(std::move(page).error());
+        if (page.ok())
+          for (const objectstore::ObjectInfo& object : page->objects)
+            if (auto part = parse_stored_part(object.key, table, self->identity_.batch))
+              half->parts.push_back(std::move(*part));
+        self->leave_out_stored_then_store(half);
+      });
 }
 
 void ObjectUpload::store(objectstore::S3Client& client, std::vector<StoredObject> objects) {
@@ -76,30 +86,33 @@ void ObjectUpload::store(objectstore::S3Client& client, std::vector<StoredObject
     open_ = objects.size();
   }
   const SteadyTime start = clock_.now();
-  for (StoredObject& object : objects)
+  for (StoredObject& object : objects) {
+    const StoredPart part{
+        .items = identity_, .table = std::string(to_string(object.table)), .day = object.day};
     client.put({.key = std::move(object.key),
                 .body = std::move(object.body),
                 .content_type = "application/vnd.apache.parquet"},
                deadline_,
-               [self = shared_from_this(), start, table = object.table, day = object.day,
-                rows = object.rows, bytes = object.body.size()](Result<std::string> etag) {
+               [self = shared_from_this(), start, part, table = object.table, rows = object.rows,
+                bytes = object.body.size()](Result<std::string> etag) {
                  if (!etag.ok()) {
-                   self->events_->refused(table, etag.error());
-                   return self->answered(day, std::move(etag).error());
+                   self->events_->refused(to_string(table), etag.error());
+                   return self->answered(part, std::move(etag).error());
                  }
                  const std::chrono::duration<double> took = self->clock_.now() - start;
-                 self->events_->stored(table, rows, bytes, took.count());
-                 self->answered(day, Status());
+                 self->events_->stored(to_string(table), rows, bytes, took.count());
+                 self->answered(part, Status());
                });
+  }
 }
 
-void ObjectUpload::answered(std::int32_t day, Status status) {
+void ObjectUpload::answered(StoredPart part, Status status) {
   std::optional<Error> failure;
   std::vector<StoredPart> stored;
   {
     MutexLock lock(mutex_);
     if (status.ok()) {
-      stored_.push_back({.items = identity_, .table = {}, .day = day});
+      stored_.push_back(std::move(part));
     } else if (!failure_ || failure_->refusal == Refusal::kData) {
       failure_ = std::move(status).error();
     }
@@ -118,7 +131,7 @@ void ObjectUpload::note_stored_then_refuse(std::vector<StoredPart> stored, Error
   const StoredPart part = std::move(stored.back());
   stored.pop_back();
   client->put(
-      {.key = stored_part_key(folder_, part), .body = Bytes()}, deadline_,
+      {.key = stored_part_key(prefix_, tenant_, part), .body = Bytes()}, deadline_,
       [self = shared_from_this(), stored = std::move(stored),
        error = std::move(error)](Result<std::string> noted) mutable {
         if (noted.ok()) {

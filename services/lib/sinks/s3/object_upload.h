@@ -27,24 +27,25 @@ struct ObjectUploadDeps {
   std::string prefix;
 };
 
-// Sends the objects of a batch side by side, one for each day, and decides the delivery after the
-// last answer. When only some of them are stored, the sender may cut the batch differently the next
-// time: which are stored is written down before the refusal is answered, and a half is sent without
-// the days that are stored of it. Thread-safe: answers come on io threads.
+// Sends the objects of a batch side by side, one for each table and day, and decides the delivery
+// after the last answer. When only some of them are stored, the sender may cut the batch
+// differently the next time: which are stored is written down before the refusal is answered, and a
+// half is sent without what is stored of it. Thread-safe: answers come on io threads.
 class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
  public:
-  // Uses the signal and the metadata of the batch.
+  // Uses the metadata of the batch.
   ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
-               const pipeline::Batch& batch, Deadline deadline, pipeline::Outcome outcome);
+               const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome);
   // Without objects the bucket is probed.
   void start(std::vector<StoredObject> objects);
 
  private:
   void probe(objectstore::S3Client& client);
-  void leave_out_stored_then_store(objectstore::S3Client& client,
-                                   std::vector<StoredObject> objects);
+  // A half while its stored parts are read.
+  struct Half;
+  void leave_out_stored_then_store(const std::shared_ptr<Half>& half);
   void store(objectstore::S3Client& client, std::vector<StoredObject> objects);
-  void answered(std::int32_t day, Status status);
+  void answered(StoredPart part, Status status);
   void note_stored_then_refuse(std::vector<StoredPart> stored, Error error);
   void finish(Status status);
 
@@ -53,9 +54,7 @@ class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
   const Clock& clock_;
   const std::shared_ptr<const S3Events> events_;
   const std::string prefix_;
-  const otlp::Signal signal_;
   const std::string tenant_;
-  const ObjectIdentity folder_;  // Views the two above.
   const pipeline::BatchIdentity identity_;
   const std::shared_ptr<Delivery> delivery_;
   const Deadline deadline_;

@@ -73,18 +73,11 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
     batch.permit.release();
     delivery->finish(std::move(error), /*from_destination=*/false);
   };
-  if (batch.signal == otlp::Signal::kMetrics)
-    return refuse(configuration_error(Code::kUnimplemented,
-                                      "S3 stores traces and logs only, and was sent metrics; take "
-                                      "this signal off this destination")
-                      .with_reason("signal_not_supported"));
   const Deadline deadline = shared_->put_deadline(batch);
   if (deadline.passed(shared_->clock.now()))
     return refuse(deadline_passed(shared_->client->endpoint()));
-  const ObjectIdentity identity{.prefix = shared_->options.prefix,
-                                .signal = batch.signal,
-                                .tenant = batch.metadata.tenant,
-                                .batch = batch_of(batch)};
+  const ObjectIdentity identity{
+      .prefix = shared_->options.prefix, .tenant = batch.metadata.tenant, .batch = batch_of(batch)};
   auto blocks = shared_->converter.convert(batch, nullptr);
   if (!blocks.ok()) return refuse(std::move(blocks).error());
   batch.payload = Bytes();
@@ -96,8 +89,8 @@ void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
                                 .client = shared_->client,
                                 .events = shared_->events,
                                 .prefix = shared_->options.prefix};
-  std::make_shared<ObjectUpload>(upload, std::move(delivery), std::move(batch.permit), batch,
-                                 deadline, std::move(outcome))
+  std::make_shared<ObjectUpload>(upload, std::move(delivery), std::move(batch.permit),
+                                 batch.metadata, deadline, std::move(outcome))
       ->start(std::move(objects).value());
 }
 

@@ -1,4 +1,5 @@
-// Stores spans and log records as Parquet files in S3: one object for each batch and day.
+// Stores spans, log records and data points as Parquet files in S3: one object for each batch,
+// table and day.
 #pragma once
 
 #include <memory>

@@ -13,6 +13,7 @@
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/stored_object.h"
+#include "services/lib/sinks/s3/stored_part_objects.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/memory_object_store.h"
 #include "tests/fakes/otlp_builder.h"
@@ -40,17 +41,15 @@ class CompactTest : public testing::Test {
     for (std::uint64_t i = 1; i <= kSpansOfBatch; ++i)
       spans.push_back(fakes::otlp_span(i, static_cast<std::uint64_t>(number) * 100 + i, "GET /",
                                        {fakes::otlp_attribute("batch", std::to_string(number))}));
+    write("t:0:" + std::to_string(number), otlp::Signal::kTraces, fakes::otlp_request_of(spans));
+  }
+  void write(const std::string& batch, otlp::Signal signal, const std::string& request) {
     otlp_blocks::Converter converter;
-    auto blocks =
-        converter.convert(otlp::Signal::kTraces, fakes::otlp_request_of(spans), {.tenant = "acme"});
+    auto blocks = converter.convert(signal, request, {.tenant = "acme"});
     SPANWAY_CHECK(blocks.ok());
     Permit permit;
     auto objects = encode_objects(parquet_file::arrow_codec(), std::move(blocks).value(),
-                                  {.prefix = "p",
-                                   .signal = otlp::Signal::kTraces,
-                                   .tenant = "acme",
-                                   .batch = "t:0:" + std::to_string(number)},
-                                  permit);
+                                  {.prefix = "p", .tenant = "acme", .batch = batch}, permit);
     SPANWAY_CHECK(objects.ok());
     for (StoredObject& object : *objects)
       SPANWAY_CHECK(store_.put({.key = object.key, .body = std::move(object.body)}).ok());
@@ -59,16 +58,17 @@ class CompactTest : public testing::Test {
     options.prefix = "p";
     return Compactor(store_, clock_, parquet_file::arrow_codec(), std::move(options)).run();
   }
-  HourObjects hour() {
-    auto hour = objectstore::read_hour(store_, kFolder);
+  HourObjects hour(const std::string& folder = kFolder) {
+    auto hour = objectstore::read_hour(store_, folder);
     EXPECT_TRUE(hour.ok());
     return hour.ok() ? std::move(hour).value() : HourObjects();
   }
   // How often a reader sees each span: all once is right.
-  std::string seen() {
-    std::map<std::string, int> spans;
-    const std::vector<block::Field> id = {{"span_id", block::parse_type("FixedString(8)").value()}};
-    for (const objectstore::LiveObject& object : hour().live) {
+  std::string seen() { return seen(kFolder, "span_id", "FixedString(8)"); }
+  std::string seen(const std::string& folder, const char* column, const char* type) {
+    std::map<std::string, int> items;
+    const std::vector<block::Field> id = {{column, block::parse_type(type).value()}};
+    for (const objectstore::LiveObject& object : hour(folder).live) {
       auto file = parquet_file::arrow_codec().open(
           objectstore::object_source(store_, object.key, object.bytes));
       if (!file.ok()) return object.key + ": " + file.error().message;
@@ -76,13 +76,14 @@ class CompactTest : public testing::Test {
       for (std::size_t group = 0; group < (*file)->row_groups(); ++group) {
         const auto rows = (*file)->read(group, id);
         if (!rows.ok()) return rows.error().message;
-        const auto texts = *block::TextView::of(rows->column(0));
-        for (std::size_t row = 0; row < rows->rows(); ++row) ++spans[std::string(*texts.at(row))];
+        const auto& values = static_cast<const block::FixedColumn&>(rows->column(0));
+        for (std::size_t row = 0; row < rows->rows(); ++row)
+          ++items[std::string(values.text_at(row))];
       }
     }
-    for (const auto& [span, count] : spans)
-      if (count != 1) return "a span " + std::to_string(count) + " times";
-    return std::to_string(spans.size()) + " once";
+    for (const auto& [item, count] : items)
+      if (count != 1) return "an item " + std::to_string(count) + " times";
+    return std::to_string(items.size()) + " once";
   }
 
   static constexpr const char* kFolder = "p/v1/traces/tenant=acme/date=2026-01-01/hour=00/";
@@ -122,6 +123,30 @@ TEST_F(CompactTest, KeepsEveryColumnOfEveryRow) {
   for (std::size_t row = 1; row < rows->rows(); ++row) EXPECT_LE(*ids.at(row - 1), *ids.at(row));
   EXPECT_THAT(std::string(*block::TextView::of(rows->column(1))->at(0)), HasSubstr("shop"));
   EXPECT_EQ(static_cast<const block::ListColumn&>(rows->column(2)).nested(1).rows(), 100u);
+}
+
+// Each batch has two data points of its own, and all are of one series.
+TEST_F(CompactTest, JoinsTheDataPointsOfAnHour) {
+  for (int number = 0; number < kBatches; ++number) {
+    std::vector<fakes::ProtoMessage> points;
+    for (int i = 0; i < 2; ++i) points.push_back(fakes::otlp_number_point(number * 2 + i + 10));
+    write("m:0:" + std::to_string(number), otlp::Signal::kMetrics,
+          fakes::otlp_request_of(
+              {fakes::otlp_metric("queue.size", fakes::MetricKind::kGauge, points)}));
+  }
+  const std::string folder = "p/v1/metrics/samples/tenant=acme/date=2026-01-01/hour=00/";
+  const auto report = compact();
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_THAT(report->skipped, testing::IsEmpty());
+  EXPECT_EQ(report->outputs, 2u);  // One of spans.
+  ASSERT_THAT(hour(folder).live, SizeIs(1));
+  EXPECT_EQ(seen(folder, "value", "Float64"), "10 once");
+  auto file = parquet_file::arrow_codec().open(
+      objectstore::object_source(store_, hour(folder).live[0].key, hour(folder).live[0].bytes));
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ((*file)->metadata().at("spanway.metrics"), R"(["queue_size_ratio"])");
+  EXPECT_TRUE((*file)->may_contain(0, "metric", "queue_size_ratio").value());
+  EXPECT_FALSE((*file)->may_contain(0, "metric", "another").value());
 }
 
 TEST_F(CompactTest, AnHourThatMayStillGrowIsLeftAlone) {
@@ -227,6 +252,22 @@ TEST_F(CompactTest, AnObjectThatIsNotOursStaysAsItIs) {
   clock_.advance(std::chrono::hours(2));
   EXPECT_EQ(compact()->deleted, 5u);
   EXPECT_TRUE(store_.get(key).ok());
+}
+
+TEST_F(CompactTest, StoredPartsOfRefusedBatchesHaveABoundedLife) {
+  const StoredPart part{.items = {.batch = "t:0:9-9"}, .table = "spans", .day = 20454};
+  const std::string old = stored_part_key("p", "acme", part);
+  ASSERT_TRUE(store_.put({.key = old, .body = Bytes()}).ok());
+  clock_.advance(std::chrono::days(30) - std::chrono::hours(1));
+  const StoredPart other{.items = {.batch = "m:0:9-9"}, .table = "samples", .day = 20454};
+  const std::string young = stored_part_key("p", "acme", other);
+  ASSERT_TRUE(store_.put({.key = young, .body = Bytes()}).ok());
+  EXPECT_EQ(compact()->stored_parts_deleted, 0u);
+  clock_.advance(std::chrono::hours(2));
+  EXPECT_EQ(compact()->stored_parts_deleted, 1u);
+  EXPECT_FALSE(store_.get(old).ok());
+  EXPECT_TRUE(store_.get(young).ok());
+  EXPECT_EQ(compact({.stored_parts_life = std::chrono::hours(1)})->stored_parts_deleted, 1u);
 }
 
 TEST_F(CompactTest, ABrokenManifestStopsTheRun) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +14,7 @@
 #include "services/lib/objectstore/object_store.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/config.h"
+#include "services/lib/sinks/s3/row_context.h"
 #include "tests/fakes/answers.h"
 #include "tests/fakes/fake_s3.h"
 #include "tests/fakes/otlp_builder.h"
@@ -21,6 +25,7 @@ namespace {
 using fakes::SeenRequest;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::SizeIs;
 
 class S3SinkTest : public testing::Test {
  protected:
@@ -238,12 +243,101 @@ TEST_F(S3SinkTest, AProbeAcceptsAKeyThatMayNotList) {
   EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
 }
 
-// They wait in Kafka: no other batch of this destination can be accepted in their place.
-TEST_F(S3SinkTest, MetricsAreRefusedAsConfiguration) {
-  const auto answer = send(batch("", "m:0:1-2", otlp::Signal::kMetrics));
-  ASSERT_FALSE(answer.ok());
-  EXPECT_EQ(answer.error().refusal, Refusal::kConfiguration);
-  EXPECT_STREQ(answer.error().reason, "signal_not_supported");
+// Data points of 2026-01-01: a gauge of two routes, and a histogram with an exemplar.
+std::string points() {
+  const auto packed = [](const auto& values) {
+    return std::string(reinterpret_cast<const char*>(values.data()), values.size() * 8);
+  };
+  const auto histogram = fakes::ProtoMessage()
+                             .fixed64(3, 1'767'225'600'000'000'000ULL)
+                             .fixed64(4, 6)
+                             .bytes(6, packed(std::vector<std::uint64_t>{1, 2, 3}))
+                             .bytes(7, packed(std::vector<double>{0.1, 1.0}))
+                             .message(8, fakes::ProtoMessage()
+                                             .fixed64(2, 1'767'225'600'000'000'000ULL)
+                                             .fixed64(6, 7)
+                                             .bytes(5, fakes::otlp_trace_id(9))
+                                             .bytes(4, fakes::otlp_span_id(8)));
+  return fakes::otlp_request_of(
+      {fakes::otlp_metric(
+           "queue.size", fakes::MetricKind::kGauge,
+           {fakes::otlp_number_point(7, {fakes::otlp_attribute("http.route", "/a")}),
+            fakes::otlp_number_point(8, {fakes::otlp_attribute("http.route", "/\"b")})}),
+       fakes::otlp_metric("latency", fakes::MetricKind::kHistogram, {histogram})});
+}
+constexpr const char* kPointsFolder = "/traces/p/v1/metrics/";
+constexpr const char* kPointsName =
+    "/tenant=acme/date=2026-01-01/hour=00/1767225600000-1767225600000-";
+
+TEST_F(S3SinkTest, DataPointsAreAnObjectForEachTable) {
+  ASSERT_TRUE(send(batch(points(), "m:0:1-2:acme", otlp::Signal::kMetrics)).ok());
+  const auto key = [](const std::string& table, int rows) {
+    return kPointsFolder + table + kPointsName + std::to_string(rows) + "-m-0-1-2-acme.parquet";
+  };
+  EXPECT_THAT(paths(), testing::UnorderedElementsAre(key("samples", 2), key("histograms", 1),
+                                                     key("exemplars", 1)));
+}
+
+TEST_F(S3SinkTest, TheFileOfSamplesHoldsTheirSeriesAndResource) {
+  ASSERT_TRUE(send(batch(points(), "m:0:1-2:acme", otlp::Signal::kMetrics)).ok());
+  const auto requests = backend_.requests();
+  const auto samples = std::find_if(requests.begin(), requests.end(), [](const SeenRequest& seen) {
+    return seen.head.path.find("/samples/") != std::string::npos;
+  });
+  ASSERT_NE(samples, requests.end());
+  auto file = parquet_file::arrow_codec().open(parquet_file::memory_source(Bytes(samples->body)));
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  EXPECT_TRUE((*file)->has_only(object_fields(objectstore::StoredTable::kSamples)));
+  EXPECT_EQ((*file)->metadata().at("spanway.metrics"), "[\"queue_size_ratio\"]");
+  const auto rows = (*file)->read(0, object_fields(objectstore::StoredTable::kSamples));
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  std::vector<std::string> all;
+  for (std::size_t row = 0; row < rows->rows(); ++row)
+    all.push_back(
+        text(*rows, "metric", row) + ' ' + text(*rows, "series_labels", row) + ' ' +
+        std::to_string(
+            static_cast<const block::FixedColumn&>(*rows->find("value")).values<double>()[row]) +
+        ' ' + text(*rows, "otlp_name", row) + ' ' + text(*rows, "resource_attributes", row));
+  constexpr const char* kResource = R"( {"service.name":"shop"})";
+  EXPECT_THAT(
+      all,
+      testing::UnorderedElementsAre(
+          std::string(R"(queue_size_ratio {"http_route":"/a","job":"shop"} 7.000000 queue.size)") +
+              kResource,
+          std::string(
+              R"(queue_size_ratio {"http_route":"/\"b","job":"shop"} 8.000000 queue.size)") +
+              kResource));
+}
+
+TEST_F(S3SinkTest, TheSameDataPointsAreTheSameObjectsToTheByte) {
+  for (int i = 0; i < 2; ++i)
+    ASSERT_TRUE(send(batch(points(), "m:0:1-2:acme", otlp::Signal::kMetrics)).ok());
+  std::map<std::string, std::set<std::string>> bodies;
+  for (const SeenRequest& seen : backend_.requests())
+    bodies[seen.head.path].insert(std::string(seen.body));
+  EXPECT_THAT(bodies, SizeIs(3));
+  for (const auto& [path, different] : bodies) EXPECT_THAT(different, SizeIs(1)) << path;
+}
+
+TEST_F(S3SinkTest, AHalfOfDataPointsLeavesOutTheTableThatIsStored) {
+  backend_.answer_with([](const SeenRequest& seen) -> fakes::Answer {
+    if (seen.head.method != "GET") return fakes::s3_stored();
+    const bool is_stored = seen.head.path.find("samples") != std::string::npos ||
+                           seen.head.query.find("samples") != std::string::npos;
+    if (!is_stored) return fakes::s3_empty_list();
+    return fakes::http_answer(200,
+                              "<ListBucketResult><Contents><Key>p/v1/metrics/samples/tenant=acme/"
+                              "stored-parts/m-0-1-2-acme/0-0-20454</Key><Size>0</Size>"
+                              "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+                              "</ListBucketResult>",
+                              "application/xml");
+  });
+  ASSERT_TRUE(send(batch(points(), "m:0:1-2:acme~0+2", otlp::Signal::kMetrics)).ok());
+  std::vector<std::string> stored;
+  for (const SeenRequest& seen : backend_.requests())
+    if (seen.head.method == "PUT") stored.push_back(seen.head.path);
+  EXPECT_THAT(stored,
+              testing::UnorderedElementsAre(HasSubstr("histograms"), HasSubstr("exemplars")));
 }
 
 TEST_F(S3SinkTest, WithoutMemoryItIsRefusedForNow) {
