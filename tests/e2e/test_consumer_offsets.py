@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from harness import progress
 from harness.load import Load, Sink, compare
 from harness.otlp_receiver import items_of
 from harness.pipeline import Pipeline, running
@@ -99,7 +100,7 @@ def test_unclean_election_while_the_consumer_runs_repeats_nothing_and_counts_wha
         assert lost > 0, "the election was clean"
         new = Load(folder(tmp_path, "new"), pipeline.endpoint, 1000, 12).start()
         assert new.wait(90) == 0, new.log()
-        all_delivered(sink, new)
+        all_delivered(sink, new, 60, consumer)
         wait_until(lambda: lag(consumer) == 0, 30, "lag 0")
         assert [compare(sink, load.ledger)["duplicates"] for load in (before, more)] == repeated, "delivered again"
         assert consumer.status()["lost_records"] == lost
@@ -182,7 +183,8 @@ def grow(brokers, topic, partitions):
     await_all(admin, admin.create_partitions([NewPartitions(topic, partitions)]))
 
 
-def all_delivered(sink, load, seconds=60):
+def all_delivered(sink, load, seconds=60, *members):
+    """`members` of the group, and where each of them is when items are missing."""
     result = {}
 
     def check():
@@ -192,7 +194,7 @@ def all_delivered(sink, load, seconds=60):
     try:
         wait_until(check, seconds, "all that was acknowledged", 0.5)
     except AssertionError:
-        raise AssertionError(f"acknowledged but not delivered: {result}") from None
+        raise AssertionError(f"acknowledged but not delivered: {result}\n" + progress.describe(*members)) from None
     assert result["acknowledged"] > 1_000, result
 
 
@@ -214,7 +216,7 @@ def test_partitions_that_come_while_the_group_runs_are_read_from_their_beginning
             await_records(kafka.brokers, pipeline.topics["traces"], 6, first=1)
         assert load.wait(90) == 0, load.log()
         has_begun(pipeline.consumers["sink"], 6)
-        all_delivered(sink, load)
+        all_delivered(sink, load, 60, pipeline.consumers["sink"])
 
 
 def test_partitions_that_come_while_the_group_is_down_are_read_from_their_beginning(kafka, sink, tmp_path):
@@ -228,7 +230,7 @@ def test_partitions_that_come_while_the_group_is_down_are_read_from_their_beginn
         assert load.wait(90) == 0, load.log()
         consumer.restart()
         consumer.wait_ready()
-        all_delivered(sink, load)
+        all_delivered(sink, load, 60, consumer)
 
 
 def test_partitions_that_come_between_two_members_are_read_from_their_beginning(kafka, sink, tmp_path):
@@ -245,7 +247,7 @@ def test_partitions_that_come_between_two_members_are_read_from_their_beginning(
                 grow(kafka.brokers, pipeline.topics["traces"], 6)
                 await_records(kafka.brokers, pipeline.topics["traces"], 6, first=2)
             assert load.wait(90) == 0, load.log()
-            all_delivered(sink, load)
+            all_delivered(sink, load, 60, first, second)
             assert second.stop() == 0
 
 
@@ -263,7 +265,7 @@ def test_a_topic_made_after_the_group_is_read_from_its_beginning(kafka, sink, tm
             load = Load(tmp_path, pipeline.endpoint, 300, 15).start()
             await_records(kafka.brokers, pipeline.topics["traces"], 3)
         assert load.wait(90) == 0, load.log()
-        all_delivered(sink, load)
+        all_delivered(sink, load, 60, consumer)
 
 
 def test_a_topic_made_while_the_group_is_down_is_read_from_its_beginning(kafka, sink, tmp_path):
@@ -281,7 +283,7 @@ def test_a_topic_made_while_the_group_is_down_is_read_from_its_beginning(kafka, 
         assert load.wait(90) == 0, load.log()
         consumer.restart()
         consumer.wait_ready()
-        all_delivered(sink, load)
+        all_delivered(sink, load, 60, consumer)
 
 
 def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, tmp_path):
@@ -291,7 +293,7 @@ def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, 
         has_begun(consumer)
         before = Load(folder(tmp_path, "before"), pipeline.endpoint, 300, 5).start()
         assert before.wait(60) == 0, before.log()
-        all_delivered(sink, before)
+        all_delivered(sink, before, 60, consumer)
         admin = admin_of(kafka.brokers)
         await_all(admin, admin.delete_topics([topic]))
         wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "deleted")
@@ -300,7 +302,7 @@ def test_a_topic_deleted_and_made_again_is_read_from_its_beginning(kafka, sink, 
         create(kafka.brokers, {topic: 1})
         load = Load(tmp_path, pipeline.endpoint, 300, 25).start()
         assert load.wait(90) == 0, load.log()
-        all_delivered(sink, load, 90)
+        all_delivered(sink, load, 90, consumer)
 
 
 def test_a_topic_deleted_and_made_again_while_the_only_signals_group_is_down_is_read_from_its_beginning(kafka, sink, tmp_path):
@@ -314,7 +316,7 @@ def test_a_topic_deleted_and_made_again_while_the_only_signals_group_is_down_is_
         has_begun(consumer)
         before = Load(folder(tmp_path, "before"), pipeline.endpoint, 300, 5).start()
         assert before.wait(60) == 0, before.log()
-        all_delivered(sink, before)
+        all_delivered(sink, before, 60, consumer)
         assert not any("start_from" in weakness for weakness in consumer.status()["weaknesses"])
         assert consumer.stop() == 0
         admin = admin_of(kafka.brokers)
@@ -325,7 +327,7 @@ def test_a_topic_deleted_and_made_again_while_the_only_signals_group_is_down_is_
         assert load.wait(90) == 0, load.log()
         consumer.restart()
         consumer.wait_ready()
-        all_delivered(sink, load)
+        all_delivered(sink, load, 60, consumer)
 
 
 def test_a_group_that_cannot_show_that_latest_has_held_says_so(kafka, sink, tmp_path):
@@ -355,7 +357,7 @@ def test_latest_begins_at_the_end_for_all_members_of_a_new_group(kafka, sink, tm
             has_begun(first), has_begun(second)
             load = Load(tmp_path, pipeline.endpoint, 300, 5).start()
             assert load.wait(60) == 0, load.log()
-            all_delivered(sink, load)
+            all_delivered(sink, load, 60, first, second)
             assert compare(sink, old.ledger)["received"] == 0, "a new group that starts from latest delivers nothing old"
             assert second.stop() == 0
         pipeline.stop()

@@ -90,6 +90,22 @@ void MockCluster::fail_next(std::int16_t request, const std::vector<int>& errors
   rd_kafka_mock_push_request_errors_array(cluster_, request, codes.size(), codes.data());
 }
 
+void MockCluster::fail_no_more(std::int16_t request) {
+  rd_kafka_mock_clear_request_errors(cluster_, request);
+}
+
+std::size_t MockCluster::count_requests(std::int16_t request) {
+  std::call_once(counting_, [this] { rd_kafka_mock_start_request_tracking(cluster_); });
+  std::size_t count = 0;
+  rd_kafka_mock_request_t** requests = rd_kafka_mock_get_requests(cluster_, &count);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (rd_kafka_mock_request_api_key(requests[i]) == request) ++found;
+  }
+  rd_kafka_mock_request_destroy_array(requests, count);
+  return found;
+}
+
 void MockCluster::delete_records_before(const std::string& topic, std::int32_t partition,
                                         std::int64_t offset) {
   rd_kafka_mock_partition_delete_records(cluster_, topic.c_str(), partition, offset);

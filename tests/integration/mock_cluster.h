@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ class MockCluster {
   static constexpr std::int16_t kOffsetCommit = 8;
   static constexpr std::int16_t kOffsetFetch = 9;
   void fail_next(std::int16_t request, const std::vector<int>& errors);
+  void fail_no_more(std::int16_t request);
+  // Requests of that kind since the first call.
+  std::size_t count_requests(std::int16_t request);
   // As retention does: records below `offset` go.
   void delete_records_before(const std::string& topic, std::int32_t partition, std::int64_t offset);
 
@@ -51,6 +55,7 @@ class MockCluster {
   rd_kafka_s* handle_;
   rd_kafka_mock_cluster_s* cluster_;
   const int broker_count_;
+  std::once_flag counting_;
 };
 
 }  // namespace spanway::fakes

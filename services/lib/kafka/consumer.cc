@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <set>
@@ -20,6 +21,7 @@
 #include "services/lib/kafka/membership.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/partition_reader.h"
+#include "services/lib/kafka/pending_starts.h"
 #include "services/lib/kafka/queries.h"
 #include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/start_markers.h"
@@ -102,12 +104,12 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   void poll_group();
   void report(const Error& error);
 
-  void assign(std::vector<TopicPartition> partitions);
-  void revoke(std::vector<TopicPartition> partitions);
-  void resolve_starts();
-  void finish_assign(std::uint64_t generation, Result<Starts> result);
-  void flush_pending_assign();
-  void finish_revoke();
+  void assign(const std::vector<TopicPartition>& partitions);
+  void revoke(const std::vector<TopicPartition>& partitions);
+  void resolve_starts(std::uint64_t lookup);
+  void finish_assign(std::uint64_t lookup, Result<Starts> result);
+  void take(const Starts& starts);
+  void give_back(const std::vector<TopicPartition>& partitions);
   void explain_loss(std::vector<TopicPartition> partitions);
 
   void tick();
@@ -135,10 +137,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   std::atomic<bool> group_scheduled_{false};
   std::map<std::uintptr_t, std::function<void(Status)>> commits_;
   std::uintptr_t next_commit_ = 1;
-  std::vector<TopicPartition> pending_assign_;
-  std::vector<TopicPartition> pending_revoke_;
-  // Counts rebalances: the starts resolved for an older one are dropped.
-  std::uint64_t generation_ = 0;
+  PendingStarts pending_;
   std::atomic<bool> closing_{false};  // Written on the executor.
   int ticks_ = 0;
   bool probing_ = false;
@@ -236,7 +235,6 @@ void RdConsumer::on_error(int code, const std::string& text, bool fatal) noexcep
 void RdConsumer::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
                               rd_kafka_topic_partition_list_t* list, void* opaque) noexcept {
   auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(opaque));
-  ++self->generation_;
   if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self->assign(native::partitions_of(list));
   } else if (error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
@@ -247,86 +245,98 @@ void RdConsumer::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
   }
 }
 
-void RdConsumer::assign(std::vector<TopicPartition> partitions) {
-  membership_.assigned(reader_.size() + partitions.size());
-  pending_assign_ = std::move(partitions);
-  if (pending_assign_.empty() || closing_) {
-    flush_pending_assign();
-    return;
+// The group orders changes of the assignment. The next one may come before this one is complete
+// (the session is lost, a topic grows): neither replaces the other.
+void RdConsumer::assign(const std::vector<TopicPartition>& partitions) {
+  if (partitions.empty() || closing_) {
+    membership_.assigned(reader_.size() + pending_.size());
+    return take({});
   }
-  resolve_starts();
+  const std::uint64_t lookup = pending_.add(partitions);
+  membership_.assigned(reader_.size() + pending_.size());
+  resolve_starts(lookup);
 }
 
-// Completes the rebalance without starting to read.
-void RdConsumer::flush_pending_assign() {
-  const native::PartitionList list = native::list_of(std::exchange(pending_assign_, {}));
-  const Status status =
-      take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
-  if (!status.ok()) report(status.error());
-}
-
-void RdConsumer::resolve_starts() {
-  requests_.post([this, generation = generation_, partitions = pending_assign_] {
+void RdConsumer::resolve_starts(std::uint64_t lookup) {
+  requests_.post([this, lookup, partitions = pending_.of(lookup)] {
     if (closing_) return;
     // Moved into the executor by a shared pointer: functions must be copyable.
     auto result = std::make_shared<Result<Starts>>(offsets_->resolve(partitions));
     executor_.post(
-        guard_.wrap([this, generation, result] { finish_assign(generation, std::move(*result)); }));
+        guard_.wrap([this, lookup, result] { finish_assign(lookup, std::move(*result)); }));
     if (!closing_) start_markers_.keep(handle_.get(), executor_.clock().now());
   });
 }
 
-void RdConsumer::finish_assign(std::uint64_t generation, Result<Starts> result) {
-  if (generation != generation_ || closing_ || !handle_) return;
+void RdConsumer::finish_assign(std::uint64_t lookup, Result<Starts> result) {
+  if (closing_ || !handle_) return;
   if (!result.ok()) {
     report(result.error());
-    executor_.post_after(kLookupRetry, guard_.wrap([this, generation] {
-      if (generation == generation_ && !closing_) resolve_starts();
+    executor_.post_after(kLookupRetry, guard_.wrap([this, lookup] {
+      if (!closing_ && !pending_.of(lookup).empty()) resolve_starts(lookup);
     }));
     return;
   }
-  pending_assign_.clear();
+  const std::vector<TopicPartition> pending = pending_.of(lookup);
   std::set<std::string> recreated;
-  for (const GroupOffsets::Start& start : *result) {
+  Starts starts;
+  for (GroupOffsets::Start& start : *result) {
     if (start.recreated) recreated.insert(start.partition.topic);
+    const bool revoked =
+        std::find(pending.begin(), pending.end(), start.partition) == pending.end();
+    if (!revoked) starts.push_back(std::move(start));
   }
   reader_.restart(recreated);  // Their partitions that were assigned before.
-  const native::PartitionList list = native::make_partition_list(static_cast<int>(result->size()));
-  for (const GroupOffsets::Start& start : *result) {
+  pending_.remove(pending);
+  if (starts.empty()) return;
+  reader_.add(starts);
+  events_.assigned(starts.size(), reader_.size());
+  take(starts);
+  reader_.start();
+}
+
+// Completes an assignment of the group, which may be of nothing.
+void RdConsumer::take(const Starts& starts) {
+  const native::PartitionList list = native::make_partition_list(static_cast<int>(starts.size()));
+  for (const GroupOffsets::Start& start : starts) {
     native::fill(rd_kafka_topic_partition_list_add(list.get(), start.partition.topic.c_str(),
                                                    start.partition.partition),
                  start.position.offset, start.leader_epoch, "");
     events_.partition_assigned(start.partition, start.position.offset, start.leader_epoch);
   }
-  reader_.add(*result);
-  events_.assigned(result->size(), reader_.size());
   const Status status =
       take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
   if (!status.ok()) report(status.error());
-  reader_.start();
 }
 
-void RdConsumer::revoke(std::vector<TopicPartition> partitions) {
-  // A session can be lost while the starts of an assignment are still being resolved; librdkafka
-  // revokes only what it has assigned.
-  if (!pending_assign_.empty()) flush_pending_assign();
-  pending_revoke_ = std::move(partitions);
-  const std::vector<TopicPartition> assigned = reader_.stop(pending_revoke_);
+void RdConsumer::revoke(const std::vector<TopicPartition>& partitions) {
   const bool lost = rd_kafka_assignment_lost(handle_.get()) != 0;
+  pending_.remove(partitions);  // Not taken yet: only the others are given back.
+  const std::vector<TopicPartition> assigned = reader_.stop(partitions);
   for (const TopicPartition& partition : assigned) events_.partition_revoked(partition, lost);
   if (lost) membership_.lost();
   if (lost && !assigned.empty()) listener_.on_lost(assigned);
   if (lost || closing_ || assigned.empty()) {
-    finish_revoke();
+    give_back(reader_.drop(assigned));
     if (lost) return explain_loss(assigned);
     return events_.revoked(assigned.size(), reader_.size());
   }
-  listener_.on_revoked(assigned,
-                       guard_.wrap([this, generation = generation_, count = assigned.size()] {
-                         if (generation != generation_ || !handle_ || closing_) return;
-                         finish_revoke();
-                         events_.revoked(count, reader_.size());
-                       }));
+  listener_.on_revoked(assigned, guard_.wrap([this, assigned] {
+    if (!handle_ || closing_) return;
+    const std::vector<TopicPartition> dropped = reader_.drop(assigned);
+    if (dropped.empty()) return;  // They were lost meanwhile.
+    give_back(dropped);
+    events_.revoked(dropped.size(), reader_.size());
+  }));
+}
+
+// Completes a revocation of the group, also of partitions that were never taken.
+void RdConsumer::give_back(const std::vector<TopicPartition>& partitions) {
+  membership_.revoked(reader_.size() + pending_.size());
+  const Status status =
+      take_error(rd_kafka_incremental_unassign(handle_.get(), native::list_of(partitions).get()),
+                 "giving partitions back");
+  if (!status.ok()) report(status.error());
 }
 
 // The session is lost or the topic deleted; librdkafka does not say which.
@@ -338,16 +348,6 @@ void RdConsumer::explain_loss(std::vector<TopicPartition> partitions) {
     const std::string deleted = topics.ok() ? offsets_->deleted(partitions, *topics) : "";
     events_.loss_explained(partitions.size(), deleted);
   });
-}
-
-void RdConsumer::finish_revoke() {
-  const std::vector<TopicPartition> partitions = std::exchange(pending_revoke_, {});
-  reader_.drop(partitions);
-  membership_.revoked(reader_.size());
-  const Status status =
-      take_error(rd_kafka_incremental_unassign(handle_.get(), native::list_of(partitions).get()),
-                 "giving partitions back");
-  if (!status.ok()) report(status.error());
 }
 
 // --- Committing ---
@@ -459,12 +459,11 @@ void RdConsumer::probe() {
 void RdConsumer::shut() {
   if (!handle_) return;
   closing_ = true;
-  ++generation_;
   requests_.stop();
   rd_kafka_queue_cb_event_enable(group_queue_.get(), nullptr, nullptr);
   // A rebalance in progress is completed first; closing would wait for it.
-  if (!pending_assign_.empty()) flush_pending_assign();
-  if (!pending_revoke_.empty()) finish_revoke();
+  if (pending_.size() > 0) take({});
+  if (const auto stopped = reader_.stopped(); !stopped.empty()) give_back(reader_.drop(stopped));
   reader_.close();
   offsets_.reset();
   group_queue_.reset();

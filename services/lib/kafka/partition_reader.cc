@@ -383,13 +383,24 @@ std::vector<TopicPartition> PartitionReader::stop(const std::vector<TopicPartiti
   return assigned;
 }
 
-void PartitionReader::drop(const std::vector<TopicPartition>& partitions) {
+std::vector<TopicPartition> PartitionReader::stopped() const {
+  std::vector<TopicPartition> names;
+  for (const auto& [name, partition] : partitions_) {
+    if (partition->revoking) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<TopicPartition> PartitionReader::drop(const std::vector<TopicPartition>& partitions) {
+  std::vector<TopicPartition> dropped;
   for (const TopicPartition& name : partitions) {
     const auto found = partitions_.find(name);
-    if (found == partitions_.end()) continue;
+    if (found == partitions_.end() || !found->second->revoking) continue;
     by_id_.erase(found->second->wake.id);
     partitions_.erase(found);
+    dropped.push_back(name);
   }
+  return dropped;
 }
 
 // --- Positions and sizes ---

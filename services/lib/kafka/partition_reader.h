@@ -57,7 +57,10 @@ class PartitionReader {
   void start();
   // Stops reading; returns those that were assigned.
   std::vector<TopicPartition> stop(const std::vector<TopicPartition>& partitions);
-  void drop(const std::vector<TopicPartition>& partitions);
+  // Stopped and not dropped.
+  std::vector<TopicPartition> stopped() const;
+  // Drops those that are stopped, and returns them.
+  std::vector<TopicPartition> drop(const std::vector<TopicPartition>& partitions);
   std::size_t size() const noexcept { return partitions_.size(); }
 
   void resume(const TopicPartition& partition);
