@@ -6,7 +6,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
 .PHONY: help up down status logs test test-unit test-e2e torture sanitize build lint format docs bench fuzz deps clean images \
-  cluster-up cluster-demo cluster-test cluster-down demo-redis demo-down manifests
+  cluster-up cluster-demo cluster-test cluster-down demo-redis demo-student demo-down manifests
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,12 @@ demo-redis: deps ## client, HTTP server, Redis pub/sub and worker: one trace thr
 	@ci/local/up.sh "$(DEST)"
 	@python3 ci/local/demo.py redis --destinations "$(DEST)"
 
-demo-down:       ## stop the applications of the demo and their Redis; the pipeline: make down
+demo-student: deps ## HTTP API, PostgreSQL, Kafka and two consumers: one trace through the pipeline (DEST as in up)
+	@tests/parts/postgres.sh get
+	@ci/local/up.sh "$(DEST)" spanway-demo-student
+	@python3 ci/local/demo.py student --destinations "$(DEST)"
+
+demo-down:       ## stop the applications of the demos, their Redis and PostgreSQL; the pipeline: make down
 	@python3 ci/local/demo.py down
 
 down:            ## stop what `make up` started

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# make up: builds what is missing, fetches the parts, then hands over to pipeline.py. up.sh DESTINATIONS
+# make up: builds what is missing, fetches the parts, then hands over to pipeline.py.
+# up.sh DESTINATIONS [TARGET...], more targets to build.
 # With SPANWAY_BIN the binaries in that folder are used as they are.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 destinations=$1
+shift
 parts=$(python3 ci/local/pipeline.py parts --destinations "$destinations")
 run=${SPANWAY_RUN:-run}
 mkdir -p "$run"
@@ -24,9 +26,9 @@ build() {
     echo "up: building; the first time takes several minutes"
   fi
   cmake --build build/release --target spanway-ingress spanway-kafka-bridge spanway-exporter spanway-query \
-    spanway-test-app
+    spanway-test-app "$@"
 }
-[ -n "${SPANWAY_BIN:-}" ] || build
+[ -n "${SPANWAY_BIN:-}" ] || build "$@"
 
 # What takes minutes says so.
 sed -n 's/^parts:/up:/p' "$run/fetch.log"

@@ -1,10 +1,13 @@
 """The demos: one tree for one request, in every backend that the pipeline is configured for."""
+import json
 import os
 import subprocess
 
-from harness.parts import run_part
+import pytest
+from harness.make import Run
+from harness.parts import require_built, run_part
 from harness.pipeline import Pipeline, running
-from harness.processes import ROOT, Process, free_port, wait_until
+from harness.processes import ROOT, Process, free_port, http_get, wait_until
 
 APPS = ROOT / "services/demo/redis"
 # Service, span, parent.
@@ -90,4 +93,80 @@ def test_redis_one_tree_through_http_and_pub_sub(kafka, zipkin, jaeger, tmp_path
             trace_id = demo.ask()
             assert tree_in_jaeger(jaeger, trace_id) == TREE
             assert tree_in_zipkin(zipkin, trace_id) == TREE
+        folder = tmp_path / "third"
+        folder.mkdir()
+        third = Pipeline(folder, kafka.brokers, {"jaeger": to_jaeger}, ingress=ingress)
+        with running(third):
+            trace_id = demo.ask()
+            assert tree_in_jaeger(jaeger, trace_id) == TREE
+            assert not zipkin.has(trace_id), "Zipkin was swapped for Jaeger"
         assert demo.server.alive() and demo.worker.alive()
+
+
+# Service, span, parent.
+STUDENT_TREE = {
+    ("student-api", "post /api/v1/student", None),
+    ("student-api", "insert student", "post /api/v1/student"),
+    ("student-api", "send student", "post /api/v1/student"),
+    ("student-fees", "process student", "send student"),
+    ("student-fees", "update student", "process student"),
+    ("student-fees", "send student-billing", "process student"),
+    ("student-billing", "student-billing receive", "send student-billing"),
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "run")
+    yield run
+    run.make("demo-down")
+    run.make("down")
+
+
+def links(output):
+    """Destination -> the link that the demo has printed for it."""
+    found = (line.strip().split(": ", 1) for line in output.splitlines())
+    return {parts[0]: parts[1] for parts in found if len(parts) == 2 and parts[1].startswith("http://") and parts[0] != "up"}
+
+
+def zipkin_tree(link):
+    base, trace_id = link.split("/zipkin/traces/")
+    spans = json.loads(http_get(f"{base}/api/v2/trace/{trace_id}"))
+    return edges({span["id"]: (span["localEndpoint"]["serviceName"], span["name"], span.get("parentId")) for span in spans})
+
+
+def jaeger_tree(link):
+    trace = json.loads(http_get(link))["data"][0]
+    services = {key: process["serviceName"] for key, process in trace["processes"].items()}
+    spans = {}
+    for span in trace["spans"]:
+        parent = next((r["spanID"] for r in span["references"] if r["refType"] == "CHILD_OF"), None)
+        spans[span["spanID"]] = (services[span["processID"]], span["operationName"].lower(), parent)
+    return edges(spans)
+
+
+def pids(run):
+    return {name: (run.folder / f"demo/{name}.pid").read_text() for name in ("student-api", "student-fees", "student-billing")}
+
+
+def test_student_one_command_one_tree_in_the_backend_that_is_configured(run):
+    require_built("jaeger")
+    code, output = run.make("demo-student", "DEST=zipkin", seconds=400)
+    assert code == 0, output
+    assert zipkin_tree(links(output)["zipkin"]) == STUDENT_TREE, output
+    assert "Ada Lovelace: 1200 EUR are due" in output, output
+    row = psql(run, "SELECT firstname, lastname, fees FROM student")
+    assert row == "Ada|Lovelace|1200"
+
+    before = pids(run)
+    code, output = run.make("demo-student", "DEST=jaeger", seconds=400)
+    assert code == 0, output
+    assert jaeger_tree(links(output)["jaeger"]) == STUDENT_TREE, output
+    assert pids(run) == before, "the applications keep running"
+    code, output = run.make("demo-down")
+    assert code == 0, output
+
+
+def psql(run, query):
+    command = ["psql", "-h", "127.0.0.1", "-p", str(15432 + run.offset), "-U", "postgres", "-At", "-c", query]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL).stdout.strip()

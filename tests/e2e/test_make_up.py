@@ -2,48 +2,14 @@
 back by the lines that it prints, and nothing left behind by `make down`."""
 import json
 import os
-import random
 import shlex
 import socket
 import subprocess
 
 import pytest
+from harness.make import PORTS, Run
 from harness.parts import require_built
-from harness.processes import BIN, ROOT, http_get, is_free
-
-# Of all services and backends.
-PORTS = [4317, 4318, 4327, *range(4337, 4343), *range(8080, 8100), 3100, 3101, 7070, 8123, 9000, 9090, 9092, 9097, 9411]
-
-
-class Run:
-    def __init__(self, folder):
-        offset = next(n for n in iter(lambda: random.randrange(10_000, 20_000), None) if all(is_free(port + n) for port in PORTS))
-        self.offset, self.folder = offset, folder
-        self.environment = dict(os.environ, SPANWAY_BIN=str(BIN), SPANWAY_RUN=str(folder), SPANWAY_PORT_OFFSET=str(offset))
-
-    def make(self, verb, *settings, seconds=240):
-        """(exit code, output). The dependencies are installed: the test runs."""
-        command = ["make", "--no-print-directory", "-o", "deps", verb, *settings]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds
-        )
-        return done.returncode, done.stdout
-
-    def up(self, destinations):
-        """What it prints below the line of each destination."""
-        code, output = self.make("up", f"DEST={destinations}")
-        assert code == 0, output
-        lines = output.splitlines()
-        return {
-            line.rstrip(":").rsplit(" ", 1)[1]: following.strip()
-            for line, following in zip(lines, lines[1:])
-            if "went through Kafka into" in line
-        }
-
-    def pids(self):
-        files = [*(self.folder / "pid").glob("*"), *(self.folder / "parts").glob("*/pid")]
-        return [int(path.read_text().split()[0]) for path in files]
-
+from harness.processes import BIN, ROOT, http_get
 
 @pytest.fixture
 def run(tmp_path):

@@ -26,6 +26,7 @@ OWNED_HEADERS = {
     r"simdjson": "services/lib/otlp/",
     r"cpprest/": "operator/k8s/",
     r"nlohmann/": "operator/json/",
+    r"libpq-fe": "services/demo/student/",
 }
 
 BANNED = [

@@ -175,6 +175,9 @@ class Zipkin:
 
         return wait_until(fetch, seconds, f"trace {trace_id} with {spans} spans in Zipkin", 0.2)
 
+    def has(self, trace_id):
+        return requests.get(f"http://127.0.0.1:{self.port}/api/v2/trace/{trace_id}", timeout=10).status_code == 200
+
 
 class Jaeger:
     def __init__(self, folder):
