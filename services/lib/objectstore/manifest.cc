@@ -1,5 +1,6 @@
 #include "services/lib/objectstore/manifest.h"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <utility>
@@ -114,6 +115,19 @@ std::vector<LiveObject> live_of(const std::string& folder, const HourObjects& ho
   return live;
 }
 
+// Behind the listing: a manifest that is written between the two replaces objects that stay.
+Status read_manifest_of(ObjectStore& store, const std::string& folder, HourObjects& hour) {
+  const std::string key = folder + std::string(kManifestName);
+  auto found = store.get(key);
+  if (!found.ok() && is_missing(found.error())) return {};
+  if (!found.ok()) return std::move(found).error();
+  auto manifest = parse_manifest(found->body.view());
+  if (!manifest.ok()) return std::move(manifest).error().with_context(key);
+  hour.manifest = std::move(manifest).value();
+  hour.manifest_etag = found->etag;
+  return {};
+}
+
 }  // namespace
 
 std::string to_json(const Manifest& manifest) {
@@ -149,17 +163,20 @@ Result<HourObjects> read_hour(ObjectStore& store, const std::string& folder) {
   HourObjects hour;
   SPANWAY_ASSIGN(Listing listing, store.list(folder, /*by_folder=*/false));
   hour.listed = std::move(listing.objects);
-  const std::string key = folder + std::string(kManifestName);
-  auto found = store.get(key);
-  if (!found.ok() && !is_missing(found.error())) return std::move(found).error();
-  if (found.ok()) {
-    auto manifest = parse_manifest(found->body.view());
-    if (!manifest.ok()) return std::move(manifest).error().with_context(key);
-    hour.manifest = std::move(manifest).value();
-    hour.manifest_etag = found->etag;
-  }
+  SPANWAY_TRY(read_manifest_of(store, folder, hour));
   hour.live = live_of(folder, hour);
   return hour;
+}
+
+Result<std::vector<LiveObject>> live_objects(ObjectStore& store, const std::string& folder,
+                                             std::vector<ObjectInfo> listed) {
+  HourObjects hour;
+  hour.listed = std::move(listed);
+  const bool has_manifest = std::any_of(
+      hour.listed.begin(), hour.listed.end(),
+      [](const ObjectInfo& object) { return name_of_key(object.key) == kManifestName; });
+  if (has_manifest) SPANWAY_TRY(read_manifest_of(store, folder, hour));
+  return live_of(folder, hour);
 }
 
 }  // namespace spanway::objectstore

@@ -57,4 +57,9 @@ struct HourObjects {
 // between.
 Result<HourObjects> read_hour(ObjectStore& store, const std::string& folder);
 
+// `live` of the same, from a listing of more than one hour: `listed` are its objects of this
+// folder. Reads the manifest only where the listing has one.
+Result<std::vector<LiveObject>> live_objects(ObjectStore& store, const std::string& folder,
+                                             std::vector<ObjectInfo> listed);
+
 }  // namespace spanway::objectstore

@@ -26,13 +26,15 @@ class ObjectSource final : public parquet_file::ByteSource {
   const std::uint64_t bytes_;
 };
 
-// A result that one thread waits for.
+// A result that one thread waits for: the first that is set.
 template <typename T>
 class Answer {
  public:
   void set(T value) {
     {
       MutexLock lock(mutex_);
+      if (is_set_) return;
+      is_set_ = true;
       value_ = std::move(value);
     }
     arrived_.notify_all();
@@ -46,6 +48,7 @@ class Answer {
  private:
   Mutex mutex_;
   CondVar arrived_;
+  bool is_set_ SPANWAY_GUARDED_BY(mutex_) = false;
   std::optional<T> value_ SPANWAY_GUARDED_BY(mutex_);
 };
 
@@ -53,7 +56,7 @@ class S3Store final : public ObjectStore {
  public:
   S3Store(std::shared_ptr<S3Client> client, http::IoPool& io, const Clock& clock,
           S3StoreOptions options)
-      : client_(std::move(client)), io_(io), clock_(clock), options_(options) {}
+      : client_(std::move(client)), io_(io), clock_(clock), options_(std::move(options)) {}
 
   Result<Listing> list(const std::string& prefix, bool by_folder) override {
     Listing all;
@@ -96,18 +99,25 @@ class S3Store final : public ObjectStore {
   }
 
  private:
-  Deadline deadline() const { return Deadline::after(clock_, options_.timeout); }
+  Deadline deadline() const {
+    return Deadline::after(clock_, options_.timeout).earlier(options_.deadline);
+  }
+  static Error cancelled() {
+    return transient_error(Code::kCancelled, "the request was cancelled").with_reason("cancelled");
+  }
 
   // `send` is called once for each attempt, with the function that takes the answer.
   template <typename T, typename Send>
   Result<T> ask(const Send& send) {
     Backoff backoff({.initial = std::chrono::milliseconds(200)}, Random::from_entropy());
     for (int attempt = 1;; ++attempt) {
+      if (options_.stop.stop_requested()) return cancelled();
       const auto answer = std::make_shared<Answer<Result<T>>>();
+      const std::stop_callback stopped(options_.stop, [answer] { answer->set(cancelled()); });
       send([answer](Result<T> result) { answer->set(std::move(result)); });
       Result<T> result = answer->wait();
       if (result.ok() || result.error().refusal != Refusal::kTransient ||
-          attempt >= options_.attempts)
+          attempt >= options_.attempts || options_.deadline.passed(clock_.now()))
         return result;
       const Duration requested = result.error().retry_after.value_or(std::chrono::milliseconds(0));
       pause(std::max(backoff.next(), requested));
@@ -115,7 +125,10 @@ class S3Store final : public ObjectStore {
   }
   void pause(Duration wait) {
     const auto over = std::make_shared<Answer<bool>>();
-    io_.executor(0).post_after(std::min(wait, options_.timeout), [over] { over->set(true); });
+    const std::stop_callback stopped(options_.stop, [over] { over->set(true); });
+    const Duration left = options_.deadline.remaining(clock_.now());
+    io_.executor(0).post_after(std::min({wait, options_.timeout, left}),
+                               [over] { over->set(true); });
     over->wait();
   }
 
@@ -134,7 +147,7 @@ std::shared_ptr<parquet_file::ByteSource> object_source(ObjectStore& store, std:
 
 std::unique_ptr<ObjectStore> make_s3_store(std::shared_ptr<S3Client> client, http::IoPool& io,
                                            const Clock& clock, S3StoreOptions options) {
-  return std::make_unique<S3Store>(std::move(client), io, clock, options);
+  return std::make_unique<S3Store>(std::move(client), io, clock, std::move(options));
 }
 
 }  // namespace spanway::objectstore

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,11 @@ std::shared_ptr<parquet_file::ByteSource> object_source(ObjectStore& store, std:
 struct S3StoreOptions {
   Duration timeout = std::chrono::seconds(60);  // Bound of one request.
   int attempts = 4;                             // Tries of a request that fails transiently.
+  // Bound of each call, all its tries together: DEADLINE_EXCEEDED.
+  Deadline deadline = Deadline::never();
+  // A call that waits returns CANCELLED at once, and no request is sent any more. Those that were
+  // sent before end by themselves, within their timeout.
+  std::stop_token stop = {};
 };
 
 // Retries transient failures with back-off. `io` and `clock` outlive the store.

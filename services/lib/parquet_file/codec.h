@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,20 @@ struct WriteOptions {
   std::size_t row_group_rows = 128 * 1024;
 };
 
+// Rows of one group, batch by batch. External lock; the file outlives it. Errors as of File.
+class Batches {
+ public:
+  virtual ~Batches() = default;
+  // The next rows as a block of the requested fields, in the order of the file; nothing at the end.
+  virtual Result<std::optional<block::Block>> next() = 0;
+};
+
+// What columns of a row group take.
+struct GroupBytes {
+  std::uint64_t stored = 0;   // In the file: what reading them fetches.
+  std::uint64_t decoded = 0;  // Without compression; a repeated text counts once.
+};
+
 // A file that is open for reading: its footer has been read, and afterwards only the requested
 // columns and row groups. External lock; owns its source. Every call may block on the source, and
 // returns its error. INVALID_ARGUMENT, data, "malformed_parquet" for a file that is broken or has
@@ -50,10 +65,18 @@ class File {
   virtual Status read_into(std::size_t row_group, block::Block& out) = 0;
   // The same as a block of these fields.
   Result<block::Block> read(std::size_t row_group, std::span<const block::Field> fields);
+  // The same rows, at most `rows_max` of them at a time: memory is that of the stored columns and
+  // of one batch.
+  virtual Result<std::unique_ptr<Batches>> batches(std::size_t row_group,
+                                                   std::span<const block::Field> fields,
+                                                   std::size_t rows_max) = 0;
+  // By the footer alone.
+  virtual GroupBytes bytes_of(std::size_t row_group,
+                              std::span<const block::Field> fields) const = 0;
   // True when each column of the file is one of these fields: read() of them loses nothing.
   virtual bool has_only(std::span<const block::Field> fields) const = 0;
-  // False = no row of the group has this value in this FixedString or text column. True where the
-  // column has no bloom filter.
+  // False = no row of the group has this value in this FixedString or text column, by its smallest
+  // and largest value and by its bloom filter. True where the column has neither.
   virtual Result<bool> may_contain(std::size_t row_group, std::string_view column,
                                    std::string_view value) = 0;
 };

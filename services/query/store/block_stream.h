@@ -19,4 +19,7 @@ class BlockStream {
 };
 using BlockStreamPtr = std::unique_ptr<BlockStream>;
 
+// Rows that were collected before, as one block.
+BlockStreamPtr one_block(block::Block rows);
+
 }  // namespace spanway::query

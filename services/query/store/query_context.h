@@ -44,10 +44,17 @@ struct ReadBudget {
   std::uint64_t spans_max = 1'000'000;  // For one answer.
   // Grown before a block is kept; of the process's budget.
   Permit memory = {};
-  std::size_t memory_max = 256u << 20;
+  // For what a store holds while it reads; of the same budget.
+  Permit reading = {};
+  std::size_t memory_max = 256u << 20;  // Both permits together.
 
   // Grows `memory` to `total` bytes.
   Status keep(std::size_t total);
+  // `reading` becomes `total` bytes.
+  Status reserve(std::size_t total);
+
+ private:
+  Status grow(Permit& permit, std::size_t total, std::size_t other) const;
 };
 
 // One query's; external lock. The tenant is a value in every statement, never a part of its text.

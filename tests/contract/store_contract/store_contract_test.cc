@@ -11,20 +11,13 @@
 #include <variant>
 #include <vector>
 
-#include "services/lib/clickhouse/native_writer.h"
-#include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/otlp_blocks/span_reader.h"
-#include "services/lib/sinks/clickhouse/migrate.h"
-#include "services/query/store/clickhouse/clickhouse_trace_store.h"
-#include "services/query/store/memory/memory_trace_store.h"
+#include "tests/contract/store_contract/store_fixtures.h"
 #include "tests/fakes/otlp_builder.h"
-#include "tests/integration/clickhouse/clickhouse_server.h"
 
 namespace spanway::query {
 namespace {
 
-using clickhouse::BlockingClient;
-using clickhouse::ClickHouseServer;
 using fakes::ProtoMessage;
 using testing::ElementsAreArray;
 using testing::SizeIs;
@@ -194,64 +187,13 @@ std::string request_of(const std::vector<SentSpan>& spans) {
   return fakes::otlp_request(resources).encode();
 }
 
-// How a kind of store is made and filled.
-class Fixture {
- public:
-  virtual ~Fixture() = default;
-  virtual TraceStore& store() = 0;
-  virtual void add(const std::string& tenant, const std::string& payload) = 0;
-};
-
-class MemoryFixture final : public Fixture {
- public:
-  TraceStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    ASSERT_TRUE(store_.add(tenant, payload).ok());
-  }
-
- private:
-  MemoryTraceStore store_;
-};
-
-class ClickHouseFixture final : public Fixture {
- public:
-  ClickHouseFixture()
-      : client_(ClickHouseServer::shared()->url(),
-                ClickHouseServer::shared()->database("store_contract")),
-        store_(client_.client()) {
-    sinks::MigrateOptions options;
-    options.client.url = ClickHouseServer::shared()->url();
-    options.client.database = "store_contract";
-    http::IoPool io("migrate", 1);
-    EXPECT_TRUE(sinks::migrate(options, io, system_clock()).ok());
-  }
-  TraceStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    otlp_blocks::Converter converter;
-    auto blocks = converter.convert(otlp::Signal::kTraces, payload, {.tenant = tenant});
-    ASSERT_TRUE(blocks.ok());
-    for (auto& block : blocks->dictionaries)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-    for (auto& block : blocks->data)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-  }
-
- private:
-  BlockingClient client_;
-  ClickHouseTraceStore store_;
-};
-
 class StoreContract : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    if (GetParam() == "memory") {
-      fixture_ = std::make_unique<MemoryFixture>();
-      return;
-    }
-    // The server comes from a registry; without it the memory store is tested alone.
-    if (ClickHouseServer::shared() == nullptr)
-      GTEST_SKIP() << "tests/parts/clickhouse.sh get: " << ClickHouseServer::unavailable();
-    fixture_ = std::make_unique<ClickHouseFixture>();
+    std::string unavailable;
+    fixture_ = make_store_fixture(GetParam(), unavailable);
+    // Real servers come from registries; without them the memory store is tested alone.
+    if (!fixture_) GTEST_SKIP() << unavailable;
   }
   // In three requests, so that rows lie in several parts.
   std::vector<SentSpan> fill(Generator& generator, std::size_t count) {
@@ -286,7 +228,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
   }
   TraceStore& store() { return fixture_->store(); }
 
-  std::unique_ptr<Fixture> fixture_;
+  std::unique_ptr<StoreFixture> fixture_;
   // Within the TTL of the tables, and on one day.
   const std::int64_t base_ =
       (system_clock().system_now().time_since_epoch().count() / (86'400 * kSecond) - 1) * 86'400 *
@@ -399,7 +341,7 @@ TEST_P(StoreContract, ACancelledQueryAndOneAboveItsBudgetFail) {
   EXPECT_EQ(store().services({}, small).ok(), GetParam() == "memory");
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, testing::Values("memory", "clickhouse"),
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, testing::Values("memory", "clickhouse", "s3"),
                          [](const auto& store) { return store.param; });
 
 }  // namespace

@@ -90,4 +90,11 @@ TestBucket::TestBucket(const S3Options& options, const std::string& access_key,
   store_ = make_s3_store(client_, io_, clock);
 }
 
+std::unique_ptr<ObjectStore> TestBucket::open(Deadline deadline, std::stop_token stop) {
+  S3StoreOptions options;
+  options.deadline = deadline;
+  options.stop = std::move(stop);
+  return make_s3_store(client_, io_, system_clock(), std::move(options));
+}
+
 }  // namespace spanway::objectstore

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "services/lib/http/io_pool.h"
@@ -41,6 +42,8 @@ class TestBucket {
                       const Clock& clock = system_clock());
   S3Client& client() noexcept { return *client_; }
   ObjectStore& store() noexcept { return *store_; }
+  // Another one for one query.
+  std::unique_ptr<ObjectStore> open(Deadline deadline, std::stop_token stop);
 
  private:
   http::IoPool io_{"s3", 1};

@@ -4,6 +4,7 @@
 #include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/memory_pool.h>
+#include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
@@ -12,6 +13,7 @@
 #include <parquet/bloom_filter_reader.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
+#include <parquet/statistics.h>
 
 #include <algorithm>
 #include <cstring>
@@ -20,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/lib/base/mutex.h"
 #include "services/lib/parquet_file/arrow/arrow_append.h"
 #include "services/lib/parquet_file/arrow/arrow_errors.h"
 
@@ -28,7 +31,8 @@ namespace {
 
 constexpr std::string_view kWhat = "Reading a Parquet file";
 
-// Keeps the source's own error: Arrow's statuses have no place for its kind.
+// Keeps the source's own error: Arrow's statuses have no place for its kind. Arrow reads columns
+// ahead on threads of its own: ReadAt() is thread-safe.
 class SourceFile final : public arrow::io::RandomAccessFile {
  public:
   explicit SourceFile(std::shared_ptr<ByteSource> source) : source_(std::move(source)) {
@@ -72,6 +76,7 @@ class SourceFile final : public arrow::io::RandomAccessFile {
     auto bytes =
         source_->read(static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(count));
     if (!bytes.ok()) {
+      MutexLock lock(mutex_);
       failure_ = bytes.error();
       return arrow::Status::IOError(bytes.error().message);
     }
@@ -80,13 +85,17 @@ class SourceFile final : public arrow::io::RandomAccessFile {
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
   }
 
-  std::optional<Error> take_failure() { return std::exchange(failure_, std::nullopt); }
+  std::optional<Error> take_failure() {
+    MutexLock lock(mutex_);
+    return std::exchange(failure_, std::nullopt);
+  }
 
  private:
   const std::shared_ptr<ByteSource> source_;
   std::int64_t position_ = 0;
   bool closed_ = false;
-  std::optional<Error> failure_;
+  Mutex mutex_;
+  std::optional<Error> failure_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 // Where a field of a block is in the file.
@@ -136,19 +145,55 @@ struct Content {
         leaves.push_back(leaf);
   }
 
-  Status read_into(int row_group, block::Block& out) {
+  // Where fields are, and all leaves that reading them takes.
+  struct Selection {
     std::vector<Place> places;
     std::vector<int> leaves;
-    for (std::size_t i = 0; i < out.columns(); ++i) {
-      places.push_back(place_of(*schema, out.name(i)));
-      if (places.back().field >= 0) add_leaves(places.back().field, leaves);
+  };
+  template <typename NameOf>
+  Selection select(std::size_t fields, const NameOf& name_of) const {
+    Selection selection;
+    for (std::size_t i = 0; i < fields; ++i) {
+      selection.places.push_back(place_of(*schema, name_of(i)));
+      if (selection.places.back().field >= 0)
+        add_leaves(selection.places.back().field, selection.leaves);
     }
+    std::vector<int>& leaves = selection.leaves;
     std::sort(leaves.begin(), leaves.end());
     leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
-    SPANWAY_ARROW_ASSIGN(const auto table, kWhat, reader->ReadRowGroup(row_group, leaves));
+    return selection;
+  }
+  Selection select(std::span<const block::Field> fields) const {
+    return select(fields.size(),
+                  [&](std::size_t i) -> const std::string& { return fields[i].name; });
+  }
+
+  Status read_into(int row_group, block::Block& out) {
+    const Selection selection =
+        select(out.columns(), [&](std::size_t i) -> const std::string& { return out.name(i); });
+    SPANWAY_ARROW_ASSIGN(const auto table, kWhat,
+                         reader->ReadRowGroup(row_group, selection.leaves));
+    return fill(selection, *table, rows_of(row_group), out);
+  }
+
+  Status fill(const Selection& selection, const arrow::Table& table, std::int64_t rows,
+              block::Block& out) const {
     for (std::size_t i = 0; i < out.columns(); ++i)
-      SPANWAY_TRY(fill(out.column(i), places[i], *table, rows_of(row_group)));
+      SPANWAY_TRY(fill(out.column(i), selection.places[i], table, rows));
     return {};
+  }
+
+  GroupBytes bytes_of(int row_group, std::span<const block::Field> fields) const {
+    GroupBytes bytes;
+    const auto group = footer->RowGroup(row_group);
+    for (const int leaf : select(fields).leaves) {
+      const auto chunk = group->ColumnChunk(leaf);
+      bytes.stored +=
+          static_cast<std::uint64_t>(std::max<std::int64_t>(chunk->total_compressed_size(), 0));
+      bytes.decoded +=
+          static_cast<std::uint64_t>(std::max<std::int64_t>(chunk->total_uncompressed_size(), 0));
+    }
+    return bytes;
   }
 
   bool has_only(std::span<const block::Field> fields) const {
@@ -189,9 +234,21 @@ struct Content {
 
   std::int64_t rows_of(int row_group) const { return footer->RowGroup(row_group)->num_rows(); }
 
+  // False = the value lies outside of the smallest and the largest of the column.
+  bool in_bounds(int row_group, int leaf, std::string_view value) const {
+    const auto chunk = footer->RowGroup(row_group)->ColumnChunk(leaf);
+    const auto bounds = chunk->is_stats_set() ? chunk->encoded_statistics() : nullptr;
+    if (bounds == nullptr || !bounds->has_min || !bounds->has_max) return true;
+    // Bytes compare unsigned, as char_traits does. Bounds of long texts may be shortened.
+    const bool is_whole =
+        bounds->min().size() == value.size() && bounds->max().size() == value.size();
+    return !is_whole || (bounds->min() <= value && value <= bounds->max());
+  }
+
   Result<bool> may_contain(int row_group, std::string_view column, std::string_view value) {
     const int leaf = footer->schema()->ColumnIndex(std::string(column));
     if (leaf < 0) return true;
+    if (!in_bounds(row_group, leaf, value)) return false;
     const auto group = raw().GetBloomFilterReader().RowGroup(row_group);
     const auto filter = group == nullptr ? nullptr : group->GetColumnBloomFilter(leaf);
     if (filter == nullptr) return true;
@@ -217,6 +274,40 @@ struct Content {
   }
 };
 
+class ParquetBatches final : public Batches {
+ public:
+  ParquetBatches(Content& content, std::span<const block::Field> fields)
+      : content_(content),
+        fields_(fields.begin(), fields.end()),
+        selection_(content.select(fields_)) {}
+
+  Status open(int row_group, std::size_t rows_max) {
+    content_.reader->set_batch_size(static_cast<std::int64_t>(rows_max));
+    SPANWAY_ARROW_ASSIGN(reader_, kWhat,
+                         content_.reader->GetRecordBatchReader({row_group}, selection_.leaves));
+    return {};
+  }
+  Result<std::optional<block::Block>> next() override {
+    return content_.or_failure(guarded(kWhat, [&] { return read(); }));
+  }
+
+ private:
+  Result<std::optional<block::Block>> read() {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    SPANWAY_ARROW_TRY(kWhat, reader_->ReadNext(&batch));
+    if (batch == nullptr) return std::optional<block::Block>();
+    SPANWAY_ARROW_ASSIGN(const auto table, kWhat, arrow::Table::FromRecordBatches({batch}));
+    block::Block block(fields_);
+    SPANWAY_TRY(content_.fill(selection_, *table, batch->num_rows(), block));
+    return std::optional<block::Block>(std::move(block));
+  }
+
+  Content& content_;
+  const std::vector<block::Field> fields_;
+  const Content::Selection selection_;
+  std::unique_ptr<arrow::RecordBatchReader> reader_;
+};
+
 class ParquetFile final : public File {
  public:
   explicit ParquetFile(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -238,6 +329,19 @@ class ParquetFile final : public File {
     SPANWAY_CHECK(row_group < row_groups());
     return content_->or_failure(
         guarded(kWhat, [&] { return content_->read_into(static_cast<int>(row_group), out); }));
+  }
+  Result<std::unique_ptr<Batches>> batches(std::size_t row_group,
+                                           std::span<const block::Field> fields,
+                                           std::size_t rows_max) override {
+    SPANWAY_CHECK(row_group < row_groups() && rows_max > 0);
+    auto result = std::make_unique<ParquetBatches>(*content_, fields);
+    SPANWAY_TRY(content_->or_failure(
+        guarded(kWhat, [&] { return result->open(static_cast<int>(row_group), rows_max); })));
+    return std::unique_ptr<Batches>(std::move(result));
+  }
+  GroupBytes bytes_of(std::size_t row_group, std::span<const block::Field> fields) const override {
+    SPANWAY_CHECK(row_group < row_groups());
+    return content_->bytes_of(static_cast<int>(row_group), fields);
   }
   bool has_only(std::span<const block::Field> fields) const override {
     return content_->has_only(fields);

@@ -45,18 +45,25 @@ S3SinkOptions s3_options(const S3Config& c) {
   return options;
 }
 
+Result<std::unique_ptr<objectstore::S3Client>> create_s3_client(const S3Config& config,
+                                                                std::size_t answer_bytes_max,
+                                                                http::IoPool& io,
+                                                                const Clock& clock) {
+  S3SinkOptions options = s3_options(config);
+  options.client.answer_bytes_max = answer_bytes_max;
+  return objectstore::S3Client::create(
+      options.client, objectstore::CredentialsProvider::create(options.credentials, io, clock), io,
+      clock);
+}
+
 Result<std::unique_ptr<objectstore::ObjectStore>> create_s3_store(const S3Config& config,
                                                                   http::IoPool& io,
                                                                   const Clock& clock) {
-  S3SinkOptions options = s3_options(config);
-  options.client.answer_bytes_max = kObjectBytesMax;
-  SPANWAY_ASSIGN(
-      auto client,
-      objectstore::S3Client::create(
-          options.client, objectstore::CredentialsProvider::create(options.credentials, io, clock),
-          io, clock));
-  return objectstore::make_s3_store(std::move(client), io, clock,
-                                    {.timeout = config.timeout, .attempts = kAttempts});
+  SPANWAY_ASSIGN(auto client, create_s3_client(config, kObjectBytesMax, io, clock));
+  objectstore::S3StoreOptions options;
+  options.timeout = config.timeout;
+  options.attempts = kAttempts;
+  return objectstore::make_s3_store(std::move(client), io, clock, std::move(options));
 }
 
 SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps) {

@@ -7,6 +7,7 @@
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/otlp_blocks/value_json.h"
+#include "services/lib/schema/file_columns.h"
 #include "services/lib/schema/table.h"
 
 namespace spanway::sinks {
@@ -38,8 +39,8 @@ constexpr std::array<std::string_view, 4> kCopiedOfSeries = {"type", "temporalit
                                                              "res_id"};
 constexpr std::array<std::string_view, 3> kTextsOfSeries = {"otlp_name", "unit", "help"};
 constexpr const char* kSeriesLabels = "series_labels";
-constexpr const char* kResourceAttributes = "resource_attributes";
-constexpr const char* kResourceSchemaUrl = "resource_schema_url";
+constexpr const char* kResourceAttributes = schema::kResourceAttributesColumn;
+constexpr const char* kResourceSchemaUrl = schema::kResourceSchemaColumn;
 
 std::vector<block::Field> series_fields() {
   const std::vector<block::Field> all = table_fields("series");

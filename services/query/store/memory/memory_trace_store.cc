@@ -6,26 +6,9 @@
 #include <utility>
 
 #include "services/lib/block/copy_rows.h"
-#include "services/query/store/memory/span_matcher.h"
+#include "services/query/store/filter/span_matcher.h"
 
 namespace spanway::query {
-namespace {
-
-// Rows that were collected, as one block.
-class OneBlock final : public BlockStream {
- public:
-  explicit OneBlock(block::Block rows) : rows_(std::move(rows)) {}
-  Result<std::optional<block::Block>> next() override {
-    if (rows_.rows() == 0) return std::optional<block::Block>();
-    return std::optional<block::Block>(std::exchange(rows_, block::Block()));
-  }
-
- private:
-  block::Block rows_;
-};
-
-}  // namespace
-
 Status MemoryTraceStore::add(std::string_view tenant, std::string_view payload) {
   MutexLock lock(mutex_);
   SPANWAY_ASSIGN(auto blocks,
@@ -105,7 +88,7 @@ Result<BlockStreamPtr> MemoryTraceStore::spans_of(const TraceId& trace_id,
                      block::append_row(rows, row, result);
                    }));
   SPANWAY_TRY(context.budget.keep(context.budget.memory.bytes() + result.memory_bytes()));
-  return BlockStreamPtr(std::make_unique<OneBlock>(std::move(result)));
+  return one_block(std::move(result));
 }
 
 Result<block::Block> MemoryTraceStore::resources_of(std::span<const std::uint64_t> ids,
@@ -153,7 +136,7 @@ Result<BlockStreamPtr> MemoryTraceStore::newest(const SpanQuery& query, SpanColu
     block::append_row(*it->second.rows, it->second.row, result);
   }
   SPANWAY_TRY(context.budget.keep(context.budget.memory.bytes() + result.memory_bytes()));
-  return BlockStreamPtr(std::make_unique<OneBlock>(std::move(result)));
+  return one_block(std::move(result));
 }
 
 Result<Found> MemoryTraceStore::find(const SpanQuery& query, QueryContext& context) {

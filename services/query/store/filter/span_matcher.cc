@@ -1,4 +1,4 @@
-#include "services/query/store/memory/span_matcher.h"
+#include "services/query/store/filter/span_matcher.h"
 
 #include <compare>
 

@@ -1,4 +1,4 @@
-// Decides whether a span fulfils a query, over the views of a row. Internal to query/store/memory.
+// Decides whether a span fulfils a query, over the views of a row.
 #pragma once
 
 #include "services/lib/otlp/reader.h"
