@@ -36,6 +36,8 @@ class Responder {
     // The default, for targets that cannot be upgraded, answers 501.
     virtual WebSocket accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
                                         WebSocketOptions options);
+    // The default, for targets without a connection, drops the callback.
+    virtual void on_peer_gone(std::function<void()>) {}
   };
   Responder() = default;
   explicit Responder(std::shared_ptr<Target> target) : target_(std::move(target)) {}
@@ -44,6 +46,11 @@ class Responder {
   ~Responder();
 
   void send(Response response) noexcept;
+  // Calls `callback` once when the request ends without an answer of ours: its stream is reset, its
+  // connection is closed by either side, or the peer of HTTP/1.1 sends no more. On the connection's
+  // io thread, or here when that has happened already; it must not block. Not after the answer has
+  // begun: a stream has its observer.
+  void on_peer_gone(std::function<void()> callback);
   // Answers with a body that is sent as it is written to the stream, `head.body` first. The
   // observer is kept until the stream is over; null where neither room nor
   // the end needs a report.

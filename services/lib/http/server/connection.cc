@@ -267,6 +267,8 @@ bool Connection::take_answers() {
     for (auto& answer : answers_) {
       if (answer.resumes) {
         session_->resume(answer.id);
+      } else if (answer.on_peer_gone) {
+        session_->on_peer_gone(answer.id, std::move(answer.on_peer_gone));
       } else if (answer.web_socket) {
         session_->upgrade(answer.id, std::move(answer.web_socket));
       } else {

@@ -42,12 +42,14 @@ class Http1Session final : public Session {
     if (web_socket_) web_socket_->end(kAbnormalClosure);
     if (!exchange_) return;
     cancel_stream(CancelReason::kConnectionEnded);
+    exchange_->peer_gone();
     context_.events.stream_closed();
   }
 
   void receive(std::string_view bytes) override;
   void receive_end() override;
   void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) override;
+  void on_peer_gone(std::uint64_t id, std::function<void()> callback) override;
   void upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel) override;
   std::optional<Upgrade> take_upgrade() override;
   void resume(std::uint64_t) override {}  // produce() is called after each.
@@ -76,10 +78,10 @@ class Http1Session final : public Session {
     return head_sent_ < head_.size() || body_sent_ < body_.size() ||
            (exchange_ && exchange_->stream != nullptr);
   }
-  // While an answer is streamed the socket is read, to detect that the peer has gone: at most
-  // one head of a next request.
+  // While an answer is streamed, or made for one who wants to know, the socket is read, to detect
+  // that the peer has gone: at most one head of a next request.
   bool watches_peer() const {
-    return exchange_ && exchange_->stream != nullptr && !abandoned_ &&
+    return exchange_ && (exchange_->stream != nullptr || exchange_->on_peer_gone) && !abandoned_ &&
            in_.size() - in_used_ < limits_.header_bytes_max;
   }
   ServerEvents::Place place() const { return {context_.peer_address, next_id_ - 1}; }
@@ -289,8 +291,9 @@ void Http1Session::body_done() {
 }
 
 void Http1Session::receive_end() {
-  if (exchange_ && exchange_->stream != nullptr) {
+  if (exchange_ && (exchange_->stream != nullptr || exchange_->on_peer_gone)) {
     cancel_stream(CancelReason::kPeerGone);
+    exchange_->peer_gone();
     state_ = SessionState::kAborted;
   } else if (exchange_ && exchange_->body_done) {
     // A half-closed connection still gets its answer.
@@ -309,6 +312,7 @@ void Http1Session::fail(Http1Fault fault, AbortReason reason) {
   deadline_ = SteadyTime::max();
   const bool answered = exchange_ && exchange_->answered;
   if (exchange_) exchange_->reader.reset();
+  if (exchange_) exchange_->peer_gone();
   if (exchange_ && exchange_->stream != nullptr) {
     cancel_stream(CancelReason::kConnectionEnded);
     state_ = SessionState::kAborted;
@@ -335,6 +339,7 @@ void Http1Session::answer(std::uint64_t id, Response response, std::shared_ptr<S
     return;
   }
   exchange_->answered = true;
+  exchange_->on_peer_gone = nullptr;
   if (response.status < 200 || response.status > 599) response.status = 500;
   context_.events.answered(Protocol::kHttp11, response.status);
   if (draining_) exchange_->keep_alive = false;
@@ -348,6 +353,12 @@ void Http1Session::answer(std::uint64_t id, Response response, std::shared_ptr<S
   write_head(response, bodiless ? Http1Framing::kNone : Http1Framing::kLength);
   if (!exchange_->head_request && !bodiless) body_ = std::move(response.body);
   body_sent_ = 0;
+}
+
+void Http1Session::on_peer_gone(std::uint64_t id, std::function<void()> callback) {
+  const bool is_open = exchange_ && exchange_->id == id && !exchange_->answered;
+  if (!is_open || state_ != SessionState::kOpen) return callback();
+  exchange_->on_peer_gone = std::move(callback);
 }
 
 void Http1Session::upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel) {

@@ -208,6 +208,7 @@ int Http2Session::on_stream_close(std::int32_t id, std::uint32_t error) {
   if (error != NGHTTP2_NO_ERROR && !stream->reset) context_.events.reset_by_peer(place(id), error);
   drop_incoming(*stream);
   cancel_body(*stream, CancelReason::kPeerGone);
+  peer_gone(*stream);
   if (stream->owed) --owed_;
   context_.events.stream_closed();
   if (!streams_.empty()) return 0;

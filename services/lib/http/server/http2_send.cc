@@ -33,6 +33,16 @@ void Http2Session::resume(std::uint64_t id) {
   if (stream != nullptr && stream->body) nghttp2_session_resume_data(session_, stream->id);
 }
 
+void Http2Session::on_peer_gone(std::uint64_t id, std::function<void()> callback) {
+  Http2Stream* const stream = find(static_cast<std::int32_t>(id));
+  if (stream == nullptr || stream->answered || stream->reset) return callback();
+  stream->on_peer_gone = std::move(callback);
+}
+
+void Http2Session::peer_gone(Http2Stream& stream) {
+  if (const auto callback = std::exchange(stream.on_peer_gone, nullptr)) callback();
+}
+
 void Http2Session::cancel_body(Http2Stream& stream, CancelReason reason) {
   if (const auto body = std::exchange(stream.body, nullptr)) body->cancel(reason);
 }
@@ -75,6 +85,7 @@ void Http2Session::add_fields(const Headers& headers) {
 void Http2Session::submit_answer(Http2Stream& stream) {
   Response& response = stream.response;
   stream.answered = true;
+  stream.on_peer_gone = nullptr;
   if (response.status < 200 || response.status > 599) response.status = 500;
   context_.events.answered(Protocol::kHttp2, response.status);
   const std::string status = std::to_string(response.status);

@@ -36,6 +36,7 @@ Http2Session::Http2Session(SessionContext context, ResponderSource& responders)
 Http2Session::~Http2Session() {
   for (const auto& [id, stream] : streams_) {
     cancel_body(*stream, CancelReason::kConnectionEnded);
+    peer_gone(*stream);
     context_.events.stream_closed();
   }
   streams_.clear();

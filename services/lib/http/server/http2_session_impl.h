@@ -5,6 +5,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,7 @@ struct Http2Stream {
   bool body_done = false;
   bool owed = false;  // Counted in owed_.
   bool answered = false;
+  std::function<void()> on_peer_gone;  // Until the answer.
   bool answer_sent = false;
   std::uint64_t discarded = 0;
   Response response;
@@ -66,6 +68,7 @@ class Http2Session final : public Session {
   void receive_end() override { broken_ = true; }
   void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> body) override;
   void resume(std::uint64_t id) override;
+  void on_peer_gone(std::uint64_t id, std::function<void()> callback) override;
   void produce(Bytes& out, std::size_t bytes_max) override;
   bool wants_read() const override { return !broken_ && !terminated_; }
   std::size_t read_bytes_max() const override { return std::string_view::npos; }
@@ -92,6 +95,7 @@ class Http2Session final : public Session {
   ssize_t read_body(Http2Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
   ssize_t read_stream(Http2Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
   void cancel_body(Http2Stream& stream, CancelReason reason);
+  static void peer_gone(Http2Stream& stream);
 
   void submit_settings();
   Http2Stream* find(std::int32_t id);

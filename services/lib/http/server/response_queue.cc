@@ -27,6 +27,9 @@ class ResponseQueue::Slot final : public Responder::Target {
                               WebSocketOptions options) override {
     return responses_->accept_web_socket(id_, std::move(observer), std::move(options));
   }
+  void on_peer_gone(std::function<void()> callback) override {
+    responses_->on_peer_gone(id_, std::move(callback));
+  }
 
  private:
   const std::shared_ptr<ResponseQueue> responses_;
@@ -66,6 +69,10 @@ WebSocket ResponseQueue::accept_web_socket(std::uint64_t id,
   return WebSocket(std::move(channel));
 }
 
+void ResponseQueue::on_peer_gone(std::uint64_t id, std::function<void()> callback) {
+  if (!put({.id = id, .response = {}, .on_peer_gone = callback})) callback();
+}
+
 std::function<void()> ResponseQueue::resumer(std::uint64_t id) {
   return [weak = weak_from_this(), id] {
     if (const auto self = weak.lock()) self->put({.id = id, .response = {}, .resumes = true});
@@ -90,6 +97,7 @@ void ResponseQueue::close() {
   for (const Answer& answer : answers) {
     if (answer.stream) answer.stream->cancel(CancelReason::kConnectionEnded);
     if (answer.web_socket) answer.web_socket->end(kAbnormalClosure);
+    if (answer.on_peer_gone) answer.on_peer_gone();
   }
 }
 

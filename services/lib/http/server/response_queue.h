@@ -15,9 +15,9 @@
 
 namespace spanway::http {
 
-// Thread-safe. Holds at most one answer and one resumption per request handed out, and the session
-// bounds those. After close() answers are dropped, so a responder may outlive its connection,
-// server and pool.
+// Thread-safe. Holds at most one answer, one resumption and one callback per request handed out,
+// and the session bounds those. After close() answers are dropped, so a responder may outlive its
+// connection, server and pool.
 class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
  public:
   struct Answer {
@@ -26,6 +26,7 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
     std::shared_ptr<StreamBody> stream = nullptr;  // The body of a streamed answer.
     std::shared_ptr<WebSocketChannel> web_socket = nullptr;  // In place of an answer.
     bool resumes = false;  // No answer: the stream of this request has more to send.
+    std::function<void()> on_peer_gone = nullptr;  // No answer: for the end of this request.
   };
 
   // `wake` is called, from any thread, when the first answer lies in an empty box.
@@ -49,6 +50,7 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
                               std::shared_ptr<StreamObserver> observer, StreamOptions options);
   WebSocket accept_web_socket(std::uint64_t id, std::shared_ptr<WebSocketObserver> observer,
                               WebSocketOptions options);
+  void on_peer_gone(std::uint64_t id, std::function<void()> callback);
   std::function<void()> resumer(std::uint64_t id);
 
   const StreamAccount stream_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);

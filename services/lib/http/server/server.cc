@@ -168,6 +168,10 @@ void Responder::send(Response response) noexcept {
   if (const auto target = std::move(target_)) target->respond(std::move(response));
 }
 
+void Responder::on_peer_gone(std::function<void()> callback) {
+  if (target_ != nullptr) target_->on_peer_gone(std::move(callback));
+}
+
 ResponseStream Responder::start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                                        StreamOptions options) {
   const auto target = std::move(target_);

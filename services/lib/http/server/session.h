@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,9 @@ class Session {
   virtual void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> stream) = 0;
   // The stream of request `id`, which had nothing to send, has something now.
   virtual void resume(std::uint64_t id) = 0;
+  // Calls it once when request `id` ends before answer(), also when it has done so already. The
+  // default, for sessions without requests, does so at once.
+  virtual void on_peer_gone(std::uint64_t, std::function<void()> callback) { callback(); }
   // Request `id` is to become a WebSocket. What cannot ends the channel and answers 501.
   virtual void upgrade(std::uint64_t id, std::shared_ptr<WebSocketChannel> channel);
   struct Upgrade {
