@@ -16,7 +16,7 @@ import time
 import urllib.request
 
 import pipeline
-from destinations import DESTINATIONS, address, port
+from destinations import DESTINATIONS, address, parse, port
 
 ROOT = pipeline.ROOT
 RUN = pipeline.RUN / "demo"
@@ -180,7 +180,8 @@ if __name__ == "__main__":
     else:
         RUN.mkdir(parents=True, exist_ok=True)
         # Where a trace can be looked up by its id.
-        readable = [name for name in chosen.destinations.split(",") if DESTINATIONS[name].items.startswith("spans")]
+        destinations, _ = parse(chosen.destinations)
+        readable = [name for name in destinations if DESTINATIONS[name].items.startswith("spans")]
         if not readable:
-            sys.exit("demo: DEST names no destination that a trace is read back from; use zipkin, jaeger or clickhouse")
+            sys.exit("demo: DEST names no destination that a trace is read back from; use zipkin, jaeger, clickhouse, s3 or memory")
         {"redis": redis_demo, "student": student_demo}[chosen.verb](readable)

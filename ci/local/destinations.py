@@ -3,9 +3,6 @@ and how data is read back from it. pipeline.py runs them."""
 import dataclasses
 import json
 import os
-import shlex
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,7 +25,10 @@ def address(number):
     return f"127.0.0.1:{port(number)}"
 
 
-QUERY_PORT = 8081
+# Of spanway-query over the first destination that it can read; each further one has a port of its own.
+QUERY_PORT, QUERY_PORT_STEP = 8081, 100
+MEMORY_PORT = 4347
+query_ports = {}  # By destination; parse() fills it.
 
 
 def get(url, timeout=2.0):
@@ -57,7 +57,10 @@ class Destination:
     items: str
     link: Callable[[str, float], str]  # The same, for the user.
     consumer: dict = dataclasses.field(default_factory=dict)  # More keys of `consumer`.
-    exporter_environment: dict = dataclasses.field(default_factory=dict)
+    # Of the exporter and of spanway-query.
+    keys: dict = dataclasses.field(default_factory=dict)
+    # Section of `stores` of the spanway-query that reads it back; None = the backend has an API.
+    store: dict | None = None
 
 
 def with_query(url, **parameters):
@@ -69,6 +72,19 @@ def with_query(url, **parameters):
 
 def jaeger_spans(base):
     return lambda trace_id, since: len(json.loads(get(f"{base}/api/traces/{trace_id}"))["data"][0]["spans"])
+
+
+def query_url(name):
+    return f"http://{address(query_ports[name])}"
+
+
+def read_by_query(name):
+    """stored and link of a destination that spanway-query reads."""
+    return {
+        "stored": lambda trace_id, since: jaeger_spans(query_url(name))(trace_id, since),
+        "items": "spans of one trace",
+        "link": lambda trace_id, _: f"{query_url(name)}/api/traces/{trace_id}",
+    }
 
 
 def zipkin_spans(trace_id, _):
@@ -93,23 +109,6 @@ def prometheus_series(_, since):
     return sum(float(series["value"][1]) >= since for series in found)
 
 
-def s3_listing(since):
-    """A command that lists the files of spans that began after `since`: keys have the times of their first
-    and last span, in ms. The server checks signatures."""
-    traces = "spanway/v1/traces/tenant=_/"
-    first = time.strftime("date=%Y-%m-%d/hour=%H/", time.gmtime(since)) + str(int(since * 1000))
-    query = {"list-type": 2, "prefix": traces, "start-after": traces + first}
-    url = with_query(f"http://{address(7070)}/{S3_BUCKET}", **query)
-    keys = ":".join(S3_KEYS.values())
-    unsigned = "x-amz-content-sha256: UNSIGNED-PAYLOAD"
-    return ["curl", "-sSf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", keys, "-H", unsigned, url]
-
-
-def s3_objects(_, since):
-    done = subprocess.run(s3_listing(since), capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    return done.stdout.count("<Key>")
-
-
 # --- the table ---------------------------------------------------------------------------------
 
 
@@ -120,6 +119,10 @@ def clickhouse_keys():
         if value := os.environ.get(f"CLICKHOUSE_{key.upper()}"):
             keys[key] = value
     return keys
+
+
+def s3_bucket():
+    return {"bucket": S3_BUCKET, "endpoint": f"http://{address(7070)}", "path_style": True}
 
 
 DESTINATIONS = {
@@ -149,22 +152,29 @@ DESTINATIONS = {
         health=f"http://{address(8123)}/ping",
         signals=["traces", "logs"],
         section={"type": "clickhouse", "clickhouse": clickhouse_keys()},
-        stored=jaeger_spans(f"http://{address(QUERY_PORT)}"),
-        items="spans of one trace",
-        link=lambda trace_id, _: f"http://{address(QUERY_PORT)}/api/traces/{trace_id}",
+        **read_by_query("clickhouse"),
         consumer={"batch_identity": True},
+        store=clickhouse_keys(),
     ),
     "s3": Destination(
         part="s3",
         environment={"PORT": port(7070), "ACCESS_KEY": S3_KEYS["AWS_ACCESS_KEY_ID"], "SECRET_KEY": S3_KEYS["AWS_SECRET_ACCESS_KEY"]},
         health=f"http://{address(7070)}/health",
         signals=["traces", "logs"],
-        section={"type": "s3", "s3": {"bucket": S3_BUCKET, "endpoint": f"http://{address(7070)}", "path_style": True}},
-        stored=s3_objects,
-        items="new Parquet files",
-        link=lambda trace_id, since: shlex.join(s3_listing(since)),
+        section={"type": "s3", "s3": s3_bucket()},
+        **read_by_query("s3"),
         consumer={"batch_identity": True, "batch": {"items_max": 100, "linger": "5s", "bytes_max": "32MiB"}},
-        exporter_environment=S3_KEYS,
+        keys=S3_KEYS,
+        store=s3_bucket(),
+    ),
+    "memory": Destination(
+        part="",
+        environment={},
+        health="",
+        signals=["traces"],
+        section={"type": "otlp_grpc", "otlp_grpc": {"endpoint": address(MEMORY_PORT)}},
+        **read_by_query("memory"),
+        store={"grpc_port": port(MEMORY_PORT)},
     ),
     "loki": Destination(
         part="loki",
@@ -200,4 +210,6 @@ def parse(text):
             return [], f"DEST has '{name}'; use one of {known}, or several: DEST=jaeger,clickhouse"
     if len(set(names)) != len(names):
         return [], f"DEST is '{text}' and names a destination twice; name each once"
+    read = [name for name in names if DESTINATIONS[name].store is not None]
+    query_ports.update({name: QUERY_PORT + QUERY_PORT_STEP * i for i, name in enumerate(read)})
     return names, ""

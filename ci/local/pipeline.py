@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.error
 
-from destinations import CLICKHOUSE_URL, DESTINATIONS, QUERY_PORT, S3_BUCKET, address, answers, clickhouse_keys, get, parse, port
+from destinations import CLICKHOUSE_URL, DESTINATIONS, S3_BUCKET, address, answers, get, parse, port, query_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = pathlib.Path(os.environ.get("SPANWAY_RUN", ROOT / "run"))
@@ -56,7 +56,7 @@ def configs(names):
             f"exporter-{name}",
             "spanway-exporter",
             8084 + 2 * i,
-            destination.exporter_environment,
+            destination.keys,
             otlp=listener(4337 + i),
             trust_metadata=True,
             destination=destination.section,
@@ -71,8 +71,17 @@ def configs(names):
             consumer={"destination": name, "signals": destination.signals, "start_from": "earliest"} | destination.consumer,
             destination={"endpoint": address(4337 + i)},
         )
-    if "clickhouse" in names:
-        add("query", "spanway-query", 8099, api={"host": "127.0.0.1", "port": port(QUERY_PORT)}, stores={"clickhouse": clickhouse_keys()})
+    for i, (name, query_port) in enumerate(query_ports.items()):
+        destination = DESTINATIONS[name]
+        add(
+            f"query-{name}",
+            "spanway-query",
+            8099 - i,
+            destination.keys,
+            api={"host": "127.0.0.1", "port": port(query_port)},
+            traces_from=name,
+            stores={name: destination.store},
+        )
     add("bridge", "spanway-kafka-bridge", 8082, mode="produce", kafka=kafka, create_topics=True, otlp=listener(4327))
     add(
         "ingress",

@@ -38,8 +38,30 @@ static void describe(Binder& b, ClickHouseStoreConfig& c) {
         {.doc = "Most connections to the server.", .min = 1, .max = 256});
 }
 
+static void describe(Binder& b, S3StoreConfig& c) {
+  sinks::describe_bucket(b, c);
+  b.key("cache_bytes", c.cache_bytes,
+        {.doc = "Memory for the ends of files and for resources, of all queries together.",
+         .min = kMebi,
+         .max = kTera});
+}
+
+static void describe(Binder& b, MemoryStoreConfig& c) {
+  b.key("bytes", c.bytes,
+        {.doc = "Memory for spans; the oldest are dropped.", .min = kMebi, .max = kTera});
+  b.key("grpc_port", c.grpc_port,
+        {.doc = "Port of OTLP/gRPC, where spans come in, with the host and the TLS of `api`; 0 "
+                "takes a free one."});
+  b.key("trust_metadata", c.trust_metadata,
+        {.doc = "Take over the tenant from the sender. Only behind mTLS or a network policy."});
+}
+
 static void describe(Binder& b, StoresConfig& c) {
   b.section("clickhouse", c.clickhouse, "The ClickHouse that a clickhouse destination writes to.");
+  b.section("s3", c.s3, "The bucket that an s3 destination writes to.");
+  b.section("memory", c.memory,
+            "The memory of this process: no database, and nothing outlives the process. An "
+            "otlp_grpc destination writes to it.");
 }
 
 static void describe(Binder& b, LimitsConfig& c) {
@@ -68,6 +90,8 @@ static void describe(Binder& b, LimitsConfig& c) {
 void describe(Binder& b, QueryConfig& c) {
   b.section("api", c.api, "Where the APIs are served.");
   b.section("stores", c.stores, "Where telemetry is read from.");
+  b.key("traces_from", c.traces_from, {"clickhouse", "s3", "memory"},
+        {.doc = "Store of traces. The sections of the others are not used."});
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
   b.section("auth", c.auth, "Who may query.");
@@ -76,7 +100,17 @@ void describe(Binder& b, QueryConfig& c) {
 }
 
 std::uint64_t budget_bytes(const QueryConfig& c) noexcept {
-  return config::request_budget(c.memory_limit, 0);
+  const bool is_memory = c.traces_from == StoreType::kMemory;
+  return config::request_budget(c.memory_limit, is_memory ? c.stores.memory.bytes.bytes : 0);
+}
+
+static void validate(const ClickHouseStoreConfig& store, Problems& problems) {
+  if (!store.endpoint.starts_with("http://") && !store.endpoint.starts_with("https://"))
+    problems.add("stores.clickhouse.endpoint", "must be a URL like http://clickhouse:8123");
+  spanway::validate(store.tls, "stores.clickhouse.tls", problems);
+  if (store.database.empty()) problems.add("stores.clickhouse.database", "must name a database");
+  if (store.username.empty() && !store.password.empty())
+    problems.add("stores.clickhouse.password", "needs a username");
 }
 
 void validate(const QueryConfig& c, Problems& problems) {
@@ -84,13 +118,8 @@ void validate(const QueryConfig& c, Problems& problems) {
   validate(c.api.connections, "api", problems);
   auth::validate(c.auth, problems);
   auth::validate(c.tenant, c.auth, !c.api.tls.client_ca_file.empty(), problems);
-  const ClickHouseStoreConfig& store = c.stores.clickhouse;
-  if (!store.endpoint.starts_with("http://") && !store.endpoint.starts_with("https://"))
-    problems.add("stores.clickhouse.endpoint", "must be a URL like http://clickhouse:8123");
-  spanway::validate(store.tls, "stores.clickhouse.tls", problems);
-  if (store.database.empty()) problems.add("stores.clickhouse.database", "must name a database");
-  if (store.username.empty() && !store.password.empty())
-    problems.add("stores.clickhouse.password", "needs a username");
+  if (c.traces_from == StoreType::kClickHouse) validate(c.stores.clickhouse, problems);
+  if (c.traces_from == StoreType::kS3) sinks::validate(c.stores.s3, "stores.s3", problems);
   if (c.limits.query_memory.bytes > budget_bytes(c))
     problems.add("limits.query_memory", "is too large: memory_limit leaves " +
                                             config::mebibytes(budget_bytes(c)) +

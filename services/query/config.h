@@ -10,6 +10,7 @@
 #include "services/lib/base/secret.h"
 #include "services/lib/config/binder.h"
 #include "services/lib/endpoint_config/listener_config.h"
+#include "services/lib/sinks/s3/config.h"
 
 namespace spanway::query {
 
@@ -26,9 +27,21 @@ struct ClickHouseStoreConfig {
   ClientTlsConfig tls;
   std::int64_t connections = 8;
 };
+struct S3StoreConfig : sinks::S3Config {
+  config::ByteSize cache_bytes{32u << 20};
+};
+struct MemoryStoreConfig {
+  config::ByteSize bytes{64u << 20};
+  std::uint16_t grpc_port = 4347;
+  bool trust_metadata = false;
+};
+// Only the section of the store that is read is used.
 struct StoresConfig {
   ClickHouseStoreConfig clickhouse;
+  S3StoreConfig s3;
+  MemoryStoreConfig memory;
 };
+enum class StoreType { kClickHouse, kS3, kMemory };
 
 struct LimitsConfig {
   Duration query_time = std::chrono::seconds(30);
@@ -44,6 +57,7 @@ struct LimitsConfig {
 struct QueryConfig {
   ApiConfig api;
   StoresConfig stores;
+  StoreType traces_from = StoreType::kClickHouse;
   LimitsConfig limits;
   auth::AuthConfig auth;
   auth::TenantConfig tenant;

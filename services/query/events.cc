@@ -3,6 +3,7 @@
 #include <array>
 
 #include "services/lib/http/events.h"
+#include "services/lib/rpc/events.h"
 
 namespace spanway::query {
 namespace {
@@ -14,7 +15,9 @@ using telemetry::MetricSpec;
 constexpr MetricSpec kDuration = {"otel_query_duration_seconds", MetricKind::kHistogram,
                                   "From a query's admission to the end of its answer.", "api"};
 constexpr MetricSpec kQueries = {"spanway_query_requests_total", MetricKind::kCounter,
-                                 "Queries by the HTTP status of their answer.", "api,status"};
+                                 "Queries by the HTTP status of their answer; 499 = the client had "
+                                 "gone.",
+                                 "api,status"};
 constexpr MetricSpec kRows = {"spanway_query_read_rows_total", MetricKind::kCounter,
                               "Rows that the store has read for queries, as far as it has said.",
                               ""};
@@ -33,7 +36,9 @@ constexpr std::array kSpecs = {kDuration, kQueries, kRows,       kBytes,
                                kRunning,  kQueued,  kMemoryUsed, kMemoryLimit};
 
 constexpr std::array kApis = {Api::kSpans, Api::kHealth, Api::kTraceV1, Api::kTraceV3};
-constexpr std::array kStatuses = {200, 400, 401, 403, 404, 413, 429, 500, 503};
+constexpr int kClientClosedRequest = 499;
+constexpr std::array kStatuses = {200, 400, 401, 403, 404, 413, 429, kClientClosedRequest,
+                                  500, 503};
 
 }  // namespace
 
@@ -41,8 +46,8 @@ std::span<const MetricSpec> metric_specs() { return kSpecs; }
 
 std::vector<MetricSpec> all_metric_specs() {
   std::vector<MetricSpec> all(kSpecs.begin(), kSpecs.end());
-  const auto http = http::metric_specs();
-  all.insert(all.end(), http.begin(), http.end());
+  for (const auto specs : {http::metric_specs(), rpc::metric_specs()})
+    all.insert(all.end(), specs.begin(), specs.end());
   return all;
 }
 
@@ -96,6 +101,10 @@ void Events::ended(Api api, int http_status, Duration took, const Cost& cost,
   bytes_read_.add(static_cast<double>(cost.bytes_read));
   if (result.ok()) {
     ++answered_;
+    return;
+  }
+  if (http_status == kClientClosedRequest) {
+    ++cancelled_;
     return;
   }
   ++failed_;

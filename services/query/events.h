@@ -31,7 +31,8 @@ class Events {
   explicit Events(telemetry::Telemetry telemetry);
 
   void started() noexcept;
-  // `http_status` is what the client was sent, or would have been had its answer not begun.
+  // `http_status` is what the client was sent, or would have been had its answer not begun; 499 for
+  // one that has gone away.
   void ended(Api api, int http_status, Duration took, const Cost& cost, const Status& result);
   // Refused before it ran: 401, 403 and 429.
   void refused(Api api, int http_status);
@@ -42,6 +43,7 @@ class Events {
   std::uint64_t answered() const noexcept { return answered_; }
   std::uint64_t failed() const noexcept { return failed_; }
   std::uint64_t refused() const noexcept { return refused_; }
+  std::uint64_t cancelled() const noexcept { return cancelled_; }
   std::size_t running() const noexcept { return running_; }
 
  private:
@@ -53,7 +55,7 @@ class Events {
   std::vector<PerApi> apis_;
   telemetry::Counter rows_read_, bytes_read_;
   telemetry::Gauge running_gauge_, queued_, memory_used_, memory_limit_;
-  std::atomic<std::uint64_t> answered_{0}, failed_{0}, refused_{0};
+  std::atomic<std::uint64_t> answered_{0}, failed_{0}, refused_{0}, cancelled_{0};
   std::atomic<std::size_t> running_{0};
 };
 

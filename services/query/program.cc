@@ -12,7 +12,9 @@ runtime::Program make_program() {
   auto config = std::make_shared<QueryConfig>();
   return {
       .name = "spanway-query",
-      .summary = "Reads stored traces back: Jaeger's HTTP APIs and Spanway's own, over ClickHouse.",
+      .summary =
+          "Reads stored traces back: Jaeger's HTTP APIs and Spanway's own, over ClickHouse, S3 or "
+          "memory.",
       .describe_config = [config](config::Binder& b) { describe(b, *config); },
       .validate = [config](config::Problems& problems) { validate(*config, problems); },
       .create =

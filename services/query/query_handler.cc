@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404, kMethodNotAllowed = 405,
               kBadRequest = 400, kTooManyRequests = 429, kUnavailable = 503;
+// As other servers log it; no client sees it.
+constexpr int kClientClosedRequest = 499;
 // A probe of the health waits no longer for the store, however long a query may take.
 constexpr Duration kHealthTimeMax = std::chrono::seconds(5);
 constexpr std::string_view kTraceV1 = "/api/traces/", kTraceV3 = "/api/v3/traces/";
@@ -31,6 +33,11 @@ std::string error_body(Api api, Code code, int status, const std::string& messag
   }
 }
 
+Error client_gone() {
+  return transient_error(Code::kCancelled, "the client has closed its request")
+      .with_reason("cancelled");
+}
+
 std::string content_type_of(Api api) {
   return api == Api::kSpans || api == Api::kHealth ? "application/problem+json"
                                                    : "application/json";
@@ -44,6 +51,7 @@ struct QueryHandler::Waiting {
   std::string tenant;
   http::Responder responder;
   SteadyTime admitted;
+  CancelToken cancel = {};  // By the client that goes away, in the queue already.
 };
 
 QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
@@ -106,6 +114,7 @@ void QueryHandler::refuse(const Route& route, http::Responder responder, Code co
 
 void QueryHandler::submit(Waiting waiting) {
   const auto shared = std::make_shared<Waiting>(std::move(waiting));
+  shared->responder.on_peer_gone([cancel = shared->cancel] { cancel.cancel(); });
   QueryWorkers::Query query = [this, shared] { run(*shared); };
   const bool admitted = parts_.budget.admits() && parts_.workers.submit(shared->tenant, query);
   parts_.events.waiting(parts_.workers.queued());
@@ -114,27 +123,34 @@ void QueryHandler::submit(Waiting waiting) {
            "too many queries at once; try again");
 }
 
-void QueryHandler::run(Waiting& waiting) {
-  parts_.events.started();
-  parts_.events.waiting(parts_.workers.queued());
+QueryContext QueryHandler::context_of(Waiting& waiting) const {
   const Duration longest = waiting.route.api == Api::kHealth
                                ? std::min<Duration>(limits_.query_time, kHealthTimeMax)
                                : limits_.query_time;
-  const Deadline deadline = Deadline::at(waiting.admitted + longest);
   QueryContext context;
   context.tenant = waiting.tenant;
-  context.deadline = deadline;
+  context.deadline = Deadline::at(waiting.admitted + longest);
   context.budget.rows_max = static_cast<std::uint64_t>(limits_.rows_read);
   context.budget.bytes_max = limits_.bytes_read.bytes;
   context.budget.store_memory_max = limits_.store_memory.bytes;
   context.budget.spans_max = static_cast<std::uint64_t>(limits_.spans_per_trace);
   context.budget.memory_max = limits_.query_memory.bytes;
   context.budget.memory = parts_.budget.empty_permit();
-  const auto stopped = all_.on_cancel([token = context.cancel] { token.cancel(); });
+  context.budget.reading = parts_.budget.empty_permit();
+  context.cancel = waiting.cancel;
+  return context;
+}
+
+void QueryHandler::run(Waiting& waiting) {
+  parts_.events.started();
+  parts_.events.waiting(parts_.workers.queued());
+  QueryContext context = context_of(waiting);
+  const CancelToken by_client = waiting.cancel;
+  const auto stopped = all_.on_cancel([by_client] { by_client.cancel(); });
 
   const Api api = waiting.route.api;
-  AnswerWriter writer(std::move(waiting.responder), context.cancel, deadline);
-  Status result = answer(waiting, context, writer);
+  AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline);
+  Status result = by_client.cancelled() ? Status(client_gone()) : answer(waiting, context, writer);
   if (result.ok()) result = writer.finish();
   int status = 200;
   if (!result.ok()) {
@@ -142,8 +158,21 @@ void QueryHandler::run(Waiting& waiting) {
     writer.set_content_type(content_type_of(api));
     if (writer.can_refuse() && may_retry(status)) writer.add_header("retry-after", "1");
     writer.refuse(status, error_body(api, result.error().code, status, result.error().message));
+    if (by_client.cancelled()) status = kClientClosedRequest;
   }
+  parts_.health.query_ended(result);
   parts_.events.ended(api, status, parts_.clock.now() - waiting.admitted, context.cost, result);
+}
+
+void QueryHandler::probe() {
+  const auto waiting = std::make_shared<Waiting>(
+      Waiting{Route{.api = Api::kHealth, .argument = "", .query = ""}, "", {}, parts_.clock.now()});
+  QueryWorkers::Query query = [this, waiting] {
+    QueryContext context = context_of(*waiting);
+    const auto stopped = all_.on_cancel([cancel = waiting->cancel] { cancel.cancel(); });
+    parts_.health.probe_ended(parts_.store.ping(context));
+  };
+  (void)parts_.workers.submit("", query);
 }
 
 Status QueryHandler::answer(const Waiting& waiting, QueryContext& context, AnswerWriter& writer) {
@@ -168,7 +197,8 @@ Status QueryHandler::answer(const Waiting& waiting, QueryContext& context, Answe
                                                        .queued = parts_.workers.queued(),
                                                        .answered = parts_.events.answered(),
                                                        .failed = parts_.events.failed(),
-                                                       .refused = parts_.events.refused()});
+                                                       .refused = parts_.events.refused(),
+                                                       .cancelled = parts_.events.cancelled()});
   if (!store.ok()) {
     writer.add_header("retry-after", "1");
     writer.refuse(kUnavailable, health);

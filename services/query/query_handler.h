@@ -12,6 +12,7 @@
 #include "services/query/events.h"
 #include "services/query/query_workers.h"
 #include "services/query/store/trace_store.h"
+#include "services/query/store_health.h"
 
 namespace spanway::query {
 
@@ -25,11 +26,15 @@ class QueryHandler final : public http::Handler {
     MemoryBudget& budget;
     const Clock& clock;
     Events& events;
+    StoreHealth& health;
   };
   QueryHandler(const QueryConfig& config, const Parts& parts);
 
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
                                                http::Responder responder) override;
+  // Finds out on a worker whether the store answers; nothing when all workers are busy, whose
+  // queries show it.
+  void probe();
   // Ends what runs: queries return CANCELLED.
   void cancel_all() { all_.cancel(); }
 
@@ -41,6 +46,8 @@ class QueryHandler final : public http::Handler {
   };
   struct Waiting;
   void submit(Waiting waiting);
+  // The surroundings of a query that was admitted then.
+  QueryContext context_of(Waiting& waiting) const;
   void run(Waiting& waiting);
   Status answer(const Waiting& waiting, QueryContext& context, class AnswerWriter& writer);
   Result<std::string> tenant_of(const http::RequestHead& head) const;

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "services/query/store/clickhouse/clickhouse_trace_store.h"
-
 namespace spanway::query {
 namespace {
 
@@ -11,7 +9,10 @@ constexpr Duration kSampleInterval = std::chrono::seconds(5);
 // For the file of credentials.
 constexpr Duration kReloadInterval = std::chrono::seconds(10);
 constexpr Duration kBodyTimeout = std::chrono::seconds(30);
+// The store is probed when no query has shown for so long whether it answers.
+constexpr Duration kProbeInterval = std::chrono::seconds(30);
 constexpr const char* kListener = "query";
+constexpr const char* kOtlpListener = "otlp_grpc";
 
 }  // namespace
 
@@ -19,11 +20,13 @@ QueryService::QueryService(const QueryConfig& config, const runtime::ServiceDeps
     : config_(config),
       deps_(deps),
       budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
-      events_(deps.telemetry) {}
+      events_(deps.telemetry),
+      health_(deps.clock) {}
 
 QueryService::~QueryService() {
   sampler_.reset();
   reloader_.reset();
+  prober_.reset();
   // The listener first, so that nothing comes in any more; then what runs is ended.
   listener_.reset();
   if (handler_) handler_->cancel_all();
@@ -38,38 +41,35 @@ Result<std::unique_ptr<QueryService>> QueryService::create(const QueryConfig& co
 }
 
 Status QueryService::create_parts() {
-  const ClickHouseStoreConfig& store = config_.stores.clickhouse;
-  std::shared_ptr<http::TlsClientContext> tls;
-  if (store.endpoint.starts_with("https://")) {
-    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(store.tls));
-    store_tls_.emplace([tls] { return tls->reload(); },
-                       [this](const Result<bool>& changed) {
-                         if (!changed.ok()) events_.reload_failed(changed.error());
-                       },
-                       deps_.io.executor(0), http::kClientTlsReloadInterval);
-  }
-  clickhouse::ClientOptions options;
-  options.url = store.endpoint;
-  options.database = store.database;
-  options.username = store.username;
-  options.password = store.password;
-  options.connections_max = static_cast<std::size_t>(store.connections);
-  SPANWAY_ASSIGN(clickhouse_,
-                 clickhouse::Client::create(std::move(options), tls, deps_.io, deps_.clock));
-  store_ = std::make_unique<ClickHouseTraceStore>(*clickhouse_);
+  SPANWAY_ASSIGN(
+      store_, ConfiguredStore::create(config_, deps_, budget_, [this](const Result<bool>& changed) {
+        if (!changed.ok()) events_.reload_failed(changed.error());
+      }));
   Random random = Random::from_entropy();
   SPANWAY_ASSIGN(authenticator_, auth::Authenticator::create(config_.auth, auth::read_small_file,
                                                              auth::KeyedHash::make_key(random)));
   workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config_.limits.running),
                                             static_cast<std::size_t>(config_.limits.queued));
   handler_ = std::make_unique<QueryHandler>(
-      config_,
-      QueryHandler::Parts{*store_, *authenticator_, *workers_, budget_, deps_.clock, events_});
+      config_, QueryHandler::Parts{store_->traces(), *authenticator_, *workers_, budget_,
+                                   deps_.clock, events_, health_});
+  return listen();
+}
+
+Status QueryService::listen() {
   SPANWAY_ASSIGN(listener_, otlp_server::OtlpListener::create(
                                 {config_.api,
                                  otlp_server::server_limits(config_.api.connections, kBodyTimeout)},
                                 deps_, budget_));
-  return listener_->listen(kListener, config_.api.port, *handler_);
+  SPANWAY_TRY(listener_->listen(kListener, config_.api.port, *handler_));
+  if (store_->memory() == nullptr) return {};
+  const MemoryStoreConfig& memory = config_.stores.memory;
+  sink_ = std::make_unique<MemorySink>(*store_->memory());
+  gatekeeper_ = memory.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
+  export_service_ =
+      std::make_unique<rpc::ExportService>(rpc::ExportServiceOptions{}, *sink_, *gatekeeper_,
+                                           budget_, deps_.clock, deps_.telemetry, kOtlpListener);
+  return listener_->listen_grpc(memory.grpc_port, *export_service_);
 }
 
 Status QueryService::start() {
@@ -82,9 +82,15 @@ Status QueryService::start() {
   listener_->keep_tls_fresh(executor, [this](const Result<bool>& changed) {
     if (!changed.ok()) events_.reload_failed(changed.error());
   });
+  prober_.emplace(
+      [this] {
+        if (health_.is_idle_for(kProbeInterval)) handler_->probe();
+      },
+      executor, kProbeInterval, Duration::zero());
   deps_.telemetry.log.info("Answering queries", {{"listen", config_.api.host},
                                                  {"port", static_cast<unsigned>(port())},
-                                                 {"store", clickhouse_->endpoint()}});
+                                                 {"store", store_->type()},
+                                                 {"endpoint", store_->endpoint()}});
   return {};
 }
 
@@ -107,8 +113,13 @@ runtime::Service::Readiness QueryService::readiness() const {
   switch (state_.load()) {
     case State::kCreated:
       return {.ready = false, .reason = "not started"};
-    case State::kServing:
-      return {.ready = true, .reason = ""};
+    case State::kServing: {
+      // The pod stays ready: its clients get 503 with the time to come back, which no other replica
+      // would answer better.
+      const StoreHealth::Snapshot store = health_.snapshot();
+      if (store.reachable.value_or(true)) return {.ready = true, .reason = ""};
+      return {.ready = true, .reason = "degraded: the store does not answer: " + store.last_error};
+    }
     case State::kStopping:
       break;
   }
@@ -121,6 +132,21 @@ runtime::Statusz QueryService::status() const {
   status.ready = ready.ready;
   status.reason = ready.reason;
   status.listener = {.port = port()};
+  StoreHealth::Snapshot store = health_.snapshot();
+  status.store = {.type = store_->type(),
+                  .endpoint = store_->endpoint(),
+                  .reachable = store.reachable,
+                  .last_error = std::move(store.last_error),
+                  .last_error_reason = std::move(store.last_error_reason),
+                  .last_error_time = store.last_error_time,
+                  .last_query = store.last_query};
+  status.queries = {.running = events_.running(),
+                    .queued = workers_->queued(),
+                    .answered = events_.answered(),
+                    .failed = events_.failed(),
+                    .refused = events_.refused(),
+                    .cancelled = events_.cancelled()};
+  if (export_service_) status.grpc_port = otlp_port();
   status.memory = runtime::memory_status(deps_.memory, budget_,
                                          {{"connections", listener_->connection_memory()}});
   if (listener_->tls()) {
@@ -132,5 +158,6 @@ runtime::Statusz QueryService::status() const {
 }
 
 std::uint16_t QueryService::port() const noexcept { return listener_->port(kListener); }
+std::uint16_t QueryService::otlp_port() const noexcept { return listener_->port(kOtlpListener); }
 
 }  // namespace spanway::query

@@ -1,4 +1,4 @@
-// The query service: HTTP in, one store of traces behind.
+// The query service: HTTP in, one store of traces behind. The memory store has OTLP in as well.
 #pragma once
 
 #include <atomic>
@@ -8,12 +8,14 @@
 
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/repeating_task.h"
-#include "services/lib/clickhouse/client.h"
-#include "services/lib/http/tls_reloader.h"
 #include "services/lib/otlp_server/otlp_listener.h"
+#include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 #include "services/query/config.h"
+#include "services/query/configured_store.h"
+#include "services/query/memory_sink.h"
 #include "services/query/query_handler.h"
+#include "services/query/store_health.h"
 
 namespace spanway::query {
 
@@ -33,12 +35,15 @@ class QueryService final : public runtime::Service {
   runtime::Statusz status() const override;
 
   std::uint16_t port() const noexcept;
+  // OTLP/gRPC into the memory store; 0 with another store.
+  std::uint16_t otlp_port() const noexcept;
 
  private:
   enum class State { kCreated, kServing, kStopping };
 
   QueryService(const QueryConfig& config, const runtime::ServiceDeps& deps);
   Status create_parts();
+  Status listen();
   void reload_credentials();
 
   const QueryConfig config_;
@@ -46,17 +51,21 @@ class QueryService final : public runtime::Service {
   // In the order of use: what is below uses what is above.
   MemoryBudget budget_;
   Events events_;
-  std::optional<http::TlsReloader> store_tls_;  // Empty without TLS.
-  std::unique_ptr<clickhouse::Client> clickhouse_;
-  std::unique_ptr<TraceStore> store_;
+  StoreHealth health_;
+  std::unique_ptr<ConfiguredStore> store_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<QueryHandler> handler_;
   std::unique_ptr<QueryWorkers> workers_;
+  // With the memory store only.
+  std::unique_ptr<MemorySink> sink_;
+  std::unique_ptr<rpc::Gatekeeper> gatekeeper_;
+  std::unique_ptr<rpc::ExportService> export_service_;
   std::unique_ptr<otlp_server::OtlpListener> listener_;
   std::atomic<State> state_{State::kCreated};
   // Run between start() and the destructor.
   std::optional<RepeatingTask> sampler_;
   std::optional<RepeatingTask> reloader_;
+  std::optional<RepeatingTask> prober_;
 };
 
 }  // namespace spanway::query

@@ -1,12 +1,14 @@
-"""spanway-query over a real ClickHouse: its answers, its errors, and Jaeger's answers for the same spans."""
+"""spanway-query over a real ClickHouse, a real S3 server and its own memory: its answers, its errors, and Jaeger's
+answers for the same spans."""
 import json
 import os
+import socket
 import subprocess
 import time
 
 import pytest
 import requests
-from harness.parts import ClickHouse
+from harness.parts import S3, ClickHouse
 from harness.processes import BIN, Service, free_port, wait_until
 from harness.send import grpc_export, text, trace_request
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -52,30 +54,49 @@ def full_trace():
     return request, trace_id.hex()
 
 
-class Stack:
-    """ClickHouse, an exporter into it and spanway-query."""
+class Memory:
+    """The memory store has no server of its own."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.clickhouse = ClickHouse(folder).start()
-        store = {"endpoint": self.clickhouse.url}
+    def __init__(self):
+        self.port = free_port()
+
+    def start(self):
+        return self
+
+    def stop(self):
+        pass
+
+
+class Stack:
+    """A store, an exporter into it and spanway-query over it."""
+
+    def __init__(self, folder, kind):
+        self.folder, self.kind = folder, kind
         self.otlp_port, self.port = free_port(), free_port()
+        self.server, destination, query, keys = getattr(self, kind)()
         self.exporter = Service(
-            "exporter",
-            "spanway-exporter",
-            {"otlp": {"grpc": {"port": self.otlp_port}}, "destination": {"type": "clickhouse", "clickhouse": store}},
-            folder,
+            "exporter", "spanway-exporter", {"otlp": {"grpc": {"port": self.otlp_port}}, "destination": destination}, folder, keys
         )
-        migrate = [BIN / "spanway-exporter", "--config", self.exporter.config_path, "migrate"]
-        subprocess.run(migrate, check=True, stdin=subprocess.DEVNULL)
-        self.query = Service(
-            "query",
-            "spanway-query",
-            {"api": {"port": self.port}, "stores": {"clickhouse": dict(store, username="reader", password="spanway")}},
-            folder,
-        )
-        for service in (self.exporter, self.query):
+        if kind == "clickhouse":
+            migrate = [BIN / "spanway-exporter", "--config", self.exporter.config_path, "migrate"]
+            subprocess.run(migrate, check=True, stdin=subprocess.DEVNULL)
+        self.query = Service("query", "spanway-query", {"api": {"port": self.port}, "traces_from": kind, "stores": {kind: query}}, folder, keys)
+        for service in (self.query, self.exporter):
             service.start().wait_ready()
+
+    def clickhouse(self):
+        server = ClickHouse(self.folder).start()
+        store = {"endpoint": server.url}
+        return server, {"type": "clickhouse", "clickhouse": store}, dict(store, username="reader", password="spanway"), {}
+
+    def s3(self):
+        server = S3(self.folder, "traces").start()
+        bucket = {"bucket": server.bucket, "endpoint": server.url, "path_style": True}
+        return server, {"type": "s3", "s3": bucket}, dict(bucket, timeout="5s"), server.keys
+
+    def memory(self):
+        server = Memory()
+        return server, {"type": "otlp_grpc", "otlp_grpc": {"endpoint": f"127.0.0.1:{server.port}"}}, {"grpc_port": server.port}, {}
 
     def get(self, path):
         return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=20)
@@ -83,12 +104,12 @@ class Stack:
     def stop(self):
         self.query.stop()
         self.exporter.stop()
-        self.clickhouse.stop()
+        self.server.stop()
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    made = Stack(tmp_path_factory.mktemp("query"))
+@pytest.fixture(scope="module", params=["clickhouse", "s3", "memory"])
+def stack(tmp_path_factory, request):
+    made = Stack(tmp_path_factory.mktemp("query"), request.param)
     yield made
     made.stop()
 
@@ -168,7 +189,9 @@ def test_the_newest_spans_come_first_and_health_has_figures(stack):
     starts = [int(span["startTimeUnixNano"]) for span in spans]
     assert starts == sorted(starts, reverse=True)
     health = stack.get("/health").json()
-    assert health["status"] == "ok" and health["store"]["spans"] >= 7
+    assert health["status"] == "ok" and health["store"]["type"] == stack.kind and health["store"]["spans"] >= 7
+    status = stack.query.status()
+    assert status["store"]["reachable"] and status["queries"]["answered"] >= 2
 
 
 def test_errors_say_what_is_wrong(stack):
@@ -178,14 +201,54 @@ def test_errors_say_what_is_wrong(stack):
 
 
 def test_a_store_that_is_away_is_503_and_back_again(stack):
-    stack.clickhouse.stop()
+    if stack.kind == "memory":
+        pytest.skip("the memory store is a part of the process")
+    assert stack.get("/health").status_code == 200
+    assert stack.query.status()["store"]["reachable"] is True
+    stack.server.stop()
     for path in ("/health", "/spans", "/api/traces/1", "/api/v3/traces/1"):
         answer = stack.get(path)
         assert answer.status_code == 503 and answer.headers["retry-after"]
-    stack.clickhouse.start()
+    store = stack.query.status()["store"]
+    assert store["type"] == stack.kind and store["reachable"] is False
+    assert store["last_error"] and store["last_error_time"] and store["last_query"]
+    # The pod stays ready: another replica has the same store.
+    assert "degraded" in stack.query.admin("/readyz")
+    stack.server.start()
     wait_until(lambda: stack.get("/health").status_code == 200, 20, "a healthy store")
+    assert stack.query.status()["store"]["reachable"] is True
 
 
+def slow_database(server):
+    """Tables whose newest spans take minutes to find, and few rows to read."""
+    server.execute("CREATE DATABASE slow")
+    source = "numbers(20000) AS a CROSS JOIN numbers(1000000) AS b WHERE cityHash64(a.number, b.number) = 0"
+    server.execute(
+        "CREATE VIEW slow.red_service_5m AS SELECT '' AS tenant, toDateTime(now()) AS t, 'shop' AS service_name, "
+        f"toUInt64(a.number + b.number) AS calls FROM {source}"
+    )
+
+
+@pytest.mark.parametrize("stack", ["clickhouse"], indirect=True)
+def test_a_client_that_goes_away_before_the_first_byte_ends_its_statement(stack, tmp_path):
+    slow_database(stack.server)
+    port = free_port()
+    store = {"endpoint": stack.server.url, "database": "slow", "username": "reader", "password": "spanway"}
+    # Far longer than this test waits.
+    config = {"api": {"port": port}, "stores": {"clickhouse": store}, "limits": {"query_time": "300s"}}
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%red_service_5m%' AND query NOT LIKE '%system.processes%'"
+    with Service("slow", "spanway-query", config, tmp_path) as query:
+        query.start().wait_ready()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /spans HTTP/1.1\r\nhost: a\r\n\r\n")
+            wait_until(lambda: stack.server.select(running) == [["1"]], 20, "a statement that runs")
+            assert query.status()["queries"]["running"] == 1
+        wait_until(lambda: stack.server.select(running) == [["0"]], 20, "no statement")
+        wait_until(lambda: query.status()["queries"]["cancelled"] == 1, 20, "a cancelled query")
+        assert query.status()["queries"]["running"] == 0
+
+
+@pytest.mark.parametrize("stack", ["clickhouse"], indirect=True)
 def test_migrate_says_whether_another_try_may_succeed(stack, tmp_path):
     """The Job of a Pipeline is tried again after 1 and given up after 3."""
 
@@ -196,9 +259,9 @@ def test_migrate_says_whether_another_try_may_succeed(stack, tmp_path):
             [BIN / "spanway-exporter", "migrate", "--config", config], capture_output=True, text=True, stdin=subprocess.DEVNULL
         )
 
-    assert migrate(endpoint=stack.clickhouse.url).returncode == 0
+    assert migrate(endpoint=stack.server.url).returncode == 0
     away = migrate(endpoint=f"http://127.0.0.1:{free_port()}")
     assert away.returncode == 1, away.stderr
-    refused = migrate(endpoint=stack.clickhouse.url, username="writer", password="not the password")
+    refused = migrate(endpoint=stack.server.url, username="writer", password="not the password")
     assert refused.returncode == 3, refused.stderr
     assert "writer" in refused.stderr

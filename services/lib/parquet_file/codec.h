@@ -40,7 +40,7 @@ class Batches {
   virtual Result<std::optional<block::Block>> next() = 0;
 };
 
-// What columns of a row group take.
+// The size of some columns of a row group.
 struct GroupBytes {
   std::uint64_t stored = 0;   // In the file: what reading them fetches.
   std::uint64_t decoded = 0;  // Without compression; a repeated text counts once.

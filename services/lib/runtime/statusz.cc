@@ -55,6 +55,28 @@ void describe(V& v, const Statusz::Destination& d) {
 }
 
 template <typename V>
+void describe(V& v, const Statusz::Store& s) {
+  v.field("type", s.type, "`clickhouse`, `s3` or `memory`.");
+  v.field("endpoint", s.endpoint, "Its address; empty for `memory`.");
+  v.nullable("reachable", s.reachable,
+             "The store has answered the last query or probe; null before the first one.");
+  v.field("last_error", s.last_error, "The last failure of the store; it stays after a success.");
+  v.field("last_error_reason", s.last_error_reason, "The same as one word.");
+  v.optional("last_error_time", s.last_error_time, "When it happened.");
+  v.optional("last_query", s.last_query, "When a query of a client has ended last.");
+}
+
+template <typename V>
+void describe(V& v, const Statusz::Queries& q) {
+  v.field("running", q.running, "Queries that run now.");
+  v.field("queued", q.queued, "Queries that wait for a thread.");
+  v.field("answered", q.answered, "Answered since the start of the process.");
+  v.field("failed", q.failed, "Answered with an error: of the client, of a limit or of the store.");
+  v.field("refused", q.refused, "Refused before they ran: 401, 403, 429.");
+  v.field("cancelled", q.cancelled, "Ended because their client had gone.");
+}
+
+template <typename V>
 void describe(V& v, const Statusz::Batch& b) {
   v.field("first_offset", b.first_offset, "Of its first record.");
   v.field("last_offset", b.last_offset, "Of its last record.");
@@ -129,7 +151,7 @@ void describe(V& v, const Statusz::Listeners& l) {
 
 template <typename V>
 void describe(V& v, const Statusz::Listener& l) {
-  v.field("port", l.port, "OTLP/gRPC.");
+  v.field("port", l.port, "Exporter: OTLP/gRPC. Query: its HTTP APIs.");
 }
 
 template <typename V>
@@ -170,9 +192,10 @@ void describe_service(V& v, const Statusz& s) {
   v.optional("mode", s.mode, "Bridge: `produce`, `consume` or `both`.");
   v.object("kafka", s.kafka, "Bridge: the brokers.");
   v.list("topics", s.topics, "Bridge: the topics of the signals.");
-  v.optional("grpc_port", s.grpc_port, "Producing bridge: where it listens.");
+  v.optional("grpc_port", s.grpc_port,
+             "Producing bridge, and query with the memory store: where OTLP/gRPC comes in.");
   v.object("listeners", s.listeners, "Ingress: where it listens.");
-  v.object("listener", s.listener, "Exporter: where it listens.");
+  v.object("listener", s.listener, "Exporter, query: where it listens.");
   v.optional("queue_bytes", s.queue_bytes, "Producing bridge: bytes queued in librdkafka.");
   v.object("produce", s.produce, "Producing bridge: produce requests.");
   v.list("weaknesses", s.weaknesses, "Bridge: topic settings that can lose records.");
@@ -180,6 +203,8 @@ void describe_service(V& v, const Statusz& s) {
   v.optional("fused", s.fused, "Exporter in the bridge's process: called without a network hop.");
   v.object("destination", s.destination, "Consuming bridge: its exporter. Exporter: the backend.");
   v.object("next", s.next, "Ingress: the bridge.");
+  v.object("store", s.store, "Query: the store of traces.");
+  v.object("queries", s.queries, "Query: the queries of its clients.");
   v.list("partitions", s.partitions, "Consuming bridge: the assigned partitions.");
   v.object("assignment", s.assignment, "Consuming bridge: the consumer group.");
   v.optional("lost_records", s.lost_records,

@@ -53,6 +53,24 @@ struct Statusz {
     std::optional<std::string> circuit = std::nullopt;
     std::optional<bool> degraded = std::nullopt;
   };
+  // The place a service reads from.
+  struct Store {
+    std::string type;
+    std::string endpoint;
+    std::optional<bool> reachable;  // Unset = nothing has been read yet.
+    std::string last_error;         // Stays after a success.
+    std::string last_error_reason;
+    std::optional<SystemTime> last_error_time;
+    std::optional<SystemTime> last_query;
+  };
+  struct Queries {
+    std::size_t running = 0;
+    std::size_t queued = 0;
+    std::uint64_t answered = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t cancelled = 0;
+  };
   // A batch that is in flight or waits to be sent again.
   struct Batch {
     std::int64_t first_offset = 0;
@@ -157,6 +175,8 @@ struct Statusz {
   std::optional<bool> fused;
   std::optional<Destination> destination;
   std::optional<Destination> next;
+  std::optional<Store> store;
+  std::optional<Queries> queries;
   std::optional<std::vector<Partition>> partitions;
   std::optional<Assignment> assignment;
   std::optional<std::uint64_t> lost_records;

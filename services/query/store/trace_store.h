@@ -47,6 +47,8 @@ class TraceStore {
   virtual Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
                                                       QueryContext& context) = 0;
   virtual Result<StoreStatus> status(QueryContext& context) = 0;
+  // OK when the store answers and lets us read: the cheapest request that shows it.
+  virtual Status ping(QueryContext& context) = 0;
 };
 
 }  // namespace spanway::query

@@ -314,6 +314,7 @@ TEST_P(StoreContract, NamesAndResourcesAreThoseThatWereSent) {
   const auto status = store().status(one);
   ASSERT_TRUE(status.ok());
   EXPECT_EQ(status->spans, 90u);
+  EXPECT_TRUE(store().ping(one).ok());
 
   QueryContext two = context();
   const auto stream =

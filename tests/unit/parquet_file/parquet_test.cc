@@ -192,6 +192,44 @@ TEST(Parquet, ABloomFilterSaysWhichTracesAreMissing) {
   EXPECT_TRUE(file->may_contain(0, "span_id", fakes::otlp_span_id(1)).value());
 }
 
+TEST(Parquet, TheBoundsOfASortedColumnSayWhichRowGroupsLackAValue) {
+  WriteOptions options = span_options();
+  options.row_group_rows = 64;
+  options.bloom_columns.clear();
+  const auto file = open(*arrow_codec().encode(spans(256), options));
+  ASSERT_EQ(file->row_groups(), 4u);
+  int groups = 0;
+  for (std::size_t group = 0; group < 4; ++group)
+    groups += file->may_contain(group, "trace_id", fakes::otlp_trace_id(5)).value();
+  EXPECT_GE(groups, 1);
+  EXPECT_LE(groups, 2) << "a trace may lie across two";
+}
+
+TEST(Parquet, BatchesHaveTheRowsOfTheGroupInItsOrder) {
+  const auto bytes = arrow_codec().encode(spans(200), span_options());
+  const auto file = open(*bytes);
+  const auto whole = file->read(0, fields_of("spans"));
+  ASSERT_TRUE(whole.ok());
+  const GroupBytes size = file->bytes_of(0, fields_of("spans"));
+  EXPECT_GT(size.stored, 0u);
+  EXPECT_LE(size.stored, bytes->size());
+  const auto batches = file->batches(0, fields_of("spans"), 64);
+  ASSERT_TRUE(batches.ok()) << batches.error().message;
+  std::size_t rows = 0;
+  while (true) {
+    const auto batch = (*batches)->next();
+    ASSERT_TRUE(batch.ok()) << batch.error().message;
+    if (!*batch) break;
+    ASSERT_TRUE((*batch)->check().ok());
+    EXPECT_LE((*batch)->rows(), 64u);
+    for (std::size_t row = 0; row < (*batch)->rows(); ++row, ++rows)
+      for (std::size_t column = 0; column < whole->columns(); ++column)
+        ASSERT_EQ(value_text((*batch)->column(column), row),
+                  value_text(whole->column(column), rows));
+  }
+  EXPECT_EQ(rows, 200u);
+}
+
 TEST(Parquet, TheFooterHasTheTextsThatWereGiven) {
   const auto file = open(*arrow_codec().encode(spans(2), span_options()));
   EXPECT_EQ(file->metadata().at("spanway.batch"), "t:0:1-2");

@@ -24,5 +24,31 @@ TEST(QueryConfig, MistakesAreNamed) {
   EXPECT_EQ(problems.all().size(), 3u);
 }
 
+TEST(QueryConfig, OnlyTheStoreThatIsReadIsChecked) {
+  QueryConfig c;
+  c.stores.clickhouse.endpoint = "none";
+  c.traces_from = StoreType::kS3;
+  config::Problems no_bucket;
+  validate(c, no_bucket);
+  ASSERT_EQ(no_bucket.all().size(), 1u);
+  EXPECT_EQ(no_bucket.all()[0].path, "stores.s3.bucket");
+  c.stores.s3.bucket = "traces";
+  config::Problems none;
+  validate(c, none);
+  EXPECT_TRUE(none.empty());
+}
+
+TEST(QueryConfig, TheRingOfTheMemoryStoreCountsInMemoryLimit) {
+  QueryConfig c;
+  c.traces_from = StoreType::kMemory;
+  config::Problems none;
+  validate(c, none);
+  EXPECT_TRUE(none.empty());
+  c.stores.memory.bytes = {200u << 20};
+  config::Problems too_large;
+  validate(c, too_large);
+  EXPECT_EQ(too_large.all().size(), 1u);
+}
+
 }  // namespace
 }  // namespace spanway::query

@@ -5,6 +5,7 @@
 
 #include <future>
 #include <string>
+#include <thread>
 
 #include "services/lib/base/random.h"
 #include "services/query/store/memory/memory_trace_store.h"
@@ -32,10 +33,14 @@ class ScriptedStore final : public TraceStore {
   }
   Result<BlockStreamPtr> newest(const SpanQuery& query, SpanColumns columns,
                                 QueryContext& context) override {
-    if (entered) {
-      entered->set_value();
-      release.get_future().wait();
+    if (entered) entered->set_value();
+    if (waits_for_cancel) {
+      std::promise<void> cancelled;
+      const auto registration = context.cancel.on_cancel([&] { cancelled.set_value(); });
+      cancelled.get_future().wait();
+      return transient_error(Code::kCancelled, "cancelled");
     }
+    if (entered) release.get_future().wait();
     return real_.newest(query, columns, context);
   }
   Result<Found> find(const SpanQuery& query, QueryContext& context) override {
@@ -53,10 +58,15 @@ class ScriptedStore final : public TraceStore {
     if (error) return Error(*error);
     return real_.status(context);
   }
+  Status ping(QueryContext& context) override {
+    if (error) return Error(*error);
+    return real_.ping(context);
+  }
   std::optional<Error> error;
   Duration status_time = Duration::max();
   std::optional<std::promise<void>> entered;
   std::promise<void> release;
+  bool waits_for_cancel = false;
 
  private:
   TraceStore& real_;
@@ -72,8 +82,8 @@ class QueryHandlerTest : public testing::Test {
     workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config.limits.running),
                                               static_cast<std::size_t>(config.limits.queued));
     handler_ = std::make_unique<QueryHandler>(
-        config,
-        QueryHandler::Parts{store_, *authenticator_, *workers_, budget_, system_clock(), events_});
+        config, QueryHandler::Parts{store_, *authenticator_, *workers_, budget_, system_clock(),
+                                    events_, health_});
     http::ServerOptions options;
     options.name = "query";
     server_ = http::Server::create(options, nullptr, io_, *handler_, {log_, metrics_}).value();
@@ -113,6 +123,7 @@ class QueryHandlerTest : public testing::Test {
   http::IoPool io_{"query", 1};
   MemoryBudget budget_{256u << 20};
   Events events_{{log_, metrics_}};
+  StoreHealth health_{system_clock()};
   MemoryTraceStore memory_;
   ScriptedStore store_{memory_};
   std::unique_ptr<auth::Authenticator> authenticator_;
@@ -196,6 +207,55 @@ TEST_F(QueryHandlerTest, ATenantSeesItsOwnSpansOnly) {
   const auto refused = get("/spans", with("c-token"));
   EXPECT_EQ(refused.status, 401);
   EXPECT_THAT(refused.headers.get("www-authenticate"), HasSubstr("Bearer"));
+}
+
+TEST_F(QueryHandlerTest, AClientThatGoesAwayBeforeTheFirstByteCancelsItsQuery) {
+  QueryConfig config;
+  config.limits.running = 1;
+  serve(config);
+  store_.entered.emplace();
+  store_.waits_for_cancel = true;
+  for (int i = 0; i < 2; ++i)  // The second one waits in the queue.
+    client_->client->send({.method = "GET", .path = "/spans", .headers = {}, .body = {}},
+                          Deadline::after(system_clock(), std::chrono::seconds(20)), true,
+                          [](const Result<http::Response>&) {});
+  store_.entered->get_future().wait();
+  while (workers_->queued() == 0) std::this_thread::yield();
+  client_.reset();
+  // Both end without a word from the store; no deadline is near.
+  while (events_.cancelled() < 2) std::this_thread::yield();
+  EXPECT_EQ(events_.failed(), 0u);
+  EXPECT_EQ(health_.snapshot().reachable, std::nullopt) << "nothing is known of the store";
+}
+
+TEST_F(QueryHandlerTest, AProbeAndQueriesShowWhetherTheStoreAnswers) {
+  serve();
+  const auto probe = [this] {
+    const Duration none = Duration::zero();
+    const auto before = health_.snapshot().reachable;
+    handler_->probe();
+    while (health_.snapshot().reachable == before) std::this_thread::yield();
+    EXPECT_TRUE(health_.is_idle_for(none));
+  };
+  probe();
+  EXPECT_EQ(health_.snapshot().reachable, true);
+  EXPECT_EQ(health_.snapshot().last_query, std::nullopt) << "a probe is no query";
+  EXPECT_EQ(get("/api/traces/1").status, 404);
+  EXPECT_EQ(health_.snapshot().reachable, true) << "an answer, too";
+  EXPECT_NE(health_.snapshot().last_query, std::nullopt);
+  store_.error = unavailable("no connection").with_reason("connect_failed");
+  EXPECT_EQ(get("/api/traces/1").status, 503);
+  const StoreHealth::Snapshot away = health_.snapshot();
+  EXPECT_EQ(away.reachable, false);
+  EXPECT_EQ(away.last_error, "no connection");
+  EXPECT_EQ(away.last_error_reason, "connect_failed");
+  EXPECT_NE(away.last_error_time, std::nullopt);
+  EXPECT_EQ(get("/api/traces/zz").status, 400);
+  EXPECT_EQ(health_.snapshot().reachable, false) << "the store was not asked";
+  store_.error.reset();
+  probe();
+  EXPECT_EQ(health_.snapshot().reachable, true);
+  EXPECT_EQ(health_.snapshot().last_error, "no connection") << "with its time, until the next one";
 }
 
 TEST_F(QueryHandlerTest, MoreQueriesThanAdmittedAreRefusedWith429) {

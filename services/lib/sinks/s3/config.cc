@@ -14,7 +14,7 @@ bool is_ip_address(const std::string& host) {
 
 }  // namespace
 
-void describe(config::Binder& b, S3Config& c) {
+void describe_bucket(config::Binder& b, S3Config& c) {
   b.key("bucket", c.bucket,
         {.doc = "Bucket; it must exist.",
          .example = "traces",
@@ -44,12 +44,16 @@ void describe(config::Binder& b, S3Config& c) {
          .pattern = "[A-Za-z0-9_.-]{0,64}"});
   b.section("tls", c.tls, "TLS, for https:// endpoints.");
   describe_timeout(b, c.timeout);
+  b.key("connections", c.connections,
+        {.doc = "Most connections to the server.", .min = 1, .max = kConnectionsMax});
+}
+
+void describe(config::Binder& b, S3Config& c) {
+  describe_bucket(b, c);
   b.key("part_bytes", c.part_bytes,
         {.doc = "A larger object is sent in parts of this size.",
          .min = 5 * kMebibyte,
          .max = 1024 * kMebibyte});
-  b.key("connections", c.connections,
-        {.doc = "Most connections to the server.", .min = 1, .max = kConnectionsMax});
 }
 
 void validate(const S3Config& c, const std::string& path, config::Problems& problems) {

@@ -26,6 +26,8 @@ struct S3Config {
 };
 
 void describe(config::Binder& b, S3Config& c);
+// The keys that a reader of the bucket needs, too: all but part_bytes.
+void describe_bucket(config::Binder& b, S3Config& c);
 // `path` is that of the section, for problems.
 void validate(const S3Config& c, const std::string& path, config::Problems& problems);
 // For logs and /statusz: "s3://bucket/prefix", behind the endpoint where one is set.

@@ -114,7 +114,8 @@ std::string health_json(const Result<StoreStatus>& store, const Figures& figures
   json.end_object().begin_object("queries");
   json.member("running", figures.running).member("queued", figures.queued);
   json.member("answered", figures.answered).member("failed", figures.failed);
-  json.member("refused", figures.refused).end_object().end_object();
+  json.member("refused", figures.refused).member("cancelled", figures.cancelled);
+  json.end_object().end_object();
   return out;
 }
 

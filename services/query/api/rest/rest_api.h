@@ -28,6 +28,7 @@ struct Figures {
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;
   std::uint64_t refused = 0;
+  std::uint64_t cancelled = 0;
 };
 // The store's error = its state is unknown.
 std::string health_json(const Result<StoreStatus>& store, const Figures& figures);

@@ -230,4 +230,9 @@ Result<StoreStatus> ClickHouseTraceStore::status(QueryContext& context) {
   return status;
 }
 
+Status ClickHouseTraceStore::ping(QueryContext& context) {
+  SPANWAY_TRY(read_all({.sql = {"SELECT trace_id FROM spans LIMIT 0"}}, context));
+  return {};
+}
+
 }  // namespace spanway::query

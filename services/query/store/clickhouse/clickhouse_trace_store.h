@@ -26,6 +26,7 @@ class ClickHouseTraceStore final : public TraceStore {
   Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
                                               QueryContext& context) override;
   Result<StoreStatus> status(QueryContext& context) override;
+  Status ping(QueryContext& context) override;
 
  private:
   BlockStreamPtr open(clickhouse::Select select, QueryContext& context) const;

@@ -199,4 +199,6 @@ Result<StoreStatus> MemoryTraceStore::status(QueryContext& context) {
   return status;
 }
 
+Status MemoryTraceStore::ping(QueryContext&) { return {}; }
+
 }  // namespace spanway::query

@@ -42,6 +42,7 @@ class MemoryTraceStore final : public TraceStore {
   Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
                                               QueryContext& context) override;
   Result<StoreStatus> status(QueryContext& context) override;
+  Status ping(QueryContext& context) override;
 
  private:
   // The rows of one request. Immutable once it is in the ring.

@@ -17,7 +17,7 @@ struct Bucket {
   // requested.
   std::function<std::unique_ptr<objectstore::ObjectStore>(Deadline, std::stop_token)> open;
   const parquet_file::Codec& codec;
-  std::string prefix;    // Of all keys, as the s3 destination has it.
+  std::string prefix;    // All keys begin with it; as of the s3 destination.
   std::string endpoint;  // For /health and messages.
 };
 

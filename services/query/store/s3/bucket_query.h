@@ -39,7 +39,7 @@ class BucketQuery {
   // Reads the footer. Thread-safe.
   Result<std::unique_ptr<parquet_file::File>> open(const objectstore::LiveObject& object);
 
-  // What the query holds while it reads is this and the lists of objects.
+  // The query holds so much while it reads, and its list of objects.
   Status reserve(std::size_t bytes);
   // Counts rows that were read, and enforces the budget and the cancellation.
   Status count_rows(std::uint64_t rows);
@@ -57,7 +57,7 @@ class BucketQuery {
   const std::unique_ptr<objectstore::ObjectStore> store_;
   const CancelToken::Registration cancel_;
   std::atomic<std::uint64_t> fetched_bytes_ = 0;
-  std::size_t listed_bytes_ = 0;  // Of the day that was listed last.
+  std::size_t listed_bytes_ = 0;  // The day that was listed last.
 };
 
 // The error as a query's client understands it: what is stored is not what the client has sent.

@@ -19,7 +19,7 @@ class ByteCache {
  public:
   ByteCache(std::size_t bytes_max, Permit permit);
 
-  // Null when it is not there.
+  // Null when the cache does not have it.
   std::shared_ptr<const std::string> find(std::string_view key);
   void put(std::string_view key, std::shared_ptr<const std::string> value);
 

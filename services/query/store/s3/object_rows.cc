@@ -15,7 +15,7 @@ namespace {
 // rows.
 constexpr std::uint64_t kBatchBytes = 1u << 20;
 constexpr std::uint64_t kBatchRowsMin = 64, kBatchRowsMax = 4096;
-// What a batch may become in Arrow's memory and in ours.
+// Memory of a batch, in Arrow and in our block.
 constexpr std::uint64_t kBatchMemory = 8 * kBatchBytes;
 
 const std::vector<block::Field>& table_fields() {

@@ -42,7 +42,7 @@ class ObjectRows {
 
 // --- Columns of the files of spans.
 
-// What a result has: those of the table of spans, or those that name a span.
+// Columns of a result: those of the table of spans, or those that name a span.
 std::vector<block::Field> result_fields(bool all_columns);
 // The same and what more decides whether a span matches.
 std::vector<block::Field> fields_to_match(std::vector<block::Field> result, const SpanQuery& query);

@@ -13,13 +13,13 @@
 
 namespace spanway::query {
 
-// What the columns of a row say of its resource.
+// The resource of a row, by its columns.
 struct RowResource {
   std::uint64_t id = 0;
   std::string_view attributes;  // JSON
   std::string_view schema_url;
 };
-// Of a batch that has the columns of with_resource() and res_id.
+// The batch has the columns of with_resource() and res_id.
 RowResource resource_of(const block::Block& batch, std::size_t row);
 
 // Thread-safe. Holds what was read last, as far as the cache has room.

@@ -269,6 +269,11 @@ Result<StoreStatus> S3TraceStore::status(QueryContext& context) {
   return status;
 }
 
+Status S3TraceStore::ping(QueryContext& context) {
+  SPANWAY_TRY(BucketQuery(bucket_, cache_, context).days({}));
+  return {};
+}
+
 Result<StoreStatus> S3TraceStore::count(BucketQuery& query) const {
   StoreStatus status{
       .type = "s3", .endpoint = bucket_.endpoint, .spans = 0, .newest_unix_nano = std::nullopt};

@@ -51,6 +51,8 @@ class S3TraceStore final : public TraceStore {
                                               QueryContext& context) override;
   // Counts of the names of the objects, at most `status_age_max` old.
   Result<StoreStatus> status(QueryContext& context) override;
+  // Lists the tenant's days.
+  Status ping(QueryContext& context) override;
 
  private:
   using Visit = std::function<void(const block::Block& batch, std::size_t row,

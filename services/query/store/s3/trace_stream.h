@@ -43,7 +43,7 @@ class TraceStream final : public BlockStream {
   ObjectRows rows_;
   bool reading_ = false;
   std::optional<std::vector<BucketQuery::Day>> days_;  // The next one last.
-  std::vector<objectstore::LiveObject> objects_;  // Of the day; to be probed, the next one last.
+  std::vector<objectstore::LiveObject> objects_;  // Not yet probed, of one day; the next one last.
   std::vector<Match> matches_;
   std::uint64_t spans_ = 0;
 };

@@ -1,0 +1,43 @@
+// Whether the store answers, by the results of queries and probes.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "services/lib/base/clock.h"
+#include "services/lib/base/mutex.h"
+#include "services/lib/base/result.h"
+
+namespace spanway::query {
+
+// Thread-safe.
+class StoreHealth {
+ public:
+  explicit StoreHealth(const Clock& clock) : clock_(clock) {}
+
+  // The end of a query of a client. Errors of the client and of limits, and a cancelled query, say
+  // nothing about the store.
+  void query_ended(const Status& result);
+  void probe_ended(const Status& result);
+
+  struct Snapshot {
+    std::optional<bool> reachable;  // Unset before the first answer or failure.
+    std::string last_error;         // Stays after a success.
+    std::string last_error_reason;
+    std::optional<SystemTime> last_error_time;
+    std::optional<SystemTime> last_query;
+  };
+  Snapshot snapshot() const;
+  // True when no query or probe has ended for so long.
+  bool is_idle_for(Duration time) const;
+
+ private:
+  void ended(const Status& result) SPANWAY_REQUIRES(mutex_);
+
+  const Clock& clock_;
+  mutable Mutex mutex_;
+  Snapshot state_ SPANWAY_GUARDED_BY(mutex_);
+  std::optional<SteadyTime> last_end_ SPANWAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace spanway::query
