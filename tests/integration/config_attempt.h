@@ -137,6 +137,8 @@ inline std::vector<Variant> variants() {
       {"bridge_produce", kafka_bridge::make_program, with(produce)},
       {"bridge_consume", kafka_bridge::make_program, with(consume)},
       {"query", query::make_program, with({{"api.port", "0"}})},
+      {"query_memory", query::make_program,
+       with({{"api.port", "0"}, {"traces_from", "memory"}, {"stores.memory.grpc_port", "0"}})},
       {"allinone", allinone::make_program,
        with({{"run", "ingress,exporter"},
              {"ingress.otlp.grpc.port", "0"},

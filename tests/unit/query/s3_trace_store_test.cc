@@ -186,11 +186,11 @@ TEST_F(S3TraceStoreTest, ResourcesComeBackAlsoWhenTheCacheHasLostThem) {
   const std::uint64_t id = otlp_blocks::SpanReader(*block).resource_id(0);
   // One that has read the spans, and one that has not.
   S3TraceStore second = store();
-  for (S3TraceStore* asked : {&first, &second}) {
+  for (S3TraceStore* from : {&first, &second}) {
     const int before = counts_.reads;
-    auto rows = asked->resources_of({&id, 1}, query);
+    auto rows = from->resources_of({&id, 1}, query);
     ASSERT_TRUE(rows.ok()) << rows.error().message;
-    EXPECT_EQ(counts_.reads == before, asked == &first);
+    EXPECT_EQ(counts_.reads == before, from == &first);
     otlp_blocks::ResourceReader reader;
     ASSERT_TRUE(reader.add(std::move(*rows)).ok());
     const otlp::ResourceView* resource = reader.find(id);
@@ -201,7 +201,7 @@ TEST_F(S3TraceStoreTest, ResourcesComeBackAlsoWhenTheCacheHasLostThem) {
   }
 }
 
-TEST_F(S3TraceStoreTest, FiguresAreCountedAgainAfterAMinuteAndTheBucketIsAskedEachTime) {
+TEST_F(S3TraceStoreTest, FiguresAreCountedAgainAfterAMinuteAndTheBucketIsProbedEachTime) {
   S3TraceStore fresh = store();
   QueryContext query = context();
   EXPECT_EQ(fresh.status(query)->spans, kBatches * kSpansOfBatch);
