@@ -20,8 +20,8 @@ namespace spanway::query {
 // Thread-safe once it is made. Everything that create() is given outlives it.
 class ConfiguredStore {
  public:
-  // Reads TLS files, and loads Arrow for S3. The store is not asked anything. `report` gets what
-  // becomes of TLS files that are read again.
+  // Reads TLS files, and loads Arrow for S3. Sends the store no request. `report` gets the
+  // results of reading TLS files again.
   static Result<std::unique_ptr<ConfiguredStore>> create(const QueryConfig& config,
                                                          const runtime::ServiceDeps& deps,
                                                          MemoryBudget& budget,

@@ -25,7 +25,7 @@ void StoreHealth::probe_ended(const Status& result) {
 void StoreHealth::ended(const Status& result) {
   last_end_ = clock_.now();
   if (!result.ok() && result.error().code == Code::kCancelled) return;
-  // An error of the client may have been found before the store was asked.
+  // An error of the client may have been found before any request to the store.
   if (!result.ok() && result.error().code == Code::kInvalidArgument &&
       result.error().refusal == Refusal::kData)
     return;

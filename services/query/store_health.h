@@ -1,4 +1,4 @@
-// Whether the store answers, by the results of queries and probes.
+// The state of the store, by the results of queries and probes.
 #pragma once
 
 #include <optional>

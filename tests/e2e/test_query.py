@@ -213,7 +213,7 @@ def test_a_store_that_is_away_is_503_and_back_again(stack):
     assert store["type"] == stack.kind and store["reachable"] is False
     assert store["last_error"] and store["last_error_time"] and store["last_query"]
     # The pod stays ready: another replica has the same store.
-    assert "degraded" in stack.query.admin("/readyz")
+    assert stack.query.ready() and "degraded" in stack.query.status()["reason"]
     stack.server.start()
     wait_until(lambda: stack.get("/health").status_code == 200, 20, "a healthy store")
     assert stack.query.status()["store"]["reachable"] is True

@@ -208,8 +208,8 @@ TEST(Parquet, TheBoundsOfASortedColumnSayWhichRowGroupsLackAValue) {
 TEST(Parquet, BatchesHaveTheRowsOfTheGroupInItsOrder) {
   const auto bytes = arrow_codec().encode(spans(200), span_options());
   const auto file = open(*bytes);
-  const auto whole = file->read(0, fields_of("spans"));
-  ASSERT_TRUE(whole.ok());
+  const auto expected = file->read(0, fields_of("spans"));
+  ASSERT_TRUE(expected.ok());
   const GroupBytes size = file->bytes_of(0, fields_of("spans"));
   EXPECT_GT(size.stored, 0u);
   EXPECT_LE(size.stored, bytes->size());
@@ -223,9 +223,9 @@ TEST(Parquet, BatchesHaveTheRowsOfTheGroupInItsOrder) {
     ASSERT_TRUE((*batch)->check().ok());
     EXPECT_LE((*batch)->rows(), 64u);
     for (std::size_t row = 0; row < (*batch)->rows(); ++row, ++rows)
-      for (std::size_t column = 0; column < whole->columns(); ++column)
+      for (std::size_t column = 0; column < expected->columns(); ++column)
         ASSERT_EQ(value_text((*batch)->column(column), row),
-                  value_text(whole->column(column), rows));
+                  value_text(expected->column(column), rows));
   }
   EXPECT_EQ(rows, 200u);
 }

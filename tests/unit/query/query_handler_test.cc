@@ -251,7 +251,7 @@ TEST_F(QueryHandlerTest, AProbeAndQueriesShowWhetherTheStoreAnswers) {
   EXPECT_EQ(away.last_error_reason, "connect_failed");
   EXPECT_NE(away.last_error_time, std::nullopt);
   EXPECT_EQ(get("/api/traces/zz").status, 400);
-  EXPECT_EQ(health_.snapshot().reachable, false) << "the store was not asked";
+  EXPECT_EQ(health_.snapshot().reachable, false) << "no request has reached the store";
   store_.error.reset();
   probe();
   EXPECT_EQ(health_.snapshot().reachable, true);
