@@ -2,5 +2,5 @@
 #include "services/lib/runtime/service.h"
 
 int main(int argc, char** argv) {
-  return spanway::runtime::run_program(spanway::reconcile::make_program(), argc, argv);
+  return spanway::runtime::run_program(spanway::cli::make_program(), argc, argv);
 }

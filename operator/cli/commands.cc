@@ -21,8 +21,10 @@
 #include "services/lib/runtime/flags.h"
 #include "services/lib/telemetry/telemetry.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 namespace {
+
+using kube::Json;
 
 constexpr int kOk = 0;
 constexpr int kFailed = 1;
@@ -91,7 +93,7 @@ Result<std::vector<Json>> read_pipelines(const Options& options, const CommandCo
   return pipelines;
 }
 
-render::ClusterFacts offline_facts(const OperatorSettings& settings) {
+render::ClusterFacts offline_facts(const manager::OperatorSettings& settings) {
   render::ClusterFacts facts;
   facts.version = SPANWAY_VERSION;
   facts.image_repository = settings.image_repository;
@@ -168,19 +170,19 @@ Result<Live> read_cluster(kube::Client& client, const api::Pipeline& pipeline,
   for (const std::string& name : render::referenced_secrets(pipeline)) {
     // Without the right to read Secrets the plan omits their changes.
     const auto secret = client.get(kube::kSecrets, {pipeline.name_space, name});
-    if (secret.ok()) facts.secret_identities[name] = secret_identity(*secret);
+    if (secret.ok()) facts.secret_identities[name] = reconcile::secret_identity(*secret);
   }
   bool is_recorded = false;
-  for (const kube::ResourceType& type :
-       Stores::owned_kinds(facts.serves_service_monitors, facts.serves_prometheus_rules)) {
+  for (const kube::ResourceType& type : reconcile::Stores::owned_kinds(
+           facts.serves_service_monitors, facts.serves_prometheus_rules)) {
     kube::ListOptions options;
     options.name_space = pipeline.name_space;
-    options.label_selector = std::string(kManagedBySelector) + "," +
+    options.label_selector = std::string(reconcile::kManagedBySelector) + "," +
                              std::string(api::kPipelineLabel) + "=" + pipeline.name;
     options.resource_version = "";
     SPANWAY_ASSIGN(kube::ListResult list, client.list(type, options));
     for (Json& object : list.items) {
-      if (kube::string_at(object, "metadata/name") != last_good_key(key).name) {
+      if (kube::string_at(object, "metadata/name") != reconcile::last_good_key(key).name) {
         live.objects.push_back(std::move(object));
         continue;
       }
@@ -188,7 +190,7 @@ Result<Live> read_cluster(kube::Client& client, const api::Pipeline& pipeline,
       // gives to pods.
       const Json owner = {
           {"metadata", {{"name", pipeline.name}, {"namespace", pipeline.name_space}}}};
-      if (const auto last_good = read_last_good(std::move(object), owner, facts)) {
+      if (const auto last_good = reconcile::read_last_good(std::move(object), owner, facts)) {
         facts.image_repository = last_good->facts.image_repository;
         facts.version = last_good->facts.version;
         is_recorded = true;
@@ -341,7 +343,7 @@ int run_command(const std::string& name, const std::vector<std::string>& argumen
 }
 
 int run_command(const std::string& name, const std::vector<std::string>& arguments,
-                const OperatorSettings& settings) {
+                const manager::OperatorSettings& settings) {
   return run_command(name, arguments,
                      {.settings = settings,
                       .out = std::cout,
@@ -350,4 +352,4 @@ int run_command(const std::string& name, const std::vector<std::string>& argumen
                       .with_cluster = with_real_cluster});
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -10,12 +10,12 @@
 #include "operator/manager/settings.h"
 #include "services/lib/base/result.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 
 // The dependencies of a command. Exit codes: 0 done, 1 the Pipeline is wrong or the cluster
 // refuses, 2 bad usage.
 struct CommandContext {
-  const OperatorSettings& settings;
+  const manager::OperatorSettings& settings;
   std::ostream& out;
   std::ostream& err;
   // "-" is standard input. At most 4 MiB.
@@ -31,6 +31,6 @@ int run_command(const std::string& name, const std::vector<std::string>& argumen
 
 // Real files, real clusters.
 int run_command(const std::string& name, const std::vector<std::string>& arguments,
-                const OperatorSettings& settings);
+                const manager::OperatorSettings& settings);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -10,11 +10,12 @@
 #include "operator/manager/starting_operator.h"
 #include "operator/reconcile/events.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 namespace {
 
 std::vector<telemetry::MetricSpec> all_metric_specs() {
-  std::vector<telemetry::MetricSpec> all(metric_specs().begin(), metric_specs().end());
+  std::vector<telemetry::MetricSpec> all(reconcile::metric_specs().begin(),
+                                         reconcile::metric_specs().end());
   for (const auto table : {kube::client_metric_specs(), kube::cache_metric_specs()})
     all.insert(all.end(), table.begin(), table.end());
   return all;
@@ -23,7 +24,7 @@ std::vector<telemetry::MetricSpec> all_metric_specs() {
 }  // namespace
 
 runtime::Program make_program() {
-  auto settings = std::make_shared<OperatorSettings>();
+  auto settings = std::make_shared<manager::OperatorSettings>();
   const auto command = [settings](const char* words, const char* help) {
     return runtime::Program::Command{words, help,
                                      [settings, words](const std::vector<std::string>& arguments) {
@@ -37,7 +38,7 @@ runtime::Program make_program() {
       .validate = [settings](config::Problems& problems) { validate(*settings, problems); },
       .create = [settings](
                     const runtime::ServiceDeps& deps) -> Result<std::unique_ptr<runtime::Service>> {
-        SPANWAY_ASSIGN(auto service, StartingOperator::create(*settings, deps));
+        SPANWAY_ASSIGN(auto service, manager::StartingOperator::create(*settings, deps));
         return std::unique_ptr<runtime::Service>(std::move(service));
       },
       .commands = {command("plan",
@@ -54,4 +55,4 @@ runtime::Program make_program() {
   };
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -3,9 +3,9 @@
 
 #include "services/lib/runtime/service.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 
 // The operator and its commands.
 runtime::Program make_program();
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -2,7 +2,7 @@
 
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 namespace {
 
 using kube::Json;
@@ -35,4 +35,4 @@ std::vector<Json> secrets_role(const api::Pipeline& pipeline, const ServiceAccou
   return {std::move(role), std::move(binding)};
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -7,7 +7,7 @@
 
 #include "operator/api/pipeline.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 
 struct ServiceAccountName {
   std::string name_space = "spanway-system";
@@ -18,4 +18,4 @@ struct ServiceAccountName {
 std::vector<kube::Json> secrets_role(const api::Pipeline& pipeline,
                                      const ServiceAccountName& account);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -7,7 +7,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/json/json_pointer.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using State = CompactionView::State;
@@ -72,4 +72,4 @@ std::vector<CompactionView> observe_compactions(const std::vector<Json>& cron_jo
   return views;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

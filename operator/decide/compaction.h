@@ -5,10 +5,10 @@
 
 #include "operator/decide/status.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // How the last run of each CronJob ended. One that is under way changes nothing until it ends.
 std::vector<CompactionView> observe_compactions(const std::vector<Json>& cron_jobs,
                                                 const std::vector<Json>& pods);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -2,7 +2,7 @@
 
 #include "operator/decide/pod_health.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 constexpr std::size_t kMessageBytesMax = 512;
@@ -63,4 +63,4 @@ void Conditions::keep(std::string_view type, Condition otherwise) {
   set(type, std::move(otherwise));
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -6,7 +6,7 @@
 
 #include "operator/json/json.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 using kube::Json;
 
@@ -48,4 +48,4 @@ class Conditions {
   Json list_ = Json::array();
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using render::Component;
@@ -130,4 +130,4 @@ std::set<std::string> mounted_config_maps(const std::vector<Json>& workloads,
   return out;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "operator/decide/rollout.h"
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct DesiredObjects {
   // In the order in which they are to be applied.
@@ -27,4 +27,4 @@ DesiredObjects desired_objects(const render::Rendering& desired, const render::R
 std::set<std::string> mounted_config_maps(const std::vector<Json>& workloads,
                                           const std::vector<Json>& pods);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

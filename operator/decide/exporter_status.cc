@@ -8,7 +8,7 @@
 #include "operator/decide/traffic.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using render::Role;
@@ -255,4 +255,4 @@ Json to_json(const ExporterStatus& exporter) {
   return json;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

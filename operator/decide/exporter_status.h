@@ -7,7 +7,7 @@
 
 #include "operator/decide/status.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct ExporterStatus {
   std::string name;
@@ -30,4 +30,4 @@ Json to_json(const ExporterStatus& exporter);
 // 0 for "<10s" to 4 for ">1h"; -1 for anything else.
 int bucket_rank(std::string_view bucket) noexcept;
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

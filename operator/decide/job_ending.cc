@@ -7,7 +7,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 constexpr Duration kFirstWait = std::chrono::seconds(30);
@@ -77,4 +77,4 @@ Duration job_retry_wait(int failures) {
   return std::min(wait, kJobRetryWaitMax);
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

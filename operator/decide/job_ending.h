@@ -10,7 +10,7 @@
 #include "operator/json/json.h"
 #include "services/lib/base/clock.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 using kube::Json;
 
@@ -38,4 +38,4 @@ std::string what_blocks_job(const std::string& job, const std::vector<Json>& pod
 Duration job_retry_wait(int failures);
 inline constexpr Duration kJobRetryWaitMax = std::chrono::minutes(10);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

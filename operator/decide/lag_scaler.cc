@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // A rebalance takes up to one session timeout to begin and its lag as long to be read.
@@ -297,4 +297,4 @@ std::string lag_bucket(double seconds) {
   return ">1h";
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

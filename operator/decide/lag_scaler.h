@@ -20,7 +20,7 @@
 #include "operator/api/pipeline.h"
 #include "operator/decide/statusz_report.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct LagScalerMemory {
   std::int64_t changed_at_ms = 0;
@@ -60,4 +60,4 @@ std::string lag_bucket(double seconds);
 // news.
 inline constexpr double kBucketLeaves = 1.25;
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -5,7 +5,7 @@
 #include "operator/decide/job_ending.h"
 #include "operator/decide/pod_health.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using State = SchemaView::State;
@@ -55,4 +55,4 @@ MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
   return decision;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -9,7 +9,7 @@
 #include "operator/decide/status.h"
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct MigrateJobDecision {
   SchemaView view;
@@ -30,4 +30,4 @@ struct MigrateJobInput {
 // Pure.
 MigrateJobDecision decide_migrate_job(const MigrateJobInput& input);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

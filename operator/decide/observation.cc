@@ -6,7 +6,7 @@
 #include "operator/decide/wall_time.h"
 #include "operator/json/json_pointer.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using kube::bool_at;
@@ -348,4 +348,4 @@ std::int64_t count_endpoints(const Json& service, const std::vector<Json>& pods)
   });
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "operator/render/render.h"
 #include "services/lib/base/clock.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 using kube::Json;
 
@@ -79,4 +79,4 @@ PodView view_pod(const Json& pod, SystemTime wall_now);
 // workload changes either.
 std::int64_t count_endpoints(const Json& service, const std::vector<Json>& pods);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

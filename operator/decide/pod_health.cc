@@ -6,7 +6,7 @@
 #include "operator/decide/wall_time.h"
 #include "services/lib/base/utf8.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 constexpr std::int64_t kCrashRestarts = 2;
@@ -77,4 +77,4 @@ std::string one_line(std::string_view text, std::size_t bytes_max) {
   return truncate_utf8(out, bytes_max);
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

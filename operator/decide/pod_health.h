@@ -7,7 +7,7 @@
 #include "operator/decide/observation.h"
 #include "services/lib/base/clock.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // The container dies again and again: waiting in CrashLoopBackOff, or at least 2 restarts, the last
 // one at most `window` ago. Restarts of long ago are no longer news.
@@ -26,4 +26,4 @@ std::int64_t grace_ends_ms(const PodView& pod, std::int64_t now_ms);
 // At most `bytes_max` bytes, on one line, whole UTF-8 characters only; what was cut ends in "...".
 std::string one_line(std::string_view text, std::size_t bytes_max);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

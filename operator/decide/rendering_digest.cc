@@ -6,7 +6,7 @@
 
 #include "services/lib/base/check.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using kube::Json;
@@ -121,4 +121,4 @@ Rendering read_rendering_digest(const std::string& text) {
   return rendering;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -6,7 +6,7 @@
 
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // As text, about a hundred bytes for each object.
 std::string rendering_digest(const render::Rendering& rendering);
@@ -18,4 +18,4 @@ std::string rendering_digest(const render::Rendering& rendering);
 // `digest` comes from rendering_digest().
 render::Rendering read_rendering_digest(const std::string& digest);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -6,7 +6,7 @@
 #include "operator/decide/rollout_state_machine.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // Annotations may be much longer than a field of the status.
@@ -117,4 +117,4 @@ bool consume_force_check(const std::string& annotation, RolloutMemory& memory) {
 
 RolloutDecision decide(const RolloutInput& input) { return RolloutStateMachine(input).run(); }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

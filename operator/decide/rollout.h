@@ -46,7 +46,7 @@
 #include "operator/decide/observation.h"
 #include "operator/decide/statusz_report.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // The memory of the state machine between two reconciliations, stored in status.config.
 struct RolloutMemory {
@@ -143,4 +143,4 @@ struct RolloutInput {
 };
 RolloutDecision decide(const RolloutInput& input);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

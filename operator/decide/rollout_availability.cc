@@ -4,7 +4,7 @@
 #include "operator/decide/rollout_state_machine.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 bool RolloutStateMachine::settled(const Part& part) const {
   const WorkloadView& stable = part.view->stable;
@@ -107,4 +107,4 @@ const RolloutStateMachine::Part* RolloutStateMachine::first_unavailable() const 
   return nullptr;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

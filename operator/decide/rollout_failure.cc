@@ -3,7 +3,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/rollout_state_machine.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 RolloutDecision RolloutStateMachine::fail(const Failure& failure) {
   memory_.failed_revision = desired_revision_;
@@ -168,4 +168,4 @@ std::string RolloutStateMachine::waiting_for(const Part& part) const {
          " ready";
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

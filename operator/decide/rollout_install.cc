@@ -5,7 +5,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/rollout_state_machine.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 RolloutDecision RolloutStateMachine::install() {
   if (memory_.rolling_revision != desired_revision_) {
@@ -183,4 +183,4 @@ void RolloutStateMachine::record(RolloutDecision& out) {
   out.record_last_good = true;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

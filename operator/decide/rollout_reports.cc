@@ -1,6 +1,6 @@
 #include "operator/decide/rollout_state_machine.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 std::string kafka_error_of(const StatuszReport& report) {
@@ -80,4 +80,4 @@ bool RolloutStateMachine::waits_for_kafka(const Part& part) const {
          no_pod_reaches_kafka();
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

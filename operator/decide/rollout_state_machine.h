@@ -8,7 +8,7 @@
 
 #include "operator/decide/rollout.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // Annotations and messages are cut to this in the status.
 inline constexpr std::size_t kRolloutMessageBytesMax = 512;
@@ -145,4 +145,4 @@ class RolloutStateMachine {
   bool exact_ = false;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 #include "operator/decide/rollout_state_machine.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // Most waits end with a watch event; this is for those that do not.
@@ -228,4 +228,4 @@ std::int64_t RolloutStateMachine::deadline_from(std::int64_t begin_ms) const {
   return std::max(deadline, since + to_ms(input_.rules.healthy_after));
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -5,7 +5,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/status_builder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 constexpr std::size_t kReasonBytesMax = 512;
@@ -267,4 +267,4 @@ RolloutMemory rollout_memory(const Json& status) {
   return memory;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -12,7 +12,7 @@
 #include "operator/decide/statusz_report.h"
 #include "services/lib/config/binder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct TopicsView {
   // As `topics apply` has reported it. kBlocked: the pod of the topics Job cannot start.
@@ -99,4 +99,4 @@ Duration status_requeue_after(const StatusInput& input, const Json& status);
 // Kept in status.config.
 RolloutMemory rollout_memory(const Json& status);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -11,7 +11,7 @@
 #include "operator/decide/traffic.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 inline Condition yes(std::string reason, std::string message) {
   return {ConditionStatus::kTrue, std::move(reason), std::move(message)};
@@ -111,4 +111,4 @@ class StatusBuilder {
   std::int64_t now_ms_ = 0;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

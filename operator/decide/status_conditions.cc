@@ -3,7 +3,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/status_builder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // The error of a bridge that cannot reach Kafka, as one word.
@@ -232,4 +232,4 @@ Condition StatusBuilder::ready(const Condition& kafka, const Condition& topics) 
              "component that is not scaled to zero has a ready pod");
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

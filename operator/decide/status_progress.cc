@@ -2,7 +2,7 @@
 
 #include "operator/decide/status_builder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 Condition StatusBuilder::progressing() const {
   const RolloutDecision& rollout = *input_.rollout;
@@ -139,4 +139,4 @@ Condition StatusBuilder::rolled_back() const {
              "revision " + rollout.memory.failed_revision + back + rollout.message);
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 #include "operator/decide/pod_health.h"
 #include "operator/decide/status_builder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // At risk from half of the retention on, until clearly below it.
@@ -132,4 +132,4 @@ Condition StatusBuilder::retention_at_risk() const {
   return no("LagWithinRetention", "no exporter lags by half of what Kafka keeps");
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

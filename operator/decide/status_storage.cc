@@ -3,7 +3,7 @@
 
 #include "operator/decide/status_builder.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using Schema = SchemaView::State;
@@ -109,4 +109,4 @@ void StatusBuilder::add_storage(Json& status) const {
   if (!list.empty()) status["storage"] = std::move(list);
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

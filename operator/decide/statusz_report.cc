@@ -7,7 +7,7 @@
 
 #include "operator/json/json.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using kube::Json;
@@ -143,4 +143,4 @@ StatuszReport parse_statusz(std::string_view body) {
   return report;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct TopicReport {
   std::string name = {};
@@ -66,4 +66,4 @@ StatuszReport not_answered(std::string why);
 // Never fails: what is no JSON object is a report that was not answered, with the error.
 StatuszReport parse_statusz(std::string_view body);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -7,7 +7,7 @@
 #include "operator/decide/job_ending.h"
 #include "operator/decide/pod_health.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 // `topics apply` ends so when every topic is there but one promises less than desired.
@@ -143,4 +143,4 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
   return decision;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

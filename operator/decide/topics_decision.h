@@ -7,7 +7,7 @@
 #include "operator/decide/status.h"
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct TopicsJobDecision {
   TopicsView view;
@@ -32,4 +32,4 @@ struct TopicsJobInput {
 // that promises less than desired is verified again every 10 min: only its owner can change it.
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

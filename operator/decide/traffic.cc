@@ -7,7 +7,7 @@
 #include "operator/render/render.h"
 #include "services/lib/base/ascii.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using render::Role;
@@ -188,4 +188,4 @@ std::vector<std::string> reported_weaknesses(const std::vector<ComponentView>& c
   return out;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -11,7 +11,7 @@
 #include "operator/decide/observation.h"
 #include "operator/decide/statusz_report.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 using Reports = std::map<std::string, StatuszReport>;  // By pod name.
 
@@ -53,4 +53,4 @@ std::vector<std::string> reported_weaknesses(const std::vector<ComponentView>& c
 // The error of a topic or group as one word; `otherwise` when the text is unknown.
 std::string kafka_error_reason(const std::string& error, const char* otherwise);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdio>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using std::chrono::milliseconds;
@@ -82,4 +82,4 @@ std::int64_t unix_ms(SystemTime time) noexcept {
   return std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

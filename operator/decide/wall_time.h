@@ -8,7 +8,7 @@
 
 #include "services/lib/base/clock.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // "2026-11-21T12:26:28Z", with or without a fraction; nothing for anything else, offsets included
 // (the API server writes Z only).
@@ -17,4 +17,4 @@ std::optional<SystemTime> parse_wall_time(std::string_view text);
 std::string wall_time_text(std::int64_t unix_ms);
 std::int64_t unix_ms(SystemTime time) noexcept;
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 // An error when the namespace cannot be read just now: another id would reset the offsets of all
@@ -23,11 +23,13 @@ Result<std::string> find_cluster_id(kube::Client& client, const telemetry::Logge
 
 // Few watches when the rights are there: each costs a list at the start and the API server's
 // memory. What may not be listed over all namespaces is watched in each.
-Result<Stores::Watches> choose_watches(kube::Client& client, const OperatorSettings& settings,
-                                       std::vector<kube::ResourceType> kinds,
-                                       const telemetry::Logger& log) {
+Result<reconcile::Stores::Watches> choose_watches(kube::Client& client,
+                                                  const OperatorSettings& settings,
+                                                  std::vector<kube::ResourceType> kinds,
+                                                  const telemetry::Logger& log) {
   constexpr std::size_t kPerNamespaceMax = 4;
-  if (settings.watch_namespaces.size() <= kPerNamespaceMax) return Stores::Watches::kPerNamespace;
+  if (settings.watch_namespaces.size() <= kPerNamespaceMax)
+    return reconcile::Stores::Watches::kPerNamespace;
   kinds.push_back(kube::kPipelines);
   kinds.push_back(kube::kPods);
   for (const kube::ResourceType& kind : kinds) {
@@ -44,9 +46,9 @@ Result<Stores::Watches> choose_watches(kube::Client& client, const OperatorSetti
         "watch "
         "in all namespaces (Helm: rbac.watchAll) makes it one stream for each kind",
         {{"namespaces", settings.watch_namespaces.size()}, {"error", listed.error().message}});
-    return Stores::Watches::kPerNamespace;
+    return reconcile::Stores::Watches::kPerNamespace;
   }
-  return Stores::Watches::kClusterWide;
+  return reconcile::Stores::Watches::kClusterWide;
 }
 
 }  // namespace
@@ -65,11 +67,11 @@ Result<Discovered> discover(kube::Client& client, const OperatorSettings& settin
   if (found.cluster_id.empty()) {
     SPANWAY_ASSIGN(found.cluster_id, find_cluster_id(client, log));
   }
-  SPANWAY_ASSIGN(
-      found.watches,
-      choose_watches(client, settings,
-                     Stores::owned_kinds(found.service_monitors, found.prometheus_rules), log));
+  SPANWAY_ASSIGN(found.watches, choose_watches(client, settings,
+                                               reconcile::Stores::owned_kinds(
+                                                   found.service_monitors, found.prometheus_rules),
+                                               log));
   return found;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -9,13 +9,13 @@
 #include "services/lib/base/result.h"
 #include "services/lib/telemetry/telemetry.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 
 struct Discovered {
   bool service_monitors = false;
   bool prometheus_rules = false;
   std::string cluster_id = {};  // Empty = none.
-  Stores::Watches watches = Stores::Watches::kPerNamespace;
+  reconcile::Stores::Watches watches = reconcile::Stores::Watches::kPerNamespace;
 };
 
 // At most 20 requests, one after the other; the first that fails for another reason than missing
@@ -24,4 +24,4 @@ struct Discovered {
 Result<Discovered> discover(kube::Client& client, const OperatorSettings& settings,
                             const telemetry::Logger& log);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

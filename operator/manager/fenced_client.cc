@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 Error not_leading() {
@@ -114,4 +114,4 @@ Status FencedClient::remove(const kube::ResourceType& type, const kube::ObjectKe
 
 Result<bool> FencedClient::serves(const kube::ResourceType& type) { return behind_.serves(type); }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

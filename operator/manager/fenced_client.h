@@ -9,7 +9,7 @@
 #include "operator/k8s/client.h"
 #include "services/lib/base/mutex.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 
 // Thread-safe. Reads go through at any time. Each write checks again that it is still allowed; one
 // that is not is a transient error, CANCELLED "not_leading", and nothing is sent. `behind` and what
@@ -59,4 +59,4 @@ class FencedClient final : public kube::Client {
   int writing_ SPANWAY_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

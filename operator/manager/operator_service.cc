@@ -7,7 +7,7 @@
 #include "operator/k8s/lease.h"
 #include "services/lib/base/thread.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 constexpr Duration kDrainMax = std::chrono::hours(1);
@@ -15,9 +15,9 @@ constexpr Duration kDrainMax = std::chrono::hours(1);
 constexpr std::size_t kListsAtATime = 4;
 constexpr Duration kSyncPoll = std::chrono::milliseconds(100);
 
-UpgradeRules upgrade_rules(const OperatorSettings& settings) {
+reconcile::UpgradeRules upgrade_rules(const OperatorSettings& settings) {
   return {.concurrent_max = settings.max_concurrent_rollouts,
-          .window = MaintenanceWindow::parse(settings.maintenance_window)};
+          .window = reconcile::MaintenanceWindow::parse(settings.maintenance_window)};
 }
 
 // Half of the workers, at least one.
@@ -25,7 +25,7 @@ std::size_t slow_workers(const OperatorSettings& settings) {
   return static_cast<std::size_t>(std::max<std::int64_t>(1, settings.workers / 2));
 }
 
-MonitorTimes times_of(const OperatorSettings& settings) {
+reconcile::MonitorTimes times_of(const OperatorSettings& settings) {
   return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
 }
 
@@ -60,18 +60,20 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
       recorder_(std::make_unique<kube::EventRecorder>(parts_.identity, *parts_.client, deps.clock,
                                                       Random::from_entropy(), deps.telemetry)),
       events_(deps.telemetry,
-              [this](const Announcement& a) {
+              [this](const reconcile::Announcement& a) {
                 recorder_->record({a.regarding, a.is_warning, a.reason, a.action, a.note});
               }),
       stores_(settings.watch_namespaces,
-              Stores::owned_kinds(found.service_monitors, found.prometheus_rules), found.watches),
+              reconcile::Stores::owned_kinds(found.service_monitors, found.prometheus_rules),
+              found.watches),
       secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
       monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),
                [this](const kube::ObjectKey& key) { queue_.add(key); }),
-      controller_(ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock,
-                                 [this](const kube::ObjectKey& key) { queue_.add(key); },
-                                 upgrade_rules(settings)},
-                  facts_of(settings, parts_.name_space, found)),
+      controller_(
+          reconcile::ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock,
+                                    [this](const kube::ObjectKey& key) { queue_.add(key); },
+                                    upgrade_rules(settings)},
+          facts_of(settings, parts_.name_space, found)),
       reflectors_(kListsAtATime, system_clock()) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
@@ -104,7 +106,7 @@ OperatorService::~OperatorService() {
 }
 
 void OperatorService::make_reflectors() {
-  for (const Stores::Entry& entry : stores_.entries()) {
+  for (const reconcile::Stores::Entry& entry : stores_.entries()) {
     reflectors_.add(std::make_unique<kube::Reflector>(
         kube::ReflectorOptions{entry.type, entry.name_space, entry.label_selector}, *parts_.client,
         *entry.store, [this](const kube::ObjectKey& owner) { queue_.add(owner); }, deps_.clock,
@@ -291,4 +293,4 @@ Status OperatorService::fatal() const {
                      " was lost: another operator may be leading now");
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -24,7 +24,7 @@ class EventRecorder;
 class LeaderElection;
 }  // namespace spanway::kube
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 
 // The period of the operator's timers, and the Lease's times (operator/k8s/lease.h).
 struct OperatorTimes {
@@ -39,7 +39,7 @@ struct OperatorTimes {
 struct OperatorParts {
   std::shared_ptr<void> access;
   std::unique_ptr<kube::Client> client;
-  std::unique_ptr<StatuszReader> statusz;
+  std::unique_ptr<reconcile::StatuszReader> statusz;
   std::string server = {};  // For messages.
   std::string identity;     // Unique among the replicas.
   std::string name_space;   // The operator's own.
@@ -86,11 +86,11 @@ class OperatorService final : public runtime::Service {
   FencedClient writer_;
   kube::WorkQueue queue_;
   std::unique_ptr<kube::EventRecorder> recorder_;
-  Events events_;
-  Stores stores_;
-  SecretsPoller secrets_;
-  StatuszMonitor monitor_;
-  Controller controller_;
+  reconcile::Events events_;
+  reconcile::Stores stores_;
+  reconcile::SecretsPoller secrets_;
+  reconcile::StatuszMonitor monitor_;
+  reconcile::Controller controller_;
   std::unique_ptr<kube::LeaderElection> election_;
   kube::ReflectorPool reflectors_;
 
@@ -105,4 +105,4 @@ class OperatorService final : public runtime::Service {
   std::vector<std::jthread> threads_;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -4,7 +4,7 @@
 
 #include "operator/reconcile/upgrade_pacer.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 constexpr double kSecond = 1000.0;
@@ -90,11 +90,11 @@ void describe(config::Binder& b, OperatorSettings& s) {
 void validate(const OperatorSettings& s, config::Problems& problems) {
   if (s.statusz_poll > s.statusz_poll_idle)
     problems.add("statusz_poll", "must not be above statusz_poll_idle");
-  if (!s.maintenance_window.empty() && !MaintenanceWindow::parse(s.maintenance_window))
+  if (!s.maintenance_window.empty() && !reconcile::MaintenanceWindow::parse(s.maintenance_window))
     problems.add("maintenance_window", "must be like \"02:00-06:00\" or \"Sat,Sun 22:00-06:00\"");
   const std::set<std::string> distinct(s.watch_namespaces.begin(), s.watch_namespaces.end());
   if (distinct.size() != s.watch_namespaces.size())
     problems.add("watch_namespaces", "names a namespace twice");
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -8,7 +8,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/config/binder.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 
 struct LeaseSettings {
   bool enabled = true;
@@ -37,4 +37,4 @@ struct OperatorSettings {
 void describe(config::Binder& b, OperatorSettings& s);
 void validate(const OperatorSettings& s, config::Problems& problems);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

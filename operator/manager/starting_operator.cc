@@ -8,7 +8,7 @@
 #include "operator/k8s/rest_client.h"
 #include "services/lib/base/thread.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 constexpr Duration kListTimeout = std::chrono::seconds(30);
@@ -54,7 +54,7 @@ Result<std::unique_ptr<StartingOperator>> StartingOperator::create(
   options.list_timeout = kListTimeout;
   SPANWAY_ASSIGN(parts.client,
                  kube::RestClient::create(*access, deps.clock, deps.telemetry, options));
-  parts.statusz = make_statusz_reader();
+  parts.statusz = reconcile::make_statusz_reader();
   parts.times = lease_times(settings.request_timeout);
   parts.server = access->cluster().server;
   parts.name_space = settings.operator_namespace.empty() ? access->cluster().name_space
@@ -157,4 +157,4 @@ Status StartingOperator::fatal() const {
   return {};
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -9,7 +9,7 @@
 #include "services/lib/base/backoff.h"
 #include "services/lib/base/mutex.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 
 // See runtime::Service for the thread contract. One thread of its own asks the API server what it
 // serves (discovery.h) until it has answered, with back-off for ever, and starts the
@@ -65,4 +65,4 @@ class StartingOperator final : public runtime::Service {
   std::jthread thread_;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -20,10 +20,10 @@ const api::Exporter* find_exporter(const api::Pipeline& pipeline, const std::str
 }
 
 // Partitions of all topics that its pods read. Each pod reports all topics; the most is the status.
-std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
+std::int64_t partitions_in(const std::vector<const decide::StatuszReport*>& reports) {
   std::map<std::string, std::int64_t> topics;
-  for (const StatuszReport* report : reports) {
-    for (const TopicReport& topic : report->topics)
+  for (const decide::StatuszReport* report : reports) {
+    for (const decide::TopicReport& topic : report->topics)
       topics[topic.name] = std::max(topics[topic.name], topic.partitions);
   }
   std::int64_t sum = 0;
@@ -31,17 +31,17 @@ std::int64_t partitions_in(const std::vector<const StatuszReport*>& reports) {
   return sum;
 }
 
-LagScalerInput input_of(const api::Exporter& exporter, const ComponentView& view,
-                        const StatuszMonitor::Reports& reports, std::int64_t replicas,
-                        std::int64_t now_ms) {
-  LagScalerInput input;
+decide::LagScalerInput input_of(const api::Exporter& exporter, const decide::ComponentView& view,
+                                const StatuszMonitor::Reports& reports, std::int64_t replicas,
+                                std::int64_t now_ms) {
+  decide::LagScalerInput input;
   input.rules = *exporter.consumer.autoscaling;
   input.session_timeout = render::session_timeout(exporter);
   input.replicas = replicas;
   input.now_ms = now_ms;
   input.complete = reports.round != 0;
-  std::vector<const StatuszReport*> of_pods;
-  for (const PodView& pod : view.pods) {
+  std::vector<const decide::StatuszReport*> of_pods;
+  for (const decide::PodView& pod : view.pods) {
     if (pod.deleting) continue;
     // Without an address it does not run: no partition is its.
     if (pod.ip.empty()) {
@@ -64,18 +64,18 @@ LagScalerInput input_of(const api::Exporter& exporter, const ComponentView& view
 
 }  // namespace
 
-std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
+std::map<std::string, decide::LagScalerDecision> ConsumerScaler::decide(
     const api::Pipeline& pipeline, const render::Rendering& desired,
-    const std::vector<ComponentView>& components, const StatuszMonitor::Reports& reports,
+    const std::vector<decide::ComponentView>& components, const StatuszMonitor::Reports& reports,
     std::int64_t now_ms) {
-  std::map<std::string, LagScalerDecision> out;
+  std::map<std::string, decide::LagScalerDecision> out;
   std::set<std::string> scaled;
   for (std::size_t i = 0; i < desired.components.size() && i < components.size(); ++i) {
     const render::Component& component = desired.components[i];
     if (component.id.role != render::Role::kConsumer || !component.replicas_elsewhere) continue;
     const api::Exporter* exporter = find_exporter(pipeline, component.id.exporter);
     if (exporter == nullptr || !exporter->consumer.autoscaling) continue;
-    const ComponentView& view = components[i];
+    const decide::ComponentView& view = components[i];
     if (!view.stable.exists) continue;
     scaled.insert(exporter->name);
     Exporter& state = exporters_[exporter->name];
@@ -83,7 +83,7 @@ std::map<std::string, LagScalerDecision> ConsumerScaler::decide(
     if (!state.decided || state.round != reports.round) {
       // The decided number, not one that another client has set: write() reverts that.
       const std::int64_t replicas = state.decided ? state.decision.replicas : view.stable.replicas;
-      const LagScalerInput input = input_of(*exporter, view, reports, replicas, now_ms);
+      const decide::LagScalerInput input = input_of(*exporter, view, reports, replicas, now_ms);
       state.partitions = std::max(state.partitions, input.partitions);
       state.decision = scale_by_lag(input, state.memory);
       state.memory = state.decision.memory;

@@ -23,11 +23,10 @@ class ConsumerScaler {
  public:
   // Decides for each exporter whose consumers scale by lag, once for each round of reports.
   // `components` are those of `desired`, in its order.
-  std::map<std::string, LagScalerDecision> decide(const api::Pipeline& pipeline,
-                                                  const render::Rendering& desired,
-                                                  const std::vector<ComponentView>& components,
-                                                  const StatuszMonitor::Reports& reports,
-                                                  std::int64_t now_ms);
+  std::map<std::string, decide::LagScalerDecision> decide(
+      const api::Pipeline& pipeline, const render::Rendering& desired,
+      const std::vector<decide::ComponentView>& components, const StatuszMonitor::Reports& reports,
+      std::int64_t now_ms);
   // The last decision for an exporter; nothing before the first one.
   std::optional<std::int64_t> replicas_of(const std::string& exporter) const;
   // Writes the scale of those that have another number of replicas. `workloads` are live.
@@ -36,8 +35,8 @@ class ConsumerScaler {
 
  private:
   struct Exporter {
-    LagScalerMemory memory;
-    LagScalerDecision decision;
+    decide::LagScalerMemory memory;
+    decide::LagScalerDecision decision;
     std::uint64_t round = 0;
     std::int64_t partitions = 0;  // The highest number reported so far; topics never lose any.
     bool decided = false;

@@ -133,7 +133,7 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
 
 void Controller::log_phase(const Inputs& inputs, const Decided& decided,
                            PipelineState& state) const {
-  const RolloutDecision& rollout = decided.rollout;
+  const decide::RolloutDecision& rollout = decided.rollout;
   if (state.phase == rollout.phase && state.phase_reason == rollout.reason) return;
   deps_.events.phase_changed(inputs.key, state.phase, rollout);
   state.phase = rollout.phase;

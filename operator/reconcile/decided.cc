@@ -9,7 +9,7 @@
 namespace spanway::reconcile {
 namespace {
 
-using Phase = RolloutDecision::Phase;
+using Phase = decide::RolloutDecision::Phase;
 
 std::string force_check_of(const api::Pipeline& pipeline) {
   const auto found = pipeline.annotations.find(api::kForceCheckAnnotation);
@@ -18,8 +18,9 @@ std::string force_check_of(const api::Pipeline& pipeline) {
 
 constexpr char kSecretMissing[] = "the migrate Job waits for a Secret";
 
-MigrateJobDecision decide_migration(const Inputs& inputs, const Observed& observed,
-                                    const render::MigrateJob& desired, PipelineState& state) {
+decide::MigrateJobDecision decide_migration(const Inputs& inputs, const Observed& observed,
+                                            const render::MigrateJob& desired,
+                                            PipelineState& state) {
   const std::string name = desired.job.key().name;
   ObservedJob job;
   if (const auto found = observed.jobs.find(name); found != observed.jobs.end())
@@ -28,14 +29,15 @@ MigrateJobDecision decide_migration(const Inputs& inputs, const Observed& observ
   if (failures.job != name) failures = {name, 0};
   const bool lacks_secret =
       render::migrate_job_uses(inputs.pipeline, desired.exporter, inputs.missing_secrets);
-  MigrateJobDecision decision = decide_migrate_job({.desired = desired,
-                                                    .job = job.live,
-                                                    .pods = observed.pods,
-                                                    .failures = failures.count + 1,
-                                                    .refused = job.refusal,
-                                                    .held = lacks_secret ? kSecretMissing : "",
-                                                    .wall_now = inputs.wall_now});
-  if (decision.view.state == SchemaView::State::kReady) failures.count = 0;
+  decide::MigrateJobDecision decision =
+      decide::decide_migrate_job({.desired = desired,
+                                  .job = job.live,
+                                  .pods = observed.pods,
+                                  .failures = failures.count + 1,
+                                  .refused = job.refusal,
+                                  .held = lacks_secret ? kSecretMissing : "",
+                                  .wall_now = inputs.wall_now});
+  if (decision.view.state == decide::SchemaView::State::kReady) failures.count = 0;
   return decision;
 }
 
@@ -52,35 +54,35 @@ std::map<render::ComponentId, std::string> migrating(const Inputs& inputs, const
   if (upgrade_waits(inputs) || inputs.memory.failed_revision == rendered.desired().revision)
     return out;
   for (const render::MigrateJob& migrate : rendered.desired().migrate_jobs) {
-    const SchemaView view = decide_migration(inputs, observed, migrate, state).view;
-    if (view.state == SchemaView::State::kReady) continue;
+    const decide::SchemaView view = decide_migration(inputs, observed, migrate, state).view;
+    if (view.state == decide::SchemaView::State::kReady) continue;
     out[{render::Role::kExporter, migrate.exporter}] =
-        view.state == SchemaView::State::kFailed ? view.message : "";
+        view.state == decide::SchemaView::State::kFailed ? view.message : "";
   }
   return out;
 }
 
-RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
-                               const Rendered& rendered, PipelineState& state) {
-  RolloutMemory memory = inputs.memory;
+decide::RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
+                                       const Rendered& rendered, PipelineState& state) {
+  decide::RolloutMemory memory = inputs.memory;
   const bool is_forced = !inputs.paused && inputs.problems.empty() &&
                          consume_force_check(force_check_of(inputs.pipeline), memory);
-  RolloutDecision decision =
-      decide({.desired = rendered.desired(),
-              .last_good = rendered.last_good(),
-              .components = observed.components,
-              .memory = std::move(memory),
-              .rules = inputs.pipeline.spec.rollout,
-              .now_ms = unix_ms(inputs.wall_now),
-              .observed_since_ms = unix_ms(inputs.observed_since),
-              .forced = is_forced,
-              .secrets = render::reloaded_secrets(inputs.pipeline, inputs.facts),
-              .refused_for_ms =
-                  state.failures.refused_for_ms(rendered.desired().revision, inputs.wall_now),
-              .refusal = state.failures.refusal(),
-              .blocked = inputs.blocked,
-              .migrating = migrating(inputs, observed, rendered, state),
-              .reports = &observed.reports.by_pod});
+  decide::RolloutDecision decision =
+      decide::decide({.desired = rendered.desired(),
+                      .last_good = rendered.last_good(),
+                      .components = observed.components,
+                      .memory = std::move(memory),
+                      .rules = inputs.pipeline.spec.rollout,
+                      .now_ms = decide::unix_ms(inputs.wall_now),
+                      .observed_since_ms = decide::unix_ms(inputs.observed_since),
+                      .forced = is_forced,
+                      .secrets = render::reloaded_secrets(inputs.pipeline, inputs.facts),
+                      .refused_for_ms = state.failures.refused_for_ms(rendered.desired().revision,
+                                                                      inputs.wall_now),
+                      .refusal = state.failures.refusal(),
+                      .blocked = inputs.blocked,
+                      .migrating = migrating(inputs, observed, rendered, state),
+                      .reports = &observed.reports.by_pod});
   if (!inputs.problems.empty()) {
     // A failed revision is not tried again after a spec that was refused.
     decision.memory.failed_revision = inputs.memory.failed_revision;
@@ -93,15 +95,15 @@ RolloutDecision decide_rollout(const Inputs& inputs, const Observed& observed,
 // Keeps workloads that only a new version of the operator renders differently, while the upgrade
 // waits.
 void hold_upgrade(const Inputs& inputs, const Observed& observed, const Rendered& rendered,
-                  RolloutDecision& decision) {
+                  decide::RolloutDecision& decision) {
   if (!upgrade_waits(inputs)) return;
   bool differs = false;
   for (std::size_t i = 0; i < observed.components.size(); ++i) {
-    const WorkloadView& stable = observed.components[i].stable;
+    const decide::WorkloadView& stable = observed.components[i].stable;
     const render::Component& component = rendered.desired().components[i];
     if (!stable.exists || stable.revision == component.revision) continue;
     differs = true;
-    decision.actions[i] = {component.id, Target::kKeep, false};
+    decision.actions[i] = {component.id, decide::Target::kKeep, false};
   }
   if (!differs) return;
   decision.phase = Phase::kComplete;
@@ -129,7 +131,7 @@ void decide_topics(const Inputs& inputs, const Observed& observed, const Rendere
       state.topics_failures = 0;
     }
   }
-  decided.topics = decide_topics_job(
+  decided.topics = decide::decide_topics_job(
       {.desired = decided.topics_job,
        .job = job.live,
        .pods = observed.pods,
@@ -163,10 +165,10 @@ Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& r
   decided.objects = desired_objects(rendered.desired(), rendered.last_good(), decided.rollout);
   if (!inputs.paused)
     decided.scaling = state.scaler.decide(inputs.pipeline, rendered.desired(), observed.components,
-                                          observed.reports, unix_ms(inputs.wall_now));
+                                          observed.reports, decide::unix_ms(inputs.wall_now));
   decide_topics(inputs, observed, rendered, state, decided);
   decide_migrations(inputs, observed, rendered, state, decided);
-  decided.compactions = observe_compactions(observed.cron_jobs, observed.pods);
+  decided.compactions = decide::observe_compactions(observed.cron_jobs, observed.pods);
   return decided;
 }
 

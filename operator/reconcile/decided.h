@@ -20,19 +20,19 @@
 namespace spanway::reconcile {
 
 struct Decided {
-  RolloutDecision rollout;
-  std::map<std::string, LagScalerDecision> scaling;  // By exporter.
-  DesiredObjects objects;
+  decide::RolloutDecision rollout;
+  std::map<std::string, decide::LagScalerDecision> scaling;  // By exporter.
+  decide::DesiredObjects objects;
   std::optional<render::Manifest> topics_job;  // The one of the rendering that is to run.
-  TopicsJobDecision topics;
+  decide::TopicsJobDecision topics;
   // The Jobs that are to run, each with the decision on it; none while an upgrade waits.
-  std::vector<std::pair<render::MigrateJob, MigrateJobDecision>> migrations;
-  std::vector<CompactionView> compactions;
+  std::vector<std::pair<render::MigrateJob, decide::MigrateJobDecision>> migrations;
+  std::vector<decide::CompactionView> compactions;
 
   // A change is on its way: the pods' reports are polled more often.
   bool is_moving() const {
-    return rollout.phase != RolloutDecision::Phase::kComplete &&
-           rollout.phase != RolloutDecision::Phase::kRolledBack;
+    return rollout.phase != decide::RolloutDecision::Phase::kComplete &&
+           rollout.phase != decide::RolloutDecision::Phase::kRolledBack;
   }
 };
 

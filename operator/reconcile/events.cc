@@ -36,19 +36,19 @@ constexpr MetricSpec kCachedBytes = {"spanway_operator_cached_bytes", MetricKind
 constexpr std::array kSpecs = {kReconciliations, kSeconds, kWrites,        kDrifts,     kRollbacks,
                                kPipelines,       kWaiting, kCachedObjects, kCachedBytes};
 
-std::string_view to_string(RolloutDecision::Phase phase) {
+std::string_view to_string(decide::RolloutDecision::Phase phase) {
   switch (phase) {
-    case RolloutDecision::Phase::kInstalling:
+    case decide::RolloutDecision::Phase::kInstalling:
       return "Installing";
-    case RolloutDecision::Phase::kRolling:
+    case decide::RolloutDecision::Phase::kRolling:
       return "Rolling";
-    case RolloutDecision::Phase::kProving:
+    case decide::RolloutDecision::Phase::kProving:
       return "Proving";
-    case RolloutDecision::Phase::kComplete:
+    case decide::RolloutDecision::Phase::kComplete:
       return "Complete";
-    case RolloutDecision::Phase::kRolledBack:
+    case decide::RolloutDecision::Phase::kRolledBack:
       return "RolledBack";
-    case RolloutDecision::Phase::kPausedFailure:
+    case decide::RolloutDecision::Phase::kPausedFailure:
       break;
   }
   return "Failed";
@@ -96,9 +96,9 @@ void Events::reconcile_failed(const kube::ObjectKey& pipeline, const Error& erro
              {"reconcile_id", ReconcileScope::current()}});
 }
 
-void Events::phase_changed(const kube::ObjectKey& pipeline, RolloutDecision::Phase before,
-                           const RolloutDecision& decision) const {
-  const RolloutMemory& memory = decision.memory;
+void Events::phase_changed(const kube::ObjectKey& pipeline, decide::RolloutDecision::Phase before,
+                           const decide::RolloutDecision& decision) const {
+  const decide::RolloutMemory& memory = decision.memory;
   log_.log(before == decision.phase ? telemetry::LogLevel::kDebug : telemetry::LogLevel::kInfo,
            "Rollout phase changed",
            {{"pipeline", pipeline.text()},

@@ -41,8 +41,8 @@ class Events {
   void reconciled(const kube::ObjectKey& pipeline, Duration took) const;
   void reconcile_failed(const kube::ObjectKey& pipeline, const Error& error, Duration took) const;
   // The step that a rollout has reached, with its cause.
-  void phase_changed(const kube::ObjectKey& pipeline, RolloutDecision::Phase before,
-                     const RolloutDecision& decision) const;
+  void phase_changed(const kube::ObjectKey& pipeline, decide::RolloutDecision::Phase before,
+                     const decide::RolloutDecision& decision) const;
   // `verb`: "apply", "delete", "scale", "status".
   void wrote(std::string_view verb, const kube::ResourceType& type,
              const kube::ObjectKey& key) const;

@@ -97,7 +97,7 @@ Status ObjectWriter::restore_last_good(const Json& pipeline, PipelineState& stat
 void ObjectWriter::copy_last_good(const Inputs& inputs, const Decided& decided,
                                   PipelineState& state) const {
   const bool rests =
-      decided.rollout.phase == RolloutDecision::Phase::kComplete && inputs.problems.empty();
+      decided.rollout.phase == decide::RolloutDecision::Phase::kComplete && inputs.problems.empty();
   if (rests) return state.last_good_copy.reset();
   auto stored = deps_.applier.live(kube::kConfigMaps, last_good_key(inputs.key));
   if (stored) state.last_good_copy = std::move(stored);
@@ -141,7 +141,7 @@ Status ObjectWriter::apply_support(Pass& pass) const {
 }
 
 Status ObjectWriter::apply_workloads(Pass& pass) const {
-  const DesiredObjects& objects = pass.decided.objects;
+  const decide::DesiredObjects& objects = pass.decided.objects;
   for (const auto* manifests : {&objects.canaries, &objects.workloads})
     for (const render::Manifest& manifest : *manifests) SPANWAY_TRY(apply_object(pass, manifest));
   return {};
@@ -172,13 +172,13 @@ Result<bool> ObjectWriter::apply_manifest(const Json& pipeline,
 }
 
 Status ObjectWriter::apply_topics_job(Pass& pass, Applied& out) const {
-  const TopicsJobDecision& topics = pass.decided.topics;
+  const decide::TopicsJobDecision& topics = pass.decided.topics;
   if (topics.create) return apply_object(pass, *pass.decided.topics_job);
   if (!topics.remove) return {};
   const auto live = deps_.applier.live(kube::kJobs, pass.decided.topics_job->key());
   if (!live) return {};
   pass.state.topics_failures = std::min(pass.state.topics_failures + 1, kJobFailuresMax);
-  if (topics.view.state == TopicsView::State::kFailed) {
+  if (topics.view.state == decide::TopicsView::State::kFailed) {
     deps_.events.announce(pass.pipeline, true, "TopicsFailed", "Retry", topics.view.message);
   } else if (reports_missing_topic(pass.observed.components, pass.observed.reports.by_pod)) {
     deps_.events.announce(pass.pipeline, true, "TopicMissing", "Retry",
@@ -221,7 +221,7 @@ Status ObjectWriter::prune(const Pass& pass) const {
   std::vector<Json> workloads = deps_.applier.live_of(kube::kDeployments, pipeline);
   for (Json& set : deps_.applier.live_of(kube::kStatefulSets, pipeline))
     workloads.push_back(std::move(set));
-  const std::set<std::string> mounted = mounted_config_maps(workloads, pass.observed.pods);
+  const std::set<std::string> mounted = decide::mounted_config_maps(workloads, pass.observed.pods);
   for (const auto& [type, key] : others) {
     if (type == kube::kConfigMaps && mounted.contains(key.name)) continue;
     const std::optional<Json> live = deps_.applier.live(type, key);

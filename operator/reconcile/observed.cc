@@ -17,8 +17,8 @@ void requeue_in(Observed& observed, Duration delay) {
 // The clock of a node may be ahead: such a pod is ready since it was first observed to be.
 void correct_ready_times(SystemTime wall_now, Observed& observed, PipelineState& state) {
   std::map<std::string, SystemTime> seen;
-  for (ComponentView& component : observed.components) {
-    for (PodView& pod : component.pods) {
+  for (decide::ComponentView& component : observed.components) {
+    for (decide::PodView& pod : component.pods) {
       if (!pod.ready_since || *pod.ready_since <= wall_now) continue;
       const std::string id = pod.uid + "/" + std::to_string(pod.restarts);
       const auto known = state.ready_seen.find(id);
@@ -43,9 +43,9 @@ Observed Observer::observe(const Inputs& inputs, const Rendered& rendered,
       inputs.key.name_space,
       render::object_name(inputs.pipeline.name, {render::Role::kIngress, ""})};
   if (const auto service = deps_.applier.live(kube::kServices, ingress); service)
-    observed.ingress_endpoints = count_endpoints(*service, observed.pods);
+    observed.ingress_endpoints = decide::count_endpoints(*service, observed.pods);
   for (const render::Component& component : rendered.desired().components)
-    observed.components.push_back(reconcile::observe(
+    observed.components.push_back(decide::observe(
         component, inputs.pipeline.name, observed.workloads, observed.pods, inputs.wall_now));
   correct_ready_times(inputs.wall_now, observed, state);
   observed.reports = deps_.monitor.reports(inputs.key);
@@ -68,7 +68,7 @@ void Observer::observe_refused_pods(const Inputs& inputs, Observed& observed,
     const auto [why, valid_for] =
         state.refused.refusal_of(deps_.client, kube::kStatefulSets, workload, deps_.clock.now());
     requeue_in(observed, valid_for);
-    for (ComponentView& view : observed.components) {
+    for (decide::ComponentView& view : observed.components) {
       if (render::object_name(inputs.pipeline.name, view.id) ==
           kube::string_at(workload, "metadata/name"))
         view.stable.problem = why;
@@ -98,7 +98,7 @@ void Observer::observe_foreign_autoscalers(const Inputs& inputs, const Rendered&
   bool contested = false;
   for (std::size_t i = 0; i < observed.components.size(); ++i) {
     const render::Component& component = rendered.desired().components[i];
-    const WorkloadView& stable = observed.components[i].stable;
+    const decide::WorkloadView& stable = observed.components[i].stable;
     if (!stable.exists) continue;
     std::int64_t replicas = component.replicas;
     if (component.replicas_elsewhere) {

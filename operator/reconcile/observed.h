@@ -24,7 +24,7 @@ struct ObservedJob {
 struct Observed {
   std::vector<Json> workloads;
   std::vector<Json> pods;
-  std::vector<ComponentView> components;  // In the order of the desired rendering.
+  std::vector<decide::ComponentView> components;  // In the order of the desired rendering.
   StatuszMonitor::Reports reports;
   std::optional<std::int64_t> ingress_endpoints;
   std::map<std::string, std::string> idle_autoscalers;     // By name: why they do not scale.

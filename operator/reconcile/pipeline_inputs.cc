@@ -82,7 +82,7 @@ Result<Inputs> InputReader::read(const kube::ObjectKey& key, Json object, System
   inputs.status = status_of(inputs.object);
   inputs.effective = inputs.object;
   inputs.pipeline = api::read(inputs.object, inputs.problems);
-  inputs.memory = state.rollout ? *state.rollout : rollout_memory(inputs.status);
+  inputs.memory = state.rollout ? *state.rollout : decide::rollout_memory(inputs.status);
   inputs.wall_now = wall_now;
   inputs.observed_since = state.observed_since.value_or(wall_now);
   // Restored when the status is written: what a failed reconciliation observed is lost.

@@ -38,7 +38,7 @@ struct Inputs {
   bool is_spec_recorded = false;  // The spec is the last good one; only while an upgrade waits.
   // Equal fingerprints render equal objects.
   std::string fingerprint;
-  RolloutMemory memory;  // As it was written last.
+  decide::RolloutMemory memory;  // As it was written last.
   bool paused = false;
   bool falls_back = false;  // `effective` is the last good spec.
   SystemTime wall_now{};

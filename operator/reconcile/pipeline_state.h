@@ -38,7 +38,7 @@ struct PipelineState {
   std::optional<Json> last_good_copy;
   std::string checked_spec;  // "uid/generation" of the last spec whose configurations load.
   // As written last. A different one in the stored status was written by another client.
-  std::optional<RolloutMemory> rollout;
+  std::optional<decide::RolloutMemory> rollout;
   std::optional<SystemTime> observed_since;  // See Inputs.
   // Wall clock less steady clock, at the last reconciliation.
   std::optional<Duration> clock_offset;
@@ -48,7 +48,8 @@ struct PipelineState {
   std::string topics_job;                               // Its name.
   int topics_failures = 0;                              // Failures of this Job in a row.
   std::map<std::string, JobFailures> migrate_failures;  // By exporter.
-  RolloutDecision::Phase phase = RolloutDecision::Phase::kInstalling;  // Logged last.
+  decide::RolloutDecision::Phase phase =
+      decide::RolloutDecision::Phase::kInstalling;  // Logged last.
   std::string phase_reason;
 };
 

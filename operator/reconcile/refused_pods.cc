@@ -30,7 +30,7 @@ std::string words_of(const Json& event) {
     const std::size_t end = note.find("\" ");
     if (end != std::string::npos) note = "a pod " + note.substr(end + 2);
   }
-  return one_line("pods cannot be created: " + note, kBytesMax);
+  return decide::one_line("pods cannot be created: " + note, kBytesMax);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Status Rendered::render_in_full() {
 }
 
 Result<const render::Manifest*> Rendered::manifest(const render::Manifest& digest,
-                                                   const RolloutDecision& decision) {
+                                                   const decide::RolloutDecision& decision) {
   SPANWAY_TRY(render_in_full());
   const render::Rendering* last_good = full_->last_good ? &*full_->last_good : nullptr;
   if (!full_objects_) full_objects_ = desired_objects(full_->desired, last_good, decision);

@@ -31,7 +31,7 @@ class Rendered {
   Status render_in_full();
   // The object in full of which `digest` is the digest; it lives as long as this.
   Result<const render::Manifest*> manifest(const render::Manifest& digest,
-                                           const RolloutDecision& decision);
+                                           const decide::RolloutDecision& decision);
 
  private:
   void render();
@@ -41,7 +41,7 @@ class Rendered {
   render::Rendering desired_;
   std::optional<render::Rendering> last_good_;
   std::optional<FullRendering> full_;
-  std::optional<DesiredObjects> full_objects_;
+  std::optional<decide::DesiredObjects> full_objects_;
 };
 
 }  // namespace spanway::reconcile

@@ -52,14 +52,16 @@ std::vector<std::string> texts_of(const std::vector<kube::ObjectKey>& keys) {
 }
 
 // In seconds, as the API server stores times.
-std::string time_text(SystemTime time) { return wall_time_text(unix_ms(time) / 1000 * 1000); }
+std::string time_text(SystemTime time) {
+  return decide::wall_time_text(decide::unix_ms(time) / 1000 * 1000);
+}
 
 }  // namespace
 
-StatusInput StatusWriter::input_of(const Stages& stages, const PipelineState& state) const {
-  static const std::vector<ComponentView> kNone;
+decide::StatusInput StatusWriter::input_of(const Stages& stages, const PipelineState& state) const {
+  static const std::vector<decide::ComponentView> kNone;
   const Inputs& inputs = stages.inputs;
-  StatusInput out{
+  decide::StatusInput out{
       .pipeline = inputs.pipeline,
       .problems = inputs.problems,
       .secret_problems = &inputs.secret_problems,
@@ -95,14 +97,14 @@ StatusInput StatusWriter::input_of(const Stages& stages, const PipelineState& st
 Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& state) const {
   const kube::ObjectKey& key = stages.inputs.key;
   const Json& before = status_of(pipeline);
-  const StatusInput input = input_of(stages, state);
+  const decide::StatusInput input = input_of(stages, state);
   Json status = make_status(input, before);
   add_write_failure(status, before, state.failures.message(), input.wall_now);
   // A status that is kept as it was has the old text.
   status.erase("upgrade");
   if (!stages.inputs.upgrade.empty()) status["upgrade"] = stages.inputs.upgrade;
   if (status == before) {
-    state.rollout = rollout_memory(status);
+    state.rollout = decide::rollout_memory(status);
     return {};
   }
   const Json patch = {
@@ -116,7 +118,7 @@ Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& 
   deps_.mutations.wrote(key, kube::kPipelines, key, after,
                         deps_.applier.stored(kube::kPipelines, key));
   pipeline = std::move(after);
-  state.rollout = rollout_memory(status_of(pipeline));
+  state.rollout = decide::rollout_memory(status_of(pipeline));
   return {};
 }
 
@@ -162,16 +164,17 @@ void StatusWriter::record_ended_pods(const Stages& stages, PipelineState& state)
     if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr) continue;
     std::string uid = kube::string_at(pod, "metadata/uid");
     if (!state.ended_pods.contains(uid))
-      deps_.events.announce(stages.inputs.object, true, "PodFailed", "Observe", ending_of_pod(pod));
+      deps_.events.announce(stages.inputs.object, true, "PodFailed", "Observe",
+                            decide::ending_of_pod(pod));
     ended.insert(std::move(uid));
   }
   state.ended_pods = std::move(ended);
 }
 
 void StatusWriter::record_rollout_events(const Stages& stages, const Json& pipeline) const {
-  const RolloutDecision& decision = stages.decided->rollout;
-  const RolloutMemory& now = decision.memory;
-  const RolloutMemory& then = stages.inputs.memory;
+  const decide::RolloutDecision& decision = stages.decided->rollout;
+  const decide::RolloutMemory& now = decision.memory;
+  const decide::RolloutMemory& then = stages.inputs.memory;
   if (decision.just_failed) {
     deps_.events.rolled_back(pipeline, decision.reason, decision.message);
     return;

@@ -43,7 +43,7 @@ class StatusWriter {
   void record_ended_pods(const Stages& stages, PipelineState& state) const;
 
  private:
-  StatusInput input_of(const Stages& stages, const PipelineState& state) const;
+  decide::StatusInput input_of(const Stages& stages, const PipelineState& state) const;
   void record_condition_events(const Json& pipeline, const Json& before, const Json& after) const;
 
   const Deps deps_;

@@ -18,19 +18,20 @@ constexpr std::size_t kPodsAtOnce = 256;
 // beyond all buckets steps of a tenth, for the comparison with what Kafka keeps.
 std::string lag_text(double seconds) {
   constexpr double kLastBorder = 3600;
-  std::string text = lag_bucket(seconds) + lag_bucket(seconds * kBucketLeaves);
+  std::string text =
+      decide::lag_bucket(seconds) + decide::lag_bucket(seconds * decide::kBucketLeaves);
   if (seconds <= kLastBorder) return text;
   return text + std::to_string(std::lround(std::log(seconds / kLastBorder) / std::log(1.1)));
 }
 
-std::string activity_text(char name, const std::optional<ActivityReport>& activity) {
+std::string activity_text(char name, const std::optional<decide::ActivityReport>& activity) {
   if (!activity) return "";
   return std::string(1, name) + (activity->ok ? "+" : "-" + activity->reason);
 }
 
 // Everything in these reports that a status depends on, as text: while it stays equal, the Pipeline
 // is not enqueued.
-std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
+std::string digest_of(const std::map<std::string, decide::StatuszReport>& reports) {
   std::string out;
   for (const auto& [pod, report] : reports) {
     out += pod;
@@ -44,13 +45,13 @@ std::string digest_of(const std::map<std::string, StatuszReport>& reports) {
            activity_text('g', report.assignment);
     if (report.lost_records > 0) out += 'l';
     if (!report.certificate_error.empty()) out += 'c';
-    for (const StallReport& stall : report.stalls)
+    for (const decide::StallReport& stall : report.stalls)
       out += stall.scope + stall.signal + stall.tenant + ',';
     for (const std::string& weakness : report.weaknesses) out += weakness + ',';
-    for (const TopicReport& topic : report.topics)
+    for (const decide::TopicReport& topic : report.topics)
       out += topic.name + ':' + std::to_string(topic.partitions) + topic.error + ',';
     double lag = -1;
-    for (const PartitionReport& partition : report.partitions) {
+    for (const decide::PartitionReport& partition : report.partitions) {
       lag = std::max(lag, partition.lag_seconds);
       if (partition.stalled) out += 's' + partition.topic + std::to_string(partition.partition);
     }
@@ -96,7 +97,7 @@ std::vector<StatuszReader::Address> StatuszMonitor::addresses(
     const std::string ip = kube::string_at(pod, "status/podIP");
     if (kube::find(pod, "metadata/labels/spanway.dev~1track") == nullptr || ip.empty()) continue;
     // The address of a pod that has ended may be another pod's by now.
-    if (has_ended(pod)) continue;
+    if (decide::has_ended(pod)) continue;
     if (!kube::string_at(pod, "metadata/deletionTimestamp").empty()) continue;
     out.push_back({.pod = kube::string_at(pod, "metadata/name"),
                    .ip = ip,
@@ -120,7 +121,7 @@ void StatuszMonitor::poll() {
   }
   // Many Pipelines share a call, so that one slow pod does not hold up all of them one by one.
   std::map<std::string, kube::ObjectKey> pipelines;  // By "<namespace>/<pod>".
-  std::map<kube::ObjectKey, std::map<std::string, StatuszReport>> answers;
+  std::map<kube::ObjectKey, std::map<std::string, decide::StatuszReport>> answers;
   std::vector<StatuszReader::Address> batch;
   const auto ask = [&] {
     for (auto& [pod, report] : reader_.read(batch)) {
@@ -146,7 +147,7 @@ void StatuszMonitor::poll() {
 }
 
 void StatuszMonitor::take(const kube::ObjectKey& pipeline,
-                          std::map<std::string, StatuszReport> reports) {
+                          std::map<std::string, decide::StatuszReport> reports) {
   bool is_new = false;
   {
     MutexLock lock(mutex_);

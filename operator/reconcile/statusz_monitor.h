@@ -31,7 +31,7 @@ class StatuszMonitor {
                  MonitorTimes times, Changed changed);
 
   struct Reports {
-    std::map<std::string, StatuszReport> by_pod;
+    std::map<std::string, decide::StatuszReport> by_pod;
     std::uint64_t round = 0;  // 0 = never polled.
   };
   Reports reports(const kube::ObjectKey& pipeline) const;
@@ -51,7 +51,7 @@ class StatuszMonitor {
     bool wants_every_round = false;
   };
   std::vector<StatuszReader::Address> addresses(const kube::ObjectKey& pipeline) const;
-  void take(const kube::ObjectKey& pipeline, std::map<std::string, StatuszReport> reports);
+  void take(const kube::ObjectKey& pipeline, std::map<std::string, decide::StatuszReport> reports);
 
   StatuszReader& reader_;
   const Stores& stores_;

@@ -16,17 +16,17 @@ namespace {
 constexpr std::size_t kAtOnceMax = 32;
 constexpr std::size_t kOfNodeAtOnceMax = 4;
 
-StatuszReport to_report(const Result<http::Response>& answer) {
-  if (!answer.ok()) return not_answered(answer.error().message);
-  if (answer->status != 200) return not_answered("HTTP " + std::to_string(answer->status));
-  return parse_statusz(answer->body.view());
+decide::StatuszReport to_report(const Result<http::Response>& answer) {
+  if (!answer.ok()) return decide::not_answered(answer.error().message);
+  if (answer->status != 200) return decide::not_answered("HTTP " + std::to_string(answer->status));
+  return decide::parse_statusz(answer->body.view());
 }
 
 class PacedReader final : public StatuszReader {
  public:
   PacedReader(StatuszFetch fetch, const Clock& clock, Duration timeout)
       : fetch_(std::move(fetch)), clock_(clock), timeout_(timeout) {}
-  std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
+  std::map<std::string, decide::StatuszReport> read(const std::vector<Address>& pods) override;
 
  private:
   struct Node {
@@ -39,11 +39,11 @@ class PacedReader final : public StatuszReader {
   struct Call {
     std::shared_ptr<void> request;
     Node* node = nullptr;
-    StatuszReport report;
+    decide::StatuszReport report;
     SteadyTime started{};
     bool done = false;
   };
-  void finish(Call& call, StatuszReport report);
+  void finish(Call& call, decide::StatuszReport report);
   // A pod that may be polled now; nothing when all are polled or must wait.
   std::optional<std::size_t> take_next(std::map<std::string, Node>& nodes, std::vector<Call>& calls)
       SPANWAY_REQUIRES(mutex_);
@@ -56,7 +56,7 @@ class PacedReader final : public StatuszReader {
   std::size_t running_ SPANWAY_GUARDED_BY(mutex_) = 0;
 };
 
-void PacedReader::finish(Call& call, StatuszReport report) {
+void PacedReader::finish(Call& call, decide::StatuszReport report) {
   const MutexLock lock(mutex_);
   if (report.answered) {
     call.node->has_answered = true;
@@ -76,7 +76,7 @@ std::optional<std::size_t> PacedReader::take_next(std::map<std::string, Node>& n
   for (auto& [name, node] : nodes) {
     if (node.is_given_up()) {
       for (const std::size_t i : std::exchange(node.waiting, {})) {
-        calls[i].report = not_answered("not polled: no pod on node " + name + " answers");
+        calls[i].report = decide::not_answered("not polled: no pod on node " + name + " answers");
         calls[i].done = true;
       }
     }
@@ -92,7 +92,7 @@ std::optional<std::size_t> PacedReader::take_next(std::map<std::string, Node>& n
   return std::nullopt;
 }
 
-std::map<std::string, StatuszReport> PacedReader::read(const std::vector<Address>& pods) {
+std::map<std::string, decide::StatuszReport> PacedReader::read(const std::vector<Address>& pods) {
   // Their addresses are in the callbacks: the list never grows.
   std::vector<Call> calls(pods.size());
   std::map<std::string, Node> nodes;
@@ -109,10 +109,11 @@ std::map<std::string, StatuszReport> PacedReader::read(const std::vector<Address
     if (!next) break;
     Call& call = calls[*next];
     call.started = clock_.now();
-    call.request = fetch_(pods[*next],
-                          [this, &call](StatuszReport report) { finish(call, std::move(report)); });
+    call.request = fetch_(pods[*next], [this, &call](decide::StatuszReport report) {
+      finish(call, std::move(report));
+    });
   }
-  std::map<std::string, StatuszReport> reports;
+  std::map<std::string, decide::StatuszReport> reports;
   for (std::size_t i = 0; i < pods.size(); ++i) {
     calls[i].request.reset();
     reports[pods[i].pod] = std::move(calls[i].report);
@@ -123,18 +124,18 @@ std::map<std::string, StatuszReport> PacedReader::read(const std::vector<Address
 // A connection for each request: pods are many and polled seldom.
 std::shared_ptr<void> fetch_over_http(http::IoPool& pool, Duration timeout,
                                       const StatuszReader::Address& pod,
-                                      std::function<void(StatuszReport)> done) {
+                                      std::function<void(decide::StatuszReport)> done) {
   const bool v6 = pod.ip.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + pod.ip + "]" : pod.ip;
   auto url = http::Url::parse("http://" + host + ":" + std::to_string(pod.port) + "/statusz");
   http::ClientOptions options;
   options.connections_max = 1;
-  options.response_bytes_max = kStatuszBytesMax;
+  options.response_bytes_max = decide::kStatuszBytesMax;
   options.connect_timeout = timeout;
   auto client = url.ok() ? http::Client::create(*url, options, nullptr, pool)
                          : Result<std::unique_ptr<http::Client>>(url.error());
   if (!client.ok()) {
-    done(not_answered(client.error().message));
+    done(decide::not_answered(client.error().message));
     return nullptr;
   }
   std::shared_ptr<http::Client> kept = std::move(*client);
@@ -156,7 +157,8 @@ std::unique_ptr<StatuszReader> make_statusz_reader(StatuszFetch fetch, const Clo
 std::unique_ptr<StatuszReader> make_statusz_reader(Duration timeout) {
   auto pool = std::make_shared<http::IoPool>("statusz", 1);
   return make_statusz_reader(
-      [pool, timeout](const StatuszReader::Address& pod, std::function<void(StatuszReport)> done) {
+      [pool, timeout](const StatuszReader::Address& pod,
+                      std::function<void(decide::StatuszReport)> done) {
         return fetch_over_http(*pool, timeout, pod, std::move(done));
       },
       system_clock(), timeout);

@@ -26,7 +26,7 @@ class StatuszReader {
   };
   virtual ~StatuszReader() = default;
   // Blocks until all have answered or failed. By pod name.
-  virtual std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) = 0;
+  virtual std::map<std::string, decide::StatuszReport> read(const std::vector<Address>& pods) = 0;
 };
 // Over HTTP. Each pod has its timeout and kStatuszBytesMax.
 std::unique_ptr<StatuszReader> make_statusz_reader(Duration timeout = std::chrono::seconds(2));
@@ -34,8 +34,8 @@ std::unique_ptr<StatuszReader> make_statusz_reader(Duration timeout = std::chron
 // Asks one pod and calls back once, on any thread, also at once; a pod that is silent for longer
 // than the reader's timeout is a report that was not answered. What it returns lives until the
 // pods of this read() have answered.
-using StatuszFetch = std::function<std::shared_ptr<void>(const StatuszReader::Address& pod,
-                                                         std::function<void(StatuszReport)> done)>;
+using StatuszFetch = std::function<std::shared_ptr<void>(
+    const StatuszReader::Address& pod, std::function<void(decide::StatuszReport)> done)>;
 // The same over any transport. `clock` outlives it.
 std::unique_ptr<StatuszReader> make_statusz_reader(StatuszFetch fetch, const Clock& clock,
                                                    Duration timeout);

@@ -45,7 +45,7 @@ void WriteFailures::move(Duration by) {
 
 std::int64_t WriteFailures::refused_for_ms(const std::string& revision, SystemTime wall_now) const {
   if (!refused_since_ || refused_revision_ != revision) return 0;
-  return unix_ms(wall_now) - unix_ms(*refused_since_);
+  return decide::unix_ms(wall_now) - decide::unix_ms(*refused_since_);
 }
 
 }  // namespace spanway::reconcile

@@ -196,6 +196,16 @@ ROLES = {
 }
 SAME_NAMES = {"delivery.h", "json.h", "transport.h"}
 
+# Folders whose headers have another namespace than the folder's own or that of a folder above it.
+NAMESPACES = {
+    "services/lib/base": "spanway",
+    "services/lib/endpoint_config": "spanway",
+    # The Kubernetes client and the values it returns are one namespace.
+    "operator/json": "kube",
+    "operator/k8s": "kube",
+    "operator/cache": "kube",
+}
+
 # What exists once, by the text that only a second one would hold, and where the one is.
 ONE_OF_EACH = {
     "JSON string escaper (base/json_writer.h)": (
@@ -306,6 +316,18 @@ def test_a_name_stands_for_one_thing():
     bad = [f"{name}: {', '.join(where)}" for name, where in twice.items() if name not in SAME_NAMES]
     bad += [f"{name}: unique now; remove it from SAME_NAMES" for name in sorted(SAME_NAMES - set(twice))]
     assert not bad, "\n".join(bad)
+
+
+def test_a_folder_is_a_namespace():
+    bad = []
+    for name in tracked(r"^(services|operator)/.*\.h$"):
+        folder = str(pathlib.Path(name).parent)
+        own = [part.replace("-", "_") for part in folder.split("/")]
+        for found in re.finditer(r"^namespace spanway(?:::(\w+))?[\w:]* \{(?=\n(?!(class|struct) \w+;\n))", (ROOT / name).read_text(), re.M):
+            space = found[1] or "spanway"
+            if space != NAMESPACES.get(folder) and (folder in NAMESPACES or space not in own):
+                bad.append(f"{name}: namespace {space}")
+    assert not bad, "differs from the name of its folder:\n" + "\n".join(bad)
 
 
 def test_there_is_one_of_each():

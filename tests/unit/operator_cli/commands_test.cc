@@ -12,8 +12,10 @@
 #include "tests/fakes/manual_clock.h"
 #include "tests/unit/operator_reconcile/controller_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::cli {
 namespace {
+
+using kube::Json;
 
 using testing::AllOf;
 using testing::Contains;
@@ -99,7 +101,7 @@ class CommandsTest : public testing::Test {
     return all.ok() ? *all : std::vector<Json>();
   }
 
-  OperatorSettings settings_;
+  manager::OperatorSettings settings_;
   std::map<std::string, std::string> files_ = {
       {"good.yaml", kGood}, {"bad.yaml", kBad}, {"secret.yaml", kWithSecret}};
   fakes::ManualClock clock_;
@@ -240,14 +242,14 @@ class PlanOfWhatRuns : public CommandsTest, public testing::WithParamInterface<b
 INSTANTIATE_TEST_SUITE_P(Commands, PlanOfWhatRuns, testing::Bool());
 
 TEST_P(PlanOfWhatRuns, IsEmptyAndOfAChangeNamesIt) {
-  ControllerFixture fixture;
+  reconcile::ControllerFixture fixture;
   fixture.install();
   const Json live = fixture.kube.at(kube::kPipelines, {"team", "p"});
   kube_.put(kube::kPipelines, live);
   for (const kube::ResourceType& type : fixture.stores->kinds())
     for (const Json& object : fixture.kube.all(type))
       if (GetParam() ||
-          kube::string_at(object, "metadata/name") != last_good_key({"team", "p"}).name)
+          kube::string_at(object, "metadata/name") != reconcile::last_good_key({"team", "p"}).name)
         kube_.put(type, object);
   settings_.image_repository = "another";  // The user who plans need not know the operator's.
   Json spec = live["spec"];
@@ -285,4 +287,4 @@ TEST_F(CommandsTest, APlanDoesWithoutTheRightToReadSecrets) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::cli

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using State = CompactionView::State;
@@ -65,4 +65,4 @@ TEST(Compaction, ReportsTheLastLineOfTheNewestFailure) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -11,7 +11,7 @@
 
 #include "operator/decide/lag_scaler.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 inline constexpr std::int64_t kStartMs = 1'800'000'000'000;
 
@@ -168,4 +168,4 @@ inline std::function<double(std::int64_t)> steady(double load) {
   return [load](std::int64_t) { return load; };
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -5,7 +5,7 @@
 
 #include "tests/unit/operator_decide/renderings.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 std::string name_of(const render::Component& component) {
@@ -290,4 +290,4 @@ bool FakeCluster::healthy_since(const render::Rendering& rendering, std::int64_t
   return true;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "operator/decide/rollout.h"
 #include "services/lib/base/random.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // The behaviour of pods of one revision of one component.
 struct Behaviour {
@@ -100,4 +100,4 @@ class FakeCluster {
   std::map<std::string, Part> parts_;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "services/lib/base/random.h"
 #include "tests/unit/operator_decide/consumer_group_model.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 TEST(LagScaler, AStepOfLoadIsMetAndStays) {
@@ -347,4 +347,4 @@ TEST(LagBucket, Borders) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using testing::HasSubstr;
@@ -90,4 +90,4 @@ TEST_F(MigrateDecisionTest, StartsNothingWhileItIsHeld) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

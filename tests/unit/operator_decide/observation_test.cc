@@ -8,7 +8,7 @@
 #include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/renderings.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::ElementsAre;
@@ -405,4 +405,4 @@ TEST_F(ObserveTest, OnlyItsOwnPodsInTheOrderOfTheirNames) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "operator/api/declaration.h"
 #include "operator/decide/desired_objects.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using Phase = RolloutDecision::Phase;
@@ -166,4 +166,4 @@ TEST(RenderingDigest, IsMuchSmallerThanTheObjects) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

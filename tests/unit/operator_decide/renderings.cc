@@ -1,6 +1,6 @@
 #include "tests/unit/operator_decide/renderings.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 SystemTime at_ms(std::int64_t unix_ms) { return SystemTime(std::chrono::milliseconds(unix_ms)); }
 
@@ -66,4 +66,4 @@ ComponentView healthy_view(const PartSpec& part, std::int64_t ready_since_ms) {
   return view;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

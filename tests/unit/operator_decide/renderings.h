@@ -7,7 +7,7 @@
 #include "operator/decide/observation.h"
 #include "operator/render/render.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct PartSpec {
   render::ComponentId id;
@@ -28,4 +28,4 @@ PodView pod_of(const std::string& name, const std::string& revision, bool canary
 
 SystemTime at_ms(std::int64_t unix_ms);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -6,7 +6,7 @@
 
 #include "tests/unit/operator_decide/rollout_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 class RolloutFaults : public RolloutTest {
  protected:
@@ -37,4 +37,4 @@ class RolloutFaults : public RolloutTest {
   }
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 
 #include "tests/unit/operator_decide/rollout_faults_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::StartsWith;
@@ -196,4 +196,4 @@ TEST_F(RolloutFaults, ASecretThatBreaksPodsRestartsNoneThatRun) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

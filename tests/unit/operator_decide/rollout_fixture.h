@@ -10,7 +10,7 @@
 #include "operator/decide/rollout.h"
 #include "tests/unit/operator_decide/renderings.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 inline constexpr std::int64_t kNow = 1'800'000'000'000;
 inline constexpr std::size_t kExporter = 0;
@@ -97,4 +97,4 @@ class RolloutTest : public ::testing::Test {
   std::map<std::string, StatuszReport> reports_;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -12,7 +12,7 @@
 #include "tests/unit/operator_decide/fake_cluster.h"
 #include "tests/unit/operator_decide/renderings.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using Phase = RolloutDecision::Phase;
@@ -456,4 +456,4 @@ TEST(RolloutHistory, HoldsWhatItPromisesInAllOfThem) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -9,7 +9,7 @@
 #include "services/lib/base/random.h"
 #include "tests/unit/operator_decide/rollout_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using Phase = RolloutDecision::Phase;
@@ -252,4 +252,4 @@ TEST(RolloutRandom, WhenNothingMovesItComesToRest) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -7,7 +7,7 @@
 
 #include "tests/unit/operator_decide/rollout_faults_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::HasSubstr;
@@ -309,4 +309,4 @@ TEST_F(RolloutFaults, APodThatJustNeverGetsReadyIsReconciledInTime) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -3,7 +3,7 @@
 
 #include "tests/unit/operator_decide/rollout_faults_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::HasSubstr;
@@ -275,4 +275,4 @@ TEST_F(RolloutFaults, AnOperatorThatHasJustStartedRequestsBeforeItDecides) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -5,7 +5,7 @@
 
 #include "tests/unit/operator_decide/rollout_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using render::Role;
@@ -435,4 +435,4 @@ TEST_F(RolloutTest, WhatIsObservedMayBeShorterThanWhatIsDesired) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -9,7 +9,7 @@
 #include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/status_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::AllOf;
@@ -338,4 +338,4 @@ TEST_F(StatusTest, WithoutALagOrARetentionTheRiskIsUnknown) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -9,7 +9,7 @@
 #include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/status_scene.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 // The rules of sigs.k8s.io/cli-utils/pkg/kstatus for a custom resource, restated.
 inline std::string kstatus(const Json& status, std::int64_t generation) {
@@ -55,4 +55,4 @@ class StatusTest : public ::testing::Test {
   StatusScene scene_;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

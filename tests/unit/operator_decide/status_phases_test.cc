@@ -11,7 +11,7 @@
 
 #include "tests/unit/operator_decide/status_scene.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using Phase = RolloutDecision::Phase;
@@ -103,4 +103,4 @@ TEST(StatusPhases, AreAsRecorded) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -8,7 +8,7 @@
 #include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/status_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::AllOf;
@@ -316,4 +316,4 @@ TEST_F(StatusTest, OfAPipelineThatWasNeverReconciledNothingIsClaimed) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

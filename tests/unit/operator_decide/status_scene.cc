@@ -3,7 +3,7 @@
 #include "operator/api/schema.h"
 #include "operator/decide/wall_time.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 const Json* find_condition(const Json& status, const std::string& type) {
@@ -108,4 +108,4 @@ std::string StatusScene::since(const std::string& type) const {
   return of_condition(status, type, "lastTransitionTime");
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

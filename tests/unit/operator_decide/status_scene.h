@@ -12,7 +12,7 @@
 #include "tests/unit/operator_decide/renderings.h"
 #include "tests/unit/operator_decide/status_schema_check.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 inline constexpr std::int64_t kSceneStartMs = 1'800'000'000'000;
 // Places of components in a scene.
@@ -70,4 +70,4 @@ class StatusScene {
   StatusInput input() const;
 };
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

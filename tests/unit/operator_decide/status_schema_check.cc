@@ -2,7 +2,7 @@
 
 #include "services/lib/base/utf8.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using kube::Json;
@@ -99,4 +99,4 @@ std::set<std::string> fields_of(const Json& schema, const std::string& path) {
   return fields;
 }
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -8,7 +8,7 @@
 
 #include "operator/json/json.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 
 struct SchemaFindings {
   std::vector<std::string> problems;
@@ -20,4 +20,4 @@ void check_schema(const kube::Json& value, const kube::Json& schema, const std::
 // Paths of all fields that the schema knows.
 std::set<std::string> fields_of(const kube::Json& schema, const std::string& path);
 
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

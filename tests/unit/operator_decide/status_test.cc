@@ -12,7 +12,7 @@
 #include "operator/decide/wall_time.h"
 #include "tests/unit/operator_decide/status_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using ::testing::AllOf;
@@ -420,4 +420,4 @@ TEST(SchemaCheck, FindsWhatTheApiServerWouldNotKeep) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

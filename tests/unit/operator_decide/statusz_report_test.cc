@@ -5,7 +5,7 @@
 
 #include "services/lib/runtime/statusz.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 TEST(Statusz, ReadsAConsumingBridge) {
@@ -223,4 +223,4 @@ TEST(Statusz, HoldsNoMoreThanItsBounds) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

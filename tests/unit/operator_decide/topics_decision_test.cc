@@ -5,7 +5,7 @@
 
 #include "operator/decide/job_ending.h"
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 using testing::HasSubstr;
@@ -196,4 +196,4 @@ TEST(TopicsRetryWait, DoublesUpToTenMinutes) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

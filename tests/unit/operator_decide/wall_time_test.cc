@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace spanway::reconcile {
+namespace spanway::decide {
 namespace {
 
 TEST(WallTime, ReadsWhatTheApiServerWrites) {
@@ -34,4 +34,4 @@ TEST(WallTime, IsReadAsItWasWritten) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::decide

@@ -10,7 +10,7 @@
 #include "tests/fakes/fake_kube.h"
 #include "tests/fakes/manual_clock.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 class FencedClientTest : public testing::Test {
@@ -111,4 +111,4 @@ TEST(FencedClient, ClosingWaitsForTheWriteUnderWay) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -17,8 +17,10 @@
 #include "tests/fakes/eventually.h"
 #include "tests/unit/operator_reconcile/controller_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
+
+using kube::Json;
 
 using fakes::eventually;
 using std::chrono::milliseconds;
@@ -81,7 +83,7 @@ class OperatorServiceTest : public testing::Test {
         kube_, [&replica](std::string_view verb, const kube::ResourceType& type) {
           return replica.before(verb, type);
         });
-    parts.statusz = std::make_unique<FakeStatusz>();
+    parts.statusz = std::make_unique<reconcile::FakeStatusz>();
     parts.identity = identity;
     parts.name_space = "spanway-system";
     parts.times = {.tick = milliseconds(5),
@@ -146,7 +148,7 @@ class OperatorServiceTest : public testing::Test {
 TEST_F(OperatorServiceTest, LeadsAndReconciles) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready()) << condition("Ready");
   EXPECT_EQ(holder(), "a");
   EXPECT_TRUE(a.ready());
@@ -169,7 +171,7 @@ TEST_F(OperatorServiceTest, LeadsAndReconciles) {
 TEST_F(OperatorServiceTest, WhileIdleNothingIsWrittenHoweverOftenItReconciles) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   // The record of the last good one is the last write.
   ASSERT_TRUE(until([this] { return exists(kube::kConfigMaps, "p-last-good"); }));
@@ -186,7 +188,7 @@ TEST_F(OperatorServiceTest, AStandbyWatchesAndWritesNothingUntilItLeads) {
   ASSERT_TRUE(eventually([this] { return holder() == "a"; }));
   start(b, "b");
   ASSERT_TRUE(eventually([&b] { return b.ready(); })) << "a standby is worth its place";
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   EXPECT_EQ(b.writes, 0);
   EXPECT_EQ(b.reconciled(), 0.0);
@@ -207,7 +209,7 @@ TEST_F(OperatorServiceTest, ALostLeaseStopsTheNextWriteOfWhatIsUnderWay) {
   Replica a;
   a.held_write = 3;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   // In the middle of the installation.
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   a.lease_fails = true;
@@ -236,7 +238,7 @@ TEST_F(OperatorServiceTest, AnotherTakesOverFromOneThatIsCutOff) {
   Replica b;
   start(a, "a");
   ASSERT_TRUE(eventually([this] { return holder() == "a"; }));
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready());
   start(b, "b");
   ASSERT_TRUE(eventually([&b] { return b.ready(); }));
@@ -259,7 +261,7 @@ TEST_F(OperatorServiceTest, ReportedToStopItFinishesWhatIsUnderWayAndGivesTheLea
   Replica a;
   a.held_write = 3;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   a.service->stop_accepting();
   EXPECT_THAT(a.service->readiness().reason, HasSubstr("draining"));
@@ -278,7 +280,7 @@ TEST_F(OperatorServiceTest, DrainingIsBoundedByTheDeadlineAndOneRequest) {
   Replica a;
   a.held_write = 3;  // Never let go: the request runs into its timeout.
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(eventually([&a] { return a.is_held.load(); }));
   EXPECT_FALSE(a.service->drain(Deadline::after(clock_, milliseconds(20))));
   EXPECT_EQ(holder(), "");
@@ -289,7 +291,7 @@ TEST_F(OperatorServiceTest, BeforeEverythingIsListedNothingIsTouched) {
   {
     Replica a;
     start(a, "a");
-    kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+    kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
     ASSERT_TRUE(until([this] { return exists(kube::kConfigMaps, "p-last-good"); }));
     EXPECT_TRUE(a.service->drain(Deadline::after(clock_, seconds(10))));
   }
@@ -308,8 +310,8 @@ TEST_F(OperatorServiceTest, BeforeEverythingIsListedNothingIsTouched) {
 TEST_F(OperatorServiceTest, ReconcilesAgainAtEverythingFromTimeToTime) {
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline("q"));
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline("q"));
   ASSERT_TRUE(until([this] {
     return exists(kube::kConfigMaps, "p-last-good") && exists(kube::kConfigMaps, "q-last-good");
   }));
@@ -322,7 +324,7 @@ TEST_F(OperatorServiceTest, ReconcilesAgainAtEverythingFromTimeToTime) {
 TEST_F(OperatorServiceTest, ASecretThatChangesIsNoticed) {
   kube_.put(kube::kSecrets, {{"metadata", {{"name", "kafka-user"}, {"namespace", "team"}}},
                              {"data", {{"password", "YQ=="}}}});
-  Json object = ControllerFixture::pipeline();
+  Json object = reconcile::ControllerFixture::pipeline();
   object["spec"]["kafka"]["authentication"] = {
       {"type", "ScramSha512"},
       {"username", "u"},
@@ -349,7 +351,7 @@ TEST_F(OperatorServiceTest, TheClusterIdIsTheBeginningOfTheUidOfKubeSystem) {
       kube::string_at(kube_.at(kube::kNamespaces, {"", "kube-system"}), "metadata/uid");
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready()) << condition("Ready");
   bool is_in_group = false;
   for (const Json& config_map : kube_.all(kube::kConfigMaps))
@@ -369,7 +371,7 @@ TEST_F(OperatorServiceTest, LogLinesOfOneReconciliationShareItsId) {
          lines.emplace_back(line);
        }});
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until_ready()) << condition("Ready");
   a.service.reset();
   const auto count = [&](const char* message, const char* id) {
@@ -388,7 +390,7 @@ TEST_F(OperatorServiceTest, WithoutALeaseItLeadsAtOnce) {
   settings_.lease.enabled = false;
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   EXPECT_TRUE(until([this] { return exists(kube::kDeployments, "p-ingress"); }));
   EXPECT_TRUE(kube_.all(kube::kLeases).empty());
   EXPECT_TRUE(a.service->drain(Deadline::after(clock_, seconds(10))));
@@ -398,8 +400,8 @@ TEST_F(OperatorServiceTest, OnlyTheNamespacesItIsGivenAreWatched) {
   settings_.watch_namespaces = {"team"};
   Replica a;
   start(a, "a");
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline("other", "elsewhere"));
-  kube_.put(kube::kPipelines, ControllerFixture::pipeline());
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline("other", "elsewhere"));
+  kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline());
   ASSERT_TRUE(until([this] { return exists(kube::kDeployments, "p-ingress"); }));
   reconcile_all(a);
   EXPECT_TRUE(kube_.at(kube::kDeployments, {"elsewhere", "other-ingress"}).is_null());
@@ -407,4 +409,4 @@ TEST_F(OperatorServiceTest, OnlyTheNamespacesItIsGivenAreWatched) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

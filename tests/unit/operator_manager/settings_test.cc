@@ -5,7 +5,7 @@
 
 #include "services/lib/config/load.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 using testing::HasSubstr;
@@ -55,4 +55,4 @@ TEST(OperatorSettings, NeedsToKnowWhereTheImagesAre) {
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

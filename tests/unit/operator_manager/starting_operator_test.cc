@@ -13,7 +13,7 @@
 #include "tests/fakes/eventually.h"
 #include "tests/unit/operator_reconcile/controller_fixture.h"
 
-namespace spanway::reconcile {
+namespace spanway::manager {
 namespace {
 
 using fakes::eventually;
@@ -24,7 +24,7 @@ using testing::HasSubstr;
 // The API server refuses every request until a test lets it answer.
 class StartingOperatorTest : public testing::Test {
  protected:
-  StartingOperatorTest() { kube_.put(kube::kPipelines, ControllerFixture::pipeline()); }
+  StartingOperatorTest() { kube_.put(kube::kPipelines, reconcile::ControllerFixture::pipeline()); }
 
   Status before() {
     MutexLock lock(mutex_);
@@ -55,7 +55,7 @@ class StartingOperatorTest : public testing::Test {
     OperatorParts parts;
     parts.client = std::make_unique<fakes::ClientLink>(
         kube_, [this](std::string_view, const kube::ResourceType&) { return before(); });
-    parts.statusz = std::make_unique<FakeStatusz>();
+    parts.statusz = std::make_unique<reconcile::FakeStatusz>();
     parts.server = "https://10.96.0.1:443";
     parts.identity = "a";
     parts.name_space = "spanway-system";
@@ -162,10 +162,10 @@ TEST_F(StartingOperatorTest, ABusyServerSaysNothingAboutTheRightToWatchAllNamesp
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message, HasSubstr("503"));
   kube_.heal();
-  EXPECT_EQ(discover(kube_, settings_, log_)->watches, Stores::Watches::kClusterWide);
+  EXPECT_EQ(discover(kube_, settings_, log_)->watches, reconcile::Stores::Watches::kClusterWide);
   kube_.fail("list", "", configuration_error(Code::kPermissionDenied, "HTTP 403"));
-  EXPECT_EQ(discover(kube_, settings_, log_)->watches, Stores::Watches::kPerNamespace);
+  EXPECT_EQ(discover(kube_, settings_, log_)->watches, reconcile::Stores::Watches::kPerNamespace);
 }
 
 }  // namespace
-}  // namespace spanway::reconcile
+}  // namespace spanway::manager

@@ -19,7 +19,7 @@ TEST_F(ControllerTest, TheTopicsJobRunsAgainWhenPodsMissATopicAndNotTooOften) {
   fixture_.install();
   const auto answer = fixture_.statusz.answer;
   fixture_.statusz.answer = [&](const std::string& pod) {
-    StatuszReport report = answer(pod);
+    decide::StatuszReport report = answer(pod);
     if (pod.find("bridge") != std::string::npos)
       report.topics.push_back({.name = "otel.traces", .error = "Broker: Unknown topic"});
     return report;

@@ -15,8 +15,8 @@ const Json* condition_in(const Json& status, const std::string& type) {
 
 }  // namespace
 
-std::map<std::string, StatuszReport> FakeStatusz::read(const std::vector<Address>& pods) {
-  std::map<std::string, StatuszReport> out;
+std::map<std::string, decide::StatuszReport> FakeStatusz::read(const std::vector<Address>& pods) {
+  std::map<std::string, decide::StatuszReport> out;
   for (const Address& address : pods) {
     ++polled;
     out[address.pod] = answer(address.pod);

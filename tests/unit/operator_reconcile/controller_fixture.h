@@ -23,9 +23,9 @@ namespace spanway::reconcile {
 // Answers for all pods alike, unless a test sets another answer.
 class FakeStatusz final : public StatuszReader {
  public:
-  std::map<std::string, StatuszReport> read(const std::vector<Address>& pods) override;
-  std::function<StatuszReport(const std::string& pod)> answer = [](const std::string&) {
-    StatuszReport report;
+  std::map<std::string, decide::StatuszReport> read(const std::vector<Address>& pods) override;
+  std::function<decide::StatuszReport(const std::string& pod)> answer = [](const std::string&) {
+    decide::StatuszReport report;
     report.answered = true;
     report.ready = true;
     report.kafka_reachable = true;

@@ -112,12 +112,12 @@ TEST_F(SecretsOfAPipeline, ASecretThatIsCorrectedIsTriedAgainAfterARollback) {
   fixture_.change(with_token("empty")["spec"]);
   fixture_.pass(std::chrono::seconds(120));
   ASSERT_THAT(fixture_.condition("RolledBack"), StartsWith("True"));
-  const std::string failed = rollout_memory(fixture_.status()).failed_revision;
+  const std::string failed = decide::rollout_memory(fixture_.status()).failed_revision;
 
   crashes = false;
   fixture_.restart();
   fixture_.pass(std::chrono::seconds(120));
-  EXPECT_EQ(rollout_memory(fixture_.status()).failed_revision, failed)
+  EXPECT_EQ(decide::rollout_memory(fixture_.status()).failed_revision, failed)
       << "nothing has changed: not tried again";
   EXPECT_EQ(fixture_.revision_of(kube::kDeployments, "p-ingress"), before);
 

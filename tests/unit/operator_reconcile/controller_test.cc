@@ -28,7 +28,7 @@ TEST_F(ControllerTest, InstallsEverythingAndRecordsItAsGood) {
   EXPECT_THAT(fixture_.kube.names(kube::kConfigMaps), Contains("p-last-good"));
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
   EXPECT_THAT(fixture_.condition("ConfigValid"), StartsWith("True"));
-  EXPECT_FALSE(rollout_memory(fixture_.status()).last_good_revision.empty());
+  EXPECT_FALSE(decide::rollout_memory(fixture_.status()).last_good_revision.empty());
   EXPECT_TRUE(fixture_.has_event("RolloutStarted"));
   EXPECT_TRUE(fixture_.has_event("RolloutComplete"));
   EXPECT_THAT(fixture_.errors, IsEmpty());
@@ -54,7 +54,7 @@ TEST_F(ControllerTest, NothingIsRenderedWhileIdle) {
   // Pods come and go, and say something else: that is not what they are made of.
   fixture_.kube.erase(kube::kPods, {"team", "p-tempo-consumer-0"});
   fixture_.pass(std::chrono::seconds(30));
-  fixture_.statusz.answer = [](const std::string&) { return StatuszReport{}; };
+  fixture_.statusz.answer = [](const std::string&) { return decide::StatuszReport{}; };
   fixture_.pass(std::chrono::seconds(60));
   EXPECT_GT(fixture_.reconciliations, rounds + 5);
   EXPECT_EQ(fixture_.controller->renderings(), before);
@@ -135,7 +135,7 @@ TEST_F(ControllerTest, WithARefusedSpecTheLastGoodOneIsReconciled) {
   EXPECT_NE(kube::int_at(deployment("p-ingress"), "spec/replicas"), 7);
   EXPECT_EQ(fixture_.revision_of(kube::kDeployments, "p-ingress"), before);
   fixture_.statusz.answer = [](const std::string&) {
-    StatuszReport report;
+    decide::StatuszReport report;
     report.ready = report.answered = true;
     report.last_error = "connection refused";
     return report;
@@ -257,7 +257,7 @@ TEST_F(ControllerTest, APausedPipelineIsObserved) {
   fixture_.change({{"paused", true}, {"ingress", {{"replicas", 3}}}});
   fixture_.pass(std::chrono::seconds(10));
   fixture_.statusz.answer = [](const std::string&) {
-    StatuszReport report;
+    decide::StatuszReport report;
     report.ready = report.answered = true;
     report.last_error = "connection refused";
     return report;
@@ -294,12 +294,14 @@ TEST_F(ControllerTest, AMissingSecretIsNamedWithItsPlace) {
 TEST_F(ControllerTest, IsNotReadyWhileTheServiceOfTheIngressSelectsNoPod) {
   fixture_.install();
   const Json pods = fixture_.kube.all(kube::kPods);
-  EXPECT_EQ(count_endpoints(fixture_.kube.at(kube::kServices, {"team", "p-ingress"}), pods), 1);
+  EXPECT_EQ(decide::count_endpoints(fixture_.kube.at(kube::kServices, {"team", "p-ingress"}), pods),
+            1);
   // It cannot be put back for now.
   fixture_.kube.fail("apply", "services", unavailable("HTTP 503"), 10'000);
   fixture_.kube.edit(kube::kServices, {"team", "p-ingress"},
                      {{"spec", {{"selector", {{"x", "1"}}}}}}, "kubectl-edit");
-  EXPECT_EQ(count_endpoints(fixture_.kube.at(kube::kServices, {"team", "p-ingress"}), pods), 0);
+  EXPECT_EQ(decide::count_endpoints(fixture_.kube.at(kube::kServices, {"team", "p-ingress"}), pods),
+            0);
   fixture_.pass(std::chrono::seconds(10));
   EXPECT_EQ(fixture_.condition("Ready"), "False: NoEndpoints");
   fixture_.kube.heal();
@@ -323,7 +325,7 @@ TEST_F(ControllerTest, TwoPipelinesDoNotDisturbEachOther) {
 TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
   fixture_.install();
   fixture_.statusz.answer = [](const std::string& pod) {
-    StatuszReport report;
+    decide::StatuszReport report;
     report.ready = report.answered = report.kafka_reachable = true;
     report.has_destination = pod.find("tempo") != std::string::npos;
     report.destination_error = "tempo:4317: connection refused";
@@ -333,13 +335,13 @@ TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
   EXPECT_THAT(fixture_.condition("ExportersHealthy"), StartsWith("False"));
   EXPECT_THAT(fixture_.condition("Degraded"), StartsWith("True"));
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
-  EXPECT_TRUE(rollout_memory(fixture_.status()).failed_revision.empty());
+  EXPECT_TRUE(decide::rollout_memory(fixture_.status()).failed_revision.empty());
 }
 
 TEST_F(ControllerTest, ALagThatMovesIsReportedSoonAndSeldom) {
   double lag = 1;
   fixture_.statusz.answer = [&](const std::string& pod) {
-    StatuszReport report;
+    decide::StatuszReport report;
     report.ready = report.answered = report.kafka_reachable = true;
     report.has_destination = report.destination_reachable = true;
     if (pod.find("consumer") != std::string::npos)

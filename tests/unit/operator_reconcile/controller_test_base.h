@@ -27,15 +27,15 @@ class ControllerTest : public testing::Test {
   // Consumers of 12 partitions report `lag`, which outlives this.
   void report_lag(const double& lag) {
     fixture_.statusz.answer = [&lag](const std::string& pod) {
-      StatuszReport report;
+      decide::StatuszReport report;
       report.ready = report.answered = report.kafka_reachable = true;
       report.has_destination = report.destination_reachable = true;
       if (pod.find("consumer") == std::string::npos) return report;
-      TopicReport& topic = report.topics.emplace_back();
+      decide::TopicReport& topic = report.topics.emplace_back();
       topic.name = "otel.traces";
       topic.partitions = 12;
       for (int i = 0; i < 6; ++i) {
-        PartitionReport& partition = report.partitions.emplace_back();
+        decide::PartitionReport& partition = report.partitions.emplace_back();
         partition.topic = "otel.traces";
         partition.partition = i;
         partition.lag_messages = 1000;

@@ -19,8 +19,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr Fate::Kind kNotReady = Fate::Kind::kNotReady;
-
 // Ends the connection at one write: before it is carried out, or after it and before the answer.
 class CutLink final : public kube::Client {
  public:
@@ -82,69 +80,89 @@ class CutLink final : public kube::Client {
   bool is_cut_ = false;
 };
 
-class InterruptedRollout : public testing::Test {
- protected:
-  static void change_body_limit(ControllerFixture& fixture) {
-    fixture.change({{"ingress", {{"config", {{"limits", {{"body_bytes_max", "8MiB"}}}}}}}});
-  }
-  static std::string ingress(const ControllerFixture& fixture) {
-    return fixture.revision_of(kube::kDeployments, "p-ingress");
-  }
-  // From now on the operator's process has this connection.
-  static void connect(ControllerFixture& fixture, kube::Client& client) {
-    fixture.client = &client;
-    fixture.restart();
-  }
-  // Everything that must hold once it rests: nothing is left of the way.
-  static void expect_rest(ControllerFixture& fixture, bool is_rolled_back) {
-    EXPECT_THAT(fixture.condition("Ready"), StartsWith("True")) << fixture.message("Ready");
-    EXPECT_THAT(fixture.condition("RolledBack"), StartsWith(is_rolled_back ? "True" : "False"));
-    EXPECT_THAT(fixture.condition("Progressing"), StartsWith("False"));
-    EXPECT_THAT(fixture.kube.names(kube::kDeployments), Not(Contains("p-ingress-canary")));
-    EXPECT_EQ(fixture.kube.names(kube::kPods).size(), pods_);
-    EXPECT_THAT(fixture.kube.names(kube::kConfigMaps), Contains("p-last-good"));
-    fixture.kube.forget_writes();
-    fixture.pass(seconds(120), seconds(30));
-    EXPECT_THAT(fixture.kube.writes(), IsEmpty());
-  }
-  // Installs and changes the ingress with an operator whose connection is cut at `write`; another
-  // one takes over. True when it was cut.
-  bool roll_with_cut(int write, CutLink::Cut cut, bool is_bad) {
-    ControllerFixture fixture;
-    fixture.install();
-    pods_ = fixture.kube.names(kube::kPods).size();
-    const std::string before = ingress(fixture);
-    if (is_bad)
-      fixture.kube.fate = [before](const Json& pod) {
-        const bool is_new =
-            kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
-            kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != before;
-        return is_new ? Fate{.kind = Fate::Kind::kCrashes, .exit_code = 1, .message = "no"}
-                      : Fate{};
-      };
-    CutLink link(fixture.kube, write, cut);
-    connect(fixture, link);
-    change_body_limit(fixture);
-    // Step by step: pods that crash come to no rest once it is cut.
-    const auto step = [&fixture] {
-      fixture.clock.advance(seconds(1));
-      fixture.monitor->poll();
-      fixture.settle_once();
-    };
-    for (int i = 0; i < 300 && !link.is_cut(); ++i) step();
-    // It tries again in vain.
-    for (int i = 0; i < 5 && link.is_cut(); ++i) step();
-    connect(fixture, fixture.kube);
-    fixture.pass(seconds(300));
-    EXPECT_EQ(ingress(fixture) == before, is_bad);
-    expect_rest(fixture, is_bad);
-    return link.is_cut();
+// A Pipeline that is installed, and whose ingress is about to be changed.
+class InstalledPipeline : public ControllerFixture {
+ public:
+  explicit InstalledPipeline(const char* version = nullptr) {
+    if (version != nullptr) {
+      operator_version = version;
+      restart();
+    }
+    install();
+    pods_ = kube.names(kube::kPods).size();
+    installed_revision_ = ingress_revision();
   }
 
-  static inline std::size_t pods_ = 0;
+  void change_body_limit() {
+    change({{"ingress", {{"config", {{"limits", {{"body_bytes_max", "8MiB"}}}}}}}});
+  }
+  bool runs_the_change() const { return ingress_revision() != installed_revision_; }
+  // From now on the operator's process has this connection.
+  void connect(kube::Client& to) {
+    client = &to;
+    restart();
+  }
+  // The pods of the changed ingress, as long as `is_failing`.
+  void fail_new_ingress(Fate fate, std::shared_ptr<const bool> is_failing = nullptr) {
+    kube.fate = [this, fate = std::move(fate),
+                 is_failing = std::move(is_failing)](const Json& pod) {
+      const bool is_new =
+          kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
+          kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != installed_revision_;
+      return is_new && (!is_failing || *is_failing) ? fate : Fate{};
+    };
+  }
+  // Everything that must hold once nothing changes: no intermediate object is left.
+  void expect_settled(bool is_rolled_back) {
+    EXPECT_THAT(condition("Ready"), StartsWith("True")) << message("Ready");
+    EXPECT_THAT(condition("RolledBack"), StartsWith(is_rolled_back ? "True" : "False"));
+    EXPECT_THAT(condition("Progressing"), StartsWith("False"));
+    EXPECT_THAT(kube.names(kube::kDeployments), Not(Contains("p-ingress-canary")));
+    EXPECT_EQ(kube.names(kube::kPods).size(), pods_);
+    EXPECT_THAT(kube.names(kube::kConfigMaps), Contains("p-last-good"));
+    expect_no_write(seconds(120));
+  }
+  void expect_no_write(Duration in) {
+    kube.forget_writes();
+    pass(in, seconds(30));
+    EXPECT_THAT(kube.writes(), IsEmpty());
+  }
+  void second_passes() {
+    clock.advance(seconds(1));
+    monitor->poll();
+    settle_once();
+  }
+
+ private:
+  std::string ingress_revision() const { return revision_of(kube::kDeployments, "p-ingress"); }
+
+  std::size_t pods_ = 0;
+  std::string installed_revision_;
 };
 
-TEST_F(InterruptedRollout, EndsWellWhateverWriteTheOperatorDiesAt) {
+Fate not_ready() { return {.kind = Fate::Kind::kNotReady, .exit_code = 0, .message = ""}; }
+Fate crashes() { return {.kind = Fate::Kind::kCrashes, .exit_code = 1, .message = "no"}; }
+
+// Changes the ingress with an operator whose connection is cut at `write`; another one takes over.
+// True when it was cut.
+bool roll_with_cut(int write, CutLink::Cut cut, bool is_bad) {
+  InstalledPipeline pipeline;
+  if (is_bad) pipeline.fail_new_ingress(crashes());
+  CutLink link(pipeline.kube, write, cut);
+  pipeline.connect(link);
+  pipeline.change_body_limit();
+  // Second by second: with pods that crash, a cut connection never settles.
+  for (int i = 0; i < 300 && !link.is_cut(); ++i) pipeline.second_passes();
+  // Its retries fail.
+  for (int i = 0; i < 5 && link.is_cut(); ++i) pipeline.second_passes();
+  pipeline.connect(pipeline.kube);
+  pipeline.pass(seconds(300));
+  EXPECT_EQ(pipeline.runs_the_change(), !is_bad);
+  pipeline.expect_settled(is_bad);
+  return link.is_cut();
+}
+
+TEST(InterruptedRollout, EndsWellWhateverWriteTheOperatorDiesAt) {
   for (const auto cut : {CutLink::Cut::kBefore, CutLink::Cut::kAfter}) {
     int write = 0;
     while (roll_with_cut(write, cut, false)) {
@@ -155,7 +173,7 @@ TEST_F(InterruptedRollout, EndsWellWhateverWriteTheOperatorDiesAt) {
   }
 }
 
-TEST_F(InterruptedRollout, IsRolledBackWhateverWriteTheOperatorDiesAt) {
+TEST(InterruptedRollout, IsRolledBackWhateverWriteTheOperatorDiesAt) {
   for (const auto cut : {CutLink::Cut::kBefore, CutLink::Cut::kAfter}) {
     int write = 0;
     while (roll_with_cut(write, cut, true)) {
@@ -166,199 +184,158 @@ TEST_F(InterruptedRollout, IsRolledBackWhateverWriteTheOperatorDiesAt) {
   }
 }
 
-TEST_F(InterruptedRollout, OfADeletedPipelineLeavesNothingAtAnyMoment) {
+TEST(InterruptedRollout, OfADeletedPipelineLeavesNothingAtAnyMoment) {
   // Each moment of the rollout: every five seconds.
   for (int moment = 0; moment < 20; ++moment) {
-    ControllerFixture fixture;
-    fixture.install();
-    change_body_limit(fixture);
-    fixture.pass(seconds(5 * moment));
-    fixture.kube.erase(kube::kPipelines, {"team", "p"});
-    fixture.pass(seconds(30));
+    InstalledPipeline pipeline;
+    pipeline.change_body_limit();
+    pipeline.pass(seconds(5 * moment));
+    pipeline.kube.erase(kube::kPipelines, {"team", "p"});
+    pipeline.pass(seconds(30));
     for (const kube::ResourceType& type : Stores::owned_kinds(false, false))
-      EXPECT_THAT(fixture.kube.names(type), IsEmpty()) << type.plural << " at " << moment;
-    EXPECT_EQ(fixture.controller->pipelines(), 0u);
-    fixture.kube.forget_writes();
-    fixture.pass(seconds(60));
-    EXPECT_THAT(fixture.kube.writes(), IsEmpty());
+      EXPECT_THAT(pipeline.kube.names(type), IsEmpty()) << type.plural << " at " << moment;
+    EXPECT_EQ(pipeline.controller->pipelines(), 0u);
+    pipeline.expect_no_write(seconds(60));
     // Another one of the same name has nothing of it.
-    fixture.install();
-    EXPECT_THAT(fixture.condition("Ready"), StartsWith("True"));
-    EXPECT_EQ(fixture.condition("RolledBack"), "False: NotRolledBack")
-        << fixture.condition("RolledBack");
+    pipeline.install();
+    EXPECT_THAT(pipeline.condition("Ready"), StartsWith("True"));
+    EXPECT_EQ(pipeline.condition("RolledBack"), "False: NotRolledBack")
+        << pipeline.condition("RolledBack");
   }
 }
 
-TEST_F(InterruptedRollout, GetsTimeAfterTheApiServerWasAway) {
-  ControllerFixture fixture;
-  fixture.install();
-  const std::string before = ingress(fixture);
+TEST(InterruptedRollout, GetsTimeAfterTheApiServerWasAway) {
+  InstalledPipeline pipeline;
   // The new pod comes up as soon as the API server is back, not earlier.
-  bool is_away = false;
-  fixture.kube.fate = [&is_away, before](const Json& pod) {
-    const bool is_new =
-        kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
-        kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != before;
-    return is_new && is_away ? Fate{.kind = kNotReady, .exit_code = 0, .message = ""} : Fate{};
-  };
-  is_away = true;
-  change_body_limit(fixture);
-  fixture.pass(seconds(10));
-  ASSERT_THAT(fixture.kube.names(kube::kDeployments), Contains("p-ingress-canary"));
+  const auto is_away = std::make_shared<bool>(true);
+  pipeline.fail_new_ingress(not_ready(), is_away);
+  pipeline.change_body_limit();
+  pipeline.pass(seconds(10));
+  ASSERT_THAT(pipeline.kube.names(kube::kDeployments), Contains("p-ingress-canary"));
   // Twenty minutes: four times the progress deadline. The process ends without its Lease.
-  fixture.clock.advance(std::chrono::minutes(20));
-  fixture.restart();
-  fixture.settle();
-  EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("False"))
-      << fixture.message("RolledBack");
-  is_away = false;
-  fixture.pass(seconds(240));
-  EXPECT_NE(ingress(fixture), before);
-  EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("False"));
+  pipeline.clock.advance(std::chrono::minutes(20));
+  pipeline.restart();
+  pipeline.settle();
+  EXPECT_THAT(pipeline.condition("RolledBack"), StartsWith("False"))
+      << pipeline.message("RolledBack");
+  *is_away = false;
+  pipeline.pass(seconds(240));
+  EXPECT_TRUE(pipeline.runs_the_change());
+  EXPECT_THAT(pipeline.condition("RolledBack"), StartsWith("False"));
 }
 
-TEST_F(InterruptedRollout, ThatNeverSucceedsIsRolledBackThoughTheOperatorRestartsAllTheTime) {
-  ControllerFixture fixture;
-  fixture.install();
-  const std::string before = ingress(fixture);
-  fixture.kube.fate = [before](const Json& pod) {
-    const bool is_new =
-        kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
-        kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != before;
-    return is_new ? Fate{.kind = kNotReady, .exit_code = 0, .message = ""} : Fate{};
-  };
-  change_body_limit(fixture);
+TEST(InterruptedRollout, ThatNeverSucceedsIsRolledBackThoughTheOperatorRestartsAllTheTime) {
+  InstalledPipeline pipeline;
+  pipeline.fail_new_ingress(not_ready());
+  pipeline.change_body_limit();
   // Each process lives for a minute.
   for (int i = 0; i < 10; ++i) {
-    fixture.pass(seconds(60));
-    fixture.restart();
+    pipeline.pass(seconds(60));
+    pipeline.restart();
   }
-  EXPECT_EQ(ingress(fixture), before);
-  EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("True"));
+  EXPECT_FALSE(pipeline.runs_the_change());
+  EXPECT_THAT(pipeline.condition("RolledBack"), StartsWith("True"));
 }
 
-TEST_F(InterruptedRollout, IsNeitherLateNorStuckWhenTheClockJumps) {
+TEST(InterruptedRollout, IsNeitherLateNorStuckWhenTheClockJumps) {
   for (const seconds jump : {seconds(3600), seconds(-3600)}) {
-    ControllerFixture fixture;
-    fixture.install();
-    pods_ = fixture.kube.names(kube::kPods).size();
-    const std::string before = ingress(fixture);
-    bool is_slow = true;
-    fixture.kube.fate = [&is_slow, before](const Json& pod) {
-      const bool is_new =
-          kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
-          kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != before;
-      return is_new && is_slow ? Fate{.kind = kNotReady, .exit_code = 0, .message = ""} : Fate{};
-    };
-    change_body_limit(fixture);
-    fixture.pass(seconds(60));
-    fixture.clock.jump_system(jump);
+    InstalledPipeline pipeline;
+    const auto is_slow = std::make_shared<bool>(true);
+    pipeline.fail_new_ingress(not_ready(), is_slow);
+    pipeline.change_body_limit();
+    pipeline.pass(seconds(60));
+    pipeline.clock.jump_system(jump);
     // The progress deadline is five minutes.
-    fixture.pass(seconds(120));
-    EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("False")) << jump.count();
-    is_slow = false;
-    fixture.pass(seconds(300));
-    EXPECT_NE(ingress(fixture), before) << jump.count();
-    expect_rest(fixture, false);
+    pipeline.pass(seconds(120));
+    EXPECT_THAT(pipeline.condition("RolledBack"), StartsWith("False")) << jump.count();
+    *is_slow = false;
+    pipeline.pass(seconds(300));
+    EXPECT_TRUE(pipeline.runs_the_change()) << jump.count();
+    pipeline.expect_settled(false);
   }
 }
 
-TEST_F(InterruptedRollout, FailsInTimeThoughTheClockIsSetBack) {
-  ControllerFixture fixture;
-  fixture.install();
-  const std::string before = ingress(fixture);
-  fixture.kube.fate = [before](const Json& pod) {
-    const bool is_new =
-        kube::string_at(pod, "metadata/labels/spanway.dev~1component") == "ingress" &&
-        kube::string_at(pod, "metadata/annotations/spanway.dev~1revision") != before;
-    return is_new ? Fate{.kind = kNotReady, .exit_code = 0, .message = ""} : Fate{};
-  };
-  change_body_limit(fixture);
-  fixture.pass(seconds(60));
-  fixture.clock.jump_system(seconds(-7200));
-  fixture.pass(seconds(420));
-  EXPECT_THAT(fixture.condition("RolledBack"), StartsWith("True"));
-  EXPECT_EQ(ingress(fixture), before);
+TEST(InterruptedRollout, FailsInTimeThoughTheClockIsSetBack) {
+  InstalledPipeline pipeline;
+  pipeline.fail_new_ingress(not_ready());
+  pipeline.change_body_limit();
+  pipeline.pass(seconds(60));
+  pipeline.clock.jump_system(seconds(-7200));
+  pipeline.pass(seconds(420));
+  EXPECT_THAT(pipeline.condition("RolledBack"), StartsWith("True"));
+  EXPECT_FALSE(pipeline.runs_the_change());
 }
 
-TEST_F(InterruptedRollout, EndsAtTheLastVersionThoughTwoVersionsTakeTurns) {
-  ControllerFixture fixture;
-  fixture.operator_version = "1.0.0";
-  fixture.restart();
-  fixture.install();
-  pods_ = fixture.kube.names(kube::kPods).size();
+TEST(InterruptedRollout, EndsAtTheLastVersionThoughTwoVersionsTakeTurns) {
+  InstalledPipeline pipeline("1.0.0");
   // A helm upgrade whose new pods come and go: the Lease moves to and fro.
   for (int i = 0; i < 12; ++i) {
-    fixture.operator_version = i % 2 == 0 ? "2.0.0" : "1.0.0";
-    fixture.restart();
-    fixture.pass(seconds(5 + 7 * i));
+    pipeline.operator_version = i % 2 == 0 ? "2.0.0" : "1.0.0";
+    pipeline.restart();
+    pipeline.pass(seconds(5 + 7 * i));
   }
   for (const char* last : {"2.0.0", "1.0.0"}) {
-    fixture.operator_version = last;
-    fixture.restart();
-    fixture.pass(std::chrono::minutes(15));
-    EXPECT_THAT(kube::string_at(fixture.kube.at(kube::kDeployments, {"team", "p-ingress"}),
+    pipeline.operator_version = last;
+    pipeline.restart();
+    pipeline.pass(std::chrono::minutes(15));
+    EXPECT_THAT(kube::string_at(pipeline.kube.at(kube::kDeployments, {"team", "p-ingress"}),
                                 "spec/template/spec/containers/0/image"),
                 HasSubstr(last));
-    EXPECT_EQ(kube::string_at(fixture.status(), "version"), last);
-    expect_rest(fixture, false);
+    EXPECT_EQ(kube::string_at(pipeline.status(), "version"), last);
+    pipeline.expect_settled(false);
   }
 }
 
-TEST_F(InterruptedRollout, InANamespaceThatIsBeingDeletedEndsWithoutAStorm) {
-  ControllerFixture fixture;
-  fixture.install();
-  change_body_limit(fixture);
-  fixture.pass(seconds(10));
+TEST(InterruptedRollout, InANamespaceThatIsBeingDeletedEndsWithoutAStorm) {
+  InstalledPipeline pipeline;
+  pipeline.change_body_limit();
+  pipeline.pass(seconds(10));
   const Error refusal = configuration_error(
       Code::kPermissionDenied,
       "POST: HTTP 403 Forbidden: unable to create new content in namespace team because it is "
       "being terminated");
-  fixture.kube.fail("apply", "", refusal, 1'000'000);
-  fixture.kube.forget_writes();
+  pipeline.kube.fail("apply", "", refusal, 1'000'000);
+  pipeline.kube.forget_writes();
   // The namespace's controller deletes kind after kind.
   for (const kube::ResourceType& type :
        {kube::kConfigMaps, kube::kDeployments, kube::kServices, kube::kPods})
-    for (const std::string& name : fixture.kube.names(type)) {
-      fixture.kube.erase(type, {"team", name});
-      fixture.settle();
+    for (const std::string& name : pipeline.kube.names(type)) {
+      pipeline.kube.erase(type, {"team", name});
+      pipeline.settle();
     }
-  fixture.pass(seconds(30));
-  EXPECT_THAT(fixture.message("Degraded"), HasSubstr("being terminated"));
-  fixture.kube.erase(kube::kPipelines, {"team", "p"});
-  fixture.pass(seconds(30));
-  EXPECT_EQ(fixture.controller->pipelines(), 0u);
-  fixture.kube.forget_writes();
-  fixture.pass(seconds(60));
-  EXPECT_THAT(fixture.kube.writes(), IsEmpty());
+  pipeline.pass(seconds(30));
+  EXPECT_THAT(pipeline.message("Degraded"), HasSubstr("being terminated"));
+  pipeline.kube.erase(kube::kPipelines, {"team", "p"});
+  pipeline.pass(seconds(30));
+  EXPECT_EQ(pipeline.controller->pipelines(), 0u);
+  pipeline.expect_no_write(seconds(60));
 }
 
-TEST_F(InterruptedRollout, AManagerThatWritesAFieldOfOursAgainAndAgainIsNotFoughtWithoutEnd) {
-  ControllerFixture fixture;
-  fixture.install();
-  fixture.kube.forget_writes();
+TEST(InterruptedRollout, AManagerThatWritesAFieldOfOursAgainAndAgainIsNotFoughtWithoutEnd) {
+  InstalledPipeline pipeline;
+  pipeline.kube.forget_writes();
   const auto contest = [&] {
-    fixture.kube.edit(kube::kDeployments, {"team", "p-ingress"},
-                      {{"spec", {{"template", {{"spec", {{"nodeSelector", {{"a", "b"}}}}}}}}}},
-                      "other-operator");
+    pipeline.kube.edit(kube::kDeployments, {"team", "p-ingress"},
+                       {{"spec", {{"template", {{"spec", {{"nodeSelector", {{"a", "b"}}}}}}}}}},
+                       "other-operator");
   };
   // It reverts what we revert, at once: a minute of it.
   for (int second = 0; second < 60; ++second) {
     for (int turn = 0; turn < 5; ++turn) {
       contest();
-      fixture.settle();
+      pipeline.settle();
     }
-    fixture.clock.advance(seconds(1));
+    pipeline.clock.advance(seconds(1));
   }
   std::size_t writes = 0;
-  for (const std::string& write : fixture.kube.writes())
+  for (const std::string& write : pipeline.kube.writes())
     writes += write.find("deployments team/p-ingress") != std::string::npos ? 1 : 0;
   EXPECT_LE(writes, 60u);
-  EXPECT_TRUE(fixture.has_event("DriftReverted"));
-  EXPECT_THAT(fixture.event("DriftReverted"), HasSubstr("other-operator"));
+  EXPECT_TRUE(pipeline.has_event("DriftReverted"));
+  EXPECT_THAT(pipeline.event("DriftReverted"), HasSubstr("other-operator"));
   // And once it has stopped, ours is in force.
-  fixture.pass(seconds(120));
-  EXPECT_EQ(kube::string_at(fixture.kube.at(kube::kDeployments, {"team", "p-ingress"}),
+  pipeline.pass(seconds(120));
+  EXPECT_EQ(kube::string_at(pipeline.kube.at(kube::kDeployments, {"team", "p-ingress"}),
                             "spec/template/spec/nodeSelector/a"),
             "");
 }

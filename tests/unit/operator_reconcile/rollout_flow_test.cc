@@ -67,7 +67,7 @@ TEST_F(RolloutFlow, ACanaryGoesFirstAndIsPromoted) {
   EXPECT_NE(ingress(), before);
   EXPECT_THAT(fixture_.kube.names(kube::kDeployments), Not(Contains("p-ingress-canary")));
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
-  EXPECT_TRUE(rollout_memory(fixture_.status()).rolling_revision.empty());
+  EXPECT_TRUE(decide::rollout_memory(fixture_.status()).rolling_revision.empty());
   // Nothing but the ingress and what is kept of the Pipeline was written.
   for (const std::string& write : fixture_.kube.writes()) {
     if (write.starts_with("patch pipelines/status")) continue;
@@ -159,7 +159,7 @@ TEST_F(RolloutFlow, TheForceAnnotationIsConsumedOnceAlsoWhenTheOperatorIsAwayMea
   fixture_.pass(std::chrono::seconds(120));
   EXPECT_EQ(rollouts_begun(), begun + 1) << "a change while the operator was away";
   EXPECT_THAT(fixture_.condition("RolledBack"), StartsWith("True"));
-  EXPECT_EQ(rollout_memory(fixture_.status()).force_check, "1");
+  EXPECT_EQ(decide::rollout_memory(fixture_.status()).force_check, "1");
 
   // An old value is never consumed again.
   fixture_.kube.forget_writes();
@@ -210,17 +210,17 @@ TEST_F(RolloutFlow, AnOperatorThatRestartsInTheMiddleResumes) {
   change_body_limit("8MiB");
   fixture_.settle();
   ASSERT_THAT(fixture_.kube.names(kube::kDeployments), Contains("p-ingress-canary"));
-  const RolloutMemory memory = rollout_memory(fixture_.status());
+  const decide::RolloutMemory memory = decide::rollout_memory(fixture_.status());
   fixture_.restart();
   fixture_.settle();
-  EXPECT_EQ(rollout_memory(fixture_.status()).rolling_since_ms, memory.rolling_since_ms);
+  EXPECT_EQ(decide::rollout_memory(fixture_.status()).rolling_since_ms, memory.rolling_since_ms);
   for (int i = 0; i < 20; ++i) {
     fixture_.restart();
     fixture_.pass(std::chrono::seconds(10));
   }
   EXPECT_NE(ingress(), before);
   EXPECT_THAT(fixture_.kube.names(kube::kDeployments), Not(Contains("p-ingress-canary")));
-  EXPECT_TRUE(rollout_memory(fixture_.status()).rolling_revision.empty());
+  EXPECT_TRUE(decide::rollout_memory(fixture_.status()).rolling_revision.empty());
 }
 
 TEST_F(RolloutFlow, AnOperatorThatRestartsAfterARollbackStaysThere) {

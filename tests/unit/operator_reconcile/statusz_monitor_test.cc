@@ -55,10 +55,10 @@ TEST_F(StatuszMonitorTest, SpeaksOnlyOfNews) {
   double lag = 1;
   bool reachable = true;
   fixture_.statusz.answer = [&](const std::string&) {
-    StatuszReport report;
+    decide::StatuszReport report;
     report.answered = true;
     report.destination_reachable = reachable;
-    PartitionReport& partition = report.partitions.emplace_back();
+    decide::PartitionReport& partition = report.partitions.emplace_back();
     partition.topic = "t";
     partition.lag_seconds = lag;
     return report;

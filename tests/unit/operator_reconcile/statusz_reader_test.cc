@@ -21,7 +21,7 @@ class StatuszReaderTest : public ::testing::Test {
   StatuszReader::Address address(const std::string& pod) const {
     return {.pod = pod, .ip = "127.0.0.1", .port = backend_.port()};
   }
-  StatuszReport read_one() { return reader_->read({address("p")}).at("p"); }
+  decide::StatuszReport read_one() { return reader_->read({address("p")}).at("p"); }
 
   fakes::FakeHttpBackend backend_;
   // An answer is always in time, however busy the machine is.
@@ -30,7 +30,7 @@ class StatuszReaderTest : public ::testing::Test {
 
 TEST_F(StatuszReaderTest, RequestsForStatuszAndReadsIt) {
   backend_.answer_with([](const fakes::SeenRequest&) { return fakes::http_answer(200, kBody); });
-  const StatuszReport report = read_one();
+  const decide::StatuszReport report = read_one();
   EXPECT_TRUE(report.answered);
   EXPECT_TRUE(report.kafka_reachable);
   ASSERT_EQ(backend_.requests().size(), 1u);
@@ -71,7 +71,7 @@ TEST_F(StatuszReaderTest, WhatIsNoReportIsAnErrorThatReportsWhy) {
 TEST_F(StatuszReaderTest, APodThatHangsIsNotWaitedForForEver) {
   reader_ = make_statusz_reader(std::chrono::milliseconds(50));
   backend_.answer_with([](const fakes::SeenRequest&) { return fakes::Answer(); });
-  const StatuszReport report = read_one();
+  const decide::StatuszReport report = read_one();
   EXPECT_FALSE(report.answered);
   EXPECT_FALSE(report.error.empty());
   backend_.release([] { return fakes::http_answer(200, kBody); });
@@ -80,16 +80,16 @@ TEST_F(StatuszReaderTest, APodThatHangsIsNotWaitedForForEver) {
 // Pods by script: time passes only when the script says so.
 class StatuszNodesTest : public ::testing::Test {
  protected:
-  using Done = std::function<void(StatuszReport)>;
+  using Done = std::function<void(decide::StatuszReport)>;
   static constexpr Duration kTimeout = std::chrono::seconds(2);
 
-  static StatuszReport good() { return parse_statusz(kBody); }
+  static decide::StatuszReport good() { return decide::parse_statusz(kBody); }
   // All that hang: their timeout has passed.
   void let_timeouts_pass() {
     clock_.advance(kTimeout);
-    for (const Done& done : std::exchange(hanging_, {})) done(not_answered("timed out"));
+    for (const Done& done : std::exchange(hanging_, {})) done(decide::not_answered("timed out"));
   }
-  std::map<std::string, StatuszReport> read() { return reader_->read(pods_); }
+  std::map<std::string, decide::StatuszReport> read() { return reader_->read(pods_); }
   void add(const std::string& name, const std::string& node) {
     pods_.push_back({.pod = name, .ip = "10.0.0.1", .node = node});
   }
@@ -135,7 +135,7 @@ TEST_F(StatuszNodesTest, ANodeThatHangsHoldsUpItsOwnPodsOnlyAndIsGivenUp) {
 TEST_F(StatuszNodesTest, APodThatRefusesAtOnceDoesNotMakeItsNodeSilent) {
   for (int i = 0; i < 8; ++i) add("p" + std::to_string(i), "a");
   script_ = [](const StatuszReader::Address& pod, const Done& done) {
-    done(pod.pod == "p7" ? good() : not_answered("connection refused"));
+    done(pod.pod == "p7" ? good() : decide::not_answered("connection refused"));
   };
   EXPECT_TRUE(read().at("p7").answered);
 }
