@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What storing spans costs: storage.py [--spans 40000] [--batches 20]
+"""What storing spans costs: storage.py [--spans 40000] [--batches 20] [--large]
 
 One exporter is sent batches of equal size over OTLP/gRPC, one after the other, into ClickHouse tables
 of the engine Null (encoding and sending alone), into the real tables, and into S3. Prints the CPU time
-of the exporter and of ClickHouse a million spans, and the bytes of a span where it is stored."""
+of the exporter and of ClickHouse a million spans, and the bytes of a span where it is stored. --large: spans
+of about 770 bytes, with the texts that HTTP and database spans carry."""
 import argparse
 import os
 import pathlib
@@ -28,6 +29,22 @@ ROUTES = [f"/api/v1/{word}/{{id}}" for word in "cart user order item price stock
 RESOURCE = {"service.namespace": "shop", "host.name": "node-1", "k8s.pod.name": "shop-abc", "telemetry.sdk.language": "java"}
 
 
+AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36" for major in range(120, 140)]
+QUERY = "SELECT i.id, i.name, i.price, s.amount FROM items AS i JOIN stock AS s ON s.item_id = i.id WHERE i.{} = $1 ORDER BY i.name"
+
+
+def large_attributes(choose, span, route):
+    number = choose.randrange(10**6)
+    texts = {
+        "user_agent.original": choose.choice(AGENTS),
+        "url.full": f"https://shop.example.com{route.replace('{id}', str(number))}?page={number % 20}&sort=price",
+        "db.system": "postgresql",
+        "db.statement": QUERY.format(route.split("/")[3]),
+        "code.function": "shop." + route.split("/")[3] + ".Repository.findAll",
+    }
+    span.attributes.extend(text(key, value) for key, value in texts.items())
+
+
 def attributes(choose, span, route, index):
     texts = {
         "http.request.method": "GET",
@@ -43,7 +60,7 @@ def attributes(choose, span, route, index):
     span.attributes.extend(KeyValue(key=key, value=AnyValue(int_value=value)) for key, value in numbers.items())
 
 
-def batch(choose, spans, minutes_ago):
+def batch(choose, spans, minutes_ago, is_large):
     request = trace_service_pb2.ExportTraceServiceRequest()
     now = time.time_ns() - minutes_ago * 60 * 10**9
     for service in range(SERVICES):
@@ -59,6 +76,8 @@ def batch(choose, spans, minutes_ago):
                 span.start_time_unix_nano = start + index * 10**6
                 span.end_time_unix_nano = span.start_time_unix_nano + choose.randrange(10**8)
                 attributes(choose, span, route, index)
+                if is_large:
+                    large_attributes(choose, span, route)
     return request.SerializeToString()
 
 
@@ -130,9 +149,10 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--spans", type=int, default=40_000, help="spans of a batch")
     arguments.add_argument("--batches", type=int, default=20)
+    arguments.add_argument("--large", action="store_true", help="spans of about 770 bytes")
     options = arguments.parse_args()
     choose = random.Random(1)
-    batches = [batch(choose, options.spans, number % 50) for number in range(options.batches)]
+    batches = [batch(choose, options.spans, number % 50, options.large) for number in range(options.batches)]
     print("OTLP: B/span", len(batches[0]) / options.spans)
     for name in ("null", "tables", "s3"):
         with tempfile.TemporaryDirectory() as folder:

@@ -3,10 +3,8 @@ import itertools
 import json
 import os
 import random
-import signal
 import time
 
-import grpc
 import pyarrow.parquet
 import pytest
 from harness.parts import S3
@@ -14,10 +12,8 @@ from harness.pipeline import Pipeline, running
 from harness.processes import Service, free_port, wait_until
 from harness.send import grpc_export, text, trace_request
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 _numbers = itertools.count(1)
-MIB = 1 << 20
 KILLS = int(os.environ.get("SPANWAY_KILLS", "12"))
 
 
@@ -25,7 +21,6 @@ KILLS = int(os.environ.get("SPANWAY_KILLS", "12"))
 def s3(tmp_path):
     server = S3(tmp_path, "traces").start()
     yield server
-    server.signal(signal.SIGCONT)
     server.stop()
 
 
@@ -44,11 +39,6 @@ def exporter(folder, section, keys):
 def maps_arrow(service):
     with open(f"/proc/{service.process.pid}/maps") as maps:
         return "libarrow" in maps.read()
-
-
-def rss(service):
-    with open(f"/proc/{service.process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 def stored(s3, folder, *columns):
@@ -112,12 +102,8 @@ def test_every_item_is_stored_once_across_kills(tmp_path, kafka, s3):
                 grpc_export(pipeline.endpoint, request)
                 acknowledged += [s.span_id for s in request.resource_spans[0].scope_spans[0].spans]
             victim = choose.choice([pipeline.exporters["s3"], pipeline.consumers["s3"], s3])
-            if victim is s3:
-                s3.signal(signal.SIGKILL)
-                s3.start()
-            else:
-                victim.kill9()
-                victim.start()
+            victim.kill9()
+            victim.start()
         acknowledged.sort()
         wait_until(lambda: len(set(stored_span_ids(s3))) >= len(acknowledged), 120, "every span in the bucket")
         expected = {
@@ -128,29 +114,3 @@ def test_every_item_is_stored_once_across_kills(tmp_path, kafka, s3):
         wait_until(lambda: all(len(set(stored_points(s3)[kind])) >= sent for kind in expected), 60, "every data point in the bucket")
         assert stored_span_ids(s3) == acknowledged
         assert stored_points(s3) == expected
-
-
-def test_a_stalled_server_bounds_the_memory(tmp_path, s3):
-    """Batches that arrive while the server does not answer are refused before they are too many."""
-    service = exporter(tmp_path, destination(s3, timeout="60s"), s3.keys)
-    service.start().wait_ready()
-    s3.signal(signal.SIGSTOP)
-    request = trace_request(spans=4000)  # 400 KiB.
-    with grpc.insecure_channel(service.endpoint) as channel:
-        stub = trace_service_pb2_grpc.TraceServiceStub(channel)
-        waiting, refused, highest = [], 0, 0
-        for _ in range(600):
-            waiting.append(stub.Export.future(request, timeout=60))
-            highest = max(highest, rss(service))
-            answered = [call for call in waiting if call.done()]
-            waiting = [call for call in waiting if not call.done()]
-            assert all(call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED for call in answered)
-            refused += len(answered)
-        wait_until(lambda: refused or any(call.done() for call in waiting), 30, "a refusal")
-        assert max(highest, rss(service)) < 256 * MIB
-        s3.signal(signal.SIGCONT)
-        wait_until(lambda: all(call.done() for call in waiting), 60, "the answers")
-        # Everything that was waiting is stored when the server answers again.
-        assert {call.code() for call in waiting} <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE}
-    assert stored_span_ids(s3)
-    service.stop()

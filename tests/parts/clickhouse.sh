@@ -3,6 +3,7 @@
 # Environment: ROOT (run data), NAME, PORT (HTTP, default 8123), TCP_PORT (default 9000), MEMORY (bytes),
 # LISTEN (default 127.0.0.1; another address also lets clients of 10.0.0.0/8 in).
 # Users: default without a password; writer and reader with PASSWORD (default spanway), the reader read-only.
+# WRITER_PROFILE=reader makes the writer read-only, too.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -11,6 +12,7 @@ home=$CACHE/clickhouse-$version
 library=$home/node_modules/@chdb/lib-linux-x64-gnu
 ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-clickhouse} PORT=${PORT:-8123} TCP_PORT=${TCP_PORT:-9000}
 MEMORY=${MEMORY:-4000000000} PASSWORD=${PASSWORD:-spanway} LISTEN=${LISTEN:-127.0.0.1}
+WRITER_PROFILE=${WRITER_PROFILE:-default}
 data=$ROOT/$NAME
 
 # libchdb holds the whole server. Its clickhouse-local opens the server's listeners with SYSTEM START
@@ -54,7 +56,7 @@ write_config() {
     <default><password></password><networks>$from</networks><profile>default</profile>
       <quota>default</quota><access_management>1</access_management></default>
     <writer><password>$PASSWORD</password><networks>$from</networks>
-      <profile>default</profile><quota>default</quota></writer>
+      <profile>$WRITER_PROFILE</profile><quota>default</quota></writer>
     <reader><password>$PASSWORD</password><networks>$from</networks>
       <profile>reader</profile><quota>default</quota></reader>
   </users>
@@ -90,5 +92,5 @@ start)
 stop) stop_pid "$data/pid" ;;
 kill9) kill -9 "$(cat "$data/pid")" ;;
 sql) curl -sS --fail-with-body "http://$LISTEN:$PORT/" --data-binary "$2" ;;
-*) sed -n 2,5p "$0"; exit 2 ;;
+*) sed -n 2,6p "$0"; exit 2 ;;
 esac

@@ -37,6 +37,20 @@ def require_built(script):
         time.sleep(2)
 
 
+def kill9(pid_file):
+    """Returns when the process is dead: a new one may take its files and ports."""
+    pid = int(pid_file.read_text())
+    os.kill(pid, signal.SIGKILL)
+
+    def is_dead():
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    wait_until(is_dead, 20, f"the end of process {pid}")
+
+
 class Kafka:
     def __init__(self, folder, secure=False, properties=""):
         """`properties`: further lines of server.properties."""
@@ -257,9 +271,12 @@ class ClickHouse:
         self.pid_file = pathlib.Path(folder) / "clickhouse/pid"
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def start(self):
-        run_part("clickhouse", "start", **self.environment)
+    def start(self, **changes):
+        run_part("clickhouse", "start", **(self.environment | changes))
         return self
+
+    def kill9(self):
+        kill9(self.pid_file)
 
     def stop(self):
         run_part("clickhouse", "stop", **self.environment)
@@ -273,8 +290,8 @@ class ClickHouse:
         assert answer.status_code == 200, answer.text
         return [line.split("\t") for line in answer.text.splitlines()]
 
-    def execute(self, statement):
-        answer = requests.post(self.url, data=statement, timeout=30)
+    def execute(self, statement, timeout=30):
+        answer = requests.post(self.url, data=statement, timeout=timeout)
         assert answer.status_code == 200, answer.text
 
 
@@ -299,6 +316,9 @@ class S3:
 
     def stop(self):
         run_part("s3", "stop", **self.environment)
+
+    def kill9(self):
+        kill9(self.pid_file)
 
     def signal(self, number):
         os.kill(int(self.pid_file.read_text()), number)
