@@ -146,7 +146,8 @@ static void describe(Fields& f, Topics& c) {
       "management", c.management, {"None", "Verify", "CreateOnly", "CreateAndUpdate"},
       {.doc = "None: the topics are managed elsewhere and not checked. Verify: checked and "
               "reported. CreateOnly: created when missing. CreateAndUpdate: partitions are also "
-              "added and settings changed. Topics never shrink and are never deleted."});
+              "added and weaker settings raised. Topics never shrink and are never deleted, and a "
+              "longer retention stays."});
   f.field("prefix", c.prefix,
           {.doc = "Prefix of each topic's name: separates several Pipelines on one Kafka. "
                   "Cannot be changed once the Pipeline has run.",

@@ -138,7 +138,8 @@ struct KafkaAuthentication {
 };
 struct Topics {
   // None: topics are managed elsewhere, not checked. Verify: checked only. CreateOnly: created when
-  // missing. CreateAndUpdate: partitions also added, settings changed; never shrunk, never deleted.
+  // missing. CreateAndUpdate: partitions also added, weaker settings raised; never shrunk, never
+  // deleted.
   enum class Management {
     kNone,
     kVerify,

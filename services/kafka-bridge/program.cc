@@ -25,20 +25,21 @@ runtime::Program make_program() {
     return std::unique_ptr<runtime::Service>(std::move(service));
   };
   program.memory_limit = [config] { return config->memory_limit.bytes; };
-  program.commands = {{"topics apply", "Create missing topics and grow small ones; prints JSON.",
-                       [config](const std::vector<std::string>& arguments) {
-                         return topics_command(*config, kafka::TopicChanges::kCreateAndGrow,
-                                               arguments);
-                       }},
-                      {"topics verify", "Check only: do the topics exist, as strong as configured?",
-                       [config](const std::vector<std::string>& arguments) {
-                         return topics_command(*config, kafka::TopicChanges::kNone, arguments);
-                       }},
-                      {"replay", "Send dead letters, or any range of a topic, once more.",
-                       [config](const std::vector<std::string>& arguments) {
-                         return replay_command(*config, arguments);
-                       },
-                       replay_help}};
+  program.commands = {
+      {"topics apply",
+       "Create missing topics; give others missing partitions and stronger settings; prints JSON.",
+       [config](const std::vector<std::string>& arguments) {
+         return topics_command(*config, kafka::TopicChanges::kCreateAndUpdate, arguments);
+       }},
+      {"topics verify", "Check only: do the topics exist, as strong as configured?",
+       [config](const std::vector<std::string>& arguments) {
+         return topics_command(*config, kafka::TopicChanges::kNone, arguments);
+       }},
+      {"replay", "Send dead letters, or any range of a topic, once more.",
+       [config](const std::vector<std::string>& arguments) {
+         return replay_command(*config, arguments);
+       },
+       replay_help}};
   for (const auto& table : {metric_specs(), kafka::metric_specs(), rpc::metric_specs()})
     program.metrics.insert(program.metrics.end(), table.begin(), table.end());
   return program;

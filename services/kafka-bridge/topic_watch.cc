@@ -53,7 +53,7 @@ void TopicWatch::run(const std::stop_token& stop, bool checked) {
 }
 
 bool TopicWatch::check(Duration timeout, const std::stop_token& stop) {
-  const auto changes = create_ ? kafka::TopicChanges::kCreateAndGrow : kafka::TopicChanges::kNone;
+  const auto changes = create_ ? kafka::TopicChanges::kCreateAndUpdate : kafka::TopicChanges::kNone;
   const Result<Reports> reports = requests_.apply(changes, timeout);
   if (!reports.ok()) {
     if (stop.stop_requested()) return false;

@@ -111,6 +111,7 @@ void log_reports(const std::vector<kafka::TopicReport>& reports, const telemetry
   };
   log.info("Topics applied", {{"created", number_of(Action::kCreated)},
                               {"grown", number_of(Action::kGrown)},
+                              {"changed", number_of(Action::kChanged)},
                               {"unchanged", number_of(Action::kUnchanged)},
                               {"failed", number_of(Action::kFailed)}});
   for (const kafka::TopicReport& report : reports) {
@@ -148,7 +149,7 @@ int topics_command(const BridgeConfig& config, kafka::TopicChanges changes,
   bool create_only = false;
   runtime::FlagSet flags("spanway-kafka-bridge topics apply|verify [--config FILE]", "");
   if (changes != kafka::TopicChanges::kNone)
-    flags.add("create-only", create_only, "create missing topics, grow none");
+    flags.add("create-only", create_only, "create missing topics, change none");
   if (const Status parsed = flags.parse(arguments); !parsed.ok()) {
     std::fprintf(stderr, "%s\n", parsed.error().message.c_str());
     return 2;

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 from cluster import kube_folder, run
-from harness.processes import ROOT
+from harness.processes import BIN, ROOT
 
 CHART = ROOT / "helm/spanway"
 VALUES = sorted((ROOT / "tests/cluster/values").glob("*.yaml"))
@@ -142,10 +142,41 @@ def test_bare(helm):
     "replica=3", "replicas=-1", "image.digest=sha256:short", "image.pullPolicy=Sometimes", "logLevel=verbose",
     "watchNamespaces[0]=Not_A_Name", "crds.keeps=true", "config.resync=soon", "config.no_such_key=1",
     "networkPolicy.apiServerPorts[0]=0", "test.ingress=no-port", "fullnameOverride=UPPER",
+    "image.repository=example.com/spanway:1.2", r"podLabels.app\.kubernetes\.io/component=mine",
 ])
 def test_a_value_that_does_nothing_is_refused(helm, bad):
     done = run([helm, "template", "spanway", CHART, "--set", bad], check=False)
     assert done.returncode != 0, f"--set {bad} was accepted"
+
+
+@pytest.mark.parametrize("value, taken", [
+    (f"config.{key}={value}", taken)
+    for key, values in {
+        "request_timeout": {"1s": True, "30s": True, "1500ms": True, "0s": False, "999ms": False, "31s": False, "1m": False, "1h": False},
+        "resync": {"10s": True, "90s": True, "86400s": True, "1440m": True, "24h": True, "9s": False, "1m30s": False, "86401s": False, "1441m": False, "25h": False},
+        "secrets_poll": {"5s": True, "3600s": True, "60m": True, "1h": True, "4s": False, "3601s": False, "61m": False, "2h": False},
+        "statusz_poll_idle": {"10s": True, "3600s": True, "60m": True, "1h": True, "0s": False, "3601s": False, "61m": False, "2h": False},
+    }.items()
+    for value, taken in values.items()
+] + [
+    (f"maintenanceWindow={value}", taken)
+    for value, taken in {
+        "00:00-23:59": True, "22:00-06:00": True, "Sat 22:00-06:00": True, "24:00-25:00": False, "22:00-24:00": False,
+        "29:00-29:30": False, "02:00-02:00": False, "Sat 02:00-02:00": False,
+    }.items()
+])
+def test_the_chart_takes_what_the_operator_takes(helm, tmp_path, value, taken):
+    """What the chart takes and the operator refuses ends as a CrashLoopBackOff."""
+    done = run([helm, "template", "spanway", CHART, "--set", value], check=False)
+    assert (done.returncode == 0) == taken, f"{value}\n{done.stderr}"
+    operator = BIN / "spanway-operator"
+    if not operator.exists():
+        return
+    (path := tmp_path / "config.yaml").write_text(yaml.safe_dump(dict([value.removeprefix("config.").split("=")])).replace("maintenanceWindow", "maintenance_window"))
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text("{clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}], contexts: [{name: a, context: {cluster: a, user: a}}], current-context: a, users: [{name: a, user: {token: a}}]}")
+    checked = run([operator, "--config", path, "--check-config"], check=False, env=dict(os.environ, KUBECONFIG=str(kubeconfig)))
+    assert (checked.returncode == 0) == taken, checked.stdout + checked.stderr
 
 
 def test_dashboards_ask_for_metrics_that_exist():

@@ -134,8 +134,25 @@ def test_settings_that_may_not_be_read_are_left_out_and_fail_nothing(secure_kafk
         assert "min_insync_replicas" not in topic
         assert "uthoriz" in topic["unread"] and "DescribeConfigs" in topic["unread"]
 
+    rights = [
+        AclBinding(
+            ResourceType.TOPIC, "closed.", ResourcePatternType.PREFIXED, "User:app", "*", operation, AclPermissionType.ALLOW
+        )
+        for operation in (AclOperation.DESCRIBE_CONFIGS, AclOperation.ALTER)
+    ]
+    for future in admin.create_acls(rights).values():
+        future.result(20)
 
-def test_what_can_lose_records_is_named_by_apply_log_and_status(kafka, tmp_path):
+    def unchanged():
+        code, topics = topics_command(tmp_path, names, "apply", retention="800h")
+        return all("unread" not in topic for topic in topics.values()) and (code, topics)
+
+    code, topics = wait_until(unchanged, 20, "the right to read settings is in force")
+    assert code == 3, topics
+    assert any("AlterConfigs" in words for words in topics["closed.traces"]["weaker"]), topics
+
+
+def test_what_can_lose_records_is_named_by_report_log_and_status(kafka, tmp_path):
     names = section(kafka.brokers, "weak")
     assert topics_command(tmp_path, names, "apply")[0] == 0
     set_topic(kafka, "weak.traces", "cleanup.policy", "compact")
@@ -143,7 +160,7 @@ def test_what_can_lose_records_is_named_by_apply_log_and_status(kafka, tmp_path)
     set_topic(kafka, "weak.logs", "unclean.leader.election.enable", "true")
 
     def reported():
-        code, topics = topics_command(tmp_path, names, "apply")
+        code, topics = topics_command(tmp_path, names, "verify")
         return all(topics[f"weak.{signal}"]["weaker"] for signal in ("traces", "metrics", "logs")) and (code, topics)
 
     code, topics = wait_until(reported, 20, "the weaknesses in the report")
@@ -258,6 +275,33 @@ def test_apply_reports_the_partitions_that_a_grown_topic_has(kafka, tmp_path):
         code, topics = topics_command(tmp_path, names, "apply", partitions=partitions)
         assert code == 0
         assert {t["partitions"] for name, t in topics.items() if not name.endswith(".dlq")} == {partitions}
+
+
+def test_apply_raises_what_is_weaker_and_lowers_nothing(kafka, tmp_path):
+    names = section(kafka.brokers, "raised")
+    hour = 3_600_000
+
+    def apply(*flags, **topics):
+        code, found = topics_command(tmp_path, names, *flags, **topics)
+        return code, found["raised.traces"]["action"], found["raised.traces"]["weaker"]
+
+    assert apply("apply", retention="24h") == (0, "created", [])
+    weaker = [f"retention.ms is {24 * hour}, configured {48 * hour}"]
+    assert apply("verify", retention="48h") == apply("apply", "--create-only", retention="48h") == (3, "unchanged", weaker)
+    assert apply("apply", retention="48h") == (0, "changed", [])
+    assert topic_setting(kafka, "raised.traces", "retention.ms") == str(48 * hour)
+    # Data that waits would be deleted, and another Pipeline may share the topic.
+    assert apply("apply", retention="2h") == (0, "unchanged", [])
+    assert topic_setting(kafka, "raised.traces", "retention.ms") == str(48 * hour)
+    # There is one copy: two in sync could not be reached.
+    code, action, weaker = apply("apply", retention="48h", min_insync_replicas=2)
+    assert (code, action) == (3, "unchanged") and "min.insync.replicas is 1, configured 2" in weaker
+
+
+def topic_setting(kafka, topic, setting):
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    return admin.describe_configs([resource])[resource].result(20)[setting].value
 
 
 def test_look_ups_never_create_a_topic(creating_kafka, tmp_path):

@@ -121,6 +121,10 @@ cluster_id: {{ . | quote }}
 deny_private_endpoints: {{ .Values.denyPrivateEndpoints }}
 max_concurrent_rollouts: {{ .Values.maxConcurrentRollouts }}
 {{- with .Values.maintenanceWindow }}
+{{- $times := splitList "-" (last (splitList " " .)) }}
+{{- if eq (first $times) (last $times) }}
+{{- fail (printf "maintenanceWindow: %s begins and ends at the same time; leave it empty for always" .) }}
+{{- end }}
 maintenance_window: {{ . | quote }}
 {{- end }}
 lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}

@@ -14,6 +14,7 @@
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/queries.h"
 #include "services/lib/kafka/sasl_password.h"
+#include "services/lib/kafka/topic_descriptions.h"
 #include "services/lib/kafka/topic_promises.h"
 
 namespace spanway::kafka {
@@ -29,50 +30,7 @@ struct EventDeleter {
 };
 using Event = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 
-// A topic as the brokers describe it.
-struct Existing {
-  std::int32_t partitions = 0;
-  std::int32_t replication_factor = 0;
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-};
-using Topics = std::map<std::string, Existing>;
 using Settings = std::map<std::string, std::string>;
-
-Existing read_description(const rd_kafka_TopicDescription_t* description) {
-  Existing topic;
-  if (const rd_kafka_error_t* error = rd_kafka_TopicDescription_error(description)) {
-    topic.error = rd_kafka_error_code(error);
-  }
-  if (topic.error != RD_KAFKA_RESP_ERR_NO_ERROR) return topic;
-  std::size_t count = 0;
-  const rd_kafka_TopicPartitionInfo_t** partitions =
-      rd_kafka_TopicDescription_partitions(description, &count);
-  topic.partitions = static_cast<std::int32_t>(count);
-  if (count == 0) return topic;
-  std::size_t replicas = 0;
-  rd_kafka_TopicPartitionInfo_replicas(partitions[0], &replicas);
-  topic.replication_factor = static_cast<std::int32_t>(replicas);
-  return topic;
-}
-
-// Those that exist, and those that may not be described.
-Topics read_descriptions(rd_kafka_event_t* event) {
-  std::size_t count = 0;
-  const rd_kafka_TopicDescription_t** found =
-      rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event), &count);
-  Topics topics;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Existing topic = read_description(found[i]);
-    if (topic.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) continue;
-    topics[rd_kafka_TopicDescription_name(found[i])] = topic;
-  }
-  return topics;
-}
-
-bool exists(const Topics& topics, const std::string& name) {
-  const auto found = topics.find(name);
-  return found != topics.end() && found->second.partitions > 0;
-}
 
 void fail(TopicReport& report, const Error& error) {
   report.action = TopicReport::Action::kFailed;
@@ -113,6 +71,8 @@ class TopicAdmin::Session final : private native::Callbacks {
   // Blocks until the brokers describe the topics that `reports` list as created or grown.
   Result<Topics> await_changes(const std::vector<TopicSpec>& specs,
                                const std::vector<TopicReport>& reports);
+  // Changes the settings that are weaker than configured.
+  void strengthen(const TopicSpec& spec, std::int32_t replication_factor, TopicReport& report);
   void compare(const TopicSpec& spec, TopicReport& report);
   Result<Settings> read_settings(const std::string& topic);
 
@@ -137,6 +97,8 @@ class TopicAdmin::Session final : private native::Callbacks {
   void read_topic_result(const Answer* answer,
                          const rd_kafka_topic_result_t** (*topics)(const Answer*, std::size_t*),
                          TopicReport& report, TopicReport::Action action, const std::string& what);
+  // Not every broker answers with new settings at once.
+  void await_settings(const std::string& topic, const Settings& changed);
   // Right after a topic was created not every broker knows it.
   Result<Settings> read_settings_of_new(const std::string& topic);
 
@@ -378,6 +340,63 @@ Result<Settings> TopicAdmin::Session::read_settings_of_new(const std::string& to
   }
 }
 
+void TopicAdmin::Session::strengthen(const TopicSpec& spec, std::int32_t replication_factor,
+                                     TopicReport& report) {
+  const auto settings = read_settings(spec.name);
+  if (!settings.ok()) return;  // compare() reports why.
+  const Settings weaker = weaker_settings(spec, *settings, replication_factor);
+  if (weaker.empty()) return;
+  const std::string what = "changing settings of topic " + spec.name;
+  const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()),
+      rd_kafka_ConfigResource_destroy);
+  for (const auto& [name, value] : weaker) {
+    if (rd_kafka_error_t* error = rd_kafka_ConfigResource_add_incremental_config(
+            resource.get(), name.c_str(), RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, value.c_str())) {
+      report.weaker.push_back(what + ": " + rd_kafka_error_string(error));
+      rd_kafka_error_destroy(error);
+      return;
+    }
+  }
+  rd_kafka_ConfigResource_t* list[] = {resource.get()};
+  const Result<Event> event = request(
+      RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS, RD_KAFKA_EVENT_INCREMENTALALTERCONFIGS_RESULT,
+      remaining_ms(kRequestMs), what, [&](const rd_kafka_AdminOptions_t* options) {
+        rd_kafka_IncrementalAlterConfigs(handle_.get(), list, 1, options, queue_.get());
+      });
+  Error failure;
+  if (event.ok()) {
+    std::size_t count = 0;
+    const rd_kafka_ConfigResource_t** found = rd_kafka_IncrementalAlterConfigs_result_resources(
+        rd_kafka_event_IncrementalAlterConfigs_result(event->get()), &count);
+    const rd_kafka_resp_err_t error =
+        count == 1 ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR__FAIL;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (report.action == TopicReport::Action::kUnchanged) {
+        report.action = TopicReport::Action::kChanged;
+      }
+      return await_settings(spec.name, weaker);
+    }
+    failure = error_from_code(error, what);
+  } else {
+    failure = event.error();
+  }
+  if (failure.code == Code::kPermissionDenied) failure.message += "; it takes AlterConfigs on it";
+  report.weaker.push_back(failure.message);
+}
+
+void TopicAdmin::Session::await_settings(const std::string& topic, const Settings& changed) {
+  for (int tries = 1; tries <= kSettingsTriesMax && !over(); ++tries) {
+    const auto found = read_settings(topic);
+    const auto is_in_force = [&](const auto& one) {
+      const auto actual = found->find(one.first);
+      return actual != found->end() && actual->second == one.second;
+    };
+    if (found.ok() && std::all_of(changed.begin(), changed.end(), is_in_force)) return;
+    pause();
+  }
+}
+
 void TopicAdmin::Session::compare(const TopicSpec& spec, TopicReport& report) {
   compare_numbers(spec, report);
   const auto settings = read_settings_of_new(spec.name);
@@ -393,7 +412,8 @@ void TopicAdmin::Session::compare(const TopicSpec& spec, TopicReport& report) {
 }
 
 std::string_view to_string(TopicReport::Action action) noexcept {
-  constexpr std::array<std::string_view, 4> names = {"unchanged", "created", "grown", "failed"};
+  constexpr std::array<std::string_view, 5> names = {"unchanged", "created", "grown", "changed",
+                                                     "failed"};
   return names[static_cast<std::size_t>(action)];
 }
 
@@ -414,8 +434,12 @@ Result<std::vector<TopicReport>> TopicAdmin::apply(const std::vector<TopicSpec>&
     report.name = spec.name;
     const auto found = topics.find(spec.name);
     if (exists(topics, spec.name)) {
-      const bool grows = changes == TopicChanges::kCreateAndGrow;
-      if (grows && found->second.partitions < spec.partitions) session_->grow(spec, report);
+      const bool updates = changes == TopicChanges::kCreateAndUpdate;
+      if (updates && found->second.partitions < spec.partitions) session_->grow(spec, report);
+      const bool failed = report.action == TopicReport::Action::kFailed;
+      if (updates && !failed) {
+        session_->strengthen(spec, found->second.replication_factor, report);
+      }
     } else if (changes != TopicChanges::kNone) {
       session_->create(spec, report);
     } else if (found != topics.end()) {

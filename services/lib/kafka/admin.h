@@ -1,4 +1,5 @@
-// Topic administration: topics are created and grown, never shrunk or deleted.
+// Topic administration: topics are created, grown and made to promise more, never shrunk or
+// deleted.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,9 @@ struct TopicSpec {
   std::string name;
   std::int32_t partitions = 1;
   std::int32_t replication_factor = -1;  // -1 = the broker's default.
-  // Topic settings, for example min.insync.replicas. A new topic gets them; those of an existing
-  // one are compared, not changed.
+  // Topic settings, for example min.insync.replicas. A new topic gets them. Of an existing one
+  // those that are weaker are changed (kCreateAndUpdate); a stronger one, such as a longer
+  // retention, stays: data or another user of the topic may rely on it.
   std::map<std::string, std::string> settings;
   // Records carry keys: a topic that keeps only the last record of each key is refused.
   bool keyed = false;
@@ -29,7 +31,7 @@ struct TopicSpec {
 };
 
 struct TopicReport {
-  enum class Action { kUnchanged, kCreated, kGrown, kFailed };
+  enum class Action { kUnchanged, kCreated, kGrown, kChanged, kFailed };
   std::string name;
   Action action = Action::kUnchanged;
   std::int32_t partitions = 0;
@@ -49,7 +51,7 @@ struct TopicReport {
 std::string_view to_string(TopicReport::Action action) noexcept;
 
 // The changes that are allowed to a topic that differs. It is reported in every case.
-enum class TopicChanges { kNone, kCreate, kCreateAndGrow };
+enum class TopicChanges { kNone, kCreate, kCreateAndUpdate };
 
 // One client for topics: connects when first used, and keeps the connection until disconnect().
 //
@@ -65,7 +67,7 @@ class TopicAdmin {
   // Retries while no broker answers. An error only when nothing could be found out; otherwise one
   // report per spec, in their order. Without permission to create it, a missing topic is kFailed;
   // without permission to read its settings (DescribeConfigs), one is compared by its numbers
-  // alone.
+  // alone; without permission to change them (AlterConfigs), the weaker ones stay and are reported.
   Result<std::vector<TopicReport>> apply(const std::vector<TopicSpec>& specs, TopicChanges changes,
                                          Deadline deadline);
   // The effective settings of an existing topic, by name. PERMISSION_DENIED without

@@ -99,6 +99,21 @@ void compare_numbers(const TopicSpec& spec, TopicReport& report) {
   }
 }
 
+std::map<std::string, std::string> weaker_settings(
+    const TopicSpec& spec, const std::map<std::string, std::string>& settings,
+    std::int32_t replication_factor) {
+  std::map<std::string, std::string> weaker;
+  for (const auto& [name, configured] : spec.settings) {
+    if (name == kTimestampType) continue;  // Its change would apply to records that wait already.
+    const auto actual = settings.find(name);
+    if (actual == settings.end() || !is_weaker(name, actual->second, configured)) continue;
+    const auto number = number_in<std::int64_t>(configured);
+    if (name == kMinInsync && number && *number > replication_factor) continue;
+    weaker[name] = configured;
+  }
+  return weaker;
+}
+
 void compare_settings(const TopicSpec& spec, const std::map<std::string, std::string>& settings,
                       TopicReport& report) {
   for (const auto& [name, configured] : spec.settings) {

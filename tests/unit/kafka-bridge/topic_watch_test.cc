@@ -71,7 +71,7 @@ TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
             std::vector<std::string>{
                 "otel.traces: unclean.leader.election.enable is true, configured false"});
   fixture.watch.stop();
-  EXPECT_EQ(fixture.requested, std::vector<TopicChanges>{TopicChanges::kCreateAndGrow});
+  EXPECT_EQ(fixture.requested, std::vector<TopicChanges>{TopicChanges::kCreateAndUpdate});
   EXPECT_EQ(fixture.reported, 1u);
 }
 
@@ -95,7 +95,7 @@ TEST(TopicWatch, AsksAgainUntilTheBrokersAnswerAndMakesTopicsOnce) {
   }
   EXPECT_TRUE(fakes::eventually([&] { return !fixture.watch.weaknesses().empty(); }));
   fixture.watch.stop();
-  EXPECT_EQ(fixture.requested.back(), TopicChanges::kCreateAndGrow);
+  EXPECT_EQ(fixture.requested.back(), TopicChanges::kCreateAndUpdate);
   EXPECT_FALSE(fixture.watch.check(Duration::zero()));
   EXPECT_EQ(fixture.requested.back(), TopicChanges::kNone) << "what is deleted later stays deleted";
 }

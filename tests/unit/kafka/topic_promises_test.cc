@@ -10,6 +10,8 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
 
 TopicReport report_of(std::int32_t partitions, std::int32_t replication_factor) {
   TopicReport report;
@@ -138,6 +140,24 @@ TEST(TopicPromises, ACompactedTopicIsRefusedForRecordsWithKeys) {
   report = report_of(1, 1);
   compare_settings(spec, {{"cleanup.policy", "delete"}}, report);
   EXPECT_EQ(report.action, TopicReport::Action::kUnchanged);
+}
+
+TEST(TopicPromises, OnlyWhatIsWeakerIsChanged) {
+  TopicSpec spec;
+  spec.settings = {{"retention.ms", "1000"},
+                   {"max.message.bytes", "500"},
+                   {"min.insync.replicas", "2"},
+                   {"message.timestamp.type", "LogAppendTime"}};
+  std::map<std::string, std::string> settings = {{"retention.ms", "999"},
+                                                 {"max.message.bytes", "501"},
+                                                 {"min.insync.replicas", "1"},
+                                                 {"message.timestamp.type", "CreateTime"}};
+  EXPECT_THAT(weaker_settings(spec, settings, 3),
+              UnorderedElementsAre(Pair("retention.ms", "1000"), Pair("min.insync.replicas", "2")));
+  EXPECT_THAT(weaker_settings(spec, settings, 1), ElementsAre(Pair("retention.ms", "1000")))
+      << "one copy cannot keep two in sync";
+  settings["retention.ms"] = "-1";
+  EXPECT_THAT(weaker_settings(spec, settings, 1), IsEmpty()) << "for ever is kept";
 }
 
 }  // namespace
