@@ -26,7 +26,8 @@ sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "bench")]
 
 from harness.load import Load, Sink, compare  # noqa: E402
 from harness.parts import Kafka  # noqa: E402
-from harness.processes import BIN, Service, free_port, wait_until  # noqa: E402
+from harness.ports import free_port  # noqa: E402
+from harness.processes import BIN, Service, wait_until  # noqa: E402
 from peers import otelcol  # noqa: E402
 
 # Longest wait for what was acknowledged to arrive at the sink, after the last request.

@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from confluent_kafka import Producer  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 from harness.parts import Kafka  # noqa: E402
-from harness.processes import BIN, Service, free_port  # noqa: E402
+from harness.ports import free_port  # noqa: E402
+from harness.processes import BIN, Service  # noqa: E402
 from harness.send import trace_request  # noqa: E402
 
 HEADERS = {"content-type": "application/x-protobuf", "spanway-error": "refused", "spanway-destination": "bench"}

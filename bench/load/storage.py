@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 import grpc  # noqa: E402
 from harness.parts import S3, ClickHouse  # noqa: E402
-from harness.processes import BIN, Service, free_port  # noqa: E402
+from harness.ports import free_port  # noqa: E402
+from harness.processes import BIN, Service  # noqa: E402
 from harness.send import text  # noqa: E402
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: E402
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue  # noqa: E402

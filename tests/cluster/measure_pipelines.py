@@ -23,7 +23,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import yaml  # noqa: E402
 from cluster import Cluster, kube_folder, run, writes  # noqa: E402
-from harness.processes import ROOT, Process, free_port, http_get, wait_until  # noqa: E402
+from harness.ports import free_port  # noqa: E402
+from harness.processes import ROOT, Process, http_get, wait_until  # noqa: E402
 from pipelines import make_pipeline  # noqa: E402
 
 NAMESPACES = 10

@@ -3,7 +3,8 @@ import subprocess
 
 import pytest
 from harness.otlp_receiver import items_of
-from harness.processes import BIN, Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import BIN, Service, wait_until
 from harness.send import grpc_export, trace_request
 
 

@@ -3,7 +3,8 @@ import ssl
 
 import pytest
 from harness.certificates import Authority
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 
 # Each service of ours that takes OTLP, with what it needs to start; nothing behind it must answer.
 SERVICES = {

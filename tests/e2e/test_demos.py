@@ -7,7 +7,8 @@ import pytest
 from harness.make import Run
 from harness.parts import require_built, run_part
 from harness.pipeline import Pipeline, running
-from harness.processes import ROOT, Process, free_port, http_get, wait_until
+from harness.ports import free_port
+from harness.processes import ROOT, Process, http_get, wait_until
 
 APPS = ROOT / "services/demo/redis"
 # Service, span, parent.

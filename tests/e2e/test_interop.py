@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from harness.otlp_receiver import items_of
 from harness.parts import ROOT, require_built, run_part
 from harness.pipeline import Pipeline, running
-from harness.processes import Process, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Process, wait_until
 from harness.send import grpc_export, logs_request, metrics_request, trace_request
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 

@@ -8,7 +8,8 @@ import time
 import grpc
 import pytest
 from harness.pipeline import Pipeline, running
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 from harness.send import grpc_export, text
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 

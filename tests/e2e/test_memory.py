@@ -16,7 +16,8 @@ import requests
 from confluent_kafka import Producer
 from harness.load import Sink
 from harness.pipeline import Pipeline, merge, running
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 from harness.send import grpc_export, logs_request, trace_request
 
 MIB = 2**20

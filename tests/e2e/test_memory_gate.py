@@ -13,7 +13,8 @@ import requests
 from google.rpc import error_details_pb2, status_pb2
 from harness.ballast import Ballast
 from harness.load import Sink
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 from harness.send import grpc_export, trace_request
 
 MIB = 2**20

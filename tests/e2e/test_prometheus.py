@@ -8,7 +8,8 @@ import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from harness.parts import Prometheus
-from harness.processes import Service, free_port
+from harness.ports import free_port
+from harness.processes import Service
 from harness.send import grpc_export
 
 NANOS = 1_000_000_000

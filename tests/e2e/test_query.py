@@ -9,7 +9,8 @@ import time
 import pytest
 import requests
 from harness.parts import S3, ClickHouse
-from harness.processes import BIN, Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import BIN, Service, wait_until
 from harness.send import grpc_export, text, trace_request
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Status

@@ -10,7 +10,8 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness.parts import Prometheus
 from harness.pipeline import Pipeline, running
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 from harness.send import grpc_export, text
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 

@@ -9,7 +9,8 @@ import pyarrow.parquet
 import pytest
 from harness.parts import S3
 from harness.pipeline import Pipeline, running
-from harness.processes import Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import Service, wait_until
 from harness.send import grpc_export, text, trace_request
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 

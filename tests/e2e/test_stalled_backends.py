@@ -8,7 +8,8 @@ import grpc
 import pytest
 from harness.fan_out import Backends, destination
 from harness.parts import require_built
-from harness.processes import BIN, Service, free_port, wait_until
+from harness.ports import free_port
+from harness.processes import BIN, Service, wait_until
 from harness.send import text, trace_request
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub

@@ -2,7 +2,8 @@
 import json
 import subprocess
 
-from .processes import BIN, Process, free_port, http_get, wait_until
+from .ports import free_port
+from .processes import BIN, Process, http_get, wait_until
 
 
 class Sink(Process):

@@ -4,7 +4,8 @@ import os
 import random
 import subprocess
 
-from .processes import BIN, ROOT, is_free
+from .ports import claim
+from .processes import BIN, ROOT
 
 # Of all services and backends.
 PORTS = [
@@ -15,7 +16,7 @@ PORTS = [
 
 class Run:
     def __init__(self, folder):
-        offset = next(n for n in iter(lambda: random.randrange(10_000, 20_000), None) if all(is_free(port + n) for port in PORTS))
+        offset = next(n for n in iter(lambda: random.randrange(10_000, 20_000), None) if claim(port + n for port in PORTS))
         self.offset, self.folder = offset, folder
         self.environment = dict(os.environ, SPANWAY_BIN=str(BIN), SPANWAY_RUN=str(folder), SPANWAY_PORT_OFFSET=str(offset))
 

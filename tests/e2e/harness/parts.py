@@ -11,7 +11,8 @@ import requests
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from .processes import ROOT, free_port, http_get, is_free, wait_until
+from .ports import free_port, free_ports
+from .processes import ROOT, http_get, wait_until
 
 PARTS = ROOT / "tests/parts"
 
@@ -37,6 +38,9 @@ def require_built(script):
         time.sleep(2)
 
 
+PORTS_OF_A_BROKER = 6  # Plain text, further listeners, the controller's: see kafka.sh.
+
+
 def kill9(pid_file):
     """Returns when the process is dead: a new one may take its files and ports."""
     pid = int(pid_file.read_text())
@@ -55,7 +59,7 @@ class Kafka:
     def __init__(self, folder, secure=False, properties=""):
         """`properties`: further lines of server.properties."""
         self.folder, self.secure = pathlib.Path(folder), secure
-        self.port = free_port()
+        self.port = free_ports(PORTS_OF_A_BROKER)
         self.environment = {"ROOT": self.folder, "PORT": self.port, "NAME": "kafka", "PROPERTIES": properties}
         self.brokers = f"127.0.0.1:{self.port}"
         self.tls = self.folder / "kafka/tls"
@@ -91,7 +95,7 @@ class Kafka3:
 
     def __init__(self, folder, properties=""):
         self.folder = pathlib.Path(folder)
-        self.ports = [free_port() for _ in self.NODES]
+        self.ports = [free_ports(PORTS_OF_A_BROKER) for _ in self.NODES]
         self.environment = {
             "ROOT": self.folder,
             "NAME": "kafka3",
@@ -230,8 +234,7 @@ class Loki:
     """`limits`: further keys of Loki's limits_config, as YAML inside braces. A request needs a tenant."""
 
     def __init__(self, folder, limits=""):
-        # gRPC takes the next port.
-        self.port = next(port for port in iter(free_port, None) if is_free(port + 1))
+        self.port = free_ports(2)  # gRPC takes the next one.
         self.environment = {"ROOT": folder, "PORT": self.port, "NAME": "loki", "LIMITS": limits, "AUTH": "true"}
         self.pid_file = pathlib.Path(folder) / "loki/pid"
         self.url = f"http://127.0.0.1:{self.port}"

@@ -4,7 +4,8 @@ import contextlib
 import itertools
 
 from . import promises
-from .processes import Service, free_port
+from .ports import free_port
+from .processes import Service
 
 _numbers = itertools.count(1)
 

@@ -2,9 +2,7 @@
 import json
 import os
 import pathlib
-import random
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,34 +11,10 @@ import urllib.request
 import yaml
 
 from . import promises
+from .ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
-
-
-_given_ports = set()
-
-
-# Kafka takes up to five more ports beside its own.
-PORTS_TOGETHER = 6
-
-
-def free_port():
-    """A port without a listener now, below those that the kernel gives to clients, never twice."""
-    while True:
-        port = random.randrange(20_000, 32_000, 8)
-        if port not in _given_ports and all(is_free(port + i) for i in range(PORTS_TOGETHER)):
-            _given_ports.add(port)
-            return port
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("0.0.0.0", port))
-            return True
-        except OSError:
-            return False
 
 
 def wait_until(check, seconds, what, interval=0.05):
