@@ -37,7 +37,7 @@ TEST(ConsumerGroup, TheStatusShowsBatchesInFlightAndWhatTheyWaitFor) {
   taken->token.nack(busy().with_retry_after(seconds(20)));
   fixture.executor.advance(seconds(1));
   EXPECT_EQ(fixture.group->partitions()[0].batches[0].waits_for, "backoff");
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  fixture.accept_all();
   fixture.executor.advance(seconds(30));
   EXPECT_THAT(fixture.group->partitions()[0].batches, IsEmpty());
   const GroupActivity activity = fixture.group->activity();
@@ -54,11 +54,11 @@ TEST(ConsumerGroup, LogsAssignmentsCommitsAndStateChangesAtDebugLevelOnly) {
     fixture.log = telemetry::Logger::create(
         {.level = level, .write = [&lines](std::string_view line) { lines += line; }});
     fixture.begin();
-    fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+    fixture.accept_all();
     fixture.consumer->assign(fixture.p0, 5);
     fixture.put(fixture.p0, 5, 0);
     fixture.executor.advance(seconds(2));
-    fixture.consumer->listener.on_revoked({fixture.p0}, [] {});
+    fixture.revoke(fixture.p0);
     fixture.executor.run();
     for (const char* text :
          {"Partition assigned", "state=sending", "state=done", "Offset committed", "offset=6",
@@ -93,10 +93,7 @@ TEST(ConsumerGroup, ReportsTheLagAlsoWhileStalled) {
 }
 
 TEST(ConsumerGroup, NoLagMeansZeroSeconds) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.consumer->marks[fixture.p0] = {0, 1};
   fixture.put(fixture.p0, 0, 0, 1);
   fixture.executor.advance(seconds(3));
@@ -123,10 +120,7 @@ TEST(ConsumerGroup, AClockThatIsAheadDoesNotHideThatNothingMoves) {
 }
 
 TEST(ConsumerGroup, WhatIsDeliveredAsItComesHasNoLagInSeconds) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   for (int i = 0; i < 30; ++i) {
     fixture.consumer->marks[fixture.p0] = {0, i + 2};  // One record is always on its way.
     fixture.put(fixture.p0, i, i);

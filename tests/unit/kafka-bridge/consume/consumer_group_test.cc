@@ -87,11 +87,8 @@ TEST(ConsumerGroup, NearTheMemoryLimitPartitionsArePausedUntilThereIsRoom) {
 }
 
 TEST(ConsumerGroup, RepeatsACommitThatFailed) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  AcceptingGroupFixture fixture;
   fixture.consumer->commit_answer = Status(unavailable("rebalancing"));
-  fixture.consumer->assign(fixture.p0, 0);
   fixture.put(fixture.p0, 0, 0);
   fixture.executor.advance(seconds(3));
   EXPECT_EQ(fixture.committed(fixture.p0), -1);
@@ -101,11 +98,8 @@ TEST(ConsumerGroup, RepeatsACommitThatFailed) {
 }
 
 TEST(ConsumerGroup, ACommitWithoutAnAnswerDoesNotStopTheNext) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  AcceptingGroupFixture fixture;
   fixture.consumer->hold_commits = true;
-  fixture.consumer->assign(fixture.p0, 0);
   fixture.put(fixture.p0, 0, 0);
   fixture.executor.advance(seconds(5));
   EXPECT_EQ(fixture.consumer->pending_commits.size(), 1u) << "one at a time";
@@ -123,13 +117,12 @@ TEST(ConsumerGroup, RevokedPartitionsAreFinishedAndCommittedBeforeTheyGo) {
   fixture.executor.advance(milliseconds(10));
   auto taken = fixture.sink.take(Duration::zero());
   ASSERT_TRUE(taken);
-  bool done = false;
-  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  fixture.revoke(fixture.p0);
   fixture.executor.advance(seconds(1));
-  EXPECT_FALSE(done);
+  EXPECT_FALSE(fixture.revoked);
   taken->token.ack();
   fixture.executor.run();
-  EXPECT_TRUE(done);
+  EXPECT_TRUE(fixture.revoked);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
   fixture.executor.advance(seconds(1));
   ASSERT_EQ(fixture.group->partitions().size(), 1u);
@@ -137,20 +130,14 @@ TEST(ConsumerGroup, RevokedPartitionsAreFinishedAndCommittedBeforeTheyGo) {
 }
 
 TEST(ConsumerGroup, RevocationDoesNotWaitForEver) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  bool done = false;
-  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  BatchInFlightFixture fixture;
+  fixture.revoke(fixture.p0);
   fixture.executor.advance(fixture.config.destination.timeout);
-  EXPECT_FALSE(done) << "the destination may still answer";
+  EXPECT_FALSE(fixture.revoked) << "the destination may still answer";
   fixture.executor.advance(seconds(5));
-  EXPECT_TRUE(done);
+  EXPECT_TRUE(fixture.revoked);
   EXPECT_EQ(fixture.committed(fixture.p0), -1) << "what is not answered is not committed";
-  taken->token.ack();  // Too late: the partition belongs to another member.
+  fixture.in_flight->token.ack();  // Too late: the partition belongs to another member.
   fixture.executor.advance(seconds(5));
   EXPECT_EQ(fixture.committed(fixture.p0), -1);
   EXPECT_EQ(fixture.budget.used(), 0u);
@@ -158,85 +145,65 @@ TEST(ConsumerGroup, RevocationDoesNotWaitForEver) {
 
 // Kafka refuses a commit while the members join anew.
 TEST(ConsumerGroup, TheLastCommitOfARevocationIsRepeatedUntilKafkaTakesIt) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.put(fixture.p0, 0, 0);
   fixture.consumer->commit_answer = Status(unavailable("rebalance in progress"));
   fixture.executor.advance(milliseconds(10));
-  bool done = false;
-  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  fixture.revoke(fixture.p0);
   fixture.executor.advance(seconds(9));
-  EXPECT_FALSE(done) << "another member would deliver it again";
+  EXPECT_FALSE(fixture.revoked) << "another member would deliver it again";
   fixture.consumer->commit_answer = ok_status();
   fixture.executor.advance(milliseconds(200));
-  EXPECT_TRUE(done);
+  EXPECT_TRUE(fixture.revoked);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
 }
 
 TEST(ConsumerGroup, ALastCommitThatKafkaNeverTakesEndsInTime) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.put(fixture.p0, 0, 0);
   fixture.consumer->commit_answer = Status(unavailable("rebalance in progress"));
   fixture.executor.advance(milliseconds(10));
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(2), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.drain(seconds(2));
   fixture.executor.advance(milliseconds(2900));
-  EXPECT_FALSE(clean);
+  EXPECT_FALSE(fixture.drained);
   fixture.executor.advance(milliseconds(100));
-  EXPECT_EQ(clean, false);
+  EXPECT_EQ(fixture.drained, false);
   EXPECT_TRUE(fixture.consumer->closed);
 }
 
 TEST(ConsumerGroup, ALastCommitThatKafkaRefusesForGoodIsNotRepeated) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.put(fixture.p0, 0, 0);
   fixture.consumer->commit_answer =
       Status(configuration_error(Code::kPermissionDenied, "not authorised"));
   fixture.executor.advance(milliseconds(10));
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  fixture.drain(seconds(20));
   fixture.executor.run();
-  EXPECT_EQ(clean, false);
+  EXPECT_EQ(fixture.drained, false);
 }
 
 TEST(ConsumerGroup, ALateAnswerToALastCommitEndsNoOtherRevocation) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.consumer->assign(fixture.p1, 0);
   fixture.put(fixture.p0, 0, 0);
   fixture.put(fixture.p1, 0, 1);
   fixture.executor.advance(milliseconds(10));
   fixture.consumer->hold_commits = true;
-  bool done = false;
-  fixture.consumer->listener.on_revoked({fixture.p0}, [&done] { done = true; });
+  fixture.revoke(fixture.p0);
   fixture.executor.advance(seconds(10));
-  EXPECT_TRUE(done);
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  EXPECT_TRUE(fixture.revoked);
+  fixture.drain(seconds(20));
   fixture.executor.run();
   ASSERT_EQ(fixture.consumer->pending_commits.size(), 2u);
   fixture.consumer->pending_commits[0].done(ok_status());
   fixture.executor.run();
-  EXPECT_FALSE(clean);
+  EXPECT_FALSE(fixture.drained);
   fixture.consumer->pending_commits[1].done(ok_status());
-  EXPECT_EQ(clean, true);
+  EXPECT_EQ(fixture.drained, true);
 }
 
 TEST(ConsumerGroup, LostPartitionsCommitNothing) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   fixture.put(fixture.p0, 0, 0);
   fixture.executor.advance(milliseconds(10));
   fixture.consumer->listener.on_lost({fixture.p0});
@@ -246,20 +213,13 @@ TEST(ConsumerGroup, LostPartitionsCommitNothing) {
 }
 
 TEST(ConsumerGroup, DrainFinishesCommitsAndLeaves) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  BatchInFlightFixture fixture;
+  fixture.drain(seconds(20));
   fixture.executor.advance(seconds(2));
-  EXPECT_FALSE(clean);
+  EXPECT_FALSE(fixture.drained);
   EXPECT_FALSE(fixture.consumer->closed);
-  taken->token.ack();
-  fixture.executor.run();
-  EXPECT_EQ(clean, true);
+  fixture.acknowledge();
+  EXPECT_EQ(fixture.drained, true);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
   EXPECT_TRUE(fixture.consumer->closed);
 }
@@ -267,83 +227,52 @@ TEST(ConsumerGroup, DrainFinishesCommitsAndLeaves) {
 TEST(ConsumerGroup, DrainWithoutPartitionsIsImmediate) {
   GroupFixture fixture;
   fixture.begin();
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
-  EXPECT_EQ(clean, true);
+  fixture.drain(seconds(20));
+  EXPECT_EQ(fixture.drained, true);
   EXPECT_TRUE(fixture.consumer->closed);
 }
 
 TEST(ConsumerGroup, DrainGivesUpInTimeAndSaysSo) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(3), [&clean](bool is_clean) { clean = is_clean; });
+  BatchInFlightFixture fixture;
+  fixture.drain(seconds(3));
   fixture.executor.advance(seconds(3));
-  EXPECT_EQ(clean, false);
+  EXPECT_EQ(fixture.drained, false);
   EXPECT_TRUE(fixture.consumer->closed);
-  taken->token.ack();
-  fixture.executor.run();
+  fixture.acknowledge();
 }
 
 TEST(ConsumerGroup, ShutdownTakesOverFromARevocation) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  fixture.consumer->listener.on_revoked({fixture.p0}, [] {});
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
-  taken->token.ack();
-  fixture.executor.run();
-  EXPECT_EQ(clean, true);
+  BatchInFlightFixture fixture;
+  fixture.revoke(fixture.p0);
+  fixture.drain(seconds(20));
+  fixture.acknowledge();
+  EXPECT_EQ(fixture.drained, true);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
 }
 
 TEST(ConsumerGroup, ARebalanceDuringShutdownDoesNotReplaceIt) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
-  fixture.consumer->listener.on_revoked({fixture.p0}, [] {});
+  BatchInFlightFixture fixture;
+  fixture.drain(seconds(20));
+  fixture.revoke(fixture.p0);
   fixture.consumer->assign(fixture.p1, 0);
   fixture.put(fixture.p1, 0, 1);
   fixture.executor.advance(milliseconds(10));
   EXPECT_EQ(fixture.sink.sent(), 1u) << "nothing more is read";
-  taken->token.ack();
-  fixture.executor.run();
-  EXPECT_EQ(clean, true);
+  fixture.acknowledge();
+  EXPECT_EQ(fixture.drained, true);
   EXPECT_EQ(fixture.committed(fixture.p0), 1);
 }
 
 TEST(ConsumerGroup, ShutdownDoesNotWaitForPartitionsThatAreLost) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.consumer->assign(fixture.p0, 0);
-  fixture.put(fixture.p0, 0, 0);
-  fixture.executor.advance(milliseconds(10));
-  auto taken = fixture.sink.take(Duration::zero());
-  std::optional<bool> clean;
-  fixture.group->drain(seconds(20), [&clean](bool is_clean) { clean = is_clean; });
+  BatchInFlightFixture fixture;
+  fixture.drain(seconds(20));
   fixture.consumer->listener.on_lost({fixture.p0});
   fixture.executor.run();
-  EXPECT_TRUE(clean.has_value());
+  EXPECT_TRUE(fixture.drained.has_value());
 }
 
 TEST(ConsumerGroup, CountsLostRecordsAndContinues) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 10);
+  AcceptingGroupFixture fixture(10);
   fixture.consumer->listener.on_gap(fixture.p0, 10, 110, 100);
   fixture.put(fixture.p0, 110, 0);
   fixture.executor.advance(seconds(1));
@@ -396,10 +325,7 @@ TEST(ConsumerGroup, PausesOnlyWhatStallsForLongAndReportsWhy) {
 }
 
 TEST(ConsumerGroup, CountsWhatTheLogHasLost) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 159);
+  AcceptingGroupFixture fixture(159);
   fixture.consumer->listener.on_gap(fixture.p0, 159, 100, 59);
   fixture.put(fixture.p0, 100, 0);
   fixture.executor.advance(seconds(1));
@@ -411,10 +337,7 @@ TEST(ConsumerGroup, CountsWhatTheLogHasLost) {
 }
 
 TEST(ConsumerGroup, ReadsAgainWhenMemoryMayBeFree) {
-  GroupFixture fixture;
-  fixture.begin();
-  fixture.sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
-  fixture.consumer->assign(fixture.p0, 0);
+  AcceptingGroupFixture fixture;
   auto other = fixture.budget.try_acquire(fixture.budget.limit());
   fixture.put(fixture.p0, 0, 0);
   fixture.executor.advance(seconds(1));

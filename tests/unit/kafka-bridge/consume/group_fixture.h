@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,18 @@ struct GroupFixture {
            std::int64_t timestamp_ms = 0) {
     consumer->put(partition, {offset, timestamp_ms, spans(first_span, 1), ""});
   }
+  // The destination accepts every batch from here on.
+  void accept_all() {
+    sink.answer_with([](const auto&) { return pipeline::Outcome{}; });
+  }
+  // The group takes the partition back; `revoked` once the group may give it to another member.
+  void revoke(const kafka::TopicPartition& partition) {
+    consumer->listener.on_revoked({partition}, [this] { revoked = true; });
+  }
+  // `drained`, once it has ended: true when all was answered and committed.
+  void drain(Duration timeout) {
+    group->drain(timeout, [this](bool is_clean) { drained = is_clean; });
+  }
   std::int64_t committed(const kafka::TopicPartition& partition) const {
     const auto found = consumer->committed.find(partition);
     return found == consumer->committed.end() ? -1 : found->second.offset;
@@ -56,8 +69,37 @@ struct GroupFixture {
   telemetry::Metrics metrics;
   BridgeConfig config;
   std::vector<std::string> topics;
+  bool revoked = false;
+  std::optional<bool> drained;
   fakes::FakeConsumer* consumer = nullptr;
   std::unique_ptr<ConsumerGroup> group;
+};
+
+// Runs, is assigned p0 and has sent its first record, which is not answered yet.
+struct BatchInFlightFixture : GroupFixture {
+  BatchInFlightFixture() {
+    begin();
+    consumer->assign(p0, 0);
+    put(p0, 0, 0);
+    executor.advance(std::chrono::milliseconds(10));
+    in_flight = sink.take(Duration::zero());
+    EXPECT_TRUE(in_flight);
+  }
+  void acknowledge() {
+    in_flight->token.ack();
+    executor.run();
+  }
+
+  std::optional<fakes::SinkRecorder::Taken> in_flight;
+};
+
+// Runs, is assigned p0, and the destination accepts every batch.
+struct AcceptingGroupFixture : GroupFixture {
+  explicit AcceptingGroupFixture(std::int64_t first_offset = 0) {
+    begin();
+    accept_all();
+    consumer->assign(p0, first_offset);
+  }
 };
 
 }  // namespace spanway::kafka_bridge
