@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = pathlib.Path(os.environ.get("SPANWAY_RUN", ROOT / "run"))
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 KAFKA_PORT = 9092
+POLL_SECONDS = 0.05
 
 
 def say(text):
@@ -129,7 +130,7 @@ def stop(names, seconds=30):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + seconds
     while any(is_running(pid) for pid in pids.values()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(POLL_SECONDS)
     for name, pid in pids.items():
         if is_running(pid):
             print(f"down: {name} did not end in {seconds} s and was killed", file=sys.stderr)
@@ -145,7 +146,7 @@ def wait_for(what, check, seconds, name=None):
             return
         if name is not None and pid_of(name) is None:
             break
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)
     hint = ""
     if name is not None:
         lines = (RUN / "log" / f"{name}.log").read_text(errors="replace").splitlines()[-10:]
@@ -153,11 +154,15 @@ def wait_for(what, check, seconds, name=None):
     fail(f"{what} did not become ready in {seconds} s{hint}")
 
 
-def part(name, verb, **environment):
-    env = dict(os.environ, ROOT=str(RUN / "parts"), **{key: str(value) for key, value in environment.items()})
-    done = subprocess.run([ROOT / "tests/parts" / f"{name}.sh", verb], env=env, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        fail(f"{name} could not be {'started' if verb == 'start' else 'stopped'}")
+def run_parts(verb, environments):
+    """Starts or stops several parts side by side; each is a tests/parts/<name>.sh with its environment."""
+    running = {}
+    for name, environment in environments.items():
+        env = dict(os.environ, ROOT=str(RUN / "parts"), **{key: str(value) for key, value in environment.items()})
+        running[name] = subprocess.Popen([ROOT / "tests/parts" / f"{name}.sh", verb], env=env, stdin=subprocess.DEVNULL)
+    failed = [name for name, process in running.items() if process.wait() != 0]
+    if failed:
+        fail(f"{', '.join(failed)} could not be {'started' if verb == 'start' else 'stopped'}")
 
 
 # --- verbs --------------------------------------------------------------------------------------
@@ -170,22 +175,26 @@ def part_runs(name):
         return False
 
 
-def start_part(name, environment, runs):
-    if runs:
-        say(f"{name} runs already")
-        return
-    say(f"starting {name}")
-    part(name, "start", **environment)
+def start_parts(names):
+    missing = {}
+    if part_runs("kafka"):
+        say("kafka runs already")
+    else:
+        missing["kafka"] = {"PORT": port(KAFKA_PORT)}
+    for destination in (DESTINATIONS[name] for name in names if DESTINATIONS[name].part):
+        if answers(destination.health):
+            say(f"{destination.part} runs already")
+        else:
+            missing[destination.part] = destination.environment
+    if missing:
+        say(f"starting {', '.join(missing)}")
+        run_parts("start", missing)
 
 
 def up(names):
     for folder in ("pid", "log", "config", "parts"):
         (RUN / folder).mkdir(parents=True, exist_ok=True)
-    start_part("kafka", {"PORT": port(KAFKA_PORT)}, part_runs("kafka"))
-    for name in names:
-        destination = DESTINATIONS[name]
-        if destination.part:
-            start_part(destination.part, destination.environment, answers(destination.health))
+    start_parts(names)
     if "s3" in names:  # A bucket is a folder of the server's data.
         (RUN / "parts/s3/data" / S3_BUCKET).mkdir(exist_ok=True)
     start_services(configs(names))
@@ -197,28 +206,40 @@ def up(names):
 
 
 def start_services(desired):
-    for old in (RUN / "pid").iterdir():
-        if old.name not in desired and old.name != "test-app":
-            stop([old.name])
-    for name, (binary, text, admin_port, environment) in desired.items():
-        config = RUN / "config" / f"{name}.yaml"
-        program = BIN / binary
-        fingerprint = hashlib.sha256(text.encode() + str(program.stat().st_mtime_ns).encode()).hexdigest()[:16]
-        pid_file = RUN / "pid" / name
-        if pid_of(name) is not None and pid_file.read_text().split()[1] == fingerprint:
+    stop([old.name for old in (RUN / "pid").iterdir() if old.name not in desired and old.name != "test-app"])
+    programs = {name: BIN / binary for name, (binary, *_) in desired.items()}
+    fingerprints = {
+        name: hashlib.sha256(text.encode() + str(programs[name].stat().st_mtime_ns).encode()).hexdigest()[:16]
+        for name, (_, text, *_) in desired.items()
+    }
+    missing = []
+    for name in desired:
+        if pid_of(name) is not None and (RUN / "pid" / name).read_text().split()[1] == fingerprints[name]:
             say(f"{name} runs already")
-            continue
-        stop([name])
-        config.write_text(text)
-        config.chmod(0o600)
-        if name == "exporter-clickhouse":
-            migrate(program, config)
-        say(f"starting {name}")
-        start(name, [str(program), "--config", str(config)], fingerprint, environment)
-        if name.startswith("exporter-"):  # Before its consumer calls it.
-            wait_for(name, lambda: answers(f"http://127.0.0.1:{admin_port}/readyz"), 30, name)
-    for name, (_, _, admin_port, _) in desired.items():
-        wait_for(name, lambda: answers(f"http://127.0.0.1:{admin_port}/readyz"), 30, name)
+        else:
+            missing.append(name)
+    stop(missing)
+
+    def ready(name):
+        return answers(f"http://127.0.0.1:{desired[name][2]}/readyz")
+
+    # Consumers last: an exporter that is not ready yet would only cost them a retry.
+    late = [name for name in missing if name.startswith("consumer-")]
+    for group in ([name for name in missing if name not in late], late):
+        for name in group:
+            _, text, _, environment = desired[name]
+            config = RUN / "config" / f"{name}.yaml"
+            config.write_text(text)
+            config.chmod(0o600)
+            if name == "exporter-clickhouse":
+                migrate(programs[name], config)
+            say(f"starting {name}")
+            start(name, [str(programs[name]), "--config", str(config)], fingerprints[name], environment)
+        for name in group:
+            if name.startswith("exporter-"):
+                wait_for(name, lambda: ready(name), 30, name)
+    for name in desired:
+        wait_for(name, lambda: ready(name), 30, name)
 
 
 def migrate(program, config):
@@ -261,15 +282,8 @@ def show_data(names):
 
 
 def stop_parts():
-    env = dict(os.environ, ROOT=str(RUN / "parts"))
-    stopping = {
-        name: subprocess.Popen([ROOT / "tests/parts" / f"{name}.sh", "stop"], env=env, stdin=subprocess.DEVNULL)
-        for name in [*(destination.part for destination in DESTINATIONS.values() if destination.part), "kafka"]
-        if (RUN / "parts" / name / "pid").exists()
-    }
-    for name, process in stopping.items():
-        if process.wait() != 0:
-            fail(f"{name} could not be stopped")
+    parts = ["kafka", *(destination.part for destination in DESTINATIONS.values() if destination.part)]
+    run_parts("stop", {name: {} for name in parts if (RUN / "parts" / name / "pid").exists()})
 
 
 def down():

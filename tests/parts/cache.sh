@@ -4,16 +4,16 @@ mkdir -p "$CACHE"
 
 # wait_until SECONDS PID LOG COMMAND...: polls COMMAND; fails early when PID has died.
 wait_until() {
-  local tenths=$(($1 * 10)) pid=$2 log=$3
+  local polls=$(($1 * 20)) pid=$2 log=$3
   shift 3
-  for _ in $(seq "$tenths"); do
+  for _ in $(seq "$polls"); do
     "$@" >/dev/null 2>&1 && return 0
     if ! running "$pid"; then
       echo "$(basename "$0"): the process died; the end of $log:" >&2
       tail -n 20 "$log" >&2
       return 1
     fi
-    sleep 0.1
+    sleep 0.05
   done
   echo "$(basename "$0"): not ready in time; the end of $log:" >&2
   tail -n 20 "$log" >&2
@@ -32,9 +32,9 @@ stop_pid() {
   pid=$(cat "$1")
   kill -CONT "$pid" 2>/dev/null || true
   kill "$pid" 2>/dev/null || { rm -f "$1"; return 0; }
-  for _ in $(seq 200); do
+  for _ in $(seq 400); do
     running "$pid" || { rm -f "$1"; return 0; }
-    sleep 0.1
+    sleep 0.05
   done
   kill -9 "$pid" 2>/dev/null || true
   rm -f "$1"
