@@ -6,9 +6,9 @@
 #include "operator/k8s/blocking_watch.h"
 #include "operator/k8s/events.h"
 #include "operator/k8s/reconcile_scope.h"
+#include "operator/k8s/rest_transport.h"
 #include "operator/k8s/status_error.h"
 #include "operator/k8s/streamed_watch.h"
-#include "operator/k8s/transport.h"
 #include "operator/k8s/watch_decoder.h"
 #include "services/lib/base/percent_encoding.h"
 #include "services/lib/http/http2_client.h"
@@ -114,11 +114,11 @@ Result<RestClient::Connections> RestClient::connect(const Access& access,
                                                     http::IoPool* io) {
   Connections connections;
   SPANWAY_ASSIGN(connections.requests,
-                 Transport::create(access.cluster(), credentials,
-                                   {.request_timeout = options.request_timeout,
-                                    .longest_timeout = options.list_timeout,
-                                    .answer_bytes_max = options.answer_bytes_max,
-                                    .user_agent = kUserAgent}));
+                 RestTransport::create(access.cluster(), credentials,
+                                       {.request_timeout = options.request_timeout,
+                                        .longest_timeout = options.list_timeout,
+                                        .answer_bytes_max = options.answer_bytes_max,
+                                        .user_agent = kUserAgent}));
   if (io == nullptr) return connections;
   SPANWAY_ASSIGN(auto tls, http::TlsClientContext::create(http::TlsClientPem{
                                .ca = credentials.ca_pem,

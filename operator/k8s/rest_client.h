@@ -18,7 +18,7 @@ class Http2Client;
 
 namespace spanway::kube {
 
-class Transport;
+class RestTransport;
 struct HttpRequest;
 struct HttpAnswer;
 
@@ -69,13 +69,13 @@ class RestClient final : public Client {
              RestClientOptions options);
   // The connections with these credentials: the current ones, unless certificates have changed.
   struct Connections {
-    std::shared_ptr<Transport> requests;
+    std::shared_ptr<RestTransport> requests;
     std::shared_ptr<http::Http2Client> watches;  // Null without HTTP/2.
   };
   static Result<Connections> connect(const Access& access, const Credentials& credentials,
                                      const RestClientOptions& options, http::IoPool* io);
   Connections connections(const Credentials& credentials);
-  std::shared_ptr<Transport> transport(const Credentials& credentials) {
+  std::shared_ptr<RestTransport> transport(const Credentials& credentials) {
     return connections(credentials).requests;
   }
   void use_http1();

@@ -238,12 +238,12 @@ Status Applier::hand_over_replicas(const render::Manifest& manifest) {
 }
 
 bool Applier::may_repair(const Json& pipeline, const render::Manifest& manifest) {
-  using Verdict = DriftLimiter::Verdict;
-  const Verdict verdict =
+  using Admission = DriftLimiter::Admission;
+  const Admission admission =
       limiter_.admit(key_of(pipeline), place(manifest.type, manifest.key()), clock_.now());
-  if (verdict == Verdict::kLaterFirstTime)
+  if (admission == Admission::kLaterFirstTime)
     events_.contested(pipeline, manifest.type, manifest.key(), DriftLimiter::kEach);
-  return verdict == Verdict::kNow;
+  return admission == Admission::kNow;
 }
 
 Duration Applier::repair_due_in(const kube::ObjectKey& pipeline) {

@@ -4,8 +4,8 @@
 
 namespace spanway::reconcile {
 
-DriftLimiter::Verdict DriftLimiter::admit(const kube::ObjectKey& pipeline,
-                                          const std::string& object, SteadyTime now) {
+DriftLimiter::Admission DriftLimiter::admit(const kube::ObjectKey& pipeline,
+                                            const std::string& object, SteadyTime now) {
   MutexLock lock(mutex_);
   std::erase_if(buckets_, [now](const auto& entry) { return entry.second.full_at <= now; });
   Bucket& bucket = buckets_[object];
@@ -14,12 +14,12 @@ DriftLimiter::Verdict DriftLimiter::admit(const kube::ObjectKey& pipeline,
   if (full_at - now <= kAtOnce * kEach) {
     bucket.full_at = full_at;
     bucket.waits = false;
-    return Verdict::kNow;
+    return Admission::kNow;
   }
   bucket.waits = true;
   const bool was_known = bucket.is_known;
   bucket.is_known = true;
-  return was_known ? Verdict::kLater : Verdict::kLaterFirstTime;
+  return was_known ? Admission::kLater : Admission::kLaterFirstTime;
 }
 
 Duration DriftLimiter::due_in(const kube::ObjectKey& pipeline, SteadyTime now) {

@@ -17,13 +17,13 @@ class DriftLimiter {
   static constexpr int kAtOnce = 10;
   static constexpr Duration kEach = std::chrono::seconds(10);
 
-  enum class Verdict {
+  enum class Admission {
     kNow,
     kLater,           // Wait for due_in().
     kLaterFirstTime,  // The same, for the first time since the bucket was full.
   };
   // Takes a token when there is one.
-  Verdict admit(const kube::ObjectKey& pipeline, const std::string& object, SteadyTime now);
+  Admission admit(const kube::ObjectKey& pipeline, const std::string& object, SteadyTime now);
   // When the next repair of the Pipeline that has to wait is admitted; zero = none waits.
   Duration due_in(const kube::ObjectKey& pipeline, SteadyTime now);
   void forget(const kube::ObjectKey& pipeline);

@@ -125,8 +125,8 @@ class Generator::Worker : public std::enable_shared_from_this<Worker> {
       if (report_.first_error.empty()) report_.first_error = error->message;
     }
     const bool was_full = queue_.full();
-    const SendQueue::Verdict verdict = queue_.answered(attempt.request, error, now);
-    if (verdict == SendQueue::Verdict::kDecided) {
+    const SendQueue::Settlement settlement = queue_.answered(attempt.request, error, now);
+    if (settlement == SendQueue::Settlement::kDecided) {
       report_.took = std::max(report_.took, now - plan_.start());
       if (error != nullptr) {
         record_failure(attempt, error->code);
@@ -135,7 +135,7 @@ class Generator::Worker : public std::enable_shared_from_this<Worker> {
       }
     }
     // At high rates most answers change nothing for the thread: it sleeps until the next is due.
-    if (was_full || verdict == SendQueue::Verdict::kRetryLater || queue_.done(now)) {
+    if (was_full || settlement == SendQueue::Settlement::kRetryLater || queue_.done(now)) {
       wake_.notify_all();
     }
   }

@@ -49,19 +49,20 @@ std::optional<SteadyTime> SendQueue::wake_at() const {
   return at;
 }
 
-SendQueue::Verdict SendQueue::answered(std::uint64_t request, const Error* error, SteadyTime now) {
+SendQueue::Settlement SendQueue::answered(std::uint64_t request, const Error* error,
+                                          SteadyTime now) {
   const auto found = open_.find(request);
-  if (found == open_.end()) return Verdict::kUnknown;
+  if (found == open_.end()) return Settlement::kUnknown;
   if (error != nullptr && error->refusal == Refusal::kTransient) {
     Duration wait = found->second.backoff.next();
     if (error->retry_after) wait = std::max<Duration>(wait, *error->retry_after);
     if (now + wait <= found->second.attempt.first_sent + options_.retry.retry_for) {
       waiting_.emplace(now + wait, request);
-      return Verdict::kRetryLater;
+      return Settlement::kRetryLater;
     }
   }
   open_.erase(found);
-  return Verdict::kDecided;
+  return Settlement::kDecided;
 }
 
 std::vector<SendQueue::Attempt> SendQueue::give_up() {

@@ -53,9 +53,9 @@ class SendQueue {
   // When next() may have something; nothing when only an answer can bring it.
   std::optional<SteadyTime> wake_at() const;
 
-  enum class Verdict : unsigned char { kDecided, kRetryLater, kUnknown };
+  enum class Settlement : unsigned char { kDecided, kRetryLater, kUnknown };
   // The answer to an attempt: null = good. kUnknown = the request has been given up before.
-  Verdict answered(std::uint64_t request, const Error* error, SteadyTime now);
+  Settlement answered(std::uint64_t request, const Error* error, SteadyTime now);
 
   // No new requests from here on.
   void stop() noexcept { stopped_ = true; }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "services/lib/base/check.h"
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/scan.h"
 #include "services/lib/otlp/utf8_run.h"
 

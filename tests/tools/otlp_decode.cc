@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/scan.h"
 
 namespace {

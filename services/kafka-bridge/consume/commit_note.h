@@ -57,7 +57,7 @@ struct TenantBatch {
   OpenBatch batch;
   bool operator==(const TenantBatch&) const = default;
 };
-inline TenantBatch whole_batch(std::string tenant, OffsetRange offsets, std::uint64_t items) {
+inline TenantBatch unsplit_batch(std::string tenant, OffsetRange offsets, std::uint64_t items) {
   return {offsets, {std::move(tenant), items, {{0, items}}}};
 }
 

@@ -34,7 +34,8 @@ class EvidenceListener {
 };
 
 // Single-thread; shared by all partitions of one destination. Bound: kTenantsMax tenants of each
-// signal; beyond it what is known of the accepted ones is forgotten, which only delays a verdict.
+// signal; beyond it what is known of the accepted ones is forgotten, which only delays a
+// classification.
 class EvidenceLedger {
  public:
   static constexpr std::size_t kTenantsMax = 10'000;

@@ -67,7 +67,7 @@ PartitionLane::PartitionLane(LaneOptions options, const LaneDeps& deps, LaneHost
   for (const OpenRange& range : note->ranges) known.push_back({range, std::nullopt});
   for (const TenantBatch& batch : note->batches) {
     deps_.ledger.add_tenant({options_.signal, batch.batch.tenant});
-    if (batch == whole_batch(batch.batch.tenant, batch.offsets, batch.batch.item_count)) {
+    if (batch == unsplit_batch(batch.batch.tenant, batch.offsets, batch.batch.item_count)) {
       unread_.add(batch.batch.tenant, batch.offsets);
     } else {
       known.push_back({{batch.offsets, OpenRange::Parts{{batch.batch}, {}}}, batch.batch.tenant});

@@ -69,7 +69,7 @@ void PartitionLane::note_unread(CommitNote& note, Detail detail) const {
       if (stretch.last == UnreadRecords::kNoEnd || detail == Detail::kCompact) {
         except(note, tenant, stretch.first);
       } else {
-        note.batches.push_back(whole_batch(tenant, stretch, 1));
+        note.batches.push_back(unsplit_batch(tenant, stretch, 1));
       }
     }
   }

@@ -48,15 +48,17 @@ bool Replayer::end(ReplayEnd::Kind kind, std::string error) {
 // A replay that ends while refusals are held is resumed before the first of them.
 ReplayEnd Replayer::finish(ReplayState& state) {
   using Kind = ReplayEnd::Kind;
-  const bool all_data =
-      std::all_of(held_.begin(), held_.end(), [](const Held& refusal) { return refusal.data; });
-  if (end_.kind == Kind::kComplete && !all_data) end(Kind::kDestinationFailed, held_.back().why);
+  const bool all_data = std::all_of(pending_refusals_.begin(), pending_refusals_.end(),
+                                    [](const PendingRefusal& refusal) { return refusal.data; });
+  if (end_.kind == Kind::kComplete && !all_data)
+    end(Kind::kDestinationFailed, pending_refusals_.back().why);
   if (end_.kind == Kind::kComplete) {
-    for (const Held& refusal : std::exchange(held_, {})) refuse(refusal.place, refusal.why);
+    for (const PendingRefusal& refusal : std::exchange(pending_refusals_, {}))
+      refuse(refusal.place, refusal.why);
   }
   unsaved_ = true;
   if (end_.kind != Kind::kStateFailed) save();
-  state = held_.empty() ? state_ : before_held_;
+  state = pending_refusals_.empty() ? state_ : before_pending_;
   return end_;
 }
 
@@ -136,7 +138,7 @@ bool Replayer::save() {
   deps_.progress(state_);
   saved_ = deps_.clock.now();
   if (options_.dry_run || !unsaved_) return true;
-  ReplayState& state = held_.empty() ? state_ : before_held_;
+  ReplayState& state = pending_refusals_.empty() ? state_ : before_pending_;
   state.saved_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                        deps_.clock.system_now().time_since_epoch())
                        .count();
@@ -238,21 +240,23 @@ bool Replayer::deliver(const kafka::StoredRecord& record, otlp::Signal signal,
 }
 
 void Replayer::accept(std::uint64_t items) {
-  for (const Held& refusal : std::exchange(held_, {})) refuse(refusal.place, refusal.why);
+  for (const PendingRefusal& refusal : std::exchange(pending_refusals_, {}))
+    refuse(refusal.place, refusal.why);
   ++state_.counts.records;
   state_.counts.items += items;
 }
 
 // False: nothing else is accepted either.
 bool Replayer::hold(const kafka::StoredRecord& record, const Error& error) {
-  if (held_.empty()) before_held_ = state_;
-  held_.push_back({place_of(record.offset), error.message, error.refusal == Refusal::kData});
-  if (held_.size() < options_.refused_max) return true;
+  if (pending_refusals_.empty()) before_pending_ = state_;
+  pending_refusals_.push_back(
+      {place_of(record.offset), error.message, error.refusal == Refusal::kData});
+  if (pending_refusals_.size() < options_.refused_max) return true;
   return end(
       ReplayEnd::Kind::kDestinationFailed,
-      std::to_string(held_.size()) +
+      std::to_string(pending_refusals_.size()) +
           " records in a row were refused, and none was accepted behind them; the last one, " +
-          held_.back().place + ": " + error.message);
+          pending_refusals_.back().place + ": " + error.message);
 }
 
 Result<pipeline::Outcome> Replayer::send(const kafka::StoredRecord& record, otlp::Signal signal,

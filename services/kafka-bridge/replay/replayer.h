@@ -75,7 +75,7 @@ class Replayer {
   ReplayEnd run(ReplayState& state);
 
  private:
-  struct Held {
+  struct PendingRefusal {
     std::string place, why;
     bool data = false;
   };
@@ -105,8 +105,8 @@ class Replayer {
   LetterJoiner joiner_;
   ReplayState state_;  // Everything settled, refusals that are not for good included.
   // Refusals since the last acceptance, and the state before the first of them.
-  std::vector<Held> held_;
-  ReplayState before_held_;
+  std::vector<PendingRefusal> pending_refusals_;
+  ReplayState before_pending_;
   std::int32_t partition_ = 0;
   std::int64_t resumed_at_ = 0;  // Below it only parts of letters that were open are read.
   std::vector<OpenLetter> resumed_open_;

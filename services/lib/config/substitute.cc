@@ -72,8 +72,8 @@ Result<Substituted> substitute(std::string_view text, const Sources& sources) {
         return invalid_argument("'${' without a closing '}'; write $$ for a plain $");
       const std::string_view inside = text.substr(1, end - 1);
       SPANWAY_ASSIGN(const std::string value, resolve(inside, sources));
-      const bool is_whole = inside.size() + 3 == original.size();
-      if (is_whole && inside.starts_with(kFile)) out.file = inside.substr(kFile.size());
+      const bool fills_value = inside.size() + 3 == original.size();
+      if (fills_value && inside.starts_with(kFile)) out.file = inside.substr(kFile.size());
       out.text += value;
       out.changed = true;
       text.remove_prefix(end + 1);

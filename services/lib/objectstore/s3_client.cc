@@ -28,9 +28,9 @@ std::uint64_t parse_number(std::string_view text) {
 Result<ListPage> parse_page(const http::Response& response) {
   pugi::xml_document document;
   const std::string_view body = response.body.view();
-  const bool is_whole = static_cast<bool>(document.load_buffer(body.data(), body.size()));
+  const bool is_parsed = static_cast<bool>(document.load_buffer(body.data(), body.size()));
   const pugi::xml_node root = document.child("ListBucketResult");
-  if (!is_whole || !root) return not_s3(response);
+  if (!is_parsed || !root) return not_s3(response);
   ListPage page;
   for (const pugi::xml_node node : root.children("Contents"))
     page.objects.push_back({.key = node.child_value("Key"),

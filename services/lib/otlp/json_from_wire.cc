@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "services/lib/base/base64.h"
-#include "services/lib/otlp/json.h"
 #include "services/lib/otlp/json_fields.h"
 #include "services/lib/otlp/json_text.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/utf8_run.h"
 #include "services/lib/otlp/wire.h"
 

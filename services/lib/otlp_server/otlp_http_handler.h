@@ -11,7 +11,7 @@
 
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp_server/cors.h"
 #include "services/lib/otlp_server/http_answer.h"
 #include "services/lib/otlp_server/otlp_http_events.h"

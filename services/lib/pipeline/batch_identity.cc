@@ -15,13 +15,13 @@ bool read_number(std::string_view text, std::uint64_t& number) noexcept {
 
 bool BatchIdentity::lies_in(const BatchIdentity& other) const noexcept {
   if (batch != other.batch) return false;
-  if (other.is_whole()) return true;
-  return !is_whole() && first >= other.first && first - other.first <= other.count &&
+  if (other.is_unsplit()) return true;
+  return !is_unsplit() && first >= other.first && first - other.first <= other.count &&
          count <= other.count - (first - other.first);
 }
 
 std::string to_string(const BatchIdentity& identity) {
-  if (identity.is_whole()) return identity.batch;
+  if (identity.is_unsplit()) return identity.batch;
   return identity.batch + '~' + std::to_string(identity.first) + '+' +
          std::to_string(identity.count);
 }
@@ -34,7 +34,7 @@ BatchIdentity parse_batch_identity(std::string_view text) {
   const std::size_t plus = part.find('+');
   BatchIdentity identity{.batch = std::string(text.substr(0, mark))};
   if (plus == std::string_view::npos || !read_number(part.substr(0, plus), identity.first) ||
-      !read_number(part.substr(plus + 1), identity.count) || identity.is_whole())
+      !read_number(part.substr(plus + 1), identity.count) || identity.is_unsplit())
     return undivided;
   return identity;
 }

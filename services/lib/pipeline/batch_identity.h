@@ -15,7 +15,7 @@ struct BatchIdentity {
   std::uint64_t count = 0;
   bool operator==(const BatchIdentity&) const = default;
 
-  bool is_whole() const noexcept { return count == 0; }
+  bool is_unsplit() const noexcept { return count == 0; }
   // True when each item of this part is an item of `other`.
   bool lies_in(const BatchIdentity& other) const noexcept;
 };

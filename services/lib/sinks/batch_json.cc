@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "services/lib/otlp/json.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/otlp/otlp_json.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 namespace {

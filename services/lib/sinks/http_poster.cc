@@ -6,7 +6,7 @@
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 namespace {

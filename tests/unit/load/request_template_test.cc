@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/scan.h"
 #include "services/load/item_finder.h"
 #include "services/load/item_id.h"

@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Verdict = SendQueue::Verdict;
+using Settlement = SendQueue::Settlement;
 
 const SteadyTime kStart{seconds(1000)};
 
@@ -39,7 +39,7 @@ TEST_F(SendQueueTest, CatchesUpAfterAPauseAndSendsEverything) {
   std::set<std::uint64_t> sent;
   while (const auto attempt = q.next(kStart + seconds(60))) {
     sent.insert(attempt->request);
-    EXPECT_EQ(q.answered(attempt->request, nullptr, kStart + seconds(60)), Verdict::kDecided);
+    EXPECT_EQ(q.answered(attempt->request, nullptr, kStart + seconds(60)), Settlement::kDecided);
   }
   EXPECT_EQ(sent.size(), 10u);
   EXPECT_TRUE(q.done(kStart + seconds(60)));
@@ -64,9 +64,9 @@ TEST_F(SendQueueTest, HoldsTheBoundOnUndecidedRequests) {
   EXPECT_FALSE(q.next(late).has_value());
   EXPECT_EQ(q.wake_at(), std::nullopt);
   // One that waits for a retry still counts.
-  EXPECT_EQ(q.answered(0, &unavailable_, late), Verdict::kRetryLater);
+  EXPECT_EQ(q.answered(0, &unavailable_, late), Settlement::kRetryLater);
   EXPECT_FALSE(q.next(late).has_value());
-  EXPECT_EQ(q.answered(1, nullptr, late), Verdict::kDecided);
+  EXPECT_EQ(q.answered(1, nullptr, late), Settlement::kDecided);
   EXPECT_EQ(q.next(late)->request, 2u);
 }
 
@@ -78,7 +78,7 @@ TEST_F(SendQueueTest, RetriesTransientRefusalsWithGrowingPauses) {
   for (int i = 1; i <= 6; ++i) {
     EXPECT_EQ(attempt->number, i);
     EXPECT_EQ(attempt->due, kStart);
-    ASSERT_EQ(q.answered(0, &unavailable_, now), Verdict::kRetryLater);
+    ASSERT_EQ(q.answered(0, &unavailable_, now), Settlement::kRetryLater);
     const Duration pause = *q.wake_at() - now;
     // 100 ms doubling, of which jitter takes away half at most.
     const Duration step = milliseconds(100 << (i - 1));
@@ -97,7 +97,7 @@ TEST_F(SendQueueTest, WaitsAsLongAsTheReceiverAsks) {
   SendQueue q = queue({.open_max = 1});
   q.next(kStart);
   const Error busy = unavailable("busy").with_retry_after(milliseconds(7000));
-  EXPECT_EQ(q.answered(0, &busy, kStart), Verdict::kRetryLater);
+  EXPECT_EQ(q.answered(0, &busy, kStart), Settlement::kRetryLater);
   EXPECT_EQ(q.wake_at(), kStart + seconds(7));
 }
 
@@ -107,17 +107,17 @@ TEST_F(SendQueueTest, RetriesNothingElse) {
         configuration_error(Code::kUnauthenticated, "x"), unknown_error(Code::kInternal, "x")}) {
     SendQueue q = queue();
     q.next(kStart);
-    EXPECT_EQ(q.answered(0, &error, kStart), Verdict::kDecided) << to_string(error.refusal);
+    EXPECT_EQ(q.answered(0, &error, kStart), Settlement::kDecided) << to_string(error.refusal);
   }
 }
 
 TEST_F(SendQueueTest, GivesUpWhenTheNextTryWouldComeTooLate) {
   SendQueue q = queue({.retry = {.retry_for = seconds(5)}});
   q.next(kStart);
-  EXPECT_EQ(q.answered(0, &unavailable_, kStart + milliseconds(4999)), Verdict::kDecided);
+  EXPECT_EQ(q.answered(0, &unavailable_, kStart + milliseconds(4999)), Settlement::kDecided);
   q.next(kStart + milliseconds(100));
   const Error long_wait = unavailable("busy").with_retry_after(milliseconds(6000));
-  EXPECT_EQ(q.answered(1, &long_wait, kStart + milliseconds(100)), Verdict::kDecided);
+  EXPECT_EQ(q.answered(1, &long_wait, kStart + milliseconds(100)), Settlement::kDecided);
 }
 
 TEST_F(SendQueueTest, StoppedSendsOnlyRetries) {
@@ -141,8 +141,8 @@ TEST_F(SendQueueTest, GivenUpRequestsAreUnknownAfterwards) {
   q.next(kStart + seconds(1));
   q.answered(1, &unavailable_, kStart + seconds(1));
   EXPECT_EQ(q.give_up().size(), 2u);
-  EXPECT_EQ(q.answered(0, nullptr, kStart + seconds(1)), Verdict::kUnknown);
-  EXPECT_EQ(q.answered(1, nullptr, kStart + seconds(1)), Verdict::kUnknown);
+  EXPECT_EQ(q.answered(0, nullptr, kStart + seconds(1)), Settlement::kUnknown);
+  EXPECT_EQ(q.answered(1, nullptr, kStart + seconds(1)), Settlement::kUnknown);
 }
 
 TEST_F(SendQueueTest, WithoutARateSendsAsSoonAsThereIsRoomUntilTheEnd) {

@@ -39,7 +39,7 @@ class HeldWatches final : public Client {
     MutexLock lock(mutex_);
     open_[options.name_space] = std::move(callbacks);
     ++started;
-    return std::make_unique<Held>(*this, options.name_space);
+    return std::make_unique<OpenWatch>(*this, options.name_space);
   }
   void end(const std::string& name_space, Status status) {
     WatchCallbacks callbacks;
@@ -82,8 +82,8 @@ class HeldWatches final : public Client {
   std::atomic<int> started{0};
 
  private:
-  struct Held final : RunningWatch {
-    Held(HeldWatches& all, std::string which) : client(all), name_space(std::move(which)) {}
+  struct OpenWatch final : RunningWatch {
+    OpenWatch(HeldWatches& all, std::string which) : client(all), name_space(std::move(which)) {}
     void cancel() override { client.end(name_space, transient_error(Code::kCancelled, "stopped")); }
     HeldWatches& client;
     const std::string name_space;

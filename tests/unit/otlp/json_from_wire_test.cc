@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "services/lib/base/base64.h"
-#include "services/lib/otlp/json.h"
 #include "services/lib/otlp/json_text.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/wire.h"
 #include "tests/unit/otlp/json_fixture.h"
 #include "tests/unit/otlp/random_request.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "services/lib/base/base64.h"
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/scan.h"
 #include "tests/unit/otlp/json_fixture.h"
 

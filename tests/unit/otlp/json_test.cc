@@ -1,10 +1,9 @@
-#include "services/lib/otlp/json.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "services/lib/otlp/otlp_json.h"
 #include "tests/unit/otlp/json_fixture.h"
 
 namespace spanway::otlp {

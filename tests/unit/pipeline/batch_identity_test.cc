@@ -9,14 +9,14 @@ TEST(BatchIdentity, APartKeepsTheNameOfItsBatch) {
   const BatchIdentity part{.batch = "t:0:1-2:acme", .first = 4, .count = 8};
   EXPECT_EQ(to_string(part), "t:0:1-2:acme~4+8");
   EXPECT_EQ(parse_batch_identity("t:0:1-2:acme~4+8"), part);
-  EXPECT_TRUE(parse_batch_identity("t:0:1-2:acme").is_whole());
+  EXPECT_TRUE(parse_batch_identity("t:0:1-2:acme").is_unsplit());
   EXPECT_EQ(to_string(parse_batch_identity("t:0:1-2:acme")), "t:0:1-2:acme");
 }
 
 TEST(BatchIdentity, OtherTextsAreUndividedBatches) {
   for (const char* text :
        {"", "~", "a~", "a~1", "a~1+", "a~+1", "a~1+0", "a~x+1", "a~1+1x", "a~-1+1"}) {
-    EXPECT_TRUE(parse_batch_identity(text).is_whole()) << text;
+    EXPECT_TRUE(parse_batch_identity(text).is_unsplit()) << text;
     EXPECT_EQ(to_string(parse_batch_identity(text)), text);
   }
 }

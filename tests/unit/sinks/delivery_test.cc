@@ -1,16 +1,15 @@
-#include "services/lib/sinks/delivery.h"
-
 #include <gtest/gtest.h>
 
+#include "services/lib/sinks/in_flight_batch.h"
 #include "tests/fakes/answers.h"
 
 namespace spanway::sinks {
 namespace {
 
-TEST(Delivery, AnswersOnceAndLeavesItsPlace) {
+TEST(InFlightBatch, AnswersOnceAndLeavesItsPlace) {
   const auto state = std::make_shared<SinkState>(1);
   fakes::Answers answers;
-  const auto delivery = start_delivery(answers.token(), state);
+  const auto delivery = start_batch(answers.token(), state);
   ASSERT_TRUE(delivery);
   EXPECT_FALSE(state->enter().ok());
   delivery->finish(pipeline::Outcome{.rejected = 2, .message = "two"});
@@ -20,11 +19,11 @@ TEST(Delivery, AnswersOnceAndLeavesItsPlace) {
   EXPECT_TRUE(state->enter().ok());
 }
 
-TEST(Delivery, RefusesWhenFullAndSaysWhenToRetry) {
+TEST(InFlightBatch, RefusesWhenFullAndSaysWhenToRetry) {
   const auto state = std::make_shared<SinkState>(1);
   fakes::Answers answers;
-  const auto first = start_delivery(answers.token(), state);
-  EXPECT_FALSE(start_delivery(answers.token(), state));
+  const auto first = start_batch(answers.token(), state);
+  EXPECT_FALSE(start_batch(answers.token(), state));
   const Error error = answers.next()->error();
   EXPECT_EQ(error.code, Code::kResourceExhausted);
   EXPECT_EQ(error.refusal, Refusal::kTransient);
@@ -34,21 +33,21 @@ TEST(Delivery, RefusesWhenFullAndSaysWhenToRetry) {
   EXPECT_EQ(state->health().last_error, "");
 }
 
-TEST(Delivery, RefusesWhileDraining) {
+TEST(InFlightBatch, RefusesWhileDraining) {
   const auto state = std::make_shared<SinkState>(8);
   EXPECT_TRUE(state->drain(Deadline::never()));
   fakes::Answers answers;
-  EXPECT_FALSE(start_delivery(answers.token(), state));
+  EXPECT_FALSE(start_batch(answers.token(), state));
   const Error error = answers.next()->error();
   EXPECT_EQ(error.code, Code::kUnavailable);
   EXPECT_STREQ(error.reason, "draining");
 }
 
-TEST(Delivery, DroppedUnfinishedIsARefusalAndNoBug) {
+TEST(InFlightBatch, DroppedUnfinishedIsARefusalAndNoBug) {
   const std::uint64_t bugs = bug_count();
   const auto state = std::make_shared<SinkState>(8);
   fakes::Answers answers;
-  start_delivery(answers.token(), state).reset();
+  start_batch(answers.token(), state).reset();
   const Error error = answers.next()->error();
   EXPECT_EQ(error.refusal, Refusal::kTransient);
   EXPECT_STREQ(error.reason, "sink_stopped");

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp/scan.h"
 #include "services/testapp/shop.h"
 #include "tests/fakes/manual_clock.h"

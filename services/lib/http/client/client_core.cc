@@ -75,31 +75,31 @@ void ClientCore::end(const std::shared_ptr<ClientCall>& call, Error error) {
 }
 
 // Connections with a request, by share.
-ClientCore::Held ClientCore::held() const {
-  Held held;
+ClientCore::ConnectionsByShare ClientCore::connections_by_share() const {
+  ConnectionsByShare in_use;
   for (const auto& connection : connections_) {
-    if (const auto& call = connection->call()) ++held[call->share];
+    if (const auto& call = connection->call()) ++in_use[call->share];
   }
-  return held;
+  return in_use;
 }
 
 // The oldest call of the share that holds the fewest connections.
-ClientCore::Queue::iterator ClientCore::next(const Held& held) {
-  const auto count = [&held](const std::shared_ptr<ClientCall>& call) {
-    const auto found = held.find(call->share);
-    return found == held.end() ? 0 : found->second;
+ClientCore::Queue::iterator ClientCore::next(const ConnectionsByShare& in_use) {
+  const auto count = [&in_use](const std::shared_ptr<ClientCall>& call) {
+    const auto found = in_use.find(call->share);
+    return found == in_use.end() ? 0 : found->second;
   };
   return std::min_element(queue_.begin(), queue_.end(),
                           [&](const auto& a, const auto& b) { return count(a) < count(b); });
 }
 
 // Others hold the connections that this share has a right to.
-bool ClientCore::may_use_more(const std::string& share, const Held& held) const {
+bool ClientCore::may_use_more(const std::string& share, const ConnectionsByShare& in_use) const {
   const std::size_t most = target_.options.connections_max;
   if (connections_.size() - kept_.size() >= 2 * most) return false;
-  const auto found = held.find(share);
-  const std::size_t own = found == held.end() ? 0 : found->second;
-  const std::size_t shares = held.size() + (own == 0 ? 1 : 0);
+  const auto found = in_use.find(share);
+  const std::size_t own = found == in_use.end() ? 0 : found->second;
+  const std::size_t shares = in_use.size() + (own == 0 ? 1 : 0);
   return own < std::max<std::size_t>(1, most / shares);
 }
 
@@ -108,7 +108,8 @@ void ClientCore::dispatch() {
   while (!closed_ && !queue_.empty()) {
     // A share alone needs no counting.
     const bool all_in_use = connections_.size() - kept_.size() >= most;
-    const Held counts = queue_.size() > 1 || all_in_use ? held() : Held{};
+    const ConnectionsByShare counts =
+        queue_.size() > 1 || all_in_use ? connections_by_share() : ConnectionsByShare{};
     const auto place = next(counts);
     const auto call = *place;
     // A connection that others have left is theirs again: it carries no more of a share that has

@@ -39,10 +39,10 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   void end(const std::shared_ptr<ClientCall>& call, Error error);
   std::shared_ptr<ClientConnection> connection_of(const std::shared_ptr<ClientCall>& call) const;
   using Queue = std::deque<std::shared_ptr<ClientCall>>;
-  using Held = std::map<std::string, std::size_t, std::less<>>;
-  Held held() const;
-  Queue::iterator next(const Held& held);
-  bool may_use_more(const std::string& share, const Held& held) const;
+  using ConnectionsByShare = std::map<std::string, std::size_t, std::less<>>;
+  ConnectionsByShare connections_by_share() const;
+  Queue::iterator next(const ConnectionsByShare& in_use);
+  bool may_use_more(const std::string& share, const ConnectionsByShare& in_use) const;
   void dispatch();
   bool run_on_kept(const std::shared_ptr<ClientCall>& call);
   void run_on_new(std::shared_ptr<ClientCall> call);

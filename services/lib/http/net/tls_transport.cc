@@ -20,9 +20,9 @@ using SslPtr = std::unique_ptr<SSL, SslDeleter>;
 
 std::string take_error(SSL* ssl) {
   std::string text;
-  const long verdict = SSL_get_verify_result(ssl);
-  if (verdict != X509_V_OK)
-    text = std::string("certificate: ") + X509_verify_cert_error_string(verdict);
+  const long verify_result = SSL_get_verify_result(ssl);
+  if (verify_result != X509_V_OK)
+    text = std::string("certificate: ") + X509_verify_cert_error_string(verify_result);
   const unsigned long code = ERR_peek_last_error();
   const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   if (reason != nullptr) text += (text.empty() ? "" : "; ") + std::string(reason);

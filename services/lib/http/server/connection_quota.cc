@@ -4,14 +4,14 @@
 
 namespace spanway::http {
 
-ConnectionQuota::Verdict ConnectionQuota::take(const std::string& peer) {
+ConnectionQuota::Admission ConnectionQuota::take(const std::string& peer) {
   MutexLock lock(mutex_);
-  if (open_ >= connections_max_) return Verdict::kTooMany;
+  if (open_ >= connections_max_) return Admission::kTooMany;
   std::size_t& of_peer = per_peer_[peer];
-  if (of_peer >= per_peer_max_) return Verdict::kTooManyOfPeer;
+  if (of_peer >= per_peer_max_) return Admission::kTooManyOfPeer;
   ++of_peer;
   ++open_;
-  return Verdict::kTaken;
+  return Admission::kTaken;
 }
 
 void ConnectionQuota::give_back(const std::string& peer) {

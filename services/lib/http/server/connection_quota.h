@@ -14,7 +14,7 @@ namespace spanway::http {
 // Thread-safe.
 class ConnectionQuota {
  public:
-  enum class Verdict : unsigned char { kTaken, kTooMany, kTooManyOfPeer };
+  enum class Admission : unsigned char { kTaken, kTooMany, kTooManyOfPeer };
 
   explicit ConnectionQuota(const ServerLimits& limits) noexcept
       : connections_max_(limits.connections_max),
@@ -22,7 +22,7 @@ class ConnectionQuota {
                           ? limits.connections_per_peer_max
                           : limits.connections_max - limits.connections_max / 4) {}
 
-  Verdict take(const std::string& peer);
+  Admission take(const std::string& peer);
   void give_back(const std::string& peer);
   // Waits until nothing is taken; false when the deadline came first.
   bool wait_until_empty(Deadline deadline, const Clock& clock);

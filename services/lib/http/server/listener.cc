@@ -80,62 +80,63 @@ void Listener::take(tcp::socket socket) {
   const auto remote = socket.remote_endpoint(error);
   if (error) return;  // Gone already.
   const std::string peer = remote.address().to_string();
-  const ConnectionQuota::Verdict verdict = quota_.take(peer);
-  if (verdict == ConnectionQuota::Verdict::kTaken) return serve(std::move(socket), peer);
-  take_in_place_of_idle(std::move(socket), peer, verdict);
+  const ConnectionQuota::Admission admission = quota_.take(peer);
+  if (admission == ConnectionQuota::Admission::kTaken) return serve(std::move(socket), peer);
+  take_in_place_of_idle(std::move(socket), peer, admission);
 }
 
-void Listener::refuse(ConnectionQuota::Verdict verdict) {
-  deps_.events.connection_refused(verdict == ConnectionQuota::Verdict::kTooMany
+void Listener::refuse(ConnectionQuota::Admission admission) {
+  deps_.events.connection_refused(admission == ConnectionQuota::Admission::kTooMany
                                       ? RefusedReason::kConnectionsMax
                                       : RefusedReason::kConnectionsPerPeer);
 }
 
 void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer,
-                                     ConnectionQuota::Verdict verdict) {
+                                     ConnectionQuota::Admission admission) {
   const auto retry = [this](tcp::socket waiting, const std::string& from) {
-    const ConnectionQuota::Verdict now = quota_.take(from);
-    if (now == ConnectionQuota::Verdict::kTaken) return serve(std::move(waiting), from);
+    const ConnectionQuota::Admission now = quota_.take(from);
+    if (now == ConnectionQuota::Admission::kTaken) return serve(std::move(waiting), from);
     refuse(now);
   };
-  if (evict_idle(verdict, peer)) return retry(std::move(socket), peer);
+  if (evict_idle(admission, peer)) return retry(std::move(socket), peer);
   const auto next = next_.lock();
   if (listeners_ < 2 || next == nullptr || evictions_pending_ >= kEvictionsPendingMax)
-    return refuse(verdict);
+    return refuse(admission);
   ++evictions_pending_;
   // Shared only because a function must be copyable; there is one owner.
   auto waiting = std::make_shared<tcp::socket>(std::move(socket));
-  next->deps_.thread.post([next, verdict, peer, hops = listeners_ - 2, &home = deps_.thread,
+  next->deps_.thread.post([next, admission, peer, hops = listeners_ - 2, &home = deps_.thread,
                            self = shared_from_this(), waiting, retry] {
-    next->evict_elsewhere(verdict, peer, hops, home, [self, waiting, peer, retry](bool evicted) {
+    next->evict_elsewhere(admission, peer, hops, home, [self, waiting, peer, retry](bool evicted) {
       --self->evictions_pending_;
       if (self->stopped_) return;
       if (evicted) {
         retry(std::move(*waiting), peer);
       } else {
-        self->refuse(ConnectionQuota::Verdict::kTooMany);
+        self->refuse(ConnectionQuota::Admission::kTooMany);
       }
     });
   });
 }
 
-void Listener::evict_elsewhere(ConnectionQuota::Verdict verdict, const std::string& peer,
+void Listener::evict_elsewhere(ConnectionQuota::Admission admission, const std::string& peer,
                                std::size_t hops, IoThread& home, std::function<void(bool)> done) {
   const auto next = next_.lock();
-  const bool evicted = evict_idle(verdict, peer);
+  const bool evicted = evict_idle(admission, peer);
   if (evicted || hops == 0 || next == nullptr) {
     home.post([done = std::move(done), evicted] { done(evicted); });
     return;
   }
-  next->deps_.thread.post([next, verdict, peer, hops, &home, done = std::move(done)] {
-    next->evict_elsewhere(verdict, peer, hops - 1, home, done);
+  next->deps_.thread.post([next, admission, peer, hops, &home, done = std::move(done)] {
+    next->evict_elsewhere(admission, peer, hops - 1, home, done);
   });
 }
 
-bool Listener::evict_idle(ConnectionQuota::Verdict verdict, const std::string& peer) {
+bool Listener::evict_idle(ConnectionQuota::Admission admission, const std::string& peer) {
   int searched = 0;
   for (Connection* const connection : idle_) {
-    if (verdict == ConnectionQuota::Verdict::kTooManyOfPeer && connection->peer_address() != peer) {
+    if (admission == ConnectionQuota::Admission::kTooManyOfPeer &&
+        connection->peer_address() != peer) {
       if (++searched >= kIdleSearchedMax) return false;
       continue;
     }

@@ -47,12 +47,12 @@ class Listener final : public std::enable_shared_from_this<Listener>, private Co
   void serve(boost::asio::ip::tcp::socket socket, const std::string& peer);
   // At a limit: ends an idle connection here or on another thread, then takes the socket.
   void take_in_place_of_idle(boost::asio::ip::tcp::socket socket, const std::string& peer,
-                             ConnectionQuota::Verdict verdict);
-  bool evict_idle(ConnectionQuota::Verdict verdict, const std::string& peer);
+                             ConnectionQuota::Admission admission);
+  bool evict_idle(ConnectionQuota::Admission admission, const std::string& peer);
   // True when one of this listener or of the `hops` behind it was ended; reported on `home`.
-  void evict_elsewhere(ConnectionQuota::Verdict verdict, const std::string& peer, std::size_t hops,
-                       IoThread& home, std::function<void(bool)> done);
-  void refuse(ConnectionQuota::Verdict verdict);
+  void evict_elsewhere(ConnectionQuota::Admission admission, const std::string& peer,
+                       std::size_t hops, IoThread& home, std::function<void(bool)> done);
+  void refuse(ConnectionQuota::Admission admission);
 
   void on_closed(Connection& connection) override;
   void on_idle(Connection& connection, bool idle) override;

@@ -63,7 +63,7 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
 }
 
 void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), shared_->state);
+  auto delivery = start_batch(std::move(token), shared_->state);
   if (!delivery) return;
   const auto refuse = [&](Error error) {
     batch.permit.release();

@@ -8,8 +8,8 @@
 #include "services/lib/http/tls_reloader.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 

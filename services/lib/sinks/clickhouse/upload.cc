@@ -78,7 +78,7 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
   return inserts;
 }
 
-Upload::Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
+Upload::Upload(const UploadDeps& deps, std::shared_ptr<InFlightBatch> delivery, Permit permit,
                const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome)
     : client_(deps.client),
       deps_([&] {
@@ -123,7 +123,7 @@ void Upload::check_schema_then(std::function<void(Status)> next) {
 
 // A half comes after its batch was refused: some of its rows may be stored.
 void Upload::leave_out_stored_then(void (Upload::*next)()) {
-  if (identity_.is_whole() || data_.empty()) return (this->*next)();
+  if (identity_.is_unsplit() || data_.empty()) return (this->*next)();
   const auto client = client_.lock();
   if (!client) return;  // The sink is gone; the delivery says so.
   read_stored_parts(*client, tenant_, identity_.batch, request_deadline(),

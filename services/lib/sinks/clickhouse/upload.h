@@ -20,7 +20,7 @@
 #include "services/lib/sinks/clickhouse/events.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"
 #include "services/lib/sinks/clickhouse/recent_rows.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/stored_part.h"
 
 namespace spanway::sinks {
@@ -57,7 +57,7 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
 // of a half is inserted without what is stored of it. Thread-safe: answers come on io threads.
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
-  Upload(const UploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
+  Upload(const UploadDeps& deps, std::shared_ptr<InFlightBatch> delivery, Permit permit,
          const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome);
   void start(std::vector<PreparedInsert> inserts);
 
@@ -78,7 +78,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   // Weak: an upload must not keep the client alive on the client's own thread.
   const std::weak_ptr<clickhouse::Client> client_;
   const UploadDeps deps_;
-  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<InFlightBatch> delivery_;
   const std::string tenant_;
   const pipeline::BatchIdentity identity_;
   const Deadline deadline_;

@@ -90,7 +90,7 @@ Status DebugSink::write(pipeline::Batch& batch) {
 }
 
 void DebugSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  const auto delivery = start_delivery(std::move(token), state_);
+  const auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   if (auto written = write(batch); !written.ok())
     return delivery->finish(std::move(written).error());

@@ -8,7 +8,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/pipeline/sink.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/telemetry/telemetry.h"
 
 namespace spanway::sinks {

@@ -9,8 +9,8 @@
 #include "services/lib/base/loop.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/sinks/batch_json.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/events.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 namespace {
@@ -44,7 +44,7 @@ class FileSink::Writer {
 
  private:
   struct Entry {
-    std::shared_ptr<Delivery> delivery;
+    std::shared_ptr<InFlightBatch> delivery;
     otlp::Signal signal = otlp::Signal::kTraces;
     std::string line;
     Deadline deadline = Deadline::never();
@@ -120,14 +120,15 @@ Status FileSink::Writer::enqueue(Entry& entry) {
 // The disk may hang; the sender is answered all the same. The entry stays until it is written.
 void FileSink::Writer::answer_at_deadline(const Entry& entry) {
   if (entry.deadline.is_never()) return;
-  timers_.post_after(entry.deadline.remaining(clock_.now()),
-                     [delivery = std::weak_ptr<Delivery>(entry.delivery), path = options_.path] {
-                       if (const auto alive = delivery.lock()) alive->finish(deadline_passed(path));
-                     });
+  timers_.post_after(
+      entry.deadline.remaining(clock_.now()),
+      [delivery = std::weak_ptr<InFlightBatch>(entry.delivery), path = options_.path] {
+        if (const auto alive = delivery.lock()) alive->finish(deadline_passed(path));
+      });
 }
 
 void FileSink::Writer::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), state_);
+  auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   auto line = to_line(batch);
   if (!line.ok()) return delivery->finish(std::move(line).error(), /*from_destination=*/false);
@@ -157,7 +158,7 @@ void FileSink::Writer::flush() {
 }
 
 void FileSink::Writer::write_group(std::vector<Entry>& group) {
-  std::vector<std::pair<Delivery*, RotatingFile*>> written;
+  std::vector<std::pair<InFlightBatch*, RotatingFile*>> written;
   for (Entry& entry : group) {
     if (entry.delivery->finished()) continue;  // Its deadline has passed: it will come again.
     if (entry.deadline.passed(clock_.now())) {

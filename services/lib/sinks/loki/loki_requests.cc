@@ -7,7 +7,7 @@
 #include "services/lib/logstreams/converter.h"
 #include "services/lib/logstreams/single_resource.h"
 #include "services/lib/otlp/reader.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 namespace {

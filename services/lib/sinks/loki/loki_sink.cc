@@ -39,7 +39,7 @@ int rank(Refusal refusal) noexcept {
 // One batch on its way; its answers come on any io thread.
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
-  Upload(std::shared_ptr<Delivery> delivery, const std::shared_ptr<HttpPoster>& poster,
+  Upload(std::shared_ptr<InFlightBatch> delivery, const std::shared_ptr<HttpPoster>& poster,
          std::vector<std::vector<LokiRequest>> streams, std::string content_encoding,
          pipeline::Batch batch)
       : delivery_(std::move(delivery)),
@@ -145,7 +145,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
     delivery_->finish(std::move(*result), from_destination);
   }
 
-  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<InFlightBatch> delivery_;
   // Weak: an upload must not keep the client alive on the client's own thread.
   const std::weak_ptr<HttpPoster> poster_;
   const std::string content_encoding_;
@@ -205,7 +205,7 @@ Result<std::unique_ptr<LokiSink>> LokiSink::create(const LokiSinkOptions& option
 }
 
 void LokiSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), state_);
+  auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kLogs) {
     return delivery->finish(

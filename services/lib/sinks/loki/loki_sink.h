@@ -5,8 +5,8 @@
 #include <string>
 
 #include "services/lib/pipeline/sink.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/loki/loki_requests.h"
 
 namespace spanway::sinks {

@@ -41,7 +41,7 @@ Result<pipeline::Outcome> read_answer(otlp::Signal signal, const http::Response&
 
 // Kept until the answer.
 struct Pending {
-  std::shared_ptr<Delivery> delivery;
+  std::shared_ptr<InFlightBatch> delivery;
   Permit permit;
   otlp::Signal signal;
 };
@@ -97,7 +97,7 @@ Result<Bytes> OtlpHttpSink::encode(pipeline::Batch& batch) const {
 }
 
 void OtlpHttpSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), state_);
+  auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   auto body = encode(batch);
   if (!body.ok()) return delivery->finish(std::move(body).error(), /*from_destination=*/false);

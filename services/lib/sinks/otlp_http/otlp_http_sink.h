@@ -8,8 +8,8 @@
 #include "services/lib/otlp/signal.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/pipeline/sink.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 

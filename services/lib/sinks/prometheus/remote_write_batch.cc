@@ -5,7 +5,7 @@
 
 #include "services/lib/http/snappy.h"
 #include "services/lib/promseries/series_converter.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 namespace {

@@ -24,7 +24,7 @@ Result<std::unique_ptr<RemoteWriteSink>> RemoteWriteSink::create(
 }
 
 void RemoteWriteSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), state_);
+  auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kMetrics) {
     return delivery->finish(

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "services/lib/pipeline/sink.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/prometheus/protocol_choice.h"
 #include "services/lib/sinks/prometheus/remote_write_batch.h"
 

@@ -36,7 +36,7 @@ std::uint64_t refused_points(std::uint64_t refused_entries, const WriteRequest& 
 
 }  // namespace
 
-RemoteWriteUpload::RemoteWriteUpload(std::shared_ptr<Delivery> delivery,
+RemoteWriteUpload::RemoteWriteUpload(std::shared_ptr<InFlightBatch> delivery,
                                      const std::shared_ptr<HttpPoster>& poster,
                                      std::shared_ptr<ProtocolChoice> choice,
                                      RemoteWriteBatch encoded, pipeline::Batch batch)

@@ -8,8 +8,8 @@
 
 #include "services/lib/http/message.h"
 #include "services/lib/pipeline/batch.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/prometheus/protocol_choice.h"
 #include "services/lib/sinks/prometheus/remote_write_answer.h"
 #include "services/lib/sinks/prometheus/remote_write_batch.h"
@@ -24,7 +24,8 @@ class RemoteWriteUpload : public std::enable_shared_from_this<RemoteWriteUpload>
   // Requests of one batch beyond those it was divided into at first.
   static constexpr std::size_t kDivisionsMax = 512;
 
-  RemoteWriteUpload(std::shared_ptr<Delivery> delivery, const std::shared_ptr<HttpPoster>& poster,
+  RemoteWriteUpload(std::shared_ptr<InFlightBatch> delivery,
+                    const std::shared_ptr<HttpPoster>& poster,
                     std::shared_ptr<ProtocolChoice> choice, RemoteWriteBatch encoded,
                     pipeline::Batch batch);
   void start() { send_next(); }
@@ -47,7 +48,7 @@ class RemoteWriteUpload : public std::enable_shared_from_this<RemoteWriteUpload>
   void fail(Error error, bool from_destination = true);
   void finish(Result<pipeline::Outcome> result, bool from_destination);
 
-  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<InFlightBatch> delivery_;
   // Weak: an upload must not keep the client alive on the client's own thread.
   const std::weak_ptr<HttpPoster> poster_;
   const std::shared_ptr<ProtocolChoice> choice_;

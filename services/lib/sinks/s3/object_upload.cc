@@ -21,7 +21,7 @@ struct ObjectUpload::Half {
   std::vector<StoredPart> parts;
 };
 
-ObjectUpload::ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery,
+ObjectUpload::ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<InFlightBatch> delivery,
                            Permit permit, const pipeline::Metadata& metadata, Deadline deadline,
                            pipeline::Outcome outcome)
     : client_(deps.client),
@@ -39,7 +39,7 @@ void ObjectUpload::start(std::vector<StoredObject> objects) {
   const auto client = client_.lock();
   if (!client) return;  // The sink is gone; the delivery says so.
   if (objects.empty()) return probe(*client);
-  if (identity_.is_whole()) return store(*client, std::move(objects));
+  if (identity_.is_unsplit()) return store(*client, std::move(objects));
   const auto half = std::make_shared<Half>();
   for (const StoredObject& object : objects) half->tables.insert(object.table);
   half->objects = std::move(objects);

@@ -12,7 +12,7 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/objectstore/s3_client.h"
 #include "services/lib/pipeline/batch.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/s3/events.h"
 #include "services/lib/sinks/s3/stored_object.h"
 #include "services/lib/sinks/stored_part.h"
@@ -34,7 +34,7 @@ struct ObjectUploadDeps {
 class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
  public:
   // Uses the metadata of the batch.
-  ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<Delivery> delivery, Permit permit,
+  ObjectUpload(const ObjectUploadDeps& deps, std::shared_ptr<InFlightBatch> delivery, Permit permit,
                const pipeline::Metadata& metadata, Deadline deadline, pipeline::Outcome outcome);
   // Without objects the bucket is probed.
   void start(std::vector<StoredObject> objects);
@@ -56,7 +56,7 @@ class ObjectUpload : public std::enable_shared_from_this<ObjectUpload> {
   const std::string prefix_;
   const std::string tenant_;
   const pipeline::BatchIdentity identity_;
-  const std::shared_ptr<Delivery> delivery_;
+  const std::shared_ptr<InFlightBatch> delivery_;
   const Deadline deadline_;
   pipeline::Outcome outcome_;  // If everything is stored.
   Mutex mutex_;

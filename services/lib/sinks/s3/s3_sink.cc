@@ -67,7 +67,7 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const Http
 }
 
 void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), shared_->state);
+  auto delivery = start_batch(std::move(token), shared_->state);
   if (!delivery) return;
   const auto refuse = [&](Error error) {
     batch.permit.release();

@@ -9,8 +9,8 @@
 #include "services/lib/objectstore/s3_client.h"
 #include "services/lib/parquet_file/codec.h"
 #include "services/lib/pipeline/sink.h"
-#include "services/lib/sinks/delivery.h"
 #include "services/lib/sinks/http_poster.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 namespace spanway::sinks {
 

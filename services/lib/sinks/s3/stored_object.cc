@@ -8,7 +8,7 @@
 #include "services/lib/base/json_writer.h"
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/schema/migrations.h"
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/s3/row_context.h"
 
 namespace spanway::sinks {

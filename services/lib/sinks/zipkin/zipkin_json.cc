@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 #include "services/lib/sinks/json_append.h"
 
 namespace spanway::sinks {

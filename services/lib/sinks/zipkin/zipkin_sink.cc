@@ -18,7 +18,7 @@ pipeline::Outcome outcome_of(std::uint64_t rejected) {
 
 // One batch on its way. Used by one thread at a time: send()'s, then that of each answer.
 struct ZipkinSink::Upload {
-  std::shared_ptr<Delivery> delivery;
+  std::shared_ptr<InFlightBatch> delivery;
   // Weak: an upload must not keep the client alive on the client's own thread.
   std::weak_ptr<HttpPoster> poster;
   ZipkinRequests requests;
@@ -54,7 +54,7 @@ Result<ZipkinRequests> ZipkinSink::convert(pipeline::Batch& batch) const {
 }
 
 void ZipkinSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_delivery(std::move(token), state_);
+  auto delivery = start_batch(std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kTraces) {
     return delivery->finish(

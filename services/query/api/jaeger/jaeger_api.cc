@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "services/lib/base/hex.h"
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "services/lib/otlp_blocks/assemble.h"
 #include "services/lib/otlp_blocks/span_reader.h"
 #include "services/query/api/jaeger/v1_writer.h"

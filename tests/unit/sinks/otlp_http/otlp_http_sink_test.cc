@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 #include "tests/fakes/answers.h"
 #include "tests/fakes/fake_http_backend.h"
 #include "tests/fakes/otlp_builder.h"

@@ -1,4 +1,4 @@
-#include "services/lib/otlp/json.h"
+#include "services/lib/otlp/otlp_json.h"
 
 #include <algorithm>
 #include <bit>

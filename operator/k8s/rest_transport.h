@@ -16,7 +16,7 @@
 
 namespace spanway::kube {
 
-struct TransportOptions {
+struct RestTransportOptions {
   Duration request_timeout = std::chrono::seconds(30);
   Duration longest_timeout = std::chrono::seconds(30);  // The longest of any request.
   std::size_t answer_bytes_max = 64u << 20;
@@ -30,7 +30,7 @@ struct HttpRequest {
   std::string content_type;  // Empty = no body.
   // Idempotent: sent again once, on a new connection, when a kept-alive connection was dead.
   bool repeatable = true;
-  // Instead of TransportOptions::request_timeout; 0 = that.
+  // Instead of RestTransportOptions::request_timeout; 0 = that.
   Duration timeout{};
 };
 
@@ -43,13 +43,13 @@ struct HttpAnswer {
 // Thread-safe. Keeps connections alive for send(); each stream has its own. Requests under way
 // at its destruction end on their own and use nothing of it. cpprestsdk runs its I/O on four
 // threads of the process.
-class Transport {
+class RestTransport {
  public:
   // Fails (INVALID_ARGUMENT) when the certificates or the address cannot be used.
-  static Result<std::unique_ptr<Transport>> create(const Cluster& cluster,
-                                                   const Credentials& credentials,
-                                                   TransportOptions options);
-  ~Transport();
+  static Result<std::unique_ptr<RestTransport>> create(const Cluster& cluster,
+                                                       const Credentials& credentials,
+                                                       RestTransportOptions options);
+  ~RestTransport();
 
   // Blocks for the request's timeout at most. UNAVAILABLE without a connection, DEADLINE_EXCEEDED
   // without an answer in time, RESOURCE_EXHAUSTED when the answer is above the bound; any HTTP
@@ -67,7 +67,7 @@ class Transport {
 
  private:
   struct Impl;
-  explicit Transport(std::unique_ptr<Impl> impl);
+  explicit RestTransport(std::unique_ptr<Impl> impl);
   const std::unique_ptr<Impl> impl_;
 };
 

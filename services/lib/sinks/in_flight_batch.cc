@@ -1,4 +1,4 @@
-#include "services/lib/sinks/delivery.h"
+#include "services/lib/sinks/in_flight_batch.h"
 
 #include <chrono>
 
@@ -35,27 +35,27 @@ pipeline::SinkHealth SinkState::health() const {
   return health_;
 }
 
-Delivery::~Delivery() {
+InFlightBatch::~InFlightBatch() {
   if (!finished())
     finish(unavailable("The sink was stopped before the destination had answered")
                .with_reason("sink_stopped"),
            false);
 }
 
-void Delivery::finish(Result<pipeline::Outcome> result, bool from_destination) noexcept {
+void InFlightBatch::finish(Result<pipeline::Outcome> result, bool from_destination) noexcept {
   if (finished_.exchange(true, std::memory_order_acq_rel)) return;
   if (from_destination) state_->record(result);
   token_.answer(std::move(result));
   state_->leave();  // Last: a drain that is over means that everything was answered.
 }
 
-std::shared_ptr<Delivery> start_delivery(pipeline::AckToken token,
-                                         const std::shared_ptr<SinkState>& state) noexcept {
+std::shared_ptr<InFlightBatch> start_batch(pipeline::AckToken token,
+                                           const std::shared_ptr<SinkState>& state) noexcept {
   if (auto entered = state->enter(); !entered.ok()) {
     token.nack(std::move(entered).error());
     return nullptr;
   }
-  return std::make_shared<Delivery>(std::move(token), state);
+  return std::make_shared<InFlightBatch>(std::move(token), state);
 }
 
 Error deadline_passed(std::string_view destination) {

@@ -1,4 +1,4 @@
-#include "operator/k8s/transport.h"
+#include "operator/k8s/rest_transport.h"
 
 #include <cpprest/http_client.h>
 #include <openssl/ssl.h>
@@ -243,10 +243,10 @@ Error no_answer(const std::string& what, const Exchange::View& view) {
 
 }  // namespace
 
-struct Transport::Impl {
+struct RestTransport::Impl {
   std::string server;
   std::string host_header;  // Only when the certificate's name is not the host's.
-  TransportOptions options;
+  RestTransportOptions options;
   http_client_config config;
   std::unique_ptr<http_client> client;
 
@@ -318,12 +318,12 @@ struct Transport::Impl {
   }
 };
 
-Transport::Transport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Transport::~Transport() = default;
+RestTransport::RestTransport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RestTransport::~RestTransport() = default;
 
-Result<std::unique_ptr<Transport>> Transport::create(const Cluster& cluster,
-                                                     const Credentials& credentials,
-                                                     TransportOptions options) {
+Result<std::unique_ptr<RestTransport>> RestTransport::create(const Cluster& cluster,
+                                                             const Credentials& credentials,
+                                                             RestTransportOptions options) {
   start_pool();
   auto impl = std::make_unique<Impl>();
   impl->server = cluster.server;
@@ -346,10 +346,10 @@ Result<std::unique_ptr<Transport>> Transport::create(const Cluster& cluster,
         Code::kInvalidArgument,
         "the access to the API server " + impl->server + " cannot be used: " + error.what());
   }
-  return std::unique_ptr<Transport>(new Transport(std::move(impl)));
+  return std::unique_ptr<RestTransport>(new RestTransport(std::move(impl)));
 }
 
-Result<HttpAnswer> Transport::send(const HttpRequest& request, const Secret& token) {
+Result<HttpAnswer> RestTransport::send(const HttpRequest& request, const Secret& token) {
   const Duration timeout =
       request.timeout > Duration::zero() ? request.timeout : impl_->options.request_timeout;
   const auto until = std::chrono::steady_clock::now() + timeout;
@@ -359,9 +359,9 @@ Result<HttpAnswer> Transport::send(const HttpRequest& request, const Secret& tok
   return impl_->send_once(request, token, until, died);
 }
 
-Result<HttpAnswer> Transport::stream(const HttpRequest& request, const Secret& token,
-                                     Duration silence_max, const std::stop_token& stop,
-                                     const std::function<bool(std::string_view)>& on_bytes) {
+Result<HttpAnswer> RestTransport::stream(const HttpRequest& request, const Secret& token,
+                                         Duration silence_max, const std::stop_token& stop,
+                                         const std::function<bool(std::string_view)>& on_bytes) {
   const std::string what = request.method + " " + request.target;
   auto exchange = std::make_shared<Exchange>(true, kErrorBodyBytesMax);
   pplx::cancellation_token_source cancel;

@@ -43,13 +43,13 @@ class SinkState {
 // One batch between send() and its answer: holds its place among those in flight. Thread-safe:
 // finish() may be called by several (an answer and a deadline), the first one counts. Destroyed
 // unfinished (the sink was destroyed with work in flight) = UNAVAILABLE.
-class Delivery {
+class InFlightBatch {
  public:
-  Delivery(pipeline::AckToken token, std::shared_ptr<SinkState> state)
+  InFlightBatch(pipeline::AckToken token, std::shared_ptr<SinkState> state)
       : token_(std::move(token)), state_(std::move(state)) {}
-  Delivery(const Delivery&) = delete;
-  Delivery& operator=(const Delivery&) = delete;
-  ~Delivery();
+  InFlightBatch(const InFlightBatch&) = delete;
+  InFlightBatch& operator=(const InFlightBatch&) = delete;
+  ~InFlightBatch();
 
   // The destination's answer, or our own refusal: `from_destination` says which one counts for
   // health().
@@ -63,8 +63,8 @@ class Delivery {
 };
 
 // Answers the token at once when there is no place; otherwise the delivery.
-std::shared_ptr<Delivery> start_delivery(pipeline::AckToken token,
-                                         const std::shared_ptr<SinkState>& state) noexcept;
+std::shared_ptr<InFlightBatch> start_batch(pipeline::AckToken token,
+                                           const std::shared_ptr<SinkState>& state) noexcept;
 
 // DEADLINE_EXCEEDED, transient.
 Error deadline_passed(std::string_view destination);
