@@ -7,6 +7,9 @@ namespace {
 
 // A ratio needs at least this much: an empty response has a header, too.
 constexpr std::uint64_t kWindowBytes = 8 * 1024;
+// Or so much decompressed: with the headers of responses the ratio is no less than what is
+// measured.
+constexpr std::uint64_t kWindowDecompressedBytes = 32 * kWindowBytes;
 // A falling ratio is smoothed, a rising one applies at once.
 constexpr double kFall = 0.2;
 // Every partition may have one fetch in flight that was sized before the last ratio was known.
@@ -23,8 +26,8 @@ std::uint64_t FetchSize::observe(std::uint64_t wire_bytes, std::uint64_t decompr
   // Estimates of what is queued may go down.
   decompressed_before_ = std::min(decompressed_before_, decompressed_bytes);
   const std::uint64_t wire = wire_bytes - std::min(wire_before_, wire_bytes);
-  if (wire < kWindowBytes) return bytes_;
   const std::uint64_t decompressed = decompressed_bytes - decompressed_before_;
+  if (wire == 0 || (wire < kWindowBytes && decompressed < kWindowDecompressedBytes)) return bytes_;
   const double measured = static_cast<double>(decompressed) / static_cast<double>(wire);
   ratio_ = measured >= ratio_ ? measured : ratio_ + kFall * (measured - ratio_);
   wire_before_ = wire_bytes;

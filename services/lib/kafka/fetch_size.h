@@ -18,9 +18,10 @@ struct FetchSizeLimits {
 // Single-thread; does nothing itself.
 class FetchSize {
  public:
-  // A broker returns the first batch of a partition whatever the limit, so less saves little.
-  static constexpr std::uint64_t kLeastBytes = 16 * 1024;
-  // The compression ratio, which can be 250:1, is unknown before the first bytes.
+  // A broker returns one batch whatever the limit. Equal records compress to a few hundred bytes a
+  // batch, so that 16 KiB can hold fifty batches of megabytes.
+  static constexpr std::uint64_t kLeastBytes = 1024;
+  // The compression ratio is unknown before the first bytes.
   static constexpr std::uint64_t kFirstBytes = kLeastBytes;
 
   explicit FetchSize(FetchSizeLimits limits) noexcept;

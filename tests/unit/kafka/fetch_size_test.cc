@@ -38,6 +38,15 @@ TEST(FetchSize, WhatAllPartitionsMayHoldDecompressedFitsTheShare) {
   }
 }
 
+// Batches of equal records: megabytes in a few hundred bytes.
+TEST(FetchSize, EqualRecordsAreFetchedByTheBatchFromTheFirstResponseOn) {
+  FetchSize size({.fetch_bytes_max = 16 * kMiB, .share_bytes = 32 * kMiB});
+  EXPECT_LE(size.bytes() * 8000, 8 * kMiB) << "before anything is known";
+  EXPECT_EQ(size.observe(300, 2'400'000, 16), FetchSize::kLeastBytes);
+  EXPECT_NEAR(size.ratio(), 8000, 1);
+  EXPECT_LE(grown(size, 300, 2'400'000, 8000, 16) * 8000, 32 * kMiB);
+}
+
 TEST(FetchSize, ARisingRatioIsBelievedAtOnceAndAFallingOneByAndBy) {
   FetchSize size({.fetch_bytes_max = 16 * kMiB, .share_bytes = 96 * kMiB});
   const std::uint64_t plain = grown(size, 0, 0, 1);
