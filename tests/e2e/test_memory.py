@@ -282,6 +282,18 @@ def test_idle_connections_make_room_for_others(sink, tmp_path):
         assert len(idle) == 300
 
 
+def test_idle_connections_make_room_where_the_process_may_open_few_files(sink, tmp_path):
+    ingress = Ingress(tmp_path, sink)
+    ingress.command = ["prlimit", "--nofile=100:100", *ingress.command]
+    with attacked(ingress) as watched:
+        idle = sockets(watched.service.grpc_port, 150) + sockets(watched.service.http_port, 150)
+        wait_until(lambda: watched.service.metric("spanway_http_connections_cut_total", reason="evicted") > 0, 10, "an idle connection to make room")
+        good_requests_pass(watched.service)
+        assert watched.service.metric("spanway_http_connections_refused_total", reason="accept_error") == 0
+        assert "Fewer connections than configured" in watched.service.log()
+        assert len(idle) == 300
+
+
 def test_idle_connections_of_both_protocols_end(sink, tmp_path):
     with attacked(Ingress(tmp_path, sink, limits={"idle_timeout": "1s"})) as watched:
         http1 = sockets(watched.service.http_port, 5, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -24,10 +24,12 @@ void describe_connection_limits(config::Binder& b, ConnectionLimitsConfig& c) {
   b.key(
       "connection_window", c.connection_window,
       {.doc = "HTTP/2 flow-control window of a connection.", .min = 64 * 1024, .max = 256 * kMebi});
-  b.key("connections_max", c.connections_max,
-        {.doc = "Open connections of a listener. At the limit the longest idle one makes room.",
-         .min = 1,
-         .max = 1'000'000});
+  b.key(
+      "connections_max", c.connections_max,
+      {.doc = "Open connections of a listener; a third of the open files that the process may have "
+              "is the most. At the limit the longest idle one makes room.",
+       .min = 1,
+       .max = 1'000'000});
   b.key("connections_per_peer_max", c.connections_per_peer_max,
         {.doc = "Open connections from one address; 0 = three quarters of connections_max. At the "
                 "limit the longest idle one of that address makes room. Set it lower only where "

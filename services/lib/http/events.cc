@@ -52,6 +52,14 @@ void ServerEvents::listening(const std::string& address, std::uint16_t port, boo
                                     {"tls", tls}});
 }
 
+void ServerEvents::connections_lowered(std::size_t configured, std::size_t allowed) const {
+  telemetry_.log.warn("Fewer connections than configured: the process may not open as many files",
+                      {{"listener", listener_},
+                       {"connections_max", configured},
+                       {"allowed", allowed},
+                       {"hint", "raise its limit of open files (ulimit -n, LimitNOFILE)"}});
+}
+
 void ServerEvents::accept_failed(const std::string& error) const {
   connection_refused(RefusedReason::kAcceptError);
   telemetry_.log.limited(telemetry::LogLevel::kError, "http_accept",

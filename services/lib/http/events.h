@@ -74,6 +74,7 @@ class ServerEvents {
   ServerEvents(telemetry::Telemetry telemetry, const std::string& listener);
 
   void listening(const std::string& address, std::uint16_t port, bool tls) const;
+  void connections_lowered(std::size_t configured, std::size_t allowed) const;
   void accept_failed(const std::string& error) const;
   void connection_opened() const noexcept;
   void connection_closed() const noexcept;

@@ -1,6 +1,7 @@
 #include "services/lib/runtime/process.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <charconv>
@@ -72,6 +73,13 @@ void tune_malloc() noexcept {
     mallopt(M_TRIM_THRESHOLD, kKeptBytesMax);
     mallopt(M_MMAP_THRESHOLD, kHeapBytesMax);
   }
+}
+
+void raise_open_files() noexcept {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);  // A refused limit stays as it was.
 }
 
 }  // namespace spanway::runtime

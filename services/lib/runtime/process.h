@@ -1,4 +1,4 @@
-// Limits of the process: CPU and malloc.
+// Limits of the process: CPU, malloc and open files.
 #pragma once
 
 #include <cstddef>
@@ -21,5 +21,9 @@ void tune_malloc() noexcept;
 // The same once the limit of the process is known: an arena keeps an eighth of it at most, and
 // buffers above a 64th are not of an arena.
 void tune_malloc(std::uint64_t memory_limit) noexcept;
+
+// Raises the soft limit of open files, which shells and systemd set to 1024, to the hard one. No
+// code of ours uses select(), which is what the low one is for.
+void raise_open_files() noexcept;
 
 }  // namespace spanway::runtime

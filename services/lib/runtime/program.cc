@@ -303,6 +303,7 @@ class Run {
 int run_program(Program program, int argc, char** argv) {
   block_signals();
   tune_malloc();
+  raise_open_files();
   const int exit_code = Run(std::move(program))
                             .main(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   std::fflush(stdout);

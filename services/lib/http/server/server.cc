@@ -1,5 +1,6 @@
 #include "services/lib/http/server.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -10,6 +11,7 @@
 #include "services/lib/http/net/tls_context.h"
 #include "services/lib/http/server/connection_quota.h"
 #include "services/lib/http/server/listener.h"
+#include "services/lib/http/server/open_files.h"
 
 namespace spanway::http {
 namespace {
@@ -49,11 +51,22 @@ Result<tcp::acceptor> listen(const ServerOptions& options, const tcp::endpoint& 
   return acceptor;
 }
 
+// Connections beyond the process's open files could not be taken, and no idle one would make room.
+ServerOptions with_open_files(ServerOptions options) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    options.limits.connections_max =
+        connections_that_fit(options.limits.connections_max, files.rlim_cur);
+  }
+  return options;
+}
+
 class ServerImpl final : public Server {
  public:
   ServerImpl(ServerOptions options, std::shared_ptr<TlsServerContext> tls, IoPool& pool,
              Handler& handler, telemetry::Telemetry telemetry)
-      : options_(std::move(options)),
+      : connections_configured_(options.limits.connections_max),
+        options_(with_open_files(std::move(options))),
         // There is no other implementation.
         tls_(std::static_pointer_cast<TlsServerContextImpl>(std::move(tls))),
         pool_(pool.impl()),
@@ -73,6 +86,7 @@ class ServerImpl final : public Server {
   void add_listener(IoThread& thread, tcp::acceptor acceptor);
   std::size_t abort_all();
 
+  const std::size_t connections_configured_;
   const ServerOptions options_;
   const std::shared_ptr<TlsServerContextImpl> tls_;
   IoPool::Impl& pool_;
@@ -119,6 +133,8 @@ void ServerImpl::start() {
   for (std::size_t i = 0; i < listeners_.size(); ++i)
     pool_.threads[i]->post([listener = listeners_[i]] { listener->start(); });
   events_.listening(options_.host, port(), tls_ != nullptr);
+  if (options_.limits.connections_max < connections_configured_)
+    events_.connections_lowered(connections_configured_, options_.limits.connections_max);
 }
 
 void ServerImpl::shed_connections() {
