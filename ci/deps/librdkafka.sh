@@ -8,8 +8,9 @@ version=2.15.1
 npm_package=@confluentinc/kafka-javascript@1.10.1
 # Ours on top, each with its reason inside; count up when one of them changes.
 patches=(librdkafka-no-spin.patch librdkafka-fetch-max-bytes.patch
-  librdkafka-mock-commit-while-joining.patch librdkafka-rejoin-after-rebalance.patch)
-patch_level=4
+  librdkafka-mock-commit-while-joining.patch librdkafka-rejoin-after-rebalance.patch
+  librdkafka-ssl-reload.patch)
+patch_level=6
 sanitizer=${1:-none}
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${SPANWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/spanway}

@@ -1,10 +1,16 @@
-"""Certificates of listeners that become garbage while the service runs: reported, and every client is served on."""
+"""Certificates that change while the services run: garbage is reported and every client is served on; renewed ones need no restart."""
+import shutil
 import ssl
+import subprocess
 
+import grpc
 import pytest
 from harness.certificates import Authority
+from harness.parts import Kafka
+from harness.pipeline import Pipeline, running
 from harness.ports import free_port
 from harness.processes import Service, wait_until
+from harness.send import grpc_export, trace_request
 
 # Each service of ours that takes OTLP, with what it needs to start; nothing behind it must answer.
 SERVICES = {
@@ -38,3 +44,60 @@ def test_a_garbage_certificate_is_reported_and_the_old_one_stays_in_use(name, tm
         wait_until(lambda: service.status()["certificate_reload_error"] == "", 30, "the end of the report", 0.2)
         assert in_use() != before
         assert service.stop() == 0
+
+
+def test_renewed_certificates_of_kafka_need_no_restart(receiver, tmp_path):
+    """The brokers get a certificate of a new CA and trust its clients only: said by all, and over once the files are there."""
+    folder = tmp_path / "kafka"
+    folder.mkdir()
+    kafka = Kafka(folder, secure=True).start()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("ca.crt", "client.crt", "client.key"):
+        shutil.copy(kafka.tls / name, mine / name)
+    section = {
+        "brokers": [f"localhost:{kafka.port + 2}"],
+        "tls": {"enabled": True, "ca_file": str(mine / "ca.crt"), "certificate_file": str(mine / "client.crt"), "key_file": str(mine / "client.key")},
+    }
+    destination = {"receiver": {"type": "otlp_grpc", "otlp_grpc": {"endpoint": receiver.endpoint}}}
+    try:
+        with running(Pipeline(tmp_path, kafka.brokers, destination, kafka=section)) as pipeline:
+            grpc_export(pipeline.endpoint, trace_request())
+            wait_until(lambda: len(receiver.items()) == 10, 30, "spans through the first certificates")
+            authority = Authority(tmp_path / "new")
+            certificate, key = authority.issue("client")
+            store_of(authority, kafka.tls / "server.p12")
+            shutil.copy(authority.ca, kafka.tls / "ca.crt")
+            kafka.stop()
+            kafka.start()
+
+            def refusal():
+                with pytest.raises(grpc.RpcError) as refused:
+                    grpc_export(pipeline.endpoint, trace_request(), timeout=15)
+                return refused.value.details()
+
+            wait_until(lambda: "certificate verify failed" in refusal(), 60, "the cause in the client's answer")
+            for service in (pipeline.bridge, *pipeline.consumers.values()):
+                wait_until(lambda: "certificate verify failed" in service.status()["last_error"], 60, f"the cause in the status of {service.name}")
+            for source, name in ((key, "client.key"), (certificate, "client.crt"), (authority.ca, "ca.crt")):
+                shutil.copy(source, mine / name)
+
+            def accepted():
+                try:
+                    return grpc_export(pipeline.endpoint, trace_request(), timeout=15) is not None
+                except grpc.RpcError:
+                    return False
+
+            wait_until(accepted, 60, "OK through the renewed certificates")
+            wait_until(lambda: len(receiver.items()) >= 20, 60, "spans through the renewed certificates")
+    finally:
+        kafka.stop()
+
+
+def store_of(authority, path):
+    """The broker's key store, with a new certificate of `authority`."""
+    certificate, key = authority.issue("localhost")
+    subprocess.run(
+        ["openssl", "pkcs12", "-export", "-in", certificate, "-inkey", key, "-certfile", authority.ca, "-out", path, "-passout", "pass:changeit"],
+        check=True,
+    )

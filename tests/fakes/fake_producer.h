@@ -65,7 +65,7 @@ class FakeProducer final : public kafka::Producer {
   }
   bool connected_once() const noexcept override { return connected; }
   bool reachable() const noexcept override { return up; }
-  std::string last_error() const override { return ""; }
+  std::string last_error() const override { return error; }
   std::size_t queue_bytes() const noexcept override { return 0; }
   bool drain(Deadline) override { return true; }
 
@@ -100,6 +100,7 @@ class FakeProducer final : public kafka::Producer {
 
   std::atomic<bool> connected{true};
   std::atomic<bool> up{true};
+  std::string error;  // last_error(); set while nothing is sent.
 
  private:
   mutable Mutex mutex_;

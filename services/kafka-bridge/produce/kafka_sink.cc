@@ -223,7 +223,9 @@ void KafkaSink::refuse(pipeline::AckToken token, Error error) noexcept {
 
 Result<std::int32_t> KafkaSink::partitions(const std::string& topic) const {
   if (producer_.connected_once() && !producer_.reachable()) {
-    return unavailable("no broker can be reached").with_reason("kafka_unreachable");
+    const std::string cause = producer_.last_error();
+    return unavailable("no broker can be reached" + (cause.empty() ? "" : ": " + cause))
+        .with_reason("kafka_unreachable");
   }
   return producer_.partition_count(topic);
 }

@@ -29,9 +29,10 @@ void validate(const ServerTlsConfig& c, const std::string& path, config::Problem
 
 void describe(config::Binder& b, ClientTlsConfig& c) {
   b.key("ca_file", c.ca_file,
-        {.doc = "PEM file with the CAs that are trusted; empty = the system's."});
+        {.doc = "PEM file with the CAs that are trusted; empty = the system's. Re-read when it "
+                "changes."});
   b.key("certificate_file", c.certificate_file,
-        {.doc = "PEM file with the client certificate, for mutual TLS."});
+        {.doc = "PEM file with the client certificate, for mutual TLS. Re-read when it changes."});
   b.key("key_file", c.key_file, {.doc = "PEM file with its private key."});
   b.key("server_name", c.server_name,
         {.doc = "The name that the server's certificate must have, where it is not the host's."});

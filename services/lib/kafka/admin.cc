@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "services/lib/base/mutex.h"
+#include "services/lib/kafka/client_credentials.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/queries.h"
-#include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/topic_descriptions.h"
 #include "services/lib/kafka/topic_promises.h"
 
@@ -56,7 +56,7 @@ class TopicAdmin::Session final : private native::Callbacks {
     MutexLock lock(mutex_);
     queue_.reset();
     handle_.reset();
-    password_.reset();
+    credentials_.reset();
   }
   void cancel() noexcept {
     MutexLock lock(mutex_);
@@ -107,7 +107,7 @@ class TopicAdmin::Session final : private native::Callbacks {
   Deadline deadline_ = Deadline::never();
   std::string last_error_;
   std::uintptr_t last_request_ = 0;
-  std::unique_ptr<native::SaslPassword> password_;
+  std::unique_ptr<native::ClientCredentials> credentials_;
 
   std::atomic<bool> cancelled_{false};
   // Guards the two against cancel(): only the requesting thread changes them, so that it reads them
@@ -130,12 +130,12 @@ Status TopicAdmin::Session::open(Deadline deadline) {
     native::apply_raw(conf, client_, native::Role::kAdmin);
     SPANWAY_ASSIGN(native::Handle created,
                    native::create_handle(conf, client_, native::Role::kAdmin));
-    password_ = std::make_unique<native::SaslPassword>(client_.sasl);
+    credentials_ = std::make_unique<native::ClientCredentials>(client_);
     MutexLock lock(mutex_);
     handle_ = std::move(created);
     queue_.reset(rd_kafka_queue_new(handle_.get()));
   }
-  SPANWAY_TRY(password_->refresh(handle_.get()));
+  SPANWAY_TRY(credentials_->refresh(handle_.get()));
   return ok_status();
 }
 

@@ -108,8 +108,10 @@ void check_access(const ClientConfig& c, config::Problems& problems) {
 
 void describe(config::Binder& b, TlsConfig& c) {
   b.key("enabled", c.enabled, {.doc = "Speak TLS with the brokers."});
-  b.key("ca_file", c.ca_file, {.doc = "PEM file of the CAs to trust; empty = the system's."});
-  b.key("certificate_file", c.certificate_file, {.doc = "PEM file of the client certificate."});
+  b.key("ca_file", c.ca_file,
+        {.doc = "PEM file of the CAs to trust; empty = the system's. Re-read when it changes."});
+  b.key("certificate_file", c.certificate_file,
+        {.doc = "PEM file of the client certificate. Re-read when it changes."});
   b.key("key_file", c.key_file, {.doc = "PEM file of the client certificate's key."});
   b.key("key_password", c.key_password, {.doc = "Password of key_file."});
   b.key("insecure_skip_verify", c.insecure_skip_verify,

@@ -11,6 +11,7 @@
 #include "services/lib/base/callback_guard.h"
 #include "services/lib/base/loop.h"
 #include "services/lib/kafka/broker_probe.h"
+#include "services/lib/kafka/client_credentials.h"
 #include "services/lib/kafka/consumer_options.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
@@ -23,7 +24,6 @@
 #include "services/lib/kafka/partition_reader.h"
 #include "services/lib/kafka/pending_starts.h"
 #include "services/lib/kafka/queries.h"
-#include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/start_markers.h"
 
 namespace spanway::kafka {
@@ -62,7 +62,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
         fetch_size_(fetch_limits(config_)),
         brokers_(topic_names_),
         start_markers_(config_, closing_),
-        password_(client_.sasl),
+        credentials_(client_),
         requests_("kafka-requests", executor.clock()),
         reader_({executor_, listener_, events_, requests_, brokers_, closing_,
                  [this](const Error& error) { report(error); }},
@@ -147,7 +147,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   BrokerProbe brokers_;                    // Requests run on requests_.
   StartMarkers start_markers_;             // Used on requests_, but for missing().
   std::unique_ptr<GroupOffsets> offsets_;  // Used on requests_ only.
-  native::SaslPassword password_;          // Used on requests_ only.
+  native::ClientCredentials credentials_;  // Used on requests_ only.
 
   // Requests to the brokers that block: offsets, watermarks, metadata. Stopped first by shut().
   Loop requests_;
@@ -432,11 +432,11 @@ void RdConsumer::probe() {
   probing_ = true;
   requests_.post([this, unfetched = reader_.unfetched()] {
     if (closing_) return;
-    if (const Result<bool> changed = password_.refresh(handle_.get()); !changed.ok()) {
+    if (const Result<bool> changed = credentials_.refresh(handle_.get()); !changed.ok()) {
       last_error_.note(changed.error());
       events_.client_error(changed.error());
     } else if (*changed) {
-      events_.password_changed();
+      events_.credentials_changed();
     }
     std::set<std::string> recreated;
     std::map<TopicPartition, Watermarks> watermarks;

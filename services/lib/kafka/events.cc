@@ -138,7 +138,9 @@ void ProducerEvents::partitions_changed(std::string_view topic, std::int32_t par
   log_.debug("Topic described", {{"topic", topic}, {"partitions", partitions}, {"error", error}});
 }
 
-void ProducerEvents::password_changed() { log_.debug("Password read again; producer uses it"); }
+void ProducerEvents::credentials_changed() {
+  log_.info("Credentials read again; new connections use them", {{"client", "producer"}});
+}
 
 ConsumerEvents::ConsumerEvents(telemetry::Telemetry telemetry)
     : log_(telemetry.log),
@@ -242,6 +244,8 @@ void ConsumerEvents::fetch_size_changed(std::uint64_t before, std::uint64_t now,
                {{"bytes_before", before}, {"bytes", now}, {"compression_ratio", ratio}});
 }
 
-void ConsumerEvents::password_changed() { log_.debug("Password read again; consumer uses it"); }
+void ConsumerEvents::credentials_changed() {
+  log_.info("Credentials read again; new connections use them", {{"client", "consumer"}});
+}
 
 }  // namespace spanway::kafka

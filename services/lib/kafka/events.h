@@ -34,7 +34,7 @@ class ProducerEvents {
   void probed(std::string_view topic, std::size_t records_kept, const Error* failure);
   void throttled(Duration by);
   void partitions_changed(std::string_view topic, std::int32_t partitions, const char* error);
-  void password_changed();
+  void credentials_changed();
 
  private:
   const telemetry::Logger& log_;
@@ -66,7 +66,7 @@ class ConsumerEvents {
                      std::int32_t leader_epoch);
   void fetch_size_changed(std::uint64_t before, std::uint64_t now, double ratio);
   // Thread-safe.
-  void password_changed();
+  void credentials_changed();
 
  private:
   const telemetry::Logger& log_;

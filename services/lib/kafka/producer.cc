@@ -10,6 +10,7 @@
 
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/thread.h"
+#include "services/lib/kafka/client_credentials.h"
 #include "services/lib/kafka/clock_watch.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/events.h"
@@ -20,7 +21,6 @@
 #include "services/lib/kafka/produce_probe.h"
 #include "services/lib/kafka/produce_record.h"
 #include "services/lib/kafka/producer_options.h"
-#include "services/lib/kafka/sasl_password.h"
 #include "services/lib/kafka/topic_metadata.h"
 
 namespace spanway::kafka {
@@ -61,7 +61,7 @@ class RdProducer final : public Producer, private native::Callbacks {
         events_(telemetry),
         admission_(admission_limits(client_, config_)),
         topics_(events_, [this] { request_refresh(); }),
-        password_(client_.sasl) {}
+        credentials_(client_) {}
   ~RdProducer() override { stop(); }
 
   Status start();
@@ -130,7 +130,7 @@ class RdProducer final : public Producer, private native::Callbacks {
   bool stopping_ SPANWAY_GUARDED_BY(mutex_) = false;
   std::string fatal_cause_ SPANWAY_GUARDED_BY(mutex_);
   LastError last_error_;
-  native::SaslPassword password_;  // Used on metadata_thread_ only.
+  native::ClientCredentials credentials_;  // Used on metadata_thread_ only.
   std::atomic<bool> has_error_{false};
 
   std::jthread metadata_thread_;
@@ -451,13 +451,13 @@ void RdProducer::metadata_loop(const std::stop_token& stop) {
 bool RdProducer::refresh_topics(const std::stop_token& stop) {
   const SharedHandle native = handle();
   if (!native) return false;
-  const Result<bool> changed = password_.refresh(native.get());
+  const Result<bool> changed = credentials_.refresh(native.get());
   if (!changed.ok()) {
     last_error_.note(changed.error());
     has_error_ = true;
     events_.client_error(changed.error());
   } else if (*changed) {
-    events_.password_changed();
+    events_.credentials_changed();
   }
   const TopicMetadata::Refreshed refreshed =
       topics_.refresh(native.get(), [&stop] { return stop.stop_requested(); });

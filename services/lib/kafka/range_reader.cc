@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "services/lib/kafka/client_credentials.h"
 #include "services/lib/kafka/error_map.h"
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/native.h"
 #include "services/lib/kafka/queries.h"
-#include "services/lib/kafka/sasl_password.h"
 
 namespace spanway::kafka {
 namespace {
@@ -58,7 +58,7 @@ class SimpleRangeReader final : public RangeReader, private native::Callbacks {
       : Callbacks(log),
         name_(std::move(topic)),
         read_committed_(isolation == ConsumerConfig::Isolation::kReadCommitted),
-        password_(client.sasl) {}
+        credentials_(client) {}
   ~SimpleRangeReader() override { stop(); }
 
   Status open(const ClientConfig& client) {
@@ -70,7 +70,7 @@ class SimpleRangeReader final : public RangeReader, private native::Callbacks {
     conf.set("queued.max.messages.kbytes", kPrefetchKib);
     native::apply_raw(conf, client, native::Role::kConsumer);
     SPANWAY_ASSIGN(handle_, native::create_handle(conf, client, native::Role::kConsumer));
-    SPANWAY_TRY(password_.refresh(handle_.get()));
+    SPANWAY_TRY(credentials_.refresh(handle_.get()));
     rd_kafka_topic_conf_t* settings = rd_kafka_topic_conf_new();
     char text[256];
     rd_kafka_topic_conf_set(settings, "auto.offset.reset", "error", text, sizeof(text));
@@ -224,7 +224,7 @@ class SimpleRangeReader final : public RangeReader, private native::Callbacks {
 
   const std::string name_;
   const bool read_committed_;
-  native::SaslPassword password_;
+  native::ClientCredentials credentials_;
   LastError errors_;
   native::Handle handle_;
   Topic topic_;

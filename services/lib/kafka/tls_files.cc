@@ -1,7 +1,9 @@
 #include "services/lib/kafka/tls_files.h"
 
+#include <librdkafka/rdkafka.h>
+
 #include <array>
-#include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -33,9 +35,9 @@ Error misconfigured(std::string message) {
       .with_reason("kafka_misconfigured");
 }
 
-}  // namespace
-
-Status check_tls_files(const TlsConfig& tls) {
+// A hash over the contents of all files.
+Result<std::size_t> hash_of_files(const TlsConfig& tls) {
+  std::size_t hash = 0;
   for (const TlsFile& file : kFiles) {
     const std::string& path = tls.*file.path;
     if (path.empty()) continue;
@@ -44,8 +46,33 @@ Status check_tls_files(const TlsConfig& tls) {
     if (text->empty())
       return misconfigured(std::string(file.key) + ": the file " + path + " is empty; " +
                            file.advice);
+    hash = std::hash<std::string>()(std::to_string(hash) + *text);
   }
+  return hash;
+}
+
+}  // namespace
+
+Status check_tls_files(const TlsConfig& tls) {
+  SPANWAY_TRY(hash_of_files(tls));
   return ok_status();
+}
+
+Result<bool> TlsReload::refresh(rd_kafka_t* handle) {
+  const bool has_files =
+      !tls_.ca_file.empty() || !tls_.certificate_file.empty() || !tls_.key_file.empty();
+  if (!tls_.enabled || !has_files) return false;
+  SPANWAY_ASSIGN(const std::size_t hash, hash_of_files(tls_));
+  if (last_ == hash) return false;
+  if (rd_kafka_error_t* const error = rd_kafka_ssl_reload(handle)) {
+    Error refused = start_error(tls_, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    refused.message += "; the files that were read before stay in use";
+    return refused;
+  }
+  const bool changed = last_.has_value();
+  last_ = hash;
+  return changed;
 }
 
 Error start_error(const TlsConfig& tls, std::string_view text) {

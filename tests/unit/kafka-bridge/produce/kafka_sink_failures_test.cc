@@ -72,6 +72,15 @@ TEST(KafkaSink, AnUnreachableKafkaIsUnavailable) {
   EXPECT_EQ(fixture.sink->health().last_error, "");
 }
 
+TEST(KafkaSink, AnUnreachableKafkaIsAnsweredWithTheCause) {
+  KafkaSinkFixture fixture;
+  fixture.producer.up = false;
+  fixture.producer.error = "SSL handshake failed: certificate verify failed";
+  fixture.send(spans(0, 1));
+  EXPECT_THAT(fixture.answer().error().message, HasSubstr("certificate verify failed"));
+  EXPECT_THAT(fixture.sink->health().last_error, HasSubstr("certificate verify failed"));
+}
+
 TEST(KafkaSink, AMissingTopicIsUnavailableToo) {
   KafkaSinkFixture fixture;
   fixture.producer.set_partitions("otel.traces", kafka::error_from_code(3, "looking up"));
