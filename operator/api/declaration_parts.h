@@ -40,6 +40,20 @@ void rule_on_clickhouse_user(Fields& f, Section& c) {
 void describe_client_tls(Fields& f, std::string& ca_secret_name,
                          std::string& client_certificate_secret_name, std::string& server_name);
 
+// The API server checks these only in a pod: after half of the Pipeline has been written.
+const RuleInfo& no_negative_quantity();
+bool has_no_negative_quantity(const Json& resources);
+const RuleInfo& no_request_above_limit();
+bool has_no_request_above_limit(const Json& resources);
+// Both, in an object with the field `resources`.
+template <typename Section>
+void rule_on_resources(Fields& f, Section& c) {
+  f.rule(c, no_negative_quantity(),
+         [](const Section& s) { return has_no_negative_quantity(s.resources); });
+  f.rule(c, no_request_above_limit(),
+         [](const Section& s) { return has_no_request_above_limit(s.resources); });
+}
+
 // The name of a Secret in the Pipeline's namespace, never of another one.
 enum class Presence { kOptional, kRequired };
 void describe_secret_name(Fields& f, std::string_view name, std::string& value, Presence presence,

@@ -87,46 +87,6 @@ bool all_quantities(const Json& resources, const char* which,
   return true;
 }
 
-// The API server checks these only in a pod: after half of the Pipeline has been written.
-void rule_on_resources(Fields& f, PodTemplate& c) {
-  f.rule(c,
-         {.field = "resources",
-          .cel = "!has(self.resources) || ((!has(self.resources.requests) || "
-                 "self.resources.requests.all(k, "
-                 "!string(self.resources.requests[k]).startsWith('-'))) && "
-                 "(!has(self.resources.limits) || self.resources.limits.all(k, "
-                 "!string(self.resources.limits[k]).startsWith('-'))))",
-          .message = "must not hold a negative quantity"},
-         [](const PodTemplate& t) {
-           const auto is_positive = [](const std::string&, double quantity) {
-             return !std::signbit(quantity);
-           };
-           return all_quantities(t.resources, "requests", is_positive) &&
-                  all_quantities(t.resources, "limits", is_positive);
-         });
-  f.rule(c,
-         {.field = "resources",
-          .cel = "!has(self.resources) || !has(self.resources.requests) || "
-                 "!has(self.resources.limits) || self.resources.requests.all(k, "
-                 "!(k in self.resources.limits) || "
-                 "!isQuantity(string(self.resources.requests[k])) || "
-                 "!isQuantity(string(self.resources.limits[k])) || "
-                 "quantity(string(self.resources.requests[k])).compareTo("
-                 "quantity(string(self.resources.limits[k]))) <= 0)",
-          .message = "must not request more of a resource than its limit"},
-         [](const PodTemplate& t) {
-           return all_quantities(
-               t.resources, "requests", [&t](const std::string& name, double request) {
-                 const Json* limits = kube::find(t.resources, "limits");
-                 if (limits == nullptr || !limits->is_object() || !limits->contains(name))
-                   return true;
-                 // 100m and 0.1 are the same, and differ as binary numbers.
-                 constexpr double kRounding = 1 + 1e-9;
-                 return request <= quantity_of((*limits)[name]) * kRounding;
-               });
-         });
-}
-
 // Refuses what weakens the pods' confinement or matches other selectors.
 void rule_on_template(Fields& f, PodTemplate& c) {
   f.rule(c,
@@ -177,6 +137,54 @@ void describe_secret_name(Fields& f, std::string_view name, std::string& value, 
           {.doc = doc, .pattern = kSubdomainPattern, .required = presence == Presence::kRequired});
 }
 
+const RuleInfo& no_negative_quantity() {
+  static constexpr RuleInfo kRule = {
+      .field = "resources",
+      .cel =
+          "!has(self.resources) || ((!has(self.resources.requests) || "
+          "self.resources.requests.all(k, "
+          "!string(self.resources.requests[k]).startsWith('-'))) && "
+          "(!has(self.resources.limits) || self.resources.limits.all(k, "
+          "!string(self.resources.limits[k]).startsWith('-'))))",
+      .message = "must not hold a negative quantity"};
+  return kRule;
+}
+
+bool has_no_negative_quantity(const Json& resources) {
+  const auto is_positive = [](const std::string&, double quantity) {
+    return !std::signbit(quantity);
+  };
+  return all_quantities(resources, "requests", is_positive) &&
+         all_quantities(resources, "limits", is_positive);
+}
+
+const RuleInfo& no_request_above_limit() {
+  static constexpr RuleInfo kRule = {
+      .field = "resources",
+      .cel =
+          "!has(self.resources) || !has(self.resources.requests) || "
+          "!has(self.resources.limits) || self.resources.requests.all(k, "
+          "!(k in self.resources.limits) || "
+          "!isQuantity(string(self.resources.requests[k])) || "
+          "!isQuantity(string(self.resources.limits[k])) || "
+          "quantity(string(self.resources.requests[k])).compareTo("
+          "quantity(string(self.resources.limits[k]))) <= 0)",
+      .message = "must not request more of a resource than its limit"};
+  return kRule;
+}
+
+bool has_no_request_above_limit(const Json& resources) {
+  return all_quantities(resources, "requests",
+                        [&resources](const std::string& name, double request) {
+                          const Json* limits = kube::find(resources, "limits");
+                          if (limits == nullptr || !limits->is_object() || !limits->contains(name))
+                            return true;
+                          // 100m and 0.1 are the same, and differ as binary numbers.
+                          constexpr double kRounding = 1 + 1e-9;
+                          return request <= quantity_of((*limits)[name]) * kRounding;
+                        });
+}
+
 void describe_optional_key(Fields& f, std::string_view name, SecretKey& value, const char* doc) {
   f.optional_impl(
       name, {.doc = doc}, !value.name.empty(), [] {},
@@ -188,7 +196,8 @@ void describe(Fields& f, Image& c) {
           {.doc = "The image with all of Spanway's programs, without tag. Unset = the "
                   "operator's own.",
            .example = "registry.example.com/spanway",
-           .pattern = "[a-zA-Z0-9]([-a-zA-Z0-9._/]|:[0-9])*",
+           .pattern = "([a-zA-Z0-9][-a-zA-Z0-9.]*(:[0-9]{1,5})?/)?[a-z0-9]([-a-z0-9._]*[a-z0-9])?"
+                      "(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*",
            .length_max = 255});
   f.field("tag", c.tag,
           {.doc = "Unset = the operator's version.",

@@ -68,6 +68,7 @@ static void describe(Fields& f, S3Destination::Compact& c) {
   f.raw("resources", c.resources, RawShape::kObject,
         {.doc = "Resources of its container. Unset = 100m CPU and 256Mi requested, 1Gi limit.",
          .kubernetes_type = "ResourceRequirements"});
+  rule_on_resources(f, c);
 }
 
 static void describe(Fields& f, S3Destination& c) {
