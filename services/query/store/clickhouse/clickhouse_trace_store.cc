@@ -6,32 +6,16 @@
 #include "services/lib/base/hex.h"
 #include "services/lib/block/copy_rows.h"
 #include "services/lib/block/text_view.h"
-#include "services/query/store/clickhouse/clickhouse_block_stream.h"
+#include "services/query/store/clickhouse/clickhouse_reading.h"
 #include "services/query/store/clickhouse/span_conditions.h"
 
 namespace spanway::query {
 namespace {
 
-using block::FixedColumn;
 using clickhouse::Select;
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::int64_t kBucketNanos = 300 * kNanosPerSecond;
-// DateTime holds 32 bits of seconds.
-constexpr std::int64_t kSecondsMax = 4'294'967'295;
-// The greatest time that a DateTime64(9) holds, about.
-constexpr std::int64_t kTimeMax = 9'200'000'000'000'000'000;
-
-TimeRange clamped(TimeRange range) {
-  return {.begin = std::clamp<std::int64_t>(range.begin, 0, kTimeMax),
-          .end = std::clamp<std::int64_t>(range.end, 0, kTimeMax)};
-}
-
-template <typename T>
-std::span<const T> numbers(const block::Block& block, std::string_view name) {
-  const auto* column = dynamic_cast<const FixedColumn*>(block.find(name));
-  return column == nullptr ? std::span<const T>() : column->values<T>();
-}
 
 void select_columns(SpanColumns columns, Select& select) {
   if (columns == SpanColumns::kAll) {
@@ -48,38 +32,15 @@ void in_buckets(TimeRange range, Select& select) {
   select.sql.add(
       "WHERE tenant = {tenant:String} AND t >= toStartOfFiveMinutes(toDateTime({t_begin:Int64})) "
       "AND t <= toDateTime({t_end:Int64})");
-  select.parameters.add("t_begin", std::min(range.begin / kNanosPerSecond, kSecondsMax))
-      .add("t_end", std::min(range.end / kNanosPerSecond, kSecondsMax));
+  select.parameters.add("t_begin", seconds_of(range.begin)).add("t_end", seconds_of(range.end));
 }
 
 }  // namespace
 
-BlockStreamPtr ClickHouseTraceStore::open(Select select, QueryContext& context) const {
-  select.limits = {.rows_read = context.budget.rows_max,
-                   .bytes_read = context.budget.bytes_max,
-                   .memory_bytes = context.budget.store_memory_max,
-                   .threads = 0};
-  return std::make_unique<ClickHouseBlockStream>(client_.stream(select, context.deadline), context);
-}
-
-Result<std::vector<block::Block>> ClickHouseTraceStore::read_all(Select select,
-                                                                 QueryContext& context) const {
-  const BlockStreamPtr stream = open(std::move(select), context);
-  std::vector<block::Block> blocks;
-  std::size_t bytes = context.budget.memory.bytes();
-  while (true) {
-    SPANWAY_ASSIGN(auto block, stream->next());
-    if (!block) return blocks;
-    bytes += block->memory_bytes();
-    SPANWAY_TRY(context.budget.keep(bytes));
-    blocks.push_back(std::move(*block));
-  }
-}
-
 Result<std::vector<std::string>> ClickHouseTraceStore::names(Select select,
                                                              QueryContext& context) const {
   select.parameters.add("tenant", context.tenant);
-  SPANWAY_ASSIGN(const auto blocks, read_all(std::move(select), context));
+  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
   std::vector<std::string> result;
   for (const block::Block& block : blocks)
     if (const auto texts = block::TextView::of(block.column(0)))
@@ -102,7 +63,7 @@ Result<BlockStreamPtr> ClickHouseTraceStore::spans_of(const TraceId& trace_id,
         "fromUnixTimestamp64Nano({end:Int64})");
     select.parameters.add("begin", range.begin).add("end", range.end);
   }
-  return open(std::move(select), context);
+  return open(client_, std::move(select), context);
 }
 
 Result<block::Block> ClickHouseTraceStore::resources_of(std::span<const std::uint64_t> ids,
@@ -114,7 +75,7 @@ Result<block::Block> ClickHouseTraceStore::resources_of(std::span<const std::uin
               "res_id IN {ids:Array(UInt64)} ORDER BY res_id, last_seen DESC LIMIT 1 BY "
               "res_id"}};
   select.parameters.add("tenant", context.tenant).add("ids", std::string_view(list + "]"));
-  SPANWAY_ASSIGN(auto blocks, read_all(std::move(select), context));
+  SPANWAY_ASSIGN(auto blocks, read_all(client_, std::move(select), context));
   block::Block all;
   for (block::Block& block : blocks) {
     if (all.columns() == 0) {
@@ -136,7 +97,7 @@ Result<std::int64_t> ClickHouseTraceStore::begin_of_newest(const SpanQuery& quer
     select.parameters.add("service", *query.service);
   }
   select.sql.add("GROUP BY t ORDER BY t DESC LIMIT 2000");
-  SPANWAY_ASSIGN(const auto blocks, read_all(std::move(select), context));
+  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
   std::uint64_t spans = 0;
   for (const block::Block& block : blocks)
     for (std::size_t row = 0; row < block.rows(); ++row) {
@@ -168,7 +129,7 @@ Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& requested, 
   SPANWAY_TRY(append_where(query, context.tenant, select));
   select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
   select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
-  return open(std::move(select), context);
+  return open(client_, std::move(select), context);
 }
 
 Result<Found> ClickHouseTraceStore::find(const SpanQuery& requested, QueryContext& context) {
@@ -181,7 +142,7 @@ Result<Found> ClickHouseTraceStore::find(const SpanQuery& requested, QueryContex
   SPANWAY_TRY(append_where(query, context.tenant, select));
   select.sql.add("GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT {limit:UInt64}");
   select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
-  SPANWAY_ASSIGN(const auto blocks, read_all(std::move(select), context));
+  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
   Found found{.traces = {}, .applied = std::vector<bool>(query.all_of.size(), true)};
   for (const block::Block& block : blocks) {
     const auto ids = block::TextView::of(block.column(0));
@@ -216,7 +177,7 @@ Result<StoreStatus> ClickHouseTraceStore::status(QueryContext& context) {
   Select select{.sql = {"SELECT sum(calls) AS spans, max(t) AS newest FROM red_service_5m WHERE "
                         "tenant = {tenant:String}"}};
   select.parameters.add("tenant", context.tenant);
-  SPANWAY_ASSIGN(const auto blocks, read_all(std::move(select), context));
+  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
   StoreStatus status{.type = "clickhouse",
                      .endpoint = client_.endpoint(),
                      .spans = 0,
@@ -231,7 +192,7 @@ Result<StoreStatus> ClickHouseTraceStore::status(QueryContext& context) {
 }
 
 Status ClickHouseTraceStore::ping(QueryContext& context) {
-  SPANWAY_TRY(read_all({.sql = {"SELECT trace_id FROM spans LIMIT 0"}}, context));
+  SPANWAY_TRY(read_all(client_, {.sql = {"SELECT trace_id FROM spans LIMIT 0"}}, context));
   return {};
 }
 

@@ -29,9 +29,6 @@ class ClickHouseTraceStore final : public TraceStore {
   Status ping(QueryContext& context) override;
 
  private:
-  BlockStreamPtr open(clickhouse::Select select, QueryContext& context) const;
-  Result<std::vector<block::Block>> read_all(clickhouse::Select select,
-                                             QueryContext& context) const;
   Result<std::vector<std::string>> names(clickhouse::Select select, QueryContext& context) const;
   // The begin of a range that holds at least `query.limit` spans of the service, by the rollup; the
   // range's own begin when there are fewer.

@@ -1,0 +1,42 @@
+#include "services/query/labels/regex.h"
+
+#include <re2/re2.h>
+
+#include <string>
+#include <utility>
+
+namespace spanway::query {
+
+struct Regex::Program {
+  Program(std::string_view pattern, const RE2::Options& options, bool whole)
+      : re(re2::StringPiece(pattern.data(), pattern.size()), options), is_whole(whole) {}
+  const RE2 re;
+  const bool is_whole;
+};
+
+Result<Regex> Regex::whole(std::string_view pattern) { return compile(pattern, true); }
+Result<Regex> Regex::within(std::string_view pattern) { return compile(pattern, false); }
+
+Result<Regex> Regex::compile(std::string_view pattern, bool is_whole) {
+  if (pattern.size() > kPatternBytesMax)
+    return invalid_argument("a regular expression has at most " + std::to_string(kPatternBytesMax) +
+                            " bytes")
+        .with_reason("bad_regex");
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_dot_nl(is_whole);
+  auto program = std::make_shared<Program>(pattern, options, is_whole);
+  if (!program->re.ok())
+    return invalid_argument("the regular expression '" + std::string(pattern) +
+                            "' is not valid: " + program->re.error())
+        .with_reason("bad_regex");
+  return Regex(std::move(program));
+}
+
+bool Regex::matches(std::string_view text) const {
+  const re2::StringPiece piece(text.data(), text.size());
+  return program_->is_whole ? RE2::FullMatch(piece, program_->re)
+                            : RE2::PartialMatch(piece, program_->re);
+}
+
+}  // namespace spanway::query

@@ -1,0 +1,36 @@
+// Statements of a query, and their blocks. Internal to query/store/clickhouse.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "services/lib/block/block.h"
+#include "services/lib/clickhouse/client.h"
+#include "services/query/store/block_stream.h"
+#include "services/query/store/query_context.h"
+
+namespace spanway::query {
+
+// Starts the statement within the query's budget and deadline. The client and the context outlive
+// the stream.
+BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context);
+// All blocks of the statement; their memory is kept in the budget.
+Result<std::vector<block::Block>> read_all(clickhouse::Client& client, clickhouse::Select select,
+                                           QueryContext& context);
+
+// The part of a range that a DateTime64(9) can hold.
+TimeRange clamped(TimeRange range);
+// Whole seconds since 1970 that a DateTime can hold.
+std::int64_t seconds_of(std::int64_t unix_nano);
+
+// A column of numbers; empty when the block has none of that name.
+template <typename T>
+std::span<const T> numbers(const block::Block& block, std::string_view name) {
+  const auto* column = dynamic_cast<const block::FixedColumn*>(block.find(name));
+  return column == nullptr ? std::span<const T>() : column->values<T>();
+}
+
+}  // namespace spanway::query
