@@ -2,6 +2,7 @@
 answers for the same spans."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -93,7 +94,7 @@ class Stack:
     def s3(self):
         server = S3(self.folder, "traces").start()
         bucket = {"bucket": server.bucket, "endpoint": server.url, "path_style": True}
-        return server, {"type": "s3", "s3": bucket}, dict(bucket, timeout="5s"), server.keys
+        return server, {"type": "s3", "s3": bucket}, bucket, server.keys
 
     def memory(self):
         server = Memory()
@@ -246,6 +247,22 @@ def test_a_client_that_goes_away_before_the_first_byte_ends_its_statement(stack,
         wait_until(lambda: stack.server.select(running) == [["0"]], 20, "no statement")
         wait_until(lambda: query.status()["queries"]["cancelled"] == 1, 20, "a cancelled query")
         assert query.status()["queries"]["running"] == 0
+
+
+@pytest.mark.parametrize("stack", ["s3"], indirect=True)
+def test_a_server_that_stalls_holds_no_query_without_a_client(stack):
+    before = stack.query.status()["queries"]["cancelled"]
+    stack.server.signal(signal.SIGSTOP)
+    try:
+        with socket.create_connection(("127.0.0.1", stack.port)) as client:
+            client.sendall(b"GET /api/traces/1 HTTP/1.1\r\nhost: a\r\n\r\n")
+            wait_until(lambda: stack.query.status()["queries"]["running"] == 1, 20, "a query that waits")
+        # Before a request to the server times out, after 30 s, and the query.
+        wait_until(lambda: stack.query.status()["queries"]["cancelled"] == before + 1, 20, "a cancelled query")
+        assert stack.query.status()["queries"]["running"] == 0
+    finally:
+        stack.server.signal(signal.SIGCONT)
+    assert stack.get("/health").status_code == 200
 
 
 @pytest.mark.parametrize("stack", ["clickhouse"], indirect=True)
