@@ -2,6 +2,7 @@
 answers for the same spans."""
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -249,11 +250,18 @@ def test_a_client_that_goes_away_before_the_first_byte_ends_its_statement(stack,
         assert query.status()["queries"]["running"] == 0
 
 
+def is_stopped(pid):
+    """Every thread of it: the signal is on its way when kill() has returned."""
+    states = [task.read_text().rpartition(")")[2].split()[0] for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
+
+
 @pytest.mark.parametrize("stack", ["s3"], indirect=True)
 def test_a_server_that_stalls_holds_no_query_without_a_client(stack):
     before = stack.query.status()["queries"]["cancelled"]
     stack.server.signal(signal.SIGSTOP)
     try:
+        wait_until(lambda: is_stopped(int(stack.server.pid_file.read_text())), 20, "a stopped server")
         with socket.create_connection(("127.0.0.1", stack.port)) as client:
             client.sendall(b"GET /api/traces/1 HTTP/1.1\r\nhost: a\r\n\r\n")
             wait_until(lambda: stack.query.status()["queries"]["running"] == 1, 20, "a query that waits")
