@@ -151,6 +151,9 @@ void QueryHandler::run(Waiting& waiting) {
   const Api api = waiting.route.api;
   AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline);
   Status result = by_client.cancelled() ? Status(client_gone()) : answer(waiting, context, writer);
+  // Before the end of the answer, so that a client that has it reads this state. What follows says
+  // nothing of the store.
+  parts_.health.query_ended(result);
   if (result.ok()) result = writer.finish();
   int status = 200;
   if (!result.ok()) {
@@ -160,7 +163,6 @@ void QueryHandler::run(Waiting& waiting) {
     writer.refuse(status, error_body(api, result.error().code, status, result.error().message));
     if (by_client.cancelled()) status = kClientClosedRequest;
   }
-  parts_.health.query_ended(result);
   parts_.events.ended(api, status, parts_.clock.now() - waiting.admitted, context.cost, result);
 }
 
