@@ -40,7 +40,7 @@ struct LogStream {
 struct LogVolume {
   std::uint64_t stream_id = 0;
   std::uint64_t lines = 0;
-  std::uint64_t bytes = 0;  // Of their bodies.
+  std::uint64_t bytes = 0;  // The bodies of all lines.
   bool operator==(const LogVolume&) const = default;
 };
 
