@@ -14,15 +14,15 @@
 #   kafka.sh clean
 #   kafka.sh tool CLASS ARGS  a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
 # Environment: ROOT (run data), NAME, LISTEN (of plain text; default 127.0.0.1), PORT (default 9092),
-# PORTS ("a b c"; a port + 5 is the controller's), HEAP (of each node), PROPERTIES (further lines of
-# server.properties).
+# PORTS ("a b c"; a port + 5 is the controller's), HEAP (of each node), JAVA_FLAGS (of each
+# node), PROPERTIES (further lines of server.properties).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 version=4.3.1
 jars=$CACHE/kafka-$version
 ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-kafka} PORT=${PORT:-9092} LISTEN=${LISTEN:-127.0.0.1} HEAP=${HEAP:-512m}
-PORTS=${PORTS:-} PROPERTIES=${PROPERTIES:-}
+PORTS=${PORTS:-} PROPERTIES=${PROPERTIES:-} JAVA_FLAGS=${JAVA_FLAGS:-}
 cluster=$ROOT/$NAME
 data=$cluster id=1 voters=1@127.0.0.1:$((PORT + 5)) replicas=1 insync=1
 cluster_id=MkU3OEVBNTcwNTJENDM2Qk
@@ -105,7 +105,7 @@ format_storage() {
 
 launch() {
   : >"$data/out.log" # await() must not find what an earlier run wrote.
-  java "-Xmx$HEAP" -Xms64m -XX:+UseSerialGC -Dlog4j2.configurationFile="$jars/log4j2.properties" \
+  java "-Xmx$HEAP" -Xms64m -XX:+UseSerialGC $JAVA_FLAGS -Dlog4j2.configurationFile="$jars/log4j2.properties" \
     -cp "$jars/libs/*" kafka.Kafka "$data/server.properties" >"$data/out.log" 2>&1 9>&- &
   echo $! >"$data/pid"
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A real Zipkin server with its page, in-memory storage. zipkin.sh get | start | stop
-# Environment: ROOT (run data), NAME, PORT (default 9411), HEAP.
+# Environment: ROOT (run data), NAME, PORT (default 9411), HEAP, JAVA_FLAGS.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
 version=3.6.1
 jar=$CACHE/zipkin/zipkin-server-$version-exec.jar
-ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-zipkin} PORT=${PORT:-9411} HEAP=${HEAP:-256m}
+ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-zipkin} PORT=${PORT:-9411} HEAP=${HEAP:-256m} JAVA_FLAGS=${JAVA_FLAGS:-}
 data=$ROOT/$NAME
 
 fetch() {
@@ -28,7 +28,7 @@ start)
   with_lock zipkin fetch
   mkdir -p "$data"
   QUERY_PORT=$PORT SERVER_ADDRESS=127.0.0.1 STORAGE_TYPE=mem MEM_MAX_SPANS=500000 \
-    java "-Xmx$HEAP" -XX:+UseSerialGC -jar "$jar" >"$data/log" 2>&1 9>&- &
+    java "-Xmx$HEAP" -XX:+UseSerialGC $JAVA_FLAGS -jar "$jar" >"$data/log" 2>&1 9>&- &
   echo $! >"$data/pid"
   wait_until 60 "$(cat "$data/pid")" "$data/log" curl -sf "127.0.0.1:$PORT/health"
   ;;
