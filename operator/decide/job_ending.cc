@@ -18,6 +18,15 @@ bool is_of_job(const Json& pod, const std::string& job) {
          kube::string_at(pod, "metadata/labels/job-name") == job;
 }
 
+// The status of the Job's own container: the API server sorts them by name. Null before it starts.
+const Json* own_container(const Json& pod, std::string_view container) {
+  const Json* all = kube::find(pod, "status/containerStatuses");
+  if (all == nullptr || !all->is_array()) return nullptr;
+  for (const Json& one : *all)
+    if (kube::string_at(one, "name") == container) return &one;
+  return nullptr;
+}
+
 }  // namespace
 
 const Json* job_condition(const Json& job, std::string_view type) {
@@ -34,18 +43,26 @@ std::optional<SystemTime> condition_time(const Json& condition) {
   return parse_wall_time(kube::string_at(condition, "lastTransitionTime"));
 }
 
-JobEnding job_ending(const std::vector<Json>& pods, const std::string& job) {
+bool has_no_owner(const Json& job) {
+  const Json* owners = kube::find(job, "metadata/ownerReferences");
+  return owners == nullptr || !owners->is_array() || owners->empty();
+}
+
+JobEnding job_ending(const std::vector<Json>& pods, const std::string& job,
+                     std::string_view container) {
   JobEnding ending;
   std::string newest;
   for (const Json& pod : pods) {
     if (!is_of_job(pod, job)) continue;
     const std::string created = kube::string_at(pod, "metadata/creationTimestamp");
-    const Json* ended = kube::find(pod, "status/containerStatuses/0/state/terminated");
-    if (ended == nullptr)
-      ended = kube::find(pod, "status/containerStatuses/0/lastState/terminated");
-    if (ended == nullptr || created < newest) continue;
+    const Json* own = own_container(pod, container);
+    if (own == nullptr || created < newest) continue;
+    const Json* ended = kube::find(*own, "state/terminated");
+    if (ended == nullptr) ended = kube::find(*own, "lastState/terminated");
+    if (ended == nullptr) continue;
     newest = created;
-    ending = {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message")};
+    ending = {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message"),
+              kube::string_at(*ended, "finishedAt")};
   }
   return ending;
 }
@@ -58,11 +75,15 @@ std::string last_line(const std::string& message) {
   return message.substr(begin, std::min<std::size_t>(end + 1 - begin, kLineBytesMax));
 }
 
-std::string what_blocks_job(const std::string& job, const std::vector<Json>& pods,
-                            const std::string& refused, SystemTime wall_now) {
+std::string what_blocks_job(const std::string& job, std::string_view container,
+                            const std::vector<Json>& pods, const std::string& refused,
+                            SystemTime wall_now) {
   if (!refused.empty()) return refused;
   for (const Json& pod : pods) {
     if (!is_of_job(pod, job) || has_ended(pod)) continue;
+    // The pod ends a moment after its container, or, with containers of others, never.
+    const Json* own = own_container(pod, container);
+    if (own != nullptr && kube::find(*own, "state/terminated") != nullptr) continue;
     const PodView view = view_pod(pod, wall_now);
     // One that runs is never ready: it has no probe.
     if (view.reason.empty() || view.reason == "NotReady") continue;

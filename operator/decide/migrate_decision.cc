@@ -11,6 +11,7 @@ namespace {
 using State = SchemaView::State;
 
 constexpr std::size_t kMessageBytesMax = 256;
+constexpr std::string_view kContainer = "migrate";
 
 }  // namespace
 
@@ -25,15 +26,18 @@ MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
     view.message = input.held.empty() ? "the migrate Job is being started" : input.held;
     return decision;
   }
-  if (job_condition(*input.job, "Complete") != nullptr) {
+  decision.create = input.held.empty() && has_no_owner(*input.job);
+  const JobEnding ending = job_ending(input.pods, name, kContainer);
+  const Json* failed = job_condition(*input.job, "Failed");
+  const bool is_well = failed == nullptr && ending.is_well();
+  if (job_condition(*input.job, "Complete") != nullptr || is_well) {
     view.state = State::kReady;
     return decision;
   }
-  const JobEnding ending = job_ending(input.pods, name);
   const std::string words = one_line(last_line(ending.message), kMessageBytesMax);
-  const Json* failed = job_condition(*input.job, "Failed");
   if (failed == nullptr) {
-    const std::string blocked = what_blocks_job(name, input.pods, input.refused, input.wall_now);
+    const std::string blocked =
+        what_blocks_job(name, kContainer, input.pods, input.refused, input.wall_now);
     view.state = blocked.empty() ? State::kPending : State::kBlocked;
     view.message =
         blocked.empty() ? "the migrate Job runs" : "the migrate Job does not start: " + blocked;

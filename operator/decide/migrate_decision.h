@@ -13,7 +13,7 @@ namespace spanway::decide {
 
 struct MigrateJobDecision {
   SchemaView view;
-  bool create = false;       // The Job is missing.
+  bool create = false;       // The Job is missing, or has no owner and is adopted.
   bool remove = false;       // It has failed and has waited long enough: the next one replaces it.
   Duration requeue_after{};  // When time alone changes this; 0 = never.
 };

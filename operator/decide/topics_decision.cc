@@ -12,6 +12,7 @@ namespace {
 
 // `topics apply` ends so when every topic is there but one promises less than desired.
 constexpr std::int64_t kExitWeaker = 3;
+constexpr std::string_view kContainer = "topics";
 constexpr std::size_t kTopicsMax = 64;
 constexpr std::size_t kWordsBytesMax = 512;
 
@@ -89,6 +90,18 @@ void read_ending(TopicsView& view, const JobEnding& ending, bool succeeded, cons
     view.message = "the topics Job has failed; the logs of its pods name the cause";
 }
 
+// The deadline of the Job has ended only what others had put beside its own container, which had
+// ended well: only then the condition has this reason.
+bool was_well(const Json& failed, const Json& status) {
+  if (kube::string_at(failed, "reason") != "DeadlineExceeded") return false;
+  const Json* conditions = kube::find(status, "conditions");
+  if (conditions == nullptr || !conditions->is_array()) return false;
+  return std::any_of(conditions->begin(), conditions->end(), [](const Json& one) {
+    return kube::string_at(one, "type") == "TopicsReady" &&
+           kube::string_at(one, "status") == "True" && kube::string_at(one, "reason") == "Ready";
+  });
+}
+
 }  // namespace
 
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
@@ -105,7 +118,8 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
       view.topics = *known;
     return decision;
   }
-  const JobEnding ending = job_ending(input.pods, input.desired->key().name);
+  decision.create = has_no_owner(*input.job);
+  const JobEnding ending = job_ending(input.pods, input.desired->key().name, kContainer);
   const auto retry_after = [&](const Json& ended, Duration wait) {
     const auto since = condition_time(ended);
     // A time in the future (the clock was set back) says nothing.
@@ -114,18 +128,24 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
     decision.remove = waited >= wait;
     if (!decision.remove) decision.requeue_after = std::min(wait, wait - waited);
   };
-  if (const Json* complete = job_condition(*input.job, "Complete"); complete != nullptr) {
+  const Json* complete = job_condition(*input.job, "Complete");
+  const Json* failed = job_condition(*input.job, "Failed");
+  const bool is_well = complete != nullptr || (failed == nullptr && ending.is_well()) ||
+                       (failed != nullptr && was_well(*failed, input.status));
+  if (is_well) {
     read_ending(view, ending, true, input.status);
     decision.is_well = !input.missing;
+    const Json ended = complete != nullptr ? *complete
+                       : failed != nullptr ? *failed
+                                           : Json{{"lastTransitionTime", ending.ended}};
     // Pods know a topic only some seconds after its creation, so not at once.
-    if (input.missing) retry_after(*complete, job_retry_wait(std::max(1, input.failures)));
+    if (input.missing) retry_after(ended, job_retry_wait(std::max(1, input.failures)));
     return decision;
   }
-  const Json* failed = job_condition(*input.job, "Failed");
   if (failed == nullptr) {
     view.message = "the topics Job runs";
-    const std::string blocked =
-        what_blocks_job(input.desired->key().name, input.pods, input.refused, input.wall_now);
+    const std::string blocked = what_blocks_job(input.desired->key().name, kContainer, input.pods,
+                                                input.refused, input.wall_now);
     if (!blocked.empty()) {
       view.state = TopicsView::State::kBlocked;
       view.message = "the topics Job does not start: " + blocked;

@@ -11,7 +11,7 @@ namespace spanway::decide {
 
 struct TopicsJobDecision {
   TopicsView view;
-  bool create = false;  // The Job is desired and missing.
+  bool create = false;  // The Job is desired and missing, or has no owner and is adopted.
   // It has failed, or its topics are gone, and has waited long enough: the next one takes its
   // place.
   bool remove = false;

@@ -14,7 +14,10 @@ const SystemTime kNow{std::chrono::seconds(1'767'225'600)};  // 2026-01-01T00:00
 class MigrateDecisionTest : public testing::Test {
  protected:
   static Json job(const char* condition, const char* since = "2026-01-01T00:00:00Z") {
-    Json object = {{"metadata", {{"name", "p-ch-migrate-1"}}}, {"status", Json::object()}};
+    Json object = {
+        {"metadata",
+         {{"name", "p-ch-migrate-1"}, {"ownerReferences", Json::array({{{"kind", "Pipeline"}}})}}},
+        {"status", Json::object()}};
     if (condition != nullptr)
       object["status"]["conditions"] =
           Json::array({{{"type", condition}, {"status", "True"}, {"lastTransitionTime", since}}});
@@ -26,7 +29,8 @@ class MigrateDecisionTest : public testing::Test {
              {{"name", "x"}, {"labels", {{"batch.kubernetes.io/job-name", "p-ch-migrate-1"}}}}},
             {"status",
              {{"phase", exit_code == 0 ? "Succeeded" : "Failed"},
-              {"containerStatuses", Json::array({{{"state", {{"terminated", ended}}}}})}}}};
+              {"containerStatuses",
+               Json::array({{{"name", "migrate"}, {"state", {{"terminated", ended}}}}})}}}};
   }
   MigrateJobDecision decide(const std::optional<Json>& live, const std::vector<Json>& pods = {},
                             const std::string& held = "", int failures = 1) {
@@ -80,6 +84,14 @@ TEST_F(MigrateDecisionTest, ReportsWhatKeepsThePodFromStarting) {
   const auto blocked = decide(job(nullptr));
   EXPECT_EQ(blocked.view.state, State::kBlocked);
   EXPECT_THAT(blocked.view.message, HasSubstr("exceeded quota"));
+}
+
+TEST_F(MigrateDecisionTest, TheEndOfItsOwnContainerIsTheEndOfTheJob) {
+  Json meshed = pod(0, "");
+  meshed["status"]["phase"] = "Running";
+  meshed["status"]["containerStatuses"].push_back(
+      {{"name", "mesh"}, {"state", {{"running", Json::object()}}}});
+  EXPECT_EQ(decide(job(nullptr), {meshed}).view.state, State::kReady);
 }
 
 TEST_F(MigrateDecisionTest, StartsNothingWhileItIsHeld) {

@@ -16,7 +16,10 @@ const SystemTime kNow{std::chrono::seconds(1'767'225'600)};  // 2026-01-01T00:00
 class TopicsTest : public testing::Test {
  protected:
   static Json job(const char* condition, const char* since = "2026-01-01T00:00:00Z") {
-    Json object = {{"metadata", {{"name", "p-topics-1"}}}, {"status", Json::object()}};
+    Json object = {
+        {"metadata",
+         {{"name", "p-topics-1"}, {"ownerReferences", Json::array({{{"kind", "Pipeline"}}})}}},
+        {"status", Json::object()}};
     if (condition != nullptr)
       object["status"]["conditions"] =
           Json::array({{{"type", condition}, {"status", "True"}, {"lastTransitionTime", since}}});
@@ -31,7 +34,8 @@ class TopicsTest : public testing::Test {
           {"labels", {{"batch.kubernetes.io/job-name", "p-topics-1"}}}}},
         {"status",
          {{"containerStatuses",
-           Json::array({{{"state",
+           Json::array({{{"name", "topics"},
+                         {"state",
                           {{"terminated", {{"exitCode", exit_code}, {"message", message}}}}}}})}}}};
   }
   TopicsJobDecision decide(std::optional<Json> live, std::vector<Json> pods = {},
@@ -148,6 +152,44 @@ TEST_F(TopicsTest, AJobThatCannotStartReportsWhy) {
   EXPECT_THAT(without_image.view.message, HasSubstr("cannot pull nowhere:1"));
   waiting["status"]["containerStatuses"][0]["state"] = {{"running", Json::object()}};
   EXPECT_EQ(decide(job(nullptr), {waiting}).view.state, State::kPending) << "it runs";
+}
+
+TEST_F(TopicsTest, TheEndOfItsOwnContainerIsTheEndOfTheJob) {
+  // Between the end of the container and that of the pod.
+  Json done =
+      pod(0, R"({"topics":[{"name":"a","partitions":2,"weaker":[],"error":""}],"ok":true})");
+  done["status"]["phase"] = "Running";
+  EXPECT_EQ(decide(job(nullptr), {done}).view.state, State::kReady);
+  EXPECT_TRUE(decide(job(nullptr), {done}).is_well);
+  // A service mesh has put a container beside it, which never ends.
+  Json meshed = done;
+  Json mesh = {{"name", "mesh"}, {"state", {{"running", Json::object()}}}};
+  meshed["status"]["containerStatuses"].insert(meshed["status"]["containerStatuses"].begin(), mesh);
+  EXPECT_EQ(decide(job(nullptr), {meshed}).view.state, State::kReady);
+  EXPECT_EQ(decide(job(nullptr), {meshed}).view.topics.size(), 1U);
+  // The deadline of the Job ends that one, and its pods are deleted.
+  Json ended = job("Failed");
+  ended["status"]["conditions"][0]["reason"] = "DeadlineExceeded";
+  const auto status = [](const char* reason) -> Json {
+    return {{"conditions",
+             Json::array({{{"type", "TopicsReady"}, {"status", "True"}, {"reason", reason}}})}};
+  };
+  EXPECT_EQ(decide(ended, {}, status("Ready")).view.state, State::kReady);
+  EXPECT_EQ(decide(ended, {}, status("Updating")).view.state, State::kFailed)
+      << "of an earlier Job";
+  // It has run, and failed: nothing keeps it from starting.
+  Json weaker = pod(3, R"({"topics":[{"name":"a","weaker":["x"],"error":""}],"ok":false})");
+  weaker["status"]["phase"] = "Running";
+  EXPECT_EQ(decide(job(nullptr), {weaker}).view.state, State::kPending);
+}
+
+TEST_F(TopicsTest, AJobWithoutAnOwnerIsAdopted) {
+  Json orphan = job("Complete");
+  orphan["metadata"].erase("ownerReferences");
+  const auto decision = decide(orphan);
+  EXPECT_TRUE(decision.create);
+  EXPECT_EQ(decision.view.state, State::kReady);
+  EXPECT_FALSE(decide(job("Complete")).create);
 }
 
 TEST_F(TopicsTest, RunsAgainWhenPodsMissATopic) {
