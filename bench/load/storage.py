@@ -127,7 +127,7 @@ def clickhouse(folder, batches, spans, null):
             return
         own, servers = exporter.cost(batches, spans, int(server.pid_file.read_text()))
         print("ClickHouse: exporter CPU-s/M", own, "server CPU-s/M", servers)
-        server.execute("OPTIMIZE TABLE otel.spans FINAL")
+        server.execute("OPTIMIZE TABLE otel.spans FINAL", timeout=600)
         columns = "sum(bytes_on_disk) / sum(rows), sum(secondary_indices_compressed_bytes) / sum(rows)"
         where = "database = 'otel' AND table = 'spans' AND active"
         print("ClickHouse: B/span, of it indexes", *server.select(f"SELECT {columns} FROM system.parts WHERE {where}")[0])

@@ -80,6 +80,14 @@ def test_spans_and_samples_are_stored_once_across_kills(tmp_path, kafka, clickho
         assert value(clickhouse, "count()", metric) == [str(rounds * samples)]
 
 
+def test_the_notes_of_stored_parts_end_after_30_days(tmp_path, kafka, clickhouse):
+    pipeline_to(clickhouse, tmp_path, kafka, ("traces",))
+    note = "('acme', '{}', 0, 0, 'spans', today(), now() - INTERVAL {} DAY)"
+    clickhouse.execute(f"INSERT INTO otel.stored_parts VALUES {note.format('old', 31)}, {note.format('young', 29)}")
+    clickhouse.execute("OPTIMIZE TABLE otel.stored_parts FINAL")
+    assert value(clickhouse, "groupArray(batch)", "stored_parts") == ["['young']"]
+
+
 def test_no_day_of_a_refused_batch_is_stored_twice(tmp_path, kafka, clickhouse):
     """One span is refused: the bridge halves its batch of two days until it is alone. All others once."""
     pipeline = pipeline_to(clickhouse, tmp_path, kafka, ("traces",))

@@ -1,5 +1,6 @@
 """A backend that takes connections and answers nothing: its exporter refuses batches before they are too
 many, and delivers those that wait when the backend answers again."""
+import contextlib
 import signal
 import subprocess
 import time
@@ -18,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import Me
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 MIB, ITEMS = 1 << 20, 4000
-REQUESTS = 600  # Of about 400 KiB each.
+REQUESTS, CONNECTIONS = 800, 10  # Of about 400 KiB each.
 
 
 def log_records():
@@ -65,14 +66,19 @@ def test_the_memory_of_a_sink_is_bounded(tmp_path, name):
         backend.signal(signal.SIGSTOP)
         make_stub, make_request = SIGNALS[CASES[name]]
         request = make_request()
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            calls = [make_stub(channel).Export.future(request, timeout=120) for _ in range(REQUESTS)]
-            wait_until(lambda: any(call.done() for call in calls), 60, "a refusal", interval=0.2)
-            refused = [call for call in calls if call.done()]
-            assert {call.code() for call in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        with contextlib.ExitStack() as stack:
+            own = [("grpc.use_local_subchannel_pool", 1)]  # A connection of its own: each takes 100 requests at once.
+            channels = [stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", own)) for _ in range(CONNECTIONS)]
+            stubs = [make_stub(channel) for channel in channels]
+            calls = [stubs[i % CONNECTIONS].Export.future(request, timeout=120) for i in range(REQUESTS)]
+
+            def codes():
+                return {call.code() for call in calls if call.done()}
+
+            wait_until(lambda: grpc.StatusCode.RESOURCE_EXHAUSTED in codes(), 60, "a refusal", interval=0.2)
             backend.signal(signal.SIGCONT)
             wait_until(lambda: all(call.done() for call in calls), 120, "all answers", interval=0.2)
-            assert grpc.StatusCode.OK in {call.code() for call in calls}
+            assert grpc.StatusCode.OK in codes()
         assert service.peak_bytes() < 256 * MIB
         service.stop()
     finally:
