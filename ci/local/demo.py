@@ -120,10 +120,10 @@ def show(destinations, trace_id, since, spans, picture, verb):
 def redis_demo(destinations):
     interpreter = python()
     start_part("redis", REDIS_PORT)
-    start("worker", [interpreter, APPS / "redis/worker.py", str(REDIS_PORT)])
-    start("server", [interpreter, APPS / "redis/server.py", str(SERVER_PORT), str(REDIS_PORT)])
-    wait_for("the server", lambda: listens(SERVER_PORT), 20, "server")
-    wait_for_line("worker", "subscribed")
+    start("hello-worker", [interpreter, APPS / "redis/worker.py", str(REDIS_PORT)])
+    start("hello-server", [interpreter, APPS / "redis/server.py", str(SERVER_PORT), str(REDIS_PORT)])
+    wait_for("the server", lambda: listens(SERVER_PORT), 20, "hello-server")
+    wait_for_line("hello-worker", "subscribed")
     ask = [interpreter, APPS / "redis/client.py", str(SERVER_PORT), "reader"]
     since = time.time()
     done = subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=True, env=environment())
@@ -131,11 +131,12 @@ def redis_demo(destinations):
 
 
 def enrol(firstname, lastname):
-    """The id of the trace."""
+    """The ids of the row and of the trace."""
     body = json.dumps({"firstname": firstname, "lastname": lastname}).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{STUDENT_PORT}/api/v1/student", data=body)
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.loads(answer.read())["trace_id"]
+        created = json.loads(answer.read())
+    return created["id"], created["trace_id"]
 
 
 def student_demo(destinations):
@@ -153,14 +154,14 @@ def student_demo(destinations):
     wait_for_line("student-api", "listening")
     wait_for_line("student-fees", "subscribed")
     since = time.time()
-    trace_id = enrol("Ada", "Lovelace")
-    wait_for_line("student-billing", "EUR are due")
+    number, trace_id = enrol("Ada", "Lovelace")
+    wait_for_line("student-billing", f"student {number},")
     bill = (RUN / "student-billing.log").read_text().strip().splitlines()[-1]
     show(destinations, trace_id, since, STUDENT_SPANS, f"{STUDENT_PICTURE}\n\n  {bill}", "demo-student")
 
 
 def down():
-    names = ("server", "worker", "student-api", "student-fees", "student-billing")
+    names = ("hello-server", "hello-worker", "student-api", "student-fees", "student-billing")
     pids = [pid for name in names if (pid := pid_of(name)) is not None]
     for pid in pids:
         os.kill(pid, signal.SIGTERM)
@@ -168,6 +169,7 @@ def down():
     for name, number in (("redis", REDIS_PORT), ("postgres", POSTGRES_PORT)):
         if listens(number):
             part(name, "stop", number)
+    say("the applications and their stores are stopped; the pipeline: make down")
 
 
 if __name__ == "__main__":

@@ -300,6 +300,19 @@ def down():
     print("down: everything is stopped; the data of Kafka and the backends are kept in run/parts (delete run/ to start afresh)")
 
 
+def others():
+    """(name, pid) of Kafka, the backends, and the applications of the demos with their stores."""
+    files = {path.parent.name: path for path in RUN.glob("parts/*/pid")} | {path.parent.name: path for path in RUN.glob("demo/*/pid")}
+    files |= {path.stem: path for path in RUN.glob("demo/*.pid")}
+    for name, path in sorted(files.items()):
+        try:
+            pid = int(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if is_running(pid):
+            yield name, pid
+
+
 def status():
     pid_folder = RUN / "pid"
     names = sorted(path.name for path in pid_folder.iterdir()) if pid_folder.exists() else []
@@ -326,11 +339,15 @@ def status():
             lags = [p.get("lag_messages", 0) for p in state.get("partitions", [])]
             if lags:
                 detail += f", lag {sum(lags)} records"
-            if state.get("last_error"):
+            if (state.get("destination") or {}).get("degraded"):
+                detail += f", degraded: only probes are sent, {state['destination']['last_error']}"
+            elif state.get("last_error"):
                 detail += f", last error: {state['last_error']}"
         except (urllib.error.URLError, OSError, ValueError):
             pass
         print(f"{name:20} {'ready' if ready else 'not ready':10} {detail}")
+    for name, pid in others():
+        print(f"{name:20} running    pid {pid}")
     sys.exit(0 if healthy else 1)
 
 
