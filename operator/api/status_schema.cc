@@ -73,14 +73,28 @@ Json exporters() {
       object(
           "One exporter.",
           {{"name", text("Its name.")},
-           {"state", text("Running, Paused, Stalled or Unknown.")},
+           {"state", text("Running, Degraded, Paused, Stalled or Unknown.")},
            {"since", text("Since when lag and last error are unchanged.")},
            {"ready", text("Ready and desired pods: 1/1.")},
            {"lag", text("Age of the oldest record that is not delivered, as a bucket; unknown when "
                         "no consumer reports.")},
            {"lastError",
             object("Why it does not deliver.", {{"reason", text("Reason in CamelCase.")},
-                                                {"message", text("The error.", kMessageMax)}})}}));
+                                                {"message", text("The error.", kMessageMax)}})},
+           {"degraded",
+            object("Set while the circuit of its destination is open: after many failures only "
+                   "probes are sent.",
+                   {{"since", text("Since when.")},
+                    {"reason", text("Reason in CamelCase.")},
+                    {"message", text("The failure.", kMessageMax)}})}}));
+}
+
+Json query() {
+  return object("The query component, where spec.query is set.",
+                {{"ready", text("Ready and desired pods: 1/1.")},
+                 {"store", text("Reachable, Unreachable or Unknown, as its pods report it.")},
+                 {"since", text("Since when.")},
+                 {"message", text("Why it is unreachable.", kMessageMax)}});
 }
 
 Json topics() {
@@ -168,6 +182,7 @@ Json status_schema() {
                  {"conditions", conditions()},
                  {"components", components()},
                  {"exporters", exporters()},
+                 {"query", query()},
                  {"topics", topics()},
                  {"topicsSharedWith", shared_with()},
                  {"storage", storage()},

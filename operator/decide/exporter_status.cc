@@ -147,13 +147,6 @@ const Json* stored(const Json& before, const std::string& name) {
   return nullptr;
 }
 
-bool may_move(const std::string& since, const std::string& wall_now) {
-  const auto then = parse_wall_time(since);
-  const auto now = parse_wall_time(wall_now);
-  // A clock that was set back must not stop it for good.
-  return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
-}
-
 // Bounds the rate of changes: a value that was written within the last 30 s stays.
 void limit_change_rate(ExporterStatus& status, const Json& before, const std::string& wall_now) {
   const std::string since = kube::string_at(before, "since");
@@ -168,6 +161,44 @@ void limit_change_rate(ExporterStatus& status, const Json& before, const std::st
   const bool same =
       status.lag == lag && status.error_reason == reason && status.error_message == message;
   status.since = same && !since.empty() ? since : wall_now;
+}
+
+std::optional<ExporterStatus::Degraded> stored_degraded(const Json& before) {
+  const Json* stored = kube::find(before, "degraded");
+  if (stored == nullptr || !stored->is_object()) return std::nullopt;
+  return ExporterStatus::Degraded{kube::string_at(*stored, "since"),
+                                  kube::string_at(*stored, "reason"),
+                                  kube::string_at(*stored, "message")};
+}
+
+// The text of a failing destination differs from try to try: it stays as long as the circuit is
+// open for the same reason.
+std::optional<ExporterStatus::Degraded> observe_degraded(const PodReports& senders,
+                                                         const Json& before,
+                                                         const std::string& wall_now) {
+  std::optional<ExporterStatus::Degraded> stored = stored_degraded(before);
+  std::size_t open = 0;
+  const StatuszReport* first = nullptr;
+  for (const StatuszReport* report : senders.answers) {
+    if (!report->destination_degraded) continue;
+    ++open;
+    if (first == nullptr) first = report;
+  }
+  if (first == nullptr) {
+    // A pod that does not answer has not recovered, and a circuit that opens and closes all the
+    // time is written seldom.
+    const bool stays = stored && (senders.answers.empty() || !may_move(stored->since, wall_now));
+    return stays ? stored : std::nullopt;
+  }
+  std::string reason = first->destination_error_reason.empty()
+                           ? "CircuitOpen"
+                           : camel_case(first->destination_error_reason);
+  if (stored && (stored->reason == reason || !may_move(stored->since, wall_now))) return stored;
+  std::string message = "only probes are sent by " + std::to_string(open) + " of " +
+                        std::to_string(senders.answers.size()) + " pods";
+  if (!first->destination_error.empty()) message += ": " + first->destination_error;
+  return ExporterStatus::Degraded{stored ? stored->since : wall_now, std::move(reason),
+                                  one_line(message, kErrorBytesMax)};
 }
 
 std::string ready_text(const ComponentView* view) {
@@ -202,6 +233,7 @@ ExporterStatus observe_exporter(const StatusInput& input, const api::Exporter& e
     status.error_reason = kube::string_at(then, "lastError/reason");
     status.error_message = kube::string_at(then, "lastError/message");
     status.since = kube::string_at(then, "since", input.wall_now);
+    status.degraded = stored_degraded(then);
     return status;
   }
   status.lost_records =
@@ -215,7 +247,10 @@ ExporterStatus observe_exporter(const StatusInput& input, const api::Exporter& e
   const bool stalled = none_reaches_destination(senders) || none_reaches_destination(consumers) ||
                        has_stalled_partition(consumers) || idle;
   const bool has_reports = !senders.answers.empty() && !consumers.answers.empty();
-  status.state = stalled ? "Stalled" : (has_reports ? "Running" : "Unknown");
+  status.degraded = observe_degraded(senders, then, input.wall_now);
+  status.state = stalled           ? "Stalled"
+                 : status.degraded ? "Degraded"
+                                   : (has_reports ? "Running" : "Unknown");
   status.lag = next_bucket(kube::string_at(then, "lag"), consumers, status.lag_seconds);
   // The one that speaks with the destination knows best.
   take_error(senders, status);
@@ -251,6 +286,11 @@ Json to_json(const ExporterStatus& exporter) {
                {"since", exporter.since}};
   if (!exporter.error_message.empty()) {
     json["lastError"] = {{"reason", exporter.error_reason}, {"message", exporter.error_message}};
+  }
+  if (exporter.degraded) {
+    json["degraded"] = {{"since", exporter.degraded->since},
+                        {"reason", exporter.degraded->reason},
+                        {"message", exporter.degraded->message}};
   }
   return json;
 }

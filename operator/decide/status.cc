@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "operator/decide/pod_health.h"
+#include "operator/decide/query_status.h"
 #include "operator/decide/status_builder.h"
 
 namespace spanway::decide {
@@ -57,6 +58,7 @@ Json StatusBuilder::kept() {
 
 Json StatusBuilder::full() {
   exporters_ = observe_exporters(input_, before_);
+  query_ = observe_query(input_, before_);
   next_hop_ = next_hop_obstacle(input_.pipeline.name, input_.components, input_.reports);
   topics_ = topics_obstacle(input_.pipeline.name, input_.components, input_.reports);
   const Condition kafka = kafka_reachable();
@@ -87,6 +89,7 @@ Json StatusBuilder::full() {
   for (const ExporterStatus& exporter : exporters_) {
     status["exporters"].push_back(to_json(exporter));
   }
+  if (query_) status["query"] = to_json(*query_);
   status["topics"] = input_.topics.topics.is_array() ? input_.topics.topics : Json::array();
   if (!input_.topics_shared_with.empty()) status["topicsSharedWith"] = input_.topics_shared_with;
   add_storage(status);
@@ -223,6 +226,12 @@ Json make_status(const StatusInput& input, const Json& before) {
   return input.rollout == nullptr ? maker.kept() : maker.full();
 }
 
+bool may_move(const std::string& since, const std::string& wall_now) {
+  const auto then = parse_wall_time(since);
+  const auto now = parse_wall_time(wall_now);
+  return !then || !now || *now - *then >= kStatusMoveMin || *now < *then;
+}
+
 Duration status_requeue_after(const StatusInput& input, const Json& status) {
   const auto now = parse_wall_time(input.wall_now);
   if (input.rollout == nullptr || !now) return Duration::zero();
@@ -232,8 +241,13 @@ Duration status_requeue_after(const StatusInput& input, const Json& status) {
   for (const ExporterStatus& exporter : observe_exporters(later, status)) {
     exporters.push_back(to_json(exporter));
   }
+  const auto query = observe_query(later, status);
+  const Json* stored_query = kube::find(status, "query");
+  const bool query_is_same =
+      query ? stored_query != nullptr && to_json(*query) == *stored_query : stored_query == nullptr;
   const Json* stored = kube::find(status, "exporters");
-  return stored != nullptr && exporters == *stored ? Duration::zero() : kStatusMoveMin;
+  const bool is_same = stored != nullptr && exporters == *stored && query_is_same;
+  return is_same ? Duration::zero() : kStatusMoveMin;
 }
 
 RolloutMemory rollout_memory(const Json& status) {

@@ -92,6 +92,8 @@ struct StatusInput {
 Json make_status(const StatusInput& input, const Json& before);
 // Lag and errors of exporters change in the status at most this often.
 inline constexpr Duration kStatusMoveMin = std::chrono::seconds(30);
+// A value that was written at `since` may change again; also when the clock was set back meanwhile.
+bool may_move(const std::string& since, const std::string& wall_now);
 // The delay after which make_status() returns another status for the same input, because `status`,
 // its last result, still holds back a change; 0 = it does not.
 Duration status_requeue_after(const StatusInput& input, const Json& status);

@@ -7,6 +7,7 @@
 
 #include "operator/decide/conditions.h"
 #include "operator/decide/exporter_status.h"
+#include "operator/decide/query_status.h"
 #include "operator/decide/status.h"
 #include "operator/decide/traffic.h"
 #include "operator/decide/wall_time.h"
@@ -106,6 +107,7 @@ class StatusBuilder {
   const Json& before_;
   Conditions conditions_;
   std::vector<ExporterStatus> exporters_;
+  std::optional<QueryStatus> query_;
   std::optional<Obstacle> next_hop_;
   std::optional<Obstacle> topics_;
   std::int64_t now_ms_ = 0;

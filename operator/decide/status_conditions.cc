@@ -15,6 +15,21 @@ std::string kafka_reason(const std::string& error) {
   return "KafkaUnreachable";
 }
 
+std::string unhealthy_reason(const ExporterStatus& exporter) {
+  if (exporter.state == "Degraded") return "DestinationDegraded";
+  if (exporter.error_reason == "Stalled") return "DestinationRefuses";
+  if (exporter.error_reason == "NoAssignment") return "NoAssignment";
+  return "DestinationUnreachable";
+}
+
+std::string unhealthy_words(const ExporterStatus& exporter) {
+  const std::string degraded =
+      exporter.degraded ? "degraded since " + exporter.degraded->since + ": " : "";
+  if (exporter.state == "Degraded") return degraded + exporter.degraded->message;
+  return degraded + (exporter.error_message.empty() ? "its destination cannot be reached"
+                                                    : exporter.error_message);
+}
+
 }  // namespace
 
 Condition StatusBuilder::config_valid() const {
@@ -156,15 +171,10 @@ Condition StatusBuilder::exporters_healthy() const {
   std::string reason;
   for (const ExporterStatus& exporter : exporters_) {
     if (exporter.state == "Unknown") silent += (silent.empty() ? "" : ", ") + exporter.name;
-    if (exporter.state != "Stalled") continue;
-    if (reason.empty()) {
-      reason = exporter.error_reason == "Stalled"        ? "DestinationRefuses"
-               : exporter.error_reason == "NoAssignment" ? "NoAssignment"
-                                                         : "DestinationUnreachable";
-    }
+    if (exporter.state != "Stalled" && exporter.state != "Degraded") continue;
+    if (reason.empty()) reason = unhealthy_reason(exporter);
     unwell += (unwell.empty() ? "" : "; ") + std::string("exporter ") + exporter.name + ": " +
-              (exporter.error_message.empty() ? "its destination cannot be reached"
-                                              : exporter.error_message);
+              unhealthy_words(exporter);
   }
   if (!unwell.empty()) return no(reason, unwell);
   if (!silent.empty()) return unknown("NoReports", "no pod answers for: " + silent);

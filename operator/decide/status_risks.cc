@@ -63,6 +63,9 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
   for (const auto& [workload, name] : input_.foreign_autoscalers)
     add(kForeignAutoscaler, contention(workload, name));
   if (exporters.status == ConditionStatus::kFalse) add(exporters.reason, exporters.message);
+  if (query_ && query_->store == "Unreachable")
+    add("StoreUnreachable",
+        "the store of query is unreachable since " + query_->since + ": " + query_->message);
   if (retention.status == ConditionStatus::kTrue) add("RetentionAtRisk", retention.message);
   if (reason.empty()) return no("AsWanted", "nothing is wrong");
   return yes(std::move(reason), std::move(message));

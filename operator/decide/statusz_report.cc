@@ -95,6 +95,7 @@ void read_activities(const Json& root, StatuszReport& report) {
   report.assignment = activity_at(root, "assignment", "ok");
   // A group has one reason, as text.
   if (report.assignment) report.assignment->error = text_at(root, "assignment/reason");
+  report.store = activity_at(root, "store", "reachable");
   report.next = activity_at(root, "next", "reachable");
   // An ingress that has not sent anything yet: nothing speaks against its next hop.
   if (report.next && !report.next->ok && report.next->error.empty()) report.next.reset();
@@ -111,6 +112,7 @@ void read_destination(const Json& root, StatuszReport& report) {
   report.destination_error = text_at(*destination, "last_error");
   report.destination_error_reason = text_at(*destination, "last_error_reason");
   report.destination_endpoint = text_at(*destination, "endpoint");
+  report.destination_degraded = kube::bool_at(*destination, "degraded");
 }
 
 }  // namespace

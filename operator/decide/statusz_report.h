@@ -45,7 +45,8 @@ struct StatuszReport {
   std::string last_error = {};   // Bridges only: the newest error of Kafka or the destination.
   std::vector<TopicReport> topics = {};
   std::vector<PartitionReport> partitions = {};
-  std::optional<ActivityReport> next = {};  // Ingress: its next hop.
+  std::optional<ActivityReport> next = {};   // Ingress: its next hop.
+  std::optional<ActivityReport> store = {};  // Query: its store, once it was called.
   std::string certificate_error =
       {};  // Listeners with TLS: why the newest certificate is not in use.
   std::optional<ActivityReport> produce = {};     // Producing bridges: produce requests.
@@ -59,6 +60,7 @@ struct StatuszReport {
   std::string destination_error = {};
   std::string destination_error_reason = {};
   std::string destination_endpoint = {};
+  bool destination_degraded = false;  // Exporters: the circuit is open, only probes are sent.
 };
 // The largest accepted answer of a pod.
 inline constexpr std::size_t kStatuszBytesMax = 1u << 20;

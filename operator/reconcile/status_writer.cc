@@ -1,7 +1,9 @@
 #include "operator/reconcile/status_writer.h"
 
 #include <array>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "operator/decide/wall_time.h"
@@ -54,6 +56,25 @@ std::vector<std::string> texts_of(const std::vector<kube::ObjectKey>& keys) {
 // In seconds, as the API server stores times.
 std::string time_text(SystemTime time) {
   return decide::wall_time_text(decide::unix_ms(time) / 1000 * 1000);
+}
+
+// Name -> message of the exporters that `degraded` is set for.
+std::map<std::string, std::string> degraded_exporters(const Json& status) {
+  std::map<std::string, std::string> out;
+  const Json* list = kube::find(status, "exporters");
+  if (list == nullptr || !list->is_array()) return out;
+  for (const Json& one : *list) {
+    if (kube::find(one, "degraded") != nullptr)
+      out[kube::string_at(one, "name")] = kube::string_at(one, "degraded/message");
+  }
+  return out;
+}
+
+// Neither paused nor taken out of the spec.
+bool is_active(const Json& status, const std::string& exporter) {
+  for (const Json& one : status["exporters"])
+    if (kube::string_at(one, "name") == exporter) return kube::string_at(one, "state") != "Paused";
+  return false;
 }
 
 }  // namespace
@@ -115,6 +136,7 @@ Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& 
   deps_.events.wrote("status", kube::kPipelines, key);
   Json after = project(kube::kPipelines, std::move(answer).value());
   record_condition_events(pipeline, before, status);
+  record_degraded_events(pipeline, before, status);
   deps_.mutations.wrote(key, kube::kPipelines, key, after,
                         deps_.applier.stored(kube::kPipelines, key));
   pipeline = std::move(after);
@@ -154,6 +176,22 @@ void StatusWriter::record_condition_events(const Json& pipeline, const Json& bef
         pipeline, value == rule.bad, kube::string_at(*now, "reason"), "Observe",
         (std::string(rule.type) + "=" + value + ": " + kube::string_at(*now, "message"))
             .substr(0, kNoteBytesMax));
+  }
+}
+
+void StatusWriter::record_degraded_events(const Json& pipeline, const Json& before,
+                                          const Json& after) const {
+  const auto degraded = degraded_exporters(after);
+  const auto were = degraded_exporters(before);
+  for (const auto& [name, message] : degraded) {
+    if (were.contains(name)) continue;
+    deps_.events.announce(pipeline, true, "DestinationDegraded", "Observe",
+                          ("exporter " + name + ": " + message).substr(0, kNoteBytesMax));
+  }
+  for (const auto& [name, message] : were) {
+    if (degraded.contains(name) || !is_active(after, name)) continue;
+    deps_.events.announce(pipeline, false, "DestinationRecovered", "Observe",
+                          "exporter " + name + ": the destination takes data again");
   }
 }
 

@@ -45,6 +45,8 @@ class StatusWriter {
  private:
   decide::StatusInput input_of(const Stages& stages, const PipelineState& state) const;
   void record_condition_events(const Json& pipeline, const Json& before, const Json& after) const;
+  // One when a destination becomes degraded, and one when it has recovered.
+  void record_degraded_events(const Json& pipeline, const Json& before, const Json& after) const;
 
   const Deps deps_;
 };

@@ -25,10 +25,12 @@ class DestinationService final : public runtime::Service {
   // Nothing comes in from outside; the bridge in front stops first.
   void stop_accepting() override {}
   bool drain(Deadline deadline) override { return gate_->drain(deadline); }
-  Readiness readiness() const override { return {.ready = true, .reason = {}}; }
+  Readiness readiness() const override { return exporter::gate_readiness(*gate_, destination_); }
   runtime::Statusz status() const override {
     runtime::Statusz status = exporter::gate_status(*gate_, destination_);
-    status.ready = true;
+    const Readiness ready = readiness();
+    status.ready = ready.ready;
+    status.reason = ready.reason;
     status.fused = true;
     return status;
   }

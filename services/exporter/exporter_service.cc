@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "services/lib/base/utf8.h"
+
 namespace spanway::exporter {
 namespace {
 
@@ -10,6 +12,7 @@ constexpr Duration kSampleInterval = std::chrono::seconds(5);
 constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 // Left of the drain's deadline for the batches, once the connections are gone.
 constexpr Duration kSinkDrainReserve = std::chrono::seconds(1);
+constexpr std::size_t kFailureBytesMax = 256;
 
 }  // namespace
 
@@ -26,6 +29,19 @@ runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& d
                         .circuit = std::string(to_string(gate.circuit())),
                         .degraded = gate.circuit() != CircuitBreaker::State::kClosed};
   return status;
+}
+
+runtime::Service::Readiness gate_readiness(const Gate& gate,
+                                           const sinks::DestinationConfig& destination) {
+  // The pod stays ready: its senders get UNAVAILABLE with the time to come back.
+  if (gate.circuit() == CircuitBreaker::State::kClosed) return {.ready = true, .reason = ""};
+  std::string reason = "degraded: " + std::string(to_string(destination.type));
+  if (const std::string endpoint = sinks::endpoint_of(destination); !endpoint.empty())
+    reason += " " + endpoint;
+  reason += " gets probes only, its circuit is open";
+  if (const std::string failure = gate.last_failure(); !failure.empty())
+    reason += ": " + printable_utf8(failure, kFailureBytesMax);
+  return {.ready = true, .reason = std::move(reason)};
 }
 
 Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
@@ -121,9 +137,7 @@ runtime::Service::Readiness ExporterService::readiness() const {
     case State::kCreated:
       return {.ready = false, .reason = "not started"};
     case State::kServing:
-      // The pod stays ready: its senders get UNAVAILABLE with the time to come back.
-      if (gate_->circuit() == CircuitBreaker::State::kClosed) return {.ready = true, .reason = ""};
-      return {.ready = true, .reason = "degraded: the circuit of the destination is open"};
+      return gate_readiness(*gate_, config_.destination);
     case State::kStopping:
       break;
   }

@@ -28,6 +28,10 @@ Result<std::unique_ptr<Gate>> create_gate(const ExporterConfig& config,
 // The member `destination` of /statusz.
 runtime::Statusz gate_status(const Gate& gate, const sinks::DestinationConfig& destination);
 
+// Ready; while the circuit is open the reason names the destination and its last failure.
+runtime::Service::Readiness gate_readiness(const Gate& gate,
+                                           const sinks::DestinationConfig& destination);
+
 // See runtime::Service for the thread contract.
 class ExporterService final : public runtime::Service {
  public:

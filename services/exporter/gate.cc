@@ -181,6 +181,8 @@ std::optional<bool> Gate::reachable() const {
 
 CircuitBreaker::State Gate::circuit() const { return state_->breaker.state(); }
 
+std::string Gate::last_failure() const { return state_->breaker.last_failure(); }
+
 const Events& Gate::events() const noexcept { return state_->events; }
 
 }  // namespace spanway::exporter

@@ -43,6 +43,8 @@ class Gate final : public pipeline::Sink {
   // Nothing until the destination has answered for the first time.
   std::optional<bool> reachable() const;
   CircuitBreaker::State circuit() const;
+  // Why the circuit is open; empty while it is closed.
+  std::string last_failure() const;
   const Events& events() const noexcept;
 
  private:

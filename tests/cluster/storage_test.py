@@ -140,3 +140,17 @@ def test_series_reach_a_prometheus_behind_a_password(cluster, operator, namespac
     cluster.apply(password("right"))  # The pods of the exporter are replaced.
     wait_until(lambda: prometheus.value('temperature_celsius{room="0",service_name="made-by-hand"}') == 20.5, 150, "the sample", 0.5)
     pipeline.wait_condition("ExportersHealthy", "True", 90)
+
+    # Degraded with the reason and since when, an Event of it, and ready all the time.
+    prometheus.stop()
+    grpc_export(pipeline.endpoint(), metrics_request())
+    degraded = wait_until(lambda: pipeline.get()["status"]["exporters"][0].get("degraded"), 90, "the open circuit", 0.5)
+    assert degraded["since"] and degraded["reason"] and "only probes are sent by 1 of 1 pods" in degraded["message"], degraded
+    found = condition(pipeline.get(), "ExportersHealthy")
+    assert found["status"] == "False" and f"degraded since {degraded['since']}" in found["message"], found
+    assert condition(pipeline.get(), "Ready")["status"] == "True"
+    wait_until(lambda: len(pipeline.events("DestinationDegraded")) == 1, 30, "its Event", 0.5)
+    prometheus.start()
+    wait_until(lambda: "degraded" not in pipeline.get()["status"]["exporters"][0], 120, "the closed circuit", 0.5)
+    assert len(pipeline.events("DestinationDegraded")) == 1
+    wait_until(lambda: pipeline.events("DestinationRecovered"), 30, "the Event of its end", 0.5)

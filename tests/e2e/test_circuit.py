@@ -40,6 +40,7 @@ def test_a_killed_backend_gets_probes_only_and_nothing_is_lost_or_dead_lettered(
                 send()
             opened = wait_until(lambda: exporter.status()["destination"]["degraded"] and exporter.status(), 60, "the circuit open")
             assert opened["ready"] and exporter.ready()
+            assert f"ok: degraded: zipkin http://127.0.0.1:{zipkin.port}" in exporter.admin("/readyz")
             assert exporter.metric("spanway_exporter_degraded_destinations") == 1
             # Only probes: one in 5 s, the stream being one.
             tried = exporter.metric("spanway_exporter_refused_batches_total")
@@ -53,6 +54,7 @@ def test_a_killed_backend_gets_probes_only_and_nothing_is_lost_or_dead_lettered(
                 zipkin.trace(trace, SPANS, seconds=60)
             wait_until(lambda: exporter.status()["destination"]["circuit"] == "closed", 30, "the circuit closed")
             assert exporter.metric("spanway_exporter_degraded_destinations") == 0
+            assert exporter.admin("/readyz") == "ok\n"
             assert exporter.metric("spanway_exporter_circuit_opened_total") >= 1
             assert consumer.metric("spanway_kafka_bridge_dead_letters_total") == 0
             assert consumer.metric("spanway_kafka_bridge_halved_batches_total") == 0

@@ -71,7 +71,10 @@ class PagesHandler final : public http::Handler {
   http::Response readyz() const {
     constexpr std::string_view kText = "text/plain; charset=utf-8";
     const Service::Readiness readiness = pages_.readiness();
-    if (readiness.ready) return text_response(200, kText, "ok\n");
+    if (readiness.ready) {
+      const std::string limit = readiness.reason.empty() ? "" : ": " + readiness.reason;
+      return text_response(200, kText, "ok" + limit + "\n");
+    }
     return text_response(503, kText, "not ready: " + readiness.reason + "\n");
   }
 

@@ -81,13 +81,14 @@ Service::Readiness Host::readiness() const {
     if (state_ == State::kStopping) return {false, "shutting down"};
   }
   const auto all = entries();
+  std::string limits;
   for (const auto& [name, service] : all) {
     Readiness readiness = service->readiness();
-    if (readiness.ready) continue;
-    if (all.size() > 1) readiness.reason = name + ": " + readiness.reason;
-    return readiness;
+    if (!readiness.reason.empty() && all.size() > 1) readiness.reason.insert(0, name + ": ");
+    if (!readiness.ready) return readiness;
+    if (!readiness.reason.empty()) limits += (limits.empty() ? "" : "; ") + readiness.reason;
   }
-  return {true, ""};
+  return {true, std::move(limits)};
 }
 
 Statusz Host::status() const {

@@ -188,7 +188,7 @@ void describe(V& v, const Statusz::LoggedError& e) {
 template <typename V>
 void describe_service(V& v, const Statusz& s) {
   v.field("ready", s.ready, "As /readyz answers for this service.");
-  v.field("reason", s.reason, "Why it is not ready.");
+  v.field("reason", s.reason, "Why it is not ready, or what is degraded although it is.");
   v.optional("mode", s.mode, "Bridge: `produce`, `consume` or `both`.");
   v.object("kafka", s.kafka, "Bridge: the brokers.");
   v.list("topics", s.topics, "Bridge: the topics of the signals.");

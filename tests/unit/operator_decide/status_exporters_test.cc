@@ -136,6 +136,78 @@ TEST_F(StatusTest, ADeadDestinationIsDegradedAndNothingElse) {
   EXPECT_EQ(scene_.at("summary/exporters"), "0/1");
 }
 
+TEST_F(StatusTest, AnOpenCircuitIsDegradedWithItsReasonAndSinceWhen) {
+  scene_.update();
+  scene_.pass(60);
+  const std::string opened = wall_time_text(scene_.now_ms);
+  StatuszReport& sender = scene_.report(kSceneExporter);
+  sender.destination_degraded = true;
+  sender.destination_error = "HTTP 503 in 12 ms";
+  sender.destination_error_reason = "http_503";
+  EXPECT_EQ(condition_after_update("ExportersHealthy"), "False: DestinationDegraded");
+  EXPECT_EQ(scene_.message("ExportersHealthy"),
+            "exporter a: degraded since " + opened +
+                ": only probes are sent by 1 of 1 pods: HTTP 503 in 12 ms");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: DestinationDegraded");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  EXPECT_EQ(scene_.at("exporters/0/state"), "Degraded");
+  EXPECT_EQ(scene_.at("exporters/0/degraded/since"), opened);
+  EXPECT_EQ(scene_.at("exporters/0/degraded/reason"), "Http503");
+  EXPECT_EQ(scene_.at("summary/exporters"), "0/1");
+
+  // Another text of the same failure is no news.
+  const Json before = scene_.status;
+  sender.destination_error = "HTTP 503 in 7 ms";
+  scene_.pass(300);
+  EXPECT_EQ(scene_.update(), before);
+  // Nothing gets through any more: stalled, and degraded still.
+  sender.destination_reachable = false;
+  EXPECT_EQ(condition_after_update("ExportersHealthy"), "False: DestinationUnreachable");
+  EXPECT_EQ(scene_.at("exporters/0/state"), "Stalled");
+  EXPECT_EQ(scene_.at("exporters/0/degraded/since"), opened);
+  EXPECT_THAT(scene_.message("ExportersHealthy"), HasSubstr("degraded since " + opened));
+
+  sender = {.answered = true, .has_destination = true, .destination_reachable = true};
+  scene_.pass(60);
+  EXPECT_EQ(condition_after_update("ExportersHealthy"), "True: Delivering");
+  EXPECT_EQ(kube::find(scene_.status, "exporters/0/degraded"), nullptr);
+  EXPECT_EQ(scene_.at("exporters/0/state"), "Running");
+}
+
+TEST_F(StatusTest, ACircuitThatOpensAndClosesAllTheTimeIsWrittenSeldom) {
+  StatuszReport& sender = scene_.report(kSceneExporter);
+  sender.destination_degraded = true;
+  scene_.update();
+  sender.destination_degraded = false;
+  scene_.pass(29);
+  scene_.update();
+  EXPECT_NE(kube::find(scene_.status, "exporters/0/degraded"), nullptr);
+  EXPECT_GT(scene_.requeue_after(), Duration::zero()) << "nothing else ends it";
+  scene_.pass(1);
+  scene_.update();
+  EXPECT_EQ(kube::find(scene_.status, "exporters/0/degraded"), nullptr);
+}
+
+TEST_F(StatusTest, OneDegradedPodOfTwoDegradesTheDestinationAndSilenceIsNoRecovery) {
+  PodView other = scene_.views[kSceneExporter].pods[0];
+  other.name = "other";
+  scene_.views[kSceneExporter].pods.push_back(other);
+  scene_.reports["other"] = {
+      .answered = true, .has_destination = true, .destination_reachable = true};
+  scene_.report(kSceneExporter).destination_degraded = true;
+  scene_.update();
+  EXPECT_EQ(scene_.at("exporters/0/state"), "Degraded");
+  EXPECT_EQ(scene_.at("exporters/0/degraded/reason"), "CircuitOpen");
+  EXPECT_EQ(scene_.at("exporters/0/degraded/message"), "only probes are sent by 1 of 2 pods");
+  all_silent();
+  scene_.pass(300);
+  scene_.update();
+  EXPECT_NE(kube::find(scene_.status, "exporters/0/degraded"), nullptr);
+  scene_.pipeline.spec.exporters[0].paused = true;
+  scene_.update();
+  EXPECT_EQ(kube::find(scene_.status, "exporters/0/degraded"), nullptr);
+}
+
 TEST_F(StatusTest, ADestinationThatRefusesStallsItsPartitions) {
   scene_.report(kSceneConsumer).partitions[0].stalled = true;
   scene_.report(kSceneConsumer).partitions[0].reason = "HTTP 401: token expired";
@@ -171,6 +243,49 @@ TEST_F(StatusTest, PausedAndStoppedExportersAreWell) {
   EXPECT_EQ(scene_.at("summary/exporters"), "1/1");
   scene_.pipeline.spec.exporters.clear();
   EXPECT_EQ(condition_after_update("ExportersHealthy"), "True: NoExporters");
+}
+
+// ---- query ---
+
+TEST_F(StatusTest, TheStoreOfQueryIsInTheStatusAndDegradesOnly) {
+  scene_.update();
+  EXPECT_EQ(kube::find(scene_.status, "query"), nullptr);
+  scene_.add_query();
+  scene_.update();
+  EXPECT_EQ(scene_.at("query/store"), "Unknown");
+  EXPECT_EQ(scene_.at("query/ready"), "1/1");
+  scene_.report(kSceneQuery).store = ActivityReport{.ok = true};
+  scene_.update();
+  EXPECT_EQ(scene_.at("query/store"), "Reachable");
+  scene_.pass(60);
+  const std::string lost = wall_time_text(scene_.now_ms);
+  scene_.report(kSceneQuery).store = ActivityReport{.ok = false, .error = "connection refused"};
+  EXPECT_EQ(condition_after_update("Degraded"), "True: StoreUnreachable");
+  EXPECT_EQ(scene_.message("Degraded"), "the store of query is unreachable since " + lost +
+                                            ": 1 of 1 pods do not reach it: connection refused");
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  EXPECT_EQ(scene_.at("query/since"), lost);
+
+  // Another text is no news, and neither is silence.
+  const Json before = scene_.status;
+  scene_.report(kSceneQuery).store->error = "connection refused (7 ms)";
+  scene_.pass(60);
+  EXPECT_EQ(scene_.update(), before);
+  scene_.report(kSceneQuery).store.reset();
+  EXPECT_EQ(scene_.update(), before);
+
+  scene_.report(kSceneQuery).store = ActivityReport{.ok = true};
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+  EXPECT_EQ(scene_.at("query/store"), "Reachable");
+  // Written at most every 30 s.
+  scene_.report(kSceneQuery).store->ok = false;
+  scene_.pass(29);
+  scene_.update();
+  EXPECT_EQ(scene_.at("query/store"), "Reachable");
+  EXPECT_GT(scene_.requeue_after(), Duration::zero());
+  scene_.pass(1);
+  scene_.update();
+  EXPECT_EQ(scene_.at("query/store"), "Unreachable");
 }
 
 // ---- Degraded -----------------------------------------------------------------------------------

@@ -23,6 +23,16 @@ std::string of_condition(const Json& status, const std::string& type, const char
 
 }  // namespace
 
+void StatusScene::add_query() {
+  std::vector<PartSpec> parts = four_parts("r1", 1);
+  parts.push_back({.id = {render::Role::kQuery, ""}, .revision = "r1", .replicas = 1});
+  desired = rendering_of(parts);
+  views.push_back(healthy_view(parts.back(), kSceneStartMs - 3'600'000));
+  StatuszReport& reported = reports[views.back().pods[0].name];
+  reported.ready = reported.answered = true;
+  rollout.memory.last_good_revision = desired.revision;
+}
+
 StatusScene::StatusScene() {
   pipeline.name = "p";
   pipeline.generation = 3;

@@ -20,6 +20,7 @@ inline constexpr std::size_t kSceneExporter = 0;
 inline constexpr std::size_t kSceneConsumer = 1;
 inline constexpr std::size_t kSceneBridge = 2;
 inline constexpr std::size_t kSceneIngress = 3;
+inline constexpr std::size_t kSceneQuery = 4;  // After add_query().
 
 class StatusScene {
  public:
@@ -40,6 +41,8 @@ class StatusScene {
   StatuszReport& report(std::size_t component) { return reports.at(name_of(component)); }
   // Lag of the component's only partition.
   void set_lag(double seconds) { report(kSceneConsumer).partitions.at(0).lag_seconds = seconds; }
+  // Adds the query component, with one ready pod, as the last one.
+  void add_query();
   void set_rollout(RolloutDecision::Phase phase, const std::string& reason,
                    const std::string& message);
   std::string name_of(std::size_t component) const { return views[component].pods.at(0).name; }

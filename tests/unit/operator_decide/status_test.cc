@@ -379,6 +379,9 @@ TEST_F(StatusTest, TablesAreReportedByTheWorstExporter) {
 TEST_F(StatusTest, TheSchemaHasExactlyWhatIsWritten) {
   scene_.report(kSceneExporter).destination_reachable = false;
   scene_.report(kSceneExporter).destination_error = "refused";
+  scene_.report(kSceneExporter).destination_degraded = true;
+  scene_.add_query();
+  scene_.report(kSceneQuery).store = ActivityReport{.ok = false, .error = "refused"};
   scene_.views[kSceneBridge].pods[0].last_restart_reason = "container bridge: Error, exit code 1";
   scene_.rollout.memory = {"g",   "f",  "OOMKilled: x", "s",     "r", 17,
                            "p-a", true, {{"p-a", 18}},  {"p-a"}, "1"};

@@ -115,7 +115,8 @@ runtime::Statusz::Destination destination(std::optional<bool> reachable) {
           .answered = std::nullopt,
           .reachable = reachable,
           .last_error = reachable ? "refused" : "",
-          .last_error_reason = reachable ? "connect" : ""};
+          .last_error_reason = reachable ? "connect" : "",
+          .degraded = reachable == false};
 }
 
 TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
@@ -172,6 +173,7 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
   EXPECT_EQ(report.weaknesses, *written.weaknesses);
   EXPECT_TRUE(report.has_destination && report.destination_known);
   EXPECT_FALSE(report.destination_reachable);
+  EXPECT_TRUE(report.destination_degraded);
   EXPECT_EQ(report.destination_endpoint, "p-a:4317");
   EXPECT_EQ(report.destination_error_reason, "connect");
   ASSERT_EQ(report.partitions.size(), 1u);

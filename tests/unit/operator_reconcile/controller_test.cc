@@ -338,6 +338,33 @@ TEST_F(ControllerTest, ADeadDestinationDegradesAndRollsNothingBack) {
   EXPECT_TRUE(decide::rollout_memory(fixture_.status()).failed_revision.empty());
 }
 
+TEST_F(ControllerTest, AnOpenCircuitIsAnEventAtItsBeginAndOneAtItsEnd) {
+  bool open = false;
+  fixture_.statusz.answer = [&open](const std::string& pod) {
+    decide::StatuszReport report;
+    report.ready = report.answered = report.kafka_reachable = true;
+    report.has_destination = report.destination_reachable = true;
+    report.destination_degraded = open && pod.find("consumer") == std::string::npos;
+    return report;
+  };
+  const auto count = [this](std::string_view reason) {
+    return std::count_if(fixture_.events_seen.begin(), fixture_.events_seen.end(),
+                         [reason](const Announcement& one) { return one.reason == reason; });
+  };
+  fixture_.install();
+  fixture_.pass(std::chrono::seconds(60));
+  open = true;
+  fixture_.pass(std::chrono::seconds(300));
+  EXPECT_EQ(count("DestinationDegraded"), 1);
+  EXPECT_EQ(count("DestinationRecovered"), 0);
+  EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
+  EXPECT_EQ(kube::string_at(fixture_.status(), "exporters/0/state"), "Degraded");
+  open = false;
+  fixture_.pass(std::chrono::seconds(300));
+  EXPECT_EQ(count("DestinationDegraded"), 1);
+  EXPECT_EQ(count("DestinationRecovered"), 1);
+}
+
 TEST_F(ControllerTest, ALagThatMovesIsReportedSoonAndSeldom) {
   double lag = 1;
   fixture_.statusz.answer = [&](const std::string& pod) {

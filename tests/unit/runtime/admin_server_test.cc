@@ -16,7 +16,7 @@ class AdminServerTest : public testing::Test {
         AdminServer::create({.host = "127.0.0.1", .port = 0, .metrics_port = metrics_port},
                             {.readiness =
                                  [this] {
-                                   return ready_ ? Service::Readiness{true, ""}
+                                   return ready_ ? Service::Readiness{true, limit_}
                                                  : Service::Readiness{false, "waiting for Kafka"};
                                  },
                              .status_json = [] { return std::string("{\"kafka\":\"up\"}"); },
@@ -30,6 +30,7 @@ class AdminServerTest : public testing::Test {
   }
 
   std::atomic<bool> ready_ = true;
+  std::string limit_;  // Set before the first request.
   telemetry::Logger log_ = telemetry::Logger::null();
   telemetry::Metrics metrics_;
   telemetry::Telemetry telemetry_{log_, metrics_};
@@ -62,6 +63,15 @@ TEST_F(AdminServerTest, SaysWhyItIsNotReadyButLives) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
   EXPECT_TRUE(answer.ends_with("not ready: waiting for Kafka\n")) << answer;
   EXPECT_TRUE(raw_http(server->port(), "GET", "/livez").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(AdminServerTest, NamesWhatIsDegradedAlthoughItIsReady) {
+  const auto server = create();
+  ASSERT_NE(server, nullptr);
+  limit_ = "degraded: zipkin";
+  const std::string answer = raw_http(server->port(), "GET", "/readyz");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nok: degraded: zipkin\n")) << answer;
 }
 
 TEST_F(AdminServerTest, AnswersHeadWithoutABody) {

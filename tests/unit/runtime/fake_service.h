@@ -45,7 +45,7 @@ class FakeService final : public Service {
     return drains;
   }
   Readiness readiness() const override {
-    return ready ? Readiness{true, ""} : Readiness{false, "waiting for Kafka"};
+    return ready ? Readiness{true, limit} : Readiness{false, "waiting for Kafka"};
   }
   Statusz status() const override {
     Statusz status;
@@ -60,6 +60,7 @@ class FakeService final : public Service {
 
   bool fail_start = false;
   bool drains = true;
+  std::string limit;
   std::atomic<bool> ready = true;
   std::atomic<bool> broken = false;
 

@@ -72,7 +72,7 @@ TEST_F(HostTest, IncompleteDrainStillDrainsTheRest) {
 TEST_F(HostTest, IsReadyWhenAllPartsAre) {
   Host host(telemetry_);
   FakeService& a = add(host, "a");
-  add(host, "b");
+  FakeService& b = add(host, "b");
   EXPECT_EQ(host.readiness().reason, "starting");
   ASSERT_TRUE(host.start().ok());
   EXPECT_TRUE(host.readiness().ready);
@@ -80,6 +80,11 @@ TEST_F(HostTest, IsReadyWhenAllPartsAre) {
   EXPECT_FALSE(host.readiness().ready);
   EXPECT_EQ(host.readiness().reason, "a: waiting for Kafka");
   a.ready = true;
+  a.limit = "degraded: zipkin";
+  EXPECT_TRUE(host.readiness().ready);
+  EXPECT_EQ(host.readiness().reason, "a: degraded: zipkin");
+  b.limit = "degraded: file";
+  EXPECT_EQ(host.readiness().reason, "a: degraded: zipkin; b: degraded: file");
   host.begin_shutdown();
   EXPECT_FALSE(host.readiness().ready);
   EXPECT_EQ(host.readiness().reason, "shutting down");
