@@ -205,7 +205,7 @@ def run_once(path, kafka, arguments, rate, number):
         for service in services:
             service.start()
         if path.consumes:
-            # What is measured reads; an unmeasured fused producer on core 1 feeds the topics.
+            # The measured process reads; an unmeasured fused producer on core 1 feeds the topics.
             helpers = build_fused_produce(folder, section, sink, port)
             helpers[0].name = "feeder"
         elif arguments.verify:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the tables of ClickHouse cost, without an exporter: the server makes the spans itself.
+"""The cost of the tables of ClickHouse, without an exporter: the server makes the spans itself.
 
 clickhouse_tables.py bytes [--traces 100000]
     Bytes a span of two data sets in our table, and in those of Jaeger and of the OpenTelemetry

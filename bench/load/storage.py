@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What storing spans costs: storage.py [--spans 40000] [--batches 20] [--large]
+"""The cost of storing spans: storage.py [--spans 40000] [--batches 20] [--large]
 
 One exporter is sent batches of equal size over OTLP/gRPC, one after the other, into ClickHouse tables
 of the engine Null (encoding and sending alone), into the real tables, and into S3. Prints the CPU time

@@ -17,7 +17,7 @@ for script in $(git ls-files '*.sh' .ci/run); do bash -n "$script" || note "$scr
 git ls-files '*.py' | xargs python3 -m py_compile || note "Python files do not compile"
 python3 tests/tidy/tidy_test.py || note "tidy tests failed"
 
-# What the working tree changes since the main branch; fails where there is nothing to compare with.
+# Files that the working tree changes since the main branch; fails where there is nothing to compare with.
 changed_files() {
   local main base=${LINT_BASE:-}
   for main in origin/main main; do

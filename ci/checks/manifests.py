@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is made from something else: the chart's CRD from k8s/crd, and the plain manifests of k8s/
+"""Writes the generated manifests: the chart's CRD from k8s/crd, and the plain manifests of k8s/
 from the chart. `manifests.py write` writes them; `manifests.py check` says what differs.
 
 Needs helm: HELM, or on PATH, or the one that tests/parts/kube.sh has fetched. Without it the plain

@@ -5,7 +5,7 @@
 set -euo pipefail
 version=26.0.1
 soversion=2600
-# Of the wheel for Python 3.11; its libraries do not depend on Python's version.
+# The wheel for Python 3.11; its libraries do not depend on Python's version.
 case "$(uname -m)" in
 x86_64) checksum=39cb0f2418282c24bea6ceda77b03e5a8f0a5766b63a8bf194d4e2a2c423548c ;;
 aarch64) checksum=22a96a225de107eb9acd1ad9a818198ca832df2a4c0952412f754a7ed2105a98 ;;

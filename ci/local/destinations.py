@@ -12,7 +12,7 @@ from typing import Callable
 OFFSET = int(os.environ.get("SPANWAY_PORT_OFFSET", "0"))
 # A server of the user's own in place of the one that is started here.
 CLICKHOUSE_URL = os.environ.get("CLICKHOUSE_URL", "")
-# Of the S3 server that is started here.
+# The keys of the S3 server that is started here.
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "testkey", "AWS_SECRET_ACCESS_KEY": "testsecret"}
 S3_BUCKET = "spanway"
 
@@ -25,7 +25,7 @@ def address(number):
     return f"127.0.0.1:{port(number)}"
 
 
-# Of spanway-query over the first destination that it can read; each further one has a port of its own.
+# The port of spanway-query over the first destination that it can read; each further one has a port of its own.
 QUERY_PORT, QUERY_PORT_STEP = 8081, 100
 MEMORY_PORT = 4347
 query_ports = {}  # By destination; parse() fills it.
@@ -57,7 +57,7 @@ class Destination:
     items: str
     link: Callable[[str, float], str]  # The same, for the user.
     consumer: dict = dataclasses.field(default_factory=dict)  # More keys of `consumer`.
-    # Of the exporter and of spanway-query.
+    # The configuration of the exporter and of spanway-query.
     keys: dict = dataclasses.field(default_factory=dict)
     # Section of `stores` of the spanway-query that reads it back; None = the backend has an API.
     store: dict | None = None

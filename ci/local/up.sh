@@ -30,7 +30,7 @@ build() {
 }
 [ -n "${SPANWAY_BIN:-}" ] || build "$@"
 
-# What takes minutes says so.
+# Downloads and builds that take minutes are announced.
 sed -n 's/^parts:/up:/p' "$run/fetch.log"
 wait "$fetching" || { tail -n 20 "$run/fetch.log" >&2; exit 1; }
 exec python3 ci/local/pipeline.py up --destinations "$destinations"

@@ -1,4 +1,4 @@
-"""What the chart renders, without a cluster. Needs helm, which tests/parts/kube.sh brings."""
+"""The objects that the chart renders, without a cluster. Needs helm, which tests/parts/kube.sh brings."""
 import json
 import os
 import pathlib
@@ -166,7 +166,7 @@ def test_a_value_that_does_nothing_is_refused(helm, bad):
     }.items()
 ])
 def test_the_chart_takes_what_the_operator_takes(helm, tmp_path, value, taken):
-    """What the chart takes and the operator refuses ends as a CrashLoopBackOff."""
+    """A value that the chart takes and the operator refuses ends as a CrashLoopBackOff."""
     done = run([helm, "template", "spanway", CHART, "--set", value], check=False)
     assert (done.returncode == 0) == taken, f"{value}\n{done.stderr}"
     operator = BIN / "spanway-operator"

@@ -1,4 +1,4 @@
-"""What others change is put back, what others own is left, and nothing is left behind."""
+"""Changes by others are put back, objects of others are left, and nothing is left behind."""
 import time
 
 from cluster import writes

@@ -1,4 +1,4 @@
-"""What a new user does: helm install, one sample, spans in and out."""
+"""The first steps of a new user: helm install, one sample, spans in and out."""
 from cluster import condition
 from harness.load import Load, compare
 from harness.processes import ROOT, wait_until

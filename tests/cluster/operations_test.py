@@ -1,4 +1,4 @@
-"""What administrators do to a cluster while Pipelines run or roll out."""
+"""Administrators' operations on a cluster while Pipelines run or roll out."""
 import json
 import time
 

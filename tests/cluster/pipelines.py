@@ -80,7 +80,7 @@ class Running:
         return pipeline.get("status", {}).get("observedGeneration") == pipeline["metadata"]["generation"]
 
     def wait_condition(self, kind, status, seconds=90, reason=None):
-        """Of the newest generation. Returns the condition."""
+        """The condition, once it is of the newest generation."""
 
         def check():
             pipeline = self.get()
@@ -122,7 +122,7 @@ class Running:
         return {workload["metadata"]["name"]: workload for workload in found}
 
     def templates(self):
-        """What would restart pods when it changed."""
+        """The fields that restart pods when they change."""
         return {name: workload["spec"]["template"] for name, workload in self.workloads().items()}
 
     def wait_replicas(self, name, count, seconds=90):

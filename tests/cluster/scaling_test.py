@@ -67,7 +67,7 @@ def test_an_hpa_owns_the_replicas_alone(cluster, start_pipeline):
     for entry in json.loads(fields)["metadata"]["managedFields"]:
         if entry["manager"] == "spanway-operator" and entry.get("subresource") != "scale":
             assert "f:replicas" not in entry["fieldsV1"].get("f:spec", {}), "the operator still owns spec.replicas"
-    # Who scales by hand is not fought.
+    # Replicas that a user sets by hand stay.
     cluster.kubectl("-n", pipeline.namespace, "scale", "deployment/p-ingress", "--replicas=3")
     pipeline.wait_replicas("p-ingress", 3)
     # Also when the operator has something else to write.

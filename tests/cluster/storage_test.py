@@ -1,4 +1,4 @@
-"""What exporters store, on a real cluster: tables before the exporter, a trace read back, a CronJob, series
+"""Stored telemetry on a real cluster: tables before the exporter, a trace read back, a CronJob, series
 behind a password."""
 import os
 

@@ -49,7 +49,7 @@ def coordinator(brokers, group):
 
 
 def not_ready_because(service):
-    """What /readyz says while it refuses."""
+    """The answer of /readyz while it refuses."""
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{service.admin_port}/readyz", timeout=5)
     except urllib.error.HTTPError as error:

@@ -1,4 +1,4 @@
-"""What a destination refuses for good is in the dead-letter topic, to the last byte, whatever its
+"""Items that a destination refuses for good are in the dead-letter topic, to the last byte, whatever its
 size, whichever client wrote the record, and whatever the topic takes."""
 import base64
 import itertools

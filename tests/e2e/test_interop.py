@@ -28,7 +28,7 @@ def consume(brokers, topic, count, seconds=20):
 
 
 def java_partitions(keys, count):
-    """What the Java producer's default partitioner says."""
+    """The partition that the Java producer's default partitioner chooses."""
     jars = run_part("kafka", "get") or os.path.expanduser(os.environ.get("SPANWAY_CACHE", "~/.cache/spanway"))
     program = ROOT / "tests/e2e/clients/JavaPartition.java"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What happens when a backend says no: the evidence of others decides."""
+"""A backend that refuses: the evidence of others decides."""
 import time
 
 import grpc

@@ -43,7 +43,7 @@ def maps_arrow(service):
 
 
 def stored(s3, folder, *columns):
-    """Of every row of every object below the folder, as often as it is there; sorted."""
+    """The columns of every row of every object below the folder, as often as it is there; sorted."""
     rows = []
     for path in (s3.data / "data" / s3.bucket / "spanway/v1" / folder).rglob("*.parquet"):
         table = pyarrow.parquet.ParquetFile(path).read(columns=list(columns))
@@ -56,7 +56,7 @@ def stored_span_ids(s3):
 
 
 def stored_points(s3):
-    """Of the requests of points(): the sample, the histogram and the exemplar of each number."""
+    """The samples, histograms and exemplars of the requests of points(), each by its number."""
     labels = [json.loads(text)["number"] for text, in stored(s3, "metrics/samples", "series_labels") if "number" in text]
     sums = [row[0] for row in stored(s3, "metrics/histograms", "sum")]
     return {"samples": sorted(labels, key=int), "histograms": sums, "exemplars": [row[0] for row in stored(s3, "metrics/exemplars", "value")]}

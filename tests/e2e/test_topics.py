@@ -1,4 +1,4 @@
-"""What `topics apply` and `topics verify` say of the topics of a real Kafka."""
+"""The reports of `topics apply` and `topics verify` on the topics of a real Kafka."""
 import json
 import os
 import subprocess
@@ -96,7 +96,7 @@ def test_more_in_sync_than_there_are_copies_is_said(kafka, tmp_path):
     assert "raise the factor or lower the setting" in words
     assert topics["above.logs"]["weaker"] == []
 
-    # What the words say of newer brokers: this one takes records all the same.
+    # The message speaks of newer brokers: this one takes records all the same.
     with running(Pipeline(tmp_path, kafka.brokers, {}, kafka=names, bridge={"create_topics": False})) as pipeline:
         grpc_export(pipeline.endpoint, trace_request())
 

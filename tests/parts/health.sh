@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What GitOps tools make of a resource's status: kstatus of sigs.k8s.io/cli-utils, and Argo CD health
+# Health as GitOps tools derive it from a resource's status: kstatus of sigs.k8s.io/cli-utils, and Argo CD health
 # scripts in its Lua interpreter (health/main.go). Prints the binary's path.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

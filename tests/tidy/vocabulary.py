@@ -15,7 +15,7 @@ OUT = {
     r"\b[Tt]old\b|\b[Tt]ells?\b(?!\(\))|\b[Tt]elling\b": "reports, returns, notifies",
     r"\b[Ww]anted\b": "desired, requested, configured",
     r"\b[Ll]ook(s|ed|ing)?\b(?! ?up\b)": "reads, checks, reconciles",
-    r"//\s*(What|Whether|Who|Of)\b": "begin with the noun or the verb",
+    r"(//|^\s*#|\"\"\")\s*(What|Whether|Who|Of)\b": "begin with the noun or the verb",
     r"\bat rest\b|\bwhat rests\b": "idle, unchanged",
     r"\bShip(per|ment|ped)|\bshipper\b": "request coalescer, delivery request, delivery result",
     r"\bUnseenWrites\b|\bunseen_writes\b": "read-your-writes mutation cache",
@@ -37,9 +37,9 @@ OUT = {
     r"\bwhole\b(?=\s*(=[^>]|;|->|\[)|\.\w|\(\))": "complete, parsed, joined: name what is complete",
 }
 
-# Not prose of this repository.
+# Not prose of this repository, and the list whose change makes every machine install Python's packages anew.
 EXEMPT = re.compile(
-    r"^tests/tidy/|/testdata/|/golden/|^tests/fuzz/corpus/|^proto/opentelemetry/|^proto/google/|^CHANGELOG\.md$"
+    r"^tests/tidy/|/testdata/|/golden/|^tests/fuzz/corpus/|^proto/opentelemetry/|^proto/google/|^CHANGELOG\.md$|^tests/requirements\.txt$"
 )
 
 

@@ -1,4 +1,4 @@
-"""What is tortured: the services, Kafka, the backend and the loads on them."""
+"""The chain under torture: the services, Kafka, the backend and the loads on them."""
 import copy
 import pathlib
 import yaml

@@ -76,7 +76,7 @@ def freeze_broker(chain, random, wait):
 
 
 def moved_on(chain, what, seconds=60):
-    """What is left of the good traffic must keep arriving."""
+    """The good traffic that is left must keep arriving."""
     before = chain.backend.taken("traces", "")
     try:
         wait_until(lambda: chain.backend.taken("traces", "") > before + 5 or not chain.loads[0].alive(), seconds, what, 0.5)

@@ -1,1 +1,1 @@
-"""What the e2e tests share: real parts, our services as processes, receivers that compare."""
+"""Shared by the e2e tests: real parts, our services as processes, receivers that compare."""

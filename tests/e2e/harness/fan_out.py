@@ -84,7 +84,7 @@ class Ledger:
         self.waves += 1
 
     def missing(self, name):
-        """What is missing or twice in a backend; empty = each item once."""
+        """The items that are missing or twice in a backend; empty = each item once."""
         return {kind: wrong for kind, (expected, found) in getattr(self, name)().items() if (wrong := difference(expected, found))}
 
     def zipkin(self):

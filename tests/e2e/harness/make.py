@@ -7,7 +7,7 @@ import subprocess
 from .ports import claim
 from .processes import BIN, ROOT
 
-# Of all services and backends.
+# The ports of all services and backends.
 PORTS = [
     4317, 4318, 4327, *range(4337, 4348), *range(8080, 8100), 3100, 3101, 7070, 8123, 8181, 9000, 9090, 9092, 9097, 9411,
     15432, 16379, 16686, 23133, 24317, 24318,
@@ -29,7 +29,7 @@ class Run:
         return done.returncode, done.stdout
 
     def up(self, destinations):
-        """What it prints below the line of each destination."""
+        """The lines that it prints below the line of each destination."""
         code, output = self.make("up", f"DEST={destinations}")
         assert code == 0, output
         lines = output.splitlines()

@@ -159,7 +159,7 @@ class Kafka3:
         wait_until(complete, 60, "all replicas in sync", 0.3)
 
     def metadata(self):
-        """What the brokers say now: `.topics[name].partitions[n]` has `.leader`, `.replicas`, `.isrs`."""
+        """The cluster as the brokers report it now: `.topics[name].partitions[n]` has `.leader`, `.replicas`, `.isrs`."""
         try:
             return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0}).list_topics(timeout=5)
         except KafkaException as error:

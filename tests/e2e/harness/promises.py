@@ -1,4 +1,4 @@
-"""What must hold of every service that a test has started, whatever the test is about.
+"""The invariants of every service that a test has started, whatever the test is about.
 
 A service is observed right before it ends (`Service.stop`, `Service.kill9`) and, if it still runs,
 when the test function has returned. `broken()` says what did not hold:
@@ -43,7 +43,7 @@ class Observation:
         self.name, self.metrics, self.status, self.limit, self.peak = name, metrics, status, limit, peak
 
     def sum(self, metric, **labels):
-        """Of all series of `metric` whose labels include `labels`; None when there is none."""
+        """The sum of all series of `metric` whose labels include `labels`; None when there is none."""
         return sum_of(self.metrics, metric, **labels) if self.metrics is not None else None
 
 
@@ -78,7 +78,7 @@ def broken_of(observation):
 
 
 def broken_sums(bridge, consumer):
-    """What `consumer` was given against what `bridge` has written; both run. None while something
+    """Items that `consumer` was given against those that `bridge` has written; both run. None while something
     waits, or when one side is not known: a service that had an earlier life has forgotten, a group
     that does not start from the beginning may skip."""
     settings = consumer.config["consumer"]

@@ -76,7 +76,7 @@ class TenantBackend:
             self.unanswered = {}
 
     def names(self, tenant):
-        """Of the accepted spans, in order; names begin with the tenant."""
+        """Names of the accepted spans, in order; names begin with the tenant."""
         with self.lock:
             return [name for name in self.accepted if name.startswith(tenant + "-")]
 

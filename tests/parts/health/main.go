@@ -1,4 +1,4 @@
-// What GitOps tools make of a resource: one JSON object a line on standard input, one word a line on
+// Health as GitOps tools derive it from a resource: one JSON object a line on standard input, one word a line on
 // standard output. Without an argument kstatus (Flux, Helm, kpt); with the path of an Argo CD health
 // script that script, in the Lua interpreter that Argo CD runs it in.
 package main
