@@ -26,6 +26,7 @@ void notice_clock(SteadyTime now, SystemTime wall_now, PipelineState& state) {
   const std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(moved).count();
   if (state.observed_since) *state.observed_since += moved;
   state.failures.move(moved);
+  for (auto& [pod, since] : state.ready_seen) since.by_our_clock += moved;
   if (!state.rollout) return;
   if (state.rollout->rolling_since_ms != 0) state.rollout->rolling_since_ms += ms;
   for (auto& [name, since] : state.rollout->available_since_ms) since += ms;
@@ -107,7 +108,7 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
                    mutations_.expires_in(inputs.key));
   }
   // Before the status: one that names a last good revision without its spec could not be repaired.
-  SPANWAY_TRY(object_writer_.record_last_good(inputs, decided, rendered));
+  SPANWAY_TRY(object_writer_.record_last_good(inputs, decided, rendered, state));
   SPANWAY_TRY(status_writer_.write(stages, pipeline, state));
   state.observed_since = inputs.observed_since;
   status_writer_.record_rollout_events(stages, pipeline);

@@ -1,6 +1,7 @@
 #include "operator/reconcile/last_good.h"
 
 #include "operator/api/declaration.h"
+#include "operator/decide/job_ending.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -68,21 +69,9 @@ std::optional<GoodSpec> read_spec(const Json& content, const Json& pipeline,
   return spec;
 }
 
-}  // namespace
-
-kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline) {
-  return {pipeline.name_space, pipeline.name + "-last-good"};
-}
-
-render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts,
-                                    const std::set<std::string>& keep,
-                                    const std::optional<Json>& stored) {
+render::Manifest config_map_of(const Json& pipeline, std::string content) {
   const kube::ObjectKey key{kube::string_at(pipeline, "metadata/namespace"),
                             kube::string_at(pipeline, "metadata/name")};
-  Json content = content_of(pipeline, facts);
-  if (const std::optional<Json> before = keep.empty() ? std::nullopt : content_in(stored)) {
-    for (const std::string& name : keep) content["earlier"][name] = recorded_of(*before, name);
-  }
   const Json owner = {{"apiVersion", kube::kPipelines.api_version()},
                       {"kind", kube::kPipelines.kind},
                       {"name", key.name},
@@ -99,7 +88,27 @@ render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterF
          {"labels",
           {{"app.kubernetes.io/managed-by", "spanway-operator"}, {api::kPipelineLabel, key.name}}},
          {"ownerReferences", Json::array({owner})}}},
-       {"data", {{"pipeline.json", kube::to_text(content)}}}}};
+       {"data", {{"pipeline.json", std::move(content)}}}}};
+}
+
+}  // namespace
+
+kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline) {
+  return {pipeline.name_space, pipeline.name + "-last-good"};
+}
+
+render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts,
+                                    const std::set<std::string>& keep,
+                                    const std::optional<Json>& stored) {
+  Json content = content_of(pipeline, facts);
+  if (const std::optional<Json> before = keep.empty() ? std::nullopt : content_in(stored)) {
+    for (const std::string& name : keep) content["earlier"][name] = recorded_of(*before, name);
+  }
+  return config_map_of(pipeline, kube::to_text(content));
+}
+
+render::Manifest adopted_last_good(const Json& pipeline, const Json& stored) {
+  return config_map_of(pipeline, kube::string_at(stored, "data/pipeline.json"));
 }
 
 std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_map) {
@@ -108,7 +117,8 @@ std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_m
   const std::string version = kube::string_at(*content, "version");
   if (version.empty()) return std::nullopt;
   return RecordedVersion{version, kube::string_at(*content, "imageRepository"),
-                         kube::fingerprint(content->value("spec", Json::object()))};
+                         kube::fingerprint(content->value("spec", Json::object())),
+                         decide::has_no_owner(*config_map)};
 }
 
 std::optional<LastGood> read_last_good(const std::optional<Json>& config_map, const Json& pipeline,

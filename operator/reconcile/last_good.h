@@ -35,11 +35,15 @@ kube::ObjectKey last_good_key(const kube::ObjectKey& pipeline);
 render::Manifest last_good_manifest(const Json& pipeline, const render::ClusterFacts& facts,
                                     const std::set<std::string>& keep = {},
                                     const std::optional<Json>& stored = {});
+// The same content with this Pipeline as its owner.
+render::Manifest adopted_last_good(const Json& pipeline, const Json& stored);
 // By which operator it was recorded.
 struct RecordedVersion {
   std::string version;
   std::string image_repository;
   std::string spec;  // Its fingerprint.
+  // Left by a Pipeline of the same name that was deleted with --cascade=orphan.
+  bool is_orphan = false;
 };
 std::optional<RecordedVersion> read_recorded(const std::optional<Json>& config_map);
 

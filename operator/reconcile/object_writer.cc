@@ -59,8 +59,8 @@ struct ObjectWriter::Pass {
 };
 
 Status ObjectWriter::record_last_good(const Inputs& inputs, const Decided& decided,
-                                      Rendered& rendered) const {
-  if (!decided.rollout.record_last_good) return {};
+                                      Rendered& rendered, const PipelineState& state) const {
+  if (!decided.rollout.record_last_good) return adopt_last_good(inputs, state);
   // In full now: later the record is no longer the one that was decided with.
   SPANWAY_TRY(rendered.render_in_full());
   const auto stored = deps_.applier.live(kube::kConfigMaps, last_good_key(inputs.key));
@@ -68,6 +68,15 @@ Status ObjectWriter::record_last_good(const Inputs& inputs, const Decided& decid
       inputs.object,
       last_good_manifest(inputs.effective, inputs.facts, decided.rollout.keep_recorded, stored));
   return recorded.ok() ? Status() : Status(std::move(recorded).error());
+}
+
+Status ObjectWriter::adopt_last_good(const Inputs& inputs, const PipelineState& state) const {
+  const bool is_current = state.recorded_at == inputs.last_good_version;
+  if (!is_current || !state.recorded || !state.recorded->is_orphan) return {};
+  const auto stored = deps_.applier.live(kube::kConfigMaps, last_good_key(inputs.key));
+  if (!stored) return {};
+  auto adopted = apply_manifest(inputs.object, adopted_last_good(inputs.object, *stored));
+  return adopted.ok() ? Status() : Status(std::move(adopted).error());
 }
 
 Status ObjectWriter::restore_last_good(const Json& pipeline, PipelineState& state) const {

@@ -31,8 +31,10 @@ class ObjectWriter {
   };
   explicit ObjectWriter(const Deps& deps) : deps_(deps) {}
 
-  // Stores the desired spec as the last good one when that was decided.
-  Status record_last_good(const Inputs& inputs, const Decided& decided, Rendered& rendered) const;
+  // Stores the desired spec as the last good one when that was decided; else adopts one that a
+  // deleted Pipeline has left without an owner.
+  Status record_last_good(const Inputs& inputs, const Decided& decided, Rendered& rendered,
+                          const PipelineState& state) const;
   // Writes the ConfigMap of the last good spec again when it was deleted while it was needed.
   Status restore_last_good(const Json& pipeline, PipelineState& state) const;
   // Copies that ConfigMap into the state while it is needed, and drops the copy while nothing
@@ -43,6 +45,7 @@ class ObjectWriter {
                 const Decided& decided, Rendered& rendered, PipelineState& state) const;
 
  private:
+  Status adopt_last_good(const Inputs& inputs, const PipelineState& state) const;
   struct Pass;  // One call of apply().
 
   Status apply_all(Pass& pass, Applied& out) const;

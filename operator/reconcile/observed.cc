@@ -14,17 +14,21 @@ void requeue_in(Observed& observed, Duration delay) {
       observed.requeue_after == Duration::zero() ? delay : std::min(observed.requeue_after, delay);
 }
 
-// The clock of a node may be ahead: such a pod is ready since it was first observed to be.
+// By our clock: that of a node may be ahead, then a pod is ready since it was first observed to be;
+// and ours may have jumped since then.
 void correct_ready_times(SystemTime wall_now, Observed& observed, PipelineState& state) {
-  std::map<std::string, SystemTime> seen;
+  std::map<std::string, PipelineState::ReadySince> seen;
   for (decide::ComponentView& component : observed.components) {
     for (decide::PodView& pod : component.pods) {
-      if (!pod.ready_since || *pod.ready_since <= wall_now) continue;
+      if (!pod.ready_since) continue;
       const std::string id = pod.uid + "/" + std::to_string(pod.restarts);
       const auto known = state.ready_seen.find(id);
-      pod.ready_since =
-          known == state.ready_seen.end() ? wall_now : std::min(known->second, wall_now);
-      seen[id] = *pod.ready_since;
+      PipelineState::ReadySince since{*pod.ready_since, *pod.ready_since};
+      if (known != state.ready_seen.end() && known->second.reported == since.reported)
+        since.by_our_clock = known->second.by_our_clock;
+      since.by_our_clock = std::min(since.by_our_clock, wall_now);
+      pod.ready_since = since.by_our_clock;
+      seen[id] = since;
     }
   }
   state.ready_seen = std::move(seen);

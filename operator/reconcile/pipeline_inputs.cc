@@ -193,8 +193,8 @@ void InputReader::check_configs(Inputs& inputs, PipelineState& state) const {
   state.checked_spec = inputs.problems.all().size() == before ? spec : "";
 }
 
-// A new version of the operator renders other pods. They are rolled out when the pacer admits them;
-// until then the version of the last good revision is rendered.
+// A new version of the operator, or another repository of its image, renders other pods. They are
+// rolled out when the pacer admits them; until then those of the last good revision are rendered.
 void InputReader::choose_version(Inputs& inputs, PipelineState& state) const {
   if (state.recorded_at != inputs.last_good_version) {
     state.recorded =
@@ -202,15 +202,24 @@ void InputReader::choose_version(Inputs& inputs, PipelineState& state) const {
     state.recorded_at = inputs.last_good_version;
   }
   const std::optional<RecordedVersion>& recorded = state.recorded;
+  const bool is_moved = recorded && inputs.pipeline.spec.image.repository.empty() &&
+                        !recorded->image_repository.empty() &&
+                        recorded->image_repository != facts_.image_repository;
+  const bool is_new = recorded && (recorded->version != facts_.version || is_moved);
   // A revision that was rolled back is not tried again, so it needs no place.
-  const bool is_settled =
-      !recorded || recorded->version == facts_.version || !inputs.memory.failed_revision.empty();
+  const bool is_settled = !is_new || !inputs.memory.failed_revision.empty();
   if (is_settled) return deps_.pacer.done(inputs.key);
   const bool is_held = annotation(inputs.pipeline, kHoldVersionAnnotation) == "true";
   inputs.upgrade = is_held ? std::string("held by the annotation ") + kHoldVersionAnnotation
                            : deps_.pacer.admit(inputs.key, inputs.wall_now);
   if (inputs.upgrade.empty()) return;
-  inputs.upgrade = "from " + recorded->version + " to " + facts_.version + ": " + inputs.upgrade;
+  const auto from_to = [](const std::string& from, const std::string& to) {
+    return "from " + from + " to " + to + ": ";
+  };
+  inputs.upgrade = (recorded->version != facts_.version
+                        ? from_to(recorded->version, facts_.version)
+                        : from_to(recorded->image_repository, facts_.image_repository)) +
+                   inputs.upgrade;
   inputs.facts.version = recorded->version;
   inputs.facts.image_repository = recorded->image_repository;
   inputs.is_spec_recorded =

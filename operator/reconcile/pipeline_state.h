@@ -42,8 +42,12 @@ struct PipelineState {
   std::optional<SystemTime> observed_since;  // See Inputs.
   // Wall clock less steady clock, at the last reconciliation.
   std::optional<Duration> clock_offset;
-  // When pods became ready by our clock, by uid and restarts: those whose node's clock is ahead.
-  std::map<std::string, SystemTime> ready_seen;
+  // When a pod became ready.
+  struct ReadySince {
+    SystemTime reported;  // By its node's clock.
+    SystemTime by_our_clock;
+  };
+  std::map<std::string, ReadySince> ready_seen;         // By uid and restarts.
   std::set<std::string> ended_pods;                     // Uids; each is recorded as an Event once.
   std::string topics_job;                               // Its name.
   int topics_failures = 0;                              // Failures of this Job in a row.

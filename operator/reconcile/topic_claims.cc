@@ -44,7 +44,8 @@ TopicClaims::Claim TopicClaims::read(const Json& object, std::uint64_t made) {
   for (const std::string& broker : config::split_list(pipeline.spec.kafka.bootstrap_servers)) {
     const std::string address = normal_address(broker, pipeline.name_space);
     for (const std::string* name : {&topics.traces, &topics.metrics, &topics.logs})
-      claim.places.insert(address + " " + topics.prefix + *name);
+      for (const std::string& suffix : {std::string(), topics.dead_letter_suffix})
+        claim.places.insert(address + " " + topics.prefix + *name + suffix);
   }
   return claim;
 }

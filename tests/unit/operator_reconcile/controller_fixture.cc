@@ -52,6 +52,7 @@ void ControllerFixture::restart() {
                                        [this](const kube::ObjectKey& key) { dirty_.insert(key); });
   render::ClusterFacts facts;
   facts.version = operator_version;
+  facts.image_repository = image_repository;
   controller = std::make_unique<Controller>(
       ControllerDeps{*client, *stores, *secrets, *monitor, events, clock,
                      [this](const kube::ObjectKey& key) { dirty_.insert(key); }, upgrade_rules},

@@ -78,6 +78,7 @@ class ControllerFixture {
   std::function<bool(const kube::ResourceType& type)> is_watch_late;
   // The operator's; count from restart() on.
   std::string operator_version = "1.0.0";
+  std::string image_repository = "spanway";
   UpgradeRules upgrade_rules;
   FakeStatusz statusz;
   std::vector<Announcement> events_seen;

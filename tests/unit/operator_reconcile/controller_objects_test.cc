@@ -74,8 +74,16 @@ TEST_F(ControllerTest, WhatAPipelineLeftAsOrphansIsAdopted) {
   fixture_.install();
   EXPECT_THAT(fixture_.condition("Degraded"), Not(HasSubstr("ApplyFailed")));
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
-  EXPECT_EQ(kube::string_at(deployment("p-ingress"), "metadata/ownerReferences/0/uid"),
-            kube::string_at(object(), "metadata/uid"));
+  fixture_.pass(std::chrono::seconds(30));
+  for (const kube::ResourceType& type : kinds) {
+    if (type == kube::kPods || type == kube::kPipelines) continue;
+    for (const Json& one : fixture_.kube.all(type)) {
+      if (kube::string_at(one, "metadata/labels/spanway.dev~1pipeline") != "p") continue;
+      EXPECT_EQ(kube::string_at(one, "metadata/ownerReferences/0/uid"),
+                kube::string_at(object(), "metadata/uid"))
+          << type.plural << " " << kube::string_at(one, "metadata/name");
+    }
+  }
 }
 
 TEST_F(ControllerTest, PutsDriftBack) {

@@ -255,6 +255,23 @@ TEST(InterruptedRollout, IsNeitherLateNorStuckWhenTheClockJumps) {
   }
 }
 
+TEST(InterruptedRollout, IsProvenInFullThoughTheClockIsSetForward) {
+  InstalledPipeline pipeline;
+  pipeline.change_body_limit();
+  for (int i = 0; i < 60; ++i) {
+    if (pipeline.condition("Progressing") == "True: CanaryProving") break;
+    pipeline.pass(seconds(1));
+  }
+  ASSERT_EQ(pipeline.condition("Progressing"), "True: CanaryProving");
+  pipeline.clock.jump_system(seconds(3600));
+  // healthyAfter is 30 s.
+  pipeline.pass(seconds(20));
+  EXPECT_FALSE(pipeline.runs_the_change());
+  pipeline.pass(seconds(300));
+  EXPECT_TRUE(pipeline.runs_the_change());
+  pipeline.expect_settled(false);
+}
+
 TEST(InterruptedRollout, FailsInTimeThoughTheClockIsSetBack) {
   InstalledPipeline pipeline;
   pipeline.fail_new_ingress(not_ready());

@@ -60,6 +60,16 @@ TEST_F(TopicClaimsTest, BrokersAreTheSameWhateverPartOfAServiceNameIsWritten) {
                     pipeline("b", "kafka:9092", {{"names", {{"logs", "b.otel.logs"}}}})));
 }
 
+TEST_F(TopicClaimsTest, DeadLettersOfOneAreNotDataOfAnother) {
+  const auto named = [](const char* traces) -> Json {
+    return {{"names", {{"traces", traces}, {"metrics", "m"}, {"logs", "l"}}}};
+  };
+  EXPECT_TRUE(
+      taken(pipeline("a", "kafka:9092"), pipeline("b", "kafka:9092", named("otel.traces.dlq"))));
+  EXPECT_TRUE(
+      taken(pipeline("a", "kafka:9092", named("otel.traces.dlq")), pipeline("b", "kafka:9092")));
+}
+
 TEST_F(TopicClaimsTest, TheLaterPipelineIsRefusedAndNothingIsCreatedOfIt) {
   put(pipeline("z-first", "kafka:9092"));
   put(pipeline("a-second", "kafka:9092"));

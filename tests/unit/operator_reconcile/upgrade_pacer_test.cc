@@ -99,6 +99,28 @@ TEST_F(UpgradeTest, WaitsForTheWindowAndRepairsMeanwhile) {
   EXPECT_EQ(kube::string_at(fixture_.status("a"), "upgrade"), "");
 }
 
+// As when the registry moves: the same version, from another repository.
+TEST_F(UpgradeTest, AnotherRepositoryOfTheImageIsPacedLikeANewVersion) {
+  for (const char* name : {"a", "b"}) fixture_.install(ControllerFixture::pipeline(name));
+  Json own = ControllerFixture::pipeline("c");
+  own["spec"]["image"] = {{"repository", "own.example.com/spanway"}};
+  fixture_.install(own);
+  fixture_.kube.edit(kube::kPipelines, {"team", "b"},
+                     {{"metadata", {{"annotations", {{"spanway.dev/hold-version", "true"}}}}}},
+                     "kubectl-annotate");
+  fixture_.settle();
+  fixture_.image_repository = "mirror.example.com/spanway";
+  fixture_.upgrade_rules = {.concurrent_max = 1};
+  fixture_.restart();
+  fixture_.pass(std::chrono::minutes(10), std::chrono::seconds(5));
+  EXPECT_THAT(image_of("a"), HasSubstr("mirror.example.com/spanway"));
+  EXPECT_EQ(image_of("b"), "spanway:1.0.0");
+  EXPECT_THAT(kube::string_at(fixture_.status("b"), "upgrade"),
+              HasSubstr("from spanway to mirror.example.com/spanway: held by"));
+  EXPECT_THAT(image_of("c"), HasSubstr("own.example.com/spanway"))
+      << "it has its own, and no place";
+}
+
 TEST_F(UpgradeTest, AnAnnotationHoldsOnePipelineAtItsVersion) {
   install_three();
   fixture_.kube.edit(kube::kPipelines, {"team", "b"},
