@@ -75,15 +75,25 @@ def test_several_destinations_at_once(run):
     assert not any(alive(pid) for pid in before)
 
 
+def check_config(program, text, folder):
+    config = folder / "config.yaml"
+    config.write_text(text)
+    command = [BIN / program, "--config", config, "--check-config"]
+    keys = {"CLICKHOUSE_PASSWORD": "p", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = subprocess.run(command, env=os.environ | keys, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+
+
 def test_the_examples_of_the_readme_are_valid(tmp_path):
-    examples = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("destination: {type: ")]
+    readme = (ROOT / "README.md").read_text()
+    examples = [line for line in readme.splitlines() if line.startswith("destination: {type: ")]
     assert len(examples) >= 9
     for example in examples:
-        config = tmp_path / "exporter.yaml"
-        config.write_text(example)
-        command = [BIN / "spanway-exporter", "--config", config, "--check-config"]
-        done = subprocess.run(command, env=dict(os.environ, CLICKHOUSE_PASSWORD="p"), cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, f"{example}\n{done.stdout}{done.stderr}"
+        check_config("spanway-exporter", example, tmp_path)
+    stores = readme.split("# query.yaml: one of\n")[1].split("```")[0].split("---\n")
+    assert len(stores) == 3
+    for example in stores:
+        check_config("spanway-query", example, tmp_path)
 
 
 @pytest.mark.parametrize(
