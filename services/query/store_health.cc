@@ -1,11 +1,19 @@
 #include "services/query/store_health.h"
 
+#include <string_view>
+
 namespace spanway::query {
 namespace {
 
-// The store has failed, or refuses our user or our schema.
+// The query has ended before the store could fail: its client has gone, its request was wrong, or
+// this process had no memory for it.
+bool says_nothing(const Error& error) noexcept {
+  return error.code == Code::kCancelled || error.reason == std::string_view("no_memory") ||
+         (error.code == Code::kInvalidArgument && error.refusal == Refusal::kData);
+}
+
+// The store has failed, or refuses our user or our schema. Other errors are answers of it.
 bool is_of_store(const Error& error) noexcept {
-  if (error.code == Code::kCancelled) return false;
   return error.refusal != Refusal::kData || error.code == Code::kInternal;
 }
 
@@ -23,12 +31,8 @@ void StoreHealth::probe_ended(const Status& result) {
 }
 
 void StoreHealth::ended(const Status& result) {
+  if (!result.ok() && says_nothing(result.error())) return;
   last_end_ = clock_.now();
-  if (!result.ok() && result.error().code == Code::kCancelled) return;
-  // An error of the client may have been found before any request to the store.
-  if (!result.ok() && result.error().code == Code::kInvalidArgument &&
-      result.error().refusal == Refusal::kData)
-    return;
   state_.reachable = result.ok() || !is_of_store(result.error());
   if (*state_.reachable) return;
   state_.last_error = result.error().message;

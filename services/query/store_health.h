@@ -28,7 +28,7 @@ class StoreHealth {
     std::optional<SystemTime> last_query;
   };
   Snapshot snapshot() const;
-  // True when no query or probe has ended for so long.
+  // True when no query or probe has shown its state for so long.
   bool is_idle_for(Duration time) const;
 
  private:
