@@ -1,6 +1,7 @@
 #include "services/query/labels/label_matcher.h"
 
 #include <algorithm>
+#include <string>
 
 namespace spanway::query {
 
@@ -11,6 +12,10 @@ std::string_view value_of(const Labels& labels, std::string_view name) {
 }
 
 Result<LabelMatchers> LabelMatchers::create(std::span<const LabelMatcher> matchers) {
+  if (matchers.size() > kMatchersMax)
+    return invalid_argument("a selector takes at most " + std::to_string(kMatchersMax) +
+                            " conditions on labels")
+        .with_reason("too_many_conditions");
   LabelMatchers result;
   for (const LabelMatcher& matcher : matchers) {
     Compiled compiled{.matcher = matcher, .regex = std::nullopt};

@@ -1,6 +1,7 @@
 // Conditions on label sets.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,10 +27,13 @@ struct LabelMatcher {
   std::string value;
 };
 
+// Conditions that a selector may have.
+inline constexpr std::size_t kMatchersMax = 8;
+
 // All conditions of a selector, compiled. Immutable and thread-safe.
 class LabelMatchers {
  public:
-  // Errors as of Regex.
+  // Errors as of Regex, and INVALID_ARGUMENT, data, for more than kMatchersMax.
   static Result<LabelMatchers> create(std::span<const LabelMatcher> matchers);
   bool matches(const Labels& labels) const;
 

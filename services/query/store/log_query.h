@@ -27,8 +27,8 @@ struct LogSelect {
   std::size_t limit = 100;
 };
 
-// Conditions of each kind that a query may have.
-inline constexpr std::size_t kLogConditionsMax = 8;
+// Conditions on lines that a query may have.
+inline constexpr std::size_t kLineFiltersMax = 8;
 
 // Records of one label set. `id` is the column stream_id of a record.
 struct LogStream {

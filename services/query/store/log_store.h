@@ -12,7 +12,7 @@ namespace spanway::query {
 
 // Thread-safe. Every call sees the records of the context's tenant only, and blocks until it has an
 // answer or the deadline has passed. Errors as of TraceStore, and INVALID_ARGUMENT, data, for a
-// regex that is none and for more than kLogConditionsMax conditions. The suite
+// regex that is none and for more than kMatchersMax or kLineFiltersMax conditions. The suite
 // tests/contract/store_contract/log_store_contract_test.cc holds for every store.
 class LogStore {
  public:
@@ -29,9 +29,8 @@ class LogStore {
                                                 TimeRange range, QueryContext& context) = 0;
 };
 
-// INVALID_ARGUMENT for more than kLogConditionsMax conditions, and for a regex that is none; what
-// every store checks first.
-Status check(std::span<const LabelMatcher> matchers);
+// INVALID_ARGUMENT, data, for too many conditions and for a regex that is none: every store checks
+// it first.
 Status check(const LogSelect& query);
 
 }  // namespace spanway::query

@@ -30,7 +30,7 @@ void in_streams(std::span<const LabelMatcher> matchers, TimeRange range, Select&
 
 Result<std::vector<LogStream>> ClickHouseLogStore::streams(std::span<const LabelMatcher> matchers,
                                                            TimeRange range, QueryContext& context) {
-  SPANWAY_TRY(check(matchers));
+  SPANWAY_TRY(LabelMatchers::create(matchers));
   range = clamped(range);
   Select select{.sql = {"SELECT stream_id, any(labels) AS found FROM log_streams WHERE tenant = "
                         "{tenant:String} AND day >= toDate(toDateTime({s_begin:Int64})) AND day "
@@ -81,7 +81,7 @@ Result<BlockStreamPtr> ClickHouseLogStore::select(const LogSelect& query, QueryC
 
 Result<std::vector<LogVolume>> ClickHouseLogStore::volume(std::span<const LabelMatcher> matchers,
                                                           TimeRange range, QueryContext& context) {
-  SPANWAY_TRY(check(matchers));
+  SPANWAY_TRY(LabelMatchers::create(matchers));
   range = clamped(range);
   Select select{.sql = {"SELECT stream_id, sum(lines) AS lines, sum(bytes) AS bytes FROM "
                         "log_volume_5m WHERE tenant = {tenant:String} AND t >= "

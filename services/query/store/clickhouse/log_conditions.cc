@@ -25,7 +25,7 @@ struct Slot {
         "AND match(body, concat('(?-s:', {f" #n ":String}, ')'))",                              \
         "AND NOT match(body, concat('(?-s:', {f" #n ":String}, ')'))", "l" #n, "m" #n, "f" #n   \
   }
-constexpr std::array<Slot, kLogConditionsMax> kSlots = {
+constexpr std::array<Slot, kMatchersMax> kSlots = {
     {SPANWAY_SLOT(0), SPANWAY_SLOT(1), SPANWAY_SLOT(2), SPANWAY_SLOT(3), SPANWAY_SLOT(4),
      SPANWAY_SLOT(5), SPANWAY_SLOT(6), SPANWAY_SLOT(7)}};
 #undef SPANWAY_SLOT

@@ -8,7 +8,7 @@
 
 namespace spanway::query {
 
-// At most kLogConditionsMax of each, which log_store.h checks. Both begin with " AND" for each
+// At most kMatchersMax of each, which log_store.h checks. Both begin with " AND" for each
 // condition.
 void append_label_conditions(std::span<const LabelMatcher> matchers, clickhouse::Select& out);
 void append_line_conditions(std::span<const LineFilter> filters, clickhouse::Select& out);
