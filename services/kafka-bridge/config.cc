@@ -254,7 +254,10 @@ void describe(config::Binder& b, HeaderConfig& c) {
         {.doc = "Name of the metadata; the case makes no difference.",
          .required = true,
          .pattern = "[A-Za-z0-9_.-]{1,100}"});
-  b.key("value", c.value, {.doc = "Its value.", .example = "${env:TOKEN}"});
+  b.key("value", c.value,
+        {.doc = "Its value; ${file:path} is read again every 5 s.",
+         .example = "${env:TOKEN}",
+         .reread = true});
 }
 
 void describe(config::Binder& b, DestinationConfig& c) {

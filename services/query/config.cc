@@ -31,8 +31,10 @@ static void describe(Binder& b, ClickHouseStoreConfig& c) {
         {.doc = "User that may SELECT; empty = the server's default. With readonly=1 its profile "
                 "needs the limits changeable_in_readonly (services/lib/clickhouse/README.md)."});
   b.key("password", c.password,
-        {.doc = "Its password: refer to the environment or to a file.",
-         .example = "\"${env:CLICKHOUSE_PASSWORD}\""});
+        {.doc = "Its password: refer to the environment or to a file; ${file:path} is read again "
+                "every 5 s.",
+         .example = "\"${env:CLICKHOUSE_PASSWORD}\"",
+         .reread = true});
   b.section("tls", c.tls, "TLS, for https:// URLs.");
   b.key("connections", c.connections,
         {.doc = "Most connections to the server.", .min = 1, .max = 256});

@@ -44,8 +44,10 @@ Status ConfiguredStore::use_clickhouse(const ClickHouseStoreConfig& config,
                                        http::TlsReloader::Report report) {
   std::shared_ptr<http::TlsClientContext> tls;
   if (config.endpoint.starts_with("https://")) {
-    SPANWAY_ASSIGN(tls, http::TlsClientContext::create(config.tls));
-    tls_.emplace([tls] { return tls->reload(); }, std::move(report), deps.io.executor(0),
+    auto created = http::TlsClientContext::create(config.tls);
+    if (!created.ok()) return std::move(created).error().with_context("stores.clickhouse");
+    tls = std::move(created).value();
+    tls_.emplace([tls] { return tls->reload(); }, report, deps.io.executor(0),
                  http::kClientTlsReloadInterval);
   }
   clickhouse::ClientOptions options;
@@ -54,6 +56,7 @@ Status ConfiguredStore::use_clickhouse(const ClickHouseStoreConfig& config,
   options.username = config.username;
   options.password = config.password;
   options.connections_max = static_cast<std::size_t>(config.connections);
+  options.on_unusable_secret = [report = std::move(report)](const Error& error) { report(error); };
   SPANWAY_ASSIGN(clickhouse_,
                  clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock));
   traces_ = std::make_unique<ClickHouseTraceStore>(*clickhouse_);
@@ -65,7 +68,9 @@ Status ConfiguredStore::use_clickhouse(const ClickHouseStoreConfig& config,
 Status ConfiguredStore::use_s3(const S3StoreConfig& config, const runtime::ServiceDeps& deps,
                                MemoryBudget& budget, http::TlsReloader::Report report) {
   SPANWAY_ASSIGN(const parquet_file::Codec* codec, parquet_file::load_codec());
-  SPANWAY_ASSIGN(s3_, sinks::create_s3_client(config, kS3AnswerBytesMax, deps.io, deps.clock));
+  auto client = sinks::create_s3_client(config, kS3AnswerBytesMax, deps.io, deps.clock);
+  if (!client.ok()) return std::move(client).error().with_context("stores.s3");
+  s3_ = std::move(client).value();
   if (config.endpoint.empty() || config.endpoint.starts_with("https://"))
     tls_.emplace([client = s3_] { return client->reload_tls(); }, std::move(report),
                  deps.io.executor(0), http::kClientTlsReloadInterval);

@@ -21,7 +21,7 @@ namespace spanway::query {
 class ConfiguredStore {
  public:
   // Reads TLS files, and loads Arrow for S3. Sends the store no request. `report` gets the
-  // results of reading TLS files again.
+  // results of reading TLS files again, and errors of reading the password again.
   static Result<std::unique_ptr<ConfiguredStore>> create(const QueryConfig& config,
                                                          const runtime::ServiceDeps& deps,
                                                          MemoryBudget& budget,

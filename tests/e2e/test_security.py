@@ -6,10 +6,11 @@ import grpc
 import pytest
 import requests
 from harness.certificates import Authority
-from harness.otlp_receiver import items_of
+from harness.otlp_receiver import OtlpReceiver, items_of
 from harness.pipeline import Pipeline, running
 from harness.processes import wait_until
 from harness.send import grpc_export, trace_request
+from harness.tenant_backend import TenantBackend, span_names
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +164,59 @@ def test_a_wrong_kafka_password_is_said_and_nothing_is_acknowledged(secure_kafka
             bridge.admin("/readyz")
     finally:
         bridge.kill9()
+
+
+def refusing_all_but(valid, backend_type):
+    """A backend that accepts one bearer token, `valid[0]`. Its names() are those of the accepted spans."""
+    if backend_type == "otlp_http":
+        return TenantBackend(accepts=lambda headers: headers.get("authorization") == "Bearer " + valid[0])
+    receiver = OtlpReceiver()
+
+    def answer(_, context):
+        if dict(context.invocation_metadata()).get("authorization") != "Bearer " + valid[0]:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is not known")
+
+    receiver.answer = answer
+    receiver.url = receiver.endpoint
+    receiver.names = lambda: [name for request, _ in receiver.requests for name in span_names(request)]
+    return receiver
+
+
+@pytest.mark.parametrize("kind", ["otlp_grpc", "otlp_http"])
+def test_a_new_token_of_a_destination_needs_no_restart(kafka, tmp_path, kind):
+    """F26: the header's file is written anew while spans come in; an empty or missing file changes nothing."""
+    token, valid = tmp_path / "token", ["one"]
+    token.write_text("one\n")
+    backend = refusing_all_but(valid, kind)
+    section = {"endpoint": backend.url, "headers": {"Authorization": f"Bearer ${{file:{token}}}"}}
+    retry = {"consumer": {"retry": {"stalled_max": "1s"}}}
+    pipeline = Pipeline(tmp_path, kafka.brokers, {"to": {"type": kind, kind: section}}, consumer=retry)
+    sent = []
+
+    def send(count):
+        for _ in range(count):
+            request = trace_request(spans=2)
+            grpc_export(pipeline.endpoint, request)
+            sent.extend(span_names(request))
+
+    try:
+        with running(pipeline):
+            log = pipeline.exporters["to"].log
+            send(5)
+            wait_until(lambda: sorted(backend.names()) == sorted(sent), 60, "the spans, with the first token")
+            token.write_text("")
+            send(5)
+            wait_until(lambda: "is empty" in (send(1), log())[1], 60, "a warning of the empty file", 0.5)
+            token.unlink()
+            wait_until(lambda: "cannot be read" in (send(1), log())[1], 60, "a warning of the missing file", 0.5)
+            wait_until(lambda: sorted(backend.names()) == sorted(sent), 60, "the spans, with the token of before")
+            assert "headers.authorization: the file" in log() and str(token) in log()
+            valid[0] = "two"
+            send(5)
+            stalls = pipeline.consumers["to"].status
+            wait_until(lambda: stalls()["stalls"], 60, "a stall, not dead letters")
+            token.write_text("two\n")
+            wait_until(lambda: sorted(backend.names()) == sorted(sent), 60, "every span once, with the second token")
+            assert not [secret for secret in ("Bearer one", "Bearer two") if secret in log()]
+    finally:
+        backend.stop()

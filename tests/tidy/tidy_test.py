@@ -224,8 +224,7 @@ ONE_OF_EACH = {
     "UTF-8 truncation (base/utf8.h)": (r"(?i)0xc0\) == 0x80\) --", {"services/lib/base/utf8.cc"}),
     "bounded file read (base/file.h)": (
         r"std::ifstream|istreambuf_iterator",
-        # Only whether a file can be read: grpc++ reads it.
-        {"services/lib/rpc/otlp_grpc_sink.cc"},
+        set(),
     ),
     "markdown cell (base/markdown.h)": (r"if \(c == '\|'\)", {"services/lib/base/markdown.h"}),
     "escape of a dollar (config/substitute.h)": (r"if \(c == '\$'\)", {"services/lib/config/substitute.cc"}),

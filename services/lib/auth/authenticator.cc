@@ -7,6 +7,7 @@
 #include "services/lib/base/ascii.h"
 #include "services/lib/base/base64.h"
 #include "services/lib/base/file.h"
+#include "services/lib/config/fresh_secrets.h"
 
 namespace spanway::auth {
 namespace {
@@ -52,23 +53,26 @@ Result<std::unique_ptr<Authenticator>> Authenticator::create(AuthConfig config, 
 
 Result<Secret> Authenticator::read_secret(const Secret& value, const std::string& file_key,
                                           const std::string& path) const {
-  const std::string& file = file_key.empty() ? value.file() : file_key;
-  if (file.empty()) {
+  if (file_key.empty() && !value.file().empty()) {
+    SPANWAY_ASSIGN(const std::string text, config::read_again(value, path, read_file_));
+    return Secret(std::string(trim(text, kWhiteSpace)));
+  }
+  if (file_key.empty()) {
     // Validation refuses this, but an empty secret must never let anybody in.
     if (value.empty())
       return configuration_error(Code::kInvalidArgument, path + ": is empty; write a credential");
     return value;
   }
-  const std::string key = path + (file_key.empty() ? "" : "_file");
-  const std::optional<std::string> text = read_file_(file);
+  const std::string key = path + "_file";
+  const std::optional<std::string> text = read_file_(file_key);
   if (!text)
-    return configuration_error(Code::kNotFound, key + ": cannot read " + file +
+    return configuration_error(Code::kNotFound, key + ": cannot read " + file_key +
                                                     " (64 KiB at most); check the path and its "
                                                     "permissions");
   std::string secret(trim(*text, kWhiteSpace));
   if (secret.empty())
     return configuration_error(Code::kInvalidArgument,
-                               key + ": " + file + " holds no credential; write one into it");
+                               key + ": " + file_key + " holds no credential; write one into it");
   return Secret(std::move(secret));
 }
 

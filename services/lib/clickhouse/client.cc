@@ -5,6 +5,7 @@
 #include "services/lib/clickhouse/exception.h"
 #include "services/lib/clickhouse/native_reader.h"
 #include "services/lib/clickhouse/select_answer.h"
+#include "services/lib/config/fresh_secrets.h"
 
 namespace spanway::clickhouse {
 namespace {
@@ -23,10 +24,18 @@ std::string printable(const http::Url& url) {
 
 // Outlives the client in the callbacks of its requests.
 struct Client::Shared {
+  Shared(ClientOptions o, std::string path_of_url, std::string name, const Clock& c)
+      : options(std::move(o)),
+        path(std::move(path_of_url)),
+        endpoint(std::move(name)),
+        clock(c),
+        password({{"password", options.password}},
+                 {"", config::HeaderUse::kHttp, options.on_unusable_secret}, c) {}
   ClientOptions options;
   std::string path;
   std::string endpoint;
   const Clock& clock;
+  const config::FreshSecrets password;
 
   // A 200 that ClickHouse itself has sent.
   Status check_answer(const Result<http::Response>& answer) const {
@@ -67,8 +76,8 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options,
   // The status says it all, and the header holds the exception's code.
   inserts.response_bytes_max = kInsertAnswerBytesMax;
   inserts.truncate_large_responses = true;
-  std::unique_ptr<Client> client(new Client(
-      std::make_shared<Shared>(Shared{std::move(options), url.path, printable(url), clock})));
+  std::unique_ptr<Client> client(
+      new Client(std::make_shared<Shared>(std::move(options), url.path, printable(url), clock)));
   SPANWAY_ASSIGN(client->queries_, http::Client::create(url, queries, tls, pool));
   SPANWAY_ASSIGN(client->inserts_, http::Client::create(std::move(url), inserts, tls, pool));
   return client;
@@ -82,8 +91,9 @@ void Client::authenticate(http::ClientRequest& request) const {
   request.headers.add("user-agent", "spanway");
   if (!shared_->options.username.empty())
     request.headers.add("x-clickhouse-user", shared_->options.username);
-  if (!shared_->options.password.empty())
-    request.headers.add("x-clickhouse-key", shared_->options.password.reveal());
+  const auto secrets = shared_->password.values();
+  if (const Secret& password = secrets->at("password"); !password.empty())
+    request.headers.add("x-clickhouse-key", password.reveal());
 }
 
 void Client::send(http::Client& http, http::ClientRequest request, Deadline deadline,

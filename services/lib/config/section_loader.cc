@@ -118,7 +118,8 @@ std::optional<SectionLoader::Given> SectionLoader::substituted(const Node& node,
   given.text = std::move(result->text);
   given.substituted = result->changed;
   given.unresolved = result->unresolved;
-  given.file = std::move(result->file);
+  given.paths = std::move(result->paths);
+  given.source = std::move(result->source);
   given.quoted = node.quoted && !result->changed;
   given.shown = is_secret      ? "the given value"
                 : given.quoted ? "the quoted text " + quote(node.text)
@@ -243,7 +244,9 @@ bool SectionLoader::check_text(const Given& given, const KeyInfo& info, bool is_
 
 void SectionLoader::key(std::string_view name, std::string& value, const KeyInfo& info) {
   auto given = scalar(find(name, info), info, false);
-  if (given && check_text(*given, info, false)) value = std::move(given->text);
+  if (!given || !check_text(*given, info, false)) return;
+  warn_if_read_once(*given, false);
+  value = std::move(given->text);
 }
 
 void SectionLoader::key(std::string_view name, Secret& value, const KeyInfo& info) {
@@ -257,11 +260,20 @@ void SectionLoader::key(std::string_view name, Secret& value, const KeyInfo& inf
   if (!found.variable && !given->substituted && !given->text.empty())
     state_.warn(given->origin.path +
                 " is written out in the file; ${file:path} or ${env:NAME} would keep it out");
-  if (!given->file.empty() && !given->unresolved && !info.reread) {
-    state_.warn(given->origin.path + " is read from " + quote(given->file) +
-                " once, at the start: restart the process after a change");
-  }
-  value = Secret(std::move(given->text), std::move(given->file));
+  warn_if_read_once(*given, info.reread);
+  value = Secret(std::move(given->text), std::move(given->source));
+}
+
+std::string SectionLoader::source_of(const Given& given) {
+  warn_if_read_once(given, true);
+  if (given.unresolved) return given.text;
+  return given.source.empty() ? escape_dollars(given.text) : given.source;
+}
+
+void SectionLoader::warn_if_read_once(const Given& given, bool reread) {
+  if (given.paths.empty() || given.unresolved || (reread && !given.source.empty())) return;
+  state_.warn(given.origin.path + " is read from " + quote(given.paths.front()) +
+              " once, at the start: restart the process after a change");
 }
 
 std::vector<SectionLoader::Given> SectionLoader::split_given(const Given& given) const {
@@ -271,6 +283,8 @@ std::vector<SectionLoader::Given> SectionLoader::split_given(const Given& given)
     Given item = given;
     if (!given.substituted) item.shown = quote(part);
     item.text = std::move(part);
+    item.source.clear();  // It is that of all items.
+    if (!items.empty()) item.paths.clear();
     items.push_back(std::move(item));
   }
   return items;
@@ -398,7 +412,7 @@ void SectionLoader::key(std::string_view name, std::map<std::string, std::string
   for (auto& [item_name, item] : *items) {
     if (info.secret) item.shown = "the given value";
     good = check_text(item, info, false) && good;
-    texts.emplace(item_name, std::move(item.text));
+    texts.emplace(item_name, info.secret && info.reread ? source_of(item) : std::move(item.text));
   }
   if (good) value = std::move(texts);
 }

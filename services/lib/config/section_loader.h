@@ -62,8 +62,9 @@ class SectionLoader final : public Binder {
     std::string shown;    // For messages: never a secret, never a substituted value.
     bool quoted = false;  // In quotes in the file: not a number, not a boolean.
     bool substituted = false;
-    bool unresolved = false;  // Only its form can be checked.
-    std::string file{};       // The file that all of the text was read from.
+    bool unresolved = false;           // Only its form can be checked.
+    std::vector<std::string> paths{};  // Substituted::paths.
+    std::string source{};              // Substituted::source.
   };
   // The sources of a key: a variable, a node, or neither.
   struct Found {
@@ -85,6 +86,10 @@ class SectionLoader final : public Binder {
   void number(std::string_view name, T& value, const KeyInfo& info, const std::string& what,
               Parse parse, bool may_be_quoted, bool (*skip)(std::string_view) = nullptr);
   bool check_text(const Given& given, const KeyInfo& info, bool is_secret);
+  // `reread`: who uses the value resolves Given::source again.
+  void warn_if_read_once(const Given& given, bool reread);
+  // For config::secret_of().
+  std::string source_of(const Given& given);
   std::optional<std::vector<Given>> list_items(const Found& found);
   std::optional<std::map<std::string, Given>> map_items(const Found& found);
   std::vector<Given> split_given(const Given& given) const;

@@ -65,6 +65,7 @@ Result<Substituted> substitute(std::string_view text, const Sources& sources) {
   const std::string_view original = text;
   for (std::size_t dollar; (dollar = text.find('$')) != std::string_view::npos;) {
     out.text += text.substr(0, dollar);
+    out.source += text.substr(0, dollar);
     text.remove_prefix(dollar + 1);
     if (text.starts_with('{')) {
       const std::size_t end = text.find('}');
@@ -72,17 +73,21 @@ Result<Substituted> substitute(std::string_view text, const Sources& sources) {
         return invalid_argument("'${' without a closing '}'; write $$ for a plain $");
       const std::string_view inside = text.substr(1, end - 1);
       SPANWAY_ASSIGN(const std::string value, resolve(inside, sources));
-      const bool fills_value = inside.size() + 3 == original.size();
-      if (fills_value && inside.starts_with(kFile)) out.file = inside.substr(kFile.size());
+      const bool is_file = inside.starts_with(kFile);
+      if (is_file) out.paths.emplace_back(inside.substr(kFile.size()));
+      out.source += is_file ? "$" + std::string(text.substr(0, end + 1)) : escape_dollars(value);
       out.text += value;
       out.changed = true;
       text.remove_prefix(end + 1);
     } else {
       if (text.starts_with('$')) text.remove_prefix(1);
       out.text += '$';
+      out.source += "$$";
     }
   }
   out.text += text;
+  out.source += text;
+  if (out.paths.empty() || sources.resolve_nothing) out.source.clear();
   out.unresolved = out.changed && sources.resolve_nothing;
   if (out.unresolved) out.text = original;
   return out;

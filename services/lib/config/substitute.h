@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/lib/base/result.h"
 #include "services/lib/config/load.h"
@@ -15,8 +16,10 @@ struct Substituted {
   bool changed = false;
   // The text still has substitutions, because `sources.resolve_nothing`.
   bool unresolved = false;
-  // The path, when the text is one ${file:path} and nothing else.
-  std::string file;
+  // The path of each ${file:path}.
+  std::vector<std::string> paths;
+  // The text with each ${file:path} left in it and all else resolved; empty without any.
+  std::string source;
 };
 
 // Substituted values are not searched for further substitutions. The error message contains no

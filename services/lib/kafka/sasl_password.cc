@@ -6,42 +6,45 @@
 
 #include "services/lib/base/ascii.h"
 #include "services/lib/base/file.h"
+#include "services/lib/config/fresh_secrets.h"
 
 namespace spanway::kafka::native {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 64 * 1024;
 
-const std::string& file_of(const SaslConfig& sasl) {
-  return sasl.password_file.empty() ? sasl.password.file() : sasl.password_file;
+Error unusable(const std::string& problem) {
+  return configuration_error(Code::kFailedPrecondition, problem)
+      .with_reason("kafka_not_authenticated");
 }
 
-Error unusable(const SaslConfig& sasl, const char* why) {
-  const char* key = sasl.password_file.empty() ? "password" : "password_file";
-  return configuration_error(Code::kFailedPrecondition,
-                             std::string("kafka.sasl.") + key + ": the file " + file_of(sasl) +
-                                 " " + why + "; check the path, its content and its permissions")
-      .with_reason("kafka_not_authenticated");
+Error unusable_file(const std::string& path, const char* why) {
+  return unusable("kafka.sasl.password_file: the file " + path + " " + why +
+                  "; check the path, its content and its permissions");
 }
 
 }  // namespace
 
 Result<std::string> read_password(const SaslConfig& sasl) {
-  if (file_of(sasl).empty()) return sasl.password.reveal();
-  const auto text = read_file(file_of(sasl), kFileBytesMax);
+  const std::string& path = sasl.password_file;
+  if (path.empty() && sasl.password.file().empty()) return sasl.password.reveal();
+  if (path.empty()) {
+    Result<std::string> text = config::read_again(sasl.password, "kafka.sasl.password");
+    if (!text.ok()) return unusable(text.error().message);
+    return text;
+  }
+  const auto text = read_file(path, kFileBytesMax);
   if (!text.ok()) {
     const bool large = std::string_view(text.error().reason) == kFileTooLarge;
-    return unusable(sasl, large ? "is larger than 64 KiB" : "cannot be read");
+    return unusable_file(path, large ? "is larger than 64 KiB" : "cannot be read");
   }
-  // ${file:path} drops line breaks at the end and keeps blanks.
-  const char* const kBlank = sasl.password_file.empty() ? "\r\n" : " \t\r\n";
-  std::string password(trim(*text, kBlank));
-  if (password.empty()) return unusable(sasl, "is empty");
+  std::string password(trim(*text, " \t\r\n"));
+  if (password.empty()) return unusable_file(path, "is empty");
   return password;
 }
 
 Result<bool> SaslPassword::refresh(rd_kafka_t* handle) {
-  if (file_of(sasl_).empty()) return false;
+  if (sasl_.password_file.empty() && sasl_.password.file().empty()) return false;
   std::string password;
   SPANWAY_ASSIGN(password, read_password(sasl_));
   if (password == last_) return false;
@@ -49,7 +52,7 @@ Result<bool> SaslPassword::refresh(rd_kafka_t* handle) {
       rd_kafka_sasl_set_credentials(handle, sasl_.username.c_str(), password.c_str());
   if (error != nullptr) {
     rd_kafka_error_destroy(error);
-    return unusable(sasl_, "was rejected by librdkafka");
+    return unusable("kafka.sasl: librdkafka rejects the password of the changed file");
   }
   const bool changed = !last_.empty();
   last_ = std::move(password);

@@ -140,6 +140,11 @@ void ClientEvents::failed(const Error& error) const {
                 {"error", error.message}});
 }
 
+void ClientEvents::secret_unusable(const Error& error) const {
+  log_.warn("A file of a secret cannot be used; the secret of before stays in use",
+            {{"endpoint", endpoint_}, {"error", error.message}});
+}
+
 void ClientEvents::unreadable_answer(const Error& error) const {
   log_.limited(telemetry::LogLevel::kWarn, "rpc_client_unreadable_answer",
                "The destination accepted a batch, but its answer cannot be read",

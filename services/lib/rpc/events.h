@@ -76,6 +76,7 @@ class ClientEvents {
   void refused(Refused why) const noexcept;
   void failed(const Error& error) const;
   void unreadable_answer(const Error& error) const;
+  void secret_unusable(const Error& error) const;
 
  private:
   const telemetry::Logger& log_;

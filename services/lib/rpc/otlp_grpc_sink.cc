@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <fstream>
 #include <list>
 #include <optional>
 #include <string_view>
@@ -24,10 +23,12 @@
 #include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/config/endpoint.h"
+#include "services/lib/config/fresh_secrets.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/pipeline/in_flight.h"
 #include "services/lib/rpc/client_status.h"
 #include "services/lib/rpc/events.h"
+#include "services/lib/rpc/otlp_grpc_options.h"
 
 namespace spanway::rpc {
 namespace {
@@ -39,61 +40,9 @@ constexpr auto kRetryAfterDraining = std::chrono::milliseconds(1000);
 constexpr auto kReleaseWait = std::chrono::seconds(10);
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
-Error bad_option(std::string message) {
-  return configuration_error(Code::kInvalidArgument, "otlp_grpc: " + std::move(message))
-      .with_reason("bad_configuration");
-}
-
-// --- Checking what a user wrote ---
-
-Status check_endpoint(const std::string& endpoint) {
-  config::HostPort parsed;
-  const std::string problem = config::parse_host_port(endpoint, parsed);
-  if (problem.empty()) return ok_status();
-  return bad_option("endpoint '" + endpoint + "' " + problem);
-}
-
 // Valid gRPC metadata; the library aborts the process on anything else.
 bool is_metadata_value(std::string_view value) noexcept {
   return std::ranges::all_of(value, [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
-Status check_readable(const char* what, const std::string& path) {
-  if (path.empty() || std::ifstream(path).peek() != std::ifstream::traits_type::eof()) {
-    return ok_status();
-  }
-  return configuration_error(Code::kInvalidArgument,
-                             std::string(what) + ": the file " + path +
-                                 " cannot be read or is empty; check the path and its permissions")
-      .with_reason("bad_configuration");
-}
-
-Status check_tls(const ClientTlsConfig& tls) {
-  SPANWAY_TRY(check_readable("tls.ca_file", tls.ca_file));
-  SPANWAY_TRY(check_readable("tls.certificate_file", tls.certificate_file));
-  SPANWAY_TRY(check_readable("tls.key_file", tls.key_file));
-  if (tls.certificate_file.empty() != tls.key_file.empty())
-    return bad_option("tls.certificate_file and tls.key_file belong together");
-  if (tls.insecure_skip_verify)
-    return bad_option("tls.insecure_skip_verify: certificates are always verified over gRPC");
-  return ok_status();
-}
-
-Status check(const OtlpGrpcSinkOptions& options) {
-  SPANWAY_TRY(check_endpoint(options.endpoint));
-  if (options.compression != "none" && options.compression != "gzip") {
-    return bad_option("compression '" + options.compression + "' must be none or gzip");
-  }
-  for (const auto& [name, value] : options.headers) {
-    for (const std::string& problem :
-         {config::header_name_problem(name, config::HeaderUse::kGrpc),
-          config::header_value_problem(value.reveal(), config::HeaderUse::kGrpc)}) {
-      if (!problem.empty()) return bad_option("the header '" + name + "' " + problem);
-    }
-  }
-  if (options.tls) SPANWAY_TRY(check_tls(*options.tls));
-  if (options.in_flight_max == 0) return bad_option("in_flight_max must be at least 1");
-  return ok_status();
 }
 
 // --- Channels ---
@@ -244,7 +193,13 @@ struct Lane {
 
 struct OtlpGrpcSink::Impl {
   Impl(OtlpGrpcSinkOptions o, const Clock& c, telemetry::Telemetry telemetry)
-      : options(std::move(o)), clock(c), events(telemetry, options.endpoint) {
+      : options(std::move(o)),
+        clock(c),
+        events(telemetry, options.endpoint),
+        headers(options.headers,
+                {"headers.", config::HeaderUse::kGrpc,
+                 [this](const Error& error) { events.secret_unusable(error); }},
+                c) {
     for (const otlp::Signal signal : otlp::kSignals) {
       methods[otlp::index_of(signal)] = std::string(otlp::grpc_path(signal));
     }
@@ -265,6 +220,7 @@ struct OtlpGrpcSink::Impl {
   const OtlpGrpcSinkOptions options;
   const Clock& clock;
   const ClientEvents events;
+  const config::FreshSecrets headers;  // Those of the options.
   std::array<std::string, otlp::kSignals.size()> methods;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::atomic<std::size_t> next_lane{0};
@@ -299,7 +255,7 @@ void OtlpGrpcSink::Impl::add_metadata(const pipeline::Metadata& metadata,
   const auto add = [&context](const char* key, const std::string& value) {
     if (!value.empty() && is_metadata_value(value)) context.AddMetadata(key, value);
   };
-  for (const auto& [key, value] : options.headers) context.AddMetadata(key, value.reveal());
+  for (const auto& [key, value] : *headers.values()) context.AddMetadata(key, value.reveal());
   add("traceparent", metadata.traceparent);
   add("tracestate", metadata.tracestate);
   if (!options.send_metadata) return;

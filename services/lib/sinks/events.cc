@@ -66,6 +66,11 @@ void HttpEvents::tls_reload_failed(const Error& error) const {
                {{"endpoint", endpoint_}, {"error", error.message}});
 }
 
+void HttpEvents::secret_unusable(const Error& error) const {
+  log_.warn("A file of a secret cannot be used; the secret of before stays in use",
+            {{"endpoint", endpoint_}, {"error", error.message}});
+}
+
 FileEvents::FileEvents(telemetry::Telemetry telemetry)
     : log_(telemetry.log),
       bytes_(telemetry.metrics.counter(kFileBytes)),

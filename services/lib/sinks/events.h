@@ -24,6 +24,7 @@ class HttpEvents {
   // Accepted (2xx), but the body says nothing that we understand.
   void unreadable_answer(const Error& error) const;
   void tls_reload_failed(const Error& error) const;
+  void secret_unusable(const Error& error) const;
 
  private:
   const telemetry::Logger& log_;

@@ -1,6 +1,6 @@
 #include "services/lib/sinks/factory.h"
 
-#include "services/lib/base/base64.h"
+#include "services/lib/config/fresh_secrets.h"
 
 namespace spanway::sinks {
 namespace {
@@ -19,19 +19,12 @@ http::ContentCoding coding_of(HttpConfig::Compression compression) {
 
 }  // namespace
 
-std::map<std::string, Secret> secret_headers(const std::map<std::string, std::string>& headers) {
-  std::map<std::string, Secret> secrets;
-  for (const auto& [name, value] : headers) secrets.emplace(name, Secret(value));
-  return secrets;
-}
-
-HttpOptions http_options(const HttpConfig& c, std::int64_t in_flight_max) {
+Result<HttpOptions> http_options(const HttpConfig& c, std::int64_t in_flight_max) {
   HttpOptions options;
   options.compression = coding_of(c.compression);
-  options.headers = secret_headers(c.headers);
-  if (const BasicAuthConfig& user = c.basic_auth; !user.username.empty())
-    options.headers.emplace("authorization",
-                            Secret("Basic " + encode_base64(user.username + ":" + user.password)));
+  SPANWAY_ASSIGN(options.headers, config::secrets_of("headers", c.headers));
+  options.username = c.basic_auth.username;
+  options.password = c.basic_auth.password;
   options.tls = c.tls;
   options.timeout = c.timeout;
   options.connections_max = static_cast<std::size_t>(c.connections);

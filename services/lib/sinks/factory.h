@@ -2,14 +2,12 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
-#include "services/lib/base/secret.h"
 #include "services/lib/http/io_pool.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/http_poster.h"
@@ -35,7 +33,7 @@ SinkResult as_sink(Result<std::unique_ptr<SinkType>> created) {
   return std::unique_ptr<pipeline::Sink>(std::move(created).value());
 }
 
-std::map<std::string, Secret> secret_headers(const std::map<std::string, std::string>& headers);
-HttpOptions http_options(const HttpConfig& c, std::int64_t in_flight_max);
+// Reads the files of the headers.
+Result<HttpOptions> http_options(const HttpConfig& c, std::int64_t in_flight_max);
 
 }  // namespace spanway::sinks

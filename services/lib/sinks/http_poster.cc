@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/lib/base/ascii.h"
+#include "services/lib/base/base64.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/sinks/in_flight_batch.h"
@@ -97,6 +98,11 @@ struct HttpPoster::Shared {
   }
 };
 
+config::FreshSecrets::Checks HttpPoster::header_checks(const char* section, const Shared& shared) {
+  return {section, config::HeaderUse::kHttp,
+          [events = shared.events](const Error& error) { events->secret_unusable(error); }};
+}
+
 std::string append_path(std::string_view path, std::string_view suffix) {
   const std::size_t question = path.find('?');
   const std::string_view base = path.substr(0, question);
@@ -142,7 +148,10 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
 HttpPoster::HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& deps)
     : url_(std::move(url)),
       options_(std::move(options)),
-      shared_(std::make_shared<Shared>(deps.clock, deps.telemetry, printable(url_))) {}
+      shared_(std::make_shared<Shared>(deps.clock, deps.telemetry, printable(url_))),
+      headers_(options_.headers, header_checks("headers.", *shared_), deps.clock),
+      password_({{"password", options_.password}}, header_checks("basic_auth.", *shared_),
+                deps.clock) {}
 
 HttpPoster::~HttpPoster() = default;
 
@@ -174,7 +183,12 @@ http::Headers HttpPoster::headers_for(const Request& request,
   for (const auto& [name, value] : request.headers.fields()) headers.add(name, value);
   if (!options_.tenant_header.empty() && !metadata.tenant.empty())
     headers.add(options_.tenant_header, metadata.tenant);
-  for (const auto& [name, value] : options_.headers) headers.add(name, value.reveal());
+  for (const auto& [name, value] : *headers_.values()) headers.add(name, value.reveal());
+  if (!options_.username.empty()) {
+    const auto secrets = password_.values();
+    headers.add("authorization", "Basic " + encode_base64(options_.username + ":" +
+                                                          secrets->at("password").reveal()));
+  }
   return headers;
 }
 

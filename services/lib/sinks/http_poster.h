@@ -11,6 +11,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/secret.h"
+#include "services/lib/config/fresh_secrets.h"
 #include "services/lib/http/client.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/http/tls_reloader.h"
@@ -23,7 +24,9 @@ namespace spanway::sinks {
 // The part of their options that all HTTP sinks share.
 struct HttpOptions {
   http::ContentCoding compression = http::ContentCoding::kGzip;
-  std::map<std::string, Secret> headers;        // Sent with each request; names in any case.
+  std::map<std::string, Secret> headers;  // Sent with each request; names in any case.
+  std::string username;                   // Basic authentication; empty = none.
+  Secret password;
   ClientTlsConfig tls;                          // Used when the URL is https.
   Duration timeout = std::chrono::seconds(10);  // For one request.
   // Taken off the batch's deadline, so that the answer is in time one hop further up.
@@ -87,12 +90,14 @@ class HttpPoster {
  private:
   struct Shared;
   HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& deps);
+  static config::FreshSecrets::Checks header_checks(const char* section, const Shared& shared);
   Status compress(Request& request, Permit& permit) const;
   http::Headers headers_for(const Request& request, const pipeline::Metadata& metadata) const;
 
   const http::Url url_;
   const HttpOptions options_;
   const std::shared_ptr<Shared> shared_;
+  const config::FreshSecrets headers_, password_;    // Those of the options.
   std::unique_ptr<http::TlsReloader> tls_reloader_;  // Null without TLS.
   std::unique_ptr<http::Client> client_;
 };

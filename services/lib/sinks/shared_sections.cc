@@ -26,18 +26,20 @@ void describe(Binder& b, HttpTlsConfig& c) {
 void describe(Binder& b, BasicAuthConfig& c) {
   b.key("username", c.username, {.doc = "User name; empty = no basic authentication."});
   b.key("password", c.password,
-        {.doc = "Its password: refer to the environment or to a file.",
+        {.doc = "Its password: refer to the environment or to a file; ${file:path} is read again "
+                "every 5 s.",
          .example = "\"${env:PASSWORD}\"",
-         .secret = true});
+         .reread = true});
 }
 
 void describe_headers(Binder& b, std::map<std::string, std::string>& headers) {
   b.key("headers", headers,
         {.doc = "Sent with each request; the case of names makes no difference. Values are "
-                "secrets: refer to the "
-                "environment or to a file.",
+                "secrets: refer to the environment or to a file; ${file:path} is read again every "
+                "5 s.",
          .example = "{authorization: \"Bearer ${env:TOKEN}\"}",
-         .secret = true});
+         .secret = true,
+         .reread = true});
 }
 
 void describe_timeout(Binder& b, Duration& timeout) {
@@ -90,7 +92,7 @@ static void check_basic_auth(const std::string& path, const HttpConfig& c, Probl
   if (user.username.find(':') != std::string::npos)
     problems.add(path + ".username", "must not hold a colon: it would end the name");
   for (const auto& [key, value] :
-       {std::pair(".username", &user.username), std::pair(".password", &user.password)})
+       {std::pair(".username", &user.username), std::pair(".password", &user.password.reveal())})
     add_problem(path + key, config::header_value_problem(*value, config::HeaderUse::kHttp),
                 problems);
   for (const auto& [name, value] : c.headers)

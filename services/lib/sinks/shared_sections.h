@@ -6,6 +6,7 @@
 #include <string>
 
 #include "services/lib/base/clock.h"
+#include "services/lib/base/secret.h"
 #include "services/lib/config/binder.h"
 #include "services/lib/endpoint_config/tls_config.h"
 
@@ -17,13 +18,13 @@ struct HttpTlsConfig : ClientTlsConfig {};
 // Basic authentication; an empty username = none.
 struct BasicAuthConfig {
   std::string username;
-  std::string password;
+  Secret password;
 };
 
 // For destinations that are reached by HTTP.
 struct HttpConfig {
   enum class Compression { kNone, kGzip, kZstd } compression = Compression::kGzip;
-  std::map<std::string, std::string> headers;  // Secrets.
+  std::map<std::string, std::string> headers;  // For config::secrets_of().
   BasicAuthConfig basic_auth;
   HttpTlsConfig tls;
   Duration timeout = std::chrono::seconds(10);

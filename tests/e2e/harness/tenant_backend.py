@@ -14,9 +14,10 @@ def span_names(request):
 
 class TenantBackend:
     """Listens on a free port. `behave` maps a tenant to a function of the spans' names that returns a
-    status, or None for a request that gets no answer before `release()`; others are accepted."""
+    status, or None for a request that gets no answer before `release()`; others are accepted.
+    `accepts`: a function of the headers; 401 where it is false."""
 
-    def __init__(self, behave=None):
+    def __init__(self, behave=None, accepts=lambda _: True):
         self.behave = dict(behave or {})
         self.lock = threading.Lock()
         self.accepted = []
@@ -36,7 +37,7 @@ class TenantBackend:
                     body = gzip.decompress(body)
                 names = span_names(trace_service_pb2.ExportTraceServiceRequest.FromString(body))
                 tenant = self.headers.get(TENANT_HEADER, "")
-                status = backend.behave.get(tenant, lambda _: 200)(names)
+                status = backend.behave.get(tenant, lambda _: 200)(names) if accepts(self.headers) else 401
                 if status is None:
                     backend.hold(tenant)
                     self.close_connection = True
@@ -75,10 +76,10 @@ class TenantBackend:
             self._released = threading.Event()
             self.unanswered = {}
 
-    def names(self, tenant):
-        """Names of the accepted spans, in order; names begin with the tenant."""
+    def names(self, tenant=None):
+        """The names of the accepted spans, in order; those of a tenant begin with its name."""
         with self.lock:
-            return [name for name in self.accepted if name.startswith(tenant + "-")]
+            return [name for name in self.accepted if tenant is None or name.startswith(tenant + "-")]
 
     def stop(self):
         self.release()

@@ -140,15 +140,21 @@ TEST_F(AuthenticatorTest, TakesAChangedFileAndKeepsTheOldTokenWhenItIsBroken) {
 }
 
 TEST_F(AuthenticatorTest, ReadsAnInlineFileReferenceAgainAsItDoesATokenFile) {
+  files_["/run/token"] = "beta\n";
   AuthConfig config;
   config.mode = AuthMode::kBearer;
-  config.tokens.push_back({Secret("beta", "/run/token"), "", "acme"});
+  config.tokens.push_back({Secret("x-beta", "x-${file:/run/token}"), "", "acme"});
   const auto created = create(config);
   ASSERT_TRUE(created.ok());
-  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer beta"))), "ok");
+  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer x-beta"))), "ok");
   files_["/run/token"] = "gamma\n";
   EXPECT_TRUE(created.value()->reload().value());
-  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer gamma"))), "ok");
+  EXPECT_EQ(reason_of(created.value()->authenticate(with("Bearer x-gamma"))), "ok");
+  files_["/run/token"] = "\n";
+  const auto empty = created.value()->reload();
+  ASSERT_FALSE(empty.ok());
+  EXPECT_TRUE(empty.error().message.starts_with("auth.tokens[0].token: the file '/run/token'"))
+      << empty.error().message;
 }
 
 TEST(ReadSmallFile, SaysNothingForWhatIsMissing) {

@@ -1,13 +1,17 @@
 #include "services/lib/clickhouse/client.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/clickhouse/native_writer.h"
 #include "tests/fakes/fake_http_backend.h"
+#include "tests/fakes/manual_clock.h"
 
 namespace spanway::clickhouse {
 namespace {
@@ -61,6 +65,27 @@ class ClientTest : public testing::Test {
   std::promise<Status> ended_;
   std::unique_ptr<Client> client_;
 };
+
+TEST_F(ClientTest, ANewPasswordInItsFileIsUsedAfterFiveSeconds) {
+  backend_.answer_with([](const SeenRequest&) { return clickhouse_answer(200, ""); });
+  const std::string path = testing::TempDir() + "client_test." + std::to_string(::getpid());
+  fakes::ManualClock clock;
+  ClientOptions options;
+  options.url = backend_.url();
+  options.username = "spanway";
+  options.password = Secret("one", "${file:" + path + "}");
+  const auto created = Client::create(options, nullptr, io_, clock);
+  ASSERT_TRUE(created.ok());
+  std::ofstream(path) << "two\n";
+  for (const char* password : {"one", "two"}) {
+    ended_ = {};
+    created.value()->execute({.sql = "SELECT 1", .parameters = {}, .settings = {}}, soon(), end());
+    EXPECT_TRUE(result().ok());
+    EXPECT_EQ(backend_.requests().back().head.headers.get("x-clickhouse-key"), password);
+    clock.advance(std::chrono::seconds(5));
+  }
+  std::filesystem::remove(path);
+}
 
 TEST_F(ClientTest, AnInsertNamesItsColumnsSettingsAndUser) {
   backend_.answer_with([](const SeenRequest&) { return clickhouse_answer(200, ""); });

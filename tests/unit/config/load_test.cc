@@ -83,7 +83,7 @@ labels: ${env:LABELS}
   EXPECT_TRUE(report.warnings.empty());
   EXPECT_EQ(config.kafka.brokers, (std::vector<std::string>{"a:1", "b:2"}));
   EXPECT_EQ(config.kafka.password.reveal(), "token");
-  EXPECT_EQ(config.kafka.password.file(), "/run/token");
+  EXPECT_EQ(config.kafka.password.file(), "${file:/run/token}");
   EXPECT_EQ(config.kafka.compression, Compression::kGzip);
   EXPECT_EQ(config.listen.port, 7);
   EXPECT_EQ(config.listen.host, "localhost");
@@ -127,22 +127,36 @@ TEST(Load, WarnsOfSecretsWrittenOut) {
 
 TEST(Load, WarnsOfAFileThatIsNotReadAgain) {
   Sources sources;
-  sources.read_file = [](const std::string&) { return std::optional<std::string>("1234"); };
-  Secret pin;
-  Secret password;
+  sources.environment = {{"PIN", "$9"}};
+  sources.read_file = [](const std::string&) { return std::optional<std::string>("12,b=34"); };
+  Secret pin, password;
+  std::string region;
+  std::map<std::string, std::string> headers, in_one;
   const LoadReport report = load(
-      "pin: ${file:/run/pin}\npassword: a${file:/x}\n", "f.yaml", sources,
+      "pin: ${file:/run/pin}\npassword: a${file:/x}${env:PIN}$$\nregion: ${file:/r}\n"
+      "headers: {a: 'x ${file:/a}', b: $$y}\nin_one: a=${file:/both}\n",
+      "f.yaml", sources,
       [&](Binder& b) {
         b.key("pin", pin, {.doc = "Read once."});
         b.key("password", password, {.doc = "Read again.", .reread = true});
+        b.key("region", region, {.doc = "Read once."});
+        b.key("headers", headers, {.doc = "Read again.", .secret = true, .reread = true});
+        b.key("in_one", in_one, {.doc = "Read once.", .secret = true, .reread = true});
       },
       [](Problems&) {});
-  EXPECT_TRUE(report.problems.empty());
+  EXPECT_EQ(format(report.problems, "f"), "");
+  const auto once = [](const std::string& key, const std::string& path) {
+    return key + " is read from '" + path +
+           "' once, at the start: restart the process after a change";
+  };
   EXPECT_EQ(report.warnings,
-            std::vector<std::string>{"pin is read from '/run/pin' once, at the start: restart the "
-                                     "process after a change"});
-  EXPECT_EQ(pin.file(), "/run/pin");
-  EXPECT_EQ(password.file(), "") << "the file is only a part of it";
+            (std::vector<std::string>{once("pin", "/run/pin"), once("region", "/r"),
+                                      once("in_one", "/both")}));
+  EXPECT_EQ(password.reveal(), "a12,b=34$9$");
+  EXPECT_EQ(password.file(), "a${file:/x}$$9$$");
+  EXPECT_EQ(headers.at("a"), "x ${file:/a}");
+  EXPECT_EQ(headers.at("b"), "$$y") << "secrets_of() takes it for one $";
+  EXPECT_EQ(in_one.at("b"), "34") << "the file holds other values, too";
 }
 
 TEST(Load, ValidatesOnlyWhatIsRightByItself) {

@@ -17,6 +17,7 @@ constexpr int kFatal = -150;
 constexpr int kAuthentication = -169;
 constexpr int kUnknownTopicOrPartition = 3;
 constexpr int kMessageTooLarge = 10;
+constexpr int kInvalidTimestamp = 32;
 constexpr int kNotEnoughReplicas = 19;
 constexpr int kNotEnoughReplicasAfterAppend = 20;
 constexpr int kTopicAuthorizationFailed = 29;
@@ -33,6 +34,12 @@ TEST(ErrorMap, OutagesAreTransientAndSayWhenToComeBack) {
     EXPECT_TRUE(error.retry_after.has_value()) << code;
     EXPECT_TRUE(error.message.starts_with("writing: ")) << error.message;
   }
+}
+
+TEST(ErrorMap, ARefusedTimeNamesTheClockAndIsNoData) {
+  const Error error = error_from_code(kInvalidTimestamp, "writing");
+  EXPECT_EQ(error.refusal, Refusal::kConfiguration);
+  EXPECT_NE(error.message.find("clock of this host"), std::string::npos) << error.message;
 }
 
 TEST(ErrorMap, WhatNoBrokerWillEverTakeIsData) {

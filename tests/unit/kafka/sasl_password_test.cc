@@ -19,6 +19,8 @@ class SaslPasswordFile : public testing::Test {
   void TearDown() override { std::filesystem::remove(file_); }
   void write(const std::string& text) { std::ofstream(file_, std::ios::binary) << text; }
 
+  static Secret from_file(const std::string& source) { return Secret("first", source); }
+
   std::filesystem::path file_;
 };
 
@@ -26,7 +28,7 @@ TEST_F(SaslPasswordFile, IsReadAgainWhicheverKeyNamesIt) {
   SaslConfig by_key;
   by_key.password_file = file_;
   SaslConfig inline_reference;
-  inline_reference.password = Secret("first", file_);
+  inline_reference.password = from_file("${file:" + file_.string() + "}");
   for (const SaslConfig& sasl : {by_key, inline_reference}) {
     write("first\n");
     EXPECT_EQ(read_password(sasl).value(), "first");
@@ -35,12 +37,20 @@ TEST_F(SaslPasswordFile, IsReadAgainWhicheverKeyNamesIt) {
   }
 }
 
+TEST_F(SaslPasswordFile, MayBeAPartOfTheValue) {
+  SaslConfig sasl;
+  sasl.password = from_file("v-${file:" + file_.string() + "}");
+  write("second\n");
+  EXPECT_EQ(read_password(sasl).value(), "v-second");
+}
+
 TEST_F(SaslPasswordFile, AnErrorNamesTheKeyAndTheFile) {
   SaslConfig sasl;
-  sasl.password = Secret("first", file_);
+  sasl.password = from_file("${file:" + file_.string() + "}");
   const auto missing = read_password(sasl);
   ASSERT_FALSE(missing.ok());
-  EXPECT_EQ(missing.error().message.rfind("kafka.sasl.password: the file " + file_.string(), 0), 0u)
+  EXPECT_EQ(missing.error().message.rfind("kafka.sasl.password: the file '" + file_.string(), 0),
+            0u)
       << missing.error().message;
   write("\n");
   EXPECT_FALSE(read_password(sasl).ok()) << "empty";

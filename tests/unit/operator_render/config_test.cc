@@ -11,6 +11,7 @@
 #include "services/ingress/config.h"
 #include "services/kafka-bridge/config.h"
 #include "services/lib/config/load.h"
+#include "services/lib/config/substitute.h"
 #include "services/lib/runtime/runtime_config.h"
 #include "tests/unit/operator_render/pipelines.h"
 
@@ -263,8 +264,10 @@ TEST(ExporterFile, HasADestinationOfEachType) {
     EXPECT_EQ(grpc.tls.key_file, "/etc/spanway/tls/destination-client/tls.key");
     EXPECT_EQ(grpc.tls.server_name, "tempo.example.com");
     EXPECT_EQ(grpc.compression, sinks::OtlpGrpcConfig::Compression::kGzip);
-    EXPECT_THAT(grpc.headers, UnorderedElementsAre(Pair("authorization", "Bearer $x${env:HOME}"),
-                                                   Pair("x-scope-orgid", "a$b${c}$(D)")));
+    EXPECT_THAT(grpc.headers,
+                UnorderedElementsAre(
+                    Pair("authorization", "${file:/etc/spanway/secrets/tempo-auth/header}"),
+                    Pair("x-scope-orgid", "a$$b$${c}$$(D)")));
   }
   api::Destination& destination = pipeline.spec.exporters[0].destination;
   destination.type = Type::kOtlpHttp;
@@ -278,7 +281,8 @@ TEST(ExporterFile, HasADestinationOfEachType) {
     EXPECT_EQ(config.otlp_http.http.compression, sinks::HttpConfig::Compression::kZstd);
     EXPECT_EQ(config.otlp_http.http.tls.ca_file, "/etc/spanway/tls/destination-ca/ca.crt");
     EXPECT_EQ(config.otlp_http.http.tls.server_name, "tempo.example.com");
-    EXPECT_EQ(config.otlp_http.http.headers.at("authorization"), "Bearer $x${env:HOME}");
+    EXPECT_EQ(config.otlp_http.http.headers.at("authorization"),
+              "${file:/etc/spanway/secrets/tempo-auth/header}");
   }
   destination = {};
   destination.type = Type::kZipkin;
@@ -317,15 +321,18 @@ TEST(ExporterFile, HasPrometheusWithEachOfItsFields) {
   EXPECT_EQ(mimir.histograms, Config::Histograms::kNative);
   EXPECT_EQ(mimir.http.tenant_header, "X-Scope-OrgID");
   EXPECT_EQ(mimir.http.basic_auth.username, "shop$");
-  EXPECT_EQ(mimir.http.basic_auth.password, "p$s:${env:HOME}");
-  EXPECT_THAT(mimir.http.headers, UnorderedElementsAre(Pair("x-team", "blue")));
+  EXPECT_EQ(mimir.http.basic_auth.password.reveal(), "p$s:${env:HOME}");
+  EXPECT_THAT(mimir.http.headers,
+              UnorderedElementsAre(Pair("x-team", "${file:/etc/spanway/secrets/mimir/team}")));
   EXPECT_EQ(mimir.http.tls.ca_file, "/etc/spanway/tls/destination-ca/ca.crt");
   EXPECT_EQ(mimir.http.tls.key_file, "/etc/spanway/tls/destination-client/tls.key");
   EXPECT_EQ(mimir.http.tls.server_name, "mimir.example.com");
 
   const auto thanos = exporter_of(pipeline, pod, {Role::kExporter, "thanos"});
   const Config& defaults = thanos.destination.prometheus_remote_write;
-  EXPECT_THAT(defaults.http.headers, UnorderedElementsAre(Pair("authorization", "Bearer t0ken")));
+  EXPECT_THAT(defaults.http.headers,
+              UnorderedElementsAre(
+                  Pair("authorization", "Bearer ${file:/etc/spanway/secrets/thanos/token}")));
   EXPECT_EQ(defaults.protocol, Config().protocol);
   EXPECT_EQ(defaults.translation, Config().translation);
   EXPECT_EQ(defaults.delta, Config().delta);
@@ -407,7 +414,8 @@ TEST(ExporterFile, TextsArriveAsTheyAre) {
     api::Pipeline pipeline = quickstart();
     pipeline.spec.exporters[0].destination.headers = {{"x-a", text, std::nullopt}};
     const Pod pod{{{"PATH", "expanded"}, {"POD_NAME", "expanded"}}, {{"/etc/passwd", "expanded"}}};
-    EXPECT_EQ(exporter_of(pipeline, pod).destination.otlp_grpc.headers.at("x-a"), text);
+    EXPECT_EQ(exporter_of(pipeline, pod).destination.otlp_grpc.headers.at("x-a"),
+              config::escape_dollars(text));
   }
 }
 

@@ -39,7 +39,7 @@ TEST_F(DestinationRegistryTest, HttpDestinationsSendBasicAuthentication) {
   DestinationConfig config;
   config.type = DestinationType::kOtlpHttp;
   config.otlp_http.endpoint = backend.url();
-  config.otlp_http.http.basic_auth = {"Aladdin", "open sesame"};
+  config.otlp_http.http.basic_auth = {"Aladdin", Secret("open sesame")};
   const auto sink = builtin_destinations().create(config, deps_);
   ASSERT_TRUE(sink.ok());
   pipeline::Batch batch;

@@ -38,16 +38,20 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
                                                                const HttpSinkDeps& deps) {
   options.client.waiting_max = 8 * options.in_flight_max;  // Inserts of a batch.
   options.client.answer_bytes_max = kAnswerBytesMax;
+  SPANWAY_ASSIGN(const http::Url url, http::Url::parse(options.client.url));
+  const auto events = std::make_shared<const ClickHouseEvents>(deps.telemetry, printable(url));
+  options.client.on_unusable_secret = [events](const Error& error) {
+    events->secret_unusable(error);
+  };
   auto shared = std::make_shared<Shared>(std::move(options), deps);
+  shared->events = events;
   shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
-  SPANWAY_ASSIGN(const http::Url url, http::Url::parse(shared->options.client.url));
   std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
     SPANWAY_ASSIGN(tls, http::TlsClientContext::create(shared->options.tls));
   }
   SPANWAY_ASSIGN(auto client,
                  clickhouse::Client::create(shared->options.client, tls, deps.io, deps.clock));
-  shared->events = std::make_shared<const ClickHouseEvents>(deps.telemetry, client->endpoint());
   shared->recent = std::make_shared<RecentRows>(deps.clock);
   shared->client = std::move(client);
   if (tls) {

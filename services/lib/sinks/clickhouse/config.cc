@@ -15,9 +15,10 @@ void describe(config::Binder& b, ClickHouseConfig& c) {
   b.key("username", c.username,
         {.doc = "User that may insert and read system.columns; empty = the server's default."});
   b.key("password", c.password,
-        {.doc = "Its password: refer to the environment or to a file.",
+        {.doc = "Its password: refer to the environment or to a file; ${file:path} is read again "
+                "every 5 s.",
          .example = "\"${env:CLICKHOUSE_PASSWORD}\"",
-         .secret = true});
+         .reread = true});
   b.key("cluster", c.cluster,
         {.doc = "Name of a cluster: tables are replicated and distributed over it. Empty = one "
                 "server.",
@@ -46,7 +47,7 @@ void validate(const ClickHouseConfig& c, const std::string& path, config::Proble
     if (!problem.empty()) problems.add(path + key, std::move(problem));
   };
   check(".username", c.username);
-  check(".password", c.password);
+  check(".password", c.password.reveal());
 }
 
 std::string endpoint_of(const ClickHouseConfig& c) {

@@ -13,7 +13,7 @@ struct ClickHouseConfig {
   std::string endpoint = "http://127.0.0.1:8123";
   std::string database = "otel";
   std::string username;
-  std::string password;
+  Secret password;
   std::string cluster;
   HttpTlsConfig tls;
   Duration timeout = std::chrono::seconds(30);

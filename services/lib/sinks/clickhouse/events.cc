@@ -70,6 +70,11 @@ void ClickHouseEvents::schema_refused(const Error& error) const {
                {{"endpoint", endpoint_}, {"error", error.message}});
 }
 
+void ClickHouseEvents::secret_unusable(const Error& error) const {
+  log_.warn("A file of a secret cannot be used; the secret of before stays in use",
+            {{"endpoint", endpoint_}, {"error", error.message}});
+}
+
 void ClickHouseEvents::tls_reload_failed(const Error& error) const {
   log_.limited(LogLevel::kWarn, "clickhouse.tls_reload",
                "New TLS files cannot be used; the old ones stay in use",

@@ -22,6 +22,7 @@ class ClickHouseEvents {
   void schema_accepted() const;
   void schema_refused(const Error& error) const;
   void tls_reload_failed(const Error& error) const;
+  void secret_unusable(const Error& error) const;
 
  private:
   struct OfTable {

@@ -12,7 +12,7 @@ clickhouse::ClientOptions client_options(const ClickHouseConfig& c) {
   options.url = c.endpoint;
   options.database = c.database;
   options.username = c.username;
-  options.password = Secret(c.password);
+  options.password = c.password;
   options.connections_max = static_cast<std::size_t>(c.connections);
   return options;
 }

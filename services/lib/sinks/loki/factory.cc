@@ -10,7 +10,7 @@ SinkResult create_loki(const DestinationConfig& config, const DestinationDeps& d
   options.endpoint = c.endpoint;
   options.requests.protocol = c.protocol;
   options.requests.labels = c.labels;
-  options.http = http_options(c.http, config.in_flight_max);
+  SPANWAY_ASSIGN(options.http, http_options(c.http, config.in_flight_max));
   return as_sink(LokiSink::create(options, {deps.io, deps.clock, deps.telemetry}));
 }
 

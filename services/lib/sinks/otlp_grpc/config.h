@@ -11,7 +11,7 @@ namespace spanway::sinks {
 
 struct OtlpGrpcConfig : OtlpGrpcClientConfig {
   OtlpGrpcConfig() { endpoint = "127.0.0.1:4317"; }
-  std::map<std::string, std::string> headers;  // Secrets.
+  std::map<std::string, std::string> headers;  // For config::secrets_of().
   Duration timeout = std::chrono::seconds(10);
   bool send_metadata = false;
 };

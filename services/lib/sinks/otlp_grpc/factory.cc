@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/lib/config/fresh_secrets.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 
 namespace spanway::sinks {
@@ -11,7 +12,7 @@ SinkResult create_otlp_grpc(const DestinationConfig& config, const DestinationDe
   rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
   options.endpoint = grpc_target(c);
   if (uses_tls(c)) options.tls = c.tls;
-  options.headers = secret_headers(c.headers);
+  SPANWAY_ASSIGN(options.headers, config::secrets_of("headers", c.headers));
   options.timeout = c.timeout;
   options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
   options.send_metadata = c.send_metadata;

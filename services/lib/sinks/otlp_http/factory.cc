@@ -11,7 +11,7 @@ SinkResult create_otlp_http(const DestinationConfig& config, const DestinationDe
   options.signal_endpoints = {c.traces_endpoint, c.metrics_endpoint, c.logs_endpoint};
   options.encoding = c.encoding == OtlpHttpConfig::Encoding::kJson ? otlp::Encoding::kJson
                                                                    : otlp::Encoding::kProtobuf;
-  options.http = http_options(c.http, config.in_flight_max);
+  SPANWAY_ASSIGN(options.http, http_options(c.http, config.in_flight_max));
   return as_sink(OtlpHttpSink::create(options, {deps.io, deps.clock, deps.telemetry}));
 }
 

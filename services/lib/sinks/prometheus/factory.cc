@@ -49,7 +49,7 @@ SinkResult create_prometheus_remote_write(const DestinationConfig& config,
                                                  ? promseries::ExplicitHistograms::kNative
                                                  : promseries::ExplicitHistograms::kClassic;
   options.batch.request_bytes_max = c.request_bytes_max.bytes;
-  options.http = http_options(c.http, config.in_flight_max);
+  SPANWAY_ASSIGN(options.http, http_options(c.http, config.in_flight_max));
   return as_sink(RemoteWriteSink::create(options, {deps.io, deps.clock, deps.telemetry}));
 }
 

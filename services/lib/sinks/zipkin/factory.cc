@@ -10,7 +10,7 @@ SinkResult create_zipkin(const DestinationConfig& config, const DestinationDeps&
   options.endpoint = c.endpoint;
   options.json.resource_tags = c.resource_tags;
   options.json.request_bytes_max = c.request_bytes_max.bytes;
-  options.http = http_options(c.http, config.in_flight_max);
+  SPANWAY_ASSIGN(options.http, http_options(c.http, config.in_flight_max));
   return as_sink(ZipkinSink::create(options, {deps.io, deps.clock, deps.telemetry}));
 }
 
