@@ -57,10 +57,11 @@ Status QueryService::create_parts() {
 }
 
 Status QueryService::listen() {
-  SPANWAY_ASSIGN(listener_, otlp_server::OtlpListener::create(
-                                {config_.api,
-                                 otlp_server::server_limits(config_.api.connections, kBodyTimeout)},
-                                deps_, budget_));
+  SPANWAY_ASSIGN(
+      listener_,
+      otlp_server::OtlpListener::create(
+          {config_.api, otlp_server::server_limits(config_.api.connections, kBodyTimeout), "api"},
+          deps_, budget_));
   SPANWAY_TRY(listener_->listen(kListener, config_.api.port, *handler_));
   if (store_->memory() == nullptr) return {};
   const MemoryStoreConfig& memory = config_.stores.memory;

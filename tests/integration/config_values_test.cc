@@ -19,14 +19,31 @@ TEST(ConfigCheckOfFiles, RefusesWhatCannotBeReadAtItsKey) {
     std::string value;
     const char* problem;
   } cases[] = {
-      {"ingress", "otlp.tls", files, "f.yaml:1:9: otlp.tls"},
+      {"ingress", "otlp.tls", files,
+       "f.yaml:1:15: otlp.tls.certificate_file: the file '/nonexistent/a' cannot be opened; check"},
+      {"ingress", "otlp.tls", "{certificate_file: /, key_file: /}",
+       "f.yaml:1:15: otlp.tls.certificate_file: the file '/' cannot be read"},
+      {"ingress", "otlp.tls", "{certificate_file: /dev/null, key_file: /dev/null}",
+       "f.yaml:1:15: otlp.tls.certificate_file: the file '/dev/null' is empty; write PEM into it"},
+      {"ingress", "otlp.tls", "{certificate_file: /proc/self/status, key_file: /proc/self/status}",
+       "f.yaml:1:15: otlp.tls.certificate_file: the file '/proc/self/status' holds no usable PEM "
+       "certificate (no start line); it must hold the certificate, then those of its chain"},
+      {"query", "api.tls", files,
+       "f.yaml:1:14: api.tls.certificate_file: the file '/nonexistent/a' cannot be opened"},
       {"ingress", "next.tls", "{enabled: true, ca_file: /nonexistent/a}",
-       "f.yaml:1:30: next.tls.ca_file: the file /nonexistent/a cannot be read"},
+       "f.yaml:1:30: next.tls.ca_file: the file '/nonexistent/a' cannot be opened; check"},
+      {"ingress", "next.tls", "{enabled: true, ca_file: /proc/self/status}",
+       "f.yaml:1:30: next.tls.ca_file: the file '/proc/self/status' holds no PEM certificate; it "
+       "must hold PEM certificates of CAs"},
       {"ingress", "auth", "{mode: bearer, tokens: [{token_file: /nonexistent/t}]}",
        "f.yaml:1:33: auth.tokens[0].token_file: cannot read /nonexistent/t"},
-      {"bridge_produce", "otlp.tls", files, "f.yaml:1:9: otlp.tls"},
+      {"bridge_produce", "otlp.tls", files, "f.yaml:1:15: otlp.tls.certificate_file: the file"},
       {"bridge_consume", "destination.tls", "{enabled: true, ca_file: /nonexistent/a}",
-       "f.yaml:1:37: destination.tls.ca_file: the file /nonexistent/a cannot be read"},
+       "f.yaml:1:37: destination.tls.ca_file: the file '/nonexistent/a' cannot be opened"},
+      {"bridge_consume", "destination.tls",
+       "{enabled: true, certificate_file: /proc/self/status, key_file: /proc/self/status}",
+       "f.yaml:1:37: destination.tls.certificate_file: the file '/proc/self/status' holds no "
+       "usable"},
       {"bridge_produce", "kafka.tls", "{enabled: true, ca_file: /nonexistent/a}",
        "f.yaml:1:31: kafka.tls.ca_file: the file '/nonexistent/a' cannot be opened; check the "
        "path"},
@@ -43,22 +60,35 @@ TEST(ConfigCheckOfFiles, RefusesWhatCannotBeReadAtItsKey) {
       {"bridge_produce", "kafka.librdkafka", "{socket.timeout.ms: soon}",
        "f.yaml:1:23: kafka.librdkafka.socket.timeout.ms: librdkafka rejects"},
       {"otlp_grpc", "destination.otlp_grpc.tls", "{enabled: true, ca_file: /nonexistent/a}",
-       "f.yaml:1:49: destination.otlp_grpc.tls.ca_file: the file /nonexistent/a cannot be read"},
+       "f.yaml:1:49: destination.otlp_grpc.tls.ca_file: the file '/nonexistent/a' cannot be "
+       "opened"},
+      {"otlp_grpc", "destination.otlp_grpc.tls", "{enabled: true, ca_file: /proc/self/status}",
+       "f.yaml:1:49: destination.otlp_grpc.tls.ca_file: the file '/proc/self/status' holds no PEM"},
       {"otlp_http", "destination.otlp_http",
        "{endpoint: 'https://h', tls: {ca_file: /nonexistent/a}}",
-       "f.yaml:1:16: destination.otlp_http"},
-      {"otlp_http", "otlp.tls", files, "f.yaml:1:9: otlp.tls"},
+       "f.yaml:1:57: destination.otlp_http.tls.ca_file: the file '/nonexistent/a' cannot be "
+       "opened"},
+      {"zipkin", "destination.zipkin", "{endpoint: 'https://h', tls: {ca_file: /proc/self/status}}",
+       "f.yaml:1:54: destination.zipkin.tls.ca_file: the file '/proc/self/status' holds no PEM"},
+      {"loki", "destination.loki", "{endpoint: 'https://h', tls: {ca_file: /proc/self/status}}",
+       "f.yaml:1:52: destination.loki.tls.ca_file: the file '/proc/self/status' holds no PEM"},
+      {"query", "stores.clickhouse", "{endpoint: 'https://h', tls: {ca_file: /proc/self/status}}",
+       "f.yaml:1:53: stores.clickhouse.tls.ca_file: the file '/proc/self/status' holds no PEM"},
+      {"otlp_http", "otlp.tls", files, "f.yaml:1:15: otlp.tls.certificate_file: the file"},
       {"ingress", "admin", "{host: 203.0.113.7}", "f.yaml:1:10: admin.host"},
       {"ingress", "otlp", "{host: 203.0.113.7}", "f.yaml:1:2: otlp"},
   };
   for (const auto& c : cases) {
+    bool tried = false;
     for (const Variant& variant : variants()) {
       if (std::string_view(variant.name) != c.variant) continue;
+      tried = true;
       Attempt attempt(variant, c.path, c.value);
       const std::string problems = attempt.check();
       EXPECT_TRUE(problems.starts_with(c.problem)) << attempt.yaml() << "\n" << problems;
       EXPECT_NE(attempt.start(), "") << attempt.yaml();
     }
+    EXPECT_TRUE(tried) << c.variant;
   }
 }
 

@@ -50,7 +50,7 @@ Result<std::unique_ptr<OtlpListener>> OtlpListener::create(Options options,
   const ServerTlsConfig& config = self->options_.config.tls;
   if (!config.enabled()) return self;
   auto tls = http::TlsServerContext::create(config);
-  if (!tls.ok()) return std::move(tls).error().with_context("otlp.tls");
+  if (!tls.ok()) return std::move(tls).error().with_context(self->tls_section());
   self->tls_ = std::move(tls).value();
   return self;
 }
@@ -61,10 +61,10 @@ Status OtlpListener::listen(std::string name, std::uint16_t port, http::Handler&
   options.host = options_.config.host;
   options.port = deps_.listen_port(options_.config.host, port);
   options.limits = options_.limits;
-  options.tls_section = "otlp.tls";
+  options.tls_section = tls_section();
   options.connection_memory = &connection_memory_;
   auto server = http::Server::create(std::move(options), tls_, deps_.io, handler, deps_.telemetry);
-  if (!server.ok()) return std::move(server).error().with_context("otlp");
+  if (!server.ok()) return std::move(server).error().with_context(options_.section);
   ports_.push_back({std::move(name), std::move(server).value()});
   return ok_status();
 }
@@ -89,6 +89,7 @@ std::uint16_t OtlpListener::port(const std::string& name) const noexcept {
 Result<bool> OtlpListener::reload_tls() {
   if (tls_ == nullptr) return false;
   Result<bool> changed = tls_->reload();
+  if (!changed.ok()) changed = std::move(changed).error().with_context(tls_section());
   MutexLock lock(mutex_);
   reload_error_ = changed.ok() ? std::string() : changed.error().message;
   return changed;

@@ -28,6 +28,7 @@ class OtlpListener {
   struct Options {
     OtlpListenerConfig config;
     http::ServerLimits limits;
+    std::string section = "otlp";  // That of `config`, for messages.
   };
   // Reads the TLS files. `budget` is the service's: connections take at most half of it, and 8 MiB
   // beside it, so that clients still get RESOURCE_EXHAUSTED when requests have used up all of it.
@@ -77,6 +78,7 @@ class OtlpListener {
     std::unique_ptr<http::Server> server;
   };
   OtlpListener(Options options, const runtime::ServiceDeps& deps, MemoryBudget& budget);
+  std::string tls_section() const { return options_.section + ".tls"; }
 
   const Options options_;
   const runtime::ServiceDeps deps_;

@@ -173,7 +173,30 @@ TEST(Tls, RefusesAFolderInPlaceOfAFile) {
   const auto server = TlsServerContext::create(
       {.certificate_file = "/tmp", .key_file = "/tmp", .client_ca_file = ""});
   ASSERT_FALSE(server.ok());
-  EXPECT_NE(server.error().message.find("not a directory"), std::string::npos);
+  EXPECT_EQ(server.error().message,
+            "certificate_file: the file '/tmp' cannot be read; check that it is a file");
+}
+
+TEST(Tls, ErrorsNameTheKeyTheFileAndTheRemedy) {
+  Material material;
+  const PemPair other = material.server_ca.issue("other", "");
+  ServerTlsConfig files = material.server_files;
+  const auto message = [&] { return TlsServerContext::create(files).error().message; };
+  files.key_file = material.folder.write("other.key", other.key);
+  EXPECT_EQ(message(), "key_file: the file '" + files.key_file +
+                           "' holds no usable PEM key (key values mismatch); it must hold the key "
+                           "of certificate_file, without a password");
+  files = material.server_files;
+  files.client_ca_file = material.folder.write("ca.key", other.key);
+  EXPECT_EQ(message(), "client_ca_file: the file '" + files.client_ca_file +
+                           "' holds no PEM certificate; it must hold PEM certificates of CAs");
+  ClientTlsConfig client = material.client_files;
+  client.certificate_file = files.client_ca_file;
+  client.key_file = files.client_ca_file;
+  EXPECT_EQ(TlsClientContext::create(client).error().message,
+            "tls.certificate_file: the file '" + client.certificate_file +
+                "' holds no usable PEM certificate (no start line); it must hold the certificate, "
+                "then those of its chain");
 }
 
 TEST(Tls, RefusesOldVersions) {

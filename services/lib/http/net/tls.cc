@@ -29,39 +29,29 @@ using BioPtr = std::unique_ptr<BIO, Freer>;
 using CertificatePtr = std::unique_ptr<X509, Freer>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freer>;
 
-Error tls_error(const std::string& path, std::string_view what) {
-  std::string text = "TLS: " + path + ": " + std::string(what);
-  const unsigned long code = ERR_peek_last_error();
-  if (const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code))
-    text += std::string(" (") + reason + ")";
-  ERR_clear_error();
+Error tls_error(std::string text) {
   return configuration_error(Code::kInvalidArgument, std::move(text)).with_reason("tls_file");
-}
-
-const char* problem_of(const Error& error) {
-  const std::string_view reason = error.reason;
-  if (reason == kFileNotOpened) return "cannot be opened; check the path and its permissions";
-  if (reason == kFileTooLarge) return "is larger than 4 MiB";
-  return "cannot be read; give a PEM file, not a directory";
 }
 
 // The content of a PEM file, wiped when it is no longer needed.
 class PemFile {
  public:
-  static Result<PemFile> read(const std::string& path) {
+  // `key`: that of the configuration, for messages.
+  static Result<PemFile> read(std::string key, const std::string& path) {
     PemFile file;
+    file.name_ = std::move(key);
     file.path_ = path;
     if (path.empty()) return file;
     auto text = read_file(path, kFileBytesMax);
-    if (!text.ok()) return tls_error(path, problem_of(text.error()));
+    if (!text.ok()) return tls_error(file.name_ + ": " + text.error().message);
     file.text_ = std::move(text).value();
-    if (file.text_.empty()) return tls_error(path, "is empty");
+    if (file.text_.empty()) return file.error("is empty", "write PEM into it");
     return file;
   }
   // `name` is for messages.
   static PemFile of_text(std::string name, std::string text) {
     PemFile file;
-    file.path_ = std::move(name);
+    file.name_ = std::move(name);
     file.text_ = std::move(text);
     return file;
   }
@@ -71,7 +61,17 @@ class PemFile {
   PemFile& operator=(const PemFile&) = delete;
   ~PemFile() { OPENSSL_cleanse(text_.data(), text_.size()); }
 
-  const std::string& path() const noexcept { return path_; }
+  // "otlp.tls.key_file: the file '/tls/key' <problem> (<the reason of OpenSSL>); <advice>"
+  Error error(std::string_view problem, std::string_view advice) const {
+    std::string text =
+        name_ + (path_.empty() ? " " : ": the file '" + path_ + "' ") + std::string(problem);
+    const unsigned long code = ERR_peek_last_error();
+    if (const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code))
+      text += std::string(" (") + reason + ")";
+    ERR_clear_error();
+    return tls_error(text + "; " + std::string(advice));
+  }
+  const std::string& name() const noexcept { return name_; }
   std::string_view text() const noexcept { return text_; }
   BioPtr open() const {
     return BioPtr(BIO_new_mem_buf(text_.data(), static_cast<int>(text_.size())));
@@ -79,7 +79,8 @@ class PemFile {
 
  private:
   PemFile() = default;
-  std::string path_;
+  std::string name_;
+  std::string path_;  // Empty = from no file.
   std::string text_;
 };
 
@@ -107,18 +108,23 @@ Status use_certificate(SSL_CTX* context, const PemFile& certificate, const PemFi
   const BioPtr chain = certificate.open();
   const CertificatePtr leaf(PEM_read_bio_X509_AUX(chain.get(), nullptr, no_password, nullptr));
   if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1)
-    return tls_error(certificate.path(), "holds no usable PEM certificate");
+    return certificate.error("holds no usable PEM certificate",
+                             "it must hold the certificate, then those of its chain");
   while (const CertificatePtr next{PEM_read_bio_X509(chain.get(), nullptr, no_password, nullptr)})
     if (SSL_CTX_add1_chain_cert(context, next.get()) != 1)
-      return tls_error(certificate.path(), "holds an unusable chain certificate");
+      return certificate.error("holds an unusable certificate of the chain",
+                               "it must hold the certificate, then those of its chain");
   ERR_clear_error();  // The end of the file is reported as an error.
   const KeyPtr secret(PEM_read_bio_PrivateKey(key.open().get(), nullptr, no_password, nullptr));
   if (secret == nullptr || SSL_CTX_use_PrivateKey(context, secret.get()) != 1)
-    return tls_error(key.path(), "holds no usable PEM key, or not that of " + certificate.path());
+    return key.error("holds no usable PEM key",
+                     "it must hold the key of " + certificate.name() + ", without a password");
   if (SSL_CTX_check_private_key(context) != 1)
-    return tls_error(key.path(), "is not the key of " + certificate.path());
+    return key.error("holds another key", "it must hold that of " + certificate.name());
   return ok_status();
 }
+
+constexpr std::string_view kAuthoritiesAdvice = "it must hold PEM certificates of CAs";
 
 // Makes the certificates of the file the trusted ones.
 Status use_authorities(SSL_CTX* context, const PemFile& file, bool name_them_to_clients) {
@@ -127,12 +133,12 @@ Status use_authorities(SSL_CTX* context, const PemFile& file, bool name_them_to_
   std::size_t count = 0;
   while (const CertificatePtr ca{PEM_read_bio_X509(bundle.get(), nullptr, no_password, nullptr)}) {
     if (X509_STORE_add_cert(store, ca.get()) != 1)
-      return tls_error(file.path(), "holds an unusable CA certificate");
+      return file.error("holds an unusable certificate", kAuthoritiesAdvice);
     if (name_them_to_clients) SSL_CTX_add_client_CA(context, ca.get());
     ++count;
   }
   ERR_clear_error();
-  if (count == 0) return tls_error(file.path(), "holds no PEM certificate");
+  if (count == 0) return file.error("holds no PEM certificate", kAuthoritiesAdvice);
   return ok_status();
 }
 
@@ -173,7 +179,7 @@ Result<SslContext> make_client_context(bool insecure_skip_verify, const PemFile&
   if (!ca.text().empty()) {
     SPANWAY_TRY(use_authorities(context.get(), ca, false));
   } else if (SSL_CTX_set_default_verify_paths(context.get()) != 1) {
-    return tls_error("the system's CA store", "cannot be read");
+    return tls_error("tls.ca_file: is empty, and the system's CAs cannot be read; set it");
   }
   if (!certificate.text().empty()) SPANWAY_TRY(use_certificate(context.get(), certificate, key));
   SSL_CTX_set_verify(context.get(), insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
@@ -184,9 +190,10 @@ Result<SslContext> make_client_context(bool insecure_skip_verify, const PemFile&
 }  // namespace
 
 Result<bool> TlsServerContextImpl::reload() {
-  SPANWAY_ASSIGN(const PemFile certificate, PemFile::read(files_.certificate_file));
-  SPANWAY_ASSIGN(const PemFile key, PemFile::read(files_.key_file));
-  SPANWAY_ASSIGN(const PemFile ca, PemFile::read(files_.client_ca_file));
+  SPANWAY_ASSIGN(const PemFile certificate,
+                 PemFile::read("certificate_file", files_.certificate_file));
+  SPANWAY_ASSIGN(const PemFile key, PemFile::read("key_file", files_.key_file));
+  SPANWAY_ASSIGN(const PemFile ca, PemFile::read("client_ca_file", files_.client_ca_file));
   std::string fingerprint = fingerprint_of({&certificate, &key, &ca});
   if (material_.matches(fingerprint)) return false;
   SPANWAY_ASSIGN(SslContext created, make_server_context(certificate, key, ca));
@@ -207,9 +214,10 @@ double TlsServerContextImpl::seconds_to_expiry() const {
 
 Result<bool> TlsClientContextImpl::reload() {
   if (!from_files_) return false;
-  SPANWAY_ASSIGN(const PemFile ca, PemFile::read(files_.ca_file));
-  SPANWAY_ASSIGN(const PemFile certificate, PemFile::read(files_.certificate_file));
-  SPANWAY_ASSIGN(const PemFile key, PemFile::read(files_.key_file));
+  SPANWAY_ASSIGN(const PemFile ca, PemFile::read("tls.ca_file", files_.ca_file));
+  SPANWAY_ASSIGN(const PemFile certificate,
+                 PemFile::read("tls.certificate_file", files_.certificate_file));
+  SPANWAY_ASSIGN(const PemFile key, PemFile::read("tls.key_file", files_.key_file));
   std::string fingerprint = fingerprint_of({&ca, &certificate, &key});
   if (material_.matches(fingerprint)) return false;
   SPANWAY_ASSIGN(SslContext created,
@@ -220,9 +228,7 @@ Result<bool> TlsClientContextImpl::reload() {
 
 Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(ServerTlsConfig config) {
   if (config.certificate_file.empty() || config.key_file.empty())
-    return configuration_error(Code::kInvalidArgument,
-                               "TLS: a server needs both a certificate file and a key file")
-        .with_reason("tls_file");
+    return tls_error("certificate_file and key_file go together: set both");
   auto context = std::make_shared<TlsServerContextImpl>(std::move(config));
   SPANWAY_TRY(context->reload());
   return std::shared_ptr<TlsServerContext>(std::move(context));
@@ -230,9 +236,7 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(ServerTlsConf
 
 Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(ClientTlsConfig config) {
   if (config.certificate_file.empty() != config.key_file.empty())
-    return configuration_error(Code::kInvalidArgument,
-                               "TLS: a client certificate needs both its file and its key file")
-        .with_reason("tls_file");
+    return tls_error("tls: certificate_file and key_file go together: set both or neither");
   auto context = std::make_shared<TlsClientContextImpl>(std::move(config));
   SPANWAY_TRY(context->reload());
   return std::shared_ptr<TlsClientContext>(std::move(context));
@@ -240,9 +244,7 @@ Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(ClientTlsConf
 
 Result<std::shared_ptr<TlsClientContext>> TlsClientContext::create(const TlsClientPem& pem) {
   if (pem.certificate.empty() != pem.key.empty())
-    return configuration_error(Code::kInvalidArgument,
-                               "TLS: a client certificate needs both itself and its key")
-        .with_reason("tls_file");
+    return tls_error("a client certificate and its key go together: set both or neither");
   SPANWAY_ASSIGN(SslContext context,
                  make_client_context(pem.insecure_skip_verify, PemFile::of_text("the CA", pem.ca),
                                      PemFile::of_text("the client certificate", pem.certificate),

@@ -25,7 +25,9 @@ class Run {
     SPANWAY_ASSIGN(const http::Url url, http::Url::parse(options_.client.url));
     std::shared_ptr<http::TlsClientContext> tls;
     if (url.https) {
-      SPANWAY_ASSIGN(tls, http::TlsClientContext::create(options_.tls));
+      auto created = http::TlsClientContext::create(options_.tls);
+      if (!created.ok()) return std::move(created).error().with_context("destination.clickhouse");
+      tls = std::move(created).value();
     }
     clickhouse::ClientOptions server = options_.client;
     server.database.clear();

@@ -59,11 +59,12 @@ Result<std::unique_ptr<objectstore::S3Client>> create_s3_client(const S3Config& 
 Result<std::unique_ptr<objectstore::ObjectStore>> create_s3_store(const S3Config& config,
                                                                   http::IoPool& io,
                                                                   const Clock& clock) {
-  SPANWAY_ASSIGN(auto client, create_s3_client(config, kObjectBytesMax, io, clock));
+  auto client = create_s3_client(config, kObjectBytesMax, io, clock);
+  if (!client.ok()) return std::move(client).error().with_context("destination.s3");
   objectstore::S3StoreOptions options;
   options.timeout = config.timeout;
   options.attempts = kAttempts;
-  return objectstore::make_s3_store(std::move(client), io, clock, std::move(options));
+  return objectstore::make_s3_store(std::move(client).value(), io, clock, std::move(options));
 }
 
 SinkResult create_s3(const DestinationConfig& config, const DestinationDeps& deps) {
