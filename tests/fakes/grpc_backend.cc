@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "services/lib/base/check.h"
+#include "services/lib/rpc/hand_over.h"
 
 namespace spanway::fakes {
 namespace {
@@ -15,20 +16,33 @@ namespace {
 // One unary call; deletes itself.
 class Call final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit Call(const GrpcAnswer& answer) : answer_(answer) { StartRead(&request_); }
+  explicit Call(const GrpcAnswer& answer) : answer_(answer) {
+    rpc::hand_over(this);
+    StartRead(&request_);
+  }
 
   void OnReadDone(bool ok) override {
+    rpc::take_over(this);
     if (!ok) return;  // The library has ended the call, for a request above its limit.
     if (answer_.code != 0)
-      return Finish({static_cast<grpc::StatusCode>(answer_.code), answer_.message});
+      return finish({static_cast<grpc::StatusCode>(answer_.code), answer_.message});
     const grpc::Slice slice(std::string(answer_.body_bytes, 'a'));
     response_ = grpc::ByteBuffer(&slice, 1);
+    rpc::hand_over(this);
     StartWriteAndFinish(&response_, {}, grpc::Status::OK);
   }
-  void OnCancel() override { Finish(grpc::Status::CANCELLED); }
-  void OnDone() override { delete this; }
+  void OnCancel() override { finish(grpc::Status::CANCELLED); }
+  void OnDone() override {
+    rpc::take_over(this);
+    delete this;
+  }
 
  private:
+  void finish(const grpc::Status& status) {
+    rpc::hand_over(this);
+    Finish(status);
+  }
+
   const GrpcAnswer answer_;
   grpc::ByteBuffer request_, response_;
 };

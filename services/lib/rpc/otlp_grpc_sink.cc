@@ -28,6 +28,7 @@
 #include "services/lib/pipeline/in_flight.h"
 #include "services/lib/rpc/client_status.h"
 #include "services/lib/rpc/events.h"
+#include "services/lib/rpc/hand_over.h"
 #include "services/lib/rpc/otlp_grpc_options.h"
 
 namespace spanway::rpc {
@@ -294,12 +295,14 @@ void OtlpGrpcSink::Impl::start(pipeline::Batch batch, const pipeline::Pieces& pa
     MutexLock lock(lane.mutex);
     started->place = lane.calls.insert(lane.calls.end(), started);
   }
+  hand_over(started);
   lane.stub.UnaryCall(&started->context, methods[otlp::index_of(started->signal)], {},
                       &started->request, &started->response,
                       [this, started](const grpc::Status& status) { finish(started, status); });
 }
 
 void OtlpGrpcSink::Impl::finish(Call* call, const grpc::Status& status) noexcept {
+  take_over(call);
   std::unique_ptr<Call> owned(call);
   {
     MutexLock lock(lanes[call->lane]->mutex);
