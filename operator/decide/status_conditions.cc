@@ -16,7 +16,7 @@ std::string kafka_reason(const std::string& error) {
 }
 
 std::string unhealthy_reason(const ExporterStatus& exporter) {
-  if (exporter.state == "Degraded") return "DestinationDegraded";
+  if (exporter.state == "Degraded") return "CircuitOpen";
   if (exporter.error_reason == "Stalled") return "DestinationRefuses";
   if (exporter.error_reason == "NoAssignment") return "NoAssignment";
   return "DestinationUnreachable";

@@ -39,10 +39,13 @@ std::string digest_of(const std::map<std::string, decide::StatuszReport>& report
     out += report.ready == true ? 'r' : '-';
     out += report.kafka_reachable ? 'k' : '-';
     out += report.destination_reachable ? 'd' : '-';
-    out += report.reason + '|' + report.destination_error_reason + '|' + report.error + '|';
+    // While it is ready the reason names what is degraded, in words that change.
+    if (report.ready != true) out += report.reason;
+    out += '|' + report.destination_error_reason + '|' + report.error + '|';
     out += report.destination_known ? 'D' : '-';
-    out += activity_text('n', report.next) + activity_text('p', report.produce) +
-           activity_text('g', report.assignment);
+    out += report.destination_degraded ? 'o' : '-';
+    out += activity_text('n', report.next) + activity_text('q', report.store) +
+           activity_text('p', report.produce) + activity_text('g', report.assignment);
     if (report.lost_records > 0) out += 'l';
     if (!report.certificate_error.empty()) out += 'c';
     for (const decide::StallReport& stall : report.stalls)

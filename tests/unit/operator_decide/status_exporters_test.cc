@@ -144,11 +144,11 @@ TEST_F(StatusTest, AnOpenCircuitIsDegradedWithItsReasonAndSinceWhen) {
   sender.destination_degraded = true;
   sender.destination_error = "HTTP 503 in 12 ms";
   sender.destination_error_reason = "http_503";
-  EXPECT_EQ(condition_after_update("ExportersHealthy"), "False: DestinationDegraded");
+  EXPECT_EQ(condition_after_update("ExportersHealthy"), "False: CircuitOpen");
   EXPECT_EQ(scene_.message("ExportersHealthy"),
             "exporter a: degraded since " + opened +
                 ": only probes are sent by 1 of 1 pods: HTTP 503 in 12 ms");
-  EXPECT_EQ(scene_.condition("Degraded"), "True: DestinationDegraded");
+  EXPECT_EQ(scene_.condition("Degraded"), "True: CircuitOpen");
   EXPECT_EQ(scene_.condition("Ready"), "True: Running");
   EXPECT_EQ(scene_.at("exporters/0/state"), "Degraded");
   EXPECT_EQ(scene_.at("exporters/0/degraded/since"), opened);
