@@ -234,15 +234,16 @@ void FakeKube::run_jobs() {
     const bool ok = result.kind == PodFate::Kind::kReady;
     pod["status"] = {
         {"phase", ok ? "Succeeded" : "Failed"},
-        {"containerStatuses", Json::array({{{"name", "topics"},
-                                            {"restartCount", 0},
-                                            {"ready", false},
-                                            {"state",
-                                             {{"terminated",
-                                               {{"exitCode", ok ? 0 : result.exit_code},
-                                                {"reason", ok ? "Completed" : "Error"},
-                                                {"message", result.message},
-                                                {"finishedAt", now_text()}}}}}}})}};
+        {"containerStatuses",
+         Json::array({{{"name", kube::string_at(pod, "spec/containers/0/name", "topics")},
+                       {"restartCount", 0},
+                       {"ready", false},
+                       {"state",
+                        {{"terminated",
+                          {{"exitCode", ok ? 0 : result.exit_code},
+                           {"reason", ok ? "Completed" : "Error"},
+                           {"message", result.message},
+                           {"finishedAt", now_text()}}}}}}})}};
     update(kube::kPods, key_of(pod), pod, "kubelet", true);
     job["status"] = {{ok ? "succeeded" : "failed", 1},
                      {"conditions", Json::array({{{"type", ok ? "Complete" : "Failed"},
