@@ -1,6 +1,9 @@
 #include "services/kafka-bridge/consume/request_coalescer.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "services/lib/pipeline/share.h"
 
 namespace spanway::kafka_bridge {
 
@@ -11,7 +14,8 @@ RequestCoalescer::RequestCoalescer(CoalescerOptions options, Executor& executor,
       executor_(executor),
       answers_on_(std::move(answers_on)),
       sink_(sink),
-      budget_(budget) {}
+      budget_(budget),
+      shares_(options_.in_flight_max) {}
 
 RequestCoalescer::~RequestCoalescer() {
   for (auto& [key, bucket] : buckets_) bucket.timer.cancel();
@@ -48,28 +52,22 @@ void RequestCoalescer::flush(const Key& key) {
   if (!node.mapped().waiting.empty()) send(std::move(node.mapped().waiting));
 }
 
-bool RequestCoalescer::has_room(const Key& key) const {
-  const auto found = unanswered_.find(key);
-  const std::size_t own = found == unanswered_.end() ? 0 : found->second;
-  const std::size_t left =
-      options_.in_flight_max - std::min(options_.in_flight_max, unanswered_total_);
-  return own < left;
-}
-
 // Without names of tenants there is one stream, which may have all.
 void RequestCoalescer::send(std::vector<Waiting> parts) {
-  if (parts.front().request.tenant.empty()) return send_now(std::move(parts));
-  const Key key(parts.front().request.signal, parts.front().request.tenant);
-  if (held_.count(key) > 0 || !has_room(key)) {
-    held_[key].push_back(std::move(parts));
+  const DeliveryRequest& first = parts.front().request;
+  if (first.tenant.empty()) return send_now(std::move(parts));
+  const std::string share = pipeline::share_of(first.signal, first.tenant);
+  if (held_.count(share) > 0 || !shares_.has_room(share, executor_.clock().now())) {
+    held_[share].push_back(std::move(parts));
   } else {
     send_now(std::move(parts));
   }
 }
 
 void RequestCoalescer::send_held() {
+  const SteadyTime now = executor_.clock().now();
   for (auto it = held_.begin(); it != held_.end();) {
-    while (!it->second.empty() && has_room(it->first)) {
+    while (!it->second.empty() && shares_.has_room(it->first, now)) {
       std::vector<Waiting> parts = std::move(it->second.front());
       it->second.pop_front();
       send_now(std::move(parts));
@@ -80,8 +78,7 @@ void RequestCoalescer::send_held() {
 
 void RequestCoalescer::send_now(std::vector<Waiting> parts) {
   const DeliveryRequest& first = parts.front().request;
-  if (!first.tenant.empty()) ++unanswered_[Key(first.signal, first.tenant)];
-  ++unanswered_total_;
+  shares_.take(pipeline::share_of(first.signal, first.tenant), executor_.clock().now());
   pipeline::Batch batch;
   batch.signal = first.signal;
   batch.metadata.tenant = first.tenant;
@@ -105,11 +102,9 @@ void RequestCoalescer::send_now(std::vector<Waiting> parts) {
 
 void RequestCoalescer::on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result) {
   const DeliveryRequest& first = parts.front().request;
-  if (!first.tenant.empty()) {
-    const auto own = unanswered_.find(Key(first.signal, first.tenant));
-    if (--own->second == 0) unanswered_.erase(own);
-  }
-  --unanswered_total_;
+  const bool answered = result.ok() || result.error().code != Code::kDeadlineExceeded;
+  shares_.give_back(pipeline::share_of(first.signal, first.tenant), answered,
+                    executor_.clock().now());
   answer(parts, std::move(result));
   send_held();
 }

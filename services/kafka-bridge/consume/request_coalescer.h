@@ -17,6 +17,7 @@
 #include "services/lib/base/callback_guard.h"
 #include "services/lib/base/closable_executor.h"
 #include "services/lib/base/executor.h"
+#include "services/lib/base/fair_shares.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/result.h"
 #include "services/lib/otlp/signal.h"
@@ -50,8 +51,8 @@ struct CoalescerOptions {
   std::uint64_t items_max = 50'000;
   Duration linger = std::chrono::milliseconds(5);  // Zero = nothing is joined.
   Duration send_timeout = std::chrono::seconds(30);
-  // Requests that the sink takes at once. A tenant may have as many unanswered as it leaves to
-  // others; its further requests wait here.
+  // Requests that the sink takes at once, shared among tenants (base/fair_shares.h); further
+  // requests of a tenant that has its share wait here.
   std::size_t in_flight_max = 256;
 };
 
@@ -87,7 +88,6 @@ class RequestCoalescer {
 
   void flush(const Key& key);
   void send(std::vector<Waiting> parts);
-  bool has_room(const Key& key) const;
   void send_now(std::vector<Waiting> parts);
   void send_held();
   void on_answer(std::vector<Waiting>& parts, Result<pipeline::Outcome> result);
@@ -100,9 +100,8 @@ class RequestCoalescer {
   pipeline::Sink& sink_;
   MemoryBudget& budget_;
   std::map<Key, Bucket> buckets_;
-  std::map<Key, std::size_t> unanswered_;  // Requests.
-  std::size_t unanswered_total_ = 0;
-  std::map<Key, std::deque<std::vector<Waiting>>> held_;  // Requests of tenants at their share.
+  FairShares shares_;  // Requests that are not answered.
+  std::map<std::string, std::deque<std::vector<Waiting>>> held_;  // By tenants with their share.
   CallbackGuard guard_;  // Guards functions posted to the executor.
 };
 

@@ -1,16 +1,24 @@
 #include "services/lib/sinks/in_flight_batch.h"
 
 #include <chrono>
+#include <string>
+#include <utility>
+
+#include "services/lib/pipeline/share.h"
 
 namespace spanway::sinks {
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
 
-Status SinkState::enter() {
-  if (in_flight_.count() >= in_flight_max_) {
+Status SinkState::enter(const std::string& share) {
+  MutexLock lock(mutex_);
+  const SteadyTime now = clock_.now();
+  if (!shares_.has_room(share, now)) {
+    const bool is_full = shares_.held() >= in_flight_max_;
     return transient_error(Code::kResourceExhausted,
-                           "The sink has " + std::to_string(in_flight_max_) +
-                               " batches in flight, its limit; retry later")
+                           (is_full ? "The sink has " : "The tenant has its share of ") +
+                               std::to_string(in_flight_max_) +
+                               " batches in flight, the sink's limit; retry later")
         .with_retry_after(kRetryAfter)
         .with_reason("sink_full");
   }
@@ -19,7 +27,13 @@ Status SinkState::enter() {
         .with_retry_after(kRetryAfter)
         .with_reason("draining");
   }
+  shares_.take(share, now);
   return {};
+}
+
+void SinkState::give_back(const std::string& share, bool answered) {
+  MutexLock lock(mutex_);
+  shares_.give_back(share, answered, clock_.now());
 }
 
 void SinkState::record(const Result<pipeline::Outcome>& result) {
@@ -45,17 +59,21 @@ InFlightBatch::~InFlightBatch() {
 void InFlightBatch::finish(Result<pipeline::Outcome> result, bool from_destination) noexcept {
   if (finished_.exchange(true, std::memory_order_acq_rel)) return;
   if (from_destination) state_->record(result);
+  const bool answered = result.ok() || result.error().code != Code::kDeadlineExceeded;
+  // The owner of the token may send the next batch at once.
+  state_->give_back(share_, answered);
   token_.answer(std::move(result));
   state_->leave();  // Last: a drain that is over means that everything was answered.
 }
 
-std::shared_ptr<InFlightBatch> start_batch(pipeline::AckToken token,
+std::shared_ptr<InFlightBatch> start_batch(const pipeline::Batch& batch, pipeline::AckToken token,
                                            const std::shared_ptr<SinkState>& state) noexcept {
-  if (auto entered = state->enter(); !entered.ok()) {
+  std::string share = pipeline::share_of(batch.signal, batch.metadata.tenant);
+  if (auto entered = state->enter(share); !entered.ok()) {
     token.nack(std::move(entered).error());
     return nullptr;
   }
-  return std::make_shared<InFlightBatch>(std::move(token), state);
+  return std::make_shared<InFlightBatch>(std::move(token), state, std::move(share));
 }
 
 Error deadline_passed(std::string_view destination) {

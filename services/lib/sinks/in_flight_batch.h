@@ -8,6 +8,7 @@
 #include <string>
 
 #include "services/lib/base/clock.h"
+#include "services/lib/base/fair_shares.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/pipeline/ack_token.h"
 #include "services/lib/pipeline/batch.h"
@@ -20,12 +21,16 @@ namespace spanway::sinks {
 // under way while the sink is destroyed.
 class SinkState {
  public:
-  // At most `in_flight_max` deliveries at once.
-  explicit SinkState(std::size_t in_flight_max) : in_flight_max_(in_flight_max) {}
+  // At most `in_flight_max` deliveries at once, shared among tenants (base/fair_shares.h).
+  SinkState(std::size_t in_flight_max, const Clock& clock)
+      : in_flight_max_(in_flight_max), clock_(clock), shares_(in_flight_max) {}
 
-  // Takes a place, or says why not: UNAVAILABLE while draining, RESOURCE_EXHAUSTED when full; both
-  // transient with retry_after.
-  Status enter();
+  // Takes a place of a share (pipeline/share.h), or says why not: UNAVAILABLE while draining,
+  // RESOURCE_EXHAUSTED when full; both transient with retry_after.
+  Status enter(const std::string& share);
+  // Makes room for the next. `answered`: false = its time passed.
+  void give_back(const std::string& share, bool answered);
+  // After give_back() and the answer: drain() waits for it.
   void leave() { in_flight_.leave(); }
   bool drain(Deadline deadline) { return in_flight_.close_and_wait(deadline); }
 
@@ -35,8 +40,10 @@ class SinkState {
 
  private:
   const std::size_t in_flight_max_;
+  const Clock& clock_;
   pipeline::InFlight in_flight_;
   mutable Mutex mutex_;
+  FairShares shares_ SPANWAY_GUARDED_BY(mutex_);
   pipeline::SinkHealth health_ SPANWAY_GUARDED_BY(mutex_);
 };
 
@@ -45,8 +52,8 @@ class SinkState {
 // unfinished (the sink was destroyed with work in flight) = UNAVAILABLE.
 class InFlightBatch {
  public:
-  InFlightBatch(pipeline::AckToken token, std::shared_ptr<SinkState> state)
-      : token_(std::move(token)), state_(std::move(state)) {}
+  InFlightBatch(pipeline::AckToken token, std::shared_ptr<SinkState> state, std::string share)
+      : token_(std::move(token)), state_(std::move(state)), share_(std::move(share)) {}
   InFlightBatch(const InFlightBatch&) = delete;
   InFlightBatch& operator=(const InFlightBatch&) = delete;
   ~InFlightBatch();
@@ -59,11 +66,12 @@ class InFlightBatch {
  private:
   pipeline::AckToken token_;
   const std::shared_ptr<SinkState> state_;
+  const std::string share_;
   std::atomic<bool> finished_{false};
 };
 
 // Answers the token at once when there is no place; otherwise the delivery.
-std::shared_ptr<InFlightBatch> start_batch(pipeline::AckToken token,
+std::shared_ptr<InFlightBatch> start_batch(const pipeline::Batch& batch, pipeline::AckToken token,
                                            const std::shared_ptr<SinkState>& state) noexcept;
 
 // DEADLINE_EXCEEDED, transient.

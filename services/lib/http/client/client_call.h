@@ -34,6 +34,9 @@ struct ClientCall {
 
   void finish(Result<Response> result) {
     timer.reset();
+    if (const auto release = std::exchange(on_finish, nullptr)) {
+      release(result.ok() || result.error().code != Code::kDeadlineExceeded);
+    }
     if (const auto function = std::exchange(callback, nullptr)) function(std::move(result));
   }
   bool finished() const noexcept { return callback == nullptr; }
@@ -46,6 +49,8 @@ struct ClientCall {
   const std::string share;
   bool sent_again = false;  // A kept connection turned out to be closed.
   Client::Callback callback;
+  // While it has a connection: gives its place back. False = no answer came in time.
+  std::function<void(bool answered)> on_finish;
   const std::shared_ptr<ResponseObserver> observer;  // Null for a buffered answer.
   std::unique_ptr<boost::asio::steady_timer> timer;  // The deadline's.
 };

@@ -6,7 +6,7 @@
 namespace spanway::http {
 
 ClientCore::ClientCore(ClientTarget target, IoThread& thread)
-    : target_(std::move(target)), thread_(thread) {}
+    : target_(std::move(target)), thread_(thread), shares_(2 * target_.options.connections_max) {}
 
 ClientCore::~ClientCore() = default;
 
@@ -83,14 +83,34 @@ ClientCore::ConnectionsByShare ClientCore::connections_by_share() const {
   return in_use;
 }
 
-// The oldest call of the share that holds the fewest connections.
+// The oldest call of the share that holds the fewest connections, of those that may have one more;
+// the end if none may.
 ClientCore::Queue::iterator ClientCore::next(const ConnectionsByShare& in_use) {
-  const auto count = [&in_use](const std::shared_ptr<ClientCall>& call) {
-    const auto found = in_use.find(call->share);
-    return found == in_use.end() ? 0 : found->second;
+  const SteadyTime now = thread_.clock().now();
+  std::map<std::string_view, bool> has_room;
+  auto best = queue_.end();
+  std::size_t fewest = 0;
+  for (auto call = queue_.begin(); call != queue_.end(); ++call) {
+    const std::string& share = (*call)->share;
+    const auto [room, is_new] = has_room.try_emplace(share, false);
+    if (!is_new) continue;  // An older call of the share.
+    room->second = shares_.has_room(share, now);
+    if (!room->second) continue;
+    const auto found = in_use.find(share);
+    const std::size_t own = found == in_use.end() ? 0 : found->second;
+    if (best != queue_.end() && own >= fewest) continue;
+    best = call;
+    fewest = own;
+  }
+  return best;
+}
+
+void ClientCore::take_place(const std::shared_ptr<ClientCall>& call) {
+  shares_.take(call->share, thread_.clock().now());
+  call->on_finish = [weak = weak_from_this(), share = call->share](bool answered) {
+    const auto self = weak.lock();
+    if (self) self->shares_.give_back(share, answered, self->thread_.clock().now());
   };
-  return std::min_element(queue_.begin(), queue_.end(),
-                          [&](const auto& a, const auto& b) { return count(a) < count(b); });
 }
 
 // Others hold the connections that this share has a right to.
@@ -111,6 +131,7 @@ void ClientCore::dispatch() {
     const ConnectionsByShare counts =
         queue_.size() > 1 || all_in_use ? connections_by_share() : ConnectionsByShare{};
     const auto place = next(counts);
+    if (place == queue_.end()) break;
     const auto call = *place;
     // A connection that others have left is theirs again: it carries no more of a share that has
     // its part, as a new one would not.
@@ -119,7 +140,8 @@ void ClientCore::dispatch() {
     const bool may_reuse = !call->sent_again;
     if (may_reuse && !kept_.empty()) {
       queue_.erase(place);
-      if (!run_on_kept(call)) queue_.push_front(call);
+      take_place(call);
+      if (!run_on_kept(call)) put_back(call);
       continue;
     }
     if (connections_.size() >= most && !kept_.empty()) {
@@ -127,6 +149,7 @@ void ClientCore::dispatch() {
       continue;
     }
     queue_.erase(place);
+    take_place(call);
     run_on_new(call);
   }
   // While calls that are not answered hold all connections, the kept ones serve the other shares:
@@ -135,6 +158,13 @@ void ClientCore::dispatch() {
          !kept_.empty()) {
     kept_.front()->abort(unavailable("more connections than needed"));
   }
+}
+
+// It was not sent.
+void ClientCore::put_back(std::shared_ptr<ClientCall> call) {
+  call->on_finish = nullptr;
+  shares_.give_back_unused(call->share);
+  queue_.push_front(std::move(call));
 }
 
 bool ClientCore::run_on_kept(const std::shared_ptr<ClientCall>& call) {
@@ -160,7 +190,7 @@ void ClientCore::on_closed(const std::shared_ptr<ClientConnection>& connection,
   kept_.erase(std::remove(kept_.begin(), kept_.end(), connection), kept_.end());
   if (unsent != nullptr) {
     unsent->sent_again = true;
-    queue_.push_front(std::move(unsent));
+    put_back(std::move(unsent));
   }
   schedule_dispatch();
 }

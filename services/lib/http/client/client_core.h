@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "services/lib/base/fair_shares.h"
 #include "services/lib/http/client/client_connection.h"
 
 namespace spanway::http {
@@ -42,6 +43,8 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   using ConnectionsByShare = std::map<std::string, std::size_t, std::less<>>;
   ConnectionsByShare connections_by_share() const;
   Queue::iterator next(const ConnectionsByShare& in_use);
+  void take_place(const std::shared_ptr<ClientCall>& call);
+  void put_back(std::shared_ptr<ClientCall> call);
   bool may_use_more(const std::string& share, const ConnectionsByShare& in_use) const;
   void dispatch();
   bool run_on_kept(const std::shared_ptr<ClientCall>& call);
@@ -57,6 +60,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>,
   bool dispatch_scheduled_ = false;
   std::size_t opened_ = 0;
   Queue queue_;
+  FairShares shares_;  // Twice connections_max: others get what shares without answers hold.
   std::unordered_set<std::shared_ptr<ClientConnection>> connections_;
   // A part of connections_; the one used last is last.
   std::vector<std::shared_ptr<ClientConnection>> kept_;

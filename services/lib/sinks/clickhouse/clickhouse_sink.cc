@@ -45,7 +45,7 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
   };
   auto shared = std::make_shared<Shared>(std::move(options), deps);
   shared->events = events;
-  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
+  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max, deps.clock);
   std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
     SPANWAY_ASSIGN(tls, http::TlsClientContext::create(shared->options.tls));
@@ -67,7 +67,7 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
 }
 
 void ClickHouseSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), shared_->state);
+  auto delivery = start_batch(batch, std::move(token), shared_->state);
   if (!delivery) return;
   const auto refuse = [&](Error error) {
     batch.permit.release();

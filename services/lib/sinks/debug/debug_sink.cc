@@ -35,7 +35,7 @@ DebugSink::DebugSink(DebugSinkOptions options, const Clock& clock, telemetry::Te
     : options_(options),
       clock_(clock),
       log_(telemetry.log),
-      state_(std::make_shared<SinkState>(std::numeric_limits<std::size_t>::max())),
+      state_(std::make_shared<SinkState>(std::numeric_limits<std::size_t>::max(), clock)),
       second_(clock.now()) {}
 
 bool DebugSink::take_line(std::uint64_t& skipped) {
@@ -90,7 +90,7 @@ Status DebugSink::write(pipeline::Batch& batch) {
 }
 
 void DebugSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  const auto delivery = start_batch(std::move(token), state_);
+  const auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   if (auto written = write(batch); !written.ok())
     return delivery->finish(std::move(written).error());

@@ -85,7 +85,7 @@ FileSink::Writer::Writer(FileSinkOptions options, const FileSinkDeps& deps)
       timers_(deps.timers),
       clock_(deps.clock),
       events_(deps.telemetry),
-      state_(std::make_shared<SinkState>(options_.queue_batches_max)),
+      state_(std::make_shared<SinkState>(options_.queue_batches_max, deps.clock)),
       loop_("file-sink", deps.clock) {
   std::map<std::string, RotatingFile*> by_path;
   for (const otlp::Signal signal : otlp::kSignals) {
@@ -128,7 +128,7 @@ void FileSink::Writer::answer_at_deadline(const Entry& entry) {
 }
 
 void FileSink::Writer::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), state_);
+  auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   auto line = to_line(batch);
   if (!line.ok()) return delivery->finish(std::move(line).error(), /*from_destination=*/false);

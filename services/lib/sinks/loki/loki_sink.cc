@@ -187,7 +187,7 @@ HttpOptions poster_options(HttpOptions http) {
 LokiSink::LokiSink(LokiRequestOptions requests, std::size_t in_flight_max, const Clock& clock)
     : requests_(std::move(requests)),
       clock_(clock),
-      state_(std::make_shared<SinkState>(in_flight_max)) {}
+      state_(std::make_shared<SinkState>(in_flight_max, clock)) {}
 LokiSink::~LokiSink() = default;
 
 Result<std::unique_ptr<LokiSink>> LokiSink::create(const LokiSinkOptions& options,
@@ -205,7 +205,7 @@ Result<std::unique_ptr<LokiSink>> LokiSink::create(const LokiSinkOptions& option
 }
 
 void LokiSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), state_);
+  auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kLogs) {
     return delivery->finish(

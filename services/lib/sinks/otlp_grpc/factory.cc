@@ -4,6 +4,7 @@
 
 #include "services/lib/config/fresh_secrets.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
+#include "services/lib/sinks/otlp_grpc/tenant_shares_sink.h"
 
 namespace spanway::sinks {
 
@@ -16,7 +17,11 @@ SinkResult create_otlp_grpc(const DestinationConfig& config, const DestinationDe
   options.timeout = c.timeout;
   options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
   options.send_metadata = c.send_metadata;
-  return as_sink(rpc::OtlpGrpcSink::create(std::move(options), deps.clock, deps.telemetry));
+  const std::size_t in_flight_max = options.in_flight_max;
+  std::unique_ptr<pipeline::Sink> client;
+  SPANWAY_ASSIGN(client, rpc::OtlpGrpcSink::create(std::move(options), deps.clock, deps.telemetry));
+  return std::unique_ptr<pipeline::Sink>(
+      std::make_unique<TenantSharesSink>(std::move(client), in_flight_max, deps.clock));
 }
 
 }  // namespace spanway::sinks

@@ -48,14 +48,14 @@ struct Pending {
 
 }  // namespace
 
-OtlpHttpSink::OtlpHttpSink(otlp::Encoding encoding, std::size_t in_flight_max)
-    : encoding_(encoding), state_(std::make_shared<SinkState>(in_flight_max)) {}
+OtlpHttpSink::OtlpHttpSink(otlp::Encoding encoding, std::size_t in_flight_max, const Clock& clock)
+    : encoding_(encoding), state_(std::make_shared<SinkState>(in_flight_max, clock)) {}
 OtlpHttpSink::~OtlpHttpSink() = default;
 
 Result<std::unique_ptr<OtlpHttpSink>> OtlpHttpSink::create(const OtlpHttpSinkOptions& options,
                                                            const HttpSinkDeps& deps) {
   std::unique_ptr<OtlpHttpSink> sink(
-      new OtlpHttpSink(options.encoding, options.http.in_flight_max));
+      new OtlpHttpSink(options.encoding, options.http.in_flight_max, deps.clock));
   for (const otlp::Signal signal : otlp::kSignals) {
     const std::string& own = options.signal_endpoints[otlp::index_of(signal)];
     SPANWAY_ASSIGN(http::Url url, http::Url::parse(own.empty() ? options.endpoint : own));
@@ -97,7 +97,7 @@ Result<Bytes> OtlpHttpSink::encode(pipeline::Batch& batch) const {
 }
 
 void OtlpHttpSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), state_);
+  auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   auto body = encode(batch);
   if (!body.ok()) return delivery->finish(std::move(body).error(), /*from_destination=*/false);

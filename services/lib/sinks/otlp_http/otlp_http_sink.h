@@ -37,7 +37,7 @@ class OtlpHttpSink final : public pipeline::Sink {
     HttpPoster* poster = nullptr;
     std::string path;  // With the query.
   };
-  OtlpHttpSink(otlp::Encoding encoding, std::size_t in_flight_max);
+  OtlpHttpSink(otlp::Encoding encoding, std::size_t in_flight_max, const Clock& clock);
   Status add_route(otlp::Signal signal, const http::Url& url, const OtlpHttpSinkOptions& options,
                    const HttpSinkDeps& deps);
   Result<Bytes> encode(pipeline::Batch& batch) const;

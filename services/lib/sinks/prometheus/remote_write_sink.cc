@@ -9,7 +9,7 @@ namespace spanway::sinks {
 RemoteWriteSink::RemoteWriteSink(const RemoteWriteSinkOptions& options, const Clock& clock)
     : batch_options_(options.batch),
       clock_(clock),
-      state_(std::make_shared<SinkState>(options.http.in_flight_max)),
+      state_(std::make_shared<SinkState>(options.http.in_flight_max, clock)),
       choice_(std::make_shared<ProtocolChoice>(options.protocol)) {}
 RemoteWriteSink::~RemoteWriteSink() = default;
 
@@ -24,7 +24,7 @@ Result<std::unique_ptr<RemoteWriteSink>> RemoteWriteSink::create(
 }
 
 void RemoteWriteSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), state_);
+  auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kMetrics) {
     return delivery->finish(

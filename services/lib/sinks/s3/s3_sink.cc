@@ -50,7 +50,7 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const Http
   options.client.waiting_max = (otlp_blocks::Converter::kDaysMax + 1) * options.in_flight_max;
   options.credentials.region = options.client.region;
   auto shared = std::make_shared<Shared>(std::move(options), deps, codec);
-  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max);
+  shared->state = std::make_shared<SinkState>(shared->options.in_flight_max, deps.clock);
   SPANWAY_ASSIGN(shared->client, objectstore::S3Client::create(
                                      shared->options.client,
                                      objectstore::CredentialsProvider::create(
@@ -67,7 +67,7 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const Http
 }
 
 void S3Sink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), shared_->state);
+  auto delivery = start_batch(batch, std::move(token), shared_->state);
   if (!delivery) return;
   const auto refuse = [&](Error error) {
     batch.permit.release();

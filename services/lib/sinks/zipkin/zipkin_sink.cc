@@ -28,15 +28,16 @@ struct ZipkinSink::Upload {
   Permit permit;
 };
 
-ZipkinSink::ZipkinSink(ZipkinJsonOptions json, std::size_t in_flight_max)
-    : json_(std::move(json)), state_(std::make_shared<SinkState>(in_flight_max)) {}
+ZipkinSink::ZipkinSink(ZipkinJsonOptions json, std::size_t in_flight_max, const Clock& clock)
+    : json_(std::move(json)), state_(std::make_shared<SinkState>(in_flight_max, clock)) {}
 ZipkinSink::~ZipkinSink() = default;
 
 Result<std::unique_ptr<ZipkinSink>> ZipkinSink::create(const ZipkinSinkOptions& options,
                                                        const HttpSinkDeps& deps) {
   SPANWAY_ASSIGN(http::Url url, http::Url::parse(options.endpoint));
   if (url.path == "/") url.path = kSpansPath;
-  std::unique_ptr<ZipkinSink> sink(new ZipkinSink(options.json, options.http.in_flight_max));
+  std::unique_ptr<ZipkinSink> sink(
+      new ZipkinSink(options.json, options.http.in_flight_max, deps.clock));
   SPANWAY_ASSIGN(sink->poster_, HttpPoster::create(std::move(url), options.http, deps));
   return sink;
 }
@@ -54,7 +55,7 @@ Result<ZipkinRequests> ZipkinSink::convert(pipeline::Batch& batch) const {
 }
 
 void ZipkinSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
-  auto delivery = start_batch(std::move(token), state_);
+  auto delivery = start_batch(batch, std::move(token), state_);
   if (!delivery) return;
   if (batch.signal != otlp::Signal::kTraces) {
     return delivery->finish(

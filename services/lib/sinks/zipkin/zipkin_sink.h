@@ -31,7 +31,7 @@ class ZipkinSink final : public pipeline::Sink {
 
  private:
   struct Upload;
-  ZipkinSink(ZipkinJsonOptions json, std::size_t in_flight_max);
+  ZipkinSink(ZipkinJsonOptions json, std::size_t in_flight_max, const Clock& clock);
   Result<ZipkinRequests> convert(pipeline::Batch& batch) const;
   static void post_next(std::shared_ptr<Upload> upload);
 

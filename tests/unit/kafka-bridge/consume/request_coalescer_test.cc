@@ -63,24 +63,46 @@ struct CoalescerFixture {
   std::vector<std::optional<Result<DeliveryResult>>> answers;
 };
 
-// A tenant that is not answered takes half of the sink's places, another half of the rest.
+// A tenant of which nothing is known takes a part of half of the sink's places, the next one a part
+// of the rest.
 TEST(RequestCoalescer, ATenantThatIsNotAnsweredLeavesRoomForOthers) {
   CoalescerFixture fixture;
   fixture.options.linger = Duration::zero();
   fixture.options.in_flight_max = 8;
   fixture.begin();
   for (int i = 0; i < 20; ++i) fixture.send("hang", 1, "hanging");
-  EXPECT_EQ(fixture.sent_payloads().size(), 4u);
-  for (int i = 0; i < 20; ++i) fixture.send("other", 1, "other");
   EXPECT_EQ(fixture.sent_payloads().size(), 2u);
+  for (int i = 0; i < 20; ++i) fixture.send("other", 1, "other");
+  EXPECT_EQ(fixture.sent_payloads().size(), 1u);
   fixture.send("good", 1, "good");
   EXPECT_THAT(fixture.sent_payloads(), ElementsAre("good"));
   for (int i = 0; i < 5; ++i) fixture.send("none", 1, "");
   EXPECT_EQ(fixture.sent_payloads().size(), 5u) << "unnamed telemetry is one stream";
-  fixture.answer(6, pipeline::Outcome{});
-  for (std::size_t i = 7; i < 12; ++i) fixture.answer(i, pipeline::Outcome{});
+  for (std::size_t i = 3; i < 9; ++i) fixture.answer(i, pipeline::Outcome{});
+  EXPECT_THAT(fixture.sent_payloads(), IsEmpty());
+  fixture.answer(2, pipeline::Outcome{});
+  EXPECT_THAT(fixture.sent_payloads(), ElementsAre("other", "other", "other"))
+      << "it is answered: as many as it leaves free";
+}
+
+TEST(RequestCoalescer, ManyTenantsThatHangLeaveRoomForOneThatIsAnswered) {
+  CoalescerFixture fixture;
+  fixture.options.linger = Duration::zero();
+  fixture.options.in_flight_max = 16;
+  fixture.begin();
+  fixture.send("good", 1, "good");
+  EXPECT_EQ(fixture.sent_payloads().size(), 1u);
   fixture.answer(0, pipeline::Outcome{});
-  EXPECT_THAT(fixture.sent_payloads(), ElementsAre("other")) << "the one that has fewer";
+  for (int i = 0; i < 50; ++i) {
+    for (int k = 0; k < 3; ++k) fixture.send("hang", 1, "hanging-" + std::to_string(i));
+  }
+  EXPECT_EQ(fixture.sent_payloads().size(), 8u);
+  for (int i = 0; i < 3; ++i) fixture.send("good", 1, "good");
+  EXPECT_THAT(fixture.sent_payloads(), ElementsAre("good", "good", "good"));
+  // The next tries of those whose time has passed take no more.
+  const Error late = transient_error(Code::kDeadlineExceeded, "no answer in time");
+  for (std::size_t i = 1; i <= 8; ++i) fixture.answer(i, late);
+  EXPECT_EQ(fixture.sent_payloads().size(), 8u);
 }
 
 TEST(RequestCoalescer, JoinsWhatComesTogether) {
