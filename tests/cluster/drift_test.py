@@ -28,6 +28,23 @@ def test_a_deleted_object_comes_back(cluster, start_pipeline):
     wait_until(lambda: cluster.get("service", "p-ingress", pipeline.namespace), 20, "the Service", 0.2)
 
 
+def test_what_an_orphaning_deletion_leaves_is_adopted_and_goes_with_the_next_one(cluster, start_pipeline):
+    pipeline = start_pipeline()
+    pipeline.wait_good()
+    cluster.kubectl("-n", pipeline.namespace, "delete", "pipeline", pipeline.name, "--cascade=orphan")
+    pipeline.apply().wait_good()
+    selector = f"spanway.dev/pipeline={pipeline.name}"
+
+    def has_owners():
+        objects = cluster.list("deployments,statefulsets,services,configmaps,serviceaccounts,jobs,pdb,networkpolicies", pipeline.namespace, selector)
+        orphans = [o["metadata"]["name"] for o in objects if not o["metadata"].get("ownerReferences")]
+        if orphans:
+            raise ValueError(orphans)
+        return objects
+
+    wait_until(has_owners, 60, "an owner of each object", 0.5)
+
+
 def test_foreign_fields_and_rollout_restart_are_left_alone(cluster, start_pipeline):
     pipeline = start_pipeline()
     pipeline.wait_good()

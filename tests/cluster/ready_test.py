@@ -1,5 +1,6 @@
 """Ready follows what the pods report now; a spec or Secret in trouble stops nothing that runs."""
 from cluster import condition
+from confluent_kafka.admin import AdminClient, ConfigResource
 from harness.load import Load, compare
 from harness.processes import wait_until
 
@@ -24,6 +25,29 @@ def test_topics_that_are_deleted_are_seen_and_made_again(kafka, start_pipeline):
     jobs = pipeline.cluster.list("jobs", pipeline.namespace)
     assert [one["metadata"]["uid"] for one in jobs] != [job]
     assert pipeline.events("TopicMissing")
+
+
+def test_a_longer_retention_is_in_force_and_a_shorter_one_deletes_nothing(kafka, start_pipeline):
+    pipeline = start_pipeline()
+    pipeline.wait_good()
+    topic = topics_of(pipeline)[0]
+
+    def retention():
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        admin = AdminClient({"bootstrap.servers": kafka.brokers})
+        return admin.describe_configs([resource])[resource].result(20)["retention.ms"].value
+
+    for configured in ("48h", "2h"):
+        pipeline.change({"kafka": {"topics": {"retention": configured}}})
+        wait_until(lambda: retention() == str(48 * 3600 * 1000), 60, "the retention in force", 0.5)
+        pipeline.wait_good()
+        pipeline.wait_condition("TopicsReady", "True", 60)
+
+
+def test_an_ended_topics_job_is_never_reported_as_blocked(start_pipeline):
+    pipeline = start_pipeline()
+    pipeline.wait_good()
+    assert not pipeline.events("JobBlocked")
 
 
 def test_a_refused_spec_leaves_what_runs_under_care(cluster, start_pipeline, sink, tmp_path):
