@@ -12,11 +12,11 @@ namespace spanway {
 class Secret {
  public:
   Secret() = default;
-  // `file`: where the value was read from; a client that runs for long reads it again.
+  // `file`: the text with each ${file:path} that the value was made of (config/fresh_secrets.h).
   explicit Secret(std::string value, std::string file = "")
       : value_(std::move(value)), file_(std::move(file)) {}
   const std::string& reveal() const noexcept { return value_; }
-  // Empty when the value does not come from a file alone.
+  // Empty when no part of the value comes from a file. May hold other parts of the secret.
   const std::string& file() const noexcept { return file_; }
   bool empty() const noexcept { return value_.empty(); }
   std::string_view redacted() const noexcept { return value_.empty() ? "" : "***"; }

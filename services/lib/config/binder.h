@@ -55,7 +55,7 @@ struct KeyInfo {
   // For lists and maps whose values are secrets (request headers): values are printed as ***.
   // A single secret has the type Secret.
   bool secret = false;
-  // For a single secret: its ${file:path} is read again while the process runs (Secret::file()).
+  // For secrets: each ${file:path} is read again while the process runs (Secret::file()).
   bool reread = false;
 };
 
