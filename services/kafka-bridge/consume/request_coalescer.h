@@ -100,7 +100,7 @@ class RequestCoalescer {
   pipeline::Sink& sink_;
   MemoryBudget& budget_;
   std::map<Key, Bucket> buckets_;
-  FairShares shares_;  // Requests that are not answered.
+  FairShares shares_;                                             // Requests that are not answered.
   std::map<std::string, std::deque<std::vector<Waiting>>> held_;  // By tenants with their share.
   CallbackGuard guard_;  // Guards functions posted to the executor.
 };
