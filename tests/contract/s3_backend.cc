@@ -73,7 +73,7 @@ class S3Backend final : public Backend {
     return verdict != Verdict::kPartial && verdict != Verdict::kBadData &&
            verdict != Verdict::kBroken;
   }
-  bool takes(otlp::Signal signal) const override { return signal != otlp::Signal::kMetrics; }
+  bool takes(otlp::Signal) const override { return true; }
 
   std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
     sinks::S3SinkOptions options = fakes::s3_sink_options(backend_.url());

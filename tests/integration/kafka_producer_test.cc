@@ -378,7 +378,7 @@ TEST(KafkaProducer, ARequestIsWrittenEntirelyOrRefusedWhenTheQueueIsNearlyFull) 
 // Every retry of such a request would write its other partitions again otherwise.
 TEST(KafkaProducer, WhileOneLeaderIsOutOfReachRetriesWriteNothing) {
   ProducerConfig config;
-  config.message_timeout = seconds(1);
+  config.message_timeout = seconds(3);
   ProducerFixture fixture(config);
   for (std::int32_t partition = 0; partition < 4; ++partition) {
     fixture.cluster.set_leader("t", partition, partition == 2 ? 1 : 2);
