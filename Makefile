@@ -22,7 +22,7 @@ build: deps      ## build everything (PRESET=release|dev|asan|tsan)
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
 
-up: deps         ## Kafka, a backend and the pipeline on this machine (DEST=zipkin|jaeger|clickhouse|s3|loki|prometheus, or several)
+up: deps         ## Kafka, a backend and the pipeline on this machine (DEST=zipkin|jaeger|clickhouse|s3|loki|prometheus|memory, or several)
 	@ci/local/up.sh "$(DEST)"
 
 demo-redis: deps ## client, HTTP server, Redis pub/sub and worker: one trace through the pipeline (DEST as in up)
