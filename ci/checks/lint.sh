@@ -10,7 +10,7 @@ note() { echo "lint: $*"; failed=1; }
 
 files=$(git ls-files '*.cc' '*.h')
 unformatted=$(echo "$files" | xargs -P 2 -n 20 clang-format-14 --dry-run 2>&1 | grep -oE '^[^ :]+\.(cc|h)' | sort -u)
-[ -z "$unformatted" ] || note "not formatted (make format mends it):
+[ -z "$unformatted" ] || note "not formatted (make format corrects it):
 $unformatted"
 
 for script in $(git ls-files '*.sh' .ci/run); do bash -n "$script" || note "$script does not parse"; done

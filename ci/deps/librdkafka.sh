@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds librdkafka as a static library into the user's cache, once per version and sanitizer.
 #   librdkafka.sh [none|address|thread]      prints the install prefix as its last line
-# Debian's 2.0.2 cannot do SCRAM against Kafka 4 and has loss bugs that were mended later, so the
+# Debian's 2.0.2 cannot do SCRAM against Kafka 4 and has loss bugs that were fixed later, so the
 # version below comes from the source that its maintainers ship inside their npm package.
 set -euo pipefail
 version=2.15.1

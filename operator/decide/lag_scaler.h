@@ -5,7 +5,7 @@
 // third of the target for the stabilization time. Never more than partitions, preferring counts
 // that divide them evenly; partitions that are stalled (their destination refuses) do not count:
 // more consumers would not help. For two session timeouts after a change nothing is decided: the
-// rebalance itself makes lag. Without fresh reports nothing changes; while one running consumer is
+// rebalance itself causes lag. Without fresh reports nothing changes; while one running consumer is
 // silent the lag of the others still counts upwards, as what is unknown can only add to it. Pods
 // that are Pending have no partitions: they are not waited for, and no more are added to them. A
 // few hot partitions do not scale: a consumer that is too slow lags on all of its partitions. A
@@ -56,8 +56,8 @@ LagScalerDecision scale_by_lag(const LagScalerInput& input, LagScalerMemory memo
 
 // Lag as a bucket: "<10s", "<1m", "<10m", "<1h", ">1h"; "" when unknown.
 std::string lag_bucket(double seconds);
-// A bucket is left downwards only when so many times the lag is below its border: wobbling is no
-// news.
+// Hysteresis: a bucket is left downwards only when so many times the lag is below its border, so
+// that a lag near it does not alternate between two.
 inline constexpr double kBucketLeaves = 1.25;
 
 }  // namespace spanway::decide

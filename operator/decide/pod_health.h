@@ -9,10 +9,10 @@
 
 namespace spanway::decide {
 
-// The container dies again and again: waiting in CrashLoopBackOff, or at least 2 restarts, the last
-// one at most `window` ago. Restarts of long ago are no longer news.
+// The container restarts repeatedly: waiting in CrashLoopBackOff, or at least 2 restarts, the last
+// one at most `window` ago. Restarts before that are no longer counted.
 bool is_crashing(const PodView& pod, std::int64_t now_ms, Duration window);
-// When its restarts will be no news any more if it stays as it is; 0 = never, or it does not crash.
+// When its restarts will no longer be counted if none follows; 0 = never, or it does not crash.
 std::int64_t crashing_ends_ms(const PodView& pod, std::int64_t now_ms, Duration window);
 // The kubelet cannot create the container from this spec: waiting does not help.
 bool is_unmakable(std::string_view reason) noexcept;

@@ -18,12 +18,12 @@
 //     last good one. A component is available while all of its pods but one are ready, however
 //     young they are; a pod that restarts or is replaced starts the count again only when the
 //     component was not available meanwhile. For the time before this process watched the Pipeline
-//     the pods are the only witnesses: then a component counts as available from when enough of
+//     the pods are the only evidence: then a component counts as available from when enough of
 //     the pods of today became ready
 //
 //   a component of the first spec that has not been available for healthy_after by the progress
 //     deadline is unproven: the others are recorded without it. It has no canary until it has been
-//     available for healthy_after, and its failure takes nothing else back
+//     available for healthy_after, and its failure rolls nothing else back
 //
 //   a component whose Secret is missing when all others have proven themselves keeps what is
 //     recorded of it: the others are recorded without it

@@ -22,8 +22,8 @@ class StartingOperator final : public runtime::Service {
 
   StartingOperator(const OperatorSettings& settings, OperatorParts parts,
                    const runtime::ServiceDeps& deps, const BackoffOptions& retry = kRetry);
-  // The real parts; fails only for what no cluster mends: a kubeconfig or certificates that cannot
-  // be used. Makes no request.
+  // The real parts; fails only for what no cluster can fix: a kubeconfig or certificates that
+  // cannot be used. Makes no request.
   static Result<std::unique_ptr<StartingOperator>> create(const OperatorSettings& settings,
                                                           const runtime::ServiceDeps& deps);
   // Waits for a request under way.

@@ -39,7 +39,7 @@ class StatuszMonitor {
   void set_pace(const kube::ObjectKey& pipeline, bool is_moving, bool wants_every_round);
   void forget(const kube::ObjectKey& pipeline);
 
-  // Asks the pods of all Pipelines whose time has come. Blocks until they have answered.
+  // Polls the pods of all Pipelines whose time has come. Blocks until they have answered.
   void poll();
 
  private:

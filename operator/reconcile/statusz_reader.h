@@ -13,7 +13,7 @@
 
 namespace spanway::reconcile {
 
-// Asks many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
+// Polls many pods at once: at most 32 at a time, at most 4 of one node, so that a node that hangs
 // holds up its own pods only. When the first 4 of a node do not answer, its other pods are reported
 // as not answered without a request. Thread-safe.
 class StatuszReader {
@@ -31,7 +31,7 @@ class StatuszReader {
 // Over HTTP. Each pod has its timeout and kStatuszBytesMax.
 std::unique_ptr<StatuszReader> make_statusz_reader(Duration timeout = std::chrono::seconds(2));
 
-// Asks one pod and calls back once, on any thread, also at once; a pod that is silent for longer
+// Polls one pod and calls back once, on any thread, also at once; a pod that is silent for longer
 // than the reader's timeout is a report that was not answered. What it returns lives until the
 // pods of this read() have answered.
 using StatuszFetch = std::function<std::shared_ptr<void>(

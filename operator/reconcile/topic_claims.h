@@ -41,7 +41,7 @@ class TopicClaims {
 
  private:
   struct Claim {
-    std::uint64_t made = 0;  // kube::Store::State::made of what it was read from.
+    std::uint64_t made = 0;  // kube::Store::State::content of what it was read from.
     std::string created;
     std::set<std::string> places;  // "<broker> <topic>"
     bool shared = false;

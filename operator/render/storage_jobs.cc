@@ -19,7 +19,7 @@ constexpr int kCompactStartSeconds = 600;
 constexpr int kHistory = 1;
 constexpr std::size_t kNameMax = 52;
 constexpr std::size_t kHashDigits = 8;
-// Invalid usage, and what only a changed setting mends: a retry cannot succeed.
+// Invalid usage, and what only a changed setting fixes: a retry cannot succeed.
 constexpr int kExitUsage = 2;
 constexpr int kExitConfiguration = 3;
 

@@ -1,4 +1,4 @@
-// Between the listener and the destination: accepts signals, counts, probes.
+// Between the listener and the destination: accepts signals, counts, breaks the circuit, probes.
 #pragma once
 
 #include <array>

@@ -164,7 +164,7 @@ bool IngressService::drain(Deadline deadline) {
   // Requests under way are finished while everything behind still works; then the rest.
   bool clean = true;
   if (listener_) clean = listener_->drain(deadline) && clean;
-  // A service that could not be made has none.
+  // A service that could not be created has none.
   if (merger_) clean = merger_->drain(deadline) && clean;
   return clean;
 }

@@ -19,7 +19,7 @@ namespace spanway::ingress {
 // A joined request is sent on when it is full or after the linger; each client's answer waits for
 // the answer from behind. While it is under way the parts are kept (under their own permits; the
 // joined bytes have one of their own, without memory for which the parts are forwarded unjoined):
-//  - accepted: every client gets success. Items that a next hop of other make has rejected cannot
+//  - accepted: every client gets success. Items that a next hop of another vendor rejected cannot
 //    be attributed to a client, and must not be sent again: the clients' counts add up to them,
 //    each gets a warning, and for five minutes no request of that tenant and signal is joined, so
 //    that each client gets its own count.

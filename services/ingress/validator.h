@@ -18,7 +18,7 @@ namespace spanway::ingress {
 // limiter outlive it; clock and telemetry outlive every answer.
 class Validator final : public pipeline::Sink {
  public:
-  // `hand_scan_on`: `next` is in this process and can use what was found here. `index_memory` is
+  // `hand_scan_on`: `next` is in this process and can use what was found here. `index_memory`
   // grants what the index of an unusual request takes; it outlives the validator and may be
   // null.
   Validator(otlp::ScanLimits limits, Transport transport, auth::RateLimiter& limiter,

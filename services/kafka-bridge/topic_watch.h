@@ -52,7 +52,7 @@ class TopicWatch {
   TopicWatch(const TopicWatch&) = delete;
   TopicWatch& operator=(const TopicWatch&) = delete;
 
-  // With `create`, missing topics are made and small ones grow. With `wait` the first round is
+  // With `create`, missing topics are created and small ones grow. With `wait` the first round is
   // over, or has failed within ten seconds, when this returns.
   void start(bool create, bool wait);
   // Cancels the request in progress.

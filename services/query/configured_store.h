@@ -17,7 +17,7 @@
 
 namespace spanway::query {
 
-// Thread-safe once it is made. Everything that create() is given outlives it.
+// Thread-safe once it is created. Everything that create() is given outlives it.
 class ConfiguredStore {
  public:
   // Reads TLS files, and loads Arrow for S3. Sends the store no request. `report` gets the

@@ -1,4 +1,4 @@
-"""The operator's replicas die and freeze, the API server is killed, etcd is compacted: it recovers."""
+"""The operator's replicas are killed and paused, the API server is killed, etcd is compacted: it recovers."""
 import time
 
 from harness.processes import wait_until

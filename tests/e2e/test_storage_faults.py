@@ -1,5 +1,5 @@
 """ClickHouse and S3 that run and refuse to store: a full disk, a user that may only read, a password that
-is no longer valid. The other destination continues, and everything is stored once when the cause is mended."""
+is no longer valid. The other destination continues, and everything is stored once when the cause is fixed."""
 import errno
 import subprocess
 import types

@@ -9,7 +9,7 @@
 
 namespace spanway::demo {
 
-// Fees are the same for everyone, in euros.
+// Fees are the same for all students, in euros.
 inline constexpr std::int64_t kFees = 1200;
 
 struct Student {

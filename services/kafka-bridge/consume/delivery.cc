@@ -71,7 +71,7 @@ Delivery::~Delivery() {
   deps_.shares.change(stream_, share_, 0);
 }
 
-// An earlier life has settled the rest. When the parts cannot be had, everything is delivered
+// An earlier run has settled the rest. When the parts cannot be had, everything is delivered
 // again. All of the batch is no part: it has the same name as before.
 void Delivery::keep_open(const std::vector<ItemRange>& open) {
   if (open.size() == 1 && open.front() == ItemRange{0, batch_.item_count}) return;

@@ -89,7 +89,7 @@ void PartitionLane::pump() {
   watch_slow();
 }
 
-// Without other tenants there is no one to make room for.
+// Without other tenants no tenant needs a free slot.
 void PartitionLane::find_slow() {
   slow_.clear();
   if (!deps_.ledger.has_tenants(options_.signal)) return;

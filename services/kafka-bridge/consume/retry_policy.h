@@ -51,13 +51,13 @@ struct Refused {
 // A transient failure of everything becomes a stall after this time.
 inline constexpr Duration kTransientStall = std::chrono::seconds(10);
 // One item that fails alone may have met several outages, one after the other: unless others were
-// accepted between its tries, it is not to blame before this time.
+// accepted between its tries, it does not count as the item that fails before this time.
 inline constexpr Duration kAloneWait = std::chrono::seconds(30);
 
 Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
 
-// How often one item has to fail in a row before it is to blame: so often that, if it were like the
-// others, the chance would be below one in a million.
+// How often one item has to fail in a row before it counts as the item that fails: so often that,
+// if it were like the others, the chance would be below one in a million.
 std::int64_t tries_to_blame(const RetryConfig& config,
                             const EvidenceLedger::Counts& others) noexcept;
 

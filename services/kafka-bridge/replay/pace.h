@@ -10,7 +10,7 @@ namespace spanway::kafka_bridge {
 
 // Items are paid for before they are sent: from the start, and between any two records, never more
 // than `items_per_second` have been sent for the time that has passed; a process that is started
-// again begins with nothing to spend. Time that was not used is not made up for. External lock.
+// again begins with nothing to spend. Unused time is not credited. External lock.
 class Pace {
  public:
   Pace(double items_per_second, SteadyTime start)

@@ -58,7 +58,7 @@ Result<Secret> Authenticator::read_secret(const Secret& value, const std::string
     return Secret(std::string(trim(text, kWhiteSpace)));
   }
   if (file_key.empty()) {
-    // Validation refuses this, but an empty secret must never let anybody in.
+    // Validation refuses this, but an empty secret must never authenticate a client.
     if (value.empty())
       return configuration_error(Code::kInvalidArgument, path + ": is empty; write a credential");
     return value;

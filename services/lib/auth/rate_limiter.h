@@ -20,7 +20,7 @@ namespace spanway::auth {
 
 // Thread-safe: one mutex per shard of tenants. Bound: `tenants_max` buckets. When all are taken,
 // the longest unused one is forgotten if it is full again (so nothing is given away); otherwise new
-// tenants share one bucket, so that made-up names cannot multiply anybody's allowance.
+// tenants share one bucket, so that invented names cannot raise a client's limit.
 class RateLimiter {
  public:
   RateLimiter(const RateLimitConfig& config, const Clock& clock);

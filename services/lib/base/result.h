@@ -43,7 +43,7 @@ std::string_view to_string(Code code) noexcept;
 enum class Refusal {
   kTransient,      // The same bytes may pass later: retry with back-off.
   kData,           // These bytes will never pass: split, and dead-letter the item that causes it.
-  kConfiguration,  // Nothing will pass until a setting is changed: stall loudly.
+  kConfiguration,  // Nothing will pass until a setting is changed: stall, report it.
   kUnknown,        // Could be either: retry, then halve.
 };
 

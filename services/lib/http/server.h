@@ -93,8 +93,8 @@ struct ServerLimits {
   std::size_t header_bytes_max = 8 * 1024;
   std::size_t header_count_max = 64;
   std::uint32_t streams_max = 100;  // Concurrent HTTP/2 streams of a connection.
-  // A request that fits half of its window needs no word of ours before its end. What comes is read
-  // at once, so the windows hold back no memory.
+  // A request that fits half of its window needs no WINDOW_UPDATE before its end. What comes is
+  // read at once, so the windows hold back no memory.
   std::uint32_t stream_window_bytes = 1024 * 1024;
   std::uint32_t connection_window_bytes = 4 * 1024 * 1024;
   std::size_t connections_max = 10'000;

@@ -12,7 +12,7 @@
 
 namespace spanway::objectstore {
 
-// An object that compaction has made, and the names of those whose rows it holds.
+// An object that compaction has created, and the names of those whose rows it holds.
 struct CompactedObject {
   std::string name;  // Behind the hour's folder, as `replaces`.
   std::int64_t min_ms = 0;

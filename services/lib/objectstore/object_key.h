@@ -15,7 +15,7 @@
 namespace spanway::objectstore {
 
 inline constexpr std::string_view kObjectSuffix = ".parquet";
-// Objects that compaction has made begin with this; the manifest of their hour names them.
+// Objects that compaction has created begin with this; the manifest of their hour names them.
 inline constexpr std::string_view kCompactedPrefix = "c-";
 inline constexpr std::string_view kManifestName = "_manifest.json";
 

@@ -8,7 +8,7 @@
 namespace spanway::pipeline {
 
 // As text: the batch's own "topic:partition:first-last[:tenant]", and behind it "~first+count" for
-// a part of its items. Equal parts have equal identities in every life of the sender.
+// a part of its items. Equal parts have equal identities in every run of the sender.
 struct BatchIdentity {
   std::string batch;        // Empty = the batch has no identity.
   std::uint64_t first = 0;  // Items of the batch; count 0 = all of them.

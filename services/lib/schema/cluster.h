@@ -18,8 +18,8 @@ namespace spanway::schema {
 // '-' and '.': INVALID_ARGUMENT, configuration, for any other.
 Result<std::vector<std::string>> render(const Migration& migration, std::string_view cluster);
 
-// The expression that chooses the shard of a row; empty for tables that views fill, which no one
-// inserts into.
+// The expression that chooses the shard of a row; empty for tables that views fill, which no
+// client inserts into.
 std::string_view sharding_key(std::string_view table) noexcept;
 
 }  // namespace spanway::schema

@@ -56,7 +56,7 @@ class Logger {
   };
   // Writes to standard error, one write per line.
   static Logger create(Options options);
-  // Swallows everything; for tests.
+  // Discards everything; for tests.
   static Logger null();
 
   void debug(std::string_view message, LogFields fields = {}) const {

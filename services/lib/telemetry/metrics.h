@@ -29,7 +29,7 @@ using Labels = std::map<std::string, std::string>;
 
 // Handles: cheap to copy, valid as long as the registry (also after remove_gauge), thread-safe.
 // Counters and gauges are lock-free; a histogram takes a lock of its own for a few instructions. A
-// default handle swallows everything.
+// default handle discards everything.
 class Counter {
  public:
   // Amounts that are not positive are ignored.
@@ -59,7 +59,7 @@ class Histogram {
 
 // The registry of a process. Thread-safe; get handles once, at construction, so that every
 // series exists at zero from the start. The names in `labels` must be those of the spec. At most
-// 10'000 series per metric: beyond that a handle swallows everything and a bug is counted.
+// 10'000 series per metric: beyond that a handle discards everything and a bug is counted.
 class Metrics {
  public:
   Metrics();

@@ -79,7 +79,7 @@ def broken_of(observation):
 
 def broken_sums(bridge, consumer):
     """Items that `consumer` was given against those that `bridge` has written; both run. None while something
-    waits, or when one side is not known: a service that had an earlier life has forgotten, a group
+    waits, or when one side is not known: a service that was restarted has forgotten, a group
     that does not start from the beginning may skip."""
     settings = consumer.config["consumer"]
     if bridge.lives != 1 or consumer.lives != 1 or settings.get("start_from") != "earliest":

@@ -89,7 +89,7 @@ inline std::optional<std::uint32_t> goaway_error(std::string_view bytes) {
   return found;
 }
 
-// Reads until the server has reset a stream, said goodbye or closed.
+// Reads until the server has reset a stream, sent GOAWAY or closed.
 inline bool refused(RawClient& client) {
   std::string all;
   while (true) {

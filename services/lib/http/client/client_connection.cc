@@ -48,7 +48,7 @@ void ClientConnection::on_connect_failed(Error error) {
 // ---- Exchanging.
 
 bool ClientConnection::reuse(std::shared_ptr<ClientCall> call) {
-  // A goodbye that has come in the meantime; TLS may also have its own business here.
+  // The peer may have closed; TLS may have control records.
   const IoState state = socket_->transport().read(thread_.scratch()).state;
   if (state != IoState::kWantRead) {
     close(nullptr);

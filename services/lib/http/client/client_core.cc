@@ -136,7 +136,7 @@ void ClientCore::dispatch() {
     // A connection that others have left is theirs again: it carries no more of a share that has
     // its part, as a new one would not.
     if (all_in_use && !may_use_more(call->share, counts)) break;
-    // A call whose kept connection was closed under it trusts no other kept one.
+    // A call whose kept connection was closed under it uses no other idle connection.
     const bool may_reuse = !call->sent_again;
     if (may_reuse && !kept_.empty()) {
       queue_.erase(place);

@@ -29,7 +29,7 @@ class Transport {
   virtual IoResult handshake() = 0;
   virtual IoResult read(std::span<char> into) = 0;
   virtual IoResult write(std::string_view bytes) = 0;
-  // Says goodbye as far as the protocol has a word for it; never waits.
+  // Sends close_notify where the protocol has one; never waits.
   virtual void shutdown() noexcept = 0;
   // The protocol agreed on by ALPN; empty when none was.
   virtual std::string_view alpn() const = 0;

@@ -78,8 +78,8 @@ class Http1Session final : public Session {
     return head_sent_ < head_.size() || body_sent_ < body_.size() ||
            (exchange_ && exchange_->stream != nullptr);
   }
-  // While an answer is streamed, or made for one who wants to know, the socket is read, to detect
-  // that the peer has gone: at most one head of a next request.
+  // While an answer is streamed, or the handler has registered on_peer_gone, the socket is read, to
+  // detect that the peer has gone: at most one head of a next request.
   bool watches_peer() const {
     return exchange_ && (exchange_->stream != nullptr || exchange_->on_peer_gone) && !abandoned_ &&
            in_.size() - in_used_ < limits_.header_bytes_max;

@@ -16,7 +16,7 @@ constexpr std::size_t kFieldOverheadBytes = 32;
 // that is in gRPC; beyond this many times the limit the connection ends.
 constexpr std::size_t kHeaderExcessMax = 16;
 constexpr std::string_view kGrpcType = "application/grpc";
-// Answers that the handler still owes for streams that are gone, in multiples of streams_max.
+// Answers not yet given by the handler for streams that are gone, in multiples of streams_max.
 constexpr std::size_t kOrphansFactor = 2;
 // Answers that wait for the peer: beyond this no new request of the connection is taken.
 constexpr std::size_t kQueuedAnswerBytesMax = 16 * 1024 * 1024;

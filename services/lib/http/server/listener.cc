@@ -47,7 +47,7 @@ void Listener::accept() {
 
 void Listener::accepted(const boost::system::error_code& error) {
   boost::system::error_code failure = error;
-  // A few per turn, so that a storm of connects does not starve the connections.
+  // A few per turn, so that a burst of connects does not starve the connections.
   for (int i = 0; !failure && i < 16; ++i) {
     tcp::socket socket(acceptor_.get_executor());
     acceptor_.accept(socket, failure);

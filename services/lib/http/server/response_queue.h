@@ -29,7 +29,7 @@ class ResponseQueue final : public std::enable_shared_from_this<ResponseQueue> {
     std::function<void()> on_peer_gone = nullptr;  // No answer: for the end of this request.
   };
 
-  // `wake` is called, from any thread, when the first answer lies in an empty box.
+  // `wake` is called, from any thread, when the first answer enters an empty queue.
   explicit ResponseQueue(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   Responder make_responder(std::uint64_t id);

@@ -389,7 +389,7 @@ TEST(PartitionLane, AnotherTenantsSuccessIsNoEvidence) {
 }
 
 // One item, alone, in a lane that sends one batch at a time: only the next batch can show whether
-// the item or the destination is to blame.
+// the item or the destination is the cause.
 TEST(PartitionLane, InOrderedDeliveryOneBatchBehindMayPassToClassifyTheRefusal) {
   LaneFixture fixture;
   fixture.options.merge.items_max = 1;
