@@ -101,7 +101,7 @@ class ConsumeEvents {
   void dead_lettered(otlp::Signal signal, DeadLetterCause cause, std::string_view origin,
                      const std::string& error, std::uint64_t items);
   void dead_letter_failed(const Error& error);
-  // Items that were read and are left to the next reading, or were settled by an earlier run.
+  // Items that were read and are left to the next reading, or were settled before the assignment.
   void released(otlp::Signal signal, std::uint64_t items) noexcept;
   void items_in_flight(otlp::Signal signal, std::uint64_t items) noexcept;
   const ItemTotals& totals(otlp::Signal signal) const noexcept {

@@ -71,8 +71,8 @@ Delivery::~Delivery() {
   deps_.shares.change(stream_, share_, 0);
 }
 
-// An earlier run has settled the rest. When the parts cannot be had, everything is delivered
-// again. All of the batch is no part: it has the same name as before.
+// The rest was settled in an earlier assignment. When the parts cannot be had, everything is
+// delivered again. All of the batch is no part: it has the same name as before.
 void Delivery::keep_open(const std::vector<ItemRange>& open) {
   if (open.size() == 1 && open.front() == ItemRange{0, batch_.item_count}) return;
   auto parts = batch_parts(options_.signal, pieces_.front().payload.in_one(), batch_.item_count,

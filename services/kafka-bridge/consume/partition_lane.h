@@ -6,8 +6,8 @@
 // the partition is read a second time from there, and only unsettled batches are delivered.
 //
 // Each item that is not settled has one owner at any moment: a batch in memory (open_), a range of
-// an earlier run that is filled as it was (Reread::ranges, postponed_), or the tenant's unread
-// records (unread_). The commit's note is written from these three, and they never overlap.
+// an earlier assignment that is filled as it was (Reread::ranges, postponed_), or the tenant's
+// unread records (unread_). The commit's note is written from these three, and they never overlap.
 #pragma once
 
 #include <cstddef>
@@ -135,8 +135,8 @@ class PartitionLane final : private DeliveryOwner, private StallListener {
     Permit permit;
     std::vector<std::shared_ptr<Delivery>> deliveries;
   };
-  // A range of an earlier run, to be filled from its first record to its last, whatever the limits
-  // are now: of one tenant, or of all that do not own their records themselves.
+  // A range of an earlier assignment, to be filled from its first record to its last, whatever the
+  // limits are now: of one tenant, or of all that do not own their records themselves.
   struct KnownRange {
     OpenRange range;
     std::optional<std::string> tenant;

@@ -31,7 +31,7 @@ class StartMarkers {
   // once it is set, keep() returns after the request in progress.
   StartMarkers(const ConsumerConfig& config, const std::atomic<bool>& stopping);
 
-  // The topics of `names` that the group has begun with in an earlier run. An error when no
+  // The topics of `names` that the group has begun with before. An error when no
   // broker has answered; a topic whose marker may not be read has none.
   Result<std::set<std::string>> find(rd_kafka_s* handle, const std::set<std::string>& names) const;
   // The starts of this topic are committed: keep() writes its marker.

@@ -155,7 +155,7 @@ TEST_F(StatusTest, AnOpenCircuitIsDegradedWithItsReasonAndSinceWhen) {
   EXPECT_EQ(scene_.at("exporters/0/degraded/reason"), "Http503");
   EXPECT_EQ(scene_.at("summary/exporters"), "0/1");
 
-  // Another text of the same failure is no news.
+  // Another text of the same failure is not reported.
   const Json before = scene_.status;
   sender.destination_error = "HTTP 503 in 7 ms";
   scene_.pass(300);
@@ -266,7 +266,7 @@ TEST_F(StatusTest, TheStoreOfQueryIsInTheStatusAndDegradesOnly) {
   EXPECT_EQ(scene_.condition("Ready"), "True: Running");
   EXPECT_EQ(scene_.at("query/since"), lost);
 
-  // Another text is no news, and neither is silence.
+  // Another text is not reported, and neither is silence.
   const Json before = scene_.status;
   scene_.report(kSceneQuery).store->error = "connection refused (7 ms)";
   scene_.pass(60);
