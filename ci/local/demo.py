@@ -148,7 +148,7 @@ def student_demo(destinations):
     program = str(pipeline.BIN / "spanway-demo-student")
     start("student-api", [program, "api", "--port", str(STUDENT_PORT), *common])
     start("student-fees", [program, "fees", *common])
-    # Instrumented from outside.
+    # Auto-instrumented.
     agent = [interpreter.parent / "opentelemetry-instrument", "--service_name", "student-billing"]
     start("student-billing", [*agent, interpreter, APPS / "student/billing.py", broker])
     wait_for_line("student-api", "listening")
