@@ -15,7 +15,8 @@ runtime::Program make_program() {
   return {
       .name = "spanway-exporter",
       .summary =
-          "Sends OTLP batches to one destination: OTLP, ClickHouse, S3, Loki, Prometheus, Zipkin, files or the log.",
+          "Sends OTLP batches to one destination: OTLP, ClickHouse, S3, Loki, Prometheus, Zipkin, "
+          "files or the log.",
       .describe_config = [config](config::Binder& b) { describe(b, *config); },
       .validate = [config](config::Problems& problems) { validate(*config, problems); },
       .create =
