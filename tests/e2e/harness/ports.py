@@ -34,14 +34,18 @@ def is_free(port):
 
 
 def _claim_one(port):
-    if port in _claimed or not is_free(port):
+    if port in _claimed:
         return False
+    # The lock comes first: the bind of is_free() would refuse the port to a service that starts there.
     try:
         fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     _claimed.add(port)
-    return True
+    if is_free(port):
+        return True
+    release([port])
+    return False
 
 
 def claim(ports):

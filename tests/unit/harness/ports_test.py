@@ -51,3 +51,13 @@ def test_ports_in_a_row_are_claimed_together_or_not_at_all():
 def test_no_port_is_given_twice():
     given = [port for first in (ports.free_ports(2) for _ in range(50)) for port in (first, first + 1)]
     assert len(set(given)) == len(given)
+
+
+def test_a_port_of_another_process_is_not_even_bound_for_a_moment(monkeypatch):
+    """The service that starts there at that moment would find it in use."""
+    port = unclaimed()
+    holder = Holder(port)
+    assert holder.claimed
+    monkeypatch.setattr(ports, "is_free", lambda port: (_ for _ in ()).throw(AssertionError(f"{port} was bound")))
+    assert not ports.claim([port])
+    holder.end()
