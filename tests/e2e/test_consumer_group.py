@@ -140,7 +140,7 @@ def test_a_missing_right_on_the_group_is_said(secure_kafka, receiver, tmp_path):
         consumer = pipeline.consumers["otlp"].start().wait_listening()
         wait_until(lambda: not consumer.status()["assignment"]["ok"], 30, "the state")
         wait_until(lambda: "grant READ on the group" in consumer.status()["assignment"]["reason"], 30, "the right")
-        assert "grant READ on the group" in not_ready_because(consumer)
+        wait_until(lambda: "grant READ on the group" in not_ready_because(consumer), 30, "the right in /readyz")
     finally:
         pipeline.kill()
 
