@@ -1,0 +1,111 @@
+#include "services/query/promql/token.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <utility>
+
+namespace spanway::query::promql {
+namespace {
+
+constexpr std::array<std::pair<Token, std::string_view>, 66> kTexts{{
+    {Token::kLeftParen, "("}, {Token::kRightParen, ")"}, {Token::kLeftBrace, "{"},
+    {Token::kRightBrace, "}"}, {Token::kLeftBracket, "["}, {Token::kRightBracket, "]"},
+    {Token::kComma, ","}, {Token::kColon, ":"}, {Token::kAssign, "="},
+    {Token::kAdd, "+"}, {Token::kSub, "-"}, {Token::kMul, "*"}, {Token::kDiv, "/"},
+    {Token::kMod, "%"}, {Token::kPow, "^"}, {Token::kEqual, "=="}, {Token::kNotEqual, "!="},
+    {Token::kLess, "<"}, {Token::kLessEqual, "<="}, {Token::kGreater, ">"},
+    {Token::kGreaterEqual, ">="}, {Token::kTrimUpper, "</"}, {Token::kTrimLower, ">/"},
+    {Token::kRegexMatch, "=~"}, {Token::kRegexNotMatch, "!~"}, {Token::kAt, "@"},
+    {Token::kAtan2, "atan2"}, {Token::kAnd, "and"}, {Token::kOr, "or"},
+    {Token::kUnless, "unless"}, {Token::kAvg, "avg"}, {Token::kBottomk, "bottomk"},
+    {Token::kCount, "count"}, {Token::kCountValues, "count_values"}, {Token::kGroup, "group"},
+    {Token::kMax, "max"}, {Token::kMin, "min"}, {Token::kQuantile, "quantile"},
+    {Token::kStddev, "stddev"}, {Token::kStdvar, "stdvar"}, {Token::kSum, "sum"},
+    {Token::kTopk, "topk"}, {Token::kLimitk, "limitk"}, {Token::kLimitRatio, "limit_ratio"},
+    {Token::kBool, "bool"}, {Token::kBy, "by"}, {Token::kGroupLeft, "group_left"},
+    {Token::kGroupRight, "group_right"}, {Token::kFill, "fill"}, {Token::kFillLeft, "fill_left"},
+    {Token::kFillRight, "fill_right"}, {Token::kIgnoring, "ignoring"}, {Token::kOffset, "offset"},
+    {Token::kSmoothed, "smoothed"}, {Token::kAnchored, "anchored"}, {Token::kOn, "on"},
+    {Token::kWithout, "without"}, {Token::kStart, "start"}, {Token::kEnd, "end"},
+    {Token::kStep, "step"}, {Token::kRange, "range"}, {Token::kMaxOf, "max_of"},
+    {Token::kMinOf, "min_of"}, {Token::kNumber, "inf"}, {Token::kNumber, "nan"},
+    {Token::kEof, "end of input"},
+}};
+
+}  // namespace
+
+std::optional<Token> keyword(std::string_view word) {
+  std::string lower(word);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const auto& [token, text] : kTexts)
+    if (text == lower && (std::isalpha(static_cast<unsigned char>(text.front())) != 0))
+      return token;
+  return std::nullopt;
+}
+
+std::string_view to_string(Token token) {
+  for (const auto& [known, text] : kTexts)
+    if (known == token) return text;
+  return "";
+}
+
+std::string describe(const Item& item) {
+  switch (item.token) {
+    case Token::kEof:
+      return "end of input";
+    case Token::kError:
+      return "error " + item.text;
+    case Token::kIdentifier:
+      return "identifier " + quoted(item.text);
+    case Token::kMetricIdentifier:
+      return "metric identifier " + quoted(item.text);
+    default:
+      break;
+  }
+  if (is_keyword(item.token)) return "<" + item.text + ">";
+  if (is_operator(item.token)) return "<op:" + item.text + ">";
+  if (is_aggregation(item.token)) return "<aggr:" + item.text + ">";
+  std::string text = item.text.size() > 10 ? quoted(item.text.substr(0, 10)) + "..."
+                                           : quoted(item.text);
+  if (item.token == Token::kString) return "string " + text;
+  if (item.token == Token::kNumber) return "number " + text;
+  if (item.token == Token::kDuration) return "duration " + text;
+  return text;
+}
+
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+          std::array<char, 8> hex{};
+          std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(c));
+          result += hex.data();
+        } else {
+          result += c;
+        }
+    }
+  }
+  return result + "\"";
+}
+
+}  // namespace spanway::query::promql
