@@ -2,6 +2,7 @@
 
 #include <re2/re2.h>
 
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,30 @@ bool Regex::matches(std::string_view text) const {
   const re2::StringPiece piece(text.data(), text.size());
   return program_->is_whole ? RE2::FullMatch(piece, program_->re)
                             : RE2::PartialMatch(piece, program_->re);
+}
+
+std::optional<Regex::Groups> Regex::groups(std::string_view text) const {
+  const RE2& re = program_->re;
+  const auto count = static_cast<std::size_t>(re.NumberOfCapturingGroups()) + 1;
+  std::vector<re2::StringPiece> found(count);
+  if (!re.Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), RE2::ANCHOR_BOTH,
+                found.data(), static_cast<int>(count)))
+    return std::nullopt;
+  Groups result;
+  for (const re2::StringPiece& one : found) result.values_.emplace_back(one.data(), one.size());
+  for (const auto& [name, number] : re.NamedCapturingGroups()) result.names_[name] = number;
+  return result;
+}
+
+std::string_view Regex::Groups::value(std::string_view name) const {
+  std::size_t number = 0;
+  const char* end = name.data() + name.size();
+  if (const auto parsed = std::from_chars(name.data(), end, number); parsed.ptr != end) {
+    const auto named = names_.find(name);
+    if (named == names_.end()) return "";
+    number = static_cast<std::size_t>(named->second);
+  }
+  return number < values_.size() ? std::string_view(values_[number]) : std::string_view();
 }
 
 }  // namespace spanway::query

@@ -1,8 +1,13 @@
 // Regular expressions without backtracking.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "services/lib/base/result.h"
 
@@ -20,6 +25,20 @@ class Regex {
   static Result<Regex> within(std::string_view pattern);
 
   bool matches(std::string_view text) const;
+
+  // What the groups of a match have found.
+  class Groups {
+   public:
+    // Of a group by number, "0" the whole match, or by name; "" when there is none.
+    std::string_view value(std::string_view name) const;
+
+   private:
+    friend class Regex;
+    std::vector<std::string> values_;
+    std::map<std::string, int, std::less<>> names_;
+  };
+  // Nothing when the whole text does not match.
+  std::optional<Groups> groups(std::string_view text) const;
 
  private:
   struct Program;

@@ -133,11 +133,17 @@ Result<Matrix> Evaluator::each_step(std::vector<Matrix> inputs, const Steps& ste
 }
 
 Result<Matrix> Evaluator::without_dropped_names(Matrix matrix) const {
-  std::map<Labels, std::size_t> positions;
-  Matrix result;
   for (PointSeries& series : matrix) {
     if (series.drop_name) series.labels = without_name(series.labels);
     series.drop_name = false;
+  }
+  return joined(std::move(matrix));
+}
+
+Result<Matrix> Evaluator::joined(Matrix matrix) {
+  std::map<Labels, std::size_t> positions;
+  Matrix result;
+  for (PointSeries& series : matrix) {
     const auto [found, is_new] = positions.try_emplace(series.labels, result.size());
     if (is_new) {
       result.push_back(std::move(series));

@@ -60,6 +60,8 @@ class Evaluator {
   Result<Matrix> each_step(std::vector<Matrix> inputs, const Steps& steps,
                            const StepFunction& function);
   Result<Matrix> negate(const Expr& expr, const Steps& steps);
+  // Series of equal labels as one; an error when both have a point at a time.
+  static Result<Matrix> joined(Matrix matrix);
   Status count_samples(std::size_t added);
 
   // selectors.cc
