@@ -261,7 +261,7 @@ Result<Matrix> Evaluator::fold(const Expr& expr, const Matrix& input,
 
 Result<Matrix> Evaluator::count_values(const Expr& expr, const Steps& steps) {
   const std::string& label = unwrapped(*expr.args[1]).text;
-  if (label.empty()) return evaluation_error("invalid label name " + quoted(label));
+  if (!is_label_name(label)) return evaluation_error("invalid label name " + quoted(label));
   std::vector<std::string> grouping = expr.grouping;
   if (!expr.without) grouping.push_back(label);
   SPANWAY_ASSIGN(Matrix input, evaluate(*expr.args[0], steps));

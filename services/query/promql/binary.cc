@@ -215,14 +215,15 @@ Result<Vector> Evaluator::match(const Expr& expr, const Inputs& inputs) {
     const auto found = ones.find(group);
     if (found != ones.end()) {
       SPANWAY_TRY(combine(element, *found->second, group));
-    } else if (const auto fill = swapped ? matching.fill_left : matching.fill_right; fill) {
-      SPANWAY_TRY(combine(element, {group, *fill, nullptr, false}, group));
+    } else if (matching.fill_right) {
+      SPANWAY_TRY(combine(element, {group, *matching.fill_right, nullptr, false}, group));
     }
   }
-  const auto fill = swapped ? matching.fill_right : matching.fill_left;
-  for (std::size_t i = 0; fill && i < one.size(); ++i)
+  // As in Prometheus, the values are of the sides "many" and "one", also with group_right.
+  for (std::size_t i = 0; matching.fill_left && i < one.size(); ++i)
     if (!matched.contains(one_groups[i])) {
-      SPANWAY_TRY(combine({one_groups[i], *fill, nullptr, false}, one[i], one_groups[i]));
+      SPANWAY_TRY(combine({one_groups[i], *matching.fill_left, nullptr, false}, one[i],
+                          one_groups[i]));
     }
   return result;
 }

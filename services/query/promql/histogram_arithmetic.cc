@@ -153,15 +153,6 @@ bool has_fewer(const std::vector<Bucket>& now, const std::vector<Bucket>& before
   return false;
 }
 
-// The middle of a bucket, for the sum of what a trim keeps.
-double middle(double lower, double upper, bool is_linear) {
-  if (std::isinf(lower)) return upper <= 0 || std::isinf(upper) ? upper : upper / 2;
-  if (std::isinf(upper)) return lower;
-  if (is_linear || (lower <= 0 && upper >= 0)) return (lower + upper) / 2;
-  const double size = std::sqrt(std::fabs(lower * upper));
-  return lower < 0 ? -size : size;
-}
-
 }  // namespace
 
 AddOutcome add(Histogram& sum, const Histogram& other, Histogram* compensation) {
@@ -194,44 +185,6 @@ bool Histogram::is_reset_after(const Histogram& previous) const {
   if (before.zero_threshold != zero_threshold || zero_count < before.zero_count) return true;
   before.reduce_to(schema);
   return has_fewer(positive, before.positive) || has_fewer(negative, before.negative);
-}
-
-void Histogram::trim(double limit, bool drop_above) {
-  double kept_count = 0;
-  double kept_sum = 0;
-  bool trimmed = false;
-  const auto keep = [&](double lower, double upper, double& bucket, bool is_linear) {
-    if (bucket == 0) return;
-    double kept = bucket;
-    if (drop_above ? lower >= limit : upper <= limit) {
-      kept = 0;
-    } else if (drop_above ? upper > limit : lower < limit) {
-      double below = 0;  // Share of the bucket below the limit.
-      if (is_linear)
-        below = std::isinf(lower) || std::isinf(upper) ? 0 : (limit - lower) / (upper - lower);
-      else if (limit > 0)
-        below = (std::log2(limit) - std::log2(lower)) / (std::log2(upper) - std::log2(lower));
-      else
-        below = 1 - (std::log2(-limit) - std::log2(-upper)) /
-                        (std::log2(-lower) - std::log2(-upper));
-      kept = bucket * (drop_above ? below : 1 - below);
-      (drop_above ? upper : lower) = limit;
-    }
-    trimmed |= kept != bucket;
-    bucket = kept;
-    kept_count += kept;
-    if (kept != 0) kept_sum += kept * middle(lower, upper, is_linear);
-  };
-  for (Bucket& one : positive)
-    keep(bound(one.index - 1), bound(one.index), one.count, is_custom());
-  for (Bucket& one : negative)
-    keep(-bound(one.index), -bound(one.index - 1), one.count, is_custom());
-  keep(negative.empty() && !positive.empty() ? 0 : -zero_threshold,
-       positive.empty() && !negative.empty() ? 0 : zero_threshold, zero_count, true);
-  if (!trimmed) return;
-  count = kept_count;
-  sum = kept_sum;
-  compact();
 }
 
 }  // namespace spanway::query::promql

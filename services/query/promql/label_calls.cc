@@ -36,20 +36,6 @@ std::string expand(std::string_view text, const Regex::Groups& groups) {
   return result;
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const std::size_t more = c < 0x80 ? 0 : c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 4;
-    if (more == 4 || i + more >= text.size() + (more == 0 ? 1 : 0)) return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
-    i += more + 1;
-  }
-  return true;
-}
-
-bool is_label_name(std::string_view name) { return !name.empty() && is_utf8(name); }
-
 }  // namespace
 
 Result<Matrix> Evaluator::label_replace(const Expr& expr, const Steps& steps) {

@@ -12,7 +12,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The zero bucket ends at 0 on the side without observations.
 void narrow_zero(const Histogram& histogram, BoundedBucket& bucket) {
-  if (histogram.is_custom() || bucket.lower > 0 || bucket.upper < 0) return;
+  if (bucket.lower > 0 || bucket.upper < 0) return;
   if (histogram.negative.empty() && !histogram.positive.empty()) bucket.lower = 0;
   if (histogram.positive.empty() && !histogram.negative.empty()) bucket.upper = 0;
 }
@@ -71,7 +71,7 @@ NativeFigure native_quantile(double q, const Histogram& histogram) {
     if (count >= rank) break;
   }
   const bool linear = is_linear(histogram, bucket);
-  narrow_zero(histogram, bucket);
+  if (!histogram.is_custom()) narrow_zero(histogram, bucket);
   if (histogram.is_custom()) {
     if (bucket.lower == -kInfinity) {
       if (bucket.upper <= 0) return {bucket.upper, false};

@@ -41,6 +41,10 @@ Kinds kinds_of(std::span<const Point> points) {
 std::string not_a_counter(std::string_view name) {
   return "this native histogram metric is not a counter: " + quoted(name);
 }
+std::string overlapping(std::string_view name) {
+  return "sample has start time that overlaps with previous sample timestamp for metric " +
+         quoted(name);
+}
 std::string not_a_gauge(std::string_view name) {
   return "this native histogram metric is not a gauge: " + quoted(name);
 }
@@ -97,8 +101,7 @@ std::shared_ptr<Histogram> histogram_increase(const Window& window, bool is_coun
   } else {
     for (std::size_t i = 1; i < points.size(); ++i) {
       if (starts_overlap(window, points[i - 1], points[i]))
-        notes.warn(for_metric("sample has start time that overlaps with previous sample timestamp",
-                              window.name),
+        notes.warn(overlapping(window.name),
                    window.first_position);
       if ((starts_anew(window, points[i - 1], points[i]) ||
            points[i].h->is_reset_after(before)) &&
@@ -117,8 +120,7 @@ double number_increase(const Window& window, bool is_counter, Annotations& notes
   double result = points.back().f - points.front().f;
   for (std::size_t i = 1; i < points.size() && is_counter; ++i) {
     if (starts_overlap(window, points[i - 1], points[i]))
-      notes.warn(for_metric("sample has start time that overlaps with previous sample timestamp",
-                            window.name),
+      notes.warn(overlapping(window.name),
                  window.first_position);
     if (points[i].f < points[i - 1].f || starts_anew(window, points[i - 1], points[i]))
       result += points[i - 1].f;

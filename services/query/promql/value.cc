@@ -12,7 +12,21 @@ namespace {
 
 constexpr std::uint64_t kStale = 0x7ff0000000000002;
 
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const std::size_t more = c < 0x80 ? 0 : c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 4;
+    if (more == 4 || i + more >= text.size() + (more == 0 ? 1 : 0)) return false;
+    for (std::size_t k = 1; k <= more; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
 }  // namespace
+
+bool is_label_name(std::string_view name) { return !name.empty() && is_utf8(name); }
 
 void Annotations::add(bool is_warning, std::string text, Position position) {
   Note note{is_warning, std::move(text), position};

@@ -63,6 +63,9 @@ class Annotations {
 bool is_stale(const Point& point);
 double stale_marker();
 
+// UTF-8 that is not empty.
+bool is_label_name(std::string_view name);
+
 // Label sets that ascend by name.
 void sort_labels(Labels& labels);
 void set_label(Labels& labels, std::string_view name, std::string value);  // "" removes it.

@@ -63,6 +63,36 @@ void MemorySource::add(const query::Labels& labels, Point point) {
     points.insert(place, std::move(point));
 }
 
+// As the chunks of Prometheus's storage: every histogram says whether it follows a reset.
+void MemorySource::set_hints() {
+  for (auto& [labels, points] : series_) {
+    const Point* before = nullptr;  // The last one that is not stale.
+    bool was_stale = false;
+    for (Point& point : points) {
+      if (query::promql::is_stale(point)) {
+        was_stale = true;
+        continue;
+      }
+      if (point.h && point.h->hint != Histogram::Hint::kGauge) {
+        auto copy = std::make_shared<Histogram>(*point.h);
+        if (copy->hint != Histogram::Hint::kReset) {
+          // The first one of a chunk is not known to continue the last one.
+          copy->hint = Histogram::Hint::kUnknown;
+          const bool continues =
+              before != nullptr && before->h && !was_stale &&
+              before->h->hint != Histogram::Hint::kGauge && copy->schema == before->h->schema &&
+              copy->zero_threshold == before->h->zero_threshold &&
+              copy->custom_bounds == before->h->custom_bounds && !copy->is_reset_after(*before->h);
+          if (continues) copy->hint = Histogram::Hint::kNotReset;
+        }
+        point.h = std::move(copy);
+      }
+      before = &point;
+      was_stale = false;
+    }
+  }
+}
+
 void MemorySource::load(const Load& command) {
   for (const LoadedSeries& one : command.series)
     for (std::size_t i = 0; i < one.line.values.size(); ++i) {
@@ -74,6 +104,7 @@ void MemorySource::load(const Load& command) {
       add(one.line.labels, std::move(point));
     }
   if (command.with_custom_buckets) load_custom_buckets(command);
+  set_hints();
 }
 
 void MemorySource::load_custom_buckets(const Load& command) {

@@ -17,6 +17,7 @@ class MemorySource : public query::promql::SeriesSource {
       const query::promql::SourceSelect& query) override;
 
  private:
+  void set_hints();
   void load_custom_buckets(const Load& command);
   void add(const query::Labels& labels, query::promql::Point point);
   std::map<query::Labels, std::vector<query::promql::Point>> series_;
