@@ -2,6 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -88,6 +91,20 @@ class Evaluator {
   Result<Vector> apply(const Expr& expr, const Inputs& inputs, std::int64_t t);
   Result<Matrix> label_replace(const Expr& expr, const Steps& steps);
   Result<Matrix> label_join(const Expr& expr, const Steps& steps);
+
+  // info_call.cc
+  Result<Matrix> info_call(const Expr& expr, const Steps& steps);
+  Result<Matrix> info_series(const std::vector<LabelMatcher>& requested, const Matrix& base,
+                             const std::set<Labels>& ignored, const Expr& source,
+                             const Steps& steps);
+  static Result<Vector> add_info(const Vector& base, const Vector& infos,
+                                 const std::set<Labels>& ignored,
+                                 const std::vector<LabelMatcher>& wanted);
+  // Calls `found` with the time of each selector; whether there is one.
+  bool add_references(
+      const Expr& expr, std::vector<const Expr*>& subqueries,
+      const std::function<void(std::optional<std::int64_t>, std::int64_t)>& found,
+      bool& has_others) const;
 
   // histogram_calls.cc
   Vector histogram_call(const Expr& expr, const Inputs& inputs);

@@ -178,7 +178,7 @@ Result<Matrix> Evaluator::call(const Expr& expr, const Steps& steps) {
   if (name == "step")
     return constant(query_.start != query_.end ? static_cast<double>(query_.step) / 1000 : 0,
                     steps);
-  if (name == "info") return evaluation_error("function \"info\" is not supported");
+  if (name == "info") return info_call(expr, steps);
   if (name == "absent") {
     SPANWAY_ASSIGN(Matrix present, evaluate(*expr.args[0], steps));
     SPANWAY_ASSIGN(Matrix result, absent_over_time(present, unwrapped(*expr.args[0]), steps));

@@ -34,6 +34,22 @@ constexpr std::array<std::pair<Token, std::string_view>, 66> kTexts{{
     {Token::kEof, "end of input"},
 }};
 
+bool is_continuation(std::string_view text, std::size_t i) {
+  return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
+}
+
+// Whether the byte is part of a character.
+bool is_utf8_at(std::string_view text, std::size_t i) {
+  std::size_t first = i;
+  while (first > 0 && i - first < 3 && is_continuation(text, first)) --first;
+  const auto lead = static_cast<unsigned char>(text[first]);
+  const std::size_t bytes = lead < 0x80 ? 1 : lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
+  if (bytes == 0 || i - first >= bytes) return false;
+  for (std::size_t k = 1; k < bytes; ++k)
+    if (!is_continuation(text, first + k)) return false;
+  return true;
+}
+
 }  // namespace
 
 std::optional<Token> keyword(std::string_view word) {
@@ -78,7 +94,8 @@ std::string describe(const Item& item) {
 
 std::string quoted(std::string_view text) {
   std::string result = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     switch (c) {
       case '"':
         result += "\\\"";
@@ -96,7 +113,7 @@ std::string quoted(std::string_view text) {
         result += "\\r";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || !is_utf8_at(text, i)) {
           std::array<char, 8> hex{};
           std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(c));
           result += hex.data();
