@@ -68,7 +68,7 @@ class Evaluator {
   Status count_samples(std::size_t added);
 
   // selectors.cc
-  enum class Show : unsigned char { kValue, kTime, kStartTime };
+  enum class Show : unsigned char { kValue, kTime, kStartTime, kInfoTime };
   Result<std::int64_t> duration_ms(const Expr* expr, std::int64_t literal, bool may_be_negative);
   Result<double> duration_seconds(const Expr& expr);
   std::optional<std::int64_t> fixed_time(const Modifiers& modifiers) const;

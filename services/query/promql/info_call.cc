@@ -147,7 +147,7 @@ Result<Matrix> Evaluator::info_series(const std::vector<LabelMatcher>& requested
       if (matcher.label != kMetricName) selector.matchers.push_back(matcher);
     for (LabelMatcher& matcher : name_matchers(requested))
       selector.matchers.push_back(std::move(matcher));
-    SPANWAY_ASSIGN(Matrix some, this->selector(selector, steps, Show::kTime));
+    SPANWAY_ASSIGN(Matrix some, this->selector(selector, steps, Show::kInfoTime));
     for (PointSeries& series : some) result.push_back(std::move(series));
   }
   return result;

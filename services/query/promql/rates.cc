@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/query/promql/evaluator.h"
+#include "services/query/promql/rates.h"
 
 namespace spanway::query::promql {
 namespace {
@@ -28,42 +29,10 @@ bool starts_overlap(const Window& window, const Point& before, const Point& now)
          now.start != before.start;
 }
 
-enum class Kinds : unsigned char { kNone, kNumbers, kHistograms, kMixed };
-
-Kinds kinds_of(std::span<const Point> points) {
-  const auto histograms =
-      std::count_if(points.begin(), points.end(), [](const Point& p) { return p.h != nullptr; });
-  if (points.empty()) return Kinds::kNone;
-  if (histograms == 0) return Kinds::kNumbers;
-  return histograms == std::ssize(points) ? Kinds::kHistograms : Kinds::kMixed;
-}
-
-std::string not_a_counter(std::string_view name) {
-  return "this native histogram metric is not a counter: " + quoted(name);
-}
 std::string overlapping(std::string_view name) {
   return "sample has start time that overlaps with previous sample timestamp for metric " +
          quoted(name);
 }
-std::string not_a_gauge(std::string_view name) {
-  return "this native histogram metric is not a gauge: " + quoted(name);
-}
-
-bool add_noted(Histogram& sum, const Histogram& other, const Window& window, Annotations& notes) {
-  const AddOutcome outcome = add(sum, other);
-  if (outcome.incompatible) notes.warn(mixed_schemas(window.name), window.first_position);
-  if (outcome.bounds_reconciled) notes.info(reconciled("addition"), window.first_position);
-  return !outcome.incompatible;
-}
-
-bool subtract_noted(Histogram& sum, const Histogram& other, const Window& window,
-                    Annotations& notes) {
-  const AddOutcome outcome = subtract(sum, other);
-  if (outcome.incompatible) notes.warn(mixed_schemas(window.name), window.first_position);
-  if (outcome.bounds_reconciled) notes.info(reconciled("subtraction"), window.first_position);
-  return !outcome.incompatible;
-}
-
 // The increase between the first and the last point, without extrapolation.
 std::shared_ptr<Histogram> histogram_increase(const Window& window, bool is_counter,
                                               Annotations& notes) {
@@ -195,53 +164,12 @@ Result<bool> extrapolated(const Window& window, Point& out, Annotations& notes, 
   return true;
 }
 
-// From the border of the range to the border, for anchored and smoothed.
-Result<bool> bordered(const Window& window, Point& out, bool is_counter, bool is_rate) {
-  const std::vector<Point> points =
-      extended_points(window.points, window.begin, window.end, window.modifiers->smoothed);
-  if (points.empty()) return false;
-  // At its borders a counter is interpolated across a reset.
-  const auto all = window.points;
-  double left = points.front().f;
-  double right = points.back().f;
-  if (window.modifiers->smoothed && is_counter) {
-    for (std::size_t i = 1; i < all.size(); ++i) {
-      if (all[i - 1].t < window.begin && all[i].t > window.begin)
-        left = interpolate(all[i - 1], all[i], window.begin, true);
-      if (all[i - 1].t < window.end && all[i].t > window.end)
-        right = interpolate(all[i - 1], all[i], window.end, true);
-    }
-  }
-  double result = right - left;
-  if (is_counter) {
-    double before = left;
-    for (const Point& point : std::span(points).subspan(1, points.size() - 2)) {
-      if (point.f < before) result += before;
-      before = point.f;
-    }
-    if (right < before) result += before;
-  }
-  out.f = is_rate ? result / window.range_seconds : result;
-  return true;
-}
-
 Result<bool> extrapolated_or_bordered(const Window& window, Point& out, Annotations& notes,
                                       bool is_counter, bool is_rate) {
   if (window.modifiers == nullptr ||
       (!window.modifiers->anchored && !window.modifiers->smoothed))
     return extrapolated(window, out, notes, is_counter, is_rate);
-  switch (kinds_of(window.points)) {
-    case Kinds::kNumbers:
-      return bordered(window, out, is_counter, is_rate);
-    case Kinds::kMixed:
-      notes.warn(mixed_points(window.name), window.first_position);
-      return false;
-    case Kinds::kHistograms:
-      return evaluation_error("anchored and smoothed are not supported for native histograms");
-    case Kinds::kNone:
-      break;
-  }
-  return false;
+  return extended_rate(window, out, notes, is_counter, is_rate);
 }
 
 Result<bool> rate(const Window& w, std::span<const double>, Point& out, Annotations& notes) {
@@ -329,32 +257,34 @@ Result<bool> changes(const Window& w, std::span<const double>, Point& out, Annot
 
 }  // namespace
 
-double interpolate(const Point& a, const Point& b, std::int64_t t, bool is_counter) {
-  const double from = is_counter && b.f < a.f ? 0 : a.f;
-  return from + (b.f - from) * static_cast<double>(t - a.t) / static_cast<double>(b.t - a.t);
+Kinds kinds_of(std::span<const Point> points) {
+  const auto histograms =
+      std::count_if(points.begin(), points.end(), [](const Point& p) { return p.h != nullptr; });
+  if (points.empty()) return Kinds::kNone;
+  if (histograms == 0) return Kinds::kNumbers;
+  return histograms == std::ssize(points) ? Kinds::kHistograms : Kinds::kMixed;
 }
 
-std::vector<Point> extended_points(std::span<const Point> points, std::int64_t begin,
-                                   std::int64_t end, bool smoothed) {
-  std::vector<Point> result;
-  if (points.empty()) return result;
-  std::size_t first = 0;
-  while (first + 1 < points.size() && points[first + 1].t <= begin) ++first;
-  std::size_t last = points.size() - 1;
-  if (smoothed)
-    while (last > 0 && points[last - 1].t >= end) --last;
-  if (points[last].t <= begin || (smoothed && points[first].t > end)) return result;
-  double left = points[first].f;
-  double right = points[last].f;
-  if (smoothed && points[first].t < begin)
-    left = interpolate(points[first], points[first + 1], begin, false);
-  if (smoothed && last > 0 && points[last].t > end)
-    right = interpolate(points[last - 1], points[last], end, false);
-  result.push_back({begin, left});
-  for (const Point& point : points)
-    if (point.t > begin && point.t < end) result.push_back(point);
-  result.push_back({end, right});
-  return result;
+std::string not_a_counter(std::string_view name) {
+  return "this native histogram metric is not a counter: " + quoted(name);
+}
+std::string not_a_gauge(std::string_view name) {
+  return "this native histogram metric is not a gauge: " + quoted(name);
+}
+
+bool add_noted(Histogram& sum, const Histogram& other, const Window& window, Annotations& notes) {
+  const AddOutcome outcome = add(sum, other);
+  if (outcome.incompatible) notes.warn(mixed_schemas(window.name), window.first_position);
+  if (outcome.bounds_reconciled) notes.info(reconciled("addition"), window.first_position);
+  return !outcome.incompatible;
+}
+
+bool subtract_noted(Histogram& sum, const Histogram& other, const Window& window,
+                    Annotations& notes) {
+  const AddOutcome outcome = subtract(sum, other);
+  if (outcome.incompatible) notes.warn(mixed_schemas(window.name), window.first_position);
+  if (outcome.bounds_reconciled) notes.info(reconciled("subtraction"), window.first_position);
+  return !outcome.incompatible;
 }
 
 RangeFunction find_rate_function(std::string_view name) {

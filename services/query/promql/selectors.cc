@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/query/promql/evaluator.h"
+#include "services/query/promql/rates.h"
 
 namespace spanway::query::promql {
 
@@ -96,11 +97,14 @@ Result<Matrix> Evaluator::selector(const Expr& expr, const Steps& steps, Show sh
       if (next == 0) continue;
       const Point& point = points[next - 1];
       if (point.t <= time - options_.lookback_ms || is_stale(point)) continue;
+      if (show == Show::kInfoTime && point.h)
+        return evaluation_error("this should be an info metric, with float samples: " +
+                                to_string(input->labels));
       if (show == Show::kValue)
         output.points.push_back({t, point.f, point.h});
       else
         output.points.push_back(
-            {t, static_cast<double>(show == Show::kTime ? point.t : point.start) / 1000});
+            {t, static_cast<double>(show == Show::kStartTime ? point.start : point.t) / 1000});
     }
     if (!output.points.empty()) result.push_back(std::move(output));
   }
@@ -127,12 +131,33 @@ void Evaluator::smoothed_points(const PointSeries& input, const Expr& expr, cons
       annotations_.warn(mixed_points(metric_name(input.labels)), expr.position);
       continue;
     }
-    if (next != near.end() && next->t == time)
+    if (next != near.end() && next->t == time) {
       output.points.push_back({t, next->f, next->h});
-    else if (next != near.begin() && (next == near.end() || histograms > 0))
-      output.points.push_back({t, std::prev(next)->f, std::prev(next)->h});
-    else if (next != near.begin())
+    } else if (next != near.begin() && next == near.end()) {
+      Point point{t, std::prev(next)->f, std::prev(next)->h};
+      if (point.h) {
+        // The hint is about the point before, not about this time.
+        auto copy = std::make_shared<Histogram>(*point.h);
+        copy->hint = Histogram::Hint::kUnknown;
+        point.h = std::move(copy);
+      }
+      output.points.push_back(std::move(point));
+    } else if (next != near.begin() && histograms > 0) {
+      const Point& before = *std::prev(next);
+      if (before.h->is_custom() != next->h->is_custom()) {
+        annotations_.warn(mixed_schemas(metric_name(input.labels)), expr.position);
+        continue;
+      }
+      const bool is_counter = before.h->hint != Histogram::Hint::kGauge ||
+                              next->h->hint != Histogram::Hint::kGauge;
+      Window window;
+      window.name = metric_name(input.labels);
+      window.first_position = expr.position;
+      auto between = interpolate_histograms(before, *next, time, is_counter, window, annotations_);
+      if (between) output.points.push_back({t, 0, std::move(between)});
+    } else if (next != near.begin()) {
       output.points.push_back({t, interpolate(*std::prev(next), *next, time, false)});
+    }
   }
 }
 
