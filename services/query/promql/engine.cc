@@ -17,6 +17,7 @@ Result<QueryResult> collect(const Expr& expr, Evaluator& evaluator, const Steps&
     result.text = unwrapped(expr).text;
     return result;
   }
+  evaluator.prepare(expr);
   SPANWAY_ASSIGN(Matrix evaluated, evaluator.evaluate(expr, steps));
   SPANWAY_ASSIGN(Matrix matrix, evaluator.without_dropped_names(std::move(evaluated)));
   result.annotations = evaluator.annotations();

@@ -46,6 +46,11 @@ class Evaluator {
   Evaluator(const EngineOptions& options, SeriesSource& source, Steps query, bool is_range)
       : options_(options), source_(source), query_(query), is_range_(is_range) {}
 
+  // Before the first evaluation of a query.
+  void prepare(const Expr& expr) {
+    std::vector<const Expr*> path;
+    find_statistics(expr, path);
+  }
   // Points at the steps; of a range vector: its points (one step only).
   Result<Matrix> evaluate(const Expr& expr, const Steps& steps);
   // Series whose name goes: without it, and joined.
@@ -66,6 +71,11 @@ class Evaluator {
   // Series of equal labels as one; an error when both have a point at a time.
   static Result<Matrix> joined(Matrix matrix);
   Status count_samples(std::size_t added);
+
+  // statistics.cc: selectors whose histograms are read for count, sum or average only. Prometheus
+  // reads them with the hint of each reset; so do we, as annotations depend on it.
+  void find_statistics(const Expr& expr, std::vector<const Expr*>& path);
+  void set_hints(const Expr& selector, std::vector<Point>& points) const;
 
   // selectors.cc
   enum class Show : unsigned char { kValue, kTime, kStartTime, kInfoTime };
@@ -128,6 +138,7 @@ class Evaluator {
   SeriesSource& source_;
   const Steps query_;
   const bool is_range_;
+  std::set<const Expr*> statistics_;
   Annotations annotations_;
   std::size_t samples_ = 0;
 };

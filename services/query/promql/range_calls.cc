@@ -85,6 +85,7 @@ Result<Matrix> Evaluator::range_call(const Expr& expr, const Expr& range, std::s
       SPANWAY_ASSIGN(auto next, stream->next());
       if (!next) break;
       input = std::move(*next);
+      set_hints(*range.args[0], input.points);
       std::erase_if(input.points, is_stale);
     } else if (index < inner.size()) {
       input = std::move(inner[index]);

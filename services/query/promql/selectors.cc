@@ -87,6 +87,7 @@ Result<Matrix> Evaluator::selector(const Expr& expr, const Steps& steps, Show sh
     SPANWAY_ASSIGN(auto input, stream->next());
     if (!input) break;
     SPANWAY_TRY(count_samples(input->points.size()));
+    set_hints(expr, input->points);
     PointSeries output{.labels = input->labels, .points = {}, .drop_name = input->drop_name};
     const std::vector<Point>& points = input->points;
     std::size_t next = 0;
