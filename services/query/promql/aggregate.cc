@@ -267,18 +267,17 @@ Result<Matrix> Evaluator::count_values(const Expr& expr, const Steps& steps) {
   SPANWAY_ASSIGN(Matrix input, evaluate(*expr.args[0], steps));
   std::vector<Matrix> inputs;
   inputs.push_back(std::move(input));
-  return each_step(
-      std::move(inputs), steps, [&](const Inputs& v, std::int64_t) -> Result<Vector> {
-        std::map<Labels, double> counts;
-        for (const Element& element : v[0]) {
-          Labels labels = element.labels;
-          set_label(labels, label, element.h ? to_string(*element.h) : print_fixed(element.f));
-          counts[expr.without ? without(labels, grouping) : only(labels, grouping)] += 1;
-        }
-        Vector result;
-        for (const auto& [labels, count] : counts) result.push_back({labels, count, nullptr, false});
-        return result;
-      });
+  return each_step(std::move(inputs), steps, [&](const Inputs& v, std::int64_t) -> Result<Vector> {
+    std::map<Labels, double> counts;
+    for (const Element& element : v[0]) {
+      Labels labels = element.labels;
+      set_label(labels, label, element.h ? to_string(*element.h) : print_fixed(element.f));
+      counts[expr.without ? without(labels, grouping) : only(labels, grouping)] += 1;
+    }
+    Vector result;
+    for (const auto& [labels, count] : counts) result.push_back({labels, count, nullptr, false});
+    return result;
+  });
 }
 
 }  // namespace spanway::query::promql

@@ -46,8 +46,8 @@ double place_of(const Labels& labels) {
 
 Status check_parameters(const Expr& expr, const std::vector<double>& parameters,
                         Annotations& notes) {
-  const bool has_nan = std::any_of(parameters.begin(), parameters.end(),
-                                   [](double v) { return std::isnan(v); });
+  const bool has_nan =
+      std::any_of(parameters.begin(), parameters.end(), [](double v) { return std::isnan(v); });
   const auto [low, high] = std::minmax_element(parameters.begin(), parameters.end());
   if (expr.op == Token::kLimitRatio) {
     if (has_nan) return evaluation_error("Ratio value is NaN");
@@ -110,9 +110,9 @@ Result<Matrix> Evaluator::choose(const Expr& expr, const Matrix& input,
         if (static_cast<double>(group.size()) + 1 <= k) group.push_back({i, &point});
       } else if (point.h) {
         if (k >= 1)
-          annotations_.info("ignored histogram in " + std::string(to_string(expr.op)) +
-                                " aggregation",
-                            expr.position);
+          annotations_.info(
+              "ignored histogram in " + std::string(to_string(expr.op)) + " aggregation",
+              expr.position);
       } else {
         group.push_back({i, &point});
       }
@@ -122,8 +122,7 @@ Result<Matrix> Evaluator::choose(const Expr& expr, const Matrix& input,
         keep_best(group, static_cast<std::size_t>(k), expr.op == Token::kTopk);
       for (const Candidate& one : group) {
         const auto [found, is_new] = result_of.try_emplace(one.series, result.size());
-        if (is_new)
-          result.push_back({input[one.series].labels, {}, input[one.series].drop_name});
+        if (is_new) result.push_back({input[one.series].labels, {}, input[one.series].drop_name});
         result[found->second].points.push_back({t, one.point->f, one.point->h});
       }
     }

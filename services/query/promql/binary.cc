@@ -109,8 +109,8 @@ bool Evaluator::operate(const Expr& expr, const Element& left, const Element& ri
   const auto type = [](const Element& of) { return of.h ? "histogram" : "float"; };
   const auto refuse = [&] {
     const std::string sign(to_string(op));
-    annotations_.info("incompatible sample types encountered for binary operator " +
-                          quoted(sign) + ": " + type(left) + " " + sign + " " + type(right),
+    annotations_.info("incompatible sample types encountered for binary operator " + quoted(sign) +
+                          ": " + type(left) + " " + sign + " " + type(right),
                       expr.position);
     return false;
   };
@@ -129,9 +129,9 @@ bool Evaluator::operate(const Expr& expr, const Element& left, const Element& ri
   if (!operate_histograms(op, left, right, out, outcome)) return refuse();
   const std::string_view name = op == Token::kAdd ? "addition" : "subtraction";
   if (outcome.incompatible) {
-    annotations_.warn("incompatible bucket layout encountered for binary operator " +
-                          std::string(to_string(op)),
-                      expr.position);
+    annotations_.warn(
+        "incompatible bucket layout encountered for binary operator " + std::string(to_string(op)),
+        expr.position);
     return false;
   }
   if (outcome.hint_collision)
@@ -222,8 +222,8 @@ Result<Vector> Evaluator::match(const Expr& expr, const Inputs& inputs) {
   // As in Prometheus, the values are of the sides "many" and "one", also with group_right.
   for (std::size_t i = 0; matching.fill_left && i < one.size(); ++i)
     if (!matched.contains(one_groups[i])) {
-      SPANWAY_TRY(combine({one_groups[i], *matching.fill_left, nullptr, false}, one[i],
-                          one_groups[i]));
+      SPANWAY_TRY(
+          combine({one_groups[i], *matching.fill_left, nullptr, false}, one[i], one_groups[i]));
     }
   return result;
 }
@@ -239,8 +239,8 @@ Result<Matrix> Evaluator::binary(const Expr& expr, const Steps& steps) {
   const auto both = [&](const Inputs& v, std::int64_t) -> Result<Vector> {
     const double a = v[0][0].f;
     const double b = v[1][0].f;
-    const double value = is_comparison(expr.op) ? (compare(expr.op, a, b) ? 1.0 : 0.0)
-                                                : compute(expr.op, a, b);
+    const double value =
+        is_comparison(expr.op) ? (compare(expr.op, a, b) ? 1.0 : 0.0) : compute(expr.op, a, b);
     return Vector{{{}, value, nullptr, false}};
   };
   const auto set_operation = [&](const Inputs& v, std::int64_t) -> Result<Vector> {
@@ -264,12 +264,11 @@ Result<Matrix> Evaluator::binary(const Expr& expr, const Steps& steps) {
   };
   if (left_is_scalar && right_is_scalar) return each_step(std::move(inputs), steps, both);
   if (is_set_operator(expr.op)) return each_step(std::move(inputs), steps, set_operation);
-  return each_step(std::move(inputs), steps,
-                   [&](const Inputs& v, std::int64_t) -> Result<Vector> {
-                     if (left_is_scalar) return with_scalar(expr, v[1], v[0][0].f, true);
-                     if (right_is_scalar) return with_scalar(expr, v[0], v[1][0].f, false);
-                     return match(expr, v);
-                   });
+  return each_step(std::move(inputs), steps, [&](const Inputs& v, std::int64_t) -> Result<Vector> {
+    if (left_is_scalar) return with_scalar(expr, v[1], v[0][0].f, true);
+    if (right_is_scalar) return with_scalar(expr, v[0], v[1][0].f, false);
+    return match(expr, v);
+  });
 }
 
 }  // namespace spanway::query::promql

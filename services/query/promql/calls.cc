@@ -48,7 +48,9 @@ Unary find_math(std::string_view name) {
       {"atanh", [](double v) { return std::atanh(v); }},
       {"rad", [](double v) { return v * kPi / 180; }},
       {"deg", [](double v) { return v * 180 / kPi; }},
-      {"sgn", [](double v) { return v < 0 ? -1.0 : v > 0 ? 1.0 : v; }},
+      {"sgn", [](double v) { return v < 0   ? -1.0
+                                    : v > 0 ? 1.0
+                                            : v; }},
   }};
   const auto found = std::find_if(kFunctions.begin(), kFunctions.end(),
                                   [&](const auto& one) { return one.first == name; });
@@ -76,8 +78,8 @@ double date_part(std::string_view name, double seconds) {
 
 bool is_date_function(std::string_view name) {
   static constexpr std::array<std::string_view, 8> kNames{
-      "minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month",
-      "year"};
+      "minute",      "hour",          "day_of_week", "day_of_month",
+      "day_of_year", "days_in_month", "month",       "year"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -198,8 +200,7 @@ Result<Vector> Evaluator::apply(const Expr& expr, const Inputs& inputs, std::int
   }
   if (name == "timestamp") {
     Vector result;
-    for (const Element& element : inputs[0])
-      result.push_back({element.labels, now, nullptr, true});
+    for (const Element& element : inputs[0]) result.push_back({element.labels, now, nullptr, true});
     return result;
   }
   if (name.starts_with("histogram_")) return histogram_call(expr, inputs);

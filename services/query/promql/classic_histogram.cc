@@ -14,8 +14,9 @@ constexpr double kSmall = 1e-12;
 
 // By bound, each once. False without +Inf.
 bool prepare(std::vector<ClassicBucket>& buckets) {
-  std::stable_sort(buckets.begin(), buckets.end(),
-                   [](const ClassicBucket& a, const ClassicBucket& b) { return a.upper < b.upper; });
+  std::stable_sort(
+      buckets.begin(), buckets.end(),
+      [](const ClassicBucket& a, const ClassicBucket& b) { return a.upper < b.upper; });
   if (buckets.empty() || buckets.back().upper != kInfinity) return false;
   std::vector<ClassicBucket> result;
   for (const ClassicBucket& one : buckets) {

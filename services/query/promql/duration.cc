@@ -9,9 +9,13 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 // From large to small.
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kUnits{{
-    {"y", 365 * kDay}, {"w", 7 * kDay}, {"d", kDay}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000},
-    {"ms", 1}}};
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kUnits{{{"y", 365 * kDay},
+                                                                           {"w", 7 * kDay},
+                                                                           {"d", kDay},
+                                                                           {"h", 3'600'000},
+                                                                           {"m", 60'000},
+                                                                           {"s", 1000},
+                                                                           {"ms", 1}}};
 // Of Go's time.Duration.
 constexpr std::int64_t kDurationMax = std::numeric_limits<std::int64_t>::max() / 1'000'000;
 
@@ -19,9 +23,7 @@ constexpr std::int64_t kDurationMax = std::numeric_limits<std::int64_t>::max() /
 
 Result<std::int64_t> parse_duration(std::string_view text) {
   if (text == "0") return std::int64_t{0};
-  const auto bad = [&] {
-    return invalid_argument("not a valid duration string: " + quoted(text));
-  };
+  const auto bad = [&] { return invalid_argument("not a valid duration string: " + quoted(text)); };
   if (text.empty()) return invalid_argument("empty duration string");
   std::int64_t total = 0;
   std::size_t unit = 0;  // The first one that may come.

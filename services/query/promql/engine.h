@@ -51,10 +51,10 @@ struct EngineOptions {
 
 struct QueryResult {
   ValueType type = ValueType::kNone;
-  double scalar = 0;    // kScalar.
-  std::string text;     // kString.
-  Vector vector;        // kVector, in the order of sort and topk.
-  Matrix matrix;        // kMatrix, by labels.
+  double scalar = 0;         // kScalar.
+  std::string text;          // kString.
+  Vector vector;             // kVector, in the order of sort and topk.
+  Matrix matrix;             // kMatrix, by labels.
   std::int64_t time_ms = 0;  // Of an instant query.
   Annotations annotations;
 };

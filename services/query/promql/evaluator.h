@@ -111,10 +111,9 @@ class Evaluator {
                                  const std::set<Labels>& ignored,
                                  const std::vector<LabelMatcher>& wanted);
   // Calls `found` with the time of each selector; whether there is one.
-  bool add_references(
-      const Expr& expr, std::vector<const Expr*>& subqueries,
-      const std::function<void(std::optional<std::int64_t>, std::int64_t)>& found,
-      bool& has_others) const;
+  bool add_references(const Expr& expr, std::vector<const Expr*>& subqueries,
+                      const std::function<void(std::optional<std::int64_t>, std::int64_t)>& found,
+                      bool& has_others) const;
 
   // histogram_calls.cc
   Vector histogram_call(const Expr& expr, const Inputs& inputs);

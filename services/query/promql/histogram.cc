@@ -65,8 +65,8 @@ std::vector<BoundedBucket> Histogram::buckets() const {
   std::vector<BoundedBucket> result;
   for (auto one = negative.rbegin(); one != negative.rend(); ++one)
     if (one->count != 0)
-      result.push_back({-bound(one->index), std::min(-bound(one->index - 1), -zero_threshold),
-                        one->count});
+      result.push_back(
+          {-bound(one->index), std::min(-bound(one->index - 1), -zero_threshold), one->count});
   if (zero_count > 0) result.push_back({-zero_threshold, zero_threshold, zero_count});
   for (const Bucket& one : positive)
     if (one.count != 0) {

@@ -65,8 +65,8 @@ void rebound(Histogram& histogram, const std::vector<double>& bounds) {
   std::vector<Bucket> result;
   for (const Bucket& one : histogram.positive) {
     const double upper = histogram.bound(one.index);
-    const auto target = static_cast<int>(
-        std::lower_bound(bounds.begin(), bounds.end(), upper) - bounds.begin());
+    const auto target =
+        static_cast<int>(std::lower_bound(bounds.begin(), bounds.end(), upper) - bounds.begin());
     if (!result.empty() && result.back().index == target)
       result.back().count += one.count;
     else
@@ -177,8 +177,7 @@ bool Histogram::is_reset_after(const Histogram& previous) const {
     rebound(before, bounds);
     return has_fewer(now.positive, before.positive);
   }
-  if (previous.is_custom() || schema > previous.schema ||
-      zero_threshold < previous.zero_threshold)
+  if (previous.is_custom() || schema > previous.schema || zero_threshold < previous.zero_threshold)
     return true;
   Histogram before = previous;
   widen_zero_bucket(before, zero_threshold);

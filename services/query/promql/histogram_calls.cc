@@ -161,8 +161,7 @@ Vector Evaluator::histogram_call(const Expr& expr, const Inputs& inputs) {
       for (const Classic& one : all.classic) {
         QuantileFix fix;
         const double value = classic_quantile(q, one.buckets, fix);
-        if (fix.was_needed)
-          annotations_.info(monotonicity(name_of(one.labels), 0, fix), position);
+        if (fix.was_needed) annotations_.info(monotonicity(name_of(one.labels), 0, fix), position);
         add(one.labels, value);
       }
     }

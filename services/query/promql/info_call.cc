@@ -91,10 +91,10 @@ struct References {
 
 }  // namespace
 
-bool Evaluator::add_references(const Expr& expr, std::vector<const Expr*>& subqueries,
-                               const std::function<void(std::optional<std::int64_t>,
-                                                        std::int64_t)>& found,
-                               bool& has_others) const {
+bool Evaluator::add_references(
+    const Expr& expr, std::vector<const Expr*>& subqueries,
+    const std::function<void(std::optional<std::int64_t>, std::int64_t)>& found,
+    bool& has_others) const {
   const ValueType type = type_of(expr);
   if (type != ValueType::kVector && type != ValueType::kMatrix) return false;
   if (expr.kind == NodeKind::kSelector) {
@@ -181,8 +181,8 @@ Result<Vector> Evaluator::add_info(const Vector& base, const Vector& infos,
   std::map<Labels, std::map<std::string, const Element*, std::less<>>> by_identity;
   if (base.empty()) return Vector{};
   for (const Element& info : infos) {
-    const Element*& newest = by_identity[only(info.labels, identifying())]
-                                        [std::string(metric_name(info.labels))];
+    const Element*& newest =
+        by_identity[only(info.labels, identifying())][std::string(metric_name(info.labels))];
     if (newest != nullptr && newest->f == info.f)
       return evaluation_error("found duplicate series for info metric: existing " +
                               to_string(newest->labels) + " @ " +
@@ -204,9 +204,8 @@ Result<Vector> Evaluator::add_info(const Vector& base, const Vector& infos,
       for (const auto& [name, info] : found->second)
         for (const auto& [label, value] : info->labels) {
           const bool is_wanted =
-              wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) {
-                return one.label == label;
-              });
+              wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
+                                            [&](const auto& one) { return one.label == label; });
           if (label == kMetricName || !is_wanted) continue;
           const std::string_view before = value_of(added, label);
           if (!before.empty() && before != value)

@@ -28,8 +28,8 @@ double total_of(const std::vector<BoundedBucket>& buckets) {
 }
 
 // Observations in buckets below a value.
-double rank_of(double value, const Histogram& histogram,
-               const std::vector<BoundedBucket>& buckets, double total) {
+double rank_of(double value, const Histogram& histogram, const std::vector<BoundedBucket>& buckets,
+               double total) {
   double rank = 0;
   for (BoundedBucket bucket : buckets) {
     const bool linear = is_linear(histogram, bucket);

@@ -255,10 +255,9 @@ struct Line {
 };
 
 Line regression(const std::vector<Point>& points, std::int64_t time) {
-  const bool is_constant = std::all_of(points.begin(), points.end(),
-                                       [&](const Point& p) { return p.f == points[0].f; });
-  if (is_constant)
-    return std::isinf(points[0].f) ? Line{kNaN, kNaN} : Line{0, points[0].f};
+  const bool is_constant =
+      std::all_of(points.begin(), points.end(), [&](const Point& p) { return p.f == points[0].f; });
+  if (is_constant) return std::isinf(points[0].f) ? Line{kNaN, kNaN} : Line{0, points[0].f};
   double n = 0;
   std::array<double, 4> sums{};
   std::array<double, 4> lost{};
@@ -271,8 +270,7 @@ Line regression(const std::vector<Point>& points, std::int64_t time) {
     kahan_add(x * x, sums[3], lost[3]);
   }
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += lost[i];
-  const double slope =
-      (sums[2] - sums[0] * sums[1] / n) / (sums[3] - sums[0] * sums[0] / n);
+  const double slope = (sums[2] - sums[0] * sums[1] / n) / (sums[3] - sums[0] * sums[0] / n);
   return {slope, sums[1] / n - slope * sums[0] / n};
 }
 
@@ -306,8 +304,7 @@ Result<bool> smooth(const Window& w, Scalars scalars, Point& out, Annotations& n
   double trend = points[1].f - points[0].f;
   for (std::size_t i = 1; i < points.size(); ++i) {
     if (i > 1) trend = scalars[1] * (now - before) + (1 - scalars[1]) * trend;
-    before = std::exchange(
-        now, scalars[0] * points[i].f + (1 - scalars[0]) * (now + trend));
+    before = std::exchange(now, scalars[0] * points[i].f + (1 - scalars[0]) * (now + trend));
   }
   out.f = now;
   return true;

@@ -34,8 +34,8 @@ bool parse_number(std::string text, double& value) {
   std::erase(text, '_');
   char* end = nullptr;
   const bool is_hex = text.size() > 1 && (text[1] == 'x' || text[1] == 'X');
-  const bool is_octal = text.size() > 1 && text[0] == '0' &&
-                        text.find_first_not_of("01234567") == std::string::npos;
+  const bool is_octal =
+      text.size() > 1 && text[0] == '0' && text.find_first_not_of("01234567") == std::string::npos;
   if (is_hex || is_octal) {
     value = static_cast<double>(std::strtoull(text.c_str(), &end, is_hex ? 16 : 8));
   } else {
@@ -59,8 +59,8 @@ bool Parser::number_of(const Item& item, double& value) {
 
 ExprPtr Parser::duration(int min_precedence) {
   if (++nesting_ > kNestingMax)
-    return fail(peek().position, "the query is nested more than " + std::to_string(kNestingMax) +
-                                     " levels deep");
+    return fail(peek().position,
+                "the query is nested more than " + std::to_string(kNestingMax) + " levels deep");
   ExprPtr left = duration_operand();
   while (left) {
     const int power = duration_precedence(peek().token);

@@ -14,9 +14,8 @@ std::int64_t milliseconds(double seconds) {
 }
 
 bool is_metric_name(Token token) {
-  return is_word(token) && token != Token::kAtan2 && token != Token::kBool &&
-         token != Token::kOn && token != Token::kIgnoring && token != Token::kGroupLeft &&
-         token != Token::kGroupRight;
+  return is_word(token) && token != Token::kAtan2 && token != Token::kBool && token != Token::kOn &&
+         token != Token::kIgnoring && token != Token::kGroupLeft && token != Token::kGroupRight;
 }
 
 std::optional<MatchOp> match_op(Token token) {
@@ -102,8 +101,8 @@ ExprPtr Parser::brackets(ExprPtr operand) {
   const bool is_subquery = accept(Token::kColon);
   if (!is_subquery && peek().token != Token::kRightBracket)
     return unexpected("subquery or range", "\":\" or \"]\"");
-  ExprPtr result = node(is_subquery ? NodeKind::kSubquery : NodeKind::kMatrix,
-                        operand->position.begin);
+  ExprPtr result =
+      node(is_subquery ? NodeKind::kSubquery : NodeKind::kMatrix, operand->position.begin);
   if (range->kind == NodeKind::kNumber)
     result->range_ms = milliseconds(range->number);
   else
@@ -176,8 +175,8 @@ bool Parser::at(Expr& operand) {
     if (!number_of(take(), seconds)) return false;
     if (is_negative) seconds = -seconds;
     if (!(std::fabs(seconds) < 9.2e15))
-      return fail(operand.position, "timestamp out of bounds for @ modifier: " +
-                                        std::to_string(seconds)) != nullptr;
+      return fail(operand.position,
+                  "timestamp out of bounds for @ modifier: " + std::to_string(seconds)) != nullptr;
     at_ms = milliseconds(seconds);
   }
   Modifiers* modifiers = modifiers_of(operand, "@");

@@ -139,8 +139,8 @@ Result<ExprPtr> Parser::run() {
 
 ExprPtr Parser::expression(int min_precedence) {
   if (++nesting_ > kNestingMax)
-    return fail(peek().position, "the query is nested more than " + std::to_string(kNestingMax) +
-                                     " levels deep");
+    return fail(peek().position,
+                "the query is nested more than " + std::to_string(kNestingMax) + " levels deep");
   ExprPtr left = unary();
   while (left) {
     const int power = precedence(peek().token);
@@ -236,8 +236,7 @@ ExprPtr Parser::literal() {
 
 Result<std::string> Parser::unquoted(const Item& item) {
   auto value = unquote(item.text);
-  if (!value.ok())
-    fail(item.position, value.error().message);
+  if (!value.ok()) fail(item.position, value.error().message);
   return value;
 }
 
@@ -248,8 +247,8 @@ bool Parser::binary_modifiers(Expr& binary) {
     matching.is_on = take().token == Token::kOn;
     if (!grouping(matching.labels)) return false;
     if (peek().token == Token::kGroupLeft || peek().token == Token::kGroupRight) {
-      matching.card = take().token == Token::kGroupLeft ? Cardinality::kManyToOne
-                                                        : Cardinality::kOneToMany;
+      matching.card =
+          take().token == Token::kGroupLeft ? Cardinality::kManyToOne : Cardinality::kOneToMany;
       if (peek().token == Token::kLeftParen && !grouping(matching.include)) return false;
     }
   }
@@ -357,10 +356,9 @@ ExprPtr Parser::aggregate() {
   if (result->args.empty())
     return fail(result->position, "no arguments for aggregate expression provided");
   if ((name.token == Token::kLimitk || name.token == Token::kLimitRatio) &&
-      !experimental(result->position,
-                    std::string(to_string(name.token)) +
-                        "() is experimental and must be enabled with "
-                        "--enable-feature=promql-experimental-functions"))
+      !experimental(result->position, std::string(to_string(name.token)) +
+                                          "() is experimental and must be enabled with "
+                                          "--enable-feature=promql-experimental-functions"))
     return nullptr;
   const std::size_t wanted = has_parameter(name.token) ? 2 : 1;
   if (result->args.size() != wanted)

@@ -91,12 +91,12 @@ std::string matching_text(const Matching& matching) {
       matching.card == Cardinality::kManyToOne || matching.card == Cardinality::kOneToMany;
   std::string result;
   if (!matching.labels.empty() || matching.is_on || has_group)
-    result += std::string(matching.is_on ? " on (" : " ignoring (") +
-              labels_text(matching.labels) + ")";
+    result +=
+        std::string(matching.is_on ? " on (" : " ignoring (") + labels_text(matching.labels) + ")";
   if (has_group)
-    result += std::string(matching.card == Cardinality::kManyToOne ? " group_left ("
-                                                                   : " group_right (") +
-              labels_text(matching.include) + ")";
+    result +=
+        std::string(matching.card == Cardinality::kManyToOne ? " group_left (" : " group_right (") +
+        labels_text(matching.include) + ")";
   const auto fill = [&](const char* word, double value) {
     result += std::string(" ") + word + " (" + print_general(value) + ")";
   };

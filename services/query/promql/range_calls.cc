@@ -65,8 +65,7 @@ Result<Matrix> Evaluator::range_call(const Expr& expr, const Expr& range, std::s
     SPANWAY_ASSIGN(Matrix one, evaluate(*expr.args[i], steps));
     scalars.push_back(std::move(one));
   }
-  const std::int64_t before =
-      modifiers.anchored || modifiers.smoothed ? options_.lookback_ms : 0;
+  const std::int64_t before = modifiers.anchored || modifiers.smoothed ? options_.lookback_ms : 0;
   const std::int64_t after = modifiers.smoothed ? options_.lookback_ms : 0;
   std::unique_ptr<SourceStream> stream;
   Matrix inner;
@@ -94,9 +93,8 @@ Result<Matrix> Evaluator::range_call(const Expr& expr, const Expr& range, std::s
     }
     const std::size_t held = samples_;
     SPANWAY_TRY(count_samples(input.points.size()));
-    PointSeries output{.labels = input.labels,
-                       .points = {},
-                       .drop_name = !keeps_name || input.drop_name};
+    PointSeries output{
+        .labels = input.labels, .points = {}, .drop_name = !keeps_name || input.drop_name};
     Window window;
     window.modifiers = is_selector ? &modifiers : nullptr;
     window.name = metric_name(output.labels);

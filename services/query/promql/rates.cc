@@ -1,10 +1,11 @@
 // rate, increase, delta, irate, idelta, resets, changes.
+#include "services/query/promql/rates.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "services/query/promql/evaluator.h"
-#include "services/query/promql/rates.h"
 
 namespace spanway::query::promql {
 namespace {
@@ -25,8 +26,7 @@ bool starts_anew(const Window& window, const Point& before, const Point& now) {
 }
 
 bool starts_overlap(const Window& window, const Point& before, const Point& now) {
-  return window.start_times && now.start != 0 && now.start < before.t &&
-         now.start != before.start;
+  return window.start_times && now.start != 0 && now.start < before.t && now.start != before.start;
 }
 
 std::string overlapping(std::string_view name) {
@@ -42,8 +42,8 @@ std::shared_ptr<Histogram> histogram_increase(const Window& window, bool is_coun
   const bool ends_are_gauges = before.hint == Hint::kGauge && last.hint == Hint::kGauge;
   if (is_counter && (before.hint == Hint::kGauge || last.hint == Hint::kGauge))
     notes.warn(not_a_counter(window.name), window.first_position);
-  if (is_counter && (starts_anew(window, points[0], points[1]) ||
-                     points[1].h->is_reset_after(before))) {
+  if (is_counter &&
+      (starts_anew(window, points[0], points[1]) || points[1].h->is_reset_after(before))) {
     // The first point does not count, and neither does its layout.
     before = Histogram{};
     before.schema = points[1].h->schema;
@@ -70,10 +70,8 @@ std::shared_ptr<Histogram> histogram_increase(const Window& window, bool is_coun
   } else {
     for (std::size_t i = 1; i < points.size(); ++i) {
       if (starts_overlap(window, points[i - 1], points[i]))
-        notes.warn(overlapping(window.name),
-                   window.first_position);
-      if ((starts_anew(window, points[i - 1], points[i]) ||
-           points[i].h->is_reset_after(before)) &&
+        notes.warn(overlapping(window.name), window.first_position);
+      if ((starts_anew(window, points[i - 1], points[i]) || points[i].h->is_reset_after(before)) &&
           !add_noted(*result, before, window, notes))
         return nullptr;
       before = *points[i].h;
@@ -89,8 +87,7 @@ double number_increase(const Window& window, bool is_counter, Annotations& notes
   double result = points.back().f - points.front().f;
   for (std::size_t i = 1; i < points.size() && is_counter; ++i) {
     if (starts_overlap(window, points[i - 1], points[i]))
-      notes.warn(overlapping(window.name),
-                 window.first_position);
+      notes.warn(overlapping(window.name), window.first_position);
     if (points[i].f < points[i - 1].f || starts_anew(window, points[i - 1], points[i]))
       result += points[i - 1].f;
   }
@@ -166,8 +163,7 @@ Result<bool> extrapolated(const Window& window, Point& out, Annotations& notes, 
 
 Result<bool> extrapolated_or_bordered(const Window& window, Point& out, Annotations& notes,
                                       bool is_counter, bool is_rate) {
-  if (window.modifiers == nullptr ||
-      (!window.modifiers->anchored && !window.modifiers->smoothed))
+  if (window.modifiers == nullptr || (!window.modifiers->anchored && !window.modifiers->smoothed))
     return extrapolated(window, out, notes, is_counter, is_rate);
   return extended_rate(window, out, notes, is_counter, is_rate);
 }

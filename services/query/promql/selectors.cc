@@ -58,7 +58,8 @@ Result<std::int64_t> Evaluator::duration_ms(const Expr* expr, std::int64_t liter
   if (!std::isfinite(seconds)) return evaluation_error(where + "duration is NaN or infinite");
   if (seconds <= 0 && !may_be_negative)
     return evaluation_error(where + "duration must be greater than 0");
-  if (std::fabs(seconds) > 9223372036.0) return evaluation_error(where + "duration is out of range");
+  if (std::fabs(seconds) > 9223372036.0)
+    return evaluation_error(where + "duration is out of range");
   return static_cast<std::int64_t>(seconds * 1000);
 }
 
@@ -126,8 +127,8 @@ void Evaluator::smoothed_points(const PointSeries& input, const Expr& expr, cons
         near.push_back(point);
     const auto next = std::lower_bound(near.begin(), near.end(), time,
                                        [](const Point& p, std::int64_t key) { return p.t < key; });
-    const auto histograms = std::count_if(near.begin(), near.end(),
-                                          [](const Point& p) { return p.h != nullptr; });
+    const auto histograms =
+        std::count_if(near.begin(), near.end(), [](const Point& p) { return p.h != nullptr; });
     if (histograms > 0 && histograms < std::ssize(near)) {
       annotations_.warn(mixed_points(metric_name(input.labels)), expr.position);
       continue;
@@ -149,8 +150,8 @@ void Evaluator::smoothed_points(const PointSeries& input, const Expr& expr, cons
         annotations_.warn(mixed_schemas(metric_name(input.labels)), expr.position);
         continue;
       }
-      const bool is_counter = before.h->hint != Histogram::Hint::kGauge ||
-                              next->h->hint != Histogram::Hint::kGauge;
+      const bool is_counter =
+          before.h->hint != Histogram::Hint::kGauge || next->h->hint != Histogram::Hint::kGauge;
       Window window;
       window.name = metric_name(input.labels);
       window.first_position = expr.position;
@@ -173,9 +174,8 @@ Result<Matrix> Evaluator::range_vector(const Expr& expr, const Steps& steps) {
   const std::int64_t end = at.value_or(steps.end) - offset;
   const std::int64_t begin = at.value_or(steps.start) - offset - range;
   const bool is_extended = modifiers.anchored || modifiers.smoothed;
-  SPANWAY_ASSIGN(auto stream,
-                 open(inner, begin + 1 - (is_extended ? options_.lookback_ms : 0),
-                      end + (modifiers.smoothed ? options_.lookback_ms : 0)));
+  SPANWAY_ASSIGN(auto stream, open(inner, begin + 1 - (is_extended ? options_.lookback_ms : 0),
+                                   end + (modifiers.smoothed ? options_.lookback_ms : 0)));
   Matrix result;
   for (;;) {
     SPANWAY_ASSIGN(auto series, stream->next());
@@ -197,8 +197,7 @@ Result<Matrix> Evaluator::subquery(const Expr& expr, const Steps& steps) {
   SPANWAY_ASSIGN(std::int64_t step, duration_ms(expr.step.get(), expr.step_ms, false));
   if (step == 0) step = options_.subquery_step_ms;
   const auto at = fixed_time(modifiers);
-  const std::int64_t last =
-      steps.start + (steps.end - steps.start) / steps.step * steps.step;
+  const std::int64_t last = steps.start + (steps.end - steps.start) / steps.step * steps.step;
   const std::int64_t begin = at.value_or(steps.start) - offset - range;
   Steps inner{begin / step * step, at.value_or(last) - offset, step};
   if (inner.start <= begin) inner.start += step;

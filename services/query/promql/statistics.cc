@@ -40,8 +40,8 @@ void Evaluator::set_hints(const Expr& selector, std::vector<Point>& points) cons
     if (!point.h || is_stale(point)) continue;
     if (point.h->hint == Histogram::Hint::kUnknown && before != nullptr) {
       auto copy = std::make_shared<Histogram>(*point.h);
-      copy->hint = point.h->is_reset_after(*before) ? Histogram::Hint::kReset
-                                                    : Histogram::Hint::kNotReset;
+      copy->hint =
+          point.h->is_reset_after(*before) ? Histogram::Hint::kReset : Histogram::Hint::kNotReset;
       point.h = std::move(copy);
     }
     before = point.h.get();

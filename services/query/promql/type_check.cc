@@ -58,8 +58,8 @@ bool Parser::check_type(const Expr& expr, ValueType want, std::string_view conte
   const ValueType type = type_of(expr);
   if (type == want) return true;
   return fail(expr.position, "expected type " + std::string(to_string(want)) + " in " +
-                                 std::string(context) + ", got " +
-                                 std::string(to_string(type))) != nullptr;
+                                 std::string(context) + ", got " + std::string(to_string(type))) !=
+         nullptr;
 }
 
 bool Parser::check(const Expr& expr) {
@@ -87,8 +87,8 @@ bool Parser::check(const Expr& expr) {
   }
   if (expr.kind == NodeKind::kSubquery && type_of(*expr.args[0]) != ValueType::kVector)
     return fail(expr.position, "subquery is only allowed on instant vector, got " +
-                                   std::string(to_string(type_of(*expr.args[0]))) +
-                                   " instead") != nullptr;
+                                   std::string(to_string(type_of(*expr.args[0]))) + " instead") !=
+           nullptr;
   return true;
 }
 
@@ -132,11 +132,11 @@ bool Parser::check_binary(const Expr& expr) {
   const bool has_fill = matching.fill_left || matching.fill_right;
   if (lt != ValueType::kVector || rt != ValueType::kVector) {
     if (!matching.labels.empty())
-      return fail(expr.position, "vector matching only allowed between instant vectors") !=
-             nullptr;
+      return fail(expr.position, "vector matching only allowed between instant vectors") != nullptr;
     if (has_fill)
-      return fail(expr.position, "filling in missing series only allowed between instant "
-                                 "vectors") != nullptr;
+      return fail(expr.position,
+                  "filling in missing series only allowed between instant "
+                  "vectors") != nullptr;
     if (is_set_operator(expr.op))
       return fail(expr.position, "set operator " + quoted(to_string(expr.op)) +
                                      " not allowed in binary scalar expression") != nullptr;
@@ -158,8 +158,8 @@ bool Parser::check_call(const Expr& expr) {
   const int count = static_cast<int>(expr.args.size());
   const auto wrong = [&](std::string_view bound, int wanted) {
     return fail(expr.position, "expected " + std::string(bound) + std::to_string(wanted) +
-                                   " argument(s) in call to " + quoted(signature.name) +
-                                   ", got " + std::to_string(count)) != nullptr;
+                                   " argument(s) in call to " + quoted(signature.name) + ", got " +
+                                   std::to_string(count)) != nullptr;
   };
   if (signature.variadic == 0 && count != least) return wrong("", least);
   if (count < least) return wrong("at least ", least);
@@ -171,8 +171,8 @@ bool Parser::check_call(const Expr& expr) {
       if (arg.kind != NodeKind::kSelector)
         return fail(arg.position, "expected label selectors only") != nullptr;
       if (!arg.text.empty())
-        return fail(arg.position,
-                    "expected label selectors only, got vector selector instead") != nullptr;
+        return fail(arg.position, "expected label selectors only, got vector selector instead") !=
+               nullptr;
       continue;
     }
     if (!check(arg)) return false;

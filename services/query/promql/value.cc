@@ -74,8 +74,7 @@ void set_label(Labels& labels, std::string_view name, std::string value) {
 Labels only(const Labels& labels, const std::vector<std::string>& names) {
   Labels result;
   for (const auto& label : labels)
-    if (std::find(names.begin(), names.end(), label.first) != names.end())
-      result.push_back(label);
+    if (std::find(names.begin(), names.end(), label.first) != names.end()) result.push_back(label);
   return result;
 }
 

@@ -59,13 +59,11 @@ std::string value_difference(const SequenceValue& expected, double f, const Hist
 
 std::string vector_difference(const Eval& expected, const Vector& actual) {
   std::map<query::Labels, std::size_t> positions;
-  for (std::size_t i = 0; i < expected.series.size(); ++i)
-    positions[expected.series[i].labels] = i;
+  for (std::size_t i = 0; i < expected.series.size(); ++i) positions[expected.series[i].labels] = i;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const auto found = positions.find(actual[i].labels);
     const std::string where = to_string(actual[i].labels) + ": ";
-    if (found == positions.end())
-      return where + "unexpected, " + text_of(actual[i].f, actual[i].h);
+    if (found == positions.end()) return where + "unexpected, " + text_of(actual[i].f, actual[i].h);
     if (expected.is_ordered && found->second != i) return where + "wrong position";
     const SeriesLine& line = expected.series[found->second];
     if (line.values.empty()) return where + "nothing expected";

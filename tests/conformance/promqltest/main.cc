@@ -40,9 +40,8 @@ bool fix_times(Expr& expr, std::int64_t time_ms, bool is_fixed) {
     expr.modifiers.at_word = Token::kEof;
     is_fixed = expr.kind == NodeKind::kSubquery;
   }
-  return std::all_of(expr.args.begin(), expr.args.end(), [&](const ExprPtr& arg) {
-    return fix_times(*arg, time_ms, is_fixed);
-  });
+  return std::all_of(expr.args.begin(), expr.args.end(),
+                     [&](const ExprPtr& arg) { return fix_times(*arg, time_ms, is_fixed); });
 }
 
 struct Variant {
@@ -101,8 +100,7 @@ std::string run(const Engine& engine, const Eval& eval, MemorySource& source) {
   for (const Variant& variant : variants(eval)) {
     const auto result = engine.instant(variant.query, variant.time_ms, source);
     std::string what = check(eval, variant.query, result);
-    if (what.empty() && result.ok())
-      what = run_in_range(engine, eval, variant, *result, source);
+    if (what.empty() && result.ok()) what = run_in_range(engine, eval, variant, *result, source);
     if (!what.empty())
       return what + " [" + variant.query + " at " + std::to_string(variant.time_ms) + "]";
   }

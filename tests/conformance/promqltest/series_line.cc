@@ -17,7 +17,8 @@ using query::promql::Histogram;
 // Bytes of the metric: a name, braces, or both.
 std::size_t metric_bytes(std::string_view line) {
   std::size_t i = 0;
-  while (i < line.size() && line[i] != '{' && std::isspace(static_cast<unsigned char>(line[i])) == 0)
+  while (i < line.size() && line[i] != '{' &&
+         std::isspace(static_cast<unsigned char>(line[i])) == 0)
     ++i;
   std::size_t brace = i;
   while (brace < line.size() && line[brace] == ' ') ++brace;
@@ -25,8 +26,10 @@ std::size_t metric_bytes(std::string_view line) {
   char quote = '\0';
   for (std::size_t k = brace; k < line.size(); ++k) {
     if (quote != '\0') {
-      if (line[k] == '\\' && quote != '`') ++k;
-      else if (line[k] == quote) quote = '\0';
+      if (line[k] == '\\' && quote != '`')
+        ++k;
+      else if (line[k] == quote)
+        quote = '\0';
     } else if (line[k] == '"' || line[k] == '\'' || line[k] == '`') {
       quote = line[k];
     } else if (line[k] == '}') {
@@ -58,7 +61,9 @@ std::size_t leading_number(std::string_view text, double& value) {
   }
   if (n == sign) {
     const auto digits = [&] {
-      while (n < text.size() && (std::isdigit(static_cast<unsigned char>(text[n])) != 0 || text[n] == '.')) ++n;
+      while (n < text.size() &&
+             (std::isdigit(static_cast<unsigned char>(text[n])) != 0 || text[n] == '.'))
+        ++n;
     };
     digits();
     if (n > sign && n + 1 < text.size() && (text[n] == 'e' || text[n] == 'E')) {
@@ -218,7 +223,8 @@ std::vector<std::string_view> items_of(std::string_view text) {
     }
     const std::size_t first = i;
     bool is_inside = false;
-    while (i < text.size() && (is_inside || std::isspace(static_cast<unsigned char>(text[i])) == 0)) {
+    while (i < text.size() &&
+           (is_inside || std::isspace(static_cast<unsigned char>(text[i])) == 0)) {
       if (text.substr(i, 2) == "{{") is_inside = true;
       if (text.substr(i, 2) == "}}") is_inside = false;
       ++i;
@@ -234,7 +240,9 @@ Result<std::size_t> leading_duration(std::string_view text, double& ms) {
   const std::size_t sign = is_negative || text.starts_with("+") ? 1 : 0;
   std::size_t n = sign;
   while (n < text.size() && std::isdigit(static_cast<unsigned char>(text[n])) != 0) ++n;
-  while (n < text.size() && std::isalpha(static_cast<unsigned char>(text[n])) != 0 && text[n] != 'x') ++n;
+  while (n < text.size() && std::isalpha(static_cast<unsigned char>(text[n])) != 0 &&
+         text[n] != 'x')
+    ++n;
   SPANWAY_ASSIGN(const auto value, query::promql::parse_duration(text.substr(sign, n - sign)));
   ms = static_cast<double>(is_negative ? -value : value);
   return n;

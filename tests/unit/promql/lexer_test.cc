@@ -18,11 +18,10 @@ TEST(Lexer, SplitsNumbersDurationsAndNames) {
   EXPECT_EQ(tokens("1 0x1F 1e3 .5 1_000 inf NaN"),
             (std::vector{Token::kNumber, Token::kNumber, Token::kNumber, Token::kNumber,
                          Token::kNumber, Token::kNumber, Token::kNumber, Token::kEof}));
-  EXPECT_EQ(tokens("5m 1h30m 10ms"), (std::vector{Token::kDuration, Token::kDuration,
-                                                  Token::kDuration, Token::kEof}));
-  EXPECT_EQ(tokens("a a:b SUM offset"),
-            (std::vector{Token::kIdentifier, Token::kMetricIdentifier, Token::kSum,
-                         Token::kOffset, Token::kEof}));
+  EXPECT_EQ(tokens("5m 1h30m 10ms"),
+            (std::vector{Token::kDuration, Token::kDuration, Token::kDuration, Token::kEof}));
+  EXPECT_EQ(tokens("a a:b SUM offset"), (std::vector{Token::kIdentifier, Token::kMetricIdentifier,
+                                                     Token::kSum, Token::kOffset, Token::kEof}));
 }
 
 TEST(Lexer, AColonInBracketsDividesRangeAndStep) {

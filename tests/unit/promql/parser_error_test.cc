@@ -28,11 +28,14 @@ INSTANTIATE_TEST_SUITE_P(
         {"a b", "1:3: parse error: unexpected identifier \"b\""},
         {"a\n  ) ", "2:3: parse error: unexpected right parenthesis ')'"},
         {"a{b='c' d}",
-         "1:9: parse error: unexpected identifier \"d\" in label matching, expected \",\" or \"}\""},
+         "1:9: parse error: unexpected identifier \"d\" in label matching, expected \",\" or "
+         "\"}\""},
         {"a{b}",
          "1:4: parse error: unexpected \"}\" in label matching, expected label matching operator"},
-        {"a{b=c}", "1:5: parse error: unexpected identifier \"c\" in label matching, expected string"},
-        {"a{=}", "1:3: parse error: unexpected \"=\" in label matching, expected identifier or \"}\""},
+        {"a{b=c}",
+         "1:5: parse error: unexpected identifier \"c\" in label matching, expected string"},
+        {"a{=}",
+         "1:3: parse error: unexpected \"=\" in label matching, expected identifier or \"}\""},
         {"a[0m]", "1:3: parse error: duration must be greater than 0"},
         {"a[1/0]", "1:4: parse error: division by zero"},
         {"a offset b",
@@ -73,8 +76,10 @@ INSTANTIATE_TEST_SUITE_P(
         {"{}", "1:1: parse error: vector selector must contain at least one non-empty matcher"},
         {"a{__name__='b'}", "1:1: parse error: metric name must not be set twice: \"a\" or \"b\""},
         {"time(1)", "1:1: parse error: expected 0 argument(s) in call to \"time\", got 1"},
-        {"round()", "1:1: parse error: expected at least 1 argument(s) in call to \"round\", got 0"},
-        {"1[5m:]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
+        {"round()",
+         "1:1: parse error: expected at least 1 argument(s) in call to \"round\", got 0"},
+        {"1[5m:]",
+         "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
         {"-'a'",
          "1:1: parse error: unary expression only allowed on expressions of type scalar or instant "
          "vector, got \"string\""},
@@ -93,8 +98,8 @@ TEST(Bounds, OfNestingOfTheTreeAndOfBytes) {
 }
 
 TEST(Experimental, IsRefusedUnlessItIsOn) {
-  for (const char* query : {"a[1m+1m]", "a smoothed", "a + fill(0) b", "limitk(1, a)",
-                            "mad_over_time(a[5m])"})
+  for (const char* query :
+       {"a[1m+1m]", "a smoothed", "a + fill(0) b", "limitk(1, a)", "mad_over_time(a[5m])"})
     EXPECT_FALSE(parse(query, {}).ok()) << query;
 }
 
