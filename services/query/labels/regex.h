@@ -26,10 +26,10 @@ class Regex {
 
   bool matches(std::string_view text) const;
 
-  // What the groups of a match have found.
+  // The texts that the groups of a match have found.
   class Groups {
    public:
-    // Of a group by number, "0" the whole match, or by name; "" when there is none.
+    // Text of a group by number, "0" the whole match, or by name; "" when there is none.
     std::string_view value(std::string_view name) const;
 
    private:

@@ -16,12 +16,12 @@ enum class ValueType : unsigned char { kNone, kScalar, kString, kVector, kMatrix
 // "scalar", "string", "instant vector", "range vector".
 std::string_view to_string(ValueType type);
 
-struct Signature;  // Of a function; functions.h.
+struct Signature;  // A function: functions.h.
 
 enum class NodeKind : unsigned char {
   kNumber,
   kString,
-  kSelector,  // Of an instant vector.
+  kSelector,  // An instant vector.
   kMatrix,    // args[0] is the selector, which has the modifiers.
   kSubquery,  // args[0] is the expression.
   kCall,
@@ -46,7 +46,7 @@ struct Matching {
 struct Expr;
 using ExprPtr = std::unique_ptr<Expr>;
 
-// Of a selector or a subquery.
+// Modifiers of a selector or a subquery.
 struct Modifiers {
   std::optional<std::int64_t> at_ms;
   Token at_word = Token::kEof;  // kStart or kEnd.

@@ -57,7 +57,7 @@ Unary find_math(std::string_view name) {
   return found == kFunctions.end() ? nullptr : found->second;
 }
 
-// Of Unix seconds, UTC.
+// A part of the date at these Unix seconds, UTC.
 double date_part(std::string_view name, double seconds) {
   using namespace std::chrono;
   const sys_seconds time{std::chrono::seconds{static_cast<std::int64_t>(seconds)}};

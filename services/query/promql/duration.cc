@@ -16,7 +16,7 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kUnits{{{"y",
                                                                            {"m", 60'000},
                                                                            {"s", 1000},
                                                                            {"ms", 1}}};
-// Of Go's time.Duration.
+// The largest of Go's time.Duration.
 constexpr std::int64_t kDurationMax = std::numeric_limits<std::int64_t>::max() / 1'000'000;
 
 }  // namespace

@@ -40,7 +40,7 @@ class SeriesSource {
 struct EngineOptions {
   ParseOptions parse = {};
   std::int64_t lookback_ms = 300'000;
-  std::int64_t subquery_step_ms = 60'000;  // Of a subquery without one.
+  std::int64_t subquery_step_ms = 60'000;  // For a subquery without one.
   std::size_t samples_max = 50'000'000;    // Held at once.
   std::int64_t steps_max = 11'000;
   // Names go at the end of the query, not where an operation drops them.
@@ -55,7 +55,7 @@ struct QueryResult {
   std::string text;          // kString.
   Vector vector;             // kVector, in the order of sort and topk.
   Matrix matrix;             // kMatrix, by labels.
-  std::int64_t time_ms = 0;  // Of an instant query.
+  std::int64_t time_ms = 0;  // Time of an instant query.
   Annotations annotations;
 };
 

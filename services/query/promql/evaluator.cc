@@ -49,7 +49,7 @@ Result<Matrix> Evaluator::evaluate(const Expr& expr, const Steps& steps) {
   if (!options_.late_name_removal) {
     SPANWAY_ASSIGN(result, without_dropped_names(std::move(result)));
   }
-  // What the operands held is free again.
+  // The points of the operands are free again.
   samples_ = before;
   std::size_t points = 0;
   for (const PointSeries& one : result) points += one.points.size();
@@ -118,7 +118,7 @@ Result<Matrix> Evaluator::each_step(std::vector<Matrix> inputs, const Steps& ste
     SPANWAY_TRY(count_samples(elements.size()));
     const bool is_single = steps.start == steps.end;
     for (Element& element : elements) {
-      // Of one step, equal label sets are found when their names go.
+      // Equal label sets of one step are found when their names go.
       const auto [found, is_new] = is_single ? std::pair(positions.end(), true)
                                              : positions.try_emplace(element.labels, result.size());
       const std::size_t position = is_single ? result.size() : found->second;

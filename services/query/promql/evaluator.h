@@ -31,10 +31,10 @@ struct Window {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   double range_seconds = 0;
-  const Modifiers* modifiers = nullptr;  // Of a selector; nullptr for a subquery.
-  std::string_view name;                 // Of the metric.
-  Position position;                     // Of the range vector.
-  Position first_position;               // Of the first argument.
+  const Modifiers* modifiers = nullptr;  // The selector's; nullptr for a subquery.
+  std::string_view name;                 // The metric's.
+  Position position;                     // The range vector's.
+  Position first_position;               // The first argument's.
   bool start_times = false;
 };
 
@@ -109,7 +109,7 @@ class Evaluator {
                              const Steps& steps);
   static Result<Vector> add_info(const Vector& base, const Vector& infos,
                                  const std::set<Labels>& ignored,
-                                 const std::vector<LabelMatcher>& wanted);
+                                 const std::vector<LabelMatcher>& requested);
   // Calls `found` with the time of each selector; whether there is one.
   bool add_references(const Expr& expr, std::vector<const Expr*>& subqueries,
                       const std::function<void(std::optional<std::int64_t>, std::int64_t)>& found,
@@ -149,11 +149,11 @@ using RangeFunction = Result<bool> (*)(const Window& window, std::span<const dou
 RangeFunction find_range_function(std::string_view name);
 RangeFunction find_rate_function(std::string_view name);
 
-// Of numbers, in any order.
+// A quantile of numbers in any order.
 double quantile(double q, std::vector<double> values);
 // Between two points.
 double interpolate(const Point& a, const Point& b, std::int64_t t, bool is_counter);
-// What remains of a range's points with the modifier: from its begin to its end.
+// The points of a range with the modifier: from its begin to its end.
 std::vector<Point> extended_points(std::span<const Point> points, std::int64_t begin,
                                    std::int64_t end, bool smoothed);
 // Texts of annotations.

@@ -39,7 +39,7 @@ Result<bool> bordered(const Window& window, Point& out, bool is_counter, bool is
   return true;
 }
 
-// Positions of the points that stand for the borders.
+// Positions of the points at the borders.
 struct Borders {
   std::size_t first = 0;
   std::size_t last = 0;

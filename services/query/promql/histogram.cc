@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Of an exponential schema.
+// The upper bound of a bucket of an exponential schema.
 double exponential_bound(int index, int schema) {
   if (schema < 0) {
     const std::int64_t exponent = static_cast<std::int64_t>(index) << -schema;

@@ -54,13 +54,13 @@ struct Histogram {
   // Observations above, or with `keep_upper` below, the limit are dropped.
   void trim(double limit, bool drop_above);
   bool has_overflow() const;
-  // Whether the counter was reset between `previous` and this.
+  // True when the counter was reset between `previous` and this.
   bool is_reset_after(const Histogram& previous) const;
   bool equals(const Histogram& other) const;
 };
 using HistogramPtr = std::shared_ptr<const Histogram>;
 
-// What an addition noticed.
+// Findings of an addition.
 struct AddOutcome {
   bool incompatible = false;  // Exponential and custom buckets: nothing was added.
   bool hint_collision = false;

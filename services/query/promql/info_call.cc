@@ -163,20 +163,20 @@ Result<Matrix> Evaluator::info_call(const Expr& expr, const Steps& steps) {
                     {{kMetricName, std::string(metric_name(series.labels))}}))
       ignored.insert(series.labels);
   SPANWAY_ASSIGN(Matrix infos, info_series(requested, base, ignored, *expr.args[0], steps));
-  std::vector<LabelMatcher> wanted;
-  std::copy_if(requested.begin(), requested.end(), std::back_inserter(wanted),
+  std::vector<LabelMatcher> needed;
+  std::copy_if(requested.begin(), requested.end(), std::back_inserter(needed),
                [](const LabelMatcher& matcher) { return matcher.label != kMetricName; });
   std::vector<Matrix> inputs;
   inputs.push_back(std::move(base));
   inputs.push_back(std::move(infos));
   return each_step(std::move(inputs), steps, [&](const Inputs& v, std::int64_t) {
-    return add_info(v[0], v[1], ignored, wanted);
+    return add_info(v[0], v[1], ignored, needed);
   });
 }
 
 Result<Vector> Evaluator::add_info(const Vector& base, const Vector& infos,
                                    const std::set<Labels>& ignored,
-                                   const std::vector<LabelMatcher>& wanted) {
+                                   const std::vector<LabelMatcher>& needed) {
   // By identity and name of the info metric, the newest.
   std::map<Labels, std::map<std::string, const Element*, std::less<>>> by_identity;
   if (base.empty()) return Vector{};
@@ -191,7 +191,7 @@ Result<Vector> Evaluator::add_info(const Vector& base, const Vector& infos,
                               std::to_string(static_cast<std::int64_t>(info.f * 1000)));
     if (newest == nullptr || newest->f < info.f) newest = &info;
   }
-  const bool needs_match = !matches_all(wanted, {});
+  const bool needs_match = !matches_all(needed, {});
   Vector result;
   for (const Element& element : base) {
     if (ignored.contains(element.labels)) {
@@ -203,10 +203,10 @@ Result<Vector> Evaluator::add_info(const Vector& base, const Vector& infos,
     if (found != by_identity.end()) {
       for (const auto& [name, info] : found->second)
         for (const auto& [label, value] : info->labels) {
-          const bool is_wanted =
-              wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
+          const bool is_needed =
+              needed.empty() || std::any_of(needed.begin(), needed.end(),
                                             [&](const auto& one) { return one.label == label; });
-          if (label == kMetricName || !is_wanted) continue;
+          if (label == kMetricName || !is_needed) continue;
           const std::string_view before = value_of(added, label);
           if (!before.empty() && before != value)
             return evaluation_error("conflicting label: " + label);

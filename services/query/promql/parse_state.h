@@ -71,7 +71,7 @@ class Parser {
   std::vector<Item> items_;
   std::size_t next_ = 0;
   std::size_t nesting_ = 0;
-  std::size_t last_end_ = 0;  // Of the last item that was taken.
+  std::size_t last_end_ = 0;  // End of the last item that was taken.
   bool failed_ = false;
   Position error_position_;
   std::string error_;

@@ -360,12 +360,12 @@ ExprPtr Parser::aggregate() {
                                           "() is experimental and must be enabled with "
                                           "--enable-feature=promql-experimental-functions"))
     return nullptr;
-  const std::size_t wanted = has_parameter(name.token) ? 2 : 1;
-  if (result->args.size() != wanted)
+  const std::size_t expected = has_parameter(name.token) ? 2 : 1;
+  if (result->args.size() != expected)
     return fail(result->position,
                 "wrong number of arguments for aggregate expression provided, expected " +
-                    std::to_string(wanted) + ", got " + std::to_string(result->args.size()));
-  if (wanted == 2) std::swap(result->args[0], result->args[1]);
+                    std::to_string(expected) + ", got " + std::to_string(result->args.size()));
+  if (expected == 2) std::swap(result->args[0], result->args[1]);
   return result;
 }
 

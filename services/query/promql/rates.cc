@@ -12,7 +12,7 @@ namespace {
 
 using Hint = Histogram::Hint;
 
-// Whether a start time says that the counter was reset between two points.
+// True when a start time says that the counter was reset between two points.
 bool starts_anew(const Point& before, const Point& now) {
   if (before.start == now.start || now.start == 0 || now.start >= now.t || now.start < before.t)
     return false;

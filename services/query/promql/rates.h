@@ -1,4 +1,4 @@
-// What the functions of counters and gauges share. Private to this folder.
+// Parts that the functions of counters and gauges share. Private to this folder.
 #pragma once
 
 #include <span>

@@ -208,7 +208,7 @@ Result<Matrix> Evaluator::subquery(const Expr& expr, const Steps& steps) {
       if (!point.h || point.h->hint == Histogram::Hint::kGauge ||
           point.h->hint == Histogram::Hint::kUnknown)
         continue;
-      // Whether a reset lies between two steps is unknown.
+      // A reset between two steps would be missed.
       auto copy = std::make_shared<Histogram>(*point.h);
       copy->hint = Histogram::Hint::kUnknown;
       point.h = std::move(copy);

@@ -6,7 +6,7 @@
 namespace spanway::query::promql {
 namespace {
 
-// Whether what lies above a selector, from near to far, needs its count and sum only.
+// True when the calls above a selector, from near to far, need its count and sum only.
 bool needs_statistics_only(const std::vector<const Expr*>& path) {
   bool result = false;
   for (auto one = path.rbegin(); one != path.rend(); ++one) {

@@ -1,10 +1,11 @@
 #include "services/query/promql/token.h"
 
-#include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdio>
 #include <utility>
+
+#include "services/lib/base/ascii.h"
+#include "services/lib/base/hex.h"
 
 namespace spanway::query::promql {
 namespace {
@@ -82,7 +83,7 @@ bool is_continuation(std::string_view text, std::size_t i) {
   return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
 }
 
-// Whether the byte is part of a character.
+// True when the byte is part of a character.
 bool is_utf8_at(std::string_view text, std::size_t i) {
   std::size_t first = i;
   while (first > 0 && i - first < 3 && is_continuation(text, first)) --first;
@@ -101,9 +102,7 @@ bool is_utf8_at(std::string_view text, std::size_t i) {
 }  // namespace
 
 std::optional<Token> keyword(std::string_view word) {
-  std::string lower(word);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = to_lower(word);
   for (const auto& [token, text] : kTexts)
     if (text == lower && (std::isalpha(static_cast<unsigned char>(text.front())) != 0))
       return token;
@@ -162,9 +161,8 @@ std::string quoted(std::string_view text) {
         break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || !is_utf8_at(text, i)) {
-          std::array<char, 8> hex{};
-          std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(c));
-          result += hex.data();
+          result += "\\x";
+          append_hex(result, c);
         } else {
           result += c;
         }

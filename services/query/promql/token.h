@@ -98,7 +98,7 @@ struct Item {
   std::string text;  // As written; of kError: what is wrong.
 };
 
-// Of a word in any case.
+// The token of a word in any case.
 std::optional<Token> keyword(std::string_view word);
 // As it is written in a query.
 std::string_view to_string(Token token);

@@ -156,8 +156,8 @@ bool Parser::check_call(const Expr& expr) {
   const std::string in_call = "call to function " + quoted(signature.name);
   const int least = static_cast<int>(signature.args.size()) - (signature.variadic != 0 ? 1 : 0);
   const int count = static_cast<int>(expr.args.size());
-  const auto wrong = [&](std::string_view bound, int wanted) {
-    return fail(expr.position, "expected " + std::string(bound) + std::to_string(wanted) +
+  const auto wrong = [&](std::string_view bound, int expected) {
+    return fail(expr.position, "expected " + std::string(bound) + std::to_string(expected) +
                                    " argument(s) in call to " + quoted(signature.name) + ", got " +
                                    std::to_string(count)) != nullptr;
   };

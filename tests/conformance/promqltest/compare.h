@@ -1,4 +1,4 @@
-// Whether a result is what a file expects.
+// Compares a result with what a file expects.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace spanway::promqltest {
 
-// What differs; "" when nothing does. `query` is the text that ran.
+// The first difference; "" when nothing does. `query` is the text that ran.
 std::string difference(const Eval& expected, const query::promql::QueryResult& actual);
 std::string annotation_difference(const Eval& expected, const std::string& query,
                                   const query::promql::Annotations& actual);

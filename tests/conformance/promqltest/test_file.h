@@ -35,7 +35,7 @@ struct Eval {
   std::size_t line = 0;  // From 1.
   std::string query;
   bool is_range = false;
-  std::int64_t start_ms = 0;  // Of an instant query: its time.
+  std::int64_t start_ms = 0;  // For an instant query: its time.
   std::int64_t end_ms = 0;
   std::int64_t step_ms = 1;
   std::int64_t time_ms = 0;

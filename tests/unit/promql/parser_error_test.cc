@@ -1,4 +1,4 @@
-// What the grammar and the types refuse: position and words.
+// Queries that the grammar or the types refuse: position and words.
 #include <gtest/gtest.h>
 
 #include <string>

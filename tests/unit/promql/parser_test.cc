@@ -1,4 +1,4 @@
-// What the grammar accepts, by its printed form.
+// Queries that the grammar accepts, by its printed form.
 #include "services/query/promql/parser.h"
 
 #include <gtest/gtest.h>
