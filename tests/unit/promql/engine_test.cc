@@ -31,7 +31,7 @@ EngineOptions experimental() {
   return options;
 }
 
-// What differs from the lines of results; "" when nothing does.
+// The first difference from the lines of results; "" when nothing does.
 std::string difference(const std::string& query, const std::string& results,
                        const std::string& when = "5m") {
   promqltest::MemorySource source;
