@@ -1,6 +1,9 @@
 #include "services/query/promql/lexer.h"
 
+#include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstdio>
 #include <utility>
 
 namespace spanway::query::promql {
@@ -26,10 +29,11 @@ class Lexer {
     return pos_ + offset < text_.size() ? text_[pos_ + offset] : '\0';
   }
   // The character, whole when it has several bytes, as Go's %q prints a rune.
-  std::string rune() const {
+  std::string rune(std::size_t offset = 0) const {
+    const std::size_t first = std::min(pos_ + offset, text_.size());
     std::size_t bytes = 1;
-    while (pos_ + bytes < text_.size() && (text_[pos_ + bytes] & 0xC0) == 0x80) ++bytes;
-    return "'" + std::string(text_.substr(pos_, bytes)) + "'";
+    while (first + bytes < text_.size() && (text_[first + bytes] & 0xC0) == 0x80) ++bytes;
+    return "'" + std::string(text_.substr(first, bytes)) + "'";
   }
   bool emit(Token token, std::size_t bytes) {
     items_.push_back({token, {pos_, pos_ + bytes}, std::string(text_.substr(pos_, bytes))});
@@ -55,7 +59,10 @@ class Lexer {
 
   bool end() {
     if (brace_) return fail("unexpected end of input inside braces");
-    if (bracket_) return fail("unclosed left bracket");
+    if (bracket_)
+      return fail(items_.back().token == Token::kLeftBracket
+                      ? "unexpected end of input in duration expression"
+                      : "unclosed left bracket");
     if (parens_ > 0) return fail("unclosed left parenthesis");
     emit(Token::kEof, 0);
     return false;
@@ -93,7 +100,10 @@ class Lexer {
         ++parens_;
         return emit(Token::kLeftParen, 1);
       case ')':
-        if (parens_ == 0) return fail("unexpected right parenthesis ')'");
+        if (parens_ == 0) {
+          ++pos_;  // As Prometheus counts.
+          return fail("unexpected right parenthesis ')'");
+        }
         --parens_;
         return emit(Token::kRightParen, 1);
       case '{':
@@ -135,12 +145,10 @@ class Lexer {
       case '=':
         if (at(1) == '=') return emit(Token::kEqual, 2);
         if (at(1) != '~') return emit(Token::kAssign, 1);
-        ++pos_;
-        return fail("unexpected character after '=': " + rune());
+        return fail("unexpected character after '=': " + rune(1));
       case '!':
         if (at(1) == '=') return emit(Token::kNotEqual, 2);
-        ++pos_;
-        return fail("unexpected character after '!': " + rune());
+        return fail("unexpected character after '!': " + rune(1));
       case '<':
         if (at(1) == '=') return emit(Token::kLessEqual, 2);
         return at(1) == '/' ? emit(Token::kTrimUpper, 2) : emit(Token::kLess, 1);
@@ -193,8 +201,10 @@ class Lexer {
     return n;
   }
 
-  std::size_t duration_bytes() const {
+  // As far as it may be one; `is_whole` when it is.
+  std::size_t duration_bytes(bool& is_whole) const {
     std::size_t n = 0;
+    is_whole = false;
     while (is_digit(at(n))) {
       while (is_digit(at(n))) ++n;
       if (at(n) == 'm' && at(n + 1) == 's')
@@ -202,18 +212,21 @@ class Lexer {
       else if (std::string_view("smhdwy").find(at(n)) != std::string_view::npos)
         ++n;
       else
-        return 0;
+        return n;
     }
+    is_whole = n > 0;
     return n;
   }
 
   bool number() {
+    const auto ends = [&](std::size_t n) { return n > 0 && !is_alnum(at(n)) && at(n) != '.'; };
     std::size_t n = number_bytes();
-    if (n > 0 && !is_alnum(at(n))) return emit(Token::kNumber, n);
-    n = duration_bytes();
-    if (n > 0 && !is_alnum(at(n))) return emit(Token::kDuration, n);
-    n = 1;
-    while (is_alnum(at(n))) ++n;
+    if (ends(n)) return emit(Token::kNumber, n);
+    bool is_duration = false;
+    const std::size_t duration = duration_bytes(is_duration);
+    if (is_duration && ends(duration)) return emit(Token::kDuration, duration);
+    n = std::max(n, duration);
+    if (is_alnum(at(n)) || at(n) == '.') ++n;
     return fail("bad number or duration syntax: " + quoted(text_.substr(pos_, n)));
   }
 
@@ -277,6 +290,13 @@ char simple_escape(char c) {
   return found == std::string_view::npos ? '\0' : kValues[found];
 }
 
+// As Go's %#U prints an ASCII character.
+std::string code_point(char c) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "U+%04X '%c'", static_cast<unsigned char>(c), c);
+  return text.data();
+}
+
 }  // namespace
 
 std::vector<Item> lex(std::string_view query) { return Lexer(query).run(); }
@@ -296,7 +316,7 @@ Result<std::string> unquote(std::string_view literal) {
       continue;
     }
     const NumericEscape escape = numeric_escape(c);
-    if (escape.digits == 0) return invalid_argument("unknown escape sequence");
+    if (escape.digits == 0) return invalid_argument("unknown escape sequence " + code_point(c));
     std::size_t first = escape.base == 8 ? i : i + 1;
     if (first + escape.digits > body.size())
       return invalid_argument("escape sequence not terminated");

@@ -1,4 +1,5 @@
 // Numbers, and arithmetic with durations.
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
@@ -53,7 +54,12 @@ bool Parser::number_of(const Item& item, double& value) {
     value = static_cast<double>(*ms) / 1000;
     return true;
   }
-  if (parse_number(item.text, value)) return true;
+  const bool is_word = std::isdigit(static_cast<unsigned char>(item.text[0])) == 0;  // inf, nan
+  if (parse_number(item.text, value)) {
+    if (std::isfinite(value) || (is_word && item.text[0] != '.')) return true;
+    return fail(item.position, "error parsing number: strconv.ParseFloat: parsing " +
+                                   quoted(item.text) + ": value out of range") != nullptr;
+  }
   return fail(item.position, "error parsing number: " + item.text) != nullptr;
 }
 
@@ -129,7 +135,9 @@ ExprPtr Parser::duration_operand() {
     case Token::kMinOf: {
       ExprPtr word = node(NodeKind::kDuration, take().position.begin);
       word->op = item.token;
-      if (!expect(Token::kLeftParen, "", "")) return nullptr;
+      if (!expect(Token::kLeftParen, "subquery or range selector",
+                  "number, duration, step(), or range()"))
+        return nullptr;
       if (item.token == Token::kMaxOf || item.token == Token::kMinOf) {
         for (int i = 0; i < 2; ++i) {
           if (i == 1 && !expect(Token::kComma, "", "")) return nullptr;

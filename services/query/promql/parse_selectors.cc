@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "services/query/promql/lexer.h"
+#include "services/query/promql/number_text.h"
 #include "services/query/promql/parse_state.h"
 #include "services/query/store/metric_query.h"
 
@@ -99,6 +100,9 @@ ExprPtr Parser::brackets(ExprPtr operand) {
   ExprPtr range = positive_duration();
   if (!range) return nullptr;
   const bool is_subquery = accept(Token::kColon);
+  if (!is_subquery && is_word(peek().token))
+    return fail(peek().position,
+                "unexpected character: '" + peek().text.substr(0, 1) + "', expected ':'");
   if (!is_subquery && peek().token != Token::kRightBracket)
     return unexpected("subquery or range", "\":\" or \"]\"");
   ExprPtr result =
@@ -175,8 +179,9 @@ bool Parser::at(Expr& operand) {
     if (!number_of(take(), seconds)) return false;
     if (is_negative) seconds = -seconds;
     if (!(std::fabs(seconds) < 9.2e15))
-      return fail(operand.position,
-                  "timestamp out of bounds for @ modifier: " + std::to_string(seconds)) != nullptr;
+      return fail(operand.position, "timestamp out of bounds for @ modifier: " +
+                                        (std::isfinite(seconds) ? std::to_string(seconds)
+                                                                : print_fixed(seconds))) != nullptr;
     at_ms = milliseconds(seconds);
   }
   Modifiers* modifiers = modifiers_of(operand, "@");

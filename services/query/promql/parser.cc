@@ -6,6 +6,7 @@
 #include "services/query/promql/functions.h"
 #include "services/query/promql/lexer.h"
 #include "services/query/promql/parse_state.h"
+#include "services/query/promql/value.h"
 
 namespace spanway::query::promql {
 namespace {
@@ -235,6 +236,10 @@ ExprPtr Parser::literal() {
 }
 
 Result<std::string> Parser::unquoted(const Item& item) {
+  if (!is_label_name(item.text)) {
+    fail(item.position, "invalid UTF-8 rune");
+    return invalid_argument("invalid UTF-8 rune");
+  }
   auto value = unquote(item.text);
   if (!value.ok()) fail(item.position, value.error().message);
   return value;

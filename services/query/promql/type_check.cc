@@ -23,6 +23,15 @@ std::string_view to_string(ValueType type) {
   return "none";
 }
 
+namespace {
+
+// The word of Prometheus's API.
+std::string_view short_name(ValueType type) {
+  return type == ValueType::kMatrix ? "matrix" : to_string(type);
+}
+
+}  // namespace
+
 ValueType type_of(const Expr& expr) {
   switch (expr.kind) {
     case NodeKind::kNumber:
@@ -87,7 +96,7 @@ bool Parser::check(const Expr& expr) {
   }
   if (expr.kind == NodeKind::kSubquery && type_of(*expr.args[0]) != ValueType::kVector)
     return fail(expr.position, "subquery is only allowed on instant vector, got " +
-                                   std::string(to_string(type_of(*expr.args[0]))) + " instead") !=
+                                   std::string(short_name(type_of(*expr.args[0]))) + " instead") !=
            nullptr;
   return true;
 }
@@ -110,7 +119,8 @@ bool Parser::check_binary(const Expr& expr) {
   const ValueType lt = type_of(left);
   const ValueType rt = type_of(right);
   const Matching& matching = expr.matching;
-  const Position between{left.position.end, right.position.begin};
+  Position between{left.position.end, right.position.begin};
+  while (between.begin < between.end && query_[between.begin] <= ' ') ++between.begin;
   const auto is_operand = [](ValueType type) {
     return type == ValueType::kScalar || type == ValueType::kVector;
   };

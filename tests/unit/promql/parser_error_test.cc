@@ -26,7 +26,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"", "1:1: parse error: no expression found in input"},
         {"1 +", "1:4: parse error: unexpected end of input"},
         {"a b", "1:3: parse error: unexpected identifier \"b\""},
-        {"a\n  ) ", "2:3: parse error: unexpected right parenthesis ')'"},
+        {"a\n  ) ", "2:4: parse error: unexpected right parenthesis ')'"},
         {"a{b='c' d}",
          "1:9: parse error: unexpected identifier \"d\" in label matching, expected \",\" or "
          "\"}\""},
@@ -65,8 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
         {"topk(a)",
          "1:1: parse error: wrong number of arguments for aggregate expression provided, expected "
          "2, got 1"},
-        {"1 == 1", "1:2: parse error: comparisons between scalars must use BOOL modifier"},
-        {"a + bool b", "1:2: parse error: bool modifier can only be used on comparison operators"},
+        {"1 == 1", "1:3: parse error: comparisons between scalars must use BOOL modifier"},
+        {"a + bool b", "1:3: parse error: bool modifier can only be used on comparison operators"},
         {"1 and a",
          "1:1: parse error: set operator \"and\" not allowed in binary scalar expression"},
         {"a and on(x) group_left b", "1:1: parse error: no grouping allowed for \"and\" operation"},
@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
          "1:1: parse error: unary expression only allowed on expressions of type scalar or instant "
          "vector, got \"string\""},
         {"a / on(x) group_left(x) b",
-         "1:2: parse error: label \"x\" must not occur in ON and GROUP clause at once"}}));
+         "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once"}}));
 
 TEST(Bounds, OfNestingOfTheTreeAndOfBytes) {
   EXPECT_TRUE(parse(std::string(100, '(') + "1" + std::string(100, ')'), {}).ok());
