@@ -94,9 +94,7 @@ std::string quantile_text(double q) {
   return std::isfinite(q) && text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
-std::string monotonicity(std::string_view name, std::int64_t t, const QuantileFix& fix) {
-  (void)t;
-  (void)fix;
+std::string monotonicity(std::string_view name) {
   return named(
       "input to histogram_quantile needed to be fixed for monotonicity (see "
       "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)",
@@ -161,7 +159,7 @@ Vector Evaluator::histogram_call(const Expr& expr, const Inputs& inputs) {
       for (const Classic& one : all.classic) {
         QuantileFix fix;
         const double value = classic_quantile(q, one.buckets, fix);
-        if (fix.was_needed) annotations_.info(monotonicity(name_of(one.labels), 0, fix), position);
+        if (fix.was_needed) annotations_.info(monotonicity(name_of(one.labels)), position);
         add(one.labels, value);
       }
     }
