@@ -204,6 +204,7 @@ def test_errors_say_what_is_wrong(stack):
 
 
 def test_a_store_that_is_away_is_503_and_back_again(stack):
+    # Nothing can be stopped there that leaves the process to answer.
     if stack.kind == "memory":
         pytest.skip("the memory store is a part of the process")
     assert stack.get("/health").status_code == 200

@@ -39,6 +39,7 @@ class SmallDisk:
 @pytest.fixture
 def disk(tmp_path):
     disk = SmallDisk(tmp_path / "disk")
+    # Only a file system of its own can be full without filling the machine's.
     if not disk.is_mounted:
         pytest.skip("mounting a tmpfs needs root; the tests of a full disk were not run")
     yield disk

@@ -13,17 +13,14 @@
 #include <vector>
 
 #include "services/lib/block/text_view.h"
-#include "services/lib/otlp_blocks/converter.h"
-#include "services/lib/sinks/clickhouse/migrate.h"
 #include "services/query/store/clickhouse/clickhouse_log_store.h"
 #include "services/query/store/memory/memory_log_store.h"
+#include "tests/contract/store_contract/store_fixtures.h"
 #include "tests/fakes/otlp_builder.h"
-#include "tests/integration/clickhouse/clickhouse_server.h"
 
 namespace spanway::query {
 namespace {
 
-using clickhouse::BlockingClient;
 using clickhouse::ClickHouseServer;
 using fakes::ProtoMessage;
 using testing::ElementsAreArray;
@@ -145,63 +142,19 @@ std::string request_of(const std::vector<SentLog>& logs) {
   return fakes::otlp_request(resources).encode();
 }
 
-class LogStoreFixture {
- public:
-  virtual ~LogStoreFixture() = default;
-  virtual LogStore& store() = 0;
-  virtual void add(const std::string& tenant, const std::string& payload) = 0;
-};
-
-class MemoryFixture final : public LogStoreFixture {
- public:
-  LogStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    ASSERT_TRUE(store_.add(tenant, payload).ok());
-  }
-
- private:
-  MemoryLogStore store_;
-};
-
-class ClickHouseFixture final : public LogStoreFixture {
- public:
-  ClickHouseFixture()
-      : client_(ClickHouseServer::shared()->url(),
-                ClickHouseServer::shared()->database("log_store_contract")),
-        store_(client_.client()) {
-    sinks::MigrateOptions options;
-    options.client.url = ClickHouseServer::shared()->url();
-    options.client.database = "log_store_contract";
-    http::IoPool io("migrate", 1);
-    EXPECT_TRUE(sinks::migrate(options, io, system_clock()).ok());
-  }
-  LogStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    otlp_blocks::Converter converter;
-    auto blocks = converter.convert(otlp::Signal::kLogs, payload, {.tenant = tenant});
-    ASSERT_TRUE(blocks.ok());
-    for (auto& block : blocks->dictionaries)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-    for (auto& block : blocks->data)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-  }
-
- private:
-  BlockingClient client_;
-  ClickHouseLogStore store_;
-};
-
 class LogStoreContract : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (GetParam() == "memory") {
-      fixture_ = std::make_unique<MemoryFixture>();
+      fixture_ = std::make_unique<MemoryFixture<LogStore, MemoryLogStore>>();
       return;
     }
     // The server comes from a registry; without it the memory store is tested alone.
     if (ClickHouseServer::shared() == nullptr)
       GTEST_SKIP() << "tests/parts/clickhouse.sh get: " << ClickHouseServer::unavailable();
-    fixture_ = std::make_unique<ClickHouseFixture>();
+    fixture_ =
+        std::make_unique<ClickHouseFixture<LogStore, ClickHouseLogStore, otlp::Signal::kLogs>>(
+            "log_store_contract");
   }
   // In three requests, so that rows lie in several parts and streams in several rows.
   std::vector<SentLog> fill(Generator& generator, std::size_t count) {
@@ -238,7 +191,7 @@ class LogStoreContract : public testing::TestWithParam<std::string> {
   }
   LogStore& store() { return fixture_->store(); }
 
-  std::unique_ptr<LogStoreFixture> fixture_;
+  std::unique_ptr<StoreFixture<LogStore>> fixture_;
   // Within the TTL of the tables, and on one day.
   const std::int64_t base_ =
       (system_clock().system_now().time_since_epoch().count() / (86'400 * kSecond) - 1) * 86'400 *

@@ -13,17 +13,14 @@
 #include <vector>
 
 #include "services/lib/block/block.h"
-#include "services/lib/otlp_blocks/converter.h"
-#include "services/lib/sinks/clickhouse/migrate.h"
 #include "services/query/store/clickhouse/clickhouse_metric_store.h"
 #include "services/query/store/memory/memory_metric_store.h"
+#include "tests/contract/store_contract/store_fixtures.h"
 #include "tests/fakes/otlp_builder.h"
-#include "tests/integration/clickhouse/clickhouse_server.h"
 
 namespace spanway::query {
 namespace {
 
-using clickhouse::BlockingClient;
 using clickhouse::ClickHouseServer;
 using fakes::ProtoMessage;
 
@@ -133,63 +130,19 @@ std::string request_of(const std::vector<SentPoint>& points) {
   return fakes::otlp_request(resources).encode();
 }
 
-class MetricStoreFixture {
- public:
-  virtual ~MetricStoreFixture() = default;
-  virtual MetricStore& store() = 0;
-  virtual void add(const std::string& tenant, const std::string& payload) = 0;
-};
-
-class MemoryFixture final : public MetricStoreFixture {
- public:
-  MetricStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    ASSERT_TRUE(store_.add(tenant, payload).ok());
-  }
-
- private:
-  MemoryMetricStore store_;
-};
-
-class ClickHouseFixture final : public MetricStoreFixture {
- public:
-  ClickHouseFixture()
-      : client_(ClickHouseServer::shared()->url(),
-                ClickHouseServer::shared()->database("metric_store_contract")),
-        store_(client_.client()) {
-    sinks::MigrateOptions options;
-    options.client.url = ClickHouseServer::shared()->url();
-    options.client.database = "metric_store_contract";
-    http::IoPool io("migrate", 1);
-    EXPECT_TRUE(sinks::migrate(options, io, system_clock()).ok());
-  }
-  MetricStore& store() override { return store_; }
-  void add(const std::string& tenant, const std::string& payload) override {
-    otlp_blocks::Converter converter;
-    auto blocks = converter.convert(otlp::Signal::kMetrics, payload, {.tenant = tenant});
-    ASSERT_TRUE(blocks.ok());
-    for (auto& block : blocks->dictionaries)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-    for (auto& block : blocks->data)
-      ASSERT_TRUE(client_.insert(std::string(block.table), block.rows).ok());
-  }
-
- private:
-  BlockingClient client_;
-  ClickHouseMetricStore store_;
-};
-
 class MetricStoreContract : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (GetParam() == "memory") {
-      fixture_ = std::make_unique<MemoryFixture>();
+      fixture_ = std::make_unique<MemoryFixture<MetricStore, MemoryMetricStore>>();
       return;
     }
     // The server comes from a registry; without it the memory store is tested alone.
     if (ClickHouseServer::shared() == nullptr)
       GTEST_SKIP() << "tests/parts/clickhouse.sh get: " << ClickHouseServer::unavailable();
-    fixture_ = std::make_unique<ClickHouseFixture>();
+    fixture_ = std::make_unique<
+        ClickHouseFixture<MetricStore, ClickHouseMetricStore, otlp::Signal::kMetrics>>(
+        "metric_store_contract");
   }
   // In three requests, so that rows lie in several parts and series in several rows.
   std::vector<SentPoint> fill(Generator& generator, std::size_t count) {
@@ -254,7 +207,7 @@ class MetricStoreContract : public testing::TestWithParam<std::string> {
   }
   MetricStore& store() { return fixture_->store(); }
 
-  std::unique_ptr<MetricStoreFixture> fixture_;
+  std::unique_ptr<StoreFixture<MetricStore>> fixture_;
   // Within the TTL of the tables, and on one day.
   const std::int64_t base_ =
       (system_clock().system_now().time_since_epoch().count() / (86'400 * kSecond) - 1) * 86'400 *

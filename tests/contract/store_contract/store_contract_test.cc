@@ -191,7 +191,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     std::string unavailable;
-    fixture_ = make_store_fixture(GetParam(), unavailable);
+    fixture_ = make_trace_store_fixture(GetParam(), unavailable);
     // Real servers come from registries; without them the memory store is tested alone.
     if (!fixture_) GTEST_SKIP() << unavailable;
   }
@@ -228,7 +228,7 @@ class StoreContract : public testing::TestWithParam<std::string> {
   }
   TraceStore& store() { return fixture_->store(); }
 
-  std::unique_ptr<StoreFixture> fixture_;
+  std::unique_ptr<StoreFixture<TraceStore>> fixture_;
   // Within the TTL of the tables, and on one day.
   const std::int64_t base_ =
       (system_clock().system_now().time_since_epoch().count() / (86'400 * kSecond) - 1) * 86'400 *
