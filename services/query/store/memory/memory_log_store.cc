@@ -80,29 +80,17 @@ Status MemoryLogStore::add(std::string_view tenant, std::string_view payload) {
     }
   }
   for (auto& data : blocks.data) entry->logs.push_back(std::move(data.rows));
-  if (entry->bytes > options_.bytes_max)
-    return data_error(Code::kResourceExhausted, "a request is larger than the memory store")
-        .with_reason("request_too_large");
-  bytes_ += entry->bytes;
-  ring_.push_back(std::move(entry));
-  while (bytes_ > options_.bytes_max) {
-    bytes_ -= ring_.front()->bytes;
-    ring_.pop_front();
-  }
-  return {};
+  return ring_.push(std::move(entry));
 }
 
 std::size_t MemoryLogStore::memory_bytes() const {
   MutexLock lock(mutex_);
-  return bytes_;
+  return ring_.bytes();
 }
 
 MemoryLogStore::Entries MemoryLogStore::entries_of(const std::string& tenant) const {
   MutexLock lock(mutex_);
-  Entries entries;
-  for (const auto& entry : ring_)
-    if (entry->tenant == tenant) entries.push_back(entry);
-  return entries;
+  return ring_.of_tenant(tenant);
 }
 
 Status MemoryLogStore::each(const LogSelect& query, QueryContext& context,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "services/lib/base/mutex.h"
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/query/store/log_store.h"
+#include "services/query/store/memory/request_ring.h"
 
 namespace spanway::query {
 
@@ -23,7 +23,7 @@ struct MemoryLogStoreOptions {
 // Thread-safe. The oldest requests are dropped when there are more bytes than allowed.
 class MemoryLogStore final : public LogStore {
  public:
-  explicit MemoryLogStore(MemoryLogStoreOptions options = {}) : options_(options) {}
+  explicit MemoryLogStore(MemoryLogStoreOptions options = {}) : ring_(options.bytes_max) {}
 
   // An ExportLogsServiceRequest. Errors as of otlp_blocks::Converter; RESOURCE_EXHAUSTED, data, for
   // one that is larger than the ring.
@@ -50,7 +50,7 @@ class MemoryLogStore final : public LogStore {
     std::vector<DayStream> streams;
     std::size_t bytes = 0;
   };
-  using Entries = std::vector<std::shared_ptr<const Entry>>;
+  using Entries = RequestRing<Entry>::Entries;
   using Visit = std::function<void(const std::shared_ptr<const Entry>& entry,
                                    const block::Block& rows, std::size_t row, std::int64_t time)>;
 
@@ -58,11 +58,9 @@ class MemoryLogStore final : public LogStore {
   // Every record of the tenant that the query matches, whatever its limit.
   Status each(const LogSelect& query, QueryContext& context, const Visit& visit) const;
 
-  const MemoryLogStoreOptions options_;
   mutable Mutex mutex_;
   otlp_blocks::Converter converter_ SPANWAY_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<const Entry>> ring_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  RequestRing<Entry> ring_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::query

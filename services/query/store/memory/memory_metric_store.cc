@@ -64,24 +64,12 @@ Status MemoryMetricStore::add(std::string_view tenant, std::string_view payload)
     if (data.table == "samples") entry->samples.push_back(std::move(data.rows));
     if (data.table == "histograms") entry->histograms.push_back(std::move(data.rows));
   }
-  if (entry->bytes > options_.bytes_max)
-    return data_error(Code::kResourceExhausted, "a request is larger than the memory store")
-        .with_reason("request_too_large");
-  bytes_ += entry->bytes;
-  ring_.push_back(std::move(entry));
-  while (bytes_ > options_.bytes_max) {
-    bytes_ -= ring_.front()->bytes;
-    ring_.pop_front();
-  }
-  return {};
+  return ring_.push(std::move(entry));
 }
 
 MemoryMetricStore::Entries MemoryMetricStore::entries_of(const std::string& tenant) const {
   MutexLock lock(mutex_);
-  Entries entries;
-  for (const auto& entry : ring_)
-    if (entry->tenant == tenant) entries.push_back(entry);
-  return entries;
+  return ring_.of_tenant(tenant);
 }
 
 Result<std::vector<Series>> MemoryMetricStore::series(std::span<const LabelMatcher> matchers,

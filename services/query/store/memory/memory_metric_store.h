@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +11,7 @@
 
 #include "services/lib/base/mutex.h"
 #include "services/lib/otlp_blocks/converter.h"
+#include "services/query/store/memory/request_ring.h"
 #include "services/query/store/metric_store.h"
 
 namespace spanway::query {
@@ -23,7 +23,7 @@ struct MemoryMetricStoreOptions {
 // Thread-safe. The oldest requests are dropped when there are more bytes than allowed.
 class MemoryMetricStore final : public MetricStore {
  public:
-  explicit MemoryMetricStore(MemoryMetricStoreOptions options = {}) : options_(options) {}
+  explicit MemoryMetricStore(MemoryMetricStoreOptions options = {}) : ring_(options.bytes_max) {}
 
   // An ExportMetricsServiceRequest. Errors as of otlp_blocks::Converter; RESOURCE_EXHAUSTED, data,
   // for one that is larger than the ring.
@@ -47,7 +47,7 @@ class MemoryMetricStore final : public MetricStore {
     std::vector<block::Block> histograms;
     std::size_t bytes = 0;
   };
-  using Entries = std::vector<std::shared_ptr<const Entry>>;
+  using Entries = RequestRing<Entry>::Entries;
   using Blocks = std::vector<block::Block> Entry::*;
   using Visit = std::function<void(const block::Block& rows, std::size_t row, const Series& series,
                                    std::int64_t time_ms)>;
@@ -57,11 +57,9 @@ class MemoryMetricStore final : public MetricStore {
   Status each(const Entries& entries, Blocks blocks, const MetricSelect& query,
               QueryContext& context, const Visit& visit) const;
 
-  const MemoryMetricStoreOptions options_;
   mutable Mutex mutex_;
   otlp_blocks::Converter converter_ SPANWAY_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<const Entry>> ring_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  RequestRing<Entry> ring_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::query

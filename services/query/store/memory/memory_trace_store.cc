@@ -28,29 +28,17 @@ Status MemoryTraceStore::add(std::string_view tenant, std::string_view payload) 
     entry->resource_rows.push_back(std::move(copy));
     SPANWAY_TRY(entry->resources.add(std::move(dictionary.rows)));
   }
-  if (entry->bytes > options_.bytes_max)
-    return data_error(Code::kResourceExhausted, "a request is larger than the memory store")
-        .with_reason("request_too_large");
-  bytes_ += entry->bytes;
-  ring_.push_back(std::move(entry));
-  while (bytes_ > options_.bytes_max) {
-    bytes_ -= ring_.front()->bytes;
-    ring_.pop_front();
-  }
-  return {};
+  return ring_.push(std::move(entry));
 }
 
 std::size_t MemoryTraceStore::memory_bytes() const {
   MutexLock lock(mutex_);
-  return bytes_;
+  return ring_.bytes();
 }
 
 MemoryTraceStore::Entries MemoryTraceStore::entries_of(const std::string& tenant) const {
   MutexLock lock(mutex_);
-  Entries entries;
-  for (const auto& entry : ring_)
-    if (entry->tenant == tenant) entries.push_back(entry);
-  return entries;
+  return ring_.of_tenant(tenant);
 }
 
 Status MemoryTraceStore::each(const SpanQuery& query, QueryContext& context,

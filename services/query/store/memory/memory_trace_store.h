@@ -1,7 +1,6 @@
 // Traces in the memory of this process.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/otlp_blocks/resource_reader.h"
 #include "services/lib/otlp_blocks/span_reader.h"
+#include "services/query/store/memory/request_ring.h"
 #include "services/query/store/trace_store.h"
 
 namespace spanway::query {
@@ -24,7 +24,7 @@ struct MemoryTraceStoreOptions {
 // Thread-safe. The oldest requests are dropped when there are more bytes than allowed.
 class MemoryTraceStore final : public TraceStore {
  public:
-  explicit MemoryTraceStore(MemoryTraceStoreOptions options = {}) : options_(options) {}
+  explicit MemoryTraceStore(MemoryTraceStoreOptions options = {}) : ring_(options.bytes_max) {}
 
   // An ExportTraceServiceRequest. Errors as of otlp_blocks::Converter; RESOURCE_EXHAUSTED, data,
   // for one that is larger than the ring.
@@ -53,7 +53,7 @@ class MemoryTraceStore final : public TraceStore {
     otlp_blocks::ResourceReader resources;
     std::size_t bytes = 0;
   };
-  using Entries = std::vector<std::shared_ptr<const Entry>>;
+  using Entries = RequestRing<Entry>::Entries;
   using Visit = std::function<void(const Entry& entry, const block::Block& block, std::size_t row,
                                    const otlp_blocks::StoredSpan& span)>;
 
@@ -61,11 +61,9 @@ class MemoryTraceStore final : public TraceStore {
   // Every span of the tenant that the query matches.
   Status each(const SpanQuery& query, QueryContext& context, const Visit& visit) const;
 
-  const MemoryTraceStoreOptions options_;
   mutable Mutex mutex_;
   otlp_blocks::Converter converter_ SPANWAY_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<const Entry>> ring_ SPANWAY_GUARDED_BY(mutex_);
-  std::size_t bytes_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  RequestRing<Entry> ring_ SPANWAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace spanway::query
