@@ -109,11 +109,12 @@ def wait_for_line(name, line):
 
 def show(destinations, trace_id, since, spans, picture, verb):
     say(f"waiting until trace {trace_id} can be read back")
-    for destination in destinations:
-        wait_for(f"the trace in {destination}", lambda: pipeline.read_back(destination, trace_id, since) >= spans, 60)
+    traces = {name: DESTINATIONS[name].readings[0] for name in destinations}
+    for name, trace in traces.items():
+        wait_for(f"the trace in {name}", lambda: pipeline.read_back(trace, trace_id, since) >= spans, 60)
     print(f"\n  {picture}\n")
-    for destination in destinations:
-        print(f"  {destination}: " + DESTINATIONS[destination].link(trace_id, since))
+    for name, trace in traces.items():
+        print(f"  {name}: " + trace.link(trace_id, since))
     print(f"\n  make {verb} DEST=jaeger,zipkin sends to both while the applications keep running; make demo-down")
 
 
@@ -183,7 +184,7 @@ if __name__ == "__main__":
         RUN.mkdir(parents=True, exist_ok=True)
         # Where a trace can be looked up by its id.
         destinations, _ = parse(chosen.destinations)
-        readable = [name for name in destinations if DESTINATIONS[name].items.startswith("spans")]
+        readable = [name for name in destinations if "traces" in DESTINATIONS[name].signals]
         if not readable:
             sys.exit("demo: DEST names no destination that a trace is read back from; use zipkin, jaeger, clickhouse, s3 or memory")
         {"redis": redis_demo, "student": student_demo}[chosen.verb](readable)

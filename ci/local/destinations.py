@@ -1,13 +1,17 @@
 """The destinations of `make up`: how each real backend is started, what its exporter is configured with,
 and how data is read back from it. pipeline.py runs them."""
+import base64
 import dataclasses
 import json
 import os
+import pathlib
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Callable
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUN = pathlib.Path(os.environ.get("SPANWAY_RUN", ROOT / "run"))
 # Added to every port, so that a second pipeline runs beside the first; its data are in SPANWAY_RUN.
 OFFSET = int(os.environ.get("SPANWAY_PORT_OFFSET", "0"))
 # A server of the user's own in place of the one that is started here.
@@ -45,17 +49,24 @@ def answers(url):
 
 
 @dataclasses.dataclass(frozen=True)
+class Reading:
+    """Items of one signal that a backend has stored."""
+
+    items: str
+    # How many can be read back: of the trace with that id, or at least as new as the time in
+    # seconds since 1970 where there is no trace.
+    stored: Callable[[str, float], int]
+    link: Callable[[str, float], str]  # The same, for the user.
+
+
+@dataclasses.dataclass(frozen=True)
 class Destination:
     part: str  # tests/parts/<part>.sh
     environment: dict  # For it.
     health: str  # A URL that answers while the backend runs.
     signals: list
     section: dict  # `destination` of the exporter.
-    # The items that can be read back: of the trace with that id, or at least as new as the time in
-    # seconds since 1970 where there is no trace.
-    stored: Callable[[str, float], int]
-    items: str
-    link: Callable[[str, float], str]  # The same, for the user.
+    readings: list  # One for each signal, in the order of `signals`.
     consumer: dict = dataclasses.field(default_factory=dict)  # More keys of `consumer`.
     # The configuration of the exporter and of spanway-query.
     keys: dict = dataclasses.field(default_factory=dict)
@@ -78,13 +89,13 @@ def query_url(name):
     return f"http://{address(query_ports[name])}"
 
 
-def read_by_query(name):
-    """stored and link of a destination that spanway-query reads."""
-    return {
-        "stored": lambda trace_id, since: jaeger_spans(query_url(name))(trace_id, since),
-        "items": "spans of one trace",
-        "link": lambda trace_id, _: f"{query_url(name)}/api/traces/{trace_id}",
-    }
+def spans_by_query(name):
+    """A trace in a destination that spanway-query reads."""
+    return Reading(
+        items="spans of one trace",
+        stored=lambda trace_id, since: jaeger_spans(query_url(name))(trace_id, since),
+        link=lambda trace_id, _: f"{query_url(name)}/api/traces/{trace_id}",
+    )
 
 
 def zipkin_spans(trace_id, _):
@@ -107,6 +118,42 @@ def prometheus_url(query):
 def prometheus_series(_, since):
     found = json.loads(get(prometheus_url("timestamp(shop_orders_total)")))["data"]["result"]
     return sum(float(series["value"][1]) >= since for series in found)
+
+
+# SQL that a browser may send: it only reads.
+LOGS_SQL = "SELECT ts,service_name,body FROM otel.logs WHERE trace_id=unhex('{}')"
+SAMPLES_SQL = "SELECT ts,metric,value FROM otel.samples WHERE metric='shop_orders_total' AND ts>={}"
+
+
+def clickhouse_url(sql):
+    return clickhouse_keys()["endpoint"].rstrip("/") + "/?" + urllib.parse.urlencode({"query": sql}, safe=",=()")
+
+
+def clickhouse_rows(sql):
+    keys = clickhouse_keys()
+    request = urllib.request.Request(clickhouse_url(sql))
+    if "username" in keys:
+        pair = f"{keys['username']}:{keys.get('password', '')}"
+        request.add_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
+    return len(get(request).splitlines())
+
+
+def rows_in_clickhouse(items, sql):
+    return Reading(
+        items=items,
+        stored=lambda trace_id, since: clickhouse_rows(sql(trace_id, since)),
+        link=lambda trace_id, since: clickhouse_url(sql(trace_id, since)),
+    )
+
+
+def files_in_s3(signal):
+    """The bucket is a folder of the server that is started here."""
+    folder = RUN / "parts/s3/data" / S3_BUCKET / "spanway/v1" / signal
+    return Reading(
+        items=f"Parquet files of {signal}",
+        stored=lambda _, since: sum(file.stat().st_mtime >= since for file in folder.rglob("*.parquet")),
+        link=lambda *_: str(folder),
+    )
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -132,9 +179,7 @@ DESTINATIONS = {
         health=f"http://{address(9411)}/health",
         signals=["traces"],
         section={"type": "zipkin", "zipkin": {"endpoint": f"http://{address(9411)}/api/v2/spans"}},
-        stored=zipkin_spans,
-        items="spans of one trace",
-        link=lambda trace_id, _: f"http://{address(9411)}/zipkin/traces/{trace_id}",
+        readings=[Reading("spans of one trace", zipkin_spans, lambda trace_id, _: f"http://{address(9411)}/zipkin/traces/{trace_id}")],
     ),
     "jaeger": Destination(
         part="jaeger",
@@ -142,17 +187,25 @@ DESTINATIONS = {
         health=f"http://{address(23133)}/status",
         signals=["traces"],
         section={"type": "otlp_grpc", "otlp_grpc": {"endpoint": address(24317)}},
-        stored=jaeger_spans(f"http://{address(16686)}"),
-        items="spans of one trace",
-        link=lambda trace_id, _: f"http://{address(16686)}/api/traces/{trace_id}",
+        readings=[
+            Reading(
+                items="spans of one trace",
+                stored=jaeger_spans(f"http://{address(16686)}"),
+                link=lambda trace_id, _: f"http://{address(16686)}/api/traces/{trace_id}",
+            )
+        ],
     ),
     "clickhouse": Destination(
         part="" if CLICKHOUSE_URL else "clickhouse",
         environment={"PORT": port(8123), "TCP_PORT": port(9000)},
         health=f"http://{address(8123)}/ping",
-        signals=["traces", "logs"],
+        signals=["traces", "logs", "metrics"],
         section={"type": "clickhouse", "clickhouse": clickhouse_keys()},
-        **read_by_query("clickhouse"),
+        readings=[
+            spans_by_query("clickhouse"),
+            rows_in_clickhouse("log records of one trace", lambda trace_id, _: LOGS_SQL.format(trace_id)),
+            rows_in_clickhouse("samples of one metric", lambda _, since: SAMPLES_SQL.format(int(since))),
+        ],
         consumer={"batch_identity": True},
         store=clickhouse_keys(),
     ),
@@ -160,9 +213,9 @@ DESTINATIONS = {
         part="s3",
         environment={"PORT": port(7070), "ACCESS_KEY": S3_KEYS["AWS_ACCESS_KEY_ID"], "SECRET_KEY": S3_KEYS["AWS_SECRET_ACCESS_KEY"]},
         health=f"http://{address(7070)}/health",
-        signals=["traces", "logs"],
+        signals=["traces", "logs", "metrics"],
         section={"type": "s3", "s3": s3_bucket()},
-        **read_by_query("s3"),
+        readings=[spans_by_query("s3"), files_in_s3("logs"), files_in_s3("metrics")],
         consumer={"batch_identity": True, "batch": {"items_max": 100, "linger": "5s", "bytes_max": "32MiB"}},
         keys=S3_KEYS,
         store=s3_bucket(),
@@ -173,7 +226,7 @@ DESTINATIONS = {
         health="",
         signals=["traces"],
         section={"type": "otlp_grpc", "otlp_grpc": {"endpoint": address(MEMORY_PORT)}},
-        **read_by_query("memory"),
+        readings=[spans_by_query("memory")],
         store={"grpc_port": port(MEMORY_PORT)},
     ),
     "loki": Destination(
@@ -182,9 +235,7 @@ DESTINATIONS = {
         health=f"http://{address(3100)}/ready",
         signals=["logs"],
         section={"type": "loki", "loki": {"endpoint": f"http://{address(3100)}"}},
-        stored=loki_lines,
-        items="log records of one trace",
-        link=lambda trace_id, _: loki_url(trace_id),
+        readings=[Reading("log records of one trace", loki_lines, lambda trace_id, _: loki_url(trace_id))],
         consumer={"max_in_flight_per_partition": 1, "batch": {"bytes_max": "1MiB"}},
     ),
     "prometheus": Destination(
@@ -193,9 +244,7 @@ DESTINATIONS = {
         health=f"http://{address(9090)}/-/ready",
         signals=["metrics"],
         section={"type": "prometheus_remote_write", "prometheus_remote_write": {"endpoint": f"http://{address(9090)}/api/v1/write"}},
-        stored=prometheus_series,
-        items="series with new samples",
-        link=lambda *_: prometheus_url("shop_orders_total"),
+        readings=[Reading("series with new samples", prometheus_series, lambda *_: prometheus_url("shop_orders_total"))],
         consumer={"max_in_flight_per_partition": 1},
     ),
 }

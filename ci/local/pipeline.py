@@ -17,10 +17,8 @@ import sys
 import time
 import urllib.error
 
-from destinations import CLICKHOUSE_URL, DESTINATIONS, S3_BUCKET, address, answers, get, parse, port, query_ports
+from destinations import CLICKHOUSE_URL, DESTINATIONS, ROOT, RUN, S3_BUCKET, address, answers, get, parse, port, query_ports
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUN = pathlib.Path(os.environ.get("SPANWAY_RUN", ROOT / "run"))
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 KAFKA_PORT = 9092
 POLL_SECONDS = 0.05
@@ -248,7 +246,8 @@ def migrate(program, config):
     say("creating the tables in ClickHouse")
     done = subprocess.run([program, "--config", config, "migrate"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        fail(f"the tables could not be created:\n{done.stdout}{done.stderr}")
+        hint = "\nup: check CLICKHOUSE_URL, CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD" if CLICKHOUSE_URL else ""
+        fail(f"the tables could not be created:\n{(done.stdout + done.stderr).strip()}{hint}")
 
 
 def newest_trace():
@@ -257,9 +256,9 @@ def newest_trace():
     return found[-1] if found else None
 
 
-def read_back(name, trace_id, since=0.0):
+def read_back(reading, trace_id, since=0.0):
     try:
-        return DESTINATIONS[name].stored(trace_id, since)
+        return reading.stored(trace_id, since)
     except (urllib.error.URLError, OSError, ValueError, LookupError):
         return 0
 
@@ -269,15 +268,15 @@ def show_data(names):
     wait_for("the first trace of the test-app", lambda: newest_trace() is not None, 20, "test-app")
     trace_id = newest_trace()
     say(f"waiting until trace {trace_id} and what belongs to it can be read back")
-    for name in names:
-        what = f"{DESTINATIONS[name].items} in {name}"
-        wait_for(what, lambda: read_back(name, trace_id, since) > 0, 60, f"consumer-{name}")
+    readings = [(name, reading) for name in names for reading in DESTINATIONS[name].readings]
+    for name, reading in readings:
+        what = f"{reading.items} in {name}"
+        wait_for(what, lambda: read_back(reading, trace_id, since) > 0, 60, f"consumer-{name}")
     time.sleep(0.5)
     print()
-    for name in names:
-        destination = DESTINATIONS[name]
-        print(f"  {read_back(name, trace_id, since)} {destination.items} went through Kafka into {name}:")
-        print("    " + destination.link(trace_id, since))
+    for name, reading in readings:
+        print(f"  {read_back(reading, trace_id, since)} {reading.items} went through Kafka into {name}:")
+        print("    " + reading.link(trace_id, since))
     print()
     print(f"  Send your own: OTEL_EXPORTER_OTLP_ENDPOINT=http://{address(4318)} (http) or :{port(4317)} (grpc)")
     print("  make status, make logs, make down")
@@ -317,9 +316,8 @@ def status():
     pid_folder = RUN / "pid"
     names = sorted(path.name for path in pid_folder.iterdir()) if pid_folder.exists() else []
     if not names:
-        print("nothing runs; start it with: make up")
-        sys.exit(1)
-    healthy = True
+        print("no service runs; start it with: make up")
+    healthy = bool(names)
     for name in names:
         pid = pid_of(name)
         if pid is None:

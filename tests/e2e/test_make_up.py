@@ -2,6 +2,7 @@
 back by the lines that it prints, and nothing left behind by `make down`."""
 import json
 import os
+import pathlib
 import socket
 import subprocess
 
@@ -32,9 +33,10 @@ def answers(port):
 
 
 def test_clickhouse_with_a_trace_read_back_and_nothing_left_behind(run):
-    link = run.up("clickhouse")["clickhouse"]
-    spans = json.loads(http_get(link))["data"][0]["spans"]
-    assert len(spans) > 1
+    trace, logs, samples = run.up("clickhouse")["clickhouse"]
+    assert len(json.loads(http_get(trace))["data"][0]["spans"]) > 1
+    assert "shop_orders_total" in http_get(samples)
+    assert len(http_get(logs).splitlines()) > 1
     code, status = run.make("status")
     assert code == 0 and status.count(" ready ") == 5 and "consumer-clickhouse" in status, status
     # A second one keeps what runs.
@@ -48,7 +50,7 @@ def test_clickhouse_with_a_trace_read_back_and_nothing_left_behind(run):
 
 
 def test_memory_without_any_database(run):
-    link = run.up("memory")["memory"]
+    [link] = run.up("memory")["memory"]
     assert len(json.loads(http_get(link))["data"][0]["spans"]) > 1
     # Kafka is all that runs besides ours.
     assert [path.parent.name for path in (run.folder / "parts").glob("*/pid")] == ["kafka"]
@@ -62,10 +64,13 @@ def test_several_destinations_at_once(run):
         require_built(part)
     printed = run.up("s3,loki,prometheus,zipkin")
     assert sorted(printed) == ["loki", "prometheus", "s3", "zipkin"]
-    streams = json.loads(http_get(printed["loki"]))["data"]["result"]
+    [logs], [series], [trace, *folders] = printed["loki"], printed["prometheus"], printed["s3"]
+    streams = json.loads(http_get(logs))["data"]["result"]
     assert sum(len(stream["values"]) for stream in streams) > 0
-    assert json.loads(http_get(printed["prometheus"]))["data"]["result"]
-    assert len(json.loads(http_get(printed["s3"]))["data"][0]["spans"]) > 1
+    assert json.loads(http_get(series))["data"]["result"]
+    assert len(json.loads(http_get(trace))["data"][0]["spans"]) > 1
+    assert [pathlib.Path(folder).name for folder in folders] == ["logs", "metrics"]
+    assert all(any(pathlib.Path(folder).rglob("*.parquet")) for folder in folders)
     # One destination fewer: its services end, the others stay.
     assert sorted(run.up("loki,prometheus")) == ["loki", "prometheus"]
     services = {path.name for path in (run.folder / "pid").iterdir()}

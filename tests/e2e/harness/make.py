@@ -29,15 +29,15 @@ class Run:
         return done.returncode, done.stdout
 
     def up(self, destinations):
-        """The lines that it prints below the line of each destination."""
+        """The links that it prints for each destination, one a signal."""
         code, output = self.make("up", f"DEST={destinations}")
         assert code == 0, output
         lines = output.splitlines()
-        return {
-            line.rstrip(":").rsplit(" ", 1)[1]: following.strip()
-            for line, following in zip(lines, lines[1:])
-            if "went through Kafka into" in line
-        }
+        links = {}
+        for line, following in zip(lines, lines[1:]):
+            if "went through Kafka into" in line:
+                links.setdefault(line.rstrip(":").rsplit(" ", 1)[1], []).append(following.strip())
+        return links
 
     def pids(self):
         files = [*(self.folder / "pid").glob("*"), *(self.folder / "parts").glob("*/pid")]
