@@ -1,5 +1,7 @@
 #include "services/query/config.h"
 
+#include <utility>
+
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/memory_limit.h"
 
@@ -50,10 +52,14 @@ static void describe(Binder& b, S3StoreConfig& c) {
 
 static void describe(Binder& b, MemoryStoreConfig& c) {
   b.key("bytes", c.bytes,
-        {.doc = "Memory for spans; the oldest are dropped.", .min = kMebi, .max = kTera});
-  b.key("grpc_port", c.grpc_port,
-        {.doc = "Port of OTLP/gRPC, where spans come in, with the host and the TLS of `api`; 0 "
-                "takes a free one."});
+        {.doc = "Memory for telemetry, in equal parts for the signals that are read from it; the "
+                "oldest is dropped.",
+         .min = kMebi,
+         .max = kTera});
+  b.key(
+      "grpc_port", c.grpc_port,
+      {.doc = "Port of OTLP/gRPC, where telemetry comes in, with the host and the TLS of `api`; 0 "
+              "takes a free one."});
   b.key("trust_metadata", c.trust_metadata,
         {.doc = "Take over the tenant from the sender. Only behind mTLS or a network policy."});
 }
@@ -92,8 +98,12 @@ static void describe(Binder& b, LimitsConfig& c) {
 void describe(Binder& b, QueryConfig& c) {
   b.section("api", c.api, "Where the APIs are served.");
   b.section("stores", c.stores, "Where telemetry is read from.");
-  b.key("traces_from", c.traces_from, {"clickhouse", "s3", "memory"},
-        {.doc = "Store of traces. The sections of the others are not used."});
+  b.key("traces_from", c.traces_from, {"clickhouse", "s3", "memory"}, {.doc = "Store of traces."});
+  for (const auto& [name, key] :
+       {std::pair("logs_from", &c.logs_from), std::pair("metrics_from", &c.metrics_from)})
+    b.key(name, *key, {"traces_from", "clickhouse", "memory"},
+          {.doc = "Store of that signal; traces_from = the same as of traces, and none where that "
+                  "is s3: its APIs answer 501."});
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
   b.section("auth", c.auth, "Who may query.");
@@ -101,9 +111,23 @@ void describe(Binder& b, QueryConfig& c) {
   config::describe_memory_limit(b, c.memory_limit);
 }
 
+std::optional<StoreType> store_of(const QueryConfig& c, SignalStore signal) noexcept {
+  if (signal == SignalStore::kClickHouse) return StoreType::kClickHouse;
+  if (signal == SignalStore::kMemory) return StoreType::kMemory;
+  if (c.traces_from == StoreType::kS3) return std::nullopt;
+  return c.traces_from;
+}
+
+std::size_t signals_in_memory(const QueryConfig& c) noexcept {
+  std::size_t signals = c.traces_from == StoreType::kMemory ? 1 : 0;
+  for (const SignalStore signal : {c.logs_from, c.metrics_from})
+    signals += store_of(c, signal) == StoreType::kMemory ? 1 : 0;
+  return signals;
+}
+
 std::uint64_t budget_bytes(const QueryConfig& c) noexcept {
-  const bool is_memory = c.traces_from == StoreType::kMemory;
-  return config::request_budget(c.memory_limit, is_memory ? c.stores.memory.bytes.bytes : 0);
+  return config::request_budget(c.memory_limit,
+                                signals_in_memory(c) > 0 ? c.stores.memory.bytes.bytes : 0);
 }
 
 static void validate(const ClickHouseStoreConfig& store, Problems& problems) {
@@ -120,7 +144,10 @@ void validate(const QueryConfig& c, Problems& problems) {
   validate(c.api.connections, "api", problems);
   auth::validate(c.auth, problems);
   auth::validate(c.tenant, c.auth, !c.api.tls.client_ca_file.empty(), problems);
-  if (c.traces_from == StoreType::kClickHouse) validate(c.stores.clickhouse, problems);
+  if (c.traces_from == StoreType::kClickHouse ||
+      store_of(c, c.logs_from) == StoreType::kClickHouse ||
+      store_of(c, c.metrics_from) == StoreType::kClickHouse)
+    validate(c.stores.clickhouse, problems);
   if (c.traces_from == StoreType::kS3) sinks::validate(c.stores.s3, "stores.s3", problems);
   if (c.limits.query_memory.bytes > budget_bytes(c))
     problems.add("limits.query_memory", "is too large: memory_limit leaves " +

@@ -2,7 +2,9 @@
 // that the operator can link it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "services/lib/auth/auth_config.h"
@@ -35,13 +37,15 @@ struct MemoryStoreConfig {
   std::uint16_t grpc_port = 4347;
   bool trust_metadata = false;
 };
-// Only the section of the store that is read is used.
+// Only the sections of the stores that are read are used.
 struct StoresConfig {
   ClickHouseStoreConfig clickhouse;
   S3StoreConfig s3;
   MemoryStoreConfig memory;
 };
 enum class StoreType { kClickHouse, kS3, kMemory };
+// The store of logs or of metrics.
+enum class SignalStore { kAsTraces, kClickHouse, kMemory };
 
 struct LimitsConfig {
   Duration query_time = std::chrono::seconds(30);
@@ -58,6 +62,8 @@ struct QueryConfig {
   ApiConfig api;
   StoresConfig stores;
   StoreType traces_from = StoreType::kClickHouse;
+  SignalStore logs_from = SignalStore::kAsTraces;
+  SignalStore metrics_from = SignalStore::kAsTraces;
   LimitsConfig limits;
   auth::AuthConfig auth;
   auth::TenantConfig tenant;
@@ -66,6 +72,11 @@ struct QueryConfig {
 
 // Binds the sections at the top level of the service's file.
 void describe(config::Binder& b, QueryConfig& c);
+// The store of logs or metrics; nothing where there is none.
+std::optional<StoreType> store_of(const QueryConfig& c, SignalStore signal) noexcept;
+// The signals that the memory store keeps.
+std::size_t signals_in_memory(const QueryConfig& c) noexcept;
+
 // Rules that go across keys.
 void validate(const QueryConfig& c, config::Problems& problems);
 // The bytes that permits may cover: blocks, answers and connections.

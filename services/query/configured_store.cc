@@ -5,6 +5,9 @@
 #include "services/lib/objectstore/object_store.h"
 #include "services/lib/parquet_file/codec_loader.h"
 #include "services/lib/sinks/s3/factory.h"
+#include "services/query/store/absent_stores.h"
+#include "services/query/store/clickhouse/clickhouse_log_store.h"
+#include "services/query/store/clickhouse/clickhouse_metric_store.h"
 #include "services/query/store/clickhouse/clickhouse_trace_store.h"
 #include "services/query/store/s3/s3_trace_store.h"
 
@@ -25,30 +28,25 @@ Result<std::unique_ptr<ConfiguredStore>> ConfiguredStore::create(const QueryConf
                                                                  MemoryBudget& budget,
                                                                  http::TlsReloader::Report report) {
   std::unique_ptr<ConfiguredStore> store(new ConfiguredStore());
-  switch (config.traces_from) {
-    case StoreType::kClickHouse:
-      SPANWAY_TRY(store->use_clickhouse(config.stores.clickhouse, deps, std::move(report)));
-      break;
-    case StoreType::kS3:
-      SPANWAY_TRY(store->use_s3(config.stores.s3, deps, budget, std::move(report)));
-      break;
-    case StoreType::kMemory:
-      store->use_memory(config.stores.memory);
-      break;
-  }
+  SPANWAY_TRY(store->use_clickhouse(config, deps, report));
+  if (config.traces_from == StoreType::kS3)
+    SPANWAY_TRY(store->use_s3(config.stores.s3, deps, budget, std::move(report)));
+  store->use_memory(config);
+  if (!store->logs_) store->logs_ = std::make_unique<AbsentLogStore>();
+  if (!store->metrics_) store->metrics_ = std::make_unique<AbsentMetricStore>();
   return store;
 }
 
-Status ConfiguredStore::use_clickhouse(const ClickHouseStoreConfig& config,
-                                       const runtime::ServiceDeps& deps,
-                                       http::TlsReloader::Report report) {
+Status ConfiguredStore::create_clickhouse_client(const ClickHouseStoreConfig& config,
+                                                 const runtime::ServiceDeps& deps,
+                                                 http::TlsReloader::Report report) {
   std::shared_ptr<http::TlsClientContext> tls;
   if (config.endpoint.starts_with("https://")) {
     auto created = http::TlsClientContext::create(config.tls);
     if (!created.ok()) return std::move(created).error().with_context("stores.clickhouse");
     tls = std::move(created).value();
-    tls_.emplace([tls] { return tls->reload(); }, report, deps.io.executor(0),
-                 http::kClientTlsReloadInterval);
+    clickhouse_tls_.emplace([tls] { return tls->reload(); }, report, deps.io.executor(0),
+                            http::kClientTlsReloadInterval);
   }
   clickhouse::ClientOptions options;
   options.url = config.endpoint;
@@ -59,6 +57,19 @@ Status ConfiguredStore::use_clickhouse(const ClickHouseStoreConfig& config,
   options.on_unusable_secret = [report = std::move(report)](const Error& error) { report(error); };
   SPANWAY_ASSIGN(clickhouse_,
                  clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock));
+  return {};
+}
+
+Status ConfiguredStore::use_clickhouse(const QueryConfig& config, const runtime::ServiceDeps& deps,
+                                       http::TlsReloader::Report report) {
+  const bool has_traces = config.traces_from == StoreType::kClickHouse;
+  const bool has_logs = store_of(config, config.logs_from) == StoreType::kClickHouse;
+  const bool has_metrics = store_of(config, config.metrics_from) == StoreType::kClickHouse;
+  if (!has_traces && !has_logs && !has_metrics) return {};
+  SPANWAY_TRY(create_clickhouse_client(config.stores.clickhouse, deps, std::move(report)));
+  if (has_logs) logs_ = std::make_unique<ClickHouseLogStore>(*clickhouse_);
+  if (has_metrics) metrics_ = std::make_unique<ClickHouseMetricStore>(*clickhouse_);
+  if (!has_traces) return {};
   traces_ = std::make_unique<ClickHouseTraceStore>(*clickhouse_);
   type_ = "clickhouse";
   endpoint_ = clickhouse_->endpoint();
@@ -72,8 +83,8 @@ Status ConfiguredStore::use_s3(const S3StoreConfig& config, const runtime::Servi
   if (!client.ok()) return std::move(client).error().with_context("stores.s3");
   s3_ = std::move(client).value();
   if (config.endpoint.empty() || config.endpoint.starts_with("https://"))
-    tls_.emplace([client = s3_] { return client->reload_tls(); }, std::move(report),
-                 deps.io.executor(0), http::kClientTlsReloadInterval);
+    s3_tls_.emplace([client = s3_] { return client->reload_tls(); }, std::move(report),
+                    deps.io.executor(0), http::kClientTlsReloadInterval);
   objectstore::S3StoreOptions options;
   options.timeout = config.timeout;
   options.attempts = kS3Attempts;
@@ -94,12 +105,25 @@ Status ConfiguredStore::use_s3(const S3StoreConfig& config, const runtime::Servi
   return {};
 }
 
-void ConfiguredStore::use_memory(const MemoryStoreConfig& config) {
-  auto store = std::make_unique<MemoryTraceStore>(
-      MemoryTraceStoreOptions{.bytes_max = static_cast<std::size_t>(config.bytes.bytes)});
-  memory_ = store.get();
-  traces_ = std::move(store);
-  type_ = "memory";
+void ConfiguredStore::use_memory(const QueryConfig& config) {
+  const std::size_t signals = signals_in_memory(config);
+  if (signals == 0) return;
+  const auto bytes = static_cast<std::size_t>(config.stores.memory.bytes.bytes) / signals;
+  const auto keep = [](auto& owner, auto*& memory, auto store) {
+    memory = store.get();
+    owner = std::move(store);
+  };
+  if (config.traces_from == StoreType::kMemory) {
+    keep(traces_, memory_.traces,
+         std::make_unique<MemoryTraceStore>(MemoryTraceStoreOptions{.bytes_max = bytes}));
+    type_ = "memory";
+  }
+  if (store_of(config, config.logs_from) == StoreType::kMemory)
+    keep(logs_, memory_.logs,
+         std::make_unique<MemoryLogStore>(MemoryLogStoreOptions{.bytes_max = bytes}));
+  if (store_of(config, config.metrics_from) == StoreType::kMemory)
+    keep(metrics_, memory_.metrics,
+         std::make_unique<MemoryMetricStore>(MemoryMetricStoreOptions{.bytes_max = bytes}));
 }
 
 }  // namespace spanway::query

@@ -1,4 +1,4 @@
-// The store that the configuration names, with the client that it needs.
+// The stores that the configuration names, with the clients that they need.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,9 @@
 #include "services/lib/objectstore/s3_client.h"
 #include "services/lib/runtime/service.h"
 #include "services/query/config.h"
-#include "services/query/store/memory/memory_trace_store.h"
+#include "services/query/memory_sink.h"
+#include "services/query/store/log_store.h"
+#include "services/query/store/metric_store.h"
 #include "services/query/store/trace_store.h"
 
 namespace spanway::query {
@@ -29,27 +31,37 @@ class ConfiguredStore {
   ~ConfiguredStore();
 
   TraceStore& traces() noexcept { return *traces_; }
-  // Null when another store is configured.
-  MemoryTraceStore* memory() noexcept { return memory_; }
-  // As /statusz shows them.
+  // Those of a signal without a store answer UNIMPLEMENTED.
+  LogStore& logs() noexcept { return *logs_; }
+  MetricStore& metrics() noexcept { return *metrics_; }
+  // The stores of signals that are kept in memory.
+  const MemoryStores& memory() const noexcept { return memory_; }
+  // The store of traces, as /statusz shows it.
   const std::string& type() const noexcept { return type_; }
   const std::string& endpoint() const noexcept { return endpoint_; }
 
  private:
   ConfiguredStore() = default;
-  Status use_clickhouse(const ClickHouseStoreConfig& config, const runtime::ServiceDeps& deps,
+  Status use_clickhouse(const QueryConfig& config, const runtime::ServiceDeps& deps,
                         http::TlsReloader::Report report);
   Status use_s3(const S3StoreConfig& config, const runtime::ServiceDeps& deps, MemoryBudget& budget,
                 http::TlsReloader::Report report);
-  void use_memory(const MemoryStoreConfig& config);
+  Status create_clickhouse_client(const ClickHouseStoreConfig& config,
+                                  const runtime::ServiceDeps& deps,
+                                  http::TlsReloader::Report report);
+  void use_memory(const QueryConfig& config);
 
   std::string type_;
   std::string endpoint_;
   std::unique_ptr<clickhouse::Client> clickhouse_;
   std::shared_ptr<objectstore::S3Client> s3_;
   std::unique_ptr<TraceStore> traces_;
-  MemoryTraceStore* memory_ = nullptr;
-  std::optional<http::TlsReloader> tls_;  // Empty without TLS.
+  std::unique_ptr<LogStore> logs_;
+  std::unique_ptr<MetricStore> metrics_;
+  MemoryStores memory_;
+  // Empty without TLS.
+  std::optional<http::TlsReloader> clickhouse_tls_;
+  std::optional<http::TlsReloader> s3_tls_;
 };
 
 }  // namespace spanway::query

@@ -35,10 +35,11 @@ constexpr MetricSpec kMemoryLimit = {"spanway_query_memory_limit_bytes", MetricK
 constexpr std::array kSpecs = {kDuration, kQueries, kRows,       kBytes,
                                kRunning,  kQueued,  kMemoryUsed, kMemoryLimit};
 
-constexpr std::array kApis = {Api::kSpans, Api::kHealth, Api::kTraceV1, Api::kTraceV3};
 constexpr int kClientClosedRequest = 499;
-constexpr std::array kStatuses = {200, 400, 401, 403, 404, 413, 429, kClientClosedRequest,
-                                  500, 503};
+constexpr std::array kStatuses = {200, 400, 401, 403, 404, 405, 413, 422, 429, kClientClosedRequest,
+                                  500, 501, 503};
+// Not with this configuration: known from its start, and no failure.
+constexpr int kNotImplemented = 501;
 
 }  // namespace
 
@@ -51,37 +52,30 @@ std::vector<MetricSpec> all_metric_specs() {
   return all;
 }
 
-std::string_view to_string(Api api) noexcept {
-  switch (api) {
-    case Api::kSpans:
-      return "spans";
-    case Api::kHealth:
-      return "health";
-    case Api::kTraceV1:
-      return "jaeger_v1_trace";
-    case Api::kTraceV3:
-      return "jaeger_v3_trace";
-  }
-  return "";
+Events::Events(telemetry::Telemetry telemetry) : metrics_(telemetry.metrics), log_(telemetry.log) {
+  rows_read_ = metrics_.counter(kRows);
+  bytes_read_ = metrics_.counter(kBytes);
+  running_gauge_ = metrics_.gauge(kRunning);
+  queued_ = metrics_.gauge(kQueued);
+  memory_used_ = metrics_.gauge(kMemoryUsed);
+  memory_limit_ = metrics_.gauge(kMemoryLimit);
 }
 
-Events::Events(telemetry::Telemetry telemetry) : log_(telemetry.log) {
-  telemetry::Metrics& metrics = telemetry.metrics;
-  for (const Api api : kApis) {
-    PerApi& own = apis_.emplace_back();
-    telemetry::Labels labels = {{"api", std::string(to_string(api))}};
-    own.duration = metrics.histogram(kDuration, labels);
+void Events::declare_apis(std::span<const std::string_view> names) {
+  for (const std::string_view name : names) {
+    PerApi& own = apis_[std::string(name)];
+    telemetry::Labels labels = {{"api", std::string(name)}};
+    own.duration = metrics_.histogram(kDuration, labels);
     for (const int status : kStatuses) {
       labels["status"] = std::to_string(status);
-      own.by_status[status] = metrics.counter(kQueries, labels);
+      own.by_status[status] = metrics_.counter(kQueries, labels);
     }
   }
-  rows_read_ = metrics.counter(kRows);
-  bytes_read_ = metrics.counter(kBytes);
-  running_gauge_ = metrics.gauge(kRunning);
-  queued_ = metrics.gauge(kQueued);
-  memory_used_ = metrics.gauge(kMemoryUsed);
-  memory_limit_ = metrics.gauge(kMemoryLimit);
+}
+
+void Events::count(PerApi& api, int http_status) {
+  if (const auto counter = api.by_status.find(http_status); counter != api.by_status.end())
+    counter->second.add();
 }
 
 void Events::started() noexcept {
@@ -89,14 +83,14 @@ void Events::started() noexcept {
   running_gauge_.add(1);
 }
 
-void Events::ended(Api api, int http_status, Duration took, const Cost& cost,
+void Events::ended(std::string_view api, int http_status, Duration took, const Cost& cost,
                    const Status& result) {
   --running_;
   running_gauge_.add(-1);
-  PerApi& own = apis_[static_cast<std::size_t>(api)];
-  own.duration.observe(std::chrono::duration<double>(took).count());
-  if (const auto counter = own.by_status.find(http_status); counter != own.by_status.end())
-    counter->second.add();
+  if (const auto own = apis_.find(api); own != apis_.end()) {
+    own->second.duration.observe(std::chrono::duration<double>(took).count());
+    count(own->second, http_status);
+  }
   rows_read_.add(static_cast<double>(cost.rows_read));
   bytes_read_.add(static_cast<double>(cost.bytes_read));
   if (result.ok()) {
@@ -108,20 +102,18 @@ void Events::ended(Api api, int http_status, Duration took, const Cost& cost,
     return;
   }
   ++failed_;
-  if (http_status < 500) return;
+  if (http_status < 500 || http_status == kNotImplemented) return;
   const bool loud = result.error().refusal == Refusal::kConfiguration;
   log_.limited(loud ? LogLevel::kError : LogLevel::kWarn, "query.failed", "A query failed",
-               {{"api", to_string(api)},
+               {{"api", api},
                 {"status", http_status},
                 {"reason", result.error().reason},
                 {"error", result.error().message}});
 }
 
-void Events::refused(Api api, int http_status) {
+void Events::refused(std::string_view api, int http_status) {
   ++refused_;
-  PerApi& own = apis_[static_cast<std::size_t>(api)];
-  if (const auto counter = own.by_status.find(http_status); counter != own.by_status.end())
-    counter->second.add();
+  if (const auto own = apis_.find(api); own != apis_.end()) count(own->second, http_status);
 }
 
 void Events::waiting(std::size_t queued) const noexcept {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -21,21 +22,20 @@ std::span<const telemetry::MetricSpec> metric_specs();
 // That and the tables of all that the service is made of.
 std::vector<telemetry::MetricSpec> all_metric_specs();
 
-// The questions that the service answers; the label `api` of its metrics.
-enum class Api : unsigned char { kSpans, kHealth, kTraceV1, kTraceV3 };
-std::string_view to_string(Api api) noexcept;
-
-// Thread-safe. All series exist at zero from construction on.
+// Thread-safe. All series exist at zero once the APIs are declared.
 class Events {
  public:
   explicit Events(telemetry::Telemetry telemetry);
 
+  // The values of the label `api`. Once, before the first query.
+  void declare_apis(std::span<const std::string_view> names);
   void started() noexcept;
   // `http_status` is what the client was sent, or would have been had its answer not begun; 499 for
   // one that has gone away.
-  void ended(Api api, int http_status, Duration took, const Cost& cost, const Status& result);
-  // Refused before it ran: 401, 403 and 429.
-  void refused(Api api, int http_status);
+  void ended(std::string_view api, int http_status, Duration took, const Cost& cost,
+             const Status& result);
+  // Refused before it ran: 400, 401, 403, 405, 413 and 429.
+  void refused(std::string_view api, int http_status);
   void waiting(std::size_t queued) const noexcept;
   void memory(std::size_t used, std::size_t limit) const noexcept;
   void reload_failed(const Error& error) const;
@@ -51,8 +51,10 @@ class Events {
     telemetry::Histogram duration;
     std::map<int, telemetry::Counter> by_status;
   };
+  void count(PerApi& api, int http_status);
+  telemetry::Metrics& metrics_;
   const telemetry::Logger& log_;
-  std::vector<PerApi> apis_;
+  std::map<std::string, PerApi, std::less<>> apis_;
   telemetry::Counter rows_read_, bytes_read_;
   telemetry::Gauge running_gauge_, queued_, memory_used_, memory_limit_;
   std::atomic<std::uint64_t> answered_{0}, failed_{0}, refused_{0}, cancelled_{0};

@@ -2,56 +2,87 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <utility>
 
+#include "services/lib/base/ascii.h"
 #include "services/query/api/answer_writer.h"
 #include "services/query/api/http_status.h"
-#include "services/query/api/jaeger/jaeger_api.h"
-#include "services/query/api/jaeger/jaeger_error.h"
-#include "services/query/api/rest/rest_api.h"
+#include "services/query/api/rest/problem.h"
 
 namespace spanway::query {
 namespace {
 
-constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404, kMethodNotAllowed = 405,
-              kBadRequest = 400, kTooManyRequests = 429, kUnavailable = 503;
+constexpr int kOk = 200, kBadRequest = 400, kUnauthorized = 401, kForbidden = 403, kNotFound = 404,
+              kMethodNotAllowed = 405, kTooLarge = 413, kTooManyRequests = 429;
 // As other servers log it; no client sees it.
 constexpr int kClientClosedRequest = 499;
-// A probe of the health waits no longer for the store, however long a query may take.
-constexpr Duration kHealthTimeMax = std::chrono::seconds(5);
-constexpr std::string_view kTraceV1 = "/api/traces/", kTraceV3 = "/api/v3/traces/";
-
-std::string error_body(Api api, Code code, int status, const std::string& message) {
-  switch (api) {
-    case Api::kTraceV1:
-      return jaeger::v1_error(status, message);
-    case Api::kTraceV3:
-      return jaeger::v3_error(code, status, message);
-    default:
-      return rest::problem(status, message);
-  }
-}
+// A probe waits no longer for the store, however long a query may take.
+constexpr Duration kProbeTimeMax = std::chrono::seconds(5);
+constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 Error client_gone() {
   return transient_error(Code::kCancelled, "the client has closed its request")
       .with_reason("cancelled");
 }
 
-std::string content_type_of(Api api) {
-  return api == Api::kSpans || api == Api::kHealth ? "application/problem+json"
-                                                   : "application/json";
+void send_not_found(http::Responder responder) {
+  http::Response response;
+  response.status = kNotFound;
+  response.headers.add("content-type", rest::kProblemType);
+  response.body = Bytes(rest::problem(
+      kNotFound, "no API has this path; services/query/README.md lists those that there are"));
+  responder.send(std::move(response));
 }
 
 }  // namespace
 
-// One query between its admission and its end.
+// One request between its head and the end of its answer.
 struct QueryHandler::Waiting {
-  Route route;
-  std::string tenant;
-  http::Responder responder;
-  SteadyTime admitted;
+  QueryApi* api = nullptr;
+  ApiRequest request = {};
+  std::string query = {};  // The URL's, raw.
+  std::string tenant = {};
+  http::Responder responder = {};
+  SteadyTime admitted = {};
   CancelToken cancel = {};  // By the client that goes away, in the queue already.
+  Permit body_memory = {};
+};
+
+// The body of a POST, up to ApiRequest::kBodyBytesMax.
+class QueryHandler::Body final : public http::BodyReader {
+ public:
+  Body(QueryHandler& owner, std::shared_ptr<Waiting> waiting)
+      : owner_(owner), waiting_(std::move(waiting)) {}
+
+  bool on_data(std::string_view data) override {
+    if (!waiting_) return false;
+    std::string& body = waiting_->request.body;
+    const std::size_t total = body.size() + data.size();
+    if (total > ApiRequest::kBodyBytesMax) {
+      refuse(data_error(Code::kResourceExhausted, "the body has more than 1 MiB"), kTooLarge);
+      return false;
+    }
+    if (!waiting_->body_memory.grow_to(total)) {
+      refuse(transient_error(Code::kResourceExhausted, "no memory for the body; try again"),
+             kTooManyRequests);
+      return false;
+    }
+    body += data;
+    return true;
+  }
+  void on_end() override {
+    if (waiting_) owner_.submit(std::move(waiting_));
+  }
+
+ private:
+  void refuse(const Error& error, int status) {
+    owner_.refuse(*waiting_->api, *waiting_->request.route, std::move(waiting_->responder), error,
+                  status);
+    waiting_.reset();
+  }
+
+  QueryHandler& owner_;
+  std::shared_ptr<Waiting> waiting_;  // Null once it is answered or submitted.
 };
 
 QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
@@ -59,25 +90,16 @@ QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
 
 std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHead& head,
                                                            http::Responder responder) {
-  std::optional<Route> route;
-  if (head.path == "/spans") route = Route{Api::kSpans, "", head.query};
-  if (head.path == "/health") route = Route{Api::kHealth, "", head.query};
-  for (const auto& [prefix, api] :
-       {std::pair(kTraceV1, Api::kTraceV1), std::pair(kTraceV3, Api::kTraceV3)})
-    if (head.path.starts_with(prefix))
-      route = Route{api, head.path.substr(prefix.size()), head.query};
-  if (!route) {
-    http::Response response;
-    response.status = kNotFound;
-    response.headers.add("content-type", "application/problem+json");
-    response.body = Bytes(rest::problem(
-        kNotFound, "there are /spans, /health, /api/traces/{id} and /api/v3/traces/{id}"));
-    responder.send(std::move(response));
+  ApiRegistry::Match match = parts_.apis.find(head);
+  if (match.api == nullptr) {
+    send_not_found(std::move(responder));
     return nullptr;
   }
-  if (head.method != "GET") {
-    refuse(*route, std::move(responder), Code::kUnimplemented, kMethodNotAllowed,
-           "only GET is answered here");
+  const ApiRoute& route = *match.route;
+  if (!match.allow.empty()) {
+    refuse(*match.api, route, std::move(responder),
+           data_error(Code::kUnimplemented, "this path answers " + match.allow), kMethodNotAllowed,
+           match.allow);
     return nullptr;
   }
   auto tenant = tenant_of(head);
@@ -86,10 +108,34 @@ std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHe
     const int status = error.code == Code::kUnauthenticated   ? kUnauthorized
                        : error.code == Code::kInvalidArgument ? kBadRequest
                                                               : kForbidden;
-    refuse(*route, std::move(responder), error.code, status, error.message);
+    refuse(*match.api, route, std::move(responder), error, status);
     return nullptr;
   }
-  submit({std::move(*route), std::move(*tenant), std::move(responder), parts_.clock.now()});
+  auto waiting = std::make_shared<Waiting>();
+  waiting->api = match.api;
+  waiting->request.route = &route;
+  waiting->request.method = head.method;
+  waiting->request.arguments = std::move(match.arguments);
+  waiting->request.headers = head.headers;
+  waiting->query = head.query;
+  waiting->tenant = std::move(*tenant);
+  waiting->admitted = parts_.clock.now();
+  waiting->body_memory = parts_.budget.empty_permit();
+  if (route.is_web_socket) {
+    Status parsed = waiting->request.parameters.parse(head.query);
+    if (parsed.ok() && !http::is_web_socket_request(head))
+      parsed = invalid_argument("this path takes WebSocket requests only");
+    if (parsed.ok()) {
+      match.api->open_web_socket(std::move(waiting->request), std::move(waiting->tenant),
+                                 std::move(responder), *this);
+    } else {
+      refuse(*match.api, route, std::move(responder), parsed.error(), kBadRequest);
+    }
+    return nullptr;
+  }
+  waiting->responder = std::move(responder);
+  if (head.method == "POST") return std::make_unique<Body>(*this, std::move(waiting));
+  submit(std::move(waiting));
   return nullptr;
 }
 
@@ -98,38 +144,52 @@ Result<std::string> QueryHandler::tenant_of(const http::RequestHead& head) const
   return tenants_.resolve(head, identity);
 }
 
-void QueryHandler::refuse(const Route& route, http::Responder responder, Code code, int status,
-                          const std::string& message) {
-  parts_.events.refused(route.api, status);
+void QueryHandler::refuse(const QueryApi& api, const ApiRoute& route, http::Responder responder,
+                          const Error& error, int status, const std::string& allow) {
+  ErrorAnswer answer = api.error_answer(route, error, status);
+  parts_.events.refused(route.name, answer.status);
   http::Response response;
-  response.status = status;
-  response.headers.add("content-type", content_type_of(route.api));
+  response.status = answer.status;
+  response.headers.add("content-type", std::move(answer.content_type));
   if (may_retry(status)) response.headers.add("retry-after", "1");
-  if (status == kMethodNotAllowed) response.headers.add("allow", "GET");
+  if (!allow.empty()) response.headers.add("allow", allow);
   if (status == kUnauthorized)
     response.headers.add("www-authenticate", std::string(parts_.authenticator.challenge()));
-  response.body = Bytes(error_body(route.api, code, status, message));
+  response.body = Bytes(answer.body);
   responder.send(std::move(response));
 }
 
-void QueryHandler::submit(Waiting waiting) {
-  const auto shared = std::make_shared<Waiting>(std::move(waiting));
-  shared->responder.on_peer_gone([cancel = shared->cancel] { cancel.cancel(); });
-  QueryWorkers::Query query = [this, shared] { run(*shared); };
-  const bool admitted = parts_.budget.admits() && parts_.workers.submit(shared->tenant, query);
+void QueryHandler::submit(std::shared_ptr<Waiting> waiting) {
+  waiting->responder.on_peer_gone([cancel = waiting->cancel] { cancel.cancel(); });
+  QueryWorkers::Query query = [this, waiting] { answer(*waiting); };
+  const bool admitted = parts_.budget.admits() && parts_.workers.submit(waiting->tenant, query);
   parts_.events.waiting(parts_.workers.queued());
   if (!admitted)
-    refuse(shared->route, std::move(shared->responder), Code::kResourceExhausted, kTooManyRequests,
-           "too many queries at once; try again");
+    refuse(*waiting->api, *waiting->request.route, std::move(waiting->responder),
+           transient_error(Code::kResourceExhausted, "too many queries at once; try again"),
+           kTooManyRequests);
 }
 
-QueryContext QueryHandler::context_of(Waiting& waiting) const {
-  const Duration longest = waiting.route.api == Api::kHealth
-                               ? std::min<Duration>(limits_.query_time, kHealthTimeMax)
-                               : limits_.query_time;
+bool QueryHandler::run(const std::string& tenant, const CancelToken& cancel, Work work) {
+  return run_within(Duration::max(), tenant, cancel, std::move(work));
+}
+
+bool QueryHandler::run_within(Duration time_max, const std::string& tenant,
+                              const CancelToken& cancel, Work work) {
+  QueryWorkers::Query query = [this, time_max, tenant, cancel, work = std::move(work),
+                               admitted = parts_.clock.now()] {
+    QueryContext context = context_of(tenant, admitted, time_max, cancel);
+    const auto stopped = all_.on_cancel([cancel] { cancel.cancel(); });
+    work(context);
+  };
+  return parts_.budget.admits() && parts_.workers.submit(tenant, query);
+}
+
+QueryContext QueryHandler::context_of(const std::string& tenant, SteadyTime admitted,
+                                      Duration time_max, const CancelToken& cancel) const {
   QueryContext context;
-  context.tenant = waiting.tenant;
-  context.deadline = Deadline::at(waiting.admitted + longest);
+  context.tenant = tenant;
+  context.deadline = Deadline::at(admitted + std::min<Duration>(limits_.query_time, time_max));
   context.budget.rows_max = static_cast<std::uint64_t>(limits_.rows_read);
   context.budget.bytes_max = limits_.bytes_read.bytes;
   context.budget.store_memory_max = limits_.store_memory.bytes;
@@ -137,76 +197,50 @@ QueryContext QueryHandler::context_of(Waiting& waiting) const {
   context.budget.memory_max = limits_.query_memory.bytes;
   context.budget.memory = parts_.budget.empty_permit();
   context.budget.reading = parts_.budget.empty_permit();
-  context.cancel = waiting.cancel;
+  context.cancel = cancel;
   return context;
 }
 
-void QueryHandler::run(Waiting& waiting) {
+void QueryHandler::answer(Waiting& waiting) {
   parts_.events.started();
   parts_.events.waiting(parts_.workers.queued());
-  QueryContext context = context_of(waiting);
+  ApiRequest& request = waiting.request;
+  const ApiRoute& route = *request.route;
+  QueryContext context =
+      context_of(waiting.tenant, waiting.admitted, route.time_max, waiting.cancel);
   const CancelToken by_client = waiting.cancel;
   const auto stopped = all_.on_cancel([by_client] { by_client.cancel(); });
 
-  const Api api = waiting.route.api;
   AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline);
-  Status result = by_client.cancelled() ? Status(client_gone()) : answer(waiting, context, writer);
+  Status result = by_client.cancelled() ? Status(client_gone()) : Status();
+  if (result.ok() && to_lower(request.headers.get("content-type")).starts_with(kForm)) {
+    result = request.parameters.parse(request.body);
+    request.body.clear();
+  }
+  if (result.ok()) result = request.parameters.parse(waiting.query);
+  if (result.ok()) result = waiting.api->answer(request, context, writer);
   // Before the end of the answer, so that a client that has it reads this state. What follows says
   // nothing of the store.
   parts_.health.query_ended(result);
   if (result.ok()) result = writer.finish();
-  int status = 200;
+  int status = kOk;
   if (!result.ok()) {
-    status = http_status_of(result.error());
-    writer.set_content_type(content_type_of(api));
+    ErrorAnswer error =
+        waiting.api->error_answer(route, result.error(), http_status_of(result.error()));
+    status = error.status;
+    writer.set_content_type(std::move(error.content_type));
     if (writer.can_refuse() && may_retry(status)) writer.add_header("retry-after", "1");
-    writer.refuse(status, error_body(api, result.error().code, status, result.error().message));
+    writer.refuse(status, std::move(error.body));
     if (by_client.cancelled()) status = kClientClosedRequest;
   }
-  parts_.events.ended(api, status, parts_.clock.now() - waiting.admitted, context.cost, result);
+  parts_.events.ended(route.name, status, parts_.clock.now() - waiting.admitted, context.cost,
+                      result);
 }
 
 void QueryHandler::probe() {
-  const auto waiting = std::make_shared<Waiting>(
-      Waiting{Route{.api = Api::kHealth, .argument = "", .query = ""}, "", {}, parts_.clock.now()});
-  QueryWorkers::Query query = [this, waiting] {
-    QueryContext context = context_of(*waiting);
-    const auto stopped = all_.on_cancel([cancel = waiting->cancel] { cancel.cancel(); });
-    parts_.health.probe_ended(parts_.store.ping(context));
-  };
-  (void)parts_.workers.submit("", query);
-}
-
-Status QueryHandler::answer(const Waiting& waiting, QueryContext& context, AnswerWriter& writer) {
-  const Route& route = waiting.route;
-  switch (route.api) {
-    case Api::kSpans: {
-      SPANWAY_ASSIGN(const std::size_t limit, rest::parse_limit(route.query));
-      return rest::answer_spans(parts_.store, limit, context, writer);
-    }
-    case Api::kTraceV1:
-    case Api::kTraceV3: {
-      SPANWAY_ASSIGN(const TraceId id, jaeger::parse_trace_id(route.argument));
-      return route.api == Api::kTraceV1
-                 ? jaeger::answer_trace_v1(parts_.store, id, context, writer)
-                 : jaeger::answer_trace_v3(parts_.store, id, context, writer);
-    }
-    case Api::kHealth:
-      break;
-  }
-  const auto store = parts_.store.status(context);
-  const std::string health = rest::health_json(store, {.running = parts_.events.running(),
-                                                       .queued = parts_.workers.queued(),
-                                                       .answered = parts_.events.answered(),
-                                                       .failed = parts_.events.failed(),
-                                                       .refused = parts_.events.refused(),
-                                                       .cancelled = parts_.events.cancelled()});
-  if (!store.ok()) {
-    writer.add_header("retry-after", "1");
-    writer.refuse(kUnavailable, health);
-    return store.error();
-  }
-  return writer.write(health);
+  (void)run_within(kProbeTimeMax, "", CancelToken(), [this](QueryContext& context) {
+    parts_.health.probe_ended(parts_.traces.ping(context));
+  });
 }
 
 }  // namespace spanway::query

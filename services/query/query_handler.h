@@ -1,4 +1,5 @@
-// The routes of the query service: from a request's head to a query on a worker.
+// From the head of a request to a query on a worker: route, authentication, tenant, admission, and
+// one query from begin to end.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include "services/lib/auth/tenant_resolver.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
+#include "services/query/api/api_registry.h"
 #include "services/query/config.h"
 #include "services/query/events.h"
 #include "services/query/query_workers.h"
@@ -17,10 +19,11 @@
 namespace spanway::query {
 
 // Thread-safe. Its parts outlive it and the queries of the workers.
-class QueryHandler final : public http::Handler {
+class QueryHandler final : public http::Handler, public QueryRunner {
  public:
   struct Parts {
-    TraceStore& store;
+    const ApiRegistry& apis;
+    TraceStore& traces;  // Probed.
     const auth::Authenticator& authenticator;
     QueryWorkers& workers;
     MemoryBudget& budget;
@@ -32,6 +35,7 @@ class QueryHandler final : public http::Handler {
 
   std::unique_ptr<http::BodyReader> on_request(const http::RequestHead& head,
                                                http::Responder responder) override;
+  bool run(const std::string& tenant, const CancelToken& cancel, Work work) override;
   // Finds out on a worker whether the store answers; nothing when all workers are busy, whose
   // queries show it.
   void probe();
@@ -39,20 +43,19 @@ class QueryHandler final : public http::Handler {
   void cancel_all() { all_.cancel(); }
 
  private:
-  struct Route {
-    Api api = Api::kSpans;
-    std::string argument;  // The trace id as it was sent.
-    std::string query;
-  };
   struct Waiting;
-  void submit(Waiting waiting);
+  class Body;
+  void submit(std::shared_ptr<Waiting> waiting);
+  bool run_within(Duration time_max, const std::string& tenant, const CancelToken& cancel,
+                  Work work);
   // The surroundings of a query that was admitted then.
-  QueryContext context_of(Waiting& waiting) const;
-  void run(Waiting& waiting);
-  Status answer(const Waiting& waiting, QueryContext& context, class AnswerWriter& writer);
+  QueryContext context_of(const std::string& tenant, SteadyTime admitted, Duration time_max,
+                          const CancelToken& cancel) const;
+  void answer(Waiting& waiting);
   Result<std::string> tenant_of(const http::RequestHead& head) const;
-  void refuse(const Route& route, http::Responder responder, Code code, int status,
-              const std::string& message);
+  // `allow`: the header of a 405.
+  void refuse(const QueryApi& api, const ApiRoute& route, http::Responder responder,
+              const Error& error, int status, const std::string& allow = "");
 
   const LimitsConfig limits_;
   const Parts parts_;

@@ -29,6 +29,7 @@ QueryService::~QueryService() {
   prober_.reset();
   // The listener first, so that nothing comes in any more; then what runs is ended.
   listener_.reset();
+  apis_.shut_down();
   if (handler_) handler_->cancel_all();
   workers_.reset();
 }
@@ -50,8 +51,18 @@ Status QueryService::create_parts() {
                                                              auth::KeyedHash::make_key(random)));
   workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config_.limits.running),
                                             static_cast<std::size_t>(config_.limits.queued));
+  apis_ =
+      make_apis(config_, {store_->traces(), store_->logs(), store_->metrics(), deps_.clock, [this] {
+                            return rest::Figures{.running = events_.running(),
+                                                 .queued = workers_->queued(),
+                                                 .answered = events_.answered(),
+                                                 .failed = events_.failed(),
+                                                 .refused = events_.refused(),
+                                                 .cancelled = events_.cancelled()};
+                          }});
+  events_.declare_apis(apis_.names());
   handler_ = std::make_unique<QueryHandler>(
-      config_, QueryHandler::Parts{store_->traces(), *authenticator_, *workers_, budget_,
+      config_, QueryHandler::Parts{apis_, store_->traces(), *authenticator_, *workers_, budget_,
                                    deps_.clock, events_, health_});
   return listen();
 }
@@ -63,9 +74,9 @@ Status QueryService::listen() {
           {config_.api, otlp_server::server_limits(config_.api.connections, kBodyTimeout), "api"},
           deps_, budget_));
   SPANWAY_TRY(listener_->listen(kListener, config_.api.port, *handler_));
-  if (store_->memory() == nullptr) return {};
+  if (store_->memory().empty()) return {};
   const MemoryStoreConfig& memory = config_.stores.memory;
-  sink_ = std::make_unique<MemorySink>(*store_->memory());
+  sink_ = std::make_unique<MemorySink>(store_->memory());
   gatekeeper_ = memory.trust_metadata ? rpc::trusting_gatekeeper() : rpc::plain_gatekeeper();
   export_service_ =
       std::make_unique<rpc::ExportService>(rpc::ExportServiceOptions{}, *sink_, *gatekeeper_,
@@ -103,6 +114,7 @@ void QueryService::reload_credentials() {
 void QueryService::stop_accepting() {
   state_ = State::kStopping;
   listener_->stop_accepting();
+  apis_.shut_down();
 }
 
 bool QueryService::drain(Deadline deadline) {

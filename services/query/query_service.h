@@ -1,4 +1,5 @@
-// The query service: HTTP in, one store of traces behind. The memory store has OTLP in as well.
+// The query service: HTTP in, the stores of the signals behind. The memory store has OTLP in as
+// well.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include "services/lib/rpc/export_service.h"
 #include "services/lib/runtime/service.h"
 #include "services/query/config.h"
+#include "services/query/configured_apis.h"
 #include "services/query/configured_store.h"
 #include "services/query/memory_sink.h"
 #include "services/query/query_handler.h"
@@ -54,6 +56,7 @@ class QueryService final : public runtime::Service {
   StoreHealth health_;
   std::unique_ptr<ConfiguredStore> store_;
   std::unique_ptr<auth::Authenticator> authenticator_;
+  ApiRegistry apis_;
   std::unique_ptr<QueryHandler> handler_;
   std::unique_ptr<QueryWorkers> workers_;
   // With the memory store only.

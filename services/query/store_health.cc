@@ -5,10 +5,11 @@
 namespace spanway::query {
 namespace {
 
-// The query has ended before the store could fail: its client has gone, its request was wrong, or
-// this process had no memory for it.
+// The query has ended before the store could fail: its client has gone, its request was wrong, this
+// process had no memory for it, or no store is configured for its signal.
 bool says_nothing(const Error& error) noexcept {
-  return error.code == Code::kCancelled || error.reason == std::string_view("no_memory") ||
+  return error.code == Code::kCancelled || error.code == Code::kUnimplemented ||
+         error.reason == std::string_view("no_memory") ||
          (error.code == Code::kInvalidArgument && error.refusal == Refusal::kData);
 }
 

@@ -16,6 +16,8 @@ int http_status_of(const Error& error) noexcept {
       return 500;
     case Code::kResourceExhausted:
       return error.refusal == Refusal::kData ? 413 : 503;
+    case Code::kUnimplemented:
+      return 501;
     case Code::kUnavailable:
     case Code::kDeadlineExceeded:
     case Code::kCancelled:

@@ -38,6 +38,25 @@ TEST(QueryConfig, OnlyTheStoreThatIsReadIsChecked) {
   EXPECT_TRUE(none.empty());
 }
 
+TEST(QueryConfig, OtherSignalsComeFromTheStoreOfTracesUnlessTheyNameOne) {
+  QueryConfig c;
+  c.traces_from = StoreType::kMemory;
+  EXPECT_EQ(store_of(c, c.logs_from), StoreType::kMemory);
+  EXPECT_EQ(signals_in_memory(c), 3u);
+  c.traces_from = StoreType::kS3;
+  EXPECT_EQ(store_of(c, c.logs_from), std::nullopt);
+  c.metrics_from = SignalStore::kMemory;
+  EXPECT_EQ(store_of(c, c.metrics_from), StoreType::kMemory);
+  EXPECT_EQ(signals_in_memory(c), 1u);
+  c.stores.s3.bucket = "traces";
+  c.logs_from = SignalStore::kClickHouse;
+  c.stores.clickhouse.endpoint = "none";
+  config::Problems problems;
+  validate(c, problems);
+  ASSERT_EQ(problems.all().size(), 1u);
+  EXPECT_EQ(problems.all()[0].path, "stores.clickhouse.endpoint");
+}
+
 TEST(QueryConfig, TheRingOfTheMemoryStoreCountsInMemoryLimit) {
   QueryConfig c;
   c.traces_from = StoreType::kMemory;

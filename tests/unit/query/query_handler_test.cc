@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "services/lib/base/random.h"
+#include "services/query/configured_apis.h"
+#include "services/query/store/absent_stores.h"
 #include "services/query/store/memory/memory_trace_store.h"
 #include "tests/fakes/otlp_builder.h"
 #include "tests/unit/http/client_fixture.h"
@@ -72,6 +74,37 @@ class ScriptedStore final : public TraceStore {
   TraceStore& real_;
 };
 
+// Answers with what it was given.
+class EchoApi final : public QueryApi {
+ public:
+  static constexpr std::array kRoutes = {
+      ApiRoute{.methods = "GET POST", .pattern = "/echo/{name...}/values", .name = "echo"},
+      ApiRoute{.methods = "GET", .pattern = "/echo/{one}/{two}", .name = "echo", .question = 1},
+      ApiRoute{.methods = "GET",
+               .pattern = "/echo/{one}/{two}",
+               .name = "echo",
+               .question = 2,
+               .accept = "application/protobuf"},
+      ApiRoute{.methods = "GET",
+               .pattern = "/echo/socket",
+               .name = "echo",
+               .question = 3,
+               .is_web_socket = true},
+  };
+  std::span<const ApiRoute> routes() const override { return kRoutes; }
+  Status answer(const ApiRequest& request, QueryContext&, AnswerWriter& writer) override {
+    std::string text = std::to_string(request.route->question);
+    for (const char* name : {"name", "one", "two"})
+      text += "|" + std::string(request.arguments.get(name));
+    for (const std::string_view value : request.parameters.all("match[]"))
+      text += "|" + std::string(value);
+    return writer.write(text + "|" + request.body);
+  }
+  ErrorAnswer error_answer(const ApiRoute&, const Error& error, int status) const override {
+    return {status, "text/plain", std::to_string(status) + " " + error.message};
+  }
+};
+
 class QueryHandlerTest : public testing::Test {
  protected:
   void serve(QueryConfig config = {}) {
@@ -81,9 +114,13 @@ class QueryHandlerTest : public testing::Test {
                          .value();
     workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config.limits.running),
                                               static_cast<std::size_t>(config.limits.queued));
+    apis_ = make_apis(
+        config, {store_, logs_, metrics_store_, system_clock(), [] { return rest::Figures{}; }});
+    apis_.add(std::make_unique<EchoApi>());
+    events_.declare_apis(apis_.names());
     handler_ = std::make_unique<QueryHandler>(
-        config, QueryHandler::Parts{store_, *authenticator_, *workers_, budget_, system_clock(),
-                                    events_, health_});
+        config, QueryHandler::Parts{apis_, store_, *authenticator_, *workers_, budget_,
+                                    system_clock(), events_, health_});
     http::ServerOptions options;
     options.name = "query";
     server_ = http::Server::create(options, nullptr, io_, *handler_, {log_, metrics_}).value();
@@ -98,10 +135,10 @@ class QueryHandlerTest : public testing::Test {
     workers_.reset();
   }
   http::Response get(const std::string& path, http::Headers headers = {},
-                     const std::string& method = "GET") {
+                     const std::string& method = "GET", const std::string& body = "") {
     std::promise<http::Response> promise;
     client_->client->send(
-        {.method = method, .path = path, .headers = std::move(headers), .body = {}},
+        {.method = method, .path = path, .headers = std::move(headers), .body = Bytes(body)},
         Deadline::after(system_clock(), std::chrono::seconds(20)), true,
         [&](Result<http::Response> answer) {
           promise.set_value(
@@ -126,6 +163,9 @@ class QueryHandlerTest : public testing::Test {
   StoreHealth health_{system_clock()};
   MemoryTraceStore memory_;
   ScriptedStore store_{memory_};
+  AbsentLogStore logs_;
+  AbsentMetricStore metrics_store_;
+  ApiRegistry apis_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<QueryWorkers> workers_;
   std::unique_ptr<QueryHandler> handler_;
@@ -155,6 +195,44 @@ TEST_F(QueryHandlerTest, ALongTraceIsStreamedWhole) {
        at = v1.find("\"spanID\"", at + 1))
     ++spans;
   EXPECT_EQ(spans, 5000u);
+}
+
+TEST_F(QueryHandlerTest, AnArgumentOfAPathIsDecodedOnceAndMayHaveSlashes) {
+  serve();
+  EXPECT_EQ(text(get("/echo/http.status_code/values")), "0|http.status_code|||");
+  EXPECT_EQ(text(get("/echo/a%2Fb%20c%2525/values")), "0|a/b c%25|||");
+  EXPECT_EQ(text(get("/echo/values/values")), "0|values|||");
+  EXPECT_EQ(get("/echo//values").status, 404);
+  EXPECT_EQ(text(get("/echo/a/b")), "1||a|b|");
+  http::Headers protobuf;
+  protobuf.add("accept", "application/protobuf, */*");
+  EXPECT_EQ(text(get("/echo/a/b", protobuf)), "2||a|b|");
+  EXPECT_EQ(get("/echo/a/b/c").status, 404);
+}
+
+TEST_F(QueryHandlerTest, ParametersComeFromTheFormAndThenFromTheUrl) {
+  serve();
+  http::Headers form;
+  form.add("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+  EXPECT_EQ(text(get("/echo/a/values?match[]=3", form, "POST", "match[]=1+%7B%7D&match%5B%5D=2&x")),
+            "0|a|||1 {}|2|3|");
+  http::Headers json;
+  json.add("content-type", "application/json");
+  EXPECT_EQ(text(get("/echo/a/values?match[]=1", json, "POST", "{}")), "0|a|||1|{}");
+  EXPECT_EQ(text(get("/echo/a/values", form, "POST", "match[]=%4")),
+            "400 a parameter has a broken percent escape");
+  const auto large = get("/echo/a/values", json, "POST", std::string((1u << 20) + 1, 'a'));
+  EXPECT_TRUE(large.status == 413 || large.status == 0)
+      << "the connection may be cut: " << large.status;
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(QueryHandlerTest, AnotherMethodIs405WithTheOnesThatAreAnswered) {
+  serve();
+  const auto refused = get("/echo/a/values", {}, "DELETE");
+  EXPECT_EQ(refused.status, 405);
+  EXPECT_EQ(refused.headers.get("allow"), "GET, POST");
+  EXPECT_EQ(get("/echo/socket").status, 400) << "no WebSocket request";
 }
 
 TEST_F(QueryHandlerTest, MistakesHaveTheShapeOfTheirApi) {

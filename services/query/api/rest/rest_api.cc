@@ -1,104 +1,32 @@
 #include "services/query/api/rest/rest_api.h"
 
-#include <charconv>
+#include <array>
+#include <chrono>
+#include <string>
 
-#include "services/lib/base/hex.h"
 #include "services/lib/base/json_writer.h"
-#include "services/lib/otlp_blocks/span_reader.h"
+#include "services/query/api/rest/newest_spans.h"
+#include "services/query/api/rest/problem.h"
 
 namespace spanway::query::rest {
 namespace {
 
-constexpr std::string_view kKinds[] = {"unspecified", "internal", "server",
-                                       "client",      "producer", "consumer"};
-constexpr std::string_view kStatuses[] = {"unset", "ok", "error"};
+enum Question : int { kSpans, kHealth };
 
-template <std::size_t N>
-std::string_view name_of(const std::string_view (&names)[N], int number) {
-  return number >= 0 && number < static_cast<int>(N) ? names[number] : names[0];
-}
+constexpr int kUnavailable = 503;
+// A probe waits no longer for the store, however long a query may take.
+constexpr Duration kHealthTimeMax = std::chrono::seconds(5);
 
-std::string_view title_of(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 413:
-      return "Content Too Large";
-    case 429:
-      return "Too Many Requests";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Internal Server Error";
-  }
-}
+constexpr std::array kRoutes = {
+    ApiRoute{.methods = "GET", .pattern = "/spans", .name = "spans", .question = kSpans},
+    ApiRoute{.methods = "GET",
+             .pattern = "/health",
+             .name = "health",
+             .question = kHealth,
+             .time_max = kHealthTimeMax},
+};
 
-void append_span(const otlp_blocks::StoredSpan& stored, std::string& out) {
-  const otlp::SpanView& span = stored.span;
-  JsonWriter json(out);
-  json.begin_object().member("traceId", to_hex(span.trace_id));
-  json.member("spanId", to_hex(span.span_id)).member("parentSpanId", to_hex(span.parent_span_id));
-  json.member("serviceName", stored.service_name).member("name", span.name);
-  json.member("kind", name_of(kKinds, static_cast<int>(span.kind)));
-  json.member("status", name_of(kStatuses, static_cast<int>(span.status_code)));
-  // As OTLP/JSON has it: JavaScript's numbers are too small.
-  json.member("startTimeUnixNano", std::to_string(span.start_time_unix_nano));
-  json.member("durationNano", std::to_string(span.end_time_unix_nano - span.start_time_unix_nano));
-  json.end_object();
-}
-
-}  // namespace
-
-Result<std::size_t> parse_limit(std::string_view query) {
-  std::size_t limit = kSpansDefault;
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    if (!pair.starts_with("limit=")) continue;
-    const std::string_view value = pair.substr(6);
-    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), limit);
-    if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || limit == 0 ||
-        limit > kSpansMax)
-      return invalid_argument("limit must be a number from 1 to " + std::to_string(kSpansMax))
-          .with_reason("bad_limit");
-  }
-  return limit;
-}
-
-Status answer_spans(TraceStore& store, std::size_t limit, QueryContext& context,
-                    AnswerWriter& answer) {
-  SpanQuery query;
-  query.limit = limit;
-  SPANWAY_ASSIGN(const auto stream, store.newest(query, SpanColumns::kNarrow, context));
-  bool is_first = true;
-  std::string text;
-  while (true) {
-    SPANWAY_ASSIGN(const auto block, stream->next());
-    if (!block) break;
-    SPANWAY_TRY(context.budget.keep(block->memory_bytes()));
-    otlp_blocks::SpanReader reader(*block);
-    for (std::size_t row = 0; row < reader.rows(); ++row) {
-      const otlp_blocks::StoredSpan* stored = reader.read(row);
-      if (stored == nullptr)
-        return data_error(Code::kInternal, "a stored attribute is not JSON as Spanway writes it")
-            .with_reason("stored_value_unreadable");
-      text = is_first ? "{\"spans\":[" : ",";
-      is_first = false;
-      append_span(*stored, text);
-      SPANWAY_TRY(answer.write(text));
-    }
-  }
-  return answer.write(is_first ? "{\"spans\":[]}" : "]}");
-}
-
+// The store's error = its state is unknown.
 std::string health_json(const Result<StoreStatus>& store, const Figures& figures) {
   std::string out;
   JsonWriter json(out);
@@ -119,12 +47,27 @@ std::string health_json(const Result<StoreStatus>& store, const Figures& figures
   return out;
 }
 
-std::string problem(int http_status, std::string_view detail) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object().member("type", "about:blank").member("title", title_of(http_status));
-  json.member("status", http_status).member("detail", detail).end_object();
-  return out;
+}  // namespace
+
+std::span<const ApiRoute> RestApi::routes() const { return kRoutes; }
+
+Status RestApi::answer(const ApiRequest& request, QueryContext& context, AnswerWriter& writer) {
+  if (request.route->question == kHealth) return answer_health(context, writer);
+  SPANWAY_ASSIGN(const std::size_t limit, parse_limit(request.parameters));
+  return answer_spans(traces_, limit, context, writer);
+}
+
+Status RestApi::answer_health(QueryContext& context, AnswerWriter& writer) const {
+  const auto store = traces_.status(context);
+  const std::string health = health_json(store, figures_());
+  if (store.ok()) return writer.write(health);
+  writer.add_header("retry-after", "1");
+  writer.refuse(kUnavailable, health);
+  return store.error();
+}
+
+ErrorAnswer RestApi::error_answer(const ApiRoute&, const Error& error, int http_status) const {
+  return {http_status, kProblemType, problem(http_status, error.message)};
 }
 
 }  // namespace spanway::query::rest

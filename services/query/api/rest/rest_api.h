@@ -1,25 +1,15 @@
 // Spanway's own HTTP API: the newest spans, and the state of the service.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
-#include <string_view>
+#include <functional>
+#include <utility>
 
-#include "services/query/api/answer_writer.h"
+#include "services/query/api/query_api.h"
 #include "services/query/store/trace_store.h"
 
 namespace spanway::query::rest {
-
-inline constexpr std::size_t kSpansDefault = 20;
-inline constexpr std::size_t kSpansMax = 1000;
-
-// The limit in "limit=50"; other names are ignored. INVALID_ARGUMENT for what is no number from 1
-// to kSpansMax.
-Result<std::size_t> parse_limit(std::string_view query);
-
-// Writes the answer but does not finish it.
-Status answer_spans(TraceStore& store, std::size_t limit, QueryContext& context,
-                    AnswerWriter& answer);
 
 // Figures of the service for /health.
 struct Figures {
@@ -30,10 +20,23 @@ struct Figures {
   std::uint64_t refused = 0;
   std::uint64_t cancelled = 0;
 };
-// The store's error = its state is unknown.
-std::string health_json(const Result<StoreStatus>& store, const Figures& figures);
 
-// {"type":"about:blank","title":..,"status":..,"detail":..}
-std::string problem(int http_status, std::string_view detail);
+// Thread-safe, as `figures` is. The store outlives it.
+class RestApi final : public QueryApi {
+ public:
+  RestApi(TraceStore& traces, std::function<Figures()> figures)
+      : traces_(traces), figures_(std::move(figures)) {}
+
+  std::span<const ApiRoute> routes() const override;
+  Status answer(const ApiRequest& request, QueryContext& context, AnswerWriter& writer) override;
+  ErrorAnswer error_answer(const ApiRoute& route, const Error& error,
+                           int http_status) const override;
+
+ private:
+  Status answer_health(QueryContext& context, AnswerWriter& writer) const;
+
+  TraceStore& traces_;
+  const std::function<Figures()> figures_;
+};
 
 }  // namespace spanway::query::rest
