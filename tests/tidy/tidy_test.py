@@ -202,6 +202,12 @@ IMPLEMENTS = {
     "services/query/promql/selectors.cc": "services/query/promql/evaluator.h",
     "services/query/promql/statistics.cc": "services/query/promql/evaluator.h",
     "services/query/promql/type_check.cc": "services/query/promql/parse_state.h",
+    "services/query/traceql/duration.cc": "services/query/traceql/lexer.h",
+    "services/query/traceql/parse_fields.cc": "services/query/traceql/parse_state.h",
+    "services/query/traceql/parse_metrics.cc": "services/query/traceql/parse_state.h",
+    "services/query/traceql/parse_pipeline.cc": "services/query/traceql/parse_state.h",
+    "services/query/traceql/printer.cc": "services/query/traceql/ast.h",
+    "services/query/traceql/type_check.cc": "services/query/traceql/parse_state.h",
 }
 
 # A name of a header stands for one thing, but for the roles that each module may fill.
