@@ -214,6 +214,8 @@ IMPLEMENTS = {
 ROLES = {
     "client.h", "config.h", "converter.h", "descriptor.h", "events.h", "factory.h", "options.h", "program.h", "sink.h",
     "stored_parts.h",
+    # The parts of each query language's engine.
+    "arithmetic.h", "ast.h", "lexer.h", "parse_state.h", "parser.h", "token.h", "value.h",
 }
 
 # Folders whose headers have another namespace than the folder's own or that of a folder above it.
