@@ -74,6 +74,13 @@ bool equals(const Value& left, const Value& right);
 // A total order, for min, max and keys: numbers by value, other types by their rank.
 int compare(const Value& left, const Value& right);
 
+// For maps: values of two types are two keys.
+struct KeyLess {
+  bool operator()(const Value& left, const Value& right) const {
+    return left.type != right.type ? left.type < right.type : compare(left, right) < 0;
+  }
+};
+
 // In a query: strings in backquotes.
 std::string to_string(const Value& value);
 // For people and labels: strings as they are.
