@@ -17,7 +17,7 @@ class FieldEvaluator {
   // INVALID_ARGUMENT, data, "bad_query" for a division by zero.
   Result<bool> test(const Expr& expr, const Span& span);
   Result<Value> value(const Expr& expr, const Span& span);
-  // Of an attribute that a span has several times: the first. Nil when it has none.
+  // The first one of an attribute that a span has several times. Nil when it has none.
   Value value(const Attribute& attribute, const Span& span) const;
 
  private:

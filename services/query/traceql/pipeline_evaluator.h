@@ -13,8 +13,8 @@ namespace spanway::query::traceql {
 // Spans that a pipeline has found in a trace.
 struct FoundSpans {
   SpanSet spans;
-  NamedValues attributes = {};  // Of by() and aggregates: "by(.a)", "count()".
-  Value scalar = {};            // Of the last aggregate.
+  NamedValues attributes = {};  // From by() and aggregates: "by(.a)", "count()".
+  Value scalar = {};            // The last aggregate.
 };
 
 // Single-thread; the trace outlives it.

@@ -64,7 +64,7 @@ struct Trace {
   // Set by complete().
   std::int64_t begin_unix_nano = 0;
   std::int64_t end_unix_nano = 0;
-  std::string root_service;  // Of the earliest span without a parent; empty without one.
+  std::string root_service;  // The earliest span without a parent; empty without one.
   std::string root_name;
 
   // service.name of the span's resource; "" without one.
@@ -73,7 +73,7 @@ struct Trace {
 };
 
 // Puts the spans in the order of their start and sets what depends on all of them. As in Tempo, two
-// spans of one id are told apart by their kinds (Zipkin's client and server); with three, and
+// spans of one id are distinguished by their kinds (Zipkin's client and server); with three, and
 // without a root, there is no tree.
 void complete(Trace& trace);
 

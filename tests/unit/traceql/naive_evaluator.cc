@@ -222,7 +222,7 @@ bool is_below(const NaiveTrace& trace, std::size_t upper, std::size_t lower) {
   return false;
 }
 
-// Whether `right` has the relation to `left`, in the order of kRelations.
+// True when `right` has the relation to `left`, in the order of kRelations.
 const std::vector<std::string> kRelations = {">", "<", ">>", "<<", "~"};
 bool is_related(const NaiveTrace& t, std::size_t relation, std::size_t left, std::size_t right) {
   if (!is_reached(t, left) || !is_reached(t, right)) return false;
