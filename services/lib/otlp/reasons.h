@@ -110,6 +110,7 @@ inline constexpr std::array kReasons = {
     "parquet_library",
     "query_memory_limit",
     "query_read_limit",
+    "query_timeout",
     "rate_limited",
     "request_invalid",
     "request_too_large",

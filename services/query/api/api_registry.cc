@@ -62,7 +62,7 @@ std::optional<Parameters> match(std::string_view pattern, std::string_view path)
     pattern.remove_prefix(close + 1);
     std::string_view value = path.substr(0, path.find('/'));
     if (name.ends_with(kWithSlashes)) {
-      // What follows is literal.
+      // The rest of the pattern is literal.
       name.remove_suffix(kWithSlashes.size());
       value = path.ends_with(pattern) ? path.substr(0, path.size() - pattern.size()) : "";
     }

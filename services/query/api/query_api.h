@@ -1,4 +1,4 @@
-// What the query service needs to know of an API: its routes, its answers and its errors.
+// An API as the query service sees it: its routes, its answers and its errors.
 #pragma once
 
 #include <functional>
@@ -42,9 +42,9 @@ struct ApiRoute {
 struct ApiRequest {
   const ApiRoute* route = nullptr;
   std::string method;
-  Parameters arguments;   // Of the path, decoded.
-  Parameters parameters;  // Of a form in the body, then of the URL.
-  std::string body;       // Of a POST that is no form; at most kBodyBytesMax.
+  Parameters arguments;   // The path's, decoded.
+  Parameters parameters;  // A form's in the body, then the URL's.
+  std::string body;       // A POST's that is no form; at most kBodyBytesMax.
   http::Headers headers;
 
   static constexpr std::size_t kBodyBytesMax = 1u << 20;

@@ -28,7 +28,7 @@ struct LabelMatcher {
 };
 
 // Conditions that a selector may have.
-inline constexpr std::size_t kMatchersMax = 8;
+inline constexpr std::size_t kMatchersMax = 32;
 
 // All conditions of a selector, compiled. Immutable and thread-safe.
 class LabelMatchers {

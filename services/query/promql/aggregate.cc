@@ -212,6 +212,7 @@ Result<Matrix> Evaluator::fold(const Expr& expr, const Matrix& input,
   std::vector<std::size_t> next(input.size(), 0);
   std::size_t step_index = 0;
   for (std::int64_t t = steps.start; t <= steps.end; t += steps.step, ++step_index) {
+    SPANWAY_TRY(source_.check());
     std::vector<Group> groups(result.size());
     for (std::size_t i = 0; i < input.size(); ++i) {
       const std::vector<Point>& points = input[i].points;

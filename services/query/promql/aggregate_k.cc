@@ -94,6 +94,7 @@ Result<Matrix> Evaluator::choose(const Expr& expr, const Matrix& input,
   std::vector<std::size_t> next(input.size(), 0);
   std::size_t step_index = 0;
   for (std::int64_t t = steps.start; t <= steps.end; t += steps.step, ++step_index) {
+    SPANWAY_TRY(source_.check());
     std::vector<std::vector<Candidate>> groups(positions.size());
     const double parameter = parameters[step_index];
     const double k = std::clamp(parameter, 0.0, static_cast<double>(input.size()));

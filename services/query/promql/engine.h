@@ -29,12 +29,14 @@ class SourceStream {
   virtual Result<std::optional<PointSeries>> next() = 0;
 };
 
-// Where series come from. Called on the thread that evaluates; cancel, deadline and memory are the
-// source's to check.
+// Where series come from. Called on the thread that evaluates; memory is the source's to check.
 class SeriesSource {
  public:
   virtual ~SeriesSource() = default;
   virtual Result<std::unique_ptr<SourceStream>> select(const SourceSelect& query) = 0;
+  // An error ends the query: it was cancelled, or its time is over. Called between the steps of an
+  // evaluation; cheap.
+  virtual Status check() { return {}; }
 };
 
 struct EngineOptions {

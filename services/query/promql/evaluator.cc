@@ -45,6 +45,7 @@ Status Evaluator::count_samples(std::size_t added) {
 
 Result<Matrix> Evaluator::evaluate(const Expr& expr, const Steps& steps) {
   const std::size_t before = samples_;
+  SPANWAY_TRY(source_.check());
   SPANWAY_ASSIGN(Matrix result, dispatch(expr, steps));
   if (!options_.late_name_removal) {
     SPANWAY_ASSIGN(result, without_dropped_names(std::move(result)));
@@ -113,6 +114,7 @@ Result<Matrix> Evaluator::each_step(std::vector<Matrix> inputs, const Steps& ste
   Matrix result;
   std::map<Labels, std::size_t> positions;
   for (std::int64_t t = steps.start; t <= steps.end; t += steps.step) {
+    SPANWAY_TRY(source_.check());
     for (std::size_t i = 0; i < inputs.size(); ++i) cursors[i].gather(t, vectors[i]);
     SPANWAY_ASSIGN(Vector elements, function(vectors, t));
     SPANWAY_TRY(count_samples(elements.size()));

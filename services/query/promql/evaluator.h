@@ -71,6 +71,8 @@ class Evaluator {
   // Series of equal labels as one; an error when both have a point at a time.
   static Result<Matrix> joined(Matrix matrix);
   Status count_samples(std::size_t added);
+  // For loops of short rounds: asks the source in one of 64.
+  Status check_sometimes() { return ++rounds_ % 64 == 0 ? source_.check() : ok_status(); }
 
   // statistics.cc: selectors whose histograms are read for count, sum or average only. Prometheus
   // reads them with the hint of each reset; so do we, as annotations depend on it.
@@ -140,6 +142,7 @@ class Evaluator {
   std::set<const Expr*> statistics_;
   Annotations annotations_;
   std::size_t samples_ = 0;
+  std::size_t rounds_ = 0;
 };
 
 // Evaluates one range function; false without a result. Errors are of its arguments.

@@ -108,6 +108,7 @@ Result<Matrix> Evaluator::range_call(const Expr& expr, const Expr& range, std::s
     std::size_t step_index = 0;
     std::vector<double> values(scalars.size());
     for (std::int64_t t = steps.start; t <= steps.end; t += steps.step, ++step_index) {
+      SPANWAY_TRY(check_sometimes());
       window.t = t;
       window.end = at.value_or(t) - offset;
       window.begin = window.end - length;

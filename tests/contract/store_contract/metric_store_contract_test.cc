@@ -280,12 +280,24 @@ TEST_P(MetricStoreContract, ATenantSeesItsOwnPointsOnly) {
   }
 }
 
+TEST_P(MetricStoreContract, TheLastOfTheMostMatchersCounts) {
+  Generator generator(5);
+  fill(generator, 60);
+  std::vector<LabelMatcher> matchers(kMatchersMax - 1, {"job", MatchOp::kNotEqual, "none"});
+  matchers.push_back({kMetricName, MatchOp::kEqual, "load_a"});
+  QueryContext own = context();
+  const auto found = store().series(matchers, {}, own);
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  EXPECT_FALSE(found->empty());
+  for (const Series& one : *found) EXPECT_EQ(one.labels.front().second, "load_a");
+}
+
 TEST_P(MetricStoreContract, ABadRegexTooManyMatchersAndACancelledQueryFail) {
   Generator generator(11);
   fill(generator, 30);
   QueryContext own = context();
   for (const auto& matchers :
-       {std::vector<LabelMatcher>{{"job", MatchOp::kRegex, "a("}}, std::vector<LabelMatcher>(9)}) {
+       {std::vector<LabelMatcher>{{"job", MatchOp::kRegex, "a("}}, std::vector<LabelMatcher>(kMatchersMax + 1)}) {
     EXPECT_EQ(store().series(matchers, {}, own).error().code, Code::kInvalidArgument);
     EXPECT_EQ(store().samples({.matchers = matchers}, own).error().code, Code::kInvalidArgument);
     EXPECT_EQ(store().histograms({.matchers = matchers}, own).error().code, Code::kInvalidArgument);
