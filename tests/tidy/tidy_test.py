@@ -182,6 +182,22 @@ IMPLEMENTS = {
     "services/lib/rpc/client_options.cc": "services/lib/rpc/otlp_grpc_sink.h",
     "services/lib/rpc/gatekeeper.cc": "services/lib/rpc/export_service.h",
     "services/lib/runtime/program.cc": "services/lib/runtime/service.h",
+    "services/query/logql/binary.cc": "services/query/logql/step_evaluator.h",
+    "services/query/logql/formatters.cc": "services/query/logql/stage_pipeline.h",
+    "services/query/logql/label_filter.cc": "services/query/logql/stage_pipeline.h",
+    "services/query/logql/line_filter.cc": "services/query/logql/stage_pipeline.h",
+    "services/query/logql/parse_aggregates.cc": "services/query/logql/parse_state.h",
+    "services/query/logql/parse_label_filters.cc": "services/query/logql/parse_state.h",
+    "services/query/logql/parse_stages.cc": "services/query/logql/parse_state.h",
+    "services/query/logql/parsers.cc": "services/query/logql/stage_pipeline.h",
+    "services/query/logql/printer.cc": "services/query/logql/ast.h",
+    "services/query/logql/range_aggregate.cc": "services/query/logql/step_evaluator.h",
+    "services/query/logql/template_execute.cc": "services/query/logql/template.h",
+    "services/query/logql/template_functions.cc": "services/query/logql/template_node.h",
+    "services/query/logql/template_parser.cc": "services/query/logql/template.h",
+    "services/query/logql/template_values.cc": "services/query/logql/template_node.h",
+    "services/query/logql/validate.cc": "services/query/logql/parser.h",
+    "services/query/logql/vector_aggregate.cc": "services/query/logql/step_evaluator.h",
     "services/query/promql/aggregate.cc": "services/query/promql/evaluator.h",
     "services/query/promql/aggregate_k.cc": "services/query/promql/evaluator.h",
     "services/query/promql/binary.cc": "services/query/promql/evaluator.h",
@@ -215,7 +231,7 @@ ROLES = {
     "client.h", "config.h", "converter.h", "descriptor.h", "events.h", "factory.h", "options.h", "program.h", "sink.h",
     "stored_parts.h",
     # The parts of each query language's engine.
-    "arithmetic.h", "ast.h", "lexer.h", "parse_state.h", "parser.h", "token.h", "value.h",
+    "arithmetic.h", "ast.h", "engine.h", "lexer.h", "parse_state.h", "parser.h", "token.h", "value.h",
 }
 
 # Folders whose headers have another namespace than the folder's own or that of a folder above it.

@@ -53,6 +53,27 @@ std::optional<Regex::Groups> Regex::groups(std::string_view text) const {
   return result;
 }
 
+bool Regex::find(std::string_view text, std::size_t begin,
+                 std::vector<std::string_view>& found) const {
+  const RE2& re = program_->re;
+  std::vector<re2::StringPiece> pieces(static_cast<std::size_t>(re.NumberOfCapturingGroups()) + 1);
+  const auto anchor = program_->is_whole ? RE2::ANCHOR_BOTH : RE2::UNANCHORED;
+  if (begin > text.size() ||
+      !re.Match(re2::StringPiece(text.data(), text.size()), begin, text.size(), anchor,
+                pieces.data(), static_cast<int>(pieces.size())))
+    return false;
+  found.clear();
+  for (const re2::StringPiece& one : pieces) found.emplace_back(one.data(), one.size());
+  return true;
+}
+
+std::vector<std::string> Regex::group_names() const {
+  std::vector<std::string> names(static_cast<std::size_t>(program_->re.NumberOfCapturingGroups()));
+  for (const auto& [number, name] : program_->re.CapturingGroupNames())
+    names[static_cast<std::size_t>(number) - 1] = name;
+  return names;
+}
+
 std::string_view Regex::Groups::value(std::string_view name) const {
   std::size_t number = 0;
   const char* end = name.data() + name.size();

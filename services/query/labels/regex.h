@@ -40,6 +40,12 @@ class Regex {
   // Nothing when the whole text does not match.
   std::optional<Groups> groups(std::string_view text) const;
 
+  // The leftmost match at `begin` or behind it: the whole match, then its groups, whose data() is
+  // null where a group has no part in it. False without a match.
+  bool find(std::string_view text, std::size_t begin, std::vector<std::string_view>& found) const;
+  // From group 1 on; "" for one without a name.
+  std::vector<std::string> group_names() const;
+
  private:
   struct Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
