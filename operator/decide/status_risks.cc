@@ -56,6 +56,9 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
   if (const auto old =
           certificate_obstacle(input_.pipeline.name, input_.components, input_.reports))
     add(old->reason, old->message());
+  if (const auto old =
+          credentials_obstacle(input_.pipeline.name, input_.components, input_.reports))
+    add(old->reason, old->message());
   if (input_.topics.state == TopicsView::State::kUnmanaged) {
     for (const std::string& weakness : reported_weaknesses(input_.components, input_.reports))
       add("TopicsWeaker", weakness);

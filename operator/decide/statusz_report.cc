@@ -17,6 +17,7 @@ constexpr std::size_t kTopicsMax = 256;
 constexpr std::size_t kPartitionsMax = 10'000;
 constexpr std::size_t kStallsMax = 256;
 constexpr std::size_t kWeaknessesMax = 64;
+constexpr std::size_t kCredentialErrorsMax = 16;
 constexpr std::size_t kTextBytesMax = 1024;
 
 std::string text_at(const Json& value, std::string_view path) {
@@ -68,14 +69,15 @@ void read_stalls(const Json& root, StatuszReport& report) {
   }
 }
 
-void read_weaknesses(const Json& root, StatuszReport& report) {
-  const Json* list = kube::find(root, "weaknesses");
-  if (list == nullptr || !list->is_array()) return;
+std::vector<std::string> texts_at(const Json& root, std::string_view path, std::size_t count_max) {
+  std::vector<std::string> texts;
+  const Json* list = kube::find(root, path);
+  if (list == nullptr || !list->is_array()) return texts;
   for (const Json& one : *list) {
-    if (report.weaknesses.size() == kWeaknessesMax) return;
-    if (one.is_string())
-      report.weaknesses.push_back(one.get<std::string>().substr(0, kTextBytesMax));
+    if (texts.size() == count_max) break;
+    if (one.is_string()) texts.push_back(one.get<std::string>().substr(0, kTextBytesMax));
   }
+  return texts;
 }
 
 // Nothing when the object or its flag is missing: an older service does not report it.
@@ -141,7 +143,8 @@ StatuszReport parse_statusz(std::string_view body) {
   report.certificate_error = text_at(*parsed, "certificate_reload_error");
   read_stalls(*parsed, report);
   report.lost_records = std::max<std::int64_t>(0, kube::int_at(*parsed, "lost_records"));
-  read_weaknesses(*parsed, report);
+  report.weaknesses = texts_at(*parsed, "weaknesses", kWeaknessesMax);
+  report.credential_errors = texts_at(*parsed, "credential_errors", kCredentialErrorsMax);
   return report;
 }
 

@@ -49,6 +49,8 @@ struct StatuszReport {
   std::optional<ActivityReport> store = {};  // Query: its store, once it was called.
   std::string certificate_error =
       {};  // Listeners with TLS: why the newest certificate is not in use.
+  // Credentials that were read again and cannot be used: key and reason.
+  std::vector<std::string> credential_errors = {};
   std::optional<ActivityReport> produce = {};     // Producing bridges: produce requests.
   std::optional<ActivityReport> assignment = {};  // Consumers: partitions of the group.
   std::vector<StallReport> stalls = {};           // Consumers.

@@ -163,6 +163,25 @@ std::optional<Obstacle> certificate_obstacle(const std::string& pipeline,
   return std::nullopt;
 }
 
+std::optional<Obstacle> credentials_obstacle(const std::string& pipeline,
+                                             const std::vector<ComponentView>& components,
+                                             const Reports& reports) {
+  for (const ComponentView& view : components) {
+    for (const PodView& pod : view.pods) {
+      const StatuszReport* report = report_of(pod, reports);
+      if (report == nullptr || report->credential_errors.empty()) continue;
+      std::string words;
+      for (const std::string& error : report->credential_errors)
+        words += (words.empty() ? "" : "; ") + error;
+      return Obstacle{.reason = "CredentialsNotLoaded",
+                      .place = render::object_name(pipeline, view.id) + ": pod " + pod.name +
+                               ": the old credentials stay in use: ",
+                      .words = std::move(words)};
+    }
+  }
+  return std::nullopt;
+}
+
 bool reports_missing_topic(const std::vector<ComponentView>& components, const Reports& reports) {
   return std::any_of(components.begin(), components.end(), [&](const ComponentView& view) {
     if (!speaks_kafka(view)) return false;

@@ -46,6 +46,11 @@ bool reports_missing_topic(const std::vector<ComponentView>& components, const R
 std::optional<Obstacle> certificate_obstacle(const std::string& pipeline,
                                              const std::vector<ComponentView>& components,
                                              const Reports& reports);
+// Credentials that were read again and cannot be used, in the first pod that reports any; never
+// blocks: the ones of before stay in use.
+std::optional<Obstacle> credentials_obstacle(const std::string& pipeline,
+                                             const std::vector<ComponentView>& components,
+                                             const Reports& reports);
 // Settings that endanger records, each once, as the bridges report them.
 std::vector<std::string> reported_weaknesses(const std::vector<ComponentView>& components,
                                              const Reports& reports);

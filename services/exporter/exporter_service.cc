@@ -103,7 +103,7 @@ Status ExporterService::start() {
   sampler_.emplace([this] { sample(); }, executor, kSampleInterval, Duration::zero());
   listener_->keep_tls_fresh(executor, [this](const Result<bool>& changed) {
     if (!changed.ok()) return gate_->events().tls_reload_failed(changed.error());
-    gate_->events().tls_reloaded();
+    if (*changed) gate_->events().tls_reloaded();
   });
   deps_.telemetry.log.info("Exporting", {{"listen", config_.otlp.host},
                                          {"port", static_cast<unsigned>(port())},

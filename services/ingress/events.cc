@@ -99,7 +99,8 @@ RefusedBy refused_by_next(const Error& error) noexcept {
   return RefusedBy::kNextUnknown;
 }
 
-Events::Events(telemetry::Telemetry telemetry) : telemetry_(telemetry) {
+Events::Events(telemetry::Telemetry telemetry)
+    : telemetry_(telemetry), credentials_(telemetry.credentials) {
   register_received();
   register_refusals();
   telemetry::Metrics& metrics = telemetry_.metrics;
@@ -208,11 +209,13 @@ void Events::forwarded(otlp::Signal signal, double seconds) const noexcept {
   forward_duration_[otlp::index_of(signal)].observe(seconds);
 }
 
-void Events::credentials_reload_failed(const Error& error) const {
+void Events::credentials_read(const Status& read) const {
+  credentials_.report("auth", read);
+  if (read.ok()) return;
   reload_failures_.add();
   telemetry_.log.limited(telemetry::LogLevel::kError, "ingress.credentials_reload",
                          "Changed credentials cannot be used, the old ones stay",
-                         {{"error", error.message}});
+                         {{"error", read.error().message}});
 }
 
 void Events::tls_reload_failed(const Error& error) const {

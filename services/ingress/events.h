@@ -57,7 +57,8 @@ class Events {
   void merge_resent(otlp::Signal signal, std::size_t requests) const noexcept;
   void merge_unattributed(otlp::Signal signal, std::uint64_t items) const noexcept;
   void forwarded(otlp::Signal signal, double seconds) const noexcept;
-  void credentials_reload_failed(const Error& error) const;
+  // Tokens or users were read again; an error = the old ones stay in use.
+  void credentials_read(const Status& read) const;
   void tls_reload_failed(const Error& error) const;
   void memory(std::size_t used, std::size_t limit) const noexcept;
   void tls_expiry(double seconds) const noexcept;
@@ -78,6 +79,7 @@ class Events {
   void register_refusals();
 
   telemetry::Telemetry telemetry_;
+  telemetry::CredentialReporter credentials_;
   PerSource<telemetry::Counter> requests_;
   PerSource<telemetry::Counter> items_;
   PerSource<telemetry::Counter> bytes_;

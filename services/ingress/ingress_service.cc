@@ -115,7 +115,7 @@ Status IngressService::start() {
   loop_.post([this] { tick(); });
   listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
     if (!changed.ok()) return events_.tls_reload_failed(changed.error());
-    events_.log().info("Using a changed certificate");
+    if (*changed) events_.log().info("Using a changed certificate");
   });
   deps_.telemetry.log.info("Listening for OTLP",
                            {{"host", config_.otlp.host},
@@ -143,11 +143,9 @@ void IngressService::tick() {
 }
 
 void IngressService::reload_credentials() {
-  if (auto changed = authenticator_->reload(); !changed.ok()) {
-    events_.credentials_reload_failed(changed.error());
-  } else if (*changed) {
-    events_.log().info("Using changed credentials");
-  }
+  const Result<bool> changed = authenticator_->reload();
+  events_.credentials_read(changed.ok() ? ok_status() : Status(changed.error()));
+  if (changed.ok() && *changed) events_.log().info("Using changed credentials");
 }
 
 void IngressService::shed_load() {

@@ -235,7 +235,10 @@ Status BridgeService::listen() {
   listener_->start();
   grpc_port_ = listener_->port("otlp_grpc");
   listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
-    if (changed.ok()) return deps_.telemetry.log.info("Using a changed certificate");
+    if (changed.ok()) {
+      if (*changed) deps_.telemetry.log.info("Using a changed certificate");
+      return;
+    }
     deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
                                 "Certificate files are not usable; the old ones stay in use",
                                 {{"error", changed.error().message}});

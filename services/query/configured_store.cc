@@ -19,6 +19,12 @@ constexpr std::size_t kS3AnswerBytesMax = 64u << 20;
 // A client waits for the answer: fewer tries than a writer has.
 constexpr int kS3Attempts = 3;
 
+http::TlsReloader::Report tls_report(const char* key, ConfiguredStore::Report report) {
+  return [key, report = std::move(report)](const Result<bool>& read) {
+    report(key, read.ok() ? ok_status() : Status(read.error()));
+  };
+}
+
 }  // namespace
 
 ConfiguredStore::~ConfiguredStore() = default;
@@ -26,7 +32,7 @@ ConfiguredStore::~ConfiguredStore() = default;
 Result<std::unique_ptr<ConfiguredStore>> ConfiguredStore::create(const QueryConfig& config,
                                                                  const runtime::ServiceDeps& deps,
                                                                  MemoryBudget& budget,
-                                                                 http::TlsReloader::Report report) {
+                                                                 Report report) {
   std::unique_ptr<ConfiguredStore> store(new ConfiguredStore());
   SPANWAY_TRY(store->use_clickhouse(config, deps, report));
   if (config.traces_from == StoreType::kS3)
@@ -38,14 +44,14 @@ Result<std::unique_ptr<ConfiguredStore>> ConfiguredStore::create(const QueryConf
 }
 
 Status ConfiguredStore::create_clickhouse_client(const ClickHouseStoreConfig& config,
-                                                 const runtime::ServiceDeps& deps,
-                                                 http::TlsReloader::Report report) {
+                                                 const runtime::ServiceDeps& deps, Report report) {
   std::shared_ptr<http::TlsClientContext> tls;
   if (config.endpoint.starts_with("https://")) {
     auto created = http::TlsClientContext::create(config.tls);
     if (!created.ok()) return std::move(created).error().with_context("stores.clickhouse");
     tls = std::move(created).value();
-    clickhouse_tls_.emplace([tls] { return tls->reload(); }, report, deps.io.executor(0),
+    clickhouse_tls_.emplace([tls] { return tls->reload(); },
+                            tls_report("stores.clickhouse.tls", report), deps.io.executor(0),
                             http::kClientTlsReloadInterval);
   }
   clickhouse::ClientOptions options;
@@ -54,14 +60,16 @@ Status ConfiguredStore::create_clickhouse_client(const ClickHouseStoreConfig& co
   options.username = config.username;
   options.password = config.password;
   options.connections_max = static_cast<std::size_t>(config.connections);
-  options.on_unusable_secret = [report = std::move(report)](const Error& error) { report(error); };
+  options.report_secret = [report = std::move(report)](const std::string& key, const Status& read) {
+    report("stores.clickhouse." + key, read);
+  };
   SPANWAY_ASSIGN(clickhouse_,
                  clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock));
   return {};
 }
 
 Status ConfiguredStore::use_clickhouse(const QueryConfig& config, const runtime::ServiceDeps& deps,
-                                       http::TlsReloader::Report report) {
+                                       Report report) {
   const bool has_traces = config.traces_from == StoreType::kClickHouse;
   const bool has_logs = store_of(config, config.logs_from) == StoreType::kClickHouse;
   const bool has_metrics = store_of(config, config.metrics_from) == StoreType::kClickHouse;
@@ -77,14 +85,15 @@ Status ConfiguredStore::use_clickhouse(const QueryConfig& config, const runtime:
 }
 
 Status ConfiguredStore::use_s3(const S3StoreConfig& config, const runtime::ServiceDeps& deps,
-                               MemoryBudget& budget, http::TlsReloader::Report report) {
+                               MemoryBudget& budget, Report report) {
   SPANWAY_ASSIGN(const parquet_file::Codec* codec, parquet_file::load_codec());
   auto client = sinks::create_s3_client(config, kS3AnswerBytesMax, deps.io, deps.clock);
   if (!client.ok()) return std::move(client).error().with_context("stores.s3");
   s3_ = std::move(client).value();
   if (config.endpoint.empty() || config.endpoint.starts_with("https://"))
-    s3_tls_.emplace([client = s3_] { return client->reload_tls(); }, std::move(report),
-                    deps.io.executor(0), http::kClientTlsReloadInterval);
+    s3_tls_.emplace([client = s3_] { return client->reload_tls(); },
+                    tls_report("stores.s3.tls", std::move(report)), deps.io.executor(0),
+                    http::kClientTlsReloadInterval);
   objectstore::S3StoreOptions options;
   options.timeout = config.timeout;
   options.attempts = kS3Attempts;

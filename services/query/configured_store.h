@@ -22,12 +22,13 @@ namespace spanway::query {
 // Thread-safe once it is created. Everything that create() is given outlives it.
 class ConfiguredStore {
  public:
-  // Reads TLS files, and loads Arrow for S3. Sends the store no request. `report` gets the
-  // results of reading TLS files again, and errors of reading the password again.
+  // TLS files or the password were read again: an error = the ones of before stay in use. OK ends
+  // an error of the same key.
+  using Report = std::function<void(const std::string& key, const Status& read)>;
+  // Reads TLS files, and loads Arrow for S3. Sends the store no request.
   static Result<std::unique_ptr<ConfiguredStore>> create(const QueryConfig& config,
                                                          const runtime::ServiceDeps& deps,
-                                                         MemoryBudget& budget,
-                                                         http::TlsReloader::Report report);
+                                                         MemoryBudget& budget, Report report);
   ~ConfiguredStore();
 
   TraceStore& traces() noexcept { return *traces_; }
@@ -42,13 +43,11 @@ class ConfiguredStore {
 
  private:
   ConfiguredStore() = default;
-  Status use_clickhouse(const QueryConfig& config, const runtime::ServiceDeps& deps,
-                        http::TlsReloader::Report report);
+  Status use_clickhouse(const QueryConfig& config, const runtime::ServiceDeps& deps, Report report);
   Status use_s3(const S3StoreConfig& config, const runtime::ServiceDeps& deps, MemoryBudget& budget,
-                http::TlsReloader::Report report);
+                Report report);
   Status create_clickhouse_client(const ClickHouseStoreConfig& config,
-                                  const runtime::ServiceDeps& deps,
-                                  http::TlsReloader::Report report);
+                                  const runtime::ServiceDeps& deps, Report report);
   void use_memory(const QueryConfig& config);
 
   std::string type_;

@@ -52,7 +52,8 @@ std::vector<MetricSpec> all_metric_specs() {
   return all;
 }
 
-Events::Events(telemetry::Telemetry telemetry) : metrics_(telemetry.metrics), log_(telemetry.log) {
+Events::Events(telemetry::Telemetry telemetry)
+    : metrics_(telemetry.metrics), log_(telemetry.log), credentials_(telemetry.credentials) {
   rows_read_ = metrics_.counter(kRows);
   bytes_read_ = metrics_.counter(kBytes);
   running_gauge_ = metrics_.gauge(kRunning);
@@ -123,6 +124,11 @@ void Events::waiting(std::size_t queued) const noexcept {
 void Events::memory(std::size_t used, std::size_t limit) const noexcept {
   memory_used_.set(static_cast<double>(used));
   memory_limit_.set(static_cast<double>(limit));
+}
+
+void Events::credentials_read(const std::string& key, const Status& read) const {
+  credentials_.report(key, read);
+  if (!read.ok()) reload_failed(read.error());
 }
 
 void Events::reload_failed(const Error& error) const {

@@ -38,6 +38,8 @@ class Events {
   void refused(std::string_view api, int http_status);
   void waiting(std::size_t queued) const noexcept;
   void memory(std::size_t used, std::size_t limit) const noexcept;
+  // The credentials or TLS files of `key` were read again; an error = the old ones stay in use.
+  void credentials_read(const std::string& key, const Status& read) const;
   void reload_failed(const Error& error) const;
 
   std::uint64_t answered() const noexcept { return answered_; }
@@ -54,6 +56,7 @@ class Events {
   void count(PerApi& api, int http_status);
   telemetry::Metrics& metrics_;
   const telemetry::Logger& log_;
+  const telemetry::CredentialReporter credentials_;
   std::map<std::string, PerApi, std::less<>> apis_;
   telemetry::Counter rows_read_, bytes_read_;
   telemetry::Gauge running_gauge_, queued_, memory_used_, memory_limit_;

@@ -42,10 +42,11 @@ Result<std::unique_ptr<QueryService>> QueryService::create(const QueryConfig& co
 }
 
 Status QueryService::create_parts() {
-  SPANWAY_ASSIGN(
-      store_, ConfiguredStore::create(config_, deps_, budget_, [this](const Result<bool>& changed) {
-        if (!changed.ok()) events_.reload_failed(changed.error());
-      }));
+  SPANWAY_ASSIGN(store_,
+                 ConfiguredStore::create(config_, deps_, budget_,
+                                         [this](const std::string& key, const Status& read) {
+                                           events_.credentials_read(key, read);
+                                         }));
   Random random = Random::from_entropy();
   SPANWAY_ASSIGN(authenticator_, auth::Authenticator::create(config_.auth, auth::read_small_file,
                                                              auth::KeyedHash::make_key(random)));
@@ -107,8 +108,8 @@ Status QueryService::start() {
 }
 
 void QueryService::reload_credentials() {
-  if (const auto changed = authenticator_->reload(); !changed.ok())
-    events_.reload_failed(changed.error());
+  const Result<bool> changed = authenticator_->reload();
+  events_.credentials_read("auth", changed.ok() ? ok_status() : Status(changed.error()));
 }
 
 void QueryService::stop_accepting() {

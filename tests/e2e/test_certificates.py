@@ -46,6 +46,27 @@ def test_a_garbage_certificate_is_reported_and_the_old_one_stays_in_use(name, tm
         assert service.stop() == 0
 
 
+def test_credentials_that_cannot_be_used_are_reported_until_they_can(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("hidden-value\n")
+    config = SERVICES["ingress"][1](free_port())
+    config["auth"] = {"mode": "bearer", "tokens": [{"token_file": str(token)}]}
+    with Service("ingress", "spanway-ingress", config, tmp_path).start().wait_listening() as service:
+
+        def errors():
+            return service.status()["credential_errors"]
+
+        assert errors() == []
+        for unusable in ("", "hidden-value\nhidden-value\n"):
+            token.write_text(unusable)
+            reported = wait_until(errors, 30, "a report", 0.2)
+            assert len(reported) == 1 and reported[0].startswith("auth.tokens[0].token_file"), reported
+            assert "hidden-value" not in reported[0]
+            token.write_text("hidden-value\n")
+            wait_until(lambda: not errors(), 30, "the end of the report", 0.2)
+        assert service.stop() == 0
+
+
 def test_renewed_certificates_of_kafka_need_no_restart(receiver, tmp_path):
     """The brokers get a certificate of a new CA and trust its clients only: said by all, and over once the files are there."""
     folder = tmp_path / "kafka"

@@ -30,7 +30,7 @@ struct Client::Shared {
         endpoint(std::move(name)),
         clock(c),
         password({{"password", options.password}},
-                 {"", config::HeaderUse::kHttp, options.on_unusable_secret}, c) {}
+                 {"", config::HeaderUse::kHttp, options.report_secret}, c) {}
   ClientOptions options;
   std::string path;
   std::string endpoint;

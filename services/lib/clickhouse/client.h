@@ -26,8 +26,8 @@ struct ClientOptions {
   std::string database;
   std::string username;  // Empty = the server's default user.
   Secret password;
-  // The file of the password has changed and cannot be used, see config::FreshSecrets. May be null.
-  std::function<void(const Error&)> on_unusable_secret;
+  // The file of the password was read again, see config::FreshSecrets. May be null.
+  std::function<void(const std::string& key, const Status& read)> report_secret;
   std::size_t connections_max = 8;
   std::size_t waiting_max = 256;  // Requests that wait for a connection; more = UNAVAILABLE.
   std::size_t answer_bytes_max = 64u << 20;  // For a SELECT; a larger answer is an error.

@@ -107,11 +107,12 @@ void FreshSecrets::read_all_again() const {
     Result<std::string> text = read_checked(name, secret);
     if (!text.ok()) {
       const std::string& problem = text.error().message;
-      if (std::exchange(reported_[name], problem) != problem && checks_.on_unusable)
-        checks_.on_unusable(text.error());
+      if (std::exchange(reported_[name], problem) != problem && checks_.report)
+        checks_.report(checks_.section + name, text.error());
       continue;
     }
-    reported_.erase(name);
+    if (reported_.erase(name) != 0 && checks_.report)
+      checks_.report(checks_.section + name, ok_status());
     if (*text == secret.reveal()) continue;
     secret = Secret(std::move(text).value(), secret.file());
     changed = true;

@@ -40,8 +40,9 @@ class FreshSecrets {
   struct Checks {
     std::string section;  // Before the names in errors: "headers.".
     HeaderUse use;        // A value that no header can carry is not used.
-    // A file cannot be used, the value of before stays. Once for each new reason. May be null.
-    std::function<void(const Error& error)> on_unusable;
+    // An error: a file of `key` cannot be used, the value of before stays; once for each new
+    // reason. Then once OK, when it can be used again. May be null.
+    std::function<void(const std::string& key, const Status& read)> report;
   };
 
   // `clock` outlives it.

@@ -14,8 +14,9 @@ namespace spanway::http {
 inline constexpr Duration kClientTlsReloadInterval = std::chrono::seconds(60);
 
 // Calls `reload` (TlsServerContext::reload(), TlsClientContext::reload()) every `interval` on the
-// executor, for as long as it exists, and `report` after each call that found a change (true) or
-// failed. Both block on the disk for a moment. Its end and the executor's: see RepeatingTask.
+// executor, for as long as it exists, and `report` after each call that found a change (true),
+// failed, or is the first to succeed after one that failed (false = without a change). Both block
+// on the disk for a moment. Its end and the executor's: see RepeatingTask.
 class TlsReloader {
  public:
   using Reload = std::function<Result<bool>()>;

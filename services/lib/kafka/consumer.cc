@@ -432,12 +432,9 @@ void RdConsumer::probe() {
   probing_ = true;
   requests_.post([this, unfetched = reader_.unfetched()] {
     if (closing_) return;
-    if (const Result<bool> changed = credentials_.refresh(handle_.get()); !changed.ok()) {
-      last_error_.note(changed.error());
-      events_.client_error(changed.error());
-    } else if (*changed) {
-      events_.credentials_changed();
-    }
+    const Result<bool> changed = credentials_.refresh(handle_.get());
+    if (!changed.ok()) last_error_.note(changed.error());
+    events_.credentials_read(changed);
     std::set<std::string> recreated;
     std::map<TopicPartition, Watermarks> watermarks;
     if (const auto topics = brokers_.request(handle_.get(), closing_); topics.ok()) {

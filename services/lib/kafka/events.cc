@@ -47,6 +47,7 @@ std::span<const MetricSpec> metric_specs() { return kMetrics; }
 
 ProducerEvents::ProducerEvents(telemetry::Telemetry telemetry)
     : log_(telemetry.log),
+      credentials_(telemetry.credentials),
       records_(telemetry.metrics.counter(kMetrics[0])),
       bytes_(telemetry.metrics.counter(kMetrics[1])),
       rebuilds_(telemetry.metrics.counter(kMetrics[5])),
@@ -138,12 +139,16 @@ void ProducerEvents::partitions_changed(std::string_view topic, std::int32_t par
   log_.debug("Topic described", {{"topic", topic}, {"partitions", partitions}, {"error", error}});
 }
 
-void ProducerEvents::credentials_changed() {
-  log_.info("Credentials read again; new connections use them", {{"client", "producer"}});
+void ProducerEvents::credentials_read(const Result<bool>& changed) {
+  credentials_.report("kafka", changed.ok() ? ok_status() : Status(changed.error()));
+  if (!changed.ok()) return client_error(changed.error());
+  if (*changed)
+    log_.info("Credentials read again; new connections use them", {{"client", "producer"}});
 }
 
 ConsumerEvents::ConsumerEvents(telemetry::Telemetry telemetry)
     : log_(telemetry.log),
+      credentials_(telemetry.credentials),
       rebalances_(telemetry.metrics.counter(kMetrics[8])),
       lost_(telemetry.metrics.counter(kMetrics[9])),
       commit_failures_(telemetry.metrics.counter(kMetrics[10])),
@@ -244,8 +249,11 @@ void ConsumerEvents::fetch_size_changed(std::uint64_t before, std::uint64_t now,
                {{"bytes_before", before}, {"bytes", now}, {"compression_ratio", ratio}});
 }
 
-void ConsumerEvents::credentials_changed() {
-  log_.info("Credentials read again; new connections use them", {{"client", "consumer"}});
+void ConsumerEvents::credentials_read(const Result<bool>& changed) {
+  credentials_.report("kafka", changed.ok() ? ok_status() : Status(changed.error()));
+  if (!changed.ok()) return client_error(changed.error());
+  if (*changed)
+    log_.info("Credentials read again; new connections use them", {{"client", "consumer"}});
 }
 
 }  // namespace spanway::kafka

@@ -34,10 +34,13 @@ class ProducerEvents {
   void probed(std::string_view topic, std::size_t records_kept, const Error* failure);
   void throttled(Duration by);
   void partitions_changed(std::string_view topic, std::int32_t partitions, const char* error);
-  void credentials_changed();
+  // Password and TLS files were read again: true when they have changed; an error = the ones of
+  // before stay in use.
+  void credentials_read(const Result<bool>& changed);
 
  private:
   const telemetry::Logger& log_;
+  telemetry::CredentialReporter credentials_;
   telemetry::Counter records_, bytes_, rebuilds_, other_errors_;
   telemetry::Gauge queue_bytes_, reachable_, clock_difference_;
   telemetry::Histogram latency_;
@@ -65,11 +68,12 @@ class ConsumerEvents {
   void seek_finished(const TopicPartition& partition, std::int64_t offset,
                      std::int32_t leader_epoch);
   void fetch_size_changed(std::uint64_t before, std::uint64_t now, double ratio);
-  // Thread-safe.
-  void credentials_changed();
+  // As that of ProducerEvents. Thread-safe.
+  void credentials_read(const Result<bool>& changed);
 
  private:
   const telemetry::Logger& log_;
+  telemetry::CredentialReporter credentials_;
   telemetry::Counter rebalances_, lost_, commit_failures_;
   telemetry::Gauge partitions_;
 };

@@ -455,10 +455,8 @@ bool RdProducer::refresh_topics(const std::stop_token& stop) {
   if (!changed.ok()) {
     last_error_.note(changed.error());
     has_error_ = true;
-    events_.client_error(changed.error());
-  } else if (*changed) {
-    events_.credentials_changed();
   }
+  events_.credentials_read(changed);
   const TopicMetadata::Refreshed refreshed =
       topics_.refresh(native.get(), [&stop] { return stop.stop_requested(); });
   if (refreshed.answered) {

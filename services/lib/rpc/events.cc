@@ -107,6 +107,7 @@ void ServerEvents::count_refused(std::string_view reason) const noexcept {
 
 ClientEvents::ClientEvents(telemetry::Telemetry telemetry, const std::string& endpoint)
     : log_(telemetry.log),
+      credentials_(telemetry.credentials),
       endpoint_(endpoint),
       in_flight_(telemetry.metrics.gauge(kClientInFlight, {{"endpoint", endpoint}})),
       bytes_(telemetry.metrics.counter(kClientBytes, {{"endpoint", endpoint}})),
@@ -140,9 +141,11 @@ void ClientEvents::failed(const Error& error) const {
                 {"error", error.message}});
 }
 
-void ClientEvents::secret_unusable(const Error& error) const {
+void ClientEvents::secret_read(const std::string& key, const Status& read) const {
+  credentials_.report(key, read);
+  if (read.ok()) return;
   log_.warn("A file of a secret cannot be used; the secret of before stays in use",
-            {{"endpoint", endpoint_}, {"error", error.message}});
+            {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
 void ClientEvents::unreadable_answer(const Error& error) const {

@@ -76,10 +76,12 @@ class ClientEvents {
   void refused(Refused why) const noexcept;
   void failed(const Error& error) const;
   void unreadable_answer(const Error& error) const;
-  void secret_unusable(const Error& error) const;
+  // The secret of `key` was read again; an error = the one of before stays in use.
+  void secret_read(const std::string& key, const Status& read) const;
 
  private:
   const telemetry::Logger& log_;
+  telemetry::CredentialReporter credentials_;
   std::string endpoint_;
   telemetry::Gauge in_flight_;
   telemetry::Counter bytes_;

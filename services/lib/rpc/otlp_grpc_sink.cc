@@ -197,10 +197,11 @@ struct OtlpGrpcSink::Impl {
       : options(std::move(o)),
         clock(c),
         events(telemetry, options.endpoint),
-        headers(options.headers,
-                {"headers.", config::HeaderUse::kGrpc,
-                 [this](const Error& error) { events.secret_unusable(error); }},
-                c) {
+        headers(
+            options.headers,
+            {"headers.", config::HeaderUse::kGrpc,
+             [this](const std::string& key, const Status& read) { events.secret_read(key, read); }},
+            c) {
     for (const otlp::Signal signal : otlp::kSignals) {
       methods[otlp::index_of(signal)] = std::string(otlp::grpc_path(signal));
     }

@@ -43,6 +43,7 @@ std::string short_name(const std::string& name) {
 }
 
 Statusz with_errors(Statusz status, const telemetry::Telemetry& telemetry) {
+  status.credential_errors = telemetry.credentials.list();
   status.errors.emplace();
   for (telemetry::RecentError& error : telemetry.log.recent_errors()) {
     status.errors->push_back({.time = error.time,

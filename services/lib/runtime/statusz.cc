@@ -226,6 +226,9 @@ void describe_service(V& v, const Statusz& s) {
   v.optional("last_error", s.last_error, "Bridge: the newest failure of Kafka or the destination.");
 }
 
+constexpr const char* kCredentialErrorsMeaning =
+    "Of the process: credentials (tokens, passwords, headers, TLS files of clients) that were read "
+    "again and cannot be used, with the reason; the ones of before stay in use. At most 16.";
 constexpr const char* kErrorsMeaning =
     "Of the process: the last 16 logged warnings and errors, oldest first.";
 
@@ -391,6 +394,7 @@ void write_object(JsonWriter& json, const Statusz& status) {
   } else {
     describe_service(fields, status);
   }
+  fields.list("credential_errors", status.credential_errors, kCredentialErrorsMeaning);
   fields.list("errors", status.errors, kErrorsMeaning);
   json.end_object();
 }
@@ -415,6 +419,7 @@ std::string statusz_markdown() {
       "| member | type | meaning |\n|---|---|---|\n";
   MarkdownFields fields(text);
   describe_service(fields, Statusz{});
+  fields.list("credential_errors", Statusz{}.credential_errors, kCredentialErrorsMeaning);
   fields.list("errors", Statusz{}.errors, kErrorsMeaning);
   return text;
 }

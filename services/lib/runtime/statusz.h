@@ -196,7 +196,9 @@ struct Statusz {
   // Several services in one process: an object with one member for each takes the place of all of
   // the above.
   std::optional<std::vector<NamedStatusz>> services;
-  std::optional<std::vector<LoggedError>> errors;  // The process's; set by the runtime.
+  // The process's; set by the runtime.
+  std::optional<std::vector<std::string>> credential_errors;
+  std::optional<std::vector<LoggedError>> errors;
 };
 
 struct NamedStatusz {

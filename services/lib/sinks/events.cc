@@ -39,6 +39,7 @@ std::span<const MetricSpec> metric_specs() { return kSpecs; }
 
 HttpEvents::HttpEvents(telemetry::Telemetry telemetry, std::string endpoint)
     : log_(telemetry.log),
+      credentials_(telemetry.credentials),
       endpoint_(std::move(endpoint)),
       bytes_(telemetry.metrics.counter(kHttpBytes, {{"endpoint", endpoint_}})),
       duration_(telemetry.metrics.histogram(kHttpDuration, {{"endpoint", endpoint_}})) {
@@ -60,15 +61,19 @@ void HttpEvents::unreadable_answer(const Error& error) const {
                {{"endpoint", endpoint_}, {"error", error.message}});
 }
 
-void HttpEvents::tls_reload_failed(const Error& error) const {
+void HttpEvents::tls_read(const Result<bool>& read) const {
+  credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
+  if (read.ok()) return;
   log_.limited(LogLevel::kError, "sinks.tls_reload",
                "The TLS files of the destination cannot be re-read; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", error.message}});
+               {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
-void HttpEvents::secret_unusable(const Error& error) const {
+void HttpEvents::secret_read(const std::string& key, const Status& read) const {
+  credentials_.report(key, read);
+  if (read.ok()) return;
   log_.warn("A file of a secret cannot be used; the secret of before stays in use",
-            {{"endpoint", endpoint_}, {"error", error.message}});
+            {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
 FileEvents::FileEvents(telemetry::Telemetry telemetry)

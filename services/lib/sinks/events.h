@@ -23,11 +23,13 @@ class HttpEvents {
   void answered(int status, double seconds) const noexcept;
   // Accepted (2xx), but the body says nothing that we understand.
   void unreadable_answer(const Error& error) const;
-  void tls_reload_failed(const Error& error) const;
-  void secret_unusable(const Error& error) const;
+  // The TLS files, or the secret of `key`, were read again; an error = the old ones stay in use.
+  void tls_read(const Result<bool>& read) const;
+  void secret_read(const std::string& key, const Status& read) const;
 
  private:
   const telemetry::Logger& log_;
+  const telemetry::CredentialReporter credentials_;
   const std::string endpoint_;
   telemetry::Counter bytes_;
   std::array<telemetry::Counter, 6> classes_;  // No answer, 1xx ... 5xx.

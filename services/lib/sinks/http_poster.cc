@@ -100,7 +100,9 @@ struct HttpPoster::Shared {
 
 config::FreshSecrets::Checks HttpPoster::header_checks(const char* section, const Shared& shared) {
   return {section, config::HeaderUse::kHttp,
-          [events = shared.events](const Error& error) { events->secret_unusable(error); }};
+          [events = shared.events](const std::string& key, const Status& read) {
+            events->secret_read(key, read);
+          }};
 }
 
 std::string append_path(std::string_view path, std::string_view suffix) {
@@ -126,13 +128,10 @@ Result<std::unique_ptr<HttpPoster>> HttpPoster::create(http::Url url, const Http
   std::shared_ptr<http::TlsClientContext> tls;
   if (url.https) {
     SPANWAY_ASSIGN(tls, http::TlsClientContext::create(options.tls));
-    poster->tls_reloader_ =
-        std::make_unique<http::TlsReloader>([tls] { return tls->reload(); },
-                                            [events = shared->events](const Result<bool>& changed) {
-                                              if (!changed.ok())
-                                                events->tls_reload_failed(changed.error());
-                                            },
-                                            deps.io.executor(0), http::kClientTlsReloadInterval);
+    poster->tls_reloader_ = std::make_unique<http::TlsReloader>(
+        [tls] { return tls->reload(); },
+        [events = shared->events](const Result<bool>& read) { events->tls_read(read); },
+        deps.io.executor(0), http::kClientTlsReloadInterval);
   }
   http::ClientOptions client;
   client.connections_max = options.connections_max;

@@ -35,7 +35,9 @@ class FreshSecretsTest : public ::testing::Test {
   FreshSecrets secrets_{{{"authorization", Secret("Bearer one", "Bearer ${file:" + path_ + "}")},
                          {"x-plain", Secret("plain")}},
                         {"headers.", HeaderUse::kHttp,
-                         [this](const Error& error) { reports_.push_back(error.message); }},
+                         [this](const std::string& key, const Status& read) {
+                           reports_.push_back(read.ok() ? key + " is good" : read.error().message);
+                         }},
                         clock_};
 };
 
@@ -69,9 +71,22 @@ TEST_F(FreshSecretsTest, AFileThatCannotBeUsedKeepsTheValueAndIsReportedOnce) {
   EXPECT_NE(reports_[2].find(path_), std::string::npos) << reports_[2];
   write("two");
   EXPECT_EQ(value_later(), "Bearer two");
+  ASSERT_EQ(reports_.size(), 4u);
+  EXPECT_EQ(reports_[3], "headers.authorization is good");
+  value_later();
+  EXPECT_EQ(reports_.size(), 4u) << "reported once";
   std::filesystem::remove(path_);
   value_later();
-  EXPECT_EQ(reports_.size(), 4u) << "a new outage is reported again";
+  EXPECT_EQ(reports_.size(), 5u) << "a new outage is reported again";
+}
+
+TEST_F(FreshSecretsTest, AFileThatIsAsBeforeAgainIsReported) {
+  std::filesystem::remove(path_);
+  EXPECT_EQ(value_later(), "Bearer one");
+  write("one");
+  EXPECT_EQ(value_later(), "Bearer one");
+  ASSERT_EQ(reports_.size(), 2u);
+  EXPECT_EQ(reports_[1], "headers.authorization is good");
 }
 
 TEST_F(FreshSecretsTest, AHugeFileIsNotRead) {

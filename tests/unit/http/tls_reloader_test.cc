@@ -44,6 +44,31 @@ TEST(TlsReloader, ReportsChangesAndFailuresOnly) {
   EXPECT_EQ(reports, (std::vector<std::string>{"changed", "the disk is gone"}));
 }
 
+TEST(TlsReloader, ReportsTheFirstSuccessAfterAFailure) {
+  fakes::ManualClock clock;
+  fakes::ManualExecutor executor(clock);
+  Result<bool> next = unavailable("the file is empty");
+  std::vector<std::string> reports;
+  const TlsReloader reloader([&] { return next; },
+                             [&](const Result<bool>& changed) {
+                               reports.push_back(!changed.ok() ? changed.error().message
+                                                 : *changed    ? "changed"
+                                                               : "as before");
+                             },
+                             executor, kInterval);
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(kInterval);
+    executor.run();
+  }
+  next = false;
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(kInterval);
+    executor.run();
+  }
+  EXPECT_EQ(reports,
+            (std::vector<std::string>{"the file is empty", "the file is empty", "as before"}));
+}
+
 TEST(TlsReloader, ItsEndEndsTheReloads) {
   fakes::ManualClock clock;
   fakes::ManualExecutor executor(clock);

@@ -159,6 +159,24 @@ TEST_F(StatusTest, AnIngressThatKeepsItsOldCertificateIsDegraded) {
   EXPECT_EQ(scene_.condition("Ready"), "True: Running");
 }
 
+TEST_F(StatusTest, AComponentThatKeepsItsOldCredentialsIsDegraded) {
+  scene_.report(kSceneIngress).credential_errors = {
+      "auth.tokens[0].token_file: /secrets/a/token holds no credential; write one into it"};
+  EXPECT_EQ(condition_after_update("Degraded"), "True: CredentialsNotLoaded");
+  EXPECT_THAT(scene_.message("Degraded"),
+              AllOf(StartsWith("p-ingress: pod "), HasSubstr("the old credentials stay in use"),
+                    HasSubstr("auth.tokens[0].token_file")));
+  EXPECT_EQ(scene_.condition("Ready"), "True: Running");
+  scene_.report(kSceneIngress).credential_errors.clear();
+  scene_.report(kSceneConsumer).credential_errors = {"kafka.sasl.password_file: the file is empty",
+                                                     "tls: no certificate"};
+  EXPECT_EQ(condition_after_update("Degraded"), "True: CredentialsNotLoaded");
+  EXPECT_THAT(scene_.message("Degraded"),
+              AllOf(HasSubstr("kafka.sasl.password_file"), HasSubstr("; tls: no certificate")));
+  scene_.report(kSceneConsumer).credential_errors.clear();
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+}
+
 TEST_F(StatusTest, WeaknessesOfTopicsOfOthersDegrade) {
   scene_.report(kSceneBridge).weaknesses = {"otel.logs: cleanup.policy=compact"};
   EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted")

@@ -108,6 +108,16 @@ TEST(Statusz, ReadsWhyANewCertificateIsNotInUse) {
   EXPECT_EQ(parse_statusz(R"({"ready":true})").certificate_error, "");
 }
 
+TEST(Statusz, ReadsCredentialErrorsWithinBounds) {
+  runtime::Statusz written;
+  written.credential_errors.emplace(40, std::string(5000, 'x'));
+  const StatuszReport report = parse_statusz(runtime::to_json(written));
+  ASSERT_EQ(report.credential_errors.size(), 16u);
+  EXPECT_LE(report.credential_errors[0].size(), 1024u);
+  EXPECT_TRUE(parse_statusz(R"({"credential_errors":{"a":1}})").credential_errors.empty());
+  EXPECT_TRUE(parse_statusz(R"({"credential_errors":[1,null]})").credential_errors.empty());
+}
+
 runtime::Statusz::Destination destination(std::optional<bool> reachable) {
   return {.name = "a",
           .type = "zipkin",
@@ -155,6 +165,7 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
                      .age = std::chrono::seconds(3)}};
   written.polls = {.count = 5, .last = SystemTime{}};
   written.certificate_reload_error = "expired";
+  written.credential_errors = {"auth.tokens[0].token: is empty", "tls: no certificate"};
   written.last_error = "broker down";
   written.errors = {{.time = SystemTime{}, .level = "warn", .message = "x"}};
 
@@ -185,6 +196,7 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
   ASSERT_EQ(report.stalls.size(), 1u);
   EXPECT_EQ(report.stalls[0].scope, "signal");
   EXPECT_EQ(report.certificate_error, "expired");
+  EXPECT_EQ(report.credential_errors, *written.credential_errors);
   EXPECT_EQ(report.last_error, "broker down");
 }
 

@@ -6,9 +6,11 @@ namespace spanway::http {
 
 TlsReloader::TlsReloader(Reload reload, Report report, Executor& executor, Duration interval)
     : task_(
-          [reload_files = std::move(reload), report_change = std::move(report)] {
+          [reload_files = std::move(reload), report_change = std::move(report),
+           has_failed = false]() mutable {
             const Result<bool> changed = reload_files();
-            if (!changed.ok() || *changed) report_change(changed);
+            const bool has_recovered = std::exchange(has_failed, !changed.ok()) && changed.ok();
+            if (!changed.ok() || *changed || has_recovered) report_change(changed);
           },
           executor, interval, interval) {}
 

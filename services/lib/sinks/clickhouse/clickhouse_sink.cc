@@ -40,8 +40,8 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
   options.client.answer_bytes_max = kAnswerBytesMax;
   SPANWAY_ASSIGN(const http::Url url, http::Url::parse(options.client.url));
   const auto events = std::make_shared<const ClickHouseEvents>(deps.telemetry, printable(url));
-  options.client.on_unusable_secret = [events](const Error& error) {
-    events->secret_unusable(error);
+  options.client.report_secret = [events](const std::string& key, const Status& read) {
+    events->secret_read(key, read);
   };
   auto shared = std::make_shared<Shared>(std::move(options), deps);
   shared->events = events;
@@ -55,13 +55,10 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
   shared->recent = std::make_shared<RecentRows>(deps.clock);
   shared->client = std::move(client);
   if (tls) {
-    shared->tls_reloader =
-        std::make_unique<http::TlsReloader>([tls] { return tls->reload(); },
-                                            [events = shared->events](const Result<bool>& changed) {
-                                              if (!changed.ok())
-                                                events->tls_reload_failed(changed.error());
-                                            },
-                                            deps.io.executor(0), http::kClientTlsReloadInterval);
+    shared->tls_reloader = std::make_unique<http::TlsReloader>(
+        [tls] { return tls->reload(); },
+        [events = shared->events](const Result<bool>& read) { events->tls_read(read); },
+        deps.io.executor(0), http::kClientTlsReloadInterval);
   }
   return std::unique_ptr<ClickHouseSink>(new ClickHouseSink(std::move(shared)));
 }

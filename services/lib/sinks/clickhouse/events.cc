@@ -33,7 +33,7 @@ constexpr std::array<const char*, 10> kTables = {
 std::span<const MetricSpec> clickhouse_metric_specs() { return kSpecs; }
 
 ClickHouseEvents::ClickHouseEvents(telemetry::Telemetry telemetry, std::string endpoint)
-    : log_(telemetry.log), endpoint_(std::move(endpoint)) {
+    : log_(telemetry.log), credentials_(telemetry.credentials), endpoint_(std::move(endpoint)) {
   for (const char* table : kTables) {
     const telemetry::Labels labels = {{"endpoint", endpoint_}, {"table", table}};
     tables_[table] = {.rows = telemetry.metrics.counter(kRows, labels),
@@ -70,15 +70,19 @@ void ClickHouseEvents::schema_refused(const Error& error) const {
                {{"endpoint", endpoint_}, {"error", error.message}});
 }
 
-void ClickHouseEvents::secret_unusable(const Error& error) const {
+void ClickHouseEvents::secret_read(const std::string& key, const Status& read) const {
+  credentials_.report(key, read);
+  if (read.ok()) return;
   log_.warn("A file of a secret cannot be used; the secret of before stays in use",
-            {{"endpoint", endpoint_}, {"error", error.message}});
+            {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
-void ClickHouseEvents::tls_reload_failed(const Error& error) const {
+void ClickHouseEvents::tls_read(const Result<bool>& read) const {
+  credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
+  if (read.ok()) return;
   log_.limited(LogLevel::kWarn, "clickhouse.tls_reload",
                "New TLS files cannot be used; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", error.message}});
+               {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
 }  // namespace spanway::sinks

@@ -21,8 +21,9 @@ class ClickHouseEvents {
   void refused(std::string_view table, const Error& error) const;
   void schema_accepted() const;
   void schema_refused(const Error& error) const;
-  void tls_reload_failed(const Error& error) const;
-  void secret_unusable(const Error& error) const;
+  // The TLS files, or the secret of `key`, were read again; an error = the old ones stay in use.
+  void tls_read(const Result<bool>& read) const;
+  void secret_read(const std::string& key, const Status& read) const;
 
  private:
   struct OfTable {
@@ -30,6 +31,7 @@ class ClickHouseEvents {
     telemetry::Histogram duration;
   };
   const telemetry::Logger& log_;
+  const telemetry::CredentialReporter credentials_;
   const std::string endpoint_;
   std::map<std::string, OfTable, std::less<>> tables_;  // Not changed after construction.
 };

@@ -34,7 +34,7 @@ constexpr std::array kSpecs = {kObjects, kRows, kBytes, kRefusals, kDuration};
 std::span<const MetricSpec> s3_metric_specs() { return kSpecs; }
 
 S3Events::S3Events(telemetry::Telemetry telemetry, std::string endpoint)
-    : log_(telemetry.log), endpoint_(std::move(endpoint)) {
+    : log_(telemetry.log), credentials_(telemetry.credentials), endpoint_(std::move(endpoint)) {
   for (const objectstore::StoredTable stored : objectstore::kStoredTables) {
     const std::string table(to_string(stored));
     const telemetry::Labels labels = {{"endpoint", endpoint_}, {"table", table}};
@@ -65,10 +65,12 @@ void S3Events::refused(std::string_view table, const Error& error) const {
                {{"endpoint", endpoint_}, {"table", table}, {"error", error.message}});
 }
 
-void S3Events::tls_reload_failed(const Error& error) const {
+void S3Events::tls_read(const Result<bool>& read) const {
+  credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
+  if (read.ok()) return;
   log_.limited(LogLevel::kWarn, "s3.tls_reload",
                "New TLS files cannot be used; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", error.message}});
+               {{"endpoint", endpoint_}, {"error", read.error().message}});
 }
 
 }  // namespace spanway::sinks

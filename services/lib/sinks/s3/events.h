@@ -19,7 +19,8 @@ class S3Events {
   S3Events(telemetry::Telemetry telemetry, std::string endpoint);
   void stored(std::string_view table, std::size_t rows, std::size_t bytes, double seconds) const;
   void refused(std::string_view table, const Error& error) const;
-  void tls_reload_failed(const Error& error) const;
+  // The TLS files were read again; an error = the old ones stay in use.
+  void tls_read(const Result<bool>& read) const;
 
  private:
   struct OfTable {
@@ -27,6 +28,7 @@ class S3Events {
     telemetry::Histogram duration;
   };
   const telemetry::Logger& log_;
+  const telemetry::CredentialReporter credentials_;
   const std::string endpoint_;
   std::map<std::string, OfTable, std::less<>> tables_;  // Not changed after construction.
 };

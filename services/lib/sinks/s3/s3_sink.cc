@@ -59,9 +59,7 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(S3SinkOptions options, const Http
   shared->events = std::make_shared<const S3Events>(deps.telemetry, shared->client->endpoint());
   shared->tls_reloader = std::make_unique<http::TlsReloader>(
       [client = shared->client] { return client->reload_tls(); },
-      [events = shared->events](const Result<bool>& changed) {
-        if (!changed.ok()) events->tls_reload_failed(changed.error());
-      },
+      [events = shared->events](const Result<bool>& read) { events->tls_read(read); },
       deps.io.executor(0), http::kClientTlsReloadInterval);
   return std::unique_ptr<S3Sink>(new S3Sink(std::move(shared)));
 }
