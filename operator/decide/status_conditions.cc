@@ -149,7 +149,10 @@ Condition StatusBuilder::topics_ready() const {
       return unknown("Pending",
                      view.message.empty() ? "the topics are being created" : view.message);
     case TopicsView::State::kReady:
-      return yes("Ready", "the topics match the spec");
+      return yes(
+          "Ready",
+          "the topics Job has verified the topics, and the bridges, which compare them every "
+          "5 min, report none that is weaker than the spec");
     case TopicsView::State::kWeak:
       return no("TopicsWeaker",
                 view.message.empty() ? "a topic is weaker than the spec requires" : view.message);

@@ -42,6 +42,32 @@ void read_topics(const Json& root, StatuszReport& report) {
   }
 }
 
+std::optional<std::int64_t> optional_int_at(const Json& value, std::string_view path) {
+  const Json* number = kube::find(value, path);
+  if (number == nullptr || !number->is_number_integer()) return std::nullopt;
+  return number->get<std::int64_t>();
+}
+
+void read_topic_settings(const Json& root, StatuszReport& report) {
+  const Json* list = kube::find(root, "topic_settings");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& topic : *list) {
+    if (report.topic_settings.size() == kTopicsMax) return;
+    TopicSettingsReport settings{
+        .name = text_at(topic, "name"),
+        .partitions = kube::int_at(topic, "partitions"),
+        .replication_factor = kube::int_at(topic, "replication_factor"),
+        .min_insync_replicas = optional_int_at(topic, "min_insync_replicas"),
+        .retention_ms = optional_int_at(topic, "retention_ms"),
+        .retention_bytes = optional_int_at(topic, "retention_bytes"),
+        .cleanup_policy = text_at(topic, "cleanup_policy")};
+    if (const Json* unclean = kube::find(topic, "unclean_leader_election");
+        unclean != nullptr && unclean->is_boolean())
+      settings.unclean_leader_election = unclean->get<bool>();
+    report.topic_settings.push_back(std::move(settings));
+  }
+}
+
 void read_partitions(const Json& root, StatuszReport& report) {
   const Json* list = kube::find(root, "partitions");
   if (list == nullptr || !list->is_array()) return;
@@ -137,6 +163,7 @@ StatuszReport parse_statusz(std::string_view body) {
   report.kafka_reachable = kube::bool_at(*parsed, "kafka/reachable");
   report.last_error = text_at(*parsed, "last_error");
   read_topics(*parsed, report);
+  read_topic_settings(*parsed, report);
   read_partitions(*parsed, report);
   read_destination(*parsed, report);
   read_activities(*parsed, report);

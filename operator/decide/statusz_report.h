@@ -14,6 +14,17 @@ struct TopicReport {
   std::int64_t partitions = 0;
   std::string error = {};
 };
+// What a bridge has read of a topic; unset = not known.
+struct TopicSettingsReport {
+  std::string name = {};
+  std::int64_t partitions = 0;  // 0 = not known, as the next one.
+  std::int64_t replication_factor = 0;
+  std::optional<std::int64_t> min_insync_replicas = {};
+  std::optional<std::int64_t> retention_ms = {};     // -1 = for ever.
+  std::optional<std::int64_t> retention_bytes = {};  // Of a partition; -1 = no limit.
+  std::optional<bool> unclean_leader_election = {};
+  std::string cleanup_policy = {};  // Empty = not known.
+};
 struct PartitionReport {
   std::string topic = {};
   std::int32_t partition = 0;
@@ -44,6 +55,7 @@ struct StatuszReport {
   bool kafka_reachable = false;  // Bridges only.
   std::string last_error = {};   // Bridges only: the newest error of Kafka or the destination.
   std::vector<TopicReport> topics = {};
+  std::vector<TopicSettingsReport> topic_settings = {};
   std::vector<PartitionReport> partitions = {};
   std::optional<ActivityReport> next = {};   // Ingress: its next hop.
   std::optional<ActivityReport> store = {};  // Query: its store, once it was called.

@@ -6,6 +6,7 @@
 
 #include "operator/decide/job_ending.h"
 #include "operator/decide/pod_health.h"
+#include "operator/decide/topic_settings.h"
 
 namespace spanway::decide {
 namespace {
@@ -90,6 +91,19 @@ void read_ending(TopicsView& view, const JobEnding& ending, bool succeeded, cons
     view.message = "the topics Job has failed; the logs of its pods name the cause";
 }
 
+// `weaker`: "<topic>: <what>".
+void report_weaker(TopicsView& view, const std::string& weaker) {
+  view.state = TopicsView::State::kWeak;
+  view.message = "topic " + one_line(weaker, kWordsBytesMax);
+  if (!view.topics.is_array()) return;
+  for (Json& topic : view.topics) {
+    const std::string begin = kube::string_at(topic, "name") + ": ";
+    if (!topic.is_object() || !weaker.starts_with(begin)) continue;
+    topic["state"] = "Weak";
+    topic["message"] = one_line(weaker.substr(begin.size()), kWordsBytesMax);
+  }
+}
+
 // The deadline of the Job has ended only what others had put beside its own container, which had
 // ended well: only then the condition has this reason.
 bool was_well(const Json& failed, const Json& status) {
@@ -139,7 +153,16 @@ TopicsJobDecision decide_topics_job(const TopicsJobInput& input) {
                        : failed != nullptr ? *failed
                                            : Json{{"lastTransitionTime", ending.ended}};
     // Pods know a topic only some seconds after its creation, so not at once.
-    if (input.missing) retry_after(ended, job_retry_wait(std::max(1, input.failures)));
+    if (input.missing) {
+      retry_after(ended, job_retry_wait(std::max(1, input.failures)));
+    } else if (!input.weaker.empty()) {
+      // Reports that may be older than the Job's end say nothing yet.
+      retry_after(ended, kTopicReportAge);
+      if (!decision.remove) return decision;
+      report_weaker(view, input.weaker);
+      decision.is_well = false;
+      retry_after(ended, kJobRetryWaitMax);
+    }
     return decision;
   }
   if (failed == nullptr) {

@@ -26,10 +26,13 @@ struct TopicsJobInput {
   int failures = 0;          // Failed Jobs in a row, also of those whose topics were gone again.
   std::string refused = {};  // Why the Job has no pod; "" = it is not known to be refused.
   bool missing = false;      // Pods report a topic that does not exist.
+  std::string weaker = {};   // weaker_topic(): what a bridge has found since.
   SystemTime wall_now{};
 };
 // Pure. A failed Job, or one whose topics pods miss, runs again after job_retry_wait(); a topic
 // that promises less than desired is verified again every 10 min: only its owner can change it.
+// One that bridges find weaker later makes the Job run again at once, and then every 10 min: a
+// manager that lowers it each time is not answered more often.
 TopicsJobDecision decide_topics_job(const TopicsJobInput& input);
 
 }  // namespace spanway::decide

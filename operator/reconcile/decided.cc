@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "operator/decide/compaction.h"
+#include "operator/decide/topic_settings.h"
 #include "operator/decide/traffic.h"
 #include "operator/decide/wall_time.h"
 
@@ -139,6 +140,8 @@ void decide_topics(const Inputs& inputs, const Observed& observed, const Rendere
        .failures = state.topics_failures + 1,
        .refused = job.refusal,
        .missing = reports_missing_topic(observed.components, observed.reports.by_pod),
+       .weaker = weaker_topic(inputs.pipeline.spec.kafka.topics, observed.components,
+                              observed.reports.by_pod),
        .wall_now = inputs.wall_now});
   if (decided.topics.is_well) state.topics_failures = 0;
   if (render::topics_job_uses(inputs.pipeline, inputs.missing_secrets))

@@ -29,6 +29,14 @@ std::string activity_text(char name, const std::optional<decide::ActivityReport>
   return std::string(1, name) + (activity->ok ? "+" : "-" + activity->reason);
 }
 
+std::string text_of(const decide::TopicSettingsReport& topic) {
+  std::string text = topic.name + ':' + std::to_string(topic.partitions) + ',' +
+                     std::to_string(topic.replication_factor) + ',' + topic.cleanup_policy;
+  for (const auto& number : {topic.min_insync_replicas, topic.retention_ms, topic.retention_bytes})
+    text += ',' + (number ? std::to_string(*number) : "?");
+  return text + (topic.unclean_leader_election == true ? "u;" : ";");
+}
+
 // Everything in these reports that a status depends on, as text: while it stays equal, the Pipeline
 // is not enqueued.
 std::string digest_of(const std::map<std::string, decide::StatuszReport>& reports) {
@@ -48,6 +56,8 @@ std::string digest_of(const std::map<std::string, decide::StatuszReport>& report
            activity_text('p', report.produce) + activity_text('g', report.assignment);
     if (report.lost_records > 0) out += 'l';
     if (!report.certificate_error.empty()) out += 'c';
+    for (const std::string& error : report.credential_errors) out += error + ',';
+    for (const decide::TopicSettingsReport& topic : report.topic_settings) out += text_of(topic);
     for (const decide::StallReport& stall : report.stalls)
       out += stall.scope + stall.signal + stall.tenant + ',';
     for (const std::string& weakness : report.weaknesses) out += weakness + ',';

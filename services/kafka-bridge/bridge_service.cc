@@ -75,6 +75,18 @@ runtime::Statusz::Partition to_statusz(const PartitionStatus& status) {
           .tenants = std::move(tenants)};
 }
 
+runtime::Statusz::TopicSettings to_statusz(const kafka::TopicReport& topic) {
+  return {.name = topic.name,
+          .partitions = topic.partitions,
+          .replication_factor = topic.replication_factor,
+          .min_insync_replicas = topic.min_insync_replicas,
+          .retention_ms = topic.retention_ms,
+          .retention_bytes = topic.retention_bytes,
+          .unclean_leader_election = topic.unclean_leader_election,
+          .cleanup_policy =
+              topic.cleanup_policy.empty() ? std::nullopt : std::optional(topic.cleanup_policy)};
+}
+
 runtime::Statusz::Stall to_statusz(const StallStatus& stall) {
   return {.signal = std::string(otlp::to_string(stall.signal)),
           .tenant = stall.tenant,
@@ -447,7 +459,12 @@ runtime::Statusz BridgeService::status() const {
   status.weaknesses.emplace();
   if (producer_) add_produce_status(status);
   if (group_) add_consume_status(status);
-  if (topic_watch_) status.weaknesses = topic_watch_->weaknesses();
+  if (topic_watch_) {
+    status.weaknesses = topic_watch_->weaknesses();
+    status.topic_settings.emplace();
+    for (const kafka::TopicReport& report : topic_watch_->reports())
+      status.topic_settings->push_back(to_statusz(report));
+  }
   if (producer_) {
     const std::string clock = kafka::describe_clock_difference(producer_->clock_difference());
     if (!clock.empty()) status.weaknesses->push_back(clock);

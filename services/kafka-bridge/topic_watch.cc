@@ -71,6 +71,10 @@ bool TopicWatch::check(Duration timeout, const std::stop_token& stop) {
     MutexLock lock(mutex_);
     changed = weaknesses_ != found;
     weaknesses_ = std::move(found);
+    found_ = *reports;
+    std::erase_if(found_, [](const kafka::TopicReport& report) {
+      return report.action == kafka::TopicReport::Action::kFailed && !report.settings_read;
+    });
   }
   if (create_ || changed) log_reports(*reports, telemetry_.log);
   create_ = false;  // Topics that are deleted later were deleted on purpose.
@@ -81,6 +85,11 @@ bool TopicWatch::check(Duration timeout, const std::stop_token& stop) {
 std::vector<std::string> TopicWatch::weaknesses() const {
   MutexLock lock(mutex_);
   return weaknesses_;
+}
+
+TopicWatch::Reports TopicWatch::reports() const {
+  MutexLock lock(mutex_);
+  return found_;
 }
 
 }  // namespace spanway::kafka_bridge

@@ -62,6 +62,8 @@ class TopicWatch {
   // Settings that can lose records, each with its topic's name; empty until the brokers have
   // answered.
   std::vector<std::string> weaknesses() const;
+  // Of the last round that the brokers have answered, those of topics that exist.
+  Reports reports() const;
 
  private:
   void run(const std::stop_token& stop, bool checked);
@@ -77,6 +79,7 @@ class TopicWatch {
   mutable Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> weaknesses_ SPANWAY_GUARDED_BY(mutex_);
+  Reports found_ SPANWAY_GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

@@ -43,7 +43,12 @@ struct TopicReport {
   // Settings that were not configured otherwise and are weak all the same.
   std::vector<std::string> notes;
   std::optional<std::uint64_t> message_bytes_max;  // max.message.bytes in effect.
-  std::string error;                               // The cause of kFailed.
+  // Others in effect, unless they are not known.
+  std::optional<std::int64_t> retention_ms;     // -1 = for ever.
+  std::optional<std::int64_t> retention_bytes;  // Of a partition; -1 = no limit.
+  std::optional<bool> unclean_leader_election;
+  std::string cleanup_policy;
+  std::string error;  // The cause of kFailed.
   bool settings_read = false;
   bool compacted = false;  // cleanup.policy has compact in it.
   std::string unread;      // Set when its settings may not be read and were not compared.

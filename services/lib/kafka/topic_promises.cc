@@ -86,6 +86,18 @@ void note_weak_settings(const TopicSpec& spec, const std::map<std::string, std::
                          "one or lower the other");
 }
 
+void note_settings(const std::map<std::string, std::string>& settings, TopicReport& report) {
+  const auto text_of = [&settings](const char* name) {
+    const auto found = settings.find(name);
+    return found == settings.end() ? std::string() : found->second;
+  };
+  report.retention_ms = number_in<std::int64_t>(text_of("retention.ms"));
+  report.retention_bytes = number_in<std::int64_t>(text_of("retention.bytes"));
+  report.cleanup_policy = text_of("cleanup.policy");
+  if (const std::string unclean = text_of("unclean.leader.election.enable"); !unclean.empty())
+    report.unclean_leader_election = unclean == "true";
+}
+
 }  // namespace
 
 void compare_numbers(const TopicSpec& spec, TopicReport& report) {
@@ -123,6 +135,7 @@ void compare_settings(const TopicSpec& spec, const std::map<std::string, std::st
     report.weaker.push_back(name + " is " + actual->second + ", configured " + configured);
   }
   report.settings_read = true;
+  note_settings(settings, report);
   find_early_deletion(spec, settings, report);
   note_weak_settings(spec, settings, report);
   const auto in_sync = settings.find(kMinInsync);

@@ -32,6 +32,19 @@ void describe(V& v, const Statusz::Topic& t) {
 }
 
 template <typename V>
+void describe(V& v, const Statusz::TopicSettings& t) {
+  v.field("name", t.name, "Its name.");
+  v.field("partitions", t.partitions, "How many it has; 0 = not known.");
+  v.field("replication_factor", t.replication_factor, "Copies of its records; 0 = not known.");
+  v.optional("min_insync_replicas", t.min_insync_replicas, "min.insync.replicas.");
+  v.optional("retention_ms", t.retention_ms, "retention.ms; -1 = for ever.");
+  v.optional("retention_bytes", t.retention_bytes, "retention.bytes; -1 = no limit.");
+  v.optional("unclean_leader_election", t.unclean_leader_election,
+             "unclean.leader.election.enable.");
+  v.optional("cleanup_policy", t.cleanup_policy, "cleanup.policy.");
+}
+
+template <typename V>
 void describe(V& v, const Statusz::Produce& p) {
   v.field("ok", p.ok, "Produce requests are answered OK now.");
   v.field("last_error", p.last_error, "What they get otherwise.");
@@ -192,6 +205,8 @@ void describe_service(V& v, const Statusz& s) {
   v.optional("mode", s.mode, "Bridge: `produce`, `consume` or `both`.");
   v.object("kafka", s.kafka, "Bridge: the brokers.");
   v.list("topics", s.topics, "Bridge: the topics of the signals.");
+  v.list("topic_settings", s.topic_settings,
+         "Bridge: the settings of topics and dead-letter topics, read every 5 min.");
   v.optional("grpc_port", s.grpc_port,
              "Producing bridge, and query with the memory store: where OTLP/gRPC comes in.");
   v.object("listeners", s.listeners, "Ingress: where it listens.");

@@ -35,6 +35,17 @@ struct Statusz {
     std::int64_t partitions = 0;
     std::string error;
   };
+  // Settings of a topic that are in effect.
+  struct TopicSettings {
+    std::string name;
+    std::int64_t partitions = 0;
+    std::int64_t replication_factor = 0;
+    std::optional<std::int64_t> min_insync_replicas;
+    std::optional<std::int64_t> retention_ms;
+    std::optional<std::int64_t> retention_bytes;
+    std::optional<bool> unclean_leader_election;
+    std::optional<std::string> cleanup_policy;
+  };
   // Produce requests: what clients get now.
   struct Produce {
     bool ok = true;
@@ -165,6 +176,7 @@ struct Statusz {
   std::optional<std::string> mode;
   std::optional<Kafka> kafka;
   std::optional<std::vector<Topic>> topics;
+  std::optional<std::vector<TopicSettings>> topic_settings;
   std::optional<std::uint16_t> grpc_port;
   std::optional<Listeners> listeners;
   std::optional<Listener> listener;

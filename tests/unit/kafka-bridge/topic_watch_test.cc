@@ -70,6 +70,8 @@ TEST(TopicWatch, TheFirstRoundIsOverWhenStartReturns) {
   EXPECT_EQ(fixture.watch.weaknesses(),
             std::vector<std::string>{
                 "otel.traces: unclean.leader.election.enable is true, configured false"});
+  ASSERT_EQ(fixture.watch.reports().size(), 1u);
+  EXPECT_EQ(fixture.watch.reports()[0].name, "otel.traces");
   fixture.watch.stop();
   EXPECT_EQ(fixture.requested, std::vector<TopicChanges>{TopicChanges::kCreateAndUpdate});
   EXPECT_EQ(fixture.reported, 1u);
@@ -110,6 +112,16 @@ TEST(TopicWatch, ATopicThatIsMissingAtTheStartIsFoundSoonAfterItIsCreated) {
   fixture.watch.stop();
   EXPECT_EQ(fixture.rounds(), 3u) << "then it waits for the long interval";
   EXPECT_EQ(fixture.disconnects, 1u) << "one connection for all rounds until everything is known";
+}
+
+TEST(TopicWatch, NothingIsKnownOfATopicThatIsMissing) {
+  TopicWatchFixture fixture;
+  fixture.answers.emplace_back(TopicWatchFixture::missing_topic());
+  fixture.answers.emplace_back(TopicWatchFixture::weak_topic());
+  EXPECT_TRUE(fixture.watch.check(Duration::zero()));
+  EXPECT_TRUE(fixture.watch.reports().empty());
+  EXPECT_TRUE(fixture.watch.check(Duration::zero()));
+  EXPECT_EQ(fixture.watch.reports().size(), 1u);
 }
 
 TEST(TopicWatch, StopEndsTheRequestInProgress) {

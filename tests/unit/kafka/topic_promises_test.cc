@@ -142,6 +142,20 @@ TEST(TopicPromises, ACompactedTopicIsRefusedForRecordsWithKeys) {
   EXPECT_EQ(report.action, TopicReport::Action::kUnchanged);
 }
 
+TEST(TopicPromises, TheReportHasTheSettingsInEffect) {
+  const TopicReport report = compared({}, {{"retention.ms", "60000"},
+                                           {"retention.bytes", "-1"},
+                                           {"cleanup.policy", "delete"},
+                                           {"unclean.leader.election.enable", "true"}});
+  EXPECT_EQ(report.retention_ms, 60'000);
+  EXPECT_EQ(report.retention_bytes, -1);
+  EXPECT_EQ(report.cleanup_policy, "delete");
+  EXPECT_EQ(report.unclean_leader_election, true);
+  const TopicReport unknown = compared({}, {});
+  EXPECT_EQ(unknown.retention_ms, std::nullopt);
+  EXPECT_EQ(unknown.unclean_leader_election, std::nullopt);
+}
+
 TEST(TopicPromises, OnlyWhatIsWeakerIsChanged) {
   TopicSpec spec;
   spec.settings = {{"retention.ms", "1000"},

@@ -48,6 +48,15 @@ TEST(Statusz, ReadsWhatBridgesReportOfProducingAndTheirGroup) {
       R"("assignment":{"ok":false,"reason":"foreign assignor"},"lost_records":7,)"
       R"("stalls":[{"signal":"logs","tenant":"t","scope":"signal","reason":"501","seconds":3}],)"
       R"("weaknesses":["min.insync.replicas is 1",5]})");
+  ASSERT_EQ(report.topic_settings.size(), 1u);
+  EXPECT_EQ(report.topic_settings[0].name, "otel.traces");
+  EXPECT_EQ(report.topic_settings[0].partitions, 12);
+  EXPECT_EQ(report.topic_settings[0].replication_factor, 3);
+  EXPECT_EQ(report.topic_settings[0].min_insync_replicas, 2);
+  EXPECT_EQ(report.topic_settings[0].retention_ms, 86'400'000);
+  EXPECT_EQ(report.topic_settings[0].retention_bytes, -1);
+  EXPECT_EQ(report.topic_settings[0].unclean_leader_election, false);
+  EXPECT_EQ(report.topic_settings[0].cleanup_policy, "delete");
   ASSERT_TRUE(report.produce && report.assignment);
   EXPECT_FALSE(report.produce->ok);
   EXPECT_EQ(report.produce->error, "no");
@@ -136,6 +145,14 @@ TEST(Statusz, ReadsEveryMemberThatTheServicesWrite) {
   written.mode = "both";
   written.kafka = {.reachable = true};
   written.topics = {{.name = "otel.traces", .partitions = 12, .error = ""}};
+  written.topic_settings = {{.name = "otel.traces",
+                             .partitions = 12,
+                             .replication_factor = 3,
+                             .min_insync_replicas = 2,
+                             .retention_ms = 86'400'000,
+                             .retention_bytes = -1,
+                             .unclean_leader_election = false,
+                             .cleanup_policy = "delete"}};
   written.produce = {.ok = false, .last_error = "no", .last_error_reason = "acl"};
   written.weaknesses = {"min.insync.replicas is 1"};
   written.destination = destination(false);

@@ -211,6 +211,36 @@ TEST_F(TopicsTest, RunsAgainWhenPodsMissATopic) {
   EXPECT_TRUE(decide(job("Complete")).is_well);
 }
 
+TEST_F(TopicsTest, RunsAgainWhenABridgeFindsATopicWeakerSince) {
+  const auto decide_at = [this](const char* since) {
+    const Json status = {{"topics", Json::array({{{"name", "t"}, {"state", "Ready"}},
+                                                 {{"name", "other"}, {"state", "Ready"}}})}};
+    return decide_topics_job({.desired = desired_,
+                              .job = job("Complete", since),
+                              .pods = {},
+                              .status = status,
+                              .weaker = "t: retention.ms is 60000, the spec requires 86400000",
+                              .wall_now = kNow});
+  };
+  auto decision = decide_at("2025-12-31T23:55:00Z");
+  EXPECT_EQ(decision.view.state, State::kReady) << "the report may be older than the Job's end";
+  EXPECT_TRUE(decision.is_well);
+  EXPECT_FALSE(decision.remove);
+  EXPECT_EQ(decision.requeue_after, std::chrono::minutes(1));
+  decision = decide_at("2025-12-31T23:53:00Z");
+  EXPECT_EQ(decision.view.state, State::kWeak);
+  EXPECT_EQ(decision.view.message, "topic t: retention.ms is 60000, the spec requires 86400000");
+  EXPECT_EQ(decision.view.topics[0]["state"], "Weak");
+  EXPECT_THAT(decision.view.topics[0]["message"].get<std::string>(), HasSubstr("60000"));
+  EXPECT_EQ(decision.view.topics[1]["state"], "Ready");
+  EXPECT_FALSE(decision.is_well);
+  EXPECT_FALSE(decision.remove) << "another manager may lower it each time";
+  EXPECT_EQ(decision.requeue_after, std::chrono::minutes(3));
+  decision = decide_at("2025-12-31T23:50:00Z");
+  EXPECT_EQ(decision.view.state, State::kWeak);
+  EXPECT_TRUE(decision.remove);
+}
+
 TEST_F(TopicsTest, KeepsTheLastReportWhenItsPodIsGone) {
   const Json status = {{"topics", Json::array({{{"name", "t"}}})}};
   EXPECT_EQ(decide(job("Complete"), {}, status).view.topics[0]["name"], "t");

@@ -42,6 +42,33 @@ TEST_F(ControllerTest, TheTopicsJobRunsAgainWhenPodsMissATopicAndNotTooOften) {
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
 }
 
+TEST_F(ControllerTest, TheTopicsJobRunsAgainWhenABridgeFindsATopicWeakerAndNotTooOften) {
+  fixture_.install();
+  const auto answer = fixture_.statusz.answer;
+  fixture_.statusz.answer = [&](const std::string& pod) {
+    decide::StatuszReport report = answer(pod);
+    if (pod.find("bridge") != std::string::npos)
+      report.topic_settings.push_back({.name = "otel.traces", .retention_ms = 60'000});
+    return report;
+  };
+  const auto jobs_made = [this] {
+    const auto writes = fixture_.kube.writes();
+    return std::count_if(writes.begin(), writes.end(),
+                         [](const std::string& write) { return write.starts_with("apply jobs"); });
+  };
+  fixture_.pass(std::chrono::minutes(7), std::chrono::seconds(10));
+  EXPECT_EQ(fixture_.condition("TopicsReady"), "False: TopicsWeaker");
+  EXPECT_THAT(fixture_.message("TopicsReady"), HasSubstr("otel.traces: retention.ms is 60000"));
+  fixture_.kube.forget_writes();
+  fixture_.pass(std::chrono::minutes(40), std::chrono::seconds(10));
+  EXPECT_GE(jobs_made(), 2);
+  EXPECT_LE(jobs_made(), 5) << "every ten minutes";
+  fixture_.statusz.answer = answer;
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(fixture_.condition("TopicsReady"), "True: Ready");
+  EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
+}
+
 TEST_F(ControllerTest, AnAutoscalerWithoutMetricsIsReported) {
   Json pipeline = ControllerFixture::pipeline();
   pipeline["spec"]["ingress"]["autoscaling"] = {{"minReplicas", 2}, {"maxReplicas", 10}};
