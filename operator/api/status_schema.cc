@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kWordMax = 256;
 constexpr std::size_t kMessageMax = 4096;
+constexpr std::size_t kLeaseMax = 512;
 constexpr std::size_t kItemsMax = 256;
 
 Json text(const char* doc, std::size_t length_max = kWordMax) {
@@ -176,6 +177,11 @@ Json status_schema() {
   return object("The observed state.",
                 {{"observedGeneration", number("The generation that this status describes.")},
                  {"version", text("Release of the running components.")},
+                 {"operator", text("The release of the operator that works on it, by its Lease: "
+                                   "namespace/name.",
+                                   kLeaseMax)},
+                 {"contender",
+                  text("Another release that wants to; removed by the one that does.", kLeaseMax)},
                  {"upgrade", text("Why the operator's new version is not rolled out yet.")},
                  {"replicas", number("Pods of the ingress, for `kubectl scale`.")},
                  {"selector", text("Selects them.", kMessageMax)},

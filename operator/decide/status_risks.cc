@@ -63,6 +63,10 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
     for (const std::string& weakness : reported_weaknesses(input_.components, input_.reports))
       add("TopicsWeaker", weakness);
   }
+  if (!input_.other_operator.empty())
+    add("OtherOperator", "the operator of the Lease " + input_.other_operator +
+                             " watches this Pipeline, too, and was refused: uninstall it, or give "
+                             "the two releases different watch_namespaces");
   for (const auto& [workload, name] : input_.foreign_autoscalers)
     add(kForeignAutoscaler, contention(workload, name));
   if (exporters.status == ConditionStatus::kFalse) add(exporters.reason, exporters.message);

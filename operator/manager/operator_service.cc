@@ -29,6 +29,16 @@ reconcile::MonitorTimes times_of(const OperatorSettings& settings) {
   return {.moving = settings.statusz_poll, .idle = settings.statusz_poll_idle};
 }
 
+// The Lease that all replicas of this release share.
+kube::ObjectKey lease_of(const OperatorSettings& settings, const std::string& name_space) {
+  return {settings.lease.name_space.empty() ? name_space : settings.lease.name_space,
+          settings.lease.name};
+}
+
+std::string release_of(const OperatorSettings& settings, const std::string& name_space) {
+  return lease_of(settings, name_space).text();
+}
+
 render::ClusterFacts facts_of(const OperatorSettings& settings, const std::string& name_space,
                               const Discovered& found) {
   render::ClusterFacts facts;
@@ -72,15 +82,14 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
       controller_(
           reconcile::ControllerDeps{writer_, stores_, secrets_, monitor_, events_, deps.clock,
                                     [this](const kube::ObjectKey& key) { queue_.add(key); },
-                                    upgrade_rules(settings)},
+                                    upgrade_rules(settings),
+                                    release_of(settings, parts_.name_space)},
           facts_of(settings, parts_.name_space, found)),
       reflectors_(kListsAtATime, system_clock()) {
   make_reflectors();
   if (!settings_.lease.enabled) return;
   kube::LeaseOptions options;
-  options.key = {
-      settings_.lease.name_space.empty() ? parts_.name_space : settings_.lease.name_space,
-      settings_.lease.name};
+  options.key = lease_of(settings_, parts_.name_space);
   options.identity = parts_.identity;
   options.duration = parts_.times.lease;
   options.renew_deadline = parts_.times.lease_renew_deadline;

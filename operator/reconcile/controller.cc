@@ -41,10 +41,11 @@ Controller::Controller(const ControllerDeps& deps, render::ClusterFacts facts)
       pacer_(deps.upgrades),
       mutations_(deps.clock),
       applier_(deps.client, deps.stores, mutations_, deps.events, deps.clock),
+      claim_({deps.release, deps.client, applier_, mutations_, deps.events, deps.clock}),
       input_reader_({applier_, deps.secrets, claims_, pacer_, deps.enqueue}, facts_),
       observer_({applier_, deps.stores, deps.monitor, deps.client, deps.clock}),
       object_writer_({applier_, deps.stores, deps.client, deps.events}),
-      status_writer_({applier_, mutations_, deps.client, deps.events, facts_}) {}
+      status_writer_({applier_, mutations_, deps.client, deps.events, claim_, facts_}) {}
 
 std::shared_ptr<PipelineState> Controller::state_of(const kube::ObjectKey& key) {
   MutexLock lock(mutex_);
@@ -78,6 +79,8 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
   const std::shared_ptr<PipelineState> state = state_of(key);
   const SystemTime wall_now = deps_.clock.system_now();
   notice_clock(deps_.clock.now(), wall_now, *state);
+  SPANWAY_ASSIGN(const Duration wait, claim_.wait(key, *object, *state));
+  if (wait > Duration::zero()) return wait;
   SPANWAY_TRY(object_writer_.restore_last_good(*object, *state));
   SPANWAY_ASSIGN(Inputs inputs, input_reader_.read(key, std::move(*object), wall_now, *state));
   return inputs.nothing_to_observe() ? report_only(inputs, *state)
@@ -128,6 +131,7 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
   requeue = earlier(requeue, decided.topics.requeue_after);
   if (!inputs.upgrade.empty()) requeue = earlier(requeue, kUpgradeRequeue);
   requeue = earlier(requeue, applier_.repair_due_in(inputs.key));
+  requeue = earlier(requeue, claim_.refused_for(state));
   // An entry that expires changes the known state without a watch event.
   return earlier(requeue, mutations_.expires_in(inputs.key));
 }

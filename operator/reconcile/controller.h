@@ -23,6 +23,7 @@
 #include "operator/reconcile/mutation_cache.h"
 #include "operator/reconcile/object_writer.h"
 #include "operator/reconcile/observed.h"
+#include "operator/reconcile/operator_claim.h"
 #include "operator/reconcile/pipeline_inputs.h"
 #include "operator/reconcile/pipeline_state.h"
 #include "operator/reconcile/secrets_poller.h"
@@ -47,6 +48,8 @@ struct ControllerDeps {
   // Reconciles another Pipeline soon, because of this one. May be called from any thread.
   std::function<void(const kube::ObjectKey& pipeline)> enqueue = [](const kube::ObjectKey&) {};
   UpgradeRules upgrades = {};
+  // Names this release of the operator: its Lease. Empty = Pipelines are not claimed.
+  std::string release = {};
 };
 
 // Thread-safe for different Pipelines; one Pipeline is given to one thread at a time (WorkQueue).
@@ -77,6 +80,7 @@ class Controller {
   UpgradePacer pacer_;
   MutationCache mutations_;
   Applier applier_;
+  const OperatorClaim claim_;
   const InputReader input_reader_;
   const Observer observer_;
   const ObjectWriter object_writer_;

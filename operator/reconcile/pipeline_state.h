@@ -47,8 +47,14 @@ struct PipelineState {
     SystemTime reported;  // By its node's clock.
     SystemTime by_our_clock;
   };
-  std::map<std::string, ReadySince> ready_seen;         // By uid and restarts.
-  std::set<std::string> ended_pods;                     // Uids; each is recorded as an Event once.
+  std::map<std::string, ReadySince> ready_seen;  // By uid and restarts.
+  std::set<std::string> ended_pods;              // Uids; each is recorded as an Event once.
+  // Of the release of the operator that works on it (operator_claim.h).
+  struct Claim {
+    std::optional<SteadyTime> challenged_at;  // By this one, while another one works on it.
+    std::string refused;                      // The other one, that has challenged this one.
+    SteadyTime refused_at{};
+  } claim;
   std::string topics_job;                               // Its name.
   int topics_failures = 0;                              // Failures of this Job in a row.
   std::map<std::string, JobFailures> migrate_failures;  // By exporter.

@@ -97,7 +97,8 @@ decide::StatusInput StatusWriter::input_of(const Stages& stages, const PipelineS
       .last_good_version = state.renderings.last_good_version(),
       .wall_now = time_text(inputs.wall_now),
       .config_reason = inputs.refusal_reason(),
-      .topics_shared_with = texts_of(inputs.sharing.with)};
+      .topics_shared_with = texts_of(inputs.sharing.with),
+      .other_operator = deps_.claim.refused(state)};
   if (stages.observed != nullptr) {
     out.reports = stages.observed->reports.by_pod;
     out.idle_autoscalers = stages.observed->idle_autoscalers;
@@ -124,6 +125,7 @@ Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& 
   // A status that is kept as it was has the old text.
   status.erase("upgrade");
   if (!stages.inputs.upgrade.empty()) status["upgrade"] = stages.inputs.upgrade;
+  deps_.claim.claim(status);
   if (status == before) {
     state.rollout = decide::rollout_memory(status);
     return {};

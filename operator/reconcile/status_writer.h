@@ -6,6 +6,7 @@
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/mutation_cache.h"
 #include "operator/reconcile/observed.h"
+#include "operator/reconcile/operator_claim.h"
 #include "operator/reconcile/pipeline_inputs.h"
 #include "operator/reconcile/pipeline_state.h"
 #include "operator/reconcile/rendered.h"
@@ -20,6 +21,7 @@ class StatusWriter {
     MutationCache& mutations;
     kube::Client& client;
     const Events& events;
+    const OperatorClaim& claim;
     const render::ClusterFacts& facts;
   };
   explicit StatusWriter(const Deps& deps) : deps_(deps) {}

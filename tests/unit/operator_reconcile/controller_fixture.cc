@@ -55,7 +55,8 @@ void ControllerFixture::restart() {
   facts.image_repository = image_repository;
   controller = std::make_unique<Controller>(
       ControllerDeps{*client, *stores, *secrets, *monitor, events, clock,
-                     [this](const kube::ObjectKey& key) { dirty_.insert(key); }, upgrade_rules},
+                     [this](const kube::ObjectKey& key) { dirty_.insert(key); }, upgrade_rules,
+                     release},
       facts);
   later_.clear();
   synced_.clear();

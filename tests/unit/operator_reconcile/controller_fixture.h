@@ -80,6 +80,7 @@ class ControllerFixture {
   std::string operator_version = "1.0.0";
   std::string image_repository = "spanway";
   UpgradeRules upgrade_rules;
+  std::string release;  // Empty = Pipelines are not claimed.
   FakeStatusz statusz;
   std::vector<Announcement> events_seen;
   Events events{{log, metrics}, [this](const Announcement& a) { events_seen.push_back(a); }};
