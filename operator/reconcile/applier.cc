@@ -118,6 +118,7 @@ std::optional<std::uint64_t> Applier::content_hash(const kube::ResourceType& typ
   stored.version = state->version;
   stored.uid = state->uid;
   if (mutations_.newest_version(type, key, stored) != state->version) return std::nullopt;
+  if (is_recheck_due(type, key)) return std::nullopt;
   return state->content;
 }
 
@@ -166,13 +167,15 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
 
   SPANWAY_ASSIGN(const std::optional<Json> known, read_live(pipeline, manifest));
   bool is_reported = !known;  // Additions to a new object are no drift.
+  const bool is_recheck = known && is_recheck_due(manifest.type, manifest.key());
   if (known) {
     const Drift drift = drift_of(manifest, intent, *known, desired);
-    if (drift.empty()) return false;
+    if (drift.empty() && !is_recheck) return false;
     // Otherwise the differences are those of the two intents.
-    is_reported = intent_of(*known) == intent;
-    if (is_reported && !may_repair(pipeline, manifest)) return true;
-    if (is_reported) SPANWAY_TRY(report_drift(pipeline, manifest, drift));
+    const bool is_drift = !drift.empty() && intent_of(*known) == intent;
+    if (is_drift && !may_repair(pipeline, manifest)) return true;
+    if (is_drift) SPANWAY_TRY(report_drift(pipeline, manifest, drift));
+    is_reported = is_drift || drift.empty();  // What is not kept is no drift.
     if (has_replicas(manifest.type) && kube::find(object, "spec/replicas") == nullptr)
       SPANWAY_TRY(hand_over_replicas(manifest));
   }
@@ -180,7 +183,9 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
   if (!answer.ok()) return explained(std::move(answer).error(), manifest);
   events_.wrote("apply", manifest.type, manifest.key());
   Json after = project(manifest.type, std::move(answer).value());
-  if (!drift_of(manifest, intent, after, desired).foreign.empty()) {
+  const bool has_foreign = is_recheck ? !foreign_fields(manifest.type, after, desired).empty()
+                                      : !drift_of(manifest, intent, after, desired).foreign.empty();
+  if (has_foreign) {
     SPANWAY_ASSIGN(std::optional<Json> cleaned,
                    take_out_foreign(pipeline, manifest, desired, is_reported));
     if (cleaned) after = std::move(*cleaned);
@@ -235,6 +240,13 @@ Status Applier::hand_over_replicas(const render::Manifest& manifest) {
   }());
   events_.wrote("apply", manifest.type, manifest.key());
   return {};
+}
+
+bool Applier::is_recheck_due(const kube::ResourceType& type, const kube::ObjectKey& key) const {
+  MutexLock lock(mutex_);
+  if (not_kept_.empty()) return false;
+  const auto found = not_kept_.find(place(type, key));
+  return found != not_kept_.end() && clock_.now() - found->second.applied_at >= kNotKeptFor;
 }
 
 bool Applier::may_repair(const Json& pipeline, const render::Manifest& manifest) {
@@ -311,7 +323,8 @@ void Applier::learn(const Json& pipeline, const render::Manifest& manifest,
       return;
     }
     NotKept& known = not_kept_[where];
-    if (known.intent != intent) known = {key_of(pipeline), intent, {}};
+    if (known.intent != intent) known = {key_of(pipeline), intent, {}, {}};
+    known.applied_at = clock_.now();
     for (const auto& [path, live] : fields) {
       const auto [value, is_new] = known.fields.try_emplace(path, NotKept::Value{live, 0});
       if (is_new) news.push_back(path);

@@ -23,6 +23,9 @@ inline constexpr char kFieldManager[] = "spanway-operator";
 // back to 1.
 inline constexpr char kHandoverManager[] = "spanway-replicas-handover";
 
+// A little less than a resync, so that each of these applies once again what is not kept.
+inline constexpr Duration kNotKeptFor = std::chrono::minutes(9);
+
 // Thread-safe, but one Pipeline's objects are worked on by one thread at a time. What is given
 // outlives it. Errors are those of kube::Client; an object of another owner is FAILED_PRECONDITION
 // (configuration) and never touched. One with our labels and no owner is adopted.
@@ -57,6 +60,7 @@ class Applier {
  private:
   // Fields of this intent that the server (a webhook) changes at once, with what it makes of them:
   // applying them again is pointless while they have that value. Other fields are not concerned.
+  // After kNotKeptFor they are applied again: the webhook may be gone, or answer something else.
   struct NotKept {
     struct Value {
       std::uint64_t live = 0;  // Hash of what the server has answered.
@@ -65,6 +69,7 @@ class Applier {
     kube::ObjectKey pipeline;
     std::string intent;
     std::map<std::string, Value> fields;
+    SteadyTime applied_at{};
   };
   // Differences between an object and an intent.
   struct Drift {
@@ -79,6 +84,7 @@ class Applier {
                      const Json& live) const;
   Result<std::optional<Json>> read_live(const Json& pipeline, const render::Manifest& manifest);
   Status hand_over_replicas(const render::Manifest& manifest);
+  bool is_recheck_due(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   // Without what is known not to be kept.
   Drift drift_of(const render::Manifest& manifest, const std::string& intent, const Json& live,
                  const Json& desired) const;

@@ -185,6 +185,59 @@ TEST_F(ApplierTest, AFieldThatAWebhookRewritesHidesNoDriftOfOthers) {
   EXPECT_FALSE(*apply(deployment()));
 }
 
+TEST_F(ApplierTest, WhatAWebhookHasMadeIsPutBackOnceTheWebhookIsGone) {
+  const auto image_of = [&] {
+    return kube::string_at(live(), "spec/template/spec/containers/0/image");
+  };
+  fixture_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+    if (!(type == kube::kDeployments)) return;
+    Json& image = object["spec"]["template"]["spec"]["containers"][0]["image"];
+    if (image == "a:1") image = "mirror/a:1";
+  };
+  const auto content = [&] {
+    return applier_.content_hash(kube::kDeployments, {"team", "p-ingress"});
+  };
+  ASSERT_TRUE(*apply(deployment()));
+  fixture_.sync();
+  EXPECT_FALSE(*apply(deployment()));
+  EXPECT_TRUE(content().has_value());
+  fixture_.clock.advance(kNotKeptFor);
+  EXPECT_FALSE(content().has_value()) << "an apply may write something";
+  EXPECT_TRUE(*apply(deployment())) << "it is tried again";
+  fixture_.sync();
+  EXPECT_EQ(image_of(), "mirror/a:1");
+  EXPECT_FALSE(*apply(deployment())) << "and not again and again";
+  fixture_.kube.on_store = nullptr;
+  fixture_.clock.advance(kNotKeptFor);
+  EXPECT_TRUE(*apply(deployment()));
+  fixture_.sync();
+  EXPECT_EQ(image_of(), "a:1");
+  fixture_.clock.advance(kNotKeptFor);
+  EXPECT_FALSE(*apply(deployment())) << "nothing is remembered";
+  EXPECT_FALSE(fixture_.has_event("DriftReverted"));
+}
+
+TEST_F(ApplierTest, WhatAWebhookHasAddedIsTakenOutOnceTheWebhookIsGone) {
+  fixture_.kube.on_store = [](const kube::ResourceType& type, Json& object) {
+    if (type == kube::kDeployments)
+      object["spec"]["template"]["spec"]["containers"][0]["env"] =
+          Json::array({{{"name", "INJECTED"}, {"value", "1"}}});
+  };
+  for (int i = 0; i < 3; ++i) {
+    (void)apply(deployment());
+    fixture_.sync();
+  }
+  ASSERT_FALSE(*apply(deployment()));
+  fixture_.kube.on_store = nullptr;
+  fixture_.clock.advance(kNotKeptFor);
+  EXPECT_TRUE(*apply(deployment()));
+  fixture_.sync();
+  const Json object = live();
+  const Json* left = kube::find(object, "spec/template/spec/containers/0/env");
+  EXPECT_TRUE(left == nullptr || left->empty());
+  EXPECT_FALSE(fixture_.has_event("DriftReverted"));
+}
+
 TEST_F(ApplierTest, AWebhookThatWritesSomethingElseEachTimeDoesNotMakeUsWriteForEver) {
   int writes = 0;
   fixture_.kube.on_store = [&](const kube::ResourceType& type, Json& object) {
