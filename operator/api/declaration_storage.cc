@@ -1,6 +1,7 @@
 // Fields of destinations that store: ClickHouse, S3, Loki, Prometheus.
 #include <algorithm>
 
+#include "operator/api/cron.h"
 #include "operator/api/declaration_parts.h"
 
 namespace spanway::api {
@@ -69,12 +70,27 @@ static void describe(Fields& f, S3Destination::Compact& c) {
         {.doc = "Resources of its container. Unset = 100m CPU and 256Mi requested, 1Gi limit.",
          .kubernetes_type = "ResourceRequirements"});
   rule_on_resources(f, c);
+  f.rule(c,
+         {.field = "schedule",
+          .cel = kCronCel,
+          .message =
+              "must be five fields with one space between: minutes 0-59, hours 0-23, days 1-31, "
+              "months 1-12 or jan-dec, days of the week 0-6 or sun-sat; each *, a value, a range, "
+              "/step, or a list of these"},
+         [](const S3Destination::Compact& d) {
+           return cron_problem(d.schedule) != CronProblem::kMalformed;
+         });
+  f.rule(c, {.field = "schedule", .message = "must not have a range that ends before it begins"},
+         [](const S3Destination::Compact& d) {
+           return cron_problem(d.schedule) != CronProblem::kReversed;
+         });
 }
 
 static void describe(Fields& f, S3Destination& c) {
   f.field("bucket", c.bucket,
           {.doc = "Bucket; it must exist.",
-           .pattern = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+           .pattern = "[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+           .length_min = 3,
            .length_max = 63,
            .required = true});
   f.field("region", c.region,

@@ -155,6 +155,7 @@ def test_a_value_that_does_nothing_is_refused(helm, bad):
         "request_timeout": {"1s": True, "30s": True, "1500ms": True, "0s": False, "999ms": False, "31s": False, "1m": False, "1h": False},
         "resync": {"10s": True, "90s": True, "86400s": True, "1440m": True, "24h": True, "9s": False, "1m30s": False, "86401s": False, "1441m": False, "25h": False},
         "secrets_poll": {"5s": True, "3600s": True, "60m": True, "1h": True, "4s": False, "3601s": False, "61m": False, "2h": False},
+        "statusz_poll": {"1s": True, "30s": True, "30000ms": True, "31s": False, "30001ms": False, "1m": False, "1h": False, "0s": False},
         "statusz_poll_idle": {"10s": True, "3600s": True, "60m": True, "1h": True, "0s": False, "3601s": False, "61m": False, "2h": False},
     }.items()
     for value, taken in values.items()

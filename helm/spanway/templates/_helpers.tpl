@@ -109,6 +109,15 @@ default
 {{- end }}
 {{- end -}}
 
+{{- /* A duration such as 500ms, 30s, 5m or 1h. */}}
+{{- define "spanway.milliseconds" -}}
+{{- if hasSuffix "ms" . }}{{ trimSuffix "ms" . | int64 }}
+{{- else if hasSuffix "s" . }}{{ mul (trimSuffix "s" . | int64) 1000 }}
+{{- else if hasSuffix "m" . }}{{ mul (trimSuffix "m" . | int64) 60000 }}
+{{- else }}{{ mul (trimSuffix "h" . | int64) 3600000 }}
+{{- end }}
+{{- end -}}
+
 {{- define "spanway.config" -}}
 admin: {host: 0.0.0.0, port: 8080}
 log: {level: {{ .Values.logLevel }}}
@@ -129,6 +138,11 @@ maintenance_window: {{ . | quote }}
 {{- end }}
 lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespace }}}
 {{- with .Values.config }}
+{{- $poll := default "10s" .statusz_poll }}
+{{- $idle := default "30s" .statusz_poll_idle }}
+{{- if gt (include "spanway.milliseconds" $poll | int64) (include "spanway.milliseconds" $idle | int64) }}
+{{- fail (printf "config.statusz_poll: %s is above config.statusz_poll_idle, %s" $poll $idle) }}
+{{- end }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

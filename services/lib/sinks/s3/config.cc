@@ -59,6 +59,12 @@ void describe(config::Binder& b, S3Config& c) {
 void validate(const S3Config& c, const std::string& path, config::Problems& problems) {
   spanway::validate(c.tls, path + ".tls", problems);
   if (c.bucket.empty()) problems.add(path + ".bucket", "must name a bucket");
+  for (const char* refused : {"..", ".-", "-."}) {
+    if (c.bucket.find(refused) == std::string::npos) continue;
+    problems.add(path + ".bucket", std::string("must not have '") + refused +
+                                       "' in it: no bucket can have this name");
+    break;
+  }
   if (c.endpoint.empty()) return;
   check_url(path + ".endpoint", c.endpoint, problems);
   config::UrlParts parts;
