@@ -22,7 +22,7 @@ struct Field {
 constexpr std::array<Field, 5> kFields = {
     {{0, 59}, {0, 23}, {1, 31}, {1, 12, kMonths}, {0, 6, kDays}}};
 
-// Of at most `digits_max` digits.
+// The number that at most `digits_max` digits are.
 std::optional<int> number_in(std::string_view text, std::size_t digits_max) {
   if (text.empty() || text.size() > digits_max) return std::nullopt;
   int value = 0;

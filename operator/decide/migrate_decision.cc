@@ -13,6 +13,24 @@ using State = SchemaView::State;
 constexpr std::size_t kMessageBytesMax = 256;
 constexpr std::string_view kContainer = "migrate";
 
+// `status.storage` says that the Job's own container has ended well: it is Pending from the moment
+// on that the Job is started.
+bool was_ready(const Json* status, const std::string& exporter) {
+  const Json* list = status == nullptr ? nullptr : kube::find(*status, "storage");
+  if (list == nullptr || !list->is_array()) return false;
+  return std::any_of(list->begin(), list->end(), [&](const Json& one) {
+    return kube::string_at(one, "exporter") == exporter &&
+           kube::string_at(one, "schema") == "Ready";
+  });
+}
+
+// The deadline of the Job has ended only what others had put beside its own container, which had
+// ended well.
+bool only_others_ran(const Json& failed, const JobEnding& ending, const MigrateJobInput& input) {
+  return kube::string_at(failed, "reason") == "DeadlineExceeded" &&
+         (ending.known ? ending.is_well() : was_ready(input.status, input.desired.exporter));
+}
+
 }  // namespace
 
 MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
@@ -29,7 +47,8 @@ MigrateJobDecision decide_migrate_job(const MigrateJobInput& input) {
   decision.create = input.held.empty() && has_no_owner(*input.job);
   const JobEnding ending = job_ending(input.pods, name, kContainer);
   const Json* failed = job_condition(*input.job, "Failed");
-  const bool is_well = failed == nullptr && ending.is_well();
+  const bool is_well =
+      failed == nullptr ? ending.is_well() : only_others_ran(*failed, ending, input);
   if (job_condition(*input.job, "Complete") != nullptr || is_well) {
     view.state = State::kReady;
     return decision;

@@ -25,6 +25,8 @@ struct MigrateJobInput {
   std::string refused = {};        // Why the Job has no pod; "" = it is not known to be refused.
   // Why it must not be started now: a Secret is missing, an upgrade waits; "" = it may.
   std::string held = {};
+  // The stored status of the Pipeline: pods of ended Jobs get lost. May be null.
+  const Json* status = nullptr;
   SystemTime wall_now{};
 };
 // Pure.

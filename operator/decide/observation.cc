@@ -241,6 +241,7 @@ WorkloadView view_workload(const Json& object) {
   view.replicas = int_at(object, "spec/replicas", 1);
   view.ready = int_at(object, "status/readyReplicas");
   view.updated = int_at(object, "status/updatedReplicas");
+  view.outdated = std::max<std::int64_t>(0, int_at(object, "status/replicas") - view.updated);
   const bool current =
       int_at(object, "status/observedGeneration") >= int_at(object, "metadata/generation");
   view.problem = refused_pods(object);

@@ -45,6 +45,7 @@ struct WorkloadView {
   std::int64_t replicas = 0;
   std::int64_t ready = 0;
   std::int64_t updated = 0;
+  std::int64_t outdated = 0;  // Pods of an older template; of a StatefulSet those that end as well.
   // Exists, observedGeneration is current and all replicas are updated and ready.
   bool settled = false;
   bool paused = false;  // spec.paused of a Deployment: `kubectl rollout pause`.

@@ -73,7 +73,7 @@ struct StatusInput {
       "ConfigInvalid";  // The reason of every condition that a refused spec decides.
   // "namespace/name" of the Pipelines that share topics with this one; all of them agree.
   std::vector<std::string> topics_shared_with = {};
-  // The Lease of another release of the operator that wanted to work on this Pipeline; "" = none.
+  // The Lease of another release of the operator that tried to work on this Pipeline; "" = none.
   std::string other_operator = {};
   // Ready pods that the live Service of the ingress selects; nothing = not known.
   std::optional<std::int64_t> ingress_endpoints = {};

@@ -74,6 +74,8 @@ class StatusBuilder {
   // The first workload whose replicas differ from the spec or are not settled; null when there is
   // none, or once this generation has been reached.
   const ComponentView* first_scaling() const;
+  // The first workload with pods of an older template; null when there is none.
+  const ComponentView* first_replaced() const;
   std::int64_t ready_generation() const;
   std::string running_version() const;
   bool invalid() const { return !input_.problems.empty(); }

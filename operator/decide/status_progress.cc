@@ -3,6 +3,11 @@
 #include "operator/decide/status_builder.h"
 
 namespace spanway::decide {
+namespace {
+
+constexpr char kReplacingPods[] = "ReplacingPods";
+
+}  // namespace
 
 Condition StatusBuilder::progressing() const {
   const RolloutDecision& rollout = *input_.rollout;
@@ -37,15 +42,33 @@ Condition StatusBuilder::progressing() const {
 const ComponentView* StatusBuilder::first_scaling() const {
   if (input_.desired == nullptr) return nullptr;
   const Json* ready = conditions_.stored("Ready");
-  const bool was_there = ready != nullptr &&
-                         kube::int_at(*ready, "observedGeneration") >= input_.pipeline.generation &&
-                         conditions_.stored_status("Reconciling") == ConditionStatus::kFalse;
+  const Json* stored_reconciling = conditions_.stored("Reconciling");
+  const bool has_arrived = conditions_.stored_status("Reconciling") == ConditionStatus::kFalse ||
+                           (stored_reconciling != nullptr &&
+                            kube::string_at(*stored_reconciling, "reason") == kReplacingPods);
+  const bool was_there = ready != nullptr && has_arrived &&
+                         kube::int_at(*ready, "observedGeneration") >= input_.pipeline.generation;
   if (was_there) return nullptr;
   for (std::size_t i = 0; i < input_.components.size(); ++i) {
     const render::Component& desired = input_.desired->components.at(i);
     const ComponentView& view = input_.components[i];
     if (desired.replicas_elsewhere || !view.stable.exists) continue;
     if (view.stable.replicas != desired.replicas || !view.stable.settled) return &view;
+  }
+  return nullptr;
+}
+
+// Another client has changed its template, and it was put back. Pods that restart or are deleted
+// have no older template.
+const ComponentView* StatusBuilder::first_replaced() const {
+  if (input_.desired == nullptr) return nullptr;
+  for (std::size_t i = 0; i < input_.components.size(); ++i) {
+    const ComponentView& view = input_.components[i];
+    std::int64_t outdated = view.stable.outdated;
+    if (input_.desired->components.at(i).stateful)
+      outdated -= std::count_if(view.pods.begin(), view.pods.end(),
+                                [](const PodView& pod) { return pod.deleting && !pod.canary; });
+    if (view.stable.exists && outdated > 0) return &view;
   }
   return nullptr;
 }
@@ -67,6 +90,8 @@ Condition StatusBuilder::reconciling() const {
     case Phase::kComplete:
       if (const ComponentView* view = first_scaling(); view != nullptr)
         return yes("Scaling", name_of(*view) + ": its number of pods does not match the spec yet");
+      if (const ComponentView* view = first_replaced(); view != nullptr)
+        return yes(kReplacingPods, name_of(*view) + ": pods of an older template are replaced");
       return no("Complete", rollout.message);
     case Phase::kPausedFailure:
       return no("RolloutFailed", rollout.message);

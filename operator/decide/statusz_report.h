@@ -14,14 +14,14 @@ struct TopicReport {
   std::int64_t partitions = 0;
   std::string error = {};
 };
-// What a bridge has read of a topic; unset = not known.
+// The settings of a topic, as a bridge has read them; unset = not known.
 struct TopicSettingsReport {
   std::string name = {};
   std::int64_t partitions = 0;  // 0 = not known, as the next one.
   std::int64_t replication_factor = 0;
   std::optional<std::int64_t> min_insync_replicas = {};
   std::optional<std::int64_t> retention_ms = {};     // -1 = for ever.
-  std::optional<std::int64_t> retention_bytes = {};  // Of a partition; -1 = no limit.
+  std::optional<std::int64_t> retention_bytes = {};  // One partition's; -1 = no limit.
   std::optional<bool> unclean_leader_election = {};
   std::string cleanup_policy = {};  // Empty = not known.
 };

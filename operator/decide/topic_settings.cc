@@ -30,10 +30,10 @@ bool has_dead_letter_topic(const api::Topics& topics, const std::string& name) {
 
 class Comparison {
  public:
-  void at_least(const char* setting, std::int64_t actual, std::int64_t wanted) {
-    if (actual >= wanted) return;
+  void at_least(const char* setting, std::int64_t actual, std::int64_t required) {
+    if (actual >= required) return;
     add(std::string(setting) + " is " + std::to_string(actual) + ", the spec requires " +
-        std::to_string(wanted));
+        std::to_string(required));
   }
   void add(const std::string& words) { words_ += (words_.empty() ? "" : "; ") + words; }
   const std::string& words() const { return words_; }

@@ -175,7 +175,7 @@ Result<bool> Applier::apply(const Json& pipeline, const render::Manifest& manife
     const bool is_drift = !drift.empty() && intent_of(*known) == intent;
     if (is_drift && !may_repair(pipeline, manifest)) return true;
     if (is_drift) SPANWAY_TRY(report_drift(pipeline, manifest, drift));
-    is_reported = is_drift || drift.empty();  // What is not kept is no drift.
+    is_reported = is_drift || drift.empty();  // A value that is not kept is no drift.
     if (has_replicas(manifest.type) && kube::find(object, "spec/replicas") == nullptr)
       SPANWAY_TRY(hand_over_replicas(manifest));
   }

@@ -119,8 +119,9 @@ Result<Duration> Controller::reconcile_stages(Inputs& inputs, PipelineState& sta
   const Applied applied =
       object_writer_.apply(pipeline, inputs, observed, decided, rendered, state);
   const std::string failure = state.failures.message();
+  const bool repeats = state.failures.repeats();
   state.failures.note(applied.written, rendered.desired().revision, inputs.wall_now);
-  if (failure != state.failures.message())
+  if (failure != state.failures.message() || repeats != state.failures.repeats())
     SPANWAY_TRY(status_writer_.write(stages, pipeline, state));
   if (!applied.written.ok()) return applied.written.error();
 

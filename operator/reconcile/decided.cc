@@ -37,6 +37,7 @@ decide::MigrateJobDecision decide_migration(const Inputs& inputs, const Observed
                                   .failures = failures.count + 1,
                                   .refused = job.refusal,
                                   .held = lacks_secret ? kSecretMissing : "",
+                                  .status = &inputs.status,
                                   .wall_now = inputs.wall_now});
   if (decision.view.state == decide::SchemaView::State::kReady) failures.count = 0;
   return decision;

@@ -49,7 +49,7 @@ struct PipelineState {
   };
   std::map<std::string, ReadySince> ready_seen;  // By uid and restarts.
   std::set<std::string> ended_pods;              // Uids; each is recorded as an Event once.
-  // Of the release of the operator that works on it (operator_claim.h).
+  // The release of the operator that works on it (operator_claim.h).
   struct Claim {
     std::optional<SteadyTime> challenged_at;  // By this one, while another one works on it.
     std::string refused;                      // The other one, that has challenged this one.

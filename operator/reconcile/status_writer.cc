@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,27 +23,44 @@ const Json* find_condition(const Json& status, std::string_view type) {
   return nullptr;
 }
 
-// A refusal of the API server: the other conditions are about what runs, not about what could not
-// be written.
-void add_write_failure(Json& status, const Json& before, const std::string& failure,
+struct FailedWrite {
+  const std::string& message;
+  bool repeats = false;
+};
+
+// The value of a condition because of a write that fails; nothing = as it was computed.
+std::optional<const char*> value_of(std::string_view type, bool repeats, bool is_stalled) {
+  if (type == "Degraded") return "True";
+  // One refusal may pass: a webhook that restarts, a quota that grows.
+  if (!repeats && is_stalled) return std::nullopt;
+  if (type == "Stalled") return repeats ? "True" : "False";
+  if (type == "Reconciling") return repeats ? "False" : "True";
+  if (type == "Progressing" && repeats) return "False";
+  return std::nullopt;
+}
+
+// The other conditions are about what runs, not about what could not be written.
+void add_write_failure(Json& status, const Json& before, const FailedWrite& failure,
                        const std::string& now) {
-  if (failure.empty() || !status.contains("conditions")) return;
+  if (failure.message.empty() || !status.contains("conditions")) return;
+  const Json* computed = find_condition(status, "Stalled");
+  const bool is_stalled = computed != nullptr && kube::string_at(*computed, "status") == "True";
   for (Json& condition : status["conditions"]) {
     const std::string type = kube::string_at(condition, "type");
-    const bool is_bad = type == "Degraded" || type == "Stalled";
-    if (!is_bad && type != "Progressing" && type != "Reconciling") continue;
-    const std::string value = is_bad ? "True" : "False";
+    const auto value = value_of(type, failure.repeats, is_stalled);
+    if (!value) continue;
     const Json* stored = find_condition(before, type);
     // It may have been stored with this value, and computed with the other one just now.
-    const bool was_so = stored != nullptr && kube::string_at(*stored, "status") == value;
+    const bool was_so = stored != nullptr && kube::string_at(*stored, "status") == *value;
     if (was_so) {
       condition["lastTransitionTime"] = kube::string_at(*stored, "lastTransitionTime", now);
-    } else if (condition["status"] != value) {
+    } else if (condition["status"] != *value) {
       condition["lastTransitionTime"] = now;
     }
-    condition["status"] = value;
-    condition["reason"] = "ApplyFailed";
-    condition["message"] = failure;
+    const bool is_retried = type == "Stalled" && !failure.repeats;
+    condition["status"] = *value;
+    condition["reason"] = is_retried ? "Reconciling" : "ApplyFailed";
+    condition["message"] = is_retried ? "a write that failed is tried again" : failure.message;
   }
 }
 
@@ -121,7 +139,8 @@ Status StatusWriter::write(const Stages& stages, Json& pipeline, PipelineState& 
   const Json& before = status_of(pipeline);
   const decide::StatusInput input = input_of(stages, state);
   Json status = make_status(input, before);
-  add_write_failure(status, before, state.failures.message(), input.wall_now);
+  add_write_failure(status, before, {state.failures.message(), state.failures.repeats()},
+                    input.wall_now);
   // A status that is kept as it was has the old text.
   status.erase("upgrade");
   if (!stages.inputs.upgrade.empty()) status["upgrade"] = stages.inputs.upgrade;

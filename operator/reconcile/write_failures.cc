@@ -34,8 +34,8 @@ void WriteFailures::note(const Status& written, const std::string& revision, Sys
     refused_revision_ = revision;
     refusal_ = error.message;
   }
-  const bool repeats = wall_now - *failing_since_ >= kReportedAfter;
-  if (repeats || error.refusal != Refusal::kTransient) message_ = error.message;
+  repeats_ = wall_now - *failing_since_ >= kReportedAfter;
+  if (repeats_ || error.refusal != Refusal::kTransient) message_ = error.message;
 }
 
 void WriteFailures::move(Duration by) {

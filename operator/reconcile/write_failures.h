@@ -24,12 +24,15 @@ class WriteFailures {
   // Part of the status; empty while writes succeed. A refusal for good is reported at once, any
   // other failure after 30 s.
   const std::string& message() const { return message_; }
+  // It has failed for 30 s: more than one refusal, which may pass.
+  bool repeats() const { return repeats_; }
   // How long the API server has refused an object of this revision; 0 = it does not.
   std::int64_t refused_for_ms(const std::string& revision, SystemTime wall_now) const;
   const std::string& refusal() const { return refusal_; }
 
  private:
   std::string message_;
+  bool repeats_ = false;
   std::optional<SystemTime> failing_since_;
   std::optional<SystemTime> refused_since_;
   std::string refusal_;

@@ -62,7 +62,7 @@ class TopicWatch {
   // Settings that can lose records, each with its topic's name; empty until the brokers have
   // answered.
   std::vector<std::string> weaknesses() const;
-  // Of the last round that the brokers have answered, those of topics that exist.
+  // The reports on topics that exist, of the last round that the brokers have answered.
   Reports reports() const;
 
  private:

@@ -45,7 +45,7 @@ struct TopicReport {
   std::optional<std::uint64_t> message_bytes_max;  // max.message.bytes in effect.
   // Others in effect, unless they are not known.
   std::optional<std::int64_t> retention_ms;     // -1 = for ever.
-  std::optional<std::int64_t> retention_bytes;  // Of a partition; -1 = no limit.
+  std::optional<std::int64_t> retention_bytes;  // One partition's; -1 = no limit.
   std::optional<bool> unclean_leader_election;
   std::string cleanup_policy;
   std::string error;  // The cause of kFailed.

@@ -94,6 +94,25 @@ TEST_F(MigrateDecisionTest, TheEndOfItsOwnContainerIsTheEndOfTheJob) {
   EXPECT_EQ(decide(job(nullptr), {meshed}).view.state, State::kReady);
 }
 
+TEST_F(MigrateDecisionTest, TheDeadlineThatEndsContainersOfOthersIsNoFailure) {
+  Json ended = job("Failed");
+  ended["status"]["conditions"][0]["reason"] = "DeadlineExceeded";
+  const auto decide_with = [&](const char* schema, const std::vector<Json>& pods = {}) {
+    const Json status = {{"storage", Json::array({{{"exporter", "other"}, {"schema", "Ready"}},
+                                                  {{"exporter", "ch"}, {"schema", schema}}})}};
+    return decide_migrate_job(
+        {.desired = desired_, .job = ended, .pods = pods, .status = &status, .wall_now = kNow});
+  };
+  EXPECT_EQ(decide_with("Ready").view.state, State::kReady);
+  EXPECT_FALSE(decide_with("Ready").remove);
+  EXPECT_EQ(decide_with("Pending").view.state, State::kFailed) << "it has not ended well";
+  EXPECT_EQ(decide_with("Pending", {pod(0, "")}).view.state, State::kReady)
+      << "its pod is not deleted yet";
+  EXPECT_EQ(decide_with("Ready", {pod(3, "no")}).view.state, State::kFailed);
+  ended["status"]["conditions"][0]["reason"] = "BackoffLimitExceeded";
+  EXPECT_EQ(decide_with("Ready").view.state, State::kFailed);
+}
+
 TEST_F(MigrateDecisionTest, StartsNothingWhileItIsHeld) {
   const auto held = decide(std::nullopt, {}, "the migrate Job waits for a Secret");
   EXPECT_FALSE(held.create);

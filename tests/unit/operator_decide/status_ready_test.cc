@@ -234,6 +234,24 @@ TEST_F(StatusTest, AScalingChangeIsReconcilingUntilItsPodsAreThere) {
       << "a pod that restarts is no change";
 }
 
+TEST_F(StatusTest, PodsThatAreReplacedAreAChangeAndThoseThatEndAreNone) {
+  scene_.update();
+  EXPECT_EQ(kstatus(scene_.status, 3), "Current");
+  scene_.views[kSceneIngress].stable.settled = false;
+  scene_.views[kSceneIngress].stable.outdated = 1;
+  EXPECT_EQ(condition_after_update("Reconciling"), "True: ReplacingPods");
+  EXPECT_EQ(scene_.condition("Stalled"), "False: Reconciling");
+  EXPECT_EQ(kstatus(scene_.status, 3), "InProgress");
+  scene_.views[kSceneIngress].stable.outdated = 0;
+  EXPECT_EQ(condition_after_update("Reconciling"), "False: Complete");
+  // A StatefulSet counts a pod that ends as one of no template.
+  scene_.desired.components[kSceneConsumer].stateful = true;
+  scene_.views[kSceneConsumer].stable.outdated = 1;
+  EXPECT_EQ(condition_after_update("Reconciling"), "True: ReplacingPods");
+  scene_.views[kSceneConsumer].pods[0].deleting = true;
+  EXPECT_EQ(condition_after_update("Reconciling"), "False: Complete");
+}
+
 TEST_F(StatusTest, TheVersionIsThatOfWhatRuns) {
   EXPECT_EQ((scene_.update(), scene_.at("version")), "1.2.3");
   scene_.last_good_version = "1.2.2";

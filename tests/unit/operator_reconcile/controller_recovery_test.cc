@@ -84,6 +84,25 @@ TEST_F(RecordOfTheLastGoodSpec, WhenItIsLostWhatIsMissingIsMadeFromTheSpec) {
   EXPECT_THAT(fixture_.message("Stalled"), HasSubstr("p-last-good"));
 }
 
+TEST_F(ControllerTest, AFirstRefusalIsTriedAgainAndOneThatRepeatsStalls) {
+  fixture_.kube.fail("apply", "deployments",
+                     configuration_error(Code::kInvalidArgument, "HTTP 422 Invalid: cpu: -1"),
+                     10'000);
+  fixture_.kube.put(kube::kPipelines, ControllerFixture::pipeline());
+  fixture_.pass(std::chrono::seconds(10));
+  EXPECT_EQ(fixture_.condition("Degraded"), "True: ApplyFailed");
+  EXPECT_EQ(fixture_.condition("Reconciling"), "True: ApplyFailed");
+  EXPECT_EQ(fixture_.condition("Stalled"), "False: Reconciling");
+  fixture_.pass(std::chrono::seconds(25));
+  EXPECT_EQ(fixture_.condition("Degraded"), "True: ApplyFailed");
+  EXPECT_EQ(fixture_.condition("Reconciling"), "False: ApplyFailed");
+  EXPECT_EQ(fixture_.condition("Stalled"), "True: ApplyFailed");
+  fixture_.kube.heal();
+  fixture_.pass(std::chrono::seconds(120));
+  EXPECT_THAT(fixture_.condition("Stalled"), StartsWith("False"));
+  EXPECT_EQ(fixture_.condition("Reconciling"), "False: Complete");
+}
+
 // Its conditions were written at each try, with a new lastTransitionTime.
 TEST_F(ControllerTest, AnObjectThatIsRefusedIsReportedOnce) {
   fixture_.kube.fail("apply", "deployments",
