@@ -65,6 +65,8 @@ Status ConfiguredStore::create_clickhouse_client(const ClickHouseStoreConfig& co
   };
   SPANWAY_ASSIGN(clickhouse_,
                  clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock));
+  refresher_.emplace(deps.telemetry.credentials,
+                     [client = clickhouse_.get()] { client->refresh_password(); });
   return {};
 }
 

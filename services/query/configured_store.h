@@ -61,6 +61,7 @@ class ConfiguredStore {
   // Empty without TLS.
   std::optional<http::TlsReloader> clickhouse_tls_;
   std::optional<http::TlsReloader> s3_tls_;
+  std::optional<telemetry::CredentialRefresher> refresher_;
 };
 
 }  // namespace spanway::query

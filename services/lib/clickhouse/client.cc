@@ -85,6 +85,8 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options,
 
 Client::~Client() = default;
 
+void Client::refresh_password() const { (void)shared_->password.values(); }
+
 const std::string& Client::endpoint() const noexcept { return shared_->endpoint; }
 
 void Client::authenticate(http::ClientRequest& request) const {

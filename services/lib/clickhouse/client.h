@@ -71,6 +71,9 @@ class Client {
   void execute(Query statement, Deadline deadline, OnEnd on_end);
   void insert(Insert insert, Deadline deadline, OnEnd on_end);
 
+  // Reads the file of the password again, as each request does; see config::FreshSecrets.
+  void refresh_password() const;
+
   // The URL without user, password and query, for messages.
   const std::string& endpoint() const noexcept;
 

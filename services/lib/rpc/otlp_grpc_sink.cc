@@ -201,7 +201,8 @@ struct OtlpGrpcSink::Impl {
             options.headers,
             {"headers.", config::HeaderUse::kGrpc,
              [this](const std::string& key, const Status& read) { events.secret_read(key, read); }},
-            c) {
+            c),
+        refresher(telemetry.credentials, [this] { (void)headers.values(); }) {
     for (const otlp::Signal signal : otlp::kSignals) {
       methods[otlp::index_of(signal)] = std::string(otlp::grpc_path(signal));
     }
@@ -223,6 +224,7 @@ struct OtlpGrpcSink::Impl {
   const Clock& clock;
   const ClientEvents events;
   const config::FreshSecrets headers;  // Those of the options.
+  const telemetry::CredentialRefresher refresher;
   std::array<std::string, otlp::kSignals.size()> methods;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::atomic<std::size_t> next_lane{0};

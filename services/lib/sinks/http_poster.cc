@@ -150,7 +150,11 @@ HttpPoster::HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& d
       shared_(std::make_shared<Shared>(deps.clock, deps.telemetry, printable(url_))),
       headers_(options_.headers, header_checks("headers.", *shared_), deps.clock),
       password_({{"password", options_.password}}, header_checks("basic_auth.", *shared_),
-                deps.clock) {}
+                deps.clock),
+      refresher_(deps.telemetry.credentials, [this] {
+        (void)headers_.values();
+        (void)password_.values();
+      }) {}
 
 HttpPoster::~HttpPoster() = default;
 

@@ -97,7 +97,8 @@ class HttpPoster {
   const http::Url url_;
   const HttpOptions options_;
   const std::shared_ptr<Shared> shared_;
-  const config::FreshSecrets headers_, password_;    // Those of the options.
+  const config::FreshSecrets headers_, password_;  // Those of the options.
+  const telemetry::CredentialRefresher refresher_;
   std::unique_ptr<http::TlsReloader> tls_reloader_;  // Null without TLS.
   std::unique_ptr<http::Client> client_;
 };

@@ -11,6 +11,9 @@ namespace spanway::telemetry {
 using ByKey = std::map<std::string, std::string>;
 
 struct CredentialErrors::Impl {
+  // Held while the functions run, before `mutex`.
+  Mutex refresh_mutex;
+  std::map<const void*, std::function<void()>> refreshers SPANWAY_GUARDED_BY(refresh_mutex);
   mutable Mutex mutex;
   std::map<const void*, ByKey> by_reporter SPANWAY_GUARDED_BY(mutex);
 };
@@ -18,6 +21,10 @@ struct CredentialErrors::Impl {
 CredentialErrors::CredentialErrors() : impl_(std::make_shared<Impl>()) {}
 
 std::vector<std::string> CredentialErrors::list() const {
+  {
+    MutexLock lock(impl_->refresh_mutex);
+    for (const auto& [refresher, refresh] : impl_->refreshers) refresh();
+  }
   std::set<std::string> all;
   {
     MutexLock lock(impl_->mutex);
@@ -56,6 +63,18 @@ void CredentialReporter::report(const std::string& key, const Status& read) cons
   if (by_key.size() >= kKeysMax && !by_key.contains(key)) return;
   const std::string& problem = read.error().message;
   by_key[key] = problem.starts_with(key) ? problem : key + ": " + problem;
+}
+
+CredentialRefresher::CredentialRefresher(const CredentialErrors& errors,
+                                         std::function<void()> refresh)
+    : impl_(errors.impl_) {
+  MutexLock lock(impl_->refresh_mutex);
+  impl_->refreshers[this] = std::move(refresh);
+}
+
+CredentialRefresher::~CredentialRefresher() {
+  MutexLock lock(impl_->refresh_mutex);
+  impl_->refreshers.erase(this);
 }
 
 }  // namespace spanway::telemetry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,12 +15,14 @@ namespace spanway::telemetry {
 class CredentialErrors {
  public:
   CredentialErrors();
-  // "<key>: <problem>", in order, each once, at most kListedMax. Never a value.
+  // "<key>: <problem>", in order, each once, at most kListedMax. Never a value. Calls each
+  // CredentialRefresher first.
   std::vector<std::string> list() const;
   static constexpr std::size_t kListedMax = 16;
 
  private:
   friend class CredentialReporter;
+  friend class CredentialRefresher;
   struct Impl;
   std::shared_ptr<Impl> impl_;
 };
@@ -37,6 +40,20 @@ class CredentialReporter {
  private:
   struct Entries;
   std::shared_ptr<Entries> entries_;
+};
+
+// Reads credentials again before each CredentialErrors::list(), also where nothing is sent that
+// would. `refresh` may block on the disk and uses a CredentialReporter; it neither lists nor ends a
+// refresher. The destructor waits for a call that is running, and there is none after it.
+class CredentialRefresher {
+ public:
+  CredentialRefresher(const CredentialErrors& errors, std::function<void()> refresh);
+  ~CredentialRefresher();
+  CredentialRefresher(const CredentialRefresher&) = delete;
+  CredentialRefresher& operator=(const CredentialRefresher&) = delete;
+
+ private:
+  const std::shared_ptr<CredentialErrors::Impl> impl_;
 };
 
 }  // namespace spanway::telemetry

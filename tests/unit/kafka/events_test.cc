@@ -30,6 +30,24 @@ TEST(ProducerEvents, CountsWhatIsConfirmed) {
   EXPECT_EQ(metrics.value("spanway_kafka_produced_bytes_total"), 1500);
 }
 
+TEST(ProducerEvents, ReportsCredentialsUntilTheyCanBeUsed) {
+  const auto log = telemetry::Logger::null();
+  telemetry::Metrics metrics;
+  const telemetry::Telemetry telemetry{log, metrics};
+  ProducerEvents producer(telemetry);
+  ConsumerEvents consumer(telemetry);
+  const Error unusable =
+      configuration_error(Code::kFailedPrecondition, "kafka.sasl.password_file: is empty");
+  producer.credentials_read(unusable);
+  consumer.credentials_read(unusable);
+  EXPECT_EQ(telemetry.credentials.list(),
+            std::vector<std::string>{"kafka.sasl.password_file: is empty"});
+  producer.credentials_read(false);
+  EXPECT_EQ(telemetry.credentials.list().size(), 1u) << "the consumer's";
+  consumer.credentials_read(true);
+  EXPECT_TRUE(telemetry.credentials.list().empty());
+}
+
 TEST(ConsumerEvents, ReportsTheNumberOfAssignedPartitions) {
   const auto log = telemetry::Logger::null();
   telemetry::Metrics metrics;

@@ -55,6 +55,23 @@ TEST(CredentialErrors, EqualTextsAreListedOnce) {
   EXPECT_EQ(errors.list(), Texts{"kafka.sasl.password_file: is empty"});
 }
 
+TEST(CredentialErrors, AreReadAgainBeforeEachList) {
+  const CredentialErrors errors;
+  const CredentialReporter reporter(errors);
+  Status read = problem("the file is empty");
+  int calls = 0;
+  std::optional<CredentialRefresher> refresher(std::in_place, errors, [&] {
+    ++calls;
+    reporter.report("headers.authorization", read);
+  });
+  EXPECT_EQ(errors.list(), Texts{"headers.authorization: the file is empty"});
+  read = ok_status();
+  EXPECT_EQ(errors.list(), Texts{});
+  refresher.reset();
+  EXPECT_EQ(errors.list(), Texts{});
+  EXPECT_EQ(calls, 2);
+}
+
 TEST(CredentialErrors, AreBounded) {
   const CredentialErrors errors;
   const CredentialReporter reporter(errors);

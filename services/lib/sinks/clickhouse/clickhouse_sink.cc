@@ -29,6 +29,7 @@ struct ClickHouseSink::Shared {
   const std::shared_ptr<std::atomic<bool>> schema_fits = std::make_shared<std::atomic<bool>>();
   BatchConverter converter;
   std::unique_ptr<http::TlsReloader> tls_reloader;  // Null without TLS.
+  std::unique_ptr<telemetry::CredentialRefresher> refresher;
 };
 
 ClickHouseSink::ClickHouseSink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
@@ -54,6 +55,8 @@ Result<std::unique_ptr<ClickHouseSink>> ClickHouseSink::create(ClickHouseSinkOpt
                  clickhouse::Client::create(shared->options.client, tls, deps.io, deps.clock));
   shared->recent = std::make_shared<RecentRows>(deps.clock);
   shared->client = std::move(client);
+  shared->refresher = std::make_unique<telemetry::CredentialRefresher>(
+      deps.telemetry.credentials, [own = shared->client.get()] { own->refresh_password(); });
   if (tls) {
     shared->tls_reloader = std::make_unique<http::TlsReloader>(
         [tls] { return tls->reload(); },
