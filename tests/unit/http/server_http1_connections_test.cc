@@ -263,6 +263,21 @@ TEST(ServerHttp1, DrainEndsWhenTheLastAnswerIsGone) {
   EXPECT_THAT(busy.receive_all(), HasSubstr("connection: close\r\n"));
 }
 
+// Probes, meshes and load balancers keep such connections; a stop does not wait until they time
+// out.
+TEST(ServerHttp1, DrainEndsConnectionsThatHaveSentNothing) {
+  TestServer server(with_limits({.header_timeout = std::chrono::minutes(5)}));
+  RawClient silent(server.server->port());
+  RawClient partial(server.server->port());
+  partial.send("PR");  // A preface of HTTP/2 or a method.
+  ASSERT_TRUE(eventually([&] { return server.metric("spanway_http_connections_open") == 2; }));
+  server.server->stop_accepting();
+  EXPECT_TRUE(server.server->drain(Deadline::after(system_clock(), std::chrono::seconds(60))));
+  EXPECT_TRUE(silent.closed_within(std::chrono::seconds(5)));
+  EXPECT_TRUE(partial.closed_within(std::chrono::seconds(5)));
+  EXPECT_EQ(server.metric("spanway_http_connections_cut_total", {{"reason", "drain"}}), 2);
+}
+
 TEST(ServerHttp1, DestructionAbortsWhatIsOpen) {
   auto server = std::make_unique<TestServer>();
   RawClient client(server->server->port());

@@ -25,6 +25,8 @@ constexpr int kReadsInARow = 4;
 // not lost to a TCP reset.
 constexpr std::size_t kLingerBytesMax = 64 * 1024;
 constexpr Duration kLingerTimeout = std::chrono::seconds(1);
+// While the server drains: for the first bytes of a peer, which may be under way.
+constexpr Duration kDrainSilenceMax = std::chrono::seconds(1);
 // The object, its socket, timer and queue; OpenSSL's state and buffers.
 constexpr std::size_t kConnectionBytes = 3 * 1024;
 constexpr std::size_t kTlsBytes = 40 * 1024;
@@ -55,7 +57,7 @@ void Connection::start(std::weak_ptr<ConnectionOwner> owner) {
     permit_ = deps_.options.connection_memory->empty_permit();
   if (!charge_or_make_room()) return abort(AbortReason::kMemory);
   if (tls_) {
-    phase_deadline_ = now() + deps_.options.limits.handshake_timeout;
+    phase_deadline_ = now() + first_bytes_within(deps_.options.limits.handshake_timeout);
     continue_handshake();
   } else {
     handshake_done();
@@ -137,7 +139,7 @@ void Connection::continue_handshake() {
 
 void Connection::handshake_done() {
   phase_ = Phase::kDetect;
-  phase_deadline_ = now() + deps_.options.limits.header_timeout;
+  phase_deadline_ = now() + first_bytes_within(deps_.options.limits.header_timeout);
   if (transport_->alpn() == "h2") {
     serve(Protocol::kHttp2);
   } else if (transport_->alpn() == "http/1.1") {
@@ -404,7 +406,14 @@ void Connection::drain(SteadyTime abort_at) {
   if (phase_ == Phase::kServe) {
     session_->drain();
     step();
+  } else if (phase_ != Phase::kLinger) {
+    phase_deadline_ = std::min(phase_deadline_, now() + kDrainSilenceMax);
+    arm_timer();
   }
+}
+
+Duration Connection::first_bytes_within(Duration configured) const {
+  return draining_ ? std::min(configured, kDrainSilenceMax) : configured;
 }
 
 void Connection::abort(AbortReason reason) {
@@ -443,9 +452,11 @@ void Connection::on_timer() {
   armed_for_ = SteadyTime::max();
   const SteadyTime time = now();
   if (time >= phase_deadline_) {
-    if (phase_ == Phase::kHandshake)
+    if (draining_ && phase_ != Phase::kLinger)
+      deps_.events.aborted({peer_address_, 0}, AbortReason::kDrain);
+    else if (phase_ == Phase::kHandshake)
       deps_.events.connection_refused(RefusedReason::kHandshakeTimeout);
-    if (phase_ == Phase::kDetect)
+    else if (phase_ == Phase::kDetect)
       deps_.events.aborted({peer_address_, 0}, AbortReason::kHeaderTimeout);
     return abort();
   }

@@ -112,6 +112,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   void refuse(RefusedReason reason);
   void arm_timer();
   void on_timer();
+  // A wait for first bytes: shorter while the server drains.
+  Duration first_bytes_within(Duration configured) const;
   SteadyTime now() const noexcept { return deps_.thread.clock().now(); }
 
   const ConnectionDeps deps_;

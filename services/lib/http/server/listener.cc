@@ -2,6 +2,7 @@
 
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -15,7 +16,8 @@ constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
 // Connections that are still accepted from a backlog that is being closed.
 constexpr int kLastAcceptsMax = 4096;
 constexpr double kAgeJitter = 0.1;
-// New connections that wait for another thread to end an idle one.
+// New connections that wait for another thread to end an idle one: an eighth of those allowed, as
+// each is an open file beside them, and at most this many.
 constexpr std::size_t kEvictionsPendingMax = 64;
 // Idle connections that are searched for one of the same peer.
 constexpr int kIdleSearchedMax = 64;
@@ -100,7 +102,9 @@ void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer
   };
   if (evict_idle(admission, peer)) return retry(std::move(socket), peer);
   const auto next = next_.lock();
-  if (listeners_ < 2 || next == nullptr || evictions_pending_ >= kEvictionsPendingMax)
+  const std::size_t pending_max =
+      std::clamp<std::size_t>(deps_.options.limits.connections_max / 8, 1, kEvictionsPendingMax);
+  if (listeners_ < 2 || next == nullptr || evictions_pending_ >= pending_max)
     return refuse(admission);
   ++evictions_pending_;
   // Shared only because a function must be copyable; there is one owner.
