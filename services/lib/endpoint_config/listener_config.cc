@@ -58,6 +58,9 @@ void validate(const ConnectionLimitsConfig& c, const std::string& path,
               config::Problems& problems) {
   if (c.stream_window > c.connection_window)
     problems.add(path + ".stream_window", "must not be above " + path + ".connection_window");
+  if (c.connections_per_peer_max > c.connections_max)
+    problems.add(path + ".connections_per_peer_max",
+                 "must not be above " + path + ".connections_max");
 }
 
 void describe_listener(config::Binder& b, OtlpListenerConfig& c, const char* host_alias) {

@@ -66,5 +66,12 @@ TEST(EndpointConfig, AStreamsWindowFitsItsConnections) {
   EXPECT_THAT(problems_of("limits: {stream_window: 8MiB}"), ElementsAre("limits.stream_window"));
 }
 
+TEST(EndpointConfig, AnAddressHasNoMoreConnectionsThanTheListener) {
+  EXPECT_THAT(problems_of("limits: {connections_max: 10, connections_per_peer_max: 11}"),
+              ElementsAre("limits.connections_per_peer_max"));
+  EXPECT_THAT(problems_of("limits: {connections_max: 10, connections_per_peer_max: 10}"),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace spanway
