@@ -36,7 +36,7 @@ run_pytest() {
 run_ctest() {
   local folder=$1 first second="" name
   shift
-  # Of a suite that fails, only the tests that failed: the whole output hides them.
+  # Print only the tests that failed: the whole output of a suite hides them.
   export GTEST_BRIEF=1
   ctest --test-dir "$folder" --output-on-failure "$@" && return 0
   first=$(sed 's/^[0-9]*://' "$folder/Testing/Temporary/LastTestsFailed.log")
