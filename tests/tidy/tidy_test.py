@@ -157,7 +157,7 @@ IMPLEMENTS = {
     "services/kafka-bridge/consume/partition_lane_stalls.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/partition_lane_reread.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/partition_lane_slots.cc": "services/kafka-bridge/consume/partition_lane.h",
-    "services/kafka-bridge/consume/partition_lane_commit.cc": "services/kafka-bridge/consume/partition_lane.h",
+    "services/kafka-bridge/consume/partition_lane_position.cc": "services/kafka-bridge/consume/partition_lane.h",
     "services/kafka-bridge/consume/delivery_refusals.cc": "services/kafka-bridge/consume/delivery.h",
     "services/kafka-bridge/consume/consumer_group_status.cc": "services/kafka-bridge/consume/consumer_group.h",
     "services/lib/config/json_schema.cc": "services/lib/config/load.h",

@@ -21,6 +21,7 @@
 #include "services/lib/kafka/last_error.h"
 #include "services/lib/kafka/membership.h"
 #include "services/lib/kafka/native.h"
+#include "services/lib/kafka/offset_commits.h"
 #include "services/lib/kafka/partition_reader.h"
 #include "services/lib/kafka/pending_starts.h"
 #include "services/lib/kafka/queries.h"
@@ -135,8 +136,6 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   native::Handle handle_;
   native::Queue group_queue_;
   std::atomic<bool> group_scheduled_{false};
-  std::map<std::uintptr_t, std::function<void(Status)>> commits_;
-  std::uintptr_t next_commit_ = 1;
   PendingStarts pending_;
   std::atomic<bool> closing_{false};  // Written on the executor.
   int ticks_ = 0;
@@ -152,6 +151,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   // Requests to the brokers that block: offsets, watermarks, metadata. Stopped first by shut().
   Loop requests_;
   PartitionReader reader_;
+  OffsetCommits commits_{events_, reader_};
   CallbackGuard guard_;
 };
 
@@ -357,46 +357,20 @@ void RdConsumer::commit(std::vector<OffsetCommit> offsets, std::function<void(St
     done(unavailable("the consumer is closed"));
     return;
   }
-  const native::PartitionList list = native::make_partition_list(static_cast<int>(offsets.size()));
-  for (const OffsetCommit& commit : offsets) {
-    const std::int32_t epoch = reader_.epoch_to_commit(commit.partition, commit.offset);
-    native::fill(rd_kafka_topic_partition_list_add(list.get(), commit.partition.topic.c_str(),
-                                                   commit.partition.partition),
-                 commit.offset, epoch, commit.metadata);
-    events_.committing(commit.partition, commit.offset, epoch);
-  }
-  const std::uintptr_t id = next_commit_++;
-  commits_[id] = std::move(done);
-  const rd_kafka_resp_err_t error =
-      rd_kafka_commit_queue(handle_.get(), list.get(), group_queue_.get(), &RdConsumer::on_commit,
-                            reinterpret_cast<void*>(id));
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  auto failed = commits_.extract(id);
-  failed.mapped()(error_from_code(error, "committing offsets"));
+  commits_.send({handle_.get(), group_queue_.get(), &RdConsumer::on_commit}, offsets,
+                std::move(done));
 }
 
-// The opaque is a number: a commit that is never answered leaves nothing behind but its entry.
 // `done` is posted and not called: it may close the consumer, and librdkafka would then wait for
 // the very operation that it is serving.
 void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
                            rd_kafka_topic_partition_list_t* list, void* opaque) noexcept {
   auto* self = static_cast<RdConsumer*>(static_cast<Callbacks*>(rd_kafka_opaque(handle)));
-  auto found = self->commits_.extract(reinterpret_cast<std::uintptr_t>(opaque));
-  if (found.empty()) return;
-  for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && i < list->cnt; ++i) {
-    error = list->elems[i].err;
-  }
-  Status status = ok_status();
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    Error failure = error_from_code(error, "committing offsets");
-    self->events_.commit_failed(failure);
-    status = std::move(failure);
-  } else {
-    self->brokers_.on_traffic();
-    self->events_.committed(list == nullptr ? 0 : static_cast<std::size_t>(list->cnt));
-  }
-  self->executor_.post(self->guard_.wrap(
-      [done = std::move(found.mapped()), status = std::move(status)] { done(status); }));
+  auto answer = self->commits_.finish(error, list, opaque);
+  if (!answer) return;
+  if (answer->status.ok()) self->brokers_.on_traffic();
+  self->executor_.post(
+      self->guard_.wrap([answer = std::move(*answer)] { answer.done(answer.status); }));
 }
 
 // --- Periodic work ---
@@ -465,7 +439,7 @@ void RdConsumer::shut() {
   offsets_.reset();
   group_queue_.reset();
   rd_kafka_consumer_close(handle_.get());
-  commits_.clear();
+  commits_.drop_all();
   handle_.reset();
   guard_.reset();
 }

@@ -1,4 +1,4 @@
-// Commits: the offset, and the note in its metadata.
+// The position of a partition: the offset to commit, and the note in its metadata.
 #include <algorithm>
 #include <utility>
 
