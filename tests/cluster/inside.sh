@@ -106,6 +106,7 @@ TOML
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
 JSON
   echo "nameserver 10.77.0.1" >"$folder/resolv.conf"
+  # syncFrequency: mounted Secrets are renewed in seconds; the default is a minute.
   # cgroupRoot: two kubelets under one root would delete each other's pods. No eviction for a full
   # disk and no collection of images: nothing could pull them again.
   cat >"$folder/kubelet.yaml" <<YAML
@@ -122,6 +123,7 @@ authorization: {mode: Webhook}
 tlsCertFile: $pki/$name.crt
 tlsPrivateKeyFile: $pki/$name.key
 readOnlyPort: 0
+syncFrequency: 10s
 clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
 resolvConf: $folder/resolv.conf

@@ -138,3 +138,28 @@ def test_the_chart_is_upgraded_and_rolled_back_and_no_pipeline_restarts(cluster,
     pipeline.change({"ingress": {"replicas": 1}})
     pipeline.wait_replicas("p-ingress", 1)
     assert len(before - uids(pipeline)) <= 1, "pods of the Pipeline were replaced"
+
+
+def test_a_second_release_over_the_same_namespaces_is_refused_and_named(cluster, operator, start_pipeline):
+    pipeline = start_pipeline()
+    pipeline.wait_good()
+    owner = pipeline.get()["status"]["operator"]
+    assert owner.startswith("spanway-system/"), owner
+    templates = pipeline.templates()
+    # Another clusterId is another consumer group: this release would replace every consumer.
+    cluster.tool(
+        "helm", "install", "other", ROOT / "helm/spanway", "-n", "other-system", "--create-namespace", "--wait", "--timeout", "120s",
+        "--set", "image.repository=localhost/spanway", "--set", "crds.enabled=false", "--set", "clusterId=other",
+    )
+    try:
+        found = pipeline.wait_condition("Degraded", "True", 120, "OtherOperator")
+        assert "other-system/" in found["message"], found
+        pipeline.change({"ingress": {"template": {"annotations": {"example.com/x": "1"}}}})
+        pipeline.wait_good()
+        status = pipeline.get()["status"]
+        assert status["operator"] == owner
+        assert {name: t for name, t in pipeline.templates().items() if "ingress" not in name} == {name: t for name, t in templates.items() if "ingress" not in name}
+    finally:
+        cluster.tool("helm", "uninstall", "other", "-n", "other-system", "--wait", check=False)
+        cluster.kubectl("delete", "namespace", "other-system", "--wait=false", check=False)
+    wait_until(lambda: "contender" not in pipeline.get()["status"], 60, "no other release", 0.5)

@@ -87,3 +87,21 @@ def test_an_exporter_that_loses_its_destination_is_rolled_back(start_pipeline):
     assert typo in found["message"], found
     wait_until(lambda: pipeline.templates() == templates, 60, "the old templates and no canary", 0.5)
     pipeline.wait_condition("Stalled", "True", 60)
+
+
+def test_a_token_that_becomes_unusable_is_degraded_until_it_is_good(cluster, namespace, start_pipeline):
+    def store(value):
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tokens", "namespace": namespace}, "stringData": {"a": value}}
+        cluster.apply(secret)
+
+    store("hidden-value")
+    reference = {"name": "a", "secretKeyRef": {"name": "tokens", "key": "a"}}
+    pipeline = start_pipeline({"ingress": {"auth": {"mode": "Bearer", "tokens": [reference]}}})
+    pipeline.wait_good()
+    store("")
+    found = pipeline.wait_condition("Degraded", "True", 180, "CredentialsNotLoaded")
+    assert "p-ingress: pod " in found["message"] and "auth.tokens[0]" in found["message"], found
+    assert "hidden-value" not in found["message"], found
+    pipeline.wait_condition("Ready", "True", 10)
+    store("hidden-value")
+    pipeline.wait_condition("Degraded", "False", 180)
