@@ -45,6 +45,9 @@ TEST(Statusz, ReadsAConsumingBridge) {
 TEST(Statusz, ReadsWhatBridgesReportOfProducingAndTheirGroup) {
   const StatuszReport report = parse_statusz(
       R"({"mode":"both","produce":{"ok":false,"last_error":"no","last_error_reason":"acl"},)"
+      R"("topic_settings":[{"name":"otel.traces","partitions":12,"replication_factor":3,)"
+      R"("min_insync_replicas":2,"retention_ms":86400000,"retention_bytes":-1,)"
+      R"("unclean_leader_election":false,"cleanup_policy":"delete"}],)"
       R"("assignment":{"ok":false,"reason":"foreign assignor"},"lost_records":7,)"
       R"("stalls":[{"signal":"logs","tenant":"t","scope":"signal","reason":"501","seconds":3}],)"
       R"("weaknesses":["min.insync.replicas is 1",5]})");

@@ -152,7 +152,8 @@ TEST(Program, RunsUntilSigtermAndExitsCleanly) {
   const std::uint16_t port = child.number("port");
   EXPECT_TRUE(raw_http(port, "GET", "/readyz").starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(raw_http(port, "GET", "/statusz")
-                  .ends_with(R"({"ready":true,"reason":"","mode":"test","errors":[]})"
+                  .ends_with(R"({"ready":true,"reason":"","mode":"test","credential_errors":[],)"
+                             R"("errors":[]})"
                              "\n"));
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait(), 0) << child.output();
