@@ -51,10 +51,30 @@ def backends_on(clickhouse_folder, s3_folder):
     return types.SimpleNamespace(clickhouse=ClickHouse(clickhouse_folder), s3=S3(s3_folder, "traces"))
 
 
-def check(kafka, folder, backends, victim, breaks, mends, refusal, reason):
+class IssuedKeys:
+    """Keys that the S3 server's administrator issues and revokes, in a file of credentials."""
+
+    def __init__(self, server, file):
+        self.server, self.file = server, file
+        server.environment["USERS"] = "yes"
+        server.keys = {"AWS_SHARED_CREDENTIALS_FILE": str(file)}
+
+    def issue(self, user):
+        self.server.admin("create-user", "--access", user, "--secret", f"{user}secret", "--role", "user")
+        self.server.admin("change-bucket-owner", "--bucket", self.server.bucket, "--owner", user)
+        renewed = self.file.with_suffix(".new")
+        renewed.write_text(f"[default]\naws_access_key_id = {user}\naws_secret_access_key = {user}secret\n")
+        renewed.rename(self.file)
+
+    def revoke(self, user):
+        self.server.admin("delete-user", "--access", user)
+
+
+def check(kafka, folder, backends, victim, breaks, mends, refusal, reason, prepare=lambda: None):
     """`victim` refuses with this kind and reason between `breaks()` and `mends()`."""
     backends.clickhouse.start()
     backends.s3.start()
+    prepare()
     pipeline = pipeline_to(
         backends, kafka, folder, {name: destination(backends, name, WRITER if name == "clickhouse" else {}) for name in ("clickhouse", "s3")}
     )
@@ -105,3 +125,10 @@ def test_a_user_of_clickhouse_that_may_not_write(kafka, tmp_path, change):
         backends.clickhouse.start(**changes)
 
     check(kafka, tmp_path, backends, "clickhouse", lambda: restart(**change), restart, "configuration", "clickhouse_exception")
+
+
+def test_keys_of_the_s3_server_that_are_revoked_while_it_runs(kafka, tmp_path):
+    backends = backends_on(tmp_path, tmp_path)
+    keys = IssuedKeys(backends.s3, tmp_path / "credentials")
+    revoke, renew = (lambda: keys.revoke("first")), (lambda: keys.issue("second"))
+    check(kafka, tmp_path, backends, "s3", revoke, renew, "configuration", "s3_bad_credentials", lambda: keys.issue("first"))

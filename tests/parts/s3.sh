@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A real S3 server that checks signatures. s3.sh get | start | stop | kill9 | stall | resume
+# A real S3 server that checks signatures. s3.sh get | start | stop | kill9 | stall | resume | admin ARGUMENT...
 # Environment: KIND (versitygw, the default, or minio), ROOT (run data), NAME, PORT (27070), ACCESS_KEY
-# (testkey), SECRET_KEY (testsecret), READONLY (versitygw: set = refuse writes). A bucket is a folder of
+# (testkey), SECRET_KEY (testsecret), READONLY (versitygw: set = refuse writes), USERS (versitygw: set = more
+# users, which `admin create-user` and `admin delete-user` change while it runs). A bucket is a folder of
 # $ROOT/$NAME/data, for versitygw; region us-east-1; path style.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,10 +33,10 @@ build() {
 }
 
 start() {
-  mkdir -p "$data/data" "$data/meta"
+  mkdir -p "$data/data" "$data/meta" "$data/users"
   if [ "$KIND" = versitygw ]; then
     ROOT_ACCESS_KEY=$ACCESS_KEY ROOT_SECRET_KEY=$SECRET_KEY "$binary" --port "127.0.0.1:$PORT" \
-      --health /health ${READONLY:+--readonly} posix --sidecar "$data/meta" "$data/data" \
+      --health /health ${READONLY:+--readonly} ${USERS:+--iam-dir "$data/users" --iam-cache-disable} posix --sidecar "$data/meta" "$data/data" \
       >"$data/log" 2>&1 9>&- &
   else
     MINIO_ROOT_USER=$ACCESS_KEY MINIO_ROOT_PASSWORD=$SECRET_KEY MINIO_BROWSER=off MINIO_UPDATE=off \
@@ -56,5 +57,9 @@ stop) stop_pid "$data/pid" ;;
 kill9) kill -9 "$(cat "$data/pid")" ;;
 stall) kill -STOP "$(cat "$data/pid")" ;;
 resume) kill -CONT "$(cat "$data/pid")" ;;
-*) sed -n 2,5p "$0"; exit 2 ;;
+admin)
+  shift
+  "$binary" admin --access "$ACCESS_KEY" --secret "$SECRET_KEY" --endpoint-url "http://127.0.0.1:$PORT" "$@"
+  ;;
+*) sed -n 2,6p "$0"; exit 2 ;;
 esac

@@ -299,7 +299,8 @@ class ClickHouse:
 
 
 class S3:
-    """versitygw with one bucket; READONLY is a change to the environment of a restart."""
+    """versitygw with one bucket; READONLY is a change to the environment of a restart. `keys` is the environment of
+    its clients."""
 
     ACCESS_KEY, SECRET_KEY = "testkey", "testsecret"
 
@@ -319,6 +320,10 @@ class S3:
 
     def stop(self):
         run_part("s3", "stop", **self.environment)
+
+    def admin(self, *arguments):
+        """Needs USERS in `environment`."""
+        run_part("s3", "admin", *arguments, **self.environment)
 
     def kill9(self):
         kill9(self.pid_file)
