@@ -1,4 +1,5 @@
-// Span attributes that have a column of their own, each with its one type.
+// Span attributes that have a column of their own, each with its one type. A value is found by the
+// filter of its column; what lies in the maps instead has a token in the text index.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,10 @@ struct PromotedAttribute {
   std::string_view key;     // As in OTLP: "http.route"
   std::string_view column;  // Column of the table of spans: "http_route"
   PromotedKind kind = PromotedKind::kText;
-  bool is_indexed = false;  // key=value is among the tokens of the text index.
 };
 
-// An attribute of another type than its column goes to the maps, like one without a column. The
-// table, the column list of spans and its token expression agree: schema_test compares them.
+// An attribute of another type than its column, and the second one of a key, go to the maps, like
+// one without a column. The table and the column list of spans agree: schema_test compares them.
 std::span<const PromotedAttribute> promoted_attributes() noexcept;
 
 // The position in promoted_attributes(), or -1. One hash and one comparison.

@@ -68,7 +68,7 @@ TEST(SchemaOnServer, TheServerParsesTheFormForAClusterToo) {
   EXPECT_FALSE(client.select("EXPLAIN AST CREATE TABEL x").ok());
 }
 
-TEST(SchemaOnServer, TokensAndTraceIdsAreFoundByTheirIndex) {
+TEST(SchemaOnServer, AttributesAndTraceIdsAreFoundByTheirIndex) {
   SPANWAY_NEEDS_CLICKHOUSE();
   auto* server = ClickHouseServer::shared();
   BlockingClient client(server->url(), server->database("schema_index"));
@@ -77,8 +77,8 @@ TEST(SchemaOnServer, TokensAndTraceIdsAreFoundByTheirIndex) {
       ASSERT_TRUE(client.execute(statement).ok());
   ASSERT_TRUE(
       client
-          .execute("INSERT INTO spans (tenant, ts, trace_id, http_route) SELECT 'a', now64(9), "
-                   "toString(number), '/x' FROM numbers(100)")
+          .execute("INSERT INTO spans (tenant, ts, trace_id, http_route, attr_str) SELECT 'a', "
+                   "now64(9), toString(number), '/x', map('user.id', 'u1') FROM numbers(100)")
           .ok());
   const auto plan_of = [&](const std::string& condition) {
     std::string plan;
@@ -90,8 +90,17 @@ TEST(SchemaOnServer, TokensAndTraceIdsAreFoundByTheirIndex) {
         plan += std::string(*block::TextView::of(block.column(0))->at(row)) + "\n";
     return plan;
   };
-  EXPECT_NE(plan_of("has(tokens, 'http.route=/x')").find("by_token"), std::string::npos);
+  EXPECT_NE(plan_of("has(tokens, 'user.id=u1')").find("by_token"), std::string::npos);
   EXPECT_NE(plan_of("trace_id = '7'").find("by_trace"), std::string::npos);
+  // A promoted attribute lies in its column, the second one of a span in a map.
+  const auto route_is = [](const std::string& value) {
+    return "(ifNull(http_route = '" + value + "', 0) OR has(tokens, 'http.route=" + value +
+           "') AND (mapContains(attr_str, 'http.route') AND attr_str['http.route'] = '" + value +
+           "'))";
+  };
+  EXPECT_NE(plan_of(route_is("/x")).find("Granules: 1/1"), std::string::npos);
+  EXPECT_NE(plan_of(route_is("/none")).find("Granules: 0/1"), std::string::npos)
+      << plan_of(route_is("/none"));
 }
 
 }  // namespace

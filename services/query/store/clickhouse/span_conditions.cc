@@ -96,11 +96,10 @@ class Condition {
   void in_column(SqlText value) {
     sql_.add("ifNull(").add(slot_.column).add(text_of(predicate_.op)).add(value).add(", 0) OR");
   }
-  // The text index has the tokens of the maps, and of promoted columns that are marked so. It
-  // serves spans alone.
+  // The text index has the tokens of the maps alone; a promoted column has a filter of its own, and
+  // the server combines both. It serves spans alone.
   void token(std::string_view value, bool table_has_tokens) {
     if (predicate_.op != Op::kEqual || !table_has_tokens) return;
-    if (promoted_ != nullptr && !promoted_->is_indexed) return;
     sql_.add("has(tokens,").add(slot_.token).add(") AND");
     parameters_.add(slot_.token_name, predicate_.key + "=" + std::string(value));
   }
@@ -108,10 +107,10 @@ class Condition {
     parameters_.add(slot_.value_name, std::string_view(text));
     const bool is_long = text.size() > kSearchableTextBytesMax;
     sql_.add("(");
-    token(text, !is_long && predicate_.scope == Scope::kSpan);
-    sql_.add("(");
     if (promoted_ != nullptr && promoted_->kind == schema::PromotedKind::kText)
       in_column(slot_.text);
+    token(text, !is_long && predicate_.scope == Scope::kSpan);
+    sql_.add("(");
     in_map("mapContains(attr_str,", "AND attr_str[", slot_.text);
     if (is_long || predicate_.op != Op::kEqual) {
       sql_.add("OR (startsWith(attr_other[").add(slot_.key).add("], '\"')");
@@ -123,10 +122,10 @@ class Condition {
   void compare(std::int64_t integer) {
     parameters_.add(slot_.value_name, integer);
     sql_.add("(");
-    token(std::to_string(integer), predicate_.scope == Scope::kSpan);
-    sql_.add("(");
     if (promoted_ != nullptr && promoted_->kind == schema::PromotedKind::kInteger)
       in_column(slot_.integer);
+    token(std::to_string(integer), predicate_.scope == Scope::kSpan);
+    sql_.add("(");
     in_map("mapContains(attr_int,", "AND attr_int[", slot_.integer);
     sql_.add("))");
   }
