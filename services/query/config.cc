@@ -72,6 +72,16 @@ static void describe(Binder& b, StoresConfig& c) {
             "otlp_grpc destination writes to it.");
 }
 
+static void describe(Binder& b, PromqlConfig& c) {
+  b.key("lookback", c.lookback,
+        {.doc = "Age of a sample that an instant still has as its value.",
+         .min = kSecond,
+         .max = 86'400 * kSecond});
+  b.key("experimental", c.experimental,
+        {.doc = "What Prometheus has behind feature flags: duration expressions, anchored, "
+                "smoothed, fill, limitk, info and others."});
+}
+
 static void describe(Binder& b, LimitsConfig& c) {
   b.key("query_time", c.query_time,
         {.doc = "Longest time of one query, the client's reading included.",
@@ -104,6 +114,7 @@ void describe(Binder& b, QueryConfig& c) {
     b.key(name, *key, {"traces_from", "clickhouse", "memory"},
           {.doc = "Store of that signal; traces_from = the same as of traces, and none where that "
                   "is s3: its APIs answer 501."});
+  b.section("promql", c.promql, "The language of Prometheus's API.");
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
   b.section("auth", c.auth, "Who may query.");

@@ -47,6 +47,11 @@ enum class StoreType { kClickHouse, kS3, kMemory };
 // The store of logs or of metrics.
 enum class SignalStore { kAsTraces, kClickHouse, kMemory };
 
+struct PromqlConfig {
+  Duration lookback = std::chrono::minutes(5);
+  bool experimental = false;
+};
+
 struct LimitsConfig {
   Duration query_time = std::chrono::seconds(30);
   std::int64_t rows_read = 200'000'000;
@@ -64,6 +69,7 @@ struct QueryConfig {
   StoreType traces_from = StoreType::kClickHouse;
   SignalStore logs_from = SignalStore::kAsTraces;
   SignalStore metrics_from = SignalStore::kAsTraces;
+  PromqlConfig promql;
   LimitsConfig limits;
   auth::AuthConfig auth;
   auth::TenantConfig tenant;

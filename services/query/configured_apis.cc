@@ -1,15 +1,24 @@
 #include "services/query/configured_apis.h"
 
+#include <chrono>
 #include <memory>
 
 #include "services/query/api/jaeger/jaeger_api.h"
+#include "services/query/api/prometheus/prometheus_api.h"
 
 namespace spanway::query {
 
-ApiRegistry make_apis(const QueryConfig&, const ApiParts& parts) {
+ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts) {
   ApiRegistry apis;
   apis.add(std::make_unique<rest::RestApi>(parts.traces, parts.figures));
   apis.add(std::make_unique<jaeger::JaegerApi>(parts.traces));
+  apis.add(std::make_unique<prometheus::PrometheusApi>(
+      parts.metrics,
+      promql::EngineOptions{.parse = {.experimental = config.promql.experimental},
+                            .lookback_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                               config.promql.lookback)
+                                               .count()},
+      parts.clock));
   return apis;
 }
 

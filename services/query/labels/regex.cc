@@ -15,6 +15,46 @@ struct Regex::Program {
   const bool is_whole;
 };
 
+namespace {
+
+// In the words of Go's parser, as clients of Prometheus and Loki know them.
+std::string_view text_of(const RE2& re) {
+  switch (re.error_code()) {
+    case RE2::ErrorBadEscape:
+      return "invalid escape sequence";
+    case RE2::ErrorBadCharClass:
+      return "invalid character class";
+    case RE2::ErrorBadCharRange:
+      return "invalid character class range";
+    case RE2::ErrorMissingBracket:
+      return "missing closing ]";
+    case RE2::ErrorMissingParen:
+      return "missing closing )";
+    case RE2::ErrorUnexpectedParen:
+      return "unexpected )";
+    case RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression";
+    case RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator";
+    case RE2::ErrorRepeatSize:
+      return "invalid repeat count";
+    case RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator";
+    case RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax";
+    case RE2::ErrorBadUTF8:
+      return "invalid UTF-8";
+    case RE2::ErrorBadNamedCapture:
+      return "invalid named capture";
+    case RE2::ErrorPatternTooLarge:
+      return "expression too large";
+    default:
+      return "internal error";
+  }
+}
+
+}  // namespace
+
 Result<Regex> Regex::whole(std::string_view pattern) { return compile(pattern, true); }
 Result<Regex> Regex::within(std::string_view pattern) { return compile(pattern, false); }
 
@@ -28,8 +68,8 @@ Result<Regex> Regex::compile(std::string_view pattern, bool is_whole) {
   options.set_dot_nl(is_whole);
   auto program = std::make_shared<Program>(pattern, options, is_whole);
   if (!program->re.ok())
-    return invalid_argument("the regular expression '" + std::string(pattern) +
-                            "' is not valid: " + program->re.error())
+    return invalid_argument("error parsing regexp: " + std::string(text_of(program->re)) + ": `" +
+                            program->re.error_arg() + "`")
         .with_reason("bad_regex");
   return Regex(std::move(program));
 }

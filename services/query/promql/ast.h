@@ -87,5 +87,7 @@ ValueType type_of(const Expr& expr);
 const Expr& unwrapped(const Expr& expr);
 // In one line, as Prometheus prints it; parse() of it is the same query.
 std::string to_string(const Expr& expr);
+// As Prometheus formats it: in several lines where one has more than 100 bytes.
+std::string pretty(const Expr& expr, int level = 0);
 
 }  // namespace spanway::query::promql

@@ -19,6 +19,8 @@ std::vector<Item> lex(std::string_view query);
 // INVALID_ARGUMENT, data, for an escape that is none.
 Result<std::string> unquote(std::string_view literal);
 
+void append_utf8(std::string& out, std::uint32_t code);
+
 // Milliseconds of "1h30m": units y w d h m s ms, from large to small, each once. INVALID_ARGUMENT,
 // data, for anything else and for what is longer than 292 years.
 Result<std::int64_t> parse_duration(std::string_view text);

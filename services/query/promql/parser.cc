@@ -133,9 +133,9 @@ Result<ExprPtr> Parser::run() {
   const std::size_t newline = before.rfind('\n');
   const std::size_t column =
       1 + before.size() - (newline == std::string_view::npos ? 0 : newline + 1);
-  return invalid_argument(std::to_string(line) + ":" + std::to_string(column) +
-                          ": parse error: " + error_)
-      .with_reason("bad_query");
+  const std::string position =
+      query_.empty() ? "unknown position" : std::to_string(line) + ":" + std::to_string(column);
+  return invalid_argument(position + ": parse error: " + error_).with_reason("bad_query");
 }
 
 ExprPtr Parser::expression(int min_precedence) {

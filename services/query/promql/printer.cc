@@ -13,6 +13,8 @@
 namespace spanway::query::promql {
 namespace {
 
+constexpr std::size_t kLineBytesMax = 100;
+
 bool is_plain_label(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
@@ -109,15 +111,33 @@ std::string matching_text(const Matching& matching) {
   return result;
 }
 
-std::string aggregate_text(const Expr& expr) {
+// Up to the parenthesis of its arguments.
+std::string aggregate_head(const Expr& expr) {
   std::string result(to_string(expr.op));
-  if (expr.without)
-    result += " without (" + labels_text(expr.grouping) + ") ";
-  else if (!expr.grouping.empty())
-    result += " by (" + labels_text(expr.grouping) + ") ";
-  result += '(';
+  if (expr.without) return result + " without (" + labels_text(expr.grouping) + ") ";
+  if (!expr.grouping.empty()) result += " by (" + labels_text(expr.grouping) + ") ";
+  return result;
+}
+
+std::string aggregate_text(const Expr& expr) {
+  std::string result = aggregate_head(expr) + '(';
   if (has_parameter(expr.op)) result += to_string(*expr.args[1]) + ", ";
   return result + to_string(*expr.args[0]) + ')';
+}
+
+std::string operator_text(const Expr& expr) {
+  return std::string(to_string(expr.op)) + (expr.return_bool ? " bool" : "") +
+         matching_text(expr.matching);
+}
+
+std::string subquery_suffix(const Expr& expr) {
+  std::string step;
+  if (expr.step_ms != 0)
+    step = print_duration(expr.step_ms);
+  else if (expr.step)
+    step = to_string(*expr.step);
+  return "[" + range_text(expr) + ":" + step + "]" + at_text(expr.modifiers) +
+         offset_text(expr.modifiers);
 }
 
 std::string duration_text(const Expr& expr) {
@@ -160,15 +180,8 @@ std::string to_string(const Expr& expr) {
       return selector_text(*expr.args[0]) + "[" + range_text(expr) + "]" +
              extended_text(modifiers) + at_text(modifiers) + offset_text(modifiers);
     }
-    case NodeKind::kSubquery: {
-      std::string step;
-      if (expr.step_ms != 0)
-        step = print_duration(expr.step_ms);
-      else if (expr.step)
-        step = to_string(*expr.step);
-      return to_string(*expr.args[0]) + "[" + range_text(expr) + ":" + step + "]" +
-             at_text(expr.modifiers) + offset_text(expr.modifiers);
-    }
+    case NodeKind::kSubquery:
+      return to_string(*expr.args[0]) + subquery_suffix(expr);
     case NodeKind::kCall: {
       std::vector<std::string> args;
       for (const ExprPtr& arg : expr.args) args.push_back(to_string(*arg));
@@ -177,9 +190,7 @@ std::string to_string(const Expr& expr) {
     case NodeKind::kAggregate:
       return aggregate_text(expr);
     case NodeKind::kBinary:
-      return to_string(*expr.args[0]) + " " + std::string(to_string(expr.op)) +
-             (expr.return_bool ? " bool" : "") + matching_text(expr.matching) + " " +
-             to_string(*expr.args[1]);
+      return to_string(*expr.args[0]) + " " + operator_text(expr) + " " + to_string(*expr.args[1]);
     case NodeKind::kUnary:
       return std::string(to_string(expr.op)) + to_string(*expr.args[0]);
     case NodeKind::kParen:
@@ -188,6 +199,46 @@ std::string to_string(const Expr& expr) {
       return duration_text(expr);
   }
   return "";
+}
+
+std::string pretty(const Expr& expr, int level) {
+  const std::string indent(static_cast<std::size_t>(level) * 2, ' ');
+  const std::string line = to_string(expr);
+  const bool fits = line.size() <= kLineBytesMax;
+  switch (expr.kind) {
+    case NodeKind::kUnary: {
+      const std::string operand = pretty(*expr.args[0], level);
+      return indent + std::string(to_string(expr.op)) +
+             operand.substr(std::min(operand.find_first_not_of(" \n"), operand.size()));
+    }
+    case NodeKind::kSubquery:
+      // As Prometheus: no indent where it fits.
+      return fits ? line : pretty(*expr.args[0], level) + subquery_suffix(expr);
+    case NodeKind::kDuration:
+      return line;
+    default:
+      break;
+  }
+  if (fits) return indent + line;
+  switch (expr.kind) {
+    case NodeKind::kAggregate:
+      return indent + aggregate_head(expr) + "(\n" +
+             (has_parameter(expr.op) ? pretty(*expr.args[1], level + 1) + ",\n" : "") +
+             pretty(*expr.args[0], level + 1) + "\n" + indent + ")";
+    case NodeKind::kBinary:
+      return pretty(*expr.args[0], level + 1) + "\n" + indent + operator_text(expr) + "\n" +
+             pretty(*expr.args[1], level + 1);
+    case NodeKind::kCall: {
+      std::string args;
+      for (const ExprPtr& arg : expr.args)
+        args += (args.empty() ? "" : ",\n") + pretty(*arg, level + 1);
+      return indent + expr.text + "(\n" + args + "\n" + indent + ")";
+    }
+    case NodeKind::kParen:
+      return indent + "(\n" + pretty(*expr.args[0], level + 1) + "\n" + indent + ")";
+    default:
+      return indent + line;
+  }
 }
 
 }  // namespace spanway::query::promql

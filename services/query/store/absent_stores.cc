@@ -30,6 +30,11 @@ Result<std::vector<Series>> AbsentMetricStore::series(std::span<const LabelMatch
                                                       QueryContext&) {
   return absent("metrics");
 }
+Result<std::vector<MetricMetadata>> AbsentMetricStore::metadata(const std::optional<std::string>&,
+                                                                TimeRange, std::size_t,
+                                                                QueryContext&) {
+  return absent("metrics");
+}
 Result<SeriesStreamPtr> AbsentMetricStore::samples(const MetricSelect&, QueryContext&) {
   return absent("metrics");
 }

@@ -22,6 +22,9 @@ class AbsentMetricStore final : public MetricStore {
  public:
   Result<std::vector<Series>> series(std::span<const LabelMatcher> matchers, TimeRange range,
                                      QueryContext& context) override;
+  Result<std::vector<MetricMetadata>> metadata(const std::optional<std::string>& metric,
+                                               TimeRange range, std::size_t limit,
+                                               QueryContext& context) override;
   Result<SeriesStreamPtr> samples(const MetricSelect& query, QueryContext& context) override;
   Result<BlockStreamPtr> histograms(const MetricSelect& query, QueryContext& context) override;
 };

@@ -34,6 +34,16 @@ struct Series {
   bool operator==(const Series&) const = default;
 };
 
+// What the sender has said of a metric.
+struct MetricMetadata {
+  std::string metric;
+  SeriesType type = SeriesType::kUnknown;
+  bool is_delta = false;
+  std::string unit;  // As sent: "By/s".
+  std::string help;
+  bool operator==(const MetricMetadata&) const = default;
+};
+
 // Data points of the series that match. A point is in the range by its time.
 struct MetricSelect {
   TimeRange range = {};

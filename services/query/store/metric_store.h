@@ -1,7 +1,10 @@
 // The reading contract of a store of metrics. APIs and engines know nothing else of a store.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "services/query/store/block_stream.h"
@@ -19,6 +22,11 @@ class MetricStore {
   // The series that match and have a point on a day of the range, each once, in no order.
   virtual Result<std::vector<Series>> series(std::span<const LabelMatcher> matchers,
                                              TimeRange range, QueryContext& context) = 0;
+  // Of each metric with a point on a day of the range, by its name, at most `limit` of them; of one
+  // metric alone, when it is named. Where series of a metric differ, one of them.
+  virtual Result<std::vector<MetricMetadata>> metadata(const std::optional<std::string>& metric,
+                                                       TimeRange range, std::size_t limit,
+                                                       QueryContext& context) = 0;
   // Gauges and counters: each series that matches and has samples in the range, in no order.
   virtual Result<SeriesStreamPtr> samples(const MetricSelect& query, QueryContext& context) = 0;
   // Histograms and summaries, as columns of the table of histograms: the points of one series after

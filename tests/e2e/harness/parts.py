@@ -332,6 +332,11 @@ class S3:
         os.kill(int(self.pid_file.read_text()), number)
 
 
+def promtool():
+    require_built("prometheus")
+    return run_part("prometheus", "promtool")
+
+
 class Prometheus:
     """`window`: out_of_order_time_window; `otlp`: YAML of its section; `arguments`: more flags."""
 

@@ -23,7 +23,7 @@ TEST_P(Refuses, WithPositionAndWord) {
 INSTANTIATE_TEST_SUITE_P(
     Grammar, Refuses,
     testing::ValuesIn(std::vector<std::pair<const char*, const char*>>{
-        {"", "1:1: parse error: no expression found in input"},
+        {"", "unknown position: parse error: no expression found in input"},
         {"1 +", "1:4: parse error: unexpected end of input"},
         {"a b", "1:3: parse error: unexpected identifier \"b\""},
         {"a\n  ) ", "2:4: parse error: unexpected right parenthesis ')'"},

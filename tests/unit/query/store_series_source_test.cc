@@ -141,7 +141,7 @@ std::string buckets_text(const std::vector<promql::Bucket>& buckets) {
   return text;
 }
 
-// What Prometheus's OTLP receiver would store.
+// The series that Prometheus's OTLP receiver would store.
 class Received final : public promseries::SeriesVisitor {
  public:
   void on_sample(const promseries::Series& series, double value) override {

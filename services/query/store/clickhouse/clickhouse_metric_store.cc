@@ -122,6 +122,35 @@ Result<std::vector<Series>> ClickHouseMetricStore::series(std::span<const LabelM
   return result;
 }
 
+Result<std::vector<MetricMetadata>> ClickHouseMetricStore::metadata(
+    const std::optional<std::string>& metric, TimeRange range, std::size_t limit,
+    QueryContext& context) {
+  Select select{.sql = {"SELECT metric AS name, toInt8(any(type)) AS kind, "
+                        "toInt8(any(temporality)) AS added, any(unit) AS units, any(help) AS helps "
+                        "FROM series WHERE tenant = {tenant:String}"}};
+  select.parameters.add("tenant", context.tenant).add("limit", static_cast<std::int64_t>(limit));
+  on_days(clamped(range), select);
+  if (metric) {
+    select.sql.add("AND metric = {metric:String}");
+    select.parameters.add("metric", *metric);
+  }
+  select.sql.add("GROUP BY metric ORDER BY metric LIMIT {limit:UInt64}");
+  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
+  std::vector<MetricMetadata> result;
+  for (const block::Block& block : blocks) {
+    const auto names = block::TextView::of(*block.find("name"));
+    const auto units = block::TextView::of(*block.find("units"));
+    const auto helps = block::TextView::of(*block.find("helps"));
+    for (std::size_t row = 0; names && units && helps && row < block.rows(); ++row)
+      result.push_back({.metric = std::string(names->at(row).value_or("")),
+                        .type = static_cast<SeriesType>(numbers<std::int8_t>(block, "kind")[row]),
+                        .is_delta = numbers<std::int8_t>(block, "added")[row] == kDelta,
+                        .unit = std::string(units->at(row).value_or("")),
+                        .help = std::string(helps->at(row).value_or(""))});
+  }
+  return result;
+}
+
 Result<SeriesStreamPtr> ClickHouseMetricStore::samples(const MetricSelect& query,
                                                        QueryContext& context) {
   SPANWAY_ASSIGN(auto all, series(query.matchers, query.range, context));

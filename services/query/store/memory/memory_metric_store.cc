@@ -13,6 +13,11 @@ constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::int64_t kDayNanos = 86'400 * std::int64_t{1'000'000'000};
 constexpr std::int8_t kDelta = 1;
 
+// Whether a part of the day is in the range.
+bool is_on(TimeRange range, std::int64_t day) {
+  return day * kDayNanos < range.end && (day + 1) * kDayNanos > range.begin;
+}
+
 const block::FixedColumn& fixed(const block::Block& rows, std::string_view name) {
   return static_cast<const block::FixedColumn&>(*rows.find(name));
 }
@@ -30,6 +35,14 @@ Series series_of(const block::Block& rows, std::size_t row) {
   for (std::size_t at = labels.begin_of(row); at < labels.end_of(row); ++at)
     series.labels.emplace_back(names.at(at).value_or(""), values.at(at).value_or(""));
   return series;
+}
+
+MetricMetadata metadata_of(const block::Block& rows, std::size_t row, const Series& series) {
+  return {.metric = std::string(value_of(series.labels, kMetricName)),
+          .type = series.type,
+          .is_delta = series.is_delta,
+          .unit = std::string(block::TextView::of(*rows.find("unit"))->at(row).value_or("")),
+          .help = std::string(block::TextView::of(*rows.find("help"))->at(row).value_or(""))};
 }
 
 class CollectedSeries final : public SeriesStream {
@@ -56,9 +69,13 @@ Status MemoryMetricStore::add(std::string_view tenant, std::string_view payload)
   entry->bytes = blocks.memory_bytes();
   for (const auto& dictionary : blocks.dictionaries) {
     if (dictionary.table != "series") continue;
-    for (std::size_t row = 0; row < dictionary.rows.rows(); ++row)
-      entry->series.push_back({.series = series_of(dictionary.rows, row),
+    for (std::size_t row = 0; row < dictionary.rows.rows(); ++row) {
+      Series series = series_of(dictionary.rows, row);
+      MetricMetadata metadata = metadata_of(dictionary.rows, row, series);
+      entry->series.push_back({.series = std::move(series),
+                               .metadata = std::move(metadata),
                                .day = fixed(dictionary.rows, "day").values<std::uint16_t>()[row]});
+    }
   }
   for (auto& data : blocks.data) {
     if (data.table == "samples") entry->samples.push_back(std::move(data.rows));
@@ -79,11 +96,25 @@ Result<std::vector<Series>> MemoryMetricStore::series(std::span<const LabelMatch
   std::map<std::string, Series> found;
   for (const auto& entry : entries_of(context.tenant))
     for (const DaySeries& one : entry->series)
-      if (one.day * kDayNanos < range.end && (one.day + 1) * kDayNanos > range.begin &&
-          labels.matches(one.series.labels))
+      if (is_on(range, one.day) && labels.matches(one.series.labels))
         found.emplace(one.series.id, one.series);
   std::vector<Series> result;
   for (auto& [id, series] : found) result.push_back(std::move(series));
+  return result;
+}
+
+Result<std::vector<MetricMetadata>> MemoryMetricStore::metadata(
+    const std::optional<std::string>& metric, TimeRange range, std::size_t limit,
+    QueryContext& context) {
+  ++context.cost.statements;
+  std::map<std::string, MetricMetadata> found;
+  for (const auto& entry : entries_of(context.tenant))
+    for (const DaySeries& one : entry->series)
+      if (is_on(range, one.day) && (!metric || *metric == one.metadata.metric))
+        found.insert_or_assign(one.metadata.metric, one.metadata);
+  std::vector<MetricMetadata> result;
+  for (auto& [name, one] : found)
+    if (result.size() < limit) result.push_back(std::move(one));
   return result;
 }
 

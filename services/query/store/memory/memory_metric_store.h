@@ -31,12 +31,16 @@ class MemoryMetricStore final : public MetricStore {
 
   Result<std::vector<Series>> series(std::span<const LabelMatcher> matchers, TimeRange range,
                                      QueryContext& context) override;
+  Result<std::vector<MetricMetadata>> metadata(const std::optional<std::string>& metric,
+                                               TimeRange range, std::size_t limit,
+                                               QueryContext& context) override;
   Result<SeriesStreamPtr> samples(const MetricSelect& query, QueryContext& context) override;
   Result<BlockStreamPtr> histograms(const MetricSelect& query, QueryContext& context) override;
 
  private:
   struct DaySeries {
     Series series;
+    MetricMetadata metadata;
     std::int64_t day = 0;  // Since 1970.
   };
   // The rows of one request. Immutable once it is in the ring.
