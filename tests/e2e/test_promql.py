@@ -16,7 +16,7 @@ from test_query import Stack
 NANOS = 1_000_000_000
 STEPS, INTERVAL = 40, 15
 
-# Of all points, at one time and over a range.
+# Sent at one time and over a range.
 QUERIES = """
 up_missing
 queue_depth
@@ -219,7 +219,12 @@ def test_queries_have_the_answers_of_a_prometheus(both):
         instant = dict(query=query, time=both.end - 20)
         ranged = dict(query=query, start=both.begin + 60, end=both.end, step=(17, 60)[number_of_query % 2])
         method = "GET" if number_of_query % 2 else "POST"
+        # The engine is the same over ClickHouse.
+        if both.stack.kind == "clickhouse" and number_of_query % 2:
+            instant = None
         for path, parameters in (("/api/v1/query", instant), ("/api/v1/query_range", ranged)):
+            if parameters is None:
+                continue
             ours, theirs = both.answers(path, method, **parameters)
             if ours.status_code != theirs.status_code or not close(ordered(ours, query), ordered(theirs, query)):
                 different.append((path, query, ours.text[:1500], theirs.text[:1500]))

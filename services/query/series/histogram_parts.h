@@ -27,7 +27,7 @@ class HistogramParts {
   struct Part {
     bool is_taken = false;
     promql::PointSeries series;
-    double total = 0;  // Of delta.
+    double total = 0;  // The running sum, for delta.
   };
   // By name and label; made on first use.
   Part& part(std::string_view suffix, std::string_view label = "", const std::string& value = "");
@@ -40,7 +40,7 @@ class HistogramParts {
   const Selection& selection_;
   const std::string metric_;
   std::map<std::pair<std::string, std::string>, Part> parts_;
-  std::optional<promql::Histogram> native_total_;  // Of delta.
+  std::optional<promql::Histogram> native_total_;  // The same.
   promql::HistogramPtr last_native_;
   std::optional<std::int64_t> last_ms_;
 };

@@ -12,7 +12,7 @@
 namespace spanway::query {
 namespace {
 
-// What the points of one stored series show.
+// Findings in the points of one stored series.
 struct Seen {
   std::set<std::string> bounds;
   bool is_explicit = false, is_native = false, is_summary = false;

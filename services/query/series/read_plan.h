@@ -1,4 +1,4 @@
-// What has to be read of a store for a selector.
+// Reads of a store that a selector needs.
 #pragma once
 
 #include <map>

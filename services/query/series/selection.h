@@ -23,7 +23,7 @@ class Selection {
   static Result<Selection> create(std::span<const LabelMatcher> matchers);
 
   bool takes(const Labels& labels) const { return all_matchers_.matches(labels); }
-  // Whether the conditions on the name hold.
+  // True when the conditions on the name hold.
   bool takes_name(std::string_view name) const;
   const std::vector<LabelMatcher>& all() const noexcept { return all_; }
   // Conditions that hold for a stored histogram when they hold for one of its parts: not those on

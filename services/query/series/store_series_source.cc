@@ -15,7 +15,7 @@ using promql::PointSeries;
 
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::int64_t kMsMax = std::numeric_limits<std::int64_t>::max() / kNanosPerMs - 1;
-// More metrics are read together, with the series that are not wanted.
+// More metrics are read together, with series that do not match.
 constexpr std::size_t kSingleReadsMax = 8;
 // A histogram on the heap, without its buckets, about.
 constexpr std::size_t kHistogramBytes = 256;

@@ -34,7 +34,7 @@ struct Series {
   bool operator==(const Series&) const = default;
 };
 
-// What the sender has said of a metric.
+// The description of a metric by its sender.
 struct MetricMetadata {
   std::string metric;
   SeriesType type = SeriesType::kUnknown;

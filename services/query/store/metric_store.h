@@ -22,8 +22,8 @@ class MetricStore {
   // The series that match and have a point on a day of the range, each once, in no order.
   virtual Result<std::vector<Series>> series(std::span<const LabelMatcher> matchers,
                                              TimeRange range, QueryContext& context) = 0;
-  // Of each metric with a point on a day of the range, by its name, at most `limit` of them; of one
-  // metric alone, when it is named. Where series of a metric differ, one of them.
+  // One for each metric with a point on a day of the range, by its name, at most `limit` of them;
+  // for the named metric alone. Where series of a metric differ, one of them.
   virtual Result<std::vector<MetricMetadata>> metadata(const std::optional<std::string>& metric,
                                                        TimeRange range, std::size_t limit,
                                                        QueryContext& context) = 0;

@@ -145,10 +145,10 @@ Error invalid_parameter(std::string_view name, const Error& error) {
 
 Result<std::int64_t> parse_time(std::string_view text) {
   if (const auto seconds = number_of(text)) {
-    double whole = 0;
-    const double fraction = std::modf(*seconds, &whole);
-    if (std::fabs(whole) < 9e15)
-      return static_cast<std::int64_t>(whole) * kMsPerSecond +
+    double full = 0;
+    const double fraction = std::modf(*seconds, &full);
+    if (std::fabs(full) < 9e15)
+      return static_cast<std::int64_t>(full) * kMsPerSecond +
              static_cast<std::int64_t>(std::round(fraction * 1000));
   } else if (const auto ms = rfc3339_ms(text)) {
     return *ms;

@@ -30,7 +30,7 @@ Result<std::vector<std::vector<LabelMatcher>>> parse_selectors(const Parameters&
 
 // `invalid parameter "name": ..`
 Error invalid_parameter(std::string_view name, const Error& error);
-// A label's name as it stands in a path: "U__http_2e_status" is "http.status".
+// A label's name as a path has it: "U__http_2e_status" is "http.status".
 std::string unescaped_label(std::string_view name);
 
 }  // namespace spanway::query::prometheus

@@ -13,7 +13,7 @@ constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::int64_t kDayNanos = 86'400 * std::int64_t{1'000'000'000};
 constexpr std::int8_t kDelta = 1;
 
-// Whether a part of the day is in the range.
+// True when a part of the day is in the range.
 bool is_on(TimeRange range, std::int64_t day) {
   return day * kDayNanos < range.end && (day + 1) * kDayNanos > range.begin;
 }
