@@ -9,6 +9,17 @@ Parameters& Parameters::add(std::string name, std::string_view text) {
   return *this;
 }
 
+Parameters& Parameters::add_list(std::string name, std::span<const std::string> texts) {
+  // The elements are quoted strings, whose escapes are the same; the list itself has none.
+  std::string list = "[";
+  for (const std::string& text : texts) {
+    list += list.size() > 1 ? ",'" : "'";
+    list += escape_parameter(text) + "'";
+  }
+  values_.emplace_back(std::move(name), list + "]");
+  return *this;
+}
+
 Parameters& Parameters::add(std::string name, std::int64_t number) {
   values_.emplace_back(std::move(name), std::to_string(number));
   return *this;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,8 @@ class Parameters {
   // For String, and with the raw bytes for FixedString.
   Parameters& add(std::string name, std::string_view text);
   Parameters& add(std::string name, std::int64_t number);
+  // For Array(String).
+  Parameters& add_list(std::string name, std::span<const std::string> texts);
   const std::vector<std::pair<std::string, std::string>>& values() const noexcept {
     return values_;
   }

@@ -17,6 +17,7 @@ inline constexpr std::array kReasons = {
     "auth_missing",
     "auth_scheme",
     "auth_unknown_credential",
+    "bad_condition",
     "bad_configuration",
     "bad_evaluation",
     "bad_export_response",
@@ -25,6 +26,7 @@ inline constexpr std::array kReasons = {
     "bad_parameters",
     "bad_query",
     "bad_regex",
+    "bad_step",
     "bad_trace_id",
     "batch_id_invalid",
     "block_too_large",
@@ -175,6 +177,7 @@ inline constexpr std::array kReasons = {
     "unknown_path",
     "unsupported_type",
     "url_invalid",
+    "values_not_listed",
     "wrong_port",
     "zipkin_too_large",
 };

@@ -5,20 +5,32 @@
 namespace spanway::query {
 namespace {
 
-class OneBlock final : public BlockStream {
+class Blocks final : public BlockStream {
  public:
-  explicit OneBlock(block::Block rows) : rows_(std::move(rows)) {}
+  explicit Blocks(std::vector<block::Block> blocks) : blocks_(std::move(blocks)) {}
   Result<std::optional<block::Block>> next() override {
-    if (rows_.rows() == 0) return std::optional<block::Block>();
-    return std::optional<block::Block>(std::exchange(rows_, block::Block()));
+    while (next_ < blocks_.size()) {
+      block::Block rows = std::exchange(blocks_[next_++], block::Block());
+      if (rows.rows() > 0) return std::optional<block::Block>(std::move(rows));
+    }
+    return std::optional<block::Block>();
   }
 
  private:
-  block::Block rows_;
+  std::vector<block::Block> blocks_;
+  std::size_t next_ = 0;
 };
 
 }  // namespace
 
-BlockStreamPtr one_block(block::Block rows) { return std::make_unique<OneBlock>(std::move(rows)); }
+BlockStreamPtr one_block(block::Block rows) {
+  std::vector<block::Block> blocks;
+  blocks.push_back(std::move(rows));
+  return block_stream(std::move(blocks));
+}
+
+BlockStreamPtr block_stream(std::vector<block::Block> blocks) {
+  return std::make_unique<Blocks>(std::move(blocks));
+}
 
 }  // namespace spanway::query

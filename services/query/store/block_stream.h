@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "services/lib/base/result.h"
 #include "services/lib/block/block.h"
@@ -21,5 +22,7 @@ using BlockStreamPtr = std::unique_ptr<BlockStream>;
 
 // Rows that were collected before, as one block.
 BlockStreamPtr one_block(block::Block rows);
+// The same, as several blocks.
+BlockStreamPtr block_stream(std::vector<block::Block> blocks);
 
 }  // namespace spanway::query

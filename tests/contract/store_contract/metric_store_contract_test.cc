@@ -296,8 +296,8 @@ TEST_P(MetricStoreContract, ABadRegexTooManyMatchersAndACancelledQueryFail) {
   Generator generator(11);
   fill(generator, 30);
   QueryContext own = context();
-  for (const auto& matchers :
-       {std::vector<LabelMatcher>{{"job", MatchOp::kRegex, "a("}}, std::vector<LabelMatcher>(kMatchersMax + 1)}) {
+  for (const auto& matchers : {std::vector<LabelMatcher>{{"job", MatchOp::kRegex, "a("}},
+                               std::vector<LabelMatcher>(kMatchersMax + 1)}) {
     EXPECT_EQ(store().series(matchers, {}, own).error().code, Code::kInvalidArgument);
     EXPECT_EQ(store().samples({.matchers = matchers}, own).error().code, Code::kInvalidArgument);
     EXPECT_EQ(store().histograms({.matchers = matchers}, own).error().code, Code::kInvalidArgument);

@@ -52,7 +52,8 @@ std::unique_ptr<StoreFixture<TraceStore>> make_trace_store_fixture(const std::st
     if (ClickHouseServer::shared() == nullptr) return nullptr;
     return std::make_unique<
         ClickHouseFixture<TraceStore, ClickHouseTraceStore, otlp::Signal::kTraces>>(
-        "store_contract");
+        // So that searches have several windows.
+        "store_contract", ClickHouseTraceStoreOptions{.first_window_spans = 1});
   }
   unavailable = "tests/parts/s3.sh get: the command failed; its output is above";
   if (S3Server::shared() == nullptr) return nullptr;

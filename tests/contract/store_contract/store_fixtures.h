@@ -39,10 +39,11 @@ class MemoryFixture final : public StoreFixture<Store> {
 template <class Store, class ClickHouseStore, otlp::Signal signal>
 class ClickHouseFixture final : public StoreFixture<Store> {
  public:
-  explicit ClickHouseFixture(const std::string& database)
+  template <class... Options>
+  explicit ClickHouseFixture(const std::string& database, Options... options_of_store)
       : client_(clickhouse::ClickHouseServer::shared()->url(),
                 clickhouse::ClickHouseServer::shared()->database(database)),
-        store_(client_.client()) {
+        store_(client_.client(), options_of_store...) {
     sinks::MigrateOptions options;
     options.client.url = clickhouse::ClickHouseServer::shared()->url();
     options.client.database = database;

@@ -20,6 +20,15 @@ TEST(Query, TheTargetHoldsEverythingPercentEncoded) {
   EXPECT_EQ(query_target("/", "", "", {}, {}), "/");
 }
 
+TEST(Query, AListHoldsQuotedTexts) {
+  Parameters parameters;
+  parameters.add_list("keys", std::vector<std::string>{"a", "it's", "\\", "b\tc"});
+  parameters.add_list("none", {});
+  ASSERT_EQ(parameters.values().size(), 2u);
+  EXPECT_EQ(parameters.values()[0].second, "['a','it\\'s','\\\\','b\\tc']");
+  EXPECT_EQ(parameters.values()[1].second, "[]");
+}
+
 TEST(Query, AnIdentifierCannotEndItsQuotes) {
   EXPECT_EQ(quote_identifier("events.ts"), "`events.ts`");
   EXPECT_EQ(quote_identifier("a`b\\"), "`a\\`b\\\\`");

@@ -51,9 +51,32 @@ class ScriptedStore final : public TraceStore {
   Result<std::vector<std::string>> services(TimeRange range, QueryContext& context) override {
     return real_.services(range, context);
   }
-  Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
-                                              QueryContext& context) override {
+  Result<std::vector<Operation>> operations(const std::string& service, TimeRange range,
+                                            QueryContext& context) override {
     return real_.operations(service, range, context);
+  }
+  Result<BlockStreamPtr> spans_of(std::span<const TraceId> ids, std::optional<TimeRange> hint,
+                                  SpanColumns columns, QueryContext& context) override {
+    return real_.spans_of(ids, hint, columns, context);
+  }
+  Result<std::vector<TraceSummary>> summaries(std::span<const TraceId> ids,
+                                              std::optional<TimeRange> hint,
+                                              QueryContext& context) override {
+    return real_.summaries(ids, hint, context);
+  }
+  Result<std::vector<AttributeKey>> attribute_keys(Scope scope, TimeRange range,
+                                                   QueryContext& context) override {
+    return real_.attribute_keys(scope, range, context);
+  }
+  Result<std::vector<Value>> values(const Subject& subject, const SpanQuery& query,
+                                    QueryContext& context) override {
+    return real_.values(subject, query, context);
+  }
+  Result<std::vector<Dependency>> dependencies(TimeRange range, QueryContext& context) override {
+    return real_.dependencies(range, context);
+  }
+  Result<std::vector<RedRow>> red(const RedQuery& query, QueryContext& context) override {
+    return real_.red(query, context);
   }
   Result<StoreStatus> status(QueryContext& context) override {
     status_time = context.deadline.remaining(system_clock().now());

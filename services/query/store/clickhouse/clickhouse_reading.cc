@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "services/lib/block/text_view.h"
 #include "services/query/store/clickhouse/clickhouse_block_stream.h"
 
 namespace spanway::query {
@@ -25,9 +26,34 @@ std::int64_t seconds_of(std::int64_t unix_nano) {
   return std::clamp<std::int64_t>(unix_nano / kNanosPerSecond, 0, kSecondsMax);
 }
 
+void append_rollup_range(TimeRange range, clickhouse::Select& out, std::int64_t step_ns) {
+  const TimeRange rounded = rounded_outwards(range, step_ns);
+  out.sql.add(
+      "WHERE tenant = {tenant:String} AND t >= toDateTime({t_begin:Int64}) AND t < "
+      "toDateTime({t_end:Int64})");
+  out.parameters.add("t_begin", seconds_of(rounded.begin)).add("t_end", seconds_of(rounded.end));
+}
+
+std::string number_list(std::span<const std::int64_t> numbers) {
+  std::string list = "[";
+  for (const std::int64_t number : numbers)
+    list += (list.size() > 1 ? "," : "") + std::to_string(number);
+  return list + "]";
+}
+
+std::string_view text_in(const block::Block& block, std::string_view name, std::size_t row) {
+  const block::Column* column = block.find(name);
+  const auto texts = column == nullptr ? std::nullopt : block::TextView::of(*column);
+  return texts ? texts->at(row).value_or("") : std::string_view();
+}
+
 BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context) {
-  select.limits = {.rows_read = context.budget.rows_max,
-                   .bytes_read = context.budget.bytes_max,
+  // The rest after earlier statements of the query; 0 would be without a limit.
+  const auto left = [](std::uint64_t limit, std::uint64_t used) {
+    return limit > used ? limit - used : 1;
+  };
+  select.limits = {.rows_read = left(context.budget.rows_max, context.cost.rows_read),
+                   .bytes_read = left(context.budget.bytes_max, context.cost.bytes_read),
                    .memory_bytes = context.budget.store_memory_max,
                    .threads = 0};
   return std::make_unique<ClickHouseBlockStream>(client.stream(select, context.deadline), context);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "services/lib/clickhouse/client.h"
 #include "services/query/store/block_stream.h"
 #include "services/query/store/query_context.h"
+#include "services/query/store/span_query.h"
 
 namespace spanway::query {
 
@@ -26,11 +28,21 @@ TimeRange clamped(TimeRange range);
 // Whole seconds since 1970 that a DateTime can hold.
 std::int64_t seconds_of(std::int64_t unix_nano);
 
+// Appends "WHERE tenant = ... AND t >= ... AND t < ...": the buckets of a rollup that the range
+// touches. The tenant is a parameter of the caller's.
+void append_rollup_range(TimeRange range, clickhouse::Select& out,
+                         std::int64_t step_ns = kRollupNanos);
+// "[1,2]", for Array(UInt64) and the like.
+std::string number_list(std::span<const std::int64_t> numbers);
+
 // A column of numbers; empty when the block has none of that name.
 template <typename T>
 std::span<const T> numbers(const block::Block& block, std::string_view name) {
   const auto* column = dynamic_cast<const block::FixedColumn*>(block.find(name));
   return column == nullptr ? std::span<const T>() : column->values<T>();
 }
+
+// A column of texts; the default when the block has none of that name.
+std::string_view text_in(const block::Block& block, std::string_view name, std::size_t row);
 
 }  // namespace spanway::query

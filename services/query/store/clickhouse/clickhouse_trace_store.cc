@@ -1,13 +1,17 @@
 #include "services/query/store/clickhouse/clickhouse_trace_store.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "services/lib/base/hex.h"
 #include "services/lib/block/copy_rows.h"
-#include "services/lib/block/text_view.h"
+#include "services/query/store/clickhouse/attribute_names.h"
+#include "services/query/store/clickhouse/attribute_values.h"
 #include "services/query/store/clickhouse/clickhouse_reading.h"
-#include "services/query/store/clickhouse/span_conditions.h"
+#include "services/query/store/clickhouse/rollups.h"
+#include "services/query/store/clickhouse/search.h"
+#include "services/query/store/clickhouse/trace_statements.h"
 
 namespace spanway::query {
 namespace {
@@ -15,7 +19,6 @@ namespace {
 using clickhouse::Select;
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-constexpr std::int64_t kBucketNanos = 300 * kNanosPerSecond;
 
 void select_columns(SpanColumns columns, Select& select) {
   if (columns == SpanColumns::kAll) {
@@ -27,27 +30,16 @@ void select_columns(SpanColumns columns, Select& select) {
   }
 }
 
-// Buckets of the rollup that lie in a range.
-void in_buckets(TimeRange range, Select& select) {
+void append_hint(std::optional<TimeRange> hint, Select& select) {
+  if (!hint) return;
+  const TimeRange range = clamped(*hint);
   select.sql.add(
-      "WHERE tenant = {tenant:String} AND t >= toStartOfFiveMinutes(toDateTime({t_begin:Int64})) "
-      "AND t <= toDateTime({t_end:Int64})");
-  select.parameters.add("t_begin", seconds_of(range.begin)).add("t_end", seconds_of(range.end));
+      "AND ts >= fromUnixTimestamp64Nano({begin:Int64}) AND ts < "
+      "fromUnixTimestamp64Nano({end:Int64})");
+  select.parameters.add("begin", range.begin).add("end", range.end);
 }
 
 }  // namespace
-
-Result<std::vector<std::string>> ClickHouseTraceStore::names(Select select,
-                                                             QueryContext& context) const {
-  select.parameters.add("tenant", context.tenant);
-  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
-  std::vector<std::string> result;
-  for (const block::Block& block : blocks)
-    if (const auto texts = block::TextView::of(block.column(0)))
-      for (std::size_t row = 0; row < block.rows(); ++row)
-        result.emplace_back(texts->at(row).value_or(""));
-  return result;
-}
 
 Result<BlockStreamPtr> ClickHouseTraceStore::spans_of(const TraceId& trace_id,
                                                       std::optional<TimeRange> hint,
@@ -56,13 +48,19 @@ Result<BlockStreamPtr> ClickHouseTraceStore::spans_of(const TraceId& trace_id,
   select_columns(columns, select);
   select.sql.add("WHERE tenant = {tenant:String} AND trace_id = unhex({trace:String})");
   select.parameters.add("tenant", context.tenant).add("trace", std::string_view(to_hex(trace_id)));
-  if (hint) {
-    const TimeRange range = clamped(*hint);
-    select.sql.add(
-        "AND ts >= fromUnixTimestamp64Nano({begin:Int64}) AND ts < "
-        "fromUnixTimestamp64Nano({end:Int64})");
-    select.parameters.add("begin", range.begin).add("end", range.end);
-  }
+  append_hint(hint, select);
+  return open(client_, std::move(select), context);
+}
+
+Result<BlockStreamPtr> ClickHouseTraceStore::spans_of(std::span<const TraceId> trace_ids,
+                                                      std::optional<TimeRange> hint,
+                                                      SpanColumns columns, QueryContext& context) {
+  Select select;
+  select_columns(columns, select);
+  append_trace_ids(trace_ids, context.tenant, select);
+  append_hint(hint, select);
+  // The key has the trace after the time: the spans of a trace lie in several places.
+  select.sql.add("ORDER BY trace_id");
   return open(client_, std::move(select), context);
 }
 
@@ -87,90 +85,98 @@ Result<block::Block> ClickHouseTraceStore::resources_of(std::span<const std::uin
   return all;
 }
 
-Result<std::int64_t> ClickHouseTraceStore::begin_of_newest(const SpanQuery& query,
-                                                           QueryContext& context) const {
-  Select select{.sql = {"SELECT t, sum(calls) AS spans FROM red_service_5m"}};
-  in_buckets(query.range, select);
-  select.parameters.add("tenant", context.tenant);
-  if (query.service) {
-    select.sql.add("AND service_name = {service:String}");
-    select.parameters.add("service", *query.service);
-  }
-  select.sql.add("GROUP BY t ORDER BY t DESC LIMIT 2000");
-  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
-  std::uint64_t spans = 0;
-  for (const block::Block& block : blocks)
-    for (std::size_t row = 0; row < block.rows(); ++row) {
-      const std::int64_t begin =
-          std::int64_t{numbers<std::uint32_t>(block, "t")[row]} * kNanosPerSecond;
-      // A bucket that the range ends in counts spans beyond it.
-      if (begin > query.range.end - kBucketNanos) continue;
-      spans += numbers<std::uint64_t>(block, "spans")[row];
-      if (spans >= query.limit) return std::max(query.range.begin, begin);
-    }
-  return query.range.begin;
-}
-
-Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& requested, SpanColumns columns,
+Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& query, SpanColumns columns,
                                                     QueryContext& context) {
-  SpanQuery query = requested;
-  query.range = clamped(requested.range);
-  context.coverage = {
-      .requested = requested.range, .searched = requested.range, .complete = true, .why = ""};
-  // A condition that the rollup does not know may need any older bucket.
-  const bool rollup_knows = query.all_of.empty() && !query.name && !query.kind && !query.status &&
-                            query.duration_min_ns == 0 &&
-                            query.duration_max_ns == std::numeric_limits<std::uint64_t>::max();
-  if (rollup_knows) {
-    SPANWAY_ASSIGN(query.range.begin, begin_of_newest(query, context));
-  }
-  Select select;
-  select_columns(columns, select);
-  SPANWAY_TRY(append_where(query, context.tenant, select));
-  select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
-  select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
-  return open(client_, std::move(select), context);
+  std::vector<block::Block> found;
+  std::size_t rows = 0;
+  SPANWAY_TRY(search(client_, query, options_.first_window_spans, context,
+                     [&](const SearchStep& step) -> Result<bool> {
+                       Select select;
+                       select_columns(columns, select);
+                       step.append_where(select);
+                       select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
+                       select.parameters.add("limit",
+                                             static_cast<std::int64_t>(query.limit - rows));
+                       SPANWAY_ASSIGN(auto blocks, read_all(client_, std::move(select), context));
+                       for (block::Block& block : blocks) {
+                         rows += block.rows();
+                         found.push_back(std::move(block));
+                       }
+                       return rows >= query.limit;
+                     }));
+  return block_stream(std::move(found));
 }
 
-Result<Found> ClickHouseTraceStore::find(const SpanQuery& requested, QueryContext& context) {
-  SpanQuery query = requested;
-  query.range = clamped(requested.range);
-  context.coverage = {
-      .requested = requested.range, .searched = requested.range, .complete = true, .why = ""};
-  Select select{.sql = {"SELECT trace_id, toUnixTimestamp64Nano(max(ts)) AS newest, count() AS "
-                        "matched FROM spans"}};
-  SPANWAY_TRY(append_where(query, context.tenant, select));
-  select.sql.add("GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT {limit:UInt64}");
-  select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
-  SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
-  Found found{.traces = {}, .applied = std::vector<bool>(query.all_of.size(), true)};
-  for (const block::Block& block : blocks) {
-    const auto ids = block::TextView::of(block.column(0));
-    for (std::size_t row = 0; row < block.rows(); ++row)
-      found.traces.push_back(
-          {.trace_id = std::string(ids ? ids->at(row).value_or("") : std::string_view()),
-           .newest_unix_nano = numbers<std::int64_t>(block, "newest")[row],
-           .matched = numbers<std::uint64_t>(block, "matched")[row]});
-  }
+Result<Found> ClickHouseTraceStore::find(const SpanQuery& query, QueryContext& context) {
+  Found found;
+  std::unordered_map<TraceId, std::size_t> places;
+  SPANWAY_TRY(search(
+      client_, query, options_.first_window_spans, context,
+      [&](const SearchStep& step) -> Result<bool> {
+        Select select{
+            .sql = {"SELECT trace_id, toUnixTimestamp64Nano(max(ts)) AS newest, count() AS "
+                    "matched FROM spans"}};
+        step.append_where(select);
+        select.sql.add("GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT {limit:UInt64}");
+        // Those that newer steps have found may be among them.
+        select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
+        SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
+        for (const block::Block& block : blocks)
+          for (std::size_t row = 0; row < block.rows(); ++row) {
+            const TraceId id(text_in(block, "trace_id", row));
+            const std::uint64_t matched = numbers<std::uint64_t>(block, "matched")[row];
+            const auto [place, is_new] = places.try_emplace(id, found.traces.size());
+            if (!is_new) {
+              found.traces[place->second].matched += matched;
+            } else if (found.traces.size() < query.limit) {
+              found.traces.push_back(
+                  {.trace_id = id,
+                   .newest_unix_nano = numbers<std::int64_t>(block, "newest")[row],
+                   .matched = matched});
+            } else {
+              places.erase(place);
+            }
+          }
+        return found.traces.size() >= query.limit;
+      }));
   return found;
+}
+
+Result<std::vector<TraceSummary>> ClickHouseTraceStore::summaries(
+    std::span<const TraceId> trace_ids, std::optional<TimeRange> hint, QueryContext& context) {
+  return read_summaries(client_, trace_ids, hint, context);
 }
 
 Result<std::vector<std::string>> ClickHouseTraceStore::services(TimeRange range,
                                                                 QueryContext& context) {
-  Select select{.sql = {"SELECT DISTINCT service_name FROM red_service_5m"}};
-  in_buckets(clamped(range), select);
-  select.sql.add("ORDER BY service_name");
-  return names(std::move(select), context);
+  return read_services(client_, range, context);
 }
 
-Result<std::vector<std::string>> ClickHouseTraceStore::operations(const std::string& service,
-                                                                  TimeRange range,
-                                                                  QueryContext& context) {
-  Select select{.sql = {"SELECT DISTINCT name FROM red_5m"}};
-  in_buckets(clamped(range), select);
-  select.sql.add("AND service_name = {service:String} ORDER BY name");
-  select.parameters.add("service", service);
-  return names(std::move(select), context);
+Result<std::vector<Operation>> ClickHouseTraceStore::operations(const std::string& service,
+                                                                TimeRange range,
+                                                                QueryContext& context) {
+  return read_operations(client_, service, range, context);
+}
+
+Result<std::vector<AttributeKey>> ClickHouseTraceStore::attribute_keys(Scope scope, TimeRange range,
+                                                                       QueryContext& context) {
+  return read_attribute_keys(client_, scope, range, context);
+}
+
+Result<std::vector<Value>> ClickHouseTraceStore::values(const Subject& subject,
+                                                        const SpanQuery& query,
+                                                        QueryContext& context) {
+  return read_values(client_, subject, query, context);
+}
+
+Result<std::vector<Dependency>> ClickHouseTraceStore::dependencies(TimeRange range,
+                                                                   QueryContext& context) {
+  return read_dependencies(client_, range, context);
+}
+
+Result<std::vector<RedRow>> ClickHouseTraceStore::red(const RedQuery& query,
+                                                      QueryContext& context) {
+  return read_red(client_, query, context);
 }
 
 Result<StoreStatus> ClickHouseTraceStore::status(QueryContext& context) {

@@ -42,7 +42,8 @@ MemoryTraceStore::Entries MemoryTraceStore::entries_of(const std::string& tenant
 }
 
 Status MemoryTraceStore::each(const SpanQuery& query, QueryContext& context,
-                              const Visit& visit) const {
+                              const VisitRow& visit) const {
+  SPANWAY_ASSIGN(const SpanMatcher matcher, SpanMatcher::create(query.where));
   ++context.cost.statements;
   for (const auto& entry : entries_of(context.tenant))
     for (const block::Block& rows : entry->spans) {
@@ -53,30 +54,55 @@ Status MemoryTraceStore::each(const SpanQuery& query, QueryContext& context,
       context.cost.bytes_read += rows.memory_bytes();
       otlp_blocks::SpanReader reader(rows);
       for (std::size_t row = 0; row < rows.rows(); ++row) {
+        if (!query.range.contains(reader.start_unix_nano(row))) continue;
         const otlp_blocks::StoredSpan* stored = reader.read(row);
         SPANWAY_CHECK(stored != nullptr);  // Our own converter has written it.
-        if (matches(query, *stored, entry->resources.find(stored->resource_id)))
-          visit(*entry, rows, row, *stored);
+        const otlp::ResourceView* resource = entry->resources.find(stored->resource_id);
+        if (matcher.matches(*stored, resource))
+          SPANWAY_TRY(visit(entry, rows, row, *stored, resource));
       }
     }
   return {};
 }
 
+Status MemoryTraceStore::scan(const SpanQuery& query, const Columns&, QueryContext& context,
+                              const Visit& visit) {
+  return each(
+      query, context,
+      [&](const auto&, const block::Block&, std::size_t, const otlp_blocks::StoredSpan& stored,
+          const otlp::ResourceView* resource) { return visit(stored, resource); });
+}
+
 Result<BlockStreamPtr> MemoryTraceStore::spans_of(const TraceId& trace_id,
+                                                  std::optional<TimeRange> hint,
+                                                  SpanColumns columns, QueryContext& context) {
+  return spans_of(std::span(&trace_id, 1), hint, columns, context);
+}
+
+Result<BlockStreamPtr> MemoryTraceStore::spans_of(std::span<const TraceId> trace_ids,
                                                   std::optional<TimeRange> hint, SpanColumns,
                                                   QueryContext& context) {
-  SpanQuery query;
-  if (hint) query.range = *hint;
-  block::Block result;
-  SPANWAY_TRY(each(query, context,
-                   [&](const Entry&, const block::Block& rows, std::size_t row,
-                       const otlp_blocks::StoredSpan& stored) {
-                     if (stored.span.trace_id != trace_id) return;
-                     if (result.columns() == 0) result = block::empty_like(rows);
-                     block::append_row(rows, row, result);
+  std::map<std::string_view, block::Block> by_trace;
+  for (const TraceId& id : trace_ids) by_trace.try_emplace(id);
+  std::size_t bytes = context.budget.memory.bytes();
+  SPANWAY_TRY(each({.range = hint.value_or(TimeRange{})}, context,
+                   [&](const auto&, const block::Block& rows, std::size_t row,
+                       const otlp_blocks::StoredSpan& stored, const otlp::ResourceView*) -> Status {
+                     const auto found = by_trace.find(stored.span.trace_id);
+                     if (found == by_trace.end()) return {};
+                     block::Block& own = found->second;
+                     if (own.columns() == 0) own = block::empty_like(rows);
+                     block::append_row(rows, row, own);
+                     return {};
                    }));
-  SPANWAY_TRY(context.budget.keep(context.budget.memory.bytes() + result.memory_bytes()));
-  return one_block(std::move(result));
+  std::vector<block::Block> blocks;
+  for (auto& [id, rows] : by_trace)
+    if (rows.rows() > 0) {
+      bytes += rows.memory_bytes();
+      blocks.push_back(std::move(rows));
+    }
+  SPANWAY_TRY(context.budget.keep(bytes));
+  return block_stream(std::move(blocks));
 }
 
 Result<block::Block> MemoryTraceStore::resources_of(std::span<const std::uint64_t> ids,
@@ -106,17 +132,13 @@ Result<BlockStreamPtr> MemoryTraceStore::newest(const SpanQuery& query, SpanColu
     std::size_t row;
   };
   std::multimap<std::int64_t, Kept> kept;
-  const Entries entries = entries_of(context.tenant);
   SPANWAY_TRY(each(query, context,
-                   [&](const Entry& entry, const block::Block& rows, std::size_t row,
-                       const otlp_blocks::StoredSpan& stored) {
-                     const auto owner =
-                         std::find_if(entries.begin(), entries.end(),
-                                      [&](const auto& e) { return e.get() == &entry; });
-                     if (owner == entries.end()) return;
+                   [&](const auto& entry, const block::Block& rows, std::size_t row,
+                       const otlp_blocks::StoredSpan& stored, const otlp::ResourceView*) -> Status {
                      kept.emplace(static_cast<std::int64_t>(stored.span.start_time_unix_nano),
-                                  Kept{*owner, &rows, row});
+                                  Kept{entry, &rows, row});
                      if (kept.size() > query.limit) kept.erase(kept.begin());
+                     return {};
                    }));
   block::Block result;
   for (auto it = kept.rbegin(); it != kept.rend(); ++it) {
@@ -127,63 +149,17 @@ Result<BlockStreamPtr> MemoryTraceStore::newest(const SpanQuery& query, SpanColu
   return one_block(std::move(result));
 }
 
-Result<Found> MemoryTraceStore::find(const SpanQuery& query, QueryContext& context) {
-  context.coverage = {
-      .requested = query.range, .searched = query.range, .complete = true, .why = ""};
-  std::map<TraceId, FoundTrace> by_id;
-  SPANWAY_TRY(each(
-      query, context,
-      [&](const Entry&, const block::Block&, std::size_t, const otlp_blocks::StoredSpan& stored) {
-        FoundTrace& found = by_id[TraceId(stored.span.trace_id)];
-        const auto start = static_cast<std::int64_t>(stored.span.start_time_unix_nano);
-        found.newest_unix_nano =
-            found.matched == 0 ? start : std::max(found.newest_unix_nano, start);
-        ++found.matched;
-      }));
-  Found result{.traces = {}, .applied = std::vector<bool>(query.all_of.size(), true)};
-  for (auto& [id, found] : by_id) {
-    found.trace_id = id;
-    result.traces.push_back(std::move(found));
-  }
-  std::stable_sort(result.traces.begin(), result.traces.end(),
-                   [](const FoundTrace& a, const FoundTrace& b) {
-                     return a.newest_unix_nano > b.newest_unix_nano;
-                   });
-  if (result.traces.size() > query.limit) result.traces.resize(query.limit);
-  return result;
-}
-
-Result<std::vector<std::string>> MemoryTraceStore::services(TimeRange range,
-                                                            QueryContext& context) {
-  std::set<std::string> names;
-  SPANWAY_TRY(
-      each({.range = range}, context,
-           [&](const Entry&, const block::Block&, std::size_t,
-               const otlp_blocks::StoredSpan& stored) { names.emplace(stored.service_name); }));
-  return std::vector<std::string>(names.begin(), names.end());
-}
-
-Result<std::vector<std::string>> MemoryTraceStore::operations(const std::string& service,
-                                                              TimeRange range,
-                                                              QueryContext& context) {
-  std::set<std::string> names;
-  SPANWAY_TRY(
-      each({.range = range, .service = service}, context,
-           [&](const Entry&, const block::Block&, std::size_t,
-               const otlp_blocks::StoredSpan& stored) { names.emplace(stored.span.name); }));
-  return std::vector<std::string>(names.begin(), names.end());
-}
-
 Result<StoreStatus> MemoryTraceStore::status(QueryContext& context) {
   StoreStatus status{
       .type = "memory", .endpoint = "", .spans = 0, .newest_unix_nano = std::nullopt};
-  SPANWAY_TRY(each(
-      {}, context,
-      [&](const Entry&, const block::Block&, std::size_t, const otlp_blocks::StoredSpan& stored) {
-        const auto start = static_cast<std::int64_t>(stored.span.start_time_unix_nano);
-        ++status.spans;
-        status.newest_unix_nano = std::max(status.newest_unix_nano.value_or(start), start);
-      }));
+  SPANWAY_TRY(scan({}, {}, context,
+                   [&](const otlp_blocks::StoredSpan& stored, const otlp::ResourceView*) -> Status {
+                     const auto start = static_cast<std::int64_t>(stored.span.start_time_unix_nano);
+                     ++status.spans;
+                     status.newest_unix_nano =
+                         std::max(status.newest_unix_nano.value_or(start), start);
+                     return {};
+                   }));
   return status;
 }
 

@@ -12,8 +12,8 @@
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/otlp_blocks/resource_reader.h"
 #include "services/lib/otlp_blocks/span_reader.h"
+#include "services/query/store/filter/scanning_trace_store.h"
 #include "services/query/store/memory/request_ring.h"
-#include "services/query/store/trace_store.h"
 
 namespace spanway::query {
 
@@ -22,7 +22,7 @@ struct MemoryTraceStoreOptions {
 };
 
 // Thread-safe. The oldest requests are dropped when there are more bytes than allowed.
-class MemoryTraceStore final : public TraceStore {
+class MemoryTraceStore final : public ScanningTraceStore {
  public:
   explicit MemoryTraceStore(MemoryTraceStoreOptions options = {}) : ring_(options.bytes_max) {}
 
@@ -33,16 +33,18 @@ class MemoryTraceStore final : public TraceStore {
 
   Result<BlockStreamPtr> spans_of(const TraceId& trace_id, std::optional<TimeRange> hint,
                                   SpanColumns columns, QueryContext& context) override;
+  Result<BlockStreamPtr> spans_of(std::span<const TraceId> trace_ids, std::optional<TimeRange> hint,
+                                  SpanColumns columns, QueryContext& context) override;
   Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
                                     QueryContext& context) override;
   Result<BlockStreamPtr> newest(const SpanQuery& query, SpanColumns columns,
                                 QueryContext& context) override;
-  Result<Found> find(const SpanQuery& query, QueryContext& context) override;
-  Result<std::vector<std::string>> services(TimeRange range, QueryContext& context) override;
-  Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
-                                              QueryContext& context) override;
   Result<StoreStatus> status(QueryContext& context) override;
   Status ping(QueryContext& context) override;
+
+ protected:
+  Status scan(const SpanQuery& query, const Columns& columns, QueryContext& context,
+              const Visit& visit) override;
 
  private:
   // The rows of one request. Immutable once it is in the ring.
@@ -54,12 +56,13 @@ class MemoryTraceStore final : public TraceStore {
     std::size_t bytes = 0;
   };
   using Entries = RequestRing<Entry>::Entries;
-  using Visit = std::function<void(const Entry& entry, const block::Block& block, std::size_t row,
-                                   const otlp_blocks::StoredSpan& span)>;
+  using VisitRow = std::function<Status(
+      const std::shared_ptr<const Entry>& entry, const block::Block& block, std::size_t row,
+      const otlp_blocks::StoredSpan& span, const otlp::ResourceView* resource)>;
 
   Entries entries_of(const std::string& tenant) const;
   // Every span of the tenant that the query matches.
-  Status each(const SpanQuery& query, QueryContext& context, const Visit& visit) const;
+  Status each(const SpanQuery& query, QueryContext& context, const VisitRow& visit) const;
 
   mutable Mutex mutex_;
   otlp_blocks::Converter converter_ SPANWAY_GUARDED_BY(mutex_);

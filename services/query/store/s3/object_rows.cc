@@ -5,7 +5,6 @@
 
 #include "services/lib/base/check.h"
 #include "services/lib/schema/file_columns.h"
-#include "services/lib/schema/promoted.h"
 #include "services/lib/schema/table.h"
 
 namespace spanway::query {
@@ -91,30 +90,14 @@ std::vector<block::Field> result_fields(bool all_columns) {
                        "name", "kind", "status", "res_id"});
 }
 
-std::vector<block::Field> fields_to_match(std::vector<block::Field> fields,
-                                          const SpanQuery& query) {
-  for (const char* name : {"ts", "duration_ns", "service_name", "name", "kind", "status"})
-    add(name, fields);
-  bool needs_resource = false;
-  for (const Predicate& predicate : query.all_of) {
-    if (predicate.scope == Scope::kResource) {
-      needs_resource = true;
-      continue;
-    }
-    for (const char* map : {"attr_str", "attr_int", "attr_dbl", "attr_bool", "attr_other"})
-      add(map, fields);
-    if (const int promoted = schema::find_promoted(predicate.key); promoted >= 0)
-      add(schema::promoted_attributes()[static_cast<std::size_t>(promoted)].column, fields);
-  }
-  if (!needs_resource) return fields;
-  add("res_id", fields);
-  return with_resource(std::move(fields));
+std::vector<block::Field> with_fields(std::vector<block::Field> fields,
+                                      std::span<const std::string_view> names) {
+  for (const std::string_view name : names) add(name, fields);
+  return fields;
 }
 
 std::vector<block::Field> fields_named(std::initializer_list<std::string_view> names) {
-  std::vector<block::Field> fields;
-  for (const std::string_view name : names) add(name, fields);
-  return fields;
+  return with_fields({}, std::span(names.begin(), names.size()));
 }
 
 std::vector<block::Field> with_resource(std::vector<block::Field> fields) {

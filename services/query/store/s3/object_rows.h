@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,9 +45,9 @@ class ObjectRows {
 
 // Columns of a result: those of the table of spans, or those that name a span.
 std::vector<block::Field> result_fields(bool all_columns);
-// The same and what more decides whether a span matches.
-std::vector<block::Field> fields_to_match(std::vector<block::Field> result, const SpanQuery& query);
-// Columns of the table of spans, by name.
+// The same and more columns of the table of spans, by name.
+std::vector<block::Field> with_fields(std::vector<block::Field> fields,
+                                      std::span<const std::string_view> names);
 std::vector<block::Field> fields_named(std::initializer_list<std::string_view> names);
 // The same, and the two columns with the resource of a row.
 std::vector<block::Field> with_resource(std::vector<block::Field> fields);

@@ -19,12 +19,9 @@ namespace {
 using objectstore::LiveObject;
 
 constexpr std::int64_t kNanosPerMs = 1'000'000;
-constexpr std::int64_t kDayNanos = 24 * 3'600 * std::int64_t{1'000'000'000};
 constexpr std::int64_t kBucketNanos = 300 * std::int64_t{1'000'000'000};
 // Tenants whose figures are remembered.
 constexpr std::size_t kCountedTenantsMax = 1024;
-// A trace in the result of a search, with its places in the tables.
-constexpr std::size_t kFoundTraceBytes = 160;
 
 Error unreadable() {
   return data_error(Code::kInternal, "a stored attribute is not JSON as Spanway writes it")
@@ -68,11 +65,6 @@ Status add_resource(std::uint64_t id, std::string_view attributes, std::string_v
   return rows.add(id, view) ? Status() : unreadable();
 }
 
-void covers_all(const SpanQuery& query, QueryContext& context) {
-  context.coverage = {
-      .requested = query.range, .searched = query.range, .complete = true, .why = ""};
-}
-
 }  // namespace
 
 S3TraceStore::S3TraceStore(Bucket bucket, MemoryBudget& budget, const Clock& clock,
@@ -83,40 +75,64 @@ S3TraceStore::S3TraceStore(Bucket bucket, MemoryBudget& budget, const Clock& clo
       cache_(options.cache_bytes, budget.empty_permit()),
       resources_(cache_) {}
 
-Status S3TraceStore::each(BucketQuery& query, const LiveObject& object,
-                          const std::vector<block::Field>& fields, const SpanQuery& conditions,
-                          const Visit& visit) {
-  const bool needs_resource =
-      std::any_of(conditions.all_of.begin(), conditions.all_of.end(),
-                  [](const Predicate& p) { return p.scope == Scope::kResource; });
+struct S3TraceStore::Reading {
+  SpanMatcher matcher;
+  TimeRange range;
+  std::vector<block::Field> fields;
+  bool needs_resource = false;
+};
+
+Result<S3TraceStore::Reading> S3TraceStore::reading_of(const SpanQuery& query,
+                                                       std::vector<block::Field> fields,
+                                                       bool needs_resource) const {
+  SPANWAY_ASSIGN(SpanMatcher matcher, SpanMatcher::create(query.where));
+  Reading reading{.matcher = std::move(matcher), .range = query.range, .fields = {}};
+  reading.needs_resource = needs_resource || reads(query.where, Scope::kResource);
+  reading.fields = with_fields(std::move(fields), columns_of(query.where));
+  if (reading.needs_resource) {
+    constexpr std::string_view kId[] = {"res_id"};
+    reading.fields = with_resource(with_fields(std::move(reading.fields), kId));
+  }
+  return reading;
+}
+
+Status S3TraceStore::each(BucketQuery& query, const LiveObject& object, const Reading& reading,
+                          const VisitRow& visit) {
   ResourceViews views;
-  ObjectRows rows(query, fields);
+  ObjectRows rows(query, reading.fields);
   SPANWAY_TRY(rows.open(object));
   while (true) {
     SPANWAY_ASSIGN(const auto batch, rows.next());
     if (!batch) return {};
     otlp_blocks::SpanReader reader(*batch);
     for (std::size_t row = 0; row < reader.rows(); ++row) {
-      if (!conditions.range.contains(reader.start_unix_nano(row))) continue;
+      if (!reading.range.contains(reader.start_unix_nano(row))) continue;
       const otlp_blocks::StoredSpan* stored = reader.read(row);
       if (stored == nullptr) return unreadable();
       const otlp::ResourceView* resource = nullptr;
-      if (needs_resource) {
+      if (reading.needs_resource) {
         resource = views.view_of(resource_of(*batch, row));
         if (resource == nullptr) return unreadable();
       }
-      if (matches(conditions, *stored, resource)) visit(*batch, row, *stored);
+      if (reading.matcher.matches(*stored, resource))
+        SPANWAY_TRY(visit(*batch, row, *stored, resource));
     }
   }
 }
 
-Status S3TraceStore::each(BucketQuery& query, const std::vector<block::Field>& fields,
-                          const SpanQuery& conditions, const Visit& visit) {
+Status S3TraceStore::scan(const SpanQuery& conditions, const Columns& columns,
+                          QueryContext& context, const Visit& visit) {
+  SPANWAY_ASSIGN(const Reading reading,
+                 reading_of(conditions, with_fields({}, columns.names), columns.resource));
+  BucketQuery query(bucket_, cache_, context);
   SPANWAY_ASSIGN(const auto days, query.days(conditions.range));
   for (const BucketQuery::Day& day : days) {
     SPANWAY_ASSIGN(const auto objects, query.objects(day, conditions.range));
     for (const LiveObject& object : objects)
-      SPANWAY_TRY(each(query, object, fields, conditions, visit));
+      SPANWAY_TRY(
+          each(query, object, reading,
+               [&](const block::Block&, std::size_t, const otlp_blocks::StoredSpan& stored,
+                   const otlp::ResourceView* resource) { return visit(stored, resource); }));
   }
   return {};
 }
@@ -130,6 +146,39 @@ Result<BlockStreamPtr> S3TraceStore::spans_of(const TraceId& trace_id,
                            .range = hint.value_or(TimeRange{}),
                            .all_columns = columns == SpanColumns::kAll,
                            .threads = options_.threads}));
+}
+
+Result<BlockStreamPtr> S3TraceStore::spans_of(std::span<const TraceId> trace_ids,
+                                              std::optional<TimeRange> hint, SpanColumns columns,
+                                              QueryContext& context) {
+  // Reads of one trace after the other; the ends of the files come from the cache.
+  class Traces final : public BlockStream {
+   public:
+    using Open = std::function<Result<BlockStreamPtr>(const TraceId&)>;
+    Traces(std::span<const TraceId> ids, Open open)
+        : ids_(ids.begin(), ids.end()), open_(std::move(open)) {}
+    Result<std::optional<block::Block>> next() override {
+      while (true) {
+        if (current_) {
+          SPANWAY_ASSIGN(auto block, current_->next());
+          if (block) return block;
+          current_.reset();
+        }
+        if (next_ == ids_.size()) return std::optional<block::Block>();
+        SPANWAY_ASSIGN(current_, open_(ids_[next_++]));
+      }
+    }
+
+   private:
+    const std::vector<TraceId> ids_;
+    const Open open_;
+    std::size_t next_ = 0;
+    BlockStreamPtr current_;
+  };
+  return BlockStreamPtr(
+      std::make_unique<Traces>(trace_ids, [this, hint, columns, &context](const TraceId& id) {
+        return spans_of(id, hint, columns, context);
+      }));
 }
 
 Result<block::Block> S3TraceStore::resources_of(std::span<const std::uint64_t> ids,
@@ -169,11 +218,11 @@ Result<block::Block> S3TraceStore::resources_of(std::span<const std::uint64_t> i
 
 Result<BlockStreamPtr> S3TraceStore::newest(const SpanQuery& conditions, SpanColumns columns,
                                             QueryContext& context) {
-  covers_all(conditions, context);
+  context.coverage = {
+      .requested = conditions.range, .searched = conditions.range, .complete = true, .why = ""};
   const bool all_columns = columns == SpanColumns::kAll;
   const std::vector<block::Field> result = result_fields(all_columns);
-  std::vector<block::Field> fields = fields_to_match(result, conditions);
-  if (all_columns) fields = with_resource(std::move(fields));
+  SPANWAY_ASSIGN(const Reading reading, reading_of(conditions, result, all_columns));
   BucketQuery query(bucket_, cache_, context);
   NewestRows newest(conditions.limit, result);
   SPANWAY_ASSIGN(const auto days, query.days(conditions.range));
@@ -182,69 +231,20 @@ Result<BlockStreamPtr> S3TraceStore::newest(const SpanQuery& conditions, SpanCol
     SPANWAY_ASSIGN(const auto objects, query.objects(day, conditions.range));
     for (const LiveObject& object : objects) {
       if (newest.is_older(BucketQuery::end_of(object) - 1)) break;
-      SPANWAY_TRY(each(
-          query, object, fields, conditions,
-          [&](const block::Block& batch, std::size_t row, const otlp_blocks::StoredSpan& span) {
-            const auto start = static_cast<std::int64_t>(span.span.start_time_unix_nano);
-            if (all_columns && !newest.is_older(start))
-              resources_.remember(context.tenant, resource_of(batch, row));
-            newest.add(batch, row, start);
-          }));
+      SPANWAY_TRY(
+          each(query, object, reading,
+               [&](const block::Block& batch, std::size_t row, const otlp_blocks::StoredSpan& span,
+                   const otlp::ResourceView*) -> Status {
+                 const auto start = static_cast<std::int64_t>(span.span.start_time_unix_nano);
+                 if (all_columns && !newest.is_older(start))
+                   resources_.remember(context.tenant, resource_of(batch, row));
+                 newest.add(batch, row, start);
+                 return {};
+               }));
       SPANWAY_TRY(context.budget.keep(newest.memory_bytes()));
     }
   }
   return one_block(newest.take());
-}
-
-Result<Found> S3TraceStore::find(const SpanQuery& conditions, QueryContext& context) {
-  covers_all(conditions, context);
-  BucketQuery query(bucket_, cache_, context);
-  std::unordered_map<std::string, FoundTrace> traces;
-  Status within_budget;
-  SPANWAY_TRY(each(query, fields_to_match(fields_named({"ts", "trace_id"}), conditions), conditions,
-                   [&](const block::Block&, std::size_t, const otlp_blocks::StoredSpan& span) {
-                     FoundTrace& trace = traces[std::string(span.span.trace_id)];
-                     ++trace.matched;
-                     trace.newest_unix_nano =
-                         std::max(trace.newest_unix_nano,
-                                  static_cast<std::int64_t>(span.span.start_time_unix_nano));
-                     if (within_budget.ok())
-                       within_budget = context.budget.keep(traces.size() * kFoundTraceBytes);
-                   }));
-  SPANWAY_TRY(within_budget);
-  Found found{.traces = {}, .applied = std::vector<bool>(conditions.all_of.size(), true)};
-  for (auto& [id, trace] : traces) {
-    trace.trace_id = id;
-    found.traces.push_back(std::move(trace));
-  }
-  std::sort(found.traces.begin(), found.traces.end(), [](const FoundTrace& a, const FoundTrace& b) {
-    return a.newest_unix_nano != b.newest_unix_nano ? a.newest_unix_nano > b.newest_unix_nano
-                                                    : a.trace_id < b.trace_id;
-  });
-  if (found.traces.size() > conditions.limit) found.traces.resize(conditions.limit);
-  return found;
-}
-
-Result<std::vector<std::string>> S3TraceStore::services(TimeRange range, QueryContext& context) {
-  BucketQuery query(bucket_, cache_, context);
-  std::set<std::string> names;
-  SPANWAY_TRY(each(query, fields_named({"ts", "service_name"}), {.range = range},
-                   [&](const block::Block&, std::size_t, const otlp_blocks::StoredSpan& span) {
-                     names.emplace(span.service_name);
-                   }));
-  return std::vector<std::string>(names.begin(), names.end());
-}
-
-Result<std::vector<std::string>> S3TraceStore::operations(const std::string& service,
-                                                          TimeRange range, QueryContext& context) {
-  BucketQuery query(bucket_, cache_, context);
-  std::set<std::string> names;
-  SPANWAY_TRY(each(query, fields_named({"ts", "service_name", "name"}),
-                   {.range = range, .service = service},
-                   [&](const block::Block&, std::size_t, const otlp_blocks::StoredSpan& span) {
-                     names.emplace(span.span.name);
-                   }));
-  return std::vector<std::string>(names.begin(), names.end());
 }
 
 std::optional<StoreStatus> S3TraceStore::counted(const std::string& tenant) {

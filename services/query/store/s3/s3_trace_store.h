@@ -14,11 +14,11 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/otlp_blocks/span_reader.h"
+#include "services/query/store/filter/scanning_trace_store.h"
 #include "services/query/store/s3/bucket.h"
 #include "services/query/store/s3/bucket_query.h"
 #include "services/query/store/s3/byte_cache.h"
 #include "services/query/store/s3/resource_cache.h"
-#include "services/query/store/trace_store.h"
 
 namespace spanway::query {
 
@@ -34,36 +34,40 @@ struct S3TraceStoreOptions {
 // Thread-safe. The budget and the clock outlive the store; the cache takes of the budget what is
 // free. Reads one listing of each day, the ends of files, and of the rows only the columns that a
 // query needs.
-class S3TraceStore final : public TraceStore {
+class S3TraceStore final : public ScanningTraceStore {
  public:
   S3TraceStore(Bucket bucket, MemoryBudget& budget, const Clock& clock,
                S3TraceStoreOptions options = {});
 
   Result<BlockStreamPtr> spans_of(const TraceId& trace_id, std::optional<TimeRange> hint,
                                   SpanColumns columns, QueryContext& context) override;
+  // One trace after the other.
+  Result<BlockStreamPtr> spans_of(std::span<const TraceId> trace_ids, std::optional<TimeRange> hint,
+                                  SpanColumns columns, QueryContext& context) override;
   Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
                                     QueryContext& context) override;
   Result<BlockStreamPtr> newest(const SpanQuery& query, SpanColumns columns,
                                 QueryContext& context) override;
-  Result<Found> find(const SpanQuery& query, QueryContext& context) override;
-  Result<std::vector<std::string>> services(TimeRange range, QueryContext& context) override;
-  Result<std::vector<std::string>> operations(const std::string& service, TimeRange range,
-                                              QueryContext& context) override;
   // Counts of the names of the objects, at most `status_age_max` old.
   Result<StoreStatus> status(QueryContext& context) override;
   // Lists the tenant's days.
   Status ping(QueryContext& context) override;
 
+ protected:
+  Status scan(const SpanQuery& query, const Columns& columns, QueryContext& context,
+              const Visit& visit) override;
+
  private:
-  using Visit = std::function<void(const block::Block& batch, std::size_t row,
-                                   const otlp_blocks::StoredSpan& span)>;
+  using VisitRow = std::function<Status(const block::Block& batch, std::size_t row,
+                                        const otlp_blocks::StoredSpan& span,
+                                        const otlp::ResourceView* resource)>;
+  // The conditions of one query, and the columns that they and its result need.
+  struct Reading;
+  Result<Reading> reading_of(const SpanQuery& query, std::vector<block::Field> fields,
+                             bool with_resource) const;
   // Every span of the object that the query matches.
-  Status each(BucketQuery& query, const objectstore::LiveObject& object,
-              const std::vector<block::Field>& fields, const SpanQuery& conditions,
-              const Visit& visit);
-  // The same for every object of the range.
-  Status each(BucketQuery& query, const std::vector<block::Field>& fields,
-              const SpanQuery& conditions, const Visit& visit);
+  Status each(BucketQuery& query, const objectstore::LiveObject& object, const Reading& reading,
+              const VisitRow& visit);
   Result<StoreStatus> count(BucketQuery& query) const;
   // Figures that are young enough.
   std::optional<StoreStatus> counted(const std::string& tenant);
