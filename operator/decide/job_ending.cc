@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "operator/decide/observation.h"
 #include "operator/decide/pod_health.h"
@@ -55,16 +56,23 @@ JobEnding job_ending(const std::vector<Json>& pods, const std::string& job,
   for (const Json& pod : pods) {
     if (!is_of_job(pod, job)) continue;
     const std::string created = kube::string_at(pod, "metadata/creationTimestamp");
-    const Json* own = own_container(pod, container);
-    if (own == nullptr || created < newest) continue;
-    const Json* ended = kube::find(*own, "state/terminated");
-    if (ended == nullptr) ended = kube::find(*own, "lastState/terminated");
-    if (ended == nullptr) continue;
+    if (created < newest) continue;
+    JobEnding own = pod_ending(pod, container);
+    if (!own.known) continue;
     newest = created;
-    ending = {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message"),
-              kube::string_at(*ended, "finishedAt")};
+    ending = std::move(own);
   }
   return ending;
+}
+
+JobEnding pod_ending(const Json& pod, std::string_view container) {
+  const Json* own = own_container(pod, container);
+  if (own == nullptr) return {};
+  const Json* ended = kube::find(*own, "state/terminated");
+  if (ended == nullptr) ended = kube::find(*own, "lastState/terminated");
+  if (ended == nullptr) return {};
+  return {true, kube::int_at(*ended, "exitCode"), kube::string_at(*ended, "message"),
+          kube::string_at(*ended, "finishedAt")};
 }
 
 std::string last_line(const std::string& message) {

@@ -34,6 +34,8 @@ struct JobEnding {
 };
 JobEnding job_ending(const std::vector<Json>& pods, const std::string& job,
                      std::string_view container);
+// The same of one pod.
+JobEnding pod_ending(const Json& pod, std::string_view container);
 // The last line of a message, at most 256 bytes: what people can do something with.
 std::string last_line(const std::string& message);
 

@@ -172,7 +172,8 @@ Decided decide(const Inputs& inputs, const Observed& observed, const Rendered& r
                                           observed.reports, decide::unix_ms(inputs.wall_now));
   decide_topics(inputs, observed, rendered, state, decided);
   decide_migrations(inputs, observed, rendered, state, decided);
-  decided.compactions = decide::observe_compactions(observed.cron_jobs, observed.pods);
+  decided.compactions =
+      decide::observe_compactions(observed.cron_jobs, observed.pods, state.good_compactions);
   return decided;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "operator/decide/compaction.h"
 #include "operator/decide/rollout.h"
 #include "operator/reconcile/consumer_scaler.h"
 #include "operator/reconcile/foreign_autoscalers.h"
@@ -58,6 +59,7 @@ struct PipelineState {
   std::string topics_job;                               // Its name.
   int topics_failures = 0;                              // Failures of this Job in a row.
   std::map<std::string, JobFailures> migrate_failures;  // By exporter.
+  decide::GoodRuns good_compactions;
   decide::RolloutDecision::Phase phase =
       decide::RolloutDecision::Phase::kInstalling;  // Logged last.
   std::string phase_reason;

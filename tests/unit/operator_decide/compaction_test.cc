@@ -26,11 +26,22 @@ Json failed_pod(const char* created, const std::string& message) {
       {"status",
        {{"phase", "Failed"},
         {"containerStatuses",
-         Json::array({{{"state", {{"terminated", {{"exitCode", 1}, {"message", message}}}}}}})}}}};
+         Json::array({{{"name", "compact"},
+                       {"state", {{"terminated", {{"exitCode", 1}, {"message", message}}}}}}})}}}};
 }
 
-CompactionView view(const Json& job, const std::vector<Json>& pods = {}) {
-  const auto all = observe_compactions({job}, pods);
+// Our container has ended, and a container of a service mesh, listed first, runs on.
+Json beside_a_mesh(Json pod, int exit_code) {
+  pod["status"]["phase"] = "Running";
+  Json& containers = pod["status"]["containerStatuses"];
+  containers[0]["state"]["terminated"]["exitCode"] = exit_code;
+  containers.insert(containers.begin(),
+                    Json{{"name", "a-mesh"}, {"state", {{"running", Json::object()}}}});
+  return pod;
+}
+
+CompactionView view(const Json& job, const std::vector<Json>& pods = {}, GoodRuns good_runs = {}) {
+  const auto all = observe_compactions({job}, pods, good_runs);
   EXPECT_EQ(all.size(), 1u);
   return all.at(0);
 }
@@ -62,6 +73,28 @@ TEST(Compaction, ReportsTheLastLineOfTheNewestFailure) {
   // A later run has succeeded: that pod is history.
   EXPECT_EQ(view(cron_job("2026-01-01T03:17:00Z", "2026-01-01T03:18:00Z", false), pods).state,
             State::kSucceeded);
+}
+
+TEST(Compaction, EndsWithItsOwnContainerBesideOneThatRunsOn) {
+  const char* scheduled = "2026-01-01T02:17:00Z";
+  const Json pod = failed_pod("2026-01-01T02:17:01Z", "cannot connect");
+  GoodRuns good_runs;
+  const auto good =
+      observe_compactions({cron_job(scheduled, nullptr, true)}, {beside_a_mesh(pod, 0)}, good_runs);
+  EXPECT_EQ(good.at(0).state, State::kSucceeded);
+  // The deadline of the Job fails it and deletes the pod, at times with a moment between.
+  Json ended = beside_a_mesh(pod, 0);
+  ended["status"]["phase"] = "Failed";
+  const Json missed = cron_job(scheduled, nullptr, false);
+  EXPECT_EQ(view(missed, {ended}).state, State::kSucceeded);
+  EXPECT_EQ(view(missed, {}, good_runs).state, State::kSucceeded);
+  // The next run is lost.
+  EXPECT_EQ(view(cron_job("2026-01-01T03:17:00Z", nullptr, false), {}, good_runs).state,
+            State::kFailed);
+
+  const auto failed = view(cron_job(scheduled, nullptr, true), {beside_a_mesh(pod, 1)});
+  EXPECT_EQ(failed.state, State::kFailed);
+  EXPECT_EQ(failed.message, "cannot connect");
 }
 
 }  // namespace
