@@ -5,6 +5,7 @@
 
 #include "services/query/api/jaeger/jaeger_api.h"
 #include "services/query/api/prometheus/prometheus_api.h"
+#include "services/query/api/tempo/tempo_api.h"
 
 namespace spanway::query {
 
@@ -19,6 +20,7 @@ ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts) {
                                                config.promql.lookback)
                                                .count()},
       parts.clock));
+  apis.add(std::make_unique<tempo::TempoApi>(parts.traces, parts.clock));
   return apis;
 }
 

@@ -70,6 +70,19 @@ Value FieldEvaluator::value(const Attribute& attribute, const Span& span) const 
   return read(attribute, span, scratch);
 }
 
+void FieldEvaluator::for_each_value(const Attribute& attribute, const Span& span,
+                                    const std::function<void(const Value&)>& visit) const {
+  if (!attribute.is_repeated()) {
+    Value scratch;
+    if (const Value& one = read(attribute, span, scratch); !one.is_nil()) visit(one);
+    return;
+  }
+  any_value(attribute, span, [&](const Value& one) {
+    visit(one);
+    return false;
+  });
+}
+
 const Value& FieldEvaluator::read(const Expr& expr, const Span& span, Value& scratch) {
   switch (expr.kind) {
     case NodeKind::kConstant:

@@ -13,12 +13,16 @@ namespace spanway::query::traceql {
 class FieldEvaluator {
  public:
   explicit FieldEvaluator(const Trace& trace) : trace_(trace) {}
+  const Trace& trace() const noexcept { return trace_; }
 
   // INVALID_ARGUMENT, data, "bad_query" for a division by zero.
   Result<bool> test(const Expr& expr, const Span& span);
   Result<Value> value(const Expr& expr, const Span& span);
   // The first one of an attribute that a span has several times. Nil when it has none.
   Value value(const Attribute& attribute, const Span& span) const;
+  // Each value of an attribute that a span may have several times; of others the one.
+  void for_each_value(const Attribute& attribute, const Span& span,
+                      const std::function<void(const Value&)>& visit) const;
 
  private:
   // Either a stored value or `scratch`.

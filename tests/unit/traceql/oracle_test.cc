@@ -24,7 +24,7 @@ naive::Sets engine_sets(const Query& query, const Trace& trace) {
 TEST(Oracle, FindsTheSameSpansInRandomTraces) {
   std::mt19937 random(13);
   std::size_t found = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     const naive::SpansetQuery query = naive::random_query(random);
     const auto parsed = parse(query.text);
     ASSERT_TRUE(parsed.ok()) << query.text << "\n" << parsed.error().message;
@@ -36,7 +36,7 @@ TEST(Oracle, FindsTheSameSpansInRandomTraces) {
       found += expected.size();
     }
   }
-  EXPECT_GT(found, 4000u) << "the queries find too little to show anything";
+  EXPECT_GT(found, 2500u) << "the queries find too little to show anything";
 }
 
 }  // namespace
