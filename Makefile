@@ -6,7 +6,7 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
 .PHONY: help up down status logs test test-unit test-e2e torture sanitize build lint format docs bench fuzz deps clean images \
-  cluster-up cluster-demo cluster-test cluster-down demo-redis demo-student demo-down manifests
+  cluster-up cluster-demo conformance cluster-test cluster-down demo-redis demo-student demo-down manifests
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ test-unit: build ## unit, contract and integration tests only
 
 test-e2e: build  ## the e2e tests only (ARGS="-k zipkin" picks some)
 	@ci/checks/e2e.sh $(ARGS)
+
+conformance: build ## the tests of other projects, run against Spanway (tests/conformance)
+	@. ci/checks/suite.sh && SPANWAY_BIN=$(CURDIR)/$(BUILD)/bin run_pytest conformance tests/conformance
 
 torture: build   ## the whole chain under random faults for MINUTES (default 10); SEED=n repeats a run
 	@ci/checks/torture.sh

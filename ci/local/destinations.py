@@ -111,13 +111,17 @@ def loki_lines(trace_id, _):
     return sum(len(stream["values"]) for stream in json.loads(get(loki_url(trace_id)))["data"]["result"])
 
 
-def prometheus_url(query):
-    return with_query(f"http://{address(9090)}/api/v1/query", query=query)
+def series_of(base):
+    """A metric by PromQL; `base` gives the URL of the server."""
 
+    def url(query):
+        return with_query(f"{base()}/api/v1/query", query=query)
 
-def prometheus_series(_, since):
-    found = json.loads(get(prometheus_url("timestamp(shop_orders_total)")))["data"]["result"]
-    return sum(float(series["value"][1]) >= since for series in found)
+    def stored(_, since):
+        found = json.loads(get(url("timestamp(shop_orders_total)")))["data"]["result"]
+        return sum(float(series["value"][1]) >= since for series in found)
+
+    return Reading("series with new samples", stored, lambda *_: url("shop_orders_total"))
 
 
 # SQL that a browser may send: it only reads.
@@ -224,9 +228,9 @@ DESTINATIONS = {
         part="",
         environment={},
         health="",
-        signals=["traces"],
+        signals=["traces", "metrics"],
         section={"type": "otlp_grpc", "otlp_grpc": {"endpoint": address(MEMORY_PORT)}},
-        readings=[spans_by_query("memory")],
+        readings=[spans_by_query("memory"), series_of(lambda: query_url("memory"))],
         store={"grpc_port": port(MEMORY_PORT)},
     ),
     "loki": Destination(
@@ -244,7 +248,7 @@ DESTINATIONS = {
         health=f"http://{address(9090)}/-/ready",
         signals=["metrics"],
         section={"type": "prometheus_remote_write", "prometheus_remote_write": {"endpoint": f"http://{address(9090)}/api/v1/write"}},
-        readings=[Reading("series with new samples", prometheus_series, lambda *_: prometheus_url("shop_orders_total"))],
+        readings=[series_of(lambda: f"http://{address(9090)}")],
         consumer={"max_in_flight_per_partition": 1},
     ),
 }

@@ -50,8 +50,9 @@ def test_clickhouse_with_a_trace_read_back_and_nothing_left_behind(run):
 
 
 def test_memory_without_any_database(run):
-    [link] = run.up("memory")["memory"]
-    assert len(json.loads(http_get(link))["data"][0]["spans"]) > 1
+    trace, series, *_ = run.up("memory")["memory"]
+    assert len(json.loads(http_get(trace))["data"][0]["spans"]) > 1
+    assert json.loads(http_get(series))["data"]["result"]
     # Kafka is all that runs besides ours.
     assert [path.parent.name for path in (run.folder / "parts").glob("*/pid")] == ["kafka"]
     before = run.pids()

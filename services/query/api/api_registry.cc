@@ -107,6 +107,12 @@ ApiRegistry::Match ApiRegistry::find(const http::RequestHead& head) const {
   return refused;
 }
 
+std::vector<const ApiRoute*> ApiRegistry::routes() const {
+  std::vector<const ApiRoute*> routes;
+  for (const Entry& entry : entries_) routes.push_back(entry.route);
+  return routes;
+}
+
 std::vector<std::string_view> ApiRegistry::names() const {
   std::vector<std::string_view> names;
   for (const auto& api : apis_)

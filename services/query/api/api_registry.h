@@ -26,6 +26,7 @@ class ApiRegistry {
   };
   Match find(const http::RequestHead& head) const;
 
+  std::vector<const ApiRoute*> routes() const;
   // The routes' names, each once.
   std::vector<std::string_view> names() const;
   void shut_down();
