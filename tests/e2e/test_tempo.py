@@ -1,4 +1,4 @@
-"""Tempo's API of spanway-query over its memory store, by the requests that Grafana's Tempo data source sends.
+"""Tempo's API of spanway-query over each of its stores, by the requests that Grafana's Tempo data source sends.
 Grafana and Tempo themselves are under the AGPL and no parts of this test: shapes and names are those of Tempo's
 documentation and protobuf."""
 import os
@@ -6,11 +6,11 @@ import time
 
 import pytest
 import requests
-from harness.ports import free_port
-from harness.processes import Service, wait_until
+from harness.processes import wait_until
 from harness.send import grpc_export, text, trace_request
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
+from test_query import Stack
 
 PROTOBUF = {"accept": "application/protobuf"}
 
@@ -36,14 +36,12 @@ def fields_of(message):
         at += size
 
 
-class Tempo(Service):
-    """spanway-query as a Tempo data source, with the spans of three traces."""
+class Tempo(Stack):
+    """spanway-query as a Tempo data source over a store, with the spans of three traces."""
 
-    def __init__(self, folder):
-        self.port, self.otlp_port = free_port(), free_port()
+    def __init__(self, folder, kind):
+        super().__init__(folder, kind)
         self.url = f"http://127.0.0.1:{self.port}"
-        config = {"api": {"port": self.port}, "traces_from": "memory", "stores": {"memory": {"grpc_port": self.otlp_port}}}
-        super().__init__("query", "spanway-query", config, folder)
         self.begin = int(time.time())
 
     def send(self):
@@ -75,13 +73,13 @@ class Tempo(Service):
         return answer.json()["traces"]
 
 
-@pytest.fixture(scope="module")
-def tempo(tmp_path_factory):
-    with Tempo(tmp_path_factory.mktemp("tempo")).start() as service:
-        service.wait_ready()
-        service.send()
-        wait_until(lambda: len(service.search("{}")) == 3, 60, "the spans that were sent")
-        yield service
+@pytest.fixture(scope="module", params=["clickhouse", "s3", "memory"])
+def tempo(tmp_path_factory, request):
+    made = Tempo(tmp_path_factory.mktemp("tempo"), request.param)
+    made.send()
+    wait_until(lambda: len(made.search("{}")) == 3, 60, "the spans that were sent")
+    yield made
+    made.stop()
 
 
 def test_the_data_source_is_found(tempo):
