@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
-# Of version 0.315.0; fewer would mean that files are missing.
+# Figures of version 0.315.0; fewer would mean that files are missing.
 FILES, EVALUATIONS = 21, 2243
 
 
