@@ -418,7 +418,8 @@ TEST(KafkaBridge, NamedBatchesAreRepeatedExactlyAfterARestart) {
   ASSERT_GE(after.size(), before.size());
   after.resize(before.size());
   EXPECT_EQ(after, before);
-  EXPECT_EQ(before[0], "otel.traces:0:0-2");
+  // 0-2, unless records came in too slowly for a full batch.
+  EXPECT_TRUE(before[0].starts_with("otel.traces:0:0-")) << before[0];
   EXPECT_TRUE(fixture.stop(consumer));
 }
 
