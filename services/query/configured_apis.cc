@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "services/query/api/jaeger/jaeger_api.h"
+#include "services/query/api/loki/loki_api.h"
 #include "services/query/api/prometheus/prometheus_api.h"
 #include "services/query/api/tempo/tempo_api.h"
 
@@ -21,6 +22,7 @@ ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts) {
                                                .count()},
       parts.clock));
   apis.add(std::make_unique<tempo::TempoApi>(parts.traces, parts.clock));
+  apis.add(std::make_unique<loki::LokiApi>(parts.logs, parts.clock));
   return apis;
 }
 

@@ -1,5 +1,5 @@
 // JSON as Loki's parsers read it: no more of a text than is needed, so that what is broken behind
-// that does no harm. Private to this folder. Pure; thread-safe.
+// that does no harm. Pure; thread-safe.
 // Source: the behaviour of grafana/jsonparser.
 #pragma once
 

@@ -114,7 +114,8 @@ class Lexer {
   bool next() {
     skip_blanks();
     if (pos_ >= text_.size()) {
-      emit(Token::kEof, 0);
+      Item& end = emit(Token::kEof, 0);
+      if (text_.empty()) end.position = {};  // As Loki's scanner, which has read nothing.
       return false;
     }
     const char c = at();

@@ -1,4 +1,4 @@
-// Key and value pairs of a line, as Loki's logfmt parser reads them. Private to this folder.
+// Key and value pairs of a line, as Loki's logfmt parser reads them.
 #pragma once
 
 #include <cstddef>

@@ -21,6 +21,9 @@ Result<std::vector<LogStream>> AbsentLogStore::streams(std::span<const LabelMatc
 Result<BlockStreamPtr> AbsentLogStore::select(const LogSelect&, QueryContext&) {
   return absent("logs");
 }
+Result<block::Block> AbsentLogStore::resources_of(std::span<const std::uint64_t>, QueryContext&) {
+  return absent("logs");
+}
 Result<std::vector<LogVolume>> AbsentLogStore::volume(std::span<const LabelMatcher>, TimeRange,
                                                       QueryContext&) {
   return absent("logs");

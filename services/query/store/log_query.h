@@ -11,8 +11,9 @@
 
 namespace spanway::query {
 
-// A condition on the body of a record: its text, or the JSON of a body that is none. kEqual and
-// kNotEqual: the body contains the text, or does not; a regex matches anywhere in it.
+// A condition on the body of a record that is a text. kEqual and kNotEqual: the body contains the
+// text, or does not; a regex matches anywhere in it. A body that is no text fulfils every
+// condition: its line is for the caller to make.
 struct LineFilter {
   MatchOp op = MatchOp::kEqual;
   std::string text;

@@ -1,6 +1,7 @@
 // The reading contract of a store of logs. APIs and engines know nothing else of a store.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ class LogStore {
                                                  TimeRange range, QueryContext& context) = 0;
   // The records that match, as columns of the table of logs, by time, at most `limit` of them.
   virtual Result<BlockStreamPtr> select(const LogSelect& query, QueryContext& context) = 0;
+  // Rows of the table of resources: each of these ids that exists, once.
+  virtual Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
+                                            QueryContext& context) = 0;
   // Figures of each stream that matches and has records, by id; of the five minutes that the range
   // touches, whole.
   virtual Result<std::vector<LogVolume>> volume(std::span<const LabelMatcher> matchers,

@@ -29,7 +29,7 @@ constexpr const char* kOpen =
 INSTANTIATE_TEST_SUITE_P(
     Grammar, Refuses,
     testing::ValuesIn(std::vector<std::pair<const char*, const char*>>{
-        {"", "parse error at line 1, col 1: syntax error: unexpected $end"},
+        {"", "parse error : syntax error: unexpected $end"},
         {"{a=\"b", "parse error at line 1, col 4: literal not terminated"},
         {"{a=\"b\"",
          "parse error at line 1, col 7: syntax error: unexpected $end, expecting } or ,"},

@@ -79,6 +79,11 @@ Result<BlockStreamPtr> ClickHouseLogStore::select(const LogSelect& query, QueryC
   return open(client_, std::move(select), context);
 }
 
+Result<block::Block> ClickHouseLogStore::resources_of(std::span<const std::uint64_t> ids,
+                                                      QueryContext& context) {
+  return read_resources(client_, ids, context);
+}
+
 Result<std::vector<LogVolume>> ClickHouseLogStore::volume(std::span<const LabelMatcher> matchers,
                                                           TimeRange range, QueryContext& context) {
   SPANWAY_TRY(LabelMatchers::create(matchers));

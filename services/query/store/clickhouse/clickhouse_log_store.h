@@ -16,6 +16,8 @@ class ClickHouseLogStore final : public LogStore {
   Result<std::vector<LogStream>> streams(std::span<const LabelMatcher> matchers, TimeRange range,
                                          QueryContext& context) override;
   Result<BlockStreamPtr> select(const LogSelect& query, QueryContext& context) override;
+  Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
+                                    QueryContext& context) override;
   Result<std::vector<LogVolume>> volume(std::span<const LabelMatcher> matchers, TimeRange range,
                                         QueryContext& context) override;
 

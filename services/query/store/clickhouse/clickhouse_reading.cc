@@ -1,8 +1,10 @@
 #include "services/query/store/clickhouse/clickhouse_reading.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "services/lib/block/copy_rows.h"
 #include "services/lib/block/text_view.h"
 #include "services/query/store/clickhouse/clickhouse_block_stream.h"
 
@@ -71,6 +73,27 @@ Result<std::vector<block::Block>> read_all(clickhouse::Client& client, clickhous
     SPANWAY_TRY(context.budget.keep(bytes));
     blocks.push_back(std::move(*block));
   }
+}
+
+Result<block::Block> read_resources(clickhouse::Client& client, std::span<const std::uint64_t> ids,
+                                    QueryContext& context) {
+  std::string list = "[";
+  for (const std::uint64_t id : ids) list += (list.size() > 1 ? "," : "") + std::to_string(id);
+  clickhouse::Select select{
+      .sql = {"SELECT * EXCEPT (tenant) FROM resources WHERE tenant = {tenant:String} AND "
+              "res_id IN {ids:Array(UInt64)} ORDER BY res_id, last_seen DESC LIMIT 1 BY "
+              "res_id"}};
+  select.parameters.add("tenant", context.tenant).add("ids", std::string_view(list + "]"));
+  SPANWAY_ASSIGN(auto blocks, read_all(client, std::move(select), context));
+  block::Block all;
+  for (block::Block& block : blocks) {
+    if (all.columns() == 0) {
+      all = std::move(block);
+      continue;
+    }
+    for (std::size_t row = 0; row < block.rows(); ++row) block::append_row(block, row, all);
+  }
+  return all;
 }
 
 }  // namespace spanway::query

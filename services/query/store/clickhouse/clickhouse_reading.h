@@ -23,6 +23,10 @@ BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, Query
 Result<std::vector<block::Block>> read_all(clickhouse::Client& client, clickhouse::Select select,
                                            QueryContext& context);
 
+// Rows of the table of resources: each of these ids that exists, once.
+Result<block::Block> read_resources(clickhouse::Client& client, std::span<const std::uint64_t> ids,
+                                    QueryContext& context);
+
 // The part of a range that a DateTime64(9) can hold.
 TimeRange clamped(TimeRange range);
 // Whole seconds since 1970 that a DateTime can hold.

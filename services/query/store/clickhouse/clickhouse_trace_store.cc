@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "services/lib/base/hex.h"
-#include "services/lib/block/copy_rows.h"
 #include "services/query/store/clickhouse/attribute_names.h"
 #include "services/query/store/clickhouse/attribute_values.h"
 #include "services/query/store/clickhouse/clickhouse_reading.h"
@@ -66,23 +65,7 @@ Result<BlockStreamPtr> ClickHouseTraceStore::spans_of(std::span<const TraceId> t
 
 Result<block::Block> ClickHouseTraceStore::resources_of(std::span<const std::uint64_t> ids,
                                                         QueryContext& context) {
-  std::string list = "[";
-  for (const std::uint64_t id : ids) list += (list.size() > 1 ? "," : "") + std::to_string(id);
-  Select select{
-      .sql = {"SELECT * EXCEPT (tenant) FROM resources WHERE tenant = {tenant:String} AND "
-              "res_id IN {ids:Array(UInt64)} ORDER BY res_id, last_seen DESC LIMIT 1 BY "
-              "res_id"}};
-  select.parameters.add("tenant", context.tenant).add("ids", std::string_view(list + "]"));
-  SPANWAY_ASSIGN(auto blocks, read_all(client_, std::move(select), context));
-  block::Block all;
-  for (block::Block& block : blocks) {
-    if (all.columns() == 0) {
-      all = std::move(block);
-      continue;
-    }
-    for (std::size_t row = 0; row < block.rows(); ++row) block::append_row(block, row, all);
-  }
-  return all;
+  return read_resources(client_, ids, context);
 }
 
 Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& query, SpanColumns columns,

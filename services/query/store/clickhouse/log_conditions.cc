@@ -15,15 +15,17 @@ struct Slot {
   const char *label_name, *label_value, *line_text;
 };
 // A whole value is matched as log_store.h says: '.' is any character.
-#define SPANWAY_SLOT(n)                                                                         \
-  {                                                                                             \
-    "AND labels[{l" #n ":String}] = {m" #n ":String}",                                          \
-        "AND labels[{l" #n ":String}] != {m" #n ":String}",                                     \
-        "AND match(labels[{l" #n ":String}], concat('^(?s:', {m" #n ":String}, ')$'))",         \
-        "AND NOT match(labels[{l" #n ":String}], concat('^(?s:', {m" #n ":String}, ')$'))",     \
-        "AND position(body, {f" #n ":String}) > 0", "AND position(body, {f" #n ":String}) = 0", \
-        "AND match(body, concat('(?-s:', {f" #n ":String}, ')'))",                              \
-        "AND NOT match(body, concat('(?-s:', {f" #n ":String}, ')'))", "l" #n, "m" #n, "f" #n   \
+#define SPANWAY_SLOT(n)                                                                           \
+  {                                                                                               \
+    "AND labels[{l" #n ":String}] = {m" #n ":String}",                                            \
+        "AND labels[{l" #n ":String}] != {m" #n ":String}",                                       \
+        "AND match(labels[{l" #n ":String}], concat('^(?s:', {m" #n ":String}, ')$'))",           \
+        "AND NOT match(labels[{l" #n ":String}], concat('^(?s:', {m" #n ":String}, ')$'))",       \
+        "AND (body_kind != 'string' OR position(body, {f" #n ":String}) > 0)",                    \
+        "AND (body_kind != 'string' OR position(body, {f" #n ":String}) = 0)",                    \
+        "AND (body_kind != 'string' OR match(body, concat('(?-s:', {f" #n ":String}, ')')))",     \
+        "AND (body_kind != 'string' OR NOT match(body, concat('(?-s:', {f" #n ":String}, ')')))", \
+        "l" #n, "m" #n, "f" #n                                                                    \
   }
 constexpr std::array<Slot, kMatchersMax> kSlots = {
     {SPANWAY_SLOT(0),  SPANWAY_SLOT(1),  SPANWAY_SLOT(2),  SPANWAY_SLOT(3),  SPANWAY_SLOT(4),

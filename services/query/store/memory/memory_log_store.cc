@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::int64_t kDayNanos = 86'400 * kNanosPerSecond;
+// As the enumeration of logs.body_kind.
+constexpr std::int8_t kTextBody = 0;
 constexpr std::int64_t kBucketNanos = 300 * kNanosPerSecond;
 
 template <typename T>
@@ -66,7 +68,8 @@ Status MemoryLogStore::add(std::string_view tenant, std::string_view payload) {
   auto entry = std::make_shared<Entry>();
   entry->tenant = tenant;
   entry->bytes = blocks.memory_bytes();
-  for (const auto& dictionary : blocks.dictionaries) {
+  for (auto& dictionary : blocks.dictionaries) {
+    if (dictionary.table == "resources") entry->resources.push_back(std::move(dictionary.rows));
     if (dictionary.table != "log_streams") continue;
     const auto& labels = static_cast<const block::ListColumn&>(*dictionary.rows.find("labels"));
     const auto names = *block::TextView::of(labels.nested(0));
@@ -112,9 +115,10 @@ Status MemoryLogStore::each(const LogSelect& query, QueryContext& context,
       const auto bodies = *block::TextView::of(*rows.find("body"));
       const auto times = numbers<std::int64_t>(rows, "ts");
       const auto ids = numbers<std::uint64_t>(rows, "stream_id");
+      const auto kinds = numbers<std::int8_t>(rows, "body_kind");
       for (std::size_t row = 0; row < rows.rows(); ++row)
         if (query.range.contains(times[row]) && streams.contains(ids[row]) &&
-            lines.matches(bodies.at(row).value_or("")))
+            (kinds[row] != kTextBody || lines.matches(bodies.at(row).value_or(""))))
           visit(entry, rows, row, times[row]);
     }
   }
@@ -157,8 +161,25 @@ Result<BlockStreamPtr> MemoryLogStore::select(const LogSelect& query, QueryConte
     if (result.columns() == 0) result = block::empty_like(*one->second.rows);
     block::append_row(*one->second.rows, one->second.row, result);
   }
-  SPANWAY_TRY(context.budget.keep(context.budget.memory.bytes() + result.memory_bytes()));
+  // The caller keeps what it needs beyond the next rows.
+  SPANWAY_TRY(context.budget.reserve(result.memory_bytes()));
   return one_block(std::move(result));
+}
+
+Result<block::Block> MemoryLogStore::resources_of(std::span<const std::uint64_t> ids,
+                                                  QueryContext& context) {
+  std::set<std::uint64_t> missing(ids.begin(), ids.end());
+  block::Block result;
+  for (const auto& entry : entries_of(context.tenant))
+    for (const block::Block& rows : entry->resources) {
+      const auto own = numbers<std::uint64_t>(rows, "res_id");
+      for (std::size_t row = 0; row < rows.rows(); ++row) {
+        if (missing.erase(own[row]) == 0) continue;
+        if (result.columns() == 0) result = block::empty_like(rows);
+        block::append_row(rows, row, result);
+      }
+    }
+  return result;
 }
 
 Result<std::vector<LogVolume>> MemoryLogStore::volume(std::span<const LabelMatcher> matchers,

@@ -33,6 +33,8 @@ class MemoryLogStore final : public LogStore {
   Result<std::vector<LogStream>> streams(std::span<const LabelMatcher> matchers, TimeRange range,
                                          QueryContext& context) override;
   Result<BlockStreamPtr> select(const LogSelect& query, QueryContext& context) override;
+  Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
+                                    QueryContext& context) override;
   Result<std::vector<LogVolume>> volume(std::span<const LabelMatcher> matchers, TimeRange range,
                                         QueryContext& context) override;
 
@@ -48,6 +50,7 @@ class MemoryLogStore final : public LogStore {
     std::string tenant;
     std::vector<block::Block> logs;
     std::vector<DayStream> streams;
+    std::vector<block::Block> resources;
     std::size_t bytes = 0;
   };
   using Entries = RequestRing<Entry>::Entries;
