@@ -25,6 +25,7 @@ log=build/parts.log
   tests/parts/prometheus.sh get
   tests/parts/s3.sh get
   tests/parts/loki.sh get
+  tests/parts/loki.sh logcli
   tests/parts/kube.sh get
 ) >"$log" 2>&1 </dev/null &
 fetching=$!

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A real Loki, one process with every component, chunks on disk. loki.sh get | cached | start | stop | kill9
+# A real Loki, one process with every component, chunks on disk. loki.sh get | cached | start | stop | kill9,
+# and its client: loki.sh logcli prints the binary's path.
 # Environment: ROOT (run data), NAME, PORT (HTTP, default 3100; gRPC is the next one), LIMITS (more
 # keys of `limits_config`, as "key: value, key: value"), AUTH=true (requests need a tenant header).
 set -euo pipefail
@@ -12,12 +13,14 @@ ROOT=${ROOT:-/tmp/spanway-parts} NAME=${NAME:-loki} PORT=${PORT:-3100}
 LIMITS=${LIMITS:-} AUTH=${AUTH:-false}
 data=$ROOT/$NAME
 binary=$CACHE/bin/loki-$version
+logcli=$CACHE/bin/logcli-$version
 
+# build binary command
 build() {
-  [ -x "$binary" ] && return
+  [ -x "$1" ] && return
   mkdir -p "$CACHE/bin"
   go=$("$here/go.sh")
-  echo "parts: building Loki $version, about 8 minutes" >&2
+  echo "parts: building $2 $version; Loki takes about 8 minutes, logcli one" >&2
   folder=$(cd / && GOFLAGS=-mod=mod "$go" mod download -json "$module@$version" 2>"$CACHE/loki-build.log" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
   source=$(mktemp -d "$CACHE/loki-src.XXXXXX")
   trap 'rm -rf "$source"' EXIT
@@ -27,11 +30,11 @@ build() {
   (cd "$source" && export GOWORK=off && "$go" mod edit -replace "$push=$push@$push_version" &&
     nice "$go" build -mod=mod -buildvcs=false -trimpath \
       -ldflags "-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=${version#v}" \
-      -o "$binary.part" ./cmd/loki >"$CACHE/loki-build.log" 2>&1) || {
+      -o "$1.part" "./cmd/$2" >"$CACHE/loki-build.log" 2>&1) || {
     tail -n 20 "$CACHE/loki-build.log" >&2
     exit 1
   }
-  mv "$binary.part" "$binary"
+  mv "$1.part" "$1"
 }
 
 write_config() {
@@ -59,10 +62,14 @@ YAML
 }
 
 case "${1:-}" in
-get) with_lock loki build ;;
+get) with_lock loki build "$binary" loki ;;
+logcli)
+  with_lock loki build "$logcli" logcli
+  echo "$logcli"
+  ;;
 cached) [ -x "$binary" ] ;;
 start)
-  with_lock loki build
+  with_lock loki build "$binary" loki
   mkdir -p "$data"
   write_config
   "$binary" -config.file="$data/config.yaml" >"$data/log" 2>&1 9>&- &
@@ -71,5 +78,5 @@ start)
   ;;
 stop) stop_pid "$data/pid" ;;
 kill9) kill -9 "$(cat "$data/pid")" ;;
-*) sed -n 2,4p "$0"; exit 2 ;;
+*) sed -n 2,5p "$0"; exit 2 ;;
 esac
