@@ -62,7 +62,8 @@ Status CompareSpans::count(Side& side, const std::string& name, const Value& val
   if (value.is_nil()) return {};
   const auto counted = [&](Counts& counts) -> Status {
     if (counts.empty()) {
-      SPANWAY_TRY(budget_.take(intervals_.count()));
+      SPANWAY_TRY(budget_.take(intervals_.count() + SeriesBudget::kKeyValues +
+                               value.memory_bytes() / sizeof(double)));
       counts.resize(intervals_.count());
     }
     ++counts[interval];

@@ -48,6 +48,23 @@ std::vector<ServiceSpans> services_of(const Trace& trace) {
   return result;
 }
 
+std::size_t bytes_of(const NamedValues& values) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : values)
+    bytes += sizeof(name) + name.size() + value.memory_bytes();
+  return bytes;
+}
+
+std::size_t bytes_of(const ShownTrace& trace) {
+  std::size_t bytes = sizeof(trace) + trace.services.size() * sizeof(ServiceSpans);
+  for (const ShownSet& set : trace.sets) {
+    bytes += sizeof(set) + bytes_of(set.attributes);
+    for (const ShownSpan& span : set.spans)
+      bytes += sizeof(span) + span.name.size() + bytes_of(span.attributes);
+  }
+  return bytes;
+}
+
 class Search {
  public:
   Search(const Query& query, const SearchRequest& request)
@@ -71,9 +88,12 @@ class Search {
     shown.begin_unix_nano = trace.begin_unix_nano;
     shown.duration_ns = trace.end_unix_nano - trace.begin_unix_nano;
     shown.services = services_of(trace);
+    bytes_ += bytes_of(shown);
     result_.traces.push_back(std::move(shown));
     return {};
   }
+  // The result so far.
+  std::size_t memory_bytes() const noexcept { return bytes_; }
 
   std::size_t found() const noexcept { return result_.traces.size(); }
   std::uint64_t inspected() const noexcept { return result_.inspected_traces; }
@@ -117,6 +137,7 @@ class Search {
   const SearchRequest& request_;
   const std::set<Attribute> attributes_;
   SearchResult result_;
+  std::size_t bytes_ = 0;
 };
 
 // Evaluates the traces of one page.
@@ -127,6 +148,7 @@ Status read_page(TraceStore& store, const Clock& clock, const std::vector<TraceI
   TraceStream traces(store, std::move(rows), context);
   while (true) {
     SPANWAY_TRY(check_running(context, clock));
+    traces.set_held(consumer.memory_bytes());
     SPANWAY_ASSIGN(const auto trace, traces.next());
     if (!trace) break;
     SPANWAY_TRY(consumer.add(*trace));

@@ -61,8 +61,10 @@ class Exemplars {
 // The spans that one pipeline has found, into series.
 class Observer {
  public:
-  Observer(const Metrics& metrics, SpanAggregator& aggregator, Exemplars& exemplars)
-      : metrics_(metrics), aggregator_(aggregator), exemplars_(exemplars) {}
+  Observer(const Metrics& metrics, SpanAggregator& aggregator, Exemplars& exemplars,
+           const SeriesBudget& budget)
+      : metrics_(metrics), aggregator_(aggregator), exemplars_(exemplars), budget_(budget) {}
+  std::size_t memory_bytes() const noexcept { return budget_.memory_bytes(); }
 
   Status add(const Trace& trace) {
     ++traces;
@@ -86,6 +88,7 @@ class Observer {
   const Metrics& metrics_;
   SpanAggregator& aggregator_;
   Exemplars& exemplars_;
+  const SeriesBudget& budget_;
 };
 
 // Spans that need none of the others of their trace.
@@ -101,6 +104,7 @@ Status read_spans(TraceStore& store, const Clock& clock, SpanQuery query, QueryC
     SPANWAY_ASSIGN(const bool has_row, rows.next());
     if (!has_row) break;
     if (rows.spans_read() % kSpansBetweenChecks == 0) SPANWAY_TRY(check_running(context, clock));
+    rows.set_held(observer.memory_bytes());
     one.id = rows.stored().span.trace_id;
     one.spans.clear();
     one.instrumentations.clear();
@@ -125,6 +129,7 @@ Status read_traces(TraceStore& store, const Clock& clock, SpanQuery query, Query
     TraceStream traces(store, std::move(rows), context);
     while (true) {
       SPANWAY_TRY(check_running(context, clock));
+      traces.set_held(observer.memory_bytes());
       SPANWAY_ASSIGN(const auto trace, traces.next());
       if (!trace) break;
       SPANWAY_TRY(observer.add(*trace));
@@ -172,7 +177,7 @@ Result<std::vector<Series>> Engine::series_of(const Metrics& metrics, const Metr
     SPANWAY_ASSIGN(SpanCondition where, condition(*metrics.pipeline, range, context));
     const auto aggregator = make_aggregator(metrics.first, request.intervals, budget);
     Exemplars exemplars(request.intervals, request.exemplars_max);
-    Observer observer(metrics, *aggregator, exemplars);
+    Observer observer(metrics, *aggregator, exemplars, budget);
     SpanQuery spans{range, std::move(where)};
     if (is_span_by_span(*metrics.pipeline, metrics.first))
       SPANWAY_TRY(read_spans(store_, clock_, std::move(spans), context, observer));

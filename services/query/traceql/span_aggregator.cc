@@ -75,7 +75,7 @@ class FunctionAggregator final : public SpanAggregator {
       default: {
         auto [bucket, is_new] = group->buckets.try_emplace(*number);
         if (is_new) {
-          SPANWAY_TRY(budget_.take(intervals_.count()));
+          SPANWAY_TRY(budget_.take(intervals_.count() + SeriesBudget::kKeyValues));
           bucket->second.resize(intervals_.count());
         }
         ++bucket->second[*interval];
@@ -166,7 +166,7 @@ class FunctionAggregator final : public SpanAggregator {
     if (!is_new) return &group;
     const bool has_sums = stage_.function == MetricsFunction::kSumOverTime ||
                           stage_.function == MetricsFunction::kAvgOverTime;
-    SPANWAY_TRY(budget_.take(intervals_.count() * (has_sums ? 3 : 1)));
+    SPANWAY_TRY(budget_.take(intervals_.count() * (has_sums ? 3 : 1) + SeriesBudget::kKeyValues));
     if (has_sums)
       group.sums.resize(intervals_.count());
     else if (!has_buckets())

@@ -19,6 +19,10 @@ class SeriesBudget {
  public:
   // RESOURCE_EXHAUSTED, data, "too_many_series".
   Status take(std::size_t values);
+  std::size_t memory_bytes() const noexcept { return taken_ * sizeof(double); }
+
+  // A key with its labels takes as much as so many values.
+  static constexpr std::size_t kKeyValues = 24;
 
  private:
   std::size_t taken_ = 0;

@@ -73,7 +73,7 @@ Result<bool> SpanRows::next() {
     reader_.emplace(*block_);
     row_ = 0;
     SPANWAY_TRY(read_resources());
-    SPANWAY_TRY(context_.budget.keep(block_->memory_bytes() + resources_.memory_bytes()));
+    SPANWAY_TRY(keep(0));
   }
   stored_ = reader_->read(row_++);
   ++spans_read_;
@@ -81,6 +81,11 @@ Result<bool> SpanRows::next() {
     return data_error(Code::kInternal, "a stored attribute is not JSON as Spanway writes it")
         .with_reason("stored_value_unreadable");
   return true;
+}
+
+Status SpanRows::keep(std::size_t more) {
+  const std::size_t block = block_ ? block_->memory_bytes() : 0;
+  return context_.budget.keep(held_ + block + resources_.memory_bytes() + more);
 }
 
 Status SpanRows::read_resources() {
@@ -146,11 +151,11 @@ Result<std::optional<Trace>> TraceStream::next() {
                                                       " spans; narrow the query")
           .with_reason("too_many_spans");
     if (trace.spans.size() % kSpansBetweenChecks == 0)
-      SPANWAY_TRY(context_.budget.keep(trace.memory_bytes()));
+      SPANWAY_TRY(rows_.keep(trace.memory_bytes()));
     SPANWAY_ASSIGN(has_row_, rows_.next());
   }
   ended_ = !has_row_;
-  SPANWAY_TRY(context_.budget.keep(trace.memory_bytes()));
+  SPANWAY_TRY(rows_.keep(trace.memory_bytes()));
   complete(trace);
   return std::optional<Trace>(std::move(trace));
 }

@@ -30,6 +30,10 @@ class SpanRows {
   // A new trace begins: resources are numbered anew.
   void begin_trace() { resource_indexes_.clear(); }
   std::uint64_t spans_read() const noexcept { return spans_read_; }
+  // Bytes that the caller holds beside the rows; counted against the budget, too.
+  void set_held(std::size_t bytes) noexcept { held_ = bytes; }
+  // Grows the budget's permit to what is held, the current block and `more`.
+  Status keep(std::size_t more);
 
  private:
   Status read_resources();
@@ -44,6 +48,7 @@ class SpanRows {
   otlp_blocks::ResourceReader resources_;
   std::unordered_map<std::uint64_t, std::size_t> resource_indexes_;  // In the trace.
   std::uint64_t spans_read_ = 0;
+  std::size_t held_ = 0;
 };
 
 // Complete traces, one after the other, of rows in which the spans of one trace are adjacent.
@@ -55,6 +60,7 @@ class TraceStream {
   // Nothing at the end. RESOURCE_EXHAUSTED for a trace beyond the budget's spans or memory.
   Result<std::optional<Trace>> next();
   std::uint64_t spans_read() const noexcept { return rows_.spans_read(); }
+  void set_held(std::size_t bytes) noexcept { rows_.set_held(bytes); }
 
  private:
   SpanRows rows_;

@@ -54,7 +54,12 @@ TEST(ResultJson, HasSeriesInTheOrderOfTheirLabels) {
                    {{{"name", Value::of_string("a")}}, {0.5, kNaN}},
                    {{{"name", Value::of_string("c")}}, {kNaN, kNaN}}};
   result.series[1].exemplars = {{{{"trace:id", Value::of_string("1f")}}, 0.5, 9'000}};
-  const std::string json = range_json(result, *intervals, {});
+  std::string json;
+  const auto append = [&](std::string_view text) -> Status {
+    json += text;
+    return {};
+  };
+  ASSERT_TRUE(write_range(result, *intervals, {}, append).ok());
   EXPECT_EQ(json.substr(0, json.find(",\"metrics\"")),
             R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"a"}}],)"
             R"("samples":[{"timestampMs":"20000","value":0.5}],)"
@@ -62,6 +67,10 @@ TEST(ResultJson, HasSeriesInTheOrderOfTheirLabels) {
             R"("value":0.5,"timestampMs":"9000"}]},)"
             R"({"labels":[{"key":"name","value":{"stringValue":"b"}}],)"
             R"("samples":[{"timestampMs":"30000","value":2}]}])");
+  EXPECT_TRUE(json.ends_with("\"completedJobs\":1,\"totalJobs\":1}}"));
+  json.clear();
+  ASSERT_TRUE(write_range({}, *intervals, {}, append).ok());
+  EXPECT_TRUE(json.starts_with("{\"series\":[],\"metrics\":{")) << json;
   const std::string instant = instant_json(result, {});
   EXPECT_EQ(instant.substr(0, instant.find(",{\"labels\"")),
             R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"a"}}],"value":0.5})");

@@ -187,6 +187,17 @@ TEST_F(EngineTest, RefusesATraceBeyondTheMemoryOfAQuery) {
   EXPECT_EQ(result.error().code, Code::kResourceExhausted);
 }
 
+TEST_F(EngineTest, CountsItsResultAgainstTheMemoryOfAQuery) {
+  QueryContext own = context();
+  const auto few = engine_.search(parsed("{ }"), {.range = {}, .limit = 1}, own);
+  ASSERT_TRUE(few.ok());
+  own.budget.memory_max = own.budget.memory.bytes() + 4096;
+  const auto many = engine_.search(parsed("{ } | by(span:id)"),
+                                   {.range = {}, .limit = kTraces, .spans_per_set = 1000}, own);
+  // Either the error or, as a list may be partial, what was found before it.
+  EXPECT_FALSE(many.ok() && own.coverage.complete);
+}
+
 double sum_of(const Series& series) {
   double sum = 0;
   for (const double value : series.values) sum += std::isnan(value) ? 0 : value;

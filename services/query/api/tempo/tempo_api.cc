@@ -129,9 +129,9 @@ Status TempoApi::answer_series(const ApiRequest& request, bool is_instant, Query
   if (!query.ok()) return with_prefix(query.error(), "compiling query: ");
   if (const auto hint = exemplars_hint(*query)) parameters.series.exemplars_max = *hint;
   SPANWAY_ASSIGN(auto result, engine_.metrics(*query, parameters.series, context));
-  const traceql::Intervals& intervals = parameters.series.intervals;
-  return writer.write(is_instant ? instant_json(std::move(result), context)
-                                 : range_json(std::move(result), intervals, context));
+  if (is_instant) return writer.write(instant_json(std::move(result), context));
+  return write_range(std::move(result), parameters.series.intervals, context,
+                     [&](std::string_view text) { return writer.write(text); });
 }
 
 Status TempoApi::answer_keys(const ApiRequest& request, bool is_v2, QueryContext& context,

@@ -157,23 +157,30 @@ std::string search_json(const traceql::SearchResult& result, const QueryContext&
   return out;
 }
 
-std::string range_json(traceql::MetricsResult result, const traceql::Intervals& intervals,
-                       const QueryContext& context) {
+Status write_range(traceql::MetricsResult result, const traceql::Intervals& intervals,
+                   const QueryContext& context, const WriteText& write) {
   sort_by_labels(result.series);
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object().begin_array("series");
+  const char* before = "{\"series\":[";
   for (const traceql::Series& series : result.series) {
     if (!has_values(series)) continue;
+    std::string out = before;
+    before = ",";
+    std::string one;
+    JsonWriter json(one);
     json.begin_object();
     write_labels(json, series.labels);
     write_samples(json, series, intervals);
     json.end_object();
+    SPANWAY_TRY(write(out + one));
   }
-  json.end_array();
+  std::string figures;
+  JsonWriter json(figures);
+  json.begin_object();
   write_figures(json, result.inspected_traces, result.inspected_spans, context);
   json.end_object();
-  return out;
+  // Behind the series, in their object.
+  const bool is_empty = *before == '{';
+  return write((is_empty ? std::string(before) : std::string()) + "]," + figures.substr(1));
 }
 
 std::string instant_json(traceql::MetricsResult result, const QueryContext& context) {
