@@ -246,8 +246,13 @@ def migrate(program, config):
     say("creating the tables in ClickHouse")
     done = subprocess.run([program, "--config", config, "migrate"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        hint = "\nup: check CLICKHOUSE_URL, CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD" if CLICKHOUSE_URL else ""
-        fail(f"the tables could not be created:\n{(done.stdout + done.stderr).strip()}{hint}")
+        output = (done.stdout + done.stderr).strip()
+        hint = ""
+        if CLICKHOUSE_URL:
+            hint = "\nup: check CLICKHOUSE_URL, CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD"
+        elif "was migrated with another" in output:
+            hint = f"\nup: to begin with an empty ClickHouse: make down, then delete {RUN / 'parts/clickhouse'}"
+        fail(f"the tables could not be created:\n{output}{hint}")
 
 
 def newest_trace():
