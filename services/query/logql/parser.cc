@@ -70,7 +70,7 @@ const Item& Parser::peek(std::size_t ahead) const {
 }
 
 Item Parser::take() {
-  const Item item = peek();
+  Item item = peek();
   if (next_ + 1 < items_.size()) ++next_;
   return item;
 }

@@ -104,7 +104,8 @@ double rate_counter(Points points, const Expr& aggregate) {
     if (point.value < before) increase += before;
     before = point.value;
   }
-  double to_start = static_cast<double>(aggregate.range_ns / 1'000'000) / 1000;
+  const std::int64_t range_ms = aggregate.range_ns / 1'000'000;
+  double to_start = static_cast<double>(range_ms) / 1000;
   const double to_end = 0;
   const double sampled = static_cast<double>(last.time - first.time) / 1000;
   const double average_step = sampled / static_cast<double>(points.size() - 1);

@@ -39,7 +39,7 @@ class Execution {
         if (!is_true(value)) return run(node.otherwise);
         if (node.kind == TemplateNode::Kind::kIf) return run(node.body);
         std::swap(dot_, value);
-        const Status done = run(node.body);
+        Status done = run(node.body);
         std::swap(dot_, value);
         return done;
       }

@@ -135,6 +135,7 @@ Result<std::vector<LogStream>> MemoryLogStore::streams(std::span<const LabelMatc
           labels.matches(stream.labels))
         found.emplace(stream.id, stream.labels);
   std::vector<LogStream> result;
+  result.reserve(found.size());
   for (auto& [id, own] : found) result.push_back({.id = id, .labels = std::move(own)});
   return result;
 }
@@ -199,6 +200,7 @@ Result<std::vector<LogVolume>> MemoryLogStore::volume(std::span<const LabelMatch
                          block::TextView::of(*rows.find("body"))->at(row).value_or("").size();
                    }));
   std::vector<LogVolume> result;
+  result.reserve(found.size());
   for (const auto& [id, volume] : found) result.push_back(volume);
   return result;
 }
