@@ -184,6 +184,92 @@ def test_a_trace_reads_as_in_a_real_jaeger_that_got_the_same_spans(stack, jaeger
             assert ours[span_id] == span
 
 
+def as_set(answer):
+    """Lists whose order no server promises."""
+    return sorted((json.dumps(entry, sort_keys=True) for entry in answer["data"] or []))
+
+
+def test_searches_answer_as_a_real_jaeger_that_got_the_same_spans(stack, jaeger):
+    request, trace_id = full_trace()
+    run = os.urandom(4).hex()
+    for index, name in enumerate(("shop", "payment")):
+        service = next(a for a in request.resource_spans[index].resource.attributes if a.key == "service.name")
+        service.value.string_value = f"{name}-{run}"
+    root = request.resource_spans[0].scope_spans[0].spans[0]
+    child = request.resource_spans[1].scope_spans[0].spans[0]
+    child.parent_span_id = root.span_id
+    # Jaeger adds a warning to a child that seems to run outside of its parent.
+    child.start_time_unix_nano, child.end_time_unix_nano = root.start_time_unix_nano, root.end_time_unix_nano
+    grpc_export(f"127.0.0.1:{stack.otlp_port}", request)
+    grpc_export(jaeger.endpoint, request)
+    jaeger.trace(trace_id, 7)
+
+    def both(path, **parameters):
+        theirs = requests.get(f"http://127.0.0.1:{jaeger.query_port}{path}", params=parameters, timeout=20)
+        ours = requests.get(f"http://127.0.0.1:{stack.port}{path}", params=parameters, timeout=20)
+        assert ours.status_code == theirs.status_code, (path, parameters, ours.text, theirs.text)
+        return ours.json(), theirs.json()
+
+    found = 0
+    for tags in (
+        {},
+        {"http.response.status_code": "503"},
+        {"http.response.status_code": "504"},
+        {"http.response.status_code": "503", "flag": "true"},
+        {"flag": "false"},
+        {"ratio": "0.25"},
+        {"whole": "2"},
+        {"replicas": "3"},
+        {"host.name": "a-host"},
+        {"exception.type": "Broken"},
+        {"exception.type": "Other"},
+        {"error": "true"},
+        {"error": "false"},
+        {"quoted": 'it\'s "quoted"\t\\ \u00e4'},
+    ):
+        ours, theirs = both("/api/traces", service=f"shop-{run}", tags=json.dumps(tags))
+        assert len(ours["data"]) == len(theirs["data"]), tags
+        found += len(ours["data"])
+        for ours_data, theirs_data in zip(ours["data"], theirs["data"]):
+            assert v1_spans({"data": [ours_data]}) == v1_spans({"data": [theirs_data]})
+    assert found >= 10
+    for parameters in ({"operation": root.name}, {"operation": "none"}, {"minDuration": "1h"}, {"maxDuration": "1h"}):
+        ours, theirs = both("/api/traces", service=f"shop-{run}", **parameters)
+        assert len(ours["data"]) == len(theirs["data"]), parameters
+    both("/api/traces", service=f"shop-{run}", minDuration="soon")
+    both("/api/traces", service=f"shop-{run}", limit="many")
+
+    for service in (f"shop-{run}", f"payment-{run}", "unknown"):
+        for path in (f"/api/services/{service}/operations", f"/api/operations?service={service}"):
+            ours, theirs = both(path)
+            assert as_set(ours) == as_set(theirs)
+        ours, theirs = both("/api/dependencies", endTs=str(int(time.time() * 1000) + 60000), service=service)
+        assert as_set(ours) == as_set(theirs)
+    ours, theirs = both("/api/services")
+    assert {f"shop-{run}", f"payment-{run}"} <= set(ours["data"])
+
+    window = {"query.start_time_min": "2020-01-01T00:00:00Z", "query.start_time_max": "2100-01-01T00:00:00Z"}
+    named = {"query.service_name": f"payment-{run}", "query.num_traces": "5", "query.raw_traces": "true"}
+    ours, theirs = both("/api/v3/traces", **window, **named)
+    assert v3_spans(ours) == v3_spans(theirs)
+    both("/api/v3/traces", **window, **{**named, "query.service_name": "unknown"})
+    ours, theirs = both("/api/v3/operations", service=f"shop-{run}")
+    assert sorted(map(str, ours["operations"])) == sorted(map(str, theirs["operations"]))
+    summary = stack.get(f"/api/v3/trace-summaries?query.service_name=shop-{run}&" + "&".join(f"{k}={v}" for k, v in window.items()))
+    assert summary.json()["summaries"][0]["spanCount"] == 7
+
+
+def test_searches_by_rest_find_traces_and_figures_of_services(stack):
+    request, trace_id = full_trace()
+    grpc_export(f"127.0.0.1:{stack.otlp_port}", request)
+    url = f"http://127.0.0.1:{stack.port}/api/v1/"
+    traces = requests.post(url + "traces", json={"service_name": "shop", "limit": 1}, timeout=20).json()["traces"]
+    assert traces[0]["traceId"] == trace_id and traces[0]["spanCount"] == 7
+    stats = stack.get("/api/v1/services/stats").json()["services"]
+    assert {"shop", "payment"} <= {service["name"] for service in stats}
+    assert requests.post(url + "traces", json={"limit": 0}, timeout=20).headers["content-type"] == "application/problem+json"
+
+
 def test_the_newest_spans_come_first_and_health_has_figures(stack):
     request, trace_id = full_trace()
     grpc_export(f"127.0.0.1:{stack.otlp_port}", request)

@@ -1,6 +1,7 @@
 #include "services/query/store/span_query.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace spanway::query {
@@ -11,6 +12,21 @@ TimeRange rounded_outwards(TimeRange range, std::int64_t step_ns) noexcept {
   if (range.end > kMax - step_ns) return {.begin = begin, .end = kMax};
   return {.begin = begin,
           .end = (std::max<std::int64_t>(range.end, 0) + step_ns - 1) / step_ns * step_ns};
+}
+
+double duration_quantile_ns(const std::map<std::int16_t, std::uint64_t>& durations,
+                            double quantile) noexcept {
+  double spans = 0;
+  for (const auto& [bucket, count] : durations) spans += static_cast<double>(count);
+  double rank = quantile * spans, last = 0;
+  for (const auto& [bucket, count] : durations) {
+    const double begin = std::exp2(bucket / 4.0), end = std::exp2((bucket + 1) / 4.0);
+    const auto in_bucket = static_cast<double>(count);
+    if (rank <= in_bucket) return in_bucket == 0 ? begin : begin + (end - begin) * rank / in_bucket;
+    rank -= in_bucket;
+    last = end;
+  }
+  return last;
 }
 
 Status check(const RedQuery& query) {

@@ -111,6 +111,11 @@ struct RedRow {
   bool operator==(const RedRow&) const = default;
 };
 
+// The duration, in ns, that this part of the spans (0 to 1) does not exceed; linear within a
+// bucket.
+double duration_quantile_ns(const std::map<std::int16_t, std::uint64_t>& durations,
+                            double quantile) noexcept;
+
 // INVALID_ARGUMENT, data, "bad_step" for a step that is no multiple of kRollupNanos.
 Status check(const RedQuery& query);
 // UNIMPLEMENTED, data, for a subject whose values no store lists, see TraceStore::values().

@@ -65,13 +65,15 @@ Result<TraceId> parse_trace_id(std::string_view text) {
   return id;
 }
 
-Status answer_trace_v1(TraceStore& store, const TraceId& id, QueryContext& context,
-                       AnswerWriter& answer) {
-  SPANWAY_ASSIGN(auto spans, store.spans_of(id, std::nullopt, SpanColumns::kAll, context));
-  TraceWindows windows(store, std::move(spans), context);
+Status V1Traces::append(BlockStreamPtr spans) {
+  TraceWindows windows(store_, std::move(spans), context_);
   Processes processes;
-  bool is_first = true;
+  TraceId current;
   std::string text;
+  const auto end_trace = [&] {
+    text += "],\"processes\":" + processes.json(windows.resources()) + ",\"warnings\":null}";
+    processes = Processes();
+  };
   while (true) {
     SPANWAY_ASSIGN(const auto window, windows.next());
     if (!window) break;
@@ -81,26 +83,46 @@ Status answer_trace_v1(TraceStore& store, const TraceId& id, QueryContext& conte
       if (stored == nullptr)
         return data_error(Code::kInternal, "a stored attribute is not JSON as Spanway writes it")
             .with_reason("stored_value_unreadable");
-      text = is_first ? "{\"data\":[{\"traceID\":\"" + to_hex(id) + "\",\"spans\":[" : ",";
-      is_first = false;
+      text.clear();
+      if (stored->span.trace_id == current) {
+        text = ",";
+      } else {
+        if (!current.empty()) end_trace();
+        current = stored->span.trace_id;
+        text += found_.empty() ? "{\"data\":[" : ",";
+        text += "{\"traceID\":\"" + to_hex(current) + "\",\"spans\":[";
+        found_.insert(current);
+      }
       append_span(*stored, processes.name_of(*stored), text);
-      SPANWAY_TRY(answer.write(text));
+      SPANWAY_TRY(answer_.write(text));
     }
   }
-  if (is_first) return not_found(id);
-  return answer.write("],\"processes\":" + processes.json(windows.resources()) +
-                      ",\"warnings\":null}],\"total\":0,\"limit\":0,\"offset\":0,\"errors\":null}");
+  text.clear();
+  if (!current.empty()) end_trace();
+  return answer_.write(text);
 }
 
-Status answer_trace_v3(TraceStore& store, const TraceId& id, QueryContext& context,
-                       AnswerWriter& answer) {
+Status V1Traces::finish(std::string_view errors) {
+  return answer_.write(std::string(found_.empty() ? "{\"data\":[" : "") +
+                       "],\"total\":0,\"limit\":0,\"offset\":0,\"errors\":" + std::string(errors) +
+                       "}");
+}
+
+Status answer_trace_v1(TraceStore& store, const TraceId& id, std::optional<TimeRange> hint,
+                       QueryContext& context, AnswerWriter& answer) {
+  SPANWAY_ASSIGN(auto spans, store.spans_of(id, hint, SpanColumns::kAll, context));
+  V1Traces traces(store, context, answer);
+  SPANWAY_TRY(traces.append(std::move(spans)));
+  if (traces.found().empty()) return not_found(id);
+  return traces.finish("null");
+}
+
+Status V3Traces::append(BlockStreamPtr spans) {
   constexpr std::string_view kBegin = "{\"resourceSpans\":[", kEnd = "]}";
-  SPANWAY_ASSIGN(auto spans, store.spans_of(id, std::nullopt, SpanColumns::kAll, context));
-  TraceWindows windows(store, std::move(spans), context);
-  bool is_first = true;
+  TraceWindows windows(store_, std::move(spans), context_);
   while (true) {
     SPANWAY_ASSIGN(const auto window, windows.next());
-    if (!window) break;
+    if (!window) return {};
     Bytes request;
     SPANWAY_TRY(otlp_blocks::append_spans(
         *window, [&](std::uint64_t resource) { return windows.resources().find(resource); },
@@ -108,13 +130,26 @@ Status answer_trace_v3(TraceStore& store, const TraceId& id, QueryContext& conte
     SPANWAY_ASSIGN(const std::string json,
                    otlp::protobuf_to_json(otlp::Signal::kTraces, request.view()));
     SPANWAY_CHECK(json.starts_with(kBegin) && json.ends_with(kEnd));
-    SPANWAY_TRY(answer.write(is_first ? "{\"result\":{\"resourceSpans\":[" : ","));
-    is_first = false;
-    SPANWAY_TRY(answer.write(
+    SPANWAY_TRY(answer_.write(is_empty_ ? "{\"result\":{\"resourceSpans\":[" : ","));
+    is_empty_ = false;
+    SPANWAY_TRY(answer_.write(
         std::string_view(json).substr(kBegin.size(), json.size() - kBegin.size() - kEnd.size())));
   }
-  if (is_first) return not_found(id);
-  return answer.write("]}}");
+}
+
+Status V3Traces::finish() {
+  if (is_empty_)
+    return data_error(Code::kNotFound, "No traces found").with_reason("trace_not_found");
+  return answer_.write("]}}");
+}
+
+Status answer_trace_v3(TraceStore& store, const TraceId& id, std::optional<TimeRange> hint,
+                       QueryContext& context, AnswerWriter& answer) {
+  SPANWAY_ASSIGN(auto spans, store.spans_of(id, hint, SpanColumns::kAll, context));
+  V3Traces traces(store, context, answer);
+  SPANWAY_TRY(traces.append(std::move(spans)));
+  if (traces.is_empty()) return not_found(id);
+  return traces.finish();
 }
 
 }  // namespace spanway::query::jaeger

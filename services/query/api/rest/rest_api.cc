@@ -7,11 +7,13 @@
 #include "services/lib/base/json_writer.h"
 #include "services/query/api/rest/newest_spans.h"
 #include "services/query/api/rest/problem.h"
+#include "services/query/api/rest/search_request.h"
+#include "services/query/api/rest/searches.h"
 
 namespace spanway::query::rest {
 namespace {
 
-enum Question : int { kSpans, kHealth };
+enum Question : int { kSpans, kHealth, kTraces, kLogs, kMetrics, kServiceStats };
 
 constexpr int kUnavailable = 503;
 // A probe waits no longer for the store, however long a query may take.
@@ -24,6 +26,17 @@ constexpr std::array kRoutes = {
              .name = "health",
              .question = kHealth,
              .time_max = kHealthTimeMax},
+    ApiRoute{
+        .methods = "POST", .pattern = "/api/v1/traces", .name = "rest_traces", .question = kTraces},
+    ApiRoute{.methods = "POST", .pattern = "/api/v1/logs", .name = "rest_logs", .question = kLogs},
+    ApiRoute{.methods = "POST",
+             .pattern = "/api/v1/metrics",
+             .name = "rest_metrics",
+             .question = kMetrics},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/services/stats",
+             .name = "rest_service_stats",
+             .question = kServiceStats},
 };
 
 // The store's error = its state is unknown.
@@ -52,14 +65,36 @@ std::string health_json(const Result<StoreStatus>& store, const Figures& figures
 std::span<const ApiRoute> RestApi::routes() const { return kRoutes; }
 
 Status RestApi::answer(const ApiRequest& request, QueryContext& context, AnswerWriter& writer) {
-  if (request.route->question == kHealth) return answer_health(context, writer);
-  SPANWAY_ASSIGN(const std::size_t limit, parse_limit(request.parameters));
-  return answer_spans(traces_, limit, context, writer);
+  const std::int64_t now = parts_.clock.system_now().time_since_epoch().count();
+  switch (request.route->question) {
+    case kHealth:
+      return answer_health(context, writer);
+    case kTraces: {
+      SPANWAY_ASSIGN(const auto search, parse_search(request.body, now));
+      return answer_traces(parts_.traces, search, context, writer);
+    }
+    case kLogs: {
+      SPANWAY_ASSIGN(const auto search, parse_search(request.body, now));
+      return answer_logs(parts_.logs, search, context, writer);
+    }
+    case kMetrics: {
+      SPANWAY_ASSIGN(const auto search, parse_search(request.body, now));
+      return answer_metrics(parts_.metrics, search, context, writer);
+    }
+    case kServiceStats: {
+      SPANWAY_ASSIGN(const TimeRange range, parse_range(request.parameters, now));
+      return answer_service_stats(parts_.traces, range, context, writer);
+    }
+    default: {
+      SPANWAY_ASSIGN(const std::size_t limit, parse_limit(request.parameters));
+      return answer_spans(parts_.traces, limit, context, writer);
+    }
+  }
 }
 
 Status RestApi::answer_health(QueryContext& context, AnswerWriter& writer) const {
-  const auto store = traces_.status(context);
-  const std::string health = health_json(store, figures_());
+  const auto store = parts_.traces.status(context);
+  const std::string health = health_json(store, parts_.figures());
   if (store.ok()) return writer.write(health);
   writer.add_header("retry-after", "1");
   writer.refuse(kUnavailable, health);

@@ -1,4 +1,5 @@
-// Spanway's own HTTP API: the newest spans, and the state of the service.
+// Spanway's own HTTP API: the newest spans, searches, figures of services, and the state of this
+// one.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,10 @@
 #include <functional>
 #include <utility>
 
+#include "services/lib/base/clock.h"
 #include "services/query/api/query_api.h"
+#include "services/query/store/log_store.h"
+#include "services/query/store/metric_store.h"
 #include "services/query/store/trace_store.h"
 
 namespace spanway::query::rest {
@@ -21,11 +25,17 @@ struct Figures {
   std::uint64_t cancelled = 0;
 };
 
-// Thread-safe, as `figures` is. The store outlives it.
+// Thread-safe, as `figures` is. The stores and the clock outlive it.
 class RestApi final : public QueryApi {
  public:
-  RestApi(TraceStore& traces, std::function<Figures()> figures)
-      : traces_(traces), figures_(std::move(figures)) {}
+  struct Parts {
+    TraceStore& traces;
+    LogStore& logs;
+    MetricStore& metrics;
+    const Clock& clock;
+    std::function<Figures()> figures;
+  };
+  explicit RestApi(Parts parts) : parts_(std::move(parts)) {}
 
   std::span<const ApiRoute> routes() const override;
   Status answer(const ApiRequest& request, QueryContext& context, AnswerWriter& writer) override;
@@ -35,8 +45,7 @@ class RestApi final : public QueryApi {
  private:
   Status answer_health(QueryContext& context, AnswerWriter& writer) const;
 
-  TraceStore& traces_;
-  const std::function<Figures()> figures_;
+  const Parts parts_;
 };
 
 }  // namespace spanway::query::rest
