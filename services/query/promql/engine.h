@@ -29,7 +29,7 @@ class SourceStream {
   virtual Result<std::optional<PointSeries>> next() = 0;
 };
 
-// Where series come from. Called on the thread that evaluates; memory is the source's to check.
+// Where series come from. Called on the thread that evaluates.
 class SeriesSource {
  public:
   virtual ~SeriesSource() = default;
@@ -37,6 +37,9 @@ class SeriesSource {
   // An error ends the query: it was cancelled, or its time is over. Called between the steps of an
   // evaluation; cheap.
   virtual Status check() { return {}; }
+  // The points that the evaluation holds from now on, in all. An error ends the query: there is no
+  // memory for them. Labels and histograms are the source's to count.
+  virtual Status hold(std::size_t) { return {}; }
 };
 
 struct EngineOptions {

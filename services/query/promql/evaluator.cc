@@ -37,7 +37,7 @@ Error evaluation_error(std::string message) {
 
 Status Evaluator::count_samples(std::size_t added) {
   samples_ += added;
-  if (samples_ <= options_.samples_max) return ok_status();
+  if (samples_ <= options_.samples_max) return source_.hold(samples_);
   return data_error(Code::kResourceExhausted,
                     "query processing would load too many samples into memory in query execution")
       .with_reason("too_many_samples");

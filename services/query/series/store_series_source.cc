@@ -20,8 +20,9 @@ constexpr std::size_t kSingleReadsMax = 8;
 // A histogram on the heap, without its buckets, about.
 constexpr std::size_t kHistogramBytes = 256;
 
+// Without its points, which the engine counts.
 std::size_t memory_of(const PointSeries& series) {
-  std::size_t bytes = sizeof(series) + series.points.size() * sizeof(promql::Point);
+  std::size_t bytes = sizeof(series);
   for (const auto& [name, value] : series.labels)
     bytes += 2 * sizeof(std::string) + name.size() + value.size();
   for (const promql::Point& point : series.points)
@@ -173,6 +174,17 @@ Status StoreSeriesSource::check() {
   if (context_.deadline.passed(clock_.now()))
     return transient_error(Code::kDeadlineExceeded, "query timed out in expression evaluation")
         .with_reason("query_timeout");
+  return {};
+}
+
+Status StoreSeriesSource::hold(std::size_t points) {
+  const std::size_t bytes = points * sizeof(promql::Point);
+  Permit& memory = context_.budget.memory;
+  if (bytes > held_bytes_)
+    SPANWAY_TRY(context_.budget.keep(memory.bytes() + bytes - held_bytes_));
+  else
+    memory.shrink_to(memory.bytes() - (held_bytes_ - bytes));
+  held_bytes_ = bytes;
   return {};
 }
 

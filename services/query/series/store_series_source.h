@@ -19,11 +19,14 @@ class StoreSeriesSource final : public promql::SeriesSource {
   Result<std::unique_ptr<promql::SourceStream>> select(const promql::SourceSelect& query) override;
   // CANCELLED, or DEADLINE_EXCEEDED, transient.
   Status check() override;
+  // RESOURCE_EXHAUSTED where the budget of the query ends.
+  Status hold(std::size_t points) override;
 
  private:
   MetricStore& store_;
   QueryContext& context_;
   const Clock& clock_;
+  std::size_t held_bytes_ = 0;  // Bytes of the budget for points that the evaluation holds.
 };
 
 // The range of what PromQL calls begin and end, both included.

@@ -349,12 +349,23 @@ TEST_F(StoreSeriesSourceTest, LabelSetsAreThoseOfTheSeries) {
                           "{__name__=\"latency_seconds_sum\", job=\"shop\"}"));
 }
 
-TEST_F(StoreSeriesSourceTest, ABudgetIsNotPassed) {
+TEST_F(StoreSeriesSourceTest, ABudgetCountsWhatIsHeldAndIsNotPassed) {
   std::vector<ProtoMessage> points;
-  for (std::int64_t i = 0; i < 1000; ++i) points.push_back(number(i, 1));
+  for (std::int64_t i = 0; i < 20'000; ++i)
+    points.push_back(with(number(i / 20, 1), 7, "n", std::to_string(i % 20)));
   add({metric("depth", "", MetricKind::kGauge, points)});
-  context_.budget.memory_max = 50'000;
-  EXPECT_EQ(read({name_is("depth")}).error().code, Code::kResourceExhausted);
+  const promql::Engine engine({});
+  StoreSeriesSource source(store_, context_, system_clock());
+  // The store holds 24 bytes a sample; the engine one series of 1,000 points at a time, or all.
+  context_.budget.memory_max = 20'000 * 24 + 100'000;
+  const auto folded =
+      engine.instant("sum(max_over_time(depth[1000s]))", kBaseMs + 1'000'000, source);
+  ASSERT_TRUE(folded.ok()) << folded.error().message;
+  EXPECT_EQ(folded->vector[0].f, 20);
+  context_.budget.memory.release();
+  StoreSeriesSource another(store_, context_, system_clock());
+  EXPECT_EQ(engine.instant("depth[1000s]", kBaseMs + 1'000'000, another).error().code,
+            Code::kResourceExhausted);
 }
 
 TEST_F(StoreSeriesSourceTest, ACancelledOrLateQueryEndsBetweenSteps) {
