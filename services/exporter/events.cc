@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "services/lib/http/events.h"
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/rpc/events.h"
 #include "services/lib/sinks/clickhouse/events.h"
 #include "services/lib/sinks/events.h"
@@ -165,12 +166,8 @@ void Events::memory(std::size_t used, std::size_t limit) const noexcept {
   memory_limit_.set(static_cast<double>(limit));
 }
 
-void Events::tls_reloaded() const { log_.info("The listener's TLS files have been re-read"); }
-
-void Events::tls_reload_failed(const Error& error) const {
-  log_.limited(LogLevel::kError, "exporter.tls_reload",
-               "The listener's TLS files cannot be re-read; the old ones stay in use",
-               {{"error", error.message}});
+void Events::tls_reloaded(const Result<bool>& changed) const {
+  http::log_tls_reload(log_, "exporter.tls_reload", {"listener", "otlp_grpc"}, changed);
 }
 
 }  // namespace spanway::exporter

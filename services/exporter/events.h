@@ -40,8 +40,8 @@ class Events {
   // After a probe or an answer.
   void reachable(bool yes) const;
   void memory(std::size_t used, std::size_t limit) const noexcept;
-  void tls_reloaded() const;
-  void tls_reload_failed(const Error& error) const;
+  // The report of a TlsReloader.
+  void tls_reloaded(const Result<bool>& changed) const;
 
  private:
   void refused(otlp::Signal signal, std::uint64_t items, const Error& error) const;

@@ -101,10 +101,8 @@ Status ExporterService::start() {
   state_ = State::kServing;
   Executor& executor = deps_.io.executor(0);
   sampler_.emplace([this] { sample(); }, executor, kSampleInterval, Duration::zero());
-  listener_->keep_tls_fresh(executor, [this](const Result<bool>& changed) {
-    if (!changed.ok()) return gate_->events().tls_reload_failed(changed.error());
-    if (*changed) gate_->events().tls_reloaded();
-  });
+  listener_->keep_tls_fresh(
+      executor, [this](const Result<bool>& changed) { gate_->events().tls_reloaded(changed); });
   deps_.telemetry.log.info("Exporting", {{"listen", config_.otlp.host},
                                          {"port", static_cast<unsigned>(port())},
                                          {"destination", to_string(config_.destination.type)},

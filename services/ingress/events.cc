@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "services/lib/http/tls_reloader.h"
+
 namespace spanway::ingress {
 namespace {
 
@@ -184,6 +186,15 @@ void Events::refused(Transport transport, RefusedBy reason) const noexcept {
   if (reason == RefusedBy::kUnauthenticated) auth_failures_.add();
 }
 
+void Events::http_refused(std::string_view peer, const Error& error) const {
+  telemetry_.log.limited(telemetry::LogLevel::kWarn, "otlp_http_refused",
+                         "OTLP/HTTP request refused",
+                         {{"listener", "otlp_http"},
+                          {"peer", peer},
+                          {"code", spanway::to_string(error.code)},
+                          {"error", error.message}});
+}
+
 void Events::answered(otlp::Signal signal, Transport transport, double seconds) const noexcept {
   duration_[otlp::index_of(signal)][static_cast<std::size_t>(transport)].observe(seconds);
 }
@@ -218,11 +229,9 @@ void Events::credentials_read(const Status& read) const {
                          {{"error", read.error().message}});
 }
 
-void Events::tls_reload_failed(const Error& error) const {
-  reload_failures_.add();
-  telemetry_.log.limited(telemetry::LogLevel::kError, "ingress.tls_reload",
-                         "The changed certificate cannot be used, the old one stays",
-                         {{"error", error.message}});
+void Events::tls_reloaded(const Result<bool>& changed) const {
+  if (!changed.ok()) reload_failures_.add();
+  http::log_tls_reload(telemetry_.log, "ingress.tls_reload", {"listener", "otlp"}, changed);
 }
 
 void Events::memory(std::size_t used, std::size_t limit) const noexcept {

@@ -50,6 +50,8 @@ class Events {
   // Halves of surrogate pairs in OTLP/JSON that became U+FFFD.
   void replaced_surrogates(otlp::Signal signal, std::uint64_t count) const noexcept;
   void refused(Transport transport, RefusedBy reason) const noexcept;
+  // Logs a refusal over OTLP/HTTP; those of gRPC calls are logged by rpc.
+  void http_refused(std::string_view peer, const Error& error) const;
   void answered(otlp::Signal signal, Transport transport, double seconds) const noexcept;
   void rate_limited(otlp::Signal signal, std::uint64_t items) const noexcept;
   // `requests` were joined to one.
@@ -59,7 +61,8 @@ class Events {
   void forwarded(otlp::Signal signal, double seconds) const noexcept;
   // Tokens or users were read again; an error = the old ones stay in use.
   void credentials_read(const Status& read) const;
-  void tls_reload_failed(const Error& error) const;
+  // The report of a TlsReloader.
+  void tls_reloaded(const Result<bool>& changed) const;
   void memory(std::size_t used, std::size_t limit) const noexcept;
   void tls_expiry(double seconds) const noexcept;
 

@@ -1,6 +1,7 @@
-// Counts the reports of the OTLP/HTTP handler as the ingress's own.
+// Counts the reports of the OTLP/HTTP handler as the ingress's own, and logs them.
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "services/ingress/events.h"
@@ -12,7 +13,10 @@ namespace spanway::ingress {
 class HttpEvents final : public otlp_server::OtlpHttpEvents {
  public:
   explicit HttpEvents(Events events) : events_(std::move(events)) {}
-  void refused(Refused reason) override { events_.refused(Transport::kHttp, refused_by(reason)); }
+  void refused(Refused reason, std::string_view peer, const Error& error) override {
+    if (reason != Refused::kNotAdmitted) events_.refused(Transport::kHttp, refused_by(reason));
+    events_.http_refused(peer, error);
+  }
   void replaced_surrogates(otlp::Signal signal, std::uint64_t count) override {
     events_.replaced_surrogates(signal, count);
   }
@@ -27,6 +31,7 @@ class HttpEvents final : public otlp_server::OtlpHttpEvents {
       case Refused::kTooLarge:
         return RefusedBy::kTooLarge;
       case Refused::kMemory:
+      case Refused::kNotAdmitted:  // Counted by the gatekeeper.
         break;
     }
     return RefusedBy::kMemory;

@@ -113,16 +113,11 @@ Status IngressService::start() {
   listening_.store(true);
   next_hop_->start_probing(loop_);
   loop_.post([this] { tick(); });
-  listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
-    if (!changed.ok()) return events_.tls_reload_failed(changed.error());
-    if (*changed) events_.log().info("Using a changed certificate");
-  });
-  deps_.telemetry.log.info("Listening for OTLP",
-                           {{"host", config_.otlp.host},
-                            {"grpc_port", static_cast<int>(grpc_port())},
-                            {"http_port", static_cast<int>(http_port())},
-                            {"tls", listener_->tls()},
-                            {"auth", config_.auth.mode != auth::AuthMode::kNone},
+  listener_->keep_tls_fresh(loop_,
+                            [this](const Result<bool>& changed) { events_.tls_reloaded(changed); });
+  // Each listener has logged its address.
+  deps_.telemetry.log.info("Ingress started",
+                           {{"auth", config_.auth.mode != auth::AuthMode::kNone},
                             {"next", network_next_ ? config_.next.endpoint : "in process"}});
   const bool local = config_.otlp.host == "127.0.0.1" || config_.otlp.host == "::1" ||
                      config_.otlp.host == "localhost";

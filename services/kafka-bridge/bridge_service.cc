@@ -247,17 +247,9 @@ Status BridgeService::listen() {
   listener_->start();
   grpc_port_ = listener_->port("otlp_grpc");
   listener_->keep_tls_fresh(loop_, [this](const Result<bool>& changed) {
-    if (changed.ok()) {
-      if (*changed) deps_.telemetry.log.info("Using a changed certificate");
-      return;
-    }
-    deps_.telemetry.log.limited(telemetry::LogLevel::kError, "kafka_bridge_tls",
-                                "Certificate files are not usable; the old ones stay in use",
-                                {{"error", changed.error().message}});
+    http::log_tls_reload(deps_.telemetry.log, "kafka_bridge.tls_reload", {"listener", "otlp_grpc"},
+                         changed);
   });
-  deps_.telemetry.log.info("Listening for OTLP", {{"host", config_.otlp.host},
-                                                  {"grpc_port", static_cast<int>(grpc_port_)},
-                                                  {"tls", listener_->tls()}});
   return ok_status();
 }
 

@@ -50,16 +50,18 @@ class FakeConsumer final : public kafka::Consumer {
   }
   void pause(const kafka::TopicPartition& partition) override { paused.insert(partition); }
   void unpause(const kafka::TopicPartition& partition) override { paused.erase(partition); }
-  void commit(std::vector<kafka::OffsetCommit> offsets, std::function<void(Status)> done) override {
+  void commit(std::vector<kafka::OffsetCommit> offsets, kafka::CommitDone done) override {
+    for (kafka::OffsetCommit& offset : offsets) offset.leader_epoch = leader_epoch;
     if (hold_commits) {
-      pending_commits.push_back({std::move(offsets), std::move(done)});
+      pending_commits.push_back(
+          {offsets, [offsets, done = std::move(done)](Status status) { done(status, offsets); }});
       return;
     }
     if (commit_answer.ok()) {
       for (const auto& offset : offsets) committed[offset.partition] = offset;
     }
     ++commits;
-    done(commit_answer);
+    done(commit_answer, offsets);
   }
   std::optional<kafka::Watermarks> watermarks(const kafka::TopicPartition& partition) override {
     const auto found = marks.find(partition);
@@ -76,7 +78,13 @@ class FakeConsumer final : public kafka::Consumer {
   // --- What a test does ---
   void assign(const kafka::TopicPartition& partition, std::int64_t offset,
               const std::string& metadata = "") {
-    listener.on_assigned(partition, {offset, metadata});
+    listener.on_assigned(partition, {offset, metadata, leader_epoch});
+    listener.on_assignment(1);
+  }
+  // At once, each from offset 0.
+  void assign(const std::vector<kafka::TopicPartition>& partitions) {
+    for (const auto& partition : partitions) listener.on_assigned(partition, {0, "", leader_epoch});
+    listener.on_assignment(partitions.size());
   }
   void put(const kafka::TopicPartition& partition, Stored record) {
     log[partition].push_back(record);
@@ -110,6 +118,7 @@ class FakeConsumer final : public kafka::Consumer {
   std::deque<PendingCommit> pending_commits;
   Status commit_answer;
   kafka::Assignment assigned;
+  std::int32_t leader_epoch = -1;  // That of every record.
   int commits = 0;
   int rewinds = 0;
   bool hold_commits = false;

@@ -96,7 +96,7 @@ void FeesConsumer::complete(const Work& work) {
   busy_ = false;
   if (current_) {
     consumer_->commit({{.partition = *current_, .offset = work.offset + 1, .metadata = ""}},
-                      [this](const Status& committed) {
+                      [this](const Status& committed, const auto&) {
                         if (!committed.ok()) on_error(committed.error());
                       });
     consumer_->resume_reading(*current_);

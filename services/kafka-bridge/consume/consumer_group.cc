@@ -121,12 +121,16 @@ void ConsumerGroup::on_assigned(const kafka::TopicPartition& partition,
   member->lane =
       std::make_unique<PartitionLane>(lane_options(partition), lane_deps_, *member, start);
   members_[partition] = std::move(member);
-  count(activity_now_.rebalances);
   events_.log().debug("Partition assigned", {{"topic", partition.topic},
                                              {"partition", partition.partition},
                                              {"offset", start.offset},
+                                             {"leader_epoch", start.leader_epoch},
                                              {"metadata", start.metadata}});
   update_status_soon();
+}
+
+void ConsumerGroup::on_assignment(std::size_t) {
+  if (!leaving_) count(activity_now_.rebalances);
 }
 
 void ConsumerGroup::remove(const std::vector<kafka::TopicPartition>& partitions) {
@@ -339,29 +343,32 @@ void ConsumerGroup::commit(Commits commits, std::function<void(Status)> then) {
     offsets.push_back({partition, commit.offset, commit.metadata});
   }
   committing_since_ = deps_.executor.clock().now();
-  consumer_->commit(std::move(offsets),
-                    [this, sequence = ++commit_sequence_, sent = std::move(commits),
-                     function = std::move(then)](const Status& status) {
-                      if (sequence == commit_sequence_) committing_since_.reset();
-                      log_commit(sent, status);
-                      if (status.ok()) {
-                        events_.committed();
-                        count(activity_now_.commits);
-                        for (const auto& [partition, commit] : sent) {
-                          if (Member* member = find(partition)) member->lane->on_committed(commit);
-                        }
-                      }
-                      if (function) function(status);
-                    });
+  consumer_->commit(
+      std::move(offsets),
+      [this, sequence = ++commit_sequence_, sent = std::move(commits), function = std::move(then)](
+          const Status& status, const std::vector<kafka::OffsetCommit>& as_sent) {
+        if (sequence == commit_sequence_) committing_since_.reset();
+        log_commit(as_sent, status);
+        if (status.ok()) {
+          events_.committed();
+          count(activity_now_.commits);
+          for (const auto& [partition, commit] : sent) {
+            if (Member* member = find(partition)) member->lane->on_committed(commit);
+          }
+        }
+        if (function) function(status);
+      });
 }
 
-void ConsumerGroup::log_commit(const Commits& commits, const Status& status) const {
+void ConsumerGroup::log_commit(const std::vector<kafka::OffsetCommit>& commits,
+                               const Status& status) const {
   if (!events_.log().enabled(telemetry::LogLevel::kDebug)) return;
-  for (const auto& [partition, commit] : commits) {
+  for (const kafka::OffsetCommit& commit : commits) {
     events_.log().debug(status.ok() ? "Offset committed" : "Offset not committed",
-                        {{"topic", partition.topic},
-                         {"partition", partition.partition},
+                        {{"topic", commit.partition.topic},
+                         {"partition", commit.partition.partition},
                          {"offset", commit.offset},
+                         {"leader_epoch", commit.leader_epoch},
                          {"metadata", commit.metadata},
                          {"error", status.ok() ? "" : status.error().message}});
   }

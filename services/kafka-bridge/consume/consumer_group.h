@@ -58,7 +58,7 @@ struct Activity {
 struct GroupActivity {
   Activity polls;       // That returned records.
   Activity commits;     // Acknowledged by Kafka.
-  Activity rebalances;  // Assignments and revocations.
+  Activity rebalances;  // Assignments and revocations, each of any number of partitions.
 };
 
 // Everything on the executor, except create, the last four and the destructor (which needs the
@@ -130,6 +130,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   // kafka::ConsumerListener:
   void on_assigned(const kafka::TopicPartition& partition,
                    const kafka::StartPosition& start) override;
+  void on_assignment(std::size_t partitions) override;
   bool on_record(const kafka::TopicPartition& partition, const kafka::RecordView& record) override;
   void on_revoked(const std::vector<kafka::TopicPartition>& partitions,
                   std::function<void()> done) override;
@@ -157,7 +158,7 @@ class ConsumerGroup final : private kafka::ConsumerListener {
   using Commits = std::map<kafka::TopicPartition, PartitionLane::Commit>;
   Commits gather(const std::vector<kafka::TopicPartition>* only);
   void commit(Commits commits, std::function<void(Status)> then);
-  void log_commit(const Commits& commits, const Status& status) const;
+  void log_commit(const std::vector<kafka::OffsetCommit>& commits, const Status& status) const;
   void commit_now();
   bool plan_pending() const;
   void status_tick();

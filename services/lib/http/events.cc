@@ -13,9 +13,9 @@ constexpr std::array<const char*, kRefusedReasons> kRefusedNames{
     "connections_max",  "connections_per_peer", "accept_error",
     "handshake_failed", "handshake_timeout",    "protocol"};
 constexpr std::array<const char*, kAbortReasons> kAbortNames{
-    "header_timeout", "request_timeout", "write_stall",  "protocol_error",
-    "flood",          "headers_too_big", "rest_too_big", "drain",
-    "evicted",        "stream_deadline", "memory"};
+    "header_timeout",  "request_timeout", "write_stall",   "protocol_error", "flood",
+    "headers_too_big", "rest_too_big",    "drain",         "evicted",        "stream_deadline",
+    "memory",          "handler_aborted", "refused_stream"};
 constexpr std::array<const char*, 5> kStatusClasses{"1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::array<const char*, 2> kProtocols{"http1", "http2"};
 
@@ -61,7 +61,7 @@ void ServerEvents::connections_lowered(std::size_t configured, std::size_t allow
 }
 
 void ServerEvents::accept_failed(const std::string& error) const {
-  connection_refused(RefusedReason::kAcceptError);
+  count_refused(RefusedReason::kAcceptError);
   telemetry_.log.limited(telemetry::LogLevel::kError, "http_accept",
                          "Cannot take connections; trying again in 100 ms",
                          {{"listener", listener_}, {"error", error}});
@@ -74,18 +74,28 @@ void ServerEvents::connection_opened() const noexcept {
 
 void ServerEvents::connection_closed() const noexcept { connections_open_.add(-1); }
 
-void ServerEvents::connection_refused(RefusedReason reason) const noexcept {
+void ServerEvents::count_refused(RefusedReason reason) const noexcept {
   refused_[static_cast<std::size_t>(reason)].add();
 }
 
+void ServerEvents::connection_refused(std::string_view peer, RefusedReason reason) const {
+  count_refused(reason);
+  if (!telemetry_.log.enabled(telemetry::LogLevel::kDebug)) return;
+  telemetry_.log.limited(telemetry::LogLevel::kDebug, "http_connection_refused",
+                         "Connection refused",
+                         {{"listener", listener_},
+                          {"peer", peer},
+                          {"reason", kRefusedNames[static_cast<std::size_t>(reason)]}});
+}
+
 void ServerEvents::handshake_failed(const std::string& peer, const std::string& error) const {
-  connection_refused(RefusedReason::kHandshakeFailed);
+  count_refused(RefusedReason::kHandshakeFailed);
   telemetry_.log.limited(telemetry::LogLevel::kWarn, "http_handshake", "TLS handshake failed",
                          {{"listener", listener_}, {"peer", peer}, {"error", error}});
 }
 
 void ServerEvents::tls_arrived(const std::string& peer, const std::string& tls_section) const {
-  connection_refused(RefusedReason::kProtocol);
+  count_refused(RefusedReason::kProtocol);
   const std::string client = "let the client use http:// (gRPC: no TLS)";
   telemetry_.log.limited(
       telemetry::LogLevel::kWarn, "http_tls_arrived",
@@ -99,7 +109,7 @@ void ServerEvents::tls_arrived(const std::string& peer, const std::string& tls_s
 
 void ServerEvents::plain_text_arrived(const std::string& peer,
                                       const std::string& tls_section) const {
-  connection_refused(RefusedReason::kHandshakeFailed);
+  count_refused(RefusedReason::kHandshakeFailed);
   telemetry_.log.limited(telemetry::LogLevel::kWarn, "http_plain_text_arrived",
                          "Connection refused: the client speaks plain text, and this port is TLS",
                          {{"listener", listener_},
@@ -128,6 +138,13 @@ void ServerEvents::reset_by_peer(const Place& place, std::uint32_t error) const 
                           {"peer", place.peer},
                           {"stream", place.stream},
                           {"error_code", error}});
+}
+
+void ServerEvents::closed_by_peer(const Place& place) const {
+  if (!telemetry_.log.enabled(telemetry::LogLevel::kDebug)) return;
+  telemetry_.log.limited(telemetry::LogLevel::kDebug, "http_closed_by_peer",
+                         "Peer closed the connection before the end of its request or answer",
+                         {{"listener", listener_}, {"peer", place.peer}, {"stream", place.stream}});
 }
 
 void ServerEvents::connection_lost(std::string_view peer, const std::string& error) const {

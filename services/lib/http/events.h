@@ -65,8 +65,10 @@ enum class AbortReason : unsigned char {
   kEvicted,     // Idle; closed in favour of another at a limit of connections or of their memory.
   kStreamDeadline,  // A streamed answer was not finished by its deadline.
   kMemory,          // No memory for its state, or among the newest when memory was at its limit.
+  kHandlerAborted,  // The handler gave up its streamed answer.
+  kRefusedStream,   // Beyond the limit of streams, or of answers that wait for the peer.
 };
-inline constexpr std::size_t kAbortReasons = 11;
+inline constexpr std::size_t kAbortReasons = 13;
 
 // Thread-safe.
 class ServerEvents {
@@ -78,7 +80,8 @@ class ServerEvents {
   void accept_failed(const std::string& error) const;
   void connection_opened() const noexcept;
   void connection_closed() const noexcept;
-  void connection_refused(RefusedReason reason) const noexcept;
+  // Counted, and logged at level debug.
+  void connection_refused(std::string_view peer, RefusedReason reason) const;
   void handshake_failed(const std::string& peer, const std::string& error) const;
   // A client that uses TLS where this listener does not, or the reverse. `tls_section` is that of
   // the configuration; empty = this listener never has TLS.
@@ -91,8 +94,10 @@ class ServerEvents {
     std::uint64_t stream = 0;  // 0 = the whole connection.
   };
   void aborted(const Place& place, AbortReason reason) const;
-  // The peer reset a stream with an HTTP/2 error code, or the connection was lost: logged only.
+  // The peer reset a stream with an HTTP/2 error code, closed the connection before the end of a
+  // request or answer, or the connection was lost: logged only, at level debug.
   void reset_by_peer(const Place& place, std::uint32_t error) const;
+  void closed_by_peer(const Place& place) const;
   void connection_lost(std::string_view peer, const std::string& error) const;
   void stream_opened() const noexcept { streams_open_.add(1); }
   void stream_closed() const noexcept { streams_open_.add(-1); }
@@ -103,6 +108,8 @@ class ServerEvents {
   void answered(Protocol protocol, int status) const noexcept;
 
  private:
+  void count_refused(RefusedReason reason) const noexcept;
+
   const telemetry::Telemetry telemetry_;
   const std::string listener_;
   telemetry::Gauge connections_open_;

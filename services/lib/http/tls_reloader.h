@@ -7,6 +7,7 @@
 #include "services/lib/base/executor.h"
 #include "services/lib/base/repeating_task.h"
 #include "services/lib/base/result.h"
+#include "services/lib/telemetry/logger.h"
 
 namespace spanway::http {
 
@@ -26,5 +27,10 @@ class TlsReloader {
  private:
   RepeatingTask task_;
 };
+
+// Logs what a TlsReloader reports, with the same text for every owner. `site` is the owner's (see
+// Logger::limited); `owner` names the listener or the endpoint whose files they are.
+void log_tls_reload(const telemetry::Logger& log, const char* site,
+                    const telemetry::LogField& owner, const Result<bool>& changed);
 
 }  // namespace spanway::http

@@ -78,7 +78,7 @@ class RdConsumer final : public Consumer, private native::Callbacks {
   }
   void pause(const TopicPartition& partition) override { reader_.set_paused(partition, true); }
   void unpause(const TopicPartition& partition) override { reader_.set_paused(partition, false); }
-  void commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) override;
+  void commit(std::vector<OffsetCommit> offsets, CommitDone done) override;
   std::optional<Watermarks> watermarks(const TopicPartition& partition) override {
     return reader_.watermarks(partition);
   }
@@ -290,6 +290,7 @@ void RdConsumer::finish_assign(std::uint64_t lookup, Result<Starts> result) {
   pending_.remove(pending);
   if (starts.empty()) return;
   reader_.add(starts);
+  listener_.on_assignment(starts.size());
   events_.assigned(starts.size(), reader_.size());
   take(starts);
   reader_.start();
@@ -301,8 +302,7 @@ void RdConsumer::take(const Starts& starts) {
   for (const GroupOffsets::Start& start : starts) {
     native::fill(rd_kafka_topic_partition_list_add(list.get(), start.partition.topic.c_str(),
                                                    start.partition.partition),
-                 start.position.offset, start.leader_epoch, "");
-    events_.partition_assigned(start.partition, start.position.offset, start.leader_epoch);
+                 start.position.offset, start.position.leader_epoch, "");
   }
   const Status status =
       take_error(rd_kafka_incremental_assign(handle_.get(), list.get()), "taking partitions");
@@ -313,7 +313,6 @@ void RdConsumer::revoke(const std::vector<TopicPartition>& partitions) {
   const bool lost = rd_kafka_assignment_lost(handle_.get()) != 0;
   pending_.remove(partitions);  // Not taken yet: only the others are given back.
   const std::vector<TopicPartition> assigned = reader_.stop(partitions);
-  for (const TopicPartition& partition : assigned) events_.partition_revoked(partition, lost);
   if (lost) membership_.lost();
   if (lost && !assigned.empty()) listener_.on_lost(assigned);
   if (lost || closing_ || assigned.empty()) {
@@ -352,12 +351,12 @@ void RdConsumer::explain_loss(std::vector<TopicPartition> partitions) {
 
 // --- Committing ---
 
-void RdConsumer::commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) {
+void RdConsumer::commit(std::vector<OffsetCommit> offsets, CommitDone done) {
   if (!handle_ || closing_) {
-    done(unavailable("the consumer is closed"));
+    done(unavailable("the consumer is closed"), offsets);
     return;
   }
-  commits_.send({handle_.get(), group_queue_.get(), &RdConsumer::on_commit}, offsets,
+  commits_.send({handle_.get(), group_queue_.get(), &RdConsumer::on_commit}, std::move(offsets),
                 std::move(done));
 }
 
@@ -369,8 +368,8 @@ void RdConsumer::on_commit(rd_kafka_t* handle, rd_kafka_resp_err_t error,
   auto answer = self->commits_.finish(error, list, opaque);
   if (!answer) return;
   if (answer->status.ok()) self->brokers_.on_traffic();
-  self->executor_.post(
-      self->guard_.wrap([answer = std::move(*answer)] { answer.done(answer.status); }));
+  self->executor_.post(self->guard_.wrap(
+      [answer = std::move(*answer)] { answer.done(answer.status, answer.sent); }));
 }
 
 // --- Periodic work ---

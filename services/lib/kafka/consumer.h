@@ -46,13 +46,17 @@ struct RecordView {
 struct StartPosition {
   std::int64_t offset = 0;
   std::string metadata;
+  std::int32_t leader_epoch = -1;  // Epoch of the record before `offset`; -1 = unknown.
 };
 
 struct OffsetCommit {
   TopicPartition partition;
-  std::int64_t offset = 0;  // The next one to read.
-  std::string metadata;     // At most a few KiB: brokers refuse more than 4096 bytes.
+  std::int64_t offset = 0;         // The next one to read.
+  std::string metadata;            // At most a few KiB: brokers refuse more than 4096 bytes.
+  std::int32_t leader_epoch = -1;  // Set by the consumer: that of the record before; -1 = unknown.
 };
+// The outcome of a commit, with the offsets as they were sent.
+using CommitDone = std::function<void(Status, const std::vector<OffsetCommit>& sent)>;
 
 struct Watermarks {
   std::int64_t low = 0;
@@ -78,6 +82,8 @@ class ConsumerListener {
   virtual ~ConsumerListener() = default;
   // The partition is assigned to this member; its records follow.
   virtual void on_assigned(const TopicPartition& partition, const StartPosition& start) = 0;
+  // The group has assigned this many partitions at once; after on_assigned() of each.
+  virtual void on_assignment(std::size_t /*partitions*/) {}
   // False: no room. The same record is offered again after Consumer::resume_reading().
   virtual bool on_record(const TopicPartition& partition, const RecordView& record) = 0;
   // The group revokes these: finish the batches in flight, commit, then call `done` (once, on the
@@ -123,7 +129,7 @@ class Consumer {
   virtual void pause(const TopicPartition& partition) = 0;
   virtual void unpause(const TopicPartition& partition) = 0;
   // `done` runs on the executor, with the first error of any partition.
-  virtual void commit(std::vector<OffsetCommit> offsets, std::function<void(Status)> done) = 0;
+  virtual void commit(std::vector<OffsetCommit> offsets, CommitDone done) = 0;
   // Nothing before the first answer. Refreshed at least every 5 s, also while a partition is not
   // read.
   virtual std::optional<Watermarks> watermarks(const TopicPartition& partition) = 0;

@@ -196,35 +196,6 @@ void ConsumerEvents::client_error(const Error& error) {
                "Consumer reports an error", {{"reason", error.reason}, {"error", error.message}});
 }
 
-void ConsumerEvents::partition_assigned(const TopicPartition& partition, std::int64_t offset,
-                                        std::int32_t leader_epoch) {
-  if (!log_.enabled(LogLevel::kDebug)) return;
-  log_.debug("Partition assigned", {{"topic", partition.topic},
-                                    {"partition", partition.partition},
-                                    {"offset", offset},
-                                    {"leader_epoch", leader_epoch}});
-}
-
-void ConsumerEvents::partition_revoked(const TopicPartition& partition, bool lost) {
-  if (!log_.enabled(LogLevel::kDebug)) return;
-  log_.debug(lost ? "Partition lost" : "Partition being revoked",
-             {{"topic", partition.topic}, {"partition", partition.partition}});
-}
-
-void ConsumerEvents::committing(const TopicPartition& partition, std::int64_t offset,
-                                std::int32_t leader_epoch) {
-  if (!log_.enabled(LogLevel::kDebug)) return;
-  log_.debug("Committing", {{"topic", partition.topic},
-                            {"partition", partition.partition},
-                            {"offset", offset},
-                            {"leader_epoch", leader_epoch}});
-}
-
-void ConsumerEvents::committed(std::size_t partitions) {
-  if (!log_.enabled(LogLevel::kDebug)) return;
-  log_.debug("Committed", {{"partitions", partitions}});
-}
-
 void ConsumerEvents::position_jumped(const TopicPartition& partition, std::int64_t expected,
                                      std::int64_t found) {
   if (!log_.enabled(LogLevel::kDebug)) return;

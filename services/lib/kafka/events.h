@@ -58,12 +58,8 @@ class ConsumerEvents {
   void loss_explained(std::size_t count, const std::string& deleted_topics);
   void commit_failed(const Error& error);
   void client_error(const Error& error);
-  // Debug lines; each costs a comparison when off.
-  void partition_assigned(const TopicPartition& partition, std::int64_t offset,
-                          std::int32_t leader_epoch);
-  void partition_revoked(const TopicPartition& partition, bool lost);
-  void committing(const TopicPartition& partition, std::int64_t offset, std::int32_t leader_epoch);
-  void committed(std::size_t partitions);
+  // Debug lines; each costs a comparison when off. Those of assignments, revocations and commits
+  // are the listener's.
   void position_jumped(const TopicPartition& partition, std::int64_t expected, std::int64_t found);
   void seek_finished(const TopicPartition& partition, std::int64_t offset,
                      std::int32_t leader_epoch);

@@ -178,14 +178,14 @@ void GroupOffsets::decide(Lookup& lookup) {
     if (lookup.is_committed(partition)) {
       native::GroupOffset& committed = lookup.committed.at(partition);
       start.position = {committed.offset, std::move(committed.metadata)};
-      start.leader_epoch = committed.leader_epoch;
+      start.position.leader_epoch = committed.leader_epoch;
       start.committed = committed.offset;
       const auto last = lookup.last.find(partition);
       if (committed.leader_epoch >= 0 || last == lookup.last.end()) continue;
       if (committed.offset <= last->second.offset) continue;
       // The log has lost its end. Without an epoch the divergence is unknown: resume at the end.
       start.position = {last->second.offset, ""};
-      start.leader_epoch = last->second.leader_epoch;
+      start.position.leader_epoch = last->second.leader_epoch;
       lookup.ours.push_back({partition, last->second.offset, last->second.leader_epoch, ""});
       continue;
     }
@@ -208,7 +208,7 @@ void GroupOffsets::decide(Lookup& lookup) {
                                      ? native::LogOffset{lookup.first[partition].offset, -1}
                                      : lookup.last[partition];
     start.position.offset = at.offset;
-    start.leader_epoch = at.leader_epoch;
+    start.position.leader_epoch = at.leader_epoch;
     start.committed = at.offset;
     lookup.ours.push_back({partition, at.offset, at.leader_epoch, ""});
   }

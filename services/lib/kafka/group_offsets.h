@@ -36,9 +36,8 @@ class GroupOffsets {
   struct Start {
     TopicPartition partition;
     StartPosition position;
-    std::int32_t leader_epoch = -1;  // Epoch of the record before; -1 unknown.
-    std::int64_t committed = 0;      // Above position.offset when the log has lost its end.
-    bool recreated = false;          // The topic is another one than this process has read.
+    std::int64_t committed = 0;  // Above position.offset when the log has lost its end.
+    bool recreated = false;      // The topic is another one than this process has read.
   };
   // The handle outlives this, and so do `markers`, used on the thread of this, and `stopping`: once
   // it is set, resolve() returns after the request in progress.

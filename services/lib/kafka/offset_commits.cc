@@ -7,23 +7,21 @@
 
 namespace spanway::kafka {
 
-void OffsetCommits::send(const Client& client, const std::vector<OffsetCommit>& offsets,
-                         Done done) {
+void OffsetCommits::send(const Client& client, std::vector<OffsetCommit> offsets, CommitDone done) {
   const native::PartitionList list = native::make_partition_list(static_cast<int>(offsets.size()));
-  for (const OffsetCommit& commit : offsets) {
-    const std::int32_t epoch = reader_.epoch_to_commit(commit.partition, commit.offset);
+  for (OffsetCommit& commit : offsets) {
+    commit.leader_epoch = reader_.epoch_to_commit(commit.partition, commit.offset);
     native::fill(rd_kafka_topic_partition_list_add(list.get(), commit.partition.topic.c_str(),
                                                    commit.partition.partition),
-                 commit.offset, epoch, commit.metadata);
-    events_.committing(commit.partition, commit.offset, epoch);
+                 commit.offset, commit.leader_epoch, commit.metadata);
   }
   const std::uintptr_t id = next_++;
-  open_[id] = std::move(done);
+  open_[id] = {std::move(done), std::move(offsets)};
   const rd_kafka_resp_err_t error = rd_kafka_commit_queue(
       client.handle, list.get(), client.answers, client.on_answer, reinterpret_cast<void*>(id));
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  auto failed = open_.extract(id);
-  failed.mapped()(error_from_code(error, "committing offsets"));
+  const Open failed = std::move(open_.extract(id).mapped());
+  failed.done(error_from_code(error, "committing offsets"), failed.sent);
 }
 
 std::optional<OffsetCommits::Answer> OffsetCommits::finish(
@@ -36,10 +34,10 @@ std::optional<OffsetCommits::Answer> OffsetCommits::finish(
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     Error failure = error_from_code(error, "committing offsets");
     events_.commit_failed(failure);
-    return Answer{std::move(found.mapped()), std::move(failure)};
+    return Answer{std::move(found.mapped().done), std::move(failure),
+                  std::move(found.mapped().sent)};
   }
-  events_.committed(list == nullptr ? 0 : static_cast<std::size_t>(list->cnt));
-  return Answer{std::move(found.mapped()), ok_status()};
+  return Answer{std::move(found.mapped().done), ok_status(), std::move(found.mapped().sent)};
 }
 
 }  // namespace spanway::kafka

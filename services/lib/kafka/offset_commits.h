@@ -21,7 +21,6 @@ namespace spanway::kafka {
 // way.
 class OffsetCommits {
  public:
-  using Done = std::function<void(Status)>;
   // Where a request is sent, and what librdkafka calls with its answer.
   struct Client {
     rd_kafka_t* handle;
@@ -30,8 +29,9 @@ class OffsetCommits {
                       void* opaque);
   };
   struct Answer {
-    Done done;
+    CommitDone done;
     Status status;
+    std::vector<OffsetCommit> sent;
   };
 
   // Both outlive it.
@@ -40,7 +40,7 @@ class OffsetCommits {
 
   // Commits each offset with the leader epoch of the record before it. Calls `done` itself only if
   // the request cannot be sent.
-  void send(const Client& client, const std::vector<OffsetCommit>& offsets, Done done);
+  void send(const Client& client, std::vector<OffsetCommit> offsets, CommitDone done);
   // The commit that `on_answer` was called for, with its outcome; nothing if it was dropped.
   std::optional<Answer> finish(rd_kafka_resp_err_t error,
                                const rd_kafka_topic_partition_list_t* list, void* opaque);
@@ -48,10 +48,14 @@ class OffsetCommits {
   void drop_all() { open_.clear(); }
 
  private:
+  struct Open {
+    CommitDone done;
+    std::vector<OffsetCommit> sent;
+  };
   ConsumerEvents& events_;
   PartitionReader& reader_;
   // The opaque is a number: a commit that is never answered leaves nothing behind but its entry.
-  std::map<std::uintptr_t, Done> open_;
+  std::map<std::uintptr_t, Open> open_;
   std::uintptr_t next_ = 1;
 };
 

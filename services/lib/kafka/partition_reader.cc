@@ -352,7 +352,7 @@ void PartitionReader::open_partition(const GroupOffsets::Start& start) {
   auto partition = std::make_unique<Partition>();
   partition->name = name;
   partition->expected = start.position.offset;
-  partition->epochs = OffsetEpochs(start.leader_epoch);
+  partition->epochs = OffsetEpochs(start.position.leader_epoch);
   partition->wake.reader = this;
   partition->wake.id = next_id_++;
   partition->queue.reset(rd_kafka_queue_get_partition(handle_, name.topic.c_str(), name.partition));
@@ -360,8 +360,9 @@ void PartitionReader::open_partition(const GroupOffsets::Start& start) {
   rd_kafka_queue_forward(partition->queue.get(), nullptr);
   rd_kafka_queue_cb_event_enable(partition->queue.get(), &PartitionReader::on_queue_event,
                                  &partition->wake);
-  if (start.leader_epoch >= 0 && start.position.offset > 0) {
-    pending_seeks_.push_back(begin_seek(*partition, start.position.offset, start.leader_epoch));
+  if (start.position.leader_epoch >= 0 && start.position.offset > 0) {
+    pending_seeks_.push_back(
+        begin_seek(*partition, start.position.offset, start.position.leader_epoch));
   }
   by_id_[partition->wake.id] = partition.get();
   partitions_[name] = std::move(partition);

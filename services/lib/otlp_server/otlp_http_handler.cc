@@ -58,6 +58,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
     pipeline::Metadata metadata;
     Deadline deadline = Deadline::never();
     std::optional<std::uint64_t> declared;
+    std::string peer;
   };
   Body(const OtlpHttpHandler& handler, Head head, HttpAnswer answer, Permit permit)
       : handler_(handler),
@@ -109,7 +110,7 @@ class OtlpHttpHandler::Body final : public http::BodyReader {
 
   bool refuse(OtlpHttpEvents::Refused reason, const Error& error) {
     answered_ = true;
-    handler_.refuse(answer_, reason, error);
+    handler_.refuse(answer_, head_.peer, reason, error);
     body_ = Bytes();
     permit_.release();
     return false;
@@ -191,9 +192,9 @@ OtlpHttpHandler::OtlpHttpHandler(OtlpHttpOptions options, pipeline::Sink& sink,
       clock_(clock),
       events_(events) {}
 
-void OtlpHttpHandler::refuse(HttpAnswer& answer, OtlpHttpEvents::Refused reason, const Error& error,
-                             int status) const {
-  events_.refused(reason);
+void OtlpHttpHandler::refuse(HttpAnswer& answer, const std::string& peer,
+                             OtlpHttpEvents::Refused reason, const Error& error, int status) const {
+  events_.refused(reason, peer, error);
   answer.fail(error, status);
 }
 
@@ -269,8 +270,9 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
     }
   }
   if (is_grpc(head)) {
-    events_.refused(OtlpHttpEvents::Refused::kUnsupported);
-    responder.send(rpc::error_response(wrong_port()));
+    const Error error = wrong_port();
+    events_.refused(OtlpHttpEvents::Refused::kUnsupported, head.peer_address, error);
+    responder.send(rpc::error_response(error));
     return nullptr;
   }
   // A client that sends neither protobuf nor JSON is most likely a person, who can read JSON.
@@ -283,19 +285,19 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
   if (const auto* refused = std::get_if<Refused>(&routed)) {
     if (refused->status == 405)
       answer.add_header("allow", cors_.enabled() ? "POST, OPTIONS" : "POST");
-    refuse(answer, refused->reason, refused->error, refused->status);
+    refuse(answer, head.peer_address, refused->reason, refused->error, refused->status);
     return nullptr;
   }
   Body::Head body;
   body.signal = std::get<otlp::Signal>(routed);
   body.deadline = Deadline::after(clock_, options_.deadline_max);
   body.declared = head.content_length;
+  body.peer = head.peer_address;
   auto metadata = gatekeeper_.admit(head, body.signal);
   if (!metadata.ok()) {
-    // The gatekeeper has counted it.
     if (metadata.error().code == Code::kUnauthenticated && !options_.challenge.empty())
       answer.add_header("www-authenticate", options_.challenge);
-    answer.fail(metadata.error());
+    refuse(answer, head.peer_address, OtlpHttpEvents::Refused::kNotAdmitted, metadata.error());
     return nullptr;
   }
   body.metadata = std::move(metadata).value();
@@ -305,11 +307,11 @@ std::unique_ptr<http::BodyReader> OtlpHttpHandler::on_request(const http::Reques
       answer.add_header("accept-encoding", std::string(http::kContentCodings));
     if (reason == "content_type")
       answer.add_header("accept", "application/x-protobuf, application/json");
-    refuse(answer, refused->reason, refused->error, refused->status);
+    refuse(answer, head.peer_address, refused->reason, refused->error, refused->status);
     return nullptr;
   }
   if (!budget_.admits()) {
-    refuse(answer, OtlpHttpEvents::Refused::kMemory, memory_error());
+    refuse(answer, head.peer_address, OtlpHttpEvents::Refused::kMemory, memory_error());
     return nullptr;
   }
   return std::make_unique<Body>(*this, std::move(body), std::move(answer), budget_.empty_permit());

@@ -57,8 +57,8 @@ class OtlpHttpHandler final : public http::Handler {
   // Checks type, coding and declared length of the body. Fills in the coding.
   std::optional<Refused> check_body(const http::RequestHead& head,
                                     http::ContentCoding& coding) const;
-  void refuse(HttpAnswer& answer, OtlpHttpEvents::Refused reason, const Error& error,
-              int status = 0) const;
+  void refuse(HttpAnswer& answer, const std::string& peer, OtlpHttpEvents::Refused reason,
+              const Error& error, int status = 0) const;
   Error memory_error() const;
   Error wrong_port() const;
 

@@ -329,7 +329,7 @@ Result<pipeline::Outcome> OtlpGrpcSink::Impl::read_answer(const Call& call,
     Error error = error_from_call(static_cast<int>(status.error_code()), status.error_message(),
                                   status.error_details())
                       .with_context("otlp_grpc " + options.endpoint);
-    events.failed(error);
+    if (options.log_failures) events.failed(error);
     remember_failure(error);
     return error;
   }

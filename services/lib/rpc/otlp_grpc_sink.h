@@ -30,6 +30,7 @@ struct OtlpGrpcSinkOptions {
   std::size_t in_flight_max = 256;  // Calls; more are refused with UNAVAILABLE and retry_after.
   std::size_t connections = 0;      // 0 = 2 x cores, at most 8.
   bool send_metadata = true;        // spanway-*: between our own services.
+  bool log_failures = true;         // False where the owner logs each failed call itself.
 };
 
 // The options that the configuration sets; the others are the service's.

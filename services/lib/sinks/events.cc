@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "services/lib/http/tls_reloader.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -63,10 +65,7 @@ void HttpEvents::unreadable_answer(const Error& error) const {
 
 void HttpEvents::tls_read(const Result<bool>& read) const {
   credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
-  if (read.ok()) return;
-  log_.limited(LogLevel::kError, "sinks.tls_reload",
-               "The TLS files of the destination cannot be re-read; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", read.error().message}});
+  http::log_tls_reload(log_, "sinks.tls_reload", {"endpoint", endpoint_}, read);
 }
 
 void HttpEvents::secret_read(const std::string& key, const Status& read) const {

@@ -28,6 +28,28 @@ inline bool eventually(const std::function<bool()>& condition,
   return true;
 }
 
+// The lines of a log. Thread-safe.
+class LogLines {
+ public:
+  telemetry::Logger logger(telemetry::LogLevel level = telemetry::LogLevel::kInfo) {
+    return telemetry::Logger::create({.level = level, .write = [this](std::string_view line) {
+                                        MutexLock lock(mutex_);
+                                        lines_.emplace_back(line);
+                                      }});
+  }
+  std::vector<std::string> with(std::string_view part) const {
+    MutexLock lock(mutex_);
+    std::vector<std::string> found;
+    for (const std::string& line : lines_)
+      if (line.find(part) != std::string::npos) found.push_back(line);
+    return found;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<std::string> lines_ SPANWAY_GUARDED_BY(mutex_);
+};
+
 // Thread-safe. What it does is chosen by the path:
 //   /echo       answers with method, path, query and the body
 //   /hold       keeps the responder until release() is called

@@ -44,6 +44,21 @@ TEST(TlsReloader, ReportsChangesAndFailuresOnly) {
   EXPECT_EQ(reports, (std::vector<std::string>{"changed", "the disk is gone"}));
 }
 
+TEST(TlsReloader, EachReportIsOneLine) {
+  std::vector<std::string> lines;
+  const auto log = telemetry::Logger::create(
+      {.write = [&lines](std::string_view line) { lines.emplace_back(line); }});
+  log_tls_reload(log, "test.tls_reload", {"listener", "otlp"}, true);
+  log_tls_reload(log, "test.tls_reload", {"listener", "otlp"}, false);
+  log_tls_reload(log, "test.tls_reload", {"listener", "otlp"}, unavailable("no such file"));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_NE(lines[0].find("TLS files reloaded listener=otlp"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find("TLS files cannot be reloaded; the previous ones stay in use "
+                          "listener=otlp error=\"no such file\""),
+            std::string::npos)
+      << lines[1];
+}
+
 TEST(TlsReloader, ReportsTheFirstSuccessAfterAFailure) {
   fakes::ManualClock clock;
   fakes::ManualExecutor executor(clock);

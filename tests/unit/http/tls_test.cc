@@ -244,28 +244,6 @@ TEST(Tls, AbortsStalledHandshakes) {
       2);
 }
 
-// The lines of a log. Thread-safe.
-class LogLines {
- public:
-  telemetry::Logger logger() {
-    return telemetry::Logger::create({.write = [this](std::string_view line) {
-      MutexLock lock(mutex_);
-      lines_.emplace_back(line);
-    }});
-  }
-  std::vector<std::string> with(std::string_view part) const {
-    MutexLock lock(mutex_);
-    std::vector<std::string> found;
-    for (const std::string& line : lines_)
-      if (line.find(part) != std::string::npos) found.push_back(line);
-    return found;
-  }
-
- private:
-  mutable Mutex mutex_;
-  std::vector<std::string> lines_ SPANWAY_GUARDED_BY(mutex_);
-};
-
 TEST(Tls, RefusesPlainTextOnATlsPortAndSaysSo) {
   Material material;
   LogLines log;

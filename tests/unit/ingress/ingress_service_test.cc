@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <memory>
@@ -120,10 +121,20 @@ class ServiceTest : public ::testing::Test {
   }
 
   IngressConfig config_;
-  const telemetry::Logger log_ = telemetry::Logger::null();
+  // The lines of the log.
+  std::vector<std::string> lines() {
+    MutexLock lock(mutex_);
+    return lines_;
+  }
+
+  const telemetry::Logger log_ = telemetry::Logger::create({.write = [this](std::string_view line) {
+    MutexLock lock(mutex_);
+    lines_.emplace_back(line);
+  }});
   telemetry::Metrics metrics_;
   http::IoPool io_{"test-io", 2};
   Mutex mutex_;
+  std::vector<std::string> lines_ SPANWAY_GUARDED_BY(mutex_);
   std::vector<Seen> batches_ SPANWAY_GUARDED_BY(mutex_);
   Result<pipeline::Outcome> answer_ SPANWAY_GUARDED_BY(mutex_) = pipeline::Outcome{};
   fakes::SinkRecorder next_;
@@ -157,6 +168,38 @@ TEST_F(ServiceTest, PointsClientsOnTheWrongPortWhichOneToUse) {
       std::string_view::npos)
       << http.body.view();
   EXPECT_TRUE(seen().empty());
+}
+
+TEST_F(ServiceTest, LogsRefusalsOverHttpWithPeerAndError) {
+  start();
+  EXPECT_EQ(ask(kJson, "{").status, 400);
+  const auto logged = lines();
+  const auto line = std::find_if(logged.begin(), logged.end(), [](const std::string& text) {
+    return text.find("OTLP/HTTP request refused") != std::string::npos;
+  });
+  ASSERT_NE(line, logged.end());
+  EXPECT_NE(line->find("listener=otlp_http peer=127.0.0.1 code=INVALID_ARGUMENT error="),
+            std::string::npos)
+      << *line;
+}
+
+// Counted once, by the gatekeeper.
+TEST_F(ServiceTest, LogsRequestsOverHttpThatAreNotAuthenticated) {
+  config_.auth.mode = auth::AuthMode::kBearer;
+  config_.auth.tokens.push_back({Secret("right"), "", ""});
+  start();
+  EXPECT_EQ(ask(kProtobuf, trace_request(1).view()).status, 401);
+  const auto logged = lines();
+  EXPECT_EQ(std::count_if(logged.begin(), logged.end(),
+                          [](const std::string& text) {
+                            return text.find("OTLP/HTTP request refused") != std::string::npos &&
+                                   text.find("peer=127.0.0.1 code=UNAUTHENTICATED") !=
+                                       std::string::npos;
+                          }),
+            1);
+  EXPECT_EQ(metrics_.value("spanway_ingress_refused_requests_total",
+                           {{"transport", "http"}, {"reason", "unauthenticated"}}),
+            1);
 }
 
 // The header block of a client that sends too much metadata.

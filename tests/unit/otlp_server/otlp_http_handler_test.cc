@@ -37,15 +37,17 @@ class FakeGatekeeper final : public rpc::Gatekeeper {
 
 class RecordedEvents final : public OtlpHttpEvents {
  public:
-  void refused(Refused reason) override {
-    constexpr std::array<const char*, 4> kNames = {"unsupported", "malformed", "too_large",
-                                                   "memory"};
+  void refused(Refused reason, std::string_view peer, const Error& error) override {
+    constexpr std::array<const char*, 5> kNames = {"unsupported", "malformed", "too_large",
+                                                   "memory", "not_admitted"};
     refusals[kNames[static_cast<std::size_t>(reason)]] += 1;
+    last = std::string(peer) + ": " + error.message;
   }
   void replaced_surrogates(otlp::Signal signal, std::uint64_t count) override {
     surrogates[signal] += count;
   }
   std::map<std::string, double> refusals;
+  std::string last;  // Peer and error of the last refusal.
   std::map<otlp::Signal, std::uint64_t> surrogates;
 };
 
@@ -360,6 +362,7 @@ TEST_F(OtlpHttpHandlerTest, ChallengesUnknownClientsBeforeReadingAnything) {
   gatekeeper_.refusal = configuration_error(Code::kUnauthenticated, "who are you");
   const Exchange exchange = run(post("/v1/traces", kProtobuf, 100 << 20), "");
   EXPECT_EQ(exchange.status(), 401);
+  EXPECT_EQ(refused("not_admitted"), 1);
   EXPECT_EQ(exchange.header("www-authenticate"), "Bearer realm=\"spanway\"");
   gatekeeper_.refusal = invalid_argument("bad tenant");
   const Exchange tenant = run(post("/v1/traces", kProtobuf), "");

@@ -4,6 +4,7 @@
 
 #include <future>
 #include <string>
+#include <vector>
 
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "tests/fakes/grpc_backend.h"
@@ -53,6 +54,25 @@ TEST_F(ClientStatusOnTheWire, AnAnswerAboveTheClientsOwnLimitIsNotTheBatchsFault
   EXPECT_EQ(answer.error().code, Code::kResourceExhausted) << answer.error().message;
   EXPECT_EQ(answer.error().refusal, Refusal::kUnknown);
   EXPECT_STREQ(answer.error().reason, "grpc_answer_too_large");
+}
+
+// The bridge and the exporter log each failure themselves.
+TEST_F(ClientStatusOnTheWire, AFailedCallIsLoggedUnlessTheOwnerDoes) {
+  const fakes::GrpcBackend backend({.answer = {.code = 14, .message = "down", .body_bytes = 0}});
+  for (const bool log_failures : {true, false}) {
+    std::vector<std::string> lines;
+    const auto log = telemetry::Logger::create(
+        {.write = [&lines](std::string_view line) { lines.emplace_back(line); }});
+    OtlpGrpcSinkOptions options;
+    options.endpoint = backend.endpoint();
+    options.connections = 1;
+    options.log_failures = log_failures;
+    {
+      const auto sink = OtlpGrpcSink::create(options, system_clock(), {log, metrics_}).value();
+      EXPECT_FALSE(exchange(*sink, batch_of("x")).ok());
+    }
+    EXPECT_EQ(lines.size(), log_failures ? 1u : 0u);
+  }
 }
 
 TEST_F(ClientStatusOnTheWire, ARequestAboveTheServersLimitIs) {

@@ -14,4 +14,15 @@ TlsReloader::TlsReloader(Reload reload, Report report, Executor& executor, Durat
           },
           executor, interval, interval) {}
 
+void log_tls_reload(const telemetry::Logger& log, const char* site,
+                    const telemetry::LogField& owner, const Result<bool>& changed) {
+  if (!changed.ok()) {
+    log.limited(telemetry::LogLevel::kError, site,
+                "TLS files cannot be reloaded; the previous ones stay in use",
+                {owner, {"error", changed.error().message}});
+  } else if (*changed) {
+    log.info("TLS files reloaded", {owner});
+  }
+}
+
 }  // namespace spanway::http

@@ -79,7 +79,7 @@ void Connection::wait_readable() {
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->read_waiting_ = false;
                        if (self->phase_ == Phase::kClosed) return;
-                       if (error) return self->abort();
+                       if (error) return self->lose(error.message());
                        self->on_readable();
                      });
 }
@@ -91,7 +91,7 @@ void Connection::wait_writable() {
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        self->write_waiting_ = false;
                        if (self->phase_ == Phase::kClosed) return;
-                       if (error) return self->abort();
+                       if (error) return self->lose(error.message());
                        self->on_writable();
                      });
 }
@@ -244,15 +244,15 @@ void Connection::serve_bytes(std::string_view bytes) {
 
 void Connection::linger_bytes(std::size_t bytes) {
   lingered_bytes_ += bytes;
-  if (lingered_bytes_ > kLingerBytesMax) abort();
+  if (lingered_bytes_ > kLingerBytesMax) abort(AbortReason::kRestTooBig);
 }
 
 void Connection::read_ended(IoState state) {
   if (state == IoState::kWantRead) return;
   if (state == IoState::kWantWrite) return wait_writable();
   read_ended_ = true;
-  if (state == IoState::kFailed) deps_.events.connection_lost(peer_address_, transport_->failure());
-  if (state == IoState::kFailed || phase_ != Phase::kServe) return abort();
+  if (state == IoState::kFailed) return lose(transport_->failure());
+  if (phase_ != Phase::kServe) return abort();
   busy_ = true;
   session_->receive_end();
   busy_ = false;
@@ -328,7 +328,8 @@ void Connection::flush() {
       deps_.events.sent(result.bytes);
       continue;
     }
-    if (result.state != IoState::kWantWrite && result.state != IoState::kWantRead) return abort();
+    if (result.state != IoState::kWantWrite && result.state != IoState::kWantRead)
+      return lose(transport_->failure());
     if (write_deadline_ == SteadyTime::max())
       write_deadline_ = now() + deps_.options.limits.idle_timeout;
     if (result.state == IoState::kWantWrite) {
@@ -395,7 +396,7 @@ void Connection::finish() {
 }
 
 void Connection::refuse(RefusedReason reason) {
-  deps_.events.connection_refused(reason);
+  deps_.events.connection_refused(peer_address_, reason);
   abort();
 }
 
@@ -414,6 +415,11 @@ void Connection::drain(SteadyTime abort_at) {
 
 Duration Connection::first_bytes_within(Duration configured) const {
   return draining_ ? std::min(configured, kDrainSilenceMax) : configured;
+}
+
+void Connection::lose(const std::string& error) {
+  deps_.events.connection_lost(peer_address_, error);
+  abort();
 }
 
 void Connection::abort(AbortReason reason) {
@@ -455,7 +461,7 @@ void Connection::on_timer() {
     if (draining_ && phase_ != Phase::kLinger)
       deps_.events.aborted({peer_address_, 0}, AbortReason::kDrain);
     else if (phase_ == Phase::kHandshake)
-      deps_.events.connection_refused(RefusedReason::kHandshakeTimeout);
+      deps_.events.connection_refused(peer_address_, RefusedReason::kHandshakeTimeout);
     else if (phase_ == Phase::kDetect)
       deps_.events.aborted({peer_address_, 0}, AbortReason::kHeaderTimeout);
     return abort();

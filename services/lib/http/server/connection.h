@@ -110,6 +110,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   bool charge_or_make_room();
   std::size_t memory() const noexcept;
   void refuse(RefusedReason reason);
+  // The socket has failed.
+  void lose(const std::string& error);
   void arm_timer();
   void on_timer();
   // A wait for first bytes: shorter while the server drains.

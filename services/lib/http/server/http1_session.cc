@@ -213,7 +213,6 @@ void Http1Session::head_done() {
   auto target = parse_request_target(head.target);
   if (!target.ok())
     return fail({400, "the request target is malformed"}, AbortReason::kProtocolError);
-
   RequestHead request{.method = std::move(parser_->head().method),
                       .path = std::move(target->path),
                       .query = std::move(target->query),
@@ -304,6 +303,7 @@ void Http1Session::receive_end() {
   } else {
     state_ = SessionState::kAborted;
   }
+  if (state_ == SessionState::kAborted) context_.events.closed_by_peer(place());
 }
 
 void Http1Session::fail(Http1Fault fault, AbortReason reason) {
@@ -402,6 +402,7 @@ void Http1Session::produce_stream(Bytes& out, std::size_t bytes_max) {
       out.append({piece.data(), size});
     }
     if (after == StreamBody::State::kAborted) {
+      context_.events.aborted(place(), AbortReason::kHandlerAborted);
       cancel_stream(CancelReason::kConnectionEnded);
       state_ = SessionState::kAborted;
     } else if (after == StreamBody::State::kComplete) {

@@ -48,9 +48,8 @@ struct Http2Callbacks::Frames {
   static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
     return self(user).on_frame_sent(*frame);
   }
-  static int stream_close(nghttp2_session*, std::int32_t id, std::uint32_t error,
-                          void* user) noexcept {
-    return self(user).on_stream_close(id, error);
+  static int stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) noexcept {
+    return self(user).on_stream_close(id);
   }
 };
 

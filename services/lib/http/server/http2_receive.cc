@@ -104,9 +104,11 @@ int Http2Session::on_frame(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && draining_ &&
       std::memcmp(frame.ping.opaque_data, kHttp2DrainPing.data(), kHttp2DrainPing.size()) == 0)
     final_goaway();
-  if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
   Http2Stream* const stream = find(frame.hd.stream_id);
   if (stream == nullptr || stream->reset || terminated_) return 0;
+  if (frame.hd.type == NGHTTP2_RST_STREAM && frame.rst_stream.error_code != NGHTTP2_NO_ERROR)
+    context_.events.reset_by_peer(place(stream->id), frame.rst_stream.error_code);
+  if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
   if (frame.hd.type == NGHTTP2_HEADERS && !stream->headers_done) {
     headers_done(*stream, end_stream);
   } else if (end_stream) {
@@ -198,14 +200,13 @@ void Http2Session::body_done(Http2Stream& stream) {
   if (const auto reader = std::move(stream.reader)) reader->on_end();
 }
 
-int Http2Session::on_stream_close(std::int32_t id, std::uint32_t error) {
+int Http2Session::on_stream_close(std::int32_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return 0;
   // Out of the map first: the reader's end may reach far.
   const std::unique_ptr<Http2Stream> stream = std::move(found->second);
   streams_.erase(found);
   queued_answer_bytes_ -= stream->response.body.size() - stream->body_sent;
-  if (error != NGHTTP2_NO_ERROR && !stream->reset) context_.events.reset_by_peer(place(id), error);
   drop_incoming(*stream);
   cancel_body(*stream, CancelReason::kPeerGone);
   peer_gone(*stream);

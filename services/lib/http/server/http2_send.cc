@@ -155,6 +155,10 @@ ssize_t Http2Session::read_stream(Http2Stream& stream, std::span<std::uint8_t> i
   const std::size_t size =
       stream.body->read({reinterpret_cast<char*>(into.data()), into.size()}, after);
   if (after == StreamBody::State::kAborted) {
+    context_.events.aborted(place(stream.id), AbortReason::kHandlerAborted);
+    stream.reset = true;
+    stream.deadline = SteadyTime::max();
+    stream.reader.reset();
     cancel_body(stream, CancelReason::kConnectionEnded);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // RST_STREAM INTERNAL_ERROR.
   }
@@ -177,7 +181,30 @@ ssize_t Http2Session::read_stream(Http2Stream& stream, std::span<std::uint8_t> i
   return static_cast<ssize_t>(size);
 }
 
+// Reports what nghttp2 ends by itself; what this class ends is reported where that is decided.
+void Http2Session::report_sent_end(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_GOAWAY) {
+    const std::uint32_t error = frame.goaway.error_code;
+    if (error == NGHTTP2_NO_ERROR || terminated_) return;
+    context_.events.aborted(place(0), error == NGHTTP2_ENHANCE_YOUR_CALM
+                                          ? AbortReason::kFlood
+                                          : AbortReason::kProtocolError);
+  } else if (frame.hd.type == NGHTTP2_RST_STREAM) {
+    // Refused streams are reported here alone: nghttp2 refuses those beyond the limit before it
+    // announces them.
+    const std::uint32_t error = frame.rst_stream.error_code;
+    Http2Stream* const stream = find(frame.hd.stream_id);
+    const bool is_own = stream == nullptr || std::exchange(stream->reset, true);
+    if (error == NGHTTP2_REFUSED_STREAM) {
+      context_.events.aborted(place(frame.hd.stream_id), AbortReason::kRefusedStream);
+    } else if (!is_own && error != NGHTTP2_NO_ERROR) {
+      context_.events.aborted(place(frame.hd.stream_id), AbortReason::kProtocolError);
+    }
+  }
+}
+
 int Http2Session::on_frame_sent(const nghttp2_frame& frame) {
+  report_sent_end(frame);
   const bool provoked = frame.hd.type == NGHTTP2_RST_STREAM &&
                         frame.rst_stream.error_code != NGHTTP2_NO_ERROR &&
                         frame.rst_stream.error_code != NGHTTP2_REFUSED_STREAM;

@@ -66,12 +66,18 @@ void Http2Session::receive(std::string_view bytes) {
   broken_ = true;
 }
 
+void Http2Session::receive_end() {
+  if (!streams_.empty() && !broken_) context_.events.closed_by_peer(place(0));
+  broken_ = true;
+}
+
 void Http2Session::produce(Bytes& out, std::size_t bytes_max) {
   while (!broken_ && out.size() < bytes_max) {
     const std::uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &data);
     if (size == 0) return;
     if (size < 0) {
+      context_.events.aborted(place(0), AbortReason::kProtocolError);
       broken_ = true;
       return;
     }

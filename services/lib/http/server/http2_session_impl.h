@@ -65,7 +65,7 @@ class Http2Session final : public Session {
   Http2Session& operator=(const Http2Session&) = delete;
 
   void receive(std::string_view bytes) override;
-  void receive_end() override { broken_ = true; }
+  void receive_end() override;
   void answer(std::uint64_t id, Response response, std::shared_ptr<StreamBody> body) override;
   void resume(std::uint64_t id) override;
   void on_peer_gone(std::uint64_t id, std::function<void()> callback) override;
@@ -91,7 +91,8 @@ class Http2Session final : public Session {
   int on_frame(const nghttp2_frame& frame);
   int on_data(std::int32_t id, std::string_view bytes);
   int on_frame_sent(const nghttp2_frame& frame);
-  int on_stream_close(std::int32_t id, std::uint32_t error);
+  void report_sent_end(const nghttp2_frame& frame);
+  int on_stream_close(std::int32_t id);
   ssize_t read_body(Http2Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
   ssize_t read_stream(Http2Stream& stream, std::span<std::uint8_t> into, std::uint32_t& flags);
   void cancel_body(Http2Stream& stream, CancelReason reason);

@@ -87,10 +87,10 @@ void Listener::take(tcp::socket socket) {
   take_in_place_of_idle(std::move(socket), peer, admission);
 }
 
-void Listener::refuse(ConnectionQuota::Admission admission) {
-  deps_.events.connection_refused(admission == ConnectionQuota::Admission::kTooMany
-                                      ? RefusedReason::kConnectionsMax
-                                      : RefusedReason::kConnectionsPerPeer);
+void Listener::refuse(const std::string& peer, ConnectionQuota::Admission admission) {
+  deps_.events.connection_refused(peer, admission == ConnectionQuota::Admission::kTooMany
+                                            ? RefusedReason::kConnectionsMax
+                                            : RefusedReason::kConnectionsPerPeer);
 }
 
 void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer,
@@ -98,14 +98,14 @@ void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer
   const auto retry = [this](tcp::socket waiting, const std::string& from) {
     const ConnectionQuota::Admission now = quota_.take(from);
     if (now == ConnectionQuota::Admission::kTaken) return serve(std::move(waiting), from);
-    refuse(now);
+    refuse(from, now);
   };
   if (evict_idle(admission, peer)) return retry(std::move(socket), peer);
   const auto next = next_.lock();
   const std::size_t pending_max =
       std::clamp<std::size_t>(deps_.options.limits.connections_max / 8, 1, kEvictionsPendingMax);
   if (listeners_ < 2 || next == nullptr || evictions_pending_ >= pending_max)
-    return refuse(admission);
+    return refuse(peer, admission);
   ++evictions_pending_;
   // Shared only because a function must be copyable; there is one owner.
   auto waiting = std::make_shared<tcp::socket>(std::move(socket));
@@ -117,7 +117,7 @@ void Listener::take_in_place_of_idle(tcp::socket socket, const std::string& peer
       if (evicted) {
         retry(std::move(*waiting), peer);
       } else {
-        self->refuse(ConnectionQuota::Admission::kTooMany);
+        self->refuse(peer, ConnectionQuota::Admission::kTooMany);
       }
     });
   });
@@ -157,7 +157,7 @@ void Listener::serve(tcp::socket socket, const std::string& peer) {
   auto transport = make_transport_(socket.native_handle());
   if (transport == nullptr) {
     quota_.give_back(peer);
-    return deps_.events.connection_refused(RefusedReason::kHandshakeFailed);
+    return deps_.events.connection_refused(peer, RefusedReason::kHandshakeFailed);
   }
   const double factor = 1.0 - kAgeJitter + 2 * kAgeJitter * random_.next_unit();
   const auto age = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::nano>(
@@ -222,7 +222,7 @@ std::size_t Listener::abort_all() {
   acceptor_.close(ignored);
   retry_.cancel();
   const auto connections = connections_;
-  for (const auto& connection : connections) connection->abort();
+  for (const auto& connection : connections) connection->abort(AbortReason::kDrain);
   return connections.size();
 }
 

@@ -52,7 +52,7 @@ class Listener final : public std::enable_shared_from_this<Listener>, private Co
   // True when one of this listener or of the `hops` behind it was ended; reported on `home`.
   void evict_elsewhere(ConnectionQuota::Admission admission, const std::string& peer,
                        std::size_t hops, IoThread& home, std::function<void(bool)> done);
-  void refuse(ConnectionQuota::Admission admission);
+  void refuse(const std::string& peer, ConnectionQuota::Admission admission);
 
   void on_closed(Connection& connection) override;
   void on_idle(Connection& connection, bool idle) override;

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "services/lib/http/tls_reloader.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -79,10 +81,7 @@ void ClickHouseEvents::secret_read(const std::string& key, const Status& read) c
 
 void ClickHouseEvents::tls_read(const Result<bool>& read) const {
   credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
-  if (read.ok()) return;
-  log_.limited(LogLevel::kWarn, "clickhouse.tls_reload",
-               "New TLS files cannot be used; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", read.error().message}});
+  http::log_tls_reload(log_, "clickhouse.tls_reload", {"endpoint", endpoint_}, read);
 }
 
 }  // namespace spanway::sinks

@@ -17,6 +17,7 @@ SinkResult create_otlp_grpc(const DestinationConfig& config, const DestinationDe
   options.timeout = c.timeout;
   options.in_flight_max = static_cast<std::size_t>(config.in_flight_max);
   options.send_metadata = c.send_metadata;
+  options.log_failures = false;  // The exporter logs each batch that was not taken.
   const std::size_t in_flight_max = options.in_flight_max;
   std::unique_ptr<pipeline::Sink> client;
   SPANWAY_ASSIGN(client, rpc::OtlpGrpcSink::create(std::move(options), deps.clock, deps.telemetry));

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "services/lib/http/tls_reloader.h"
 #include "services/lib/objectstore/object_key.h"
 
 namespace spanway::sinks {
@@ -67,10 +68,7 @@ void S3Events::refused(std::string_view table, const Error& error) const {
 
 void S3Events::tls_read(const Result<bool>& read) const {
   credentials_.report("tls", read.ok() ? ok_status() : Status(read.error()));
-  if (read.ok()) return;
-  log_.limited(LogLevel::kWarn, "s3.tls_reload",
-               "New TLS files cannot be used; the old ones stay in use",
-               {{"endpoint", endpoint_}, {"error", read.error().message}});
+  http::log_tls_reload(log_, "s3.tls_reload", {"endpoint", endpoint_}, read);
 }
 
 }  // namespace spanway::sinks

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "services/kafka-bridge/consume/consumer_group.h"
 #include "services/lib/base/check.h"
@@ -45,6 +46,40 @@ TEST(ConsumerGroup, TheStatusShowsBatchesInFlightAndWhatTheyWaitFor) {
   EXPECT_EQ(activity.commits.count, 1u);
   EXPECT_EQ(activity.rebalances.count, 1u);
   EXPECT_TRUE(activity.commits.last > activity.polls.last);
+}
+
+TEST(ConsumerGroup, CountsARebalanceOnceForAllItsPartitions) {
+  GroupFixture fixture;
+  fixture.begin();
+  fixture.consumer->assign({fixture.p0, fixture.p1});
+  fixture.executor.advance(seconds(2));
+  ASSERT_EQ(fixture.group->partitions().size(), 2u);
+  EXPECT_EQ(fixture.group->activity().rebalances.count, 1u);
+  fixture.consumer->listener.on_lost({fixture.p0, fixture.p1});
+  fixture.executor.advance(seconds(2));
+  EXPECT_EQ(fixture.group->activity().rebalances.count, 2u);
+}
+
+TEST(ConsumerGroup, LogsTheLeaderEpochOfAssignmentsAndCommits) {
+  std::vector<std::string> lines;
+  GroupFixture fixture;
+  fixture.log = telemetry::Logger::create(
+      {.level = telemetry::LogLevel::kDebug,
+       .write = [&lines](std::string_view line) { lines.emplace_back(line); }});
+  fixture.begin();
+  fixture.accept_all();
+  fixture.consumer->leader_epoch = 7;
+  fixture.consumer->assign(fixture.p0, 5);
+  fixture.put(fixture.p0, 5, 0);
+  fixture.executor.advance(seconds(2));
+  for (const char* text : {"Partition assigned", "Offset committed"}) {
+    const auto matches = [text](const std::string& line) {
+      return line.find(text) != std::string::npos &&
+             line.find(" leader_epoch=7 ") != std::string::npos;
+    };
+    EXPECT_EQ(std::count_if(lines.begin(), lines.end(), matches), 1) << text;
+  }
+  fixture.group.reset();
 }
 
 TEST(ConsumerGroup, LogsAssignmentsCommitsAndStateChangesAtDebugLevelOnly) {
