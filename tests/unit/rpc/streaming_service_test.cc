@@ -215,10 +215,15 @@ TEST_F(StreamingServiceTest, TheClientsCancelReachesTheMethod) {
 }
 
 TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
-  ClientCall call(*stub_, kPath, "hold", std::chrono::milliseconds(200));
+  ClientCall call(*stub_, kPath, "hold", std::chrono::seconds(2));
   auto [stream, observer] = method_.wait_open();
+  ASSERT_NE(observer, nullptr);
   EXPECT_TRUE(observer->wait_cancelled().has_value());
-  EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  // HTTP/2 carries a passed deadline as CANCEL: a client whose own clock has not reached it yet
+  // reports that.
+  const grpc::StatusCode code = call.wait().error_code();
+  EXPECT_TRUE(code == grpc::StatusCode::DEADLINE_EXCEEDED || code == grpc::StatusCode::CANCELLED)
+      << code;
 }
 
 TEST_F(StreamingServiceTest, AManyTimesFullBufferLosesNothing) {
