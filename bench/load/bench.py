@@ -258,7 +258,7 @@ def print_row(path, rate, runs, ours):
     return middle["cpu_per_million"]
 
 
-def wanted_paths(arguments):
+def requested_paths(arguments):
     names = arguments.paths.split(",")
     unknown = set(names) - {path.name for path in PATHS}
     if unknown:
@@ -280,7 +280,7 @@ def main():
     parser.add_argument("--no-verify", dest="verify", action="store_false", help="do not read back what was produced")
     arguments = parser.parse_args()
     rates = [int(rate) for rate in arguments.rate.split(",")]
-    paths = wanted_paths(arguments)
+    paths = requested_paths(arguments)
     folder = tempfile.mkdtemp(prefix="spanway-bench-kafka-")
     kafka = Kafka(folder).start()
     pin(kafka.pid(), 1)

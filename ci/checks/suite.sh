@@ -4,7 +4,7 @@
 #   run_pytest NAME PATH... [pytest arguments]
 #   run_ctest FOLDER [ctest arguments]
 
-# The verdict on the tests that failed first (one a line, $2) and still fail ($3).
+# The rating of the tests that failed first (one a line, $2) and still fail ($3).
 rate_suite() { # NAME FIRST SECOND
   local flaky
   flaky=$(comm -23 <(sort -u <<<"$2") <(sort -u <<<"$3") | sed '/^$/d')

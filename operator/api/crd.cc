@@ -17,7 +17,8 @@ Json column(const char* name, const char* path, const char* doc) {
 
 Json printer_columns() {
   Json columns = {
-      column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether it runs."),
+      column("Ready", ".status.conditions[?(@.type==\"Ready\")].status",
+             "Status of the Ready condition."),
       column("Reason", ".status.conditions[?(@.type==\"Ready\")].reason", "Why, or why not."),
       column("Ingress", ".status.summary.ingress", "Ready and desired pods of the ingress."),
       column("Exporters", ".status.summary.exporters", "Healthy exporters and all."),

@@ -30,7 +30,7 @@ void describe(Fields& f, IngressTls& c) {
 
 static void describe(Fields& f, IngressToken& c) {
   f.field("name", c.name,
-          {.doc = "What it is for; never sent.",
+          {.doc = "Purpose of the token; never sent.",
            .pattern = kLabelPattern,
            .length_max = 63,
            .required = true});
@@ -51,7 +51,7 @@ static void describe(Fields& f, IngressUser& c) {
 
 void describe(Fields& f, IngressAuth& c) {
   f.field("mode", c.mode, {"None", "Bearer", "Basic"},
-          {.doc = "What clients must send: nothing, one of `tokens`, or one of `users`."});
+          {.doc = "Credentials that clients must send: none, one of `tokens`, or one of `users`."});
   f.list("tokens", c.tokens, {.doc = "Accepted bearer tokens.", .items_max = kClientsMax});
   f.list("users", c.users, {.doc = "Accepted users.", .items_max = kClientsMax});
   f.rule(c,
@@ -83,10 +83,9 @@ void describe(Fields& f, IngressAuth& c) {
 }
 
 void describe(Fields& f, IngressTenant& c) {
-  f.field(
-      "from", c.from, {"None", "Header", "Token", "Certificate"},
-      {.doc = "What names the tenant of a request: nothing, a header, the token or user, or the "
-              "client certificate."});
+  f.field("from", c.from, {"None", "Header", "Token", "Certificate"},
+          {.doc = "Source of a request's tenant: none, a header, the token or user, or the "
+                  "client certificate."});
   f.field("header", c.header,
           {.doc = "Name of that header, in any case. Unset = x-scope-orgid.",
            .pattern = "[A-Za-z0-9_.-]+",

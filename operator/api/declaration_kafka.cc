@@ -27,9 +27,9 @@ FieldInfo topic_info(const char* doc) {
 
 void describe_names(Fields& f, Topics& c) {
   f.group("names", {.doc = "The topic of each signal."}, [&c](Fields& inner) {
-    inner.field("traces", c.traces, topic_info("Of traces."));
-    inner.field("metrics", c.metrics, topic_info("Of metrics."));
-    inner.field("logs", c.logs, topic_info("Of logs."));
+    inner.field("traces", c.traces, topic_info("Topic of traces."));
+    inner.field("metrics", c.metrics, topic_info("Topic of metrics."));
+    inner.field("logs", c.logs, topic_info("Topic of logs."));
   });
 }
 

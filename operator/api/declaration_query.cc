@@ -55,8 +55,8 @@ void describe(Fields& f, Query& c) {
       "port", c.port,
       {.doc = "Port of the Service; the pods have a port of their own.", .min = 1, .max = 65535});
   f.optional("tls", c.tls, {.doc = "TLS of the APIs; unset = plain text."});
-  f.object("auth", c.auth, {.doc = "Who may query."});
-  f.object("tenant", c.tenant, {.doc = "Whose telemetry a client sees."});
+  f.object("auth", c.auth, {.doc = "Authentication of clients."});
+  f.object("tenant", c.tenant, {.doc = "Tenant whose telemetry a client reads."});
   f.object("service", c.service, {.doc = "The Service in front of the pods."});
   f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
   describe_pods(f, c.pods, c.config,

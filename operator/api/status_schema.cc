@@ -106,19 +106,19 @@ Json topics() {
                             {"replicationFactor", number("Copies of each.")},
                             {"minInsyncReplicas", number("Copies that must be in sync.")},
                             {"state", text("Ready, Weak or Failed.")},
-                            {"message", text("What is weak, why it failed, or why the settings may "
-                                             "not be read.",
+                            {"message", text("The weak setting, the failure, or why the settings "
+                                             "may not be read.",
                                              kMessageMax)}}));
 }
 
 Json storage() {
   return list(
-      "What is stored by exporters of the types ClickHouse and S3.", "exporter",
+      "Stores of the exporters of the types ClickHouse and S3.", "exporter",
       object("One exporter.",
              {{"exporter", text("Its name.")},
-              {"schema", text("Of a ClickHouse: the last migrate Job. Pending, Ready, Failed, "
+              {"schema", text("ClickHouse: the last migrate Job. Pending, Ready, Failed, "
                               "Blocked or Held.")},
-              {"compaction", text("Of an S3: the last run. Waiting, Succeeded or Failed.")},
+              {"compaction", text("S3: the last compaction run. Waiting, Succeeded or Failed.")},
               {"message", text("Why it is so.", kMessageMax)}}));
 }
 
@@ -143,7 +143,7 @@ Json config() {
              "without a restart; it is tried again when they change.")},
        {"rollingRevision", text("The revision being rolled out.")},
        {"rollingComponent", text("The workload being rolled out.")},
-       {"rollingPromoted", flag("Whether the canary has passed.")},
+       {"rollingPromoted", flag("The canary has passed.")},
        {"rollingSince", number("Start of the rollout, in milliseconds since the epoch.")},
        {"availableSince",
         {{"type", "object"},

@@ -59,9 +59,9 @@ class Builder {
   void add(const Component& component) {
     const ComponentAction action = action_of(component.id);
     const Component* good = find_component(last_good_, component.id);
-    const bool rests = action.stable == Target::kLastGood && good != nullptr;
+    const bool uses_last_good = action.stable == Target::kLastGood && good != nullptr;
     // Scaling is no part of a revision and never rolled back: it is always as it is desired.
-    const Component& chosen = rests ? *good : component;
+    const Component& chosen = uses_last_good ? *good : component;
     for (const Manifest& manifest : component.support)
       if (manifest.type == kube::kHorizontalPodAutoscalers) add_support(manifest);
     for (const Manifest& manifest : chosen.support)

@@ -148,8 +148,8 @@ bool all_containers_ready(const Json& pod) {
   });
 }
 
-// When a node falls silent, its pods are said to be not ready by the control plane; what the node
-// has written of their containers stays as it was.
+// When a node stops reporting, the control plane reports its pods as not ready; the container
+// statuses that the node has written stay as they were.
 bool node_is_silent(const Json& pod) {
   const Json* ready = condition(pod, "Ready");
   return ready != nullptr && string_at(*ready, "status") == "False" &&

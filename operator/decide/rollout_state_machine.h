@@ -130,7 +130,7 @@ class RolloutStateMachine {
     return was_good ? Target::kLastGood : Target::kKeep;
   }
   // The target of a component that does not run the desired revision (yet, or any more).
-  Target resting_target(const Part& part, bool going_back) const;
+  Target steady_target(const Part& part, bool rolling_back) const;
   RolloutDecision decision(Phase phase, std::string reason, std::string message) const;
   void requeue_at(RolloutDecision& decision, std::int64_t when_ms) const;
   // When what is available will be proven if it stays so.

@@ -119,7 +119,7 @@ RolloutDecision RolloutStateMachine::decide_canary_step(std::size_t index) {
     for (std::size_t i = 0; i < parts_.size(); ++i) {
       // Those before have had their step, or needed none.
       out.actions[i].stable =
-          i < index ? promoted_target(parts_[i]) : resting_target(parts_[i], false);
+          i < index ? promoted_target(parts_[i]) : steady_target(parts_[i], false);
     }
     out.actions[index].canary = canary;
     return out;
@@ -202,7 +202,7 @@ RolloutDecision RolloutStateMachine::decide_stable_step(std::size_t index) {
               : decision(Phase::kRolling, "Promoting", waiting_for(part));
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     out.actions[i].stable =
-        i <= index ? promoted_target(parts_[i]) : resting_target(parts_[i], false);
+        i <= index ? promoted_target(parts_[i]) : steady_target(parts_[i], false);
   }
   // It bears its share until the others do.
   out.actions[index].canary = needs_canary(part);

@@ -74,7 +74,7 @@ Condition StatusBuilder::degraded(const Condition& kafka, const Condition& topic
     add("StoreUnreachable",
         "the store of query is unreachable since " + query_->since + ": " + query_->message);
   if (retention.status == ConditionStatus::kTrue) add("RetentionAtRisk", retention.message);
-  if (reason.empty()) return no("AsWanted", "nothing is wrong");
+  if (reason.empty()) return no("AsExpected", "nothing is wrong");
   return yes(std::move(reason), std::move(message));
 }
 

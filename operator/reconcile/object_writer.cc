@@ -105,9 +105,9 @@ Status ObjectWriter::restore_last_good(const Json& pipeline, PipelineState& stat
 
 void ObjectWriter::copy_last_good(const Inputs& inputs, const Decided& decided,
                                   PipelineState& state) const {
-  const bool rests =
+  const bool is_complete =
       decided.rollout.phase == decide::RolloutDecision::Phase::kComplete && inputs.problems.empty();
-  if (rests) return state.last_good_copy.reset();
+  if (is_complete) return state.last_good_copy.reset();
   auto stored = deps_.applier.live(kube::kConfigMaps, last_good_key(inputs.key));
   if (stored) state.last_good_copy = std::move(stored);
 }

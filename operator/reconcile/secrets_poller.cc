@@ -39,7 +39,7 @@ std::string secret_identity(const kube::Json& secret) {
 SecretsPoller::SecretsPoller(kube::Client& client, const Events& events, Changed changed)
     : client_(client), events_(events), changed_(std::move(changed)) {}
 
-Result<SecretsPoller::State> SecretsPoller::ask(const kube::ObjectKey& secret) {
+Result<SecretsPoller::State> SecretsPoller::read_secret(const kube::ObjectKey& secret) {
   const auto answer = client_.get(kube::kSecrets, secret);
   State state;
   state.known = true;
@@ -76,7 +76,7 @@ Result<SecretsPoller::Found> SecretsPoller::resolve(const kube::ObjectKey& pipel
       if (known != secrets_.end()) state = known->second.state;
     }
     if (!state.known) {
-      SPANWAY_ASSIGN(state, ask(secret));
+      SPANWAY_ASSIGN(state, read_secret(secret));
     }
     {
       MutexLock lock(mutex_);
@@ -113,7 +113,7 @@ void SecretsPoller::poll() {
   std::set<std::string> silent;  // Namespaces that did not answer: not waited for again.
   for (const kube::ObjectKey& secret : all) {
     if (silent.contains(secret.name_space)) continue;
-    auto state = ask(secret);
+    auto state = read_secret(secret);
     if (!state.ok()) {
       if (state.error().code == Code::kDeadlineExceeded) silent.insert(secret.name_space);
       events_.secret_failed(secret, state.error());

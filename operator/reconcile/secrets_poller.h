@@ -57,7 +57,7 @@ class SecretsPoller {
     State state;
     std::set<kube::ObjectKey> pipelines;
   };
-  Result<State> ask(const kube::ObjectKey& secret);
+  Result<State> read_secret(const kube::ObjectKey& secret);
 
   kube::Client& client_;
   const Events& events_;

@@ -136,7 +136,7 @@ void StatuszMonitor::poll() {
   std::map<std::string, kube::ObjectKey> pipelines;  // By "<namespace>/<pod>".
   std::map<kube::ObjectKey, std::map<std::string, decide::StatuszReport>> answers;
   std::vector<StatuszReader::Address> batch;
-  const auto ask = [&] {
+  const auto poll_batch = [&] {
     for (auto& [pod, report] : reader_.read(batch)) {
       const auto of = pipelines.find(pod);
       if (of == pipelines.end()) continue;
@@ -154,9 +154,9 @@ void StatuszMonitor::poll() {
       pipelines[address.pod] = pipeline;
       batch.push_back(std::move(address));
     }
-    if (batch.size() >= kPodsAtOnce) ask();
+    if (batch.size() >= kPodsAtOnce) poll_batch();
   }
-  if (!answers.empty()) ask();
+  if (!answers.empty()) poll_batch();
 }
 
 void StatuszMonitor::take(const kube::ObjectKey& pipeline,

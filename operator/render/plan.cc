@@ -77,7 +77,7 @@ class Planner {
 
   void add(const Manifest& manifest, const Component* component) {
     const Json* live = find(place_of(manifest.object));
-    wanted_.insert(place_of(manifest.object));
+    desired_.insert(place_of(manifest.object));
     Change change;
     change.manifest = manifest;
     if (live == nullptr) {
@@ -93,7 +93,7 @@ class Planner {
   // Owned objects that are no longer desired.
   void add_deletions(const std::string& pipeline) {
     for (const auto& [place, object] : live_) {
-      if (wanted_.contains(place)) continue;
+      if (desired_.contains(place)) continue;
       if (kube::string_at(*object, "metadata/labels/spanway.dev~1pipeline") != pipeline) continue;
       // A canary comes and goes with its rollout.
       if (kube::string_at(*object, "metadata/labels/spanway.dev~1track") == "canary") continue;
@@ -190,7 +190,7 @@ class Planner {
   }
 
   std::map<Place, const Json*> live_;
-  std::set<Place> wanted_;
+  std::set<Place> desired_;
   std::vector<Change> changes_;
 };
 

@@ -58,8 +58,8 @@ void describe(config::Binder& b, AllInOneConfig& c) {
          .required = false,
          .pattern = "ingress|bridge|exporter"});
   b.key("fused", c.fused,
-        {.doc = "Neighbouring services hand batches over in memory; the bridge and the exporter "
-                "then open no OTLP port. false = they talk OTLP/gRPC as configured."});
+        {.doc = "Adjacent services hand batches over in memory; the bridge and the exporter "
+                "then open no OTLP port. false = they send OTLP/gRPC as configured."});
   ingress::IngressSections ingress{c.ingress};
   kafka_bridge::BridgeSections bridge{c.bridge};
   exporter::ExporterSections exporter{c.exporter};

@@ -116,9 +116,9 @@ static void describe(Binder& b, NextConfig& c) {
 
 void describe(Binder& b, IngressSections& sections) {
   IngressConfig& c = sections.config;
-  b.section("otlp", c.otlp, "What is listened on.");
-  b.section("auth", c.auth, "Who may send.");
-  b.section("tenant", c.tenant, "Whose telemetry it is.");
+  b.section("otlp", c.otlp, "The OTLP listeners, gRPC and HTTP.");
+  b.section("auth", c.auth, "Authentication of clients.");
+  b.section("tenant", c.tenant, "Tenant of each request.");
   b.section("rate_limit", c.rate_limit, "How much each tenant may send.");
   b.section("merge", c.merge, "Joining small requests.");
   b.section("limits", c.limits, "Bounds against hostile and broken clients.");

@@ -39,7 +39,7 @@ constexpr MetricSpec kMergedRequests = {"spanway_ingress_merged_requests_total",
                                         MetricKind::kCounter,
                                         "Requests that were joined with others.", "signal"};
 constexpr MetricSpec kMergedBatches = {"spanway_ingress_merged_batches_total", MetricKind::kCounter,
-                                       "What they were joined to.", "signal"};
+                                       "Batches that joined requests were sent as.", "signal"};
 constexpr MetricSpec kMergeResent = {
     "spanway_ingress_merge_resent_requests_total", MetricKind::kCounter,
     "Requests sent again alone, because what they were joined to was refused.", "signal"};

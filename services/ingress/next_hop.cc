@@ -39,7 +39,7 @@ bool is_answer_of_service(const Error& error) noexcept {
 struct NextHop::State : std::enable_shared_from_this<NextHop::State> {
   State(pipeline::Sink& n, const Clock& c, Events e) : next(n), clock(c), events(std::move(e)) {}
 
-  void see(const Result<pipeline::Outcome>& result) noexcept {
+  void observe(const Result<pipeline::Outcome>& result) noexcept {
     if (answered.load(std::memory_order_relaxed)) return;
     if (result.ok() || is_answer_of_service(result.error())) answered.store(true);
   }
@@ -64,7 +64,7 @@ void NextHop::State::probe(Executor& executor) {
   empty.deadline = Deadline::after(clock, kProbeTimeout);
   next.send(std::move(empty),
             pipeline::AckToken([self = shared_from_this(), &executor](Result<pipeline::Outcome> r) {
-              self->see(r);
+              self->observe(r);
               if (self->answered.load() || self->closed.load()) return;
               self->events.log().limited(telemetry::LogLevel::kWarn, "ingress.next_hop_silent",
                                          "The next hop has not answered yet",
@@ -100,7 +100,7 @@ void NextHop::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
                State& state = *pending->state;
                const auto took = std::chrono::duration<double>(state.clock.now() - pending->since);
                state.events.forwarded(pending->signal, took.count());
-               state.see(result);
+               state.observe(result);
                pending->token.answer(std::move(result));
              }));
 }

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "services/kafka-bridge/destination_options.h"
+#include "services/kafka-bridge/exporter_client_options.h"
 #include "services/kafka-bridge/signal_topics.h"
 #include "services/kafka-bridge/topics.h"
 #include "services/lib/base/thread.h"
@@ -164,7 +164,7 @@ Status BridgeService::create_producing() {
 Status BridgeService::create_consuming(pipeline::Sink* in_process_destination) {
   destination_ = in_process_destination;
   if (destination_ == nullptr) {
-    auto sink = rpc::OtlpGrpcSink::create(destination_options(config_.destination), deps_.clock,
+    auto sink = rpc::OtlpGrpcSink::create(exporter_client_options(config_.destination), deps_.clock,
                                           deps_.telemetry);
     if (!sink.ok()) return std::move(sink).error().with_context("destination");
     network_destination_ = std::move(sink).value();

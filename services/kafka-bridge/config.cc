@@ -246,7 +246,7 @@ void describe(config::Binder& b, ConsumeConfig& c) {
          .min = 0,
          .max = 700e3});
   b.section("retry", c.retry, "Trying again.");
-  b.section("dead_letters", c.dead_letters, "What is refused for good.");
+  b.section("dead_letters", c.dead_letters, "Dead-letter topics: where refused items are kept.");
 }
 
 void describe(config::Binder& b, HeaderConfig& c) {
@@ -272,11 +272,13 @@ void describe(config::Binder& b, DestinationConfig& c) {
 
 void describe(config::Binder& b, TopicsConfig& c) {
   b.key("partitions", c.partitions,
-        {.doc = "Of each signal's topic. Topics grow up to it and never shrink.",
+        {.doc = "Partitions of each signal's topic. Topics grow up to it and never shrink.",
          .min = 1,
          .max = 10000});
   b.key("replication_factor", c.replication_factor,
-        {.doc = "Of new topics; 0 = the broker's default. 3 survives the loss of a broker.",
+        {.doc = "Copies of each record in new topics; 0 = the broker's default. 3 survives the "
+                "loss of a "
+                "broker.",
          .min = 0,
          .max = 32});
   b.key("min_insync_replicas", c.min_insync_replicas,
@@ -302,12 +304,12 @@ void describe(config::Binder& b, BridgeSections& sections) {
   b.section("kafka", c.kafka, "The Kafka cluster.");
   b.key("create_topics", c.create_topics,
         {.doc = "Create missing topics at the start, as `topics apply` does. For development."});
-  b.section("otlp", c.otlp, "What is listened on (mode produce).");
+  b.section("otlp", c.otlp, "The OTLP/gRPC listener (mode produce).");
   b.section("limits", c.limits, "Bounds of requests (mode produce).");
   b.section("producer", c.producer, "Writing to Kafka (mode produce).");
   b.section("consumer", c.consumer, "Reading from Kafka (mode consume).");
   b.section("destination", c.destination, "Where batches are sent (mode consume).");
-  b.section("topics", c.topics, "What `topics apply` makes of the topics.");
+  b.section("topics", c.topics, "Settings of the topics that `topics apply` creates and updates.");
 }
 
 void describe(config::Binder& b, BridgeConfig& c) {

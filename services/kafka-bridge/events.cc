@@ -35,7 +35,7 @@ constexpr MetricSpec kMemoryUsed{"spanway_kafka_bridge_memory_used_bytes", Metri
                                  "Bytes of requests and batches held now."};
 constexpr MetricSpec kMemoryLimit{
     "spanway_kafka_bridge_memory_limit_bytes", MetricKind::kGauge,
-    "What requests and batches may hold: the share of memory_limit that is theirs."};
+    "Bytes that requests and batches may hold: their share of memory_limit."};
 
 constexpr MetricSpec kConsumedRecords{"spanway_kafka_bridge_consumed_records_total",
                                       MetricKind::kCounter, "Records read from Kafka.", "signal"};

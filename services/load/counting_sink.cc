@@ -9,7 +9,7 @@
 namespace spanway::load {
 namespace {
 
-Error told_to_fail(const Behaviour& behaviour) {
+Error injected_failure(const Behaviour& behaviour) {
   Error error = otlp::error_from_grpc(static_cast<int>(behaviour.fail_code),
                                       "spanway-load sink fails by its behaviour", {});
   if (behaviour.retry_after.count() > 0) {
@@ -69,7 +69,7 @@ Result<pipeline::Outcome> CountingSink::take(const pipeline::Batch& batch) {
   }
   if (should_fail()) {
     ++totals_.refused;
-    return told_to_fail(behaviour_);
+    return injected_failure(behaviour_);
   }
   record(found);
   return pipeline::Outcome{};

@@ -78,8 +78,8 @@ static void describe(Binder& b, PromqlConfig& c) {
          .min = kSecond,
          .max = 86'400 * kSecond});
   b.key("experimental", c.experimental,
-        {.doc = "What Prometheus has behind feature flags: duration expressions, anchored, "
-                "smoothed, fill, limitk, info and others."});
+        {.doc = "Syntax and functions behind feature flags in Prometheus: duration expressions, "
+                "anchored, smoothed, fill, limitk, info and others."});
 }
 
 static void describe(Binder& b, LimitsConfig& c) {
@@ -117,8 +117,8 @@ void describe(Binder& b, QueryConfig& c) {
   b.section("promql", c.promql, "The language of Prometheus's API.");
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
-  b.section("auth", c.auth, "Who may query.");
-  b.section("tenant", c.tenant, "Whose telemetry a client sees.");
+  b.section("auth", c.auth, "Authentication of clients.");
+  b.section("tenant", c.tenant, "Tenant whose telemetry a client reads.");
   config::describe_memory_limit(b, c.memory_limit);
 }
 

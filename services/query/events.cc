@@ -19,11 +19,9 @@ constexpr MetricSpec kQueries = {"spanway_query_requests_total", MetricKind::kCo
                                  "gone.",
                                  "api,status"};
 constexpr MetricSpec kRows = {"spanway_query_read_rows_total", MetricKind::kCounter,
-                              "Rows that the store has read for queries, as far as it has said.",
-                              ""};
+                              "Rows read for queries, as reported by the store.", ""};
 constexpr MetricSpec kBytes = {"spanway_query_read_bytes_total", MetricKind::kCounter,
-                               "Bytes that the store has read for queries, as far as it has said.",
-                               ""};
+                               "Bytes read for queries, as reported by the store.", ""};
 constexpr MetricSpec kRunning = {"spanway_query_running_requests", MetricKind::kGauge,
                                  "Queries that run now.", ""};
 constexpr MetricSpec kQueued = {"spanway_query_queued_requests", MetricKind::kGauge,

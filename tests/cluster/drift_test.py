@@ -83,7 +83,7 @@ def test_deletion_leaves_nothing_but_the_topics(cluster, kafka, start_pipeline):
     assert pipeline.manifest["spec"]["kafka"]["topics"]["names"]["traces"] in topics
 
 
-def test_at_rest_nothing_is_written(cluster, operator, start_pipeline):
+def test_an_idle_operator_writes_nothing(cluster, operator, start_pipeline):
     cluster.need_hands()
     pipeline = start_pipeline()
     pipeline.wait_good()

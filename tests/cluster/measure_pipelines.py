@@ -133,7 +133,7 @@ def measure(cluster, operator, arguments):
     position, cpu = cluster.audit_position(), operator.cpu_seconds()
     time.sleep(arguments.rest)
     entries = [e for e in cluster.audit(position, "admin") if e["userAgent"].startswith("spanway")]
-    result["at_rest"] = {
+    result["idle"] = {
         "seconds": arguments.rest,
         "writes": len(writes(entries)),
         "requests": dict(collections.Counter(e["verb"] for e in entries)),

@@ -69,14 +69,13 @@ class HttpBackend : public NetworkBackend {
     config_.otlp_http.endpoint = backend_.url();
     if (json) config_.otlp_http.encoding = sinks::OtlpHttpConfig::Encoding::kJson;
     encoding_ = json ? otlp::Encoding::kJson : otlp::Encoding::kProtobuf;
-    say(Verdict::kAccept);
+    answer_with(BackendAnswer::kAccept);
   }
-  bool can(Verdict verdict) const override {
-    return verdict != Verdict::kPartial || config_.type == DestinationType::kOtlpHttp;
+  bool can(BackendAnswer kind) const override {
+    return kind != BackendAnswer::kPartial || config_.type == DestinationType::kOtlpHttp;
   }
-  void say(Verdict verdict) override {
-    backend_.answer_with(
-        [this, verdict](const SeenRequest& seen) { return answer(verdict, seen); });
+  void answer_with(BackendAnswer kind) override {
+    backend_.answer_with([this, kind](const SeenRequest& seen) { return answer(kind, seen); });
   }
   void release() override {
     backend_.release([this] { return accept(); });
@@ -86,47 +85,47 @@ class HttpBackend : public NetworkBackend {
   virtual http::Response accept() const {
     return fakes::http_answer(config_.type == DestinationType::kZipkin ? 202 : 200);
   }
-  virtual fakes::Answer answer(Verdict verdict, const SeenRequest&) const {
-    switch (verdict) {
-      case Verdict::kAccept:
+  virtual fakes::Answer answer(BackendAnswer kind, const SeenRequest&) const {
+    switch (kind) {
+      case BackendAnswer::kAccept:
         return accept();
-      case Verdict::kPartial: {
+      case BackendAnswer::kPartial: {
         const Bytes body = otlp::export_response(otlp::Signal::kTraces, 2, "two", encoding_);
         const bool json = encoding_ == otlp::Encoding::kJson;
         return fakes::http_answer(200, body.view(),
                                   json ? "application/json" : "application/x-protobuf");
       }
-      case Verdict::kBusy:
+      case BackendAnswer::kBusy:
         return fakes::http_answer(503, "busy");
-      case Verdict::kRetryAfter: {
+      case BackendAnswer::kRetryAfter: {
         http::Response busy = fakes::http_answer(429);
         busy.headers.add("retry-after", "7");
         return busy;
       }
-      case Verdict::kRetryAfterDate: {
+      case BackendAnswer::kRetryAfterDate: {
         http::Response busy = fakes::http_answer(503);
         busy.headers.add("retry-after", http_date_in(std::chrono::seconds(7)));
         return busy;
       }
-      case Verdict::kBadData:
+      case BackendAnswer::kBadData:
         return fakes::http_answer(400, "bad");
-      case Verdict::kTooLarge:
+      case BackendAnswer::kTooLarge:
         return fakes::http_answer(413);
-      case Verdict::kUnauthenticated:
+      case BackendAnswer::kUnauthenticated:
         return fakes::http_answer(401);
-      case Verdict::kForbidden:
+      case BackendAnswer::kForbidden:
         return fakes::http_answer(403);
-      case Verdict::kNotFound:
+      case BackendAnswer::kNotFound:
         return fakes::http_answer(404);
-      case Verdict::kBroken:
+      case BackendAnswer::kBroken:
         return fakes::http_answer(500);
-      case Verdict::kHuge:
+      case BackendAnswer::kHuge:
         return fakes::http_answer(
             200, std::string(kHugeBytes, 'x'),
             encoding_ == otlp::Encoding::kJson ? "application/json" : "application/x-protobuf");
-      case Verdict::kHugeRefusal:
+      case BackendAnswer::kHugeRefusal:
         return fakes::http_answer(400, std::string(kHugeBytes, 'x'));
-      case Verdict::kHang:
+      case BackendAnswer::kHang:
         break;
     }
     return std::nullopt;
@@ -154,12 +153,12 @@ class LokiBackend final : public HttpBackend {
     config_.loki.protocol = protocol;
   }
   // Loki's answers have no body.
-  bool can(Verdict verdict) const override { return verdict != Verdict::kHuge; }
+  bool can(BackendAnswer kind) const override { return kind != BackendAnswer::kHuge; }
 
  private:
   http::Response accept() const override { return fakes::http_answer(204); }
-  fakes::Answer answer(Verdict verdict, const SeenRequest& seen) const override {
-    if (verdict != Verdict::kPartial) return HttpBackend::answer(verdict, seen);
+  fakes::Answer answer(BackendAnswer kind, const SeenRequest& seen) const override {
+    if (kind != BackendAnswer::kPartial) return HttpBackend::answer(kind, seen);
     return fakes::http_answer(400,
                               "entry with timestamp 0 ignored, reason: 'entry too far behind',\n"
                               "user 'two', total ignored: 2 out of 3 for stream: {}");
@@ -175,7 +174,7 @@ class RemoteWriteBackend final : public HttpBackend {
     config_.prometheus_remote_write.protocol = protocol;
   }
   // A receiver of 1.0 stores all of a request or nothing.
-  bool can(Verdict verdict) const override { return verdict != Verdict::kPartial || !is_v1_; }
+  bool can(BackendAnswer kind) const override { return kind != BackendAnswer::kPartial || !is_v1_; }
 
  private:
   static http::Response with_written(http::Response response, const char* samples) {
@@ -183,11 +182,11 @@ class RemoteWriteBackend final : public HttpBackend {
     return response;
   }
   http::Response accept() const override { return with_written(fakes::http_answer(204), "3"); }
-  fakes::Answer answer(Verdict verdict, const SeenRequest& seen) const override {
-    if (verdict == Verdict::kPartial)
+  fakes::Answer answer(BackendAnswer kind, const SeenRequest& seen) const override {
+    if (kind == BackendAnswer::kPartial)
       return with_written(fakes::http_answer(400, "out of order sample for series two"), "1");
-    fakes::Answer answer = HttpBackend::answer(verdict, seen);
-    if (verdict == Verdict::kHuge) return with_written(std::move(*answer), "3");
+    fakes::Answer answer = HttpBackend::answer(kind, seen);
+    if (kind == BackendAnswer::kHuge) return with_written(std::move(*answer), "3");
     return answer;
   }
   const bool is_v1_;
@@ -198,13 +197,13 @@ class GrpcBackend final : public NetworkBackend {
   GrpcBackend() : NetworkBackend(DestinationType::kOtlpGrpc) {
     config_.otlp_grpc.endpoint = backend_.address();
     config_.otlp_grpc.connections = 1;
-    say(Verdict::kAccept);
+    answer_with(BackendAnswer::kAccept);
   }
-  bool can(Verdict verdict) const override {
-    return verdict != Verdict::kRetryAfterDate && verdict != Verdict::kHugeRefusal;
+  bool can(BackendAnswer kind) const override {
+    return kind != BackendAnswer::kRetryAfterDate && kind != BackendAnswer::kHugeRefusal;
   }
-  void say(Verdict verdict) override {
-    backend_.answer_with([verdict](const SeenRequest&) { return answer(verdict); });
+  void answer_with(BackendAnswer kind) override {
+    backend_.answer_with([kind](const SeenRequest&) { return answer(kind); });
   }
   void release() override {
     backend_.release([] { return fakes::grpc_answer(); });
@@ -221,36 +220,36 @@ class GrpcBackend final : public NetworkBackend {
   static http::Response bare(Code code) {
     return fakes::grpc_failure(static_cast<int>(code), "no");
   }
-  static fakes::Answer answer(Verdict verdict) {
-    switch (verdict) {
-      case Verdict::kAccept:
+  static fakes::Answer answer(BackendAnswer kind) {
+    switch (kind) {
+      case BackendAnswer::kAccept:
         return fakes::grpc_answer();
-      case Verdict::kPartial:
+      case BackendAnswer::kPartial:
         return fakes::grpc_answer(
             otlp::export_response(otlp::Signal::kTraces, 2, "two", otlp::Encoding::kProtobuf)
                 .view());
-      case Verdict::kBusy:
+      case BackendAnswer::kBusy:
         return bare(Code::kUnavailable);
-      case Verdict::kRetryAfter:
+      case BackendAnswer::kRetryAfter:
         return failure(transient_error(Code::kResourceExhausted, "busy")
                            .with_retry_after(std::chrono::seconds(7)));
-      case Verdict::kBadData:
+      case BackendAnswer::kBadData:
         return bare(Code::kInvalidArgument);
-      case Verdict::kTooLarge:
+      case BackendAnswer::kTooLarge:
         return bare(Code::kResourceExhausted);
-      case Verdict::kUnauthenticated:
+      case BackendAnswer::kUnauthenticated:
         return bare(Code::kUnauthenticated);
-      case Verdict::kForbidden:
+      case BackendAnswer::kForbidden:
         return bare(Code::kPermissionDenied);
-      case Verdict::kNotFound:
+      case BackendAnswer::kNotFound:
         return bare(Code::kUnimplemented);
-      case Verdict::kBroken:
+      case BackendAnswer::kBroken:
         return bare(Code::kInternal);
-      case Verdict::kHuge:
+      case BackendAnswer::kHuge:
         return fakes::grpc_answer(std::string(kHugeBytes, 'x'));
-      case Verdict::kRetryAfterDate:
-      case Verdict::kHugeRefusal:
-      case Verdict::kHang:
+      case BackendAnswer::kRetryAfterDate:
+      case BackendAnswer::kHugeRefusal:
+      case BackendAnswer::kHang:
         break;
     }
     return std::nullopt;
@@ -259,10 +258,10 @@ class GrpcBackend final : public NetworkBackend {
 
 class FileBackend final : public Backend {
  public:
-  bool can(Verdict verdict) const override {
-    return verdict == Verdict::kAccept || verdict == Verdict::kBusy ||
-           verdict == Verdict::kForbidden || verdict == Verdict::kNotFound ||
-           verdict == Verdict::kHang;
+  bool can(BackendAnswer kind) const override {
+    return kind == BackendAnswer::kAccept || kind == BackendAnswer::kBusy ||
+           kind == BackendAnswer::kForbidden || kind == BackendAnswer::kNotFound ||
+           kind == BackendAnswer::kHang;
   }
   bool takes(otlp::Signal) const override { return true; }
   std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
@@ -272,12 +271,12 @@ class FileBackend final : public Backend {
     return std::make_unique<sinks::FileSink>(
         options, sinks::FileSinkDeps{ops_, io_.executor(0), system_clock(), {log_, metrics_}});
   }
-  void say(Verdict verdict) override {
-    ops_.fail_write(verdict == Verdict::kBusy ? ENOSPC : 0);
-    ops_.fail_open(verdict == Verdict::kForbidden  ? EACCES
-                   : verdict == Verdict::kNotFound ? ENOENT
-                                                   : 0);
-    if (verdict == Verdict::kHang) ops_.hang();
+  void answer_with(BackendAnswer kind) override {
+    ops_.fail_write(kind == BackendAnswer::kBusy ? ENOSPC : 0);
+    ops_.fail_open(kind == BackendAnswer::kForbidden  ? EACCES
+                   : kind == BackendAnswer::kNotFound ? ENOENT
+                                                      : 0);
+    if (kind == BackendAnswer::kHang) ops_.hang();
   }
   // The writer takes one batch after the other: one hanging is all there can be.
   std::size_t requests() const override {
@@ -295,7 +294,7 @@ class FileBackend final : public Backend {
 
 class DebugBackend final : public Backend {
  public:
-  bool can(Verdict verdict) const override { return verdict == Verdict::kAccept; }
+  bool can(BackendAnswer kind) const override { return kind == BackendAnswer::kAccept; }
   bool takes(otlp::Signal) const override { return true; }
   std::unique_ptr<pipeline::Sink> make_sink(const Limits&) override {
     DestinationConfig config;
@@ -305,7 +304,7 @@ class DebugBackend final : public Backend {
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }
-  void say(Verdict) override {}
+  void answer_with(BackendAnswer) override {}
   std::size_t requests() const override { return 0; }
   bool wait_for_requests(std::size_t) const override { return true; }
   void release() override {}
@@ -315,13 +314,13 @@ class DebugBackend final : public Backend {
 
 }  // namespace
 
-std::string_view to_string(Verdict verdict) {
+std::string_view to_string(BackendAnswer kind) {
   constexpr std::array<std::string_view, 14> names = {
       "Accept",         "Partial",  "Busy",     "RetryAfter",
       "RetryAfterDate", "BadData",  "TooLarge", "Unauthenticated",
       "Forbidden",      "NotFound", "Broken",   "Huge",
       "HugeRefusal",    "Hang"};
-  return names[static_cast<std::size_t>(verdict)];
+  return names[static_cast<std::size_t>(kind)];
 }
 
 std::vector<std::string> destination_names() {

@@ -15,7 +15,7 @@
 namespace spanway::contract {
 
 // The backend's answer to every batch from now on.
-enum class Verdict {
+enum class BackendAnswer {
   kAccept,
   kPartial,         // Takes all but two items.
   kBusy,            // Come back later.
@@ -31,7 +31,7 @@ enum class Verdict {
   kHugeRefusal,  // kBadData, with such an answer.
   kHang,         // Takes the request and says nothing until release().
 };
-std::string_view to_string(Verdict verdict);
+std::string_view to_string(BackendAnswer kind);
 
 struct Limits {
   std::size_t in_flight_max = 64;
@@ -42,11 +42,11 @@ struct Limits {
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual bool can(Verdict verdict) const = 0;
+  virtual bool can(BackendAnswer kind) const = 0;
   virtual bool takes(otlp::Signal signal) const = 0;
   virtual std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) = 0;
 
-  virtual void say(Verdict verdict) = 0;
+  virtual void answer_with(BackendAnswer kind) = 0;
   // Requests that have arrived, hanging ones included. A batch is one request here.
   virtual std::size_t requests() const = 0;
   // False when that many have not come in time.

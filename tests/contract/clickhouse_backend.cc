@@ -34,34 +34,34 @@ http::Response proxy_answer(int status, const std::string& retry_after = {}) {
   return response;
 }
 
-fakes::Answer answer_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kAccept:
+fakes::Answer answer_of(BackendAnswer kind) {
+  switch (kind) {
+    case BackendAnswer::kAccept:
       return clickhouse_answer();
-    case Verdict::kBusy:
+    case BackendAnswer::kBusy:
       return clickhouse_answer(500, "no free connection", "203");
-    case Verdict::kRetryAfter:
+    case BackendAnswer::kRetryAfter:
       return proxy_answer(429, "7");
-    case Verdict::kRetryAfterDate:
+    case BackendAnswer::kRetryAfterDate:
       return proxy_answer(503, http_date_in(std::chrono::seconds(7)));
-    case Verdict::kBadData:
+    case BackendAnswer::kBadData:
       return clickhouse_answer(400, "incorrect data", "117");
-    case Verdict::kTooLarge:
+    case BackendAnswer::kTooLarge:
       return proxy_answer(413);
-    case Verdict::kUnauthenticated:
+    case BackendAnswer::kUnauthenticated:
       return clickhouse_answer(403, "wrong password", "516");
-    case Verdict::kForbidden:
+    case BackendAnswer::kForbidden:
       return clickhouse_answer(403, "no grant", "497");
-    case Verdict::kNotFound:
+    case BackendAnswer::kNotFound:
       return clickhouse_answer(404, "no table", "60");
-    case Verdict::kBroken:
+    case BackendAnswer::kBroken:
       return proxy_answer(500);
-    case Verdict::kHuge:
+    case BackendAnswer::kHuge:
       return clickhouse_answer(200, std::string(kHugeBytes, 'x'));
-    case Verdict::kHugeRefusal:
+    case BackendAnswer::kHugeRefusal:
       return clickhouse_answer(500, std::string(kHugeBytes, 'x'), "117");
-    case Verdict::kPartial:
-    case Verdict::kHang:
+    case BackendAnswer::kPartial:
+    case BackendAnswer::kHang:
       break;
   }
   return std::nullopt;
@@ -71,8 +71,8 @@ fakes::Answer answer_of(Verdict verdict) {
 // dictionary rows, which are always answered.
 class ClickHouseBackend final : public Backend {
  public:
-  ClickHouseBackend() { say(Verdict::kAccept); }
-  bool can(Verdict verdict) const override { return verdict != Verdict::kPartial; }
+  ClickHouseBackend() { answer_with(BackendAnswer::kAccept); }
+  bool can(BackendAnswer kind) const override { return kind != BackendAnswer::kPartial; }
   bool takes(otlp::Signal /*signal*/) const override { return true; }
 
   std::unique_ptr<pipeline::Sink> make_sink(const Limits& limits) override {
@@ -86,9 +86,9 @@ class ClickHouseBackend final : public Backend {
     return std::move(sink).value();
   }
 
-  void say(Verdict verdict) override {
+  void answer_with(BackendAnswer kind) override {
     backend_.answer_with(
-        sinks::clickhouse_script([verdict](const SeenRequest&) { return answer_of(verdict); }));
+        sinks::clickhouse_script([kind](const SeenRequest&) { return answer_of(kind); }));
   }
   std::size_t requests() const override { return backend_.count(sinks::is_data_insert); }
   bool wait_for_requests(std::size_t count) const override {

@@ -89,9 +89,8 @@ class DestinationContract : public testing::TestWithParam<std::string> {
   fakes::Answers answers_;
 };
 
-#define NEEDS(verdict)         \
-  if (!backend_->can(verdict)) \
-  GTEST_SKIP() << GetParam() << " has no way to say " << to_string(verdict)
+#define NEEDS(kind) \
+  if (!backend_->can(kind)) GTEST_SKIP() << GetParam() << " cannot answer " << to_string(kind)
 
 TEST_P(DestinationContract, AcceptsEverySignalItClaimsToTake) {
   for (const otlp::Signal signal : otlp::kSignals) {
@@ -139,8 +138,8 @@ TEST_P(DestinationContract, AnswersEachOfManyConcurrentBatches) {
 }
 
 TEST_P(DestinationContract, ReportsHowManyItemsWereRejected) {
-  NEEDS(Verdict::kPartial);
-  backend_->say(Verdict::kPartial);
+  NEEDS(BackendAnswer::kPartial);
+  backend_->answer_with(BackendAnswer::kPartial);
   send(batch());
   const auto answer = answers_.next();
   ASSERT_TRUE(answer->ok());
@@ -149,25 +148,25 @@ TEST_P(DestinationContract, ReportsHowManyItemsWereRejected) {
 }
 
 TEST_P(DestinationContract, PassesOnWhenToComeBack) {
-  for (const Verdict verdict : {Verdict::kRetryAfter, Verdict::kRetryAfterDate}) {
-    if (!backend_->can(verdict)) continue;
-    SCOPED_TRACE(to_string(verdict));
-    backend_->say(verdict);
+  for (const BackendAnswer kind : {BackendAnswer::kRetryAfter, BackendAnswer::kRetryAfterDate}) {
+    if (!backend_->can(kind)) continue;
+    SCOPED_TRACE(to_string(kind));
+    backend_->answer_with(kind);
     const Error error = refusal_of(batch());
     EXPECT_EQ(error.refusal, Refusal::kTransient);
     ASSERT_TRUE(error.retry_after.has_value());
     EXPECT_LE(*error.retry_after, seconds(7));
-    EXPECT_GE(*error.retry_after, seconds(verdict == Verdict::kRetryAfter ? 7 : 4));
+    EXPECT_GE(*error.retry_after, seconds(kind == BackendAnswer::kRetryAfter ? 7 : 4));
   }
 }
 
 TEST_P(DestinationContract, RecoversFromEveryRefusal) {
-  NEEDS(Verdict::kBusy);
-  backend_->say(Verdict::kBusy);
+  NEEDS(BackendAnswer::kBusy);
+  backend_->answer_with(BackendAnswer::kBusy);
   const Error error = refusal_of(batch());
   EXPECT_EQ(error.refusal, Refusal::kTransient);
   EXPECT_NE(sink().health().last_error, "");
-  backend_->say(Verdict::kAccept);
+  backend_->answer_with(BackendAnswer::kAccept);
   send(batch());
   EXPECT_TRUE(answers_.next()->ok());
   EXPECT_TRUE(sink().health().reachable);
@@ -175,18 +174,18 @@ TEST_P(DestinationContract, RecoversFromEveryRefusal) {
 }
 
 TEST_P(DestinationContract, TooLongAnAnswerIsNeverHeldInMemory) {
-  NEEDS(Verdict::kHuge);
-  backend_->say(Verdict::kHuge);
+  NEEDS(BackendAnswer::kHuge);
+  backend_->answer_with(BackendAnswer::kHuge);
   send(batch());
   const auto answer = answers_.next();
   ASSERT_TRUE(answer.has_value());
-  // Over HTTP the status has said it all; over gRPC it comes after the message, and is never seen.
+  // Over HTTP the status is known by then; over gRPC it follows the message and is never read.
   EXPECT_EQ(answer->ok(), GetParam() != "otlp_grpc");
 }
 
 TEST_P(DestinationContract, TooLongARefusalStaysWhatItsStatusSays) {
-  NEEDS(Verdict::kHugeRefusal);
-  backend_->say(Verdict::kHugeRefusal);
+  NEEDS(BackendAnswer::kHugeRefusal);
+  backend_->answer_with(BackendAnswer::kHugeRefusal);
   const Error error = refusal_of(batch());
   EXPECT_EQ(error.refusal, Refusal::kData);
   EXPECT_LT(error.message.size(), 4096u);
@@ -212,8 +211,8 @@ TEST_P(DestinationContract, AMissingListenerIsTransientAndHealsByItself) {
 }
 
 TEST_P(DestinationContract, AnswersByTheDeadlineWhenTheBackendHangs) {
-  NEEDS(Verdict::kHang);
-  backend_->say(Verdict::kHang);
+  NEEDS(BackendAnswer::kHang);
+  backend_->answer_with(BackendAnswer::kHang);
   const SteadyTime start = system_clock().now();
   const Error error = refusal_of(batch(milliseconds(600)));
   EXPECT_EQ(error.refusal, Refusal::kTransient);
@@ -224,9 +223,9 @@ TEST_P(DestinationContract, AnswersByTheDeadlineWhenTheBackendHangs) {
 }
 
 TEST_P(DestinationContract, AnswersByItsOwnTimeoutWhenTheDeadlineIsLater) {
-  NEEDS(Verdict::kHang);
+  NEEDS(BackendAnswer::kHang);
   if (GetParam() == "file") GTEST_SKIP() << "file has no timeout of its own";
-  backend_->say(Verdict::kHang);
+  backend_->answer_with(BackendAnswer::kHang);
   sink({.timeout = milliseconds(300)});
   const Error error = refusal_of(batch());
   EXPECT_EQ(error.code, Code::kDeadlineExceeded);
@@ -242,8 +241,8 @@ TEST_P(DestinationContract, DoesNotSendWhatIsTooLateAlready) {
 }
 
 TEST_P(DestinationContract, WaitsForASlowBackend) {
-  NEEDS(Verdict::kHang);
-  backend_->say(Verdict::kHang);
+  NEEDS(BackendAnswer::kHang);
+  backend_->answer_with(BackendAnswer::kHang);
   send(batch());
   ASSERT_TRUE(backend_->wait_for_requests(1));
   EXPECT_EQ(answers_.count(), 0u);
@@ -252,8 +251,8 @@ TEST_P(DestinationContract, WaitsForASlowBackend) {
 }
 
 TEST_P(DestinationContract, RefusesAtOnceWhenFull) {
-  NEEDS(Verdict::kHang);
-  backend_->say(Verdict::kHang);
+  NEEDS(BackendAnswer::kHang);
+  backend_->answer_with(BackendAnswer::kHang);
   sink({.in_flight_max = 2});
   send(batch());
   ASSERT_TRUE(backend_->wait_for_requests(1));
@@ -271,8 +270,8 @@ TEST_P(DestinationContract, RefusesAtOnceWhenFull) {
 }
 
 TEST_P(DestinationContract, DrainFinishesWhatIsInFlightAndRefusesTheRest) {
-  if (backend_->can(Verdict::kHang)) {
-    backend_->say(Verdict::kHang);
+  if (backend_->can(BackendAnswer::kHang)) {
+    backend_->answer_with(BackendAnswer::kHang);
     send(batch());
     ASSERT_TRUE(backend_->wait_for_requests(1));
     EXPECT_FALSE(sink().drain(Deadline::after(system_clock(), milliseconds(20))));
@@ -290,8 +289,8 @@ TEST_P(DestinationContract, DrainFinishesWhatIsInFlightAndRefusesTheRest) {
 }
 
 TEST_P(DestinationContract, DestroyedWithWorkInFlightAnswersAll) {
-  NEEDS(Verdict::kHang);
-  backend_->say(Verdict::kHang);
+  NEEDS(BackendAnswer::kHang);
+  backend_->answer_with(BackendAnswer::kHang);
   for (int i = 0; i < 5; ++i) send(batch());
   ASSERT_TRUE(backend_->wait_for_requests(1));
   const std::jthread releaser = start_thread("releaser", [this](const std::stop_token&) {
@@ -315,7 +314,7 @@ INSTANTIATE_TEST_SUITE_P(All, DestinationContract, testing::ValuesIn(destination
 
 struct Case {
   std::string destination;
-  Verdict verdict;
+  BackendAnswer answer;
   Refusal refusal;
   Code code;
 };
@@ -324,19 +323,21 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& name : destination_names()) {
     const auto backend = make_backend(name);
-    const auto add = [&](Verdict verdict, Refusal refusal, Code code) {
-      if (backend->can(verdict)) all.push_back({name, verdict, refusal, code});
+    const auto add = [&](BackendAnswer kind, Refusal refusal, Code code) {
+      if (backend->can(kind)) all.push_back({name, kind, refusal, code});
     };
     const bool grpc = name == "otlp_grpc", file = name == "file";
-    add(Verdict::kBusy, Refusal::kTransient, file ? Code::kResourceExhausted : Code::kUnavailable);
-    add(Verdict::kRetryAfter, Refusal::kTransient, Code::kResourceExhausted);
-    add(Verdict::kRetryAfterDate, Refusal::kTransient, Code::kUnavailable);
-    add(Verdict::kBadData, Refusal::kData, Code::kInvalidArgument);
-    add(Verdict::kTooLarge, Refusal::kData, Code::kResourceExhausted);
-    add(Verdict::kUnauthenticated, Refusal::kConfiguration, Code::kUnauthenticated);
-    add(Verdict::kForbidden, Refusal::kConfiguration, Code::kPermissionDenied);
-    add(Verdict::kNotFound, Refusal::kConfiguration, grpc ? Code::kUnimplemented : Code::kNotFound);
-    add(Verdict::kBroken, Refusal::kUnknown, Code::kInternal);
+    add(BackendAnswer::kBusy, Refusal::kTransient,
+        file ? Code::kResourceExhausted : Code::kUnavailable);
+    add(BackendAnswer::kRetryAfter, Refusal::kTransient, Code::kResourceExhausted);
+    add(BackendAnswer::kRetryAfterDate, Refusal::kTransient, Code::kUnavailable);
+    add(BackendAnswer::kBadData, Refusal::kData, Code::kInvalidArgument);
+    add(BackendAnswer::kTooLarge, Refusal::kData, Code::kResourceExhausted);
+    add(BackendAnswer::kUnauthenticated, Refusal::kConfiguration, Code::kUnauthenticated);
+    add(BackendAnswer::kForbidden, Refusal::kConfiguration, Code::kPermissionDenied);
+    add(BackendAnswer::kNotFound, Refusal::kConfiguration,
+        grpc ? Code::kUnimplemented : Code::kNotFound);
+    add(BackendAnswer::kBroken, Refusal::kUnknown, Code::kInternal);
   }
   return all;
 }
@@ -345,7 +346,7 @@ class RefusalContract : public testing::TestWithParam<Case> {};
 
 TEST_P(RefusalContract, HasItsKind) {
   const auto backend = make_backend(GetParam().destination);
-  backend->say(GetParam().verdict);
+  backend->answer_with(GetParam().answer);
   const auto sink = backend->make_sink({});
   pipeline::Batch b;
   b.signal = signal_of(*backend);
@@ -364,7 +365,7 @@ TEST_P(RefusalContract, HasItsKind) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RefusalContract, testing::ValuesIn(cases()), [](const auto& test) {
-  return test.param.destination + "_" + std::string(to_string(test.param.verdict));
+  return test.param.destination + "_" + std::string(to_string(test.param.answer));
 });
 
 }  // namespace

@@ -34,33 +34,33 @@ http::Response with_wait(http::Response response, const std::string& retry_after
   return response;
 }
 
-fakes::Answer answer_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kAccept:
+fakes::Answer answer_of(BackendAnswer kind) {
+  switch (kind) {
+    case BackendAnswer::kAccept:
       return s3_stored();
-    case Verdict::kBusy:
+    case BackendAnswer::kBusy:
       return s3_refusal(503, "SlowDown");
-    case Verdict::kRetryAfter:
+    case BackendAnswer::kRetryAfter:
       return with_wait(fakes::http_answer(429),
                        "7");  // The answer of a proxy in front of the server.
-    case Verdict::kRetryAfterDate:
+    case BackendAnswer::kRetryAfterDate:
       return with_wait(s3_refusal(503, "SlowDown"), http_date_in(std::chrono::seconds(7)));
-    case Verdict::kTooLarge:
+    case BackendAnswer::kTooLarge:
       return s3_refusal(400, "EntityTooLarge");
-    case Verdict::kUnauthenticated:
+    case BackendAnswer::kUnauthenticated:
       return s3_refusal(403, "InvalidAccessKeyId");
-    case Verdict::kForbidden:
+    case BackendAnswer::kForbidden:
       return s3_refusal(403, "AccessDenied");
-    case Verdict::kNotFound:
+    case BackendAnswer::kNotFound:
       return s3_refusal(404, "NoSuchBucket");
-    case Verdict::kHuge:
+    case BackendAnswer::kHuge:
       return s3_stored(std::string(kHugeBytes, 'x'));
-    case Verdict::kHugeRefusal:
+    case BackendAnswer::kHugeRefusal:
       return s3_refusal(400, "EntityTooLarge", std::string(kHugeBytes, 'x'));
-    case Verdict::kBadData:  // An object store does not read what an object holds.
-    case Verdict::kBroken:   // A 500 is InternalError: it says to come back.
-    case Verdict::kPartial:
-    case Verdict::kHang:
+    case BackendAnswer::kBadData:  // An object store does not read what an object holds.
+    case BackendAnswer::kBroken:   // A 500 is InternalError: it says to come back.
+    case BackendAnswer::kPartial:
+    case BackendAnswer::kHang:
       break;
   }
   return std::nullopt;
@@ -68,10 +68,10 @@ fakes::Answer answer_of(Verdict verdict) {
 
 class S3Backend final : public Backend {
  public:
-  S3Backend() { say(Verdict::kAccept); }
-  bool can(Verdict verdict) const override {
-    return verdict != Verdict::kPartial && verdict != Verdict::kBadData &&
-           verdict != Verdict::kBroken;
+  S3Backend() { answer_with(BackendAnswer::kAccept); }
+  bool can(BackendAnswer kind) const override {
+    return kind != BackendAnswer::kPartial && kind != BackendAnswer::kBadData &&
+           kind != BackendAnswer::kBroken;
   }
   bool takes(otlp::Signal) const override { return true; }
 
@@ -84,9 +84,9 @@ class S3Backend final : public Backend {
     SPANWAY_CHECK(sink.ok());
     return std::move(sink).value();
   }
-  void say(Verdict verdict) override {
-    backend_.answer_with([verdict](const SeenRequest& seen) -> fakes::Answer {
-      return seen.head.method == "GET" ? fakes::s3_empty_list() : answer_of(verdict);
+  void answer_with(BackendAnswer kind) override {
+    backend_.answer_with([kind](const SeenRequest& seen) -> fakes::Answer {
+      return seen.head.method == "GET" ? fakes::s3_empty_list() : answer_of(kind);
     });
   }
   std::size_t requests() const override { return backend_.requests().size(); }

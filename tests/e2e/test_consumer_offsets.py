@@ -373,7 +373,7 @@ def send_spans(pipeline, count):
         grpc_export(pipeline.endpoint, trace_request(spans=1))
 
 
-def test_a_commit_above_the_end_of_the_log_goes_on_at_the_end_and_is_counted(kafka, receiver, tmp_path):
+def test_a_commit_above_the_end_of_the_log_resumes_at_the_end_and_is_counted(kafka, receiver, tmp_path):
     pipeline = latest_pipeline(tmp_path, kafka.brokers, {"otlp": to_otlp(receiver)}, 1, start_from="earliest")
     with running(pipeline):
         consumer = pipeline.consumers["otlp"]

@@ -352,7 +352,7 @@ def test_json_that_grows_fits_the_limit(sink, tmp_path):
 # --- many at once, and what was refused wrongly ---
 
 
-def test_requests_in_flight_fit_the_limit_and_the_others_are_told_when_to_come_back(sink, tmp_path):
+def test_requests_in_flight_fit_the_limit_and_the_others_receive_a_retry_delay(sink, tmp_path):
     body = trace_request(spans=2000).SerializeToString()
     with attacked(Ingress(tmp_path, sink, merge={"enabled": False})) as watched:
         sink.freeze()

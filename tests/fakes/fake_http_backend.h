@@ -110,17 +110,17 @@ class FakeHttpBackend final : public http::Handler {
     return requests_;
   }
   // Requests that are answered, or hang, by now.
-  std::size_t count(bool (*is_wanted)(const SeenRequest&)) const {
+  std::size_t count(bool (*matches)(const SeenRequest&)) const {
     MutexLock lock(mutex_);
-    return count_locked(is_wanted);
+    return count_locked(matches);
   }
   // False when fewer than `count` have come within 10 s.
   bool wait_for_requests(
       std::size_t count,
-      bool (*is_wanted)(const SeenRequest&) = [](const SeenRequest&) { return true; }) const {
+      bool (*matches)(const SeenRequest&) = [](const SeenRequest&) { return true; }) const {
     MutexLock lock(mutex_);
     return arrived_.wait_for(mutex_, std::chrono::seconds(10), [&]() SPANWAY_REQUIRES(mutex_) {
-      return count_locked(is_wanted) >= count;
+      return count_locked(matches) >= count;
     });
   }
 
@@ -130,8 +130,8 @@ class FakeHttpBackend final : public http::Handler {
   }
 
  private:
-  std::size_t count_locked(bool (*is_wanted)(const SeenRequest&)) const SPANWAY_REQUIRES(mutex_) {
-    return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), is_wanted));
+  std::size_t count_locked(bool (*matches)(const SeenRequest&)) const SPANWAY_REQUIRES(mutex_) {
+    return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), matches));
   }
   class Reader final : public http::BodyReader {
    public:

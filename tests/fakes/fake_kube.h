@@ -135,7 +135,7 @@ class FakeKube final : public kube::Client {
   void note_version(const kube::ResourceType& type) SPANWAY_REQUIRES(mutex_);
   using Fates = std::map<kube::ObjectKey, PodFate>;
   // The fates of existing pods; those of Jobs are requested when their Job runs.
-  Fates ask_fates() SPANWAY_REQUIRES(mutex_);
+  Fates read_fates() SPANWAY_REQUIRES(mutex_);
   bool has_running_jobs() SPANWAY_REQUIRES(mutex_);
   const std::string& template_hash(const Json& workload) SPANWAY_REQUIRES(mutex_);
   void run_deployments() SPANWAY_REQUIRES(mutex_);
@@ -163,8 +163,8 @@ class FakeKube final : public kube::Client {
   std::uint64_t moved_at_ SPANWAY_GUARDED_BY(mutex_) = 1;
   // A step that changed nothing: as long as nothing has moved and the fates are the same, the next
   // one would not either.
-  std::uint64_t rests_at_ SPANWAY_GUARDED_BY(mutex_) = 0;
-  Fates rests_with_ SPANWAY_GUARDED_BY(mutex_);
+  std::uint64_t idle_at_ SPANWAY_GUARDED_BY(mutex_) = 0;
+  Fates idle_with_ SPANWAY_GUARDED_BY(mutex_);
   // By uid and generation.
   std::map<std::string, std::string> template_hashes_ SPANWAY_GUARDED_BY(mutex_);
   std::deque<Change> changes_ SPANWAY_GUARDED_BY(mutex_);  // The last 20'000.

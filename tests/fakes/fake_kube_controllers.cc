@@ -273,7 +273,7 @@ void FakeKube::run_garbage_collector() {
   for (const auto& [type, key] : orphans) erase_locked(type, key);
 }
 
-FakeKube::Fates FakeKube::ask_fates() {
+FakeKube::Fates FakeKube::read_fates() {
   Fates fates;
   for (const auto& [key, stored] : kind_of(kube::kPods)) {
     if (kube::string_at(stored.object, "metadata/ownerReferences/0/kind") != "Job")
@@ -292,9 +292,9 @@ bool FakeKube::has_running_jobs() {
 
 void FakeKube::step() {
   MutexLock lock(mutex_);
-  Fates fates = ask_fates();
+  Fates fates = read_fates();
   const std::uint64_t before = moved_at_;
-  if (rests_at_ == before && rests_with_ == fates && !has_running_jobs()) return;
+  if (idle_at_ == before && idle_with_ == fates && !has_running_jobs()) return;
   run_garbage_collector();
   run_deployments();
   run_stateful_sets();
@@ -313,8 +313,8 @@ void FakeKube::step() {
     for (const Json& workload : workloads) workload_status(type, workload);
   }
   if (moved_at_ != before) return;
-  rests_at_ = before;
-  rests_with_ = std::move(fates);
+  idle_at_ = before;
+  idle_with_ = std::move(fates);
 }
 
 const std::string& FakeKube::template_hash(const Json& workload) {

@@ -27,14 +27,14 @@ constexpr std::size_t kOutputBytesMax = 1u << 20;
 
 void check_grammar(std::string_view text) {
   static simdjson::dom::parser reference;
-  const simdjson::error_code verdict = reference.parse(text.data(), text.size()).error();
+  const simdjson::error_code expected = reference.parse(text.data(), text.size()).error();
   // Numbers that no 64-bit type holds are well-formed, and may be in fields that are not read;
   // half a surrogate pair is well-formed, too, but simdjson refuses it, and nesting beyond 1024.
   const bool has_surrogate =
       text.find("\\ud") != std::string_view::npos || text.find("\\uD") != std::string_view::npos;
-  SPANWAY_CHECK(verdict == simdjson::SUCCESS || verdict == simdjson::NUMBER_ERROR ||
-                verdict == simdjson::DEPTH_ERROR ||
-                (verdict == simdjson::STRING_ERROR && has_surrogate));
+  SPANWAY_CHECK(expected == simdjson::SUCCESS || expected == simdjson::NUMBER_ERROR ||
+                expected == simdjson::DEPTH_ERROR ||
+                (expected == simdjson::STRING_ERROR && has_surrogate));
 }
 
 // The result of the scan must not depend on the encoding of the request.

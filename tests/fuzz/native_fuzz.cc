@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(std::min(piece, rest.size()));
   }
   SPANWAY_CHECK(decoder.memory_bytes() <= kMemoryFactor * size + kMemoryFree);
-  // The reader gives the same verdict, but for the decoder's own bound.
+  // The reader accepts and refuses the same, but for the decoder's own bound.
   const auto last = reader.next();
   if (!failed && decoder.at_end()) SPANWAY_CHECK(last.ok() && !last->has_value());
   if (!failed && !decoder.at_end()) SPANWAY_CHECK(!last.ok());

@@ -38,6 +38,7 @@ BANNED = [
     (r"\bTODO\b|\bFIXME\b|\bXXX\b", "do it, or put it into an issue", r"\.(h|cc|py|sh|cmake|md)$"),
     (r"\bassert\(", "SPANWAY_CHECK or SPANWAY_ASSERT", r"\.(h|cc)$"),
     (r"\b(struct|class|enum class) (Held|Look|Machine|Truth|Verdict)\b", "the thing's own name, see CONTRIBUTING", r"^(services|operator)/.*\.(h|cc)$"),
+    (r"\b(ask|see|tell)\(", "read, poll, call, observe, report", r"^(services|operator)/.*\.(h|cc)$"),
     (r"\bthrow\b", "return an Error", r"services/.*\.(h|cc)$"),
 ]
 
@@ -140,12 +141,12 @@ IMPLEMENTS = {
     "operator/api/declaration_query.cc": "operator/api/declaration_parts.h",
     "operator/api/declaration_storage.cc": "operator/api/declaration_parts.h",
     "operator/api/kubernetes_schema.cc": "operator/api/kubernetes_types.h",
-    "operator/api/markdown.cc": "operator/api/declaration.h",
-    "operator/api/reader.cc": "operator/api/declaration.h",
+    "operator/api/crd_markdown.cc": "operator/api/declaration.h",
+    "operator/api/pipeline_reader.cc": "operator/api/declaration.h",
     "operator/api/status_schema.cc": "operator/api/schema.h",
     "operator/api/transition.cc": "operator/api/declaration.h",
     "operator/decide/rollout_availability.cc": "operator/decide/rollout_state_machine.h",
-    "operator/decide/rollout_failure.cc": "operator/decide/rollout_state_machine.h",
+    "operator/decide/rollout_rollback.cc": "operator/decide/rollout_state_machine.h",
     "operator/decide/rollout_install.cc": "operator/decide/rollout_state_machine.h",
     "operator/decide/rollout_reports.cc": "operator/decide/rollout_state_machine.h",
     "operator/decide/rollout_steps.cc": "operator/decide/rollout_state_machine.h",
@@ -189,7 +190,7 @@ IMPLEMENTS = {
     "services/query/logql/parse_aggregates.cc": "services/query/logql/parse_state.h",
     "services/query/logql/parse_label_filters.cc": "services/query/logql/parse_state.h",
     "services/query/logql/parse_stages.cc": "services/query/logql/parse_state.h",
-    "services/query/logql/parsers.cc": "services/query/logql/stage_pipeline.h",
+    "services/query/logql/extraction_stages.cc": "services/query/logql/stage_pipeline.h",
     "services/query/logql/printer.cc": "services/query/logql/ast.h",
     "services/query/logql/range_aggregate.cc": "services/query/logql/step_evaluator.h",
     "services/query/logql/template_execute.cc": "services/query/logql/template.h",
@@ -228,12 +229,11 @@ IMPLEMENTS = {
     "services/query/traceql/type_check.cc": "services/query/traceql/parse_state.h",
 }
 
-# A name of a header stands for one thing, but for the roles that each module may fill.
+# A name of a header or source means one thing, but for the roles that each module may fill.
 ROLES = {
-    "client.h", "config.h", "converter.h", "descriptor.h", "events.h", "factory.h", "options.h", "program.h", "sink.h",
-    "stored_parts.h",
+    "client", "config", "converter", "events", "factory", "options", "program",
     # The parts of each query language's engine.
-    "arithmetic.h", "ast.h", "engine.h", "lexer.h", "parse_state.h", "parser.h", "token.h", "value.h",
+    "arithmetic", "ast", "binary", "duration", "engine", "lexer", "parse_state", "parser", "printer", "token", "type_check", "value",
 }
 
 # Folders whose headers have another namespace than the folder's own or that of a folder above it.
@@ -292,7 +292,10 @@ ONE_OF_EACH = {
 def prose_files():
     return [
         name
-        for name in tracked(r"^(services|operator|tests|ci|bench)/.*\.(h|cc|py|sh|md|cmake|txt)$|^[A-Z]+\.md$|^helm/.*\.(yaml|tpl|txt)$")
+        for name in tracked(
+            r"^(services|operator|tests|ci|bench)/.*\.(h|cc|py|sh|sql|md|cmake|txt|supp|patch)$"
+            r"|^[A-Z]+\.md$|^(helm|k8s)/.*\.(yaml|tpl|txt|md)$|^helm/.*dashboards/|^proto/[a-z]+\.yaml$"
+        )
         if not vocabulary.EXEMPT.search(name)
     ]
 
@@ -310,11 +313,21 @@ def test_vocabulary_is_the_fields_own():
     assert not bad, "\n".join(bad)
 
 
+def test_texts_begin_with_the_noun_or_the_verb():
+    # Documentation of keys, metrics, members and fields. Comments are checked by the vocabulary.
+    bad = []
+    for name in tracked(r"^(services|operator)/.*\.(h|cc)$|^(helm|k8s|proto)/.*\.(yaml|json)$"):
+        for number, line in enumerate((ROOT / name).read_text(errors="replace").splitlines(), 1):
+            if found := re.search(r"(\"|\bdescription: )(What|Whether|Who|Whose|Of) [^\"]*", line):
+                bad.append(f"{name}:{number}: {found[0][:60]}")
+    assert not bad, "\n".join(bad)
+
+
 def test_names_of_tests_are_the_fields_own():
     bad = []
     for name in tracked(r"^tests/.*\.cc$"):
         for test_name in re.findall(r"\bTEST(?:_F|_P)?\(\s*\w+,\s*(\w+)\)", (ROOT / name).read_text(errors="replace")):
-            words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", test_name).lower()
+            words = vocabulary.as_words(test_name).lower()
             bad += [f"{name}: {test_name}: {instead}" for _, _, instead in vocabulary.occurrences(words)]
     assert not bad, "\n".join(bad)
 
@@ -349,10 +362,13 @@ def test_every_source_has_its_header():
 
 def test_a_name_stands_for_one_thing():
     places = {}
-    for name in tracked(r"^(services|operator)/.*\.h$"):
-        places.setdefault(pathlib.Path(name).name, []).append(name)
-    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in ROLES}
-    bad = [f"{name}: {', '.join(where)}" for name, where in twice.items()]
+    for name in tracked(r"^(services|operator)/.*\.(h|cc)$"):
+        if not name.endswith("/main.cc"):
+            places.setdefault(pathlib.Path(name).name, []).append(name)
+    twice = {name: where for name, where in places.items() if len(where) > 1}
+    bad = [f"{name}: {', '.join(where)}" for name, where in twice.items() if pathlib.Path(name).stem not in ROLES]
+    bad += [f"{role}: fewer than two files; remove it from ROLES" for role in sorted(ROLES)
+            if not {f"{role}.h", f"{role}.cc"} & twice.keys()]
     assert not bad, "\n".join(bad)
 
 

@@ -63,7 +63,7 @@ class Schedule:
 
 def dead_letters(chain, seconds=15.0):
     """The values in the dead-letter topic of traces."""
-    consumer = Consumer({"bootstrap.servers": chain.kafka.brokers, "group.id": "torture-verdict", "auto.offset.reset": "earliest"})
+    consumer = Consumer({"bootstrap.servers": chain.kafka.brokers, "group.id": "torture-check", "auto.offset.reset": "earliest"})
     consumer.subscribe([chain.pipeline.topics["traces"] + ".dlq"])
     found, quiet_since = [], time.monotonic()
     while time.monotonic() - quiet_since < seconds:

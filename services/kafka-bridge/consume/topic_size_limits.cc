@@ -8,8 +8,8 @@ namespace {
 
 // Each reading is a connection of its own. Shorter than the wait between two tries of a dead letter
 // that does not fit (30 s), so that a raised limit is used at the next one.
-constexpr Duration kAskAgain = std::chrono::seconds(25);
-constexpr Duration kAskAgainAfterRefusal = std::chrono::seconds(10);
+constexpr Duration kReread = std::chrono::seconds(25);
+constexpr Duration kRereadAfterRefusal = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -20,7 +20,7 @@ TopicSizeLimits::Entry& TopicSizeLimits::entry(const std::string& topic) {
   return entries_.try_emplace(topic, Entry{assumed_, std::nullopt}).first->second;
 }
 
-bool TopicSizeLimits::ask(const std::string& topic, Entry& entry, Duration not_before) {
+bool TopicSizeLimits::read_again(const std::string& topic, Entry& entry, Duration not_before) {
   const SteadyTime now = clock_.now();
   if (entry.requested_at && now - *entry.requested_at < not_before) return false;
   entry.requested_at = now;
@@ -32,13 +32,13 @@ bool TopicSizeLimits::ask(const std::string& topic, Entry& entry, Duration not_b
 
 std::size_t TopicSizeLimits::of(const std::string& topic, std::size_t requested) {
   Entry& known = entry(topic);
-  if (requested > known.limit) ask(topic, known, kAskAgain);
+  if (requested > known.limit) read_again(topic, known, kReread);
   return known.limit;
 }
 
 void TopicSizeLimits::refused(const std::string& topic, std::size_t bytes) {
   Entry& known = entry(topic);
-  ask(topic, known, kAskAgainAfterRefusal);
+  read_again(topic, known, kRereadAfterRefusal);
   // The settings exceed what the broker takes, or may not be read.
   if (known.limit >= bytes) known.limit = bytes / 2;
 }

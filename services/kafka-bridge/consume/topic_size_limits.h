@@ -34,7 +34,7 @@ class TopicSizeLimits {
     std::optional<SteadyTime> requested_at;
   };
   Entry& entry(const std::string& topic);
-  bool ask(const std::string& topic, Entry& entry, Duration not_before);
+  bool read_again(const std::string& topic, Entry& entry, Duration not_before);
 
   const std::size_t assumed_;
   const Reader reader_;

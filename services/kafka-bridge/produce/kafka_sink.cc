@@ -104,8 +104,8 @@ struct KafkaSink::Request {
 
   void finish(pipeline::AckToken deciding, std::optional<Result<pipeline::Outcome>> decision,
               std::uint64_t written) {
-    const bool told_ok = decision && decision->ok();
-    if (told_ok) {
+    const bool acknowledged = decision && decision->ok();
+    if (acknowledged) {
       sink.events_.written(signal, items, records, sink.timers_.clock().now() - started);
       sink.remember(signal, nullptr);
     } else {
@@ -114,7 +114,7 @@ struct KafkaSink::Request {
     permit.release();
     deadline_timer.cancel();
     if (decision) {
-      if (!told_ok) {
+      if (!acknowledged) {
         sink.events_.refused(decision->error());
         sink.remember(signal, &decision->error());
       }

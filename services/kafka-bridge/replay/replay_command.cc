@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-#include "services/kafka-bridge/destination_options.h"
+#include "services/kafka-bridge/exporter_client_options.h"
 #include "services/kafka-bridge/replay/replay_request.h"
 #include "services/kafka-bridge/replay/replay_tally.h"
 #include "services/kafka-bridge/replay/replayer.h"
@@ -202,7 +202,7 @@ int replay(const BridgeConfig& config, const ReplayRequest& request, runtime::St
   auto reader =
       kafka::create_range_reader(config.kafka, config.consumer.kafka.isolation, request.topic, log);
   if (!reader.ok()) return fail(kFailed, reader.error().message);
-  auto sink = rpc::OtlpGrpcSink::create(destination_options(config.destination), system_clock(),
+  auto sink = rpc::OtlpGrpcSink::create(exporter_client_options(config.destination), system_clock(),
                                         {log, metrics});
   if (!sink.ok()) return fail(kUsage, "destination: " + sink.error().message);
   auto state = initial_state(config, request, **reader);

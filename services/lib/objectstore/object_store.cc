@@ -62,7 +62,7 @@ class S3Store final : public ObjectStore {
     Listing all;
     ListRequest request{.prefix = prefix, .by_folder = by_folder};
     do {
-      SPANWAY_ASSIGN(ListPage page, ask<ListPage>([&](auto done) {
+      SPANWAY_ASSIGN(ListPage page, call<ListPage>([&](auto done) {
                        client_->list(request, deadline(), std::move(done));
                      }));
       std::move(page.objects.begin(), page.objects.end(), std::back_inserter(all.objects));
@@ -76,17 +76,17 @@ class S3Store final : public ObjectStore {
     return all;
   }
   Result<Object> get(const std::string& key) override {
-    return ask<Object>(
+    return call<Object>(
         [&](auto done) { client_->get(key, std::nullopt, deadline(), std::move(done)); });
   }
   Result<Bytes> read(const std::string& key, ByteRange range) override {
-    SPANWAY_ASSIGN(Object object, ask<Object>([&](auto done) {
+    SPANWAY_ASSIGN(Object object, call<Object>([&](auto done) {
                      client_->get(key, range, deadline(), std::move(done));
                    }));
     return std::move(object.body);
   }
   Result<std::string> put(PutRequest request) override {
-    return ask<std::string>([&](auto done) {
+    return call<std::string>([&](auto done) {
       client_->put({.key = request.key,
                     .body = request.body.clone(),
                     .content_type = request.content_type,
@@ -95,7 +95,7 @@ class S3Store final : public ObjectStore {
     });
   }
   Status remove(const std::string& key) override {
-    return ask<void>([&](auto done) { client_->remove(key, deadline(), std::move(done)); });
+    return call<void>([&](auto done) { client_->remove(key, deadline(), std::move(done)); });
   }
 
  private:
@@ -108,7 +108,7 @@ class S3Store final : public ObjectStore {
 
   // `send` is called once for each attempt, with the function that takes the answer.
   template <typename T, typename Send>
-  Result<T> ask(const Send& send) {
+  Result<T> call(const Send& send) {
     Backoff backoff({.initial = std::chrono::milliseconds(200)}, Random::from_entropy());
     for (int attempt = 1;; ++attempt) {
       if (options_.stop.stop_requested()) return cancelled();

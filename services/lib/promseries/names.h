@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "services/lib/otlp/reader.h"
-#include "services/lib/promseries/options.h"
+#include "services/lib/promseries/conversion_options.h"
 
 namespace spanway::promseries {
 

@@ -9,7 +9,7 @@
 #include "services/lib/base/result.h"
 #include "services/lib/otlp/metric_points.h"
 #include "services/lib/otlp/reader.h"
-#include "services/lib/promseries/options.h"
+#include "services/lib/promseries/conversion_options.h"
 #include "services/lib/promseries/series_labels.h"
 #include "services/lib/promseries/series_visitor.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "services/lib/otlp/reader.h"
-#include "services/lib/promseries/options.h"
+#include "services/lib/promseries/conversion_options.h"
 
 namespace spanway::promseries {
 

@@ -47,24 +47,24 @@ void describe(V& v, const Statusz::TopicSettings& t) {
 template <typename V>
 void describe(V& v, const Statusz::Produce& p) {
   v.field("ok", p.ok, "Produce requests are answered OK now.");
-  v.field("last_error", p.last_error, "What they get otherwise.");
+  v.field("last_error", p.last_error,
+          "Error of the last failed produce request; empty while `ok` is true.");
   v.field("last_error_reason", p.last_error_reason, "The same as one word.");
 }
 
 template <typename V>
 void describe(V& v, const Statusz::Destination& d) {
-  v.optional("name", d.name, "Of a consuming bridge: consumer.destination.");
-  v.optional("type", d.type, "Of an exporter: destination.type.");
+  v.optional("name", d.name, "Consuming bridge: consumer.destination.");
+  v.optional("type", d.type, "Exporter: destination.type.");
   v.field("endpoint", d.endpoint, "Its address, or `in process`.");
   v.optional("answered", d.answered, "It has answered at least once.");
   v.nullable("reachable", d.reachable,
              "The last request was answered; null before the first request.");
   v.field("last_error", d.last_error, "The last failure; empty after a success.");
   v.field("last_error_reason", d.last_error_reason, "The same as one word.");
-  v.optional("circuit", d.circuit, "Of an exporter: `closed`, `open` or `half_open`.");
-  v.optional(
-      "degraded", d.degraded,
-      "Of an exporter: the circuit is not closed, only probes are sent. The pod stays ready.");
+  v.optional("circuit", d.circuit, "Exporter: `closed`, `open` or `half_open`.");
+  v.optional("degraded", d.degraded,
+             "Exporter: the circuit is not closed, only probes are sent. The pod stays ready.");
 }
 
 template <typename V>
@@ -91,11 +91,11 @@ void describe(V& v, const Statusz::Queries& q) {
 
 template <typename V>
 void describe(V& v, const Statusz::Batch& b) {
-  v.field("first_offset", b.first_offset, "Of its first record.");
-  v.field("last_offset", b.last_offset, "Of its last record.");
+  v.field("first_offset", b.first_offset, "Offset of the first record.");
+  v.field("last_offset", b.last_offset, "Offset of the last record.");
   v.field("tenant", b.tenant, "Its tenant.");
   v.field("attempts", b.attempts, "How often it was sent.");
-  v.field("waits_for", b.waits_for, "What must happen next.");
+  v.field("waits_for", b.waits_for, "The event that the batch waits for.");
   v.field("age_seconds", b.age, "Since it was built.");
 }
 
@@ -171,9 +171,9 @@ template <typename V>
 void describe(V& v, const Statusz::Memory& m) {
   v.field("limit", m.limit, "memory_limit of the process; 0 = not measured. All in bytes.");
   v.field("used", m.used, "Accounted: requests and all owners.");
-  v.field("rss", m.rss, "What the kernel counts for the process.");
+  v.field("rss", m.rss, "Resident memory of the process, as the kernel reports it.");
   v.field("peak", m.peak, "The highest rss.");
-  v.field("budget", m.budget, "What the account may reach.");
+  v.field("budget", m.budget, "Upper bound of `used`.");
   v.field("gate_closed", m.gate_closed,
           "The process is near memory_limit and refuses new work; as the metric "
           "spanway_runtime_memory_gate_closed.");
@@ -242,10 +242,10 @@ void describe_service(V& v, const Statusz& s) {
 }
 
 constexpr const char* kCredentialErrorsMeaning =
-    "Of the process: credentials (tokens, passwords, headers, TLS files of clients) that were read "
-    "again and cannot be used, with the reason; the ones of before stay in use. At most 16.";
+    "Process: credentials (tokens, passwords, headers, TLS files of clients) that were read again "
+    "and cannot be used, with the reason; the previous ones stay in use. At most 16.";
 constexpr const char* kErrorsMeaning =
-    "Of the process: the last 16 logged warnings and errors, oldest first.";
+    "Process: the last 16 logged warnings and errors, oldest first.";
 
 class JsonFields {
  public:
@@ -426,8 +426,9 @@ std::string to_json(const Statusz& status) {
 std::string statusz_markdown() {
   std::string text =
       "# Status\n\n"
-      "What `GET /statusz` of the admin port returns, as one JSON object; written by `make docs` "
-      "from the code, and a test keeps it true. Members are only ever added. One that is missing "
+      "`GET /statusz` of the admin port returns one JSON object with these members. `make docs` "
+      "generates this page from the code, and a test compares the two. Members are only ever "
+      "added. One that is missing "
       "is unknown, or belongs to another service. A process with several services returns one such "
       "object for each, under its name. Times are UTC as in RFC 3339; texts are truncated at 1 "
       "KiB.\n\n"

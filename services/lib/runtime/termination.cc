@@ -53,7 +53,7 @@ std::size_t skip_scheme(const std::string& lowered, std::size_t begin) {
 
 // The value at `begin`, behind `name:` and a blank, may be the rest of a sentence ("kafka.password:
 // is required"): it is hidden only when it is the only word.
-bool stands_alone(const std::string& text, std::size_t begin, std::size_t end) {
+bool is_only_word(const std::string& text, std::size_t begin, std::size_t end) {
   if (text[begin] == '"' || text[begin] == '\'') return true;
   return end == text.size() || text[end] != ' ';
 }
@@ -70,7 +70,7 @@ void hide_named_values(std::string& text, std::string_view name) {
     const std::size_t value = skip_scheme(lowered, begin);
     const std::size_t end = value_end(text, value);
     const bool is_sentence = text[mark] == ':' && begin > mark + 1 && value == begin;
-    if (is_sentence && !stands_alone(text, begin, end)) continue;
+    if (is_sentence && !is_only_word(text, begin, end)) continue;
     text.replace(begin, end - begin, kHidden);
     lowered.replace(begin, end - begin, kHidden);
     at = begin;

@@ -131,7 +131,7 @@ TEST_F(MergerTest, SendsALoneRequestOnAsItIs) {
   EXPECT_EQ(budget_.used(), 5u);
   taken.token.ack({2, "two are bad"});
   ASSERT_TRUE(answers_[0] && answers_[0]->ok());
-  // Alone, everything is said to the right client.
+  // Alone, each result is reported to its own client.
   EXPECT_EQ((*answers_[0])->rejected, 2u);
   EXPECT_EQ(metric("spanway_ingress_merged_batches_total"), 0);
 }

@@ -128,8 +128,8 @@ TEST(RenderingDigest, RequestsForTheSameObjectsAsTheWhole) {
         for (const render::Component& component : desired.components)
           decision.actions.push_back({component.id, target, phase == Phase::kRolling});
         const Rendering digest = digested(desired);
-        const Rendering last_good_outline = digested(last_good);
-        EXPECT_EQ(requests(desired_objects(digest, &last_good_outline, decision)),
+        const Rendering last_good_digest = digested(last_good);
+        EXPECT_EQ(requests(desired_objects(digest, &last_good_digest, decision)),
                   requests(desired_objects(desired, &last_good, decision)));
         EXPECT_EQ(requests(desired_objects(digest, nullptr, decision)),
                   requests(desired_objects(desired, nullptr, decision)));

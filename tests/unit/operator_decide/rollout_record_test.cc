@@ -112,7 +112,7 @@ TEST_F(RolloutFaults, AComponentThatNeverCameUpKeepsNoOtherFromACanary) {
   RolloutDecision decision = decide_next();
   EXPECT_TRUE(decision.record_last_good);
   EXPECT_EQ(memory_.unproven, std::set<std::string>{"p-a"});
-  EXPECT_EQ(decision.phase, Phase::kInstalling) << "and it is not said to be through";
+  EXPECT_EQ(decision.phase, Phase::kInstalling) << "and the phase is not complete";
   EXPECT_EQ(decision.reason, "Unschedulable");
   has_good_ = true;
   good_parts_ = desired_parts_;

@@ -228,7 +228,7 @@ TEST_F(StatusTest, OfAnExporterThatDoesNotAnswerNothingIsClaimed) {
   scene_.report(kSceneExporter) = {.error = "timed out"};
   EXPECT_EQ(condition_after_update("ExportersHealthy"), "Unknown: NoReports");
   EXPECT_THAT(scene_.message("ExportersHealthy"), HasSubstr("a"));
-  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StatusTest, PausedAndStoppedExportersAreWell) {
@@ -275,7 +275,7 @@ TEST_F(StatusTest, TheStoreOfQueryIsInTheStatusAndDegradesOnly) {
   EXPECT_EQ(scene_.update(), before);
 
   scene_.report(kSceneQuery).store = ActivityReport{.ok = true};
-  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsExpected");
   EXPECT_EQ(scene_.at("query/store"), "Reachable");
   // Written at most every 30 s.
   scene_.report(kSceneQuery).store->ok = false;
@@ -310,13 +310,13 @@ TEST_F(StatusTest, ACanaryInTroubleDegradesNothing) {
   pod.crash_looping = true;
   pod.reason = "CrashLoopBackOff";
   scene_.set_rollout(Phase::kRolling, "CanaryStarting", "p-ingress: the canary is starting");
-  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StatusTest, AStartingPodDegradesNothingForTwoMinutes) {
   scene_.views[kSceneIngress].pods.push_back(pod_of("slow", "r1", false, kSceneStartMs));
   scene_.pass(119);
-  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsExpected");
   scene_.pass(1);
   EXPECT_EQ(condition_after_update("Degraded"), "True: NotReady");
   EXPECT_THAT(scene_.message("Degraded"), HasSubstr("p-ingress: pod slow: is not ready"));
@@ -391,7 +391,7 @@ TEST_F(StatusTest, AnAutoscalerOfAnotherThatScalesTheSameIsNamed) {
   EXPECT_EQ(scene_.condition("Ready"), "True: Running") << "it still delivers";
   scene_.foreign_autoscalers.clear();
   EXPECT_EQ(condition_after_update("ScalingLimited"), "False: NotLimited");
-  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StatusTest, ATopicsJobThatCannotStartIsReported) {

@@ -174,12 +174,12 @@ TEST_F(StatusTest, AComponentThatKeepsItsOldCredentialsIsDegraded) {
   EXPECT_THAT(scene_.message("Degraded"),
               AllOf(HasSubstr("kafka.sasl.password_file"), HasSubstr("; tls: no certificate")));
   scene_.report(kSceneConsumer).credential_errors.clear();
-  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted");
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StatusTest, WeaknessesOfTopicsOfOthersDegrade) {
   scene_.report(kSceneBridge).weaknesses = {"otel.logs: cleanup.policy=compact"};
-  EXPECT_EQ(condition_after_update("Degraded"), "False: AsWanted")
+  EXPECT_EQ(condition_after_update("Degraded"), "False: AsExpected")
       << "of managed topics the Job reports";
   scene_.topics.state = TopicsView::State::kUnmanaged;
   EXPECT_EQ(condition_after_update("Degraded"), "True: TopicsWeaker");

@@ -39,7 +39,7 @@ TEST_F(StatusTest, HasThirteenConditionsOfWhichNoneIsWrong) {
   EXPECT_EQ(scene_.condition("KafkaReachable"), "True: Reachable");
   EXPECT_EQ(scene_.condition("TopicsReady"), "True: Ready");
   EXPECT_EQ(scene_.condition("ExportersHealthy"), "True: Delivering");
-  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsExpected");
   EXPECT_EQ(scene_.condition("RolledBack"), "False: NotRolledBack");
   EXPECT_EQ(scene_.condition("ScalingLimited"), "False: NotLimited");
   EXPECT_EQ(scene_.condition("RetentionAtRisk"), "False: LagWithinRetention");
@@ -364,7 +364,7 @@ TEST_F(StatusTest, TablesAreReportedByTheWorstExporter) {
   using State = SchemaView::State;
   scene_.schemas = {{"a", State::kReady}, {"b", State::kPending, "the migrate Job runs"}};
   EXPECT_EQ(condition_after_update("SchemaReady"), "Unknown: MigratePending");
-  EXPECT_EQ(scene_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(scene_.condition("Degraded"), "False: AsExpected");
   scene_.schemas.push_back({"c", State::kFailed, "user c may not CREATE TABLE"});
   EXPECT_EQ(condition_after_update("SchemaReady"), "False: MigrateFailed");
   EXPECT_EQ(scene_.message("SchemaReady"), "exporter c: user c may not CREATE TABLE");

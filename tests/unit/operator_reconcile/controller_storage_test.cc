@@ -109,7 +109,7 @@ TEST_F(StorageTest, ANewSchemaIsMigratedBeforeItsExporterIsRolledOut) {
   fixture_.pass(std::chrono::seconds(900), std::chrono::seconds(10));
   EXPECT_NE(fixture_.revision_of(kube::kDeployments, "p-ch"), old);
   EXPECT_EQ(fixture_.condition("SchemaReady"), "True: Migrated");
-  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StorageTest, ADeletedMigrateJobRunsAgainAndStopsNothing) {
@@ -179,7 +179,7 @@ TEST_F(StorageTest, ACronJobIsRepairedAndItsFailureReported) {
   EXPECT_EQ(fixture_.condition("Degraded"), "True: CompactionFailed");
   EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True")) << "nothing is lost by it";
   set_status({{"lastSuccessfulTime", "2026-01-01T02:18:00Z"}});
-  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsWanted");
+  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsExpected");
 }
 
 TEST_F(StorageTest, QueryIsAComponentAsTheOthersAre) {

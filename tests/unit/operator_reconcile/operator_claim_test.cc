@@ -58,7 +58,7 @@ TEST_F(OperatorClaimTest, AnotherOneIsRefusedAndNamed) {
   EXPECT_EQ(fixture_.condition("Degraded"), "True: OtherOperator");
   EXPECT_THAT(fixture_.message("Degraded"), HasSubstr(kOther));
   fixture_.pass(std::chrono::minutes(16), std::chrono::seconds(10));
-  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsWanted") << "it is gone";
+  EXPECT_EQ(fixture_.condition("Degraded"), "False: AsExpected") << "it is gone";
 }
 
 TEST_F(OperatorClaimTest, WritesNothingButItsNameWhileAnotherOneAnswers) {

@@ -17,7 +17,7 @@ namespace {
 using testing::HasSubstr;
 
 // Counts what the scan makes of a JSON request.
-struct Verdict {
+struct ScanResult {
   std::uint64_t accepted = 0, rejected = 0;
   std::string message;
   std::string fault;
@@ -27,7 +27,7 @@ struct Verdict {
   }
   std::array<std::uint64_t, kRejectReasonCount> by_reason = {};
 };
-Verdict verdict_of(Signal signal, const std::string& json) {
+ScanResult scan_json(Signal signal, const std::string& json) {
   JsonNotes notes;
   const Result<Bytes> bytes = json_to_protobuf(signal, json, {}, &notes);
   EXPECT_TRUE(bytes.ok()) << json << "\n" << (bytes.ok() ? "" : bytes.error().message);
@@ -53,13 +53,13 @@ std::string spans(const std::string& list) {
 
 TEST(Json, BadUtf8CostsItsItem) {
   for (const char* bad : {"\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
-    const Verdict verdict =
-        verdict_of(Signal::kTraces,
-                   spans(good_span() + ',' + good_span(std::string("\"name\":\"") + bad + '"') +
-                         ',' + good_span(std::string("\"name\":\"\\n") + bad + '"')));
-    EXPECT_EQ(verdict.accepted, 1u);
-    EXPECT_EQ(verdict.rejected, 2u);
-    EXPECT_EQ(verdict.count(RejectReason::kInvalidUtf8), 2u);
+    const ScanResult result =
+        scan_json(Signal::kTraces,
+                  spans(good_span() + ',' + good_span(std::string("\"name\":\"") + bad + '"') +
+                        ',' + good_span(std::string("\"name\":\"\\n") + bad + '"')));
+    EXPECT_EQ(result.accepted, 1u);
+    EXPECT_EQ(result.rejected, 2u);
+    EXPECT_EQ(result.count(RejectReason::kInvalidUtf8), 2u);
   }
   // Outside of strings such bytes are no JSON.
   EXPECT_NE(error_of(Signal::kTraces, "{\x80\"a\":1}"), "");
@@ -99,7 +99,7 @@ TEST(Json, ALoneSurrogateBecomesTheReplacementCharacterAndIsCounted) {
     EXPECT_EQ(notes.replaced_surrogates, c.replaced) << c.json;
   }
   // Skipped text is not replaced. Broken escapes stay errors.
-  EXPECT_EQ(verdict_of(Signal::kTraces, spans(good_span(R"("unknown":"\ud800")"))).replaced, 0u);
+  EXPECT_EQ(scan_json(Signal::kTraces, spans(good_span(R"("unknown":"\ud800")"))).replaced, 0u);
   for (const char* broken : {R"(\ud83d\u)", R"(\ud83d\uzzzz)", R"(\ud83)", R"(\ud83d\)"})
     EXPECT_NE(span_error(std::string("\"name\":\"") + broken + '"'), "") << broken;
 }
@@ -117,32 +117,32 @@ TEST(Json, AWrongValueCostsItsItemAndNoOther) {
       "[]",
   };
   for (const std::string& span : wrong) {
-    const Verdict verdict =
-        verdict_of(Signal::kTraces, spans(good_span() + ',' + span + ',' + good_span()));
-    EXPECT_EQ(verdict.accepted, 2u) << span;
-    EXPECT_EQ(verdict.rejected, 1u) << span;
-    EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), 1u) << span;
-    EXPECT_THAT(verdict.fault, HasSubstr("spans[1]")) << span;
-    EXPECT_THAT(verdict.message, HasSubstr("spans[1]")) << span;
+    const ScanResult result =
+        scan_json(Signal::kTraces, spans(good_span() + ',' + span + ',' + good_span()));
+    EXPECT_EQ(result.accepted, 2u) << span;
+    EXPECT_EQ(result.rejected, 1u) << span;
+    EXPECT_EQ(result.count(RejectReason::kInvalidValue), 1u) << span;
+    EXPECT_THAT(result.fault, HasSubstr("spans[1]")) << span;
+    EXPECT_THAT(result.message, HasSubstr("spans[1]")) << span;
   }
   // A uint64 is one where the field is.
   EXPECT_EQ(
-      verdict_of(Signal::kTraces, spans(good_span(R"("endTimeUnixNano":"18446744073709551615")")))
+      scan_json(Signal::kTraces, spans(good_span(R"("endTimeUnixNano":"18446744073709551615")")))
           .accepted,
       1u);
 }
 
 TEST(Json, AWrongMetricCountsItsPoints) {
-  const Verdict verdict = verdict_of(Signal::kMetrics,
-                                     R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+  const ScanResult result = scan_json(Signal::kMetrics,
+                                      R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[
       {"name":"a","sum":{"dataPoints":[{"asInt":1},{"asInt":"x"},{"asInt":3}]}},
       {"name":"b","gauge":{"dataPoints":[{"asInt":1},{"asInt":2}]}},
       {"name":"c","sum":{"isMonotonic":"true","dataPoints":[{},{}]}},
       {"name":"d","gauge":{"dataPoints":7}},
       {"name":"e","gauge":{"dataPoints":[7,{"asInt":1}]}}]}]}]})");
-  EXPECT_EQ(verdict.accepted, 2u);
-  EXPECT_EQ(verdict.rejected, 3u + 2u + 1u + 2u);
-  EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), verdict.rejected);
+  EXPECT_EQ(result.accepted, 2u);
+  EXPECT_EQ(result.rejected, 3u + 2u + 1u + 2u);
+  EXPECT_EQ(result.count(RejectReason::kInvalidValue), result.rejected);
 }
 
 TEST(Json, AWrongResourceOrScopeCostsItsItems) {
@@ -156,19 +156,19 @@ TEST(Json, AWrongResourceOrScopeCostsItsItems) {
       R"({"scopeSpans":[{"schemaUrl":[],"spans":)" + two + "}]}",
   };
   for (const std::string& group : wrong) {
-    const Verdict verdict =
-        verdict_of(Signal::kTraces, R"({"resourceSpans":[)" + group + "," + good + "]}");
-    EXPECT_EQ(verdict.accepted, 2u) << group;
-    EXPECT_EQ(verdict.rejected, 2u) << group;
-    EXPECT_EQ(verdict.count(RejectReason::kInvalidValue), 2u) << group;
+    const ScanResult result =
+        scan_json(Signal::kTraces, R"({"resourceSpans":[)" + group + "," + good + "]}");
+    EXPECT_EQ(result.accepted, 2u) << group;
+    EXPECT_EQ(result.rejected, 2u) << group;
+    EXPECT_EQ(result.count(RejectReason::kInvalidValue), 2u) << group;
   }
   // Without items that could be counted: one.
   for (const std::string group : {"7", "[]", R"({"scopeSpans":7})", R"({"scopeSpans":[7]})",
                                   R"({"scopeSpans":[{"spans":{}}]})"}) {
-    const Verdict verdict =
-        verdict_of(Signal::kTraces, R"({"resourceSpans":[)" + good + "," + group + "]}");
-    EXPECT_EQ(verdict.accepted, 2u) << group;
-    EXPECT_EQ(verdict.rejected, 1u) << group;
+    const ScanResult result =
+        scan_json(Signal::kTraces, R"({"resourceSpans":[)" + good + "," + group + "]}");
+    EXPECT_EQ(result.accepted, 2u) << group;
+    EXPECT_EQ(result.rejected, 1u) << group;
   }
   // Nothing is left of such a request.
   EXPECT_THAT(error_of(Signal::kTraces, R"({"resourceSpans":7})"), HasSubstr("an array is due"));
@@ -177,27 +177,27 @@ TEST(Json, AWrongResourceOrScopeCostsItsItems) {
 TEST(Json, DeprecatedNamesAreCountedAndUnknownOnesWithoutItemsReported) {
   const std::string library = R"({"instrumentationLibrary":{"name":"l"},"spans":[)" + good_span() +
                               "," + good_span() + "]}";
-  const Verdict old =
-      verdict_of(Signal::kTraces, R"({"resourceSpans":[{"instrumentationLibrarySpans":[)" +
-                                      library + "," + library + "]}]}");
+  const ScanResult old =
+      scan_json(Signal::kTraces, R"({"resourceSpans":[{"instrumentationLibrarySpans":[)" + library +
+                                     "," + library + "]}]}");
   EXPECT_EQ(old.rejected, 4u);
   EXPECT_EQ(old.count(RejectReason::kDeprecatedField), 4u);
   EXPECT_EQ(
-      verdict_of(Signal::kLogs, R"({"resourceLogs":[{"instrumentationLibraryLogs":[{"logRecords":)"
-                                R"([{},{}]}]}]})")
+      scan_json(Signal::kLogs, R"({"resourceLogs":[{"instrumentationLibraryLogs":[{"logRecords":)"
+                               R"([{},{}]}]}]})")
           .count(RejectReason::kDeprecatedField),
       2u);
-  EXPECT_EQ(verdict_of(Signal::kMetrics,
-                       R"({"resourceMetrics":[{"instrumentationLibraryMetrics":[{"metrics":)"
-                       R"([{"gauge":{"dataPoints":[{},{}]}}]}]}]})")
+  EXPECT_EQ(scan_json(Signal::kMetrics,
+                      R"({"resourceMetrics":[{"instrumentationLibraryMetrics":[{"metrics":)"
+                      R"([{"gauge":{"dataPoints":[{},{}]}}]}]}]})")
                 .count(RejectReason::kDeprecatedField),
             2u);
   for (const std::string json : {R"({"resource_spans":[{"scope_spans":[{"spans":[{}]}]}]})",
                                  R"({"spans":[]})", R"({"resourceSpans":[{"scope_spans":[{}]}]})",
                                  R"({"resourceSpans":[{"scopeSpans":[{"Spans":[{}]}]}]})"}) {
-    const Verdict verdict = verdict_of(Signal::kTraces, json);
-    EXPECT_EQ(verdict.rejected, 1u) << json;
-    EXPECT_EQ(verdict.count(RejectReason::kUnknownContent), 1u) << json;
+    const ScanResult result = scan_json(Signal::kTraces, json);
+    EXPECT_EQ(result.rejected, 1u) << json;
+    EXPECT_EQ(result.count(RejectReason::kUnknownContent), 1u) << json;
   }
   // Beside an item unknown names are ignored, and leave nothing behind.
   EXPECT_EQ(read(Signal::kTraces, R"({"future":1,"resourceSpans":[{"future":2,"scopeSpans":[)"

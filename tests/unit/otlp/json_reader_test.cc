@@ -279,15 +279,15 @@ TEST(JsonReader, AgreesWithSimdjsonOnMutations) {
       }
       if (text.empty()) text = " ";
     }
-    const simdjson::error_code verdict = reference.parse(text).error();
-    if (verdict == simdjson::NUMBER_ERROR && problem_of(text) == nullptr) continue;
+    const simdjson::error_code expected = reference.parse(text).error();
+    if (expected == simdjson::NUMBER_ERROR && problem_of(text) == nullptr) continue;
     // simdjson refuses halves of surrogate pairs.
-    if (verdict == simdjson::STRING_ERROR && problem_of(text) == nullptr &&
+    if (expected == simdjson::STRING_ERROR && problem_of(text) == nullptr &&
         text.find("\\ud") != std::string::npos)
       continue;
-    ASSERT_EQ(verdict == simdjson::SUCCESS, problem_of(text) == nullptr)
-        << text << ": simdjson says " << simdjson::error_message(verdict);
-    malformed += verdict == simdjson::SUCCESS ? 0 : 1;
+    ASSERT_EQ(expected == simdjson::SUCCESS, problem_of(text) == nullptr)
+        << text << ": simdjson says " << simdjson::error_message(expected);
+    malformed += expected == simdjson::SUCCESS ? 0 : 1;
   }
   EXPECT_GT(malformed, 10'000);
   EXPECT_LT(malformed, 29'000);

@@ -121,7 +121,7 @@ def test_example_payloads_are_read_by_our_own_code(message, example):
         assert f'"traceId":"{message["x-example-key"]}"'.encode() in run.stdout
 
 
-def test_otlp_decode_tells_what_it_cannot_read():
+def test_otlp_decode_reports_what_it_cannot_read():
     def run(argument, payload):
         return subprocess.run([OTLP_DECODE, argument], input=payload, capture_output=True)
 

@@ -20,7 +20,7 @@ Error corrupt_body(std::string_view what) {
   return invalid_argument("body: " + std::string(what)).with_reason("body_corrupt");
 }
 
-bool DecodedOutput::ask(std::size_t total, const Decoder::Grow& grow) {
+bool DecodedOutput::acquire(std::size_t total, const Decoder::Grow& grow) {
   if (total <= granted_bytes_) return true;
   if (grow && !grow(total)) return false;
   granted_bytes_ = total;
@@ -31,7 +31,7 @@ bool DecodedOutput::ask(std::size_t total, const Decoder::Grow& grow) {
 Status DecodedOutput::reserve(Bytes& out, std::size_t capacity, std::size_t charged,
                               std::size_t state_bytes, const Decoder::Grow& grow) {
   const std::size_t moved = capacity > out.capacity() ? out.size() : 0;
-  if (!ask(moved + charged + state_bytes, grow))
+  if (!acquire(moved + charged + state_bytes, grow))
     return transient_error(Code::kResourceExhausted, "body: no memory to decode it now")
         .with_reason("memory_budget");
   if (moved == 0) {

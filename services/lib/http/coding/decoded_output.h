@@ -26,7 +26,7 @@ class DecodedOutput {
   Status added(std::size_t bytes);
 
  private:
-  bool ask(std::size_t total, const Decoder::Grow& grow);
+  bool acquire(std::size_t total, const Decoder::Grow& grow);
   Status reserve(Bytes& out, std::size_t capacity, std::size_t charged, std::size_t state_bytes,
                  const Decoder::Grow& grow);
 

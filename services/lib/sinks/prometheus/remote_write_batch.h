@@ -11,7 +11,7 @@
 #include "services/lib/pipeline/ack_token.h"
 #include "services/lib/pipeline/batch.h"
 #include "services/lib/prometheus_write/write_requests.h"
-#include "services/lib/promseries/options.h"
+#include "services/lib/promseries/conversion_options.h"
 
 namespace spanway::sinks {
 

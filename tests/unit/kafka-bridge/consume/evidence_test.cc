@@ -74,7 +74,7 @@ TEST(EvidenceLedger, GrantsOneUnprovenDeadLetterSinceTheLastAcceptance) {
   EXPECT_TRUE(ledger.take_unproven(kB)) << "nothing else fails";
 }
 
-TEST(EvidenceLedger, IsBoundedAndForgetsOnlyWhatDelaysAVerdict) {
+TEST(EvidenceLedger, IsBoundedAndForgetsOnlyWhatDelaysADecision) {
   EvidenceLedger ledger;
   ledger.refuse(kA, 1, true, false, kEarly);
   for (std::size_t i = 0; i <= EvidenceLedger::kTenantsMax; ++i) {

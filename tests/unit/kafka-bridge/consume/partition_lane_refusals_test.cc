@@ -140,7 +140,7 @@ TEST(PartitionLane, StallsWhileDeadLettersCannotBeWritten) {
   EXPECT_THAT(fixture.lane->state().reason, HasSubstr("no such topic"));
   EXPECT_FALSE(fixture.take(1, spans(1, 1)));
   EXPECT_EQ(fixture.commit(), 0);
-  EXPECT_EQ(fixture.calls, calls) << "the verdict is known: the item is not sent again";
+  EXPECT_EQ(fixture.calls, calls) << "the refusal is known: the item is not sent again";
   fixture.letters.answer = ok_status();
   fixture.executor.advance(fixture.options.retry.max);
   EXPECT_FALSE(fixture.lane->state().stalled);

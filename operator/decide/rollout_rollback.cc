@@ -36,11 +36,11 @@ RolloutDecision RolloutStateMachine::stay_failed() {
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
     if (!pause) {
-      out.actions[i].stable = resting_target(part, true);
+      out.actions[i].stable = steady_target(part, true);
       continue;
     }
     const bool promoted = part.view->stable.revision == part.desired->revision;
-    out.actions[i].stable = promoted ? Target::kDesired : resting_target(part, false);
+    out.actions[i].stable = promoted ? Target::kDesired : steady_target(part, false);
     // Kept for debugging.
     out.actions[i].canary = part.view->canary.exists &&
                             part.view->canary.revision == part.desired->revision && !promoted;
@@ -48,27 +48,27 @@ RolloutDecision RolloutStateMachine::stay_failed() {
   return out;
 }
 
-Target RolloutStateMachine::resting_target(const Part& part, bool going_back) const {
+Target RolloutStateMachine::steady_target(const Part& part, bool rolling_back) const {
   if (part.blocked) return blocked_target(part);
   const WorkloadView& stable = part.view->stable;
   const bool runs_desired = stable.exists && stable.revision == part.desired->revision;
   if (is_unchanged(part)) return Target::kDesired;
-  if (!going_back && runs_desired && stable.settled) return Target::kDesired;
+  if (!rolling_back && runs_desired && stable.settled) return Target::kDesired;
   // The recorded spec cannot be rendered: what runs is all there is, and where nothing runs nothing
   // can be lost.
   if (input_.last_good == nullptr)
     return runs_desired || !stable.exists ? Target::kDesired : Target::kKeep;
   if (part.last_good == nullptr) {
-    return going_back || !stable.exists ? Target::kLastGood : Target::kKeep;
+    return rolling_back || !stable.exists ? Target::kLastGood : Target::kKeep;
   }
   if (!stable.exists) return Target::kLastGood;
   if (exact_) {
     // Half of an earlier rollout that is healthy can stay until its turn comes.
     const bool foreign = stable.revision != part.last_good->revision;
-    return foreign && stable.settled && !going_back ? Target::kKeep : Target::kLastGood;
+    return foreign && stable.settled && !rolling_back ? Target::kKeep : Target::kLastGood;
   }
   // Never give it something new on the way back.
-  if (runs_desired && part.last_good->revision != part.desired->revision && going_back) {
+  if (runs_desired && part.last_good->revision != part.desired->revision && rolling_back) {
     return Target::kLastGood;
   }
   return runs_desired ? Target::kDesired : Target::kKeep;

@@ -1,8 +1,7 @@
 // CRD.md from the declaration.
-#include "services/lib/base/markdown.h"
-
 #include "operator/api/declaration.h"
 #include "operator/api/fields.h"
+#include "services/lib/base/markdown.h"
 #include "services/lib/config/scalar.h"
 
 namespace spanway::api {

@@ -1,8 +1,8 @@
-#include "services/kafka-bridge/destination_options.h"
+#include "services/kafka-bridge/exporter_client_options.h"
 
 namespace spanway::kafka_bridge {
 
-rpc::OtlpGrpcSinkOptions destination_options(const DestinationConfig& c) {
+rpc::OtlpGrpcSinkOptions exporter_client_options(const DestinationConfig& c) {
   rpc::OtlpGrpcSinkOptions options = rpc::client_options(c);
   for (const HeaderConfig& header : c.headers) options.headers[header.name] = header.value;
   options.timeout = c.timeout;

@@ -7,6 +7,6 @@
 namespace spanway::kafka_bridge {
 
 // Stateless; thread-safe.
-rpc::OtlpGrpcSinkOptions destination_options(const DestinationConfig& c);
+rpc::OtlpGrpcSinkOptions exporter_client_options(const DestinationConfig& c);
 
 }  // namespace spanway::kafka_bridge
