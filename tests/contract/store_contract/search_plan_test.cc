@@ -78,7 +78,7 @@ class SearchPlan : public testing::Test {
     const std::size_t found = at == std::string::npos ? at : plan.find("Granules: ", at);
     return found == std::string::npos ? -1 : std::atoi(plan.c_str() + found + 10);
   }
-  TimeRange whole() const { return {.begin = base_, .end = base_ + 5'000 * kSecond}; }
+  TimeRange all_spans() const { return {.begin = base_, .end = base_ + 5'000 * kSecond}; }
   static SpanCondition attribute(const char* key, Value value, Scope scope = Scope::kSpan,
                                  Op op = Op::kEqual) {
     return compare(Subject{.scope = scope, .key = key}, op, std::move(value));
@@ -93,7 +93,7 @@ class SearchPlan : public testing::Test {
 };
 
 TEST_F(SearchPlan, TimeIsPrunedByTheKey) {
-  const std::string all = plan_of(find({}, {}, whole()));
+  const std::string all = plan_of(find({}, {}, all_spans()));
   const int granules = granules_behind(all, "PrimaryKey");
   ASSERT_GT(granules, 15) << all;
   const std::string part =
@@ -104,8 +104,8 @@ TEST_F(SearchPlan, TimeIsPrunedByTheKey) {
 
 TEST_F(SearchPlan, BucketsOfTheRollupArePrunedByTheKey) {
   clickhouse::Select select{.sql = {"SELECT trace_id FROM spans"}};
-  append_where({.range = whole()}, {}, "acme", select);
-  append_buckets({.range = whole(), .buckets_s = {base_ / kSecond, base_ / kSecond + 3'000}},
+  append_where({.range = all_spans()}, {}, "acme", select);
+  append_buckets({.range = all_spans(), .buckets_s = {base_ / kSecond, base_ / kSecond + 3'000}},
                  select);
   const std::string plan = plan_of(select);
   EXPECT_GE(granules_behind(plan, "PrimaryKey"), 2) << plan;
@@ -114,7 +114,7 @@ TEST_F(SearchPlan, BucketsOfTheRollupArePrunedByTheKey) {
 
 TEST_F(SearchPlan, TheRollupIsReadByItsTime) {
   const std::string plan = plan_of(bucket_statement(
-      {.service = "shop", .name = "op", .kind = 2, .duration_min_ns = 5}, whole(), "acme"));
+      {.service = "shop", .name = "op", .kind = 2, .duration_min_ns = 5}, all_spans(), "acme"));
   EXPECT_NE(plan.find("red_5m"), std::string::npos) << plan;
   const std::size_t keys = plan.find("Keys:");
   ASSERT_NE(keys, std::string::npos) << plan;
@@ -123,31 +123,31 @@ TEST_F(SearchPlan, TheRollupIsReadByItsTime) {
 }
 
 TEST_F(SearchPlan, AnAttributeOfTheMapsIsFoundByItsToken) {
-  const std::string text = plan_of(find(attribute("user", "77"), {}, whole()));
+  const std::string text = plan_of(find(attribute("user", "77"), {}, all_spans()));
   EXPECT_EQ(granules_behind(text, "by_token"), 1) << text;
-  const std::string none = plan_of(find(attribute("n", std::int64_t{5'000}), {}, whole()));
+  const std::string none = plan_of(find(attribute("n", std::int64_t{5'000}), {}, all_spans()));
   EXPECT_EQ(granules_behind(none, "by_token"), 0) << none;
   // In a tree, and with a condition that no index serves.
   const std::string tree =
       plan_of(find(all_of({any_of({attribute("user", "77"), attribute("user", "78")}),
                            compare(Field::kDuration, Op::kGreaterEqual, std::int64_t{0})}),
-                   {}, whole()));
+                   {}, all_spans()));
   EXPECT_EQ(granules_behind(tree, "by_token"), 1) << tree;
 }
 
 TEST_F(SearchPlan, ATagWithoutATypeIsFoundByItsTokenOnceItsPlacesAreKnown) {
   const KeyPlaces places = {{"user", {{Scope::kSpan, AttributeType::kText}}}};
   const auto tag = attribute("user", "77", Scope::kAny, Op::kEqualText);
-  const std::string known = plan_of(find(tag, places, whole()));
+  const std::string known = plan_of(find(tag, places, all_spans()));
   EXPECT_EQ(granules_behind(known, "by_token"), 1) << known;
   EXPECT_TRUE(is_led_by_index(tag, places));
   EXPECT_FALSE(is_led_by_index(tag, {})) << "it may be a double, or of an event";
 }
 
 TEST_F(SearchPlan, APromotedAttributeIsFoundByTheFilterOfItsColumn) {
-  const std::string frequent = plan_of(find(attribute("http.route", "/x"), {}, whole()));
+  const std::string frequent = plan_of(find(attribute("http.route", "/x"), {}, all_spans()));
   EXPECT_GT(granules_behind(frequent, "by_promoted"), 15) << frequent;
-  const std::string none = plan_of(find(attribute("http.route", "/none"), {}, whole()));
+  const std::string none = plan_of(find(attribute("http.route", "/none"), {}, all_spans()));
   EXPECT_NE(none.find("by_promoted"), std::string::npos) << none;
   EXPECT_NE(none.find("Granules: 0/"), std::string::npos) << none;
 }
