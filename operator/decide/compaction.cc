@@ -86,6 +86,7 @@ std::vector<CompactionView> observe_compactions(const std::vector<Json>& cron_jo
                                                 const std::vector<Json>& pods,
                                                 GoodRuns& good_runs) {
   std::vector<CompactionView> views;
+  views.reserve(cron_jobs.size());
   for (const Json& cron_job : cron_jobs) views.push_back(view_of(cron_job, pods, good_runs));
   std::sort(views.begin(), views.end(),
             [](const auto& a, const auto& b) { return a.exporter < b.exporter; });
