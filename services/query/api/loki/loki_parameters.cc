@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <string>
 
 #include "services/lib/base/ascii.h"
+#include "services/query/api/request_values.h"
 #include "services/query/logql/go_text.h"
 
 namespace spanway::query::loki {
@@ -27,47 +27,6 @@ std::optional<T> number(std::string_view text) {
   if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
     return std::nullopt;
   return value;
-}
-
-// "2026-01-01T00:00:00.5Z", "..+02:00".
-std::optional<std::int64_t> rfc3339(std::string_view text) {
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' ||
-      (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
-    return std::nullopt;
-  const auto year = number<int>(text.substr(0, 4));
-  const auto month = number<unsigned>(text.substr(5, 2));
-  const auto day = number<unsigned>(text.substr(8, 2));
-  const auto hour = number<int>(text.substr(11, 2));
-  const auto minute = number<int>(text.substr(14, 2));
-  const auto second = number<int>(text.substr(17, 2));
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
-                                         std::chrono::day(*day)};
-  if (!date.ok() || *year < 1970 || *year > 2261 || *hour > 23 || *minute > 59 || *second > 60)
-    return std::nullopt;
-  text.remove_prefix(19);
-  std::int64_t nanos = 0;
-  if (text.starts_with('.')) {
-    const std::size_t end = std::min(text.find_first_not_of("0123456789", 1), text.size());
-    std::string digits(text.substr(1, end - 1));
-    digits.resize(9, '0');
-    const auto fraction = number<std::int64_t>(digits);
-    if (end == 1 || !fraction) return std::nullopt;
-    nanos = *fraction;
-    text.remove_prefix(end);
-  }
-  std::int64_t offset = 0;
-  if (text != "Z" && text != "z") {
-    if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
-      return std::nullopt;
-    const auto hours = number<int>(text.substr(1, 2));
-    const auto minutes = number<int>(text.substr(4, 2));
-    if (!hours || !minutes) return std::nullopt;
-    offset = (*hours * 60 + *minutes) * 60 * (text[0] == '-' ? -1 : 1);
-  }
-  const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return ((days * 24 + *hour) * 60 + *minute) * 60 * kNanosPerSecond +
-         (*second - offset) * kNanosPerSecond + nanos;
 }
 
 Result<std::int64_t> time_or(const Parameters& parameters, std::string_view name,
@@ -94,7 +53,7 @@ Result<std::int64_t> parse_time(std::string_view text) {
   }
   if (const auto nanos = number<std::int64_t>(text))
     return text.size() <= 10 ? *nanos * kNanosPerSecond : *nanos;
-  if (const auto time = rfc3339(text)) return *time;
+  if (const auto time = parse_rfc3339(text); time && *time >= 0) return *time;
   return bad("cannot parse " + logql::quoted(text) + " as a time");
 }
 
