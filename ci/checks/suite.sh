@@ -4,6 +4,8 @@
 #   run_pytest NAME PATH... [pytest arguments]
 #   run_ctest FOLDER [ctest arguments]
 
+SECOND_RUN_SECONDS=240
+
 # The rating of the tests that failed first (one a line, $2) and still fail ($3).
 rate_suite() { # NAME FIRST SECOND
   local flaky
@@ -27,6 +29,8 @@ run_pytest() {
   [ "$code" = 1 ] && [ -s "$failed" ] || return "$code" # Not the tests: collection, usage, a signal.
   first=$(jq -r 'keys[]' "$failed")
   echo "== $name: $(wc -l <<<"$first") failed and run once more, alone"
+  # The few tests of the second run may take longer than the time that this suite has used up.
+  [ -z "${TESTS_DEADLINE:-}" ] || local -x TESTS_DEADLINE=$((TESTS_DEADLINE + SECOND_RUN_SECONDS))
   "${pytest[@]}" "$@" -rp --last-failed --last-failed-no-failures none | tee "$cache/second.log" || true
   # A test that is skipped the second time, for want of time, has not passed.
   second=$(comm -23 <(sort -u <<<"$first") <(sed -n 's/^PASSED //p' "$cache/second.log" | sort -u))
@@ -37,7 +41,7 @@ run_ctest() {
   local folder=$1 first second="" name
   shift
   # Print only the tests that failed: the whole output of a suite hides them.
-  export GTEST_BRIEF=1
+  local -x GTEST_BRIEF=1
   ctest --test-dir "$folder" --output-on-failure "$@" && return 0
   first=$(sed 's/^[0-9]*://' "$folder/Testing/Temporary/LastTestsFailed.log")
   [ -n "$first" ] || return 1

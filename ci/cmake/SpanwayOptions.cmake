@@ -16,8 +16,10 @@ set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)  # No machine's path in a binary.
 
 find_program(SPANWAY_CCACHE ccache)
 if(SPANWAY_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${SPANWAY_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${SPANWAY_CCACHE}")
+  # Paths below the source folder are hashed as relative ones: another clone finds what this one compiled.
+  set(SPANWAY_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "${SPANWAY_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER ${SPANWAY_COMPILER_LAUNCHER})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SPANWAY_COMPILER_LAUNCHER})
 endif()
 
 add_library(spanway_options INTERFACE)

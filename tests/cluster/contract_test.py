@@ -12,6 +12,6 @@ def test_the_fake_api_server_and_the_real_one_agree(cluster):
     if not tests.exists():
         pytest.skip("operator_reconcile_test is not built")
     done = subprocess.run([tests, "--gtest_filter=Servers/ApiServerContract.*"], cwd=ROOT, capture_output=True, text=True,
-                          env=dict(os.environ, SPANWAY_KUBECONFIG=str(cluster.kubeconfig)), timeout=300)
+                          env=dict(os.environ, SPANWAY_KUBECONFIG=str(cluster.kubeconfig), GTEST_BRIEF="0"), timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SKIPPED" not in done.stdout and "/Real" in done.stdout, done.stdout

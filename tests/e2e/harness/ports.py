@@ -4,7 +4,9 @@ import fcntl
 import os
 import pathlib
 import random
+import re
 import socket
+import subprocess
 import tempfile
 
 # Below those that the kernel gives to clients (ip_local_port_range).
@@ -76,3 +78,12 @@ def free_ports(count):
 
 def free_port():
     return free_ports(1)
+
+
+def describe_holders(log):
+    """The sockets on each port that `log` reports as "already in use", or nothing; best called at once."""
+    ports = re.findall(r":(\d+): Address already in use", log)
+    if not ports:
+        return ""
+    sockets = subprocess.run(["ss", "-tanp", " or ".join(f"sport = :{port}" for port in sorted(set(ports)))], capture_output=True, text=True)
+    return f"\nsockets on {', '.join(ports)}:\n{sockets.stdout}{sockets.stderr}"

@@ -11,7 +11,7 @@ import urllib.request
 import yaml
 
 from . import promises
-from .ports import free_port
+from .ports import describe_holders, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
@@ -159,13 +159,17 @@ class Service(Process):
     def admin(self, path, timeout=5.0):
         return http_get(f"http://127.0.0.1:{self.admin_port}{path}", timeout)
 
+    def _ended(self):
+        log = self.log()[-3000:]
+        return AssertionError(f"{self.name} ended with {self.process.returncode}; log:\n{log}{describe_holders(log)}")
+
     def ready(self):
         try:
             self.admin("/readyz", 2.0)
             return True
         except (urllib.error.URLError, OSError):
             if not self.alive():
-                raise AssertionError(f"{self.name} ended with {self.process.returncode}; log:\n{self.log()[-3000:]}")
+                raise self._ended()
             return False
 
     def wait_ready(self, seconds=30):
@@ -180,7 +184,7 @@ class Service(Process):
 
         def check():
             if not self.alive():
-                raise AssertionError(f"{self.name} ended with {self.process.returncode}; log:\n{self.log()[-3000:]}")
+                raise self._ended()
             return self.admin("/livez", 2.0)
 
         wait_until(check, seconds, f"{self.name} listening")

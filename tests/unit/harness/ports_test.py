@@ -1,5 +1,6 @@
 """The ports that tests are given (tests/e2e/harness/ports.py): one process each, until it ends."""
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -61,3 +62,13 @@ def test_a_port_of_another_process_is_not_even_bound_for_a_moment(monkeypatch):
     monkeypatch.setattr(ports, "is_free", lambda port: (_ for _ in ()).throw(AssertionError(f"{port} was bound")))
     assert not ports.claim([port])
     holder.end()
+
+
+def test_who_holds_a_port_that_a_log_reports_as_in_use():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        described = ports.describe_holders(f"cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert "LISTEN" in described and f"127.0.0.1:{port}" in described, described
+    assert ports.describe_holders("all is well") == ""
