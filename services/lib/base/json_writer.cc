@@ -13,10 +13,15 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
-// Characters that change how the rest of a line is shown, or end it; 0xfeff is one to YAML.
+// JavaScript takes U+2028 and U+2029 for line ends.
+bool needs_escape_in_go(std::uint32_t c) noexcept {
+  return c < 0x20 || c == '"' || c == '\\' || c == 0x2028 || c == 0x2029;
+}
+
+// And characters that change how the rest of a line is shown, or end it; 0xfeff is one to YAML.
 bool needs_escape(std::uint32_t c) noexcept {
-  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == '"' || c == '\\' || c == 0x2028 ||
-         c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+  return needs_escape_in_go(c) || (c >= 0x7f && c <= 0x9f) || (c >= 0x202a && c <= 0x202e) ||
+         (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
 void append_escape(std::string& out, std::uint32_t c) {
@@ -74,6 +79,27 @@ void append_json_escaped(std::string& out, std::string_view text, std::size_t by
       append_escape(out, c.value);
     }
     begin = at += length;
+  }
+  out.append(text, begin);
+}
+
+void append_json_escaped_as_go(std::string& out, std::string_view text) {
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = decode_utf8(text.substr(at));
+    const std::size_t length = c.length == 0 ? 1 : c.length;
+    if (c.length > 0 && needs_escape_in_go(c.value)) {
+      out.append(text, begin, at - begin);
+      if (c.value == '\b') {
+        out += "\\b";
+      } else if (c.value == '\f') {
+        out += "\\f";
+      } else {
+        append_escape(out, c.value);
+      }
+      begin = at + length;
+    }
+    at += length;
   }
   out.append(text, begin);
 }

@@ -16,6 +16,11 @@ namespace spanway {
 void append_json_escaped(std::string& out, std::string_view text,
                          std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
+// As Go's encoding/json writes strings without its escapes of HTML: quotes, backslashes, control
+// characters below U+0020 and the line separators U+2028 and U+2029 are escaped, all other bytes
+// are copied. For text that must equal that of a program in Go.
+void append_json_escaped_as_go(std::string& out, std::string_view text);
+
 // `text` as a JSON string, with its quotes.
 std::string json_quoted(std::string_view text,
                         std::size_t bytes_max = std::numeric_limits<std::size_t>::max());

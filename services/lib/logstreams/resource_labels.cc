@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 13> kServiceNames = {"service_name",
 
 void append_flat_at(std::string name, const otlp::ValueView& value, int depth,
                     std::vector<NameAndValue>& out) {
-  if (value.kind != otlp::ValueKind::kKvlist || depth > kValueDepthMax) {
+  if (value.kind != otlp::ValueKind::kKvlist || depth > otlp::kValueDepthMax) {
     std::string text;
     append_text(value, text);
     out.emplace_back(std::move(name), std::move(text));

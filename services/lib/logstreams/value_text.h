@@ -1,19 +1,14 @@
 // OTLP values as the text that Loki keeps of them. Pure; thread-safe.
-// Source: OpenTelemetry Collector, pcommon.Value.AsString, which Loki calls, and Go's encoding/json
-// for lists.
 #pragma once
 
 #include <string>
 
-#include "services/lib/otlp/reader.h"
+#include "services/lib/otlp/value_json.h"
 
 namespace spanway::logstreams {
 
-// Lists nested deeper are written as null.
-inline constexpr int kValueDepthMax = 64;
-
-// Appends: strings as they are, numbers in their shortest form, bytes as base64, arrays and lists
-// as JSON with sorted keys. A list that JSON cannot express (NaN, an infinity) is empty, as there.
+// As otlp::append_plain_text, with Go's escapes; lists nested too deep are null. NaN and infinities
+// have the text of Go's error, as in Loki.
 void append_text(const otlp::ValueView& value, std::string& out);
 
 }  // namespace spanway::logstreams

@@ -1,6 +1,6 @@
 #include "services/lib/otlp_blocks/attribute_maps.h"
 
-#include "services/lib/otlp_blocks/value_json.h"
+#include "services/lib/otlp/value_json.h"
 
 namespace spanway::otlp_blocks {
 
@@ -49,7 +49,7 @@ bool AttributeMaps::append(const otlp::AttributeView& attribute) {
       break;
   }
   json_.clear();
-  if (!append_json(attribute.value, json_)) return false;
+  if (!append_typed_json(attribute.value, json_)) return false;
   other_.keys.append(attribute.key);
   other_.values.append(json_);
   return true;

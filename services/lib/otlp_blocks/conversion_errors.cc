@@ -3,14 +3,14 @@
 #include <chrono>
 #include <string>
 
-#include "services/lib/otlp_blocks/value_json.h"
+#include "services/lib/otlp/value_json.h"
 
 namespace spanway::otlp_blocks {
 
 Error cannot_store(std::string_view what) {
   return invalid_argument("An attribute of a " + std::string(what) +
                           " has broken framing or is nested deeper than " +
-                          std::to_string(kValueDepthMax) + " levels")
+                          std::to_string(otlp::kValueDepthMax) + " levels")
       .with_reason("malformed_request");
 }
 

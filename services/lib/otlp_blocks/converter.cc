@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/attribute_keys.h"
 #include "services/lib/otlp_blocks/conversion_errors.h"
 #include "services/lib/otlp_blocks/identity.h"
@@ -15,7 +16,6 @@
 #include "services/lib/otlp_blocks/resource_rows.h"
 #include "services/lib/otlp_blocks/span_rows.h"
 #include "services/lib/otlp_blocks/stream_rows.h"
-#include "services/lib/otlp_blocks/value_json.h"
 
 namespace spanway::otlp_blocks {
 namespace {
@@ -46,7 +46,8 @@ class BlockVisitor final : public otlp::RequestVisitor {
     context_.scope_name = scope.name;
     context_.scope_version = scope.version;
     context_.scope_attributes.clear();
-    if (!append_json(scope.attributes, context_.scope_attributes)) return cannot_store("scope");
+    if (!append_typed_json(scope.attributes, context_.scope_attributes))
+      return cannot_store("scope");
     noted_day_ = -1;
     return {};
   }

@@ -31,8 +31,8 @@ class Converter {
   static constexpr std::size_t kItemsPerPermit = 64;
   static constexpr std::size_t kPermitMarginBytes = 1u << 20;
 
-  // Errors: broken framing and values nested deeper than kValueDepthMax are data; items of more
-  // than kDaysMax days are unknown, so that the sender halves; no memory is transient.
+  // Errors: broken framing and values nested deeper than otlp::kValueDepthMax are data; items of
+  // more than kDaysMax days are unknown, so that the sender halves; no memory is transient.
   Result<RequestBlocks> convert(otlp::Signal signal, std::string_view payload,
                                 const ConvertOptions& options);
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/item_time.h"
 #include "services/lib/otlp_blocks/table_block.h"
-#include "services/lib/otlp_blocks/value_json.h"
 
 namespace spanway::otlp_blocks {
 namespace {
@@ -81,7 +81,7 @@ bool LogRows::append_body(const otlp::ValueView& body) {
       return true;
     default:
       json_.clear();
-      if (!append_json(body, json_)) return false;
+      if (!append_typed_json(body, json_)) return false;
       body_.append(json_);
       body_kind_.append(BodyKind::kJson);
       return true;

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/item_time.h"
 #include "services/lib/otlp_blocks/table_block.h"
-#include "services/lib/otlp_blocks/value_json.h"
 #include "services/lib/schema/promoted.h"
 
 namespace spanway::otlp_blocks {
@@ -131,7 +131,7 @@ bool SpanRows::append_promoted(int index, const otlp::ValueView& value) {
 bool SpanRows::append_events(const otlp::SpanView& span, AttributeKeys& keys) {
   for (const otlp::EventView& event : span.events) {
     json_.clear();
-    if (!append_json(event.attributes, json_)) return false;
+    if (!append_typed_json(event.attributes, json_)) return false;
     keys.note(day_, AttributeScope::kEvent, event.attributes);
     fixed(event_ts_).append(clamped_time(event.time_unix_nano));
     static_cast<DictionaryColumn&>(event_name_.nested()).append(event.name);
@@ -146,7 +146,7 @@ bool SpanRows::append_events(const otlp::SpanView& span, AttributeKeys& keys) {
 bool SpanRows::append_links(const otlp::SpanView& span, AttributeKeys& keys) {
   for (const otlp::LinkView& link : span.links) {
     json_.clear();
-    if (!append_json(link.attributes, json_)) return false;
+    if (!append_typed_json(link.attributes, json_)) return false;
     keys.note(day_, AttributeScope::kLink, link.attributes);
     fixed(link_trace_id_).append_text(link.trace_id);
     fixed(link_span_id_).append_text(link.span_id);

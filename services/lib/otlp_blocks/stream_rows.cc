@@ -4,9 +4,9 @@
 #include <array>
 
 #include "services/lib/block/dictionary_column.h"
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/identity.h"
 #include "services/lib/otlp_blocks/table_block.h"
-#include "services/lib/otlp_blocks/value_json.h"
 
 namespace spanway::otlp_blocks {
 namespace {
@@ -43,7 +43,7 @@ StreamLabels stream_labels(const otlp::ResourceView& resource) {
     const otlp::AttributeView* attribute = otlp::find_attribute(resource.attributes, key);
     if (attribute != nullptr && attribute->value.kind == otlp::ValueKind::kString) {
       value = attribute->value.text;
-    } else if (attribute != nullptr && !append_json(attribute->value, value)) {
+    } else if (attribute != nullptr && !append_typed_json(attribute->value, value)) {
       value.clear();
     }
     if (value.empty() && label == "service_name") value = "unknown_service";

@@ -6,8 +6,8 @@
 
 #include "services/lib/base/base64.h"
 #include "services/lib/otlp/json_reader.h"
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp/wire.h"
-#include "services/lib/otlp_blocks/value_json.h"
 
 namespace spanway::otlp_blocks {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::uint32_t kString = 1, kBool = 2, kInt = 3, kDouble = 4, kArray = 
                         kBytes = 7;
 constexpr std::uint32_t kValues = 1, kKey = 1, kValue = 2;
 // Each value is at most an object in a list; the outermost object holds attributes.
-constexpr std::size_t kJsonDepthMax = kValueDepthMax + 2;
+constexpr std::size_t kJsonDepthMax = otlp::kValueDepthMax + 2;
 
 std::string unescaped(const JsonString& text) {
   if (!text.escaped) return std::string(text.raw);

@@ -1,4 +1,4 @@
-// Stored JSON back to OTLP values: the reverse of value_json.h.
+// Stored JSON back to OTLP values: the reverse of otlp/value_json.h.
 #pragma once
 
 #include <deque>
@@ -14,8 +14,8 @@ namespace spanway::otlp_blocks {
 // Reads values and keeps the texts that they point to, until clear(). Single-thread.
 class ValueReader {
  public:
-  // Any value that append_json() writes. False for other text, and when it is nested deeper than
-  // kValueDepthMax.
+  // Any value that append_typed_json() writes. False for other text, and when it is nested deeper
+  // than otlp::kValueDepthMax.
   bool read(std::string_view json, otlp::ValueView& value);
   // The entries of an object, appended; nothing for an empty text.
   bool read(std::string_view json, std::vector<otlp::AttributeView>& attributes);

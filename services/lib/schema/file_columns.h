@@ -5,7 +5,7 @@
 namespace spanway::schema {
 
 // LowCardinality(String) both. The attributes of a row's resource are one JSON object in the form
-// of otlp_blocks/value_json.h; "" without attributes.
+// of otlp/value_json.h; "" without attributes.
 inline constexpr const char* kResourceAttributesColumn = "resource_attributes";
 inline constexpr const char* kResourceSchemaColumn = "resource_schema_url";
 

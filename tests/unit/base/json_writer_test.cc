@@ -45,6 +45,19 @@ TEST(JsonEscape, TruncatesBetweenCharacters) {
   EXPECT_EQ(escaped("a", 0), "...");
 }
 
+TEST(JsonEscape, AsGoEscapesOnlyWhatGoDoes) {
+  const auto as_go = [](std::string_view text) {
+    std::string out = "x";
+    append_json_escaped_as_go(out, text);
+    return out;
+  };
+  EXPECT_EQ(as_go("a\b\f\n\r\t\"\\\x01<&>"), "xa\\b\\f\\n\\r\\t\\\"\\\\\\u0001<&>");
+  EXPECT_EQ(as_go("\xe2\x80\xa8\xe2\x80\xa9"), "x\\u2028\\u2029");
+  EXPECT_EQ(as_go("\x7f\xc2\x85\xe2\x80\xae\xef\xbb\xbf"), "x\x7f\xc2\x85\xe2\x80\xae\xef\xbb\xbf");
+  EXPECT_EQ(as_go("\xff\xe2\x80\xa8\xc3"), "x\xff\\u2028\xc3");
+  EXPECT_EQ(as_go(""), "x");
+}
+
 TEST(JsonQuoted, HasItsQuotes) { EXPECT_EQ(json_quoted("a\"b", 2), "\"a\\\"...\""); }
 
 TEST(JsonWriter, WritesEveryKindOfValue) {

@@ -6,7 +6,7 @@
 #include "services/lib/block/copy_rows.h"
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
-#include "services/lib/otlp_blocks/value_json.h"
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/schema/file_columns.h"
 #include "services/lib/schema/table.h"
 
@@ -74,7 +74,7 @@ class JsonOfMaps {
     const auto keys = *TextView::of(map.nested(0));
     for (std::size_t at = map.begin_of(row_); at < map.end_of(row_); ++at) {
       out_ += out_.empty() ? '{' : ',';
-      otlp_blocks::append_json_key(*keys.at(at), out_);
+      otlp::append_typed_json_key(*keys.at(at), out_);
       append_value(map.nested(1), at, out_);
     }
     return *this;
@@ -105,7 +105,7 @@ std::string attributes_of(const block::Block& resources, std::size_t row) {
            })
       .add("attr_dbl",
            [](const block::Column& values, std::size_t at, std::string& out) {
-             otlp_blocks::append_json_double(fixed<double>(values, at), out);
+             otlp::append_typed_json_double(fixed<double>(values, at), out);
            })
       .add("attr_bool",
            [](const block::Column& values, std::size_t at, std::string& out) {

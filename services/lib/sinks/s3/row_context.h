@@ -18,7 +18,7 @@ namespace spanway::sinks {
 // The columns of an object: those of its table; for data points those of their series (otlp_name,
 // series_labels, type, temporality, monotonic, unit, help, res_id); and for all rows those of their
 // resource (resource_attributes, resource_schema_url). Labels and attributes are one JSON object
-// each, attributes in the form of otlp_blocks/value_json.h; "" when there are none.
+// each, attributes in the form of otlp/value_json.h; "" when there are none.
 std::vector<block::Field> object_fields(objectstore::StoredTable table);
 
 // Rows of one table by an id. Immutable.

@@ -292,7 +292,7 @@ class ComparisonWriter {
       sql_.add(text_of(comparison_.op)).add(operand(value)).add(")");
   }
 
-  // An object of attributes as otlp_blocks/value_json.h writes it.
+  // An object of attributes as otlp/value_json.h writes it.
   void in_json(SqlText object) {
     if (is_existence()) {
       sql_.add("OR JSONHas(").add(object).add(",").add(slot_.json_key).add(")");

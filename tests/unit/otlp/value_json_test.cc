@@ -1,4 +1,4 @@
-#include "services/lib/otlp_blocks/value_json.h"
+#include "services/lib/otlp/value_json.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "tests/fakes/otlp_builder.h"
 
-namespace spanway::otlp_blocks {
+namespace spanway::otlp {
 namespace {
 
 using fakes::ProtoMessage;
@@ -18,7 +18,7 @@ std::string json_of(const ProtoMessage& value) {
       {fakes::otlp_log_record("", {}, {}, {fakes::otlp_attribute("key", value)})});
   struct Visitor final : otlp::RequestVisitor {
     Status on_log(const otlp::LogView& log) override {
-      if (!append_json(log.attributes.front().value, json)) json = "refused";
+      if (!append_typed_json(log.attributes.front().value, json)) json = "refused";
       return {};
     }
     std::string json;
@@ -73,4 +73,4 @@ TEST(ValueJson, RefusesDeepNestingAndBrokenFraming) {
 }
 
 }  // namespace
-}  // namespace spanway::otlp_blocks
+}  // namespace spanway::otlp
