@@ -5,10 +5,12 @@ import subprocess
 import time
 
 import pytest
+import requests
 from harness.parts import ClickHouse
 from harness.pipeline import Pipeline, running
-from harness.processes import BIN, wait_until
-from harness.send import grpc_export, metrics_request, trace_request
+from harness.ports import free_port
+from harness.processes import BIN, Service, wait_until
+from harness.send import grpc_export, logs_request, metrics_request, trace_request
 
 DAY_NS = 86_400 * 10**9
 CONSUMER = {"consumer": {"batch_identity": True, "batch": {"linger": "200ms"}, "retry": {"initial": "100ms", "max": "1s"}}}
@@ -109,3 +111,45 @@ def test_no_day_of_a_refused_batch_is_stored_twice(tmp_path, kafka, clickhouse):
         assert stored_spans(clickhouse) == sorted(good + span_ids(other))
         # The server writes rollups after the rows that an INSERT makes visible.
         wait_until(lambda: value(clickhouse, "sum(calls)", "red_1h") == [str(len(good) + 5)], 20, "the rollup of each span once")
+
+
+def test_a_server_whose_days_are_not_those_of_utc(tmp_path):
+    """One batch on both sides of the server's midnight, and telemetry of the night of UTC read back."""
+    midnight, night, hour = 10, 3, 3600 * 10**9  # Of Honolulu and of UTC, in hours of UTC.
+    server = ClickHouse(tmp_path).start(TZ="Pacific/Honolulu")
+    otlp, api = free_port(), free_port()
+    section = {"type": "clickhouse", "clickhouse": {"endpoint": server.url}}
+    exporter = Service("exporter", "spanway-exporter", {"otlp": {"grpc": {"port": otlp}}, "destination": section}, tmp_path)
+    query = Service("query", "spanway-query", {"api": {"port": api}, "stores": {"clickhouse": {"endpoint": server.url}}}, tmp_path)
+    subprocess.run([BIN / "spanway-exporter", "--config", exporter.config_path, "migrate"], check=True, stdin=subprocess.DEVNULL)
+    day = (time.time_ns() // DAY_NS - 5) * DAY_NS
+    spans, logs, metrics = trace_request(spans=4), logs_request(records=4), metrics_request()
+    for i, span in enumerate(spans.resource_spans[0].scope_spans[0].spans):
+        span.start_time_unix_nano = day + midnight * hour + (i - 2) * 10**9
+        span.end_time_unix_nano = span.start_time_unix_nano + 10**6
+    for record in logs.resource_logs[0].scope_logs[0].log_records:
+        record.time_unix_nano = day + night * hour
+    for point in metrics.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points:
+        point.time_unix_nano = day + night * hour
+
+    def read(path, **parameters):
+        answer = requests.get(f"http://127.0.0.1:{api}/{path}", params=parameters, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    try:
+        exporter.start().wait_ready()
+        query.start().wait_ready()
+        for request in (spans, logs, metrics):
+            grpc_export(f"127.0.0.1:{otlp}", request)
+        assert stored_spans(server) == sorted(span_ids(spans))
+        assert value(server, "sum(calls)", "red_1h") == ["4"]
+        at = day + night * hour
+        lines = read("loki/api/v1/query_range", query='{service_name="made-by-hand"}', start=at - hour, end=at + hour)
+        assert sum(len(stream["values"]) for stream in lines["result"]) == 4
+        points = read("api/v1/query", query="temperature_celsius", time=at // 10**9 + 1)
+        assert len(points["result"]) == 3
+    finally:
+        query.stop()
+        exporter.stop()
+        server.stop()

@@ -71,8 +71,8 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
     inserts.back().identities = std::move(block.identities);
   }
   for (otlp_blocks::DataBlock& block : blocks.data) {
-    SPANWAY_TRY(add(block.table, block.rows,
-                    data_settings(policy, deduplication_token(batch_id, block.table, block.day))));
+    std::string token = deduplication_token(batch_id, block.table, block.day, block.rows);
+    SPANWAY_TRY(add(block.table, block.rows, data_settings(policy, std::move(token))));
     inserts.back().day = block.day;
   }
   return inserts;

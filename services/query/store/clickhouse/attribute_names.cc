@@ -26,7 +26,8 @@ void append_days(TimeRange range, Select& select) {
   const TimeRange days = rounded_outwards(clamped(range), kDayNanos);
   select.sql.add(
       "WHERE tenant = {tenant:String} AND signal = 'traces' AND day >= "
-      "toDate(toDateTime({t_begin:Int64})) AND day < toDate(toDateTime({t_end:Int64}))");
+      "toDate(toDateTime({t_begin:Int64}, 'UTC')) AND day < toDate(toDateTime({t_end:Int64}, "
+      "'UTC'))");
   select.parameters.add("t_begin", seconds_of(days.begin)).add("t_end", seconds_of(days.end));
 }
 

@@ -20,7 +20,8 @@ void add_seconds(TimeRange range, Select& select) {
 void in_streams(std::span<const LabelMatcher> matchers, TimeRange range, Select& select) {
   select.sql.add(
       "AND stream_id IN (SELECT stream_id FROM log_streams WHERE tenant = {tenant:String} AND day "
-      ">= toDate(toDateTime({s_begin:Int64})) AND day <= toDate(toDateTime({s_end:Int64}))");
+      ">= toDate(toDateTime({s_begin:Int64}, 'UTC')) AND day <= toDate(toDateTime({s_end:Int64}, "
+      "'UTC'))");
   add_seconds(range, select);
   append_label_conditions(matchers, select);
   select.sql.add(")");
@@ -32,9 +33,10 @@ Result<std::vector<LogStream>> ClickHouseLogStore::streams(std::span<const Label
                                                            TimeRange range, QueryContext& context) {
   SPANWAY_TRY(LabelMatchers::create(matchers));
   range = clamped(range);
-  Select select{.sql = {"SELECT stream_id, any(labels) AS found FROM log_streams WHERE tenant = "
-                        "{tenant:String} AND day >= toDate(toDateTime({s_begin:Int64})) AND day "
-                        "<= toDate(toDateTime({s_end:Int64}))"}};
+  Select select{
+      .sql = {"SELECT stream_id, any(labels) AS found FROM log_streams WHERE tenant = "
+              "{tenant:String} AND day >= toDate(toDateTime({s_begin:Int64}, 'UTC')) AND day "
+              "<= toDate(toDateTime({s_end:Int64}, 'UTC'))"}};
   select.parameters.add("tenant", context.tenant);
   add_seconds(range, select);
   append_label_conditions(matchers, select);

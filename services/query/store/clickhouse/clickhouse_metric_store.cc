@@ -22,8 +22,8 @@ constexpr std::size_t kSeriesBytes = 512;
 
 void on_days(TimeRange range, Select& select) {
   select.sql.add(
-      "AND day >= toDate(toDateTime({s_begin:Int64})) AND day <= "
-      "toDate(toDateTime({s_end:Int64}))");
+      "AND day >= toDate(toDateTime({s_begin:Int64}, 'UTC')) AND day <= "
+      "toDate(toDateTime({s_end:Int64}, 'UTC'))");
   select.parameters.add("s_begin", seconds_of(range.begin))
       .add("s_end", seconds_of(range.end - 1));  // The last one of the range.
 }

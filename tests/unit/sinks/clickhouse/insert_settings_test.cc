@@ -10,10 +10,29 @@ using testing::Contains;
 using testing::Not;
 using testing::Pair;
 
+block::Block rows_at(std::int64_t time, std::string_view span) {
+  const std::vector<block::Field> fields = {
+      {"ts", block::parse_type("DateTime64(9)").value()},
+      {"span_id", block::parse_type("FixedString(8)").value()}};
+  block::Block rows(fields);
+  rows.get<block::FixedColumn>("ts").append(time);
+  rows.get<block::FixedColumn>("span_id").append_text(span);
+  return rows;
+}
+
+std::string token_of(std::int64_t time, std::string_view span) {
+  return deduplication_token("otel.traces:3:10-99:acme", "spans", 20'454, rows_at(time, span));
+}
+
 TEST(InsertSettings, ATokenNamesBatchTableAndDay) {
-  EXPECT_EQ(deduplication_token("otel.traces:3:10-99:acme", "spans", 20'454),
-            "otel.traces:3:10-99:acme/spans/2026-01-01");
-  EXPECT_EQ(deduplication_token("", "spans", 20'454), "");
+  EXPECT_THAT(token_of(1, "a"), testing::StartsWith("otel.traces:3:10-99:acme/spans/2026-01-01/"));
+  EXPECT_EQ(deduplication_token("", "spans", 20'454, rows_at(1, "a")), "");
+}
+
+TEST(InsertSettings, OtherRowsOfTheSameOffsetsHaveAnotherToken) {
+  EXPECT_EQ(token_of(1, "a"), token_of(1, "a"));
+  EXPECT_NE(token_of(1, "a"), token_of(2, "a"));
+  EXPECT_NE(token_of(1, "a"), token_of(1, "b"));
 }
 
 TEST(InsertSettings, DaysAreDates) {
@@ -26,7 +45,7 @@ TEST(InsertSettings, ADataBlockIsOnePart) {
   const auto settings = data_settings({}, "token");
   EXPECT_THAT(settings, Contains(Pair("async_insert", "0")));
   EXPECT_THAT(settings, Contains(Pair("insert_deduplication_token", "token")));
-  EXPECT_THAT(settings, Contains(Pair("max_partitions_per_insert_block", "1")));
+  EXPECT_THAT(settings, Contains(Pair("max_partitions_per_insert_block", "2")));
   EXPECT_THAT(settings, Contains(Pair("deduplicate_blocks_in_dependent_materialized_views", "1")));
   EXPECT_THAT(settings, Not(Contains(Pair("insert_quorum", testing::_))));
 }
