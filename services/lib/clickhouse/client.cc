@@ -48,11 +48,7 @@ struct Client::Shared {
     if (answer.status != kOk)
       return error_of(answer, std::chrono::time_point_cast<std::chrono::system_clock::duration>(
                                   clock.system_now()));
-    if (!answer.headers.find("x-clickhouse-query-id"))
-      return configuration_error(Code::kFailedPrecondition,
-                                 "what answers there is not ClickHouse: set the URL of its HTTP "
-                                 "interface")
-          .with_reason("not_clickhouse");
+    if (!answer.headers.find("x-clickhouse-query-id")) return not_clickhouse("HTTP 200; ");
     return {};
   }
 };

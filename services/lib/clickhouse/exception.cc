@@ -14,12 +14,14 @@ constexpr auto kTransient = Refusal::kTransient;
 constexpr auto kConfiguration = Refusal::kConfiguration;
 constexpr auto kData = Refusal::kData;
 
+constexpr int kNotFoundStatus = 404;
+constexpr int kTooLarge = 413;
 constexpr int kNotEnoughSpace = 243;
 constexpr int kTooManyParts = 252;
 constexpr std::chrono::seconds kMergesCatchUp{5};
 constexpr std::size_t kTextBytesMax = 2048;
 
-constexpr std::array<ExceptionKind, 45> kKinds = {{
+constexpr std::array<ExceptionKind, 52> kKinds = {{
     {6, "CANNOT_PARSE_TEXT", kData, Code::kInvalidArgument},
     {16, "NO_SUCH_COLUMN_IN_TABLE", kConfiguration, Code::kFailedPrecondition},
     {26, "CANNOT_PARSE_QUOTED_STRING", kData, Code::kInvalidArgument},
@@ -29,7 +31,10 @@ constexpr std::array<ExceptionKind, 45> kKinds = {{
     {47, "UNKNOWN_IDENTIFIER", kConfiguration, Code::kFailedPrecondition},
     {53, "TYPE_MISMATCH", kData, Code::kInvalidArgument},
     {60, "UNKNOWN_TABLE", kConfiguration, Code::kNotFound},
+    // What this server cannot do, as an older one without text indexes.
+    {62, "SYNTAX_ERROR", kConfiguration, Code::kFailedPrecondition},
     {70, "CANNOT_CONVERT_TYPE", kData, Code::kInvalidArgument},
+    {80, "INCORRECT_QUERY", kConfiguration, Code::kFailedPrecondition},
     {81, "UNKNOWN_DATABASE", kConfiguration, Code::kNotFound},
     {115, "UNKNOWN_SETTING", kConfiguration, Code::kFailedPrecondition},
     {117, "INCORRECT_DATA", kData, Code::kInvalidArgument},
@@ -41,6 +46,7 @@ constexpr std::array<ExceptionKind, 45> kKinds = {{
     {192, "UNKNOWN_USER", kConfiguration, Code::kUnauthenticated},
     {193, "WRONG_PASSWORD", kConfiguration, Code::kUnauthenticated},
     {194, "REQUIRED_PASSWORD", kConfiguration, Code::kUnauthenticated},
+    {201, "QUOTA_EXCEEDED", kTransient, Code::kResourceExhausted},
     {202, "TOO_MANY_SIMULTANEOUS_QUERIES", kTransient, Code::kResourceExhausted},
     {203, "NO_FREE_CONNECTION", kTransient, Code::kUnavailable},
     {209, "SOCKET_TIMEOUT", kTransient, Code::kUnavailable},
@@ -56,16 +62,20 @@ constexpr std::array<ExceptionKind, 45> kKinds = {{
     {307, "TOO_MANY_BYTES", kData, Code::kResourceExhausted},
     // The insert may have happened: the same token lets the server deduplicate.
     {319, "UNKNOWN_STATUS_OF_INSERT", kTransient, Code::kUnavailable},
+    {344, "SUPPORT_IS_DISABLED", kConfiguration, Code::kFailedPrecondition},
     {349, "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN", kData, Code::kInvalidArgument},
     {394, "QUERY_WAS_CANCELLED", kTransient, Code::kUnavailable},
     {396, "TOO_MANY_ROWS_OR_BYTES", kData, Code::kResourceExhausted},
     {425, "SYSTEM_ERROR", kTransient, Code::kUnavailable},
+    {439, "CANNOT_SCHEDULE_TASK", kTransient, Code::kUnavailable},
     {452, "SETTING_CONSTRAINT_VIOLATION", kConfiguration, Code::kFailedPrecondition},
     // A CONSTRAINT that the owner of the database has added to a table.
     {469, "VIOLATED_CONSTRAINT", kData, Code::kInvalidArgument},
     {473, "DEADLOCK_AVOIDED", kTransient, Code::kUnavailable},
     {497, "ACCESS_DENIED", kConfiguration, Code::kPermissionDenied},
     {516, "AUTHENTICATION_FAILED", kConfiguration, Code::kUnauthenticated},
+    {701, "CLUSTER_DOESNT_EXIST", kConfiguration, Code::kNotFound},
+    {745, "SERVER_OVERLOADED", kTransient, Code::kUnavailable},
     {999, "KEEPER_EXCEPTION", kTransient, Code::kUnavailable},
     {1002, "UNKNOWN_EXCEPTION", kTransient, Code::kUnavailable},
 }};
@@ -82,6 +92,14 @@ std::string_view first_line(std::string_view text) noexcept {
 }
 
 }  // namespace
+
+Error not_clickhouse(std::string_view answer) {
+  return configuration_error(Code::kFailedPrecondition,
+                             std::string(answer) +
+                                 "what answers there is not ClickHouse's HTTP interface: set its "
+                                 "URL, with port 8123 where the server has the usual one")
+      .with_reason("not_clickhouse");
+}
 
 std::span<const ExceptionKind> exception_kinds() noexcept { return kKinds; }
 
@@ -102,8 +120,13 @@ Error error_of(const http::Response& response, std::chrono::system_clock::time_p
   int code = 0;
   const auto parsed = std::from_chars(header.data(), header.data() + header.size(), code);
   if (parsed.ec == std::errc() && code != 0) return error_of(code, response.body.view());
-  return otlp::error_from_http(response.status, response.headers.get("retry-after"),
-                               first_line(response.body.view()), now);
+  Error error = otlp::error_from_http(response.status, response.headers.get("retry-after"),
+                                      first_line(response.body.view()), now);
+  // ClickHouse names an exception. What refuses a request without one, but for its size, is a proxy
+  // or another port or path of the server.
+  const bool is_refused = error.refusal == Refusal::kData && response.status != kTooLarge;
+  if (is_refused || response.status == kNotFoundStatus) return not_clickhouse(error.message + "; ");
+  return error;
 }
 
 }  // namespace spanway::clickhouse

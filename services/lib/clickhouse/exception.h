@@ -26,7 +26,12 @@ std::span<const ExceptionKind> exception_kinds() noexcept;
 Error error_of(int code, std::string_view text);
 
 // From an answer that is not 200: by X-ClickHouse-Exception-Code, and where a proxy has answered
-// instead of ClickHouse, by the HTTP status.
+// instead of ClickHouse, by the HTTP status; a refusal of the request itself is then
+// not_clickhouse(), for it says nothing about rows.
 Error error_of(const http::Response& response, std::chrono::system_clock::time_point now);
+
+// Something else than the HTTP interface answers: configuration, "not_clickhouse". `answer` is the
+// begin of the message.
+Error not_clickhouse(std::string_view answer);
 
 }  // namespace spanway::clickhouse

@@ -34,7 +34,8 @@ void read_element(std::string_view element, std::vector<Column>& columns) {
 
 Status read_create_table(SqlReader& reader, std::string_view statement,
                          std::vector<Table>& tables) {
-  Table table{.name = std::string(reader.word()), .columns = {}, .filled_from = {}};
+  Table table{
+      .name = std::string(reader.word()), .columns = {}, .filled_from = {}, .filled_by = {}};
   if (reader.take("AS")) {
     const std::string_view model = reader.word();
     for (const Table& other : tables)
@@ -50,7 +51,7 @@ Status read_create_table(SqlReader& reader, std::string_view statement,
 }
 
 Status read_create_view(SqlReader& reader, std::string_view statement, std::vector<Table>& tables) {
-  reader.word();
+  const std::string_view view = reader.word();
   if (!reader.take("TO")) return not_understood(statement);
   const std::string_view target = reader.word();
   const std::string_view select = reader.rest();
@@ -58,6 +59,7 @@ Status read_create_view(SqlReader& reader, std::string_view statement, std::vect
   for (Table& table : tables)
     if (table.name == target && from != std::string_view::npos) {
       table.filled_from = SqlReader(select.substr(from + 5)).word();
+      table.filled_by = view;
       return {};
     }
   return not_understood(statement);

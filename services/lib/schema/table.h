@@ -23,6 +23,7 @@ struct Table {
   std::vector<Column> columns;  // Nested columns are flattened: "events.ts", Array(...).
   // Name of the materialized view's source when a view fills the table; else empty.
   std::string filled_from;
+  std::string filled_by;  // That view's name.
 
   const Column* find(std::string_view column) const noexcept;
   // All columns that an INSERT names. INTERNAL when a type is none that blocks hold, as in tables

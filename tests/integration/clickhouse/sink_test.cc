@@ -109,6 +109,55 @@ TEST_F(SinkOnServer, MigratesOnceAndSaysWhatItWouldDo) {
   EXPECT_STREQ(other.error().reason, "schema_mismatch");
 }
 
+// Kafka counts from 0 again: the topic was made anew, or another Kafka is in front of the database.
+TEST_F(SinkOnServer, OtherSpansOfTheSameOffsetsAreStored) {
+  migrate("sink_offsets");
+  const auto to = sink("sink_offsets");
+  const std::string first = fakes::otlp_request_of({span_of(1, 1)});
+  const std::string other = fakes::otlp_request_of({span_of(2, 2)});
+  for (const std::string* payload : {&first, &other, &first, &other})
+    ASSERT_TRUE(send(*to, *payload, "t:0:0-0").ok());
+  BlockingClient client(ClickHouseServer::shared()->url(), "sink_offsets");
+  EXPECT_EQ(client.value("SELECT count() FROM spans"), "2");
+  EXPECT_EQ(client.value("SELECT sum(calls) FROM red_1h"), "2");
+}
+
+// CREATE ... IF NOT EXISTS passes over tables of others, and a recorded file is not executed again.
+TEST_F(SinkOnServer, AMigrationThatLeavesOtherTablesBehindFails) {
+  struct Case {
+    const char* database;
+    const char* before;
+    const char* after;
+    const char* expected;
+  };
+  for (const Case& c :
+       {Case{"sink_taken", "CREATE TABLE exemplars (ts DateTime, note String) ENGINE = Memory", "",
+             "column exemplars.metric LowCardinality(String) is missing"},
+        Case{"sink_no_table", "", "DROP TABLE exemplars", "table exemplars is missing"},
+        Case{"sink_no_view", "", "DROP TABLE samples_5m_mv", "table samples_5m_mv is missing"},
+        Case{"sink_no_rollup", "", "ALTER TABLE red_1h MODIFY COLUMN calls UInt64",
+             "column red_1h.calls is"}}) {
+    SCOPED_TRACE(c.database);
+    BlockingClient server(ClickHouseServer::shared()->url(), "default");
+    ASSERT_TRUE(server.execute(std::string("DROP DATABASE IF EXISTS ") + c.database).ok());
+    ASSERT_TRUE(server.execute(std::string("CREATE DATABASE ") + c.database).ok());
+    BlockingClient client(ClickHouseServer::shared()->url(), c.database);
+    if (*c.before != '\0') {
+      ASSERT_TRUE(client.execute(c.before).ok());
+    } else {
+      ASSERT_TRUE(sinks::migrate(migration(c.database), io_, system_clock()).ok());
+    }
+    if (*c.after != '\0') {
+      ASSERT_TRUE(client.execute(c.after).ok());
+    }
+    const auto report = sinks::migrate(migration(c.database), io_, system_clock());
+    ASSERT_FALSE(report.ok());
+    EXPECT_EQ(report.error().refusal, Refusal::kConfiguration);
+    EXPECT_STREQ(report.error().reason, "schema_mismatch");
+    EXPECT_THAT(report.error().message, HasSubstr(c.expected));
+  }
+}
+
 TEST_F(SinkOnServer, StoresASpanWithEverythingThatItHolds) {
   migrate("sink_span");
   const auto to = sink("sink_span");
@@ -330,6 +379,10 @@ TEST_F(SinkOnServer, ADatabaseThatDoesNotFitIsAConfigurationError) {
   ASSERT_FALSE(empty.ok());
   EXPECT_EQ(empty.error().refusal, Refusal::kConfiguration);
   EXPECT_THAT(empty.error().message, HasSubstr("spanway-exporter migrate"));
+  const auto missing = send(*sink("sink_nowhere"), payload, "t:0:0-0");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().refusal, Refusal::kConfiguration);
+  EXPECT_THAT(missing.error().message, HasSubstr("spanway-exporter migrate"));
 
   migrate("sink_drift");
   const auto to = sink("sink_drift");
@@ -339,6 +392,11 @@ TEST_F(SinkOnServer, ADatabaseThatDoesNotFitIsAConfigurationError) {
   const auto drift = send(*to, payload, "t:0:1-1");
   ASSERT_FALSE(drift.ok());
   EXPECT_EQ(drift.error().refusal, Refusal::kConfiguration) << drift.error().message;
+  EXPECT_THAT(drift.error().message, HasSubstr("column spans.flags UInt32 is missing"));
+  ASSERT_TRUE(client.execute("DROP TABLE spans").ok());
+  const auto dropped = send(*to, payload, "t:0:2-2");
+  ASSERT_FALSE(dropped.ok());
+  EXPECT_THAT(dropped.error().message, HasSubstr("table spans is missing"));
 }
 
 TEST_F(SinkOnServer, WrongCredentialsAreAConfigurationError) {

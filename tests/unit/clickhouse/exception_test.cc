@@ -53,6 +53,16 @@ TEST(Exception, AProxysAnswerMeansWhatItsStatusSays) {
   EXPECT_EQ(error_of(response_of(503, "not a number", ""), {}).refusal, Refusal::kTransient);
 }
 
+TEST(Exception, ARefusalWithoutAnExceptionIsNotOfTheRows) {
+  const Error port = error_of(response_of(400, "", "Port 9000 is for clickhouse-client"), {});
+  EXPECT_EQ(port.refusal, Refusal::kConfiguration);
+  EXPECT_STREQ(port.reason, "not_clickhouse");
+  EXPECT_NE(port.message.find("HTTP 400: Port 9000"), std::string::npos) << port.message;
+  EXPECT_NE(port.message.find("8123"), std::string::npos);
+  for (const int status : {404, 422})
+    EXPECT_STREQ(error_of(response_of(status, "", ""), {}).reason, "not_clickhouse") << status;
+}
+
 TEST(Exception, AStackTraceIsNotKept) {
   const Error error = error_of(241, "Memory limit\n" + std::string(100'000, 'x'));
   EXPECT_LT(error.message.size(), 200u);

@@ -63,6 +63,7 @@ TEST(Tables, KnowWhichViewFillsThem) {
   EXPECT_EQ(find_table("red_5m")->filled_from, "spans");
   EXPECT_EQ(find_table("red_1h")->filled_from, "red_5m");
   EXPECT_EQ(find_table("samples_5m")->filled_from, "samples");
+  EXPECT_EQ(find_table("samples_5m")->filled_by, "samples_5m_mv");
   EXPECT_EQ(find_table("spans")->filled_from, "");
 }
 

@@ -10,6 +10,7 @@
 #include "services/lib/block/text_view.h"
 #include "services/lib/schema/cluster.h"
 #include "services/lib/schema/migrations.h"
+#include "services/lib/sinks/clickhouse/schema_check.h"
 
 namespace spanway::sinks {
 namespace {
@@ -45,6 +46,8 @@ class Run {
     SPANWAY_TRY(execute(*server_, create));
     SPANWAY_ASSIGN(const auto recorded, recorded_checksums());
     for (const Migration& migration : schema::migrations()) SPANWAY_TRY(apply(migration, recorded));
+    // A table that was there before keeps its columns, and one that was dropped is not made again.
+    if (!options_.dry_run) SPANWAY_TRY(check_tables());
     return std::move(report_);
   }
 
@@ -88,6 +91,13 @@ class Run {
     std::promise<Status> ended;
     client.execute({.sql = sql, .parameters = {}, .settings = {}}, deadline(),
                    [&ended](Status status) { ended.set_value(std::move(status)); });
+    return ended.get_future().get();
+  }
+
+  Status check_tables() {
+    std::promise<Status> ended;
+    check_schema(*database_, SchemaScope::kAll, deadline(),
+                 [&ended](Status status) { ended.set_value(std::move(status)); });
     return ended.get_future().get();
   }
 

@@ -28,7 +28,8 @@ struct MigrateReport {
 // Executes each file that schema_version does not name, in order, and records it there. Every
 // statement can be repeated, so that a run that was interrupted is finished by the next one.
 // FAILED_PRECONDITION, configuration, "schema_mismatch" when a recorded file has another checksum
-// than ours: the database belongs to another version. Blocks; not for io threads.
+// than ours (the database belongs to another version), or when the tables and views are not those
+// of the schema afterwards. Blocks; not for io threads.
 Result<MigrateReport> migrate(const MigrateOptions& options, http::IoPool& io, const Clock& clock);
 
 }  // namespace spanway::sinks

@@ -24,18 +24,42 @@ std::vector<schema::Table> written_tables() {
   return tables;
 }
 
-Status check_columns(const std::vector<schema::ServerColumn>& columns,
+// A view of which only the existence counts is a table without columns.
+std::vector<schema::Table> all_tables() {
+  std::vector<schema::Table> tables(schema::tables().begin(), schema::tables().end());
+  for (const schema::Table& table : schema::tables())
+    if (!table.filled_by.empty())
+      tables.push_back(
+          {.name = table.filled_by, .columns = {}, .filled_from = {}, .filled_by = {}});
+  return tables;
+}
+
+const char* advice(SchemaScope scope) {
+  if (scope == SchemaScope::kWritten)
+    return ". Run spanway-exporter migrate, or correct the database";
+  return ". Tables that exist are not changed: correct them, or set another database; `migrate "
+         "--dry-run` with a new one prints every statement";
+}
+
+Status check_columns(const std::vector<schema::ServerColumn>& columns, SchemaScope scope,
                      const std::string& endpoint) {
-  const std::vector<std::string> lines = schema::differences(written_tables(), columns);
+  const std::vector<std::string> lines = schema::differences(
+      scope == SchemaScope::kWritten ? written_tables() : all_tables(), columns);
   if (lines.empty()) return {};
   std::string text = "The tables of " + endpoint + " do not fit: ";
   for (std::size_t i = 0; i < lines.size() && i < kDifferencesMax; ++i)
     text += (i == 0 ? "" : "; ") + lines[i];
   if (lines.size() > kDifferencesMax)
     text += "; and " + std::to_string(lines.size() - kDifferencesMax) + " more";
-  return configuration_error(Code::kFailedPrecondition,
-                             text + ". Run spanway-exporter migrate, or correct the database")
+  return configuration_error(Code::kFailedPrecondition, text + advice(scope))
       .with_reason("schema_mismatch");
+}
+
+// The database itself may be missing.
+Error with_advice(Error error) {
+  if (error.code == Code::kNotFound && error.reason == std::string_view("clickhouse_exception"))
+    error.message += ". Run spanway-exporter migrate, or correct destination.clickhouse.database";
+  return error;
 }
 
 Status collect(const block::Block& block, std::vector<schema::ServerColumn>& columns) {
@@ -54,15 +78,17 @@ Status collect(const block::Block& block, std::vector<schema::ServerColumn>& col
 
 }  // namespace
 
-void check_schema(clickhouse::Client& client, Deadline deadline, std::function<void(Status)> done) {
+void check_schema(clickhouse::Client& client, SchemaScope scope, Deadline deadline,
+                  std::function<void(Status)> done) {
   const auto columns = std::make_shared<std::vector<schema::ServerColumn>>();
   client.select(
       {.sql = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()",
        .parameters = {},
        .settings = {}},
       deadline, [columns](const block::Block& block) { return collect(block, *columns); },
-      [columns, endpoint = client.endpoint(), done = std::move(done)](Status status) {
-        done(status.ok() ? check_columns(*columns, endpoint) : std::move(status));
+      [columns, scope, endpoint = client.endpoint(), done = std::move(done)](Status status) {
+        if (status.ok()) return done(check_columns(*columns, scope, endpoint));
+        done(with_advice(std::move(status).error()));
       });
 }
 

@@ -46,6 +46,14 @@ int urgency(const Error& error) noexcept {
   return 0;
 }
 
+// Refusals that a change of the tables may have caused: of rows that fitted them, and of names that
+// the server does not know.
+bool concerns_tables(const Error& error) {
+  return error.refusal == Refusal::kData ||
+         (error.refusal == Refusal::kConfiguration &&
+          (error.code == Code::kNotFound || error.code == Code::kFailedPrecondition));
+}
+
 }  // namespace
 
 Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
@@ -109,7 +117,7 @@ void Upload::start(std::vector<PreparedInsert> inserts) {
 void Upload::check_schema_then(std::function<void(Status)> next) {
   const auto client = client_.lock();
   if (!client) return;  // The sink is gone; the delivery says so.
-  check_schema(*client, request_deadline(),
+  check_schema(*client, SchemaScope::kWritten, request_deadline(),
                [self = shared_from_this(), next = std::move(next)](Status status) {
                  if (status.ok()) {
                    if (!self->deps_.schema_fits->exchange(true, std::memory_order_acq_rel))
@@ -208,9 +216,9 @@ void Upload::note_stored_then_refuse(std::vector<StoredPart> stored, Error error
       });
 }
 
-// Rows that fit the schema and are refused all the same: the schema may have changed since.
+// Names what has changed, where it is that.
 void Upload::check_schema_and_refuse(Error error) {
-  if (error.refusal != Refusal::kData) return refuse(std::move(error));
+  if (!concerns_tables(error)) return refuse(std::move(error));
   deps_.schema_fits->store(false, std::memory_order_release);
   check_schema_then([self = shared_from_this(), error = std::move(error)](Status schema) {
     self->refuse(schema.ok() ? error : std::move(schema).error());
