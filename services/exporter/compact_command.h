@@ -8,8 +8,8 @@
 
 namespace spanway::exporter {
 
-// [--days N] [--rows N]. One run; prints what it did. Returns the exit code: 0 done, 1 failed, 2
-// bad usage or a destination without objects. Blocks.
+// One run; prints what it did. Returns the exit code, see compact_help(). Blocks.
+std::string compact_help();
 int compact_command(const ExporterConfig& config, const std::vector<std::string>& arguments);
 
 }  // namespace spanway::exporter

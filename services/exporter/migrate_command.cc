@@ -16,13 +16,28 @@ int fail(const std::string& message, int code) {
   return code;
 }
 
+runtime::FlagSet flag_set(bool& dry_run) {
+  runtime::FlagSet flags(
+      "spanway-exporter migrate [--dry-run] [--config FILE]",
+      "Creates or updates the tables of a ClickHouse destination. It can be repeated, and several\n"
+      "at once do no harm. Tables that exist are compared with the schema and never changed.\n"
+      "\n"
+      "Exit code: 0 the database has the newest schema; 1 another try may succeed; 2 bad usage or\n"
+      "configuration; 3 a setting, a right or a table must be changed first.");
+  flags.add("dry-run", dry_run, "print the statements instead of executing them");
+  return flags;
+}
+
 }  // namespace
+
+std::string migrate_help() {
+  bool dry_run = false;
+  return flag_set(dry_run).help();
+}
 
 int migrate_command(const ExporterConfig& config, const std::vector<std::string>& arguments) {
   bool dry_run = false;
-  runtime::FlagSet flags("spanway-exporter migrate [--dry-run] [--config FILE]", "");
-  flags.add("dry-run", dry_run, "print the statements instead of executing them");
-  if (const Status parsed = flags.parse(arguments); !parsed.ok())
+  if (const Status parsed = flag_set(dry_run).parse(arguments); !parsed.ok())
     return fail(parsed.error().message, 2);
   if (config.destination.type != sinks::DestinationType::kClickHouse)
     return fail("destination.type " + std::string(to_string(config.destination.type)) +

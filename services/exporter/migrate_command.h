@@ -9,7 +9,8 @@
 namespace spanway::exporter {
 
 // [--dry-run]. Prints the files that were applied or, with --dry-run, the statements that would be.
-// Returns the exit code: 0 done, 1 failed, 2 bad usage or a destination without a schema. Blocks.
+// Returns the exit code, see migrate_help(). Blocks.
+std::string migrate_help();
 int migrate_command(const ExporterConfig& config, const std::vector<std::string>& arguments);
 
 }  // namespace spanway::exporter

@@ -28,11 +28,13 @@ runtime::Program make_program() {
       .commands = {{"migrate", "Create or update the tables of a ClickHouse destination.",
                     [config](const std::vector<std::string>& arguments) {
                       return migrate_command(*config, arguments);
-                    }},
+                    },
+                    migrate_help},
                    {"compact", "Join the small objects of past hours of an S3 destination.",
                     [config](const std::vector<std::string>& arguments) {
                       return compact_command(*config, arguments);
-                    }}},
+                    },
+                    compact_help}},
       .metrics = all_metric_specs(),
       .memory_limit = [config] { return config->memory_limit.bytes; },
   };

@@ -12,6 +12,7 @@ namespace spanway::objectstore {
 namespace {
 
 constexpr std::size_t kBatchBytesMax = 200;
+constexpr std::string_view kNoTenant = "_";
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 
@@ -65,9 +66,12 @@ std::string table_folder(std::string_view prefix, StoredTable table) {
   return folder + "v1/" + std::string(name_of(table).folder) + '/';
 }
 
+// "_" stands for telemetry without a tenant, so a tenant of that name is written otherwise.
 std::string tenant_folder(std::string_view prefix, StoredTable table, std::string_view tenant) {
-  return table_folder(prefix, table) +
-         "tenant=" + (tenant.empty() ? std::string("_") : percent_encode(tenant)) + '/';
+  std::string name = percent_encode(tenant);
+  if (tenant.empty()) name = kNoTenant;
+  if (tenant == kNoTenant) name = "%5F";
+  return table_folder(prefix, table) + "tenant=" + name + '/';
 }
 
 std::string hour_folder(std::string_view prefix, StoredTable table, std::string_view tenant,

@@ -42,7 +42,7 @@ constexpr bool holds_data_points(StoredTable table) noexcept {
 
 // "<prefix>/v1/traces/": the folder of all tenants.
 std::string table_folder(std::string_view prefix, StoredTable table);
-// "<prefix>/v1/traces/tenant=acme/". A batch without a tenant has "_", which is no tenant's name.
+// "<prefix>/v1/traces/tenant=acme/". A batch without a tenant has "_"; the tenant "_" has "%5F".
 std::string tenant_folder(std::string_view prefix, StoredTable table, std::string_view tenant);
 // "<prefix>/v1/traces/tenant=acme/date=2026-01-01/hour=09/" of a time.
 std::string hour_folder(std::string_view prefix, StoredTable table, std::string_view tenant,

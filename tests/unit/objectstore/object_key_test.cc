@@ -29,6 +29,13 @@ TEST(ObjectKey, AnEmptyPrefixOrTenantHasItsOwnFolder) {
             "v1/logs/tenant=_/date=2026-01-01/hour=00/");
 }
 
+TEST(ObjectKey, NoTenantsFolderIsThatOfTelemetryWithoutATenant) {
+  EXPECT_EQ(tenant_folder("p", StoredTable::kSpans, "_"), "p/v1/traces/tenant=%5F/");
+  EXPECT_EQ(tenant_folder("p", StoredTable::kSpans, "__"), "p/v1/traces/tenant=__/");
+  EXPECT_NE(tenant_folder("p", StoredTable::kSpans, "%5F"),
+            tenant_folder("p", StoredTable::kSpans, "_"));
+}
+
 TEST(ObjectKey, EachTableHasItsOwnFolder) {
   EXPECT_EQ(table_folder("p", StoredTable::kSamples), "p/v1/metrics/samples/");
   EXPECT_EQ(table_folder("p", StoredTable::kHistograms), "p/v1/metrics/histograms/");

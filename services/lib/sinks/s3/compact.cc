@@ -28,6 +28,11 @@ bool is_changed_manifest(const Status& status) {
   return !status.ok() && status.error().reason == std::string_view("s3_precondition_failed");
 }
 
+// The cause is what the hour holds, and not the store.
+bool is_of_the_hour(const Error& error) {
+  return error.refusal == Refusal::kData || error.refusal == Refusal::kUnknown;
+}
+
 std::int64_t to_ms(SystemTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
@@ -106,8 +111,13 @@ Status Compactor::compact_hour(objectstore::StoredTable table, const std::string
   Status status = try_hour(table, tenant, folder);
   for (int i = 1; i < kTries && is_changed_manifest(status); ++i)
     status = try_hour(table, tenant, folder);
-  if (!status.ok()) return std::move(status).error().with_context(folder);
-  return {};
+  if (status.ok()) return {};
+  Error error = std::move(status).error().with_context(folder);
+  if (is_of_the_hour(error)) {
+    report_.failed.push_back(error.message);
+    return {};
+  }
+  return error;
 }
 
 Status Compactor::try_hour(objectstore::StoredTable table, const std::string& tenant,
@@ -115,11 +125,11 @@ Status Compactor::try_hour(objectstore::StoredTable table, const std::string& te
   SPANWAY_ASSIGN(HourObjects hour, objectstore::read_hour(store_, folder));
   SPANWAY_TRY(delete_old(folder, hour));
   for (const Group& group : plan(hour)) {
-    SPANWAY_ASSIGN(const bool is_written, write(table, tenant, folder, group, hour));
-    if (!is_written) continue;
-    ++report_.outputs;
-    report_.rows += hour.manifest.objects.back().rows;
-    report_.inputs += hour.manifest.objects.back().replaces.size();
+    std::span<const LiveObject> rest = group.inputs;
+    while (rest.size() > 1) {
+      SPANWAY_ASSIGN(const std::size_t joined, write(table, tenant, folder, rest, hour));
+      rest = rest.subspan(joined);
+    }
   }
   return {};
 }
@@ -160,12 +170,16 @@ std::vector<Compactor::Group> Compactor::plan(const HourObjects& hour) const {
   return groups;
 }
 
-Result<bool> Compactor::write(objectstore::StoredTable table, const std::string& tenant,
-                              const std::string& folder, const Group& group, HourObjects& hour) {
+Result<std::size_t> Compactor::write(objectstore::StoredTable table, const std::string& tenant,
+                                     const std::string& folder, std::span<const LiveObject> inputs,
+                                     HourObjects& hour) {
   const std::vector<block::Field> fields = object_fields(table);
   block::Block rows(fields);
   CompactedObject result;
-  for (const LiveObject& input : group.inputs) {
+  std::size_t taken = 0;
+  for (const LiveObject& input : inputs) {
+    if (taken > 0 && rows.memory_bytes() >= options_.memory_max) break;
+    ++taken;
     SPANWAY_ASSIGN(objectstore::Object object, store_.get(input.key));
     auto file = codec_.open(parquet_file::memory_source(std::move(object.body)));
     if (!file.ok()) {
@@ -183,7 +197,7 @@ Result<bool> Compactor::write(objectstore::StoredTable table, const std::string&
     result.max_ms = is_first ? input.max_ms : std::max(result.max_ms, input.max_ms);
     result.replaces.emplace_back(objectstore::name_of_key(input.key));
   }
-  if (result.replaces.size() < 2) return false;
+  if (result.replaces.size() < 2) return taken;
   result.name = result_name(result.replaces);
   result.rows = rows.rows();
   parquet_file::WriteOptions options = parquet_options(table);
@@ -194,7 +208,10 @@ Result<bool> Compactor::write(objectstore::StoredTable table, const std::string&
                           .body = std::move(body),
                           .content_type = "application/vnd.apache.parquet"}));
   SPANWAY_TRY(publish(folder, std::move(result), hour));
-  return true;
+  ++report_.outputs;
+  report_.rows += hour.manifest.objects.back().rows;
+  report_.inputs += hour.manifest.objects.back().replaces.size();
+  return taken;
 }
 
 Status Compactor::publish(const std::string& folder, CompactedObject object, HourObjects& hour) {

@@ -1,7 +1,9 @@
 // Joins the small objects of past hours into large ones, so that a search opens few files.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ struct CompactOptions {
   std::uint64_t object_bytes_max = 128u << 20;
   // Rows of a result: all of them are in memory at once, about 1 KiB each.
   std::uint64_t rows_max = 250'000;
+  // A result takes no further object once its rows hold this much: texts of many KiB that hardly
+  // differ are small in a file and large in memory.
+  std::size_t memory_max = 256u << 20;
   // Inputs are deleted when the manifest has replaced them for this long: readers may still be
   // reading them until then.
   Duration delete_after = std::chrono::hours(1);
@@ -40,6 +45,9 @@ struct CompactReport {
   std::uint64_t deleted = 0;
   std::uint64_t stored_parts_deleted = 0;
   std::vector<std::string> skipped;  // Objects that stay as they are, each with the reason.
+  // Hours that could not be compacted for what they hold, each with the reason. They keep no other
+  // hour from being compacted.
+  std::vector<std::string> failed;
 };
 
 // One run. Its steps, each of which may be the last one: (1) write the result, under a name that
@@ -68,9 +76,12 @@ class Compactor {
                   const std::string& folder);
   Status delete_old(const std::string& folder, const objectstore::HourObjects& hour);
   std::vector<Group> plan(const objectstore::HourObjects& hour) const;
-  // False when nothing of the group can be joined.
-  Result<bool> write(objectstore::StoredTable table, const std::string& tenant,
-                     const std::string& folder, const Group& group, objectstore::HourObjects& hour);
+  // Joins the first of the inputs, as many as memory takes, and returns their number. Nothing is
+  // written when only one of them can be read.
+  Result<std::size_t> write(objectstore::StoredTable table, const std::string& tenant,
+                            const std::string& folder,
+                            std::span<const objectstore::LiveObject> inputs,
+                            objectstore::HourObjects& hour);
   Status publish(const std::string& folder, objectstore::CompactedObject object,
                  objectstore::HourObjects& hour);
 

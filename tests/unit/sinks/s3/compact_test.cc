@@ -12,6 +12,7 @@
 #include "services/lib/objectstore/object_key.h"
 #include "services/lib/otlp_blocks/converter.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
+#include "services/lib/sinks/s3/row_context.h"
 #include "services/lib/sinks/s3/stored_object.h"
 #include "services/lib/sinks/s3/stored_part_objects.h"
 #include "tests/fakes/manual_clock.h"
@@ -43,13 +44,14 @@ class CompactTest : public testing::Test {
                                        {fakes::otlp_attribute("batch", std::to_string(number))}));
     write("t:0:" + std::to_string(number), otlp::Signal::kTraces, fakes::otlp_request_of(spans));
   }
-  void write(const std::string& batch, otlp::Signal signal, const std::string& request) {
+  void write(const std::string& batch, otlp::Signal signal, const std::string& request,
+             const std::string& tenant = "acme") {
     otlp_blocks::Converter converter;
-    auto blocks = converter.convert(signal, request, {.tenant = "acme"});
+    auto blocks = converter.convert(signal, request, {.tenant = tenant});
     SPANWAY_CHECK(blocks.ok());
     Permit permit;
     auto objects = encode_objects(parquet_file::arrow_codec(), std::move(blocks).value(),
-                                  {.prefix = "p", .tenant = "acme", .batch = batch}, permit);
+                                  {.prefix = "p", .tenant = tenant, .batch = batch}, permit);
     SPANWAY_CHECK(objects.ok());
     for (StoredObject& object : *objects)
       SPANWAY_CHECK(store_.put({.key = object.key, .body = std::move(object.body)}).ok());
@@ -84,6 +86,17 @@ class CompactTest : public testing::Test {
     for (const auto& [item, count] : items)
       if (count != 1) return "an item " + std::to_string(count) + " times";
     return std::to_string(items.size()) + " once";
+  }
+
+  // Of the rows of one object, read.
+  std::size_t memory_of_one() {
+    const auto live = hour().live;
+    auto file = parquet_file::arrow_codec().open(
+        objectstore::object_source(store_, live[0].key, live[0].bytes));
+    SPANWAY_CHECK(file.ok());
+    block::Block rows(object_fields(objectstore::StoredTable::kSpans));
+    SPANWAY_CHECK((*file)->read_into(0, rows).ok());
+    return rows.memory_bytes();
   }
 
   static constexpr const char* kFolder = "p/v1/traces/tenant=acme/date=2026-01-01/hour=00/";
@@ -149,6 +162,23 @@ TEST_F(CompactTest, JoinsTheDataPointsOfAnHour) {
   EXPECT_FALSE((*file)->may_contain(0, "metric", "another").value());
 }
 
+TEST_F(CompactTest, TheTenantUnderscoreIsNotThatWithoutAName) {
+  const std::string request = fakes::otlp_request_of({fakes::otlp_span(1, 1, "GET /", {})});
+  for (const char* batch : {"t:1:0-0", "t:1:1-1"}) {
+    write(batch, otlp::Signal::kTraces, request, "_");
+    write(batch, otlp::Signal::kTraces, request, "");
+  }
+  ASSERT_TRUE(compact().ok());
+  for (const auto& [folder, tenant] : {std::pair("tenant=%5F", "_"), std::pair("tenant=_", "")}) {
+    const auto live = hour("p/v1/traces/" + std::string(folder) + "/date=2026-01-01/hour=00/").live;
+    ASSERT_THAT(live, SizeIs(1)) << folder;
+    auto file = parquet_file::arrow_codec().open(
+        objectstore::object_source(store_, live[0].key, live[0].bytes));
+    ASSERT_TRUE(file.ok());
+    EXPECT_EQ((*file)->metadata().at("spanway.tenant"), tenant);
+  }
+}
+
 TEST_F(CompactTest, AnHourThatMayStillGrowIsLeftAlone) {
   fakes::ManualClock early;
   early.advance(std::chrono::minutes(119));
@@ -188,6 +218,21 @@ TEST_F(CompactTest, ResultsHaveABoundOfRows) {
   EXPECT_EQ(report->outputs, 2u);
   EXPECT_EQ(report->rows, 80u);
   EXPECT_EQ(seen(), kAllOnce);
+}
+
+TEST_F(CompactTest, ResultsHaveABoundOfMemoryAndEveryObjectFindsItsResult) {
+  const auto report = compact({.memory_max = 1});
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_EQ(report->outputs, 0u);  // One object is as much as memory takes: none is joined.
+  write(5);
+  // Two of about the same size are more than one and a half of them.
+  const std::size_t one = memory_of_one();
+  const auto pairs = compact({.memory_max = one + one / 2});
+  ASSERT_TRUE(pairs.ok()) << pairs.error().message;
+  EXPECT_EQ(pairs->outputs, 3u);
+  EXPECT_EQ(pairs->inputs, 6u);
+  EXPECT_THAT(hour().live, SizeIs(3));
+  EXPECT_EQ(seen(), "120 once");
 }
 
 // The process is killed before, or after, the n-th change of the bucket, for every n. A reader sees
@@ -270,12 +315,21 @@ TEST_F(CompactTest, StoredPartsOfRefusedBatchesHaveABoundedLife) {
   EXPECT_EQ(compact({.stored_parts_life = std::chrono::hours(1)})->stored_parts_deleted, 1u);
 }
 
-TEST_F(CompactTest, ABrokenManifestStopsTheRun) {
-  ASSERT_TRUE(
-      store_.put({.key = std::string(kFolder) + "_manifest.json", .body = Bytes("{")}).ok());
+TEST_F(CompactTest, AnHourWithABrokenManifestKeepsNoOtherFromBeingCompacted) {
+  const std::string earlier = "p/v1/logs/tenant=acme/date=2026-01-01/hour=00/_manifest.json";
+  ASSERT_TRUE(store_.put({.key = earlier, .body = Bytes("{")}).ok());
+  const std::string first = "p/v1/traces/tenant=aaaa/date=2026-01-01/hour=00/_manifest.json";
+  ASSERT_TRUE(store_.put({.key = first, .body = Bytes("{")}).ok());
   const auto report = compact();
-  ASSERT_FALSE(report.ok());
-  EXPECT_THAT(report.error().message, HasSubstr("_manifest.json"));
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  EXPECT_THAT(report->failed, testing::UnorderedElementsAre(HasSubstr(earlier), HasSubstr(first)));
+  EXPECT_EQ(report->outputs, 1u);
+  EXPECT_EQ(seen(), kAllOnce);
+}
+
+TEST_F(CompactTest, AStoreThatIsAwayStopsTheRun) {
+  store_.before_change = [](const std::string&, const std::string&) { return false; };
+  EXPECT_FALSE(compact().ok());
 }
 
 TEST(Manifest, ComesBackAsItWasWritten) {
