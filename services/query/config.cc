@@ -142,8 +142,8 @@ std::uint64_t budget_bytes(const QueryConfig& c) noexcept {
 }
 
 static void validate(const ClickHouseStoreConfig& store, Problems& problems) {
-  if (!store.endpoint.starts_with("http://") && !store.endpoint.starts_with("https://"))
-    problems.add("stores.clickhouse.endpoint", "must be a URL like http://clickhouse:8123");
+  if (std::string problem = config::base_url_problem(store.endpoint); !problem.empty())
+    problems.add("stores.clickhouse.endpoint", std::move(problem));
   spanway::validate(store.tls, "stores.clickhouse.tls", problems);
   if (store.database.empty()) problems.add("stores.clickhouse.database", "must name a database");
   if (store.username.empty() && !store.password.empty())
@@ -161,9 +161,12 @@ void validate(const QueryConfig& c, Problems& problems) {
     validate(c.stores.clickhouse, problems);
   if (c.traces_from == StoreType::kS3) sinks::validate(c.stores.s3, "stores.s3", problems);
   if (c.limits.query_memory.bytes > budget_bytes(c))
-    problems.add("limits.query_memory", "is too large: memory_limit leaves " +
-                                            config::mebibytes(budget_bytes(c)) +
-                                            " for queries. Lower it or raise memory_limit");
+    problems.add(
+        "limits.query_memory",
+        "is too large: memory_limit leaves " + config::mebibytes(budget_bytes(c)) + " for queries" +
+            (signals_in_memory(c) > 0 ? " besides stores.memory.bytes. Lower one of the two"
+                                      : ". Lower it") +
+            " or raise memory_limit");
 }
 
 }  // namespace spanway::query

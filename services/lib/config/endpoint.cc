@@ -100,7 +100,7 @@ std::string parse_url(std::string_view text, UrlParts& out) {
   const std::size_t end = text.find_first_of("/?");
   const std::string_view authority = text.substr(0, end);
   if (authority.find('@') != std::string_view::npos)
-    return "must not hold a user or password; put them into headers";
+    return "must not hold a user or password; they have keys of their own";
   std::string_view rest;
   if (std::string problem = split_host(authority, out.host, rest); !problem.empty()) return problem;
   out.host = to_lower(out.host);

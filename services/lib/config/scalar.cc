@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kQuotedBytesMax = 64;
 // Longer names are not compared: a key of ours is never that long.
 constexpr std::size_t kComparedBytesMax = 128;
+// Fewer letters begin too many names.
+constexpr std::size_t kBeginBytesMin = 3;
 
 struct Unit {
   std::string_view name;
@@ -199,7 +201,9 @@ std::string_view nearest(std::string_view name, const std::vector<std::string>& 
   std::size_t best_distance = 0;
   for (const std::string& candidate : candidates) {
     const std::string known = normalised(candidate);
-    const std::size_t distance = edit_distance(target, known);
+    // "user" for "username" is one mistake, not four letters that are missing.
+    const bool is_begin = target.size() >= kBeginBytesMin && known.starts_with(target);
+    const std::size_t distance = is_begin ? 1 : edit_distance(target, known);
     if (distance > (std::max(target.size(), known.size()) + 2) / 3) continue;
     if (distance >= std::min(target.size(), known.size())) continue;
     if (best.empty() || distance < best_distance) {

@@ -109,6 +109,8 @@ TEST(Nearest, FindsMisspeltNames) {
   EXPECT_EQ(nearest("clientId", known), "client_id");
   EXPECT_EQ(nearest("client-id", known), "client_id");
   EXPECT_EQ(nearest("compression", known), "");
+  EXPECT_EQ(nearest("user", {"cluster", "username"}), "username");
+  EXPECT_EQ(nearest("cl", known), "");
   EXPECT_EQ(nearest("x", known), "");
   EXPECT_EQ(nearest("", known), "");
   EXPECT_EQ(nearest(std::string(1 << 20, 'a'), known), "");

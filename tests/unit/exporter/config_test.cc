@@ -125,6 +125,17 @@ TEST(ExporterConfig, RefusesEndpointsThatAreNone) {
             std::string::npos);
 }
 
+TEST(ExporterConfig, RefusesPrefixesThatAPathDoesNotKeep) {
+  for (const char* prefix : {"..", "a/../b", "./a", "a/."})
+    EXPECT_NE(problem_of(std::string("destination: {type: s3, s3: {bucket: traces, prefix: ") +
+                         prefix + "}}")
+                  .find("destination.s3.prefix: must not have"),
+              std::string::npos)
+        << prefix;
+  EXPECT_EQ(load("destination: {type: s3, s3: {bucket: traces, prefix: a..b/.c/d}}").problems(),
+            "");
+}
+
 TEST(ExporterConfig, ChecksOnlyTheDestinationThatIsUsed) {
   EXPECT_EQ(load("destination: {type: debug, zipkin: {endpoint: none}}").problems(), "");
 }

@@ -24,6 +24,27 @@ TEST(QueryConfig, MistakesAreNamed) {
   EXPECT_EQ(problems.all().size(), 3u);
 }
 
+TEST(QueryConfig, AnEndpointThatCannotBeCalledIsAMistake) {
+  for (const char* endpoint : {"http://", "http://x:99999", "http://u:p@x", "http://x/?a=b"}) {
+    QueryConfig c;
+    c.stores.clickhouse.endpoint = endpoint;
+    config::Problems problems;
+    validate(c, problems);
+    ASSERT_EQ(problems.all().size(), 1u) << endpoint;
+    EXPECT_EQ(problems.all()[0].path, "stores.clickhouse.endpoint");
+  }
+}
+
+TEST(QueryConfig, AMemoryStoreThatLeavesNothingForQueriesIsNamed) {
+  QueryConfig c;
+  c.traces_from = StoreType::kMemory;
+  c.stores.memory.bytes = {1u << 30};
+  config::Problems problems;
+  validate(c, problems);
+  ASSERT_EQ(problems.all().size(), 1u);
+  EXPECT_NE(problems.all()[0].message.find("stores.memory.bytes"), std::string::npos);
+}
+
 TEST(QueryConfig, OnlyTheStoreThatIsReadIsChecked) {
   QueryConfig c;
   c.stores.clickhouse.endpoint = "none";

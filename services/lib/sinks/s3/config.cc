@@ -65,6 +65,10 @@ void validate(const S3Config& c, const std::string& path, config::Problems& prob
                                        "' in it: no bucket can have this name");
     break;
   }
+  // Servers, clients and proxies take such folders out of a path.
+  for (const char* refused : {"/./", "/../"})
+    if (("/" + c.prefix + "/").find(refused) != std::string::npos)
+      problems.add(path + ".prefix", "must not have '.' or '..' as a folder");
   if (c.endpoint.empty()) return;
   check_url(path + ".endpoint", c.endpoint, problems);
   config::UrlParts parts;
