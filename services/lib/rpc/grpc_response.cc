@@ -26,6 +26,31 @@ bool has_details(const Error& error) noexcept {
          *error.reason != '\0';
 }
 
+http::Headers status_fields(const Error& error, Code code) {
+  http::Headers headers;
+  headers.add("grpc-status", std::to_string(static_cast<int>(code)));
+  headers.add("grpc-message", encode_status_message(error.message));
+  // So that a client whose encoding was refused learns which ones are not.
+  if (error.code == Code::kUnimplemented) {
+    headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
+  }
+  // The code stands in the details, too.
+  if (has_details(error) && otlp::grpc_code(error) == code) {
+    Error bounded = error;
+    bounded.message.resize(utf8_prefix(bounded.message, kStatusMessageBytesMax));
+    headers.add("grpc-status-details-bin",
+                encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
+                              Base64Padding::kOmitted));
+  }
+  return headers;
+}
+
+http::Response trailers_only(const http::Headers& status) {
+  http::Response response = grpc_response();
+  for (const auto& [name, value] : status.fields()) response.headers.add(name, value);
+  return response;
+}
+
 }  // namespace
 
 http::Response ok_response(Bytes message, bool gzip) {
@@ -43,29 +68,14 @@ http::Response ok_response(Bytes message, bool gzip) {
   return response;
 }
 
-http::Headers status_trailers(const Error& error) {
-  http::Headers headers;
-  headers.add("grpc-status", std::to_string(static_cast<int>(otlp::grpc_code(error))));
-  headers.add("grpc-message", encode_status_message(error.message));
-  // So that a client whose encoding was refused learns which ones are not.
-  if (error.code == Code::kUnimplemented) {
-    headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
-  }
-  if (has_details(error)) {
-    Error bounded = error;
-    bounded.message.resize(utf8_prefix(bounded.message, kStatusMessageBytesMax));
-    headers.add("grpc-status-details-bin",
-                encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
-                              Base64Padding::kOmitted));
-  }
-  return headers;
-}
+http::Headers status_trailers(const Error& error) { return status_fields(error, error.code); }
 
 http::Response error_response(const Error& error) {
-  http::Response response = grpc_response();
-  const http::Headers status = status_trailers(error);
-  for (const auto& [name, value] : status.fields()) response.headers.add(name, value);
-  return response;
+  return trailers_only(status_fields(error, otlp::grpc_code(error)));
+}
+
+http::Response error_response_as_is(const Error& error) {
+  return trailers_only(status_trailers(error));
 }
 
 http::Response plain_response(int status, std::string_view text) {

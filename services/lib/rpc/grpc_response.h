@@ -13,6 +13,8 @@ namespace spanway::rpc {
 http::Response ok_response(Bytes message, bool gzip);
 // Trailers only: grpc-status, grpc-message and, where it says more, grpc-status-details-bin.
 http::Response error_response(const Error& error);
+// The same with the error's own code, for methods that are not OTLP's.
+http::Response error_response_as_is(const Error& error);
 // The same fields, for the end of a streamed answer.
 http::Headers status_trailers(const Error& error);
 // For what is not gRPC at all.

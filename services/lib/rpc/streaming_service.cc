@@ -14,9 +14,10 @@ namespace {
 // The request of one call while it arrives. On the connection's io thread.
 class RequestReader final : public http::BodyReader {
  public:
-  RequestReader(http::RequestHead head, Deadline deadline, MessageReader reader,
+  RequestReader(http::RequestHead head, std::string caller, Deadline deadline, MessageReader reader,
                 StreamingMethod& method, const Clock& clock, http::Responder responder)
       : head_(std::move(head)),
+        caller_(std::move(caller)),
         deadline_(deadline),
         reader_(std::move(reader)),
         method_(method),
@@ -26,7 +27,7 @@ class RequestReader final : public http::BodyReader {
   bool on_data(std::string_view data) override {
     if (!responder_) return false;
     if (const Status status = reader_.append(data); !status.ok()) {
-      responder_.send(error_response(status.error()));
+      responder_.send(error_response_as_is(status.error()));
       return false;
     }
     return true;
@@ -35,15 +36,18 @@ class RequestReader final : public http::BodyReader {
   void on_end() override {
     if (!responder_) return;
     if (const Status status = reader_.finish(); !status.ok())
-      return responder_.send(error_response(status.error()));
-    if (deadline_.passed(clock_.now())) return responder_.send(error_response(deadline_passed()));
+      return responder_.send(error_response_as_is(status.error()));
+    if (deadline_.passed(clock_.now()))
+      return responder_.send(error_response_as_is(deadline_passed()));
     Bytes message = reader_.take_message();
-    method_.on_call(StreamingCall(std::move(head_), deadline_, std::move(message),
-                                  reader_.take_permit(), std::move(responder_)));
+    method_.on_call(StreamingCall(std::move(head_), std::move(caller_), deadline_,
+                                  std::move(message), reader_.take_permit(),
+                                  std::move(responder_)));
   }
 
  private:
   http::RequestHead head_;
+  std::string caller_;
   const Deadline deadline_;
   MessageReader reader_;
   StreamingMethod& method_;
@@ -54,12 +58,13 @@ class RequestReader final : public http::BodyReader {
 }  // namespace
 
 MessageStream::Write MessageStream::write(std::string_view message) {
-  Bytes framed = frame_message(message, false);
-  return stream_.write(framed);
+  Bytes one = framed(message);
+  return stream_.write(one);
 }
 
-void MessageStream::finish() {
-  http::Headers trailers;
+Bytes MessageStream::framed(std::string_view message) { return frame_message(message, false); }
+
+void MessageStream::finish(http::Headers trailers) {
   trailers.add("grpc-status", "0");
   stream_.finish(std::move(trailers));
 }
@@ -75,7 +80,7 @@ MessageStream StreamingCall::start(std::shared_ptr<http::StreamObserver> observe
                               {.buffer_bytes_max = buffer_bytes_max, .deadline = deadline_}));
 }
 
-void StreamingCall::refuse(const Error& error) { responder_.send(error_response(error)); }
+void StreamingCall::refuse(const Error& error) { responder_.send(error_response_as_is(error)); }
 
 struct StreamingService::Impl {
   const StreamingServiceOptions options;
@@ -107,19 +112,24 @@ std::unique_ptr<http::BodyReader> StreamingService::on_request(const http::Reque
   }
   const auto method = impl_->methods.find(head.path);
   if (method == impl_->methods.end()) {
-    responder.send(error_response(
+    responder.send(error_response_as_is(
         configuration_error(Code::kUnimplemented, "unknown method " + head.path.substr(0, 128))));
     return nullptr;
   }
   const Result<CallHead> call = read_head(head, type, impl_->options.deadline_max);
   if (!call.ok()) {
-    responder.send(error_response(call.error()));
+    responder.send(error_response_as_is(call.error()));
+    return nullptr;
+  }
+  Result<std::string> caller = method->second->admit(head);
+  if (!caller.ok()) {
+    responder.send(error_response_as_is(caller.error()));
     return nullptr;
   }
   const MessageLimits limits{.message_bytes_max = impl_->options.message_bytes_max,
                              .compressed_bytes_max = impl_->options.message_bytes_max};
   return std::make_unique<RequestReader>(
-      head, Deadline::after(impl_->clock, call->timeout),
+      head, std::move(*caller), Deadline::after(impl_->clock, call->timeout),
       MessageReader(call->coding, limits, impl_->budget.empty_permit()), *method->second,
       impl_->clock, std::move(responder));
 }

@@ -1,14 +1,17 @@
-// Serves gRPC methods that take one message and answer with a stream of them (server streaming), on
-// http::Server.
+// Serves gRPC methods that take one message and answer with a stream of them (server streaming), or
+// with one (unary, the same on the wire), on http::Server. The code of an error is sent as it is.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "services/lib/base/bytes.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/memory_budget.h"
+#include "services/lib/base/result.h"
 #include "services/lib/http/server.h"
 
 namespace spanway::rpc {
@@ -23,7 +26,11 @@ class MessageStream {
 
   // One message, uncompressed. kFull = not taken: write it again after on_writable().
   Write write(std::string_view message);
-  void finish();
+  // The same for a message of framed(), which needs no copy for each try.
+  static Bytes framed(std::string_view message);
+  Write write_framed(Bytes& message) { return stream_.write(message); }
+  // OK, with metadata of the end.
+  void finish(http::Headers trailers = {});
   void finish(const Error& error);
   bool cancelled() const { return stream_.cancelled(); }
 
@@ -34,20 +41,27 @@ class MessageStream {
 // One call whose request has arrived. Move-only; answered once: by start(), or by refuse().
 class StreamingCall {
  public:
-  StreamingCall(http::RequestHead head, Deadline deadline, Bytes request, Permit permit,
-                http::Responder responder)
+  StreamingCall(http::RequestHead head, std::string caller, Deadline deadline, Bytes request,
+                Permit permit, http::Responder responder)
       : head_(std::move(head)),
+        caller_(std::move(caller)),
         deadline_(deadline),
         request_(std::move(request)),
         permit_(std::move(permit)),
         responder_(std::move(responder)) {}
 
   const http::RequestHead& head() const noexcept { return head_; }
+  // Of StreamingMethod::admit().
+  const std::string& caller() const noexcept { return caller_; }
   // min(grpc-timeout, the service's own). The stream is cancelled when it has passed.
   Deadline deadline() const noexcept { return deadline_; }
   // The serialized message; its memory is this call's until it is destroyed.
   std::string_view request() const noexcept { return request_.view(); }
 
+  // As http::Responder::on_peer_gone(), until start().
+  void on_peer_gone(std::function<void()> callback) {
+    responder_.on_peer_gone(std::move(callback));
+  }
   // The observer as for http::Responder::start_stream().
   MessageStream start(std::shared_ptr<http::StreamObserver> observer,
                       std::size_t buffer_bytes_max = 64 * 1024);
@@ -55,6 +69,7 @@ class StreamingCall {
 
  private:
   http::RequestHead head_;
+  std::string caller_;
   Deadline deadline_;
   Bytes request_;
   Permit permit_;
@@ -65,6 +80,8 @@ class StreamingCall {
 class StreamingMethod {
  public:
   virtual ~StreamingMethod() = default;
+  // Who calls, from the headers alone, before a byte of the request is taken; or the refusal.
+  virtual Result<std::string> admit(const http::RequestHead&) { return std::string(); }
   virtual void on_call(StreamingCall call) = 0;
 };
 

@@ -12,6 +12,7 @@
 
 #include "services/lib/base/mutex.h"
 #include "services/lib/http/io_pool.h"
+#include "tests/unit/rpc/client_call.h"
 
 namespace spanway::rpc {
 namespace {
@@ -68,6 +69,15 @@ class Method final : public StreamingMethod {
       stream.write("one");
       return stream.finish(unavailable("the store is gone"));
     }
+    if (call.request() == "who") {
+      stream.write(call.caller());
+      return stream.finish();
+    }
+    if (call.request() == "metadata") {
+      http::Headers trailers;
+      trailers.add("coverage", "half");
+      return stream.finish(std::move(trailers));
+    }
     if (call.request() == "drop") return;
     MutexLock lock(mutex_);
     open_ = std::move(stream);
@@ -81,96 +91,59 @@ class Method final : public StreamingMethod {
                                       SPANWAY_REQUIRES(mutex_) { return observer_ != nullptr; }));
     return {std::move(open_), observer_};
   }
+  Result<std::string> admit(const http::RequestHead&) override {
+    MutexLock lock(mutex_);
+    return caller_;
+  }
+  void set_caller(Result<std::string> caller) {
+    MutexLock lock(mutex_);
+    caller_ = std::move(caller);
+  }
 
  private:
   Mutex mutex_;
+  Result<std::string> caller_ SPANWAY_GUARDED_BY(mutex_) = std::string();
   CondVar changed_;
   MessageStream open_ SPANWAY_GUARDED_BY(mutex_);
   std::shared_ptr<Observer> observer_ SPANWAY_GUARDED_BY(mutex_);
 };
 
-// One call of the generic client; blocks.
-class ClientCall final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
- public:
-  ClientCall(grpc::GenericStub& stub, const std::string& path, const std::string& request,
-             std::chrono::milliseconds timeout = std::chrono::seconds(10)) {
-    context_.set_deadline(std::chrono::system_clock::now() + timeout);
-    const grpc::Slice slice(request);
-    request_ = grpc::ByteBuffer(&slice, 1);
-    stub.PrepareBidiStreamingCall(&context_, path, {}, this);
-    StartWriteLast(&request_, {});
-    StartRead(&answer_);
-    StartCall();
+// One service on a port of its own, with a client.
+struct ServedService {
+  ServedService(StreamingServiceOptions options, StreamingMethod& method, MemoryBudget& budget,
+                http::IoPool& pool, telemetry::Telemetry telemetry)
+      : service(options, budget, system_clock()) {
+    service.add(kPath, method);
+    http::ServerOptions server_options;
+    server_options.name = "test";
+    server = http::Server::create(server_options, nullptr, pool, service, telemetry).value();
+    server->start();
+    stub = std::make_unique<grpc::GenericStub>(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(server->port()), grpc::InsecureChannelCredentials()));
   }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    std::vector<grpc::Slice> slices;
-    std::string text;
-    if (answer_.Dump(&slices).ok())
-      for (const grpc::Slice& slice : slices)
-        text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    MutexLock lock(mutex_);
-    messages_.push_back(std::move(text));
-    changed_.notify_all();
-    StartRead(&answer_);
-  }
-  void OnDone(const grpc::Status& status) override {
-    MutexLock lock(mutex_);
-    status_ = status;
-    changed_.notify_all();
-  }
-  grpc::Status wait() {
-    MutexLock lock(mutex_);
-    changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return status_.has_value(); });
-    return *status_;
-  }
-  std::vector<std::string> wait_messages(std::size_t count) {
-    MutexLock lock(mutex_);
-    changed_.wait_for(mutex_, std::chrono::seconds(10),
-                      [&, this]() SPANWAY_REQUIRES(mutex_) { return messages_.size() >= count; });
-    return messages_;
-  }
-  void cancel() { context_.TryCancel(); }
-
- private:
-  grpc::ClientContext context_;
-  grpc::ByteBuffer request_, answer_;
-  Mutex mutex_;
-  CondVar changed_;
-  std::vector<std::string> messages_ SPANWAY_GUARDED_BY(mutex_);
-  std::optional<grpc::Status> status_ SPANWAY_GUARDED_BY(mutex_);
+  StreamingService service;
+  std::unique_ptr<http::Server> server;
+  std::unique_ptr<grpc::GenericStub> stub;
 };
 
 class StreamingServiceTest : public testing::Test {
  protected:
-  StreamingServiceTest() {
-    service_.add(kPath, method_);
-    http::ServerOptions options;
-    options.name = "test";
-    server_ = http::Server::create(options, nullptr, pool_, service_, {log_, metrics_}).value();
-    server_->start();
-    stub_ = std::make_unique<grpc::GenericStub>(grpc::CreateChannel(
-        "127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials()));
-  }
-
   telemetry::Logger log_ = telemetry::Logger::null();
   telemetry::Metrics metrics_;
   MemoryBudget budget_{1 << 20};
   Method method_;
-  StreamingService service_{{.message_bytes_max = 1000}, budget_, system_clock()};
   http::IoPool pool_{"test-io", 1};
-  std::unique_ptr<http::Server> server_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  ServedService server_{{.message_bytes_max = 1000}, method_, budget_, pool_, {log_, metrics_}};
 };
 
 TEST_F(StreamingServiceTest, SendsEveryMessageAndThenOk) {
-  ClientCall call(*stub_, kPath, "three");
+  ClientCall call(*server_.stub, kPath, "three");
   EXPECT_TRUE(call.wait().ok());
   EXPECT_EQ(call.wait_messages(3), (std::vector<std::string>{"one", "", "three"}));
 }
 
 TEST_F(StreamingServiceTest, AMessageArrivesBeforeTheNextIsWritten) {
-  ClientCall call(*stub_, kPath, "hold");
+  ClientCall call(*server_.stub, kPath, "hold");
   auto [stream, observer] = method_.wait_open();
   for (const std::size_t count : {1u, 2u}) {
     EXPECT_EQ(stream.write("message"), MessageStream::Write::kTaken);
@@ -181,7 +154,7 @@ TEST_F(StreamingServiceTest, AMessageArrivesBeforeTheNextIsWritten) {
 }
 
 TEST_F(StreamingServiceTest, AnErrorAfterMessagesKeepsItsStatus) {
-  ClientCall call(*stub_, kPath, "error");
+  ClientCall call(*server_.stub, kPath, "error");
   const grpc::Status status = call.wait();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(status.error_message(), "the store is gone");
@@ -190,21 +163,21 @@ TEST_F(StreamingServiceTest, AnErrorAfterMessagesKeepsItsStatus) {
 }
 
 TEST_F(StreamingServiceTest, RefusesWithoutAMessage) {
-  ClientCall refused(*stub_, kPath, "refuse");
+  ClientCall refused(*server_.stub, kPath, "refuse");
   EXPECT_EQ(refused.wait().error_code(), grpc::StatusCode::PERMISSION_DENIED);
-  ClientCall unknown(*stub_, "/test.Query/Other", "three");
+  ClientCall unknown(*server_.stub, "/test.Query/Other", "three");
   EXPECT_EQ(unknown.wait().error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  ClientCall large(*stub_, kPath, std::string(2000, 'x'));
+  ClientCall large(*server_.stub, kPath, std::string(2000, 'x'));
   EXPECT_EQ(large.wait().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 TEST_F(StreamingServiceTest, AStreamThatIsDroppedIsNotTakenForComplete) {
-  ClientCall call(*stub_, kPath, "drop");
+  ClientCall call(*server_.stub, kPath, "drop");
   EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::INTERNAL);
 }
 
 TEST_F(StreamingServiceTest, TheClientsCancelReachesTheMethod) {
-  ClientCall call(*stub_, kPath, "hold");
+  ClientCall call(*server_.stub, kPath, "hold");
   auto [stream, observer] = method_.wait_open();
   stream.write("one");
   call.wait_messages(1);
@@ -215,7 +188,7 @@ TEST_F(StreamingServiceTest, TheClientsCancelReachesTheMethod) {
 }
 
 TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
-  ClientCall call(*stub_, kPath, "hold", std::chrono::seconds(2));
+  ClientCall call(*server_.stub, kPath, "hold", std::chrono::seconds(2));
   auto [stream, observer] = method_.wait_open();
   ASSERT_NE(observer, nullptr);
   EXPECT_TRUE(observer->wait_cancelled().has_value());
@@ -226,8 +199,24 @@ TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
       << code;
 }
 
+TEST_F(StreamingServiceTest, ACallerIsAdmittedBeforeItsRequestIsRead) {
+  method_.set_caller("a");
+  ClientCall admitted(*server_.stub, kPath, "who");
+  EXPECT_TRUE(admitted.wait().ok());
+  EXPECT_EQ(admitted.wait_messages(1), std::vector<std::string>{"a"});
+  method_.set_caller(configuration_error(Code::kUnauthenticated, "no token"));
+  ClientCall refused(*server_.stub, kPath, std::string(2000, 'x'));
+  EXPECT_EQ(refused.wait().error_code(), grpc::StatusCode::UNAUTHENTICATED) << "not its size";
+}
+
+TEST_F(StreamingServiceTest, TheEndMayHaveMetadata) {
+  ClientCall call(*server_.stub, kPath, "metadata");
+  EXPECT_TRUE(call.wait().ok());
+  EXPECT_EQ(call.trailer("coverage"), "half");
+}
+
 TEST_F(StreamingServiceTest, AManyTimesFullBufferLosesNothing) {
-  ClientCall call(*stub_, kPath, "hold");
+  ClientCall call(*server_.stub, kPath, "hold");
   auto [stream, observer] = method_.wait_open();
   const std::string message(10'000, 'm');
   for (int i = 0; i < 500; ++i) {
