@@ -31,6 +31,7 @@ def address(number):
 
 # The port of spanway-query over the first destination that it can read; each further one has a port of its own.
 QUERY_PORT, QUERY_PORT_STEP = 8081, 100
+JAEGER_GRPC_PORT = 16685  # The same of its gRPC API, with the same step.
 MEMORY_PORT = 4347
 query_ports = {}  # By destination; parse() fills it.
 

@@ -17,7 +17,21 @@ import sys
 import time
 import urllib.error
 
-from destinations import CLICKHOUSE_URL, DESTINATIONS, ROOT, RUN, S3_BUCKET, address, answers, get, parse, port, query_ports
+from destinations import (
+    CLICKHOUSE_URL,
+    DESTINATIONS,
+    JAEGER_GRPC_PORT,
+    QUERY_PORT,
+    ROOT,
+    RUN,
+    S3_BUCKET,
+    address,
+    answers,
+    get,
+    parse,
+    port,
+    query_ports,
+)
 
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
 KAFKA_PORT = 9092
@@ -79,7 +93,7 @@ def configs(names):
             "spanway-query",
             8099 - i,
             destination.keys,
-            api={"host": "127.0.0.1", "port": port(query_port)},
+            api={"host": "127.0.0.1", "port": port(query_port), "jaeger_grpc_port": port(JAEGER_GRPC_PORT + query_port - QUERY_PORT)},
             traces_from=name,
             stores={name: destination.store},
         )

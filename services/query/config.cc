@@ -21,6 +21,9 @@ constexpr double kTera = 1e12;
 static void describe(Binder& b, ApiConfig& c) {
   describe_listener(b, c);
   b.key("port", c.port, {.doc = "Port of the HTTP APIs; 0 takes a free one."});
+  b.key("jaeger_grpc_port", c.jaeger_grpc_port,
+        {.doc = "Port of Jaeger's gRPC API v3, with the host, the TLS and the limits of the HTTP "
+                "APIs; 0 takes a free one."});
   describe_connection_limits(b, c.connections);
 }
 

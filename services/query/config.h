@@ -18,6 +18,7 @@ namespace spanway::query {
 
 struct ApiConfig : OtlpListenerConfig {
   std::uint16_t port = 8081;
+  std::uint16_t jaeger_grpc_port = 16685;
   ConnectionLimitsConfig connections;  // Its keys are on the same level as the ones above.
 };
 

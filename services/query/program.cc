@@ -13,8 +13,8 @@ runtime::Program make_program() {
   return {
       .name = "spanway-query",
       .summary =
-          "Reads stored telemetry back: Jaeger's HTTP APIs and Spanway's own, over ClickHouse, S3 "
-          "or memory.",
+          "Reads stored telemetry back by the APIs of Jaeger (HTTP and gRPC), Prometheus, Loki and "
+          "Tempo and by Spanway's own, over ClickHouse, S3 or memory.",
       .describe_config = [config](config::Binder& b) { describe(b, *config); },
       .validate = [config](config::Problems& problems) { validate(*config, problems); },
       .create =

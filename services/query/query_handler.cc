@@ -1,6 +1,5 @@
 #include "services/query/query_handler.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -86,7 +85,7 @@ class QueryHandler::Body final : public http::BodyReader {
 };
 
 QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
-    : limits_(config.limits), parts_(parts), tenants_(config.tenant) {}
+    : parts_(parts), admission_(config, parts.authenticator, parts.workers, parts.budget) {}
 
 std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHead& head,
                                                            http::Responder responder) {
@@ -102,7 +101,7 @@ std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHe
            match.allow);
     return nullptr;
   }
-  auto tenant = tenant_of(head);
+  auto tenant = admission_.tenant_of(head);
   if (!tenant.ok()) {
     const Error& error = tenant.error();
     const int status = error.code == Code::kUnauthenticated   ? kUnauthorized
@@ -139,11 +138,6 @@ std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHe
   return nullptr;
 }
 
-Result<std::string> QueryHandler::tenant_of(const http::RequestHead& head) const {
-  SPANWAY_ASSIGN(const auto identity, parts_.authenticator.authenticate(head));
-  return tenants_.resolve(head, identity);
-}
-
 void QueryHandler::refuse(const QueryApi& api, const ApiRoute& route, http::Responder responder,
                           const Error& error, int status, const std::string& allow) {
   ErrorAnswer answer = api.error_answer(route, error, status);
@@ -162,7 +156,7 @@ void QueryHandler::refuse(const QueryApi& api, const ApiRoute& route, http::Resp
 void QueryHandler::submit(std::shared_ptr<Waiting> waiting) {
   waiting->responder.on_peer_gone([cancel = waiting->cancel] { cancel.cancel(); });
   QueryWorkers::Query query = [this, waiting] { answer(*waiting); };
-  const bool admitted = parts_.budget.admits() && parts_.workers.submit(waiting->tenant, query);
+  const bool admitted = admission_.submit(waiting->tenant, query);
   parts_.events.waiting(parts_.workers.queued());
   if (!admitted)
     refuse(*waiting->api, *waiting->request.route, std::move(waiting->responder),
@@ -178,27 +172,11 @@ bool QueryHandler::run_within(Duration time_max, const std::string& tenant,
                               const CancelToken& cancel, Work work) {
   QueryWorkers::Query query = [this, time_max, tenant, cancel, work = std::move(work),
                                admitted = parts_.clock.now()] {
-    QueryContext context = context_of(tenant, admitted, time_max, cancel);
-    const auto stopped = all_.on_cancel([cancel] { cancel.cancel(); });
+    QueryContext context = admission_.context_of(tenant, admitted, time_max, cancel);
+    const auto stopped = admission_.end_with_all(cancel);
     work(context);
   };
-  return parts_.budget.admits() && parts_.workers.submit(tenant, query);
-}
-
-QueryContext QueryHandler::context_of(const std::string& tenant, SteadyTime admitted,
-                                      Duration time_max, const CancelToken& cancel) const {
-  QueryContext context;
-  context.tenant = tenant;
-  context.deadline = Deadline::at(admitted + std::min<Duration>(limits_.query_time, time_max));
-  context.budget.rows_max = static_cast<std::uint64_t>(limits_.rows_read);
-  context.budget.bytes_max = limits_.bytes_read.bytes;
-  context.budget.store_memory_max = limits_.store_memory.bytes;
-  context.budget.spans_max = static_cast<std::uint64_t>(limits_.spans_per_trace);
-  context.budget.memory_max = limits_.query_memory.bytes;
-  context.budget.memory = parts_.budget.empty_permit();
-  context.budget.reading = parts_.budget.empty_permit();
-  context.cancel = cancel;
-  return context;
+  return admission_.submit(tenant, query);
 }
 
 void QueryHandler::answer(Waiting& waiting) {
@@ -207,9 +185,9 @@ void QueryHandler::answer(Waiting& waiting) {
   ApiRequest& request = waiting.request;
   const ApiRoute& route = *request.route;
   QueryContext context =
-      context_of(waiting.tenant, waiting.admitted, route.time_max, waiting.cancel);
+      admission_.context_of(waiting.tenant, waiting.admitted, route.time_max, waiting.cancel);
   const CancelToken by_client = waiting.cancel;
-  const auto stopped = all_.on_cancel([by_client] { by_client.cancel(); });
+  const auto stopped = admission_.end_with_all(by_client);
 
   AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline);
   Status result = by_client.cancelled() ? Status(client_gone()) : Status();

@@ -6,12 +6,12 @@
 #include <string>
 
 #include "services/lib/auth/authenticator.h"
-#include "services/lib/auth/tenant_resolver.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/http/server.h"
 #include "services/query/api/api_registry.h"
 #include "services/query/config.h"
 #include "services/query/events.h"
+#include "services/query/query_admission.h"
 #include "services/query/query_workers.h"
 #include "services/query/store/trace_store.h"
 #include "services/query/store_health.h"
@@ -40,7 +40,9 @@ class QueryHandler final : public http::Handler, public QueryRunner {
   // queries show it.
   void probe();
   // Ends what runs: queries return CANCELLED.
-  void cancel_all() { all_.cancel(); }
+  void cancel_all() { admission_.cancel_all(); }
+  // For the handlers of other protocols.
+  const QueryAdmission& admission() const noexcept { return admission_; }
 
  private:
   struct Waiting;
@@ -48,19 +50,13 @@ class QueryHandler final : public http::Handler, public QueryRunner {
   void submit(std::shared_ptr<Waiting> waiting);
   bool run_within(Duration time_max, const std::string& tenant, const CancelToken& cancel,
                   Work work);
-  // The surroundings of a query that was admitted then.
-  QueryContext context_of(const std::string& tenant, SteadyTime admitted, Duration time_max,
-                          const CancelToken& cancel) const;
   void answer(Waiting& waiting);
-  Result<std::string> tenant_of(const http::RequestHead& head) const;
   // `allow`: the header of a 405.
   void refuse(const QueryApi& api, const ApiRoute& route, http::Responder responder,
               const Error& error, int status, const std::string& allow = "");
 
-  const LimitsConfig limits_;
   const Parts parts_;
-  const auth::TenantResolver tenants_;
-  const CancelToken all_;
+  const QueryAdmission admission_;
 };
 
 }  // namespace spanway::query

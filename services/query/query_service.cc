@@ -12,6 +12,7 @@ constexpr Duration kBodyTimeout = std::chrono::seconds(30);
 // The store is probed when no query has shown for so long whether it answers.
 constexpr Duration kProbeInterval = std::chrono::seconds(30);
 constexpr const char* kListener = "query";
+constexpr const char* kGrpcListener = "jaeger_grpc";
 constexpr const char* kOtlpListener = "otlp_grpc";
 
 }  // namespace
@@ -65,6 +66,8 @@ Status QueryService::create_parts() {
   handler_ = std::make_unique<QueryHandler>(
       config_, QueryHandler::Parts{apis_, store_->traces(), *authenticator_, *workers_, budget_,
                                    deps_.clock, events_, health_});
+  grpc_handler_ = std::make_unique<GrpcHandler>(GrpcHandler::Parts{
+      handler_->admission(), store_->traces(), *workers_, budget_, deps_.clock, events_, health_});
   return listen();
 }
 
@@ -75,6 +78,7 @@ Status QueryService::listen() {
           {config_.api, otlp_server::server_limits(config_.api.connections, kBodyTimeout), "api"},
           deps_, budget_));
   SPANWAY_TRY(listener_->listen(kListener, config_.api.port, *handler_));
+  SPANWAY_TRY(listener_->listen(kGrpcListener, config_.api.jaeger_grpc_port, *grpc_handler_));
   if (store_->memory().empty()) return {};
   const MemoryStoreConfig& memory = config_.stores.memory;
   sink_ = std::make_unique<MemorySink>(store_->memory());
@@ -100,10 +104,12 @@ Status QueryService::start() {
         if (health_.is_idle_for(kProbeInterval)) handler_->probe();
       },
       executor, kProbeInterval, Duration::zero());
-  deps_.telemetry.log.info("Answering queries", {{"listen", config_.api.host},
-                                                 {"port", static_cast<unsigned>(port())},
-                                                 {"store", store_->type()},
-                                                 {"endpoint", store_->endpoint()}});
+  deps_.telemetry.log.info("Answering queries",
+                           {{"listen", config_.api.host},
+                            {"port", static_cast<unsigned>(port())},
+                            {"jaeger_grpc_port", static_cast<unsigned>(jaeger_grpc_port())},
+                            {"store", store_->type()},
+                            {"endpoint", store_->endpoint()}});
   return {};
 }
 
@@ -172,6 +178,9 @@ runtime::Statusz QueryService::status() const {
 }
 
 std::uint16_t QueryService::port() const noexcept { return listener_->port(kListener); }
+std::uint16_t QueryService::jaeger_grpc_port() const noexcept {
+  return listener_->port(kGrpcListener);
+}
 std::uint16_t QueryService::otlp_port() const noexcept { return listener_->port(kOtlpListener); }
 
 }  // namespace spanway::query

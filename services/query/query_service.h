@@ -1,5 +1,5 @@
-// The query service: HTTP in, the stores of the signals behind. The memory store has OTLP in as
-// well.
+// The query service: HTTP and Jaeger's gRPC in, the stores of the signals behind. The memory store
+// has OTLP in as well.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "services/query/config.h"
 #include "services/query/configured_apis.h"
 #include "services/query/configured_store.h"
+#include "services/query/grpc_handler.h"
 #include "services/query/memory_sink.h"
 #include "services/query/query_handler.h"
 #include "services/query/store_health.h"
@@ -37,6 +38,7 @@ class QueryService final : public runtime::Service {
   runtime::Statusz status() const override;
 
   std::uint16_t port() const noexcept;
+  std::uint16_t jaeger_grpc_port() const noexcept;
   // OTLP/gRPC into the memory store; 0 with another store.
   std::uint16_t otlp_port() const noexcept;
 
@@ -58,6 +60,7 @@ class QueryService final : public runtime::Service {
   std::unique_ptr<auth::Authenticator> authenticator_;
   ApiRegistry apis_;
   std::unique_ptr<QueryHandler> handler_;
+  std::unique_ptr<GrpcHandler> grpc_handler_;
   std::unique_ptr<QueryWorkers> workers_;
   // With the memory store only.
   std::unique_ptr<MemorySink> sink_;

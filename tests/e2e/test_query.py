@@ -8,8 +8,11 @@ import socket
 import subprocess
 import time
 
+import grpc
 import pytest
 import requests
+from google.protobuf.json_format import MessageToDict
+from harness.jaeger_api import JaegerApi
 from harness.parts import S3, ClickHouse
 from harness.ports import free_port
 from harness.processes import BIN, Service, wait_until
@@ -75,7 +78,7 @@ class Stack:
 
     def __init__(self, folder, kind):
         self.folder, self.kind = folder, kind
-        self.otlp_port, self.port = free_port(), free_port()
+        self.otlp_port, self.port, self.grpc_port = free_port(), free_port(), free_port()
         self.server, destination, query, keys = getattr(self, kind)()
         self.exporter = Service(
             "exporter", "spanway-exporter", {"otlp": {"grpc": {"port": self.otlp_port}}, "destination": destination}, folder, keys
@@ -83,7 +86,8 @@ class Stack:
         if kind == "clickhouse":
             migrate = [BIN / "spanway-exporter", "--config", self.exporter.config_path, "migrate"]
             subprocess.run(migrate, check=True, stdin=subprocess.DEVNULL)
-        self.query = Service("query", "spanway-query", {"api": {"port": self.port}, "traces_from": kind, "stores": {kind: query}}, folder, keys)
+        api = {"port": self.port, "jaeger_grpc_port": self.grpc_port}
+        self.query = Service("query", "spanway-query", {"api": api, "traces_from": kind, "stores": {kind: query}}, folder, keys)
         for service in (self.query, self.exporter):
             service.start().wait_ready()
 
@@ -259,6 +263,50 @@ def test_searches_answer_as_a_real_jaeger_that_got_the_same_spans(stack, jaeger)
     assert summary.json()["summaries"][0]["spanCount"] == 7
 
 
+def grpc_spans(messages):
+    return v3_spans({"result": {"resourceSpans": [r for message in messages for r in MessageToDict(message)["resourceSpans"]]}})
+
+
+def test_grpc_answers_as_a_real_jaeger_that_got_the_same_spans(stack, jaeger):
+    request, trace_id = full_trace()
+    run = os.urandom(4).hex()
+    for index, name in enumerate(("shop", "payment")):
+        service = next(a for a in request.resource_spans[index].resource.attributes if a.key == "service.name")
+        service.value.string_value = f"{name}-{run}"
+    grpc_export(f"127.0.0.1:{stack.otlp_port}", request)
+    grpc_export(jaeger.endpoint, request)
+    jaeger.trace(trace_id, 7)
+    now = int(time.time())
+    window = {"start_time_min": {"seconds": now - 3600}, "start_time_max": {"seconds": now + 3600}, "search_depth": 20, "raw_traces": True}
+    with JaegerApi(stack.grpc_port) as ours, JaegerApi(jaeger.grpc_port) as theirs:
+        trace = grpc_spans(ours.call("GetTrace", trace_id=trace_id, raw_traces=True))
+        assert len(trace) == 7 and trace == grpc_spans(theirs.call("GetTrace", trace_id=trace_id, raw_traces=True))
+        for service in (f"shop-{run}", f"payment-{run}", "unknown"):
+            for conditions in (
+                {},
+                {"attributes": {"http.response.status_code": "503"}},
+                {"attributes": {"http.response.status_code": "503", "flag": "false"}},
+                {"attributes": {"host.name": "a-host", "error": "true"}},
+                {"operation_name": "none"},
+                {"duration_min": {"seconds": 3600}},
+            ):
+                query = {"query": {"service_name": service, **conditions, **window}}
+                found = grpc_spans(ours.call("FindTraces", **query))
+                assert found == grpc_spans(theirs.call("FindTraces", **query)), query
+                assert bool(found) == any(s.services for m in ours.call("FindTraceSummaries", **query) for s in m.summaries)
+            for kind in ("", "server", "client"):
+                answers = [api.call("GetOperations", service=service, span_kind=kind)[0] for api in (ours, theirs)]
+                assert [sorted((o.name, o.span_kind) for o in answer.operations) for answer in answers] == [
+                    sorted((o.name, o.span_kind) for o in answers[1].operations)
+                ] * 2
+        assert set(theirs.call("GetServices")[0].services) & {f"shop-{run}", f"payment-{run}"} <= set(ours.call("GetServices")[0].services)
+        for api in (ours, theirs):
+            assert api.call("GetTrace", trace_id="1" * 32) == []
+        with pytest.raises(grpc.RpcError) as refused:
+            ours.call("GetTrace", trace_id="zz")
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_searches_by_rest_find_traces_and_figures_of_services(stack):
     request, trace_id = full_trace()
     grpc_export(f"127.0.0.1:{stack.otlp_port}", request)
@@ -311,9 +359,9 @@ def test_a_store_that_is_away_is_503_and_back_again(stack):
 
 def slow_database(server):
     """Tables whose newest spans take minutes to read."""
-    server.execute("CREATE DATABASE slow")
+    server.execute("CREATE DATABASE IF NOT EXISTS slow")
     server.execute(
-        "CREATE VIEW slow.red_service_5m AS SELECT '' AS tenant, toDateTime(now()) AS t, 'shop' AS service_name, number AS calls "
+        "CREATE OR REPLACE VIEW slow.red_service_5m AS SELECT '' AS tenant, toDateTime(now()) AS t, 'shop' AS service_name, number AS calls "
         "FROM numbers(190000000) WHERE sipHash64(repeat(toString(number), 200)) = 0"
     )
 
@@ -335,6 +383,30 @@ def test_a_client_that_goes_away_before_the_first_byte_ends_its_statement(stack,
         wait_until(lambda: stack.server.select(running) == [["0"]], 20, "no statement")
         wait_until(lambda: query.status()["queries"]["cancelled"] == 1, 20, "a cancelled query")
         assert query.status()["queries"]["running"] == 0
+
+
+@pytest.mark.parametrize("stack", ["clickhouse"], indirect=True)
+def test_a_grpc_call_that_is_cancelled_or_late_ends_its_statement(stack, tmp_path):
+    slow_database(stack.server)
+    port = free_port()
+    store = {"endpoint": stack.server.url, "database": "slow", "username": "reader", "password": "spanway"}
+    # Far longer than this test waits.
+    config = {"api": {"port": 0, "jaeger_grpc_port": port}, "stores": {"clickhouse": store}, "limits": {"query_time": "300s"}}
+    running = "SELECT count() FROM system.processes WHERE query LIKE '%red_service_5m%' AND query NOT LIKE '%system.processes%'"
+    with Service("slow", "spanway-query", config, tmp_path) as query, JaegerApi(port) as api:
+        query.start().wait_ready()
+        for seconds, code in ((300, grpc.StatusCode.CANCELLED), (5, grpc.StatusCode.DEADLINE_EXCEEDED)):
+            call = api.begin("GetServices", timeout=seconds)
+            if code == grpc.StatusCode.CANCELLED:
+                wait_until(lambda: stack.server.select(running) == [["1"]], 20, "a statement that runs")
+                call.cancel()
+            with pytest.raises(grpc.RpcError) as ended:
+                next(call)
+            assert ended.value.code() == code
+            wait_until(lambda: stack.server.select(running) == [["0"]], 20, "no statement")
+        wait_until(lambda: query.status()["queries"]["cancelled"] == 2, 20, "two cancelled queries")
+        # The client's impatience is no failure of the store.
+        assert not query.status()["store"].get("last_error") and query.ready()
 
 
 def is_stopped(pid):

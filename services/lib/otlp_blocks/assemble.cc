@@ -105,8 +105,9 @@ void append_scope(const otlp::ScopeView& scope, Bytes& out) {
 
 // Rows in the order in which they are written, and where their groups begin.
 struct Rows {
-  explicit Rows(const SpanReader& spans) : order(spans.rows()), reader(spans) {
-    std::iota(order.begin(), order.end(), std::size_t{0});
+  Rows(const SpanReader& spans, std::size_t begin, std::size_t end)
+      : order(end - begin), reader(spans) {
+    std::iota(order.begin(), order.end(), begin);
     std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
       const int by_scope = compare_scopes(a, b);
       if (reader.resource_id(a) != reader.resource_id(b))
@@ -134,8 +135,13 @@ struct Rows {
 }  // namespace
 
 Status append_spans(const block::Block& spans, const FindResource& find_resource, Bytes& out) {
+  return append_spans(spans, 0, spans.rows(), find_resource, out);
+}
+
+Status append_spans(const block::Block& spans, std::size_t begin, std::size_t end,
+                    const FindResource& find_resource, Bytes& out) {
   SpanReader reader(spans);
-  const Rows rows(reader);
+  const Rows rows(reader, begin, end);
   Writer writer(out);
   Writer::Mark resource_mark = 0, scope_mark = 0;
   for (std::size_t i = 0; i < rows.order.size(); ++i) {

@@ -1,6 +1,7 @@
 // Stored spans back to OTLP protobuf.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -20,5 +21,8 @@ using FindResource = std::function<const otlp::ResourceView*(std::uint64_t id)>;
 // order of attributes, the schema URLs and dropped counts of scopes, dropped counts of resources.
 // INTERNAL, data, "stored_value_unreadable" for rows that no converter of ours has written.
 Status append_spans(const block::Block& spans, const FindResource& find_resource, Bytes& out);
+// The same of the rows [begin, end).
+Status append_spans(const block::Block& spans, std::size_t begin, std::size_t end,
+                    const FindResource& find_resource, Bytes& out);
 
 }  // namespace spanway::otlp_blocks

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lib/base/mutex.h"
+#include "services/query/api/stream_peer.h"
 
 namespace spanway::query {
 namespace {
@@ -14,38 +14,9 @@ Error client_gone() {
 
 }  // namespace
 
-// Called on the connection's io thread.
-class AnswerWriter::Peer final : public http::StreamObserver {
+class AnswerWriter::Peer final : public StreamPeer {
  public:
-  explicit Peer(CancelToken cancel) : cancel_(std::move(cancel)) {}
-  void on_writable() override {
-    MutexLock lock(mutex_);
-    writable_ = true;
-    changed_.notify_all();
-  }
-  void on_cancelled(http::CancelReason) override {
-    cancel_.cancel();
-    MutexLock lock(mutex_);
-    gone_ = true;
-    changed_.notify_all();
-  }
-  void expect_room() {
-    MutexLock lock(mutex_);
-    writable_ = false;
-  }
-  // False when the client is gone. The stream's deadline bounds the wait.
-  bool wait_for_room() {
-    MutexLock lock(mutex_);
-    changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return writable_ || gone_; });
-    return !gone_;
-  }
-
- private:
-  const CancelToken cancel_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool writable_ SPANWAY_GUARDED_BY(mutex_) = false;
-  bool gone_ SPANWAY_GUARDED_BY(mutex_) = false;
+  using StreamPeer::StreamPeer;
 };
 
 AnswerWriter::AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline)

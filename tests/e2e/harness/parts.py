@@ -201,12 +201,13 @@ class Jaeger:
     def __init__(self, folder):
         require_built("jaeger")
         self.otlp_port, self.http_port = free_port(), free_port()
-        self.query_port, self.health_port = free_port(), free_port()
+        self.query_port, self.grpc_port, self.health_port = free_port(), free_port(), free_port()
         self.environment = {
             "ROOT": folder,
             "OTLP_GRPC_PORT": self.otlp_port,
             "OTLP_HTTP_PORT": self.http_port,
             "QUERY_PORT": self.query_port,
+            "QUERY_GRPC_PORT": self.grpc_port,
             "HEALTH_PORT": self.health_port,
         }
         self.endpoint = f"127.0.0.1:{self.otlp_port}"

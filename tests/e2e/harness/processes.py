@@ -120,6 +120,8 @@ class Service(Process):
     def __init__(self, name, binary, config, folder, environment=None):
         self.admin_port = free_port()
         self.config = dict(config, admin={"host": "127.0.0.1", "port": self.admin_port})
+        if binary == "spanway-query":  # Its default port is one for the whole machine.
+            self.config["api"] = {"jaeger_grpc_port": 0, **config.get("api", {})}
         self.config_path = pathlib.Path(folder) / f"{name}.yaml"
         self.config_path.write_text(yaml.safe_dump(self.config))
         super().__init__(name, [BIN / binary, "--config", self.config_path], folder, environment)

@@ -200,7 +200,7 @@ TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
 }
 
 TEST_F(StreamingServiceTest, ACallerIsAdmittedBeforeItsRequestIsRead) {
-  method_.set_caller("a");
+  method_.set_caller(std::string("a"));
   ClientCall admitted(*server_.stub, kPath, "who");
   EXPECT_TRUE(admitted.wait().ok());
   EXPECT_EQ(admitted.wait_messages(1), std::vector<std::string>{"a"});

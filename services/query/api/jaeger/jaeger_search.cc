@@ -29,13 +29,19 @@ Result<std::int64_t> duration_in(const Parameters& parameters, std::string_view 
   return *duration;
 }
 
-Result<std::size_t> limit_in(std::string_view text, std::string_view name) {
-  if (text.empty()) return kTracesDefault;
+Result<std::int64_t> limit_in(std::string_view text, std::string_view name) {
+  if (text.empty()) return static_cast<std::int64_t>(kTracesDefault);
   const auto limit = parse_number(text);
   if (!limit) return bad_parameter(name, "invalid syntax");
-  if (*limit <= 0 || *limit > static_cast<std::int64_t>(kTracesMax))
+  // Zero is none only where the parameter cannot be left out.
+  return *limit == 0 ? -1 : *limit;
+}
+
+Result<std::size_t> checked_limit(std::int64_t limit) {
+  if (limit == 0) return kTracesDefault;
+  if (limit < 0 || limit > static_cast<std::int64_t>(kTracesMax))
     return bad("a search returns 1 to " + std::to_string(kTracesMax) + " traces");
-  return static_cast<std::size_t>(*limit);
+  return static_cast<std::size_t>(limit);
 }
 
 Result<std::int64_t> micros_in(const Parameters& parameters, std::string_view name,
@@ -137,6 +143,16 @@ SpanCondition condition_of(const JaegerConditions& conditions) {
   return all_of(std::move(all));
 }
 
+Result<SearchParameters> make_search(const JaegerConditions& conditions, std::int64_t begin,
+                                     std::int64_t end, std::int64_t limit) {
+  SPANWAY_TRY(check_durations(conditions));
+  SearchParameters result;
+  result.query.range = {.begin = begin, .end = end + 1};
+  SPANWAY_ASSIGN(result.query.limit, checked_limit(limit));
+  result.query.where = condition_of(conditions);
+  return result;
+}
+
 Result<SearchParameters> parse_v1_search(const Parameters& parameters, std::int64_t now_unix_nano) {
   SearchParameters result;
   JaegerConditions conditions;
@@ -147,7 +163,8 @@ Result<SearchParameters> parse_v1_search(const Parameters& parameters, std::int6
   SPANWAY_ASSIGN(std::int64_t end, micros_in(parameters, "end", now_unix_nano));
   result.query.range.end = end + 1;  // A span that starts then is found.
   SPANWAY_TRY(add_tags(parameters, conditions));
-  SPANWAY_ASSIGN(result.query.limit, limit_in(parameters.get("limit"), "limit"));
+  SPANWAY_ASSIGN(const std::int64_t limit, limit_in(parameters.get("limit"), "limit"));
+  SPANWAY_ASSIGN(result.query.limit, checked_limit(limit));
   SPANWAY_ASSIGN(conditions.duration_min_ns, duration_in(parameters, "minDuration"));
   SPANWAY_ASSIGN(conditions.duration_max_ns, duration_in(parameters, "maxDuration"));
   for (const std::string_view text : parameters.all("traceID")) {
@@ -164,7 +181,6 @@ Result<SearchParameters> parse_v1_search(const Parameters& parameters, std::int6
 
 Result<SearchParameters> parse_v3_search(const Parameters& parameters) {
   const V3Parameters v3(parameters);
-  SearchParameters result;
   JaegerConditions conditions;
   conditions.service = v3.get({"query.serviceName", "query.service_name"});
   conditions.operation = v3.get({"query.operationName", "query.operation_name"});
@@ -173,10 +189,9 @@ Result<SearchParameters> parse_v3_search(const Parameters& parameters) {
     return bad("query.start_time_min and query.start_time_max are required");
   if (!v3.get({"query.filter"}).empty())
     return bad("query.filter is not supported: use query.attributes");
-  SPANWAY_ASSIGN(result.query.range.begin, v3.time("query.startTimeMin", "query.start_time_min"));
-  SPANWAY_ASSIGN(std::int64_t end, v3.time("query.startTimeMax", "query.start_time_max"));
-  result.query.range.end = end + 1;
-  SPANWAY_ASSIGN(result.query.limit,
+  SPANWAY_ASSIGN(const std::int64_t begin, v3.time("query.startTimeMin", "query.start_time_min"));
+  SPANWAY_ASSIGN(const std::int64_t end, v3.time("query.startTimeMax", "query.start_time_max"));
+  SPANWAY_ASSIGN(const std::int64_t limit,
                  limit_in(v3.get({"query.searchDepth", "query.search_depth", "query.num_traces"}),
                           "query.num_traces"));
   SPANWAY_ASSIGN(conditions.duration_min_ns,
@@ -188,9 +203,7 @@ Result<SearchParameters> parse_v3_search(const Parameters& parameters) {
     if (!tags) return bad("malformed parameter query.attributes: not a JSON object of strings");
     conditions.tags = std::move(*tags);
   }
-  SPANWAY_TRY(check_durations(conditions));
-  result.query.where = condition_of(conditions);
-  return result;
+  return make_search(conditions, begin, end, limit);
 }
 
 }  // namespace spanway::query::jaeger

@@ -27,9 +27,6 @@ struct SearchParameters {
 // words; unlike Jaeger, a search needs no service.
 Result<SearchParameters> parse_v1_search(const Parameters& parameters, std::int64_t now_unix_nano);
 
-// query.service_name, query.start_time_min and so on, in snake_case or in camelCase.
-Result<SearchParameters> parse_v3_search(const Parameters& parameters);
-
 // The conditions of a search, of either version and of gRPC.
 struct JaegerConditions {
   std::string service, operation;
@@ -39,6 +36,13 @@ struct JaegerConditions {
 // A tag holds for an attribute of the span, its resource, scope or events, whose text is equal.
 // "error" is the status of the span.
 SpanCondition condition_of(const JaegerConditions& conditions);
+
+// Spans that start from `begin` to `end` or then; at most `limit` traces, 0 = kTracesDefault.
+Result<SearchParameters> make_search(const JaegerConditions& conditions, std::int64_t begin,
+                                     std::int64_t end, std::int64_t limit);
+
+// query.service_name, query.start_time_min and so on, in snake_case or in camelCase.
+Result<SearchParameters> parse_v3_search(const Parameters& parameters);
 
 // Name of a span kind in Jaeger's lower case; "" = unspecified.
 std::string_view kind_name(int kind);

@@ -1,6 +1,5 @@
 #include "services/query/api/jaeger/search_answers.h"
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "services/lib/base/hex.h"
 #include "services/lib/base/json_writer.h"
 #include "services/query/api/coverage_header.h"
+#include "services/query/api/jaeger/jaeger_questions.h"
 #include "services/query/api/jaeger/trace_answers.h"
 
 namespace spanway::query::jaeger {
@@ -17,22 +17,11 @@ namespace {
 constexpr int kOk = 200;
 constexpr std::string_view kV1End = ",\"limit\":0,\"offset\":0,\"errors\":null}";
 
-// Calls `read` with parts of the ids that a store takes at once.
-template <typename Read>
-Status in_parts(const std::vector<TraceId>& ids, const Read& read) {
-  for (std::size_t at = 0; at < ids.size(); at += TraceStore::kTraceIdsMax)
-    SPANWAY_TRY(
-        read(std::span(ids).subspan(at, std::min(TraceStore::kTraceIdsMax, ids.size() - at))));
-  return {};
-}
-
+// A search that ended early says so in the header.
 Result<std::vector<TraceId>> found_ids(TraceStore& store, const SearchParameters& search,
                                        QueryContext& context, AnswerWriter& answer) {
-  if (!search.trace_ids.empty()) return search.trace_ids;
-  SPANWAY_ASSIGN(const Found found, store.find(search.query, context));
-  add_coverage(context.coverage, answer);
-  std::vector<TraceId> ids;
-  for (const FoundTrace& trace : found.traces) ids.push_back(trace.trace_id);
+  auto ids = ids_of(store, search, context);
+  if (ids.ok() && search.trace_ids.empty()) add_coverage(context.coverage, answer);
   return ids;
 }
 
@@ -55,17 +44,6 @@ std::string errors_of(const SearchParameters& search, const std::set<TraceId>& f
   }
   json.end_array();
   return is_empty ? "null" : out;
-}
-
-Result<std::vector<Operation>> operations_of(TraceStore& store, const std::string& service,
-                                             std::string_view kind, TimeRange range,
-                                             QueryContext& context) {
-  // Jaeger knows no operations of a kind that it does not know.
-  const auto number = kind_number(kind);
-  if (!kind.empty() && !number) return std::vector<Operation>();
-  SPANWAY_ASSIGN(auto operations, store.operations(service, range, context));
-  if (number) std::erase_if(operations, [&](const Operation& one) { return one.kind != *number; });
-  return operations;
 }
 
 void append_operations(const std::vector<Operation>& operations, JsonWriter& json) {
@@ -149,15 +127,13 @@ Status answer_summaries(TraceStore& store, const SearchParameters& search, Query
 
 Status answer_services_v1(TraceStore& store, TimeRange range, QueryContext& context,
                           AnswerWriter& answer) {
-  SPANWAY_ASSIGN(auto services, store.services(range, context));
-  std::erase(services, "");
+  SPANWAY_ASSIGN(const auto services, services_of(store, range, context));
   return answer_names(services, answer);
 }
 
 Status answer_services_v3(TraceStore& store, TimeRange range, QueryContext& context,
                           AnswerWriter& answer) {
-  SPANWAY_ASSIGN(auto services, store.services(range, context));
-  std::erase(services, "");
+  SPANWAY_ASSIGN(const auto services, services_of(store, range, context));
   std::string out;
   JsonWriter json(out);
   json.begin_object().begin_array("services");
