@@ -1,20 +1,15 @@
 #include "services/query/store/filter/red_counter.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
+
+#include "services/query/store/duration_bucket.h"
 
 namespace spanway::query {
 namespace {
 
 // A row with about ten buckets.
 constexpr std::size_t kRowBytes = 1024;
-
-// As the rollups compute it (services/lib/schema/sql/001_spans.sql).
-std::int16_t bucket_of(std::uint64_t duration_ns) {
-  const double duration = static_cast<double>(std::max<std::uint64_t>(duration_ns, 1));
-  return static_cast<std::int16_t>(std::ceil(std::log2(duration) * 4) - 1);
-}
 
 template <typename T>
 bool wants(const std::vector<T>& listed, const T& one) {
@@ -44,7 +39,7 @@ void RedCounter::add(const otlp_blocks::StoredSpan& stored) {
   if (span.status_code == otlp::StatusCode::kError) ++row.errors;
   row.duration_ns += duration;
   row.duration_max_ns = std::max(row.duration_max_ns, duration);
-  ++row.durations[bucket_of(duration)];
+  ++row.durations[duration_bucket(duration)];
 }
 
 std::size_t RedCounter::memory_bytes() const noexcept { return rows_.size() * kRowBytes; }
