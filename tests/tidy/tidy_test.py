@@ -168,6 +168,7 @@ IMPLEMENTS = {
     "services/lib/http/client/client.cc": "services/lib/http/client.h",
     "services/lib/http/client/http2_client.cc": "services/lib/http/http2_client.h",
     "services/lib/http/client/url.cc": "services/lib/http/client.h",
+    "services/lib/http/coding/accept_encoding.cc": "services/lib/http/accept_encoding.h",
     "services/lib/http/coding/content_coding.cc": "services/lib/http/content_coding.h",
     "services/lib/http/coding/snappy.cc": "services/lib/http/snappy.h",
     "services/lib/http/net/io_pool.cc": "services/lib/http/io_pool.h",

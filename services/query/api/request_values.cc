@@ -3,12 +3,27 @@
 #include <algorithm>
 #include <chrono>
 
+#include "services/lib/base/hex.h"
 #include "services/lib/otlp/json_reader.h"
 
 namespace spanway::query {
 namespace {
 
 constexpr int kNanoDigits = 9;
+constexpr std::size_t kTraceIdDigits = 32, kSpanIdDigits = 16;
+
+// The bytes of an id; empty when it is none.
+std::string id_of(std::string_view text, std::size_t digits_max) {
+  std::string digits(text);
+  bool is_id = digits.size() <= digits_max && digits.find_first_not_of('0') != std::string::npos;
+  for (const char digit : digits) is_id = is_id && hex_value(digit) >= 0;
+  if (!is_id) return "";
+  digits.insert(0, digits_max - digits.size(), '0');
+  std::string id;
+  for (std::size_t i = 0; i < digits_max; i += 2)
+    id += static_cast<char>(hex_value(digits[i]) << 4 | hex_value(digits[i + 1]));
+  return id;
+}
 
 // Digits of a fixed number, cut from the front; -1 for something else.
 int take_digits(std::string_view& text, std::size_t count) {
@@ -118,6 +133,22 @@ std::optional<std::vector<JsonMember>> parse_members(std::string_view json) {
   }
   if (!reader.finish()) return std::nullopt;
   return result;
+}
+
+Result<std::string> parse_trace_id(std::string_view text) {
+  std::string id = id_of(text, kTraceIdDigits);
+  if (id.empty())
+    return invalid_argument("a trace id has 1 to 32 hexadecimal digits and is not zero")
+        .with_reason("bad_trace_id");
+  return id;
+}
+
+Result<std::string> parse_span_id(std::string_view text) {
+  std::string id = id_of(text, kSpanIdDigits);
+  if (id.empty())
+    return invalid_argument("a span id has 1 to 16 hexadecimal digits and is not zero")
+        .with_reason("bad_span_id");
+  return id;
 }
 
 }  // namespace spanway::query

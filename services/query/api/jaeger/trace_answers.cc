@@ -14,8 +14,6 @@
 namespace spanway::query::jaeger {
 namespace {
 
-constexpr std::size_t kIdDigits = 32;
-
 Error not_found(const TraceId& id) {
   return data_error(Code::kNotFound, "trace " + to_hex(id) + " not found")
       .with_reason("trace_not_found");
@@ -49,21 +47,6 @@ class Processes {
 };
 
 }  // namespace
-
-Result<TraceId> parse_trace_id(std::string_view text) {
-  std::string digits(text);
-  bool is_id = !digits.empty() && digits.size() <= kIdDigits;
-  for (const char digit : digits) is_id = is_id && hex_value(digit) >= 0;
-  is_id = is_id && digits.find_first_not_of('0') != std::string::npos;
-  if (!is_id)
-    return invalid_argument("a trace id has 1 to 32 hexadecimal digits and is not zero")
-        .with_reason("bad_trace_id");
-  digits.insert(0, kIdDigits - digits.size(), '0');
-  TraceId id;
-  for (std::size_t i = 0; i < kIdDigits; i += 2)
-    id += static_cast<char>(hex_value(digits[i]) << 4 | hex_value(digits[i + 1]));
-  return id;
-}
 
 Status V1Traces::append(BlockStreamPtr spans) {
   TraceWindows windows(store_, std::move(spans), context_);

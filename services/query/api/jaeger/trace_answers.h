@@ -10,10 +10,6 @@
 
 namespace spanway::query::jaeger {
 
-// 1 to 32 hex digits, of either case; shorter ones are those of a 64-bit id. INVALID_ARGUMENT for
-// anything else and for zero.
-Result<TraceId> parse_trace_id(std::string_view text);
-
 // A list of traces as v1 JSON. The store, the context and the answer outlive it.
 class V1Traces {
  public:

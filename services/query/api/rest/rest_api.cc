@@ -2,18 +2,33 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "services/lib/base/json_writer.h"
+#include "services/lib/http/accept_encoding.h"
+#include "services/query/api/request_values.h"
 #include "services/query/api/rest/newest_spans.h"
 #include "services/query/api/rest/problem.h"
 #include "services/query/api/rest/search_request.h"
 #include "services/query/api/rest/searches.h"
+#include "services/query/api/rest/service_series.h"
+#include "services/query/api/rest/trace_skeleton.h"
 
 namespace spanway::query::rest {
 namespace {
 
-enum Question : int { kSpans, kHealth, kTraces, kLogs, kMetrics, kServiceStats };
+enum Question : int {
+  kSpans,
+  kHealth,
+  kTraces,
+  kLogs,
+  kMetrics,
+  kServiceStats,
+  kServiceSeries,
+  kSkeleton,
+  kSpan
+};
 
 constexpr int kUnavailable = 503;
 // A probe waits no longer for the store, however long a query may take.
@@ -37,7 +52,27 @@ constexpr std::array kRoutes = {
              .pattern = "/api/v1/services/stats",
              .name = "rest_service_stats",
              .question = kServiceStats},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/services/series",
+             .name = "rest_service_series",
+             .question = kServiceSeries},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/traces/{id}/skeleton",
+             .name = "rest_skeleton",
+             .question = kSkeleton},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/traces/{id}/spans/{span}",
+             .name = "rest_span",
+             .question = kSpan},
 };
+
+// The range in which a trace starts, when the client knows it.
+Result<std::optional<TimeRange>> hint_of(const Parameters& parameters, std::int64_t now) {
+  if (parameters.get("start_time").empty() && parameters.get("end_time").empty())
+    return std::optional<TimeRange>();
+  SPANWAY_ASSIGN(const TimeRange range, parse_range(parameters, now));
+  return std::optional(range);
+}
 
 // The store's error = its state is unknown.
 std::string health_json(const Result<StoreStatus>& store, const Figures& figures) {
@@ -84,6 +119,22 @@ Status RestApi::answer(const ApiRequest& request, QueryContext& context, AnswerW
     case kServiceStats: {
       SPANWAY_ASSIGN(const TimeRange range, parse_range(request.parameters, now));
       return answer_service_stats(parts_.traces, range, context, writer);
+    }
+    case kServiceSeries: {
+      SPANWAY_ASSIGN(const SeriesRequest series, parse_series(request.parameters, now));
+      return answer_series(parts_.traces, series, context, writer);
+    }
+    case kSkeleton: {
+      SPANWAY_ASSIGN(const TraceId id, parse_trace_id(request.arguments.get("id")));
+      SPANWAY_ASSIGN(const auto hint, hint_of(request.parameters, now));
+      const bool may_gzip = http::accepts_gzip(request.headers.get("accept-encoding"));
+      return answer_skeleton(parts_.traces, id, hint, may_gzip, context, writer);
+    }
+    case kSpan: {
+      SPANWAY_ASSIGN(const TraceId id, parse_trace_id(request.arguments.get("id")));
+      SPANWAY_ASSIGN(const std::string span, parse_span_id(request.arguments.get("span")));
+      SPANWAY_ASSIGN(const auto hint, hint_of(request.parameters, now));
+      return answer_span(parts_.traces, id, span, hint, context, writer);
     }
     default: {
       SPANWAY_ASSIGN(const std::size_t limit, parse_limit(request.parameters));
