@@ -17,6 +17,7 @@ log=build/parts.log
   tests/parts/kafka.sh get
   tests/parts/zipkin.sh get
   ci/deps/python.sh
+  timeout 600 ci/deps/chromium.sh
   tests/parts/sdk.sh js
   tests/parts/sdk.sh java
   tests/parts/telemetrygen.sh

@@ -3,6 +3,7 @@
 option(SPANWAY_BUILD_TESTS "Build the unit, contract and integration tests" ON)
 option(SPANWAY_BUILD_BENCHMARKS "Build the micro benchmarks (needs libbenchmark-dev)" OFF)
 option(SPANWAY_BUILD_FUZZERS "Build the libFuzzer targets (needs clang)" OFF)
+option(SPANWAY_WEB "Build the page of spanway-query (needs npm)" ON)
 set(SPANWAY_SANITIZE "" CACHE STRING "Empty, 'address' (with undefined) or 'thread'")
 set_property(CACHE SPANWAY_SANITIZE PROPERTY STRINGS "" address thread)
 

@@ -299,6 +299,8 @@ def show_data(names):
     print()
     print(f"  Send your own: OTEL_EXPORTER_OTLP_ENDPOINT=http://{address(4318)} (http) or :{port(4317)} (grpc)")
     print("  make status, make logs, make down")
+    for name in (name for name in names if name in query_ports):
+        print(f"  Services, traces, logs and metrics of {name} on one page: http://{address(query_ports[name])}/")
 
 
 def stop_parts():

@@ -89,6 +89,10 @@ QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
 
 std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHead& head,
                                                            http::Responder responder) {
+  if (auto file = parts_.page.answer(head)) {
+    responder.send(std::move(*file));
+    return nullptr;
+  }
   ApiRegistry::Match match = parts_.apis.find(head);
   if (match.api == nullptr) {
     send_not_found(std::move(responder));

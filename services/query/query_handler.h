@@ -15,6 +15,7 @@
 #include "services/query/query_workers.h"
 #include "services/query/store/trace_store.h"
 #include "services/query/store_health.h"
+#include "services/query/web/asset_handler.h"
 
 namespace spanway::query {
 
@@ -23,6 +24,7 @@ class QueryHandler final : public http::Handler, public QueryRunner {
  public:
   struct Parts {
     const ApiRegistry& apis;
+    const web::AssetHandler& page;
     TraceStore& traces;  // Probed.
     const auth::Authenticator& authenticator;
     QueryWorkers& workers;

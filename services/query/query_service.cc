@@ -64,8 +64,8 @@ Status QueryService::create_parts() {
                           }});
   events_.declare_apis(apis_.names());
   handler_ = std::make_unique<QueryHandler>(
-      config_, QueryHandler::Parts{apis_, store_->traces(), *authenticator_, *workers_, budget_,
-                                   deps_.clock, events_, health_});
+      config_, QueryHandler::Parts{apis_, page_, store_->traces(), *authenticator_, *workers_,
+                                   budget_, deps_.clock, events_, health_});
   grpc_handler_ = std::make_unique<GrpcHandler>(GrpcHandler::Parts{
       handler_->admission(), store_->traces(), *workers_, budget_, deps_.clock, events_, health_});
   return listen();

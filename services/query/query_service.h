@@ -59,6 +59,7 @@ class QueryService final : public runtime::Service {
   std::unique_ptr<ConfiguredStore> store_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   ApiRegistry apis_;
+  const web::AssetHandler page_{web::built_in_assets()};
   std::unique_ptr<QueryHandler> handler_;
   std::unique_ptr<GrpcHandler> grpc_handler_;
   std::unique_ptr<QueryWorkers> workers_;

@@ -66,7 +66,7 @@ class QueryHandlerTest : public testing::Test {
     apis_.add(std::make_unique<EchoApi>());
     events_.declare_apis(apis_.names());
     handler_ = std::make_unique<QueryHandler>(
-        config, QueryHandler::Parts{apis_, store_, *authenticator_, *workers_, budget_,
+        config, QueryHandler::Parts{apis_, page_, store_, *authenticator_, *workers_, budget_,
                                     system_clock(), events_, health_});
     http::ServerOptions options;
     options.name = "query";
@@ -113,6 +113,7 @@ class QueryHandlerTest : public testing::Test {
   AbsentLogStore logs_;
   AbsentMetricStore metrics_store_;
   ApiRegistry apis_;
+  const web::AssetHandler page_{{}};
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<QueryWorkers> workers_;
   std::unique_ptr<QueryHandler> handler_;
