@@ -18,7 +18,7 @@ struct Asset {
   std::size_t bytes = 0;  // Without gzip.
 };
 
-// What is built in; empty with SPANWAY_WEB=OFF.
+// The built-in files; none with SPANWAY_WEB=OFF.
 std::span<const Asset> built_in_assets();
 
 // Answers requests for files, without authentication: they hold no telemetry. Immutable and

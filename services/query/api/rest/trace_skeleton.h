@@ -12,7 +12,7 @@ namespace spanway::query::rest {
 // Both write the complete answer but do not finish it; NOT_FOUND, data, without such a span.
 // `hint`: as TraceStore::spans_of() has it.
 
-// What a waterfall needs of all spans, as columns, by start: about 12 bytes a span with gzip.
+// The columns that a waterfall needs of all spans, by start: about 12 bytes a span with gzip.
 // `may_gzip`: the client takes a body that is coded so.
 Status answer_skeleton(TraceStore& store, const TraceId& id, std::optional<TimeRange> hint,
                        bool may_gzip, QueryContext& context, AnswerWriter& answer);
