@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareTraces } from '../../../services/query/web/page/trace_compare.js';
-import { HEIGHT_MAX, indentOf, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from '../../../services/query/web/page/trace_rows.js';
+import { HEIGHT_MAX, groupPath, indentOf, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from '../../../services/query/web/page/trace_rows.js';
 import { criticalPath, decodeSkeleton, idOf, selfTimes, spanOf, timeByGroup } from '../../../services/query/web/page/trace_tree.js';
 
 // Spans [name, parent, start, duration, status?], by start, as the server's answer.
@@ -130,4 +130,13 @@ test('200,000 spans, 2,000 deep, are laid out', () => {
   assert.equal(trace.depthMax, 2000);
   assert.ok(path.length > 2000);
   assert.ok(indentOf(2000) < 300);
+});
+
+test('the critical path of repeated calls is drawn as few parts', () => {
+  const trace = repeated();
+  const [group] = visibleRows(trace, open).groups;
+  const pathOf = new Map();
+  for (const part of criticalPath(trace)) pathOf.set(part.span, [...(pathOf.get(part.span) || []), part]);
+  assert.equal(groupPath(group, pathOf, 0).length, 340);
+  assert.deepEqual(groupPath(group, pathOf, 10), [{ from: 5, to: 684 }]);
 });

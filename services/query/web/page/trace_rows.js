@@ -78,8 +78,10 @@ export function rowOfSpan(rows, span) {
   return group < 0 ? -1 : rows.row.indexOf(-1 - group);
 }
 
-// The parts of the critical path that the members of a group have, joined where a gap is too small to be seen.
+// The parts of the critical path that the members of a group have, joined where a gap is too small to be seen. Kept in
+// the group, as it is drawn many times.
 export function groupPath(group, pathOf, gapMax) {
+  if (group.pathGap === gapMax && group.pathOf === pathOf) return group.pathParts;
   const parts = group.members.flatMap((span) => pathOf.get(span) || []).sort((a, b) => a.from - b.from);
   const joinedParts = [];
   for (const { from, to } of parts) {
@@ -87,6 +89,7 @@ export function groupPath(group, pathOf, gapMax) {
     if (last && from - last.to <= gapMax) last.to = Math.max(last.to, to);
     else joinedParts.push({ from, to });
   }
+  Object.assign(group, { pathGap: gapMax, pathOf, pathParts: joinedParts });
   return joinedParts;
 }
 

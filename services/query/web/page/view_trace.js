@@ -91,7 +91,8 @@ function Waterfall({ trace, route, go, setParams, request }) {
   const isNarrow = useNarrow();
   const height = rowHeight(isNarrow);
   const rows = useMemo(() => visibleRows(trace, state), [trace, state.collapsed, state.opened, state.repeats]);
-  const own = useMemo(() => selfTimes(trace), [trace]);
+  const hasSide = Boolean(route.params.span || route.params.side);
+  const own = useMemo(() => (hasSide ? selfTimes(trace) : null), [trace, hasSide]);
   const path = useMemo(() => criticalPath(trace), [trace]);
   const pathOf = useMemo(() => {
     const bySpan = new Map();
@@ -183,7 +184,6 @@ function Waterfall({ trace, route, go, setParams, request }) {
       onPick=${() => moveTo(i)} onToggle=${() => { setCursor(i); toggle(item); }} />`);
   }
   const isWhole = zoom.from === 0 && zoom.to === trace.length;
-  const hasSide = Boolean(route.params.span || route.params.side);
   return html`<${Summary} trace=${trace} request=${request} />
     <${Minimap} trace=${trace} zoom=${zoom} onZoom=${(from, to) => (to - from < ZOOM_MIN ? setParams({ zoom: '' }, true) : zoomTo(from, to))} />
     <${Toolbar} state=${state} set=${set} trace=${trace} onError=${toError} zoomed=${!isWhole} onReset=${() => setParams({ zoom: '' }, true)} />
