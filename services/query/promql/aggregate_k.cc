@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/query/promql/evaluator.h"
+#include "services/query/promql/label_hash.h"
 #include "services/query/promql/number_text.h"
 
 namespace spanway::query::promql {
@@ -27,21 +28,10 @@ void keep_best(std::vector<Candidate>& all, std::size_t k, bool is_top) {
   if (all.size() > k) all.resize(k);
 }
 
-// A place in [0, 1) that depends on the labels only.
+// A place in [0, 1] that depends on the labels only, as in Prometheus.
 double place_of(const Labels& labels) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto mix = [&](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
-  };
-  for (const auto& [name, value] : labels) {
-    mix(name);
-    mix(value);
-  }
-  hash ^= hash >> 33;
-  hash *= 0xff51afd7ed558ccd;
-  hash ^= hash >> 33;
-  return static_cast<double>(hash) / static_cast<double>(std::numeric_limits<std::uint64_t>::max());
+  return static_cast<double>(label_hash(labels)) /
+         static_cast<double>(std::numeric_limits<std::uint64_t>::max());
 }
 
 Status check_parameters(const Expr& expr, const std::vector<double>& parameters,
