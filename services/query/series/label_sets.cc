@@ -55,40 +55,41 @@ Result<std::map<std::string, Seen>> read_points(MetricStore& store, const Select
   return seen;
 }
 
-void visit_parts(const Series& series, const Seen& seen, const Selection& selection, Bounds bounds,
-                 const std::function<void(const Labels& labels)>& visit) {
-  const auto add = [&](const Labels& labels) {
+Status visit_parts(const Series& series, const Seen& seen, const Selection& selection,
+                   Bounds bounds, const std::function<Status(const Labels& labels)>& visit) {
+  const auto add = [&](const Labels& labels) -> Status {
     const bool is_taken = bounds == Bounds::kSkip
                               ? selection.takes_name(value_of(labels, kMetricName))
                               : selection.takes(labels);
-    if (is_taken) visit(labels);
+    return is_taken ? visit(labels) : Status();
   };
-  const auto with_bounds = [&](std::string_view suffix, std::string_view label) {
+  const auto with_bounds = [&](std::string_view suffix, std::string_view label) -> Status {
     Labels labels = named(series, suffix);
     if (bounds == Bounds::kSkip) return add(labels);
     for (const std::string& bound : seen.bounds) {
       promql::set_label(labels, label, bound);
-      add(labels);
+      SPANWAY_TRY(add(labels));
     }
+    return {};
   };
-  if (seen.is_native) add(named(series, ""));
-  if (seen.is_summary) with_bounds("", kQuantileLabel);
-  if (seen.is_explicit) with_bounds(kBucketSuffix, kBoundLabel);
-  if (!seen.is_explicit && !seen.is_summary) return;
-  add(named(series, kSumSuffix));
-  add(named(series, kCountSuffix));
+  if (seen.is_native) SPANWAY_TRY(add(named(series, "")));
+  if (seen.is_summary) SPANWAY_TRY(with_bounds("", kQuantileLabel));
+  if (seen.is_explicit) SPANWAY_TRY(with_bounds(kBucketSuffix, kBoundLabel));
+  if (!seen.is_explicit && !seen.is_summary) return {};
+  SPANWAY_TRY(add(named(series, kSumSuffix)));
+  return add(named(series, kCountSuffix));
 }
 
 }  // namespace
 
 Status visit_label_sets(MetricStore& store, std::span<const LabelMatcher> matchers, TimeRange range,
                         Bounds bounds, QueryContext& context,
-                        const std::function<void(const Labels& labels)>& visit) {
+                        const std::function<Status(const Labels& labels)>& visit) {
   SPANWAY_ASSIGN(const Selection selection, Selection::create(matchers));
   SPANWAY_ASSIGN(ReadPlan plan, plan_reads(store, selection, range, context));
   for (Series& one : plan.numbers) {
     promql::sort_labels(one.labels);
-    visit(one.labels);
+    SPANWAY_TRY(visit(one.labels));
   }
   std::map<std::string, Seen> seen;
   if (bounds == Bounds::kRead) {
@@ -101,7 +102,7 @@ Status visit_label_sets(MetricStore& store, std::span<const LabelMatcher> matche
                   .is_summary = series.type == SeriesType::kSummary};
   }
   for (const auto& [id, own] : seen)
-    visit_parts(plan.histograms.at(id), own, selection, bounds, visit);
+    SPANWAY_TRY(visit_parts(plan.histograms.at(id), own, selection, bounds, visit));
   return {};
 }
 

@@ -19,6 +19,6 @@ enum class Bounds : unsigned char {
 // range; in no order, and a set may come twice. Errors as of MetricStore.
 Status visit_label_sets(MetricStore& store, std::span<const LabelMatcher> matchers, TimeRange range,
                         Bounds bounds, QueryContext& context,
-                        const std::function<void(const Labels& labels)>& visit);
+                        const std::function<Status(const Labels& labels)>& visit);
 
 }  // namespace spanway::query

@@ -9,6 +9,7 @@
 
 #include "services/query/api/http_status.h"
 #include "services/query/api/prometheus/parameter_values.h"
+#include "services/query/api/prometheus/query_tree.h"
 #include "services/query/api/prometheus/result_json.h"
 #include "services/query/store/absent_stores.h"
 #include "services/query/store/memory/memory_metric_store.h"
@@ -16,6 +17,33 @@
 
 namespace spanway::query::prometheus {
 namespace {
+
+std::string tree_of(std::string_view query) {
+  std::string out;
+  const auto expr = promql::parse(query, {.experimental = true});
+  if (!expr.ok()) return expr.error().message;
+  const Status appended = append_tree(**expr, out);
+  return appended.ok() ? out : appended.error().message;
+}
+
+TEST(PrometheusQueryTree, IsThatOfParseQuery) {
+  EXPECT_EQ(tree_of("x{a!='b'}[5m] offset 1m @ 2"),
+            R"({"anchored":false,"matchers":[{"name":"a","type":"!=","value":"b"},)"
+            R"({"name":"__name__","type":"=","value":"x"}],"name":"x","offset":60000,)"
+            R"("range":300000,"smoothed":false,"startOrEnd":null,"timestamp":2000,)"
+            R"("type":"matrixSelector"})");
+  EXPECT_EQ(tree_of("(1) + 0.5"),
+            R"({"bool":false,"lhs":{"expr":{"type":"numberLiteral","val":"1"},)"
+            R"("type":"parenExpr"},"matching":null,"op":"+","rhs":{"type":"numberLiteral",)"
+            R"("val":"0.5"},"type":"binaryExpr"})");
+  EXPECT_THAT(tree_of("a / on (b) group_left (c) d"),
+              testing::HasSubstr(R"("matching":{"card":"many-to-one","fillValues":{"lhs":null,)"
+                                 R"("rhs":null},"include":["c"],"labels":["b"],"on":true})"));
+  EXPECT_THAT(tree_of("time()"),
+              testing::HasSubstr(R"("func":{"argTypes":[],"name":"time","returnType":"scalar",)"
+                                 R"("variadic":0},"type":"call"})"));
+  EXPECT_THAT(tree_of("x[5m + 1m]"), testing::HasSubstr("duration expressions"));
+}
 
 using testing::HasSubstr;
 

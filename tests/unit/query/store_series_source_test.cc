@@ -336,6 +336,7 @@ TEST_F(StoreSeriesSourceTest, LabelSetsAreThoseOfTheSeries) {
     std::vector<std::string> found;
     EXPECT_TRUE(visit_label_sets(store_, matchers, {}, bounds, context_, [&](const Labels& labels) {
                   found.push_back(promql::to_string(labels));
+                  return Status();
                 }).ok());
     std::sort(found.begin(), found.end());
     return found;

@@ -25,6 +25,15 @@ Error bad(std::string message) {
   return invalid_argument(std::move(message)).with_reason("bad_parameters");
 }
 
+// A text of a set, and a label of a label set, about.
+constexpr std::size_t kTextBytes = 192, kLabelBytes = 80;
+
+std::size_t memory_of(const Labels& labels) {
+  std::size_t bytes = kTextBytes;
+  for (const auto& [name, value] : labels) bytes += kLabelBytes + name.size() + value.size();
+  return bytes;
+}
+
 bool needs_bounds(const std::vector<LabelMatcher>& matchers) {
   return std::any_of(matchers.begin(), matchers.end(), [](const LabelMatcher& one) {
     return one.label == kBoundLabel || one.label == kQuantileLabel;
@@ -34,7 +43,7 @@ bool needs_bounds(const std::vector<LabelMatcher>& matchers) {
 // Label sets of all selectors of the request; of every series without any.
 Status visit(MetricStore& metrics, const ApiRequest& request, const promql::ParseOptions& options,
              Bounds bounds, QueryContext& context,
-             const std::function<void(const Labels&)>& found) {
+             const std::function<Status(const Labels&)>& found) {
   SPANWAY_ASSIGN(const TimeRange range, parse_range(request.parameters));
   SPANWAY_ASSIGN(auto selectors, parse_selectors(request.parameters, options));
   if (selectors.empty()) selectors.emplace_back();
@@ -84,8 +93,11 @@ Status answer_series(MetricStore& metrics, const ApiRequest& request,
     return invalid_parameter("match[]", selectors.error());
   SPANWAY_ASSIGN(const std::size_t limit, parse_limit(request.parameters));
   std::set<Labels> found;
-  SPANWAY_TRY(visit(metrics, request, options, Bounds::kRead, context,
-                    [&](const Labels& labels) { found.insert(labels); }));
+  std::size_t bytes = 0;
+  SPANWAY_TRY(visit(metrics, request, options, Bounds::kRead, context, [&](const Labels& labels) {
+    if (found.insert(labels).second) bytes += memory_of(labels);
+    return context.budget.reserve(bytes);
+  }));
   SPANWAY_TRY(writer.write("{\"status\":\"success\",\"data\":["));
   std::size_t written = 0;
   for (const Labels& labels : found) {
@@ -106,6 +118,7 @@ Status answer_labels(MetricStore& metrics, const ApiRequest& request,
   std::set<std::string> names;
   SPANWAY_TRY(visit(metrics, request, options, Bounds::kRead, context, [&](const Labels& labels) {
     for (const auto& [name, value] : labels) names.insert(name);
+    return context.budget.reserve(names.size() * kTextBytes);
   }));
   return write_texts(std::move(names), limit, writer);
 }
@@ -122,6 +135,7 @@ Status answer_label_values(MetricStore& metrics, const ApiRequest& request,
                     [&](const Labels& labels) {
                       const std::string_view value = value_of(labels, name);
                       if (!value.empty()) values.emplace(value);
+                      return context.budget.reserve(values.size() * kTextBytes);
                     }));
   return write_texts(std::move(values), limit, writer);
 }

@@ -15,6 +15,7 @@ enum Question : int {
   kQueryRange,
   kQueryExemplars,
   kFormatQuery,
+  kParseQuery,
   kSeries,
   kLabels,
   kLabelValues,
@@ -42,6 +43,10 @@ constexpr std::array kRoutes = {
              .pattern = "/api/v1/format_query",
              .name = "prometheus_format_query",
              .question = kFormatQuery},
+    ApiRoute{.methods = kBoth,
+             .pattern = "/api/v1/parse_query",
+             .name = "prometheus_parse_query",
+             .question = kParseQuery},
     ApiRoute{.methods = kBoth,
              .pattern = "/api/v1/series",
              .name = "prometheus_series",
@@ -126,6 +131,8 @@ Status PrometheusApi::answer(const ApiRequest& request, QueryContext& context,
       return answer_query_exemplars(parts, request.parameters, writer);
     case kFormatQuery:
       return answer_format_query(parts, request.parameters, writer);
+    case kParseQuery:
+      return answer_parse_query(parts, request.parameters, writer);
     case kSeries:
       return answer_series(metrics_, request, options_.parse, context, writer);
     case kLabels:

@@ -6,6 +6,7 @@
 
 #include "services/lib/base/json_writer.h"
 #include "services/query/api/prometheus/parameter_values.h"
+#include "services/query/api/prometheus/query_tree.h"
 #include "services/query/api/prometheus/result_json.h"
 #include "services/query/series/store_series_source.h"
 
@@ -51,7 +52,7 @@ Result<promql::EngineOptions> engine_options(const QueryParts& parts, const Para
 }
 
 Status write_answer(promql::QueryResult result, std::size_t limit, const Parameters& parameters,
-                    const QueryContext& context, AnswerWriter& writer) {
+                    AnswerWriter& writer) {
   const std::string_view query = parameters.get("query");
   std::vector<std::string> warnings = result.annotations.warnings(query);
   if (limit > 0 && (result.vector.size() > limit || result.matrix.size() > limit)) {
@@ -59,9 +60,6 @@ Status write_answer(promql::QueryResult result, std::size_t limit, const Paramet
     if (result.matrix.size() > limit) result.matrix.resize(limit);
     warnings.insert(warnings.begin(), "results truncated due to limit");
   }
-  writer.add_header("spanway-cost", "rows=" + std::to_string(context.cost.rows_read) +
-                                        ",bytes=" + std::to_string(context.cost.bytes_read) +
-                                        ",statements=" + std::to_string(context.cost.statements));
   SPANWAY_TRY(writer.write("{\"status\":\"success\",\"data\":"));
   SPANWAY_TRY(write_result(result, writer));
   return writer.write(notes_json(std::move(warnings), result.annotations.infos(query)) + "}");
@@ -87,7 +85,7 @@ Status answer_query(const QueryParts& parts, const Parameters& parameters, Query
   StoreSeriesSource source(parts.metrics, context, parts.clock);
   auto result = promql::Engine(options).instant(parameters.get("query"), time, source);
   if (!result.ok()) return explained(std::move(result).error());
-  return write_answer(std::move(*result), limit, parameters, context, writer);
+  return write_answer(std::move(*result), limit, parameters, writer);
 }
 
 Status answer_query_range(const QueryParts& parts, const Parameters& parameters,
@@ -116,7 +114,7 @@ Status answer_query_range(const QueryParts& parts, const Parameters& parameters,
   auto result =
       promql::Engine(options).range(parameters.get("query"), *start, *end, step_ms, source);
   if (!result.ok()) return explained(std::move(result).error());
-  return write_answer(std::move(*result), limit, parameters, context, writer);
+  return write_answer(std::move(*result), limit, parameters, writer);
 }
 
 Status answer_format_query(const QueryParts& parts, const Parameters& parameters,
@@ -125,6 +123,15 @@ Status answer_format_query(const QueryParts& parts, const Parameters& parameters
   if (!expr.ok()) return explained(Error(expr.error()));
   return writer.write("{\"status\":\"success\",\"data\":" + json_quoted(promql::pretty(**expr)) +
                       "}");
+}
+
+Status answer_parse_query(const QueryParts& parts, const Parameters& parameters,
+                          AnswerWriter& writer) {
+  const auto expr = promql::parse(parameters.get("query"), parts.options.parse);
+  if (!expr.ok()) return explained(Error(expr.error()));
+  std::string text = "{\"status\":\"success\",\"data\":";
+  SPANWAY_TRY(append_tree(**expr, text));
+  return writer.write(text + "}");
 }
 
 Status answer_query_exemplars(const QueryParts& parts, const Parameters& parameters,

@@ -22,6 +22,8 @@ Status answer_query_range(const QueryParts& parts, const Parameters& parameters,
                           QueryContext& context, AnswerWriter& writer);
 Status answer_format_query(const QueryParts& parts, const Parameters& parameters,
                            AnswerWriter& writer);
+Status answer_parse_query(const QueryParts& parts, const Parameters& parameters,
+                          AnswerWriter& writer);
 // No exemplars are kept for it; the query is checked.
 Status answer_query_exemplars(const QueryParts& parts, const Parameters& parameters,
                               AnswerWriter& writer);

@@ -17,8 +17,8 @@ using clickhouse::Select;
 
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::int8_t kDelta = 1;
-// A series in memory, with its labels, about.
-constexpr std::size_t kSeriesBytes = 512;
+// A series and a label in memory, without their texts, about.
+constexpr std::size_t kSeriesBytes = 128, kLabelBytes = 80;
 
 void on_days(TimeRange range, Select& select) {
   select.sql.add(
@@ -102,6 +102,7 @@ Result<std::vector<Series>> ClickHouseMetricStore::series(std::span<const LabelM
   select.sql.add("GROUP BY series_id");
   SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
   std::vector<Series> result;
+  std::size_t bytes = context.budget.memory.bytes();
   for (const block::Block& block : blocks) {
     const auto* maps = dynamic_cast<const block::ListColumn*>(block.find("found"));
     const auto metrics = block::TextView::of(*block.find("name"));
@@ -116,9 +117,12 @@ Result<std::vector<Series>> ClickHouseMetricStore::series(std::span<const LabelM
       series.labels.emplace_back(kMetricName, metrics->at(row).value_or(""));
       for (std::size_t at = maps->begin_of(row); at < maps->end_of(row); ++at)
         series.labels.emplace_back(names->at(at).value_or(""), values->at(at).value_or(""));
+      bytes += kSeriesBytes;
+      for (const auto& [name, value] : series.labels)
+        bytes += kLabelBytes + name.size() + value.size();
+      SPANWAY_TRY(context.budget.keep(bytes));
     }
   }
-  SPANWAY_TRY(context.budget.keep(context.budget.memory.bytes() + result.size() * kSeriesBytes));
   return result;
 }
 
