@@ -83,11 +83,18 @@ static void describe(Binder& b, PromqlConfig& c) {
   b.key("experimental", c.experimental,
         {.doc = "Syntax and functions behind feature flags in Prometheus: duration expressions, "
                 "anchored, smoothed, fill, limitk, info and others."});
+  b.key("span_metrics", c.span_metrics,
+        {.doc = "Metrics traces_spanmetrics_calls_total and traces_spanmetrics_latency out of the "
+                "spans in ClickHouse or memory, unless somebody sends them."});
 }
 
 static void describe(Binder& b, LimitsConfig& c) {
   b.key("query_time", c.query_time,
         {.doc = "Longest time of one query, the client's reading included.",
+         .min = 100,
+         .max = 600 * kSecond});
+  b.key("client_wait", c.client_wait,
+        {.doc = "Longest wait for a client that does not read its answer, which is cut then.",
          .min = 100,
          .max = 600 * kSecond});
   b.key("rows_read", c.rows_read,

@@ -51,10 +51,12 @@ enum class SignalStore { kAsTraces, kClickHouse, kMemory };
 struct PromqlConfig {
   Duration lookback = std::chrono::minutes(5);
   bool experimental = false;
+  bool span_metrics = true;
 };
 
 struct LimitsConfig {
   Duration query_time = std::chrono::seconds(30);
+  Duration client_wait = std::chrono::seconds(10);
   std::int64_t rows_read = 200'000'000;
   config::ByteSize bytes_read{20'000'000'000};
   config::ByteSize store_memory{1u << 30};

@@ -10,6 +10,7 @@
 #include "services/query/store/clickhouse/clickhouse_metric_store.h"
 #include "services/query/store/clickhouse/clickhouse_trace_store.h"
 #include "services/query/store/s3/s3_trace_store.h"
+#include "services/query/store/span_metrics/span_metric_store.h"
 
 namespace spanway::query {
 namespace {
@@ -39,6 +40,10 @@ Result<std::unique_ptr<ConfiguredStore>> ConfiguredStore::create(const QueryConf
     SPANWAY_TRY(store->use_s3(config.stores.s3, deps, budget, std::move(report)));
   store->use_memory(config);
   if (!store->logs_) store->logs_ = std::make_unique<AbsentLogStore>();
+  // S3 would read all spans for their figures.
+  if (store->metrics_ && config.promql.span_metrics && config.traces_from != StoreType::kS3)
+    store->span_metrics_ =
+        std::make_unique<SpanMetricStore>(*store->metrics_, *store->traces_, deps.clock);
   if (!store->metrics_) store->metrics_ = std::make_unique<AbsentMetricStore>();
   return store;
 }

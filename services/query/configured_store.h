@@ -34,7 +34,7 @@ class ConfiguredStore {
   TraceStore& traces() noexcept { return *traces_; }
   // Those of a signal without a store answer UNIMPLEMENTED.
   LogStore& logs() noexcept { return *logs_; }
-  MetricStore& metrics() noexcept { return *metrics_; }
+  MetricStore& metrics() noexcept { return span_metrics_ ? *span_metrics_ : *metrics_; }
   // The stores of signals that are kept in memory.
   const MemoryStores& memory() const noexcept { return memory_; }
   // The store of traces, as /statusz shows it.
@@ -57,6 +57,7 @@ class ConfiguredStore {
   std::unique_ptr<TraceStore> traces_;
   std::unique_ptr<LogStore> logs_;
   std::unique_ptr<MetricStore> metrics_;
+  std::unique_ptr<MetricStore> span_metrics_;  // Over the other two, if there is one.
   MemoryStores memory_;
   // Empty without TLS.
   std::optional<http::TlsReloader> clickhouse_tls_;
