@@ -18,7 +18,7 @@ namespace spanway::query {
 class QueryAdmission {
  public:
   QueryAdmission(const QueryConfig& config, const auth::Authenticator& authenticator,
-                 QueryWorkers& workers, MemoryBudget& budget);
+                 QueryWorkers& workers, MemoryBudget& budget, const Clock& clock);
 
   // UNAUTHENTICATED, PERMISSION_DENIED, or INVALID_ARGUMENT for a header that is no tenant.
   Result<std::string> tenant_of(const http::RequestHead& head) const;
@@ -32,12 +32,14 @@ class QueryAdmission {
   // Ends what runs: queries return CANCELLED.
   void cancel_all() const { all_.cancel(); }
   Duration query_time() const noexcept { return limits_.query_time; }
+  Duration client_wait() const noexcept { return limits_.client_wait; }
 
  private:
   const LimitsConfig limits_;
   const auth::Authenticator& authenticator_;
   QueryWorkers& workers_;
   MemoryBudget& budget_;
+  const Clock& clock_;
   const auth::TenantResolver tenants_;
   const CancelToken all_;
 };

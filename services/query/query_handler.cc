@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/lib/base/ascii.h"
+#include "services/query/api/answer_headers.h"
 #include "services/query/api/answer_writer.h"
 #include "services/query/api/http_status.h"
 #include "services/query/api/rest/problem.h"
@@ -85,7 +86,8 @@ class QueryHandler::Body final : public http::BodyReader {
 };
 
 QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
-    : parts_(parts), admission_(config, parts.authenticator, parts.workers, parts.budget) {}
+    : parts_(parts),
+      admission_(config, parts.authenticator, parts.workers, parts.budget, parts.clock) {}
 
 std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHead& head,
                                                            http::Responder responder) {
@@ -193,7 +195,15 @@ void QueryHandler::answer(Waiting& waiting) {
   const CancelToken by_client = waiting.cancel;
   const auto stopped = admission_.end_with_all(by_client);
 
-  AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline);
+  AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline,
+                      limits_.client_wait);
+  const SteadyTime begin = parts_.clock.now();
+  writer.on_head([&](http::Headers& headers, bool is_error) {
+    if (context.cost.statements > 0)
+      headers.add(kCostHeader, cost_text(context.cost, parts_.clock.now() - begin));
+    if (!is_error && !context.coverage.complete)
+      headers.add(kCoverageHeader, coverage_text(context.coverage));
+  });
   Status result = by_client.cancelled() ? Status(client_gone()) : Status();
   if (result.ok() && to_lower(request.headers.get("content-type")).starts_with(kForm)) {
     result = request.parameters.parse(request.body);

@@ -12,6 +12,8 @@ Error client_gone() {
       .with_reason("cancelled");
 }
 
+constexpr int kOk = 200;
+
 }  // namespace
 
 class AnswerWriter::Peer final : public StreamPeer {
@@ -19,10 +21,12 @@ class AnswerWriter::Peer final : public StreamPeer {
   using StreamPeer::StreamPeer;
 };
 
-AnswerWriter::AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline)
+AnswerWriter::AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline,
+                           Duration stall_max)
     : responder_(std::move(responder)),
       cancel_(std::move(cancel)),
       deadline_(deadline),
+      stall_max_(stall_max),
       peer_(std::make_shared<Peer>(cancel_)) {}
 
 AnswerWriter::~AnswerWriter() {
@@ -40,12 +44,18 @@ Status AnswerWriter::write(std::string_view text) {
   return flush();
 }
 
+http::Response AnswerWriter::head(int status, bool is_error) {
+  http::Response response;
+  response.status = status;
+  response.headers = headers_;
+  response.headers.add("content-type", content_type_);
+  if (on_head_) on_head_(response.headers, is_error);
+  return response;
+}
+
 Status AnswerWriter::begin() {
-  http::Response head;
-  head.headers = headers_;
-  head.headers.add("content-type", content_type_);
   begun_ = true;
-  stream_ = responder_.start_stream(std::move(head), peer_,
+  stream_ = responder_.start_stream(head(kOk, false), peer_,
                                     {.buffer_bytes_max = kBufferBytes, .deadline = deadline_});
   if (stream_.cancelled()) return client_gone();
   return {};
@@ -63,7 +73,10 @@ Status AnswerWriter::flush() {
         cancel_.cancel();
         return client_gone();
       case http::ResponseStream::Write::kFull:
-        if (!peer_->wait_for_room()) return client_gone();
+        if (peer_->wait_for_room(stall_max_)) break;
+        cancel_.cancel();
+        stream_.abort();
+        return client_gone();
     }
   }
 }
@@ -71,9 +84,7 @@ Status AnswerWriter::flush() {
 Status AnswerWriter::finish() {
   over_ = true;
   if (!begun_) {
-    http::Response response;
-    response.headers = headers_;
-    response.headers.add("content-type", content_type_);
+    http::Response response = head(kOk, false);
     response.body = Bytes(buffer_);
     responder_.send(std::move(response));
     return {};
@@ -92,10 +103,7 @@ void AnswerWriter::refuse(int status, std::string body) {
   if (over_) return;
   over_ = true;
   if (begun_) return stream_.abort();
-  http::Response response;
-  response.status = status;
-  response.headers = headers_;
-  response.headers.add("content-type", content_type_);
+  http::Response response = head(status, true);
   response.body = Bytes(body);
   responder_.send(std::move(response));
 }

@@ -2,15 +2,16 @@
 
 #include <utility>
 
-#include "services/query/api/coverage_header.h"
+#include "services/query/api/answer_headers.h"
 #include "services/query/api/http_status.h"
 #include "services/query/api/stream_peer.h"
 
 namespace spanway::query {
 
-MessageWriter::MessageWriter(rpc::StreamingCall call, CancelToken cancel)
+MessageWriter::MessageWriter(rpc::StreamingCall call, CancelToken cancel, Duration stall_max)
     : call_(std::move(call)),
       cancel_(std::move(cancel)),
+      stall_max_(stall_max),
       peer_(std::make_shared<StreamPeer>(cancel_)) {}
 
 MessageWriter::~MessageWriter() = default;
@@ -19,7 +20,7 @@ Status MessageWriter::end_of_peer() const {
   if (peer_->is_late())
     return transient_error(Code::kDeadlineExceeded, "the deadline of the call has passed")
         .with_reason("deadline_exceeded");
-  return transient_error(Code::kCancelled, "the client has closed its request")
+  return transient_error(Code::kCancelled, "the client has closed its request or does not read")
       .with_reason("cancelled");
 }
 
@@ -38,7 +39,9 @@ Status MessageWriter::write(std::string_view message) {
         cancel_.cancel();
         return end_of_peer();
       case rpc::MessageStream::Write::kFull:
-        if (!peer_->wait_for_room()) return end_of_peer();
+        if (peer_->wait_for_room(stall_max_)) break;
+        cancel_.cancel();
+        return end_of_peer();
     }
   }
 }

@@ -18,7 +18,8 @@ class StreamPeer;
 // that. Dropped unfinished: INTERNAL.
 class MessageWriter {
  public:
-  MessageWriter(rpc::StreamingCall call, CancelToken cancel);
+  // A client that takes nothing for `stall_max` is given up.
+  MessageWriter(rpc::StreamingCall call, CancelToken cancel, Duration stall_max);
   ~MessageWriter();
   MessageWriter(const MessageWriter&) = delete;
   MessageWriter& operator=(const MessageWriter&) = delete;
@@ -37,6 +38,7 @@ class MessageWriter {
 
   rpc::StreamingCall call_;
   const CancelToken cancel_;
+  const Duration stall_max_;
   const std::shared_ptr<StreamPeer> peer_;
   bool begun_ = false;
   rpc::MessageStream stream_;

@@ -32,11 +32,12 @@ class StreamPeer : public http::StreamObserver {
     MutexLock lock(mutex_);
     writable_ = false;
   }
-  // False when the client is gone. The stream's deadline bounds the wait.
-  bool wait_for_room() {
+  // False when the client is gone or does not read; also at the stream's deadline.
+  bool wait_for_room(Duration stall_max) {
     MutexLock lock(mutex_);
-    changed_.wait(mutex_, [this]() SPANWAY_REQUIRES(mutex_) { return writable_ || gone_; });
-    return !gone_;
+    const bool is_over = changed_.wait_for(
+        mutex_, stall_max, [this]() SPANWAY_REQUIRES(mutex_) { return writable_ || gone_; });
+    return is_over && !gone_;
   }
   // True when the answer has ended because its deadline has passed.
   bool is_late() const {

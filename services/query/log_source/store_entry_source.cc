@@ -26,6 +26,7 @@ class StoreEntrySource::Stream final : public logql::EntryStream {
          std::int64_t window)
       : source_(source),
         reader_(std::move(reader)),
+        whole_(query.range),
         rest_(query.range),
         newest_first_(query.is_newest_first),
         window_(window) {
@@ -76,7 +77,7 @@ class StoreEntrySource::Stream final : public logql::EntryStream {
         continue;
       }
       if (rest_.begin >= rest_.end) return false;
-      SPANWAY_TRY(window_ > 0 ? open_window() : read_page());
+      SPANWAY_TRY(window_ > 0 ? open_window() : read_page_or_end());
     }
   }
 
@@ -89,9 +90,36 @@ class StoreEntrySource::Stream final : public logql::EntryStream {
     return {};
   }
 
+  // A bound that is reached ends the list with what was read before; the coverage says so.
+  Status read_page_or_end() {
+    Coverage& coverage = source_.context_.coverage;
+    const TimeRange before = rest_;
+    Status read = read_page();
+    if (!read.ok()) {
+      if (before == whole_ || !reached_bound(read.error())) return read;
+      rows_of_part_.clear();
+      coverage.searched = before;
+      coverage.complete = false;
+      coverage.why = read.error().message;
+      if (newest_first_)
+        coverage.searched.begin = before.end;
+      else
+        coverage.searched.end = before.begin;
+    }
+    if (coverage.complete) return {};
+    coverage.requested = whole_;
+    if (newest_first_)
+      coverage.searched.end = whole_.end;
+    else
+      coverage.searched.begin = whole_.begin;
+    rest_.begin = rest_.end;
+    return {};
+  }
+
   // Reads a page. A page that is full may have only some of the records of its last nanosecond:
   // these are left for the next one.
   Status read_page() {
+    SPANWAY_TRY(source_.check(source_.context_.details_time));
     part_ = select_.range = rest_;
     SPANWAY_ASSIGN(const auto stream, source_.store_.select(select_, source_.context_));
     std::size_t rows = 0;
@@ -152,6 +180,7 @@ class StoreEntrySource::Stream final : public logql::EntryStream {
 
   StoreEntrySource& source_;
   EntryReader reader_;
+  const TimeRange whole_;
   TimeRange rest_;  // Without the parts that were read.
   TimeRange part_;
   const bool newest_first_;
@@ -186,10 +215,10 @@ Result<std::unique_ptr<logql::EntryStream>> StoreEntrySource::select(
       std::make_unique<Stream>(*this, own, EntryReader(std::move(streams)), window));
 }
 
-Status StoreEntrySource::check() const {
+Status StoreEntrySource::check(Duration margin) const {
   if (context_.cancel.cancelled())
     return transient_error(Code::kCancelled, "the query was cancelled").with_reason("cancelled");
-  if (context_.deadline.passed(clock_.now()))
+  if (context_.deadline.less(margin).passed(clock_.now()))
     return transient_error(Code::kDeadlineExceeded, "the query took too long; narrow it by time")
         .with_reason("deadline");
   return {};

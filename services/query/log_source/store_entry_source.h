@@ -18,7 +18,8 @@ struct StoreEntrySourceOptions {
   std::uint64_t window_bytes = 32u << 20;
 };
 
-// Belongs to one query and its thread. All that it is given outlives it and its streams.
+// Belongs to one query and its thread. All that it is given outlives it and its streams. A query of
+// entries that reaches a bound behind its first page ends early: the context's coverage says so.
 class StoreEntrySource final : public logql::EntrySource {
  public:
   StoreEntrySource(LogStore& store, QueryContext& context, const Clock& clock,
@@ -30,8 +31,8 @@ class StoreEntrySource final : public logql::EntrySource {
 
  private:
   class Stream;
-  // CANCELLED or DEADLINE_EXCEEDED once the query is over.
-  Status check() const;
+  // CANCELLED or DEADLINE_EXCEEDED once the query is over, or will be in `margin`.
+  Status check(Duration margin = {}) const;
   // A stream holds `bytes` now and `held` before.
   Status exchange(std::size_t& held, std::size_t bytes);
 

@@ -22,7 +22,8 @@ class LogStore {
   // The streams that match and have a record on a day of the range, by id, each once.
   virtual Result<std::vector<LogStream>> streams(std::span<const LabelMatcher> matchers,
                                                  TimeRange range, QueryContext& context) = 0;
-  // The records that match, as columns of the table of logs, by time, at most `limit` of them.
+  // The records that match, as columns of the table of logs, by time, at most `limit` of them. From
+  // the newest on it may end early, as TraceStore's searches do: see QueryContext::coverage.
   virtual Result<BlockStreamPtr> select(const LogSelect& query, QueryContext& context) = 0;
   // Rows of the table of resources: each of these ids that exists, once.
   virtual Result<block::Block> resources_of(std::span<const std::uint64_t> ids,

@@ -22,4 +22,9 @@ Status ReadBudget::grow(Permit& permit, std::size_t total, std::size_t other) co
   return {};
 }
 
+bool reached_bound(const Error& error) noexcept {
+  return error.code == Code::kDeadlineExceeded ||
+         (error.code == Code::kResourceExhausted && error.refusal == Refusal::kData);
+}
+
 }  // namespace spanway::query

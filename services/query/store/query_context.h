@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "services/lib/base/clock.h"
@@ -26,6 +27,8 @@ struct Cost {
   std::uint64_t bytes_read = 0;
   std::uint64_t blocks = 0;
   std::uint64_t statements = 0;
+  Duration waited = {};         // For answers of the store; by stores with a server.
+  std::string_view index = {};  // Where a search has begun: a literal, empty = unknown.
 };
 
 // The range that was requested, and the part that was searched.
@@ -61,10 +64,18 @@ struct ReadBudget {
 struct QueryContext {
   std::string tenant;
   Deadline deadline = Deadline::never();
+  // The end of the query's time, for what a search has found: to be read and written. A search ends
+  // so much earlier, with a part of the answer.
+  Duration details_time = {};
+  const Clock* clock = nullptr;  // Measures what the store takes; null = nothing is measured.
   ReadBudget budget = {};
   CancelToken cancel = {};
   Cost cost = {};
   Coverage coverage = {};
 };
+
+// The query has reached a bound: its time, or what it may read or hold. A list then ends early, and
+// its coverage says so, where it has got anywhere.
+bool reached_bound(const Error& error) noexcept;
 
 }  // namespace spanway::query

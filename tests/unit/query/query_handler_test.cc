@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <future>
 #include <string>
@@ -131,6 +134,57 @@ TEST_F(QueryHandlerTest, ATraceComesInBothShapes) {
   const auto v3 = get("/api/v3/traces/00000000000000000000000000000001");
   EXPECT_EQ(v3.status, 200);
   EXPECT_THAT(text(v3), HasSubstr(R"({"result":{"resourceSpans":[{"resource")"));
+}
+
+TEST_F(QueryHandlerTest, EachApiSaysHowFarASearchCameThatEndedEarly) {
+  serve();
+  add_trace("", 1, 3);
+  store_.gives_up = true;
+  const std::string why = "searched back to 2023-11-14T22:13:20.000Z only: 12 rows were read";
+  const std::string v3 =
+      "?query.start_time_min=1970-01-01T00:00:00Z&query.start_time_max=2100-01-01T00:00:00Z"
+      "&query.service_name=shop";
+  for (const std::string& path :
+       {std::string("/api/traces?service=shop&start=0"), "/api/v3/traces" + v3,
+        "/api/v3/trace-summaries" + v3, std::string("/tempo/api/search?q=%7B%7D"),
+        std::string("/spans")}) {
+    const auto answer = get(path);
+    EXPECT_EQ(answer.status, 200) << path << text(answer);
+    EXPECT_EQ(answer.headers.get("spanway-coverage"), why) << path;
+    EXPECT_THAT(std::string(answer.headers.get("spanway-cost")),
+                testing::MatchesRegex("rows=[0-9]+,bytes=[0-9]+,statements=[0-9]+,store_ms=3.0,"
+                                      "engine_ms=[0-9]+[.][0-9]"))
+        << path;
+    EXPECT_THAT(text(answer), HasSubstr("0001\"")) << "what was found is there: " << path;
+  }
+  EXPECT_THAT(text(get("/api/traces?service=shop&start=0")),
+              HasSubstr(R"("errors":[{"code":200,"msg":"searched back to 2023)"));
+  EXPECT_THAT(text(get("/tempo/api/search?q=%7B%7D")),
+              HasSubstr(R"("completedJobs":0,"totalJobs":1)"));
+  EXPECT_EQ(get("/api/traces/1").headers.get("spanway-coverage"), "") << "a trace by id is whole";
+}
+
+TEST_F(QueryHandlerTest, AClientThatDoesNotReadIsCutAndFreesItsWorker) {
+  QueryConfig config;
+  config.limits.client_wait = std::chrono::milliseconds(100);
+  config.limits.running = 1;
+  serve(config);
+  add_trace("", 1, 30'000);  // More than the sockets hold.
+  const int slow = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server_->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int small = 4096;
+  ::setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): as the interface has it.
+  ASSERT_EQ(::connect(slow, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  const std::string_view request = "GET /api/traces/1 HTTP/1.1\r\nhost: a\r\n\r\n";
+  ASSERT_EQ(::send(slow, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  char first = 0;
+  ASSERT_EQ(::recv(slow, &first, 1, 0), 1) << "the answer has begun";
+  EXPECT_EQ(get("/health").status, 200) << "the only worker is free again";
+  ::close(slow);
 }
 
 TEST_F(QueryHandlerTest, ALongTraceIsStreamedWhole) {

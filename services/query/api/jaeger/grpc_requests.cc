@@ -6,6 +6,7 @@
 
 #include "services/lib/otlp/wire.h"
 #include "services/query/api/jaeger/trace_answers.h"
+#include "services/query/api/request_values.h"
 
 namespace spanway::query::jaeger {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "services/lib/base/hex.h"
 #include "services/lib/base/json_writer.h"
-#include "services/query/api/coverage_header.h"
+#include "services/query/api/answer_headers.h"
 #include "services/query/api/jaeger/jaeger_questions.h"
 #include "services/query/api/jaeger/trace_answers.h"
 
@@ -16,14 +16,6 @@ namespace {
 
 constexpr int kOk = 200;
 constexpr std::string_view kV1End = ",\"limit\":0,\"offset\":0,\"errors\":null}";
-
-// A search that ended early says so in the header.
-Result<std::vector<TraceId>> found_ids(TraceStore& store, const SearchParameters& search,
-                                       QueryContext& context, AnswerWriter& answer) {
-  auto ids = ids_of(store, search, context);
-  if (ids.ok() && search.trace_ids.empty()) add_coverage(context.coverage, answer);
-  return ids;
-}
 
 // `errors` of v1: traces that were requested by id and do not exist, and a search that ended early.
 std::string errors_of(const SearchParameters& search, const std::set<TraceId>& found,
@@ -90,7 +82,7 @@ void append_summary(const TraceSummary& summary, JsonWriter& json) {
 
 Status answer_search_v1(TraceStore& store, const SearchParameters& search, QueryContext& context,
                         AnswerWriter& answer) {
-  SPANWAY_ASSIGN(const auto ids, found_ids(store, search, context, answer));
+  SPANWAY_ASSIGN(const auto ids, ids_of(store, search, context));
   V1Traces traces(store, context, answer);
   SPANWAY_TRY(in_parts(ids, [&](std::span<const TraceId> part) -> Status {
     SPANWAY_ASSIGN(auto spans, store.spans_of(part, std::nullopt, SpanColumns::kAll, context));
@@ -101,7 +93,7 @@ Status answer_search_v1(TraceStore& store, const SearchParameters& search, Query
 
 Status answer_search_v3(TraceStore& store, const SearchParameters& search, QueryContext& context,
                         AnswerWriter& answer) {
-  SPANWAY_ASSIGN(const auto ids, found_ids(store, search, context, answer));
+  SPANWAY_ASSIGN(const auto ids, ids_of(store, search, context));
   V3Traces traces(store, context, answer);
   SPANWAY_TRY(in_parts(ids, [&](std::span<const TraceId> part) -> Status {
     SPANWAY_ASSIGN(auto spans, store.spans_of(part, std::nullopt, SpanColumns::kAll, context));
@@ -112,7 +104,7 @@ Status answer_search_v3(TraceStore& store, const SearchParameters& search, Query
 
 Status answer_summaries(TraceStore& store, const SearchParameters& search, QueryContext& context,
                         AnswerWriter& answer) {
-  SPANWAY_ASSIGN(const auto ids, found_ids(store, search, context, answer));
+  SPANWAY_ASSIGN(const auto ids, ids_of(store, search, context));
   std::string out;
   JsonWriter json(out);
   json.begin_object().begin_array("summaries");

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "services/query/api/answer_headers.h"
 #include "services/query/api/loki/log_result_json.h"
 #include "services/query/api/loki/loki_parameters.h"
 #include "services/query/log_source/store_entry_source.h"
@@ -19,7 +20,9 @@ Status write(const logql::QueryResult& result, const ApiRequest& request, Steady
                           .bytes = context.cost.bytes_read,
                           .entries = entries,
                           .seconds = taken.count()};
-  return write_result(result, wants_categories(request), stats,
+  const std::string warning =
+      context.coverage.complete ? std::string() : coverage_text(context.coverage);
+  return write_result(result, wants_categories(request), stats, warning,
                       [&](std::string_view text) { return writer.write(text); });
 }
 

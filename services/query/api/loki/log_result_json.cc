@@ -141,11 +141,12 @@ Status write_streams(const std::vector<logql::ResultEntry>& entries, bool catego
 }
 
 Status write_result(const logql::QueryResult& result, bool categorized, const AnswerStats& stats,
-                    const Sink& sink) {
+                    const std::string& warning, const Sink& sink) {
   Pieces pieces(sink);
   std::string& text = pieces.text();
-  text = "{\"status\":\"success\",\"data\":{\"resultType\":\"" + std::string(type_of(result.type)) +
-         "\",";
+  text = "{\"status\":\"success\",";
+  if (!warning.empty()) text += "\"warnings\":[" + json_quoted(warning) + "],";
+  text += "\"data\":{\"resultType\":\"" + std::string(type_of(result.type)) + "\",";
   if (categorized) text += "\"encodingFlags\":[\"categorize-labels\"],";
   text += "\"result\":";
   switch (result.type) {

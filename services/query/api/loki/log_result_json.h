@@ -22,10 +22,11 @@ struct AnswerStats {
 // Takes pieces of the answer as they become ready.
 using Sink = std::function<Status(std::string_view text)>;
 
-// {"status":"success","data":{"resultType":..,"result":..,"stats":..}}. `categorized`: labels of
-// the stream alone in "stream", the others beside each line.
+// {"status":"success","data":{"resultType":..,"result":..,"stats":..}}, with "warnings" in front of
+// the data where there is one. `categorized`: labels of the stream alone in "stream", the others
+// beside each line.
 Status write_result(const logql::QueryResult& result, bool categorized, const AnswerStats& stats,
-                    const Sink& sink);
+                    const std::string& warning, const Sink& sink);
 // {"stream":{..},"values":[[..]]} for each label set, by its labels.
 Status write_streams(const std::vector<logql::ResultEntry>& entries, bool categorized,
                      const Sink& sink);

@@ -74,7 +74,7 @@ Status write(logql::QueryResult result, const VolumeQuestion& question, QueryCon
                           .bytes = context.cost.bytes_read,
                           .entries = result.series.size(),
                           .seconds = 0};
-  return write_result(result, false, stats,
+  return write_result(result, false, stats, "",
                       [&](std::string_view text) { return writer.write(text); });
 }
 

@@ -15,7 +15,6 @@
 #include "services/lib/base/json_writer.h"
 #include "services/lib/base/rfc3339.h"
 #include "services/lib/block/text_view.h"
-#include "services/query/api/coverage_header.h"
 
 namespace spanway::query::rest {
 namespace {
@@ -166,7 +165,6 @@ Status answer_traces(TraceStore& store, const SearchRequest& request, QueryConte
   if (!request.service_name.empty())
     query.where = compare(Field::kService, Op::kEqual, request.service_name);
   SPANWAY_ASSIGN(const Found found, store.find(query, context));
-  add_coverage(context.coverage, answer);
   std::vector<TraceId> ids;
   for (const FoundTrace& trace : found.traces) ids.push_back(trace.trace_id);
   std::string out;
@@ -193,11 +191,20 @@ Status answer_logs(LogStore& store, const SearchRequest& request, QueryContext& 
   json.begin_object().begin_array("logs");
   std::size_t left = request.limit;
   while (true) {
-    SPANWAY_ASSIGN(const LogPage page, read_page(store, select, severity, left, context, json));
+    const auto page = read_page(store, select, severity, left, context, json);
+    if (!page.ok()) {
+      // What newer pages have found is better than nothing.
+      if (select.range == request.range || !reached_bound(page.error())) return page.error();
+      context.coverage = {.requested = request.range,
+                          .searched = {.begin = select.range.end, .end = request.range.end},
+                          .complete = false,
+                          .why = page.error().message};
+      break;
+    }
     SPANWAY_TRY(context.budget.keep(out.size()));
     // Records of the very time of the last one, beyond the page, are left out.
-    if (page.rows < select.limit || left == 0 || page.oldest <= select.range.begin) break;
-    select.range.end = page.oldest;
+    if (page->rows < select.limit || left == 0 || page->oldest <= select.range.begin) break;
+    select.range.end = page->oldest;
   }
   json.end_array().end_object();
   return answer.write(out);

@@ -21,7 +21,9 @@ ClickHouseBlockStream::~ClickHouseBlockStream() {
 }
 
 Result<std::optional<block::Block>> ClickHouseBlockStream::next() {
+  const SteadyTime begin = context_.clock == nullptr ? SteadyTime() : context_.clock->now();
   auto block = stream_->next();
+  if (context_.clock != nullptr) context_.cost.waited += context_.clock->now() - begin;
   if (!block.ok()) return explained(std::move(block).error());
   if (!block->has_value()) return block;
   rows_ += (*block)->rows();

@@ -1,10 +1,12 @@
 #include "services/query/store/clickhouse/clickhouse_log_store.h"
 
+#include <memory>
 #include <utility>
 
 #include "services/lib/block/text_view.h"
 #include "services/query/store/clickhouse/clickhouse_reading.h"
 #include "services/query/store/clickhouse/log_conditions.h"
+#include "services/query/store/clickhouse/log_windows.h"
 
 namespace spanway::query {
 namespace {
@@ -25,6 +27,35 @@ void in_streams(std::span<const LabelMatcher> matchers, TimeRange range, Select&
   add_seconds(range, select);
   append_label_conditions(matchers, select);
   select.sql.add(")");
+}
+
+// A query of more rows reads its range at once.
+constexpr std::size_t kWindowRowsMax = 1'000'000;
+
+Select select_rows(const LogSelect& query, TimeRange range, std::size_t limit,
+                   const std::string& tenant) {
+  Select select{.sql = {"SELECT * EXCEPT (tenant) FROM logs WHERE tenant = {tenant:String} AND ts "
+                        ">= fromUnixTimestamp64Nano({begin:Int64}) AND ts < "
+                        "fromUnixTimestamp64Nano({end:Int64})"}};
+  select.parameters.add("tenant", tenant)
+      .add("begin", range.begin)
+      .add("end", range.end)
+      .add("limit", static_cast<std::int64_t>(limit));
+  in_streams(query.matchers, range, select);
+  append_line_conditions(query.lines, select);
+  return select;
+}
+
+// Five minutes in which the streams have records, newest first, with how many.
+Result<std::vector<Bucket5m>> read_buckets(clickhouse::Client& client, const LogSelect& query,
+                                           TimeRange range, QueryContext& context) {
+  Select select{.sql = {"SELECT t, sum(lines) AS candidates FROM log_volume_5m"}};
+  select.parameters.add("tenant", context.tenant);
+  append_rollup_range(range, select);
+  in_streams(query.matchers, range, select);
+  select.sql.add("GROUP BY t HAVING candidates > 0 ORDER BY t DESC LIMIT 200000");
+  SPANWAY_ASSIGN(const auto blocks, read_all(client, std::move(select), context));
+  return buckets_in(blocks);
 }
 
 }  // namespace
@@ -64,21 +95,25 @@ Result<BlockStreamPtr> ClickHouseLogStore::select(const LogSelect& query, QueryC
   context.coverage = {
       .requested = query.range, .searched = query.range, .complete = true, .why = ""};
   const TimeRange range = clamped(query.range);
-  Select select{.sql = {"SELECT * EXCEPT (tenant) FROM logs WHERE tenant = {tenant:String} AND ts "
-                        ">= fromUnixTimestamp64Nano({begin:Int64}) AND ts < "
-                        "fromUnixTimestamp64Nano({end:Int64})"}};
-  select.parameters.add("tenant", context.tenant)
-      .add("begin", range.begin)
-      .add("end", range.end)
-      .add("limit", static_cast<std::int64_t>(query.limit));
-  in_streams(query.matchers, range, select);
-  append_line_conditions(query.lines, select);
-  if (query.is_newest_first) {
-    select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
-  } else {
-    select.sql.add("ORDER BY ts LIMIT {limit:UInt64}");
+  if (!query.is_newest_first || query.limit > kWindowRowsMax) {
+    Select select = select_rows(query, range, query.limit, context.tenant);
+    if (query.is_newest_first) {
+      select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
+    } else {
+      select.sql.add("ORDER BY ts LIMIT {limit:UInt64}");
+    }
+    return open(client_, std::move(select), context);
   }
-  return open(client_, std::move(select), context);
+  SPANWAY_ASSIGN(auto buckets, read_buckets(client_, query, range, context));
+  context.cost.index = "log_volume_5m";
+  const auto open_window = [this, query, &context](const SearchWindow& window, std::size_t limit) {
+    Select select = select_rows(query, window.range, limit, context.tenant);
+    append_buckets(window, select);
+    select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
+    return open(client_, std::move(select), context, Share::kSearch);
+  };
+  return BlockStreamPtr(
+      std::make_unique<LogWindows>(range, query.limit, std::move(buckets), open_window, context));
 }
 
 Result<block::Block> ClickHouseLogStore::resources_of(std::span<const std::uint64_t> ids,

@@ -49,21 +49,26 @@ std::string_view text_in(const block::Block& block, std::string_view name, std::
   return texts ? texts->at(row).value_or("") : std::string_view();
 }
 
-BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context) {
+BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context,
+                    Share share) {
   // The rest after earlier statements of the query; 0 would be without a limit.
-  const auto left = [](std::uint64_t limit, std::uint64_t used) {
-    return limit > used ? limit - used : 1;
+  const auto left = [share](std::uint64_t limit, std::uint64_t used) {
+    std::uint64_t rest = limit > used ? limit - used : 0;
+    if (share == Share::kSearch) rest -= rest / 4;
+    return std::max<std::uint64_t>(rest, 1);
   };
   select.limits = {.rows_read = left(context.budget.rows_max, context.cost.rows_read),
                    .bytes_read = left(context.budget.bytes_max, context.cost.bytes_read),
                    .memory_bytes = context.budget.store_memory_max,
                    .threads = 0};
-  return std::make_unique<ClickHouseBlockStream>(client.stream(select, context.deadline), context);
+  const Deadline deadline =
+      share == Share::kSearch ? context.deadline.less(context.details_time) : context.deadline;
+  return std::make_unique<ClickHouseBlockStream>(client.stream(select, deadline), context);
 }
 
 Result<std::vector<block::Block>> read_all(clickhouse::Client& client, clickhouse::Select select,
-                                           QueryContext& context) {
-  const BlockStreamPtr stream = open(client, std::move(select), context);
+                                           QueryContext& context, Share share) {
+  const BlockStreamPtr stream = open(client, std::move(select), context, share);
   std::vector<block::Block> blocks;
   std::size_t bytes = context.budget.memory.bytes();
   while (true) {

@@ -16,12 +16,19 @@
 
 namespace spanway::query {
 
+// The part of what a query may still read, and of its time, that a statement gets.
+enum class Share : unsigned char {
+  kWhole,
+  kSearch,  // Without a quarter of the rows and bytes, and without details_time: for what it finds.
+};
+
 // Starts the statement within the query's budget and deadline. The client and the context outlive
 // the stream.
-BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context);
+BlockStreamPtr open(clickhouse::Client& client, clickhouse::Select select, QueryContext& context,
+                    Share share = Share::kWhole);
 // All blocks of the statement; their memory is kept in the budget.
 Result<std::vector<block::Block>> read_all(clickhouse::Client& client, clickhouse::Select select,
-                                           QueryContext& context);
+                                           QueryContext& context, Share share = Share::kWhole);
 
 // Rows of the table of resources: each of these ids that exists, once.
 Result<block::Block> read_resources(clickhouse::Client& client, std::span<const std::uint64_t> ids,

@@ -72,21 +72,21 @@ Result<BlockStreamPtr> ClickHouseTraceStore::newest(const SpanQuery& query, Span
                                                     QueryContext& context) {
   std::vector<block::Block> found;
   std::size_t rows = 0;
-  SPANWAY_TRY(search(client_, query, options_.first_window_spans, context,
-                     [&](const SearchStep& step) -> Result<bool> {
-                       Select select;
-                       select_columns(columns, select);
-                       step.append_where(select);
-                       select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
-                       select.parameters.add("limit",
-                                             static_cast<std::int64_t>(query.limit - rows));
-                       SPANWAY_ASSIGN(auto blocks, read_all(client_, std::move(select), context));
-                       for (block::Block& block : blocks) {
-                         rows += block.rows();
-                         found.push_back(std::move(block));
-                       }
-                       return rows >= query.limit;
-                     }));
+  SPANWAY_TRY(search(
+      client_, query, options_.first_window_spans, context,
+      [&](const SearchStep& step) -> Result<bool> {
+        Select select;
+        select_columns(columns, select);
+        step.append_where(select);
+        select.sql.add("ORDER BY ts DESC LIMIT {limit:UInt64}");
+        select.parameters.add("limit", static_cast<std::int64_t>(query.limit - rows));
+        SPANWAY_ASSIGN(auto blocks, read_all(client_, std::move(select), context, Share::kSearch));
+        for (block::Block& block : blocks) {
+          rows += block.rows();
+          found.push_back(std::move(block));
+        }
+        return rows >= query.limit;
+      }));
   return block_stream(std::move(found));
 }
 
@@ -103,7 +103,8 @@ Result<Found> ClickHouseTraceStore::find(const SpanQuery& query, QueryContext& c
         select.sql.add("GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT {limit:UInt64}");
         // Those that newer steps have found may be among them.
         select.parameters.add("limit", static_cast<std::int64_t>(query.limit));
-        SPANWAY_ASSIGN(const auto blocks, read_all(client_, std::move(select), context));
+        SPANWAY_ASSIGN(const auto blocks,
+                       read_all(client_, std::move(select), context, Share::kSearch));
         for (const block::Block& block : blocks)
           for (std::size_t row = 0; row < block.rows(); ++row) {
             const TraceId id(text_in(block, "trace_id", row));

@@ -11,13 +11,6 @@ namespace {
 
 // Spans of the first window for each result of the limit.
 constexpr std::uint64_t kCandidatesPerResult = 4;
-constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-
-// A part of the answer is better than this error.
-bool is_limit(const Error& error) {
-  return error.code == Code::kDeadlineExceeded ||
-         (error.code == Code::kResourceExhausted && error.refusal == Refusal::kData);
-}
 
 Result<std::vector<Bucket5m>> read_buckets(clickhouse::Client& client, const SpanQuery& query,
                                            QueryContext& context) {
@@ -25,13 +18,7 @@ Result<std::vector<Bucket5m>> read_buckets(clickhouse::Client& client, const Spa
                                              bucket_statement(rollup_conditions(query.where),
                                                               query.range, context.tenant),
                                              context));
-  std::vector<Bucket5m> buckets;
-  for (const block::Block& block : blocks)
-    for (std::size_t row = 0; row < block.rows(); ++row)
-      buckets.push_back({.begin_unix_nano = std::int64_t{numbers<std::uint32_t>(block, "t")[row]} *
-                                            kNanosPerSecond,
-                         .candidates = numbers<std::uint64_t>(block, "candidates")[row]});
-  return buckets;
+  return buckets_in(blocks);
 }
 
 }  // namespace
@@ -58,16 +45,17 @@ Status search(clickhouse::Client& client, const SpanQuery& requested,
     SPANWAY_ASSIGN(places,
                    read_key_places(client, keys_to_look_up(query.where), query.range, context));
   }
+  const bool is_led = is_led_by_index(query.where, places);
+  context.cost.index = is_led ? "by_token" : "red_5m";
   const std::uint64_t first =
-      is_led_by_index(query.where, places)
-          ? SearchPlanner::kOneWindow
-          : std::max<std::uint64_t>(first_window_spans, kCandidatesPerResult * query.limit);
+      is_led ? SearchPlanner::kOneWindow
+             : std::max<std::uint64_t>(first_window_spans, kCandidatesPerResult * query.limit);
   SearchPlanner planner(query.range, first, std::move(buckets));
   std::int64_t searched = query.range.end;
   while (const auto window = planner.next()) {
     auto enough = read(SearchStep(query, *window, places, context.tenant));
     if (!enough.ok()) {
-      if (searched == query.range.end || !is_limit(enough.error()))
+      if (searched == query.range.end || !reached_bound(enough.error()))
         return std::move(enough).error();
       context.coverage.searched.begin = searched;
       context.coverage.complete = false;

@@ -29,7 +29,8 @@ class SearchStep {
 // Runs `read` for one window after the other, the newest first, until it returns true (it has
 // enough) or no older span can match. The first window has at least `first_window_spans` that can
 // match, and four times as many as the limit. Sets the coverage. A budget or deadline that is
-// reached after the first window ends the search with what was found.
+// reached after the first window ends the search with what was found. `read` gives its statements
+// Share::kSearch.
 Status search(clickhouse::Client& client, const SpanQuery& query, std::uint64_t first_window_spans,
               QueryContext& context, const std::function<Result<bool>(const SearchStep&)>& read);
 

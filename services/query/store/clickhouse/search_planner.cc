@@ -98,6 +98,16 @@ clickhouse::Select bucket_statement(const RollupConditions& conditions, TimeRang
   return select;
 }
 
+std::vector<Bucket5m> buckets_in(std::span<const block::Block> blocks) {
+  std::vector<Bucket5m> buckets;
+  for (const block::Block& block : blocks)
+    for (std::size_t row = 0; row < block.rows(); ++row)
+      buckets.push_back({.begin_unix_nano = std::int64_t{numbers<std::uint32_t>(block, "t")[row]} *
+                                            kNanosPerSecond,
+                         .candidates = numbers<std::uint64_t>(block, "candidates")[row]});
+  return buckets;
+}
+
 SearchPlanner::SearchPlanner(TimeRange range, std::uint64_t first, std::vector<Bucket5m> buckets)
     : range_(range),
       buckets_(std::move(buckets)),

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "services/lib/block/block.h"
 #include "services/lib/clickhouse/select_stream.h"
 #include "services/query/store/query_context.h"
 #include "services/query/store/span_query.h"
@@ -33,6 +35,9 @@ struct Bucket5m {
 // The statement that returns them, newest first, as columns `t` (DateTime) and `candidates`.
 clickhouse::Select bucket_statement(const RollupConditions& conditions, TimeRange range,
                                     const std::string& tenant);
+
+// The rows of such a statement.
+std::vector<Bucket5m> buckets_in(std::span<const block::Block> blocks);
 
 // A part of the range, to be searched by one statement.
 struct SearchWindow {
