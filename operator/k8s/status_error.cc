@@ -17,6 +17,7 @@ struct ServerStatus {
   std::string reason;
   std::string message;
   bool version_too_large = false;
+  bool namespace_ends = false;
   std::optional<std::chrono::milliseconds> retry_after;
 };
 
@@ -34,6 +35,7 @@ void read_status(const Json& status, ServerStatus& answer) {
   // Servers before 1.19 set no reason, only this message.
   answer.version_too_large = names_cause(status, "ResourceVersionTooLarge") ||
                              answer.message.find("Too large resource version") != std::string::npos;
+  answer.namespace_ends = names_cause(status, "NamespaceTerminating");
   const std::int64_t seconds = int_at(status, "details/retryAfterSeconds");
   if (!answer.retry_after && seconds > 0)
     answer.retry_after = std::min<std::chrono::milliseconds>(
@@ -72,7 +74,7 @@ Error error_of(std::string_view what, const ServerStatus& answer) {
           .with_reason("unauthorized");
     case 403:
       return configuration_error(Code::kPermissionDenied, std::move(message))
-          .with_reason("forbidden");
+          .with_reason(answer.namespace_ends ? kReasonNamespaceEnds : "forbidden");
     case 404:
       return data_error(Code::kNotFound, std::move(message)).with_reason("not_found");
     case 405:
@@ -109,6 +111,7 @@ Error error_of_answer(std::string_view what, int http_status, std::string_view b
                       .reason = {},
                       .message = {},
                       .version_too_large = false,
+                      .namespace_ends = false,
                       .retry_after = retry_after};
   if (auto status = parse_json(body); status.ok() && status->is_object()) {
     read_status(*status, answer);

@@ -15,6 +15,8 @@ inline constexpr std::size_t kErrorMessageBytesMax = 1024;
 // Machine-readable words of Error::reason that callers compare.
 inline constexpr char kReasonConflict[] = "conflict";
 inline constexpr char kReasonExpired[] = "expired";
+// The namespace is being deleted: nothing can be created in it any more.
+inline constexpr char kReasonNamespaceEnds[] = "namespace_terminating";
 // The server's watch cache is older than the requested version: list with resourceVersion "".
 inline constexpr char kReasonTooNew[] = "resource_version_too_large";
 

@@ -8,6 +8,9 @@ namespace {
 
 // How often a Pipeline that waits for its upgrade is reconciled.
 constexpr Duration kUpgradeRequeue = std::chrono::seconds(30);
+// How long nothing is tried in a namespace that is being deleted. Not for good: an API server that
+// is behind may say so of a new namespace of the same name.
+constexpr Duration kNamespaceEndPause = std::chrono::seconds(5);
 
 // The earlier of two delays; zero = none.
 Duration earlier(Duration a, Duration b) {
@@ -77,14 +80,24 @@ Result<Duration> Controller::reconcile(const kube::ObjectKey& key) {
     return Duration::zero();
   }
   const std::shared_ptr<PipelineState> state = state_of(key);
+  const SteadyTime now = deps_.clock.now();
+  if (now < state->namespace_ends_until) return state->namespace_ends_until - now;
+  Result<Duration> again = reconcile(key, std::move(*object), *state);
+  // Each of its objects that the namespace's controller deletes is an event of the Pipeline.
+  if (!again.ok() && is_namespace_end(again.error()))
+    state->namespace_ends_until = deps_.clock.now() + kNamespaceEndPause;
+  return again;
+}
+
+Result<Duration> Controller::reconcile(const kube::ObjectKey& key, Json object,
+                                       PipelineState& state) {
   const SystemTime wall_now = deps_.clock.system_now();
-  notice_clock(deps_.clock.now(), wall_now, *state);
-  SPANWAY_ASSIGN(const Duration wait, claim_.wait(key, *object, *state));
+  notice_clock(deps_.clock.now(), wall_now, state);
+  SPANWAY_ASSIGN(const Duration wait, claim_.wait(key, object, state));
   if (wait > Duration::zero()) return wait;
-  SPANWAY_TRY(object_writer_.restore_last_good(*object, *state));
-  SPANWAY_ASSIGN(Inputs inputs, input_reader_.read(key, std::move(*object), wall_now, *state));
-  return inputs.nothing_to_observe() ? report_only(inputs, *state)
-                                     : reconcile_stages(inputs, *state);
+  SPANWAY_TRY(object_writer_.restore_last_good(object, state));
+  SPANWAY_ASSIGN(Inputs inputs, input_reader_.read(key, std::move(object), wall_now, state));
+  return inputs.nothing_to_observe() ? report_only(inputs, state) : reconcile_stages(inputs, state);
 }
 
 Result<Duration> Controller::report_only(const Inputs& inputs, PipelineState& state) {

@@ -67,6 +67,7 @@ class Controller {
   std::size_t renderings() const noexcept { return renderings_; }
 
  private:
+  Result<Duration> reconcile(const kube::ObjectKey& key, Json object, PipelineState& state);
   std::shared_ptr<PipelineState> state_of(const kube::ObjectKey& key);
   void forget(const kube::ObjectKey& key);
   Result<Duration> reconcile_stages(Inputs& inputs, PipelineState& state);

@@ -142,8 +142,10 @@ Status ObjectWriter::apply_support(Pass& pass) const {
   Status first;
   for (const render::Manifest& manifest : pass.decided.objects.support) {
     Status applied = apply_object(pass, manifest);
-    // A server that does not answer would block this worker for each of them.
-    if (!applied.ok() && is_silent(applied.error())) return applied;
+    // A server that does not answer would block this worker for each of them; one that deletes the
+    // namespace refuses each of them.
+    if (!applied.ok() && (is_silent(applied.error()) || is_namespace_end(applied.error())))
+      return applied;
     if (!applied.ok() && first.ok()) first = std::move(applied);
   }
   return first;

@@ -31,6 +31,8 @@ struct PipelineState {
   ForeignAutoscalers foreign_autoscalers;
   RenderingCache renderings;
   WriteFailures failures;
+  SteadyTime
+      namespace_ends_until{};  // The namespace is being deleted: nothing is tried until then.
   // The operator that recorded the last good spec, and the resourceVersion of the record.
   std::optional<RecordedVersion> recorded;
   std::string recorded_at;

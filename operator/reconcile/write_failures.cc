@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "operator/decide/wall_time.h"
+#include "operator/k8s/status_error.h"
 
 namespace spanway::reconcile {
 namespace {
@@ -20,6 +21,10 @@ bool is_refusal(const Error& error) {
 
 bool is_silent(const Error& error) {
   return error.code == Code::kDeadlineExceeded || std::string_view(error.reason) == "no_connection";
+}
+
+bool is_namespace_end(const Error& error) {
+  return std::string_view(error.reason) == kube::kReasonNamespaceEnds;
 }
 
 void WriteFailures::note(const Status& written, const std::string& revision, SystemTime wall_now) {

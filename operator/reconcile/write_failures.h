@@ -13,6 +13,8 @@ namespace spanway::reconcile {
 
 // The API server did not answer.
 bool is_silent(const Error& error);
+// The namespace is being deleted: no object can be created in it.
+bool is_namespace_end(const Error& error);
 
 // External lock.
 class WriteFailures {

@@ -143,11 +143,11 @@ class Cluster:
         return (self.state / "cp/log/audit.log").stat().st_size
 
     def audit(self, position, user):
-        """The requests of `user` to the API server since `position`."""
+        """The requests of `user` to the API server since `position`; those for no object have an empty objectRef."""
         with (self.state / "cp/log/audit.log").open("rb") as log:
             log.seek(position)
             entries = [json.loads(line) for line in log if line.endswith(b"\n")]
-        return [entry for entry in entries if entry["user"]["username"] == user]
+        return [{"objectRef": {}} | entry for entry in entries if entry["user"]["username"] == user]
 
 
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}

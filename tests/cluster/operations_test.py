@@ -9,10 +9,10 @@ from pipelines import Running, make_pipeline
 NAMED = "deployments,statefulsets,services,configmaps,serviceaccounts,jobs,hpa,pdb,networkpolicies,pods"
 
 
-def start_rollout(pipeline):
+def start_rollout(pipeline, **more):
     """Returns when the canary of a change of the ingress is there."""
     pipeline.wait_good()
-    pipeline.change({"ingress": {"config": {"limits": {"body_bytes_max": "8MiB"}}}})
+    pipeline.change({"ingress": {"config": {"limits": {"body_bytes_max": "8MiB"}}}, **more})
     wait_until(lambda: "p-ingress-canary" in pipeline.workloads(), 60, "the canary", 0.2)
 
 
@@ -53,14 +53,15 @@ def test_a_pipeline_that_is_deleted_during_a_rollout_leaves_nothing(cluster, sta
 
 def test_a_namespace_that_is_deleted_during_a_rollout_is_gone_and_hurts_no_other(cluster, operator, kafka, sink, start_pipeline):
     doomed = Running(cluster, make_pipeline(cluster.create_namespace(), kafka, sink.address)).apply()
-    start_rollout(doomed)
+    start_rollout(doomed, rollout={"healthyAfter": "20s"})  # It goes on until the namespace is gone.
     position = cluster.audit_position() if cluster.state else 0
     cluster.kubectl("delete", "namespace", doomed.namespace, "--timeout=120s")
     start_pipeline(name="other").wait_ready()
     if cluster.state:
-        refused = [e for e in cluster.audit(position, operator)
+        refused = [(e["verb"], e["objectRef"].get("resource"), e["objectRef"].get("name")) for e in cluster.audit(position, operator)
                    if e["objectRef"].get("namespace") == doomed.namespace and e.get("responseStatus", {}).get("code") == 403]
-        assert len(refused) < 60, f"{len(refused)} refused writes"
+        # The first one ends a reconciliation, and the next one comes 5 s later.
+        assert len(refused) < 20, refused
 
 
 def test_a_drained_node_during_a_rollout(cluster, start_pipeline):

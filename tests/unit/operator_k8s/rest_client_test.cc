@@ -137,6 +137,22 @@ TEST_F(RestClientTest, AVersionThatTheCacheDoesNotHaveYetIsOutOfRange) {
   EXPECT_STREQ(result.error().reason, kReasonTooNew);
 }
 
+TEST_F(RestClientTest, ANamespaceThatEndsIsDistinguishedFromAMissingRight) {
+  std::atomic<bool> ends{true};
+  serve([&](const ApiRequest&, ApiReply& reply) {
+    Json status = {{"kind", "Status"}, {"code", 403}, {"reason", "Forbidden"}};
+    // As admission.NamespaceLifecycle answers.
+    if (ends)
+      status["details"]["causes"] = Json::array({{{"reason", "NamespaceTerminating"},
+                                                  {"message", "namespace ns is being terminated"},
+                                                  {"field", "metadata.namespace"}}});
+    reply.answer(403, to_text(status));
+  });
+  EXPECT_STREQ(client_->get(kPods, kKey).error().reason, kReasonNamespaceEnds);
+  ends = false;
+  EXPECT_STREQ(client_->get(kPods, kKey).error().reason, "forbidden");
+}
+
 TEST_F(RestClientTest, MessagesAreTruncated) {
   serve([](const ApiRequest&, ApiReply& reply) {
     reply.answer(422, to_text(Json{{"message", std::string(100'000, 'x')}}));

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
+#include "operator/k8s/status_error.h"
 #include "tests/fakes/client_link.h"
 #include "tests/unit/operator_reconcile/controller_fixture.h"
 
@@ -307,12 +309,19 @@ TEST(InterruptedRollout, InANamespaceThatIsBeingDeletedEndsWithoutAStorm) {
   InstalledPipeline pipeline;
   pipeline.change_body_limit();
   pipeline.pass(seconds(10));
-  const Error refusal = configuration_error(
-      Code::kPermissionDenied,
-      "POST: HTTP 403 Forbidden: unable to create new content in namespace team because it is "
-      "being terminated");
+  const Error refusal =
+      configuration_error(
+          Code::kPermissionDenied,
+          "POST: HTTP 403 Forbidden: unable to create new content in namespace team because it is "
+          "being terminated")
+          .with_reason(kube::kReasonNamespaceEnds);
   pipeline.kube.fail("apply", "", refusal, 1'000'000);
   pipeline.kube.forget_writes();
+  const auto refused = [&] {
+    const std::vector<std::string> writes = pipeline.kube.writes();
+    return std::count_if(writes.begin(), writes.end(),
+                         [](const std::string& write) { return write.starts_with("apply "); });
+  };
   // The namespace's controller deletes kind after kind.
   for (const kube::ResourceType& type :
        {kube::kConfigMaps, kube::kDeployments, kube::kServices, kube::kPods})
@@ -320,7 +329,9 @@ TEST(InterruptedRollout, InANamespaceThatIsBeingDeletedEndsWithoutAStorm) {
       pipeline.kube.erase(type, {"team", name});
       pipeline.settle();
     }
+  EXPECT_EQ(refused(), 1) << "all of it takes the namespace's controller less than 5 s here";
   pipeline.pass(seconds(30));
+  EXPECT_LE(refused(), 7) << "one each 5 s";
   EXPECT_THAT(pipeline.message("Degraded"), HasSubstr("being terminated"));
   pipeline.kube.erase(kube::kPipelines, {"team", "p"});
   pipeline.pass(seconds(30));
