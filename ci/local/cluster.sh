@@ -12,6 +12,7 @@ data=$PWD/run/cluster
 host=10.77.0.1 # Of this machine, as pods see it.
 PATH=$(tests/parts/kube.sh path)/bin:$PATH
 say() { echo "cluster: $*"; }
+typed() { printf '    $ %s\n' "$*"; } # A command, as one would type it.
 
 runs() { [ -e "$data/$1/pid" ] && kill -0 "$(cat "$data/$1/pid")" 2>/dev/null; }
 kafka() { ROOT=$data LISTEN=$host PORT=9092 NAME=kafka tests/parts/kafka.sh "$1"; }
@@ -85,31 +86,50 @@ up() {
   runs kafka || kafka start
   outside kafka 9092
   start_destination
-  say "helm install spanway helm/spanway -n spanway-system --create-namespace"
+  say "the operator, and a Pipeline"
+  typed "helm install spanway helm/spanway -n spanway-system --create-namespace --set image.repository=localhost/spanway"
   helm upgrade --install spanway helm/spanway -n spanway-system --create-namespace --wait --timeout 2m --take-ownership --force-conflicts \
     --set image.repository=localhost/spanway >/dev/null
-  say "kubectl apply -f $sample"
+  typed "kubectl apply -f $sample"
   kubectl delete pipeline "$other" --ignore-not-found >/dev/null # Both name the same topics.
   kubectl apply -f "$sample" >/dev/null
+  typed "kubectl wait pipeline/$pipeline --for=condition=Ready --timeout=3m"
   kubectl wait "pipeline/$pipeline" --for=condition=Ready --timeout=3m >/dev/null || {
     kubectl describe pipeline "$pipeline" >&2
     exit 1
   }
+  typed "kubectl get pipelines"
   kubectl get pipelines
   send_and_read_back
 }
 
+address_of() { kubectl get service "$1" -o jsonpath='{.spec.clusterIP}'; }
+
+# Jaeger's JSON of a trace as one line; fails unless there are spans.
+summary() {
+  python3 -c '
+import json, sys
+trace = json.load(sys.stdin)["data"][0]
+services = sorted({p["serviceName"] for p in trace["processes"].values()})
+assert trace["spans"]
+print(len(trace["spans"]), "spans of", ", ".join(services))'
+}
+
 send_and_read_back() {
-  local address trace traces=http://127.0.0.1:16687/api/traces
-  address=$(kubectl get service "$pipeline-ingress" -o jsonpath='{.spec.clusterIP}')
+  local ingress trace found api=http://$host:16687 reader=jaeger
+  ingress=$(address_of "$pipeline-ingress"):4317
   if [ "$pipeline" = stored ]; then
-    traces=http://$(kubectl get service stored-query -o jsonpath='{.spec.clusterIP}'):8081/api/v3/traces
+    reader=spanway-query
+    api=http://$(address_of stored-query):8081
   fi
-  trace=$(build/release/bin/spanway-test-app --endpoint "$address:4317" --count 1 | grep -oE 'trace [0-9a-f]{32}' | cut -d' ' -f2)
+  say "a trace through $pipeline-ingress, Kafka and its exporter, read back from $reader"
+  typed "build/release/bin/spanway-test-app --endpoint $ingress --count 1"
+  trace=$(build/release/bin/spanway-test-app --endpoint "$ingress" --count 1 | grep -oE 'trace [0-9a-f]{32}' | cut -d' ' -f2)
+  typed "curl $api/api/traces/$trace"
   for _ in $(seq 60); do
-    if curl -sf "$traces/$trace" >/dev/null; then
-      say "a trace went through the cluster: $traces/$trace"
-      say "export KUBECONFIG=$KUBECONFIG PATH=$(tests/parts/kube.sh path)/bin:\$PATH; make cluster-down ends it"
+    if found=$(curl -sf "$api/api/traces/$trace" | summary 2>/dev/null); then
+      echo "$found"
+      what_next "$api"
       return
     fi
     sleep 0.5
@@ -117,6 +137,18 @@ send_and_read_back() {
   echo "cluster: trace $trace did not arrive in 30 s" >&2
   kubectl describe pipeline "$pipeline" >&2
   exit 1
+}
+
+what_next() { # API
+  say "what else to try"
+  typed "export KUBECONFIG=$KUBECONFIG PATH=$(tests/parts/kube.sh path)/bin:\$PATH"
+  typed "kubectl describe pipeline $pipeline"
+  if [ "$pipeline" = stored ]; then
+    typed "curl '$1/spans?limit=5'"
+    typed "curl -G $1/tempo/api/search --data-urlencode 'q={ duration > 10ms }'"
+    typed "kubectl apply -f k8s/samples/grafana-datasources.yaml   # for the sidecar of Grafana's chart"
+  fi
+  typed "make cluster-down"
 }
 
 case "${1:-}" in

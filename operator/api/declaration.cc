@@ -99,8 +99,10 @@ void describe(Fields& f, PipelineSpec& c) {
           .items_min = 1,
           .items_max = 16,
           .required = true});
-  f.optional("query", c.query,
-             {.doc = "Reads stored traces back: Jaeger's HTTP APIs. Unset = none runs."});
+  f.optional(
+      "query", c.query,
+      {.doc = "Reads stored telemetry back, by the APIs of Jaeger, Prometheus, Loki and Tempo. "
+              "Unset = none runs."});
   f.object("rollout", c.rollout, {.doc = "How changes are rolled out."});
   f.object("networkPolicy", c.network_policy, {.doc = "NetworkPolicies of the components."});
   f.group("observability", {.doc = "Metrics, alerts and logs."},
@@ -116,7 +118,7 @@ void describe(Fields& f, PipelineSpec& c) {
                   (s.ingress.tenant.from == IngressTenant::From::kNone &&
                    s.ingress.tenant.default_tenant.empty());
          });
-  rule_on_query_store(f, c);
+  rule_on_query(f, c);
 }
 
 void describe(Fields& f, Pipeline& c) {

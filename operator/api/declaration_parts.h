@@ -20,8 +20,8 @@ void describe(Fields& f, IngressTls& c);
 void describe(Fields& f, IngressAuth& c);
 void describe(Fields& f, IngressTenant& c);
 void describe(Fields& f, IngressService& c);
-// Between `query` and `exporters`.
-void rule_on_query_store(Fields& f, PipelineSpec& c);
+// Between `query` and other sections.
+void rule_on_query(Fields& f, PipelineSpec& c);
 // The objects of single types of destination, and their rules.
 void describe_storage(Fields& f, Destination& c);
 // `username` and `passwordSecretKeyRef`; see rule_on_clickhouse_user.

@@ -274,6 +274,25 @@ struct ClickHouseStore {
   };
   std::optional<Tls> tls;
 };
+// Ways to `query` from outside of the cluster. Paths are prefixes of requests, forwarded unchanged.
+struct QueryIngress {
+  std::string class_name;  // Empty = the cluster's default class.
+  std::string host;        // Empty = all hosts.
+  std::string path = "/";
+  std::string tls_secret_name;  // Empty = plain HTTP.
+  std::map<std::string, std::string> annotations;
+};
+struct GatewayReference {
+  std::string name;
+  std::string name_space;    // Empty = the Pipeline's.
+  std::string section_name;  // A listener; empty = all that admit the route.
+};
+struct QueryHttpRoute {
+  std::vector<GatewayReference> parents;
+  std::vector<std::string> hostnames;  // Empty = those of the Gateway.
+  std::string path = "/";
+  std::map<std::string, std::string> annotations;
+};
 struct Query {
   std::int64_t replicas = 1;
   ClickHouseStore clickhouse;  // stores.clickhouse
@@ -282,6 +301,9 @@ struct Query {
   IngressAuth auth;
   IngressTenant tenant;
   IngressService service;
+  std::optional<QueryIngress> ingress;
+  std::optional<QueryHttpRoute> http_route;
+  Json allowed_from;  // List of networking.k8s.io/v1 peers; null = anyone.
   std::optional<CpuAutoscaling> autoscaling;
   PodTemplate pods;
   Json config;

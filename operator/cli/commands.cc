@@ -98,8 +98,16 @@ render::ClusterFacts offline_facts(const manager::OperatorSettings& settings) {
   facts.version = SPANWAY_VERSION;
   facts.image_repository = settings.image_repository;
   facts.deny_private_endpoints = settings.deny_private_endpoints;
+  facts.serves.http_routes = true;  // Where a Pipeline has one, it is meant for such a cluster.
   if (!settings.operator_namespace.empty()) facts.operator_namespace = settings.operator_namespace;
   return facts;
+}
+
+void print_problems(const config::Problems& problems, const std::string& pipeline,
+                    const std::string& file, const CommandContext& context) {
+  for (const config::Problem& problem : problems.all())
+    context.err << file << ": " << pipeline << ": " << problem.path << ": " << problem.message
+                << '\n';
 }
 
 // Reads and checks; prints what is wrong.
@@ -109,9 +117,7 @@ std::optional<api::Pipeline> good_pipeline(const Json& object, const std::string
   api::Pipeline pipeline = api::read(object, problems);
   if (problems.empty()) render::check_configs(pipeline, offline_facts(context.settings), problems);
   if (problems.empty()) return pipeline;
-  for (const config::Problem& problem : problems.all())
-    context.err << file << ": " << kube::string_at(object, "metadata/name") << ": " << problem.path
-                << ": " << problem.message << '\n';
+  print_problems(problems, kube::string_at(object, "metadata/name"), file, context);
   return std::nullopt;
 }
 
@@ -157,8 +163,7 @@ void guess_release(const std::vector<Json>& objects, const Json& pipeline,
 
 Result<Live> read_cluster(kube::Client& client, const api::Pipeline& pipeline,
                           render::ClusterFacts& facts) {
-  SPANWAY_ASSIGN(facts.serves_service_monitors, client.serves(kube::kServiceMonitors));
-  SPANWAY_ASSIGN(facts.serves_prometheus_rules, client.serves(kube::kPrometheusRules));
+  SPANWAY_ASSIGN(facts.serves, reconcile::served_kinds(client));
   Live live;
   const kube::ObjectKey key{pipeline.name_space, pipeline.name};
   const auto running = client.get(kube::kPipelines, key);
@@ -173,8 +178,7 @@ Result<Live> read_cluster(kube::Client& client, const api::Pipeline& pipeline,
     if (secret.ok()) facts.secret_identities[name] = reconcile::secret_identity(*secret);
   }
   bool is_recorded = false;
-  for (const kube::ResourceType& type : reconcile::Stores::owned_kinds(
-           facts.serves_service_monitors, facts.serves_prometheus_rules)) {
+  for (const kube::ResourceType& type : reconcile::Stores::owned_kinds(facts.serves)) {
     kube::ListOptions options;
     options.name_space = pipeline.name_space;
     options.label_selector = std::string(reconcile::kManagedBySelector) + "," +
@@ -231,6 +235,12 @@ int plan_against(kube::Client& client, const std::string& name_space,
     const auto live = read_cluster(client, pipeline, facts);
     if (!live.ok()) {
       context.err << "the cluster did not answer: " << live.error().message << '\n';
+      return kFailed;
+    }
+    config::Problems problems;
+    render::check_served(pipeline, facts, problems);
+    if (!problems.empty()) {
+      print_problems(problems, pipeline.name, options.file, context);
       return kFailed;
     }
     pipeline.uid = live->uid;

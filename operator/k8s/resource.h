@@ -36,6 +36,10 @@ inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisrupti
                                                     "PodDisruptionBudget"};
 inline constexpr ResourceType kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies",
                                                "NetworkPolicy"};
+inline constexpr ResourceType kIngresses{"networking.k8s.io", "v1", "ingresses", "Ingress"};
+// Of the Gateway API, which a cluster may lack.
+inline constexpr ResourceType kHttpRoutes{"gateway.networking.k8s.io", "v1", "httproutes",
+                                          "HTTPRoute"};
 inline constexpr ResourceType kServiceMonitors{"monitoring.coreos.com", "v1", "servicemonitors",
                                                "ServiceMonitor"};
 inline constexpr ResourceType kPrometheusRules{"monitoring.coreos.com", "v1", "prometheusrules",

@@ -61,16 +61,13 @@ Result<Discovered> discover(kube::Client& client, const OperatorSettings& settin
                                "the API server has no Pipelines (spanway.dev/v1alpha1): apply the "
                                "output of `spanway-operator crd`");
   Discovered found;
-  SPANWAY_ASSIGN(found.service_monitors, client.serves(kube::kServiceMonitors));
-  SPANWAY_ASSIGN(found.prometheus_rules, client.serves(kube::kPrometheusRules));
+  SPANWAY_ASSIGN(found.serves, reconcile::served_kinds(client));
   found.cluster_id = settings.cluster_id;
   if (found.cluster_id.empty()) {
     SPANWAY_ASSIGN(found.cluster_id, find_cluster_id(client, log));
   }
   SPANWAY_ASSIGN(found.watches, choose_watches(client, settings,
-                                               reconcile::Stores::owned_kinds(
-                                                   found.service_monitors, found.prometheus_rules),
-                                               log));
+                                               reconcile::Stores::owned_kinds(found.serves), log));
   return found;
 }
 

@@ -12,8 +12,7 @@
 namespace spanway::manager {
 
 struct Discovered {
-  bool service_monitors = false;
-  bool prometheus_rules = false;
+  render::ServedKinds serves = {};
   std::string cluster_id = {};  // Empty = none.
   reconcile::Stores::Watches watches = reconcile::Stores::Watches::kPerNamespace;
 };

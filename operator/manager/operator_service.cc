@@ -46,8 +46,7 @@ render::ClusterFacts facts_of(const OperatorSettings& settings, const std::strin
   facts.version = SPANWAY_VERSION;
   facts.image_repository = settings.image_repository;
   facts.cluster_id = found.cluster_id;
-  facts.serves_service_monitors = found.service_monitors;
-  facts.serves_prometheus_rules = found.prometheus_rules;
+  facts.serves = found.serves;
   facts.deny_private_endpoints = settings.deny_private_endpoints;
   return facts;
 }
@@ -73,8 +72,7 @@ OperatorService::OperatorService(const OperatorSettings& settings, OperatorParts
               [this](const reconcile::Announcement& a) {
                 recorder_->record({a.regarding, a.is_warning, a.reason, a.action, a.note});
               }),
-      stores_(settings.watch_namespaces,
-              reconcile::Stores::owned_kinds(found.service_monitors, found.prometheus_rules),
+      stores_(settings.watch_namespaces, reconcile::Stores::owned_kinds(found.serves),
               found.watches),
       secrets_(*parts_.client, events_, [this](const kube::ObjectKey& key) { queue_.add(key); }),
       monitor_(*parts_.statusz, stores_, deps.clock, times_of(settings),

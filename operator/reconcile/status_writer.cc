@@ -214,6 +214,15 @@ void StatusWriter::record_degraded_events(const Json& pipeline, const Json& befo
     deps_.events.announce(pipeline, false, "DestinationRecovered", "Observe",
                           "exporter " + name + ": the destination takes data again");
   }
+  const std::string store = kube::string_at(after, "query/store");
+  const bool was_away = kube::string_at(before, "query/store") == "Unreachable";
+  if (store == "Unreachable" && !was_away)
+    deps_.events.announce(
+        pipeline, true, "StoreUnreachable", "Observe",
+        ("query: " + kube::string_at(after, "query/message")).substr(0, kNoteBytesMax));
+  if (store == "Reachable" && was_away)
+    deps_.events.announce(pipeline, false, "StoreRecovered", "Observe",
+                          "query: its store answers again");
 }
 
 void StatusWriter::record_ended_pods(const Stages& stages, PipelineState& state) const {

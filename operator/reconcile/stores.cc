@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "operator/render/render.h"
-
 namespace spanway::reconcile {
 namespace {
 
@@ -58,16 +56,26 @@ Json project(const kube::ResourceType& type, Json object) {
   if (type == kube::kPods) strip_pod(object);
   // It moves all the time; only whether an autoscaler can compute at all counts.
   if (type == kube::kHorizontalPodAutoscalers) keep_scaling_active(object);
-  if (type == kube::kPodDisruptionBudgets) object.erase("status");
+  if (type == kube::kPodDisruptionBudgets || type == kube::kIngresses || type == kube::kHttpRoutes)
+    object.erase("status");
   if (type == kube::kConfigMaps && kube::bool_at(object, "immutable")) object.erase("data");
   return object;
 }
 
-std::vector<kube::ResourceType> Stores::owned_kinds(bool service_monitors, bool prometheus_rules) {
+Result<render::ServedKinds> served_kinds(kube::Client& client) {
+  render::ServedKinds served;
+  SPANWAY_ASSIGN(served.service_monitors, client.serves(kube::kServiceMonitors));
+  SPANWAY_ASSIGN(served.prometheus_rules, client.serves(kube::kPrometheusRules));
+  SPANWAY_ASSIGN(served.http_routes, client.serves(kube::kHttpRoutes));
+  return served;
+}
+
+std::vector<kube::ResourceType> Stores::owned_kinds(const render::ServedKinds& served) {
   std::vector<kube::ResourceType> kinds;
   for (const kube::ResourceType& kind : render::rendered_kinds()) {
-    if (kind == kube::kServiceMonitors && !service_monitors) continue;
-    if (kind == kube::kPrometheusRules && !prometheus_rules) continue;
+    if (kind == kube::kServiceMonitors && !served.service_monitors) continue;
+    if (kind == kube::kPrometheusRules && !served.prometheus_rules) continue;
+    if (kind == kube::kHttpRoutes && !served.http_routes) continue;
     kinds.push_back(kind);
   }
   return kinds;

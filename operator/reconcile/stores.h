@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "operator/cache/store.h"
+#include "operator/k8s/client.h"
 #include "operator/k8s/resource.h"
+#include "operator/render/render.h"
 
 namespace spanway::reconcile {
 
@@ -21,9 +23,13 @@ using kube::Json;
 inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=spanway-operator";
 
 // The kept part of an object: without managedFields, of pods without their specification, of
-// autoscalers of their status only that they cannot compute, of disruption budgets without it, of
-// immutable ConfigMaps without their data (it cannot be changed in place).
+// autoscalers of their status only that they cannot compute, of disruption budgets, Ingresses and
+// HTTPRoutes without it, of immutable ConfigMaps without their data (it cannot be changed in
+// place).
 Json project(const kube::ResourceType& type, Json object);
+
+// Of the kinds of other projects, those that the API server has.
+Result<render::ServedKinds> served_kinds(kube::Client& client);
 
 // All kinds, in each of the watched namespaces. Thread-safe after construction.
 class Stores {
@@ -44,7 +50,7 @@ class Stores {
          Watches watches = Watches::kPerNamespace);
 
   // The kinds that a Pipeline is rendered to and that are pruned; without Pipelines and Pods.
-  static std::vector<kube::ResourceType> owned_kinds(bool service_monitors, bool prometheus_rules);
+  static std::vector<kube::ResourceType> owned_kinds(const render::ServedKinds& served);
 
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   std::optional<Json> get(const kube::ResourceType& type, const kube::ObjectKey& key) const;

@@ -262,8 +262,18 @@ class Check {
 
 }  // namespace
 
+void check_served(const api::Pipeline& pipeline, const ClusterFacts& facts,
+                  config::Problems& problems) {
+  if (!pipeline.spec.query || !pipeline.spec.query->http_route || facts.serves.http_routes) return;
+  problems.add("spec.query.httpRoute",
+               "the API server has no HTTPRoutes (" + kube::kHttpRoutes.api_version() +
+                   "): install the Gateway API and restart the operator, or use "
+                   "spec.query.ingress");
+}
+
 void check_configs(const api::Pipeline& pipeline, const ClusterFacts& facts,
                    config::Problems& problems) {
+  check_served(pipeline, facts, problems);
   Check(pipeline, facts, problems).run();
 }
 

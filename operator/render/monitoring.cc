@@ -123,9 +123,9 @@ Manifest prometheus_rule(const Context& context) {
 std::vector<Manifest> monitoring(const Context& context) {
   std::vector<Manifest> manifests;
   const api::Observability& settings = context.pipeline.spec.observability;
-  if (settings.service_monitor && context.facts.serves_service_monitors)
+  if (settings.service_monitor && context.facts.serves.service_monitors)
     manifests.push_back(service_monitor(context));
-  if (settings.prometheus_rule && context.facts.serves_prometheus_rules)
+  if (settings.prometheus_rule && context.facts.serves.prometheus_rules)
     manifests.push_back(prometheus_rule(context));
   return manifests;
 }

@@ -81,6 +81,13 @@ Json from_world(const api::Ingress& ingress) {
   return {{"ports", std::move(ports)}};
 }
 
+Json from_clients(const api::Query& query) {
+  Json rule = {{"ports", Json::array({tcp(kQueryPort)})}};
+  if (query.allowed_from.is_array() && !query.allowed_from.empty())
+    rule["from"] = query.allowed_from;
+  return rule;
+}
+
 void append(Json& list, const Json& more) {
   if (!more.is_array()) return;
   for (const Json& item : more) list.push_back(item);
@@ -125,7 +132,7 @@ Manifest component_policy(const Context& context, const ComponentSpec& spec) {
       egress.push_back(to_destination(context));
       break;
     case Role::kQuery:
-      ingress.push_back({{"ports", Json::array({tcp(kQueryPort)})}});
+      ingress.push_back(from_clients(*context.pipeline.spec.query));
       egress.push_back(to_destination(context));
       break;
   }

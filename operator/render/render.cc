@@ -6,6 +6,7 @@
 #include "operator/render/monitoring.h"
 #include "operator/render/network_policies.h"
 #include "operator/render/pod_template.h"
+#include "operator/render/query_routes.h"
 #include "operator/render/service_config.h"
 #include "operator/render/services.h"
 #include "operator/render/storage_jobs.h"
@@ -33,6 +34,8 @@ Component render_component(const Context& context, const ComponentSpec& spec) {
   out.support.push_back(disruption_budget(context, spec));
   if (spec.cpu_autoscaling != nullptr && spec.cpu_autoscaling->has_value())
     out.support.push_back(cpu_autoscaler(context, spec));
+  if (spec.id.role == Role::kQuery)
+    for (Manifest& route : query_routes(context, spec)) out.support.push_back(std::move(route));
 
   out.workload = stable_workload(context, spec, pods);
   out.canary = canary_workload(context, spec, pods);
@@ -53,6 +56,8 @@ std::span<const kube::ResourceType> rendered_kinds() {
                                         kube::kHorizontalPodAutoscalers,
                                         kube::kPodDisruptionBudgets,
                                         kube::kNetworkPolicies,
+                                        kube::kIngresses,
+                                        kube::kHttpRoutes,
                                         kube::kServiceMonitors,
                                         kube::kPrometheusRules};
   return kKinds;

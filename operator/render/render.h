@@ -18,6 +18,13 @@ namespace spanway::render {
 
 using kube::Json;
 
+// Kinds of other projects, as far as the API server has them.
+struct ServedKinds {
+  bool service_monitors = false;
+  bool prometheus_rules = false;
+  bool http_routes = false;
+};
+
 // The inputs of rendering besides the Pipeline.
 struct ClusterFacts {
   std::string operator_namespace = "spanway-system";  // Its pods may read /statusz and metrics.
@@ -25,8 +32,7 @@ struct ClusterFacts {
   std::string image_repository = "spanway";
   // Part of consumer groups and client ids, so that clusters can share one Kafka; empty = none.
   std::string cluster_id;
-  bool serves_service_monitors = false;
-  bool serves_prometheus_rules = false;
+  ServedKinds serves;
   // Exporters may send to public addresses only: for multi-tenant clusters.
   bool deny_private_endpoints = false;
   // The identity of each referenced Secret (keyed hashes of its keys), by name. Missing = not read.
@@ -54,7 +60,7 @@ struct Manifest {
   kube::ObjectKey key() const;
 };
 
-// The kinds of a rendering; the last two only where the cluster serves them.
+// The kinds of a rendering; those of ServedKinds only where the cluster serves them.
 std::span<const kube::ResourceType> rendered_kinds();
 
 struct Component {
@@ -63,7 +69,7 @@ struct Component {
   // Secrets that cannot be reloaded. Without replicas and scaling.
   std::string revision;
   // ConfigMap (content-addressed, immutable), ServiceAccount, Services, PodDisruptionBudget,
-  // HorizontalPodAutoscaler: may be applied at any time.
+  // HorizontalPodAutoscaler, Ingress, HTTPRoute: may be applied at any time.
   std::vector<Manifest> support;
   // Deployment, or StatefulSet for consumers. Without spec.replicas when an autoscaler owns them.
   Manifest workload;
@@ -123,8 +129,11 @@ Duration session_timeout(const api::Exporter& exporter);
 std::string service_config(const api::Pipeline& pipeline, const ComponentId& id);
 // Loads every component's file with that service's own code. Problems name the field of the
 // Pipeline ("spec.ingress.config.limits.body_bytes_max"), or the component. Of the facts only
-// deny_private_endpoints matters.
+// deny_private_endpoints matters, and those of check_served().
 void check_configs(const api::Pipeline& pipeline, const ClusterFacts& facts,
                    config::Problems& problems);
+// Refuses fields whose objects are of a kind that the cluster does not serve.
+void check_served(const api::Pipeline& pipeline, const ClusterFacts& facts,
+                  config::Problems& problems);
 
 }  // namespace spanway::render

@@ -27,10 +27,12 @@ def test_the_operator_may_do_no_more_than_it_must(cluster, operator):
         return done.stdout.strip() == "yes"
 
     assert may("get", "secrets") and may("patch", "deployments.apps") and may("patch", "pipelines.spanway.dev/status")
+    assert may("patch", "ingresses.networking.k8s.io")
     for verb, resource in [
         ("list", "secrets"), ("watch", "secrets"), ("create", "secrets"), ("delete", "pods"), ("create", "pods"),
         ("create", "pods/exec"), ("create", "roles.rbac.authorization.k8s.io"), ("delete", "pipelines.spanway.dev"),
         ("patch", "pipelines.spanway.dev"), ("get", "nodes"), ("create", "namespaces"), ("delete", "persistentvolumeclaims"),
+        ("get", "ingressclasses.networking.k8s.io"),
     ]:
         assert not may(verb, resource), f"the operator may {verb} {resource}"
 

@@ -172,7 +172,7 @@ class FakeKube final : public kube::Client {
   std::map<std::string, std::size_t> reads_ SPANWAY_GUARDED_BY(mutex_);  // By verb.
   std::vector<Failure> failures_ SPANWAY_GUARDED_BY(mutex_);
   std::set<std::string> unserved_ SPANWAY_GUARDED_BY(mutex_) = {"servicemonitors",
-                                                                "prometheusrules"};
+                                                                "prometheusrules", "httproutes"};
 };
 
 }  // namespace spanway::fakes

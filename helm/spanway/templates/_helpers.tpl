@@ -85,9 +85,13 @@ default
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
-# ... network policies, ...
+# ... network policies, and the Ingress of the query service, ...
 - apiGroups: [networking.k8s.io]
-  resources: [networkpolicies]
+  resources: [networkpolicies, ingresses]
+  verbs: [get, list, watch, create, patch, delete]
+# ... its HTTPRoute, where the Gateway API is installed, ...
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
   verbs: [get, list, watch, create, patch, delete]
 # ... and objects of the Prometheus operator, where it is installed.
 - apiGroups: [monitoring.coreos.com]

@@ -256,6 +256,32 @@ TEST(Reader, ListsAndMapsAreBounded) {
               ElementsAre("spec.ingress.template.labels: must have at most 32 entries"));
 }
 
+// What the API server would refuse in an Ingress or an HTTPRoute is refused in the Pipeline.
+TEST(Reader, RoutesOfQueryAreChecked) {
+  const auto problems = [](const std::string& fields) {
+    return problems_of(pipeline_yaml(
+        "  query: {stores: {clickhouse: {endpoint: 'http://clickhouse:8123'}}, " + fields + "}\n"));
+  };
+  EXPECT_THAT(problems("ingress: {host: '*.example.com', path: /loki/api, className: nginx, "
+                       "tlsSecretName: tls}, httpRoute: {parentRefs: [{name: public, namespace: "
+                       "infra, sectionName: https}], hostnames: [a.example.com]}"),
+              IsEmpty());
+  for (const char* host : {"Shop.example.com", "a..b", "a_b", "*", "-a", "a/b"})
+    EXPECT_THAT(problems(std::string("ingress: {host: '") + host + "'}"),
+                ElementsAre(HasSubstr("spec.query.ingress.host: '")))
+        << host;
+  for (const char* path : {"loki", "/a//b", "/a/", "/..", "/a/./b", "/a?b", "/a b"})
+    EXPECT_THAT(problems(std::string("ingress: {path: '") + path + "'}"),
+                ElementsAre(HasSubstr("spec.query.ingress.path: '")))
+        << path;
+  EXPECT_THAT(problems("httpRoute: {hostnames: [a.example.com]}"),
+              ElementsAre(HasSubstr("spec.query.httpRoute.parentRefs: ")));
+  EXPECT_THAT(problems("httpRoute: {parentRefs: []}"),
+              ElementsAre(HasSubstr("spec.query.httpRoute.parentRefs: ")));
+  EXPECT_THAT(problems("allowedFrom: [{podSelectors: {}}]"),
+              ElementsAre(HasSubstr("spec.query.allowedFrom[0]")));
+}
+
 TEST(Reader, RawValuesAreBounded) {
   EXPECT_THAT(
       problems_of(pipeline_yaml("  ingress: {config: {a: " + std::string(70'000, 'x') + "}}\n")),

@@ -280,6 +280,20 @@ TEST_F(CommandsTest, AClusterThatRefusesIsAFailure) {
   EXPECT_THAT(err(), HasSubstr("deployments is forbidden"));
 }
 
+TEST_F(CommandsTest, ARouteIsCheckedAgainstTheClusterThatAPlanIsFor) {
+  files_["route.yaml"] = std::string(kGood) + R"(
+  query:
+    stores: {clickhouse: {endpoint: "http://clickhouse:8123"}}
+    httpRoute: {parentRefs: [{name: public}]}
+)";
+  EXPECT_EQ(run("check", {"-f", "route.yaml"}), 0) << err();
+  EXPECT_EQ(run("plan", {"-f", "route.yaml"}), 1);
+  EXPECT_THAT(err(), HasSubstr("spec.query.httpRoute: the API server has no HTTPRoutes"));
+  kube_.set_serves(kube::kHttpRoutes, true);
+  EXPECT_EQ(run("plan", {"-f", "route.yaml"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("+ create HTTPRoute"));
+}
+
 TEST_F(CommandsTest, APlanDoesWithoutTheRightToReadSecrets) {
   kube_.fail("get", "secrets", configuration_error(Code::kPermissionDenied, "forbidden"), 100);
   EXPECT_EQ(run("plan", {"-f", "secret.yaml"}), 0) << err();

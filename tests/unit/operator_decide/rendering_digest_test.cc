@@ -42,7 +42,7 @@ std::vector<api::Pipeline> samples() {
 Rendering rendered(const api::Pipeline& pipeline) {
   render::ClusterFacts facts;
   facts.version = "1.0.0";
-  facts.serves_service_monitors = facts.serves_prometheus_rules = true;
+  facts.serves.service_monitors = facts.serves.prometheus_rules = true;
   return render::render(pipeline, facts);
 }
 

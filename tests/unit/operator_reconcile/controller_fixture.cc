@@ -44,7 +44,7 @@ Json ControllerFixture::pipeline(const std::string& name, const std::string& nam
 
 void ControllerFixture::restart() {
   controller.reset();
-  stores = std::make_unique<Stores>(std::vector<std::string>{}, Stores::owned_kinds(false, false));
+  stores = std::make_unique<Stores>(std::vector<std::string>{}, Stores::owned_kinds(serves));
   secrets = std::make_unique<SecretsPoller>(
       *client, events, [this](const kube::ObjectKey& key) { dirty_.insert(key); });
   monitor =
@@ -53,6 +53,7 @@ void ControllerFixture::restart() {
   render::ClusterFacts facts;
   facts.version = operator_version;
   facts.image_repository = image_repository;
+  facts.serves = serves;
   controller = std::make_unique<Controller>(
       ControllerDeps{*client, *stores, *secrets, *monitor, events, clock,
                      [this](const kube::ObjectKey& key) { dirty_.insert(key); }, upgrade_rules,

@@ -81,6 +81,7 @@ class ControllerFixture {
   std::string image_repository = "spanway";
   UpgradeRules upgrade_rules;
   std::string release;  // Empty = Pipelines are not claimed.
+  render::ServedKinds serves;
   FakeStatusz statusz;
   std::vector<Announcement> events_seen;
   Events events{{log, metrics}, [this](const Announcement& a) { events_seen.push_back(a); }};

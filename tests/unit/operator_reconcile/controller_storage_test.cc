@@ -9,6 +9,7 @@
 namespace spanway::reconcile {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -207,6 +208,86 @@ TEST_F(StorageTest, QueryIsAComponentAsTheOthersAre) {
   fixture_.pass(std::chrono::seconds(600), std::chrono::seconds(10));
   EXPECT_THAT(fixture_.condition("RolledBack"), StartsWith("True"));
   EXPECT_EQ(fixture_.revision_of(kube::kDeployments, "p-query"), old);
+}
+
+Json query_with(const char* field, Json value) {
+  return {{"query",
+           {{"stores", {{"clickhouse", {{"endpoint", "http://clickhouse:8123"}}}}},
+            {field, std::move(value)}}}};
+}
+
+TEST_F(StorageTest, AnIngressOfQueryComesAndGoesWithItsField) {
+  fixture_.install();
+  fixture_.change(query_with("ingress", {{"host", "telemetry.example.com"}}));
+  fixture_.pass(std::chrono::seconds(60));
+  const auto ingress = [this] { return fixture_.kube.at(kube::kIngresses, {"team", "p-query"}); };
+  EXPECT_EQ(kube::string_at(ingress(), "spec/rules/0/host"), "telemetry.example.com");
+  const std::string pods = fixture_.revision_of(kube::kDeployments, "p-query");
+  // Its controller writes where it is served.
+  fixture_.kube.edit(kube::kIngresses, {"team", "p-query"},
+                     {{"metadata", {{"annotations", {{"controller.example.com/id", "7"}}}}}},
+                     "ingress-controller");
+  fixture_.kube.forget_writes();
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(writes_without_status(), IsEmpty());
+  fixture_.kube.edit(kube::kIngresses, {"team", "p-query"},
+                     {{"spec", {{"ingressClassName", "other"}, {"rules", Json::array()}}}}, "user");
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_EQ(kube::string_at(ingress(), "spec/rules/0/host"), "telemetry.example.com")
+      << "drift is reverted";
+  fixture_.change(query_with("ingress", nullptr));
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_TRUE(ingress().is_null());
+  EXPECT_EQ(fixture_.revision_of(kube::kDeployments, "p-query"), pods) << "no pod restarts";
+}
+
+TEST_F(StorageTest, ARouteWithoutItsApiIsRefusedAndChangesNothing) {
+  fixture_.install();
+  const Json route = {{"parentRefs", Json::array({{{"name", "public"}}})}};
+  fixture_.kube.forget_writes();
+  fixture_.change(query_with("httpRoute", route));
+  fixture_.pass(std::chrono::seconds(30));
+  EXPECT_EQ(fixture_.condition("ConfigValid"), "False: ConfigInvalid");
+  EXPECT_THAT(fixture_.message("ConfigValid"),
+              AllOf(HasSubstr("spec.query.httpRoute"), HasSubstr("install the Gateway API")));
+  EXPECT_THAT(writes_without_status(), IsEmpty());
+  EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True")) << "what ran runs on";
+
+  // The operator starts again once the API is there.
+  fixture_.serves.http_routes = true;
+  fixture_.kube.set_serves(kube::kHttpRoutes, true);
+  fixture_.restart();
+  fixture_.pass(std::chrono::seconds(60));
+  EXPECT_THAT(fixture_.condition("ConfigValid"), StartsWith("True"));
+  EXPECT_EQ(kube::string_at(fixture_.kube.at(kube::kHttpRoutes, {"team", "p-query"}),
+                            "spec/parentRefs/0/name"),
+            "public");
+}
+
+TEST_F(StorageTest, AStoreThatGoesAwayAndComesBackIsAnEventEach) {
+  fixture_.install();
+  bool is_away = false;
+  fixture_.statusz.answer = [&is_away](const std::string& pod) {
+    decide::StatuszReport report = FakeStatusz().answer(pod);
+    if (pod.find("query") != std::string::npos)
+      report.store = decide::ActivityReport{.ok = !is_away, .error = is_away ? "refused" : ""};
+    return report;
+  };
+  fixture_.change(query_with("replicas", 1));
+  fixture_.pass(std::chrono::seconds(90));
+  EXPECT_EQ(kube::string_at(fixture_.status(), "query/store"), "Reachable");
+  EXPECT_FALSE(fixture_.has_event("StoreUnreachable"));
+  is_away = true;
+  fixture_.pass(std::chrono::seconds(90));
+  EXPECT_EQ(fixture_.condition("Degraded"), "True: StoreUnreachable");
+  EXPECT_THAT(fixture_.event("StoreUnreachable"),
+              HasSubstr("1 of 1 pods do not reach it: refused"));
+  EXPECT_THAT(fixture_.condition("Ready"), StartsWith("True"));
+  EXPECT_FALSE(fixture_.has_event("StoreRecovered"));
+  is_away = false;
+  fixture_.pass(std::chrono::seconds(90));
+  EXPECT_TRUE(fixture_.has_event("StoreRecovered"));
+  EXPECT_THAT(fixture_.condition("Degraded"), StartsWith("False"));
 }
 
 }  // namespace

@@ -194,7 +194,7 @@ TEST(InterruptedRollout, OfADeletedPipelineLeavesNothingAtAnyMoment) {
     pipeline.pass(seconds(5 * moment));
     pipeline.kube.erase(kube::kPipelines, {"team", "p"});
     pipeline.pass(seconds(30));
-    for (const kube::ResourceType& type : Stores::owned_kinds(false, false))
+    for (const kube::ResourceType& type : Stores::owned_kinds({}))
       EXPECT_THAT(pipeline.kube.names(type), IsEmpty()) << type.plural << " at " << moment;
     EXPECT_EQ(pipeline.controller->pipelines(), 0u);
     pipeline.expect_no_write(seconds(60));

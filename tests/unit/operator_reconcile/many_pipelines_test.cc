@@ -27,7 +27,7 @@ std::size_t heap_bytes() { return mallinfo2().uordblks; }
 // The memory of new stores that list everything.
 std::size_t heap_of_stores(ControllerFixture& fixture) {
   const std::size_t before = heap_bytes();
-  const Stores stores({}, Stores::owned_kinds(false, false));
+  const Stores stores({}, Stores::owned_kinds({}));
   for (const Stores::Entry& entry : stores.entries()) {
     kube::ListOptions options;
     options.label_selector = entry.label_selector;

@@ -54,7 +54,7 @@ TEST(Stores, DistinguishesNamespaces) {
 
 TEST(Stores, OneWatchOverAllNamespacesKeepsOnlyThoseThatAreDesired) {
   const std::vector<std::string> namespaces = {"a", "b"};
-  const auto kinds = Stores::owned_kinds(false, false);
+  const auto kinds = Stores::owned_kinds({});
   Stores stores(namespaces, kinds, Stores::Watches::kClusterWide);
   EXPECT_EQ(stores.entries().size(), kinds.size() + 2);
   for (const Stores::Entry& entry : stores.entries()) {

@@ -24,9 +24,9 @@ TEST(Monitoring, IsRenderedWhereTheClusterServesTheKindAndThePipelineEnablesIt) 
   EXPECT_EQ(at(monitor, "metadata/labels/release"), "prometheus");
   EXPECT_EQ(at(monitor, "metadata/labels/spanway.dev~1pipeline"), "quickstart");
 
-  facts.serves_prometheus_rules = false;
+  facts.serves.prometheus_rules = false;
   EXPECT_EQ(count(kube::kPrometheusRules), 0u);
-  facts.serves_service_monitors = false;
+  facts.serves.service_monitors = false;
   EXPECT_EQ(count(kube::kServiceMonitors), 0u);
   EXPECT_EQ(of_kind(rendered(sample("bare")), kube::kServiceMonitors).size(), 0u);
 }

@@ -201,6 +201,24 @@ api::Pipeline storage() {
   return pipeline;
 }
 
+api::Pipeline reading() {
+  api::Pipeline pipeline = quickstart();
+  pipeline.name = "reading";
+  api::Query& query = pipeline.spec.query.emplace();
+  query.clickhouse.endpoint = "http://clickhouse.storage:8123";
+  query.tenant.from = api::IngressTenant::From::kHeader;
+  query.autoscaling = api::CpuAutoscaling{2, 8, 60, 120};
+  query.ingress = api::QueryIngress{
+      "nginx", "telemetry.example.com", "/", "telemetry-tls", {{"example.com/timeout", "60s"}}};
+  query.http_route = api::QueryHttpRoute{{{"public", "infra", "https"}, {"inner", "", ""}},
+                                         {"*.example.com", "telemetry.example.org"},
+                                         "/loki",
+                                         {}};
+  query.allowed_from = Json::array(
+      {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "grafana"}}}}}}});
+  return pipeline;
+}
+
 api::Pipeline prometheus() {
   using Type = api::Destination::Type;
   using Config = sinks::PrometheusRemoteWriteConfig;
@@ -243,7 +261,8 @@ std::vector<NamedPipeline> sample_pipelines() {
           {"pods", overridden_pods()},  {"tuned", tuned()},
           {"verify", verify_only()},    {"bare", bare()},
           {"public", load_balancer()},  {"file", to_file()},
-          {"storage", storage()},       {"prometheus", prometheus()}};
+          {"storage", storage()},       {"prometheus", prometheus()},
+          {"reading", reading()}};
 }
 
 api::Pipeline sample(const std::string& name) {
@@ -257,8 +276,9 @@ api::Pipeline sample(const std::string& name) {
 ClusterFacts sample_facts() {
   ClusterFacts facts;
   facts.version = "0.1.0";
-  facts.serves_service_monitors = true;
-  facts.serves_prometheus_rules = true;
+  facts.serves.service_monitors = true;
+  facts.serves.prometheus_rules = true;
+  facts.serves.http_routes = true;
   for (const NamedPipeline& sample : sample_pipelines()) {
     for (const std::string& name : referenced_secrets(sample.pipeline))
       facts.secret_identities[name] = "uid-of-" + name + "/1";

@@ -75,6 +75,87 @@ TEST(Query, AcceptsClientsOnItsPortOnly) {
   EXPECT_EQ(kube::find(ingress[1], "from"), nullptr);
 }
 
+TEST(Query, AcceptsNobodyButItsAllowedPeers) {
+  const auto policies = of_kind(rendered(sample("reading")), kube::kNetworkPolicies);
+  const Json& rule = at(policies.at("reading-query"), "spec/ingress/1");
+  EXPECT_EQ(at(rule, "ports/0/port"), kQueryPort);
+  EXPECT_EQ(at(rule, "from"), sample("reading").spec.query->allowed_from);
+  EXPECT_EQ(kube::find(at(policies.at("reading-ingress"), "spec/ingress/1"), "from"), nullptr);
+}
+
+TEST(Query, ScalesByCpuAsTheIngressDoes) {
+  const Rendering rendering = rendered(sample("reading"));
+  const Component& query = component_of(rendering, Role::kQuery, "");
+  const Json& scaler = support_of(query, kube::kHorizontalPodAutoscalers);
+  EXPECT_EQ(at(scaler, "spec/scaleTargetRef/name"), "reading-query");
+  EXPECT_EQ(at(scaler, "spec/maxReplicas"), 8);
+  EXPECT_EQ(kube::find(query.workload.object, "spec/replicas"), nullptr) << "it owns them alone";
+  EXPECT_TRUE(query.replicas_elsewhere);
+}
+
+TEST(Query, AnIngressLeadsToTheServiceByItsHost) {
+  const Rendering rendering = rendered(sample("reading"));
+  const Json ingress = of_kind(rendering, kube::kIngresses).at("reading-query");
+  EXPECT_EQ(at(ingress, "spec/ingressClassName"), "nginx");
+  EXPECT_EQ(at(ingress, "spec/rules/0/host"), "telemetry.example.com");
+  const Json& path = at(ingress, "spec/rules/0/http/paths/0");
+  EXPECT_EQ(at(path, "pathType"), "Prefix");
+  const Json service =
+      of_kind(rendering, kube::kServices).at(at(path, "backend/service/name").get<std::string>());
+  EXPECT_EQ(at(path, "backend/service/port/number"), at(service, "spec/ports/0/port"));
+  EXPECT_EQ(at(ingress, "spec/tls/0"),
+            (Json{{"secretName", "telemetry-tls"}, {"hosts", {"telemetry.example.com"}}}));
+  EXPECT_EQ(at(ingress, "metadata/annotations/example.com~1timeout"), "60s");
+  // The controller of Ingresses reads the certificate, not the operator.
+  EXPECT_THAT(referenced_secrets(sample("reading")), Not(testing::Contains("telemetry-tls")));
+}
+
+TEST(Query, AnIngressWithoutSettingsIsForEveryHost) {
+  api::Pipeline pipeline = sample("reading");
+  pipeline.spec.query->ingress = api::QueryIngress{};
+  const Json ingress = of_kind(rendered(pipeline), kube::kIngresses).at("reading-query");
+  EXPECT_EQ(kube::find(ingress, "spec/rules/0/host"), nullptr);
+  EXPECT_EQ(kube::find(ingress, "spec/tls"), nullptr);
+  EXPECT_EQ(kube::find(ingress, "spec/ingressClassName"), nullptr);
+  EXPECT_EQ(at(ingress, "spec/rules/0/http/paths/0/path"), "/");
+  pipeline.spec.query->ingress.reset();
+  pipeline.spec.query->http_route.reset();
+  EXPECT_TRUE(of_kind(rendered(pipeline), kube::kIngresses).empty());
+  EXPECT_TRUE(of_kind(rendered(pipeline), kube::kHttpRoutes).empty());
+}
+
+TEST(Query, ARouteHangsOnItsGateways) {
+  const Json route = of_kind(rendered(sample("reading")), kube::kHttpRoutes).at("reading-query");
+  EXPECT_EQ(at(route, "apiVersion"), "gateway.networking.k8s.io/v1");
+  EXPECT_EQ(
+      at(route, "spec/parentRefs"),
+      Json::array(
+          {{{"group", "gateway.networking.k8s.io"},
+            {"kind", "Gateway"},
+            {"name", "public"},
+            {"namespace", "infra"},
+            {"sectionName", "https"}},
+           {{"group", "gateway.networking.k8s.io"}, {"kind", "Gateway"}, {"name", "inner"}}}));
+  EXPECT_EQ(at(route, "spec/hostnames"), Json({"*.example.com", "telemetry.example.org"}));
+  EXPECT_EQ(at(route, "spec/rules/0/matches/0/path/value"), "/loki");
+  EXPECT_EQ(at(route, "spec/rules/0/backendRefs/0/name"), "reading-query");
+  EXPECT_EQ(at(route, "spec/rules/0/backendRefs/0/port"), 8081);
+}
+
+TEST(Query, ARouteIsRefusedWhereTheClusterHasNone) {
+  ClusterFacts facts = sample_facts();
+  facts.serves.http_routes = false;
+  config::Problems problems;
+  check_configs(sample("reading"), facts, problems);
+  EXPECT_THAT(config::format(problems, "p"),
+              HasSubstr("spec.query.httpRoute: the API server has no HTTPRoutes "
+                        "(gateway.networking.k8s.io/v1): install the Gateway API"));
+  EXPECT_TRUE(of_kind(render(sample("reading"), facts), kube::kHttpRoutes).empty());
+  config::Problems none;
+  check_configs(sample("storage"), facts, none);
+  EXPECT_EQ(config::format(none, "p"), "");
+}
+
 TEST(Query, ItsMistakesAreNamedByTheFieldsOfThePipeline) {
   api::Pipeline pipeline = sample("storage");
   pipeline.spec.query->config = {{"limits", {{"running", 0}}}, {"api", {{"port", 1}}}};
