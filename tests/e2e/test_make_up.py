@@ -3,13 +3,14 @@ back by the lines that it prints, and nothing left behind by `make down`."""
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 
 import pytest
 from harness.make import PORTS, Run
 from harness.parts import require_built
-from harness.processes import BIN, ROOT, http_get
+from harness.processes import BIN, ROOT, http_get, wait_until
 
 
 @pytest.fixture
@@ -32,11 +33,39 @@ def answers(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def keys_of(answer):
+    return set(re.findall(r'"(\w+)":', answer))
+
+
+def questions_of_the_readme():
+    """(command, its answer), the answer shortened."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    found = [(line[6:], answer) for line, answer in zip(lines, lines[1:]) if line.startswith("    $ curl ")]
+    languages = {question.rpartition("# ")[2] for question, _ in found}
+    assert languages >= {"Jaeger", "PromQL", "LogQL", "TraceQL", "REST"}, languages
+    return found
+
+
+def ask(run, question, answer):
+    """The answer has all that the one in the README shows."""
+    command = question.replace("127.0.0.1:8081", f"127.0.0.1:{8081 + run.offset}").replace("curl ", "curl -sS --max-time 10 ", 1)
+
+    def answered():
+        done = subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if keys_of(answer) <= keys_of(done.stdout):
+            return True
+        raise ValueError(done.stdout[:2000] + done.stderr)
+
+    wait_until(answered, 90, question, 0.5)  # A rate needs two samples.
+
+
 def test_clickhouse_with_a_trace_read_back_and_nothing_left_behind(run):
     trace, logs, samples = run.up("clickhouse")["clickhouse"]
     assert len(json.loads(http_get(trace))["data"][0]["spans"]) > 1
     assert "shop_orders_total" in http_get(samples)
     assert len(http_get(logs).splitlines()) > 1
+    for question, answer in questions_of_the_readme():
+        ask(run, question, answer)
     code, status = run.make("status")
     assert code == 0 and status.count(" ready ") == 5 and "consumer-clickhouse" in status, status
     # A second one keeps what runs.
