@@ -87,7 +87,8 @@ void GrpcHandler::answer(Waiting& waiting) {
   context.deadline = context.deadline.earlier(waiting.call.deadline());
   const auto stopped = parts_.admission.end_with_all(by_client);
 
-  MessageWriter writer(std::move(waiting.call), by_client, admission_.client_wait());
+  MessageWriter writer(std::move(waiting.call), by_client, parts_.admission.client_wait());
+  context.begin(parts_.clock);
   Status result = by_client.cancelled()
                       ? Status(transient_error(Code::kCancelled, "the client has gone"))
                       : api_.answer(waiting.method, writer.request(), context, writer);

@@ -3,20 +3,13 @@
 #include <algorithm>
 
 namespace spanway::query {
-namespace {
-
-// Of a query's time, for what its search has found.
-constexpr int kDetailsPart = 4;
-
-}  // namespace
 
 QueryAdmission::QueryAdmission(const QueryConfig& config, const auth::Authenticator& authenticator,
-                               QueryWorkers& workers, MemoryBudget& budget, const Clock& clock)
+                               QueryWorkers& workers, MemoryBudget& budget)
     : limits_(config.limits),
       authenticator_(authenticator),
       workers_(workers),
       budget_(budget),
-      clock_(clock),
       tenants_(config.tenant) {}
 
 Result<std::string> QueryAdmission::tenant_of(const http::RequestHead& head) const {
@@ -32,10 +25,7 @@ QueryContext QueryAdmission::context_of(const std::string& tenant, SteadyTime ad
                                         Duration time_max, const CancelToken& cancel) const {
   QueryContext context;
   context.tenant = tenant;
-  const Duration query_time = std::min<Duration>(limits_.query_time, time_max);
-  context.deadline = Deadline::at(admitted + query_time);
-  context.details_time = query_time / kDetailsPart;
-  context.clock = &clock_;
+  context.deadline = Deadline::at(admitted + std::min<Duration>(limits_.query_time, time_max));
   context.budget.rows_max = static_cast<std::uint64_t>(limits_.rows_read);
   context.budget.bytes_max = limits_.bytes_read.bytes;
   context.budget.store_memory_max = limits_.store_memory.bytes;

@@ -18,7 +18,7 @@ namespace spanway::query {
 class QueryAdmission {
  public:
   QueryAdmission(const QueryConfig& config, const auth::Authenticator& authenticator,
-                 QueryWorkers& workers, MemoryBudget& budget, const Clock& clock);
+                 QueryWorkers& workers, MemoryBudget& budget);
 
   // UNAUTHENTICATED, PERMISSION_DENIED, or INVALID_ARGUMENT for a header that is no tenant.
   Result<std::string> tenant_of(const http::RequestHead& head) const;
@@ -39,7 +39,6 @@ class QueryAdmission {
   const auth::Authenticator& authenticator_;
   QueryWorkers& workers_;
   MemoryBudget& budget_;
-  const Clock& clock_;
   const auth::TenantResolver tenants_;
   const CancelToken all_;
 };

@@ -86,8 +86,7 @@ class QueryHandler::Body final : public http::BodyReader {
 };
 
 QueryHandler::QueryHandler(const QueryConfig& config, const Parts& parts)
-    : parts_(parts),
-      admission_(config, parts.authenticator, parts.workers, parts.budget, parts.clock) {}
+    : parts_(parts), admission_(config, parts.authenticator, parts.workers, parts.budget) {}
 
 std::unique_ptr<http::BodyReader> QueryHandler::on_request(const http::RequestHead& head,
                                                            http::Responder responder) {
@@ -196,8 +195,9 @@ void QueryHandler::answer(Waiting& waiting) {
   const auto stopped = admission_.end_with_all(by_client);
 
   AnswerWriter writer(std::move(waiting.responder), context.cancel, context.deadline,
-                      limits_.client_wait);
+                      admission_.client_wait());
   const SteadyTime begin = parts_.clock.now();
+  context.begin(parts_.clock);
   writer.on_head([&](http::Headers& headers, bool is_error) {
     if (context.cost.statements > 0)
       headers.add(kCostHeader, cost_text(context.cost, parts_.clock.now() - begin));

@@ -20,7 +20,7 @@ Status MessageWriter::end_of_peer() const {
   if (peer_->is_late())
     return transient_error(Code::kDeadlineExceeded, "the deadline of the call has passed")
         .with_reason("deadline_exceeded");
-  return transient_error(Code::kCancelled, "the client has closed its request or does not read")
+  return transient_error(Code::kCancelled, "the client has closed its request")
       .with_reason("cancelled");
 }
 
@@ -48,7 +48,7 @@ Status MessageWriter::write(std::string_view message) {
 
 void MessageWriter::finish(const Coverage& coverage) {
   http::Headers trailers;
-  if (!coverage.complete) trailers.add("spanway-coverage", coverage_text(coverage));
+  if (!coverage.complete) trailers.add(kCoverageHeader, coverage_text(coverage));
   if (!begun_) stream_ = call_.start(peer_);
   begun_ = true;
   stream_.finish(std::move(trailers));

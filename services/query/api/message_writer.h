@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
 #include "services/lib/rpc/streaming_service.h"
 #include "services/query/store/cancel_token.h"
@@ -18,7 +19,7 @@ class StreamPeer;
 // that. Dropped unfinished: INTERNAL.
 class MessageWriter {
  public:
-  // A client that takes nothing for `stall_max` is given up.
+  // `stall_max`: the longest wait for a client that does not read, as its worker waits with it.
   MessageWriter(rpc::StreamingCall call, CancelToken cancel, Duration stall_max);
   ~MessageWriter();
   MessageWriter(const MessageWriter&) = delete;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/http/response_stream.h"
 #include "services/query/store/cancel_token.h"

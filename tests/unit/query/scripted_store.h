@@ -84,6 +84,14 @@ class ScriptedStore final : public TraceStore {
   bool gives_up = false;  // At a limit, once it has found something.
 
  private:
+  static void end_early(TimeRange range, QueryContext& context) {
+    context.cost.rows_read = 12;
+    context.cost.waited = std::chrono::milliseconds(3);
+    context.coverage = {.requested = range,
+                        .searched = {.begin = 1'700'000'000'000'000'000, .end = range.end},
+                        .complete = false,
+                        .why = "12 rows\nwere read"};
+  }
   Status enter(QueryContext& context) {
     if (entered) entered->set_value();
     if (waits_for_cancel) {
@@ -96,14 +104,6 @@ class ScriptedStore final : public TraceStore {
     return {};
   }
 
-  static void end_early(TimeRange range, QueryContext& context) {
-    context.cost.rows_read = 12;
-    context.cost.waited = std::chrono::milliseconds(3);
-    context.coverage = {.requested = range,
-                        .searched = {.begin = 1'700'000'000'000'000'000, .end = range.end},
-                        .complete = false,
-                        .why = "12 rows\nwere read"};
-  }
   TraceStore& real_;
 };
 
