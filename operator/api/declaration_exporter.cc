@@ -4,9 +4,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "operator/api/authority.h"
 #include "operator/api/declaration_parts.h"
+#include "operator/api/destination_fields.h"
 #include "services/lib/base/ascii.h"
 #include "services/lib/config/endpoint.h"
 #include "services/lib/config/scalar.h"
@@ -16,26 +19,46 @@
 namespace spanway::api {
 namespace {
 
-using Type = Destination::Type;
+using Traits = sinks::Descriptor;
+using sinks::Compressions;
+using sinks::EndpointKind;
 
-bool takes_url(sinks::EndpointKind kind) {
-  return kind == sinks::EndpointKind::kUrl || kind == sinks::EndpointKind::kOptionalUrl;
+const Traits& traits_of(const Destination& d) { return sinks::descriptor_of(d.type); }
+
+// Sets of types, by their traits.
+bool takes_url(const Traits& t) {
+  return t.endpoint == EndpointKind::kUrl || t.endpoint == EndpointKind::kOptionalUrl;
 }
-
-bool is_http(const Destination& d) { return takes_url(sinks::descriptor_of(d.type).endpoint); }
-
-bool needs_endpoint(sinks::EndpointKind kind) {
-  return kind != sinks::EndpointKind::kNone && kind != sinks::EndpointKind::kOptionalUrl;
+bool takes_host_port(const Traits& t) { return t.endpoint == EndpointKind::kHostPort; }
+bool takes_path(const Traits& t) { return t.endpoint == EndpointKind::kPath; }
+bool may_lack_url(const Traits& t) { return t.endpoint == EndpointKind::kOptionalUrl; }
+bool needs_endpoint(const Traits& t) {
+  return t.endpoint != EndpointKind::kNone && t.endpoint != EndpointKind::kOptionalUrl;
 }
+bool has_own_authentication(const Traits& t) { return t.own_authentication; }
+bool takes_basic_auth(const Traits& t) { return takes_url(t) && !t.own_authentication; }
+bool takes_bearer_token(const Traits& t) { return takes_host_port(t) || takes_basic_auth(t); }
+bool lacks_zstd(const Traits& t) { return t.compressions == Compressions::kNoneAndGzip; }
+bool lacks_gzip(const Traits& t) { return t.compressions == Compressions::kNoneAndZstd; }
+bool has_own_compression(const Traits& t) { return t.compressions == Compressions::kOwn; }
 
-// "'OtlpHttp', 'Zipkin'": the types whose endpoint is of such a kind, for CEL.
-std::string types_in_cel(bool (*has)(sinks::EndpointKind kind)) {
-  std::string list;
-  for (const sinks::Descriptor& d : sinks::destinations()) {
-    if (!has(d.endpoint)) continue;
-    list += (list.empty() ? "'" : ", '") + std::string(d.crd_name) + "'";
+// "'OtlpHttp', 'Zipkin'": the types of the set, for CEL; and how many they are.
+std::pair<std::string, int> types_in_cel(bool (*has)(const Traits&)) {
+  std::pair<std::string, int> list;
+  for (const Traits& t : sinks::destinations()) {
+    if (!has(t)) continue;
+    list.first += (list.second++ == 0 ? "'" : ", '") + std::string(t.crd_name) + "'";
   }
-  return "[" + list + "]";
+  return list;
+}
+// "self.type in ['OtlpHttp', 'Zipkin']" or "self.type == 'File'"
+std::string is_in_cel(bool (*has)(const Traits&)) {
+  const auto [list, count] = types_in_cel(has);
+  return count == 1 ? "self.type == " + list : "self.type in [" + list + "]";
+}
+std::string is_not_in_cel(bool (*has)(const Traits&)) {
+  const auto [list, count] = types_in_cel(has);
+  return count == 1 ? "self.type != " + list : "!(self.type in [" + list + "])";
 }
 
 // `spec.exporters[].destination.type`, in the order of DestinationType.
@@ -47,7 +70,7 @@ EnumNames destination_types() {
 
 // AWS, the S3 without an endpoint, is reached by https:// only.
 bool is_https(const Destination& d) {
-  return d.endpoint.starts_with("https://") || (d.type == Type::kS3 && d.endpoint.empty());
+  return d.endpoint.starts_with("https://") || (may_lack_url(traits_of(d)) && d.endpoint.empty());
 }
 
 std::string_view without_scheme(std::string_view endpoint) {
@@ -60,96 +83,92 @@ std::string_view without_scheme(std::string_view endpoint) {
 bool has_user(const Destination& d) { return d.endpoint.find('@') != std::string::npos; }
 
 void rule_on_endpoint(Fields& f, Destination& c) {
-  static const std::string kNeeded =
-      "!(self.type in " + types_in_cel(needs_endpoint) + ") || has(self.endpoint)";
-  static const std::string kUrl = "!has(self.endpoint) || !(self.type in " +
-                                  types_in_cel(takes_url) +
-                                  ") || self.endpoint.contains('@') || "
+  static const std::string kNeeded = is_not_in_cel(needs_endpoint) + " || has(self.endpoint)";
+  static const std::string kUrl = "!has(self.endpoint) || " + is_not_in_cel(takes_url) +
+                                  " || self.endpoint.contains('@') || "
                                   "self.endpoint.matches('^https?://" SPANWAY_HOST_PATTERN
                                   "(:" SPANWAY_PORT_PATTERN ")?([/?].*)?$')";
+  static const std::string kHostPort = "!has(self.endpoint) || " + is_not_in_cel(takes_host_port) +
+                                       " || self.endpoint.contains('@') || "
+                                       "self.endpoint.matches('^(https?://)?" SPANWAY_HOST_PATTERN
+                                       ":" SPANWAY_PORT_PATTERN "/?$')";
+  static const std::string kNoUser =
+      "!has(self.endpoint) || " + is_in_cel(takes_path) + " || !self.endpoint.contains('@')";
+  static const std::string kPath =
+      "!has(self.endpoint) || " + is_not_in_cel(takes_path) +
+      " || (self.endpoint.startsWith('/var/lib/spanway/') && !self.endpoint.endsWith('/') "
+      "&& !(self.endpoint + '/').contains('/../'))";
   f.rule(c, {.field = "endpoint", .cel = kNeeded.c_str(), .message = "is needed with this type"},
-         [](const Destination& d) {
-           return !needs_endpoint(sinks::descriptor_of(d.type).endpoint) || !d.endpoint.empty();
-         });
+         [](const Destination& d) { return !needs_endpoint(traits_of(d)) || !d.endpoint.empty(); });
   f.rule(c,
          {.field = "endpoint",
           .cel = kUrl.c_str(),
           .message = "must be a URL: http:// or https://, a host, and perhaps a port and a path"},
          [](const Destination& d) {
-           if (d.endpoint.empty() || !is_http(d) || has_user(d)) return true;
+           if (d.endpoint.empty() || !takes_url(traits_of(d)) || has_user(d)) return true;
            const std::string_view rest = without_scheme(d.endpoint);
            return rest.size() < d.endpoint.size() &&
                   is_authority(rest.substr(0, rest.find_first_of("/?")), Port::kOptional);
          });
   f.rule(c,
          {.field = "endpoint",
-          .cel = "!has(self.endpoint) || self.type != 'OtlpGrpc' || "
-                 "self.endpoint.contains('@') || "
-                 "self.endpoint.matches('^(https?://)?" SPANWAY_HOST_PATTERN
-                 ":" SPANWAY_PORT_PATTERN "/?$')",
+          .cel = kHostPort.c_str(),
           .message = "must be host:port, with or without http:// or https:// before it"},
          [](const Destination& d) {
-           if (d.endpoint.empty() || d.type != Type::kOtlpGrpc || has_user(d)) return true;
+           if (d.endpoint.empty() || !takes_host_port(traits_of(d)) || has_user(d)) return true;
            std::string_view target = without_scheme(d.endpoint);
            if (target.ends_with('/')) target.remove_suffix(1);
            return is_authority(target, Port::kRequired);
          });
   f.rule(c,
          {.field = "endpoint",
-          .cel = "!has(self.endpoint) || self.type == 'File' || !self.endpoint.contains('@')",
+          .cel = kNoUser.c_str(),
           .message = "must not hold a user or password: use basicAuth or headers with a "
                      "secretKeyRef"},
-         [](const Destination& d) { return d.type == Type::kFile || !has_user(d); });
+         [](const Destination& d) { return takes_path(traits_of(d)) || !has_user(d); });
   f.rule(
       c,
       {.field = "endpoint",
-       .cel = "!has(self.endpoint) || self.type != 'File' || "
-              "(self.endpoint.startsWith('/var/lib/spanway/') && !self.endpoint.endsWith('/') "
-              "&& !(self.endpoint + '/').contains('/../'))",
+       .cel = kPath.c_str(),
        .message = "must be a file below /var/lib/spanway/, the only folder that the pod can write; "
                   "without .."},
       [](const Destination& d) {
-        return d.endpoint.empty() || d.type != Type::kFile ||
+        return d.endpoint.empty() || !takes_path(traits_of(d)) ||
                (d.endpoint.starts_with(std::string(kDataFolder) + "/") &&
                 !d.endpoint.ends_with('/') && (d.endpoint + "/").find("/../") == std::string::npos);
       });
 }
 
 void rule_on_transport(Fields& f, Destination& c) {
-  static const std::string kByScheme = "!self.tls.enabled || !(self.type in " +
-                                       types_in_cel(takes_url) +
-                                       ") || !has(self.endpoint) || "
+  static const std::string kByScheme = "!self.tls.enabled || " + is_not_in_cel(takes_url) +
+                                       " || !has(self.endpoint) || "
                                        "self.endpoint.startsWith('https://')";
+  static const std::string kUsed =
+      "self.tls.enabled || (has(self.endpoint) ? self.endpoint.startsWith('https://') : " +
+      is_in_cel(may_lack_url) +
+      ") || (!has(self.tls.caSecretName) && !has(self.tls.clientCertificateSecretName) && "
+      "!has(self.tls.serverName))";
+  static const std::string kZstd = is_not_in_cel(lacks_zstd) + " || self.compression != 'Zstd'";
   f.rule(c,
          {.field = "tls.enabled",
           .cel = kByScheme.c_str(),
           .message = "does not turn on TLS with this type: begin the endpoint with https://"},
          [](const Destination& d) {
-           return !d.tls.enabled || !is_http(d) || d.endpoint.empty() || is_https(d);
+           return !d.tls.enabled || !takes_url(traits_of(d)) || d.endpoint.empty() || is_https(d);
          });
   f.rule(c,
          {.field = "tls",
-          .cel = "self.tls.enabled || (has(self.endpoint) ? self.endpoint.startsWith('https://') : "
-                 "self.type == 'S3') || (!has(self.tls.caSecretName) && "
-                 "!has(self.tls.clientCertificateSecretName) && "
-                 "!has(self.tls.serverName))",
+          .cel = kUsed.c_str(),
           .message = "is not used without TLS: set enabled, or begin the endpoint with https://"},
          [](const Destination& d) {
            return d.tls.enabled || is_https(d) ||
                   (d.tls.ca_secret_name.empty() && d.tls.client_certificate_secret_name.empty() &&
                    d.tls.server_name.empty());
          });
-  f.rule(c,
-         {.field = "compression",
-          .cel = "self.type != 'OtlpGrpc' || self.compression != 'Zstd'",
-          .message = "Zstd is not for OtlpGrpc: use Gzip or None"},
+  f.rule(c, {.field = "compression", .cel = kZstd.c_str(), .message = kNoZstdMessage},
          [](const Destination& d) {
-           return d.type != Type::kOtlpGrpc || d.compression != Destination::Compression::kZstd;
+           return !lacks_zstd(traits_of(d)) || d.compression != Destination::Compression::kZstd;
          });
-}
-
-bool takes_basic_auth(const Destination& d) {
-  return is_http(d) && d.type != Type::kClickHouse && d.type != Type::kS3;
 }
 
 bool has_authorization_header(const Destination& d) {
@@ -158,20 +177,17 @@ bool has_authorization_header(const Destination& d) {
 }
 
 void rule_on_authorization(Fields& f, Destination& c) {
-  f.rule(c,
-         {.field = "basicAuth",
-          .cel = "!has(self.basicAuth) || self.type in ['OtlpHttp', 'Zipkin', 'Loki', "
-                 "'PrometheusRemoteWrite']",
-          .message = "is not for this type: ClickHouse has clickhouse.username, OtlpGrpc has "
-                     "headers and bearerTokenSecretKeyRef"},
-         [](const Destination& d) { return !d.basic_auth || takes_basic_auth(d); });
+  static const std::string kBasicAuth = "!has(self.basicAuth) || " + is_in_cel(takes_basic_auth);
+  static const std::string kBearer =
+      "!has(self.bearerTokenSecretKeyRef) || " + is_in_cel(takes_bearer_token);
+  f.rule(c, {.field = "basicAuth", .cel = kBasicAuth.c_str(), .message = kBasicAuthMessage},
+         [](const Destination& d) { return !d.basic_auth || takes_basic_auth(traits_of(d)); });
   f.rule(c,
          {.field = "bearerTokenSecretKeyRef",
-          .cel = "!has(self.bearerTokenSecretKeyRef) || self.type in ['OtlpGrpc', 'OtlpHttp', "
-                 "'Zipkin', 'Loki', 'PrometheusRemoteWrite']",
+          .cel = kBearer.c_str(),
           .message = "is not sent to this type"},
          [](const Destination& d) {
-           return d.bearer_token.name.empty() || d.type == Type::kOtlpGrpc || takes_basic_auth(d);
+           return d.bearer_token.name.empty() || takes_bearer_token(traits_of(d));
          });
   f.rule(c,
          {.field = "basicAuth",
@@ -185,6 +201,70 @@ void rule_on_authorization(Fields& f, Destination& c) {
                       static_cast<int>(!d.bearer_token.name.empty()) +
                       static_cast<int>(has_authorization_header(d)) <=
                   1;
+         });
+}
+
+// Texts of the rules on the section of a type. Readers keep pointers to them.
+struct SectionRules {
+  std::string section;
+  std::string only_cel;
+  std::string only_message;
+  std::string needed_cel;
+  std::string needed_message;
+};
+
+std::vector<SectionRules> section_rules() {
+  std::vector<SectionRules> all;
+  for (const DestinationFields& row : destination_fields()) {
+    std::string type;
+    for (const Traits& t : sinks::destinations())
+      if (t.name == row.name) type = t.crd_name;
+    const std::string section(row.section);
+    all.push_back({section, "self.type == '" + type + "' || !has(self." + section + ")",
+                   "is for type " + type,
+                   "self.type != '" + type + "' || has(self." + section + ")",
+                   "is needed with type " + type + ": " + row.needed_because});
+  }
+  return all;
+}
+
+// A section is for its type only, and needed where it has no defaults.
+void rule_on_sections(Fields& f, const Destination& c) {
+  static const std::vector<SectionRules> kRules = section_rules();
+  for (std::size_t i = 0; i < kRules.size(); ++i) {
+    const SectionRules& texts = kRules[i];
+    const DestinationFields& row = destination_fields()[i];
+    const auto is_type = [&c, &row] { return sinks::to_string(c.type) == row.name; };
+    f.rule_impl({.field = texts.section.c_str(),
+                 .cel = texts.only_cel.c_str(),
+                 .message = texts.only_message.c_str()},
+                [is_type, &c, &row] { return is_type() || !row.has_section(c); });
+    if (*row.needed_because == '\0') continue;
+    f.rule_impl({.field = texts.section.c_str(),
+                 .cel = texts.needed_cel.c_str(),
+                 .message = texts.needed_message.c_str()},
+                [is_type, &c, &row] { return !is_type() || row.has_section(c); });
+  }
+}
+
+void describe_sections(Fields& f, Destination& c) {
+  for (const DestinationFields& row : destination_fields()) row.describe(f, c, row);
+  rule_on_sections(f, c);
+  static const std::string kHeaders =
+      is_not_in_cel(has_own_authentication) + " || !has(self.headers) || size(self.headers) == 0";
+  static const std::string kCompression =
+      "(" + is_not_in_cel(lacks_gzip) + " || self.compression != 'Gzip') && (" +
+      is_not_in_cel(has_own_compression) + " || self.compression == 'Default')";
+  f.rule(c, {.field = "headers", .cel = kHeaders.c_str(), .message = kHeadersMessage},
+         [](const Destination& d) {
+           return !has_own_authentication(traits_of(d)) || d.headers.empty();
+         });
+  f.rule(c, {.field = "compression", .cel = kCompression.c_str(), .message = kCompressionMessage},
+         [](const Destination& d) {
+           using Compression = Destination::Compression;
+           const Traits& traits = traits_of(d);
+           return (!lacks_gzip(traits) || d.compression != Compression::kGzip) &&
+                  (!has_own_compression(traits) || d.compression == Compression::kDefault);
          });
 }
 
@@ -250,7 +330,7 @@ void rule_on_exporter(Fields& f, Exporter& c) {
           .cel = kTaken.c_str(),
           .message = "names a signal that this type does not take"},
          [](const Exporter& e) {
-           const auto& takes = sinks::descriptor_of(e.destination.type).signals;
+           const auto& takes = traits_of(e.destination).signals;
            return std::all_of(otlp::kSignals.begin(), otlp::kSignals.end(), [&](otlp::Signal s) {
              return takes[otlp::index_of(s)] || std::find(e.signals.begin(), e.signals.end(),
                                                           signal_word(s)) == e.signals.end();
@@ -308,20 +388,14 @@ static void describe(Fields& f, Destination::BasicAuth& c) {
 }
 
 static void describe(Fields& f, Destination::Tls& c) {
-  f.field("enabled", c.enabled,
-          {.doc = "Speak TLS. For OtlpGrpc; with other types the endpoint begins with https://."});
+  f.field("enabled", c.enabled, {.doc = kTlsEnabledDoc});
   describe_client_tls(f, c.ca_secret_name, c.client_certificate_secret_name, c.server_name);
 }
 
 static void describe(Fields& f, Destination& c) {
-  f.field("type", c.type, destination_types(),
-          {.doc = "Protocol of the destination. Debug writes what arrives to the exporter's log.",
-           .required = true});
+  f.field("type", c.type, destination_types(), {.doc = kTypeDoc, .required = true});
   f.field("endpoint", c.endpoint,
-          {.doc = "OtlpGrpc: host:port. OtlpHttp: base URL, /v1/traces and so on are appended. "
-                  "ClickHouse, Loki, PrometheusRemoteWrite, Zipkin: URL. S3: URL of a server, "
-                  "unset = AWS. File: a path below "
-                  "/var/lib/spanway/, with {signal} for the signal.",
+          {.doc = kEndpointDoc,
            .example = "tempo.observability:4317",
            .pattern = "[!-~]+",
            .length_max = 1024});
@@ -334,7 +408,7 @@ static void describe(Fields& f, Destination& c) {
   f.field("compression", c.compression, {"Default", "None", "Gzip", "Zstd"},
           {.doc = "Compression of requests. Default: by the type."});
   f.field("timeout", c.timeout, {.doc = "Deadline of one request.", .min = 100, .max = 300'000});
-  describe_storage(f, c);
+  describe_sections(f, c);
   rule_on_endpoint(f, c);
   rule_on_transport(f, c);
   rule_on_authorization(f, c);

@@ -22,8 +22,6 @@ void describe(Fields& f, IngressTenant& c);
 void describe(Fields& f, IngressService& c);
 // Between `query` and other sections.
 void rule_on_query(Fields& f, PipelineSpec& c);
-// The objects of single types of destination, and their rules.
-void describe_storage(Fields& f, Destination& c);
 // `username` and `passwordSecretKeyRef`; see rule_on_clickhouse_user.
 void describe_clickhouse_user(Fields& f, std::string& username, SecretKey& password,
                               const char* username_doc);

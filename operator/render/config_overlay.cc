@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "operator/api/destination_fields.h"
 #include "services/lib/sinks/destination.h"
 
 namespace spanway::render {
@@ -90,40 +91,13 @@ std::vector<OwnedKey> consumer_keys(const ComponentSpec& spec) {
 }
 
 // The keys of one type, by the names of the Pipeline's fields.
-void add_storage_keys(const api::Exporter& exporter, const std::string& section,
+void add_section_keys(const api::Destination& destination, const std::string& section,
                       const std::string& field, std::vector<OwnedKey>& keys) {
-  using Pairs = std::vector<std::pair<const char*, const char*>>;
-  const auto add = [&](const Pairs& pairs) {
-    for (const auto& [key, name] : pairs) keys.push_back({section + "." + key, field + name});
-  };
-  switch (exporter.destination.type) {
-    case sinks::DestinationType::kClickHouse:
-      return add({{"database", "clickhouse.database"},
-                  {"cluster", "clickhouse.cluster"},
-                  {"username", "clickhouse.username"},
-                  {"password", "clickhouse.passwordSecretKeyRef"}});
-    case sinks::DestinationType::kS3:
-      return add({{"bucket", "s3.bucket"},
-                  {"region", "s3.region"},
-                  {"prefix", "s3.prefix"},
-                  {"path_style", "s3.pathStyle"},
-                  {"credentials", "s3.credentialsSecretKeyRef"},
-                  {"credentials_file", "s3.credentialsSecretKeyRef"},
-                  {"profile", "s3.profile"}});
-    case sinks::DestinationType::kLoki:
-      return add({{"protocol", "loki.protocol"},
-                  {"labels", "loki.labels"},
-                  {"tenant_header", "loki.tenantHeader"}});
-    case sinks::DestinationType::kPrometheusRemoteWrite:
-      return add({{"protocol", "prometheusRemoteWrite.protocol"},
-                  {"translation", "prometheusRemoteWrite.translation"},
-                  {"promote", "prometheusRemoteWrite.promoteResourceAttributes"},
-                  {"delta", "prometheusRemoteWrite.delta"},
-                  {"histograms", "prometheusRemoteWrite.histograms"},
-                  {"tenant_header", "prometheusRemoteWrite.tenantHeader"}});
-    default:
-      return;
-  }
+  const api::DestinationFields* fields = api::fields_of(destination);
+  if (fields == nullptr) return;
+  const std::string object = field + std::string(fields->section) + ".";
+  for (const api::SectionKey& key : fields->keys)
+    keys.push_back({section + "." + std::string(key.key), object + std::string(key.field)});
 }
 
 std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
@@ -154,7 +128,7 @@ std::vector<OwnedKey> exporter_keys(const ComponentSpec& spec) {
                  {section + ".tls.certificate_file", field + "tls.clientCertificateSecretName"},
                  {section + ".tls.key_file", field + "tls.clientCertificateSecretName"},
                  {section + ".tls.server_name", field + "tls.serverName"}});
-    add_storage_keys(*spec.exporter, section, field, keys);
+    add_section_keys(spec.exporter->destination, section, field, keys);
   }
   return keys;
 }

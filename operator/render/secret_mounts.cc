@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "operator/api/destination_fields.h"
 #include "operator/render/query_store.h"
 #include "operator/render/storage_jobs.h"
 
@@ -81,11 +82,8 @@ void add_destination(const api::Destination& destination, Mounts& mounts) {
   }
   if (destination.basic_auth) mounts.add(destination.basic_auth->password, false);
   if (!destination.bearer_token.name.empty()) mounts.add(destination.bearer_token, false);
-  if (destination.clickhouse && !destination.clickhouse->password.name.empty())
-    mounts.add(destination.clickhouse->password, false);
-  // Read again before each signature when it has changed.
-  if (destination.s3 && !destination.s3->credentials.name.empty())
-    mounts.add(destination.s3->credentials, true);
+  for (const auto& [key, value] : api::section_values(destination))
+    if (value.secret != nullptr) mounts.add(*value.secret, value.form == api::SecretForm::kPath);
 }
 
 // Its client of the store reads its files once.
@@ -151,6 +149,8 @@ std::vector<SecretMount> kafka_mounts(const api::Pipeline& pipeline) {
 std::string secret_file(const api::SecretKey& key) {
   return kSecretsFolder + key.name + "/" + key.key;
 }
+
+std::string secret_content(const api::SecretKey& key) { return "${file:" + secret_file(key) + "}"; }
 
 std::set<ComponentId> components_with(const api::Pipeline& pipeline, const SecretKeys& secrets) {
   std::set<ComponentId> out;

@@ -34,5 +34,7 @@ std::vector<SecretMount> kafka_mounts(const api::Pipeline& pipeline);
 
 // "/etc/spanway/secrets/<secret>/<key>"
 std::string secret_file(const api::SecretKey& key);
+// For the services' loader, which replaces it by the content.
+std::string secret_content(const api::SecretKey& key);
 
 }  // namespace spanway::render

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "operator/api/destination_fields.h"
 #include "operator/api/yaml.h"
 #include "operator/render/config_overlay.h"
 #include "operator/render/memory_shares.h"
@@ -18,7 +19,6 @@ namespace spanway::render {
 namespace {
 
 constexpr char kAnyAddress[] = "0.0.0.0";
-constexpr char kMigrateCommand[] = "migrate";
 constexpr Duration kShutdownDelay = std::chrono::seconds(5);
 constexpr Duration kDrainTimeout = std::chrono::seconds(25);
 constexpr Duration kDrainTimeoutMin = std::chrono::seconds(1);
@@ -29,8 +29,6 @@ constexpr Duration kExporterDeadlineMax = std::chrono::seconds(300);
 constexpr Duration kDeadlineMargin = std::chrono::seconds(5);
 constexpr std::int64_t kPartitionsMin = 32;
 constexpr std::int64_t kPartitionsMax = 10'000;
-
-std::string file_reference(const api::SecretKey& key) { return "${file:" + secret_file(key) + "}"; }
 
 std::string file_in(const char* folder, const std::string& key) {
   return std::string(folder) + "/" + key;
@@ -136,7 +134,7 @@ Json kafka_config(const api::Pipeline& pipeline) {
     config["sasl"] = {
         {"mechanism", kMechanisms[static_cast<std::size_t>(kafka.authentication.type)]},
         {"username", literal(kafka.authentication.username)},
-        {"password", file_reference(kafka.authentication.password)}};
+        {"password", secret_content(kafka.authentication.password)}};
   }
   const std::string& prefix = kafka.topics.prefix;
   config["topics"] = {{"traces", literal(prefix + kafka.topics.traces)},
@@ -229,52 +227,10 @@ void add_client_tls(const std::string& ca_secret, const std::string& certificate
 }
 
 void add_destination_tls(const api::Destination& destination, Json& section) {
-  if (destination.type == api::Destination::Type::kOtlpGrpc)
+  if (sinks::descriptor_of(destination.type).endpoint == sinks::EndpointKind::kHostPort)
     section["tls"]["enabled"] = destination.tls.enabled;
   add_client_tls(destination.tls.ca_secret_name, destination.tls.client_certificate_secret_name,
                  destination.tls.server_name, section);
-}
-
-void add_clickhouse(const api::ClickHouseDestination& clickhouse, Json& section) {
-  section["database"] = clickhouse.database;
-  if (!clickhouse.cluster.empty()) section["cluster"] = clickhouse.cluster;
-  if (!clickhouse.username.empty()) section["username"] = literal(clickhouse.username);
-  if (!clickhouse.password.name.empty()) section["password"] = file_reference(clickhouse.password);
-}
-
-void add_s3(const api::S3Destination& s3, Json& section) {
-  section["bucket"] = s3.bucket;
-  section["region"] = s3.region;
-  section["prefix"] = s3.prefix;
-  section["path_style"] = s3.path_style;
-  if (!s3.credentials.name.empty()) {
-    section["credentials"] = "file";
-    section["credentials_file"] = secret_file(s3.credentials);
-  }
-  if (!s3.profile.empty()) section["profile"] = s3.profile;
-}
-
-void add_loki(const api::LokiDestination& loki, Json& section) {
-  const bool pushes = loki.protocol == api::LokiDestination::Protocol::kPush;
-  section["protocol"] = pushes ? "push" : "otlp";
-  for (const std::string& label : loki.labels) section["labels"].push_back(literal(label));
-  if (!loki.tenant_header.empty()) section["tenant_header"] = loki.tenant_header;
-}
-
-void add_prometheus(const api::PrometheusRemoteWriteDestination& prometheus, Json& section) {
-  constexpr std::array kProtocols = {"auto", "2.0", "1.0"};
-  constexpr std::array kTranslations = {"UnderscoreEscapingWithSuffixes",
-                                        "UnderscoreEscapingWithoutSuffixes",
-                                        "NoUTF8EscapingWithSuffixes", "NoTranslation"};
-  constexpr std::array kDeltas = {"reject", "as_is"};
-  constexpr std::array kHistograms = {"classic", "native"};
-  section["protocol"] = kProtocols[static_cast<std::size_t>(prometheus.protocol)];
-  section["translation"] = kTranslations[static_cast<std::size_t>(prometheus.translation)];
-  for (const std::string& attribute : prometheus.promote_resource_attributes)
-    section["promote"].push_back(literal(attribute));
-  section["delta"] = kDeltas[static_cast<std::size_t>(prometheus.delta)];
-  section["histograms"] = kHistograms[static_cast<std::size_t>(prometheus.histograms)];
-  if (!prometheus.tenant_header.empty()) section["tenant_header"] = prometheus.tenant_header;
 }
 
 Json network_destination(const api::Destination& destination) {
@@ -285,32 +241,26 @@ Json network_destination(const api::Destination& destination) {
     section["compression"] = kCompressions[static_cast<std::size_t>(destination.compression)];
   for (const api::Header& header : destination.headers)
     section["headers"][to_lower(header.name)] =
-        header.secret ? file_reference(*header.secret) : literal(header.value);
+        header.secret ? secret_content(*header.secret) : literal(header.value);
   if (!destination.bearer_token.name.empty())
-    section["headers"]["authorization"] = "Bearer " + file_reference(destination.bearer_token);
+    section["headers"]["authorization"] = "Bearer " + secret_content(destination.bearer_token);
   if (destination.basic_auth)
     section["basic_auth"] = {{"username", literal(destination.basic_auth->username)},
-                             {"password", file_reference(destination.basic_auth->password)}};
+                             {"password", secret_content(destination.basic_auth->password)}};
   add_destination_tls(destination, section);
   return section;
 }
 
 // The keys that one type has besides those of a network destination.
-void add_storage(const api::Destination& destination, Json& section) {
-  switch (destination.type) {
-    case sinks::DestinationType::kClickHouse:
-      return add_clickhouse(destination.clickhouse.value_or(api::ClickHouseDestination{}), section);
-    case sinks::DestinationType::kS3:
-      if (destination.s3) add_s3(*destination.s3, section);
-      return;
-    case sinks::DestinationType::kLoki:
-      return add_loki(destination.loki.value_or(api::LokiDestination{}), section);
-    case sinks::DestinationType::kPrometheusRemoteWrite:
-      return add_prometheus(
-          destination.prometheus_remote_write.value_or(api::PrometheusRemoteWriteDestination{}),
-          section);
-    default:
-      return;
+void add_own_keys(const api::Destination& destination, Json& section) {
+  for (auto& [key, value] : api::section_values(destination)) {
+    if (value.secret == nullptr) {
+      section[key] = std::move(value.json);
+    } else if (value.form == api::SecretForm::kPath) {
+      section[key] = secret_file(*value.secret);
+    } else {
+      section[key] = secret_content(*value.secret);
+    }
   }
 }
 
@@ -329,7 +279,7 @@ Json exporter_config(const api::Pipeline& pipeline, const api::Exporter& exporte
     case sinks::EndpointKind::kUrl:
     case sinks::EndpointKind::kOptionalUrl:
       config["destination"][type] = network_destination(destination);
-      add_storage(destination, config["destination"][type]);
+      add_own_keys(destination, config["destination"][type]);
       break;
     case sinks::EndpointKind::kPath:
       config["destination"][type]["path"] = literal(destination.endpoint);
@@ -351,7 +301,7 @@ Json query_config(const api::Pipeline& pipeline) {
   Json& section = config["stores"]["clickhouse"];
   section = {{"endpoint", literal(store.endpoint)}, {"database", store.database}};
   if (!store.username.empty()) section["username"] = literal(store.username);
-  if (!store.password.name.empty()) section["password"] = file_reference(store.password);
+  if (!store.password.name.empty()) section["password"] = secret_content(store.password);
   if (!store.tls) return config;
   add_client_tls(store.tls->ca_secret_name, store.tls->client_certificate_secret_name,
                  store.tls->server_name, section);
@@ -399,8 +349,7 @@ Duration session_timeout(const api::Exporter& exporter) {
                      kafka::ConsumerConfig{}.session_timeout);
 }
 
-Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter,
-                    const std::string& command) {
+Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter) {
   Json config;
   config["destination"] = exporter_config(pipeline, exporter)["destination"];
   Json shared = Json::object();
@@ -408,13 +357,6 @@ Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter
     shared["destination"] = *destination;
   const ComponentSpec spec = component_spec(pipeline, {Role::kExporter, exporter.name});
   lay_over(config, shared, owned_keys(spec));
-  if (command != kMigrateCommand || !exporter.destination.clickhouse) return config;
-  const auto& migrate = exporter.destination.clickhouse->migrate;
-  if (migrate.username.empty()) return config;
-  Json& section = config["destination"][std::string(sinks::to_string(exporter.destination.type))];
-  section["username"] = literal(migrate.username);
-  section.erase("password");
-  if (!migrate.password.name.empty()) section["password"] = file_reference(migrate.password);
   return config;
 }
 

@@ -10,10 +10,8 @@ namespace spanway::render {
 
 // The file of a component, overlay and memory shares included.
 Json service_config(const api::Pipeline& pipeline, const ComponentSpec& spec);
-// The file of the Jobs that migrate or compact what an exporter stores: its destination, and with
-// `migrate` the user that may change the schema.
-Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter,
-                    const std::string& command);
+// The file of the Jobs that migrate or compact what an exporter stores: its destination.
+Json storage_config(const api::Pipeline& pipeline, const api::Exporter& exporter);
 // The file of the topics Job.
 Json topics_config(const api::Pipeline& pipeline);
 

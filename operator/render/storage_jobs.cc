@@ -2,6 +2,7 @@
 
 #include "operator/api/yaml.h"
 #include "operator/render/pod_template.h"
+#include "operator/render/secret_mounts.h"
 #include "operator/render/service_config.h"
 
 namespace spanway::render {
@@ -54,15 +55,28 @@ Json compact_resources(const api::S3Destination::Compact& compact) {
   return {{"requests", {{"cpu", "100m"}, {"memory", "256Mi"}}}, {"limits", {{"memory", "1Gi"}}}};
 }
 
+// The exporter's destination; migrations have a user of their own, which may change the schema.
+Json file_of(const api::Pipeline& pipeline, const StorageJob& job) {
+  Json config = storage_config(pipeline, *job.exporter);
+  const api::Destination& destination = job.exporter->destination;
+  if (job.component != kMigrateComponent || !destination.clickhouse) return config;
+  const auto& migrate = destination.clickhouse->migrate;
+  if (migrate.username.empty()) return config;
+  Json& section = config["destination"][std::string(sinks::to_string(destination.type))];
+  section["username"] = literal(migrate.username);
+  section.erase("password");
+  if (!migrate.password.name.empty()) section["password"] = secret_content(migrate.password);
+  return config;
+}
+
 class Jobs {
  public:
   explicit Jobs(const Context& context) : context_(context) {}
 
   void add(const StorageJob& job) {
     const Json labels = storage_job_labels(context_, job);
-    Manifest file = config_map(
-        context_, job.name,
-        api::to_yaml(storage_config(context_.pipeline, *job.exporter, job.component)), labels);
+    Manifest file =
+        config_map(context_, job.name, api::to_yaml(file_of(context_.pipeline, job)), labels);
     // Web identity belongs to a ServiceAccount.
     const std::string& account = job.exporter->pods.service_account_name;
     if (account.empty()) out_.support.push_back(service_account(context_, job.name, labels));

@@ -139,7 +139,6 @@ IMPLEMENTS = {
     "operator/api/declaration_kafka.cc": "operator/api/declaration_parts.h",
     "operator/api/declaration_pods.cc": "operator/api/declaration_parts.h",
     "operator/api/declaration_query.cc": "operator/api/declaration_parts.h",
-    "operator/api/declaration_storage.cc": "operator/api/declaration_parts.h",
     "operator/api/kubernetes_schema.cc": "operator/api/kubernetes_types.h",
     "operator/api/crd_markdown.cc": "operator/api/declaration.h",
     "operator/api/pipeline_reader.cc": "operator/api/declaration.h",

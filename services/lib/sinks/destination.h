@@ -59,6 +59,9 @@ struct DestinationConfig {
 // The form of an endpoint, in the section and in the Pipeline's `destination.endpoint`.
 enum class EndpointKind { kHostPort, kUrl, kOptionalUrl, kPath, kNone };
 
+// The compressions of requests that a section may name.
+enum class Compressions { kAll, kNoneAndGzip, kNoneAndZstd, kOwn };
+
 // One row of the table. Immutable; lives for the whole process.
 struct Descriptor {
   DestinationType type;
@@ -67,6 +70,9 @@ struct Descriptor {
   const char* summary;          // CONFIG.md shows it for the section.
   std::array<bool, 3> signals;  // That it takes, by otlp::index_of.
   EndpointKind endpoint = EndpointKind::kUrl;
+  Compressions compressions = Compressions::kAll;
+  // Authenticates by keys of its own section: it is sent neither headers nor basic_auth.
+  bool own_authentication = false;
   // Must be sent the same batches with the same identity after a restart (effectively once).
   bool needs_batch_identity = false;
   // Takes the batches of a partition one after the other.

@@ -1,13 +1,14 @@
-// Fields of destinations that store: ClickHouse, S3, Loki, Prometheus.
+#include "operator/api/destination_fields.h"
+
 #include <algorithm>
+#include <array>
 
 #include "operator/api/cron.h"
 #include "operator/api/declaration_parts.h"
+#include "services/lib/config/substitute.h"
 
 namespace spanway::api {
 namespace {
-
-using Type = Destination::Type;
 
 void describe_tenant_header(Fields& f, std::string& tenant_header) {
   f.field("tenantHeader", tenant_header,
@@ -15,10 +16,6 @@ void describe_tenant_header(Fields& f, std::string& tenant_header) {
            .example = "X-Scope-OrgID",
            .pattern = "[A-Za-z0-9-]+",
            .length_max = 64});
-}
-
-bool has_own_compression(const Destination& d) {
-  return d.type == Type::kS3 || d.type == Type::kPrometheusRemoteWrite;
 }
 
 }  // namespace
@@ -163,61 +160,150 @@ static void describe(Fields& f, PrometheusRemoteWriteDestination& c) {
   describe_tenant_header(f, c.tenant_header);
 }
 
-void describe_storage(Fields& f, Destination& c) {
-  f.optional("clickhouse", c.clickhouse,
-             {.doc = "For type ClickHouse. Unset = the defaults of its fields."});
-  f.optional("s3", c.s3, {.doc = "For type S3."});
-  f.optional("loki", c.loki, {.doc = "For type Loki. Unset = the defaults of its fields."});
-  f.optional("prometheusRemoteWrite", c.prometheus_remote_write,
-             {.doc = "For type PrometheusRemoteWrite. Unset = the defaults of its fields."});
-  f.rule(c,
-         {.field = "clickhouse",
-          .cel = "self.type == 'ClickHouse' || !has(self.clickhouse)",
-          .message = "is for type ClickHouse"},
-         [](const Destination& d) {
-           return d.type == Type::kClickHouse || !d.clickhouse.has_value();
-         });
-  f.rule(c,
-         {.field = "s3", .cel = "self.type == 'S3' || !has(self.s3)", .message = "is for type S3"},
-         [](const Destination& d) { return d.type == Type::kS3 || !d.s3.has_value(); });
-  f.rule(c,
-         {.field = "s3",
-          .cel = "self.type != 'S3' || has(self.s3)",
-          .message = "is needed with type S3: it names the bucket"},
-         [](const Destination& d) { return d.type != Type::kS3 || d.s3.has_value(); });
-  f.rule(c,
-         {.field = "loki",
-          .cel = "self.type == 'Loki' || !has(self.loki)",
-          .message = "is for type Loki"},
-         [](const Destination& d) { return d.type == Type::kLoki || !d.loki.has_value(); });
-  f.rule(c,
-         {.field = "prometheusRemoteWrite",
-          .cel = "self.type == 'PrometheusRemoteWrite' || !has(self.prometheusRemoteWrite)",
-          .message = "is for type PrometheusRemoteWrite"},
-         [](const Destination& d) {
-           return d.type == Type::kPrometheusRemoteWrite || !d.prometheus_remote_write.has_value();
-         });
-  f.rule(c,
-         {.field = "headers",
-          .cel = "!(self.type in ['ClickHouse', 'S3']) || !has(self.headers) || "
-                 "size(self.headers) == 0",
-          .message = "are not sent to ClickHouse and S3: use clickhouse.username or "
-                     "s3.credentialsSecretKeyRef"},
-         [](const Destination& d) {
-           return (d.type != Type::kClickHouse && d.type != Type::kS3) || d.headers.empty();
-         });
-  f.rule(c,
-         {.field = "compression",
-          .cel = "(self.type != 'ClickHouse' || self.compression != 'Gzip') && "
-                 "(!(self.type in ['S3', 'PrometheusRemoteWrite']) || "
-                 "self.compression == 'Default')",
-          .message = "does not exist for this type: ClickHouse takes None and Zstd, S3 and "
-                     "PrometheusRemoteWrite have their own"},
-         [](const Destination& d) {
-           using Compression = Destination::Compression;
-           return (d.type != Type::kClickHouse || d.compression != Compression::kGzip) &&
-                  (!has_own_compression(d) || d.compression == Compression::kDefault);
-         });
+namespace {
+
+// The section, or its defaults.
+template <typename Section>
+const Section& section_or_defaults(const std::optional<Section>& section) {
+  static const Section kDefaults;
+  return section ? *section : kDefaults;
+}
+const ClickHouseDestination& clickhouse_of(const Destination& d) {
+  return section_or_defaults(d.clickhouse);
+}
+const S3Destination& s3_of(const Destination& d) { return section_or_defaults(d.s3); }
+const LokiDestination& loki_of(const Destination& d) { return section_or_defaults(d.loki); }
+const PrometheusRemoteWriteDestination& prometheus_of(const Destination& d) {
+  return section_or_defaults(d.prometheus_remote_write);
+}
+
+SectionValue literal_or_unset(const std::string& text) {
+  return text.empty() ? SectionValue{} : SectionValue{.json = config::escape_dollars(text)};
+}
+// Of a text whose pattern has no dollar.
+SectionValue text_or_unset(const std::string& text) {
+  return text.empty() ? SectionValue{} : SectionValue{.json = text};
+}
+SectionValue literals(const std::vector<std::string>& texts) {
+  SectionValue value;
+  for (const std::string& text : texts) value.json.push_back(config::escape_dollars(text));
+  return value;
+}
+SectionValue secret(const SecretKey& key, SecretForm form) {
+  return key.name.empty() ? SectionValue{} : SectionValue{.secret = &key, .form = form};
+}
+template <typename E, std::size_t kSize>
+SectionValue word(const std::array<const char*, kSize>& words, E value) {
+  return {.json = words.at(static_cast<std::size_t>(value))};
+}
+
+constexpr std::array kLokiProtocols = {"otlp", "push"};
+constexpr std::array kRemoteWriteProtocols = {"auto", "2.0", "1.0"};
+constexpr std::array kTranslations = {"UnderscoreEscapingWithSuffixes",
+                                      "UnderscoreEscapingWithoutSuffixes",
+                                      "NoUTF8EscapingWithSuffixes", "NoTranslation"};
+constexpr std::array kDeltas = {"reject", "as_is"};
+constexpr std::array kHistograms = {"classic", "native"};
+
+using D = const Destination&;
+
+constexpr std::array kClickHouseKeys = {
+    SectionKey{"database", "database",
+               [](D d) { return text_or_unset(clickhouse_of(d).database); }},
+    SectionKey{"cluster", "cluster", [](D d) { return text_or_unset(clickhouse_of(d).cluster); }},
+    SectionKey{"username", "username",
+               [](D d) { return literal_or_unset(clickhouse_of(d).username); }},
+    SectionKey{"password", "passwordSecretKeyRef",
+               [](D d) { return secret(clickhouse_of(d).password, SecretForm::kContent); }},
+};
+constexpr std::array kS3Keys = {
+    SectionKey{"bucket", "bucket", [](D d) { return SectionValue{.json = s3_of(d).bucket}; }},
+    SectionKey{"region", "region", [](D d) { return SectionValue{.json = s3_of(d).region}; }},
+    SectionKey{"prefix", "prefix", [](D d) { return SectionValue{.json = s3_of(d).prefix}; }},
+    SectionKey{"path_style", "pathStyle",
+               [](D d) { return SectionValue{.json = s3_of(d).path_style}; }},
+    SectionKey{"credentials", "credentialsSecretKeyRef",
+               [](D d) { return text_or_unset(s3_of(d).credentials.name.empty() ? "" : "file"); }},
+    // Read again before each signature when it has changed.
+    SectionKey{"credentials_file", "credentialsSecretKeyRef",
+               [](D d) { return secret(s3_of(d).credentials, SecretForm::kPath); }},
+    SectionKey{"profile", "profile", [](D d) { return text_or_unset(s3_of(d).profile); }},
+};
+constexpr std::array kLokiKeys = {
+    SectionKey{"protocol", "protocol",
+               [](D d) { return word(kLokiProtocols, loki_of(d).protocol); }},
+    SectionKey{"labels", "labels", [](D d) { return literals(loki_of(d).labels); }},
+    SectionKey{"tenant_header", "tenantHeader",
+               [](D d) { return text_or_unset(loki_of(d).tenant_header); }},
+};
+constexpr std::array kPrometheusKeys = {
+    SectionKey{"protocol", "protocol",
+               [](D d) { return word(kRemoteWriteProtocols, prometheus_of(d).protocol); }},
+    SectionKey{"translation", "translation",
+               [](D d) { return word(kTranslations, prometheus_of(d).translation); }},
+    SectionKey{"promote", "promoteResourceAttributes",
+               [](D d) { return literals(prometheus_of(d).promote_resource_attributes); }},
+    SectionKey{"delta", "delta", [](D d) { return word(kDeltas, prometheus_of(d).delta); }},
+    SectionKey{"histograms", "histograms",
+               [](D d) { return word(kHistograms, prometheus_of(d).histograms); }},
+    SectionKey{"tenant_header", "tenantHeader",
+               [](D d) { return text_or_unset(prometheus_of(d).tenant_header); }},
+};
+
+// The functions of a row, from the member of Destination that is its section.
+template <auto kMember>
+constexpr DestinationFields row(DestinationFields fields) {
+  fields.describe = [](Fields& f, Destination& c, const DestinationFields& self) {
+    f.optional(self.section, c.*kMember, {.doc = self.doc});
+  };
+  fields.has_section = [](const Destination& d) { return (d.*kMember).has_value(); };
+  return fields;
+}
+
+constexpr std::array kTable = {
+    row<&Destination::clickhouse>(
+        {.name = "clickhouse",
+         .section = "clickhouse",
+         .doc = "For type ClickHouse. Unset = the defaults of its fields.",
+         .keys = kClickHouseKeys}),
+    row<&Destination::s3>({.name = "s3",
+                           .section = "s3",
+                           .doc = "For type S3.",
+                           .needed_because = "it names the bucket",
+                           .keys = kS3Keys}),
+    row<&Destination::loki>({.name = "loki",
+                             .section = "loki",
+                             .doc = "For type Loki. Unset = the defaults of its fields.",
+                             .keys = kLokiKeys}),
+    row<&Destination::prometheus_remote_write>(
+        {.name = "prometheus_remote_write",
+         .section = "prometheusRemoteWrite",
+         .doc = "For type PrometheusRemoteWrite. Unset = the defaults of its fields.",
+         .keys = kPrometheusKeys}),
+};
+
+}  // namespace
+
+std::span<const DestinationFields> destination_fields() noexcept { return kTable; }
+
+const DestinationFields* fields_of(const Destination& destination) noexcept {
+  const auto* found = std::find_if(kTable.begin(), kTable.end(), [&](const DestinationFields& row) {
+    return row.name == sinks::to_string(destination.type);
+  });
+  return found == kTable.end() ? nullptr : found;
+}
+
+std::vector<std::pair<std::string, SectionValue>> section_values(const Destination& destination) {
+  std::vector<std::pair<std::string, SectionValue>> values;
+  const DestinationFields* fields = fields_of(destination);
+  if (fields == nullptr) return values;
+  if (*fields->needed_because != '\0' && !fields->has_section(destination)) return values;
+  for (const SectionKey& key : fields->keys) {
+    SectionValue value = key.value(destination);
+    if (value.secret != nullptr || !value.json.is_null())
+      values.emplace_back(std::string(key.key), std::move(value));
+  }
+  return values;
 }
 
 }  // namespace spanway::api
