@@ -10,7 +10,7 @@
 #include "services/lib/base/random.h"
 #include "services/lib/clickhouse/native_writer.h"
 #include "services/lib/http/content_coding.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "tests/fakes/otlp_builder.h"
 
 namespace spanway::otlp_blocks {

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "operator/cache/store.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/backoff.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/manager/settings.h"
 #include "services/lib/base/result.h"
 

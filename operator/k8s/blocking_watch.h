@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 
 namespace spanway::kube {
 

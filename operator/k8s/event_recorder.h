@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "operator/json/json.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/backoff.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "operator/json/json.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/random.h"
 #include "services/lib/telemetry/telemetry.h"

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "operator/k8s/access.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/clock.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/telemetry/telemetry.h"

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/k8s/watch_decoder.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/secret.h"

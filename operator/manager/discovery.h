@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/manager/settings.h"
 #include "operator/reconcile/stores.h"
 #include "services/lib/base/result.h"

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/mutex.h"
 
 namespace spanway::manager {

@@ -10,7 +10,7 @@
 
 #include "operator/cache/reflector_pool.h"
 #include "operator/cache/work_queue.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/manager/discovery.h"
 #include "operator/manager/fenced_client.h"
 #include "operator/manager/settings.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/reconcile/drift_limiter.h"
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/mutation_cache.h"

@@ -11,7 +11,7 @@
 
 #include "operator/decide/lag_scaler.h"
 #include "operator/decide/observation.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/statusz_monitor.h"
 #include "operator/render/render.h"

@@ -16,7 +16,7 @@
 #include <map>
 #include <memory>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/reconcile/applier.h"
 #include "operator/reconcile/decided.h"
 #include "operator/reconcile/events.h"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "operator/json/json.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/clock.h"
 
 namespace spanway::reconcile {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/reconcile/applier.h"
 #include "operator/reconcile/events.h"
 #include "operator/reconcile/mutation_cache.h"

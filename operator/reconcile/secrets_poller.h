@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/reconcile/events.h"
 #include "services/lib/base/mutex.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "services/lib/base/memory_budget.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/http/tls_reloader.h"
 #include "services/lib/objectstore/s3_client.h"
 #include "services/lib/runtime/service.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 
 namespace spanway::fakes {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "services/lib/base/mutex.h"
 
 namespace spanway::fakes {

@@ -7,7 +7,7 @@
 #include "services/lib/base/hex.h"
 #include "services/lib/objectstore/object_store.h"
 #include "services/lib/objectstore/sigv4.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/stored_object.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "services/lib/base/check.h"
-#include "services/lib/logstreams/converter.h"
 #include "services/lib/logstreams/single_resource.h"
+#include "services/lib/logstreams/stream_converter.h"
 #include "services/lib/otlp/reader.h"
 
 namespace {

@@ -125,10 +125,6 @@ def test_there_is_no_junk_drawer():
     assert not bad, "\n".join(bad)
 
 
-# Files that still hold words of tests/tidy/vocabulary.py. It only shrinks: `tidy_test.py --shrink`
-# removes what has become clean.
-NOT_YET_CLEAN = ROOT / "tests/tidy/not_yet_clean.txt"
-
 LINES_MAX = 500
 
 # Source files without a header of their own, and the one header whose declarations they implement.
@@ -231,7 +227,7 @@ IMPLEMENTS = {
 
 # A name of a header or source means one thing, but for the roles that each module may fill.
 ROLES = {
-    "client", "config", "converter", "events", "factory", "options", "program",
+    "config", "events", "factory", "options", "program",
     # The parts of each query language's engine.
     "arithmetic", "ast", "binary", "duration", "engine", "lexer", "parse_state", "parser", "printer", "token", "type_check", "value",
 }
@@ -305,15 +301,10 @@ def prose_files():
     ]
 
 
-def unclean_files():
-    return [name for name in prose_files() if vocabulary.occurrences((ROOT / name).read_text(errors="replace"))]
-
-
 def test_vocabulary_is_the_fields_own():
-    listed = set(NOT_YET_CLEAN.read_text().split())
     bad = []
     for name in prose_files():
-        found = [] if name in listed else vocabulary.occurrences((ROOT / name).read_text(errors="replace"))
+        found = vocabulary.occurrences((ROOT / name).read_text(errors="replace"))
         bad += [f"{name}:{number}: {word!r}: {instead}" for number, word, instead in found]
     assert not bad, "\n".join(bad)
 
@@ -335,12 +326,6 @@ def test_names_of_tests_are_the_fields_own():
             words = vocabulary.as_words(test_name).lower()
             bad += [f"{name}: {test_name}: {instead}" for _, _, instead in vocabulary.occurrences(words)]
     assert not bad, "\n".join(bad)
-
-
-def test_the_list_of_files_that_are_not_yet_clean_shrinks():
-    listed = set(NOT_YET_CLEAN.read_text().split())
-    clean = sorted(listed - set(unclean_files()))
-    assert not clean, "clean or gone; run tests/tidy/tidy_test.py --shrink:\n" + "\n".join(clean)
 
 
 def test_files_are_short():
@@ -461,10 +446,6 @@ def test_every_file_has_a_place():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--shrink"]:
-        kept = set(NOT_YET_CLEAN.read_text().split()) & set(unclean_files())
-        NOT_YET_CLEAN.write_text("".join(f"{name}\n" for name in sorted(kept)))
-        sys.exit(0)
     failures = 0
     for test_name, test in sorted(globals().items()):
         if test_name.startswith("test_") and callable(test):

@@ -72,19 +72,31 @@ def as_words(line):
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", line.replace("_", " "))
 
 
+def candidates(text):
+    """The patterns that may be in the text: only these are searched line by line, which is slow."""
+    unbroken = re.sub(r"\n\s*(//|#)?\s*", " ", text)
+    words = as_words(unbroken)
+    return {
+        pattern: instead
+        for pattern, instead in OUT.items()
+        if "^" in pattern or re.search(pattern, unbroken) or re.search(pattern, words)
+    }
+
+
 def occurrences(text):
     """(line number, word, replacement) of each word that is out."""
     found = []
+    patterns = candidates(text)
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         words = as_words(line)
-        for pattern, instead in OUT.items():
+        for pattern, instead in patterns.items():
             matches = list(re.finditer(pattern, line))
             if not matches and words != line and pattern not in PROSE:
                 matches = list(re.finditer(pattern, words))
             found += [(number, match[0], instead) for match in matches]
     for number, line, after in joined(lines):
-        for pattern, instead in OUT.items():
+        for pattern, instead in patterns.items():
             for match in re.finditer(pattern, line + " " + after):
                 if match.start() < len(line) and match.end() > len(line) + 1:
                     found.append((number, match[0], instead))

@@ -7,7 +7,7 @@
 #include "services/lib/base/ascii.h"
 #include "services/lib/base/base64.h"
 #include "services/lib/base/file.h"
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 
 namespace spanway::auth {
 namespace {

@@ -12,7 +12,7 @@ namespace spanway {
 class Secret {
  public:
   Secret() = default;
-  // `file`: the text with each ${file:path} that the value was made of (config/fresh_secrets.h).
+  // `file`: the text with each ${file:path} that the value was made of (config/secret_reloader.h).
   explicit Secret(std::string value, std::string file = "")
       : value_(std::move(value)), file_(std::move(file)) {}
   const std::string& reveal() const noexcept { return value_; }

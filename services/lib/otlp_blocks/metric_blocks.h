@@ -11,7 +11,7 @@
 #include "services/lib/otlp/metric_points.h"
 #include "services/lib/otlp/reader.h"
 #include "services/lib/otlp_blocks/attribute_keys.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/point_rows.h"
 #include "services/lib/otlp_blocks/resource_rows.h"
 #include "services/lib/otlp_blocks/series_rows.h"

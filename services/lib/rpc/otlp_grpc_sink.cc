@@ -23,7 +23,7 @@
 #include "services/lib/base/check.h"
 #include "services/lib/base/mutex.h"
 #include "services/lib/config/endpoint.h"
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 #include "services/lib/otlp/status_map.h"
 #include "services/lib/pipeline/in_flight.h"
 #include "services/lib/rpc/client_status.h"
@@ -223,7 +223,7 @@ struct OtlpGrpcSink::Impl {
   const OtlpGrpcSinkOptions options;
   const Clock& clock;
   const ClientEvents events;
-  const config::FreshSecrets headers;  // Those of the options.
+  const config::SecretReloader headers;  // Those of the options.
   const telemetry::CredentialRefresher refresher;
   std::array<std::string, otlp::kSignals.size()> methods;
   std::vector<std::unique_ptr<Lane>> lanes;

@@ -8,7 +8,7 @@
 
 #include "services/lib/base/mutex.h"
 #include "services/lib/base/result.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/pipeline/ack_token.h"
 #include "services/lib/pipeline/batch.h"
 

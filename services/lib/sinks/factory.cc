@@ -1,6 +1,6 @@
 #include "services/lib/sinks/factory.h"
 
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 
 namespace spanway::sinks {
 namespace {

@@ -98,7 +98,8 @@ struct HttpPoster::Shared {
   }
 };
 
-config::FreshSecrets::Checks HttpPoster::header_checks(const char* section, const Shared& shared) {
+config::SecretReloader::Checks HttpPoster::header_checks(const char* section,
+                                                         const Shared& shared) {
   return {section, config::HeaderUse::kHttp,
           [events = shared.events](const std::string& key, const Status& read) {
             events->secret_read(key, read);

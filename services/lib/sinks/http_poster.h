@@ -11,7 +11,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/secret.h"
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 #include "services/lib/http/client.h"
 #include "services/lib/http/content_coding.h"
 #include "services/lib/http/tls_reloader.h"
@@ -90,14 +90,14 @@ class HttpPoster {
  private:
   struct Shared;
   HttpPoster(http::Url url, HttpOptions options, const HttpSinkDeps& deps);
-  static config::FreshSecrets::Checks header_checks(const char* section, const Shared& shared);
+  static config::SecretReloader::Checks header_checks(const char* section, const Shared& shared);
   Status compress(Request& request, Permit& permit) const;
   http::Headers headers_for(const Request& request, const pipeline::Metadata& metadata) const;
 
   const http::Url url_;
   const HttpOptions options_;
   const std::shared_ptr<Shared> shared_;
-  const config::FreshSecrets headers_, password_;  // Those of the options.
+  const config::SecretReloader headers_, password_;  // Those of the options.
   const telemetry::CredentialRefresher refresher_;
   std::unique_ptr<http::TlsReloader> tls_reloader_;  // Null without TLS.
   std::unique_ptr<http::Client> client_;

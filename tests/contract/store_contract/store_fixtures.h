@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/sinks/clickhouse/migrate.h"
 #include "services/query/store/trace_store.h"
 #include "tests/integration/clickhouse/clickhouse_server.h"

@@ -7,7 +7,7 @@
 
 #include "services/lib/base/result.h"
 #include "services/lib/block/block.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/http/io_pool.h"
 
 namespace spanway::clickhouse {

@@ -7,7 +7,7 @@
 
 #include "services/lib/base/thread.h"
 #include "services/lib/block/column.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/clickhouse/native_writer.h"
 #include "tests/fakes/fake_clickhouse.h"
 

@@ -6,7 +6,7 @@
 
 #include "services/lib/block/copy_rows.h"
 #include "services/lib/clickhouse/native_writer.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/resource_reader.h"
 #include "tests/fakes/otlp_builder.h"
 

@@ -4,7 +4,7 @@
 
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/item_time.h"
 #include "services/lib/otlp_blocks/stream_rows.h"
 #include "tests/fakes/otlp_builder.h"

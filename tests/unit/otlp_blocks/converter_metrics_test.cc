@@ -8,7 +8,7 @@
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/clickhouse/native_writer.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/identity.h"
 #include "services/lib/promseries/native_histogram.h"
 #include "tests/fakes/otlp_builder.h"

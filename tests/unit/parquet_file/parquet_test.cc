@@ -13,7 +13,7 @@
 #include "services/lib/block/dictionary_column.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/objectstore/sigv4.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/schema/table.h"
 #include "tests/fakes/otlp_builder.h"

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS histograms (            -- OTLP explicit, exponential
   tenant LowCardinality(String), metric LowCardinality(String) CODEC(ZSTD(1)), series_id UInt128 CODEC(ZSTD(1)), ts DateTime64(3) CODEC(DoubleDelta, ZSTD(1)), start_ts DateTime64(3) CODEC(Delta(8), ZSTD(1)), stale Bool CODEC(ZSTD(1)),
   count UInt64 CODEC(Delta(8), ZSTD(1)), sum Float64 CODEC(Gorilla(8), ZSTD(1)), min Nullable(Float64) CODEC(ZSTD(1)), max Nullable(Float64) CODEC(ZSTD(1)),
   bounds Array(Float64) CODEC(ZSTD(1)), counts Array(UInt64) CODEC(Delta(8), ZSTD(1)),
-  scale Int8 CODEC(ZSTD(1)), zero_count UInt64 CODEC(ZSTD(1)), zero_threshold Float64 CODEC(ZSTD(1)), pos_offset Int32 CODEC(ZSTD(1)), neg_offset Int32 CODEC(ZSTD(1)), neg_counts Array(UInt64) CODEC(ZSTD(1)), quantile_values Array(Float64) CODEC(ZSTD(1))   -- summary: quantiles stand in bounds
+  scale Int8 CODEC(ZSTD(1)), zero_count UInt64 CODEC(ZSTD(1)), zero_threshold Float64 CODEC(ZSTD(1)), pos_offset Int32 CODEC(ZSTD(1)), neg_offset Int32 CODEC(ZSTD(1)), neg_counts Array(UInt64) CODEC(ZSTD(1)), quantile_values Array(Float64) CODEC(ZSTD(1))   -- summary: bounds has the quantiles
 ) ENGINE = MergeTree PARTITION BY toDate(ts) PRIMARY KEY (tenant, metric, toStartOfHour(ts), series_id) ORDER BY (tenant, metric, toStartOfHour(ts), series_id, ts) TTL toDateTime(ts) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 100000;
 CREATE TABLE IF NOT EXISTS exemplars (

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/http/tls_reloader.h"
 #include "services/lib/pipeline/sink.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"

@@ -6,7 +6,7 @@
 
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 
 namespace spanway::sinks {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "services/lib/base/clock.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/sinks/clickhouse/insert_settings.h"
 #include "services/lib/sinks/stored_part.h"
 

@@ -14,7 +14,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/base/mutex.h"
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/lib/otlp_blocks/request_blocks.h"
 #include "services/lib/pipeline/batch.h"
 #include "services/lib/sinks/clickhouse/events.h"

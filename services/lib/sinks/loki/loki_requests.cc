@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "services/lib/http/snappy.h"
-#include "services/lib/logstreams/converter.h"
 #include "services/lib/logstreams/single_resource.h"
+#include "services/lib/logstreams/stream_converter.h"
 #include "services/lib/otlp/reader.h"
 #include "services/lib/sinks/in_flight_batch.h"
 

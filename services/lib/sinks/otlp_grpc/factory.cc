@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 #include "services/lib/rpc/otlp_grpc_sink.h"
 #include "services/lib/sinks/otlp_grpc/tenant_shares_sink.h"
 

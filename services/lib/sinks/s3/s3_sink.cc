@@ -5,7 +5,7 @@
 #include "services/lib/base/hex.h"
 #include "services/lib/http/tls_reloader.h"
 #include "services/lib/objectstore/sigv4.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/sinks/batch_converter.h"
 #include "services/lib/sinks/s3/events.h"
 #include "services/lib/sinks/s3/object_upload.h"

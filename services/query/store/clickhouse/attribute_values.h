@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/query/store/query_context.h"
 #include "services/query/store/span_query.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/query/store/trace_store.h"
 
 namespace spanway::query {

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/query/store/clickhouse/search_planner.h"
 #include "services/query/store/clickhouse/span_conditions.h"
 #include "services/query/store/query_context.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "services/lib/base/mutex.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/query/store/log_store.h"
 #include "services/query/store/memory/request_ring.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "services/lib/base/mutex.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/resource_reader.h"
 #include "services/lib/otlp_blocks/span_reader.h"
 #include "services/query/store/filter/scanning_trace_store.h"

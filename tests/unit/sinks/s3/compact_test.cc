@@ -10,7 +10,7 @@
 #include "services/lib/base/memory_budget.h"
 #include "services/lib/block/text_view.h"
 #include "services/lib/objectstore/object_key.h"
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/parquet_file/arrow/arrow_codec.h"
 #include "services/lib/sinks/s3/row_context.h"
 #include "services/lib/sinks/s3/stored_object.h"

@@ -34,7 +34,7 @@ Result<std::map<std::string, Secret>> secrets_of(const std::string& key,
 
 // Thread-safe. The files are read at most every 5 s, by one of the threads that call values(); the
 // others get the values of before meanwhile.
-class FreshSecrets {
+class SecretReloader {
  public:
   using Values = std::map<std::string, Secret>;  // By name.
   struct Checks {
@@ -46,7 +46,7 @@ class FreshSecrets {
   };
 
   // `clock` outlives it.
-  FreshSecrets(Values values, Checks checks, const Clock& clock);
+  SecretReloader(Values values, Checks checks, const Clock& clock);
 
   // Takes no lock where no value comes from a file, else one for the copy of the pointer.
   std::shared_ptr<const Values> values() const;

@@ -1,4 +1,4 @@
-#include "services/lib/logstreams/converter.h"
+#include "services/lib/logstreams/stream_converter.h"
 
 #include <algorithm>
 #include <unordered_map>

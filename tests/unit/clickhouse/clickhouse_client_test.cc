@@ -1,4 +1,4 @@
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
-#include "services/lib/clickhouse/client.h"
+#include "services/lib/clickhouse/clickhouse_client.h"
 
 #include <utility>
 
 #include "services/lib/clickhouse/exception.h"
 #include "services/lib/clickhouse/native_reader.h"
 #include "services/lib/clickhouse/select_answer.h"
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 
 namespace spanway::clickhouse {
 namespace {
@@ -35,7 +35,7 @@ struct Client::Shared {
   std::string path;
   std::string endpoint;
   const Clock& clock;
-  const config::FreshSecrets password;
+  const config::SecretReloader password;
 
   // A 200 that ClickHouse itself has sent.
   Status check_answer(const Result<http::Response>& answer) const {

@@ -26,7 +26,7 @@ struct ClientOptions {
   std::string database;
   std::string username;  // Empty = the server's default user.
   Secret password;
-  // The file of the password was read again, see config::FreshSecrets. May be null.
+  // The file of the password was read again, see config::SecretReloader. May be null.
   std::function<void(const std::string& key, const Status& read)> report_secret;
   std::size_t connections_max = 8;
   std::size_t waiting_max = 256;  // Requests that wait for a connection; more = UNAVAILABLE.
@@ -71,7 +71,7 @@ class Client {
   void execute(Query statement, Deadline deadline, OnEnd on_end);
   void insert(Insert insert, Deadline deadline, OnEnd on_end);
 
-  // Reads the file of the password again, as each request does; see config::FreshSecrets.
+  // Reads the file of the password again, as each request does; see config::SecretReloader.
   void refresh_password() const;
 
   // The URL without user, password and query, for messages.

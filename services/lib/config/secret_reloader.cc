@@ -1,4 +1,4 @@
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 
 #include <algorithm>
 #include <utility>
@@ -62,7 +62,7 @@ Result<std::map<std::string, Secret>> secrets_of(const std::string& key,
   return secrets;
 }
 
-FreshSecrets::FreshSecrets(Values values, Checks checks, const Clock& clock)
+SecretReloader::SecretReloader(Values values, Checks checks, const Clock& clock)
     : checks_(std::move(checks)),
       clock_(clock),
       first_(std::make_shared<const Values>(std::move(values))),
@@ -71,12 +71,12 @@ FreshSecrets::FreshSecrets(Values values, Checks checks, const Clock& clock)
       due_(clock.now() + kInterval),
       current_(first_) {}
 
-std::shared_ptr<const FreshSecrets::Values> FreshSecrets::current() const {
+std::shared_ptr<const SecretReloader::Values> SecretReloader::current() const {
   MutexLock lock(mutex_);
   return current_;
 }
 
-std::shared_ptr<const FreshSecrets::Values> FreshSecrets::values() const {
+std::shared_ptr<const SecretReloader::Values> SecretReloader::values() const {
   if (!has_files_) return first_;
   const auto is_due = [this] { return clock_.now() >= due_.load(std::memory_order_relaxed); };
   if (is_due() && !reading_.exchange(true, std::memory_order_acquire)) {
@@ -90,8 +90,8 @@ std::shared_ptr<const FreshSecrets::Values> FreshSecrets::values() const {
   return current();
 }
 
-Result<std::string> FreshSecrets::read_checked(const std::string& name,
-                                               const Secret& secret) const {
+Result<std::string> SecretReloader::read_checked(const std::string& name,
+                                                 const Secret& secret) const {
   const std::string key = checks_.section + name;
   SPANWAY_ASSIGN(Substituted found, resolve(secret.file(), key, file_system()));
   if (const std::string problem = header_value_problem(found.text, checks_.use); !problem.empty())
@@ -99,7 +99,7 @@ Result<std::string> FreshSecrets::read_checked(const std::string& name,
   return std::move(found.text);
 }
 
-void FreshSecrets::read_all_again() const {
+void SecretReloader::read_all_again() const {
   Values fresh = *current();
   bool changed = false;
   for (auto& [name, secret] : fresh) {

@@ -1,4 +1,4 @@
-#include "services/lib/otlp_blocks/converter.h"
+#include "services/lib/otlp_blocks/block_converter.h"
 
 #include <map>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "services/lib/config/fresh_secrets.h"
+#include "services/lib/config/secret_reloader.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -17,10 +17,10 @@ namespace {
 
 using std::chrono::seconds;
 
-class FreshSecretsTest : public ::testing::Test {
+class SecretReloaderTest : public ::testing::Test {
  protected:
-  FreshSecretsTest() { write("one"); }
-  ~FreshSecretsTest() override { std::filesystem::remove(path_); }
+  SecretReloaderTest() { write("one"); }
+  ~SecretReloaderTest() override { std::filesystem::remove(path_); }
   void write(const std::string& text) { std::ofstream(path_) << text; }
   std::string value() { return secrets_.values()->at("authorization").reveal(); }
   std::string value_later() {
@@ -29,19 +29,20 @@ class FreshSecretsTest : public ::testing::Test {
   }
 
   const std::string path_ =
-      ::testing::TempDir() + "fresh_secrets_test." + std::to_string(::getpid());
+      ::testing::TempDir() + "secret_reloader_test." + std::to_string(::getpid());
   fakes::ManualClock clock_;
   std::vector<std::string> reports_;
-  FreshSecrets secrets_{{{"authorization", Secret("Bearer one", "Bearer ${file:" + path_ + "}")},
-                         {"x-plain", Secret("plain")}},
-                        {"headers.", HeaderUse::kHttp,
-                         [this](const std::string& key, const Status& read) {
-                           reports_.push_back(read.ok() ? key + " is good" : read.error().message);
-                         }},
-                        clock_};
+  SecretReloader secrets_{
+      {{"authorization", Secret("Bearer one", "Bearer ${file:" + path_ + "}")},
+       {"x-plain", Secret("plain")}},
+      {"headers.", HeaderUse::kHttp,
+       [this](const std::string& key, const Status& read) {
+         reports_.push_back(read.ok() ? key + " is good" : read.error().message);
+       }},
+      clock_};
 };
 
-TEST_F(FreshSecretsTest, AChangedFileIsUsedAfterFiveSeconds) {
+TEST_F(SecretReloaderTest, AChangedFileIsUsedAfterFiveSeconds) {
   write("two\n");
   EXPECT_EQ(value(), "Bearer one") << "not read for every request";
   EXPECT_EQ(value_later(), "Bearer two");
@@ -52,7 +53,7 @@ TEST_F(FreshSecretsTest, AChangedFileIsUsedAfterFiveSeconds) {
   EXPECT_TRUE(reports_.empty());
 }
 
-TEST_F(FreshSecretsTest, AFileThatCannotBeUsedKeepsTheValueAndIsReportedOnce) {
+TEST_F(SecretReloaderTest, AFileThatCannotBeUsedKeepsTheValueAndIsReportedOnce) {
   std::filesystem::remove(path_);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(value_later(), "Bearer one");
   ASSERT_EQ(reports_.size(), 1u);
@@ -80,7 +81,7 @@ TEST_F(FreshSecretsTest, AFileThatCannotBeUsedKeepsTheValueAndIsReportedOnce) {
   EXPECT_EQ(reports_.size(), 5u) << "a new outage is reported again";
 }
 
-TEST_F(FreshSecretsTest, AFileThatIsAsBeforeAgainIsReported) {
+TEST_F(SecretReloaderTest, AFileThatIsAsBeforeAgainIsReported) {
   std::filesystem::remove(path_);
   EXPECT_EQ(value_later(), "Bearer one");
   write("one");
@@ -89,13 +90,13 @@ TEST_F(FreshSecretsTest, AFileThatIsAsBeforeAgainIsReported) {
   EXPECT_EQ(reports_[1], "headers.authorization is good");
 }
 
-TEST_F(FreshSecretsTest, AHugeFileIsNotRead) {
+TEST_F(SecretReloaderTest, AHugeFileIsNotRead) {
   write(std::string((1u << 20) + 1, 'x'));
   EXPECT_EQ(value_later(), "Bearer one");
   EXPECT_EQ(reports_.size(), 1u);
 }
 
-TEST_F(FreshSecretsTest, OfAMapAreResolvedFromTheirTexts) {
+TEST_F(SecretReloaderTest, OfAMapAreResolvedFromTheirTexts) {
   const auto secrets =
       secrets_of("headers", {{"a", "Bearer ${file:" + path_ + "}"}, {"b", "$${file:x}"}});
   ASSERT_TRUE(secrets.ok()) << secrets.error().message;
@@ -109,7 +110,7 @@ TEST_F(FreshSecretsTest, OfAMapAreResolvedFromTheirTexts) {
       << missing.error().message;
 }
 
-TEST_F(FreshSecretsTest, ThreadsSeeOldOrNewValuesWhileTheFileChanges) {
+TEST_F(SecretReloaderTest, ThreadsSeeOldOrNewValuesWhileTheFileChanges) {
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
