@@ -180,7 +180,7 @@ const PrometheusRemoteWriteDestination& prometheus_of(const Destination& d) {
 SectionValue literal_or_unset(const std::string& text) {
   return text.empty() ? SectionValue{} : SectionValue{.json = config::escape_dollars(text)};
 }
-// Of a text whose pattern has no dollar.
+// For a text whose pattern has no dollar.
 SectionValue text_or_unset(const std::string& text) {
   return text.empty() ? SectionValue{} : SectionValue{.json = text};
 }
