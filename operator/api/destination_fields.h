@@ -22,7 +22,7 @@ enum class SecretForm {
 
 // The value of a key: of `json` and `secret` at most one is set, and none when the key is unset.
 struct SectionValue {
-  Json json;
+  Json json = nullptr;
   const SecretKey* secret = nullptr;  // A member of the destination.
   SecretForm form = SecretForm::kContent;
 };
