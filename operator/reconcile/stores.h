@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "operator/cache/store.h"
-#include "operator/k8s/client.h"
+#include "operator/k8s/kube_client.h"
 #include "operator/k8s/resource.h"
 #include "operator/render/render.h"
 
