@@ -20,7 +20,7 @@ function headersOf(spec) {
   return headers;
 }
 
-// {path, query: {name: value or list}, json: body of a POST, sameAs: text}: the parts of a request.
+// {path, query: {name: value or list}, json: body of a POST, accepted: an error status with data}: the parts of a request.
 export function urlOf(spec) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(spec.query || {}))
@@ -95,7 +95,7 @@ export async function send(spec, signal) {
     if (error.name === 'AbortError') throw error;
     throw new RequestError(0, 'The request failed, or its answer was cut.');
   }
-  if (!response.ok && !spec.anyStatus) {
+  if (!response.ok && response.status !== spec.accepted) {
     if (response.status === 401) dispatchEvent(new Event('spanway-unauthorized'));
     throw new RequestError(response.status, detailOf(text) || response.statusText);
   }
@@ -152,5 +152,5 @@ export const requests = {
   }),
   instant: (query) => ({ path: '/api/v1/query', query: { query } }),
   // 503 has the reason in the same shape.
-  health: () => ({ path: '/health', anyStatus: true }),
+  health: () => ({ path: '/health', accepted: 503 }),
 };
