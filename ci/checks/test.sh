@@ -28,7 +28,6 @@ log=build/parts.log
   tests/parts/loki.sh get
   tests/parts/loki.sh logcli
   tests/parts/kube.sh get
-  tests/parts/jaeger.sh suite
 ) >"$log" 2>&1 </dev/null &
 fetching=$!
 
