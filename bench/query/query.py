@@ -104,7 +104,7 @@ def ask(server, url, end, repeats):
     choose = random.Random(1)
     count = repeats + 1
     ids = [row[0] for row in server.select(f"SELECT DISTINCT lower(hex(trace_id)) FROM otel.spans WHERE sipHash64(trace_id) % 1000 = 0 LIMIT {count}")]
-    wanted = [row[0] for row in server.select(
+    request_ids = [row[0] for row in server.select(
         f"SELECT DISTINCT attr_str['request.id'] AS id FROM otel.spans WHERE sipHash64(trace_id) % 1000 = 1 AND id != '' LIMIT {count}"
     )]
     micros = {"start": (end - DAY) * 10**6, "end": end * 10**6, "limit": 20}
@@ -115,7 +115,7 @@ def ask(server, url, end, repeats):
     print("| question | p50 ms | p95 ms | goal | store ms | rows read | MB read | statements | index | answer kB |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     measure("trace by id, no time", 50, url, [(f"/api/traces/{one}", {}) for one in ids], some)
-    measure("request id, no service: 1 trace", 50, url, tags("request.id", wanted), some)
+    measure("request id, no service: 1 trace", 50, url, tags("request.id", request_ids), some)
     users = [f"u{choose.randrange(50_000)}" for _ in range(count)]
     measure("user id, no service: 20 traces", 50, url, tags("user.id", users), some)
     measure("absent value, no service", 50, url, tags("user.id", [f"absent-{one}" for one in range(count)]), lambda answer: not answer["data"])

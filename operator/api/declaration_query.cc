@@ -125,7 +125,7 @@ void describe(Fields& f, Query& c) {
                      "the cluster has no Gateway API."});
   f.raw("allowedFrom", c.allowed_from, RawShape::kListOfObjects,
         {.doc = "Peers of networking.k8s.io/v1 that may reach the APIs; an Ingress controller or a "
-                "Gateway is one of them. Empty = anyone.",
+                "Gateway is one of them. Empty = any.",
          .kubernetes_type = "NetworkPolicyPeer"});
   f.optional("autoscaling", c.autoscaling, {.doc = "A HorizontalPodAutoscaler by CPU."});
   describe_pods(f, c.pods, c.config,

@@ -303,7 +303,7 @@ struct Query {
   IngressService service;
   std::optional<QueryIngress> ingress;
   std::optional<QueryHttpRoute> http_route;
-  Json allowed_from;  // List of networking.k8s.io/v1 peers; null = anyone.
+  Json allowed_from;  // List of networking.k8s.io/v1 peers; null = any.
   std::optional<CpuAutoscaling> autoscaling;
   PodTemplate pods;
   Json config;

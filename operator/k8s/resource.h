@@ -37,7 +37,7 @@ inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisrupti
 inline constexpr ResourceType kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies",
                                                "NetworkPolicy"};
 inline constexpr ResourceType kIngresses{"networking.k8s.io", "v1", "ingresses", "Ingress"};
-// Of the Gateway API, which a cluster may lack.
+// The Gateway API's, which a cluster may lack.
 inline constexpr ResourceType kHttpRoutes{"gateway.networking.k8s.io", "v1", "httproutes",
                                           "HTTPRoute"};
 inline constexpr ResourceType kServiceMonitors{"monitoring.coreos.com", "v1", "servicemonitors",

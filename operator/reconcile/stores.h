@@ -28,7 +28,7 @@ inline constexpr char kManagedBySelector[] = "app.kubernetes.io/managed-by=spanw
 // place).
 Json project(const kube::ResourceType& type, Json object);
 
-// Of the kinds of other projects, those that the API server has.
+// The kinds of other projects that the API server has.
 Result<render::ServedKinds> served_kinds(kube::Client& client);
 
 // All kinds, in each of the watched namespaces. Thread-safe after construction.

@@ -85,7 +85,7 @@ static void describe(Binder& b, PromqlConfig& c) {
                 "anchored, smoothed, fill, limitk, info and others."});
   b.key("span_metrics", c.span_metrics,
         {.doc = "Metrics traces_spanmetrics_calls_total and traces_spanmetrics_latency out of the "
-                "spans in ClickHouse or memory, unless somebody sends them."});
+                "spans in ClickHouse or memory, unless a client sends them."});
 }
 
 static void describe(Binder& b, LimitsConfig& c) {

@@ -93,8 +93,8 @@ void GrpcHandler::answer(Waiting& waiting) {
                       ? Status(transient_error(Code::kCancelled, "the client has gone"))
                       : api_.answer(waiting.method, writer.request(), context, writer);
   const bool is_late = !result.ok() && is_clients && result.error().code == Code::kDeadlineExceeded;
-  // Before the end of the answer, so that a client that has it reads this state. The client's
-  // impatience says nothing of the store.
+  // Before the end of the answer, so that a client that has it reads this state. A deadline
+  // of the client says nothing of the store.
   if (!is_late) parts_.health.query_ended(result);
   int status = kOk;
   if (result.ok()) {

@@ -53,7 +53,7 @@ def test_a_pipeline_that_is_deleted_during_a_rollout_leaves_nothing(cluster, sta
 
 def test_a_namespace_that_is_deleted_during_a_rollout_is_gone_and_hurts_no_other(cluster, operator, kafka, sink, start_pipeline):
     doomed = Running(cluster, make_pipeline(cluster.create_namespace(), kafka, sink.address)).apply()
-    start_rollout(doomed, rollout={"healthyAfter": "20s"})  # It goes on until the namespace is gone.
+    start_rollout(doomed, rollout={"healthyAfter": "20s"})  # It continues until the namespace is gone.
     position = cluster.audit_position() if cluster.state else 0
     cluster.kubectl("delete", "namespace", doomed.namespace, "--timeout=120s")
     start_pipeline(name="other").wait_ready()

@@ -1,4 +1,4 @@
-"""What spec.query adds around its pods: scaling, ways in, and the samples for those who read."""
+"""The objects that spec.query adds around its pods: scaling, ways in, and the samples for those who read."""
 import pytest
 from harness.processes import ROOT, wait_until
 

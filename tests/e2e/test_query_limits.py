@@ -1,4 +1,4 @@
-"""What spanway-query does at its limits: lists over a real ClickHouse that end early say so, and clients that ask for
+"""Spanway-query at its limits: lists over a real ClickHouse that end early say so, and clients that ask for
 too much, do not read or send nonsense cost the others nothing. The most memory of each process is asserted by
 harness/promises.py."""
 import concurrent.futures
@@ -47,12 +47,12 @@ def log_rows(count, of_bucket):
 def series_rows():
     """Series with 40 labels of 40 bytes each."""
     day = f"toDate(toDateTime({END}))"
-    wanted = (("wide", WIDE_SERIES), ("huge", HUGE_SERIES))
+    metrics = (("wide", WIDE_SERIES), ("huge", HUGE_SERIES))
     labels = "mapFromArrays(arrayMap(i -> concat('label_', toString(i)), range(40)), arrayMap(i -> concat(toString(number), repeat('x', 34)), range(40)))"
     columns, samples = "(day, metric, series_id, labels, type)", "(metric, series_id, ts, value)"
     return [
         statement
-        for metric, count in wanted
+        for metric, count in metrics
         for statement in (
             f"INSERT INTO otel.series {columns} SELECT {day}, '{metric}', number, {labels}, 'gauge' FROM numbers({count})",
             f"INSERT INTO otel.samples {samples} SELECT '{metric}', number, toDateTime64({END}, 3), number FROM numbers({count})",
@@ -114,11 +114,11 @@ def test_lists_that_reach_a_budget_have_what_was_found_and_say_how_far_they_came
         rest = requests.post(query.url + "/api/v1/logs", json={"start_time": END - 86400, "end_time": END, "severity": "fatal"}, timeout=60)
         assert rest.status_code == 200 and "searched back to" in rest.headers["spanway-coverage"], (rest.text[:500], rest.headers)
 
-        # Without a limit in the way the same lists are whole.
-        whole = get("/api/traces", **window, service="shop", limit=20)
-        assert len(whole.json()["data"]) == 20 and "spanway-coverage" not in whole.headers
+        # Without a limit in the way the same lists are complete.
+        complete = get("/api/traces", **window, service="shop", limit=20)
+        assert len(complete.json()["data"]) == 20 and "spanway-coverage" not in complete.headers
 
-        # Aggregates are whole or an error, in each API's shape.
+        # Aggregates are complete or an error, in each API's shape.
         prometheus = get("/api/v1/query", query='count({__name__="wide"})', time=END)
         assert prometheus.json()["data"]["result"][0]["value"][1] == str(WIDE_SERIES)
         count = get("/loki/api/v1/query", query='sum(count_over_time({service_name="shop"} |~ "need.e" [2h]))', time=END)
@@ -219,7 +219,7 @@ def test_nonsense_is_refused_and_costs_nothing(stack):
         ):
             answer = post(path, query=text)
             assert answer.status_code == 400, (path, text[:20], answer.status_code, answer.text[:200])
-        # What a URL can hold, for the API without a form.
+        # As much as a URL can hold, for the API without a form.
         for text in ("{" + "(" * 4000, "{" + "!" * 4000 + "true}", "({}" + " && ({}" * 500, "{} | by(" + "-" * 4000 + "1)"):
             answer = requests.get(query.url + "/tempo/api/search", params={"q": text}, timeout=60)
             assert answer.status_code in (400, 414, 431), (text[:20], answer.status_code, answer.text[:200])

@@ -12,7 +12,7 @@
 
 namespace spanway::query::insight {
 
-inline constexpr std::size_t kDayWindows = 288;  // Of five minutes.
+inline constexpr std::size_t kDayWindows = 288;  // Five minutes each.
 
 // Lasts from the window `begin` to the window before `end`.
 struct PlantedFault {
@@ -26,21 +26,21 @@ struct PlantedFault {
 // to day, and with a slow part of its calls.
 struct PlantedOperation {
   double calls = 0;      // In a window, on average.
-  double amplitude = 0;  // Of the wave of a day.
+  double amplitude = 0;  // The wave of a day.
   double phase = 0;
   double error_rate = 0;
-  double log_duration = 0;  // Of the median, in ns.
+  double log_duration = 0;  // The median, in ns.
   double sigma = 0;
   double slow_part = 0;  // Calls that take four times as long.
-  double jitter = 0;     // Of calls and durations, of each window.
+  double jitter = 0;     // In calls and durations of each window.
 };
 
-// What happens in a window beside the usual.
+// Happens in a window beside the usual.
 struct Disturbance {
   double calls = 1;  // Factor.
   double errors = 0;
   double duration = 1;       // Factor, of the part.
-  double duration_part = 1;  // Of the calls.
+  double duration_part = 1;  // A part of the calls.
 };
 
 class PlantedDay {
@@ -65,8 +65,8 @@ class PlantedDay {
     PlantedOperation planted;
     std::int16_t first_bucket = 0;
     std::vector<CallCounts> calls;                 // From kBefore before the day.
-    std::vector<Counts> durations;                 // Of each of them.
-    std::vector<Counts> sums;                      // Of all before each of them.
+    std::vector<Counts> durations;                 // By window.
+    std::vector<Counts> sums;                      // All before each of them.
     std::array<std::vector<CallCounts>, 4> weeks;  // From kHalfHour before the day to after it.
     std::vector<Counts> week_sums;
   };
@@ -83,7 +83,7 @@ class PlantedDay {
   PlantedRandom random_;
   std::vector<Operation> operations_;
   std::vector<PlantedFault> faults_;
-  std::vector<Disturbance> strengths_;  // Of the faults.
+  std::vector<Disturbance> strengths_;  // The faults'.
   std::vector<PlantedFault> trifles_;   // Changes that are too small to matter.
 };
 

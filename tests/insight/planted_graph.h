@@ -16,7 +16,7 @@ using EdgeKey = std::tuple<std::string, std::string, EdgeKind>;
 
 struct PlantedGraph {
   std::vector<SampledTrace> traces;
-  std::map<EdgeKey, std::uint64_t> calls;  // Of each edge.
+  std::map<EdgeKey, std::uint64_t> calls;  // By edge.
 };
 
 // 8 to 14 services; calls, messages by parent and by link (also in batches), databases and hosts

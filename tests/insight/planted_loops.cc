@@ -64,7 +64,7 @@ class LoopPlanter {
           trace[span].name = "SELECT table_" + std::string(1, static_cast<char>('a' + n));
         }
         break;
-      case 6:  // Of different parents.
+      case 6:  // With different parents.
         for (int n = 0; n < 4; ++n) {
           const std::size_t part =
               trace.add(root_, {"shop", "render part", SpanKind::kInternal}, at_, 0);
@@ -121,7 +121,7 @@ class LoopPlanter {
     return span;
   }
 
-  // What else a page does.
+  // The other work of a page.
   void add_others(TraceBuilder& trace) {
     trace.add(root_, {"shop", "authorize", SpanKind::kInternal}, at_, at_ + 50 * kMicro);
     at_ += 60 * kMicro;

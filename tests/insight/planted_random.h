@@ -28,7 +28,7 @@ class PlantedRandom {
   double normal() {
     return std::sqrt(-2 * std::log(1 - unit())) * std::cos(2 * std::numbers::pi * unit());
   }
-  // Of large means, the normal distribution that is nearest.
+  // For large means, the normal distribution that is nearest.
   std::uint64_t poisson(double mean) {
     if (mean <= 0) return 0;
     if (mean > 30)

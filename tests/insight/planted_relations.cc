@@ -104,7 +104,7 @@ class RelationPlanter {
   PlantedRandom random_;
   PlantedRelation planted_;
   std::vector<Key> keys_;
-  std::vector<TextAttributes> attributes_;  // Of each trace.
+  std::vector<TextAttributes> attributes_;  // By trace.
 };
 
 }  // namespace

@@ -9,11 +9,11 @@ namespace spanway::query::insight {
 
 struct Score {
   std::string kind;
-  std::string cases;  // What was planted, for people.
+  std::string cases;  // The planted cases, for people.
   std::uint64_t planted = 0;
-  std::uint64_t found = 0;  // Of those planted.
+  std::uint64_t found = 0;  // Among those planted.
   std::uint64_t reported = 0;
-  std::uint64_t right = 0;    // Of those reported.
+  std::uint64_t right = 0;    // Among those reported.
   double precision_goal = 0;  // 0 = none.
   double recall_goal = 0;
 

@@ -77,7 +77,7 @@ TEST(Significance, TokenTables) {
 }
 
 TEST(Significance, FalseDiscoveriesAreLimited) {
-  // Of 5 tests at 5 %: 0.01, 0.02, 0.03, 0.04, 0.05. The third exceeds its own limit, the fourth
+  // For 5 tests at 5 %: 0.01, 0.02, 0.03, 0.04, 0.05. The third exceeds its own limit, the fourth
   // does not.
   EXPECT_EQ(benjamini_hochberg_limit({0.9, 0.005, 0.035, 0.018, 0.039}, 0.05), 0.039);
   EXPECT_EQ(benjamini_hochberg_limit({0.011, 0.5}, 0.01), -1);

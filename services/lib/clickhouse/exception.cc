@@ -31,7 +31,7 @@ constexpr std::array<ExceptionKind, 52> kKinds = {{
     {47, "UNKNOWN_IDENTIFIER", kConfiguration, Code::kFailedPrecondition},
     {53, "TYPE_MISMATCH", kData, Code::kInvalidArgument},
     {60, "UNKNOWN_TABLE", kConfiguration, Code::kNotFound},
-    // What this server cannot do, as an older one without text indexes.
+    // This server cannot do it, as an older one without text indexes.
     {62, "SYNTAX_ERROR", kConfiguration, Code::kFailedPrecondition},
     {70, "CANNOT_CONVERT_TYPE", kData, Code::kInvalidArgument},
     {80, "INCORRECT_QUERY", kConfiguration, Code::kFailedPrecondition},

@@ -66,7 +66,7 @@ std::string table_folder(std::string_view prefix, StoredTable table) {
   return folder + "v1/" + std::string(name_of(table).folder) + '/';
 }
 
-// "_" stands for telemetry without a tenant, so a tenant of that name is written otherwise.
+// "_" means telemetry without a tenant, so a tenant of that name is written otherwise.
 std::string tenant_folder(std::string_view prefix, StoredTable table, std::string_view tenant) {
   std::string name = percent_encode(tenant);
   if (tenant.empty()) name = kNoTenant;

@@ -34,7 +34,7 @@ http::Headers status_fields(const Error& error, Code code) {
   if (error.code == Code::kUnimplemented) {
     headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
   }
-  // The code stands in the details, too.
+  // The details have the code, too.
   if (has_details(error) && otlp::grpc_code(error) == code) {
     Error bounded = error;
     bounded.message.resize(utf8_prefix(bounded.message, kStatusMessageBytesMax));

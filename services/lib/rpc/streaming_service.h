@@ -51,7 +51,7 @@ class StreamingCall {
         responder_(std::move(responder)) {}
 
   const http::RequestHead& head() const noexcept { return head_; }
-  // Of StreamingMethod::admit().
+  // The result of StreamingMethod::admit().
   const std::string& caller() const noexcept { return caller_; }
   // min(grpc-timeout, the service's own). The stream is cancelled when it has passed.
   Deadline deadline() const noexcept { return deadline_; }
@@ -80,7 +80,7 @@ class StreamingCall {
 class StreamingMethod {
  public:
   virtual ~StreamingMethod() = default;
-  // Who calls, from the headers alone, before a byte of the request is taken; or the refusal.
+  // The caller, from the headers alone, before a byte of the request is taken; or the refusal.
   virtual Result<std::string> admit(const http::RequestHead&) { return std::string(); }
   virtual void on_call(StreamingCall call) = 0;
 };

@@ -1,4 +1,4 @@
-// Of the newest windows of many operations, those that are conspicuous, and the operations to
+// The conspicuous ones among the newest windows of many operations, and the operations to
 // report.
 #pragma once
 

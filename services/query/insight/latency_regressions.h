@@ -12,9 +12,9 @@ namespace spanway::query::insight {
 
 struct LatencyHistory {
   OperationKey operation;
-  std::vector<Durations> windows;  // Of five minutes, the newest last: WindowThresholds::windows.
-  Durations same_hours = {};       // Of the hour around the newest window, in each of four weeks.
-  Durations last_day = {};         // Of the 24 hours before `windows`.
+  std::vector<Durations> windows;  // Five minutes each, the newest last: WindowThresholds::windows.
+  Durations same_hours = {};       // The hour around the newest window, in each of four weeks.
+  Durations last_day = {};         // The 24 hours before `windows`.
 };
 
 // A finding for each operation that is slower than each of its baselines that has enough calls:

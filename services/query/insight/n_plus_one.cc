@@ -25,7 +25,7 @@ double sequential_part(const Siblings& siblings) {
 }
 
 struct Loop {
-  std::vector<std::size_t> siblings;  // Of each parent.
+  std::vector<std::size_t> siblings;  // By parent.
   std::uint64_t traces = 0;
   TraceId last_trace = {};
   std::int64_t duration_ns = 0;

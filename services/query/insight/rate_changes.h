@@ -19,8 +19,8 @@ struct CallCounts {
 struct RateHistory {
   OperationKey operation;
   std::vector<CallCounts> windows;          // The newest last: WindowThresholds::windows.
-  std::vector<CallCounts> same_hours = {};  // Of the hour around the newest, in each of four weeks.
-  std::vector<CallCounts> last_day = {};    // Of the 24 hours before `windows`.
+  std::vector<CallCounts> same_hours = {};  // The hour around the newest, in each of four weeks.
+  std::vector<CallCounts> last_day = {};    // The 24 hours before `windows`.
 };
 
 // Operations whose errors are more than a binomial distribution gives. The expected rate is the

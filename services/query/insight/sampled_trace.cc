@@ -73,7 +73,7 @@ std::string without_literals(std::string_view text) {
       ++at;
     }
   }
-  while (!result.empty() && result.back() == ' ') result.pop_back();
+  result.resize(trim_end(result, " ").size());
   return result;
 }
 

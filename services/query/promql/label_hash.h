@@ -11,7 +11,7 @@ namespace spanway::query::promql {
 // XXH64 with seed 0.
 std::uint64_t xxh64(std::string_view bytes) noexcept;
 
-// Of labels ascending by name: names and values, each behind its length.
+// A hash of labels ascending by name: names and values, each behind its length.
 std::uint64_t label_hash(const Labels& labels);
 
 }  // namespace spanway::query::promql

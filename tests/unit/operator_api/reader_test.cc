@@ -256,7 +256,8 @@ TEST(Reader, ListsAndMapsAreBounded) {
               ElementsAre("spec.ingress.template.labels: must have at most 32 entries"));
 }
 
-// What the API server would refuse in an Ingress or an HTTPRoute is refused in the Pipeline.
+// Values that the API server would refuse in an Ingress or an HTTPRoute are refused in the
+// Pipeline.
 TEST(Reader, RoutesOfQueryAreChecked) {
   const auto problems = [](const std::string& fields) {
     return problems_of(pipeline_yaml(

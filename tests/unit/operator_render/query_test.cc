@@ -75,7 +75,7 @@ TEST(Query, AcceptsClientsOnItsPortOnly) {
   EXPECT_EQ(kube::find(ingress[1], "from"), nullptr);
 }
 
-TEST(Query, AcceptsNobodyButItsAllowedPeers) {
+TEST(Query, AcceptsItsAllowedPeersOnly) {
   const auto policies = of_kind(rendered(sample("reading")), kube::kNetworkPolicies);
   const Json& rule = at(policies.at("reading-query"), "spec/ingress/1");
   EXPECT_EQ(at(rule, "ports/0/port"), kQueryPort);

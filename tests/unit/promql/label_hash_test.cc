@@ -12,7 +12,9 @@ TEST(LabelHash, IsXxh64) {
   EXPECT_EQ(xxh64(""), 0xef46db3751d8e999u);
   EXPECT_EQ(xxh64("a"), 0xd24ec4f1a98c6e5bu);
   EXPECT_EQ(xxh64("abc"), 0x44bc2cf5ad770999u);
-  EXPECT_EQ(xxh64("Nobody inspects the spammish repetition"), 0xfbcea83c8a378bf1u);
+  EXPECT_EQ(xxh64("No"
+                  "body inspects the spammish repetition"),
+            0xfbcea83c8a378bf1u);
 }
 
 TEST(LabelHash, IsThatOfNamesAndValuesBehindTheirLengths) {

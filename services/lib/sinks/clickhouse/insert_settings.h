@@ -20,8 +20,8 @@ std::string date_text(std::int32_t day);
 
 // "<batch>/<table>/<day>/<hash>": the same rows have the same token, other rows another one. A
 // topic that is made again, and a second Kafka in front of the same database, use the same batch
-// ids for other rows: the hash, of times and of what identifies a row (span_id, series_id), tells
-// them apart. Empty without a batch id: the insert is at least once then.
+// ids for other rows: the hash, of times and of what identifies a row (span_id, series_id),
+// distinguishes them. Empty without a batch id: the insert is at least once then.
 std::string deduplication_token(std::string_view batch_id, std::string_view table, std::int32_t day,
                                 const block::Block& rows);
 

@@ -22,7 +22,7 @@ Status in_parts(const std::vector<TraceId>& ids, const Read& read) {
   return {};
 }
 
-// The traces that are asked for by id, or those that a search finds.
+// The traces that are requested by id, or those that a search finds.
 Result<std::vector<TraceId>> ids_of(TraceStore& store, const SearchParameters& search,
                                     QueryContext& context);
 Result<std::vector<std::string>> services_of(TraceStore& store, TimeRange range,

@@ -193,7 +193,7 @@ Status answer_logs(LogStore& store, const SearchRequest& request, QueryContext& 
   while (true) {
     const auto page = read_page(store, select, severity, left, context, json);
     if (!page.ok()) {
-      // What newer pages have found is better than nothing.
+      // The findings of newer pages are better than nothing.
       if (select.range == request.range || !reached_bound(page.error())) return page.error();
       context.coverage = {.requested = request.range,
                           .searched = {.begin = select.range.end, .end = request.range.end},

@@ -6,7 +6,7 @@
 namespace spanway::query {
 namespace {
 
-// Lines of the first window, for each row that is wanted, and at least.
+// Lines of the first window, for each requested row, and at least.
 constexpr std::uint64_t kLinesPerRow = 4;
 constexpr std::uint64_t kFirstLinesMin = 20'000;
 

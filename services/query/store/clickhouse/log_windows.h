@@ -33,7 +33,7 @@ class LogWindows final : public BlockStream {
   std::int64_t searched_to_;  // Everything behind it was read.
   SearchWindow window_ = {};  // The one that `rows_` reads.
   BlockStreamPtr rows_ = nullptr;
-  bool has_rows_ = false;  // Of that window.
+  bool has_rows_ = false;  // In that window.
 };
 
 }  // namespace spanway::query

@@ -185,8 +185,9 @@ Result<std::vector<MetricMetadata>> SpanMetricStore::metadata(
 
 Result<SeriesStreamPtr> SpanMetricStore::samples(const MetricSelect& query, QueryContext& context) {
   SPANWAY_ASSIGN(auto stored, stored_.samples(query, context));
-  SPANWAY_ASSIGN(const bool is_wanted, is_added(kSpanCalls, query.matchers, query.range, context));
-  if (!is_wanted) return stored;
+  SPANWAY_ASSIGN(const bool is_computed,
+                 is_added(kSpanCalls, query.matchers, query.range, context));
+  if (!is_computed) return stored;
   SPANWAY_ASSIGN(auto matchers, LabelMatchers::create(query.matchers));
   const Steps own = steps_of(query.range, now());
   SPANWAY_ASSIGN(auto rows, read(query.matchers, own.length, query.range, context));
@@ -197,9 +198,9 @@ Result<SeriesStreamPtr> SpanMetricStore::samples(const MetricSelect& query, Quer
 Result<BlockStreamPtr> SpanMetricStore::histograms(const MetricSelect& query,
                                                    QueryContext& context) {
   SPANWAY_ASSIGN(auto stored, stored_.histograms(query, context));
-  SPANWAY_ASSIGN(const bool is_wanted,
+  SPANWAY_ASSIGN(const bool is_computed,
                  is_added(kSpanLatency, query.matchers, query.range, context));
-  if (!is_wanted) return stored;
+  if (!is_computed) return stored;
   SPANWAY_ASSIGN(auto matchers, LabelMatchers::create(query.matchers));
   const Steps own = steps_of(query.range, now());
   SPANWAY_ASSIGN(auto rows, read(query.matchers, own.length, query.range, context));

@@ -23,7 +23,7 @@ class SpanMetricStore final : public MetricStore {
   Result<BlockStreamPtr> histograms(const MetricSelect& query, QueryContext& context) override;
 
  private:
-  // True when nobody has sent the metric and a series of it may match.
+  // True when no client has sent the metric and a series of it may match.
   Result<bool> is_added(const char* metric, std::span<const LabelMatcher> matchers, TimeRange range,
                         QueryContext& context);
   std::int64_t now() const;  // Unix nanoseconds.
