@@ -219,7 +219,7 @@ Json query_with(const char* field, Json value) {
 TEST_F(StorageTest, AnIngressOfQueryComesAndGoesWithItsField) {
   fixture_.install();
   fixture_.change(query_with("ingress", {{"host", "telemetry.example.com"}}));
-  fixture_.pass(std::chrono::seconds(60));
+  fixture_.pass(std::chrono::seconds(180));
   const auto ingress = [this] { return fixture_.kube.at(kube::kIngresses, {"team", "p-query"}); };
   EXPECT_EQ(kube::string_at(ingress(), "spec/rules/0/host"), "telemetry.example.com");
   const std::string pods = fixture_.revision_of(kube::kDeployments, "p-query");
@@ -274,7 +274,7 @@ TEST_F(StorageTest, AStoreThatGoesAwayAndComesBackIsAnEventEach) {
     return report;
   };
   fixture_.change(query_with("replicas", 1));
-  fixture_.pass(std::chrono::seconds(90));
+  fixture_.pass(std::chrono::seconds(180));
   EXPECT_EQ(kube::string_at(fixture_.status(), "query/store"), "Reachable");
   EXPECT_FALSE(fixture_.has_event("StoreUnreachable"));
   is_away = true;
