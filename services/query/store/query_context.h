@@ -68,7 +68,7 @@ struct QueryContext {
   // so much earlier, with a part of the answer.
   Duration details_time = {};
   const Clock* clock = nullptr;  // Measures what the store takes; null = nothing is measured.
-  // Of what is left until the deadline, a quarter becomes details_time.
+  // A quarter of the time until the deadline becomes details_time.
   void begin(const Clock& own) {
     clock = &own;
     details_time = deadline.remaining(own.now()) / 4;

@@ -161,7 +161,7 @@ TEST_F(QueryHandlerTest, EachApiSaysHowFarASearchCameThatEndedEarly) {
               HasSubstr(R"("errors":[{"code":200,"msg":"searched back to 2023)"));
   EXPECT_THAT(text(get("/tempo/api/search?q=%7B%7D")),
               HasSubstr(R"("completedJobs":0,"totalJobs":1)"));
-  EXPECT_EQ(get("/api/traces/1").headers.get("spanway-coverage"), "") << "a trace by id is whole";
+  EXPECT_EQ(get("/api/traces/1").headers.get("spanway-coverage"), "") << "a trace by id is complete";
 }
 
 TEST_F(QueryHandlerTest, AClientThatDoesNotReadIsCutAndFreesItsWorker) {

@@ -88,7 +88,7 @@ class CompactTest : public testing::Test {
     return std::to_string(items.size()) + " once";
   }
 
-  // Of the rows of one object, read.
+  // The memory of the rows of one object, once they are read.
   std::size_t memory_of_one() {
     const auto live = hour().live;
     auto file = parquet_file::arrow_codec().open(
