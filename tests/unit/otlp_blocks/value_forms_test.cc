@@ -30,7 +30,6 @@ struct Case {
   std::string label;
   std::string log;
 };
-void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 ProtoMessage real(double number) { return ProtoMessage().real(4, number); }
 ProtoMessage nested(int levels) {
