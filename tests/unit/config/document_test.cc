@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 namespace spanway::config {
 namespace {
@@ -78,7 +78,7 @@ TEST(Document, StopsCollectingProblems) {
   EXPECT_EQ(problems.all().size(), 1000U);
 }
 
-// Whatever it is, it is refused or read, soon.
+// Whatever it is, it is refused or read, soon: in CPU time, for the machine may be busy.
 TEST(Document, SurvivesHostileText) {
   const auto repeat = [](std::string_view part, std::size_t bytes) {
     std::string out;
@@ -91,10 +91,10 @@ TEST(Document, SurvivesHostileText) {
         "&a ", "*a ", "!t ",  "|\n ", "a:\n", "---\n", "...\n",  "%YAML 1.1\n",  "\n",  " ",
         "#",   "\t",  "a",    "\\",   ",",    ":",     "a: {",   "\xe2\x80\xa8", "<<: "}) {
     SCOPED_TRACE(part);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     Problems problems;
     parse_document(repeat(part, bytes), problems);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+    EXPECT_LT(std::clock() - start, 20 * CLOCKS_PER_SEC);
   }
 }
 
