@@ -36,6 +36,14 @@ std::vector<Baseline> baselines_of(const LatencyHistory& operation,
   return baselines;
 }
 
+// Of all the windows together: what varies from window to window is no regression.
+double p95_of_all(const LatencyHistory& operation) {
+  Durations all;
+  for (const Durations& window : operation.windows)
+    for (const auto& [bucket, count] : window) all[bucket] += count;
+  return duration_quantile_ns(all, 0.95);
+}
+
 Comparison compare(const Durations& window, std::span<const Baseline> baselines,
                    const LatencyThresholds& thresholds) {
   Comparison result;
@@ -73,6 +81,8 @@ std::vector<Finding> latency_regressions(std::span<const LatencyHistory> operati
   std::vector<Finding> findings;
   for (const std::size_t index : conspicuous_rows(tests, thresholds.windows)) {
     const Comparison& seen = newest[index];
+    if (p95_of_all(operations[index]) < seen.baseline_p95 * (1 + thresholds.latency.p95_growth_min))
+      continue;
     Finding finding;
     finding.kind = FindingKind::kLatencyRegression;
     finding.operation = operations[index].operation;

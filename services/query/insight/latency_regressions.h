@@ -18,8 +18,9 @@ struct LatencyHistory {
 };
 
 // A finding for each operation that is slower than each of its baselines that has enough calls:
-// p-value (the larger) and growth of the 95th percentile (the smaller). `observed` and `baseline`
-// are that percentile in ns; the score is -log10 of the p-value, at most 300.
+// p-value (the larger) and growth of the 95th percentile (the smaller), also of all the windows
+// together. `observed` and `baseline` are that percentile in ns; the score is -log10 of the
+// p-value, at most 300.
 std::vector<Finding> latency_regressions(std::span<const LatencyHistory> operations,
                                          TimeRange window, const Thresholds& thresholds);
 

@@ -81,6 +81,14 @@ class TokenCounter {
     }
   }
 
+  // Tokens of enough traces, whether bad or good: those that are tested.
+  std::size_t tests() const {
+    return static_cast<std::size_t>(
+        std::count_if(counts_.begin(), counts_.end(), [&](const auto& one) {
+          return one.second.bad + one.second.good >= thresholds_.traces_min;
+        }));
+  }
+
   // Those that enough bad traces have, each set of traces once.
   std::vector<Candidate> candidates(double bad, double good) const {
     std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>, std::vector<Token>> sets;
@@ -97,7 +105,7 @@ class TokenCounter {
       one.table = {bad_with, bad - bad_with, good_with, good - good_with};
       one.chi_squared = chi_squared(one.table);
       one.log_odds = log_odds(one.table);
-      one.p_value = chi_squared_p_value(one.chi_squared);
+      one.p_value = std::max(chi_squared_p_value(one.chi_squared), exact_p_value(one.table));
       for (std::size_t index = 1; index < tokens.size() && index <= kAlsoMax; ++index)
         one.also.push_back(tokens[index].text());
       result.push_back(std::move(one));
@@ -133,6 +141,8 @@ std::vector<Candidate> related(const std::vector<const SampledTrace*>& bad,
       counter.candidates(static_cast<double>(bad.size()), static_cast<double>(good.size()));
   std::vector<double> p_values;
   for (const Candidate& one : all) p_values.push_back(one.p_value);
+  // The tests of tokens that few bad traces have count, too.
+  p_values.resize(std::max(p_values.size(), counter.tests()), 1);
   const double limit =
       benjamini_hochberg_limit(std::move(p_values), thresholds.false_discovery_rate);
   std::erase_if(all, [&](const Candidate& one) {

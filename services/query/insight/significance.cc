@@ -130,6 +130,22 @@ double chi_squared(const TokenTable& t) noexcept {
 
 double chi_squared_p_value(double x) noexcept { return std::erfc(std::sqrt(x / 2)); }
 
+double exact_p_value(const TokenTable& t) noexcept {
+  const double bad = t.bad_with + t.bad_without, good = t.good_with + t.good_without;
+  const double with = t.bad_with + t.good_with, all = bad + good;
+  const auto log_choose = [](double n, double k) {
+    return log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1);
+  };
+  double term = std::exp(log_choose(with, t.bad_with) + log_choose(all - with, t.bad_without) -
+                         log_choose(all, bad));
+  double sum = term;
+  for (double k = t.bad_with; k < std::min(with, bad) && term > sum * kPrecision; ++k) {
+    term *= (with - k) * (bad - k) / ((k + 1) * (all - with - bad + k + 1));
+    sum += term;
+  }
+  return std::min(1.0, sum);
+}
+
 double log_odds(const TokenTable& t) noexcept {
   return std::log((t.bad_with + 0.5) * (t.good_without + 0.5) /
                   ((t.bad_without + 0.5) * (t.good_with + 0.5)));

@@ -32,6 +32,9 @@ struct TokenTable {
 double chi_squared(const TokenTable& table) noexcept;
 // P(X >= x) with one degree of freedom.
 double chi_squared_p_value(double x) noexcept;
+// P(at least as many bad ones with the token), if the bad ones were drawn from all (Fisher's exact
+// test, one-sided); right also where chi-squared's approximation is not, for rare tokens.
+double exact_p_value(const TokenTable& table) noexcept;
 // Natural logarithm of the odds ratio, each count plus one half (Haldane).
 double log_odds(const TokenTable& table) noexcept;
 
