@@ -29,7 +29,7 @@ class TiringStore final : public LogStore {
     return real_.streams(matchers, range, context);
   }
   Result<BlockStreamPtr> select(const LogSelect& query, QueryContext& context) override {
-    if (error && selects-- == 0) return Error(*error);
+    if (error && selects-- <= 0) return Error(*error);
     return real_.select(query, context);
   }
   Result<block::Block> resources_of(std::span<const std::uint64_t> ids,
