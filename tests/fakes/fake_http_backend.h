@@ -92,8 +92,9 @@ class FakeHttpBackend final : public http::Handler {
     }
     for (auto& responder : held) responder.send(answer());
   }
-  // Closes the port: connections are refused from now on.
+  // Closes the port: connections are refused from now on. No request calls the script any more.
   void stop() {
+    if (!server_) return;
     port_ = server_->port();
     release([] { return http_answer(503); });
     server_.reset();
