@@ -36,7 +36,7 @@ std::vector<Baseline> baselines_of(const LatencyHistory& operation,
   return baselines;
 }
 
-// Of all the windows together: what varies from window to window is no regression.
+// Latency of all the windows together: what varies from window to window is no regression.
 double p95_of_all(const LatencyHistory& operation) {
   Durations all;
   for (const Durations& window : operation.windows)
