@@ -4,27 +4,15 @@ import subprocess
 import time
 
 import requests
-from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness.otlp_receiver import items_of
 from harness.parts import ROOT, require_built, run_part
 from harness.pipeline import Pipeline, running
 from harness.ports import free_port
 from harness.processes import Process, wait_until
+from harness.records import records_of
 from harness.send import grpc_export, logs_request, metrics_request, trace_request
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-
-def consume(brokers, topic, count, seconds=20):
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": f"test-{time.time_ns()}", "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic])
-    found, deadline = [], time.monotonic() + seconds
-    while len(found) < count and time.monotonic() < deadline:
-        message = consumer.poll(0.2)
-        if message is not None and message.error() is None:
-            found.append(message)
-    consumer.close()
-    return found
 
 
 def java_partitions(keys, count):
@@ -47,7 +35,7 @@ def test_plain_consumer_reads_keys_partitions_headers_and_payloads(kafka, tmp_pa
             trace_id = os.urandom(16)
             sent[trace_id.hex()] = trace_request(spans=4, trace_id=trace_id)
             grpc_export(pipeline.endpoint, sent[trace_id.hex()], metadata=(("x-scope-orgid", "acme"),))
-        records = consume(kafka.brokers, pipeline.topics["traces"], 24)
+        records = records_of(kafka.brokers, pipeline.topics["traces"])
         assert len(records) == 24
         admin = AdminClient({"bootstrap.servers": kafka.brokers})
         partitions = len(admin.list_topics(pipeline.topics["traces"]).topics[pipeline.topics["traces"]].partitions)
@@ -70,7 +58,7 @@ def test_all_spans_of_a_trace_lie_in_one_partition_without_keys(kafka, tmp_path)
             grpc_export(pipeline.endpoint, request)
         expected = 3 * (80 + 160 + 240) // 3
         where, spans = {}, 0
-        for record in consume(kafka.brokers, pipeline.topics["traces"], 10_000, seconds=8):
+        for record in records_of(kafka.brokers, pipeline.topics["traces"]):
             assert record.key() is None
             for outer in type(request).FromString(record.value()).resource_spans:
                 for span in (s for inner in outer.scope_spans for s in inner.spans):
