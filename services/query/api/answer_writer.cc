@@ -16,18 +16,13 @@ constexpr int kOk = 200;
 
 }  // namespace
 
-class AnswerWriter::Peer final : public StreamPeer {
- public:
-  using StreamPeer::StreamPeer;
-};
-
 AnswerWriter::AnswerWriter(http::Responder responder, CancelToken cancel, Deadline deadline,
                            Duration stall_max)
     : responder_(std::move(responder)),
       cancel_(std::move(cancel)),
       deadline_(deadline),
       stall_max_(stall_max),
-      peer_(std::make_shared<Peer>(cancel_)) {}
+      peer_(std::make_shared<StreamPeer>(cancel_)) {}
 
 AnswerWriter::~AnswerWriter() {
   if (begun_ && !over_) stream_.abort();

@@ -14,6 +14,8 @@
 
 namespace spanway::query {
 
+class StreamPeer;
+
 // Belongs to one worker, whom write() blocks while the client does not read. A short answer is sent
 // in one piece by finish(); a longer one begins when 64 KiB have been written. The token is
 // cancelled when the client goes away after that, or takes nothing for stall_max. Dropped
@@ -45,7 +47,6 @@ class AnswerWriter {
   void refuse(int status, std::string body);
 
  private:
-  class Peer;
   http::Response head(int status, bool is_error);
   Status begin();
   Status flush();
@@ -60,7 +61,7 @@ class AnswerWriter {
   std::string buffer_;
   bool begun_ = false;
   bool over_ = false;
-  std::shared_ptr<Peer> peer_;
+  std::shared_ptr<StreamPeer> peer_;
   http::ResponseStream stream_;
 };
 
