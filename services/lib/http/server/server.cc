@@ -38,15 +38,14 @@ Result<tcp::endpoint> resolve(const ServerOptions& options, boost::asio::io_cont
   return found.begin()->endpoint();
 }
 
-Result<tcp::acceptor> listen(const ServerOptions& options, const tcp::endpoint& endpoint,
-                             boost::asio::io_context& context, bool shared) {
+Result<tcp::acceptor> bind_acceptor(const ServerOptions& options, const tcp::endpoint& endpoint,
+                                    boost::asio::io_context& context, bool shared) {
   boost::system::error_code error;
   tcp::acceptor acceptor(context);
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && shared) acceptor.set_option(ReusePort(true), error);
   if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(kBacklog, error);
   if (error) return listen_error(options, error);
   return acceptor;
 }
@@ -104,14 +103,22 @@ Status ServerImpl::bind() {
   const bool shared = pool_.threads.size() > 1;
   if (shared && endpoint_.port() != 0) {
     // SO_REUSEPORT would also let us onto the port of another process of this user.
-    SPANWAY_TRY(listen(options_, endpoint_, first.context(), false));
+    SPANWAY_TRY(bind_acceptor(options_, endpoint_, first.context(), false));
   }
+  // No acceptor listens before all are bound: the kernel may refuse the port to a socket that is
+  // bound while a client's connection to an earlier one is being set up.
+  std::vector<tcp::acceptor> acceptors;
+  boost::system::error_code error;
   for (auto& thread : pool_.threads) {
-    SPANWAY_ASSIGN(auto acceptor, listen(options_, endpoint_, thread->context(), shared));
-    boost::system::error_code error;
+    SPANWAY_ASSIGN(auto acceptor, bind_acceptor(options_, endpoint_, thread->context(), shared));
     endpoint_ = acceptor.local_endpoint(error);
     if (error) return listen_error(options_, error);
-    add_listener(*thread, std::move(acceptor));
+    acceptors.push_back(std::move(acceptor));
+  }
+  for (std::size_t i = 0; i < acceptors.size(); ++i) {
+    acceptors[i].listen(kBacklog, error);
+    if (error) return listen_error(options_, error);
+    add_listener(*pool_.threads[i], std::move(acceptors[i]));
   }
   return ok_status();
 }
