@@ -36,6 +36,10 @@ struct StreamOptions {
   // long as the stream is open; one chunk that is larger is taken alone.
   std::size_t buffer_bytes_max = 64 * 1024;
   Deadline deadline = Deadline::never();
+  // How the answer ends at the deadline over HTTP/2, for protocols that have their status in
+  // trailers: chunks that have not begun are dropped, and these trailers follow. Empty, or when the
+  // peer does not read on for some seconds: RST_STREAM CANCEL. HTTP/1.1 ends the connection.
+  Headers deadline_trailers = {};
 };
 
 class StreamBody;

@@ -37,9 +37,9 @@ Code data_code(Code code) noexcept {
   return says_so && !is_retryable_code(code) ? code : Code::kInvalidArgument;
 }
 
-RpcStatus status_of(const Error& error) {
+RpcStatus status_of(const Error& error, Code code) {
   RpcStatus status;
-  status.code = static_cast<int>(grpc_code(error));
+  status.code = static_cast<int>(code);
   status.message = printable_utf8(error.message, kErrorMessageBytesMax);
   if (error.refusal == Refusal::kTransient)
     status.retry_after = error.retry_after.value_or(kDefaultRetryAfter);
@@ -129,9 +129,11 @@ int http_status(const Error& error) noexcept {
 }
 
 Bytes status_body(const Error& error, Encoding encoding) {
-  const RpcStatus status = status_of(error);
+  const RpcStatus status = status_of(error, grpc_code(error));
   return encoding == Encoding::kJson ? write_json(status) : write_protobuf(status);
 }
+
+Bytes status_body(const Error& error, Code code) { return write_protobuf(status_of(error, code)); }
 
 std::optional<std::int64_t> retry_after_seconds(const Error& error) noexcept {
   if (error.refusal != Refusal::kTransient) return std::nullopt;

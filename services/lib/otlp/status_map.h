@@ -36,6 +36,8 @@ int http_status(const Error& error) noexcept;
 // ErrorInfo{domain: "spanway", reason} for a reason; the body of every HTTP error and,
 // as protobuf, grpc-status-details-bin.
 Bytes status_body(const Error& error, Encoding encoding);
+// The same as protobuf with this code, for APIs that are not OTLP's.
+Bytes status_body(const Error& error, Code code);
 // Retry-After in whole seconds, at least 1; nothing when the error is not transient.
 std::optional<std::int64_t> retry_after_seconds(const Error& error) noexcept;
 // Export*ServiceResponse: empty on full success, partial_success otherwise. At most 4 KiB of

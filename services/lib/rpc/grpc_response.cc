@@ -34,13 +34,11 @@ http::Headers status_fields(const Error& error, Code code) {
   if (error.code == Code::kUnimplemented) {
     headers.add("grpc-accept-encoding", "identity,gzip,deflate,zstd");
   }
-  // The details have the code, too.
-  if (has_details(error) && otlp::grpc_code(error) == code) {
+  if (has_details(error)) {
     Error bounded = error;
     bounded.message.resize(utf8_prefix(bounded.message, kStatusMessageBytesMax));
     headers.add("grpc-status-details-bin",
-                encode_base64(otlp::status_body(bounded, otlp::Encoding::kProtobuf).view(),
-                              Base64Padding::kOmitted));
+                encode_base64(otlp::status_body(bounded, code).view(), Base64Padding::kOmitted));
   }
   return headers;
 }

@@ -55,6 +55,12 @@ class RequestReader final : public http::BodyReader {
   http::Responder responder_;
 };
 
+http::Headers late_trailers() {
+  return status_trailers(
+      transient_error(Code::kDeadlineExceeded, "the deadline passed before the answer was complete")
+          .with_reason("deadline_exceeded"));
+}
+
 }  // namespace
 
 MessageStream::Write MessageStream::write(std::string_view message) {
@@ -75,9 +81,10 @@ MessageStream StreamingCall::start(std::shared_ptr<http::StreamObserver> observe
                                    std::size_t buffer_bytes_max) {
   http::Response head;
   head.headers.add("content-type", "application/grpc");
-  return MessageStream(
-      responder_.start_stream(std::move(head), std::move(observer),
-                              {.buffer_bytes_max = buffer_bytes_max, .deadline = deadline_}));
+  return MessageStream(responder_.start_stream(std::move(head), std::move(observer),
+                                               {.buffer_bytes_max = buffer_bytes_max,
+                                                .deadline = deadline_,
+                                                .deadline_trailers = late_trailers()}));
 }
 
 void StreamingCall::refuse(const Error& error) { responder_.send(error_response_as_is(error)); }

@@ -53,7 +53,8 @@ class StreamingCall {
   const http::RequestHead& head() const noexcept { return head_; }
   // The result of StreamingMethod::admit().
   const std::string& caller() const noexcept { return caller_; }
-  // min(grpc-timeout, the service's own). The stream is cancelled when it has passed.
+  // min(grpc-timeout, the service's own). The stream is cancelled when it has passed, and the
+  // client gets DEADLINE_EXCEEDED.
   Deadline deadline() const noexcept { return deadline_; }
   // The serialized message; its memory is this call's until it is destroyed.
   std::string_view request() const noexcept { return request_.view(); }

@@ -68,7 +68,8 @@ class Writer final : public StreamObserver {
   std::optional<CancelReason> cancelled_ SPANWAY_GUARDED_BY(mutex_);
 };
 
-// Streams every answer; "/deadline" with one that has passed soon.
+// Streams every answer; "/deadline" and "/late" with one that has passed soon, "/late" with
+// trailers.
 class StreamHandler final : public Handler {
  public:
   std::unique_ptr<BodyReader> on_request(const RequestHead& head, Responder responder) override {
@@ -76,7 +77,8 @@ class StreamHandler final : public Handler {
     Response response;
     response.headers.add("content-type", "text/plain");
     StreamOptions options{.buffer_bytes_max = kBufferBytes};
-    if (head.path == "/deadline")
+    if (head.path == "/late") options.deadline_trailers.add("status", "late");
+    if (head.path == "/deadline" || head.path == "/late")
       options.deadline = Deadline::after(system_clock(), std::chrono::milliseconds(50));
     writer->begin(responder.start_stream(std::move(response), writer, options));
     MutexLock lock(mutex_);
@@ -255,6 +257,22 @@ TEST_F(StreamedAnswer, TheDeadlineCancelsItAndThePeerDoesNotTakeItForComplete) {
   EXPECT_FALSE(http2.answer(stream).ended);
   EXPECT_EQ(http2.answer(stream).closed, std::uint32_t{NGHTTP2_CANCEL});
   EXPECT_TRUE(cancelled(*handler_.writer(1), CancelReason::kDeadline));
+}
+
+TEST_F(StreamedAnswer, TheDeadlineOfAnHttp2AnswerMayHaveTrailers) {
+  Http2Peer http2(port());
+  const std::int32_t stream = http2.request("GET", "/late");
+  ASSERT_TRUE(http2.run_until_closed(stream));
+  EXPECT_TRUE(http2.answer(stream).ended);
+  EXPECT_EQ(http2.answer(stream).closed, std::uint32_t{NGHTTP2_NO_ERROR});
+  EXPECT_EQ(http2.answer(stream).trailers.get("status"), "late");
+  EXPECT_TRUE(cancelled(*handler_.writer(0), CancelReason::kDeadline));
+  EXPECT_EQ(handler_.writer(0)->write("more"), Write::kCancelled);
+
+  RawClient http1(port());
+  http1.send("GET /late HTTP/1.1\r\nhost: a\r\n\r\n");
+  EXPECT_TRUE(cancelled(*handler_.writer(1), CancelReason::kDeadline));
+  EXPECT_EQ(http1.receive_all().find("0\r\n\r\n"), std::string::npos);
 }
 
 TEST_F(StreamedAnswer, AnAbortIsNotTakenForTheEnd) {

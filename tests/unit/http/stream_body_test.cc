@@ -22,9 +22,12 @@ class Observer final : public StreamObserver {
 
 class StreamBodyTest : public testing::Test {
  protected:
-  std::shared_ptr<StreamBody> body(std::size_t buffer_bytes) {
-    return std::make_shared<StreamBody>(observer_, StreamOptions{.buffer_bytes_max = buffer_bytes},
-                                        account_, [this] { ++resumed_; });
+  std::shared_ptr<StreamBody> body(std::size_t buffer_bytes, Headers deadline_trailers = {}) {
+    return std::make_shared<StreamBody>(
+        observer_,
+        StreamOptions{.buffer_bytes_max = buffer_bytes,
+                      .deadline_trailers = std::move(deadline_trailers)},
+        account_, [this] { ++resumed_; });
   }
   // Reads as a session that has room for `size` bytes.
   std::string read(StreamBody& body, std::size_t size, State& state) {
@@ -107,6 +110,47 @@ TEST_F(StreamBodyTest, ACancelledStreamTakesNothingAndReportsOnce) {
   EXPECT_EQ(observer_->cancelled, CancelReason::kDeadline);
   EXPECT_EQ(stream.write("more"), Write::kCancelled);
   EXPECT_TRUE(stream.cancelled());
+}
+
+TEST_F(StreamBodyTest, TheDeadlineEndsItBehindTheChunkThatHasBegun) {
+  Headers late;
+  late.add("status", "late");
+  const auto shared = body(100'000, late);
+  ResponseStream stream(shared);
+  const std::string first(5000, 'a');
+  stream.write(first);
+  stream.write(std::string(5000, 'b'));
+  State state = State::kOpen;
+  EXPECT_EQ(read(*shared, 2000, state).size(), 2000u);
+  EXPECT_TRUE(shared->expire());
+  EXPECT_EQ(observer_->cancelled, CancelReason::kDeadline);
+  EXPECT_EQ(stream.write("more"), Write::kCancelled);
+  EXPECT_TRUE(stream.cancelled());
+  stream.finish();
+  EXPECT_EQ(read(*shared, 100'000, state), std::string(3000, 'a')) << "and none of the next one";
+  EXPECT_EQ(state, State::kComplete);
+  EXPECT_EQ(shared->take_trailers().get("status"), "late");
+  EXPECT_EQ(shared->deadline(), SteadyTime::max());
+  EXPECT_FALSE(shared->expire()) << "once";
+}
+
+TEST_F(StreamBodyTest, TheDeadlineWakesAReaderThatWaits) {
+  Headers late;
+  late.add("status", "late");
+  const auto shared = body(100, late);
+  State state = State::kOpen;
+  EXPECT_EQ(read(*shared, 10, state), "");
+  EXPECT_EQ(state, State::kOpen);
+  EXPECT_TRUE(shared->expire());
+  EXPECT_EQ(resumed_, 1);
+  EXPECT_EQ(read(*shared, 10, state), "");
+  EXPECT_EQ(state, State::kComplete);
+}
+
+TEST_F(StreamBodyTest, WithoutTrailersForItTheDeadlineEndsNothing) {
+  const auto shared = body(100);
+  EXPECT_FALSE(shared->expire());
+  EXPECT_EQ(observer_->cancelled, std::nullopt);
 }
 
 TEST_F(StreamBodyTest, AWriterThatHasEndedTheStreamGetsNoMoreCallbacks) {

@@ -134,6 +134,8 @@ class StreamingServiceTest : public testing::Test {
   Method method_;
   http::IoPool pool_{"test-io", 1};
   ServedService server_{{.message_bytes_max = 1000}, method_, budget_, pool_, {log_, metrics_}};
+  ServedService short_{
+      {.deadline_max = std::chrono::seconds(3)}, method_, budget_, pool_, {log_, metrics_}};
 };
 
 TEST_F(StreamingServiceTest, SendsEveryMessageAndThenOk) {
@@ -192,11 +194,21 @@ TEST_F(StreamingServiceTest, TheDeadlineCancelsTheMethod) {
   auto [stream, observer] = method_.wait_open();
   ASSERT_NE(observer, nullptr);
   EXPECT_TRUE(observer->wait_cancelled().has_value());
-  // HTTP/2 carries a passed deadline as CANCEL: a client whose own clock has not reached it yet
-  // reports that.
-  const grpc::StatusCode code = call.wait().error_code();
-  EXPECT_TRUE(code == grpc::StatusCode::DEADLINE_EXCEEDED || code == grpc::StatusCode::CANCELLED)
-      << code;
+  // By the client's clock or by ours, whichever was first.
+  EXPECT_EQ(call.wait().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(StreamingServiceTest, TheServicesOwnDeadlineReachesTheClientAsItsStatus) {
+  ClientCall call(*short_.stub, kPath, "hold", std::chrono::minutes(1));
+  auto [stream, observer] = method_.wait_open();
+  ASSERT_NE(observer, nullptr);
+  stream.write("one");
+  EXPECT_EQ(observer->wait_cancelled(), http::CancelReason::kDeadline);
+  const grpc::Status status = call.wait();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(status.error_message(), "the deadline passed before the answer was complete");
+  EXPECT_EQ(call.wait_messages(1).size(), 1u) << "what came before it is there";
+  EXPECT_EQ(stream.write("two"), MessageStream::Write::kCancelled);
 }
 
 TEST_F(StreamingServiceTest, ACallerIsAdmittedBeforeItsRequestIsRead) {

@@ -14,6 +14,8 @@ namespace {
 // Larger frames than the protocol's 16 KiB: fewer calls per body.
 constexpr std::uint32_t kFrameBytesMax = 64 * 1024;
 constexpr Duration kDrainPingTimeout = std::chrono::seconds(1);
+// For the rest of a chunk and the trailers of an answer whose deadline has passed.
+constexpr Duration kLateTrailersWithin = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -135,6 +137,7 @@ void Http2Session::abort_late(Http2Stream& stream) {
     return terminate(NGHTTP2_ENHANCE_YOUR_CALM, AbortReason::kHeaderTimeout);
   if (stream.body && now() >= stream.body->deadline()) {
     context_.events.aborted(place(stream.id), AbortReason::kStreamDeadline);
+    if (stream.body->expire()) return set_deadline(stream, now() + kLateTrailersWithin);
     cancel_body(stream, CancelReason::kDeadline);
     return reset(stream, NGHTTP2_CANCEL);
   }

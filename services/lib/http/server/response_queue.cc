@@ -21,7 +21,7 @@ class ResponseQueue::Slot final : public Responder::Target {
   }
   ResponseStream start_stream(Response head, std::shared_ptr<StreamObserver> observer,
                               StreamOptions options) override {
-    return responses_->start_stream(id_, std::move(head), std::move(observer), options);
+    return responses_->start_stream(id_, std::move(head), std::move(observer), std::move(options));
   }
   WebSocket accept_web_socket(std::shared_ptr<WebSocketObserver> observer,
                               WebSocketOptions options) override {
@@ -53,8 +53,8 @@ ResponseStream ResponseQueue::start_stream(std::uint64_t id, Response head,
                                            std::shared_ptr<StreamObserver> observer,
                                            StreamOptions options) {
   Bytes first = std::move(head.body);
-  auto body =
-      std::make_shared<StreamBody>(std::move(observer), options, stream_bytes_, resumer(id));
+  auto body = std::make_shared<StreamBody>(std::move(observer), std::move(options), stream_bytes_,
+                                           resumer(id));
   body->write(first.view(), &first);
   if (!put({.id = id, .response = std::move(head), .stream = body})) body->abandon();
   return ResponseStream(std::move(body));

@@ -199,7 +199,7 @@ ResponseStream Responder::start_stream(Response head, std::shared_ptr<StreamObse
                                        StreamOptions options) {
   const auto target = std::move(target_);
   if (target == nullptr) return ResponseStream();
-  return target->start_stream(std::move(head), std::move(observer), options);
+  return target->start_stream(std::move(head), std::move(observer), std::move(options));
 }
 
 ResponseStream Responder::Target::start_stream(Response, std::shared_ptr<StreamObserver>,

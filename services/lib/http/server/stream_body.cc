@@ -15,7 +15,7 @@ constexpr std::size_t kJoinedBytes = 4 * 1024;
 
 StreamBody::StreamBody(std::shared_ptr<StreamObserver> observer, StreamOptions options,
                        StreamAccount account, std::function<void()> resume)
-    : options_(options),
+    : options_(std::move(options)),
       account_(std::move(account)),
       resume_(std::move(resume)),
       observer_(std::move(observer)) {
@@ -37,7 +37,7 @@ void StreamBody::account(std::size_t bytes) {
 ResponseStream::Write StreamBody::write(std::string_view chunk, Bytes* owned) {
   {
     MutexLock lock(mutex_);
-    if (cancelled_ || aborted_ || finished_) return ResponseStream::Write::kCancelled;
+    if (is_over()) return ResponseStream::Write::kCancelled;
     if (chunk.empty()) return ResponseStream::Write::kTaken;
     if (pending_bytes_ > 0 && pending_bytes_ + chunk.size() > options_.buffer_bytes_max) {
       writer_waits_ = true;
@@ -59,7 +59,7 @@ void StreamBody::finish(Headers trailers) {
   std::shared_ptr<StreamObserver> observer;
   {
     MutexLock lock(mutex_);
-    if (cancelled_ || aborted_ || finished_) return;
+    if (is_over()) return;
     finished_ = true;
     trailers_ = std::move(trailers);
     observer.swap(observer_);
@@ -71,7 +71,7 @@ void StreamBody::abort() noexcept {
   std::shared_ptr<StreamObserver> observer;
   {
     MutexLock lock(mutex_);
-    if (cancelled_ || aborted_ || finished_) return;
+    if (is_over()) return;
     aborted_ = true;
     chunks_.clear();
     pending_bytes_ = 0;
@@ -82,7 +82,7 @@ void StreamBody::abort() noexcept {
 
 bool StreamBody::cancelled() const {
   MutexLock lock(mutex_);
-  return cancelled_;
+  return cancelled_ || expired_;
 }
 
 void StreamBody::resume_reader() {
@@ -113,8 +113,9 @@ std::size_t StreamBody::read(std::span<char> into, State& state) {
     pending_bytes_ -= size;
     account(std::max(options_.buffer_bytes_max, pending_bytes_));
     const bool ended = aborted_ || cancelled_;
-    state = ended ? State::kAborted
-                  : (finished_ && pending_bytes_ == 0 ? State::kComplete : State::kOpen);
+    state =
+        ended ? State::kAborted
+              : ((finished_ || expired_) && pending_bytes_ == 0 ? State::kComplete : State::kOpen);
     reader_waits_ = size == 0 && state == State::kOpen;
     if (writer_waits_ && pending_bytes_ <= options_.buffer_bytes_max / 2) {
       writer_waits_ = false;
@@ -128,6 +129,35 @@ std::size_t StreamBody::read(std::span<char> into, State& state) {
 Headers StreamBody::take_trailers() {
   MutexLock lock(mutex_);
   return std::move(trailers_);
+}
+
+SteadyTime StreamBody::deadline() const {
+  MutexLock lock(mutex_);
+  return expired_ ? SteadyTime::max() : options_.deadline.when();
+}
+
+bool StreamBody::expire() {
+  std::shared_ptr<StreamObserver> observer;
+  std::deque<Bytes> dropped;
+  {
+    MutexLock lock(mutex_);
+    if (options_.deadline_trailers.fields().empty() || cancelled_ || aborted_ || expired_)
+      return false;
+    expired_ = true;
+    trailers_ = options_.deadline_trailers;
+    // Chunks are whole messages to their reader.
+    dropped.swap(chunks_);
+    pending_bytes_ = 0;
+    if (first_read_ > 0) {
+      pending_bytes_ = dropped.front().size() - first_read_;
+      chunks_.push_back(std::move(dropped.front()));
+      dropped.pop_front();
+    }
+    observer.swap(observer_);
+  }
+  if (observer) observer->on_cancelled(CancelReason::kDeadline);
+  resume_reader();
+  return true;
 }
 
 void StreamBody::cancel(CancelReason reason) {

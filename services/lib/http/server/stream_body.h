@@ -45,13 +45,21 @@ class StreamBody {
   std::size_t read(std::span<char> into, State& state);
   // The trailers, once `read` has returned kComplete.
   Headers take_trailers();
-  SteadyTime deadline() const noexcept { return options_.deadline.when(); }
+  // None once expire() has ended the body.
+  SteadyTime deadline() const;
+  // The deadline has passed: ends the body with the trailers of the options, behind the chunk that
+  // has begun, and reports to the observer. False, and nothing has happened, when there are none.
+  bool expire();
   // Drops what is left and reports to the observer, unless the writer has ended the stream.
   void cancel(CancelReason reason);
   // The same without a report: there has never been a session.
   void abandon();
 
  private:
+  // For the writer.
+  bool is_over() const SPANWAY_REQUIRES(mutex_) {
+    return cancelled_ || aborted_ || finished_ || expired_;
+  }
   void account(std::size_t bytes) SPANWAY_REQUIRES(mutex_);
   void resume_reader();
   std::shared_ptr<StreamObserver> end();
@@ -69,6 +77,7 @@ class StreamBody {
   Headers trailers_ SPANWAY_GUARDED_BY(mutex_);
   bool finished_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool aborted_ SPANWAY_GUARDED_BY(mutex_) = false;
+  bool expired_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool cancelled_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool writer_waits_ SPANWAY_GUARDED_BY(mutex_) = false;
   bool reader_waits_ SPANWAY_GUARDED_BY(mutex_) = false;
