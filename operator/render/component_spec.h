@@ -40,6 +40,7 @@ inline constexpr int kIngressHttpPort = 4318;
 inline constexpr int kBridgePort = 4327;
 inline constexpr int kExporterPort = 4337;
 inline constexpr int kQueryPort = 8081;
+inline constexpr int kQueryGrpcPort = 16685;
 
 // "<object>.<namespace>.svc:<port>", found in any cluster domain by the pod's search list.
 std::string service_address(const std::string& object, const std::string& name_space, int port);

@@ -82,7 +82,7 @@ Json from_world(const api::Ingress& ingress) {
 }
 
 Json from_clients(const api::Query& query) {
-  Json rule = {{"ports", Json::array({tcp(kQueryPort)})}};
+  Json rule = {{"ports", Json::array({tcp(kQueryPort), tcp(kQueryGrpcPort)})}};
   if (query.allowed_from.is_array() && !query.allowed_from.empty())
     rule["from"] = query.allowed_from;
   return rule;

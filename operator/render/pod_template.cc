@@ -101,6 +101,7 @@ Json ports(const api::Pipeline& pipeline, Role role) {
       break;
     case Role::kQuery:
       list.push_back(port("http", kQueryPort));
+      list.push_back(port("jaeger-grpc", kQueryGrpcPort));
       break;
     case Role::kConsumer:
       break;

@@ -294,7 +294,8 @@ Json query_config(const api::Pipeline& pipeline) {
   const api::Query& query = *pipeline.spec.query;
   const api::ClickHouseStore store = store_of(pipeline);
   Json config;
-  config["api"] = {{"host", kAnyAddress}, {"port", kQueryPort}};
+  config["api"] = {
+      {"host", kAnyAddress}, {"port", kQueryPort}, {"jaeger_grpc_port", kQueryGrpcPort}};
   if (query.tls) config["api"]["tls"] = server_tls(*query.tls);
   config["auth"] = ingress_auth(query.auth);
   config["tenant"] = ingress_tenant(query.tenant);

@@ -34,6 +34,9 @@ Manifest query_service(const Context& context, const ComponentSpec& spec) {
   Json& ports = manifest.object["spec"]["ports"];
   ports.push_back(service_port("http", query.port));
   ports.back()["appProtocol"] = query.tls ? "https" : "http";
+  if (query.port == kQueryGrpcPort) return manifest;  // A Service has a port once.
+  ports.push_back(service_port("jaeger-grpc", kQueryGrpcPort));
+  ports.back()["appProtocol"] = query.tls ? "https" : "kubernetes.io/h2c";
   return manifest;
 }
 

@@ -62,16 +62,23 @@ TEST(Query, IsServedOnThePortOfItsService) {
   EXPECT_EQ(at(services.at("storage-query"), "spec/ports/0/appProtocol"), "https");
   EXPECT_EQ(by_name(container_of(query.workload.object)["ports"]).at("http")["containerPort"],
             kQueryPort);
+  EXPECT_EQ(at(services.at("storage-query"), "spec/ports/1/port"), kQueryGrpcPort);
+  EXPECT_EQ(at(services.at("storage-query"), "spec/ports/1/appProtocol"), "https");
+  EXPECT_EQ(
+      by_name(container_of(query.workload.object)["ports"]).at("jaeger-grpc")["containerPort"],
+      kQueryGrpcPort);
   EXPECT_EQ(at(services.at("storage-query-admin"), "metadata/labels/spanway.dev~1metrics"), "true")
       << "the ServiceMonitor selects it";
   EXPECT_EQ(at(support_of(query, kube::kPodDisruptionBudgets), "spec/maxUnavailable"), 1);
 }
 
-TEST(Query, AcceptsClientsOnItsPortOnly) {
+TEST(Query, AcceptsClientsOnItsPortsOnly) {
   const auto policies = of_kind(rendered(sample("storage")), kube::kNetworkPolicies);
   const Json& ingress = at(policies.at("storage-query"), "spec/ingress");
   ASSERT_EQ(ingress.size(), 2u);
+  EXPECT_EQ(ingress[1]["ports"].size(), 2u);
   EXPECT_EQ(at(ingress[1], "ports/0/port"), kQueryPort);
+  EXPECT_EQ(at(ingress[1], "ports/1/port"), kQueryGrpcPort);
   EXPECT_EQ(kube::find(ingress[1], "from"), nullptr);
 }
 
