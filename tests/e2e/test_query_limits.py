@@ -1,6 +1,9 @@
-"""Lists of spanway-query over a real ClickHouse that end early at a limit say so. The most memory of each process is
-asserted by harness/promises.py."""
+"""Spanway-query at its limits: lists over a real ClickHouse that end early say so, and clients that ask for
+too much, do not read or send nonsense cost the others nothing. The most memory of each process is asserted by
+harness/promises.py."""
+import concurrent.futures
 import re
+import socket
 import subprocess
 import time
 
@@ -8,9 +11,9 @@ import pytest
 import requests
 from harness.parts import ClickHouse
 from harness.ports import free_port
-from harness.processes import BIN, Service
+from harness.processes import BIN, Service, wait_until
 
-WIDE_SERIES, BUCKETS = 2_000, 12
+WIDE_SERIES, HUGE_SERIES, BUCKETS = 2_000, 12_000, 12
 BIG_TRACE, BIG_SPANS = "ab" * 16, 200_000
 # A whole five minutes, in the past.
 END = int(time.time()) // 300 * 300 - 300
@@ -44,10 +47,16 @@ def log_rows(count, of_bucket):
 def series_rows():
     """Series with 40 labels of 40 bytes each."""
     day = f"toDate(toDateTime({END}))"
+    metrics = (("wide", WIDE_SERIES), ("huge", HUGE_SERIES))
     labels = "mapFromArrays(arrayMap(i -> concat('label_', toString(i)), range(40)), arrayMap(i -> concat(toString(number), repeat('x', 34)), range(40)))"
+    columns, samples = "(day, metric, series_id, labels, type)", "(metric, series_id, ts, value)"
     return [
-        f"INSERT INTO otel.series (day, metric, series_id, labels, type) SELECT {day}, 'wide', number, {labels}, 'gauge' FROM numbers({WIDE_SERIES})",
-        f"INSERT INTO otel.samples (metric, series_id, ts, value) SELECT 'wide', number, toDateTime64({END}, 3), number FROM numbers({WIDE_SERIES})",
+        statement
+        for metric, count in metrics
+        for statement in (
+            f"INSERT INTO otel.series {columns} SELECT {day}, '{metric}', number, {labels}, 'gauge' FROM numbers({count})",
+            f"INSERT INTO otel.samples {samples} SELECT '{metric}', number, toDateTime64({END}, 3), number FROM numbers({count})",
+        )
     ]
 
 
@@ -118,3 +127,141 @@ def test_lists_that_reach_a_budget_have_what_was_found_and_say_how_far_they_came
         assert rate.status_code == 422, rate.text
         trace = get(f"/api/traces/{BIG_TRACE}")
         assert trace.status_code in (200, 413)
+
+
+def slow_client(port, path, headers=()):
+    """A client whose sockets hold little and that reads nothing behind the first byte."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(60)
+    client.connect(("127.0.0.1", port))
+    client.sendall("\r\n".join([f"GET {path} HTTP/1.1", "host: a", *headers, "", ""]).encode())
+    return client
+
+
+def test_large_traces_slow_readers_and_many_clients_at_once(stack):
+    with stack.query("busy", client_wait="1s", query_time="60s") as query:
+        query.start().wait_ready()
+        idle = query.rss_bytes()
+        assert idle <= 64 << 20, f"{idle >> 20} MiB"
+
+        def read_trace(_):
+            with requests.get(f"{query.url}/api/traces/{BIG_TRACE}", timeout=120, stream=True) as answer:
+                assert answer.status_code == 200
+                return sum(chunk.count(b'"spanID"') for chunk in answer.iter_content(None)), answer.raw.read(1)
+
+        # References repeat the key: each span but the root refers to its parent.
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            spans = [count for count, _ in pool.map(read_trace, range(2))]
+        assert all(count >= BIG_SPANS for count in spans), spans
+
+        slow = [slow_client(query.port, f"/api/traces/{BIG_TRACE}") for _ in range(8)]
+        # All workers wait for the slow, and are free again when these are cut.
+        assert requests.get(query.url + "/api/services", timeout=60).status_code == 200
+        wait_until(lambda: query.status()["queries"]["cancelled"] == len(slow), 60, "slow readers that are cut")
+        for client in slow:
+            client.close()
+
+        def one(number):
+            path = ["/api/services", "/spans?limit=1000", "/api/traces?service=shop&limit=50", "/api/v1/query?query=count(wide)&time=%d" % END][number % 4]
+            return requests.get(query.url + path, timeout=600)
+
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(one, range(100)))
+        statuses = {answer.status_code for answer in answers}
+        assert statuses <= {200, 429, 503}, {answer.status_code: answer.text[:200] for answer in answers}
+        assert sum(answer.status_code == 200 for answer in answers) >= 50
+        assert all(answer.headers["retry-after"] for answer in answers if answer.status_code != 200)
+
+        wide = requests.get(query.url + "/api/v1/series", params={"match[]": "huge", "start": END - 10, "end": END + 10}, timeout=600)
+        assert wide.status_code == 422 and wide.json()["errorType"] == "execution", wide.text[:300]
+        wait_until(lambda: query.status()["queries"]["running"] == 0, 60, "no query")
+        assert query.status()["memory"]["used_bytes"] < 16 << 20, query.status()["memory"]
+
+
+def test_a_full_queue_is_429_in_each_apis_shape(stack):
+    with stack.query("full", running=1, queued=0, client_wait="30s") as query:
+        query.start().wait_ready()
+        with slow_client(query.port, f"/api/traces/{BIG_TRACE}") as client:
+            client.recv(1)  # Its query runs.
+            shapes = {
+                "/api/services": lambda answer: answer.json()["errors"][0]["code"] == 429,
+                "/api/v3/services": lambda answer: answer.json()["error"]["httpCode"] == 429,
+                "/api/v1/query?query=1": lambda answer: answer.json()["errorType"] == "too_many_requests",
+                "/loki/api/v1/labels": lambda answer: "too many queries" in answer.text,
+                "/tempo/api/search": lambda answer: "too many queries" in answer.text,
+                "/spans": lambda answer: answer.json()["status"] == 429,
+            }
+            for path, is_shaped in shapes.items():
+                answer = requests.get(query.url + path, timeout=20)
+                assert answer.status_code == 429 and answer.headers["retry-after"], (path, answer.status_code)
+                assert is_shaped(answer), (path, answer.text)
+        wait_until(lambda: requests.get(query.url + "/api/services", timeout=20).status_code == 200, 60, "an answer")
+
+
+def test_nonsense_is_refused_and_costs_nothing(stack):
+    with stack.query("nonsense") as query:
+        query.start().wait_ready()
+
+        def post(path, **form):
+            return requests.post(query.url + path, data=form, timeout=60)
+
+        deep = 60_000
+        for path, text in (
+            ("/api/v1/query", "(" * deep),
+            ("/api/v1/query", "-" * deep + "1"),
+            ("/api/v1/query", "1" + "+1" * (deep // 2)),
+            ("/api/v1/query", "sum(" * 12_000),
+            ("/loki/api/v1/query", "(" * deep),
+            ("/loki/api/v1/query", "sum(" * 12_000),
+            ("/loki/api/v1/query_range", '{a="b"} | ' + "(" * deep),
+            ("/loki/api/v1/query_range", '{a="b"} | line_format "' + "{{ if 1 }}" * 5_000 + '"'),
+        ):
+            answer = post(path, query=text)
+            assert answer.status_code == 400, (path, text[:20], answer.status_code, answer.text[:200])
+        # As much as a URL can hold, for the API without a form.
+        for text in ("{" + "(" * 4000, "{" + "!" * 4000 + "true}", "({}" + " && ({}" * 500, "{} | by(" + "-" * 4000 + "1)"):
+            answer = requests.get(query.url + "/tempo/api/search", params={"q": text}, timeout=60)
+            assert answer.status_code in (400, 414, 431), (text[:20], answer.status_code, answer.text[:200])
+
+        # RE2 has no pattern that takes long, and refuses what would be large.
+        bombs = ["(a*)*b", "(x+x+)+y", "((a{0,100}){0,100}){0,100}", "(.{0,1000}){0,1000}", "a" * 5000, "(" * 1000 + ")" * 1000]
+        for bomb in bombs:
+            for answer in (
+                post("/api/v1/query", query=f'count({{__name__="wide",label_1=~"{bomb}"}})', time=END),
+                post("/loki/api/v1/query_range", query=f'{{service_name="shop"}} |~ "{bomb}"', start=END - 600, end=END, limit=1),
+            ):
+                assert answer.status_code in (200, 400), (bomb[:20], answer.status_code, answer.text[:200])
+
+        limit = 1 << 20
+        assert post("/api/v1/query", query="1", x="y" * (limit - len("query=1&x="))).status_code == 200
+        for path in ("/api/v1/query", "/loki/api/v1/query", "/api/v1/traces"):
+            try:
+                assert post(path, query="1", x="y" * limit).status_code in (400, 413, 422)
+            except requests.ConnectionError:
+                pass  # Refused while the body was still on its way.
+        assert query.alive() and requests.get(query.url + "/health", timeout=20).status_code == 200
+
+
+def tail(port, query):
+    handshake = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
+    return slow_client(port, "/loki/api/v1/tail?limit=5000&start=%d&query=%s" % (END - 86400, requests.utils.quote(query)), handshake)
+
+
+def test_tails_that_are_never_read_hold_little_and_no_more_than_ten(stack):
+    with stack.query("tails") as query:
+        query.start().wait_ready()
+        before = query.rss_bytes()
+        clients = [tail(query.port, '{service_name="shop"}') for _ in range(10)]
+        for client in clients:
+            assert client.recv(12) == b"HTTP/1.1 101", "a tail that has begun"
+        with tail(query.port, '{service_name="shop"}') as refused:
+            assert refused.recv(12) == b"HTTP/1.1 429"
+        # Each has its history of 5000 lines under way.
+        wait_until(lambda: query.status()["queries"]["running"] == 0, 60, "no query of a tail")
+        assert query.rss_bytes() - before < 96 << 20, f"{(query.rss_bytes() - before) >> 20} MiB for ten tails"
+        assert requests.get(query.url + "/api/services", timeout=20).status_code == 200
+        for client in clients:
+            client.close()
+        with_room = lambda: tail(query.port, '{service_name="shop"}').recv(12) == b"HTTP/1.1 101"  # noqa: E731
+        wait_until(with_room, 30, "room for another tail")

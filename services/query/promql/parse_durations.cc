@@ -89,13 +89,14 @@ ExprPtr Parser::duration(int min_precedence) {
   return left;
 }
 
-ExprPtr Parser::negated(ExprPtr operand, const Item& sign) {
+ExprPtr Parser::with_sign(ExprPtr operand, const Item& sign, bool keeps_plus) {
   if (operand->kind == NodeKind::kNumber) {
     if (sign.token == Token::kSub) operand->number = -operand->number;
     operand->position.begin = sign.position.begin;
     return operand;
   }
   if (!experimental(sign.position, kNotEnabled)) return nullptr;
+  if (sign.token == Token::kAdd && !keeps_plus) return operand;
   ExprPtr result = node(NodeKind::kDuration, sign.position.begin);
   result->op = sign.token;
   result->args.push_back(std::move(operand));
@@ -118,7 +119,7 @@ ExprPtr Parser::duration_operand() {
     case Token::kSub: {
       take();
       ExprPtr operand = duration(kPower);
-      return operand ? negated(std::move(operand), item) : nullptr;
+      return operand ? with_sign(std::move(operand), item, false) : nullptr;
     }
     case Token::kLeftParen: {
       take();
@@ -126,7 +127,13 @@ ExprPtr Parser::duration_operand() {
       if (!inner || !expect(Token::kRightParen, "", "") ||
           !experimental(inner->position, kNotEnabled))
         return nullptr;
-      if (inner->kind == NodeKind::kDuration) inner->is_wrapped = true;
+      if (inner->kind == NodeKind::kNumber) {
+        ExprPtr sum = node(NodeKind::kDuration, item.position.begin);
+        sum->op = Token::kAdd;
+        sum->args.push_back(std::move(inner));
+        inner = finish(std::move(sum));
+      }
+      inner->is_wrapped = true;
       return inner;
     }
     case Token::kStep:
@@ -174,7 +181,9 @@ ExprPtr Parser::offset_duration() {
   }
   if (has_sign) take();
   ExprPtr operand = duration_operand();
-  return operand && has_sign ? negated(std::move(operand), first) : std::move(operand);
+  if (!operand || !has_sign) return operand;
+  const bool keeps_plus = !operand->is_wrapped;
+  return with_sign(std::move(operand), first, keeps_plus);
 }
 
 ExprPtr Parser::positive_duration() {

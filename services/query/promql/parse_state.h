@@ -55,7 +55,8 @@ class Parser {
   ExprPtr duration_operand();
   ExprPtr offset_duration();
   ExprPtr positive_duration();
-  ExprPtr negated(ExprPtr operand, const Item& sign);
+  // `keeps_plus`: as a node, as Prometheus does before a function of an offset.
+  ExprPtr with_sign(ExprPtr operand, const Item& sign, bool keeps_plus);
   bool number_of(const Item& item, double& value);
 
   // type_check.cc

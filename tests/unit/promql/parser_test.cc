@@ -70,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(Durations, Prints,
                          testing::ValuesIn(std::vector<std::pair<const char*, const char*>>{
                              {"a[1m+2m]", "a[1m + 2m]"},
                              {"a[2*3m]", "a[2 * 3m]"},
-                             {"a[(1m)*2]", "a[1m * 2]"},
+                             {"a[(1m)*2]", "a[(1m) * 2]"},
                              {"a[(1m+2m)*2]", "a[(1m + 2m) * 2]"},
                              {"a[step()]", "a[step()]"},
                              {"a[max_of(step(),5m)]", "a[max_of(step(), 5m)]"},

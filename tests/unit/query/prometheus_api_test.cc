@@ -22,16 +22,17 @@ std::string tree_of(std::string_view query) {
   std::string out;
   const auto expr = promql::parse(query, {.experimental = true});
   if (!expr.ok()) return expr.error().message;
-  const Status appended = append_tree(**expr, out);
-  return appended.ok() ? out : appended.error().message;
+  append_tree(**expr, out);
+  return out;
 }
 
 TEST(PrometheusQueryTree, IsThatOfParseQuery) {
-  EXPECT_EQ(tree_of("x{a!='b'}[5m] offset 1m @ 2"),
-            R"({"anchored":false,"matchers":[{"name":"a","type":"!=","value":"b"},)"
-            R"({"name":"__name__","type":"=","value":"x"}],"name":"x","offset":60000,)"
-            R"("range":300000,"smoothed":false,"startOrEnd":null,"timestamp":2000,)"
-            R"("type":"matrixSelector"})");
+  EXPECT_EQ(
+      tree_of("x{a!='b'}[5m] offset 1m @ 2"),
+      R"({"anchored":false,"matchers":[{"name":"a","type":"!=","value":"b"},)"
+      R"({"name":"__name__","type":"=","value":"x"}],"name":"x","offset":60000,)"
+      R"("offsetExpr":null,"range":300000,"rangeExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":2000,)"
+      R"("type":"matrixSelector"})");
   EXPECT_EQ(tree_of("(1) + 0.5"),
             R"({"bool":false,"lhs":{"expr":{"type":"numberLiteral","val":"1"},)"
             R"("type":"parenExpr"},"matching":null,"op":"+","rhs":{"type":"numberLiteral",)"
@@ -39,10 +40,18 @@ TEST(PrometheusQueryTree, IsThatOfParseQuery) {
   EXPECT_THAT(tree_of("a / on (b) group_left (c) d"),
               testing::HasSubstr(R"("matching":{"card":"many-to-one","fillValues":{"lhs":null,)"
                                  R"("rhs":null},"include":["c"],"labels":["b"],"on":true})"));
+  EXPECT_THAT(tree_of("a + fill_left(-Inf) fill_right(2) b"),
+              testing::HasSubstr(R"("fillValues":{"lhs":"-Inf","rhs":2})"));
   EXPECT_THAT(tree_of("time()"),
               testing::HasSubstr(R"("func":{"argTypes":[],"name":"time","returnType":"scalar",)"
                                  R"("variadic":0},"type":"call"})"));
-  EXPECT_THAT(tree_of("x[5m + 1m]"), testing::HasSubstr("duration expressions"));
+  EXPECT_THAT(
+      tree_of("x[(5m) - step()] offset -1"),
+      testing::HasSubstr(
+          R"("offset":-1000,"offsetExpr":null,"range":0,"rangeExpr":{"lhs":{"lhs":null,"op":"+",)"
+          R"("rhs":{"duration":true,"type":"numberLiteral","val":"300"},"type":"durationExpr",)"
+          R"("wrapped":true},"op":"-","rhs":{"lhs":null,"op":"step","rhs":null,)"
+          R"("type":"durationExpr","wrapped":false},"type":"durationExpr","wrapped":false})"));
 }
 
 using testing::HasSubstr;

@@ -1,5 +1,6 @@
 #include "services/query/api/prometheus/query_tree.h"
 
+#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -60,17 +61,12 @@ std::string_view match_name(MatchOp op) {
   return "!~";
 }
 
-Error no_shape() {
-  return data_error(Code::kUnimplemented, "parse_query has no shape for duration expressions")
-      .with_reason("bad_query");
-}
-
 // Members in the order of their names, as Go writes a map. Nodes are deeper than a JsonWriter goes.
 class Tree {
  public:
   explicit Tree(std::string& out) : out_(out) {}
 
-  Status node(const Expr& expr) {
+  void node(const Expr& expr) {
     switch (expr.kind) {
       case NodeKind::kNumber:
         return leaf("numberLiteral", promql::print_fixed(expr.number));
@@ -79,10 +75,8 @@ class Tree {
       case NodeKind::kSelector:
         return selector("vectorSelector", expr, nullptr);
       case NodeKind::kMatrix:
-        if (expr.range) break;
-        return selector("matrixSelector", *expr.args[0], &expr.range_ms);
+        return selector("matrixSelector", *expr.args[0], &expr);
       case NodeKind::kSubquery:
-        if (expr.range || expr.step) break;
         return subquery(expr);
       case NodeKind::kCall:
         return call(expr);
@@ -92,24 +86,22 @@ class Tree {
         return binary(expr);
       case NodeKind::kUnary:
         out_ += "{\"expr\":";
-        SPANWAY_TRY(node(*expr.args[0]));
+        node(*expr.args[0]);
         out_ += ",\"op\":" + json_quoted(promql::to_string(expr.op)) + ",\"type\":\"unaryExpr\"}";
-        return {};
+        return;
       case NodeKind::kParen:
         out_ += "{\"expr\":";
-        SPANWAY_TRY(node(*expr.args[0]));
+        node(*expr.args[0]);
         out_ += ",\"type\":\"parenExpr\"}";
-        return {};
+        return;
       case NodeKind::kDuration:
-        break;
+        return duration(&expr);
     }
-    return no_shape();
   }
 
  private:
-  Status leaf(std::string_view type, std::string_view value) {
+  void leaf(std::string_view type, std::string_view value) {
     out_ += "{\"type\":\"" + std::string(type) + "\",\"val\":" + json_quoted(value) + "}";
-    return {};
   }
 
   void flag(std::string_view name, bool value) {
@@ -131,9 +123,37 @@ class Tree {
             (modifiers.at_ms ? std::to_string(*modifiers.at_ms) : std::string("null"));
   }
 
-  Status selector(std::string_view type, const Expr& expr, const std::int64_t* range_ms) {
+  // Null for none: a literal stands in its member without `Expr`.
+  void duration(const Expr* expr) {
+    if (expr == nullptr) {
+      out_ += "null";
+    } else if (expr->kind == NodeKind::kNumber) {
+      out_ += '{';
+      flag("duration", expr->is_duration);
+      out_ +=
+          ",\"type\":\"numberLiteral\",\"val\":" + json_quoted(promql::print_fixed(expr->number)) +
+          "}";
+    } else {
+      const std::size_t args = expr->args.size();
+      out_ += "{\"lhs\":";
+      duration(args == 2 ? expr->args[0].get() : nullptr);
+      out_ += ",\"op\":" + json_quoted(promql::to_string(expr->op)) + ",\"rhs\":";
+      duration(args > 0 ? expr->args[args - 1].get() : nullptr);
+      out_ += ",\"type\":\"durationExpr\",";
+      flag("wrapped", expr->is_wrapped);
+      out_ += '}';
+    }
+  }
+  // A duration in milliseconds, and its expression where it is no literal.
+  void duration(std::string_view name, std::int64_t ms, const promql::ExprPtr& expr) {
+    out_ += ",\"" + std::string(name) + "\":" + std::to_string(ms) + ",\"" + std::string(name) +
+            "Expr\":";
+    duration(expr.get());
+  }
+
+  // `matrix`: that of the range; null for none.
+  void selector(std::string_view type, const Expr& expr, const Expr* matrix) {
     const promql::Modifiers& modifiers = expr.modifiers;
-    if (modifiers.offset) return no_shape();
     out_ += '{';
     flag("anchored", modifiers.anchored);
     out_ += ",\"matchers\":[";
@@ -143,35 +163,32 @@ class Tree {
               ",\"type\":" + json_quoted(match_name(matcher.op)) +
               ",\"value\":" + json_quoted(matcher.value) + "}";
     }
-    out_ += "],\"name\":" + json_quoted(expr.text) +
-            ",\"offset\":" + std::to_string(modifiers.offset_ms);
-    if (range_ms != nullptr) out_ += ",\"range\":" + std::to_string(*range_ms);
+    out_ += "],\"name\":" + json_quoted(expr.text);
+    duration("offset", modifiers.offset_ms, modifiers.offset);
+    if (matrix != nullptr) duration("range", matrix->range_ms, matrix->range);
     out_ += ',';
     flag("smoothed", modifiers.smoothed);
     start_or_end(modifiers);
     timestamp(modifiers);
     out_ += ",\"type\":\"" + std::string(type) + "\"}";
-    return {};
   }
 
-  Status subquery(const Expr& expr) {
-    if (expr.modifiers.offset) return no_shape();
+  void subquery(const Expr& expr) {
     out_ += "{\"expr\":";
-    SPANWAY_TRY(node(*expr.args[0]));
-    out_ += ",\"offset\":" + std::to_string(expr.modifiers.offset_ms) +
-            ",\"range\":" + std::to_string(expr.range_ms);
+    node(*expr.args[0]);
+    duration("offset", expr.modifiers.offset_ms, expr.modifiers.offset);
+    duration("range", expr.range_ms, expr.range);
     start_or_end(expr.modifiers);
-    out_ += ",\"step\":" + std::to_string(expr.step_ms);
+    duration("step", expr.step_ms, expr.step);
     timestamp(expr.modifiers);
     out_ += ",\"type\":\"subquery\"}";
-    return {};
   }
 
-  Status call(const Expr& expr) {
+  void call(const Expr& expr) {
     out_ += "{\"args\":[";
     for (std::size_t i = 0; i < expr.args.size(); ++i) {
       if (i > 0) out_ += ',';
-      SPANWAY_TRY(node(*expr.args[i]));
+      node(*expr.args[i]);
     }
     const promql::Signature& signature = *expr.signature;
     std::vector<std::string> types;
@@ -181,30 +198,28 @@ class Tree {
     out_ += ",\"name\":" + json_quoted(signature.name) + ",\"returnType\":\"" +
             std::string(type_name(signature.result)) +
             "\",\"variadic\":" + std::to_string(signature.variadic) + "},\"type\":\"call\"}";
-    return {};
   }
 
-  Status aggregate(const Expr& expr) {
+  void aggregate(const Expr& expr) {
     out_ += "{\"expr\":";
-    SPANWAY_TRY(node(*expr.args[0]));
+    node(*expr.args[0]);
     out_ += ',';
     texts("grouping", expr.grouping);
     out_ += ",\"op\":" + json_quoted(promql::to_string(expr.op)) + ",\"param\":";
     if (expr.args.size() > 1)
-      SPANWAY_TRY(node(*expr.args[1]));
+      node(*expr.args[1]);
     else
       out_ += "null";
     out_ += ",\"type\":\"aggregation\",";
     flag("without", expr.without);
     out_ += '}';
-    return {};
   }
 
-  Status binary(const Expr& expr) {
+  void binary(const Expr& expr) {
     out_ += '{';
     flag("bool", expr.return_bool);
     out_ += ",\"lhs\":";
-    SPANWAY_TRY(node(*expr.args[0]));
+    node(*expr.args[0]);
     out_ += ",\"matching\":";
     const bool has_matching = promql::type_of(*expr.args[0]) == ValueType::kVector &&
                               promql::type_of(*expr.args[1]) == ValueType::kVector;
@@ -213,14 +228,16 @@ class Tree {
     else
       out_ += "null";
     out_ += ",\"op\":" + json_quoted(promql::to_string(expr.op)) + ",\"rhs\":";
-    SPANWAY_TRY(node(*expr.args[1]));
+    node(*expr.args[1]);
     out_ += ",\"type\":\"binaryExpr\"}";
-    return {};
   }
 
   void matching(const promql::Matching& matching) {
+    // JSON has no number for those that are not finite: Prometheus fails, here they are texts.
     const auto fill = [](const std::optional<double>& value) {
-      return value ? promql::print_fixed(*value) : std::string("null");
+      if (!value) return std::string("null");
+      const std::string text = promql::print_fixed(*value);
+      return std::isfinite(*value) ? text : json_quoted(text);
     };
     out_ += "{\"card\":\"" + std::string(cardinality_name(matching.card)) +
             "\",\"fillValues\":{\"lhs\":" + fill(matching.fill_left) +
@@ -238,6 +255,6 @@ class Tree {
 
 }  // namespace
 
-Status append_tree(const Expr& expr, std::string& out) { return Tree(out).node(expr); }
+void append_tree(const Expr& expr, std::string& out) { Tree(out).node(expr); }
 
 }  // namespace spanway::query::prometheus
