@@ -75,6 +75,7 @@ Refused Delivery::classify_refusal(const BatchPiece& piece, const Error& error) 
   refused.single_item = piece.items.count <= 1;
   refused.full_batch = piece.full_batch;
   refused.probe = probing_;
+  refused.stored_once = !identity_.empty();
   refused.tries = piece.tries;
   refused.others_accepted = piece.others_accepted_before_send;
   refused.tries_alone = piece.tries_alone;

@@ -10,6 +10,13 @@ namespace {
 constexpr double kChanceMax = 1e-6;
 constexpr std::int64_t kTriesMax = 1000;
 
+// It may be stored already, and its halves would be stored a second time. Parts of a batch that has
+// failed for the whole time wait less.
+bool may_be_stored(const Refused& refused, Duration failing) noexcept {
+  return refused.stored_once && refused.kind == Refusal::kTransient && !refused.single_item &&
+         failing < (refused.full_batch ? kUnansweredWait : kAloneWait);
+}
+
 // Others are accepted, this one is not: whatever the kind, the fault is in these bytes.
 Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.kind != Refusal::kData) {
@@ -18,7 +25,7 @@ Step step_against(const RetryConfig& config, const Refused& refused) noexcept {
     std::int64_t needed = is_part ? 1 : tries_to_blame(config, refused.others);
     // While the stream stalls, a part that is accepted ends the stall.
     if (refused.probe && !refused.single_item) needed = std::min(needed, config.unknown_tries);
-    if (refused.tries < needed) return Step::kRetry;
+    if (refused.tries < needed || may_be_stored(refused, refused.alone_for)) return Step::kRetry;
     const bool between_others = refused.tries_alone >= needed;
     if (refused.single_item && !between_others && refused.alone_for < kAloneWait) {
       return Step::kRetry;
@@ -39,7 +46,8 @@ Step step_blind_data(const Refused& refused) noexcept {
 Step step_blind_transient(const RetryConfig& config, const Refused& refused) noexcept {
   if (refused.tries < 2 || refused.failing_for < kTransientStall) return Step::kRetry;
   // A batch that is too large to be answered in time may be accepted in parts.
-  const bool halve = refused.probe && refused.timed_out && refused.tries >= config.unknown_tries;
+  const bool halve = refused.probe && refused.timed_out && refused.tries >= config.unknown_tries &&
+                     !may_be_stored(refused, refused.failing_for);
   return halve && !refused.single_item && refused.may_halve ? Step::kHalve : Step::kStall;
 }
 

@@ -29,6 +29,8 @@ struct Refused {
   bool single_item = false;
   bool full_batch = true;  // Not halved yet.
   bool probe = false;      // Sent to find out whether a stall is over.
+  // The destination stores each batch identity once, and a half has another identity.
+  bool stored_once = false;
   // Refusals of exactly these bytes, this one included.
   std::int64_t tries = 1;
   // Others of the stream were sent after this piece was first refused and accepted before it was
@@ -53,6 +55,9 @@ inline constexpr Duration kTransientStall = std::chrono::seconds(10);
 // One item that fails alone may have met several outages, one after the other: unless others were
 // accepted between its tries, it does not count as the item that fails before this time.
 inline constexpr Duration kAloneWait = std::chrono::seconds(30);
+// A batch that was not answered may be stored. Sent again as it was it is stored once, its halves
+// would be stored beside it: where identities count, it is halved only after this time.
+inline constexpr Duration kUnansweredWait = std::chrono::minutes(5);
 
 Step next_step(const RetryConfig& config, const Refused& refused) noexcept;
 

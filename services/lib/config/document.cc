@@ -207,8 +207,12 @@ std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems) 
   } catch (const YAML::Exception& e) {
     if (builder.stopped()) return nullptr;
     const Place place = to_place(e.mark);
-    const char* hint =
-        is_indented_by_tab(yaml, place.line) ? " (indent with spaces, not tabs)" : "";
+    const char* hint = "";
+    if (is_indented_by_tab(yaml, place.line)) {
+      hint = " (indent with spaces, not tabs)";
+    } else if (e.msg == YAML::ErrorMsg::END_OF_MAP || e.msg == YAML::ErrorMsg::END_OF_SEQ) {
+      hint = " (indent the line as its neighbours of the same section)";
+    }
     problems.add(Problem{"", "bad YAML: " + escape(e.msg) + hint, place.line, place.column});
     return nullptr;
   }

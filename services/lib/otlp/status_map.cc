@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "services/lib/base/ascii.h"
 #include "services/lib/base/utf8.h"
 #include "services/lib/otlp/reasons.h"
 #include "services/lib/otlp/retry_after.h"
@@ -196,8 +197,9 @@ Error error_from_http(int number, std::string_view retry_after, std::string_view
   Error error;
   error.code = meaning.code;
   error.refusal = meaning.refusal;
-  error.message = peer_message("HTTP " + std::to_string(number),
-                               is_status ? std::string_view(status.message) : body);
+  error.message =
+      peer_message("HTTP " + std::to_string(number),
+                   trim(is_status ? std::string_view(status.message) : body, kWhiteSpace));
   if (error.refusal == Refusal::kTransient) {
     error.retry_after = parse_retry_after(retry_after, now);
     if (!error.retry_after) error.retry_after = status.retry_after;

@@ -1,6 +1,9 @@
 #include "services/lib/otlp_blocks/log_reader.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "services/lib/base/base64.h"
 
 namespace spanway::otlp_blocks {
 namespace {
@@ -40,6 +43,11 @@ bool LogReader::read_body(std::size_t row) {
   if (kind == kJsonBody) return values_.read(text, body);
   body.kind = kind == kBytesBody ? otlp::ValueKind::kBytes : otlp::ValueKind::kString;
   body.text = text;
+  if (kind != kBytesBody) return true;
+  auto bytes = decode_base64(text);
+  if (!bytes) return false;
+  body_bytes_ = std::move(*bytes);
+  body.text = body_bytes_;
   return true;
 }
 

@@ -43,6 +43,7 @@ class LogReader {
   const AttributeReader attributes_;
   ValueReader values_;
   StoredLog stored_;
+  std::string body_bytes_;
   std::vector<otlp::AttributeView> own_, scope_attributes_;
 };
 

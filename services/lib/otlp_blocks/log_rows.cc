@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/lib/base/base64.h"
 #include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/item_time.h"
 #include "services/lib/otlp_blocks/table_block.h"
@@ -75,9 +76,15 @@ bool LogRows::append_body(const otlp::ValueView& body) {
   switch (body.kind) {
     case otlp::ValueKind::kEmpty:
     case otlp::ValueKind::kString:
-    case otlp::ValueKind::kBytes:
       body_.append(body.text);
-      body_kind_.append(body.kind == otlp::ValueKind::kBytes ? BodyKind::kBytes : BodyKind::kText);
+      body_kind_.append(BodyKind::kText);
+      return true;
+    case otlp::ValueKind::kBytes:
+      // As in OTLP/JSON: the column is text in Parquet, where readers refuse other bytes.
+      json_.clear();
+      append_base64(json_, body.text);
+      body_.append(json_);
+      body_kind_.append(BodyKind::kBytes);
       return true;
     default:
       json_.clear();

@@ -111,7 +111,10 @@ bool SeriesLabels::set_resource(const otlp::ResourceView& resource) {
   std::size_t others = 0;
   for (const otlp::AttributeView& attribute : resource.attributes)
     others += is_one_of(attribute.key, kIdentifying) ? 0 : 1;
-  const auto skip = [](std::string_view key) { return is_one_of(key, kIdentifying); };
+  // An attribute whose key makes no label name is left out of target_info alone.
+  const auto skip = [&](std::string_view key) {
+    return is_one_of(key, kIdentifying) || name_of(key, resource_texts_).empty();
+  };
   if (others == 0 || !collect(resource.attributes, resource_texts_, target_info_, skip)) {
     target_info_.clear();
     return is_resource_good_;

@@ -125,6 +125,50 @@ TEST(ExporterConfig, RefusesEndpointsThatAreNone) {
             std::string::npos);
 }
 
+TEST(ExporterConfig, RefusesUrlsThatSayTooMuchOrTooLittle) {
+  const auto problem = [](const std::string& type, const std::string& keys) {
+    return problem_of("destination: {type: " + type + ", " + type + ": {" + keys + "}}");
+  };
+  for (const char* path :
+       {"/otlp", "/otlp/", "/otlp/v1/logs", "/loki/api/v1/push", "/api/prom/push"})
+    EXPECT_NE(problem("loki", std::string("endpoint: 'http://loki:3100") + path + "'")
+                  .find("destination.loki.endpoint: must be the base URL"),
+              std::string::npos)
+        << path;
+  EXPECT_NE(problem("loki", "endpoint: 'http://loki:3100?a=b'").find("must not hold a query"),
+            std::string::npos);
+  EXPECT_EQ(load("destination: {type: loki, loki: {endpoint: 'https://otlp-logs/tenants/a/'}}")
+                .problems(),
+            "");
+  for (const char* path : {"", "/"})
+    EXPECT_NE(
+        problem("prometheus_remote_write", std::string("endpoint: 'http://p:9090") + path + "'")
+            .find("has no path: write that of the receiver"),
+        std::string::npos);
+  for (const char* url : {"http://minio:9000/traces", "http://minio:9000/traces/",
+                          "https://traces.s3.eu-west-1.amazonaws.com"})
+    EXPECT_NE(problem("s3", std::string("bucket: traces, endpoint: '") + url + "'")
+                  .find("destination.s3.endpoint: holds the bucket"),
+              std::string::npos)
+        << url;
+  EXPECT_EQ(load("destination: {type: s3, s3: {bucket: traces, endpoint: "
+                 "'https://traces.example/storage/s3'}}")
+                .problems(),
+            "");
+}
+
+TEST(ExporterConfig, NamesSectionsThatTheTypeDoesNotUse) {
+  const std::string problem = problem_of("destination: {s3: {bucket: traces}}\n");
+  EXPECT_NE(problem.find("destination.s3: is not used without a type, which would be otlp_grpc: "
+                         "write type: s3 beside it"),
+            std::string::npos)
+      << problem;
+  EXPECT_EQ(load("destination: {otlp_grpc: {endpoint: 'jaeger:4317'}}").problems(), "");
+  const auto loaded = load("destination: {type: debug, loki: {endpoint: 'http://loki:3100'}}");
+  ASSERT_EQ(loaded.report.warnings.size(), 1u);
+  EXPECT_EQ(loaded.report.warnings[0], "destination.loki is not used: destination.type is debug");
+}
+
 TEST(ExporterConfig, RefusesPrefixesThatAPathDoesNotKeep) {
   for (const char* prefix : {"..", "a/../b", "./a", "a/."})
     EXPECT_NE(problem_of(std::string("destination: {type: s3, s3: {bucket: traces, prefix: ") +

@@ -311,6 +311,11 @@ TEST(ErrorFromHttp, KindByStatus) {
     EXPECT_EQ(error_from_http(status, "", "", kNow).refusal, refusal) << status;
 }
 
+TEST(ErrorFromHttp, ATextEndsWithoutTheLineEndOfTheServer) {
+  EXPECT_EQ(error_from_http(400, "", "entry too old\n", kNow).message,
+            error_from_http(400, "", "entry too old", kNow).message);
+}
+
 TEST(ErrorFromHttp, RetryAfterOrTheBodysRetryInfo) {
   const Error ours = unavailable("x").with_retry_after(2500ms);
   for (const Encoding encoding : {Encoding::kJson, Encoding::kProtobuf}) {

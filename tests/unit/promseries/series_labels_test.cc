@@ -49,6 +49,14 @@ TEST(SeriesLabels, JobAndInstanceGoBeforeAttributesAndPromotedOnesBehind) {
             "{__name__=target_info,instance=i1,job=shop/cart,k8s_pod_name=p1,region=eu}");
 }
 
+TEST(SeriesLabels, AnAttributeThatMakesNoLabelIsMissingInTargetInfoAlone) {
+  SeriesLabels labels({});
+  const Resource resource{{attribute("service.name", "cart"), attribute("", "x"),
+                           attribute("__", "y"), attribute("region", "eu")}};
+  EXPECT_TRUE(labels.set_resource(resource.view()));
+  EXPECT_EQ(text_of(labels.target_info()), "{__name__=target_info,job=cart,region=eu}");
+}
+
 TEST(SeriesLabels, TargetInfoNeedsAnIdentityAndSomethingMore) {
   SeriesLabels labels({});
   const Resource only_name{{attribute("service.name", "cart")}};

@@ -1,12 +1,21 @@
 #include "services/lib/sinks/loki/config.h"
 
 #include <algorithm>
+#include <string_view>
+
+#include "services/lib/config/endpoint.h"
 
 namespace spanway::sinks {
 namespace {
 
 // Loki refuses a stream with more.
 constexpr std::size_t kLabelsMax = 15;
+
+bool names_an_api(std::string_view path) noexcept {
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return path.ends_with("/otlp") || path.find("/otlp/v1/") != std::string_view::npos ||
+         path.find("/loki/api/") != std::string_view::npos || path.ends_with("/api/prom/push");
+}
 
 }  // namespace
 
@@ -26,7 +35,11 @@ void describe(config::Binder& b, LokiConfig& c) {
 }
 
 void validate(const LokiConfig& c, const std::string& path, config::Problems& problems) {
-  check_url(path + ".endpoint", c.endpoint, problems);
+  check_base_url(path + ".endpoint", c.endpoint, problems);
+  config::UrlParts parts;
+  if (config::parse_url(c.endpoint, parts).empty() && names_an_api(parts.path))
+    problems.add(path + ".endpoint",
+                 "must be the base URL, to which the path of the API is appended: leave that out");
   if (c.labels.size() > kLabelsMax)
     problems.add(path + ".labels",
                  "has " + std::to_string(c.labels.size()) +

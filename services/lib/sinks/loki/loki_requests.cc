@@ -33,18 +33,41 @@ Status add_empty(const LokiRequestOptions& options, Streams& streams) {
   return {};
 }
 
-Status add_otlp(Bytes request, const LokiRequestOptions& options, Streams& streams) {
+// Of records without any time Loki shows each repetition.
+class TimesFinder final : public otlp::RequestVisitor {
+ public:
+  Status on_log(const otlp::LogView& log) override {
+    all_have_times_ = all_have_times_ && (log.time_unix_nano | log.observed_time_unix_nano) != 0;
+    return {};
+  }
+  bool all_have_times() const noexcept { return all_have_times_; }
+
+ private:
+  bool all_have_times_ = true;
+};
+
+bool all_have_times(std::string_view request) {
+  otlp::RequestReader reader;
+  TimesFinder times;
+  return reader.read(otlp::Signal::kLogs, request, times).ok() && times.all_have_times();
+}
+
+Status add_otlp(Bytes request, std::string_view tenant, const LokiRequestOptions& options,
+                const StoredRequests& stored, Streams& streams) {
   SPANWAY_ASSIGN(const std::uint64_t entries,
                  otlp::count_items(otlp::Signal::kLogs, request.view()));
   if (entries == 0) return {};
+  const std::uint64_t key = StoredRequests::key_of(tenant, request.view());
+  if (stored.contains(key) && all_have_times(request.view())) return {};
   if (options.compression != http::ContentCoding::kIdentity) {
     SPANWAY_ASSIGN(request, http::encode(options.compression, request.view()));
   }
-  streams.emplace_back().push_back({.body = std::move(request), .entries = entries});
+  streams.emplace_back().push_back({.body = std::move(request), .entries = entries, .key = key});
   return {};
 }
 
-Result<Streams> otlp_requests(pipeline::Batch& batch, const LokiRequestOptions& options) {
+Result<Streams> otlp_requests(pipeline::Batch& batch, const LokiRequestOptions& options,
+                              const StoredRequests& stored) {
   // The requests of one resource, and their compressed form.
   if (!batch.permit.grow_to(batch.permit.bytes() + 2 * batch.payload.size() + kCompressionOverhead))
     return no_memory("divide a batch by its resources");
@@ -53,12 +76,13 @@ Result<Streams> otlp_requests(pipeline::Batch& batch, const LokiRequestOptions& 
   if (requests.empty()) requests.push_back(std::move(batch.payload));
   batch.payload = Bytes();
   Streams streams;
-  for (Bytes& request : requests) SPANWAY_TRY(add_otlp(std::move(request), options, streams));
+  for (Bytes& request : requests)
+    SPANWAY_TRY(add_otlp(std::move(request), batch.metadata.tenant, options, stored, streams));
   return streams;
 }
 
 Result<Streams> push_requests(pipeline::Batch& batch, const LokiRequestOptions& options,
-                              std::uint64_t received_unix_nano) {
+                              std::uint64_t received_unix_nano, const StoredRequests& stored) {
   const std::size_t pending =
       std::clamp(2 * batch.payload.size(), kPendingBytesMin, kPendingBytesMax);
   const std::size_t working =
@@ -72,11 +96,15 @@ Result<Streams> push_requests(pipeline::Batch& batch, const LokiRequestOptions& 
   Streams streams;
   std::size_t bodies = 0;
   const auto add = [&](logstreams::PushRequest request) -> Status {
+    // With the time of this sending, where a record has none.
+    const std::uint64_t key = StoredRequests::key_of(batch.metadata.tenant, request.body.view());
+    if (stored.contains(key)) return {};
     Bytes block = http::snappy_encode(request.body.view());
     bodies += block.size();
     if (!batch.permit.grow_to(working + bodies)) return no_memory("keep Loki's streams");
     if (streams.size() <= request.stream) streams.resize(request.stream + 1);
-    streams[request.stream].push_back({.body = std::move(block), .entries = request.entries});
+    streams[request.stream].push_back(
+        {.body = std::move(block), .entries = request.entries, .key = key});
     return {};
   };
   SPANWAY_TRY(converter.convert(batch.payload.view(), received_unix_nano, add));
@@ -88,10 +116,10 @@ Result<Streams> push_requests(pipeline::Batch& batch, const LokiRequestOptions& 
 }  // namespace
 
 Result<Streams> loki_requests(pipeline::Batch& batch, const LokiRequestOptions& options,
-                              std::uint64_t received_unix_nano) {
+                              std::uint64_t received_unix_nano, const StoredRequests& stored) {
   auto streams = options.protocol == LokiConfig::Protocol::kOtlp
-                     ? otlp_requests(batch, options)
-                     : push_requests(batch, options, received_unix_nano);
+                     ? otlp_requests(batch, options, stored)
+                     : push_requests(batch, options, received_unix_nano, stored);
   if (!streams.ok()) return streams;
   if (streams->empty()) SPANWAY_TRY(add_empty(options, *streams));
   std::size_t held = 0;

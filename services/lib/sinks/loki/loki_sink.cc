@@ -40,10 +40,11 @@ int rank(Refusal refusal) noexcept {
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
   Upload(std::shared_ptr<InFlightBatch> delivery, const std::shared_ptr<HttpPoster>& poster,
-         std::vector<std::vector<LokiRequest>> streams, std::string content_encoding,
-         pipeline::Batch batch)
+         std::shared_ptr<StoredRequests> stored, std::vector<std::vector<LokiRequest>> streams,
+         std::string content_encoding, pipeline::Batch batch)
       : delivery_(std::move(delivery)),
         poster_(poster),
+        stored_(std::move(stored)),
         content_encoding_(std::move(content_encoding)),
         metadata_(std::move(batch.metadata)),
         deadline_(batch.deadline),
@@ -103,6 +104,9 @@ class Upload : public std::enable_shared_from_this<Upload> {
     bool last = false;
     {
       MutexLock lock(mutex_);
+      // A repetition of what was stored in part finds out again how much that was.
+      if (answer.ok() && answer->rejected == 0)
+        stored_keys_.push_back(streams_[place.stream][place.request].key);
       record(std::move(answer));
       next = next_behind(place);
       if (!next) last = --running_ == 0;
@@ -137,6 +141,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
       permit_.release();
       from_destination = !refused_by_us_;
       if (error_) {
+        stored_->add(stored_keys_);
         result.emplace(std::move(*error_));
       } else {
         result.emplace(std::move(outcome_));
@@ -148,12 +153,14 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::shared_ptr<InFlightBatch> delivery_;
   // Weak: an upload must not keep the client alive on the client's own thread.
   const std::weak_ptr<HttpPoster> poster_;
+  const std::shared_ptr<StoredRequests> stored_;
   const std::string content_encoding_;
   const pipeline::Metadata metadata_;
   const Deadline deadline_;
   Permit permit_;  // For all bodies; the poster compresses none, and leaves it alone.
   Mutex mutex_;
   std::vector<std::vector<LokiRequest>> streams_ SPANWAY_GUARDED_BY(mutex_);
+  std::vector<std::uint64_t> stored_keys_ SPANWAY_GUARDED_BY(mutex_);
   std::size_t next_stream_ SPANWAY_GUARDED_BY(mutex_) = 0;
   std::size_t running_ SPANWAY_GUARDED_BY(mutex_) = 0;
   pipeline::Outcome outcome_ SPANWAY_GUARDED_BY(mutex_);
@@ -187,7 +194,8 @@ HttpOptions poster_options(HttpOptions http) {
 LokiSink::LokiSink(LokiRequestOptions requests, std::size_t in_flight_max, const Clock& clock)
     : requests_(std::move(requests)),
       clock_(clock),
-      state_(std::make_shared<SinkState>(in_flight_max, clock)) {}
+      state_(std::make_shared<SinkState>(in_flight_max, clock)),
+      stored_(std::make_shared<StoredRequests>(clock)) {}
 LokiSink::~LokiSink() = default;
 
 Result<std::unique_ptr<LokiSink>> LokiSink::create(const LokiSinkOptions& options,
@@ -217,10 +225,10 @@ void LokiSink::send(pipeline::Batch batch, pipeline::AckToken token) noexcept {
   }
   if (batch.deadline.passed(clock_.now()))
     return delivery->finish(deadline_passed(poster_->endpoint()), /*from_destination=*/false);
-  auto streams = loki_requests(batch, requests_, unix_nano(clock_));
+  auto streams = loki_requests(batch, requests_, unix_nano(clock_), *stored_);
   if (!streams.ok())
     return delivery->finish(std::move(streams).error(), /*from_destination=*/false);
-  std::make_shared<Upload>(std::move(delivery), poster_, std::move(streams).value(),
+  std::make_shared<Upload>(std::move(delivery), poster_, stored_, std::move(streams).value(),
                            content_encoding_of(requests_), std::move(batch))
       ->start();
 }

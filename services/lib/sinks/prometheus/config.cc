@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "services/lib/config/endpoint.h"
+
 namespace spanway::sinks {
 namespace {
 
@@ -43,6 +45,10 @@ void describe(config::Binder& b, PrometheusRemoteWriteConfig& c) {
 void validate(const PrometheusRemoteWriteConfig& c, const std::string& path,
               config::Problems& problems) {
   check_url(path + ".endpoint", c.endpoint, problems);
+  config::UrlParts parts;
+  if (config::parse_url(c.endpoint, parts).empty() && parts.path == "/")
+    problems.add(path + ".endpoint",
+                 "has no path: write that of the receiver, /api/v1/write for Prometheus");
   if (std::find(c.promote.begin(), c.promote.end(), "") != c.promote.end())
     problems.add(path + ".promote", "holds an empty name; remove it");
   check_http(path, c.http, problems);

@@ -12,6 +12,14 @@ bool is_ip_address(const std::string& host) {
          host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
+// As the URL of a bucket is shown: http://minio:9000/traces, https://traces.s3.amazonaws.com.
+bool names_bucket(const config::UrlParts& parts, const std::string& bucket) {
+  std::string_view path = parts.path;
+  if (path.ends_with('/')) path.remove_suffix(1);
+  return path.ends_with("/" + bucket) || parts.host.starts_with(bucket + ".s3.") ||
+         parts.host.starts_with(bucket + ".s3-");
+}
+
 }  // namespace
 
 void describe_bucket(config::Binder& b, S3Config& c) {
@@ -75,6 +83,8 @@ void validate(const S3Config& c, const std::string& path, config::Problems& prob
   if (!config::parse_url(c.endpoint, parts).empty()) return;
   if (parts.path.find('?') != std::string::npos)
     problems.add(path + ".endpoint", "must not have a query");
+  if (!c.bucket.empty() && names_bucket(parts, c.bucket))
+    problems.add(path + ".endpoint", "holds the bucket, which is added to it: leave it out here");
   if (is_ip_address(parts.host) && !c.path_style)
     problems.add(path + ".path_style",
                  "must be true: a bucket cannot be put in front of an IP address");

@@ -30,6 +30,38 @@ TEST(RetryPolicy, WhatFailsAloneIsHalvedAndClassifiedWhateverItsKind) {
   }
 }
 
+TEST(RetryPolicy, WhatMayBeStoredIsHalvedLateWhereIdentitiesCount) {
+  const RetryConfig config;
+  Refused r = refused(Refusal::kTransient);
+  r.others_accepted = r.stored_once = true;
+  r.tries = r.tries_alone = 1000;
+  r.alone_for = minutes(4);
+  EXPECT_EQ(next_step(config, r), Step::kRetry);
+  r.alone_for = kUnansweredWait;
+  EXPECT_EQ(next_step(config, r), Step::kHalve);
+  r.full_batch = false;
+  r.alone_for = seconds(29);
+  EXPECT_EQ(next_step(config, r), Step::kRetry);
+  r.alone_for = kAloneWait;
+  EXPECT_EQ(next_step(config, r), Step::kHalve);
+  r.alone_for = seconds(0);
+  r.kind = Refusal::kUnknown;  // An answer: it is not stored.
+  EXPECT_EQ(next_step(config, r), Step::kHalve);
+}
+
+TEST(RetryPolicy, AProbeThatMayBeStoredIsHalvedLateWhereIdentitiesCount) {
+  const RetryConfig config;
+  Refused r = refused(Refusal::kTransient);
+  r.timed_out = r.probe = true;
+  r.tries = config.unknown_tries;
+  r.failing_for = minutes(4);
+  EXPECT_EQ(next_step(config, r), Step::kHalve);
+  r.stored_once = true;
+  EXPECT_EQ(next_step(config, r), Step::kStall);
+  r.failing_for = kUnansweredWait;
+  EXPECT_EQ(next_step(config, r), Step::kHalve);
+}
+
 TEST(RetryPolicy, WhatFailsTogetherIsNeverClassifiedWhateverItsKind) {
   const RetryConfig config;
   for (const Refusal kind : kKinds) {

@@ -142,6 +142,32 @@ TEST_P(LokiSinkTest, ARefusedBatchSendsNoMore) {
   EXPECT_LE(backend_.requests().size(), 16u);
 }
 
+// A Loki that is too slow for all streams in the time of one try gets on nevertheless.
+TEST_P(LokiSinkTest, WhatLokiHasStoredIsNotSentAgain) {
+  const auto timeless = otlp_resource(
+      "timeless", {otlp_scope("s", {fakes::ProtoMessage().message(5, fakes::otlp_string("x"))})});
+  backend_.answer_with([this](const SeenRequest& seen) {
+    if (is_of(seen, "beta")) return http_answer(503, "");
+    return is_of(seen, "part") ? http_answer(400, "', total ignored: 1 out of 2 for stream: {}")
+                               : http_answer(204, "");
+  });
+  const std::vector batch = {service("alpha"), timeless, service("part", 2), service("beta")};
+  EXPECT_EQ(send(batch).error().refusal, Refusal::kTransient);
+  const std::size_t first = backend_.requests().size();
+  EXPECT_EQ(first, 4u);
+  backend_.answer_with(204);
+  EXPECT_TRUE(send(batch).ok());
+  const auto seen = backend_.requests();
+  ASSERT_EQ(seen.size(), first + 3);
+  for (std::size_t i = first; i < seen.size(); ++i) EXPECT_FALSE(is_of(seen[i], "alpha"));
+  // All of it is stored.
+  backend_.answer_with([this](const SeenRequest& request) {
+    return is_of(request, "beta") ? http_answer(503, "") : http_answer(204, "");
+  });
+  EXPECT_FALSE(send({service("gamma"), service("beta")}).ok());
+  EXPECT_TRUE(send({service("gamma")}).ok());
+}
+
 TEST_P(LokiSinkTest, TakesLogsOnly) {
   ASSERT_TRUE(send({service("shop")}).ok());
   sink_->send({}, answers_.token());  // Traces.
