@@ -95,7 +95,8 @@ docs: build      ## write CONFIG.md, METRICS.md, STATUSZ.md and CRD.md from the 
 fuzz: deps       ## run each fuzzer for FUZZ_SECONDS (default 60)
 	@ci/checks/fuzz.sh
 
-bench: deps      ## CPU, memory, latency and loss of each path, on real Kafka; see bench/README.md
+bench: deps      ## counted costs, CPU, memory, latency and loss of each path, on real Kafka; see bench/README.md
+	@bench/run.sh cost --check
 	@bench/run.sh
 
 images:          ## container images of all services (needs Docker or another builder)

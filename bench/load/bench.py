@@ -3,7 +3,7 @@
 
 The system under test is pinned to core 0; the load tool, Kafka and the counting sink share core 1.
 CPU is what the kernel has charged to the system's processes, in nanoseconds, between the first and
-the last request. Every run checks by count that nothing was lost and nothing came twice. Figures of
+the last request; the column `broker` has the same of Kafka, which on consuming paths includes what the feeder writes. Every run checks by count that nothing was lost and nothing came twice. Figures of
 a path are the median of --runs runs; the machines are noisy, so compare within one run only.
 
 Each path runs at every rate of --rate. At 0 the load tool offers all that is taken: what limits
@@ -50,8 +50,8 @@ def cpu_clock(pid):
     return (~pid << 3) | 2  # What clock_getcpuclockid(3) gives.
 
 
-def cpu_seconds(services):
-    return sum(time.clock_gettime_ns(cpu_clock(service.process.pid)) for service in services) / 1e9
+def cpu_seconds(pids):
+    return sum(time.clock_gettime_ns(cpu_clock(pid)) for pid in pids) / 1e9
 
 
 def rss_peak(services):
@@ -154,16 +154,17 @@ def create_topics(folder, section):
     subprocess.run([BIN / "spanway-kafka-bridge", "topics", "apply", "--config", apply.config_path], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def measure(path, arguments, rate, folder, port, sink, services):
-    """Sends load through what runs; nothing else happens on core 0 meanwhile."""
+def measure(path, arguments, rate, folder, port, sink, services, broker):
+    """Sends load through what runs; nothing else happens on core 0 meanwhile. `broker`: its pid."""
+    pids = [service.process.pid for service in services]
     load = Load(folder, f"127.0.0.1:{port}", rate, arguments.seconds, "--item-bytes", arguments.item_bytes)
     load.ledger = folder / "measured"
     load.command = [str(load.ledger) if part.endswith("/ledger") else part for part in load.command]
     load.log_path = folder / "measured.log"
-    before, started = cpu_seconds(services), time.monotonic()
+    before, broker_before, started = cpu_seconds(pids), cpu_seconds([broker]), time.monotonic()
     load.start()
     assert load.wait(arguments.seconds + 60) == 0, load.log()
-    used = cpu_seconds(services) - before
+    used, broker_used = cpu_seconds(pids) - before, cpu_seconds([broker]) - broker_before
     report = json.loads(load.log().splitlines()[-1])
     items, taken, latency = report["acknowledged"], report["items_per_second"], report["latency_ms"]
     result = {}
@@ -179,11 +180,12 @@ def measure(path, arguments, rate, folder, port, sink, services):
             pass
     if path.consumes:
         # The work ends when the last item has arrived.
-        used = cpu_seconds(services) - before
+        used, broker_used = cpu_seconds(pids) - before, cpu_seconds([broker]) - broker_before
         taken, latency = items / (time.monotonic() - started), result.get("latency_ms", {})
     return {
         "taken": taken,
         "cpu_per_million": used / items * 1e6,
+        "broker_per_million": broker_used / items * 1e6,
         "cpu_per_gb": used / (items * arguments.item_bytes) * 1e9,
         "rss_mib": rss_peak(services) / 2**20,
         "p50_ms": latency.get("p50"),
@@ -218,7 +220,7 @@ def run_once(path, kafka, arguments, rate, number):
         warm = Load(folder, f"127.0.0.1:{port}", 2000, 2, "--item-bytes", arguments.item_bytes).start()
         assert warm.wait(60) == 0, warm.log()
         time.sleep(1)
-        return measure(path, arguments, rate, folder, port, sink, services)
+        return measure(path, arguments, rate, folder, port, sink, services, kafka.pid())
     finally:
         for process in services + helpers + [sink]:
             if process.alive():
@@ -241,7 +243,7 @@ def show(value, digits=2):
 
 
 def print_head():
-    print(f"{'path':36} {'offered/s':>9} {'taken/s':>8} {'CPU-s/M':>8} {'range':>11} {'CPU-s/GB':>9} {'x ours':>6} {'RSS MiB':>8} {'p50 ms':>7} {'p99 ms':>7} {'lost':>5} {'dup':>5}")
+    print(f"{'path':36} {'offered/s':>9} {'taken/s':>8} {'CPU-s/M':>8} {'range':>11} {'broker':>6} {'CPU-s/GB':>9} {'x ours':>6} {'RSS MiB':>8} {'p50 ms':>7} {'p99 ms':>7} {'lost':>5} {'dup':>5}")
 
 
 def print_row(path, rate, runs, ours):
@@ -251,7 +253,7 @@ def print_row(path, rate, runs, ours):
     span = f"{min(costs):.2f}-{max(costs):.2f}"
     ratio = middle["cpu_per_million"] / ours if ours else None
     print(
-        f"{path.title:36} {rate or 'all':>9} {show(middle['taken'], 0):>8} {show(middle['cpu_per_million']):>8} {span:>11} {show(middle['cpu_per_gb']):>9} {show(ratio, 1):>6} "
+        f"{path.title:36} {rate or 'all':>9} {show(middle['taken'], 0):>8} {show(middle['cpu_per_million']):>8} {span:>11} {show(middle['broker_per_million']):>6} {show(middle['cpu_per_gb']):>9} {show(ratio, 1):>6} "
         f"{show(middle['rss_mib'], 0):>8} {show(middle['p50_ms'], 1):>7} {show(middle['p99_ms'], 1):>7} {show(middle['lost'], 0):>5} {show(middle['duplicated'], 0):>5}",
         flush=True,
     )
