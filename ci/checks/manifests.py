@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the generated manifests: the chart's CRD from k8s/crd, and the plain manifests of k8s/
-from the chart. `manifests.py write` writes them; `manifests.py check` says what differs.
+"""Writes the generated manifests: the chart's CRD from k8s/crd, the dashboards of k8s/ and the chart from
+ci/dashboards, and the plain manifests of k8s/ from the chart. `manifests.py write` writes them; `manifests.py check` says what differs.
 
 Needs helm: HELM, or on PATH, or the one that tests/parts/kube.sh has fetched. Without it the plain
 manifests are skipped, by name.
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 
+import dashboards
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -85,6 +86,8 @@ def main():
         rendered[CHART / "templates/crd.yaml"] = chart_crd()
     else:
         print(f"manifests: {CRD.relative_to(ROOT)} is missing; the chart's CRD was skipped")
+    for name, text in dashboards.rendered().items():
+        rendered[ROOT / "k8s/dashboards" / name] = rendered[CHART / "dashboards" / name] = text
     helm = find_helm()
     if helm:
         rendered.update({ROOT / "k8s" / path: text for path, text in plain_manifests(helm).items()})

@@ -129,7 +129,11 @@ def test_every_value_arrives(helm):
     assert of_kind(objects, "ServiceMonitor")[0]["metadata"]["labels"]["release"] == "prometheus"
     egress = objects["NetworkPolicy", "pipes", "spanway-system"]["spec"]["egress"]
     assert {"port": 16443, "protocol": "TCP"} in egress[1]["ports"]
-    assert objects["ConfigMap", "pipes-pipelines", "spanway-system"]["metadata"]["labels"]["grafana_dashboard"] == "1"
+    for path in (CHART / "dashboards").glob("*.json"):
+        shown = objects["ConfigMap", f"pipes-dashboard-{path.stem}", "spanway-system"]
+        assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert shown["metadata"]["annotations"] == {"grafana_folder": "Spanway"}
+        assert json.loads(shown["data"][path.name]) == json.loads(path.read_text())
     assert "p-ingress.telemetry.svc:4317" in of_kind(objects, "Pod")[0]["spec"]["containers"][0]["command"]
 
 
@@ -142,6 +146,9 @@ def test_bare(helm):
     "replica=3", "replicas=-1", "image.digest=sha256:short", "image.pullPolicy=Sometimes", "logLevel=verbose",
     "watchNamespaces[0]=Not_A_Name", "crds.keeps=true", "config.resync=soon", "config.no_such_key=1",
     "networkPolicy.apiServerPorts[0]=0", "test.ingress=no-port", "fullnameOverride=UPPER",
+    "datasources.enabled=true", "datasources.queries[0].name=x", "datasources.queries[0].url=stored-query:8081",
+    "datasources.queries[0].url=http://q:1,datasources.queries[0].token=in-the-clear",
+    "datasources.enabled=true,datasources.queries[0].url=http://a:1,datasources.queries[1].url=http://b:1",
     "image.repository=example.com/spanway:1.2", r"podLabels.app\.kubernetes\.io/component=mine",
 ])
 def test_a_value_that_does_nothing_is_refused(helm, bad):
@@ -180,13 +187,34 @@ def test_the_chart_takes_what_the_operator_takes(helm, tmp_path, value, taken):
     assert (checked.returncode == 0) == taken, checked.stdout + checked.stderr
 
 
-def test_dashboards_ask_for_metrics_that_exist():
-    documented = set(re.findall(r"`(spanway_[a-z0-9_]+)`", (ROOT / "METRICS.md").read_text()))
-    for path in (CHART / "dashboards").glob("*.json"):
-        for panel in json.loads(path.read_text())["panels"]:
-            for target in panel["targets"]:
-                for name in re.findall(r"\bspanway_[a-z0-9_]+", target["expr"]):
-                    assert name in documented or re.sub(r"_(bucket|sum|count)$", "", name) in documented, f"{path.name}: {name}"
+def test_data_sources_are_those_of_the_sample_and_one_set_for_each_tenant(helm):
+    objects = render(helm, "-f", ROOT / "tests/cluster/values/everything.yaml")
+    made = objects["ConfigMap", "pipes-datasources", "spanway-system"]
+    assert made["metadata"]["labels"]["grafana_datasource"] == "1"
+    sources = yaml.load(made["data"]["spanway.yaml"], UniqueKeys)["datasources"]
+    sample = yaml.safe_load((ROOT / "k8s/samples/grafana-datasources.yaml").read_text())
+    own = yaml.safe_load(sample["data"]["spanway.yaml"])["datasources"]
+    assert sources[: len(own)] == own and len(sources) == 3 * len(own)
+    assert len({source["uid"] for source in sources}) == len({source["name"] for source in sources}) == len(sources)
+    for source, plain in zip(sources[len(own) : 2 * len(own)], own):
+        assert source["uid"] == plain["uid"] + "-shop" and source["name"] == plain["name"] + " (shop)"
+        assert source["url"] == plain["url"].replace("http://stored-query.default:8081", "https://query.example.com/spanway")
+        assert source["jsonData"]["httpHeaderName1"] == "X-Scope-OrgID" and source["jsonData"]["httpHeaderName2"] == "Authorization"
+        assert source["secureJsonData"] == {"httpHeaderValue1": "shop", "httpHeaderValue2": "Bearer $SHOP_TOKEN"}
+    for source in sources[2 * len(own) :]:
+        assert source["jsonData"]["httpHeaderName1"] == "Authorization" and source["secureJsonData"] == {"httpHeaderValue1": "Bearer ${PAY_TOKEN}"}
+    uids = {source["uid"] for source in sources}
+    for named in re.findall(r'"?datasourceUid"?: "?([a-z-]+)', made["data"]["spanway.yaml"]):
+        assert named in uids, f"{named} is no data source"
+    # The variable `tenant` of the dashboard of services finds the metrics of every tenant.
+    board = json.loads((CHART / "dashboards/services.json").read_text())
+    pattern = board["templating"]["list"][0]["regex"].strip("/")
+    assert [source["type"] for source in sources if re.search(pattern, source["name"])] == ["prometheus"] * 3
+
+
+def test_dashboards_and_data_sources_are_off_by_default(helm):
+    names = {name for _, name, _ in render(helm)}
+    assert not any("dashboard" in name or "datasources" in name for name in names)
 
 
 def test_all_that_is_generated_is_current(helm):

@@ -3,7 +3,8 @@
 # prometheus.sh get | start | stop | promtool (builds it, a minute more, and prints its path)
 # Environment: ROOT (run data), NAME, PORT (default 29090), WINDOW (out_of_order_time_window, default
 # 30m), OTLP (YAML of the section `otlp`), LISTEN (default 127.0.0.1), USER_HASH (bcrypt of the
-# password of the user spanway, who alone may do anything then), ARGS (more flags).
+# password of the user spanway, who alone may do anything then), SCRAPE (YAML list of
+# scrape_configs, on one line), ARGS (more flags).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/cache.sh"
@@ -40,6 +41,7 @@ write_config() {
 global: {scrape_interval: 5s}
 storage: {tsdb: {out_of_order_time_window: $WINDOW}}
 ${OTLP:+otlp: $OTLP}
+${SCRAPE:+scrape_configs: $SCRAPE}
 YAML
   echo "${USER_HASH:+basic_auth_users: {spanway: $USER_HASH\}}" >"$data/web.yaml"
 }
@@ -74,5 +76,5 @@ start)
   wait_until 30 "$(cat "$data/pid")" "$data/log" answers
   ;;
 stop) stop_pid "$data/pid" ;;
-*) sed -n 2,6p "$0"; exit 2 ;;
+*) sed -n 2,7p "$0"; exit 2 ;;
 esac

@@ -150,3 +150,20 @@ lease: {name: {{ include "spanway.fullname" . }}, namespace: {{ .Release.Namespa
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{/* The headers of one data source: names in jsonData, values in secureJsonData. Grafana reads httpHeaderName1, 2 and
+so on until one is missing. */}}
+{{- define "spanway.datasource.headers" -}}
+{{- $names := dict -}}
+{{- $values := dict -}}
+{{- with .tenant -}}
+{{- $_ := set $names "httpHeaderName1" ($.tenantHeader | default "X-Scope-OrgID") -}}
+{{- $_ := set $values "httpHeaderValue1" . -}}
+{{- end -}}
+{{- with .token -}}
+{{- $number := add1 (len $names) -}}
+{{- $_ := set $names (printf "httpHeaderName%d" $number) "Authorization" -}}
+{{- $_ := set $values (printf "httpHeaderValue%d" $number) (printf "Bearer %s" .) -}}
+{{- end -}}
+{{- dict "names" $names "values" $values | toYaml -}}
+{{- end }}

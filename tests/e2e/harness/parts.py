@@ -351,6 +351,10 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{self.port}"
         self.write_url = f"{self.url}/api/v1/write"
 
+    def scrape(self, configs):
+        """Its scrape_configs, from the next start on."""
+        self.environment["SCRAPE"] = json.dumps(configs)
+
     def start(self):
         run_part("prometheus", "start", **self.environment)
         return self

@@ -25,7 +25,17 @@ constexpr MetricSpec kRefusals = {"spanway_sink_clickhouse_refused_inserts_total
 constexpr MetricSpec kDuration = {
     "spanway_sink_clickhouse_insert_duration_seconds", MetricKind::kHistogram,
     "From sending an insert to its acknowledgement.", "endpoint,table"};
-constexpr std::array kSpecs = {kRows, kBytes, kRefusals, kDuration};
+// No series before the first insert: an age would count from 1970.
+constexpr MetricSpec kNewest = {
+    "spanway_sink_clickhouse_newest_row_timestamp_seconds", MetricKind::kGauge,
+    "Time of the newest row of the last acknowledged insert, in seconds since the epoch.",
+    "endpoint,table"};
+constexpr MetricSpec kSchemaFits = {
+    "spanway_sink_clickhouse_schema_fits", MetricKind::kGauge,
+    "1 while the tables are those of this version; 0 before the first batch, and when "
+    "`spanway-exporter migrate` has to run.",
+    "endpoint"};
+constexpr std::array kSpecs = {kRows, kBytes, kRefusals, kDuration, kNewest, kSchemaFits};
 constexpr std::array<const char*, 10> kTables = {
     "resources", "spans",   "logs",       "log_streams", "attribute_keys",
     "series",    "samples", "histograms", "exemplars",   "stored_parts"};
@@ -35,7 +45,11 @@ constexpr std::array<const char*, 10> kTables = {
 std::span<const MetricSpec> clickhouse_metric_specs() { return kSpecs; }
 
 ClickHouseEvents::ClickHouseEvents(telemetry::Telemetry telemetry, std::string endpoint)
-    : log_(telemetry.log), credentials_(telemetry.credentials), endpoint_(std::move(endpoint)) {
+    : log_(telemetry.log),
+      metrics_(telemetry.metrics),
+      credentials_(telemetry.credentials),
+      endpoint_(std::move(endpoint)),
+      schema_fits_(metrics_.gauge(kSchemaFits, {{"endpoint", endpoint_}})) {
   for (const char* table : kTables) {
     const telemetry::Labels labels = {{"endpoint", endpoint_}, {"table", table}};
     tables_[table] = {.rows = telemetry.metrics.counter(kRows, labels),
@@ -46,12 +60,14 @@ ClickHouseEvents::ClickHouseEvents(telemetry::Telemetry telemetry, std::string e
 }
 
 void ClickHouseEvents::inserted(std::string_view table, std::size_t rows, std::size_t bytes,
-                                double seconds) const {
+                                double seconds, std::optional<double> newest) const {
   const auto found = tables_.find(table);
   if (found == tables_.end()) return;
   found->second.rows.add(static_cast<double>(rows));
   found->second.bytes.add(static_cast<double>(bytes));
   found->second.duration.observe(seconds);
+  if (newest)
+    metrics_.gauge(kNewest, {{"endpoint", endpoint_}, {"table", std::string(table)}}).set(*newest);
 }
 
 void ClickHouseEvents::refused(std::string_view table, const Error& error) const {
@@ -64,10 +80,12 @@ void ClickHouseEvents::refused(std::string_view table, const Error& error) const
 }
 
 void ClickHouseEvents::schema_accepted() const {
+  schema_fits_.set(1);
   log_.info("The schema of the database is compatible", {{"endpoint", endpoint_}});
 }
 
 void ClickHouseEvents::schema_refused(const Error& error) const {
+  schema_fits_.set(0);
   log_.limited(LogLevel::kError, "clickhouse.schema", "The tables of the database do not fit",
                {{"endpoint", endpoint_}, {"error", error.message}});
 }

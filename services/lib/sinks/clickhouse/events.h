@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,7 +18,9 @@ std::span<const telemetry::MetricSpec> clickhouse_metric_specs();
 class ClickHouseEvents {
  public:
   ClickHouseEvents(telemetry::Telemetry telemetry, std::string endpoint);
-  void inserted(std::string_view table, std::size_t rows, std::size_t bytes, double seconds) const;
+  // `newest`: Unix seconds of the newest row, where rows have a time.
+  void inserted(std::string_view table, std::size_t rows, std::size_t bytes, double seconds,
+                std::optional<double> newest) const;
   void refused(std::string_view table, const Error& error) const;
   void schema_accepted() const;
   void schema_refused(const Error& error) const;
@@ -31,8 +34,10 @@ class ClickHouseEvents {
     telemetry::Histogram duration;
   };
   const telemetry::Logger& log_;
+  telemetry::Metrics& metrics_;
   const telemetry::CredentialReporter credentials_;
   const std::string endpoint_;
+  const telemetry::Gauge schema_fits_;
   std::map<std::string, OfTable, std::less<>> tables_;  // Not changed after construction.
 };
 

@@ -1,5 +1,7 @@
 #include "services/lib/sinks/clickhouse/upload.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "services/lib/clickhouse/native_writer.h"
@@ -28,6 +30,16 @@ Result<clickhouse::Insert> encode(std::string_view table, const block::Block& ro
   SPANWAY_ASSIGN(insert.body, http::encode(http::ContentCoding::kZstd, insert.body.view()));
   insert.content_encoding = "zstd";
   return insert;
+}
+
+// The newest time of the column `ts`, in Unix seconds.
+std::optional<double> newest_of(const block::Block& rows) {
+  const auto* times = dynamic_cast<const block::FixedColumn*>(rows.find("ts"));
+  if (times == nullptr || times->type().kind != block::Kind::kDateTime64) return std::nullopt;
+  const auto ticks = times->values<std::int64_t>();
+  if (ticks.empty()) return std::nullopt;
+  return static_cast<double>(*std::max_element(ticks.begin(), ticks.end())) /
+         std::pow(10.0, times->type().scale);
 }
 
 // The order in which failures of one batch are reported: configuration, transient, unknown, data.
@@ -64,12 +76,16 @@ Result<std::vector<PreparedInsert>> prepare(otlp_blocks::RequestBlocks blocks,
   const auto add = [&](std::string_view table, block::Block& rows,
                        clickhouse::Settings settings) -> Status {
     waiting -= rows.memory_bytes();
+    const std::optional<double> newest = newest_of(rows);
     SPANWAY_ASSIGN(clickhouse::Insert insert,
                    encode(table, rows, compress, bodies + waiting, permit));
     insert.settings = std::move(settings);
     bodies += insert.body.capacity();
-    inserts.push_back(
-        {.table = table, .rows = rows.rows(), .insert = std::move(insert), .identities = {}});
+    inserts.push_back({.table = table,
+                       .rows = rows.rows(),
+                       .newest = newest,
+                       .insert = std::move(insert),
+                       .identities = {}});
     rows = block::Block();
     permit.shrink_to(bodies + waiting);
     return {};
@@ -123,6 +139,7 @@ void Upload::check_schema_then(std::function<void(Status)> next) {
                    if (!self->deps_.schema_fits->exchange(true, std::memory_order_acq_rel))
                      self->deps_.events->schema_accepted();
                  } else if (status.error().reason == std::string_view("schema_mismatch")) {
+                   self->deps_.schema_fits->store(false, std::memory_order_release);
                    self->deps_.events->schema_refused(status.error());
                  }
                  next(std::move(status));
@@ -159,20 +176,20 @@ void Upload::insert_all(std::vector<PreparedInsert> inserts, void (Upload::*next
   for (PreparedInsert& prepared : inserts) {
     const SteadyTime start = deps_.clock.now();
     const std::size_t bytes = prepared.insert.body.size();
-    client->insert(
-        std::move(prepared.insert), request_deadline(),
-        [self = shared_from_this(), next, start, bytes, table = prepared.table, day = prepared.day,
-         rows = prepared.rows, identities = std::move(prepared.identities)](Status status) {
-          if (status.ok()) {
-            const std::chrono::duration<double> took = self->deps_.clock.now() - start;
-            self->deps_.events->inserted(table, rows, bytes, took.count());
-            self->deps_.recent->add(identities);
-            if (identities.empty()) self->note_stored(table, day);
-          } else {
-            self->deps_.events->refused(table, status.error());
-          }
-          self->answered(std::move(status), next);
-        });
+    client->insert(std::move(prepared.insert), request_deadline(),
+                   [self = shared_from_this(), next, start, bytes, table = prepared.table,
+                    day = prepared.day, rows = prepared.rows, newest = prepared.newest,
+                    identities = std::move(prepared.identities)](Status status) {
+                     if (status.ok()) {
+                       const std::chrono::duration<double> took = self->deps_.clock.now() - start;
+                       self->deps_.events->inserted(table, rows, bytes, took.count(), newest);
+                       self->deps_.recent->add(identities);
+                       if (identities.empty()) self->note_stored(table, day);
+                     } else {
+                       self->deps_.events->refused(table, status.error());
+                     }
+                     self->answered(std::move(status), next);
+                   });
   }
 }
 

@@ -30,6 +30,7 @@ struct PreparedInsert {
   std::string_view table;
   std::int32_t day = 0;  // Set for data rows.
   std::size_t rows = 0;
+  std::optional<double> newest;  // Unix seconds, of rows that have a time.
   clickhouse::Insert insert;
   std::vector<std::uint64_t> identities;  // Set for dictionary rows.
 };

@@ -292,6 +292,44 @@ TEST_F(ClickHouseSinkTest, AMissingColumnStallsBeforeAnythingIsInserted) {
   EXPECT_TRUE(send(batch(kSpans)).ok());
 }
 
+TEST_F(ClickHouseSinkTest, TheTimeOfTheNewestRowIsAGauge) {
+  const std::string newest = "spanway_sink_clickhouse_newest_row_timestamp_seconds";
+  const std::string endpoint = backend_.url();
+  sink();
+  EXPECT_THAT(metrics_.expose(), Not(HasSubstr(newest + "{"))) << "an age before the first row";
+  const auto spans = [](std::uint64_t first_ns, std::uint64_t second_ns) {
+    return fakes::otlp_request_of({fakes::otlp_span(1, 1).fixed64(7, first_ns),
+                                   fakes::otlp_span(1, 2).fixed64(7, second_ns)});
+  };
+  const auto value = [&] {
+    return metrics_.value(newest, {{"endpoint", endpoint}, {"table", "spans"}});
+  };
+  ASSERT_TRUE(send(batch(spans(1'767'312'000'500'000'000, 1'767'312'000'250'000'000))).ok());
+  EXPECT_EQ(value(), 1'767'312'000.5);
+  ASSERT_TRUE(send(batch(spans(1'767'312'000'125'000'000, 1'767'312'000'000'000'000))).ok());
+  EXPECT_EQ(value(), 1'767'312'000.125) << "a row with a time to come hides all others for ever";
+  EXPECT_THAT(metrics_.expose(),
+              Not(HasSubstr(newest + "{endpoint=\"" + endpoint + "\",table=\"resources\"")));
+}
+
+TEST_F(ClickHouseSinkTest, TheFitOfTheSchemaIsAGauge) {
+  const auto fits = [&] {
+    return metrics_.value("spanway_sink_clickhouse_schema_fits", {{"endpoint", backend_.url()}});
+  };
+  ASSERT_TRUE(send(batch("")).ok());
+  EXPECT_EQ(fits(), 1);
+  backend_.answer_with([](const SeenRequest& seen) -> fakes::Answer {
+    return is_schema_question(seen) ? columns_answer("http_route") : clickhouse_answer();
+  });
+  ASSERT_FALSE(send(batch("")).ok());
+  EXPECT_EQ(fits(), 0);
+  EXPECT_FALSE(send(batch(kSpans)).ok()) << "a batch was inserted into tables that do not fit";
+  EXPECT_TRUE(tables().empty());
+  backend_.answer_with(clickhouse_script([](const SeenRequest&) { return clickhouse_answer(); }));
+  EXPECT_TRUE(send(batch(kSpans)).ok());
+  EXPECT_EQ(fits(), 1);
+}
+
 TEST_F(ClickHouseSinkTest, TheSchemaIsReadOnce) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(send(batch(kSpans)).ok());
   int questions = 0;
