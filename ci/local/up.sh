@@ -13,7 +13,9 @@ mkdir -p "$run"
 fetch_parts() {
   for part in $parts; do "tests/parts/$part.sh" get; done
 }
-fetch_parts >"$run/fetch.log" 2>&1 &
+# The file is there before anything reads it, however late the background begins.
+: >"$run/fetch.log"
+fetch_parts >>"$run/fetch.log" 2>&1 &
 fetching=$!
 
 build() {

@@ -89,13 +89,17 @@ Status check_range(ReplayRequest& request) {
 }
 
 Status check_signal(const BridgeConfig& config, const std::string& name, ReplayRequest& request) {
+  const auto known_signal = signal_of_topic(
+      config.kafka.topics, without_suffix(request.topic, config.kafka.dead_letter_suffix));
   if (!name.empty()) {
     request.signal = signal_named(name);
-    if (request.signal) return ok_status();
-    return invalid_argument("--signal '" + name + "': give traces, metrics or logs");
+    if (!request.signal)
+      return invalid_argument("--signal '" + name + "': give traces, metrics or logs");
+    if (!known_signal || *known_signal == *request.signal) return ok_status();
+    return invalid_argument("--signal " + name + ": --topic '" + request.topic + "' holds " +
+                            std::string(otlp::to_string(*known_signal)) + "; leave --signal out");
   }
-  request.signal = signal_of_topic(config.kafka.topics,
-                                   without_suffix(request.topic, config.kafka.dead_letter_suffix));
+  request.signal = known_signal;
   const bool known = request.signal || request.topic == config.consumer.dead_letters.fallback.topic;
   if (known) return ok_status();
   return invalid_argument("--topic '" + request.topic +

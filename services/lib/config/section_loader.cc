@@ -17,9 +17,6 @@ constexpr std::size_t kPatternBytesMax = 2048;
 constexpr std::size_t kListItemsMax = 1000;
 // Known keys are listed in a message up to this number.
 constexpr std::size_t kListedKeysMax = 24;
-
-constexpr std::string_view kTypeKey = "type";
-
 constexpr std::string_view kRedacted = "***";
 
 std::string with_bounds(std::string what, const KeyInfo& info, BoundsUnit unit) {
@@ -218,35 +215,18 @@ void SectionLoader::enum_key(std::string_view name, int& value, const EnumNames&
                              const KeyInfo& info) {
   const Found source = find(name, info);
   const auto given = scalar(source, info, false);
-  if (!given && name == kTypeKey && source.node == nullptr && !source.variable)
-    check_unused_sections(false, value, names);
+  if (!given && source.node == nullptr && !source.variable)
+    check_unused_sections(name, false, value, names);
   if (!given || given->unresolved) return;
   const auto found = std::find(names.begin(), names.end(), given->text);
   if (found != names.end() && !given->text.empty()) {
     value = static_cast<int>(found - names.begin());
-    if (name == kTypeKey) check_unused_sections(true, value, names);
+    check_unused_sections(name, true, value, names);
     return;
   }
   const std::vector<std::string> known(names.begin(), names.end());
   report(given->origin, "must be one of " + join(known) + ", not " + given->shown +
                             (given->substituted ? "" : did_you_mean(given->text, known)));
-}
-
-void SectionLoader::check_unused_sections(bool is_given, int type, const EnumNames& names) {
-  const std::string_view used = names[static_cast<std::size_t>(type)];
-  if (node_ == nullptr || (!is_given && node_->entries.contains(used))) return;
-  for (const std::string_view name : names) {
-    const auto found = node_->entries.find(name);
-    if (name == used || found == node_->entries.end()) continue;
-    const std::string section = path_of(name);
-    if (is_given) {
-      state_.warn(section + " is not used: " + path_of(kTypeKey) + " is " + std::string(used));
-    } else {
-      report(Origin{section, found->second->key_place, ""},
-             "is not used without a type, which would be " + std::string(used) +
-                 ": write type: " + std::string(name) + " beside it, or remove it");
-    }
-  }
 }
 
 bool SectionLoader::check_text(const Given& given, const KeyInfo& info, bool is_secret) {

@@ -79,7 +79,7 @@ class SectionLoader final : public Binder {
   void report(const Origin& origin, const std::string& message);
   void report_missing(const Found& found, const KeyInfo& info);
   // An enumeration `type` chooses the section of its value's name: others beside it.
-  void check_unused_sections(bool is_given, int type, const EnumNames& names);
+  void check_unused_sections(std::string_view key, bool is_given, int type, const EnumNames& names);
 
   // Nothing when the key is not given or has been reported.
   std::optional<Given> scalar(const Found& found, const KeyInfo& info, bool is_secret);

@@ -76,6 +76,9 @@ Result<Arguments> parse_arguments(const Program& program, const std::vector<std:
   FlagSet set = flag_set(program, arguments.config_file, given);
   set.add_words(rest);
   SPANWAY_TRY(set.parse(words));
+  // As of a variable of the shell that is not set: the defaults are another configuration.
+  if (set.given("config") && arguments.config_file.empty())
+    return invalid_argument("--config is empty: name a file, or leave it out for the defaults");
   if (set.help_requested()) arguments.action = Arguments::Action::kHelp;
   for (std::size_t i = 0; i < kActions.size(); ++i) {
     if (!given[i]) continue;

@@ -36,7 +36,8 @@ bool is_flag(std::string_view argument) {
 }
 
 std::string_view without_dashes(std::string_view argument) {
-  argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
+  argument.remove_prefix(
+      std::min<std::size_t>(argument.size(), argument.starts_with("--") ? 2 : 1));
   return argument;
 }
 

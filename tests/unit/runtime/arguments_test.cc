@@ -39,6 +39,16 @@ TEST_F(ArgumentsTest, TakesConfigInBothForms) {
   EXPECT_EQ(error_of({"--config"}), "--config needs a value: text");
 }
 
+TEST_F(ArgumentsTest, AnEmptyArgumentIsAMistakeOrAValue) {
+  for (const Words& words : {Words{"--config", ""}, Words{"--config="}})
+    EXPECT_EQ(error_of(words), "--config is empty: name a file, or leave it out for the defaults");
+  EXPECT_EQ(error_of({""}),
+            "unknown argument ''; a command is 'topics apply'; a command is 'topics'; see --help");
+  const auto arguments = parse_arguments(program_, {"topics", "--from", ""});
+  ASSERT_TRUE(arguments.ok());
+  EXPECT_EQ(arguments->command_arguments, (Words{"--from", ""}));
+}
+
 TEST_F(ArgumentsTest, HelpBehindACommandIsTheCommands) {
   Program program = test_program();
   program.commands[0].usage = [] { return std::string("usage of apply"); };

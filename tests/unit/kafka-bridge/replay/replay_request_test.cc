@@ -75,6 +75,7 @@ TEST_F(ReplayRequestTest, RefusesWhatCannotBeMeant) {
   EXPECT_THAT(with({"--from", "2026-01-31T12:00:00Z", "--to", "2026-01-30T12:00:00Z"}),
               HasSubstr("--to must be behind --from"));
   EXPECT_THAT(with({"--signal", "spans"}), HasSubstr("--signal 'spans'"));
+  EXPECT_THAT(with({"--signal", "logs"}), HasSubstr("holds traces; leave --signal out"));
   EXPECT_THAT(with({"--refused-max", "0"}), HasSubstr("--refused-max"));
   EXPECT_THAT(with({"--tpoic", "x"}), HasSubstr("tpoic"));
   EXPECT_EQ(with({"--from", "9", "--to", "10"}), "");
