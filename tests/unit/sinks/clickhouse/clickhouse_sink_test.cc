@@ -294,7 +294,7 @@ TEST_F(ClickHouseSinkTest, AMissingColumnStallsBeforeAnythingIsInserted) {
 
 TEST_F(ClickHouseSinkTest, TheTimeOfTheNewestRowIsAGauge) {
   const std::string newest = "spanway_sink_clickhouse_newest_row_timestamp_seconds";
-  const std::string endpoint = backend_.url();
+  const std::string endpoint = backend_.url() + "/";
   sink();
   EXPECT_THAT(metrics_.expose(), Not(HasSubstr(newest + "{"))) << "an age before the first row";
   const auto spans = [](std::uint64_t first_ns, std::uint64_t second_ns) {
@@ -314,7 +314,7 @@ TEST_F(ClickHouseSinkTest, TheTimeOfTheNewestRowIsAGauge) {
 
 TEST_F(ClickHouseSinkTest, TheFitOfTheSchemaIsAGauge) {
   const auto fits = [&] {
-    return metrics_.value("spanway_sink_clickhouse_schema_fits", {{"endpoint", backend_.url()}});
+    return metrics_.value("spanway_sink_clickhouse_schema_fits", {{"endpoint", backend_.url() + "/"}});
   };
   ASSERT_TRUE(send(batch("")).ok());
   EXPECT_EQ(fits(), 1);
