@@ -41,7 +41,8 @@ int migrate_command(const ExporterConfig& config, const std::vector<std::string>
     return fail(parsed.error().message, 2);
   if (config.destination.type != sinks::DestinationType::kClickHouse)
     return fail("destination.type " + std::string(to_string(config.destination.type)) +
-                    " has no schema; migrate is for clickhouse",
+                    " has no schema; migrate is for clickhouse: name the exporter's configuration "
+                    "with --config",
                 2);
   http::IoPool io("migrate", 1);
   const auto report = sinks::migrate(sinks::migrate_options(config.destination.clickhouse, dry_run),
@@ -49,7 +50,12 @@ int migrate_command(const ExporterConfig& config, const std::vector<std::string>
   if (!report.ok()) {
     // Another try with the same settings and rights cannot succeed.
     const bool is_hopeless = report.error().refusal == Refusal::kConfiguration;
-    return fail(report.error().message, is_hopeless ? 3 : 1);
+    const bool is_away = report.error().code == Code::kUnavailable;
+    return fail(report.error().message +
+                    (is_away ? "; check destination.clickhouse.endpoint and that ClickHouse runs, "
+                               "and try again"
+                             : ""),
+                is_hopeless ? 3 : 1);
   }
   for (const std::string& statement : report->statements) std::printf("%s;\n", statement.c_str());
   if (dry_run) return 0;

@@ -22,7 +22,7 @@ QueryService::QueryService(const QueryConfig& config, const runtime::ServiceDeps
       deps_(deps),
       budget_(static_cast<std::size_t>(budget_bytes(config)), deps.memory),
       events_(deps.telemetry),
-      health_(deps.clock) {}
+      health_(deps.clock, [this](const StoreHealth::Snapshot& store) { log_store(store); }) {}
 
 QueryService::~QueryService() {
   sampler_.reset();
@@ -111,6 +111,21 @@ Status QueryService::start() {
                             {"store", store_->type()},
                             {"endpoint", store_->endpoint()}});
   return {};
+}
+
+// Without a query nobody would learn from the log that the endpoint or the user is a wrong one.
+void QueryService::log_store(const StoreHealth::Snapshot& store) const {
+  const telemetry::Logger& log = deps_.telemetry.log;
+  if (store.reachable.value_or(false))
+    return log.limited(telemetry::LogLevel::kInfo, "store.answers", "The store answers",
+                       {{"store", store_->type()}, {"endpoint", store_->endpoint()}});
+  log.limited(telemetry::LogLevel::kWarn, "store.away",
+              "The store cannot be read: queries are answered with 503 or 500 until it can; check "
+              "that it runs, and stores.* in the configuration",
+              {{"store", store_->type()},
+               {"endpoint", store_->endpoint()},
+               {"reason", store.last_error_reason},
+               {"error", store.last_error}});
 }
 
 void QueryService::reload_credentials() {

@@ -49,6 +49,7 @@ class QueryService final : public runtime::Service {
   Status create_parts();
   Status listen();
   void reload_credentials();
+  void log_store(const StoreHealth::Snapshot& store) const;
 
   const QueryConfig config_;
   const runtime::ServiceDeps deps_;

@@ -34,11 +34,14 @@ void StoreHealth::probe_ended(const Status& result) {
 void StoreHealth::ended(const Status& result) {
   if (!result.ok() && says_nothing(result.error())) return;
   last_end_ = clock_.now();
+  const std::optional<bool> before = state_.reachable;
   state_.reachable = result.ok() || !is_of_store(result.error());
-  if (*state_.reachable) return;
-  state_.last_error = result.error().message;
-  state_.last_error_reason = result.error().reason;
-  state_.last_error_time = clock_.system_now();
+  if (!*state_.reachable) {
+    state_.last_error = result.error().message;
+    state_.last_error_reason = result.error().reason;
+    state_.last_error_time = clock_.system_now();
+  }
+  if (changed_ && before != state_.reachable) changed_(state_);
 }
 
 StoreHealth::Snapshot StoreHealth::snapshot() const {

@@ -152,8 +152,9 @@ class Run {
       auto content = read_file(file, kConfigBytesMax);  // Also from a pipe.
       if (!content.ok()) {
         const bool large = std::string_view(content.error().reason) == kFileTooLarge;
-        fail(file +
-             (large ? ": the file is larger than 1 MiB" : ": the configuration cannot be read"));
+        fail(file + (large ? ": the file is larger than 1 MiB"
+                           : ": the configuration cannot be read; check that --config names a file "
+                             "that exists, and its permissions"));
         return false;
       }
       yaml = std::move(*content);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "tests/fakes/manual_clock.h"
 
 namespace spanway::query {
@@ -38,6 +41,21 @@ TEST(StoreHealth, AFailureHasItsTimeAndStaysAfterASuccess) {
   EXPECT_EQ(state.last_error_reason, "auth");
   EXPECT_EQ(state.last_error_time, failed);
   EXPECT_EQ(state.last_query, std::nullopt);
+}
+
+TEST(StoreHealth, AChangeIsToldOnce) {
+  fakes::ManualClock clock;
+  std::vector<std::string> told;
+  StoreHealth health(clock, [&](const StoreHealth::Snapshot& state) {
+    told.push_back(*state.reachable ? "answers" : state.last_error);
+  });
+  health.probe_ended(transient_error(Code::kUnavailable, "refused"));
+  health.query_ended(transient_error(Code::kUnavailable, "still"));
+  health.query_ended(invalid_argument("no id"));
+  health.query_ended({});
+  health.probe_ended({});
+  health.probe_ended(configuration_error(Code::kPermissionDenied, "no grant"));
+  EXPECT_EQ(told, (std::vector<std::string>{"refused", "answers", "no grant"}));
 }
 
 TEST(StoreHealth, ItIsIdleWhenNothingHasEndedForSoLong) {
