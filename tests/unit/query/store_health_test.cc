@@ -43,11 +43,11 @@ TEST(StoreHealth, AFailureHasItsTimeAndStaysAfterASuccess) {
   EXPECT_EQ(state.last_query, std::nullopt);
 }
 
-TEST(StoreHealth, AChangeIsToldOnce) {
+TEST(StoreHealth, AChangeIsReportedOnce) {
   fakes::ManualClock clock;
-  std::vector<std::string> told;
+  std::vector<std::string> reported;
   StoreHealth health(clock, [&](const StoreHealth::Snapshot& state) {
-    told.push_back(*state.reachable ? "answers" : state.last_error);
+    reported.push_back(*state.reachable ? "answers" : state.last_error);
   });
   health.probe_ended(transient_error(Code::kUnavailable, "refused"));
   health.query_ended(transient_error(Code::kUnavailable, "still"));
@@ -55,7 +55,7 @@ TEST(StoreHealth, AChangeIsToldOnce) {
   health.query_ended({});
   health.probe_ended({});
   health.probe_ended(configuration_error(Code::kPermissionDenied, "no grant"));
-  EXPECT_EQ(told, (std::vector<std::string>{"refused", "answers", "no grant"}));
+  EXPECT_EQ(reported, (std::vector<std::string>{"refused", "answers", "no grant"}));
 }
 
 TEST(StoreHealth, ItIsIdleWhenNothingHasEndedForSoLong) {
