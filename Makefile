@@ -77,7 +77,7 @@ cluster-test:    ## the operator on a real Kubernetes (ARGS="-k rollout" picks s
 cluster-down:    ## end the cluster of `make cluster-up` and what runs beside it
 	@ci/local/cluster.sh down
 
-manifests:       ## write the chart's CRD and the plain manifests of k8s/ from their sources
+manifests:       ## write the chart's CRD, the dashboards and the plain manifests of k8s/ from their sources
 	@$$(ci/deps/python.sh | tail -n 1) ci/checks/manifests.py write
 
 sanitize: deps   ## unit, contract and integration tests under ASan+UBSan and under TSan
