@@ -19,14 +19,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from test_promql import close, ordered
 
 SIGNALS = ("traces", "metrics", "logs")
-WINDOW = 6  # Seconds of a rate, at a scrape a second.
+SCRAPE_EVERY = 2
+WINDOW = 9  # Seconds of a rate.
 VARIABLES = {"namespace": "shop", "pipeline": "main", "service": ".*", "__rate_interval": f"{WINDOW}s"}
 
 RANGE = 2  # Seconds of a panel.
-# Every process answered all scrapes that a panel reads, and both stores had data before these.
+# A scrape has the time of its begin, and is stored at its end.
+SCRAPE_ENDS = SCRAPE_EVERY + 2
+# Every process answered all scrapes that a panel reads, and both stores had data before their end.
 ENOUGH = (
-    f"min_over_time(up[{WINDOW + RANGE}s]) == 1 and count_over_time(up[{WINDOW + RANGE}s]) >= {WINDOW}"
-    f" and on () (sum(spanway_sink_s3_stored_objects_total offset {WINDOW}s) > 0)"
+    f"min_over_time(up[{WINDOW + RANGE}s]) == 1 and count_over_time(up[{WINDOW + RANGE}s]) >= {WINDOW // SCRAPE_EVERY}"
+    f" and on () (sum(spanway_sink_s3_stored_objects_total offset {RANGE}s) > 0)"
     f" and on () (count(spanway_sink_clickhouse_newest_row_timestamp_seconds{{table='spans'}} offset {RANGE}s) > 0)"
 )
 
@@ -119,7 +122,7 @@ class Run:
         targets += [target(service, "consumer", name) for name, service in self.pipeline.consumers.items()]
         targets.append(target(self.operator, "operator", namespace="spanway-system", pipeline=""))
         self.targets = len(targets)
-        scrape = [{"job_name": "spanway", "scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": targets}]
+        scrape = [{"job_name": "spanway", "scrape_interval": f"{SCRAPE_EVERY}s", "scrape_timeout": f"{SCRAPE_EVERY}s", "static_configs": targets}]
         self.prometheus.scrape(scrape)
         for part in (self.prometheus, self.operator, self.query, self.pipeline):
             self.started(part)
@@ -135,11 +138,11 @@ class Run:
             for path in ("/api/v1/query?query=up", "/api/v1/query?query=sum(", "/api/services", "/loki/api/v1/labels", "/api/traces/12"):
                 requests.get(self.url + path, timeout=20)
             requests.post(f"{self.pipeline.http_endpoint}/v1/traces", b"no protobuf", headers={"content-type": "application/x-protobuf"}, timeout=20)
-            self.end = int(time.time())
+            self.end = int(time.time()) - SCRAPE_ENDS
             answer = get(self.prometheus.url, "/api/v1/query", query=ENOUGH, time=self.end)
             return len(answer["result"]) == self.targets
 
-        wait_until(enough, 120, "scrapes of every process", 0.3)
+        wait_until(enough, 180, "scrapes of every process", 0.3)
 
     def copy(self):
         """What Prometheus has scraped, into ClickHouse by OTLP."""
@@ -227,5 +230,7 @@ def test_variables_have_the_values_of_a_prometheus(run):
             selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", filled(variable["query"]["query"], VARIABLES)).groups()
             ours, theirs = both(run, f"/api/v1/label/{label}/values", **{"match[]": selector, "start": run.end - 1800, "end": run.end})
             ours, theirs = ours.json()["data"], theirs.json()["data"]
-            # Prometheus was given the series of one window; ours are found by day.
-            assert theirs and (set(theirs) <= set(ours) if name == "services" else ours == theirs), (name, variable["name"], ours, theirs)
+            if name == "services":  # Out of spans, which Prometheus does not have.
+                assert {"cart", "payment"} <= set(ours), ours
+            else:
+                assert theirs and ours == theirs, (name, variable["name"], ours, theirs)

@@ -8,6 +8,7 @@ from .send import text
 
 NANOS_PER_MS = 1_000_000
 REQUEST_BYTES = 1 << 20  # A request ends with the target that passes this; receivers take 4 MiB.
+NO_RECORDED_VALUE = 1
 OF_TARGET = {"__name__", "job", "instance"}
 
 
@@ -18,6 +19,23 @@ def raw_samples(url, get, selector, at, seconds):
         tuple(sorted(series["metric"].items())): [(round(float(time) * 1000), float(value)) for time, value in series["values"]]
         for series in data["result"]
     }
+
+
+def with_gaps(families):
+    """(labels, [(ms, value)]) with the value None at the first scrape of the target that a series was not in: there
+    Prometheus ends it."""
+    times = sorted({time for series in families.values() for _, values in series for time, _ in values})
+    following = dict(zip(times, times[1:]))
+    for series in families.values():
+        for _, values in series:
+            have = {time for time, _ in values}
+            values += [(following[time], None) for time in have if following.get(time, time) not in have]
+            values.sort(key=lambda sample: sample[0])
+
+
+def add_point(points, time_ms, labels, left_out, ends, **values):
+    point = points.add(time_unix_nano=time_ms * NANOS_PER_MS, **({"flags": NO_RECORDED_VALUE} if ends else values))
+    attributes(point, labels, left_out)
 
 
 def attributes(point, labels, left_out):
@@ -42,6 +60,7 @@ def as_scraped(samples, kinds):
         outer = request.resource_metrics.add()
         outer.resource.attributes.extend([text("service.name", job), text("service.instance.id", instance)])
         scope = outer.scope_metrics.add()
+        with_gaps(families)
         for family, series in families.items():
             metric = scope.metrics.add(name=family)
             {"counter": add_numbers, "gauge": add_numbers, "histogram": add_histograms}[kinds[family]](metric, series, kinds[family])
@@ -55,7 +74,7 @@ def add_numbers(metric, series, kind):
         target.aggregation_temporality, target.is_monotonic = 2, True
     for labels, values in series:
         for time_ms, value in values:
-            attributes(target.data_points.add(time_unix_nano=time_ms * NANOS_PER_MS, as_double=value), labels, OF_TARGET)
+            add_point(target.data_points, time_ms, labels, OF_TARGET, value is None, as_double=value)
 
 
 def add_histograms(metric, series, _):
@@ -67,14 +86,15 @@ def add_histograms(metric, series, _):
         for time_ms, value in values:
             points[own, time_ms][part] = value
     for (own, time_ms), parts in points.items():
+        if None in parts.values():
+            add_point(metric.histogram.data_points, time_ms, dict(own), (), True)
+            continue
         bounds = sorted(part for part in parts if isinstance(part, float))
         assert bounds[-1] == float("inf") and parts[bounds[-1]] == parts["count"], "a scrape is of one moment"
         cumulative = [int(parts[bound]) for bound in bounds]
         counts = [after - before for before, after in zip([0, *cumulative], cumulative)]
-        point = metric.histogram.data_points.add(
-            time_unix_nano=time_ms * NANOS_PER_MS, count=int(parts["count"]), sum=parts["sum"], explicit_bounds=bounds[:-1], bucket_counts=counts
-        )
-        attributes(point, dict(own), ())
+        values = {"count": int(parts["count"]), "sum": parts["sum"], "explicit_bounds": bounds[:-1], "bucket_counts": counts}
+        add_point(metric.histogram.data_points, time_ms, dict(own), (), False, **values)
 
 
 def as_gauges(samples):
