@@ -10,7 +10,7 @@ namespace spanway::schema {
 namespace {
 
 // All rows of a trace, stream or series lie on one shard, and rows that replace each other do, too.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kShardingKeys = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kShardingKeys = {{
     {"schema_version", "version"},
     {"resources", "res_id"},
     {"spans", "cityHash64(trace_id)"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kShardin
     {"findings", "cityHash64(subject)"},
     {"attribute_keys", "cityHash64(key)"},
     {"stored_parts", "cityHash64(batch)"},
+    {"insight_windows", "cityHash64(t)"},
 }};
 
 constexpr std::string_view kWindow = "non_replicated_deduplication_window = 100000";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/lib/block/block.h"
+#include "services/lib/block/column.h"
 #include "services/lib/clickhouse/clickhouse_client.h"
 #include "services/query/store/block_stream.h"
 #include "services/query/store/query_context.h"
@@ -51,6 +52,16 @@ template <typename T>
 std::span<const T> numbers(const block::Block& block, std::string_view name) {
   const auto* column = dynamic_cast<const block::FixedColumn*>(block.find(name));
   return column == nullptr ? std::span<const T>() : column->values<T>();
+}
+
+// Elements of a column of arrays of numbers.
+template <typename T>
+std::span<const T> elements(const block::Block& block, std::string_view name, std::size_t row) {
+  const auto* list = dynamic_cast<const block::ListColumn*>(block.find(name));
+  if (list == nullptr) return {};
+  const auto* values = dynamic_cast<const block::FixedColumn*>(&list->nested());
+  if (values == nullptr) return {};
+  return values->values<T>().subspan(list->begin_of(row), list->end_of(row) - list->begin_of(row));
 }
 
 // A column of texts; the default when the block has none of that name.

@@ -19,16 +19,6 @@ constexpr std::int64_t kHourNanos = 3'600 * kNanosPerSecond;
 constexpr std::uint64_t kJoinedSpans = 1'000'000;
 constexpr std::uint64_t kPartsMax = 64;
 
-// Elements of a column of arrays of numbers.
-template <typename T>
-std::span<const T> elements(const block::Block& block, std::string_view name, std::size_t row) {
-  const auto* list = dynamic_cast<const block::ListColumn*>(block.find(name));
-  if (list == nullptr) return {};
-  const auto* values = dynamic_cast<const block::FixedColumn*>(&list->nested());
-  if (values == nullptr) return {};
-  return values->values<T>().subspan(list->begin_of(row), list->end_of(row) - list->begin_of(row));
-}
-
 RedRow row_of(const block::Block& block, std::size_t row) {
   RedRow result;
   result.begin_unix_nano = numbers<std::int64_t>(block, "step")[row] * kNanosPerSecond;

@@ -36,6 +36,11 @@ std::size_t MemoryTraceStore::memory_bytes() const {
   return ring_.bytes();
 }
 
+std::set<std::string> MemoryTraceStore::tenants() const {
+  MutexLock lock(mutex_);
+  return ring_.tenants();
+}
+
 MemoryTraceStore::Entries MemoryTraceStore::entries_of(const std::string& tenant) const {
   MutexLock lock(mutex_);
   return ring_.of_tenant(tenant);

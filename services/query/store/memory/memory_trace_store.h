@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,8 @@ class MemoryTraceStore final : public ScanningTraceStore {
   // for one that is larger than the ring.
   Status add(std::string_view tenant, std::string_view payload);
   std::size_t memory_bytes() const;
+  // Those that have spans, by name.
+  std::set<std::string> tenants() const;
 
   Result<BlockStreamPtr> spans_of(const TraceId& trace_id, std::optional<TimeRange> hint,
                                   SpanColumns columns, QueryContext& context) override;

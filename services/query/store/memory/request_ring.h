@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,12 @@ class RequestRing {
 
   std::size_t bytes() const { return bytes_; }
 
+  // By name.
+  std::set<std::string> tenants() const {
+    std::set<std::string> names;
+    for (const auto& entry : entries_) names.insert(entry->tenant);
+    return names;
+  }
   // Oldest first.
   Entries of_tenant(const std::string& tenant) const {
     Entries entries;
