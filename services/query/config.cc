@@ -125,6 +125,7 @@ void describe(Binder& b, QueryConfig& c) {
           {.doc = "Store of that signal; traces_from = the same as of traces, and none where that "
                   "is s3: its APIs answer 501."});
   b.section("promql", c.promql, "The language of Prometheus's API.");
+  b.section("insight", c.insight, "Edges between services, and what is wrong with them.");
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
   b.section("auth", c.auth, "Authentication of clients.");
@@ -137,6 +138,10 @@ std::optional<StoreType> store_of(const QueryConfig& c, SignalStore signal) noex
   if (signal == SignalStore::kMemory) return StoreType::kMemory;
   if (c.traces_from == StoreType::kS3) return std::nullopt;
   return c.traces_from;
+}
+
+bool has_insight(const QueryConfig& c) noexcept {
+  return c.insight.enabled && (c.traces_from != StoreType::kS3 || !c.insight.tenants.empty());
 }
 
 std::size_t signals_in_memory(const QueryConfig& c) noexcept {
@@ -170,6 +175,7 @@ void validate(const QueryConfig& c, Problems& problems) {
       store_of(c, c.metrics_from) == StoreType::kClickHouse)
     validate(c.stores.clickhouse, problems);
   if (c.traces_from == StoreType::kS3) sinks::validate(c.stores.s3, "stores.s3", problems);
+  validate(c.insight, problems);
   if (c.limits.query_memory.bytes > budget_bytes(c))
     problems.add(
         "limits.query_memory",

@@ -13,6 +13,7 @@
 #include "services/lib/config/binder.h"
 #include "services/lib/endpoint_config/listener_config.h"
 #include "services/lib/sinks/s3/config.h"
+#include "services/query/insight_config.h"
 
 namespace spanway::query {
 
@@ -73,6 +74,7 @@ struct QueryConfig {
   SignalStore logs_from = SignalStore::kAsTraces;
   SignalStore metrics_from = SignalStore::kAsTraces;
   PromqlConfig promql;
+  InsightConfig insight;
   LimitsConfig limits;
   auth::AuthConfig auth;
   auth::TenantConfig tenant;
@@ -83,6 +85,8 @@ struct QueryConfig {
 void describe(config::Binder& b, QueryConfig& c);
 // The store of logs or metrics; nothing where there is none.
 std::optional<StoreType> store_of(const QueryConfig& c, SignalStore signal) noexcept;
+// The insight runs: it is enabled, and its tenants are known.
+bool has_insight(const QueryConfig& c) noexcept;
 // The signals that the memory store keeps.
 std::size_t signals_in_memory(const QueryConfig& c) noexcept;
 

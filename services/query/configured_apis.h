@@ -19,6 +19,7 @@ struct ApiParts {
   MetricStore& metrics;
   const Clock& clock;
   std::function<rest::Figures()> figures;
+  InsightStore* insight = nullptr;  // Null without the insight.
 };
 
 ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts);

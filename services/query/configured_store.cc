@@ -1,11 +1,14 @@
 #include "services/query/configured_store.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "services/lib/objectstore/object_store.h"
 #include "services/lib/parquet_file/codec_loader.h"
 #include "services/lib/sinks/s3/factory.h"
 #include "services/query/store/absent_stores.h"
+#include "services/query/store/clickhouse/clickhouse_insight_store.h"
 #include "services/query/store/clickhouse/clickhouse_log_store.h"
 #include "services/query/store/clickhouse/clickhouse_metric_store.h"
 #include "services/query/store/clickhouse/clickhouse_trace_store.h"
@@ -48,30 +51,39 @@ Result<std::unique_ptr<ConfiguredStore>> ConfiguredStore::create(const QueryConf
   return store;
 }
 
-Status ConfiguredStore::create_clickhouse_client(const ClickHouseStoreConfig& config,
-                                                 const runtime::ServiceDeps& deps, Report report) {
+Status ConfiguredStore::create_clickhouse_clients(const QueryConfig& config,
+                                                  const runtime::ServiceDeps& deps, Report report) {
+  const ClickHouseStoreConfig& own = config.stores.clickhouse;
   std::shared_ptr<http::TlsClientContext> tls;
-  if (config.endpoint.starts_with("https://")) {
-    auto created = http::TlsClientContext::create(config.tls);
+  if (own.endpoint.starts_with("https://")) {
+    auto created = http::TlsClientContext::create(own.tls);
     if (!created.ok()) return std::move(created).error().with_context("stores.clickhouse");
     tls = std::move(created).value();
     clickhouse_tls_.emplace([tls] { return tls->reload(); },
                             tls_report("stores.clickhouse.tls", report), deps.io.executor(0),
                             http::kClientTlsReloadInterval);
   }
-  clickhouse::ClientOptions options;
-  options.url = config.endpoint;
-  options.database = config.database;
-  options.username = config.username;
-  options.password = config.password;
-  options.connections_max = static_cast<std::size_t>(config.connections);
-  options.report_secret = [report = std::move(report)](const std::string& key, const Status& read) {
-    report("stores.clickhouse." + key, read);
+  const auto create = [&](const std::string& username, const Secret& password,
+                          const std::string& section) {
+    clickhouse::ClientOptions options;
+    options.url = own.endpoint;
+    options.database = own.database;
+    options.username = username;
+    options.password = password;
+    options.connections_max = static_cast<std::size_t>(own.connections);
+    options.report_secret = [report, section](const std::string& key, const Status& read) {
+      report(section + "." + key, read);
+    };
+    return clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock);
   };
-  SPANWAY_ASSIGN(clickhouse_,
-                 clickhouse::Client::create(std::move(options), tls, deps.io, deps.clock));
+  SPANWAY_ASSIGN(clickhouse_, create(own.username, own.password, "stores.clickhouse"));
   refresher_.emplace(deps.telemetry.credentials,
                      [client = clickhouse_.get()] { client->refresh_password(); });
+  if (!has_insight(config) || config.insight.username.empty()) return {};
+  SPANWAY_ASSIGN(insight_writer_,
+                 create(config.insight.username, config.insight.password, "insight"));
+  insight_refresher_.emplace(deps.telemetry.credentials,
+                             [client = insight_writer_.get()] { client->refresh_password(); });
   return {};
 }
 
@@ -81,11 +93,14 @@ Status ConfiguredStore::use_clickhouse(const QueryConfig& config, const runtime:
   const bool has_logs = store_of(config, config.logs_from) == StoreType::kClickHouse;
   const bool has_metrics = store_of(config, config.metrics_from) == StoreType::kClickHouse;
   if (!has_traces && !has_logs && !has_metrics) return {};
-  SPANWAY_TRY(create_clickhouse_client(config.stores.clickhouse, deps, std::move(report)));
+  SPANWAY_TRY(create_clickhouse_clients(config, deps, std::move(report)));
   if (has_logs) logs_ = std::make_unique<ClickHouseLogStore>(*clickhouse_);
   if (has_metrics) metrics_ = std::make_unique<ClickHouseMetricStore>(*clickhouse_);
   if (!has_traces) return {};
   traces_ = std::make_unique<ClickHouseTraceStore>(*clickhouse_);
+  if (has_insight(config))
+    insight_ = std::make_unique<ClickHouseInsightStore>(
+        *clickhouse_, insight_writer_ ? *insight_writer_ : *clickhouse_);
   type_ = "clickhouse";
   endpoint_ = clickhouse_->endpoint();
   return {};
@@ -119,6 +134,16 @@ Status ConfiguredStore::use_s3(const S3StoreConfig& config, const runtime::Servi
       Bucket{.open = open, .codec = *codec, .prefix = config.prefix, .endpoint = endpoint_}, budget,
       deps.clock, store);
   return {};
+}
+
+Result<std::vector<std::string>> ConfiguredStore::tenants(TimeRange range, std::size_t limit,
+                                                          QueryContext& context) {
+  if (type_ == "clickhouse") return read_tenants(*clickhouse_, range, limit, context);
+  if (memory_.traces == nullptr) return std::vector<std::string>();
+  const std::set<std::string> names = memory_.traces->tenants();
+  std::vector<std::string> tenants(names.begin(), names.end());
+  tenants.resize(std::min(tenants.size(), limit));
+  return tenants;
 }
 
 void ConfiguredStore::use_memory(const QueryConfig& config) {

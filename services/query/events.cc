@@ -4,6 +4,7 @@
 
 #include "services/lib/http/events.h"
 #include "services/lib/rpc/events.h"
+#include "services/query/insight_job/job_events.h"
 
 namespace spanway::query {
 namespace {
@@ -45,7 +46,7 @@ std::span<const MetricSpec> metric_specs() { return kSpecs; }
 
 std::vector<MetricSpec> all_metric_specs() {
   std::vector<MetricSpec> all(kSpecs.begin(), kSpecs.end());
-  for (const auto specs : {http::metric_specs(), rpc::metric_specs()})
+  for (const auto specs : {http::metric_specs(), rpc::metric_specs(), insight_metric_specs()})
     all.insert(all.end(), specs.begin(), specs.end());
   return all;
 }

@@ -48,20 +48,23 @@ Status QueryService::create_parts() {
                                          [this](const std::string& key, const Status& read) {
                                            events_.credentials_read(key, read);
                                          }));
+  if (has_insight(config_))
+    insight_ = std::make_unique<InsightRunner>(config_, deps_, *store_, budget_);
   Random random = Random::from_entropy();
   SPANWAY_ASSIGN(authenticator_, auth::Authenticator::create(config_.auth, auth::read_small_file,
                                                              auth::KeyedHash::make_key(random)));
   workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config_.limits.running),
                                             static_cast<std::size_t>(config_.limits.queued));
-  apis_ =
-      make_apis(config_, {store_->traces(), store_->logs(), store_->metrics(), deps_.clock, [this] {
-                            return rest::Figures{.running = events_.running(),
-                                                 .queued = workers_->queued(),
-                                                 .answered = events_.answered(),
-                                                 .failed = events_.failed(),
-                                                 .refused = events_.refused(),
-                                                 .cancelled = events_.cancelled()};
-                          }});
+  const auto figures = [this] {
+    return rest::Figures{.running = events_.running(),
+                         .queued = workers_->queued(),
+                         .answered = events_.answered(),
+                         .failed = events_.failed(),
+                         .refused = events_.refused(),
+                         .cancelled = events_.cancelled()};
+  };
+  apis_ = make_apis(config_, {store_->traces(), store_->logs(), store_->metrics(), deps_.clock,
+                              figures, insight_ ? &insight_->results() : nullptr});
   events_.declare_apis(apis_.names());
   handler_ = std::make_unique<QueryHandler>(
       config_, QueryHandler::Parts{apis_, page_, store_->traces(), *authenticator_, *workers_,
@@ -91,6 +94,7 @@ Status QueryService::listen() {
 
 Status QueryService::start() {
   listener_->start();
+  if (insight_) insight_->start();
   state_ = State::kServing;
   Executor& executor = deps_.io.executor(0);
   sampler_.emplace([this] { events_.memory(budget_.used(), budget_.limit()); }, executor,

@@ -16,6 +16,7 @@
 #include "services/query/configured_apis.h"
 #include "services/query/configured_store.h"
 #include "services/query/grpc_handler.h"
+#include "services/query/insight_runner.h"
 #include "services/query/memory_sink.h"
 #include "services/query/query_handler.h"
 #include "services/query/store_health.h"
@@ -58,6 +59,7 @@ class QueryService final : public runtime::Service {
   Events events_;
   StoreHealth health_;
   std::unique_ptr<ConfiguredStore> store_;
+  std::unique_ptr<InsightRunner> insight_;  // Null where it is switched off.
   std::unique_ptr<auth::Authenticator> authenticator_;
   ApiRegistry apis_;
   const web::AssetHandler page_{web::built_in_assets()};

@@ -106,6 +106,7 @@ inline constexpr std::array kReasons = {
     "message_corrupt",
     "message_too_large",
     "no_http2",
+    "no_insight",
     "no_memory",
     "no_store",
     "not_clickhouse",
@@ -183,6 +184,7 @@ inline constexpr std::array kReasons = {
     "unsupported_type",
     "url_invalid",
     "values_not_listed",
+    "window_too_large",
     "wrong_port",
     "zipkin_too_large",
 };

@@ -15,7 +15,9 @@ using otlp::SpanKind;
 
 class EdgeCounter {
  public:
-  explicit EdgeCounter(std::span<const SampledTrace> traces) { find_linked(traces); }
+  EdgeCounter(std::span<const SampledTrace> traces, TimeRange counted) : counted_(counted) {
+    find_linked(traces);
+  }
 
   void add(const SampledTrace& trace) {
     const TraceTree tree(trace);
@@ -144,6 +146,7 @@ class EdgeCounter {
 
   void count(const std::string& parent, const std::string& child, EdgeKind kind,
              const SampledSpan& span) {
+    if (!counted_.contains(span.start_unix_nano)) return;
     Edge& edge = edges_[{parent, child, kind}];
     if (edge.calls == 0) {
       edge.parent = parent;
@@ -157,6 +160,7 @@ class EdgeCounter {
     ++edge.durations[duration_bucket(duration)];
   }
 
+  const TimeRange counted_;
   std::map<SpanReference, const SampledSpan*> linked_;
   std::vector<const SampledSpan*> unanswered_;
   std::map<std::string, std::string> services_of_hosts_;  // "" for more than one service.
@@ -179,8 +183,8 @@ std::string_view to_string(EdgeKind kind) noexcept {
   return "";
 }
 
-std::vector<Edge> edges_of(std::span<const SampledTrace> traces) {
-  EdgeCounter counter(traces);
+std::vector<Edge> edges_of(std::span<const SampledTrace> traces, TimeRange counted) {
+  EdgeCounter counter(traces, counted);
   for (const SampledTrace& trace : traces) counter.add(trace);
   return std::move(counter).edges();
 }

@@ -34,7 +34,8 @@ struct Edge {
 // By parent, child and kind, each once. Links are followed to spans of these traces only. A client
 // span counts as answered when a span below it is another service's or a server's; of client spans
 // inside one another, as of a driver and its transport, the outermost counts. A host for which one
-// service answers other calls is that service.
-std::vector<Edge> edges_of(std::span<const SampledTrace> traces);
+// service answers other calls is that service. Calls whose span, the one that gives the duration,
+// starts outside of `counted` are left out: of whole traces, those of one window.
+std::vector<Edge> edges_of(std::span<const SampledTrace> traces, TimeRange counted = {});
 
 }  // namespace spanway::query::insight

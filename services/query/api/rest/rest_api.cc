@@ -8,10 +8,12 @@
 #include "services/lib/base/json_writer.h"
 #include "services/lib/http/accept_encoding.h"
 #include "services/query/api/request_values.h"
+#include "services/query/api/rest/finding_list.h"
 #include "services/query/api/rest/newest_spans.h"
 #include "services/query/api/rest/problem.h"
 #include "services/query/api/rest/search_request.h"
 #include "services/query/api/rest/searches.h"
+#include "services/query/api/rest/service_graph.h"
 #include "services/query/api/rest/service_series.h"
 #include "services/query/api/rest/trace_skeleton.h"
 
@@ -26,6 +28,8 @@ enum Question : int {
   kMetrics,
   kServiceStats,
   kServiceSeries,
+  kGraph,
+  kFindings,
   kSkeleton,
   kSpan
 };
@@ -56,6 +60,12 @@ constexpr std::array kRoutes = {
              .pattern = "/api/v1/services/series",
              .name = "rest_service_series",
              .question = kServiceSeries},
+    ApiRoute{
+        .methods = "GET", .pattern = "/api/v1/graph", .name = "rest_graph", .question = kGraph},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/findings",
+             .name = "rest_findings",
+             .question = kFindings},
     ApiRoute{.methods = "GET",
              .pattern = "/api/v1/traces/{id}/skeleton",
              .name = "rest_skeleton",
@@ -72,6 +82,14 @@ Result<std::optional<TimeRange>> hint_of(const Parameters& parameters, std::int6
     return std::optional<TimeRange>();
   SPANWAY_ASSIGN(const TimeRange range, parse_range(parameters, now));
   return std::optional(range);
+}
+
+Status needs_insight(const InsightStore* store) {
+  if (store != nullptr) return {};
+  return configuration_error(Code::kUnimplemented,
+                             "the insight is switched off: set insight.enabled, and with S3 "
+                             "insight.tenants")
+      .with_reason("no_insight");
 }
 
 // The store's error = its state is unknown.
@@ -123,6 +141,16 @@ Status RestApi::answer(const ApiRequest& request, QueryContext& context, AnswerW
     case kServiceSeries: {
       SPANWAY_ASSIGN(const SeriesRequest series, parse_series(request.parameters, now));
       return answer_series(parts_.traces, series, context, writer);
+    }
+    case kGraph: {
+      SPANWAY_TRY(needs_insight(parts_.insight));
+      SPANWAY_ASSIGN(const GraphRequest graph, parse_graph(request.parameters, now));
+      return answer_graph(*parts_.insight, parts_.traces, graph, now, context, writer);
+    }
+    case kFindings: {
+      SPANWAY_TRY(needs_insight(parts_.insight));
+      SPANWAY_ASSIGN(const FindingsRequest findings, parse_findings(request.parameters, now));
+      return answer_findings(*parts_.insight, findings, now, context, writer);
     }
     case kSkeleton: {
       SPANWAY_ASSIGN(const TraceId id, parse_trace_id(request.arguments.get("id")));

@@ -1,5 +1,5 @@
-// Spanway's own HTTP API: the newest spans, searches, figures of services, and the state of this
-// one.
+// Spanway's own HTTP API: the newest spans, searches, figures of services, their graph, findings,
+// and the state of this one.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 #include "services/lib/base/clock.h"
 #include "services/query/api/query_api.h"
+#include "services/query/store/insight_store.h"
 #include "services/query/store/log_store.h"
 #include "services/query/store/metric_store.h"
 #include "services/query/store/trace_store.h"
@@ -34,6 +35,7 @@ class RestApi final : public QueryApi {
     MetricStore& metrics;
     const Clock& clock;
     std::function<Figures()> figures;
+    InsightStore* insight = nullptr;  // Null without the insight.
   };
   explicit RestApi(Parts parts) : parts_(std::move(parts)) {}
 

@@ -1,7 +1,6 @@
 #include "services/query/api/rest/service_series.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -10,22 +9,17 @@
 
 #include "services/lib/base/json_writer.h"
 #include "services/lib/base/rfc3339.h"
-#include "services/query/api/rest/search_request.h"
+#include "services/query/api/rest/steps.h"
 
 namespace spanway::query::rest {
 namespace {
 
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr double kNanosPerMs = 1e6;
-constexpr std::int64_t kStepsDefault = 48;
 constexpr int kServer = 2, kConsumer = 5;
 constexpr double kMedian = 0.5, kP95 = 0.95;
 // Rows of the answer, those with most calls: a service may have names that hold ids.
 constexpr std::size_t kRowsMax = 1000;
-
-Error bad(std::string message) {
-  return invalid_argument(std::move(message)).with_reason("bad_parameters");
-}
 
 struct Figures {
   std::uint64_t calls = 0;
@@ -110,22 +104,9 @@ void append_row(const std::string& name, const Row& row, TimeRange range, std::i
 
 Result<SeriesRequest> parse_series(const Parameters& parameters, std::int64_t now_unix_nano) {
   SeriesRequest request;
-  SPANWAY_ASSIGN(const TimeRange range, parse_range(parameters, now_unix_nano));
-  std::int64_t seconds = 0;
-  if (const std::string_view text = parameters.get("step"); !text.empty()) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || seconds <= 0 ||
-        seconds > kDayNanos / kNanosPerSecond)
-      return bad("step: must be a number of seconds from 1 to 86400");
-  }
-  const std::int64_t least =
-      seconds > 0 ? seconds * kNanosPerSecond : (range.end - range.begin) / kStepsDefault;
-  const std::int64_t multiple = std::max<std::int64_t>((least - 1) / kRollupNanos + 1, 1);
-  request.red.step_ns = multiple * kRollupNanos;
-  request.red.range = rounded_outwards(range, request.red.step_ns);
-  if ((request.red.range.end - request.red.range.begin) / request.red.step_ns > kStepsMax)
-    return bad("step: there are at most " + std::to_string(kStepsMax) +
-               " in the range; take a larger one, or a shorter range");
+  SPANWAY_ASSIGN(const Steps steps, parse_steps(parameters, now_unix_nano));
+  request.red.step_ns = steps.step_ns;
+  request.red.range = steps.range;
   request.red.by_kind = true;
   request.service = parameters.get("service");
   if (!request.service.empty()) {

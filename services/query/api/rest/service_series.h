@@ -9,16 +9,13 @@
 
 namespace spanway::query::rest {
 
-// Most steps of an answer.
-inline constexpr std::int64_t kStepsMax = 1000;
-
 struct SeriesRequest {
   RedQuery red;
   std::string service;  // Empty = all; else one row for each of its operations.
 };
 
-// start_time, end_time, service, step in seconds: rounded up to a multiple of five minutes, and so
-// that there are at most 48 steps without it. INVALID_ARGUMENT, data, "bad_parameters".
+// start_time, end_time and step as of parse_steps(), service. INVALID_ARGUMENT, data,
+// "bad_parameters".
 Result<SeriesRequest> parse_series(const Parameters& parameters, std::int64_t now_unix_nano);
 
 // Calls, errors and durations in total and for each step: of the spans that enter a service
