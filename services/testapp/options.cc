@@ -44,6 +44,19 @@ bool set_error_ratio(Options& options, std::string_view value) {
   return true;
 }
 
+bool set_fault(Options& options, std::string_view value) {
+  for (const auto& [name, fault] :
+       {std::pair(std::string_view("slow-database"), ShopFault::kSlowDatabase),
+        std::pair(std::string_view("failing-payment"), ShopFault::kFailingPayment),
+        std::pair(std::string_view("n-plus-one"), ShopFault::kNPlusOne),
+        std::pair(std::string_view("dead-consumer"), ShopFault::kDeadConsumer)}) {
+    if (name != value) continue;
+    options.fault = fault;
+    return true;
+  }
+  return false;
+}
+
 runtime::FlagSet flag_set(Options& options) {
   const auto into = [&options](bool (*set)(Options&, std::string_view)) {
     return [&options, set](std::string_view value) { return set(options, value); };
@@ -62,6 +75,9 @@ runtime::FlagSet flag_set(Options& options) {
   set.add("seed", options.seed, "repeat the same purchases; default: different ones each time");
   set.add("error-ratio", into(set_error_ratio), "a number from 0 to 1",
           "how many purchases fail, 0 to 1 (default 0.1)");
+  set.add("fault", into(set_fault), "slow-database, failing-payment, n-plus-one or dead-consumer",
+          "a cause of trouble to be found: slow-database, failing-payment, n-plus-one or "
+          "dead-consumer");
   return set;
 }
 

@@ -10,6 +10,7 @@
 #include "services/lib/base/clock.h"
 #include "services/lib/base/result.h"
 #include "services/lib/base/secret.h"
+#include "services/testapp/shop.h"
 
 namespace spanway::testapp {
 
@@ -27,6 +28,7 @@ struct Options {
   std::uint64_t count = 0;
   std::optional<std::uint64_t> seed;
   double error_ratio = 0.1;
+  ShopFault fault = ShopFault::kNone;
 };
 
 // `arguments` without the program's name. An error lists every mistake.

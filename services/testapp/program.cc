@@ -56,7 +56,7 @@ int send(const Options& options, const runtime::ToolDeps& deps) {
   const auto print_line = [&deps](const std::string& line) {
     deps.out << line << "\n" << std::flush;
   };
-  App app(app_options, Shop(Random(random.next()), options.error_ratio, deps.clock),
+  App app(app_options, Shop(Random(random.next()), options.error_ratio, deps.clock, options.fault),
           Random(random.next()), **sink, loop, print_line, [&stop] { stop.request("done"); });
   const std::stop_callback on_signal(deps.stop, [&stop] { stop.request("signal"); });
   app.start();

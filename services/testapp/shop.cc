@@ -10,6 +10,8 @@ namespace {
 constexpr std::array<const char*, 5> kProducts = {"teapot", "kettle", "mug", "sieve", "tray"};
 constexpr std::int64_t kFullStock = 100;
 constexpr std::uint64_t kProductsPerOrderMax = 3;
+// Of a cart with ShopFault::kNPlusOne.
+constexpr int kItemsReadOneByOne = 40;
 
 UnixNanos nanos(SystemTime time) { return static_cast<UnixNanos>(time.time_since_epoch().count()); }
 
@@ -59,9 +61,10 @@ struct Shop::Visit {
   bool failed = false;
 };
 
-Shop::Shop(Random random, double error_ratio, const Clock& clock)
+Shop::Shop(Random random, double error_ratio, const Clock& clock, ShopFault fault)
     : random_(random),
       error_ratio_(error_ratio),
+      fault_(fault),
       clock_(clock),
       meters_(nanos(clock.system_now())),
       stock_(kProducts.size(), kFullStock),
@@ -131,7 +134,7 @@ void Shop::visit_frontend(Visit& visit) {
                            {"http.route", "/checkout"},
                            {"http.response.status_code", status}}});
   // The message is read after the user has gone.
-  if (visit.published) send_email(visit, *visit.published);
+  if (visit.published && fault_ != ShopFault::kDeadConsumer) send_email(visit, *visit.published);
 }
 
 void Shop::read_cart(Visit& visit, Handle parent) {
@@ -151,6 +154,7 @@ void Shop::read_cart(Visit& visit, Handle parent) {
                                   {"server.port", 6379}});
   trace.pass(100, 900);
   trace.end(read);
+  if (fault_ == ShopFault::kNPlusOne) read_items(visit, server);
   trace.log(
       server, Severity::kInfo, "Cart read",
       {{"user.id", visit.user}, {"cart.size", static_cast<std::int64_t>(visit.products.size())}});
@@ -165,6 +169,21 @@ void Shop::read_cart(Visit& visit, Handle parent) {
   trace.pass(150, 600);
   trace.add(call, "http.response.status_code", 200);
   trace.end(call);
+}
+
+void Shop::read_items(Visit& visit, Handle parent) {
+  TraceRecorder& trace = visit.trace;
+  for (int i = 0; i < kItemsReadOneByOne; ++i) {
+    const Handle read = trace.open(ServiceName::kCart, SpanKind::kClient, "HGET", parent,
+                                   {{"db.system.name", "redis"},
+                                    {"db.operation.name", "HGET"},
+                                    {"db.query.text", "HGET item:?"},
+                                    {"server.address", "redis"},
+                                    {"server.port", 6379}});
+    trace.pass(800, 2'500);
+    trace.end(read);
+    trace.pass(20, 80);
+  }
 }
 
 bool Shop::place_order(Visit& visit, Handle parent) {
@@ -228,7 +247,13 @@ bool Shop::reserve(Visit& visit, Handle parent, std::size_t product, bool time_o
     trace.fail(server, "DEADLINE_EXCEEDED", "stock could not be reserved");
     trace.fail(call, "DEADLINE_EXCEEDED", "stock could not be reserved");
   } else {
-    trace.pass(400, 4'000);
+    if (fault_ == ShopFault::kSlowDatabase) {
+      trace.pass(400'000, 900'000);
+      trace.log(server, Severity::kWarn, "Slow statement: waited for a lock on table stock",
+                {{"shop.product.id", kProducts[product]}, {"db.system.name", "postgresql"}});
+    } else {
+      trace.pass(400, 4'000);
+    }
     stock_[product] = stock_[product] > 0 ? stock_[product] - 1 : kFullStock;
     if (stock_[product] < 5)
       trace.log(server, Severity::kWarn, "Stock is low",
@@ -260,7 +285,14 @@ bool Shop::charge(Visit& visit, Handle parent, bool decline) {
   const Handle card = trace.open(ServiceName::kPayment, SpanKind::kInternal, "authorize card",
                                  server, {{"shop.payment.method", "card"}});
   trace.pass(5'000, 40'000);
-  if (decline) {
+  const bool refused = !decline && gateway_refuses();
+  if (refused) {
+    trace.fail(card, "GatewayUnavailable", "the payment gateway answers 503");
+    trace.log(card, Severity::kError, "Payment gateway answers 503: certificate has expired",
+              {{"shop.order.id", visit.order}, {"server.address", "gateway.bank.example"}});
+    trace.fail(server, "UNAVAILABLE", "payment gateway is away");
+    trace.fail(call, "UNAVAILABLE", "payment gateway is away");
+  } else if (decline) {
     trace.fail(card, "CardDeclined", "the bank declined the card");
     trace.log(card, Severity::kError, "Card declined", {{"shop.order.id", visit.order}});
     trace.fail(server, "FAILED_PRECONDITION", "card declined");
@@ -271,7 +303,7 @@ bool Shop::charge(Visit& visit, Handle parent, bool decline) {
     trace.log(card, Severity::kInfo, "Card charged", {{"shop.order.id", visit.order}});
   }
   trace.end(card);
-  const std::int64_t status = decline ? 9 : 0;
+  const std::int64_t status = refused ? 14 : decline ? 9 : 0;
   trace.pass(50, 200);
   trace.add(server, "rpc.grpc.status_code", status);
   trace.end(server);
@@ -281,7 +313,11 @@ bool Shop::charge(Visit& visit, Handle parent, bool decline) {
   trace.pass(150, 500);
   trace.add(call, "rpc.grpc.status_code", status);
   trace.end(call);
-  return !decline;
+  return !decline && !refused;
+}
+
+bool Shop::gateway_refuses() {
+  return fault_ == ShopFault::kFailingPayment && random_.next_below(2) == 0;
 }
 
 Shop::Handle Shop::publish(Visit& visit, Handle parent) {

@@ -12,6 +12,15 @@
 
 namespace spanway::testapp {
 
+// A lasting cause of trouble, for people who practise finding it.
+enum class ShopFault : std::uint8_t {
+  kNone,
+  kSlowDatabase,    // Each UPDATE takes most of a second.
+  kFailingPayment,  // The payment gateway refuses half of the charges.
+  kNPlusOne,        // The cart reads its items one by one.
+  kDeadConsumer,    // Nobody reads the orders.
+};
+
 // Everything one purchase has left behind.
 struct Purchase {
   TraceId trace_id;
@@ -31,7 +40,7 @@ struct Purchase {
 class Shop {
  public:
   // `error_ratio` in [0, 1]: how many purchases fail.
-  Shop(Random random, double error_ratio, const Clock& clock);
+  Shop(Random random, double error_ratio, const Clock& clock, ShopFault fault = ShopFault::kNone);
   // All times lie in the past of the clock.
   Purchase buy();
 
@@ -43,9 +52,11 @@ class Shop {
   Fault choose_fault();
   void visit_frontend(Visit& visit);
   void read_cart(Visit& visit, Handle parent);
+  void read_items(Visit& visit, Handle parent);
   bool place_order(Visit& visit, Handle parent);
   bool reserve(Visit& visit, Handle parent, std::size_t product, bool time_out);
   bool charge(Visit& visit, Handle parent, bool decline);
+  bool gateway_refuses();
   Handle publish(Visit& visit, Handle parent);
   void send_email(Visit& visit, Handle published);
   void measure(Visit& visit);
@@ -53,6 +64,7 @@ class Shop {
 
   Random random_;
   const double error_ratio_;
+  const ShopFault fault_;
   const Clock& clock_;
   ShopMeters meters_;
   std::vector<std::int64_t> stock_;

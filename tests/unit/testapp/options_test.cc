@@ -42,10 +42,10 @@ TEST(ParseOptions, TakesUrlsForBothProtocols) {
 TEST(ParseOptions, SaysEveryMistakeAtOnce) {
   const auto options =
       parse_options({"--interval", "soon", "--bogus", "--count=-1", "--protocol=udp",
-                     "--error-ratio=2", "--header", "x", "word", "--seed"});
+                     "--error-ratio=2", "--fault=fire", "--header", "x", "word", "--seed"});
   ASSERT_FALSE(options.ok());
   for (const char* part : {"--interval", "--bogus", "--count", "--protocol", "--error-ratio",
-                           "--header", "word", "--seed needs a value"})
+                           "--fault", "--header", "word", "--seed needs a value"})
     EXPECT_NE(options.error().message.find(part), std::string::npos) << part;
 }
 

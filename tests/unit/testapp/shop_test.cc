@@ -49,6 +49,34 @@ TEST(Shop, PlaysTheSameStoryForTheSameSeed) {
   }
 }
 
+std::vector<const Span*> spans_named(const Purchase& purchase, const std::string& name) {
+  std::vector<const Span*> found;
+  for (const ServiceTelemetry& service : purchase.services)
+    for (const Span& span : service.spans)
+      if (span.name == name) found.push_back(&span);
+  return found;
+}
+
+TEST(Shop, AFaultIsInTheTelemetryOfItsService) {
+  fakes::ManualClock clock;
+  Shop slow(Random(1), 0, clock, ShopFault::kSlowDatabase);
+  Shop repeating(Random(1), 0, clock, ShopFault::kNPlusOne);
+  Shop unread(Random(1), 0, clock, ShopFault::kDeadConsumer);
+  Shop refusing(Random(1), 0, clock, ShopFault::kFailingPayment);
+  int refused = 0;
+  for (int i = 0; i < 50; ++i) {
+    for (const Span* span : spans_named(slow.buy(), "UPDATE stock"))
+      EXPECT_GE(span->end - span->start, 400'000'000u);
+    EXPECT_EQ(spans_named(repeating.buy(), "HGET").size(), 40u);
+    const Purchase purchase = unread.buy();
+    EXPECT_EQ(spans_named(purchase, "publish orders").size(), 1u);
+    EXPECT_TRUE(spans_named(purchase, "process orders").empty());
+    refused += refusing.buy().failed ? 1 : 0;
+  }
+  EXPECT_GT(refused, 10);
+  EXPECT_LT(refused, 40);
+}
+
 TEST(Shop, MakesOneWholeTraceOfEveryPurchase) {
   fakes::ManualClock clock;
   Shop shop(Random(1), 0.3, clock);
