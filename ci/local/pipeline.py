@@ -86,6 +86,15 @@ def configs(names):
             consumer={"destination": name, "signals": destination.signals, "start_from": "earliest"} | destination.consumer,
             destination={"endpoint": address(4337 + i)},
         )
+    add("bridge", "spanway-kafka-bridge", 8082, mode="produce", kafka=kafka, create_topics=True, otlp=listener(4327))
+    add(
+        "ingress",
+        "spanway-ingress",
+        8080,
+        otlp=listener(4317) | {"http": {"port": port(4318)}},
+        next={"endpoint": address(4327)},
+    )
+    others = {name: f"http://127.0.0.1:{admin_port}" for name, (_, _, admin_port, _) in result.items()}
     for i, (name, query_port) in enumerate(query_ports.items()):
         destination = DESTINATIONS[name]
         add(
@@ -96,15 +105,8 @@ def configs(names):
             api={"host": "127.0.0.1", "port": port(query_port), "jaeger_grpc_port": port(JAEGER_GRPC_PORT + query_port - QUERY_PORT)},
             traces_from=name,
             stores={name: destination.store},
+            pipeline={"services": dict(others)},
         )
-    add("bridge", "spanway-kafka-bridge", 8082, mode="produce", kafka=kafka, create_topics=True, otlp=listener(4327))
-    add(
-        "ingress",
-        "spanway-ingress",
-        8080,
-        otlp=listener(4317) | {"http": {"port": port(4318)}},
-        next={"endpoint": address(4327)},
-    )
     return result
 
 

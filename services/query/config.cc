@@ -115,6 +115,14 @@ static void describe(Binder& b, LimitsConfig& c) {
          .max = 10'000});
 }
 
+static void describe(Binder& b, PipelineConfig& c) {
+  b.key("services", c.services,
+        {.doc = "Services of Spanway whose /statusz the page and /api/v1/pipeline show: a name of "
+                "your choice, and the URL of the admin port. At most 32; one process each. Every "
+                "client of the APIs sees their state, without names of tenants.",
+         .example = "{ingress: \"http://ingress:8080\", bridge: \"http://bridge:8080\"}"});
+}
+
 void describe(Binder& b, QueryConfig& c) {
   b.section("api", c.api, "Where the APIs are served.");
   b.section("stores", c.stores, "Where telemetry is read from.");
@@ -128,6 +136,7 @@ void describe(Binder& b, QueryConfig& c) {
   b.section("insight", c.insight, "Edges between services, and what is wrong with them.");
   b.section("limits", c.limits,
             "Bounds of queries. Passing one is an error, never a part of an answer.");
+  b.section("pipeline", c.pipeline, "The pipeline that brings the telemetry, for the page.");
   b.section("auth", c.auth, "Authentication of clients.");
   b.section("tenant", c.tenant, "Tenant whose telemetry a client reads.");
   config::describe_memory_limit(b, c.memory_limit);
@@ -165,9 +174,23 @@ static void validate(const ClickHouseStoreConfig& store, Problems& problems) {
     problems.add("stores.clickhouse.password", "needs a username");
 }
 
+static void validate(const PipelineConfig& pipeline, Problems& problems) {
+  if (pipeline.services.size() > PipelineConfig::kServicesMax)
+    problems.add("pipeline.services", "has more than 32 services; name those that matter");
+  for (const auto& [name, url] : pipeline.services) {
+    config::UrlParts parts;
+    std::string problem = config::parse_url(url, parts);
+    if (problem.empty() && parts.https)
+      problem = "must begin with http://: admin ports have no TLS";
+    if (problem.empty() && parts.path != "/") problem = "must end after the port";
+    if (!problem.empty()) problems.add("pipeline.services." + name, std::move(problem));
+  }
+}
+
 void validate(const QueryConfig& c, Problems& problems) {
   validate(c.api.tls, "api.tls", problems);
   validate(c.api.connections, "api", problems);
+  validate(c.pipeline, problems);
   auth::validate(c.auth, problems);
   auth::validate(c.tenant, c.auth, !c.api.tls.client_ca_file.empty(), problems);
   if (c.traces_from == StoreType::kClickHouse ||

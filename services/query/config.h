@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -67,6 +68,12 @@ struct LimitsConfig {
   std::int64_t queued = 64;
 };
 
+struct PipelineConfig {
+  std::map<std::string, std::string> services;
+
+  static constexpr std::size_t kServicesMax = 32;
+};
+
 struct QueryConfig {
   ApiConfig api;
   StoresConfig stores;
@@ -76,6 +83,7 @@ struct QueryConfig {
   PromqlConfig promql;
   InsightConfig insight;
   LimitsConfig limits;
+  PipelineConfig pipeline;
   auth::AuthConfig auth;
   auth::TenantConfig tenant;
   config::ByteSize memory_limit{256u << 20};

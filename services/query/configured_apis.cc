@@ -12,8 +12,13 @@ namespace spanway::query {
 
 ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts) {
   ApiRegistry apis;
-  apis.add(std::make_unique<rest::RestApi>(rest::RestApi::Parts{
-      parts.traces, parts.logs, parts.metrics, parts.clock, parts.figures, parts.insight}));
+  apis.add(std::make_unique<rest::RestApi>(rest::RestApi::Parts{.traces = parts.traces,
+                                                                .logs = parts.logs,
+                                                                .metrics = parts.metrics,
+                                                                .clock = parts.clock,
+                                                                .figures = parts.figures,
+                                                                .insight = parts.insight,
+                                                                .pipeline = parts.pipeline}));
   apis.add(std::make_unique<jaeger::JaegerApi>(parts.traces, parts.clock));
   apis.add(std::make_unique<prometheus::PrometheusApi>(
       parts.metrics,

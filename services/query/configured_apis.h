@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "services/query/api/api_registry.h"
 #include "services/query/api/rest/rest_api.h"
@@ -20,6 +21,7 @@ struct ApiParts {
   const Clock& clock;
   std::function<rest::Figures()> figures;
   InsightStore* insight = nullptr;  // Null without the insight.
+  std::function<std::string()> pipeline;
 };
 
 ApiRegistry make_apis(const QueryConfig& config, const ApiParts& parts);

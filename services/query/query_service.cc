@@ -55,16 +55,14 @@ Status QueryService::create_parts() {
                                                              auth::KeyedHash::make_key(random)));
   workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config_.limits.running),
                                             static_cast<std::size_t>(config_.limits.queued));
-  const auto figures = [this] {
-    return rest::Figures{.running = events_.running(),
-                         .queued = workers_->queued(),
-                         .answered = events_.answered(),
-                         .failed = events_.failed(),
-                         .refused = events_.refused(),
-                         .cancelled = events_.cancelled()};
-  };
-  apis_ = make_apis(config_, {store_->traces(), store_->logs(), store_->metrics(), deps_.clock,
-                              figures, insight_ ? &insight_->results() : nullptr});
+  SPANWAY_ASSIGN(pipeline_, PipelineStatus::create(config_.pipeline, deps_.io, deps_.clock));
+  apis_ = make_apis(config_, {.traces = store_->traces(),
+                              .logs = store_->logs(),
+                              .metrics = store_->metrics(),
+                              .clock = deps_.clock,
+                              .figures = [this] { return figures(); },
+                              .insight = insight_ ? &insight_->results() : nullptr,
+                              .pipeline = [this] { return pipeline_->read(); }});
   events_.declare_apis(apis_.names());
   handler_ = std::make_unique<QueryHandler>(
       config_, QueryHandler::Parts{apis_, page_, store_->traces(), *authenticator_, *workers_,
@@ -72,6 +70,15 @@ Status QueryService::create_parts() {
   grpc_handler_ = std::make_unique<GrpcHandler>(GrpcHandler::Parts{
       handler_->admission(), store_->traces(), *workers_, budget_, deps_.clock, events_, health_});
   return listen();
+}
+
+rest::Figures QueryService::figures() const {
+  return {.running = events_.running(),
+          .queued = workers_->queued(),
+          .answered = events_.answered(),
+          .failed = events_.failed(),
+          .refused = events_.refused(),
+          .cancelled = events_.cancelled()};
 }
 
 Status QueryService::listen() {

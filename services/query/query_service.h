@@ -18,6 +18,7 @@
 #include "services/query/grpc_handler.h"
 #include "services/query/insight_runner.h"
 #include "services/query/memory_sink.h"
+#include "services/query/pipeline_status.h"
 #include "services/query/query_handler.h"
 #include "services/query/store_health.h"
 
@@ -49,6 +50,7 @@ class QueryService final : public runtime::Service {
   QueryService(const QueryConfig& config, const runtime::ServiceDeps& deps);
   Status create_parts();
   Status listen();
+  rest::Figures figures() const;
   void reload_credentials();
   void log_store(const StoreHealth::Snapshot& store) const;
 
@@ -60,6 +62,7 @@ class QueryService final : public runtime::Service {
   StoreHealth health_;
   std::unique_ptr<ConfiguredStore> store_;
   std::unique_ptr<InsightRunner> insight_;  // Null where it is switched off.
+  std::unique_ptr<PipelineStatus> pipeline_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   ApiRegistry apis_;
   const web::AssetHandler page_{web::built_in_assets()};

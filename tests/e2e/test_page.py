@@ -6,6 +6,7 @@ import subprocess
 import grpc
 import pytest
 import requests
+import yaml
 from harness.ports import free_port
 from harness.processes import ROOT, Service, wait_until
 from harness.send import trace_request
@@ -24,7 +25,12 @@ class Shop:
         self.port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         config = {"api": {"port": self.port}, "traces_from": "memory", "stores": {"memory": {"grpc_port": self.grpc_port}}}
-        self.query = Service("query", "spanway-query", config, folder).start().wait_ready()
+        self.query = Service("query", "spanway-query", config, folder)
+        # Its own state is on its page, beside that of a service that is away.
+        admin = f"http://127.0.0.1:{self.query.admin_port}"
+        services = {"pipeline": {"services": {"query": admin, "ingress": "http://127.0.0.1:1"}}}
+        self.query.config_path.write_text(yaml.safe_dump(self.query.config | services))
+        self.query.start().wait_ready()
         made, self.failed, self.repeated = telemetry()
         with grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}") as channel:
             trace_service_pb2_grpc.TraceServiceStub(channel).Export(made.traces, timeout=20)
@@ -56,6 +62,14 @@ def test_files_are_cached_for_ever_and_the_page_is_revalidated(shop):
     script = shop.get("/" + main)
     assert "immutable" in script.headers["cache-control"] and script.headers["content-encoding"] == "gzip"
     assert "http://" not in script.text and "https://" not in script.text
+
+
+def test_the_state_of_the_pipeline_is_that_of_the_admin_ports(shop):
+    ingress, query = shop.get("/api/v1/pipeline").json()["services"]
+    assert ingress["name"] == "ingress" and not ingress["answered"] and ingress["error"]
+    state = query["services"][0]
+    assert query["answered"] and state["ready"] and state["store"]["type"] == "memory" and state["memory"]["limit"] > 0
+    assert "errors" not in state and "queries" not in state
 
 
 def test_the_skeleton_of_a_trace_and_one_of_its_spans(shop):

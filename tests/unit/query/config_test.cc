@@ -24,6 +24,23 @@ TEST(QueryConfig, MistakesAreNamed) {
   EXPECT_EQ(problems.all().size(), 3u);
 }
 
+TEST(QueryConfig, AdminPortsAreAddressesWithoutAPath) {
+  for (const char* url : {"ingress:8080", "https://ingress:8080", "http://ingress:8080/statusz"}) {
+    QueryConfig c;
+    c.pipeline.services = {{"bridge", "http://bridge:8082"}, {"ingress", url}};
+    config::Problems problems;
+    validate(c, problems);
+    ASSERT_EQ(problems.all().size(), 1u) << url;
+    EXPECT_EQ(problems.all()[0].path, "pipeline.services.ingress");
+  }
+  QueryConfig many;
+  for (int i = 0; i < 33; ++i) many.pipeline.services[std::to_string(i)] = "http://x:8080";
+  config::Problems problems;
+  validate(many, problems);
+  ASSERT_EQ(problems.all().size(), 1u);
+  EXPECT_EQ(problems.all()[0].path, "pipeline.services");
+}
+
 TEST(QueryConfig, AnEndpointThatCannotBeCalledIsAMistake) {
   for (const char* endpoint : {"http://", "http://x:99999", "http://u:p@x", "http://x/?a=b"}) {
     QueryConfig c;

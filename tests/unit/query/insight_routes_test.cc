@@ -69,7 +69,7 @@ class InsightRoutesTest : public testing::Test {
   MemoryLogStore logs_;
   MemoryMetricStore metrics_;
   MemoryInsightStore insight_;
-  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }, &insight_}};
+  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }, &insight_, {}}};
   QueryContext context_{.tenant = "acme"};
 };
 
@@ -164,7 +164,7 @@ TEST_F(InsightRoutesTest, OtherTenantsSeeNothingAndWithoutTheInsightItIs501) {
   write(0, WindowVersion::kFinal, {edge(0, "a", "b", "call", 2)});
   context_.tenant = "other";
   EXPECT_THAT(get("/api/v1/graph", kHour).body, HasSubstr(R"("nodes":[],"edges":[])"));
-  RestApi without({traces_, logs_, metrics_, clock_, [] { return Figures{}; }});
+  RestApi without({traces_, logs_, metrics_, clock_, [] { return Figures{}; }, nullptr, {}});
   EXPECT_EQ(ApiCaller(without, context_).call("/api/v1/graph").status, 501);
   EXPECT_EQ(ApiCaller(without, context_).call("/api/v1/findings").status, 501);
 }

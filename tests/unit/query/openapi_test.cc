@@ -37,7 +37,8 @@ std::set<std::string> served() {
   AbsentLogStore logs;
   AbsentMetricStore metrics;
   const ApiRegistry apis =
-      make_apis({}, {traces, logs, metrics, system_clock(), [] { return rest::Figures{}; }});
+      make_apis({}, {traces, logs, metrics, system_clock(), [] { return rest::Figures{}; }, nullptr,
+                     [] { return std::string(); }});
   std::set<std::string> found;
   for (const ApiRoute* route : apis.routes()) {
     const std::string path =

@@ -65,8 +65,9 @@ class QueryHandlerTest : public testing::Test {
                          .value();
     workers_ = std::make_unique<QueryWorkers>(static_cast<std::size_t>(config.limits.running),
                                               static_cast<std::size_t>(config.limits.queued));
-    apis_ = make_apis(
-        config, {store_, logs_, metrics_store_, system_clock(), [] { return rest::Figures{}; }});
+    apis_ =
+        make_apis(config, {store_, logs_, metrics_store_, system_clock(),
+                           [] { return rest::Figures{}; }, nullptr, [] { return std::string(); }});
     apis_.add(std::make_unique<EchoApi>());
     events_.declare_apis(apis_.names());
     handler_ = std::make_unique<QueryHandler>(

@@ -48,9 +48,14 @@ class RestApiTest : public testing::Test {
   MemoryTraceStore traces_;
   MemoryLogStore logs_;
   MemoryMetricStore metrics_;
-  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }}};
+  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }, nullptr,
+                [] { return std::string(R"({"services":[]})"); }}};
   QueryContext context_{.tenant = "acme"};
 };
+
+TEST_F(RestApiTest, TheStateOfThePipelineIsWrittenAsItWasRead) {
+  EXPECT_EQ(get("/api/v1/pipeline", "").body, R"({"services":[]})");
+}
 
 TEST_F(RestApiTest, TracesOfAServiceComeAsSummaries) {
   add_span(1, "shop", 0);

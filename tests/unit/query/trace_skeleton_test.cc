@@ -58,7 +58,8 @@ class TraceSkeletonTest : public testing::Test {
   MemoryTraceStore traces_;
   AbsentLogStore logs_;
   AbsentMetricStore metrics_;
-  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }}};
+  RestApi api_{{traces_, logs_, metrics_, clock_, [] { return Figures{}; }, nullptr,
+                [] { return std::string(); }}};
   QueryContext context_{.tenant = "acme"};
 };
 

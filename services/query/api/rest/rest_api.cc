@@ -30,6 +30,7 @@ enum Question : int {
   kServiceSeries,
   kGraph,
   kFindings,
+  kPipeline,
   kSkeleton,
   kSpan
 };
@@ -66,6 +67,10 @@ constexpr std::array kRoutes = {
              .pattern = "/api/v1/findings",
              .name = "rest_findings",
              .question = kFindings},
+    ApiRoute{.methods = "GET",
+             .pattern = "/api/v1/pipeline",
+             .name = "rest_pipeline",
+             .question = kPipeline},
     ApiRoute{.methods = "GET",
              .pattern = "/api/v1/traces/{id}/skeleton",
              .name = "rest_skeleton",
@@ -152,6 +157,8 @@ Status RestApi::answer(const ApiRequest& request, QueryContext& context, AnswerW
       SPANWAY_ASSIGN(const FindingsRequest findings, parse_findings(request.parameters, now));
       return answer_findings(*parts_.insight, findings, now, context, writer);
     }
+    case kPipeline:
+      return writer.write(parts_.pipeline());
     case kSkeleton: {
       SPANWAY_ASSIGN(const TraceId id, parse_trace_id(request.arguments.get("id")));
       SPANWAY_ASSIGN(const auto hint, hint_of(request.parameters, now));

@@ -1,10 +1,11 @@
 // Spanway's own HTTP API: the newest spans, searches, figures of services, their graph, findings,
-// and the state of this one.
+// and the state of this one and of the services before it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "services/lib/base/clock.h"
@@ -26,7 +27,7 @@ struct Figures {
   std::uint64_t cancelled = 0;
 };
 
-// Thread-safe, as `figures` is. The stores and the clock outlive it.
+// Thread-safe, as `figures` and `pipeline` are. The stores and the clock outlive it.
 class RestApi final : public QueryApi {
  public:
   struct Parts {
@@ -36,6 +37,8 @@ class RestApi final : public QueryApi {
     const Clock& clock;
     std::function<Figures()> figures;
     InsightStore* insight = nullptr;  // Null without the insight.
+    // The state of the services before the store, as JSON; may block.
+    std::function<std::string()> pipeline;
   };
   explicit RestApi(Parts parts) : parts_(std::move(parts)) {}
 
