@@ -6,7 +6,7 @@ import { entriesOf, volumeOf } from '../../../services/query/web/page/log_entrie
 import { attributesOf } from '../../../services/query/web/page/otlp.js';
 import { tagOf, toLogQl, toTraceQl, traceIdIn, wordAt, wordOf } from '../../../services/query/web/page/query_text.js';
 import { formatRoute, movedTimes, parseRoute, rangeMillis, timesOf } from '../../../services/query/web/page/route.js';
-import { columnsOf, edgesOf, labelValues, sortedRows, stepOf } from '../../../services/query/web/page/series.js';
+import { columnsOf, labelValues, sortedRows, stepOf } from '../../../services/query/web/page/series.js';
 
 test('a route holds the whole state, whatever it contains', () => {
   for (const route of [
@@ -137,12 +137,6 @@ test('values of a vector have the names of their labels', () => {
   const data = { data: { resultType: 'vector', result: [{ metric: { job: 'a' }, value: [0, '1'] }, { metric: { job: 'b', x: 'c' }, value: [0, '2'] }, { metric: {}, value: [0, 'NaN'] }] } };
   assert.deepEqual(labelValues(data), [{ name: 'b c', value: 2 }, { name: 'a', value: 1 }]);
   assert.deepEqual(labelValues({ data: { resultType: 'scalar', result: [] } }), []);
-});
-
-test('edges are those that touch a service, most calls first', () => {
-  const data = { data: [{ parent: 'a', child: 'b', callCount: 1 }, { parent: 'b', child: 'c', callCount: 5, errorCount: 2 }, { parent: 'x', child: 'y', callCount: 9 }] };
-  assert.deepEqual(edgesOf(data, 'b'), [{ from: 'b', to: 'c', calls: 5, errors: 2 }, { from: 'a', to: 'b', calls: 1, errors: 0 }]);
-  assert.equal(edgesOf(data, '').length, 3);
 });
 
 test('rows of services are sorted by a figure or a name', () => {

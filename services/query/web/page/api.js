@@ -116,7 +116,7 @@ const range = ({ from, to }) => ({ start_time: seconds(from), end_time: seconds(
 
 // The requests of the page. Times are {from, to} in milliseconds since 1970.
 export const requests = {
-  services: (times) => ({ path: '/api/v1/services/series', query: range(times) }),
+  services: (times, step) => ({ path: '/api/v1/services/series', query: { ...range(times), step } }),
   operations: (times, service) => ({ path: '/api/v1/services/series', query: { ...range(times), service } }),
   search: (times, q, limit) => ({
     path: '/tempo/api/search',
@@ -136,6 +136,9 @@ export const requests = {
   dependencies: (times) => ({
     path: '/api/dependencies', query: { endTs: Math.round(times.to), lookback: Math.round(times.to - times.from) },
   }),
+  graph: (times) => ({ path: '/api/v1/graph', query: range(times) }),
+  findings: (times, { kind = '', service = '' } = {}) => ({ path: '/api/v1/findings', query: { ...range(times), kind, service, limit: 500 } }),
+  pipeline: () => ({ path: '/api/v1/pipeline' }),
   logs: (times, query, limit, direction = 'backward') => ({
     path: '/loki/api/v1/query_range',
     query: { query, limit, direction, start: `${Math.floor(times.from)}000000`, end: `${Math.ceil(times.to)}000000` },

@@ -10,12 +10,14 @@ import { TraceView } from './view_trace.js';
 import { CompareView } from './view_compare.js';
 import { LogsView } from './view_logs.js';
 import { MetricsView } from './view_metrics.js';
+import { FindingsView } from './view_findings.js';
 import { MapView } from './view_map.js';
 import { StatusView } from './view_status.js';
 
 const VIEWS = [
   { view: 'services', title: 'Services', key: 's' },
   { view: 'search', title: 'Traces', key: 't' },
+  { view: 'findings', title: 'Findings', key: 'f' },
   { view: 'map', title: 'Map', key: 'm' },
   { view: 'logs', title: 'Logs', key: 'l' },
   { view: 'metrics', title: 'Metrics', key: 'e' },
@@ -23,7 +25,7 @@ const VIEWS = [
 ];
 const BODIES = {
   services: ServicesView, service: ServiceView, search: SearchView, trace: TraceView, compare: CompareView,
-  logs: LogsView, metrics: MetricsView, map: MapView, status: StatusView,
+  logs: LogsView, metrics: MetricsView, map: MapView, findings: FindingsView, status: StatusView,
 };
 const PARENT = { service: 'services', trace: 'search', compare: 'search' };
 // Views without times of their own.
@@ -31,7 +33,7 @@ const TIMELESS = new Set(['trace', 'compare', 'status']);
 
 const KEYS = [
   ['/', 'to the query line'],
-  ['g then s t m l e a', 'services, traces, map, logs, metrics, status'],
+  ['g then s t f m l e a', 'services, traces, findings, map, logs, metrics, status'],
   ['j k or arrows', 'down and up'],
   ['Enter', 'open; in a trace: open or close a row'],
   ['h l or arrows', 'in a trace: close, open, to the parent'],

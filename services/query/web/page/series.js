@@ -31,14 +31,6 @@ export function columnsOf(data, times, step) {
   return { seconds, all: all.map((one, i) => ({ ...one, colour: (215 + i * 137.5) % 360 })) };
 }
 
-// Edges of the answer by caller and callee; with `service`, those that touch it.
-export function edgesOf(data, service) {
-  return data.data
-    .map((one) => ({ from: one.parent, to: one.child, calls: one.callCount, errors: one.errorCount || 0 }))
-    .filter((edge) => !service || edge.from === service || edge.to === service)
-    .sort((a, b) => b.calls - a.calls);
-}
-
 // Columns of the tables of services: name, title, key of the order.
 export const COLUMNS = [
   ['name', 'Name', (row) => row.name],

@@ -1,87 +1,101 @@
-// Which service calls which.
+// Which service calls which, over the range or in one step of it.
 import { html, useEffect, useMemo, useState } from './vendor/preact.js';
 import { requests } from './api.js';
+import { findingsIn } from './findings.js';
+import { FindingRow, useFindings } from './finding_list.js';
 import * as format from './format.js';
-import { edgesOf } from './series.js';
+import { MEASURES, MapGraph } from './map_graph.js';
 import { timesIn } from './route.js';
+import { around, edgesAt, graphOf, graphOfDependencies, stepAt } from './service_graph.js';
 import { wordOf } from './query_text.js';
-import { Answer, CopyMenu, Empty, Service, href, hueOf } from './ui.js';
+import { Answer, CopyMenu, Empty, Service, href } from './ui.js';
 import { useRequest } from './use_request.js';
 
-const NODE_HEIGHT = 44, CHARACTER = 7.6, DETAIL_CHARACTER = 6.2;
+const FINDINGS_SHOWN = 8;
 
-const detailOf = (figures) =>
-  figures ? `p95 ${format.duration(figures.durationP95Ms * 1000)}${figures.errors > 0 ? ` · ${format.percent(figures.errors / figures.calls)} failed` : ''}` : '';
-const widthOf = (name, detail) => Math.max(110, name.length * CHARACTER + 44, detail.length * DETAIL_CHARACTER + 32);
-
-function layout(dagre, edges, figures) {
-  const graph = new dagre.Graph().setGraph({ rankdir: innerWidth < 760 ? 'TB' : 'LR', nodesep: 26, ranksep: 90, marginx: 12, marginy: 12 });
-  graph.setDefaultEdgeLabel(() => ({}));
-  for (const name of new Set(edges.flatMap((edge) => [edge.from, edge.to])))
-    graph.setNode(name, { width: widthOf(name, detailOf(figures.get(name))), height: NODE_HEIGHT, figures: figures.get(name) });
-  for (const edge of edges) if (edge.from !== edge.to) graph.setEdge(edge.from, edge.to, { edge });
-  dagre.layout(graph);
-  return graph;
+// The calls of each step as bars, and the slider below: it chooses a step, and its first place all of them.
+function Slider({ graph, at, onMove }) {
+  const { windows } = graph;
+  const most = Math.max(...windows.map((window) => window.calls), 1);
+  const window = windows[at];
+  // The middle of a bar is where the slider's knob stands for it; the place before the bars is all of them.
+  const slots = windows.length + 1;
+  const knob = { width: `calc(${(100 * windows.length) / slots}% + 16px)`, marginLeft: `calc(${50 / slots}% - 8px)` };
+  const text = window
+    ? `${format.time(window.from, Date.now(), false)} – ${format.time(window.to, window.to, false)}${{ preliminary: ', may still change', missing: ', not computed' }[window.state] || ''}`
+    : `all of ${format.time(windows[0].from, Date.now(), false)} – ${format.time(windows.at(-1).to, windows.at(-1).to, false)}`;
+  return html`<div class="slider">
+    <div class="slider-line"><svg class="slider-bars" viewBox=${`-1 0 ${slots} 24`} preserveAspectRatio="none" aria-hidden="true">
+        ${windows.map((one, i) => html`<g class=${`${i === at ? 'on' : ''} ${one.state}`} onClick=${() => onMove(i)}><rect class="hit" x=${i} width="1" height="24" />
+          ${one.calls > 0 ? html`<rect class="calls" x=${i + 0.08} width="0.84" y=${23 - (22 * one.calls) / most} height=${1 + (22 * one.calls) / most} /><rect class="errors" x=${i + 0.08} width="0.84" y=${24 - (22 * one.errors) / most} height=${(22 * one.errors) / most} />` : html`<rect class="none" x=${i + 0.08} width="0.84" y="23" height="1" />`}</g>`)}
+      </svg>
+      <input type="range" style=${knob} min="-1" max=${windows.length - 1} step="1" value=${at} aria-label="Step in time" aria-valuetext=${text} onInput=${(event) => onMove(Number(event.target.value))} /></div>
+    <span class="slider-text">${text}</span>
+    <button aria-pressed=${at < 0} onClick=${() => onMove(-1)}>Whole range</button>
+  </div>`;
 }
 
-const pathOf = (points) => {
-  const [first, ...rest] = points;
-  let path = `M${first.x} ${first.y}`;
-  for (let i = 0; i < rest.length; ++i) {
-    const next = rest[i + 1];
-    path += next ? ` Q${rest[i].x} ${rest[i].y} ${(rest[i].x + next.x) / 2} ${(rest[i].y + next.y) / 2}` : ` L${rest[i].x} ${rest[i].y}`;
-  }
-  return path;
-};
-
-function Node({ name, node, self, isOn, link }) {
-  const { figures } = node;
-  const part = figures ? figures.errors / figures.calls : 0;
-  const detail = detailOf(figures);
-  return html`<a class=${`node ${isOn ? 'on' : ''} ${part >= 0.01 ? 'bad-node' : ''}`} href=${link} aria-label=${`${name} ${detail}`}>
-    <g transform=${`translate(${node.x - node.width / 2},${node.y - node.height / 2})`}><rect width=${node.width} height=${node.height} rx="6" />
-      <rect class="node-mark" width="4" height=${node.height - 14} x="7" y="7" rx="2" style=${{ '--h': hueOf(name) }} />
-      <text x="19" y="18">${name}${self ? ' ⟲' : ''}</text><text class="detail" x="19" y="34">${detail}</text></g></a>`;
+function EdgeTable({ edges, params, hasDurations }) {
+  return html`<table class="red"><thead><tr><th>Caller</th><th>Called</th><th class="n">Calls</th><th class="n">Errors</th>${hasDurations && html`<th class="n">p95</th>`}</tr></thead>
+    <tbody>${edges.filter((edge) => edge.calls > 0).map((edge) => html`<tr><td><a href=${href('service', [edge.from], params)}><${Service} name=${edge.from} /></a></td><td><a href=${href('search', [], { ...params, q: wordOf('service', edge.to) })}><${Service} name=${edge.to} /></a></td><td class="n">${format.count(edge.calls)}</td>
+      <td class=${`n ${edge.errors ? 'bad' : 'faint'}`}>${format.count(edge.errors)}</td>${hasDurations && html`<td class="n">${format.duration(edge.p95Ms === null ? NaN : edge.p95Ms * 1000)}</td>`}</tr>`)}</tbody></table>`;
 }
 
-function Graph({ dagre, edges, figures, service, params }) {
-  const graph = useMemo(() => layout(dagre, edges, figures), [edges, figures]);
-  const { width, height } = graph.graph();
-  const most = Math.max(...edges.map((edge) => edge.calls), 1);
-  const own = new Set(edges.filter((edge) => edge.from === edge.to).map((edge) => edge.from));
-  return html`<div class="map" tabindex="0" role="group" aria-label="Service map"><svg width=${width} height=${height} viewBox="0 0 ${width} ${height}">
-    <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" /></marker></defs>
-    ${graph.edges().map((id) => {
-      const { points, edge } = graph.edge(id);
-      const middle = points[Math.floor(points.length / 2)];
-      return html`<g class=${`edge ${edge.errors > 0 ? 'bad-edge' : ''}`}><path d=${pathOf(points)} stroke-width=${1 + 3 * Math.sqrt(edge.calls / most)} marker-end="url(#arrow)"><title>${edge.from} → ${edge.to}: ${format.plural(edge.calls, 'call')}${edge.errors ? `, ${format.plural(edge.errors, 'error')}` : ''}</title></path>
-        <text x=${middle.x} y=${middle.y - 5}>${format.count(edge.calls)}${edge.errors > 0 ? ` · ${format.count(edge.errors)}!` : ''}</text></g>`;
-    })}
-    ${graph.nodes().map((name) => html`<${Node} name=${name} node=${graph.node(name)} self=${own.has(name)} isOn=${name === service} link=${href('service', [name], params)} />`)}
-  </svg></div>`;
+// Figures of each service, of all steps or of one of the same steps.
+function figuresAt(data, window, stepSeconds) {
+  const rows = data?.services || [];
+  const at = window ? Math.round((window.from - Date.parse(data?.startTime)) / (stepSeconds * 1000)) : -1;
+  const one = (row) => (at < 0 ? { calls: row.calls, errors: row.errors, p95Ms: row.durationP95Ms } : { calls: row.callsByStep[at] || 0, errors: row.errorsByStep[at] || 0, p95Ms: row.durationP95MsByStep[at] ?? null });
+  return new Map(rows.map((row) => [row.name, one(row)]));
 }
 
-function EdgeTable({ edges, params }) {
-  return html`<table class="red"><thead><tr><th>Caller</th><th>Called</th><th class="n">Calls</th><th class="n">Errors</th></tr></thead>
-    <tbody>${edges.map((edge) => html`<tr><td><a href=${href('service', [edge.from], params)}><${Service} name=${edge.from} /></a></td><td><a href=${href('search', [], { ...params, q: wordOf('service', edge.to) })}><${Service} name=${edge.to} /></a></td><td class="n">${format.count(edge.calls)}</td>
-      <td class=${`n ${edge.errors ? 'bad' : 'faint'}`}>${format.count(edge.errors)}</td></tr>`)}</tbody></table>`;
+// The computed graph; where there is none (yet), the calls out of the spans themselves.
+function useGraph(times) {
+  const computed = useRequest(requests.graph(times));
+  const isOff = computed.state === 'failed' && [404, 501].includes(computed.error.status);
+  const isEmpty = isOff || (computed.state === 'done' && computed.data.edges.length === 0);
+  const dependencies = useRequest(isEmpty ? requests.dependencies(times) : null);
+  const request = isEmpty ? dependencies : computed;
+  const graph = useMemo(() => (request.data ? (isEmpty ? graphOfDependencies(request.data) : graphOf(request.data)) : null), [request.data, isEmpty]);
+  return { request, graph, isLive: isEmpty, isOff };
 }
 
-export function MapView({ route, setParams, times }) {
+function Notes({ graph, isLive, isOff, coverage }) {
+  if (isLive) return html`<p class="foot">${isOff ? html`Out of the spans of the range: this server computes no steps (<code>insight.enabled</code>), so there is no slider.` : 'Out of the spans of the range: the first steps for the slider are computed two minutes after the end of five minutes.'}</p>`;
+  return html`${graph.leftOut > 0 && html`<p class="foot">${format.plural(graph.leftOut, 'edge')} with fewer calls left out: choose a shorter range.</p>`}
+    ${coverage && html`<p class="foot">${coverage}</p>`}`;
+}
+
+export function MapView({ route, setParams, times, now }) {
   const [dagre, setDagre] = useState(null);
   useEffect(() => void import('./vendor/dagre.js').then((module) => setDagre(module)), []);
-  const request = useRequest(requests.dependencies(times));
-  const services = useRequest(requests.services(times));
-  const { service = '' } = route.params;
-  const edges = useMemo(() => (request.data ? edgesOf(request.data, service) : []), [request.data, service]);
-  const figures = useMemo(() => new Map((services.data?.services || []).map((row) => [row.name, row])), [services.data]);
+  const { request, graph, isLive, isOff } = useGraph(times);
+  const stepSeconds = graph?.windows.length > 0 ? (graph.windows[0].to - graph.windows[0].from) / 1000 : 0;
+  const services = useRequest(requests.services(times, stepSeconds || undefined));
+  const { findings } = useFindings(times);
+  const { service = '', by = 'calls' } = route.params;
+  const at = graph && route.params.at ? stepAt(graph, Number(route.params.at)) : -1;
+  const window = at < 0 ? null : graph.windows[at];
+  const all = useMemo(() => (graph ? around(graph.edges, service) : []), [graph, service]);
+  const edges = useMemo(() => (graph ? around(edgesAt(graph, at), service) : []), [graph, at, service]);
+  const figuresOfAll = useMemo(() => figuresAt(services.data, null, 0), [services.data]);
+  const figures = useMemo(() => (window ? figuresAt(services.data, window, stepSeconds) : figuresOfAll), [services.data, window, figuresOfAll]);
+  const shown = (window ? findingsIn(findings, window.from, window.to) : findings).filter((one) => !service || one.service === service);
   const params = timesIn(route.params);
+  const stepParams = window ? { from: window.from, to: window.to } : params;
   const isTable = route.params.as === 'table';
   return html`<div class="head"><h1>Service map</h1>
       ${service && html`<span class="links">around <${Service} name=${service} /> <button onClick=${() => setParams({ service: '' })}>Show all</button></span>`}
-      <span class="head-end"><button aria-pressed=${isTable} onClick=${() => setParams({ as: isTable ? '' : 'table' })}>As a table</button><${CopyMenu} request=${request} /></span></div>
+      <span class="head-end">${!isTable && html`<select aria-label="Edges show" value=${by} onChange=${(event) => setParams({ by: event.target.value === 'calls' ? '' : event.target.value }, true)}>${Object.entries(MEASURES).filter(([name]) => name !== 'p95' || !isLive).map(([name, one]) => html`<option value=${name}>edges: ${one.title}</option>`)}</select>`}
+        <button aria-pressed=${isTable} onClick=${() => setParams({ as: isTable ? '' : 'table' })}>As a table</button><${CopyMenu} request=${request} /></span></div>
     <${Answer} request=${request} label="Reading calls">${() =>
-      edges.length === 0
+      !graph || graph.edges.length === 0
         ? html`<${Empty} title="No calls between services in this range"><p>An edge is a span whose parent belongs to another service. Choose a longer range above, or check that your services pass <code>traceparent</code> on.</p><//>`
-        : isTable || !dagre ? html`<${EdgeTable} edges=${edges} params=${params} />` : html`<${Graph} dagre=${dagre} edges=${edges} figures=${figures} service=${service} params=${params} />`}<//>`;
+        : html`${graph.windows.length > 1 && html`<${Slider} graph=${graph} at=${at} onMove=${(next) => setParams({ at: next < 0 ? '' : graph.windows[next].from }, true)} />`}
+            ${isTable || !dagre
+              ? html`<${EdgeTable} edges=${edges} params=${stepParams} hasDurations=${!isLive} />`
+              : html`<${MapGraph} dagre=${dagre} all=${all} edges=${edges} kinds=${graph.kinds} figures=${figures} figuresOfAll=${figuresOfAll} findings=${shown} by=${MEASURES[by] ? by : 'calls'} service=${service} params=${stepParams} />`}
+            <${Notes} graph=${graph} isLive=${isLive} isOff=${isOff} coverage=${request.coverage} />
+            ${shown.length > 0 && html`<h2 class="findings-title">Findings</h2><ul class="findings" aria-label="Findings">${shown.slice(0, FINDINGS_SHOWN).map((finding) => html`<${FindingRow} finding=${finding} params=${params} now=${now} />`)}</ul>
+              ${shown.length > FINDINGS_SHOWN && html`<p class="foot"><a href=${href('findings', [], { ...params, service })}>All ${shown.length} findings</a></p>`}`}`}<//>`;
 }
