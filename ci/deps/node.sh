@@ -18,7 +18,8 @@ if [ ! -f "$installed/.complete" ]; then
   rm -rf "$installed"
   mkdir -p "$installed"
   cp "$folder/package.json" "$folder/package-lock.json" "$installed/"
-  (cd "$installed" && npm ci --silent --no-audit --no-fund --ignore-scripts) >&2
+  (cd "$installed" && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts --no-progress \
+    --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=10000) >&2
   touch "$installed/.complete"
 fi
 echo "$installed/node_modules"
