@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 
+import grpc
 import pytest
 import requests
 from harness.dashboards import boards, filled, queries
@@ -134,7 +135,10 @@ class Run:
 
         def enough():
             for request in (trace_request(), metrics_request(), logs_request()):
-                grpc_export(self.pipeline.endpoint, request)
+                try:
+                    grpc_export(self.pipeline.endpoint, request)
+                except grpc.RpcError as error:  # As long as Kafka makes the topics, clients are told to come again.
+                    assert error.code() == grpc.StatusCode.UNAVAILABLE, error
             for path in ("/api/v1/query?query=up", "/api/v1/query?query=sum(", "/api/services", "/loki/api/v1/labels", "/api/traces/12"):
                 requests.get(self.url + path, timeout=20)
             requests.post(f"{self.pipeline.http_endpoint}/v1/traces", b"no protobuf", headers={"content-type": "application/x-protobuf"}, timeout=20)
@@ -155,9 +159,9 @@ class Run:
         pattern = "|".join(sorted(names | {f"{name}_{part}" for name in families for part in ("sum", "count", "bucket")}))
         found = raw_samples(self.prometheus.url, get, f'{{job="spanway",__name__=~"{pattern}"}}', self.end, 600)
         for request in as_scraped(found, kinds()):
-            answer = grpc_export(self.otlp, request)
+            answer = grpc_export(self.otlp, request, timeout=60)
             assert answer.partial_success.rejected_data_points == 0, answer
-        grpc_export(self.otlp, past_spans(self.end))
+        grpc_export(self.otlp, past_spans(self.end), timeout=60)
 
     def stop(self):
         for part in reversed(self.parts):
@@ -175,8 +179,13 @@ def run(request, tmp_path_factory, kafka):
 
 
 def both(run, path, **parameters):
-    """The answers of spanway-query and of Prometheus."""
-    return [requests.get(url + path, params=parameters, timeout=60) for url in (run.url, run.prometheus.url)]
+    """The answers of spanway-query and of Prometheus. A busy machine answers 503 with the time to come back."""
+
+    def answer(url):
+        found = requests.get(url + path, params=parameters, timeout=60)
+        return [found] if found.status_code not in (429, 503) else None
+
+    return [wait_until(lambda: answer(url), 120, f"{path} {parameters}", 1)[0] for url in (run.url, run.prometheus.url)]
 
 
 def compare(run, asked):
