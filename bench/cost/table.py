@@ -48,7 +48,7 @@ def read_bounds():
 
 
 def shown(figure, digits, bound):
-    figure = max(figure, 0)  # Slightly less than when idle is nothing.
+    figure = max(figure, 0) + 0.0  # Slightly less than when idle is nothing, and no minus before it.
     return f"{figure:.{digits}f}" + ("" if bound is None else f" / {bound:g}")
 
 

@@ -3,7 +3,8 @@
 
 The system under test is pinned to core 0; the load tool, Kafka and the counting sink share core 1.
 CPU is what the kernel has charged to the system's processes, in nanoseconds, between the first and
-the last request; the column `broker` has the same of Kafka, which on consuming paths includes what the feeder writes. Every run checks by count that nothing was lost and nothing came twice. Figures of
+the last request; the column `broker` has the same of Kafka, which on consuming paths includes what
+the feeder writes. Every run checks by count that nothing was lost and nothing came twice. Figures of
 a path are the median of --runs runs; the machines are noisy, so compare within one run only.
 
 Each path runs at every rate of --rate. At 0 the load tool offers all that is taken: what limits
