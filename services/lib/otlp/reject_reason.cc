@@ -41,11 +41,11 @@ std::string_view rule_of(RejectReason reason) noexcept {
     case RejectReason::kInvalidSpanId:
       return "a span_id is 8 bytes, a span's own not all zero";
     case RejectReason::kTooDeep:
-      return "attribute values are nested too deeply";
+      return "attribute values are nested too deeply, see limits.value_depth_max";
     case RejectReason::kItemTooLarge:
-      return "larger than one record may be";
+      return "larger than one record may be, see limits.item_bytes_max";
     case RejectReason::kPrefixTooLarge:
-      return "the resource and scope are too large to repeat";
+      return "the resource and scope are too large to repeat, see limits.prefix_bytes_max";
     case RejectReason::kMalformedItem:
       return "not a valid protobuf message";
     case RejectReason::kInvalidValue:
