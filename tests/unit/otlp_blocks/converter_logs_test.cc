@@ -6,6 +6,7 @@
 #include "services/lib/block/text_view.h"
 #include "services/lib/otlp_blocks/block_converter.h"
 #include "services/lib/otlp_blocks/item_time.h"
+#include "services/lib/otlp_blocks/log_reader.h"
 #include "services/lib/otlp_blocks/stream_rows.h"
 #include "tests/fakes/otlp_builder.h"
 
@@ -75,6 +76,11 @@ TEST(ConvertLogs, ABodyOfAnyKindIsKept) {
   EXPECT_EQ(number_at<std::int8_t>(rows, "body_kind", 2), 1);
   EXPECT_EQ(text_at(rows, "body", 3), "");
   EXPECT_EQ(number_at<std::int8_t>(rows, "body_kind", 3), 0);
+  LogReader reader(rows);
+  const StoredLog* bytes = reader.read(1);
+  ASSERT_NE(bytes, nullptr);
+  EXPECT_EQ(bytes->log.body.kind, otlp::ValueKind::kBytes);
+  EXPECT_EQ(bytes->log.body.text, "\xff");
 }
 
 TEST(ConvertLogs, ARecordWithoutATimeHasTheTimeOfItsObservation) {
