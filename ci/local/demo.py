@@ -21,8 +21,9 @@ from destinations import DESTINATIONS, address, parse, port
 ROOT = pipeline.ROOT
 RUN = pipeline.RUN / "demo"
 APPS = ROOT / "services/demo"
-SERVER_PORT, REDIS_PORT = port(8088), port(16379)
-STUDENT_PORT, POSTGRES_PORT = port(8087), port(15432)
+# Behind the ports of the pipeline's services, 8080 to 8099 and 8181 (destinations.py).
+SERVER_PORT, REDIS_PORT = port(8188), port(16379)
+STUDENT_PORT, POSTGRES_PORT = port(8187), port(15432)
 REDIS_SPANS = 4  # GET, GET /hello, publish hello, process hello
 STUDENT_SPANS = 7
 REDIS_PICTURE = "client GET -> server GET /hello -> publish hello -> Redis -> worker process hello"

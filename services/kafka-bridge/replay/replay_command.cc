@@ -209,7 +209,9 @@ int replay(const BridgeConfig& config, const ReplayRequest& request, runtime::St
   if (!state.ok())
     return fail(state.error().refusal == Refusal::kData ? kUsage : kFailed, state.error().message);
   if (state->left.empty())
-    std::fprintf(stderr, "%s: nothing is left of this range; to replay it again, remove %s\n",
+    std::fprintf(stderr,
+                 "%s: the range holds no record that was not replayed; if it was, remove %s to "
+                 "replay it again\n",
                  request.topic.c_str(), request.state_file.c_str());
 
   ReplayTally tally;
