@@ -124,7 +124,7 @@ Status QueryService::start() {
   return {};
 }
 
-// Without a query nobody would learn from the log that the endpoint or the user is a wrong one.
+// The log says that the endpoint or the user is a wrong one before a client gets an error.
 void QueryService::log_store(const StoreHealth::Snapshot& store) const {
   const telemetry::Logger& log = deps_.telemetry.log;
   if (store.reachable.value_or(false))

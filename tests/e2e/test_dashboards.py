@@ -1,6 +1,6 @@
 """Grafana's dashboards on real parts. A Prometheus scrapes the processes of a running pipeline, and what it has scraped
 is sent into ClickHouse: each panel has the same answer from it and from spanway-query, and none is empty. The panels of
-the applications' services are asked the other way round: spanway-query makes their metrics out of stored spans."""
+the applications' services are compared the other way round: spanway-query makes their metrics out of stored spans."""
 import concurrent.futures
 import re
 import subprocess
@@ -137,7 +137,7 @@ class Run:
             for request in (trace_request(), metrics_request(), logs_request()):
                 try:
                     grpc_export(self.pipeline.endpoint, request)
-                except grpc.RpcError as error:  # As long as Kafka makes the topics, clients are told to come again.
+                except grpc.RpcError as error:  # As long as Kafka makes the topics, the answer is to come again.
                     assert error.code() == grpc.StatusCode.UNAVAILABLE, error
             for path in ("/api/v1/query?query=up", "/api/v1/query?query=sum(", "/api/services", "/loki/api/v1/labels", "/api/traces/12"):
                 requests.get(self.url + path, timeout=20)
@@ -149,7 +149,7 @@ class Run:
         wait_until(enough, 180, "scrapes of every process", 0.3)
 
     def copy(self):
-        """What Prometheus has scraped, into ClickHouse by OTLP."""
+        """Sends all that Prometheus has scraped into ClickHouse by OTLP."""
         names = set()
         for board in boards().values():
             for _, expression in queries(board, VARIABLES):
@@ -188,7 +188,7 @@ def both(run, path, **parameters):
     return [wait_until(lambda: answer(url), 120, f"{path} {parameters}", 1)[0] for url in (run.url, run.prometheus.url)]
 
 
-def compare(run, asked):
+def compare(run, places):
     """Mistakes among (board, panel, expression, range), and the panels without data."""
 
     def one(place):
@@ -199,24 +199,24 @@ def compare(run, asked):
         return None, None if theirs.json()["data"]["result"] else (board, title)
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(one, asked))
+        answers = list(pool.map(one, places))
     return [different for different, _ in answers if different], {empty for _, empty in answers if empty}
 
 
 def test_panels_of_our_processes_have_the_answers_of_a_prometheus(run):
     window = {"start": run.end - RANGE, "end": run.end, "step": RANGE}
-    asked = [
+    places = [
         (name, panel["title"], expression, window)
         for name, board in boards().items() if name != "services"
         for panel, expression in queries(board, VARIABLES)
     ]
-    different, empty = compare(run, asked)
+    different, empty = compare(run, places)
     assert not different, "\n".join(different)
     assert empty == set(WITHOUT_DATA), f"without data, and not listed: {empty - set(WITHOUT_DATA)}; listed, and with data: {set(WITHOUT_DATA) - empty}"
 
 
 def test_panels_of_services_have_the_answers_of_a_prometheus(run):
-    """spanway-query has no samples of these, but spans: its series are given to the Prometheus and asked of both."""
+    """spanway-query has no samples of these, but spans: its series are given to the Prometheus and both evaluate them."""
     window = {"start": run.end - 13 * 60, "end": run.end - 8 * 60, "step": 60}
     reach = window["end"] - window["start"] + 10 * 60  # As far back as the first rate reads.
     for name in ("traces_spanmetrics_calls_total", "traces_spanmetrics_latency_bucket", "traces_spanmetrics_latency_sum", "traces_spanmetrics_latency_count"):

@@ -110,15 +110,15 @@ def test_panels_ask_for_what_is_declared(parse):
 
 
 def test_variables_ask_for_what_is_declared(parse):
-    asked = 0
+    found = 0
     for board in boards().values():
         for variable in board["templating"]["list"]:
             if variable["type"] != "query":
                 continue
             selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", filled(variable["query"]["query"], VARIABLES)).groups()
             check(parse, [(variable["name"], f"count by ({label}) ({selector})")])
-            asked += 1
-    assert asked == 7
+            found += 1
+    assert found == 7
 
 
 def test_alerts_ask_for_what_is_declared(parse):
@@ -170,8 +170,8 @@ def test_data_sources_are_variables():
         chosen = [one for one in variables.values() if one["type"] == "datasource"]
         assert len(chosen) == 1 and chosen[0]["query"] == "prometheus", name
         expected = {"type": "prometheus", "uid": "${" + chosen[0]["name"] + "}"}
-        asked = [panel for panel in board["panels"] if panel["type"] != "row"] + [one for one in variables.values() if one["type"] == "query"]
-        assert all(one["datasource"] == expected for one in asked), name
+        readers = [panel for panel in board["panels"] if panel["type"] != "row"] + [one for one in variables.values() if one["type"] == "query"]
+        assert all(one["datasource"] == expected for one in readers), name
         text = " ".join(target["expr"] for panel in board["panels"] for target in panel.get("targets", []))
         assert set(re.findall(r"\$\{?(\w+)", text)) - {"__rate_interval"} <= set(variables), name
         assert ("tenant" if name == "services" else "datasource") == chosen[0]["name"]
