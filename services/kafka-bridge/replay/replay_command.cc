@@ -210,8 +210,8 @@ int replay(const BridgeConfig& config, const ReplayRequest& request, runtime::St
     return fail(state.error().refusal == Refusal::kData ? kUsage : kFailed, state.error().message);
   if (state->left.empty())
     std::fprintf(stderr,
-                 "%s: the range holds no record that was not replayed; if it was, remove %s to "
-                 "replay it again\n",
+                 "%s: nothing is left of this range, or no record is in it; to replay it again, "
+                 "remove %s\n",
                  request.topic.c_str(), request.state_file.c_str());
 
   ReplayTally tally;
