@@ -160,6 +160,7 @@ IMPLEMENTS = {
     "services/lib/config/markdown.cc": "services/lib/config/load.h",
     "services/lib/config/print.cc": "services/lib/config/load.h",
     "services/lib/config/sources.cc": "services/lib/config/load.h",
+    "services/lib/config/unused_sections.cc": "services/lib/config/section_loader.h",
     "services/lib/http/client/client.cc": "services/lib/http/client.h",
     "services/lib/http/client/http2_client.cc": "services/lib/http/http2_client.h",
     "services/lib/http/client/url.cc": "services/lib/http/client.h",

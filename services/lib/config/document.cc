@@ -211,7 +211,7 @@ std::unique_ptr<Node> parse_document(std::string_view yaml, Problems& problems) 
     if (is_indented_by_tab(yaml, place.line)) {
       hint = " (indent with spaces, not tabs)";
     } else if (e.msg == YAML::ErrorMsg::END_OF_MAP || e.msg == YAML::ErrorMsg::END_OF_SEQ) {
-      hint = " (indent the line as its neighbours of the same section)";
+      hint = " (indent the line as the others of its section)";
     }
     problems.add(Problem{"", "bad YAML: " + escape(e.msg) + hint, place.line, place.column});
     return nullptr;

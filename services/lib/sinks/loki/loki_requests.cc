@@ -33,7 +33,7 @@ Status add_empty(const LokiRequestOptions& options, Streams& streams) {
   return {};
 }
 
-// Of records without any time Loki shows each repetition.
+// Loki shows each repetition of a record without any time.
 class TimesFinder final : public otlp::RequestVisitor {
  public:
   Status on_log(const otlp::LogView& log) override {

@@ -22,7 +22,7 @@ class StoredRequests {
   static constexpr Duration kKept = std::chrono::minutes(5);
 
   explicit StoredRequests(const Clock& clock) : clock_(clock), since_(clock.now()) {}
-  // Of a request before its compression.
+  // `body` is a request before its compression.
   static std::uint64_t key_of(std::string_view tenant, std::string_view body) noexcept;
   bool empty() const;
   bool contains(std::uint64_t key) const;
@@ -33,7 +33,7 @@ class StoredRequests {
 
   const Clock& clock_;
   mutable Mutex mutex_;
-  SteadyTime since_ SPANWAY_GUARDED_BY(mutex_);  // Of `newer_`.
+  SteadyTime since_ SPANWAY_GUARDED_BY(mutex_);  // The begin of `newer_`.
   Keys newer_ SPANWAY_GUARDED_BY(mutex_), older_ SPANWAY_GUARDED_BY(mutex_);
 };
 
