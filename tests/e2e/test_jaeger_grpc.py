@@ -34,7 +34,7 @@ def both(tmp_path_factory, jaeger):
 
 
 def answers(both, method, **request):
-    """Of both: the messages, or the code of the error."""
+    """From both: the messages, or the code of the error."""
     for api in both[0]:
         try:
             yield api.call(method, **request)

@@ -12,7 +12,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 BIN = pathlib.Path(os.environ.get("SPANWAY_BIN", ROOT / "build/release/bin"))
-# Of version 1.76.0 (Jaeger 2.13). It skips those of a Jaeger that is started as a process by itself: they write
+# Names at version 1.76.0 (Jaeger 2.13). It skips those of a Jaeger that is started as a process by itself: they write
 # dependencies and samplings past its API.
 PASSED = {
     *("GetServices", "GetOperations", "GetTrace", "GetTrace/NotFound_error", "GetLargeTrace"),
@@ -38,7 +38,7 @@ def suite():
 
 @pytest.fixture
 def jaeger_folder(tmp_path):
-    """The part of Jaeger's module that its tests read, with our stand-in as its binary."""
+    """The part of Jaeger's module that its tests read, with as_jaeger.py as its binary."""
     built = suite()
     if subprocess.run([*OWN_NETWORK, "true"], stdin=subprocess.DEVNULL, capture_output=True).returncode != 0:
         pytest.skip("jaeger: its ports are fixed, and a network of its own needs root")
@@ -47,7 +47,7 @@ def jaeger_folder(tmp_path):
     shutil.copy(built / "config.yaml", tmp_path / "cmd/jaeger")
     os.symlink(built / "integration.test", tests / "integration.test")
     # The tests start it without an environment.
-    command = [sys.executable, HERE / "stand_in.py", BIN / "spanway-query", tmp_path]
+    command = [sys.executable, HERE / "as_jaeger.py", BIN / "spanway-query", tmp_path]
     binary = tmp_path / "cmd/jaeger/jaeger"
     binary.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
     binary.chmod(0o755)

@@ -145,7 +145,7 @@ bool StreamBody::expire() {
       return false;
     expired_ = true;
     trailers_ = options_.deadline_trailers;
-    // Chunks are whole messages to their reader.
+    // A reader gets complete messages: a chunk is one or more.
     dropped.swap(chunks_);
     pending_bytes_ = 0;
     if (first_read_ > 0) {

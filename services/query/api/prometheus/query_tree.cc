@@ -123,7 +123,7 @@ class Tree {
             (modifiers.at_ms ? std::to_string(*modifiers.at_ms) : std::string("null"));
   }
 
-  // Null for none: a literal stands in its member without `Expr`.
+  // Null for none: a literal is in the member without `Expr`.
   void duration(const Expr* expr) {
     if (expr == nullptr) {
       out_ += "null";

@@ -1,7 +1,7 @@
 """spanway-query in the place of a Jaeger that the storage tests of Jaeger start: OTLP on 4317, the gRPC API v3 on
 16685, and beside them what the tests ask of a Jaeger: GET :13133/status, POST :9231/purge and GET :8888/metrics.
 
-    stand_in.py SPANWAY_QUERY FOLDER [arguments of Jaeger, which are not read]
+    as_jaeger.py SPANWAY_QUERY FOLDER [arguments of Jaeger, which are not read]
 
 Runs until it is killed, and its spanway-query with it. A purge is another spanway-query, whose memory is empty. The
 ports of the tests are forwarded: a client that connects during a purge waits. Refused or cut before it has an answer, it
@@ -21,11 +21,11 @@ import urllib.error
 import urllib.request
 
 HEALTH, PURGE, METRICS, ADMIN = 13133, 9231, 8888, 18080
-# Of spanway-query, by those of the tests.
+# Ports of spanway-query, by those of the tests.
 OTLP, API = {4317: 18081}, {16685: 18082}
 SECONDS_MAX = 30
 PR_SET_PDEATHSIG = 1
-# Of a client of HTTP/2, with the head of its settings, which the server's follow.
+# The first bytes of a client of HTTP/2, with the head of its settings, which the server's follow.
 PREFACE_BYTES = 24 + 9
 
 
