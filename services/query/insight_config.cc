@@ -113,7 +113,7 @@ void describe(config::Binder& b, InsightConfig& c) {
         {.doc = "Computes edges between services and findings from the spans, in windows of five "
                 "minutes. With S3 it needs `tenants`."});
   b.key("interval", c.interval,
-        {.doc = "Time between two looks for windows that are due.",
+        {.doc = "Time between two checks for windows that are due.",
          .min = 100,
          .max = 300 * kSecond});
   b.key("delay", c.delay,

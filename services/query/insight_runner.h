@@ -28,7 +28,7 @@ class InsightRunner {
   InsightRunner(const InsightRunner&) = delete;
   InsightRunner& operator=(const InsightRunner&) = delete;
 
-  // Looks for windows after each `insight.interval`.
+  // Checks for windows that are due after each `insight.interval`.
   void start();
   InsightStore& results() noexcept;
 
