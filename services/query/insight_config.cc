@@ -31,8 +31,8 @@ namespace insight {
 
 // The binder finds these next to their types.
 static void describe(config::Binder& b, WindowThresholds& c) {
-  count_key(b, "windows", c.windows, "Windows that are looked at: the newest and those before it.",
-            1, 12);
+  count_key(b, "windows", c.windows,
+            "Windows that are compared with the baseline: the newest and those before it.", 1, 12);
   count_key(b, "conspicuous", c.windows_conspicuous,
             "So many of them have to be conspicuous, the newest among them.", 1, 12);
   part_key(b, "p_max", c.p_max, "Largest p-value of a conspicuous window.");

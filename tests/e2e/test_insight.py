@@ -1,5 +1,5 @@
 """The insight of spanway-query over a real ClickHouse: a planted loop of calls and a planted slow dependency come out of
-its routes, whoever computes them and however often."""
+its routes, whichever process computes them and however often."""
 import os
 import subprocess
 import time
@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 WINDOW = 300 * 10**9
 WINDOWS = 8
-# Of them, those that are compared; the others are a baseline, and may be out of the job's reach.
+# Those of them that are compared; the others are a baseline, and may be out of the job's reach.
 COMPUTED = 3
 TABLES = ("edges_5m", "findings", "insight_windows")
 SERVER, CLIENT = 2, 3
@@ -100,7 +100,7 @@ class Stack:
         return int(self.server.select(f"SELECT uniqExact(t) FROM otel.{table} WHERE {where}")[0][0])
 
     def rows(self):
-        """Of the windows that are compared: others come and go with the hour."""
+        """The rows of the windows that are compared: others come and go with the hour."""
         first, last = ((self.newest - back * WINDOW) // 10**9 for back in (COMPUTED - 1, 0))
         where = f"toUnixTimestamp(t) BETWEEN {first} AND {last}"
         return {table: sorted(map(str, self.server.select(f"SELECT * FROM otel.{table} FINAL WHERE {where}"))) for table in TABLES}
@@ -135,7 +135,7 @@ def stack(tmp_path_factory):
 WRITER = {"username": "writer", "password": "spanway"}
 
 
-def test_planted_causes_come_out_and_stay_the_same_whoever_computes_them(stack):
+def test_planted_causes_come_out_and_stay_the_same_in_every_process(stack):
     first = stack.query(**WRITER)
     rows = stack.wait_computed()
     graph, findings = stack.get(first, "graph", step=300), stack.get(first, "findings")
@@ -156,7 +156,7 @@ def test_planted_causes_come_out_and_stay_the_same_whoever_computes_them(stack):
     assert "spanway_insight_kept_in_memory_status 0" in first.admin("/metrics")
 
     # Another process computes the same windows once more, over the rows that are there, and dies in the middle; its
-    # successor goes on.
+    # successor computes the others.
     first.stop()
     stack.server.execute("TRUNCATE TABLE otel.insight_windows")
     second = stack.query(**WRITER)

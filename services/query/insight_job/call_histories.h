@@ -22,10 +22,10 @@ struct CallHistories {
   std::map<insight::OperationKey, std::int64_t> slow_ns(std::uint64_t calls_min) const;
 };
 
-// Of at most `operations_max` operations that are remote calls (server, client, producer,
-// consumer), those with most calls in the newest windows first. `windows`: with the newest, as of
-// WindowThresholds. Windows in which the tenant had no spans at all are no part of a baseline, nor
-// are those before an operation was first seen. Empty for a window without spans.
+// The histories of at most `operations_max` operations that are remote calls (server, client,
+// producer, consumer), those with most calls in the newest windows first. `windows`: with the
+// newest, as of WindowThresholds. Windows in which the tenant had no spans at all are no part of a
+// baseline, nor are those before an operation was first seen. Empty for a window without spans.
 Result<CallHistories> read_histories(TraceStore& store, TimeRange window, std::size_t windows,
                                      std::size_t operations_max, QueryContext& context);
 

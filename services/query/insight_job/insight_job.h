@@ -25,7 +25,7 @@ struct InsightJobOptions {
   Duration final_delay = std::chrono::minutes(15);  // To the second one, with late spans.
   Duration catch_up = std::chrono::hours(1);        // Windows that ended longer ago are left out.
   Duration window_time = std::chrono::minutes(1);   // For one computation.
-  ReadBudget limits = {};                           // Of one computation; without permits.
+  ReadBudget limits = {};                           // For one computation; without permits.
   std::size_t memory_bytes_max = 48u << 20;         // For one answer of the store.
   insight::Thresholds thresholds = {};
   WindowBounds bounds = {};
@@ -48,7 +48,7 @@ class InsightJob {
   };
   InsightJob(InsightJobOptions options, Parts parts);
 
-  // Computes each window that is due and has not been computed by anybody, the newest first.
+  // Computes each window that is due and has not been computed by any replica, the newest first.
   // Returns when there are no more, and early when the store is away. A window whose computation
   // fails by itself is tried kAttemptsMax times.
   void run_due();

@@ -34,9 +34,9 @@ class JobEvents {
   void computed(Duration took, double part);
   void failed(std::int64_t begin_unix_nano, const Error& error);
   void given_up(std::int64_t begin_unix_nano);
-  // Of the oldest window that is due and has no result.
+  // The time since the oldest window without a result became due.
   void lag(Duration lag);
-  // Of the newest windows; services that are no longer among them are dropped.
+  // The findings of the newest windows; services that are no longer among them are dropped.
   void findings(const std::map<FindingLabels, std::size_t>& counts);
   // The store of traces has no tables for results. Thread-safe.
   void has_no_tables() const noexcept { in_memory_.set(1); }

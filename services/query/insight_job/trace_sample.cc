@@ -45,13 +45,13 @@ class ChosenIds {
       is_cut_ = true;
     }
   }
-  // Of all ids, that these are, about: hashes are spread evenly.
+  // The part of all ids that these are, about: hashes are spread evenly.
   double part() const {
     if (!is_cut_ || ids_.empty()) return 1;
     return static_cast<double>(ids_.rbegin()->first) /
            static_cast<double>(std::numeric_limits<std::uint64_t>::max());
   }
-  // In their own order: neighbours in the store.
+  // In their own order: adjacent in the store.
   std::vector<TraceId> in_order() const {
     std::vector<TraceId> result;
     for (const auto& [hash, id] : ids_) result.push_back(id);
@@ -67,7 +67,7 @@ class ChosenIds {
 
 struct Search {
   std::size_t found = 0;
-  double covered = 1;  // Of the range.
+  double covered = 1;  // The part of the range that was read.
 };
 
 Result<Search> find_ids(TraceStore& store, TimeRange range, QueryContext& context,
@@ -93,15 +93,15 @@ Result<Search> find_ids(TraceStore& store, TimeRange range, QueryContext& contex
 Result<std::pair<std::vector<TraceId>, double>> choose_ids(TraceStore& store, TimeRange window,
                                                            std::size_t max, QueryContext& context) {
   ChosenIds all(max);
-  SPANWAY_ASSIGN(const Search whole, find_ids(store, window, context, all));
-  if (whole.found < kFoundMax) return std::pair(all.in_order(), all.part());
-  // The newest ones alone would not stand for the whole window.
+  SPANWAY_ASSIGN(const Search search, find_ids(store, window, context, all));
+  if (search.found < kFoundMax) return std::pair(all.in_order(), all.part());
+  // The newest ones alone are the end of the window.
   ChosenIds by_minute(max);
   double covered = 0, minutes = 0;
   for (std::int64_t begin = window.begin; begin < window.end; begin += kMinuteNanos) {
     const TimeRange minute{begin, std::min(begin + kMinuteNanos, window.end)};
-    SPANWAY_ASSIGN(const Search search, find_ids(store, minute, context, by_minute));
-    covered += search.covered;
+    SPANWAY_ASSIGN(const Search one, find_ids(store, minute, context, by_minute));
+    covered += one.covered;
     ++minutes;
   }
   return std::pair(by_minute.in_order(), by_minute.part() * covered / minutes);

@@ -22,7 +22,7 @@ struct TraceSample {
   std::vector<insight::SampledTrace> traces;
   std::size_t rooted = 0;
   std::size_t linked = 0;  // At the end: single spans of other traces that links refer to.
-  double part = 1;         // Of the window's traces, that was read.
+  double part = 1;         // The part of the window's traces that was read.
   Permit memory = {};
 
   std::span<const insight::SampledTrace> rooted_traces() const {

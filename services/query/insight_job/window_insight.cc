@@ -127,7 +127,7 @@ void add_traces(const std::vector<SampledTrace>& traces, TimeRange window,
     }
 }
 
-// Late spans look like missing calls, until the window is final.
+// Late spans are missing calls, until the window is final.
 void drop_unsure(WindowVersion version, std::vector<Finding>& findings) {
   if (version == WindowVersion::kFinal) return;
   std::erase_if(findings, [](const Finding& finding) {

@@ -12,10 +12,10 @@ namespace spanway::query {
 
 struct WindowBounds {
   std::size_t traces_max = 20'000;
-  std::size_t memory_bytes_max = 48u << 20;  // Of the traces that are kept.
+  std::size_t memory_bytes_max = 48u << 20;  // For the traces that are kept.
   std::size_t operations_max = 2'000;
   std::size_t edges_max = 5'000;     // Those with most calls stay.
-  std::size_t findings_max = 1'000;  // Of one kind; those with the highest score stay.
+  std::size_t findings_max = 1'000;  // For each kind; those with the highest score stay.
 };
 
 // A function of what the store has: equal rows of spans give equal results, in every process. Where

@@ -14,7 +14,7 @@ namespace spanway::query {
 
 // Calls of one window, or of several, from one service to another.
 struct EdgeRow {
-  std::int64_t begin_unix_nano = 0;  // Of the window, or of the step.
+  std::int64_t begin_unix_nano = 0;  // Begin of the window, or of the step.
   std::string parent;
   std::string child;
   std::string link;  // "call", "messaging", "db" or "link".
@@ -27,7 +27,7 @@ struct EdgeRow {
 
 // A finding of one window. Kind and subject name it within the window.
 struct FindingRow {
-  std::int64_t begin_unix_nano = 0;  // Of the window.
+  std::int64_t begin_unix_nano = 0;  // Begin of the window.
   std::string kind;
   std::string subject;
   std::string service;
@@ -50,8 +50,8 @@ enum class WindowVersion : std::uint8_t { kPreliminary = 1, kFinal = 2 };
 struct WindowState {
   std::int64_t begin_unix_nano = 0;
   WindowVersion version = WindowVersion::kPreliminary;
-  double part = 1;           // Of its traces, that was read.
-  std::uint64_t traces = 0;  // That were read.
+  double part = 1;           // The part of its traces that was read.
+  std::uint64_t traces = 0;  // Those that were read.
   bool operator==(const WindowState&) const = default;
 };
 
@@ -70,16 +70,16 @@ struct FindingQuery {
 
 // Thread-safe. Every call is for the context's tenant, and blocks as those of a TraceStore do, with
 // the same errors. A result becomes visible with its state, which is written last: a window that a
-// process has left half-written looks as it did before. Where several processes write the same
+// process has left half-written reads as it did before. Where several processes write the same
 // version of a window, any of them stays; a later version replaces all of an earlier one.
 class InsightStore {
  public:
   virtual ~InsightStore() = default;
   virtual Status write(const WindowResult& result, QueryContext& context) = 0;
-  // Of each window that begins in the range and was computed, by time.
+  // The state of each window that begins in the range and was computed, by time.
   virtual Result<std::vector<WindowState>> windows(TimeRange range, QueryContext& context) = 0;
-  // Of the windows that begin in the range, which is whole steps, in sum for each step: by step,
-  // parent, child and link.
+  // The edges of the windows that begin in the range, in sum for each step: by step, parent, child
+  // and link. The range begins and ends with a step.
   virtual Result<std::vector<EdgeRow>> edges(TimeRange range, std::int64_t step_ns,
                                              QueryContext& context) = 0;
   // By time, kind and subject.

@@ -36,7 +36,7 @@ std::int8_t enum_value(const FixedColumn& column, const std::string& name) {
   return 0;
 }
 
-// What has no column of its own.
+// The members without a column of their own.
 std::string evidence_of(const FindingRow& finding) {
   std::string out;
   JsonWriter json(out);

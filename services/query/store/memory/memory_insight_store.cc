@@ -8,7 +8,7 @@
 namespace spanway::query {
 namespace {
 
-// Of a node in a map.
+// A node in a map.
 constexpr std::size_t kNodeBytes = 48;
 
 std::size_t bytes_of(const WindowResult& result) {
