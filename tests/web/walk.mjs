@@ -1,12 +1,16 @@
-// Opens every view of the page in a browser, walks from a search to a span by keys alone, and fails for an error on the
-// console, a request to another host or a view without its content.
+// Opens every view of the page in a browser, walks through all of them by keys alone, and fails for an error on the
+// console, a request to another host, a view without its content, or what axe-core finds.
 //   node walk.mjs MODULES CHROMIUM URL FAILED_TRACE REPEATED_TRACE [FOLDER_FOR_PICTURES]
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { axeProblems } from './axe.mjs';
+import { useByKeys, walkByKeys } from './keys.mjs';
 
 const [modules, executablePath, url, failed, repeated, pictures] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)('playwright-core');
 const TIMEOUT = 60_000;
+// Names and contrasts do not change with the width.
+const AXE_WIDTH = 1280;
 const VIEWS = [
   ['services', '#/services', '.red tbody tr >> nth=4'],
   ['service', '#/service/checkout', '.red tbody tr'],
@@ -20,9 +24,10 @@ const VIEWS = [
   ['logs', '#/logs', '.chart canvas'],
   ['metrics-names', '#/metrics', '.names li'],
   ['metrics', '#/metrics?q=process_memory_usage_ratio', '.chart canvas'],
+  ['findings', '#/findings', '.findings, .empty'],
   ['map', '#/map', '.node'],
   ['map-table', '#/map?as=table', '.red tbody tr'],
-  ['status', '#/status', '.tile'],
+  ['status', '#/status', '.red tbody tr'],
 ];
 const problems = [];
 const check = (isTrue, text) => isTrue || problems.push(text);
@@ -54,56 +59,13 @@ async function openAll(browser, { width, theme }) {
       return !text && one.checkVisibility();
     }).map((one) => one.outerHTML.slice(0, 120)));
     check(nameless.length === 0, `${name}: controls without a name: ${nameless.join('; ')}`);
+    if (width === AXE_WIDTH && theme === 'light') {
+      problems.push(...(await axeProblems(page, modules, name)));
+      await page.emulateMedia({ colorScheme: theme });
+    }
     if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}-${theme}.png` });
   }
   await context.close();
-}
-
-const focusIs = (page, selector) => page.waitForFunction((one) => document.activeElement?.matches(one), selector);
-
-// From a search to a span, its logs and back, without a mouse.
-async function walkByKeys(browser) {
-  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.setDefaultTimeout(TIMEOUT);
-  watch(page, () => 'keys');
-  await page.goto(url);
-  await page.waitForSelector('.red tbody tr');
-  await page.keyboard.press('g');
-  await page.keyboard.press('t');
-  await page.waitForSelector('.result');
-  await page.keyboard.press('/');
-  await focusIs(page, 'input.query');
-  await page.keyboard.type('service=payment error', { delay: 0 });
-  await page.keyboard.press('Enter');
-  await page.waitForFunction(() => location.hash.includes('error'));
-  await page.waitForSelector('.result.has-error.on');
-  await page.keyboard.press('j');
-  await page.waitForSelector('.result.on[data-row="1"]');
-  await page.keyboard.press('k');
-  await page.waitForSelector('.result.on[data-row="0"]');
-  await page.keyboard.press('Enter');
-  await page.waitForSelector('.rows .row.on');
-  await page.keyboard.press('n');
-  await page.waitForSelector('.side .attributes');
-  await page.waitForFunction(() => location.hash.includes('span='));
-  await page.keyboard.press('n');
-  await page.waitForSelector('.side .status-message');
-  await page.keyboard.press('z');
-  await page.waitForFunction(() => location.hash.includes('zoom='));
-  await page.keyboard.press('Shift+Z');
-  await page.waitForFunction(() => !location.hash.includes('zoom='));
-  // What the address holds is all there is: the same after a reload.
-  await page.reload();
-  await page.waitForSelector('.side .status-message');
-  await page.keyboard.press('Escape');
-  await page.waitForFunction(() => !location.hash.includes('span='));
-  await page.keyboard.press('?');
-  await page.waitForSelector('[role=dialog]');
-  await page.keyboard.press('Escape');
-  await page.waitForFunction(() => !document.querySelector('[role=dialog]'));
-  await page.keyboard.press('g');
-  await page.keyboard.press('l');
-  await page.waitForSelector('.line');
 }
 
 // Repeated calls are one row, and few rows are in the page.
@@ -114,7 +76,7 @@ async function openRepeats(browser) {
   await page.goto(`${url}/#/trace/${repeated}`);
   await page.waitForFunction(() => [...document.querySelectorAll('.repeat')].some((one) => one.textContent.includes('340')));
   await page.click('.row:has(.repeat) .fold');
-  await page.waitForFunction(() => Number(document.querySelector('.rows').getAttribute('aria-rowcount')) > 340);
+  await page.waitForFunction(() => Number(document.querySelector('.rows').dataset.rows) > 340);
   const rows = await page.locator('.row').count();
   check(rows < 100, `${rows} rows are in the page for 350 spans`);
 }
@@ -126,7 +88,13 @@ try {
     ? [1280, 390].flatMap((width) => ['light', 'dark'].map((theme) => ({ width, theme })))
     : [{ width: 1280, theme: 'light' }, { width: 390, theme: 'dark' }];
   for (const look of looks) await openAll(browser, look);
-  await walkByKeys(browser);
+  for (const walk of [walkByKeys, useByKeys]) {
+    const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+    page.setDefaultTimeout(TIMEOUT);
+    watch(page, () => walk.name);
+    await walk(page, url);
+    await page.context().close();
+  }
   await openRepeats(browser);
 } catch (error) {
   problems.push(error.stack);

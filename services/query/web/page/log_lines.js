@@ -8,8 +8,14 @@ function Line({ entry, begin, withTrace, onSpan, isOn, at, isOpen, onToggle, now
   const { labels } = entry;
   const level = levelOf(labels);
   const time = begin === undefined ? format.time(entry.millis, now) : format.duration((entry.millis - begin) * 1000);
+  const onKey = (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation();
+    onToggle();
+  };
   return html`<li class=${`line ${level} ${isOn ? 'on' : ''}`} data-row=${at}>
-    <div class="line-head" onClick=${onToggle}>
+    <div class="line-head" role="button" tabindex="0" aria-expanded=${isOpen} onClick=${onToggle} onKeyDown=${onKey}>
       <time title=${new Date(entry.millis).toISOString()}>${time}</time><i class="level" title=${level}>${level === 'none' ? '' : level}</i>
       ${labels.service_name && html`<${Service} name=${labels.service_name} />`}<span class="line-text">${entry.line}</span>
     </div>

@@ -78,9 +78,14 @@ function RangePicker({ params, now, onChange }) {
   </div>`;
 }
 
+// Of a dialog, once: its first input, or itself.
+function takeFocus(node) {
+  if (node && !node.contains(document.activeElement)) (node.querySelector('input') || node).focus();
+}
+
 function Help({ onClose }) {
   return html`<div class="sheet-back" onClick=${onClose}>
-    <div class="sheet" role="dialog" aria-label="Keys" onClick=${(event) => event.stopPropagation()}>
+    <div class="sheet" role="dialog" aria-modal="true" aria-label="Keys" tabindex="-1" ref=${takeFocus} onClick=${(event) => event.stopPropagation()}>
       <h2>Keys</h2>
       <dl class="keys">${KEYS.map(([key, what]) => html`<dt>${key.trim().split(' ').map((one) => (/^(then|or|arrows)$/.test(one) ? ` ${one} ` : html`<kbd>${one}</kbd>`))}</dt><dd>${what}</dd>`)}</dl>
       <p class="soft">Every view is a link: its address holds all of its state.</p>
@@ -99,7 +104,7 @@ function Settings({ reason, onClose }) {
     onClose(true);
   };
   return html`<div class="sheet-back" onClick=${() => onClose(false)}>
-    <form class="sheet" role="dialog" aria-label="Settings" onClick=${(event) => event.stopPropagation()} onSubmit=${save}>
+    <form class="sheet" role="dialog" aria-modal="true" aria-label="Settings" ref=${takeFocus} onClick=${(event) => event.stopPropagation()} onSubmit=${save}>
       <h2>Settings</h2>
       ${reason && html`<p>${reason}</p>`}
       ${field('token', 'Token', 'sent as Authorization: Bearer', 'password')}

@@ -44,7 +44,7 @@ function Node({ name, node, kind, figures, findings, self, isOn, link }) {
   const detail = detailOf(figures);
   const isBad = figures?.calls > 0 && figures.errors / figures.calls >= ERRORS_MARKED;
   const label = [name, kind !== 'service' && kind, detail, findings.length > 0 && format.plural(findings.length, 'finding')].filter(Boolean).join(', ');
-  return html`<a class=${`node ${kind} ${isOn ? 'on' : ''} ${isBad ? 'bad-node' : ''}`} href=${link} aria-label=${label}>
+  return html`<a class=${`node ${kind} ${isOn ? 'on' : ''} ${isBad ? 'bad-node' : ''}`} href=${link}>
     <g transform=${`translate(${node.x - node.width / 2},${node.y - node.height / 2})`}><rect width=${node.width} height=${node.height} rx=${kind === 'database' ? 16 : 6} />
       <rect class="node-mark" width="4" height=${node.height - 14} x="7" y="7" rx="2" style=${{ '--h': hueOf(name) }} />
       <text x="19" y="18">${name}${self ? ' ⟲' : ''}</text><text class="detail" x="19" y="34">${detail || (kind === 'service' ? '' : kind)}</text>

@@ -103,7 +103,7 @@ export function SidePanel({ trace, span, own, path, route, setParams, onSpan }) 
     if (at >= 0 && at % 16 === 0) onSpan(at / 16);
   };
   return html`<aside class=${`side ${isOpen ? 'open' : ''}`} aria-label="Details">
-    <div class="tabs" role="tablist">${TABS.map(([name, title]) => html`<button role="tab" aria-selected=${isOpen && tab === name} onClick=${() => setParams({ side: name === 'span' && span >= 0 ? '' : name }, true)}>${title}</button>`)}
+    <div class="tabs"><div class="tab-list" role="tablist">${TABS.map(([name, title]) => html`<button role="tab" aria-selected=${isOpen && tab === name} onClick=${() => setParams({ side: name === 'span' && span >= 0 ? '' : name }, true)}>${title}</button>`)}</div>
       ${isOpen && html`<button class="close" aria-label="Close" title="Close (Esc)" onClick=${() => setParams({ side: '', span: '' }, true)}>✕</button>`}</div>
     ${isOpen && html`<div class="side-body">
       ${tab === 'span' && (span >= 0 ? html`<${Span} key=${span} trace=${trace} span=${span} own=${own} times=${times} onSpan=${onSpan} />` : html`<${Empty} title="No span is selected"><p>Choose a row, or press j.</p><//>`)}

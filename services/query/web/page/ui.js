@@ -197,11 +197,11 @@ export function QueryLine({ value, placeholder, label, onSubmit, suggest, isMain
   };
   return html`<div class="query-line">
     <input ref=${input} class="query" data-main=${isMain} type="text" value=${text} placeholder=${placeholder} aria-label=${label}
-      autocomplete="off" autocapitalize="off" spellcheck=${false} role="combobox" aria-expanded=${found.items.length > 0}
+      autocomplete="off" autocapitalize="off" spellcheck=${false} role="combobox" aria-autocomplete="list" aria-expanded=${found.items.length > 0} aria-controls=${found.items.length > 0 ? 'offers' : undefined}
       onInput=${(event) => { setText(event.target.value); offer(); }} onKeyDown=${onKey} onFocus=${offer}
       onBlur=${() => setTimeout(close, 150)} />
     ${found.items.length > 0 &&
-    html`<ul class="offers" role="listbox">
+    html`<ul class="offers" id="offers" role="listbox" aria-label="Suggestions">
       ${found.items.map(
         (item, i) => html`<li role="option" aria-selected=${i === found.at} class=${i === found.at ? 'on' : ''}
           onMouseDown=${(event) => { event.preventDefault(); take(item); }}>${item}</li>`,

@@ -50,9 +50,9 @@ function Result({ trace, longest, isOn, isMarked, at, link, onMark, now }) {
   const matched = (trace.spanSets || []).reduce((sum, one) => sum + one.matched, 0);
   const hasRoot = trace.rootServiceName !== '<root span not yet received>';
   const width = `${Math.max(0.5, (100 * trace.durationMs) / longest)}%`;
-  return html`<li class=${`result ${isOn ? 'on' : ''} ${errors > 0 ? 'has-error' : ''}`} data-row=${at} aria-selected=${isOn} role="option">
+  return html`<li class=${`result ${isOn ? 'on' : ''} ${errors > 0 ? 'has-error' : ''}`} data-row=${at} aria-current=${isOn ? 'true' : undefined}>
     <label class="mark" title="Mark for comparison (m)"><input type="checkbox" checked=${isMarked} tabindex="-1" aria-label="Mark for comparison" onChange=${onMark} /></label>
-    <a class="result-name" href=${link} tabindex="-1">${hasRoot ? html`<b>${trace.rootServiceName}</b> ${trace.rootTraceName}` : html`<i class="soft">its root has not arrived</i>`}</a>
+    <a class="result-name" href=${link}>${hasRoot ? html`<b>${trace.rootServiceName}</b> ${trace.rootTraceName}` : html`<i class="soft">its root has not arrived</i>`}</a>
     <span class="result-time" title=${new Date(Number(trace.startTimeUnixNano) / 1e6).toISOString()}>${format.time(Number(trace.startTimeUnixNano) / 1e6, now)}</span>
     <span class="result-duration">${format.duration(trace.durationMs * 1000 || 500)}</span>
     <span class="result-bar"><i style=${{ width, '--h': hueOf(hasRoot ? trace.rootServiceName : services[0]?.[0] || '') }}></i></span>
@@ -122,7 +122,7 @@ export function SearchView({ route, go, setParams, times, now }) {
                 <ul class="examples">${EXAMPLES.map((one) => html`<li><a href=${href('search', [], { ...times_, q: one })}><code>${one}</code></a></li>`)}</ul>
                 ${text && html`<p class="soft">Searched as <code>${q}</code></p>`}
               <//>`
-            : html`<ul class="results" role="listbox" aria-label="Traces">${traces.map(
+            : html`<ul class="results" aria-label="Traces">${traces.map(
                 (trace, i) => html`<${Result} key=${trace.traceID} trace=${trace} at=${i} longest=${longest} now=${now} isOn=${i === at} link=${linkOf(trace)}
                   isMarked=${marked.includes(trace.traceID)} onMark=${() => mark(trace.traceID)} />`,
               )}</ul>`}`}<//>`}`;

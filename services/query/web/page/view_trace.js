@@ -32,7 +32,7 @@ function Summary({ trace, request }) {
   </div>`;
 }
 
-function Toolbar({ state, set, trace, onError, zoomed, onReset }) {
+function Toolbar({ state, set, trace, onError, zoomed, onReset, onSide }) {
   const toggle = (key, label, title) =>
     html`<button aria-pressed=${state[key]} title=${title} onClick=${() => set({ [key]: !state[key] })}>${label}</button>`;
   return html`<div class="tools">
@@ -40,6 +40,8 @@ function Toolbar({ state, set, trace, onError, zoomed, onReset }) {
     <button onClick=${() => set({ collapsed: new Set(), opened: new Set() })} title="Open every span">Open all</button>
     <button onClick=${() => set({ collapsed: new Set(trace.roots.flatMap((root) => [...trace.children.subarray(trace.first[root], trace.first[root + 1])])) })} title="Close everything below the first level">Close all</button>
     ${trace.errors > 0 && html`<button onClick=${() => onError(1)} title="Next error (n)">Next error</button>`}
+    <button onClick=${() => onSide('logs')} title="The log lines of this trace">Logs</button>
+    <button onClick=${() => onSide('time')} title="Operations by their part of the duration">Where the time went</button>
     ${zoomed && html`<button onClick=${onReset} title="All of the trace (Z)">Zoom out</button>`}
   </div>`;
 }
@@ -186,11 +188,11 @@ function Waterfall({ trace, route, go, setParams, request }) {
   const isWhole = zoom.from === 0 && zoom.to === trace.length;
   return html`<${Summary} trace=${trace} request=${request} />
     <${Minimap} trace=${trace} zoom=${zoom} onZoom=${(from, to) => (to - from < ZOOM_MIN ? setParams({ zoom: '' }, true) : zoomTo(from, to))} />
-    <${Toolbar} state=${state} set=${set} trace=${trace} onError=${toError} zoomed=${!isWhole} onReset=${() => setParams({ zoom: '' }, true)} />
+    <${Toolbar} state=${state} set=${set} trace=${trace} onError=${toError} zoomed=${!isWhole} onReset=${() => setParams({ zoom: '' }, true)} onSide=${(side) => setParams({ side }, true)} />
     <div class=${`trace-body ${hasSide ? 'with-side' : ''}`}>
       <div class="waterfall">
         <${Axis} zoom=${zoom} base=${0} />
-        <div class="rows" ref=${scroller} tabindex="0" role="tree" aria-label="Spans" aria-rowcount=${rows.row.length}>
+        <div class="rows" ref=${scroller} tabindex="0" role="tree" aria-label="Spans" data-rows=${rows.row.length}>
           <div class="rows-all" style=${{ height: `${show.height}px` }}><div style=${{ transform: `translateY(${show.top}px)` }}>${shown}</div></div>
         </div>
       </div>
