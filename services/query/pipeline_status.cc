@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kOk = 200;
 constexpr const char* kPath = "/statusz";
-// Of an error, in the answer.
+// The longest text of an error in the answer.
 constexpr std::size_t kErrorBytesMax = 300;
 
 struct Outcome {

@@ -27,7 +27,7 @@ class PipelineStatus {
 
   static constexpr Duration kTimeout = std::chrono::seconds(2);
   static constexpr Duration kKeptFor = std::chrono::seconds(5);
-  // Of one answer; a longer one is an error.
+  // The largest answer; a longer one is an error.
   static constexpr std::size_t kStatuszBytesMax = 512u << 10;
 
  private:

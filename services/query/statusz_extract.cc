@@ -139,7 +139,7 @@ bool copy_list(JsonReader& reader, const std::string& path, JsonWriter& json) {
 
 bool copy_value(JsonReader& reader, const std::string& path, JsonWriter& json) {
   const Next next = reader.peek();
-  // An object where the path ends, or a text where it goes on, is none of ours.
+  // An object where the path ends, or a text where it continues, is none of ours.
   if (next == Next::kObject) return !is_shown(path) && copy_object(reader, path, json);
   if (next == Next::kArray) return !is_shown(path) && copy_list(reader, path, json);
   if (next == Next::kString) {

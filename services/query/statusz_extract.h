@@ -1,4 +1,4 @@
-// What the page shows of another service's /statusz.
+// The part of another service's /statusz that the page shows.
 #pragma once
 
 #include <optional>

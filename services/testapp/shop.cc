@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<const char*, 5> kProducts = {"teapot", "kettle", "mug", "sieve", "tray"};
 constexpr std::int64_t kFullStock = 100;
 constexpr std::uint64_t kProductsPerOrderMax = 3;
-// Of a cart with ShopFault::kNPlusOne.
+// Items of a cart with ShopFault::kNPlusOne.
 constexpr int kItemsReadOneByOne = 40;
 
 UnixNanos nanos(SystemTime time) { return static_cast<UnixNanos>(time.time_since_epoch().count()); }

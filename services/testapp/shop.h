@@ -18,7 +18,7 @@ enum class ShopFault : std::uint8_t {
   kSlowDatabase,    // Each UPDATE takes most of a second.
   kFailingPayment,  // The payment gateway refuses half of the charges.
   kNPlusOne,        // The cart reads its items one by one.
-  kDeadConsumer,    // Nobody reads the orders.
+  kDeadConsumer,    // No consumer reads the orders.
 };
 
 // Everything one purchase has left behind.
