@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What one request costs on each path, counted and not timed.
+"""Counts what one request costs on each path; nothing is timed.
 
 Real Kafka and the services run as in bench/load. One connection sends one request after the other, at
 a rate that leaves the services asleep between two of them, so each request pays for all of its

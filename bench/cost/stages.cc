@@ -138,7 +138,7 @@ void validate(Surroundings& around, std::size_t repetitions) {
 
 // --- Framing: HTTP/2 and gRPC, from bytes read to a message, and from its answer to bytes.
 
-// Of stream 0.
+// A frame of stream 0.
 std::string frame(unsigned char type, unsigned char flags, std::string_view payload) {
   std::string made;
   for (const unsigned shift : {16U, 8U, 0U})
@@ -156,7 +156,7 @@ std::string literal(std::string_view name, std::string_view value) {
 }
 
 std::string call_of(std::string_view request) {
-  constexpr std::size_t kFrameBytes = 16 * 1024;  // What gRPC's clients send.
+  constexpr std::size_t kFrameBytes = 16 * 1024;  // As gRPC's clients send.
   constexpr unsigned char kData = 0, kHeaders = 1, kEndStream = 1, kEndHeaders = 4;
   constexpr std::string_view kPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
   std::string made =
@@ -174,7 +174,7 @@ std::string call_of(std::string_view request) {
   return made;
 }
 
-// Of all frames of a call.
+// Sets that of all frames of a call.
 void set_stream(std::string& call, std::uint32_t stream) {
   constexpr std::size_t kHeaderBytes = 9;
   for (std::size_t at = 0; at < call.size();) {
