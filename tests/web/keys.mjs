@@ -40,6 +40,8 @@ export async function walkByKeys(page, url) {
   await hashHas(page, 'span=');
   await page.keyboard.press('n');
   await page.waitForSelector('.side .status-message');
+  await page.keyboard.press('e');
+  await page.waitForFunction(() => document.querySelector('.row.on .row-name')?.textContent === 'Charge' && document.querySelector('.side h2')?.textContent.includes('payment'));
   await page.keyboard.press('z');
   await hashHas(page, 'zoom=');
   await page.keyboard.press('Shift+Z');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareTraces } from '../../../services/query/web/page/trace_compare.js';
-import { HEIGHT_MAX, groupPath, indentOf, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from '../../../services/query/web/page/trace_rows.js';
+import { HEIGHT_MAX, firstCause, groupPath, indentOf, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from '../../../services/query/web/page/trace_rows.js';
 import { criticalPath, decodeSkeleton, idOf, selfTimes, spanOf, timeByGroup } from '../../../services/query/web/page/trace_tree.js';
 
 // Spans [name, parent, start, duration, status?], by start, as the server's answer.
@@ -64,6 +64,11 @@ test('repeated calls are one row, which opens', () => {
   assert.equal(all.row[rowOfSpan(all, 100)], 100);
   assert.deepEqual([nextError(trace, rows, 0, 1), nextError(trace, rows, 2, 1), nextError(trace, rows, 3, -1)], [2, -1, 2]);
   assert.deepEqual([parentRow(rows, 2), parentRow(rows, 0)], [0, -1]);
+});
+
+test('the cause of a failure is the failed span without a failed child', () => {
+  assert.equal(firstCause(traceOf([['root', -1, 0, 100, 2], ['a', 0, 10, 30], ['b', 0, 50, 40, 2], ['deep', 2, 55, 5, 2], ['c', 0, 95, 2, 2]])), 3);
+  assert.equal(firstCause(traceOf([['root', -1, 0, 100], ['a', 0, 10, 30]])), -1);
 });
 
 test('a few equal calls stay rows of their own', () => {

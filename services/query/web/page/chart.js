@@ -25,7 +25,8 @@ export function Chart({ times, series, height = 240, format, onZoom, label }) {
       plot?.destroy();
       const text = colour('--soft'), grid = colour('--grid');
       const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: '11px system-ui, sans-serif' };
-      const bars = uPlot.paths.bars({ size: [0.9, 40], align: 1 });
+      // A value counts the step that ends at its time.
+      const bars = uPlot.paths.bars({ size: [0.9, 40], align: -1 });
       const strokeOf = (one) => (typeof one.colour === 'number' ? shade(one.colour) : colour(one.colour));
       plot = new uPlot(
         {

@@ -37,7 +37,7 @@ const KEYS = [
   ['j k or arrows', 'down and up'],
   ['Enter', 'open; in a trace: open or close a row'],
   ['h l or arrows', 'in a trace: close, open, to the parent'],
-  ['n p', 'in a trace: next and previous error'],
+  ['n p e', 'in a trace: next and previous error, its cause'],
   ['z Z', 'in a trace: zoom to the span, and back'],
   ['x r', 'in a trace: critical path, repeats as one row'],
   ['m', 'in a list of traces: mark it for comparison'],

@@ -114,6 +114,11 @@ export function nextError(trace, rows, at, direction) {
   return -1;
 }
 
+// The first failed span without a failed child: where a failure began; -1 without one.
+export function firstCause(trace) {
+  return trace.order.find((span) => isError(trace, span) && !childrenOf(trace, span).some((child) => isError(trace, child))) ?? -1;
+}
+
 // The row of the parent; -1 for a root.
 export function parentRow(rows, at) {
   for (let i = at - 1; i >= 0; --i) if (rows.depth[i] < rows.depth[at]) return i;

@@ -4,7 +4,7 @@ import { requests } from './api.js';
 import * as format from './format.js';
 import { timesIn } from './route.js';
 import { criticalPath, decodeSkeleton, endOf, idOf, selfTimes, spanOf } from './trace_tree.js';
-import { groupPath, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from './trace_rows.js';
+import { firstCause, groupPath, nextError, parentRow, reveal, rowOfSpan, scrollToRow, visibleRows, windowOf } from './trace_rows.js';
 import { Minimap } from './trace_minimap.js';
 import { SidePanel } from './trace_side.js';
 import { Row, narrowQuery, rowHeight } from './trace_row.js';
@@ -32,14 +32,14 @@ function Summary({ trace, request }) {
   </div>`;
 }
 
-function Toolbar({ state, set, trace, onError, zoomed, onReset, onSide }) {
+function Toolbar({ state, set, trace, onError, onCause, zoomed, onReset, onSide }) {
   const toggle = (key, label, title) =>
     html`<button aria-pressed=${state[key]} title=${title} onClick=${() => set({ [key]: !state[key] })}>${label}</button>`;
   return html`<div class="tools">
     ${toggle('repeats', 'Repeats', 'Join repeated calls into one row (r)')}${toggle('path', 'Critical path', 'Mark what the duration consists of (x)')}
     <button onClick=${() => set({ collapsed: new Set(), opened: new Set() })} title="Open every span">Open all</button>
     <button onClick=${() => set({ collapsed: new Set(trace.roots.flatMap((root) => [...trace.children.subarray(trace.first[root], trace.first[root + 1])])) })} title="Close everything below the first level">Close all</button>
-    ${trace.errors > 0 && html`<button onClick=${() => onError(1)} title="Next error (n)">Next error</button>`}
+    ${trace.errors > 0 && html`<button onClick=${onCause} title="The failed span that has no failed span below it (e)">Cause</button><button onClick=${() => onError(1)} title="Next error (n)">Next error</button>`}
     <button onClick=${() => onSide('logs')} title="The log lines of this trace">Logs</button>
     <button onClick=${() => onSide('time')} title="Operations by their part of the duration">Where the time went</button>
     ${zoomed && html`<button onClick=${onReset} title="All of the trace (Z)">Zoom out</button>`}
@@ -137,16 +137,27 @@ function Waterfall({ trace, route, go, setParams, request }) {
     return set({ opened });
   };
   const isOpen = (item) => (item >= 0 ? trace.below[item] > 0 && !state.collapsed.has(item) : rows.groups[-1 - item].isOpen);
+  // Opens what hides it.
+  const toSpan = (span) => {
+    const next = reveal(trace, state, span);
+    const nextRows = visibleRows(trace, next), row = rowOfSpan(nextRows, span);
+    setState(next);
+    setCursor(row);
+    setParams({ span: idOf(trace, span) }, true);
+    // Once the opened rows are there.
+    requestAnimationFrame(() => {
+      const node = scroller.current;
+      if (node) node.scrollTop = scrollToRow(row, nextRows.row.length, height, node.scrollTop, node.clientHeight);
+    });
+  };
   const toError = (direction) => {
     const next = nextError(trace, rows, at, direction);
     if (next >= 0) return moveTo(next);
     const hidden = trace.order.find((span) => trace.status[span] === 2 && rowOfSpan(rows, span) < 0);
     if (hidden === undefined) return say('No further error');
-    const next_ = reveal(trace, state, hidden);
-    setState(next_);
-    setCursor(rowOfSpan(visibleRows(trace, next_), hidden));
-    return setParams({ span: idOf(trace, hidden) }, true);
+    return toSpan(hidden);
   };
+  const toCause = () => (trace.errors > 0 ? toSpan(firstCause(trace)) : say('Nothing has failed'));
   const zoomTo = (from, to) => setParams({ zoom: `${Math.floor(from)}-${Math.ceil(to)}` }, true);
   // "g l" and the like belong to the frame.
   const keys = useRef({ last: '', isAfterG: false });
@@ -167,7 +178,7 @@ function Waterfall({ trace, route, go, setParams, request }) {
       ArrowDown: to(at + 1), j: to(at + 1), ArrowUp: to(at - 1), k: to(at - 1), PageDown: to(at + page), PageUp: to(at - page),
       Home: to(0), End: to(rows.row.length - 1), ArrowLeft: left, h: left, ArrowRight: right, l: right,
       Enter: isControl ? null : () => (route.params.span || item < 0 ? toggle(item) : moveTo(at)),
-      n: () => toError(1), p: () => toError(-1), x: () => set({ path: !state.path }), r: () => set({ repeats: !state.repeats }),
+      n: () => toError(1), p: () => toError(-1), e: toCause, x: () => set({ path: !state.path }), r: () => set({ repeats: !state.repeats }),
       z: () => (item >= 0 ? zoomTo(trace.start[item], endOf(trace, item)) : zoomTo(rows.groups[-1 - item].from, rows.groups[-1 - item].to)),
       Z: () => setParams({ zoom: '' }, true),
       Escape: route.params.span ? () => setParams({ span: '', side: '' }, true) : null,
@@ -188,7 +199,7 @@ function Waterfall({ trace, route, go, setParams, request }) {
   const isWhole = zoom.from === 0 && zoom.to === trace.length;
   return html`<${Summary} trace=${trace} request=${request} />
     <${Minimap} trace=${trace} zoom=${zoom} onZoom=${(from, to) => (to - from < ZOOM_MIN ? setParams({ zoom: '' }, true) : zoomTo(from, to))} />
-    <${Toolbar} state=${state} set=${set} trace=${trace} onError=${toError} zoomed=${!isWhole} onReset=${() => setParams({ zoom: '' }, true)} onSide=${(side) => setParams({ side }, true)} />
+    <${Toolbar} state=${state} set=${set} trace=${trace} onError=${toError} onCause=${toCause} zoomed=${!isWhole} onReset=${() => setParams({ zoom: '' }, true)} onSide=${(side) => setParams({ side }, true)} />
     <div class=${`trace-body ${hasSide ? 'with-side' : ''}`}>
       <div class="waterfall">
         <${Axis} zoom=${zoom} base=${0} />
@@ -197,7 +208,7 @@ function Waterfall({ trace, route, go, setParams, request }) {
         </div>
       </div>
       <${SidePanel} trace=${trace} span=${selected} own=${own} path=${path} route=${route} go=${go} setParams=${setParams}
-        onSpan=${(span) => { const next = reveal(trace, state, span); setState(next); setCursor(rowOfSpan(visibleRows(trace, next), span)); setParams({ span: idOf(trace, span) }, true); }} />
+        onSpan=${toSpan} />
     </div>`;
 }
 
