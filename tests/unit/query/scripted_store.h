@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <optional>
@@ -93,7 +94,7 @@ class ScriptedStore final : public TraceStore {
                         .why = "12 rows\nwere read"};
   }
   Status enter(QueryContext& context) {
-    if (entered) entered->set_value();
+    if (entered && !has_entered_.exchange(true)) entered->set_value();
     if (waits_for_cancel) {
       std::promise<void> cancelled;
       const auto registration = context.cancel.on_cancel([&] { cancelled.set_value(); });
@@ -105,6 +106,8 @@ class ScriptedStore final : public TraceStore {
   }
 
   TraceStore& real_;
+  // A query that waits in the queue may enter, too, before its own cancellation reaches it.
+  std::atomic<bool> has_entered_{false};
 };
 
 }  // namespace spanway::query
