@@ -2,9 +2,11 @@
 
 const focusIs = (page, selector) => page.waitForFunction((one) => document.activeElement?.matches(one), selector);
 const hashHas = (page, text) => page.waitForFunction((one) => location.hash.includes(one), text);
-const go = async (page, key) => {
+// A key that is pressed before the new view is drawn would be the old one's.
+const go = async (page, key, view) => {
   await page.keyboard.press('g');
   await page.keyboard.press(key);
+  await page.waitForSelector(`.view-${view}`);
 };
 
 // The next control that fits, by Tab alone; not every control is worth a walk around the page.
@@ -21,7 +23,7 @@ async function tabTo(page, selector) {
 export async function walkByKeys(page, url) {
   await page.goto(url);
   await page.waitForSelector('.red tbody tr');
-  await go(page, 't');
+  await go(page, 't', 'search');
   await page.waitForSelector('.result');
   await page.keyboard.press('/');
   await focusIs(page, 'input.query');
@@ -58,7 +60,7 @@ export async function walkByKeys(page, url) {
   await page.waitForSelector('[role=dialog]');
   await page.keyboard.press('Escape');
   await page.waitForFunction(() => !document.querySelector('[role=dialog]'));
-  await go(page, 'l');
+  await go(page, 'l', 'logs');
   await page.waitForSelector('.line');
 }
 
@@ -82,13 +84,13 @@ export async function useByKeys(page, url) {
   await page.keyboard.press('Enter');
   await page.waitForSelector('.compare tbody tr');
 
-  await go(page, 'm');
+  await go(page, 'm', 'map');
   await page.waitForSelector('.node');
   await tabTo(page, '.node');
   await page.keyboard.press('Enter');
   await hashHas(page, '#/service/');
 
-  await go(page, 'f');
+  await go(page, 'f', 'findings');
   await page.waitForSelector('.findings, .empty');
   await page.keyboard.press('/');
   await focusIs(page, 'select');
@@ -96,7 +98,7 @@ export async function useByKeys(page, url) {
   await hashHas(page, 'kind=');
   await page.keyboard.press('Escape');
 
-  await go(page, 'e');
+  await go(page, 'e', 'metrics');
   await page.keyboard.press('/');
   await focusIs(page, 'input.query');
   await page.keyboard.type('process_memory_usage_ratio', { delay: 0 });
@@ -107,7 +109,7 @@ export async function useByKeys(page, url) {
   await page.keyboard.press('.');
   await page.waitForFunction(() => !location.hash.includes('from='));
 
-  await go(page, 'a');
+  await go(page, 'a', 'status');
   await page.waitForSelector('.red tbody tr');
   const theme = () => page.evaluate(() => document.documentElement.getAttribute('data-theme'));
   const before = await theme();
