@@ -1,5 +1,5 @@
 // The parts that views share.
-import { html, useEffect, useRef, useState } from './vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from './vendor/preact.js';
 import { adviceFor, curlOf } from './api.js';
 import { digits } from './format.js';
 import { formatRoute } from './route.js';
@@ -229,7 +229,8 @@ export function listKeys({ total, at, onMove, onOpen, page = 15 }) {
 export function useKeys(handler) {
   const latest = useRef(handler);
   latest.current = handler;
-  useEffect(() => {
+  // With the view, not after it is painted: a quick key would be lost.
+  useLayoutEffect(() => {
     const listen = (event) => latest.current(event);
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);
