@@ -314,7 +314,8 @@ TEST_F(ClickHouseSinkTest, TheTimeOfTheNewestRowIsAGauge) {
 
 TEST_F(ClickHouseSinkTest, TheFitOfTheSchemaIsAGauge) {
   const auto fits = [&] {
-    return metrics_.value("spanway_sink_clickhouse_schema_fits", {{"endpoint", backend_.url() + "/"}});
+    return metrics_.value("spanway_sink_clickhouse_schema_fits",
+                          {{"endpoint", backend_.url() + "/"}});
   };
   ASSERT_TRUE(send(batch("")).ok());
   EXPECT_EQ(fits(), 1);
