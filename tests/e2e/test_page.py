@@ -24,7 +24,8 @@ class Shop:
     def __init__(self, folder):
         self.port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        config = {"api": {"port": self.port}, "traces_from": "memory", "stores": {"memory": {"grpc_port": self.grpc_port}}}
+        store = {"memory": {"grpc_port": self.grpc_port}}
+        config = {"api": {"port": self.port}, "traces_from": "memory", "stores": store, "insight": {"enabled": True}}
         self.query = Service("query", "spanway-query", config, folder)
         # Its own state is on its page, beside that of a service that is away.
         admin = f"http://127.0.0.1:{self.query.admin_port}"
