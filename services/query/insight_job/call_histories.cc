@@ -123,6 +123,7 @@ class Reader {
       count(row, key, newest_);
     }));
     std::vector<std::pair<std::uint64_t, OperationKey>> by_calls;
+    by_calls.reserve(calls.size());
     for (const auto& [key, count] : calls) by_calls.emplace_back(count, key);
     std::sort(by_calls.begin(), by_calls.end(), [](const auto& a, const auto& b) {
       return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -88,8 +88,7 @@ Status InsightJob::compute(const Due& due) {
   auto result = compute_window(parts_.traces, due.begin_unix_nano, due.version, options_.thresholds,
                                options_.bounds, parts_.budget, context);
   context.budget.memory.shrink_to(0);
-  Status status =
-      result.ok() ? parts_.results.write(*result, context) : Status(std::move(result).error());
+  Status status = result.ok() ? parts_.results.write(*result, context) : Status(result.error());
   if (cancel_.cancelled()) return status;
   if (status.ok()) {
     attempts_.erase(due.key());

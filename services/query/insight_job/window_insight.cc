@@ -167,6 +167,7 @@ std::vector<FindingRow> rows_of(std::vector<Finding> findings, std::size_t kind_
     rows.try_emplace(std::move(key), std::move(row));
   }
   std::vector<FindingRow> result;
+  result.reserve(rows.size());
   for (auto& [key, row] : rows) result.push_back(std::move(row));
   return result;
 }

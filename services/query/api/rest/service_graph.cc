@@ -55,6 +55,7 @@ std::vector<Edge> edges_of(const std::vector<EdgeRow>& rows) {
     found->second.steps[row.begin_unix_nano].add(row);
   }
   std::vector<Edge> result;
+  result.reserve(edges.size());
   for (auto& [key, edge] : edges) result.push_back(std::move(edge));
   std::stable_sort(result.begin(), result.end(),
                    [](const Edge& a, const Edge& b) { return a.total.calls > b.total.calls; });

@@ -121,6 +121,7 @@ Status answer_series(TraceStore& store, const SeriesRequest& request, QueryConte
   SPANWAY_ASSIGN(const auto rows, store.red(request.red, context));
   const auto all = by_name(rows, !request.service.empty());
   std::vector<const std::pair<const std::string, Row>*> shown;
+  shown.reserve(all.size());
   for (const auto& row : all) shown.push_back(&row);
   std::stable_sort(shown.begin(), shown.end(), [](const auto* a, const auto* b) {
     return a->second.total.calls > b->second.total.calls;

@@ -24,7 +24,8 @@ RedRow row_of(const block::Block& block, std::size_t row) {
   result.begin_unix_nano = numbers<std::int64_t>(block, "step")[row] * kNanosPerSecond;
   result.service = text_in(block, "service_name", row);
   result.name = text_in(block, "shown_name", row);
-  result.kind = numbers<std::int8_t>(block, "shown_kind")[row];
+  // An Enum8 of kinds, none of which is negative.
+  result.kind = static_cast<std::uint8_t>(numbers<std::int8_t>(block, "shown_kind")[row]);
   result.calls = numbers<std::uint64_t>(block, "call_count")[row];
   result.errors = numbers<std::uint64_t>(block, "error_count")[row];
   result.duration_ns = numbers<std::uint64_t>(block, "duration_sum")[row];
@@ -122,6 +123,7 @@ Result<std::vector<Dependency>> read_dependencies(clickhouse::Client& client, Ti
       }
   }
   std::vector<Dependency> result;
+  result.reserve(edges.size());
   for (auto& [names, edge] : edges) result.push_back(std::move(edge));
   return result;
 }

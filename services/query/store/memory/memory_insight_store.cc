@@ -19,7 +19,7 @@ std::size_t bytes_of(const WindowResult& result) {
   for (const FindingRow& finding : result.findings) {
     bytes += sizeof(finding) + finding.subject.capacity() + finding.service.capacity() +
              finding.operation.capacity() + finding.token.capacity();
-    bytes += finding.numbers.size() * (sizeof(finding.numbers[0]) + kNodeBytes);
+    bytes += finding.numbers.size() * (sizeof(decltype(finding.numbers)::value_type) + kNodeBytes);
     bytes += finding.trace_ids.size() * (sizeof(TraceId) + kNodeBytes);
     for (const std::string& token : finding.also) bytes += sizeof(token) + token.capacity();
   }
@@ -76,6 +76,7 @@ Result<std::vector<EdgeRow>> MemoryInsightStore::edges(TimeRange range, std::int
     }
   });
   std::vector<EdgeRow> edges;
+  edges.reserve(steps.size());
   for (auto& [key, edge] : steps) edges.push_back(std::move(edge));
   return edges;
 }
