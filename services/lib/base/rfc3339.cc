@@ -19,4 +19,8 @@ std::string to_rfc3339(SystemTime time) {
   return buffer;
 }
 
+std::string unix_nano_to_rfc3339(std::int64_t unix_nano) {
+  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
+}
+
 }  // namespace spanway

@@ -8,10 +8,6 @@
 namespace spanway::query {
 namespace {
 
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
-
 std::string milliseconds(Duration duration) {
   constexpr std::int64_t kTenthNanos = 100'000, kTenths = 10;
   const std::int64_t tenths =
@@ -23,8 +19,9 @@ std::string milliseconds(Duration duration) {
 
 std::string coverage_text(const Coverage& coverage) {
   const bool is_oldest_first = coverage.searched.end < coverage.requested.end;
-  std::string text = is_oldest_first ? "searched up to " + time_text(coverage.searched.end)
-                                     : "searched back to " + time_text(coverage.searched.begin);
+  std::string text = is_oldest_first
+                         ? "searched up to " + unix_nano_to_rfc3339(coverage.searched.end)
+                         : "searched back to " + unix_nano_to_rfc3339(coverage.searched.begin);
   text += " only: " + coverage.why;
   // A header has one line.
   std::replace_if(

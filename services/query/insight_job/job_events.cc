@@ -33,10 +33,6 @@ constexpr MetricSpec kInMemory = {"spanway_insight_kept_in_memory_status", Metri
                                   ""};
 constexpr std::array kSpecs = {kFinding, kWindows, kDuration, kLag, kPart, kInMemory};
 
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
-
 telemetry::Labels labels_of(const JobEvents::FindingLabels& finding) {
   return {{"tenant", finding.tenant}, {"kind", finding.kind}, {"service", finding.service}};
 }
@@ -64,16 +60,18 @@ void JobEvents::computed(Duration took, double part) {
 
 void JobEvents::failed(std::int64_t begin_unix_nano, const Error& error) {
   failed_.add();
-  log_.limited(
-      LogLevel::kWarn, "insight.failed", "A window of the insight was not computed",
-      {{"window", time_text(begin_unix_nano)}, {"reason", error.reason}, {"error", error.message}});
+  log_.limited(LogLevel::kWarn, "insight.failed", "A window of the insight was not computed",
+               {{"window", unix_nano_to_rfc3339(begin_unix_nano)},
+                {"reason", error.reason},
+                {"error", error.message}});
 }
 
 void JobEvents::given_up(std::int64_t begin_unix_nano) {
   given_up_.add();
   log_.limited(LogLevel::kWarn, "insight.given_up",
-               "A window of the insight has failed repeatedly and is left out",
-               {{"window", time_text(begin_unix_nano)}});
+               "A window of the insight has failed repeatedly and is left out: the warnings before "
+               "it name the error; raise insight.window_time or lower insight.traces",
+               {{"window", unix_nano_to_rfc3339(begin_unix_nano)}});
 }
 
 void JobEvents::lag(Duration lag) { lag_.set(std::chrono::duration<double>(lag).count()); }

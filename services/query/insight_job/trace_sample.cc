@@ -1,14 +1,13 @@
 #include "services/query/insight_job/trace_sample.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "services/lib/base/ecmascript_number.h"
+#include "services/lib/otlp/value_json.h"
 #include "services/lib/otlp_blocks/identity.h"
 #include "services/lib/otlp_blocks/span_reader.h"
 #include "services/query/api/trace_windows.h"
@@ -107,22 +106,16 @@ Result<std::pair<std::vector<TraceId>, double>> choose_ids(TraceStore& store, Ti
   return std::pair(by_minute.in_order(), by_minute.part() * covered / minutes);
 }
 
+// Arrays, lists and bytes have no text: they are nothing to compare traces by.
 std::string text_of(const otlp::ValueView& value) {
-  switch (value.kind) {
-    case otlp::ValueKind::kString:
-      return std::string(value.text.substr(0, kTextBytesMax));
-    case otlp::ValueKind::kBool:
-      return value.boolean ? "true" : "false";
-    case otlp::ValueKind::kInt:
-      return std::to_string(value.integer);
-    case otlp::ValueKind::kDouble: {
-      std::string text;
-      if (std::isfinite(value.number)) append_ecmascript_number(value.number, text);
-      return text;
-    }
-    default:
-      return "";
+  std::string text;
+  if (value.kind == otlp::ValueKind::kString) {
+    text = value.text.substr(0, kTextBytesMax);
+  } else if (value.kind == otlp::ValueKind::kBool || value.kind == otlp::ValueKind::kInt ||
+             value.kind == otlp::ValueKind::kDouble) {
+    otlp::append_plain_text(value, text);
   }
+  return text;
 }
 
 TextAttributes texts_of(otlp::Attributes attributes, std::size_t& bytes) {

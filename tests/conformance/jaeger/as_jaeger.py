@@ -44,7 +44,7 @@ def wait_until(check, otherwise):
     while not check():
         if time.monotonic() > deadline:
             raise RuntimeError(otherwise)
-        time.sleep(0.02)
+        time.sleep(0.02)  # Between two probes of its admin port, SECONDS_MAX in all.
 
 
 class Query:
@@ -107,7 +107,7 @@ def first_answer(query, port, request):
                 return server, answer
         except OSError:
             pass
-        time.sleep(0.02)
+        time.sleep(0.02)  # Until the next spanway-query listens, SECONDS_MAX in all.
     raise RuntimeError("spanway-query does not answer")
 
 

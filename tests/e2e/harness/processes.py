@@ -122,7 +122,8 @@ class Service(Process):
         self.config = dict(config, admin={"host": "127.0.0.1", "port": self.admin_port})
         if binary == "spanway-query":  # Its default port is one for the whole machine.
             self.config["api"] = {"jaeger_grpc_port": 0, **config.get("api", {})}
-            # Some tests watch the statements of their own queries.
+            # Tests count the statements and the memory of their own queries; test_insight.py
+            # and test_page.py run the insight.
             self.config.setdefault("insight", {"enabled": False})
         self.config_path = pathlib.Path(folder) / f"{name}.yaml"
         self.config_path.write_text(yaml.safe_dump(self.config))

@@ -11,11 +11,6 @@ std::uint64_t StoredRequests::key_of(std::string_view tenant, std::string_view b
   return hash(body) ^ (hash(tenant) * kOdd);
 }
 
-bool StoredRequests::empty() const {
-  MutexLock lock(mutex_);
-  return newer_.empty() && older_.empty();
-}
-
 bool StoredRequests::contains(std::uint64_t key) const {
   MutexLock lock(mutex_);
   return clock_.now() - since_ < 2 * kKept && (newer_.contains(key) || older_.contains(key));

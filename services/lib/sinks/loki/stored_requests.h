@@ -24,7 +24,6 @@ class StoredRequests {
   explicit StoredRequests(const Clock& clock) : clock_(clock), since_(clock.now()) {}
   // `body` is a request before its compression.
   static std::uint64_t key_of(std::string_view tenant, std::string_view body) noexcept;
-  bool empty() const;
   bool contains(std::uint64_t key) const;
   void add(const std::vector<std::uint64_t>& keys);
 

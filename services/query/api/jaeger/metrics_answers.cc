@@ -138,7 +138,7 @@ void append_series(const std::string& service, const std::string& operation, con
     const auto point = point_at(series, time, metric, query);
     if (!point) continue;
     json.begin_object().begin_object("gaugeValue").member("doubleValue", *point).end_object();
-    json.member("timestamp", to_rfc3339(SystemTime(std::chrono::nanoseconds(time)))).end_object();
+    json.member("timestamp", unix_nano_to_rfc3339(time)).end_object();
   }
   json.end_array().end_object();
 }

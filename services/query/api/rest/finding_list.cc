@@ -37,10 +37,6 @@ std::string_view unit_of(std::string_view kind) {
   return "";
 }
 
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
-
 // The same finding in windows in a row.
 struct Run {
   std::int64_t begin = 0;
@@ -80,8 +76,8 @@ void append_run(const Run& run, std::int64_t newest_window, JsonWriter& json) {
   json.member("operation", row.operation);
   json.member("spanKind", kSpanKinds[span_kind < kSpanKinds.size() ? span_kind : 0]);
   json.member("subject", row.subject).member("token", row.token).member("symptom", row.symptom);
-  json.member("startTime", time_text(run.begin));
-  json.member("endTime", time_text(row.begin_unix_nano + kRollupNanos));
+  json.member("startTime", unix_nano_to_rfc3339(run.begin));
+  json.member("endTime", unix_nano_to_rfc3339(row.begin_unix_nano + kRollupNanos));
   json.member("windows", run.windows);
   json.member("isOpen", row.begin_unix_nano >= newest_window);
   json.member("score", row.score).member("baseline", row.baseline);
@@ -100,7 +96,9 @@ void append_run(const Run& run, std::int64_t newest_window, JsonWriter& json) {
 Result<FindingsRequest> parse_findings(const Parameters& parameters, std::int64_t now_unix_nano) {
   FindingsRequest request;
   SPANWAY_ASSIGN(const TimeRange range, parse_range(parameters, now_unix_nano));
-  SPANWAY_ASSIGN(request.limit, parse_results(parameters, request.limit));
+  if (const std::string_view limit = parameters.get("limit"); !limit.empty()) {
+    SPANWAY_ASSIGN(request.limit, parse_limit(limit));
+  }
   request.query.range = rounded_outwards(range, kRollupNanos);
   request.query.service = parameters.get("service");
   for (const std::string_view kind : parameters.all("kind")) {
@@ -125,8 +123,8 @@ Status answer_findings(InsightStore& store, const FindingsRequest& request,
   runs.resize(runs.size() - left_out);
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("startTime", time_text(range.begin));
-  json.member("endTime", time_text(range.end));
+  json.begin_object().member("startTime", unix_nano_to_rfc3339(range.begin));
+  json.member("endTime", unix_nano_to_rfc3339(range.end));
   json.member("kept", store.is_durable() ? "store" : "memory");
   json.begin_array("findings");
   const std::int64_t newest = states.empty() ? 0 : states.back().begin_unix_nano;

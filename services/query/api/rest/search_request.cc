@@ -41,7 +41,9 @@ Result<TimeRange> range_of(const std::optional<std::string>& start,
   return range;
 }
 
-Result<std::size_t> limit_of(std::string_view text) {
+}  // namespace
+
+Result<std::size_t> parse_limit(std::string_view text) {
   std::size_t limit = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), limit);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || limit == 0 ||
@@ -49,8 +51,6 @@ Result<std::size_t> limit_of(std::string_view text) {
     return bad("limit: must be a number from 1 to " + std::to_string(kResultsMax));
   return limit;
 }
-
-}  // namespace
 
 Result<SearchRequest> parse_search(std::string_view body, std::int64_t now_unix_nano) {
   const auto members = parse_members(body.empty() ? "{}" : body);
@@ -73,7 +73,7 @@ Result<SearchRequest> parse_search(std::string_view body, std::int64_t now_unix_
     } else if (member.key == "end_time") {
       end = member.value;
     } else if (member.key == "limit") {
-      SPANWAY_ASSIGN(request.limit, limit_of(member.value));
+      SPANWAY_ASSIGN(request.limit, parse_limit(member.value));
     } else {
       return bad("unknown member \"" + member.key +
                  "\"; there are service_name, start_time, end_time, limit, metric_name, "

@@ -28,6 +28,9 @@ struct SearchRequest {
 // with the name of the member.
 Result<SearchRequest> parse_search(std::string_view body, std::int64_t now_unix_nano);
 
+// 1 to kResultsMax; other text is INVALID_ARGUMENT, data, "bad_parameters".
+Result<std::size_t> parse_limit(std::string_view text);
+
 // The same times in a URL, as start_time and end_time.
 Result<TimeRange> parse_range(const Parameters& parameters, std::int64_t now_unix_nano);
 

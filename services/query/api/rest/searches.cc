@@ -28,10 +28,6 @@ Error bad(std::string message) {
   return invalid_argument(std::move(message)).with_reason("bad_parameters");
 }
 
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
-
 // Severity numbers of OTLP, four for each name.
 struct SeverityRange {
   std::string_view name;
@@ -63,7 +59,7 @@ class LogRows {
     return texts ? texts->at(row).value_or("") : std::string_view();
   }
   void append(std::size_t row, JsonWriter& json) const {
-    json.begin_object().member("timestamp", time_text(time(row)));
+    json.begin_object().member("timestamp", unix_nano_to_rfc3339(time(row)));
     json.member("timeUnixNano", std::to_string(time(row)));
     json.member("serviceName", text("service_name", row));
     json.member("severityNumber", int{severity(row)});
@@ -147,7 +143,7 @@ std::optional<double> aggregated(const std::string& aggregation,
 void append_summary(const TraceSummary& summary, JsonWriter& json) {
   json.begin_object().member("traceId", to_hex(summary.trace_id));
   json.member("rootServiceName", summary.root_service).member("rootName", summary.root_name);
-  json.member("startTime", time_text(summary.begin_unix_nano));
+  json.member("startTime", unix_nano_to_rfc3339(summary.begin_unix_nano));
   json.member("startTimeUnixNano", std::to_string(summary.begin_unix_nano));
   json.member("durationMs",
               static_cast<double>(summary.end_unix_nano - summary.begin_unix_nano) / kNanosPerMs);
@@ -260,8 +256,8 @@ Status answer_service_stats(TraceStore& store, TimeRange range, QueryContext& co
   const TimeRange rounded = rounded_outwards(range, kRollupNanos);
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("startTime", time_text(rounded.begin));
-  json.member("endTime", time_text(rounded.end)).begin_array("services");
+  json.begin_object().member("startTime", unix_nano_to_rfc3339(rounded.begin));
+  json.member("endTime", unix_nano_to_rfc3339(rounded.end)).begin_array("services");
   for (const auto& [name, total] : services) {
     const auto calls = static_cast<double>(total.calls);
     const auto quantile = [&](double part) {

@@ -1,7 +1,6 @@
 #include "services/query/api/rest/service_graph.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <set>
@@ -22,10 +21,6 @@ constexpr double kNanosPerMs = 1e6;
 constexpr double kMedian = 0.5, kP95 = 0.95;
 // Windows are computed again so long after their end, and late by no more.
 constexpr std::int64_t kLateNanos = 3 * kRollupNanos;
-
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
 
 struct Figures {
   std::uint64_t calls = 0;
@@ -116,7 +111,7 @@ void append_windows(const std::vector<WindowState>& states, const Steps& steps, 
       else if (is_first)
         text = "final";
     }
-    json.begin_object().member("startTime", time_text(at)).member("state", text);
+    json.begin_object().member("startTime", unix_nano_to_rfc3339(at)).member("state", text);
     json.member("part", part).end_object();
   }
   json.end_array();
@@ -165,21 +160,12 @@ Result<std::map<std::string, std::size_t>> count_findings(InsightStore& store, T
 
 }  // namespace
 
-Result<std::size_t> parse_results(const Parameters& parameters, std::size_t value) {
-  const std::string_view text = parameters.get("limit");
-  if (text.empty()) return value;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || value == 0 ||
-      value > kResultsMax)
-    return invalid_argument("limit: must be a number from 1 to " + std::to_string(kResultsMax))
-        .with_reason("bad_parameters");
-  return value;
-}
-
 Result<GraphRequest> parse_graph(const Parameters& parameters, std::int64_t now_unix_nano) {
   GraphRequest request;
   SPANWAY_ASSIGN(request.steps, parse_steps(parameters, now_unix_nano));
-  SPANWAY_ASSIGN(request.limit, parse_results(parameters, request.limit));
+  if (const std::string_view limit = parameters.get("limit"); !limit.empty()) {
+    SPANWAY_ASSIGN(request.limit, parse_limit(limit));
+  }
   return request;
 }
 
@@ -210,8 +196,8 @@ Status answer_graph(InsightStore& store, TraceStore& traces, const GraphRequest&
   edges.resize(edges.size() - left_out);
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("startTime", time_text(steps.range.begin));
-  json.member("endTime", time_text(steps.range.end));
+  json.begin_object().member("startTime", unix_nano_to_rfc3339(steps.range.begin));
+  json.member("endTime", unix_nano_to_rfc3339(steps.range.end));
   json.member("stepSeconds", steps.step_ns / kNanosPerSecond);
   json.member("kept", store.is_durable() ? "store" : "memory");
   append_windows(states, steps, json);

@@ -28,7 +28,4 @@ Status answer_graph(InsightStore& store, TraceStore& traces, const GraphRequest&
 void cover(const std::vector<WindowState>& states, TimeRange range, std::int64_t now_unix_nano,
            QueryContext& context);
 
-// 1 to kResultsMax; `value` without one. INVALID_ARGUMENT, data, "bad_parameters".
-Result<std::size_t> parse_results(const Parameters& parameters, std::size_t value);
-
 }  // namespace spanway::query::rest

@@ -66,10 +66,6 @@ std::map<std::string, Row> by_name(const std::vector<RedRow>& rows, bool is_by_o
   return all;
 }
 
-std::string time_text(std::int64_t unix_nano) {
-  return to_rfc3339(SystemTime(std::chrono::nanoseconds(unix_nano)));
-}
-
 void append_row(const std::string& name, const Row& row, TimeRange range, std::int64_t step,
                 JsonWriter& json) {
   const Figures& total = row.total;
@@ -131,8 +127,8 @@ Status answer_series(TraceStore& store, const SeriesRequest& request, QueryConte
   const TimeRange range = request.red.range;
   std::string out;
   JsonWriter json(out);
-  json.begin_object().member("startTime", time_text(range.begin));
-  json.member("endTime", time_text(range.end));
+  json.begin_object().member("startTime", unix_nano_to_rfc3339(range.begin));
+  json.member("endTime", unix_nano_to_rfc3339(range.end));
   json.member("stepSeconds", request.red.step_ns / kNanosPerSecond);
   json.member("leftOut", left_out);
   json.begin_array(request.service.empty() ? "services" : "operations");

@@ -48,7 +48,7 @@ function Table({ rows, seconds, sort, onSort, linkOf, labelOf, markOf, onOpen, c
 
 const secondsOf = (data) => (Date.parse(data.endTime) - Date.parse(data.startTime)) / 1000;
 
-// The few that are open now, above the figures: what somebody who was called looks for first.
+// Lists the findings that are open now above the figures: a person on call reads them first.
 function OpenFindings({ findings, params, now }) {
   const open = ordered(findings.filter((one) => one.isOpen));
   if (open.length === 0) return null;
